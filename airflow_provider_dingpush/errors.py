@@ -1,0 +1,157 @@
+"""Every error of this package, in one tree.
+
+::
+
+    DingTalkError
+    ├── ConfigurationError          a person must change a setting; a retry can't help
+    │   ├── ConnectionSettingsError   the Airflow Connection is missing or filled in wrong
+    │   ├── TokenError                DingTalk doesn't know the token, or its robot is gone
+    │   ├── SignError                 the signature was refused (secret or clock)
+    │   ├── KeywordError              the robot demands a keyword that the message lacks
+    │   └── IpNotAllowedError         the robot takes messages from listed addresses only
+    ├── ContentError                the message must change; a retry can't help
+    │   ├── InvalidMessageError       a field breaks a rule; found before anything is sent (also a ValueError)
+    │   ├── MessageTooLongError       more bytes than DingTalk takes
+    │   ├── UnsupportedMessageError   this way of sending can't carry this kind of message
+    │   └── ContentRefusedError       DingTalk's content filter said no
+    ├── ThrottledError              too many messages; says how long to stay silent
+    ├── QuotaExhaustedError         the organisation's monthly allowance is used up
+    ├── UnknownOutcomeError         sent, but the answer never came: it may or may not have arrived
+    └── UnavailableError            DingTalk could not be reached, or is out of order
+
+Errors answer questions instead of being parsed: ``retryable``, ``retry_after_seconds``, ``errcode``, ``advice``. No
+error text ever holds a token, a secret, a signature or a URL with one of them.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigurationError",
+    "ConnectionSettingsError",
+    "ContentError",
+    "ContentRefusedError",
+    "DingTalkError",
+    "InvalidMessageError",
+    "IpNotAllowedError",
+    "KeywordError",
+    "MessageTooLongError",
+    "QuotaExhaustedError",
+    "SignError",
+    "ThrottledError",
+    "TokenError",
+    "UnavailableError",
+    "UnknownOutcomeError",
+    "UnsupportedMessageError",
+]
+
+
+class DingTalkError(Exception):
+    """Root of everything this package raises on purpose.
+
+    ``tries`` says how often the message was sent before giving up.
+
+    :param problem: what happened, in one sentence.
+    :param advice: what a person should do about it, in one sentence (English, then Chinese where it speaks of
+        settings).
+    :param errcode: DingTalk's own code, if DingTalk answered with one.
+    :param errmsg: DingTalk's own words, with secrets taken out.
+    :param request_id: DingTalk's id of the call, which its support asks for.
+    :param retryable: whether sending the same message again may work; by default what the class says.
+    :param retry_after_seconds: how long to wait before that, in seconds; ``None`` when nothing is known.
+    """
+
+    retryable: bool = False
+
+    def __init__(
+        self,
+        problem: str,
+        advice: str = "",
+        *,
+        errcode: str | None = None,
+        errmsg: str | None = None,
+        request_id: str | None = None,
+        retryable: bool | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        # Both positional arguments go to ``args`` and the rest to ``__dict__``, which is what pickle carries along.
+        super().__init__(problem, advice)
+        self.problem = problem
+        self.advice = advice
+        self.errcode = errcode
+        self.errmsg = errmsg
+        self.request_id = request_id
+        self.retry_after_seconds = retry_after_seconds
+        self.tries = 1
+        if retryable is not None:
+            self.retryable = retryable
+
+    def __str__(self) -> str:
+        tried = f" (tried {self.tries} times)" if self.tries > 1 else ""
+        asked_for = f" [request_id {self.request_id}]" if self.request_id else ""
+        return f"{self.problem}{tried} {self.advice}".rstrip() + asked_for
+
+
+class ConfigurationError(DingTalkError):
+    """A person must change a setting; sending again can't help."""
+
+
+class ConnectionSettingsError(ConfigurationError):
+    """The Airflow Connection is missing, or a field of it is filled in wrong."""
+
+
+class TokenError(ConfigurationError):
+    """DingTalk doesn't know the access token, or the robot behind it is gone or switched off."""
+
+
+class SignError(ConfigurationError):
+    """The signature was refused: wrong or missing secret, or this machine's clock is off by more than an hour."""
+
+
+class KeywordError(ConfigurationError):
+    """The robot takes only messages with one of its keywords, and this one has none of them."""
+
+
+class IpNotAllowedError(ConfigurationError):
+    """The robot takes messages only from listed IP addresses, and this machine's isn't among them."""
+
+
+class ContentError(DingTalkError):
+    """The message itself must change; sending it again can't help."""
+
+
+class InvalidMessageError(ContentError, ValueError):
+    """A field of a message, mention or target breaks a rule; found before anything is sent."""
+
+
+class MessageTooLongError(ContentError):
+    """The message has more bytes than DingTalk takes, and can't be split into few enough parts."""
+
+
+class UnsupportedMessageError(ContentError):
+    """This way of sending can't carry this kind of message or mention."""
+
+
+class ContentRefusedError(ContentError):
+    """DingTalk's content filter refused the message."""
+
+
+class ThrottledError(DingTalkError):
+    """Too many messages in too short a time: stay silent for ``retry_after_seconds``."""
+
+    retryable = True
+
+
+class QuotaExhaustedError(DingTalkError):
+    """The organisation's monthly allowance of messages is used up."""
+
+
+class UnknownOutcomeError(DingTalkError):
+    """The message was sent but no readable answer came back, so it may or may not have arrived."""
+
+    retryable = True
+
+
+class UnavailableError(DingTalkError):
+    """DingTalk could not be reached or said that it is out of order; the message did not arrive."""
+
+    retryable = True

@@ -1,0 +1,226 @@
+"""The rules that fields of messages, mentions and targets obey, and the errors that name field and rule.
+
+A rule takes ``(where, value, rendered)`` and returns the value to keep. ``where`` is the field's name for the error,
+such as ``Text.content``. A string that still holds Jinja (``{{``, ``{%`` or ``{#``) is checked for its type only,
+because its value isn't known yet; ``rendered=True`` says that rendering is over and every rule applies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, field, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_dingpush.errors import InvalidMessageError
+
+Rule = Callable[[str, Any, bool], Any]
+
+_JINJA_MARKS = ("{{", "{%", "{#")
+# Jinja of users' templates makes blanks and quotes legal in a "URL" until it is rendered; afterwards they never are.
+_NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f]")
+# dingtalk:// is DingTalk's documented way to choose between sidebar and browser (docs 0776, read 2026-08-22).
+_LINK_SCHEMES = ("http", "https", "dingtalk")
+# A media id from an upload is opaque and starts with one of these (docs 0646, read 2026-08-22).
+_MEDIA_ID_STARTS = ("@", "$")
+_REPR_CHARACTERS = 40
+
+
+def holds_jinja(value: object) -> bool:
+    """Whether the value is a string that is still to be rendered."""
+    return isinstance(value, str) and any(mark in value for mark in _JINJA_MARKS)
+
+
+def ruled(rule: Rule, **options: Any) -> Any:
+    """Declare a dataclass field whose values obey ``rule``; the other options go to :func:`dataclasses.field`."""
+    return field(metadata={"rule": rule}, **options)
+
+
+def apply_rules(instance: Any, *, rendered: bool = False) -> None:
+    """Check every field of a frozen dataclass and put the tidied value in its place.
+
+    :raises InvalidMessageError: naming the field and the rule.
+    """
+    kind = type(instance).__name__
+    for each in fields(instance):
+        value = each.metadata["rule"](f"{kind}.{each.name}", getattr(instance, each.name), rendered)
+        object.__setattr__(instance, each.name, value)
+
+
+def refuse_task_output(where: str, value: object) -> None:
+    """Refuse an XComArg: Airflow looks for dependencies in operator arguments, not inside an object's fields.
+
+    The classes are told by name, because this room doesn't import Airflow.
+    """
+    if any(kind.__name__ in ("XComArg", "ResolveMixin") for kind in type(value).__mro__):
+        raise InvalidMessageError(
+            f"{where} was given a task's output, which Airflow can't see inside a message.",
+            "Pass the whole message as that output (message=upstream.output), or write "
+            "{{ ti.xcom_pull(task_ids='upstream') }} into the text.",
+        )
+
+
+def text(where: str, value: object, rendered: bool) -> str:
+    """Rule: a non-blank string that UTF-8 can carry; numbers, which native Jinja rendering makes, become strings."""
+    value = _string(where, value)
+    if not rendered and holds_jinja(value):
+        return value
+    if not value.strip():
+        raise InvalidMessageError(f"{where} is empty; DingTalk refuses a message without it.")
+    return value
+
+
+def url(where: str, value: object, rendered: bool) -> str:
+    """Rule: an http, https or dingtalk URL with a host."""
+    value = text(where, value, rendered).strip()
+    if not rendered and holds_jinja(value):
+        return value
+    try:
+        parts = urlsplit(value)
+        complete = parts.scheme.lower() in _LINK_SCHEMES and bool(parts.netloc) and not _NOT_IN_URL.search(value)
+    except ValueError:
+        complete = False
+    if not complete:
+        raise InvalidMessageError(
+            f"{where} must be a whole http:// or https:// URL (dingtalk:// is fine too), not {_shown(value)}."
+        )
+    return value
+
+
+def picture(where: str, value: object, rendered: bool) -> str:
+    """Rule: the URL of a picture, or the media id that an upload to DingTalk gave."""
+    if isinstance(value, str) and value.startswith(_MEDIA_ID_STARTS):
+        return text(where, value, rendered)
+    return url(where, value, rendered)
+
+
+def optional(rule: Rule) -> Rule:
+    """Rule: ``None``, or what the other rule says."""
+
+    def check(where: str, value: object, rendered: bool) -> Any:
+        return None if value is None else rule(where, value, rendered)
+
+    return check
+
+
+def flag(where: str, value: object, rendered: bool) -> bool | str:
+    """Rule: true or false, also spelled as a string ("true", "no", "1"), as templates and connection extras have it."""
+    refuse_task_output(where, value)
+    if isinstance(value, bool):
+        return value
+    if not rendered and holds_jinja(value):
+        return str(value)
+    word = str(value).strip().lower() if isinstance(value, (str, int)) else ""
+    if word in ("true", "1", "yes", "on"):
+        return True
+    if word in ("false", "0", "no", "off", ""):
+        return False
+    raise InvalidMessageError(f"{where} must be true or false, not {_shown(value)}.")
+
+
+def one_or_more(item: Rule, *, least: int = 0) -> Rule:
+    """Rule: a tuple of what ``item`` allows; a single value counts as a list of one."""
+
+    def check(where: str, value: Any, rendered: bool) -> tuple[Any, ...]:
+        refuse_task_output(where, value)
+        alone = isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable)
+        # A template inside a list may itself render to a list (render_template_as_native_obj).
+        items = [value] if alone else [part for each in value for part in (each if isinstance(each, list) else [each])]
+        kept = tuple(item(f"{where}[{place}]", each, rendered) for place, each in enumerate(items))
+        if len(kept) < least:
+            raise InvalidMessageError(f"{where} needs at least {least}, but has {len(kept)}.")
+        return kept
+
+    return check
+
+
+def identifier(where: str, value: object, rendered: bool) -> str:
+    """Rule: a mobile number or user id: no blank, no ``@``; a number becomes a string."""
+    value = text(where, value, rendered).strip()
+    if (rendered or not holds_jinja(value)) and (re.search(r"[\s,@]", value)):
+        raise InvalidMessageError(
+            f"{where} must be one number or id without blanks, commas or '@', not {_shown(value)}."
+        )
+    return value
+
+
+def value_of(kind: type) -> Rule:
+    """Rule: a value of this dataclass, or its plain dict."""
+
+    def check(where: str, value: Any, rendered: bool) -> Any:
+        refuse_task_output(where, value)
+        if isinstance(value, Mapping):
+            value = from_shape(kind, where, value)
+        if not isinstance(value, kind):
+            raise InvalidMessageError(f"{where} must be a {kind.__name__}, not {_shown(value)}.")
+        apply_rules(value, rendered=rendered)
+        return value
+
+    return check
+
+
+def from_shape(kind: Any, where: str, shape: Mapping[str, Any]) -> Any:
+    """Build a value of a dataclass from a dict whose keys are DingTalk's names (``kind.names``) or our own.
+
+    :raises InvalidMessageError: for keys that are unknown, missing, or given in both spellings.
+    """
+    fields_by_key = {**kind.names, **{own: own for own in kind.names.values()}}
+    unknown = sorted(str(key) for key in shape if key not in fields_by_key)
+    if unknown:
+        raise InvalidMessageError(f"{where} has unknown keys {unknown}; it knows {sorted(fields_by_key)}.")
+    values = {fields_by_key[key]: each for key, each in shape.items()}
+    if len(values) < len(shape):
+        raise InvalidMessageError(f"{where} gives a field twice, in DingTalk's spelling and in ours: {sorted(shape)}.")
+    needed = {each.name for each in fields(kind) if each.default is MISSING}
+    lacking = sorted(theirs for theirs, own in kind.names.items() if own in needed and own not in values)
+    if lacking:
+        raise InvalidMessageError(f"{where} lacks {lacking}.")
+    return kind(**values)
+
+
+def to_shape(instance: Any) -> dict[str, Any]:
+    """The opposite: the fields that have a value, under DingTalk's names."""
+    pairs = ((theirs, getattr(instance, own)) for theirs, own in type(instance).names.items())
+    return {theirs: value for theirs, value in pairs if value is not None}
+
+
+def short_repr(instance: Any) -> str:
+    """A repr that is the same in every process and short enough for a serialized DAG."""
+    shown = ", ".join(f"{each.name}={_shown(getattr(instance, each.name))}" for each in fields(instance))
+    return f"{type(instance).__name__}({shown})"
+
+
+def _string(where: str, value: object) -> str:
+    refuse_task_output(where, value)
+    if isinstance(value, (int, float)):
+        value = str(value)
+    if value is None:
+        raise InvalidMessageError(
+            f"{where} is None.", "If a template rendered to it, give the template a default: {{ value or 'unknown' }}."
+        )
+    if not isinstance(value, str):
+        raise InvalidMessageError(f"{where} must be text, not {_shown(value)}.")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidMessageError(
+            f"{where} holds a lone surrogate (half a character) at position {error.start}, which can't be sent.",
+            "Repair the text where it is read, for example with .encode('utf-8', 'replace').decode('utf-8').",
+        ) from None
+    return value
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_shown(each) for each in value[:3])}{', …' if len(value) > 3 else ''}]"
+    if isinstance(value, str):
+        return (
+            repr(value)
+            if len(value) <= _REPR_CHARACTERS
+            else f"{value[:_REPR_CHARACTERS]!r}… ({len(value)} characters)"
+        )
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value)
+    # Another object's repr may hold a memory address, which would differ in every process.
+    return repr(value) if hasattr(value, "__dataclass_fields__") else f"a {type(value).__name__}"

@@ -1,0 +1,211 @@
+"""The kinds of message that a group robot can carry.
+
+Each is a frozen value that is valid once it exists. Field names and rules follow DingTalk's documentation of custom
+robots (docs 0699 and 0717, read 2026-08-22). ``to_dict()`` gives DingTalk's own shape, and a dict of that shape is
+taken wherever a message is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from airflow_provider_dingpush.messages.field_rules import (
+    apply_rules,
+    flag,
+    one_or_more,
+    optional,
+    picture,
+    ruled,
+    short_repr,
+    text,
+    to_shape,
+    url,
+    value_of,
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Text:
+    """Plain text; a newline breaks the line.
+
+    :param content: what is said.
+    :raises InvalidMessageError: if the content is empty, not text, or not valid Unicode.
+    """
+
+    msgtype: ClassVar = "text"
+    names: ClassVar = {"content": "content"}
+
+    content: str = ruled(text)
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """DingTalk's shape of this message."""
+        return {"msgtype": self.msgtype, self.msgtype: to_shape(self)}
+
+
+@dataclass(frozen=True, repr=False)
+class Markdown:
+    """Markdown in DingTalk's subset: headings, quotes, bold, italic, links, images, lists.
+
+    :param title: shown in the conversation list and in the push notice, not inside the message.
+    :param text: the Markdown. A lone newline is swallowed by DingTalk: put a blank line between paragraphs.
+    :raises InvalidMessageError: if either is empty, not text, or not valid Unicode.
+    """
+
+    msgtype: ClassVar = "markdown"
+    names: ClassVar = {"title": "title", "text": "text"}
+
+    title: str = ruled(text)
+    text: str = ruled(text)
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """DingTalk's shape of this message."""
+        return {"msgtype": self.msgtype, self.msgtype: to_shape(self)}
+
+
+@dataclass(frozen=True, repr=False)
+class Link:
+    """A card that opens one page. It can't mention anybody.
+
+    :param title: first line of the card.
+    :param text: the lines under it; DingTalk shows only the first ones of a long text.
+    :param message_url: the page that a tap opens.
+    :param pic_url: URL of a small picture, or a media id.
+    :raises InvalidMessageError: if a text is empty or a URL isn't one.
+    """
+
+    msgtype: ClassVar = "link"
+    names: ClassVar = {"title": "title", "text": "text", "messageUrl": "message_url", "picUrl": "pic_url"}
+
+    title: str = ruled(text)
+    text: str = ruled(text)
+    message_url: str = ruled(url)
+    pic_url: str | None = ruled(optional(picture), default=None)
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """DingTalk's shape of this message."""
+        return {"msgtype": self.msgtype, self.msgtype: to_shape(self)}
+
+
+@dataclass(frozen=True, repr=False)
+class Button:
+    """A button of an :class:`ActionCard`; pressing it opens a page.
+
+    :param title: what stands on it.
+    :param url: the page it opens.
+    """
+
+    names: ClassVar = {"title": "title", "actionURL": "url"}
+
+    title: str = ruled(text)
+    url: str = ruled(url)
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """DingTalk's shape of one of several buttons."""
+        return to_shape(self)
+
+
+@dataclass(frozen=True, repr=False)
+class ActionCard:
+    """A Markdown card with buttons. It can mention people by user id, not by mobile number.
+
+    :param title: shown in the conversation list and in the push notice, not inside the card.
+    :param text: Markdown, as in :class:`Markdown`.
+    :param buttons: one button makes the whole card tappable; several stand below it.
+    :param horizontal: put several buttons side by side instead of one under the other.
+    :raises InvalidMessageError: if a text is empty, a URL isn't one, or there is no button.
+    """
+
+    msgtype: ClassVar = "actionCard"
+    names: ClassVar = {"title": "title", "text": "text", "btns": "buttons", "btnOrientation": "horizontal"}
+
+    title: str = ruled(text)
+    text: str = ruled(text)
+    buttons: tuple[Button, ...] = ruled(one_or_more(value_of(Button), least=1))
+    horizontal: bool = ruled(flag, default=False)
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """DingTalk's shape of this message."""
+        card: dict[str, Any] = {"title": self.title, "text": self.text}
+        if len(self.buttons) == 1:
+            card.update(singleTitle=self.buttons[0].title, singleURL=self.buttons[0].url)
+        else:
+            card.update(btnOrientation="1" if self.horizontal else "0", btns=[each.to_dict() for each in self.buttons])
+        return {"msgtype": self.msgtype, self.msgtype: card}
+
+
+@dataclass(frozen=True, repr=False)
+class FeedLink:
+    """One row of a :class:`FeedCard`.
+
+    :param title: the words of the row.
+    :param message_url: the page that a tap opens.
+    :param pic_url: URL of its picture, or a media id; DingTalk demands one.
+    """
+
+    names: ClassVar = {"title": "title", "messageURL": "message_url", "picURL": "pic_url"}
+
+    title: str = ruled(text)
+    message_url: str = ruled(url)
+    pic_url: str = ruled(picture)
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """DingTalk's shape of a row."""
+        return to_shape(self)
+
+
+@dataclass(frozen=True, repr=False)
+class FeedCard:
+    """Rows of pictures with titles, each opening a page. It can't mention anybody.
+
+    :param links: the rows; the first one is shown large.
+    :raises InvalidMessageError: if there is no row or a row is wrong.
+    """
+
+    msgtype: ClassVar = "feedCard"
+    names: ClassVar = {"links": "links"}
+
+    links: tuple[FeedLink, ...] = ruled(one_or_more(value_of(FeedLink), least=1))
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """DingTalk's shape of this message."""
+        return {"msgtype": self.msgtype, self.msgtype: {"links": [each.to_dict() for each in self.links]}}
+
+
+Message = Text | Markdown | Link | ActionCard | FeedCard
+"""Anything that can be said."""

@@ -1,0 +1,116 @@
+"""Who is called by name (@) in a message, and how the call gets into the text.
+
+DingTalk highlights a mention, and pings the person, only if ``@number`` stands in the text **and** the number is in the
+``at`` block beside it (docs 0699 and 0717, read 2026-08-22).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from airflow_provider_dingpush.errors import InvalidMessageError
+from airflow_provider_dingpush.messages.field_rules import (
+    apply_rules,
+    flag,
+    from_shape,
+    identifier,
+    one_or_more,
+    refuse_task_output,
+    ruled,
+    short_repr,
+)
+
+MAX_PEOPLE = 50
+"""At most so many people can be mentioned in one message (docs 0699, read 2026-08-22)."""
+
+
+@dataclass(frozen=True, repr=False)
+class At:
+    """Who is mentioned: people by mobile number or user id (at most 50 together), or everyone in the group.
+
+    :param mobiles: mobile numbers as registered in DingTalk; one string counts as a list of one.
+    :param user_ids: DingTalk user ids (``userid``).
+    :param everyone: mention the whole group (@所有人); a group may allow that to its owner only.
+    :raises InvalidMessageError: for more than 50 people, or something that is not one number or id.
+    """
+
+    names: ClassVar = {"atMobiles": "mobiles", "atUserIds": "user_ids", "isAtAll": "everyone"}
+
+    mobiles: tuple[str, ...] = ruled(one_or_more(identifier), default=())
+    user_ids: tuple[str, ...] = ruled(one_or_more(identifier), default=())
+    everyone: bool = ruled(flag, default=False)
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+        for name in ("mobiles", "user_ids"):
+            object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
+        people = len(self.mobiles) + len(self.user_ids)
+        if people > MAX_PEOPLE:
+            raise InvalidMessageError(
+                f"At names {people} people; DingTalk takes at most {MAX_PEOPLE}.", "Use everyone=True, or name fewer."
+            )
+
+    def __bool__(self) -> bool:
+        return bool(self.mobiles or self.user_ids or self.everyone)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form, which every ``at=`` takes as well."""
+        return {"mobiles": list(self.mobiles), "user_ids": list(self.user_ids), "everyone": self.everyone}
+
+    @staticmethod
+    def read(value: At | Mapping[str, Any] | None) -> At | None:
+        """Make an :class:`At` of what an ``at=`` argument may be: one already, a plain dict, or DingTalk's own dict.
+
+        :raises InvalidMessageError: for anything else, such as a bare number (mobile or user id? it doesn't say).
+        """
+        if value is None or isinstance(value, At):
+            return value
+        refuse_task_output("at", value)
+        if not isinstance(value, Mapping):
+            raise InvalidMessageError(
+                f"at must be an At or a dict, not {type(value).__name__}.",
+                'Write at=At(mobiles="138…") or at={"user_ids": ["…"]}.',
+            )
+        made: At = from_shape(At, "at", value)
+        return made
+
+    @staticmethod
+    def union(several: Iterable[At | None]) -> At | None:
+        """Everyone whom any of them names, each once; ``None`` if that is nobody.
+
+        People beyond the 50 that DingTalk takes are left out: a merged list must not make a message impossible.
+        """
+        kept = [at for at in several if at]
+        if not kept:
+            return None
+        mobiles = list(dict.fromkeys(number for at in kept for number in at.mobiles))[:MAX_PEOPLE]
+        user_ids = list(dict.fromkeys(user for at in kept for user in at.user_ids))[: MAX_PEOPLE - len(mobiles)]
+        return At(mobiles=tuple(mobiles), user_ids=tuple(user_ids), everyone=any(at.everyone for at in kept))
+
+    def named_in(self, text: str) -> At:
+        """Those of these people whose ``@…`` stands in the text, and not everyone."""
+        return At(
+            mobiles=tuple(number for number in self.mobiles if mentions(text, number)),
+            user_ids=tuple(user for user in self.user_ids if mentions(text, user)),
+        )
+
+
+def mentions(text: str, identifier: str) -> bool:
+    """Whether ``@identifier`` stands in the text as a whole word."""
+    return re.search(rf"@{re.escape(identifier)}(?![0-9A-Za-z_])", text) is not None
+
+
+def with_mentions(text: str, at: At | None, *, separator: str) -> str:
+    """Put ``@…`` of everybody who isn't mentioned yet at the end of the text, after the separator.
+
+    ``@所有人`` needs no words: the ``at`` block alone does it.
+    """
+    if not at:
+        return text
+    missing = [each for each in (*at.mobiles, *at.user_ids) if not mentions(text, each)]
+    return f"{text}{separator}{' '.join(f'@{each}' for each in missing)}" if missing else text
