@@ -1,0 +1,80 @@
+"""How often one message is tried, and how long between. Only a message that DingTalk can recognise is tried twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from airflow_provider_dingpush.errors import DingTalkError, UnavailableError, UnknownOutcomeError
+
+Sent = TypeVar("Sent")
+
+
+@dataclass(frozen=True)
+class AttemptPlan:
+    """The bounds of trying again.
+
+    The wait before try *n+1* is ``first_wait_seconds * 2**(n-1)``, times 0.5 to 1 by chance.
+
+    :param attempts: the most tries of one message, the first one included.
+    :param first_wait_seconds: the wait before the second try, in seconds.
+    :param longest_wait_seconds: the most between two tries, in seconds. An error that asks for more isn't waited out
+        here.
+    :param budget_seconds: the most that all tries and waits together may take, in seconds.
+    """
+
+    attempts: int = 3
+    first_wait_seconds: float = 0.5
+    longest_wait_seconds: float = 8.0
+    budget_seconds: float = 30.0
+
+    def wait_after(self, attempt: int, error: DingTalkError, *, chance: float) -> float | None:
+        """Seconds to wait before the next try, or ``None`` if there shall be none.
+
+        :param attempt: how many tries there were.
+        :param chance: a random number from 0 to 1; it spreads out senders that failed at the same moment.
+        """
+        asked = error.retry_after_seconds or 0.0
+        if not error.retryable or attempt >= self.attempts or asked > self.longest_wait_seconds:
+            return None
+        doubled = self.first_wait_seconds * float(2 ** (attempt - 1))
+        return max(asked, min(doubled, self.longest_wait_seconds) * (0.5 + chance / 2))
+
+
+def attempt(
+    post: Callable[[float], Sent],
+    plan: AttemptPlan,
+    *,
+    timeout_seconds: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    chance: Callable[[], float],
+) -> Sent:
+    """Call ``post`` until it returns, what it raises can't be mended by trying again, or the plan's bounds are reached.
+
+    :param post: takes the seconds that this try may use.
+    :param timeout_seconds: what one try is given; no second try starts that would have to end sooner.
+    :param clock: seconds that only go forward.
+    :raises DingTalkError: the last one; :class:`UnknownOutcomeError` if an earlier try may have arrived.
+    """
+    start = clock()
+    perhaps_arrived: UnknownOutcomeError | None = None
+    number = 0
+    while True:
+        number += 1
+        try:
+            return post(plan.budget_seconds - (clock() - start))
+        except DingTalkError as error:
+            problem = error
+        if isinstance(problem, UnknownOutcomeError):
+            perhaps_arrived = problem
+        wait = plan.wait_after(number, problem, chance=chance())
+        if wait is None or clock() - start + wait + timeout_seconds > plan.budget_seconds:
+            break
+        sleep(wait)
+    if perhaps_arrived is not None and isinstance(problem, UnavailableError):
+        # The last try surely didn't arrive, but an earlier one may have.
+        problem = perhaps_arrived
+    problem.tries = number
+    raise problem

@@ -1,0 +1,217 @@
+"""One HTTP POST with a limit on everything: connecting, reading, size, and the clock on the wall.
+
+Socket timeouts don't cover a stuck name lookup or a body that drips in byte by byte, so the request runs in a thread
+of its own and is left behind when the time is up. What happened comes back as a value, never as an exception: the
+text of a ``requests`` exception holds the whole URL with the access token, and even a suppressed exception is kept as
+context.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    import requests
+
+DEFAULT_TIMEOUT_SECONDS = 5.0
+_CONNECT_SECONDS = 3.0
+_MOST_REPLY_BYTES = 64 * 1024
+_CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
+
+
+@dataclass(frozen=True)
+class HttpOptions:
+    """How to reach DingTalk.
+
+    :param timeout_seconds: the most that one POST may take in all, in seconds.
+    :param proxy: URL of an HTTP proxy; ``None`` leaves it to ``HTTPS_PROXY`` and ``NO_PROXY``.
+    :param verify: check the server's certificate: true, false, or the path of a CA bundle. ``None`` leaves it to
+        ``REQUESTS_CA_BUNDLE``.
+    """
+
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    # A proxy URL may hold a password.
+    proxy: str | None = field(default=None, repr=False)
+    verify: bool | str | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the server answered."""
+
+    status: int
+    body: bytes
+    content_type: str = ""
+
+
+class Silence(Enum):
+    """Why there is no answer, in words that fit after "No answer from DingTalk: "."""
+
+    UNREACHABLE = "the connection could not be made (name lookup, network, firewall or proxy)"
+    CERTIFICATE = "its certificate could not be verified"
+    BAD_ADDRESS = "the base URL, the proxy URL or the CA bundle of the connection can't be used"
+    CUT_OFF = "the connection broke after the message was sent"
+    TOO_SLOW = "it took too long"
+
+
+@dataclass(frozen=True)
+class NoReply:
+    """Why there is no answer, and whether the message may have arrived nevertheless."""
+
+    why: Silence
+    may_have_arrived: bool
+
+
+class HttpPost:
+    """Posts JSON to one base URL over connections that are kept open between posts.
+
+    Safe to use from several threads. A process that was forked from the one that made it opens connections of its own.
+
+    :param base_url: scheme, host, and optionally port and path prefix.
+    :param options: limits, proxy and certificates.
+    """
+
+    def __init__(self, base_url: str, options: HttpOptions | None = None) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.options = options or HttpOptions()
+        self._session: requests.Session | None = None
+        self._environment: dict[str, Any] = {}
+        self._process = 0
+        self._lock = threading.Lock()
+
+    def post(
+        self, path: str, *, query: Mapping[str, str], body: bytes, timeout_seconds: float | None = None
+    ) -> Reply | NoReply:
+        """Post once and come back within the time limit, whatever the network does. Never raises for what it does.
+
+        :param path: appended to the base URL.
+        :param query: plain values; they are percent-encoded here, once.
+        :param timeout_seconds: a shorter limit than the options', in seconds.
+        """
+        limit = self.options.timeout_seconds
+        if timeout_seconds is not None:
+            limit = max(0.001, min(limit, timeout_seconds))
+        exchange = _Exchange(self, f"{self.base_url}{path}?{urlencode(query)}", body, limit)
+        threading.Thread(target=exchange.run, name="dingpush-post", daemon=True).start()
+        return exchange.outcome_within(limit)
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def session(self) -> tuple[requests.Session, dict[str, Any]]:
+        """The open session, and the proxies and certificates that hold for this base URL."""
+        with self._lock:
+            if self._session is None or self._process != os.getpid():
+                self._session, self._environment = self._new_session()
+                self._process = os.getpid()
+            return self._session, self._environment
+
+    def _new_session(self) -> tuple[requests.Session, dict[str, Any]]:
+        import requests
+
+        _keep_credentials_out_of_debug_logs()
+        session = requests.Session()
+        session.headers["User-Agent"] = "airflow-provider-dingpush"
+        proxies = {"http": self.options.proxy, "https": self.options.proxy} if self.options.proxy else {}
+        environment: dict[str, Any] = dict(
+            session.merge_environment_settings(self.base_url, proxies, False, self.options.verify, None)
+        )
+        # From here on nobody asks the environment again: requests would read proxies and ~/.netrc for every message,
+        # and a netrc entry would add an Authorization header of somebody else's.
+        session.trust_env = False
+        return session, environment
+
+
+class _Exchange:
+    """One request, run in a thread of its own so that its caller can leave."""
+
+    def __init__(self, http: HttpPost, url: str, body: bytes, limit: float) -> None:
+        self._http = http
+        self._url = url
+        self._body = body
+        self._limit = limit
+        self._done = threading.Event()
+        self._outcome: Reply | NoReply = NoReply(Silence.TOO_SLOW, may_have_arrived=True)
+        self._response: requests.Response | None = None
+
+    def run(self) -> None:
+        try:
+            self._outcome = self._post()
+        finally:
+            self._done.set()
+
+    def outcome_within(self, seconds: float) -> Reply | NoReply:
+        if self._done.wait(seconds):
+            return self._outcome
+        if self._response is not None:
+            self._response.close()
+        return NoReply(Silence.TOO_SLOW, may_have_arrived=True)
+
+    def _post(self) -> Reply | NoReply:
+        import requests
+
+        try:
+            session, environment = self._http.session()
+            request = requests.Request(
+                "POST", self._url, data=self._body, headers={"Content-Type": "application/json; charset=utf-8"}
+            )
+            self._response = session.send(
+                session.prepare_request(request),
+                timeout=(min(_CONNECT_SECONDS, self._limit), self._limit),
+                allow_redirects=False,
+                **{**environment, "stream": True},
+            )
+            body = self._response.raw.read(_MOST_REPLY_BYTES, decode_content=True)
+            return Reply(self._response.status_code, body, self._response.headers.get("Content-Type", ""))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller waits for a value
+            return _silence(error)
+
+
+def _silence(error: Exception) -> NoReply:
+    """Sort a failure by whether the message can have reached DingTalk."""
+    from requests import exceptions as high
+    from urllib3 import exceptions as low
+
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(error, high.SSLError):
+        return NoReply(Silence.CERTIFICATE, may_have_arrived=False)
+    if isinstance(error, (high.ConnectTimeout, high.ProxyError)):
+        return NoReply(Silence.UNREACHABLE, may_have_arrived=False)
+    if isinstance(reason, (low.NewConnectionError, low.ConnectTimeoutError)):
+        return NoReply(Silence.UNREACHABLE, may_have_arrived=False)
+    # These are ValueErrors of requests, and the OSError of a CA bundle that doesn't exist.
+    if isinstance(error, ValueError) or (isinstance(error, OSError) and not isinstance(error, high.RequestException)):
+        return NoReply(Silence.BAD_ADDRESS, may_have_arrived=False)
+    if isinstance(error, (high.Timeout, low.ReadTimeoutError)):
+        return NoReply(Silence.TOO_SLOW, may_have_arrived=True)
+    return NoReply(Silence.CUT_OFF, may_have_arrived=True)
+
+
+class _CredentialsFilter(logging.Filter):
+    """urllib3 logs path and query of every request at DEBUG, and the query is where DingTalk wants its token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                _CREDENTIALS_IN_URL.sub(r"\1=***", each) if isinstance(each, str) else each for each in record.args
+            )
+        return True
+
+
+_CREDENTIALS_FILTER = _CredentialsFilter()
+
+
+def _keep_credentials_out_of_debug_logs() -> None:
+    logging.getLogger("urllib3.connectionpool").addFilter(_CREDENTIALS_FILTER)
