@@ -1,0 +1,164 @@
+"""The only place that knows how Airflow 2.10 to 3.3 differ.
+
+Each name is looked for where the newest Airflow has it first, so that none of the old homes' deprecation warnings is
+touched. An entry can go once the oldest supported Airflow has the newer home.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_dingpush.callback_budget import within
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, Connection, Context
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+else:
+    try:  # 3.0
+        from airflow.sdk import BaseNotifier, BaseOperator
+    except ImportError:
+        from airflow.models.baseoperator import BaseOperator
+        from airflow.notifications.basenotifier import BaseNotifier
+    try:  # 3.1
+        from airflow.sdk import BaseHook
+    except ImportError:
+        from airflow.hooks.base import BaseHook
+    try:  # 3.1, and all of them only since 3.2
+        from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+    except ImportError:
+        from airflow.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+
+__all__ = [
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "BaseHook",
+    "BaseNotifier",
+    "BaseOperator",
+    "Connection",
+    "Context",
+    "airflow_option",
+    "default_timezone",
+    "failed_task_ids",
+    "is_airflow_3",
+    "mask_secret",
+    "notifier_takes_context",
+    "redact",
+    "run_in_thread",
+]
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
+# An answer that the supervisor can't give never comes (not even an error), so nobody waits for one for ever.
+_SUPERVISOR_SECONDS = 3.0
+_MOST_FAILED_TASKS = 1000
+
+if TYPE_CHECKING:
+
+    def mask_secret(secret: str) -> None:
+        """Tell Airflow to print ``***`` instead of this string wherever it writes logs."""
+
+    def redact(value: str) -> str:
+        """The string with everything that Airflow was told to mask taken out."""
+
+else:
+    try:  # 3.0
+        from airflow.sdk.log import mask_secret
+    except ImportError:
+        from airflow.utils.log.secrets_masker import mask_secret
+
+    def redact(value):  # noqa: D103 - documented above
+        try:  # 3.1
+            from airflow.sdk.log import redact as airflow_redact
+        except ImportError:
+            try:  # 3.0
+                from airflow.sdk.execution_time.secrets_masker import redact as airflow_redact
+            except ImportError:
+                from airflow.utils.log.secrets_masker import redact as airflow_redact
+        return airflow_redact(value)
+
+
+def is_airflow_3() -> bool:
+    """Whether this is Airflow 3, whose pages have other addresses than those of Airflow 2."""
+    from airflow import __version__
+
+    return not __version__.startswith("2.")
+
+
+def notifier_takes_context() -> bool:
+    """Whether ``BaseNotifier`` takes and keeps a context for its ``await`` (Airflow 3.1 and later)."""
+    return hasattr(BaseNotifier, "__await__")
+
+
+def airflow_option(section: str, key: str) -> str | None:
+    """An option of ``airflow.cfg`` or ``AIRFLOW__…``; ``None`` if it is unset, empty or unknown to this Airflow."""
+    try:  # 3.2
+        from airflow.sdk.configuration import conf
+    except ImportError:
+        from airflow.configuration import conf
+    value = conf.get(section, key, fallback=None)
+    return str(value).strip() or None if value is not None else None
+
+
+def default_timezone() -> str:
+    """IANA name of Airflow's ``[core] default_timezone``."""
+    name = airflow_option("core", "default_timezone") or "UTC"
+    if name != "system":
+        return name
+    import pendulum  # a dependency of Airflow, which reads "system" with it as well
+
+    return pendulum.now().timezone_name or "UTC"
+
+
+async def run_in_thread(function: Callable[[], Result]) -> Result:
+    """Call a function in a thread, from where it may ask Airflow for connections.
+
+    asgiref (a dependency of Airflow) rather than ``asyncio.to_thread``: up to Airflow 3.1 the triggerer answers such a
+    question only on its own event loop, and asgiref remembers in the thread which one that is.
+    """
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(function, thread_sensitive=False)()
+
+
+def failed_task_ids(context: Mapping[str, Any]) -> list[tuple[str, int]] | None:
+    """The failed tasks of the run that a DAG-level callback speaks of, as (task id, map index); ``None`` if unknown.
+
+    Airflow 2 has them in its database, Airflow 3.1 and later can be asked, Airflow 3.0 can't.
+    """
+    dag_run: Any = context.get("dag_run")
+    try:
+        if hasattr(dag_run, "get_task_instances"):
+            failed = dag_run.get_task_instances(state="failed")
+            return sorted((each.task_id, each.map_index) for each in failed)[:_MOST_FAILED_TASKS]
+        states = _task_states(context)
+    except Exception as error:  # noqa: BLE001 - a list that can't be had must not cost the alert
+        _log.debug("The failed tasks of the run can't be listed: %s", type(error).__name__)
+        return None
+    if states is None:
+        return None
+    known = set(context["dag"].task_ids)
+    return sorted(_task_and_index(key, known) for key, state in states.items() if state == "failed")[
+        :_MOST_FAILED_TASKS
+    ]
+
+
+def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
+    try:  # 3.1
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        ask = RuntimeTaskInstance.get_task_states
+    except (ImportError, AttributeError):
+        return None
+    run_id = context.get("run_id") or context["dag_run"].run_id
+    dag_id = context["dag"].dag_id
+    return within(_SUPERVISOR_SECONDS, lambda: ask(dag_id=dag_id, run_ids=[run_id])).get(run_id)
+
+
+def _task_and_index(key: str, known: set[str]) -> tuple[str, int]:
+    """Airflow joins a mapped task's id and index as ``task_3``, which may be a whole id of another task."""
+    task_id, _, index = key.rpartition("_")
+    return (task_id, int(index)) if key not in known and task_id in known and index.isdigit() else (key, -1)

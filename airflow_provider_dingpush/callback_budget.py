@@ -1,0 +1,77 @@
+"""One time budget for all notifiers of one callback.
+
+Airflow 3 kills a task's process about 20 seconds after its task ended, callbacks included, and may then run the task
+again; all DAG-level callbacks of one file share 50 seconds. So notifiers share what time there is instead of taking
+it each.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+CALLBACK_SECONDS = 8.0
+"""What all notifiers of one callback may take together, in seconds."""
+_FORGOTTEN_AFTER_SECONDS = 60.0
+
+
+class CallbackBudget:
+    """Keeps account of the time that notifiers took.
+
+    :param seconds: what the notifiers of one occasion may take together.
+    :param ticks: seconds that only go forward.
+    """
+
+    def __init__(self, seconds: float = CALLBACK_SECONDS, *, ticks: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._ticks = ticks
+        self._spent: dict[Hashable, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def share(self, occasion: Hashable) -> Iterator[Callable[[], float]]:
+        """Take part in the budget of an occasion; gives a function that tells the seconds left.
+
+        :param occasion: what the notifiers are called for, such as one try of a task. It is forgotten a minute after
+            its first notifier: by then it is over, or another one of the same name.
+        """
+        started = self._ticks()
+        with self._lock:
+            for old in [each for each, (since, _) in self._spent.items() if started - since > _FORGOTTEN_AFTER_SECONDS]:
+                del self._spent[old]
+            since, before = self._spent.setdefault(occasion, (started, 0.0))
+        try:
+            yield lambda: self._seconds - before - (self._ticks() - started)
+        finally:
+            with self._lock:
+                since, before = self._spent.get(occasion, (started, 0.0))
+                self._spent[occasion] = (since, before + self._ticks() - started)
+
+
+def within(seconds: float, function: Callable[[], Result]) -> Result:
+    """What the function returns or raises, if it does so in time; otherwise it is left behind in its thread.
+
+    :param seconds: how long to wait for it.
+    :raises TimeoutError: if that was too short.
+    """
+    results: list[Result] = []
+    problems: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(function())
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            problems.append(error)
+
+    working = threading.Thread(target=run, name="dingpush-within", daemon=True)
+    working.start()
+    working.join(max(0.0, seconds))
+    if problems:
+        raise problems[0]
+    if not results:
+        raise TimeoutError(f"not done within {seconds:g} seconds")
+    return results[0]

@@ -1,0 +1,158 @@
+"""Hooks: from a connection id to a message sent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret, redact
+from airflow_provider_dingpush.connections import (
+    DEFAULT_ROBOT_CONN_ID,
+    ROBOT_CONN_TYPE,
+    ROBOT_FIELDS,
+    ROBOT_FORM_BEHAVIOUR,
+    ROBOT_HOOK_NAME,
+    RobotSettings,
+    credentials_of,
+    robot_settings,
+    unknown_extras,
+)
+from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
+from airflow_provider_dingpush.dingtalk.http_post import HttpPost
+from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError
+from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.messages.plain_forms import read_message, rebuilt
+from airflow_provider_dingpush.receipts import Receipt
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.messages import Message
+
+__all__ = ["DingTalkRobotHook"]
+
+_log = logging.getLogger(__name__)
+
+
+class DingTalkRobotHook(BaseHook):
+    """Sends messages to a group through its custom robot (自定义机器人).
+
+    The connection is read when the first message is sent, and HTTP connections are kept open between messages, so one
+    hook for many messages is faster than a hook for each.
+
+    :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``.
+    """
+
+    conn_name_attr = "dingtalk_conn_id"
+    default_conn_name = DEFAULT_ROBOT_CONN_ID
+    conn_type = ROBOT_CONN_TYPE
+    hook_name = ROBOT_HOOK_NAME
+
+    def __init__(self, dingtalk_conn_id: str = DEFAULT_ROBOT_CONN_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dingtalk_conn_id = dingtalk_conn_id
+
+    def send(
+        self,
+        message: Message | str | Mapping[str, Any],
+        at: At | Mapping[str, Any] | None = None,
+    ) -> Receipt:
+        """Send a message to the group.
+
+        A Text or Markdown of more than 20,000 bytes is split into at most five numbered messages.
+
+        :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
+        :param at: who is mentioned.
+        :raises DingTalkError: typed by what went wrong, with advice; see :mod:`airflow_provider_dingpush.errors`.
+        """
+        told, told_at = read_message(message)
+        parts = self._robot().send(_redacted(told), At.union([At.read(at), told_at]))
+        return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id, parts=parts)
+
+    def send_alert(self, message: Message, at: At | None = None, *, language: str, budget_seconds: float) -> Receipt:
+        """Send an alert in one piece within a time budget: cut if it is too long, without mentions it can't carry.
+
+        :param language: ``zh`` or ``en``, of the note that says what was cut.
+        :param budget_seconds: the most that all tries together may take, in seconds.
+        :raises DingTalkError: typed by what went wrong.
+        """
+        self._robot(AttemptPlan(budget_seconds=budget_seconds)).send_cut(_redacted(message), at, language=language)
+        return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id)
+
+    @cached_property
+    def settings(self) -> RobotSettings:
+        """What the connection says.
+
+        :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
+        """
+        try:
+            connection = self.get_connection(self.dingtalk_conn_id)
+        except AirflowNotFoundException:
+            raise ConnectionSettingsError(
+                f"There is no Airflow connection {self.dingtalk_conn_id!r}.",
+                "Create it under Admin > Connections: type 'DingTalk Robot', the robot's webhook URL as password, "
+                f"or set AIRFLOW_CONN_{self.dingtalk_conn_id.upper()} to that URL. "
+                "请在 Admin > Connections 新建该连接，类型选 DingTalk Robot，Password 填机器人的 Webhook 地址。",
+            ) from None
+        for credential in credentials_of(connection):
+            mask_secret(credential)
+        settings = robot_settings(connection)
+        conn_id = self.dingtalk_conn_id
+        unknown = unknown_extras(connection)
+        if unknown:
+            known = ", ".join(each.name for each in ROBOT_FIELDS)
+            _log.warning("Connection %r has extra fields %s that mean nothing; known are: %s.", conn_id, unknown, known)
+        return settings
+
+    def get_conn(self) -> HttpPost:
+        """The open HTTP connection to DingTalk."""
+        return self._http
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask DingTalk about token, signature and IP address without posting a message to the group."""
+        try:
+            settings = self.settings
+            problem = self._robot().probe()
+        except DingTalkError as error:
+            return False, str(error)
+        if problem is not None:
+            return False, str(problem)
+        untested = "If it has keywords (自定义关键词), put one into 'keyword': that can't be tested without posting."
+        accepted = "DingTalk accepts the token, the signature and this machine's address; nothing was posted."
+        return True, accepted if settings.robot.keyword else f"{accepted} {untested}"
+
+    @cached_property
+    def _http(self) -> HttpPost:
+        return HttpPost(self.settings.base_url, self.settings.http)
+
+    def _robot(self, plan: AttemptPlan | None = None) -> CustomRobot:
+        return CustomRobot(self.settings.robot, self._http, plan=plan)
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The extra fields of the connection form, for Airflow before 3.2 (later ones read provider info)."""
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from flask_babel import lazy_gettext
+        from wtforms import PasswordField, StringField
+        from wtforms.validators import Optional
+
+        def widget(label: str, description: str, *, hidden: bool) -> Any:
+            kind, shown = (PasswordField, BS3PasswordFieldWidget) if hidden else (StringField, BS3TextFieldWidget)
+            return kind(lazy_gettext(label), widget=shown(), validators=[Optional()], description=description)
+
+        return {
+            each.name: widget(each.label, each.description, hidden=each.schema.get("format") == "password")
+            for each in ROBOT_FIELDS
+        }
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Which standard fields the connection form shows and what it calls them, for Airflow before 3.2."""
+        return {key: value.copy() for key, value in ROBOT_FORM_BEHAVIOUR.items()}
+
+
+def _redacted(message: Message) -> Message:
+    """Take out what Airflow masks in logs: exception texts hold passwords, and a group chat is no vault."""
+    clean: Message = rebuilt(message, lambda value: redact(value) if isinstance(value, str) else value)
+    return clean

@@ -1,0 +1,270 @@
+"""The notifier: a callback that says in DingTalk what happened to a task or a DAG run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import ChainMap
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dingpush.airflow_compat import (
+    BaseNotifier,
+    airflow_option,
+    default_timezone,
+    failed_task_ids,
+    is_airflow_3,
+    notifier_takes_context,
+    redact,
+    run_in_thread,
+)
+from airflow_provider_dingpush.callback_budget import CallbackBudget, within
+from airflow_provider_dingpush.connections import DEFAULT_ROBOT_CONN_ID, read_language
+from airflow_provider_dingpush.errors import ContentError, DingTalkError, InvalidMessageError, UnavailableError
+from airflow_provider_dingpush.message_templates import rendered
+from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.messages.plain_forms import read_message
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from airflow_provider_dingpush.airflow_compat import Context
+    from airflow_provider_dingpush.connections import RobotSettings
+    from airflow_provider_dingpush.messages import Markdown, Message
+    from airflow_provider_dingpush.templates import RunFacts
+
+__all__ = ["DingTalkNotifier"]
+
+_log = logging.getLogger(__name__)
+_budget = CallbackBudget(ticks=time.monotonic)
+# Airflow 2 calls an sla_miss_callback with five arguments instead of a context.
+_SLA_ARGUMENTS = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
+# A send that gets less time than this can only end in a message of unknown fate.
+_LEAST_SECONDS = 0.2
+
+
+class DingTalkNotifier(BaseNotifier):
+    """Says in DingTalk what happened: which task of which run failed, why, and where the log is.
+
+    For ``on_failure_callback`` and the other callbacks of tasks and DAGs, for ``default_args``, and for deadlines. It
+    never fails or holds up the task it speaks about: all notifiers of one callback share 8 seconds, and what goes
+    wrong is logged.
+
+    :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``.
+    :param message: what is said instead of the built-in alert: a str, a dict of DingTalk's shape, a message, or the
+        path of a template file; Jinja in it sees the context and, as ``facts``, the
+        :class:`~airflow_provider_dingpush.templates.RunFacts`. If it can't be rendered, the built-in alert is sent.
+    :param at: who is mentioned, beside the owners that the connection's ``mentions`` knows (those of failures only).
+    :param language: ``zh`` or ``en``; by default what the connection says, or else ``[dingpush] language``.
+    :param raise_on_failure: raise what goes wrong instead of only logging it.
+    """
+
+    template_fields: Sequence[str] = ("message", "at", "dingtalk_conn_id")
+
+    def __init__(
+        self,
+        *,
+        dingtalk_conn_id: str = DEFAULT_ROBOT_CONN_ID,
+        message: Message | str | Mapping[str, Any] | None = None,
+        at: At | Mapping[str, Any] | None = None,
+        language: str | None = None,
+        raise_on_failure: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.dingtalk_conn_id = dingtalk_conn_id
+        self.message = message
+        self.at = at
+        self.language = None if language is None else _checked_language(language)
+        self.raise_on_failure = raise_on_failure
+        # A deadline passes its context here, if the constructor takes any **kwargs.
+        unknown = sorted(set(kwargs) - ({"context"} if notifier_takes_context() else set()))
+        if unknown:
+            raise TypeError(f"DingTalkNotifier() got unexpected arguments {unknown}")
+        super().__init__(**kwargs)
+
+    def __call__(self, *args: Any) -> None:
+        """Send the notice for a context, which Airflow passes alone (Airflow 2 passes five arguments for an SLA)."""
+        self.notify(args[0] if len(args) == 1 else dict(zip(_SLA_ARGUMENTS, args, strict=False)))  # type: ignore[arg-type]
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Send the notice for the context that the constructor was given, without blocking the event loop."""
+        return self.async_notify(self.context).__await__()
+
+    async def async_notify(self, context: Context) -> None:
+        """Send the notice from an event loop: the work is done in a thread."""
+        # No second thread for the connection: only from this one can the triggerer be asked.
+        await run_in_thread(lambda: self._notify(context, look_up=lambda find, _: find()))
+
+    def notify(self, context: Context) -> None:
+        """Send the notice. Nothing is kept on the notifier, so one can be used many times and from many threads.
+
+        :raises DingTalkError: only with ``raise_on_failure=True``.
+        """
+        self._notify(context, look_up=_within)
+
+    def _notify(self, context: Mapping[str, Any], look_up: _LookUp) -> None:
+        try:
+            facts = _facts(context)
+            with _budget.share(_occasion(facts)) as seconds_left:
+                self._send(context, facts, seconds_left, look_up)
+        except Exception as error:
+            # Only what is known to hold no secrets is printed whole, and no traceback, which would show the rest.
+            what = str(error) if isinstance(error, DingTalkError) else f"{type(error).__name__}: {redact(str(error))}"
+            _log.error("The DingTalk notice was not sent. %s", what)
+            if self.raise_on_failure:
+                raise
+
+    def _send(
+        self, context: Mapping[str, Any], facts: RunFacts, seconds_left: Callable[[], float], look_up: _LookUp
+    ) -> None:
+        from airflow_provider_dingpush.hooks import DingTalkRobotHook
+        from airflow_provider_dingpush.templates import Event, built_in_alert
+
+        render = _renderer(context, facts)
+        hook = DingTalkRobotHook(render(self.dingtalk_conn_id))
+        settings = look_up(lambda: hook.settings, seconds_left())
+        if facts.event is Event.DAG_FAILED:
+            # Only now: a supervisor that doesn't answer this would not answer for the connection any more either.
+            facts = _facts(context, failed_tasks=failed_task_ids(context))
+            render = _renderer(context, facts)
+        language = self.language or settings.language or _default_language()
+        owners = _owners(facts, settings)
+
+        def send(message: Message, at: At | None) -> None:
+            left = seconds_left()
+            if left < _LEAST_SECONDS:
+                raise UnavailableError(
+                    "The time that all notifiers of one callback share is used up.",
+                    "Look for a slow network, a slow secrets backend, or too many notifiers in one callback.",
+                )
+            hook.send_alert(message, At.union([at, owners]), language=language, budget_seconds=left)
+
+        alert = built_in_alert(facts, language=language)
+        if self.message is None:
+            send(alert, self._at(render))
+            return
+        try:
+            message, told_at = read_message(render(self.message))
+            send(message, At.union([self._at(render), told_at]))
+        except ContentError as problem:
+            # A mistake in the message must not cost the alert.
+            what = redact(str(problem))
+            _log.warning("The notifier's own message can't be sent, so the built-in alert is: %s", what)
+            send(_with_note(alert, what, language), self._at(render))
+
+    def _at(self, render: Callable[[Any], Any]) -> At | None:
+        try:
+            return At.read(render(self.at))
+        except ContentError as problem:
+            _log.warning("The notifier's mentions are left out: %s", redact(str(problem)))
+            return None
+
+
+_LookUp = Callable[[Callable[[], "RobotSettings"], float], "RobotSettings"]
+
+
+def _within(find: Callable[[], RobotSettings], seconds: float) -> RobotSettings:
+    """Look up the connection, but don't wait for a secrets backend any longer than this."""
+    try:
+        return within(seconds, find)
+    except TimeoutError:
+        raise UnavailableError(
+            "Looking up the Airflow connection took too long.", "Look for a slow secrets backend or metadata database."
+        ) from None
+
+
+def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] | None = None) -> RunFacts:
+    from airflow_provider_dingpush.templates import AirflowSite, read_run_facts
+
+    section = "api" if is_airflow_3() else "webserver"
+    site = AirflowSite(
+        base_url=airflow_option("dingpush", "base_url") or airflow_option(section, "base_url"),
+        layout="pages" if is_airflow_3() else "grid",
+        environment=airflow_option("dingpush", "environment") or airflow_option(section, "instance_name"),
+        timezone=airflow_option("dingpush", "timezone") or default_timezone(),
+    )
+    return read_run_facts(
+        context, site=site, redact=redact, failed_tasks=failed_tasks, now=lambda: datetime.now(timezone.utc)
+    )
+
+
+def _occasion(facts: RunFacts) -> Hashable:
+    """What shares one time budget: the callbacks of one try of a task, or all DAG-level callbacks of this process."""
+    if facts.task_id is None:
+        return facts.deadline_at
+    return (facts.dag_id, facts.run_id, facts.task_id, facts.map_index, facts.try_number, facts.event)
+
+
+def _owners(facts: RunFacts, settings: RobotSettings) -> At | None:
+    """The owners of what failed, as the connection's ``mentions`` knows them. Good news pings nobody."""
+    from airflow_provider_dingpush.templates import Event
+
+    if facts.event not in (Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED):
+        return None
+    return At.union(settings.mentions.get(owner) for owner in facts.owners)
+
+
+def _default_language() -> str:
+    try:
+        return read_language(airflow_option("dingpush", "language") or "zh")
+    except ValueError:
+        return "zh"
+
+
+def _with_note(alert: Markdown, problem: str, language: str) -> Markdown:
+    from airflow_provider_dingpush.templates import escape_markdown
+
+    what = escape_markdown(problem[:300])
+    notes = {
+        "zh": f"（通知器自定义的消息无法发送，已改用内置告警。{what}）",
+        "en": f"(The notifier's own message could not be sent, so this is the built-in one. {what})",
+    }
+    return replace(alert, text=f"{alert.text}\n\n{notes[language]}")
+
+
+def _renderer(context: Mapping[str, Any], facts: RunFacts) -> Callable[[Any], Any]:
+    """A function that renders a message, and once more with gaps left open if a variable is missing."""
+    import jinja2
+
+    class LeftOpen(jinja2.ChainableUndefined, jinja2.DebugUndefined):
+        """A missing variable, shown as it was written: ``{{ exception }}``."""
+
+    names = ChainMap({"facts": facts}, context)  # type: ignore[arg-type]
+
+    def render(value: Any) -> Any:
+        env = _template_environment(context)
+        try:
+            try:
+                return rendered(value, env, names)
+            except jinja2.UndefinedError as missing:
+                _log.warning("A variable of the notifier's template is missing and stays as written: %s", missing)
+                return rendered(value, env.overlay(undefined=LeftOpen), names)
+        except InvalidMessageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a filter, a macro or an attribute of the context may raise anything
+            raise InvalidMessageError(f"Its template failed with {type(error).__name__}: {error}") from None
+
+    return render
+
+
+def _template_environment(context: Mapping[str, Any]) -> jinja2.Environment:
+    """The DAG's environment; a plain one for a deadline, and for ``dag.test()`` of Airflow 3.3, whose DAG has none."""
+    import jinja2.sandbox
+
+    dag = context.get("dag")
+    try:
+        env: jinja2.Environment = dag.get_template_env()  # type: ignore[union-attr]
+    except AttributeError:
+        folder = os.path.dirname(getattr(dag, "fileloc", None) or "")
+        return jinja2.sandbox.SandboxedEnvironment(loader=jinja2.FileSystemLoader(folder) if folder else None)
+    return env
+
+
+def _checked_language(language: str) -> str:
+    try:
+        return read_language(language)
+    except ValueError as rule:
+        raise ValueError(f"DingTalkNotifier(language={language!r}): it {rule}.") from None

@@ -1,0 +1,76 @@
+"""What Airflow reads of this package: it is loaded in every Airflow process, so it imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_dingpush import __version__
+from airflow_provider_dingpush.connections import (
+    ROBOT_CONN_TYPE,
+    ROBOT_FIELDS,
+    ROBOT_FORM_BEHAVIOUR,
+    ROBOT_HOOK_NAME,
+)
+
+# Name -> what it is for, an example, its default.
+_OPTIONS: dict[str, tuple[str, str, str]] = {
+    "base_url": (
+        "URL of Airflow's web UI as people open it, for links in alerts. Empty: Airflow's own, if set.",
+        "https://airflow.example.com",
+        "",
+    ),
+    "environment": (
+        "Label in alerts that tells this Airflow from others. Empty: Airflow's instance name.",
+        "production",
+        "",
+    ),
+    "timezone": (
+        "Timezone of the times in alerts, as an IANA name. Empty: [core] default_timezone.",
+        "Asia/Shanghai",
+        "",
+    ),
+    "language": (
+        "Language of built-in alerts where neither notifier nor connection names one: zh or en.",
+        "en",
+        "zh",
+    ),
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Provider metadata for every supported Airflow; unknown keys are ignored by older ones."""
+    return {
+        # Anything but the distribution's name here takes all of Airflow down.
+        "package-name": "airflow-provider-dingpush",
+        "name": "DingTalk (dingpush)",
+        "description": "DingTalk (钉钉): messages from any DAG, and alerts that say what failed and why.",
+        "versions": [__version__],
+        "connection-types": [
+            {
+                "connection-type": ROBOT_CONN_TYPE,
+                "hook-class-name": "airflow_provider_dingpush.hooks.DingTalkRobotHook",
+                "hook-name": ROBOT_HOOK_NAME,
+                "conn-fields": {
+                    each.name: {"label": each.label, "description": each.description, "schema": dict(each.schema)}
+                    for each in ROBOT_FIELDS
+                },
+                "ui-field-behaviour": {key.replace("_", "-"): value for key, value in ROBOT_FORM_BEHAVIOUR.items()},
+            }
+        ],
+        "notifications": ["airflow_provider_dingpush.notifications.DingTalkNotifier"],
+        "config": {
+            "dingpush": {
+                "description": "DingTalk messages and alerts of airflow-provider-dingpush.",
+                "options": {
+                    name: {
+                        "description": description,
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": example,
+                        "default": default,
+                    }
+                    for name, (description, example, default) in _OPTIONS.items()
+                },
+            }
+        },
+    }
