@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DingTalkRobotHook"]
 
+SENT_LOG_LINE = "Sent to DingTalk"
+"""How the log line of a message that DingTalk took begins; the message itself isn't logged."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +71,13 @@ class DingTalkRobotHook(BaseHook):
         """
         told, told_at = read_message(message)
         parts = self._robot().send(_redacted(told), At.union([At.read(at), told_at]))
+        _log.info(
+            "%s: %s in %d part(s) through connection %r.",
+            SENT_LOG_LINE,
+            type(told).__name__,
+            parts,
+            self.dingtalk_conn_id,
+        )
         return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id, parts=parts)
 
     def send_alert(self, message: Message, at: At | None = None, *, language: str, budget_seconds: float) -> Receipt:
@@ -78,6 +88,7 @@ class DingTalkRobotHook(BaseHook):
         :raises DingTalkError: typed by what went wrong.
         """
         self._robot(AttemptPlan(budget_seconds=budget_seconds)).send_cut(_redacted(message), at, language=language)
+        _log.info("%s: %s through connection %r.", SENT_LOG_LINE, type(message).__name__, self.dingtalk_conn_id)
         return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id)
 
     @cached_property

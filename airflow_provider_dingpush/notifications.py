@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DingTalkNotifier"]
 
+NOT_SENT_LOG_LINE = "The DingTalk notice was not sent"
+"""How the log line of a notice that could not be sent begins."""
+
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
 # Airflow 2 calls an sla_miss_callback with five arguments instead of a context.
@@ -113,7 +116,7 @@ class DingTalkNotifier(BaseNotifier):
         except Exception as error:
             # Only what is known to hold no secrets is printed whole, and no traceback, which would show the rest.
             what = str(error) if isinstance(error, DingTalkError) else f"{type(error).__name__}: {redact(str(error))}"
-            _log.error("The DingTalk notice was not sent. %s", what)
+            _log.error("%s: %s", NOT_SENT_LOG_LINE, what)
             if self.raise_on_failure:
                 raise
 
