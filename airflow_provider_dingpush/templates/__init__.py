@@ -1,0 +1,23 @@
+"""What an alert says: facts read out of an Airflow callback's context, and the built-in texts made of them.
+
+Nothing here imports Airflow. ``read_run_facts`` turns a context into :class:`RunFacts`, which is plain data;
+``built_in_alert`` turns that into a Markdown message. A template of one's own sees the same facts as ``facts``.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_dingpush.templates.airflow_site import AirflowSite
+from airflow_provider_dingpush.templates.alert_texts import built_in_alert
+from airflow_provider_dingpush.templates.context_reading import read_run_facts
+from airflow_provider_dingpush.templates.markdown_escape import escape_markdown
+from airflow_provider_dingpush.templates.run_facts import Event, FailedTask, RunFacts
+
+__all__ = [
+    "AirflowSite",
+    "Event",
+    "FailedTask",
+    "RunFacts",
+    "built_in_alert",
+    "escape_markdown",
+    "read_run_facts",
+]

@@ -1,0 +1,116 @@
+"""What an Airflow installation says of itself, and the links into its web pages that follow from it.
+
+Links are built here and never taken from ``ti.log_url``: that one is malformed in 3.0, missing in DAG-level callbacks
+of 3.0, and on workers without a configured base URL it points to localhost whatever ours says.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timezone, tzinfo
+from typing import Literal
+from urllib.parse import quote, urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+AIRFLOW_DEFAULT_BASE_URL = "http://localhost:8080"
+"""Where ``airflow standalone`` serves its pages when nobody has configured anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class AirflowSite:
+    """What the installation says of itself.
+
+    :param base_url: of the web pages as people reach them; a path prefix and a trailing slash are fine. Without one,
+        or with one that isn't an http(s) URL, links point to Airflow's default on this machine and are marked as
+        local.
+    :param layout: ``pages`` is the URL layout of Airflow 3, ``grid`` that of Airflow 2.
+    :param environment: the label that tells production from test in a message, such as ``生产``.
+    :param timezone: IANA name of the zone in which times are shown; an unknown name means UTC.
+    """
+
+    base_url: str | None = None
+    layout: Literal["grid", "pages"] = "pages"
+    environment: str | None = None
+    timezone: str = "UTC"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether links open only on the machine that runs Airflow."""
+        host = urlsplit(self._base()).hostname or ""
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+        return address.is_loopback or address.is_unspecified
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone in which times are shown."""
+        try:
+            return ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):  # An unknown name or no zone data, an odd name, the name of a folder.
+            return timezone.utc
+
+    def run_url(self, dag_id: str, run_id: str) -> str:
+        """Page of a DAG run."""
+        if self.layout == "pages":
+            return f"{self._base()}/dags/{_quoted(dag_id)}/runs/{_quoted(run_id)}"
+        return f"{self._base()}/dags/{_quoted(dag_id)}/grid?{_query(dag_run_id=run_id)}"
+
+    def log_url(
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        *,
+        map_index: int | None = None,
+        try_number: int | None = None,
+        logical_date: datetime | None = None,
+    ) -> str:
+        """Page with the log of a task instance.
+
+        :param map_index: of a mapped task instance; ``None`` or negative for any other.
+        :param try_number: which try's log; without it Airflow 3 shows the latest one. Airflow 2 has no such parameter.
+        :param logical_date: of the run, exactly; the grid of Airflow 2 needs it to show a run that isn't among the
+            latest.
+        """
+        mapped = map_index if map_index is not None and map_index >= 0 else None
+        if self.layout == "pages":
+            place = "" if mapped is None else f"/mapped/{mapped}"
+            tried = f"?try_number={try_number}" if try_number and try_number > 0 else ""
+            return f"{self.run_url(dag_id, run_id)}/tasks/{_quoted(task_id)}{place}{tried}"
+        query = _query(
+            task_id=task_id,
+            map_index=None if mapped is None else str(mapped),
+            base_date=logical_date.strftime("%Y-%m-%dT%H:%M:%S.%f%z") if logical_date else None,
+            tab="logs",
+        )
+        return f"{self.run_url(dag_id, run_id)}&{query}"
+
+    def _base(self) -> str:
+        base = (self.base_url or "").strip().rstrip("/")
+        try:
+            parts = urlsplit(base)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:  # Such as an IPv6 address without its closing bracket.
+            usable = False
+        return base if usable else AIRFLOW_DEFAULT_BASE_URL
+
+
+def opened_in_browser(url: str) -> str:
+    """The address that makes DingTalk open this URL in the system's browser.
+
+    A plain link opens inside DingTalk, where nobody is logged in to Airflow and many single sign-on pages refuse to
+    work.
+    """
+    return f"dingtalk://dingtalkclient/page/link?url={_quoted(url)}&pc_slide=false"
+
+
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
+
+
+def _query(**parameters: str | None) -> str:
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return urlencode(given, quote_via=quote, safe="")

@@ -1,0 +1,114 @@
+"""The built-in alerts: one Markdown message per event, in Chinese and in English.
+
+The wording lives in the ``.md`` files beside this one: per language a ``title.md``, and one file for each thing an
+event can be about. Every value they print is escaped on its way out, so a template can't forget to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dingpush.messages import Markdown
+from airflow_provider_dingpush.messages.fitting import json_bytes
+from airflow_provider_dingpush.templates.human_times import duration_text, local_time_text
+from airflow_provider_dingpush.templates.markdown_escape import escape_markdown, plain_line
+from airflow_provider_dingpush.templates.run_facts import Event, RunFacts
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+MAX_ALERT_BYTES = 10_000
+"""As many failed tasks are listed as fit in here: half of what DingTalk takes, and more than anyone reads."""
+
+MAX_LINK_BYTES = 2_000
+"""A longer link is left out; it takes ids of hundreds of Chinese characters, and browsers begin to cut there too."""
+
+_TITLE_NAME_CHARACTERS = 60
+"""Of each name in a title; a phone shows less than that."""
+
+_MARKS = {
+    Event.TASK_STARTED: "⚪",
+    Event.TASK_FAILED: "🔴",
+    Event.TASK_RETRYING: "🟡",
+    Event.TASK_SUCCEEDED: "🟢",
+    Event.TASK_SKIPPED: "⚪",
+    Event.DAG_FAILED: "🔴",
+    Event.DAG_SUCCEEDED: "🟢",
+    Event.DEADLINE_MISSED: "🟠",
+}
+
+
+def built_in_alert(facts: RunFacts, *, language: str) -> Markdown:
+    """The built-in message about these facts.
+
+    Its title says what happened to what, because that is all the conversation list and a locked phone show. Its text
+    has one line per known fact, the first lines of the exception and the links; it is far below what DingTalk takes,
+    whatever the facts hold.
+
+    :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.
+    """
+    language = "zh" if language.lower().startswith("zh") else "en"
+    kind = "deadline" if facts.event is Event.DEADLINE_MISSED else facts.event.value.partition("_")[0]
+    title = plain_line(_templates(str).get_template(f"{language}/title.md").render(facts=facts))
+    alert = _templates(escape_markdown).get_template(f"{language}/{kind}.md")
+    listed = len(facts.failed_tasks or ())
+    while True:
+        text = alert.render(facts=facts, title=title, mark=_MARKS[facts.event], listed=listed)
+        text = re.sub(r"\n{3,}", "\n\n", text).strip()
+        if listed == 0 or json_bytes(text) <= MAX_ALERT_BYTES:
+            return Markdown(title, text)
+        listed //= 2
+
+
+class _Written(str):
+    """Markdown that is written already, so that it isn't escaped again."""
+
+    __slots__ = ()
+
+
+@lru_cache(maxsize=2)
+def _templates(shown: Callable[[str], str]) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        finalize=lambda value: value if isinstance(value, _Written) else shown(str(value)),
+        autoescape=False,  # noqa: S701 - "autoescape" is HTML's; finalize does here what it does there.
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(links=_links, quote=_quote)
+    environment.filters.update(
+        local_time=lambda time: "" if time is None else local_time_text(time),
+        duration=lambda seconds, language: "" if seconds is None else duration_text(seconds, language),
+        short=_short,
+        known_as=_known_as,
+    )
+    return environment
+
+
+def _links(*links: tuple[str, str | None]) -> str:
+    """Side by side, those of the links that have an address of a sensible length."""
+    usable = [(words, address) for words, address in links if address and len(address) <= MAX_LINK_BYTES]
+    return _Written(" · ".join(f"[{escape_markdown(words)}]({address})" for words, address in usable))
+
+
+def _quote(text: str) -> str:
+    # DingTalk swallows a lone newline; with two blanks before it, it breaks the line.
+    return _Written("  \n".join(f"> {escape_markdown(line)}" for line in text.splitlines()))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TITLE_NAME_CHARACTERS else f"{text[:_TITLE_NAME_CHARACTERS]}…"
+
+
+def _known_as(name: Any, other: Any) -> str:
+    """Both names of a thing if it has two: ``订单日报 (etl_daily)``."""
+    if name is None:
+        return ""
+    return f"{name} ({other})" if other not in (None, name) else str(name)

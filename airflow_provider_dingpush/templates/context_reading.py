@@ -1,0 +1,326 @@
+"""Reading the facts out of the context that Airflow hands to a callback.
+
+What a context holds depends on the Airflow version and on who runs the callback: the task's own process (everything),
+the DAG processor (no times, no state, no exception), the scheduler of 2.x (an exception that is a str), a deadline
+(two dicts). So nothing is taken for granted: whatever is missing, raises, or has an odd type is simply not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from enum import Enum
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
+
+from airflow_provider_dingpush.templates.airflow_site import AirflowSite
+from airflow_provider_dingpush.templates.run_facts import Event, FailedTask, RunFacts
+
+MAX_LISTED_TASKS = 10
+MAX_EXCEPTION_LINES = 5
+MAX_EXCEPTION_CHARACTERS = 600
+
+_MAX_ID_CHARACTERS = 250  # Airflow's own columns end there.
+_MAX_NAME_CHARACTERS = 120
+_MAX_PEOPLE = 10
+_MAX_TAGS = 50
+_MAX_READ_CHARACTERS = 20_000
+"""So much of an exception's text is looked at; far more than is shown, so that a secret cut here is never seen."""
+
+# How the scheduler of 2.x speaks of a task whose process is gone: ids, as the repr of a dict, or what its executor
+# reports.
+_IDS_OF_LOST_TASK = "{'DAG Id'"
+_EXECUTOR_REPORT = "Executor "
+
+_EVENT_OF_STATE = {
+    "failed": Event.TASK_FAILED,
+    "upstream_failed": Event.TASK_FAILED,
+    "up_for_retry": Event.TASK_RETRYING,
+    "success": Event.TASK_SUCCEEDED,
+    "skipped": Event.TASK_SKIPPED,
+}
+
+
+def _unchanged(text: str) -> str:
+    return text
+
+
+def read_run_facts(
+    context: Mapping[str, Any],
+    *,
+    site: AirflowSite,
+    redact: Callable[[str], str] = _unchanged,
+    failed_tasks: Sequence[tuple[str, int]] | None = None,
+    now: Callable[[], datetime],
+) -> RunFacts:
+    """The facts in the context of any callback, of any Airflow version. Never raises, whatever the context is like.
+
+    :param context: what Airflow calls the callback with.
+    :param site: what the installation says of itself.
+    :param redact: takes secrets out of free text; if it fails, the text is withheld.
+    :param failed_tasks: task id and map index (-1 if not mapped) of the run's failed tasks, for DAG-level callbacks;
+        ``None`` if Airflow can't tell. It isn't read from the context, whose only task is often a wrong one (before
+        3.2, the last).
+    :param now: the time, with its zone.
+    """
+    dag, run, deadline = (_get(context, name) for name in ("dag", "dag_run", "deadline"))
+    ti = _first(_anything, (context, "ti"), (context, "task_instance"))
+    reason, run_state = _word(_get(context, "reason")), _word(_get(run, "state"))
+    is_about_task = deadline is None and reason is None and ti is not None
+    if not is_about_task:
+        ti = None
+    task = _first(_anything, (context, "task"), (ti, "task")) if is_about_task else None
+
+    tries, problem = _Tries.read(ti, task), _Problem.read(context, ti, redact)
+    if deadline is not None:
+        event = Event.DEADLINE_MISSED
+    elif is_about_task:
+        event = _task_event(_word(_get(ti, "state")), problem, tries)
+    else:
+        event = Event.DAG_SUCCEEDED if "success" in (reason, run_state) else Event.DAG_FAILED
+
+    dag_id = _first(_word, (ti, "dag_id"), (dag, "dag_id"), (run, "dag_id"), (task, "dag_id")) or ""
+    run_id = _first(_word, (context, "run_id"), (ti, "run_id"), (run, "run_id"), (run, "dag_run_id"))
+    task_id = _first(_word, (ti, "task_id"), (task, "task_id"))
+    map_index = _map_index(_get(ti, "map_index"))
+    map_label = _free_text(_get(ti, "rendered_map_index"), redact, _MAX_NAME_CHARACTERS)
+
+    moment = _instant(now())
+    logical_date = _first(_instant, (run, "logical_date"), (context, "logical_date"))
+    started_at, ended_at = (_instant(_get(ti if is_about_task else run, name)) for name in ("start_date", "end_date"))
+    deadline_at = _instant(_get(deadline, "deadline_time"))
+    next_retry_at = _next_retry(task, ended_at) if event is Event.TASK_RETRYING else None
+    local = partial(_local, zone=site.zone)
+
+    def log_url(task_id: str | None, map_index: int | None, try_number: int | None = None) -> str | None:
+        if not (dag_id and run_id and task_id):
+            return None
+        return site.log_url(
+            dag_id, run_id, task_id, map_index=map_index, try_number=try_number, logical_date=logical_date
+        )
+
+    failed = _task_instances(failed_tasks) if event is Event.DAG_FAILED else None
+    listed = None if failed is None else tuple(FailedTask(*each, log_url(*each)) for each in failed[:MAX_LISTED_TASKS])
+    return RunFacts(
+        event=event,
+        environment=_word((site.environment or "").strip(), _MAX_NAME_CHARACTERS),
+        dag_id=dag_id,
+        dag_name=_name(dag_id, (dag, "dag_display_name"), (run, "dag_display_name")) or "",
+        run_id=run_id,
+        run_url=site.run_url(dag_id, run_id) if dag_id and run_id else None,
+        run_type=_word(_get(run, "run_type")),
+        run_state=run_state,
+        logical_date=local(logical_date),
+        reason=_free_text(reason, redact, _MAX_NAME_CHARACTERS),
+        owners=_owners(task, dag),
+        tags=_tags(dag) or (),
+        task_id=task_id,
+        task_name=_name(task_id, (task, "task_display_name"), (ti, "task_display_name")),
+        map_index=map_index,
+        map_label=None if map_label == str(map_index) else map_label,
+        try_number=tries.number,
+        max_tries=tries.total,
+        next_retry_at=local(next_retry_at),
+        hostname=_word(_get(ti, "hostname")),
+        log_url=log_url(task_id, map_index, tries.number),
+        started_at=local(started_at),
+        ended_at=local(ended_at),
+        duration_seconds=None if event is Event.TASK_STARTED else _seconds(started_at, ended_at or moment),
+        exception_type=problem.exception_type,
+        exception_text=problem.exception_text,
+        killed_from_outside=problem.killed_from_outside,
+        failed_tasks=listed,
+        failed_task_count=None if failed is None else len(failed),
+        deadline_at=local(deadline_at),
+        late_seconds=_seconds(deadline_at, moment),
+        is_local_link=site.is_local,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tries:
+    """Which try this is, and of how many."""
+
+    number: int | None
+    total: int | None
+
+    @property
+    def are_left(self) -> bool:
+        return bool(self.number and self.total and self.number < self.total)
+
+    @classmethod
+    def read(cls, ti: Any, task: Any) -> _Tries:
+        number, retries = _int(_get(ti, "try_number")), _int(_get(ti, "max_tries"))
+        if _get(ti, "state") is None:
+            # The DAG processor may leave ti.max_tries at a mere default of 0; otherwise it counts retries, and grows
+            # when a task is cleared.
+            retries = max((each for each in (retries, _int(_get(task, "retries"))) if each is not None), default=None)
+        total = None if retries is None else retries + 1
+        # A person may run a task more often than it would retry by itself; "try 5 of 3" helps nobody.
+        return cls(number, None if number and total and number > total else total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What went wrong with a task, as far as the context tells."""
+
+    exception_type: str | None = None
+    exception_text: str | None = None
+    killed_from_outside: bool = False
+
+    @classmethod
+    def read(cls, context: Any, ti: Any, redact: Callable[[str], str]) -> _Problem:
+        if ti is None:
+            return cls()
+        error = _get(context, "exception")
+        if isinstance(error, BaseException):
+            return cls(type(error).__name__[:_MAX_NAME_CHARACTERS], _first_lines(error, redact))
+        said = _word(error, _MAX_READ_CHARACTERS)
+        if said is not None:  # 2.x, and not always of a killed task: "Task failed due to SystemExit(1)".
+            if said.startswith(_IDS_OF_LOST_TASK):
+                return cls(killed_from_outside=True)
+            return cls(None, _first_lines(said, redact), killed_from_outside=said.startswith(_EXECUTOR_REPORT))
+        # A task that lived to its end knows its state. Without one, the DAG processor of 3.x speaks for a task that
+        # is gone.
+        return cls(killed_from_outside=_get(ti, "state") is None)
+
+
+def _task_event(state: str | None, problem: _Problem, tries: _Tries) -> Event:
+    if state in _EVENT_OF_STATE:
+        return _EVENT_OF_STATE[state]
+    if state is None or problem != _Problem():
+        return Event.TASK_RETRYING if tries.are_left else Event.TASK_FAILED
+    return Event.TASK_STARTED
+
+
+_Question = ParamSpec("_Question")
+_Answer = TypeVar("_Answer")
+
+
+def _unknown_if_it_raises(read: Callable[_Question, _Answer]) -> Callable[_Question, _Answer | None]:
+    """Give ``None`` instead of raising: values of other people's classes may do anything when they are looked at.
+
+    A timeout or a signal that Airflow raises meanwhile isn't an ``Exception``, and goes on its way.
+    """
+
+    @wraps(read)
+    def answer(*args: _Question.args, **kwargs: _Question.kwargs) -> _Answer | None:
+        try:
+            return read(*args, **kwargs)
+        except Exception:  # noqa: BLE001 - see above
+            return None
+
+    return answer
+
+
+@_unknown_if_it_raises
+def _get(source: Any, name: str) -> Any:
+    """What a mapping or an object holds under that name."""
+    return source.get(name) if isinstance(source, Mapping) else getattr(source, name)
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _first(convert: Callable[[Any], Any], *places: tuple[Any, str]) -> Any:
+    """The first of these places that holds something the conversion can use."""
+    return next((value for value in (convert(_get(*place)) for place in places) if value is not None), None)
+
+
+@_unknown_if_it_raises
+def _word(value: Any, most: int = _MAX_ID_CHARACTERS) -> str | None:
+    """An id, a state (which Airflow gives as an Enum here and as a str there) or a name; ``None`` for anything else."""
+    plain = value.value if isinstance(value, Enum) else value
+    if not isinstance(plain, str):
+        return None
+    # What UTF-8 can't hold would break the file and the message that the word goes into.
+    return str(plain)[:most].encode("utf-8", "replace").decode() or None
+
+
+def _name(own_id: str | None, *places: tuple[Any, str]) -> str | None:
+    """The display name in one of these places, or else the id."""
+    return own_id and (_first(partial(_word, most=_MAX_NAME_CHARACTERS), *places) or own_id)
+
+
+@_unknown_if_it_raises
+def _free_text(value: Any, redact: Callable[[str], str], most: int) -> str | None:
+    """A text that may hold secrets. It is redacted before it is cut: half a secret isn't recognised as one."""
+    word = _word(value, _MAX_READ_CHARACTERS)
+    return _word(redact(word), most) if word is not None else None
+
+
+@_unknown_if_it_raises
+def _first_lines(error: BaseException | str, redact: Callable[[str], str]) -> str | None:
+    text = _free_text(str(error), redact, _MAX_READ_CHARACTERS) or ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept = "\n".join(lines[:MAX_EXCEPTION_LINES])
+    if len(kept) > MAX_EXCEPTION_CHARACTERS:
+        return f"{kept[:MAX_EXCEPTION_CHARACTERS]}…"
+    return (f"{kept}\n…" if len(lines) > MAX_EXCEPTION_LINES else kept) or None
+
+
+def _int(value: Any) -> int | None:
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _map_index(value: Any) -> int | None:
+    index = _int(value)
+    return None if index is None or index < 0 else index
+
+
+@_unknown_if_it_raises
+def _instant(value: Any) -> datetime | None:
+    """A time from a datetime or an ISO 8601 text; one without a zone is UTC, as everything inside Airflow is."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    if not isinstance(value, datetime):
+        return None
+    aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    # Through text, because Airflow's times are of a subclass, which wouldn't be plain data.
+    return datetime.fromisoformat(aware.astimezone(timezone.utc).isoformat())
+
+
+@_unknown_if_it_raises
+def _local(time: datetime | None, zone: tzinfo) -> datetime | None:
+    """The time in that zone, in whole seconds, with a fixed offset (which is what JSON can hold)."""
+    return datetime.fromisoformat(time.astimezone(zone).isoformat(timespec="seconds")) if time else None
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return max((end - start).total_seconds(), 0.0) if start and end else None
+
+
+@_unknown_if_it_raises
+def _next_retry(task: Any, ended_at: datetime | None) -> datetime | None:
+    delay = _get(task, "retry_delay")
+    is_plain = not _get(task, "retry_exponential_backoff") and _get(task, "retry_policy") is None
+    return ended_at + delay if ended_at and isinstance(delay, timedelta) and is_plain else None
+
+
+def _owners(task: Any, dag: Any) -> tuple[str, ...]:
+    of_task = _word(_get(task, "owner"), _MAX_READ_CHARACTERS)
+    if of_task:
+        return _people(of_task)
+    # Airflow joins the owners of a DAG's tasks in no particular order.
+    of_dag = _word(_get(dag, "owner"), _MAX_READ_CHARACTERS) or ""
+    return _people(",".join(sorted(of_dag.split(", "))))
+
+
+def _people(text: str) -> tuple[str, ...]:
+    names = (name.strip()[:_MAX_NAME_CHARACTERS] for name in text.split(","))
+    return tuple(dict.fromkeys(name for name in names if name))[:_MAX_PEOPLE]
+
+
+@_unknown_if_it_raises
+def _tags(dag: Any) -> tuple[str, ...]:
+    words = [_word(tag, _MAX_NAME_CHARACTERS) for tag in _get(dag, "tags") or ()]
+    return tuple(sorted(word for word in words if word))[:_MAX_TAGS]
+
+
+@_unknown_if_it_raises
+def _task_instances(given: Any) -> tuple[tuple[str, int | None], ...] | None:
+    """Each task instance once, as ids and map indexes, without what isn't one."""
+    found = [(_word(task_id), _map_index(map_index)) for task_id, map_index in given]
+    return tuple(dict.fromkeys((task_id, map_index) for task_id, map_index in found if task_id))

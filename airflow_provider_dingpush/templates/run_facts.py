@@ -1,0 +1,216 @@
+"""The facts that an alert is written from: plain values that survive being written to disk as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from airflow_provider_dingpush.templates.airflow_site import opened_in_browser
+from airflow_provider_dingpush.templates.human_times import duration_text
+
+
+class Event(str, Enum):
+    """What happened."""
+
+    TASK_STARTED = "task_started"
+    TASK_FAILED = "task_failed"
+    TASK_RETRYING = "task_retrying"
+    TASK_SUCCEEDED = "task_succeeded"
+    TASK_SKIPPED = "task_skipped"
+    DAG_FAILED = "dag_failed"
+    DAG_SUCCEEDED = "dag_succeeded"
+    DEADLINE_MISSED = "deadline_missed"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTask:
+    """One failed task instance of a failed run.
+
+    :param task_id: its task.
+    :param map_index: its place among the mapped instances, or ``None`` if the task isn't mapped.
+    :param log_url: page with its log.
+    """
+
+    task_id: str
+    map_index: int | None = None
+    log_url: str | None = None
+
+    @property
+    def log_link(self) -> str | None:
+        """``log_url``, made to open in the system's browser."""
+        return self.log_url and opened_in_browser(self.log_url)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is known about the run, task or deadline that an alert speaks of.
+
+    A template sees this as ``facts``: ``{{ facts.dag_id }}``, ``{{ facts.log_link }}``. What Airflow doesn't tell is
+    ``None`` (or an empty tuple). Times carry the site's zone and have no fractions of a second; free text has gone
+    through Airflow's redaction.
+
+    **What happened**
+
+    :param event: one of :class:`Event`; prints as ``task_failed``, ``dag_succeeded``, ...
+    :param environment: label of this Airflow, such as ``生产``.
+
+    **The run**
+
+    :param dag_id: id of the DAG; empty if Airflow names none.
+    :param dag_name: its display name, or its id if it has none.
+    :param run_id: id of the run.
+    :param run_url: its page in Airflow; see also ``run_link``.
+    :param run_type: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``, ...
+    :param run_state: ``running``, ``success``, ``failed``, ``queued``.
+    :param logical_date: of the run; a run that was triggered by hand or by an asset may have none in Airflow 3.
+    :param reason: of a finished run, in Airflow's words: ``task_failure``, ``all_tasks_deadlocked``, ``timed_out``,
+        ``success``.
+    :param owners: of the task, or of the DAG if the event is about the whole run.
+    :param tags: of the DAG.
+
+    **The task**, if the event is about one
+
+    :param task_id: id of the task, task groups included.
+    :param task_name: its display name, or its id if it has none.
+    :param map_index: place among the mapped instances; ``None`` if the task isn't mapped.
+    :param map_label: what ``map_index_template`` made of it.
+    :param try_number: which try this is, from 1.
+    :param max_tries: how many tries there are in all: retries + 1.
+    :param next_retry_at: when the next try is due; ``None`` if it isn't simply ``retry_delay`` later.
+    :param hostname: the machine that ran it.
+    :param log_url: page with its log; see also ``log_link``.
+
+    **Times**, of the task or else of the run
+
+    :param started_at: when it started.
+    :param ended_at: when it ended.
+    :param duration_seconds: from the start to the end, or to the moment of the event if it hasn't ended.
+
+    **What went wrong**
+
+    :param exception_type: name of the exception's class.
+    :param exception_text: its first lines, cut to a readable size.
+    :param killed_from_outside: the task didn't fail by itself; there is no exception because nothing was left to
+        raise one.
+    :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if Airflow can't tell.
+    :param failed_task_count: how many failed in all; ``None`` if Airflow can't tell.
+    :param deadline_at: the deadline that was missed.
+    :param late_seconds: how long ago that was.
+
+    **Links**
+
+    :param is_local_link: the links open only on the machine that runs Airflow, because no base URL is configured.
+    """
+
+    event: Event
+    dag_id: str
+    dag_name: str = ""
+    run_id: str | None = None
+    run_url: str | None = None
+    run_type: str | None = None
+    run_state: str | None = None
+    logical_date: datetime | None = None
+    reason: str | None = None
+    owners: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    task_id: str | None = None
+    task_name: str | None = None
+    map_index: int | None = None
+    map_label: str | None = None
+    try_number: int | None = None
+    max_tries: int | None = None
+    next_retry_at: datetime | None = None
+    hostname: str | None = None
+    log_url: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_seconds: float | None = None
+    exception_type: str | None = None
+    exception_text: str | None = None
+    killed_from_outside: bool = False
+    failed_tasks: tuple[FailedTask, ...] | None = None
+    failed_task_count: int | None = None
+    deadline_at: datetime | None = None
+    late_seconds: float | None = None
+    environment: str | None = None
+    is_local_link: bool = False
+
+    @property
+    def log_link(self) -> str | None:
+        """``log_url``, made to open in the system's browser instead of inside DingTalk."""
+        return self.log_url and opened_in_browser(self.log_url)
+
+    @property
+    def run_link(self) -> str | None:
+        """``run_url``, made to open in the system's browser instead of inside DingTalk."""
+        return self.run_url and opened_in_browser(self.run_url)
+
+    @property
+    def try_text(self) -> str:
+        """``2/4`` for the second of four tries, ``2`` if it isn't known of how many; empty if neither is known."""
+        if self.try_number is None:
+            return ""
+        return str(self.try_number) if self.max_tries is None else f"{self.try_number}/{self.max_tries}"
+
+    def duration_text(self, language: str = "zh") -> str:
+        """``duration_seconds`` in words, such as ``3 分 12 秒`` or ``3m 12s``; empty if it isn't known."""
+        return "" if self.duration_seconds is None else duration_text(self.duration_seconds, language)
+
+    def to_dict(self) -> dict[str, Any]:
+        """These facts as JSON can hold them: times as ISO 8601, tuples as lists."""
+        return {field.name: _to_json(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunFacts:
+        """The facts that :meth:`to_dict` gave.
+
+        Names that this version doesn't know are ignored: a newer one wrote them.
+
+        :raises ValueError: if these aren't facts.
+        """
+        known = {field.name for field in fields(cls)}
+        try:
+            return cls(**{name: _FROM_JSON.get(name, _same)(data[name]) for name in known & data.keys()})
+        except (TypeError, KeyError, AttributeError) as problem:
+            raise ValueError("this isn't a dict made by RunFacts.to_dict()") from problem
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Event):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [_to_json(each) for each in value]
+    if isinstance(value, FailedTask):
+        return {"task_id": value.task_id, "map_index": value.map_index, "log_url": value.log_url}
+    return value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _time(value: Any) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def _failed_tasks(value: Any) -> tuple[FailedTask, ...] | None:
+    if value is None:
+        return None
+    return tuple(FailedTask(each["task_id"], each.get("map_index"), each.get("log_url")) for each in value)
+
+
+_FROM_JSON: dict[str, Any] = {
+    "event": Event,
+    "owners": tuple,
+    "tags": tuple,
+    "failed_tasks": _failed_tasks,
+    **dict.fromkeys(("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at"), _time),
+}
