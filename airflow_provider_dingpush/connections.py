@@ -271,7 +271,7 @@ def _refuse_other_types(connection: Connection) -> None:
             f"Connection {conn_id!r} is of type {conn_type!r}, not {ROBOT_CONN_TYPE!r}.",
             f"Choose the type 'DingTalk Robot' in its form. 请将连接类型改为 {ROBOT_CONN_TYPE}。",
         )
-    if conn_type in ("generic", "") and connection.login and connection.password:
+    if conn_type not in (ROBOT_CONN_TYPE, "dingding") and connection.login and connection.password:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} has a login and a password: an app's AppKey and AppSecret, not a robot's.",
             "A custom robot has no login: put its webhook URL into the password field and leave the login empty. "
@@ -332,18 +332,18 @@ def _extra(connection: Connection) -> dict[str, Any]:
 
 def _filled(extra: Mapping[str, Any], name: str) -> bool:
     value = extra.get(name)
-    return value not in (None, "", {})
+    # Blanks count as nothing: an empty string for "verify" would switch the check of certificates off.
+    return bool(value.strip()) if isinstance(value, str) else value not in (None, {})
 
 
 def _read(conn_id: str, form_field: FormField, value: Any) -> Any:
     try:
         return form_field.read(value)
     except (ValueError, TypeError, InvalidMessageError) as error:
-        # The value isn't shown: it may be a secret in the wrong field.
-        rule = (
-            str(error) if isinstance(error, InvalidMessageError) or str(error).startswith("must ") else "can't be read"
-        )
-        raise ConnectionSettingsError(
-            f"The extra field {form_field.name!r} of connection {conn_id!r} is wrong: it {rule}.",
-            form_field.description,
-        ) from None
+        said = str(error)
+        rule = said if isinstance(error, InvalidMessageError) or said.startswith("must ") else "can't be read"
+    # Out here the error that Python raised isn't kept as context: its text may show the value, which may be a secret that
+    # was put into the wrong field.
+    raise ConnectionSettingsError(
+        f"The extra field {form_field.name!r} of connection {conn_id!r} is wrong: it {rule}.", form_field.description
+    )

@@ -97,6 +97,15 @@ class DingTalkRobotHook(BaseHook):
 
         :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
         """
+        problem: ConnectionSettingsError
+        try:
+            return self._read_connection()
+        except ConnectionSettingsError as error:
+            # Loggers that print local variables must not find a token in the frames below.
+            problem = error.with_traceback(None)
+        raise problem
+
+    def _read_connection(self) -> RobotSettings:
         try:
             connection = self.get_connection(self.dingtalk_conn_id)
         except AirflowNotFoundException:
@@ -109,11 +118,10 @@ class DingTalkRobotHook(BaseHook):
         for credential in credentials_of(connection):
             mask_secret(credential)
         settings = robot_settings(connection)
-        conn_id = self.dingtalk_conn_id
         unknown = unknown_extras(connection)
         if unknown:
             known = ", ".join(each.name for each in ROBOT_FIELDS)
-            _log.warning("Connection %r has extra fields %s that mean nothing; known are: %s.", conn_id, unknown, known)
+            _log.warning("%r has extra fields %s that mean nothing here; known are: %s.", settings.conn_id, unknown, known)
         return settings
 
     def get_conn(self) -> HttpPost:

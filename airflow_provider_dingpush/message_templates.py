@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _TEMPLATE_FILE = re.compile(r"[^\s{}]+\.(?:md|json|txt)")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
-_MARKUP = re.compile(r"</?[A-Za-z][^>]*>|[*_`]|!?\[([^\]]*)\]\([^)]*\)")
+# Not the underscore: ids are full of them, and as emphasis it is rare.
+_MARKUP = re.compile(r"</?[A-Za-z][^>]*>|[*`]|!?\[([^\]]*)\]\([^)]*\)")
 _MOST_TITLE_CHARACTERS = 64
 
 

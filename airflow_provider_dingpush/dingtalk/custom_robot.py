@@ -122,6 +122,8 @@ class CustomRobot:
 
     def _post(self, message: Message, at: At | None) -> None:
         check_rendered(message)
+        if at is not None:
+            check_rendered(at)
         body = encoded(message, at, keyword=self._robot.keyword, msg_uuid=uuid.uuid4().hex)
 
         def once(seconds_left: float) -> None:

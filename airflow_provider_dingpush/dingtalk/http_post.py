@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT_SECONDS = 5.0
 _CONNECT_SECONDS = 3.0
 _MOST_REPLY_BYTES = 64 * 1024
+# Small, so that a thread whose caller has left notices it soon when the body only drips in.
+_PIECE_BYTES = 64
 _CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
 
 
@@ -142,8 +144,8 @@ class _Exchange:
         self._body = body
         self._limit = limit
         self._done = threading.Event()
+        self._left_behind = threading.Event()
         self._outcome: Reply | NoReply = NoReply(Silence.TOO_SLOW, may_have_arrived=True)
-        self._response: requests.Response | None = None
 
     def run(self) -> None:
         try:
@@ -154,8 +156,8 @@ class _Exchange:
     def outcome_within(self, seconds: float) -> Reply | NoReply:
         if self._done.wait(seconds):
             return self._outcome
-        if self._response is not None:
-            self._response.close()
+        # Not closed from here: closing a response waits for whoever reads it, which is what nobody has time for.
+        self._left_behind.set()
         return NoReply(Silence.TOO_SLOW, may_have_arrived=True)
 
     def _post(self) -> Reply | NoReply:
@@ -166,16 +168,26 @@ class _Exchange:
             request = requests.Request(
                 "POST", self._url, data=self._body, headers={"Content-Type": "application/json; charset=utf-8"}
             )
-            self._response = session.send(
+            response = session.send(
                 session.prepare_request(request),
                 timeout=(min(_CONNECT_SECONDS, self._limit), self._limit),
                 allow_redirects=False,
                 **{**environment, "stream": True},
             )
-            body = self._response.raw.read(_MOST_REPLY_BYTES, decode_content=True)
-            return Reply(self._response.status_code, body, self._response.headers.get("Content-Type", ""))
+            # What was read to its end went back to the pool, so closing ends only a connection that can't be kept.
+            with response:
+                return Reply(response.status_code, self._body_of(response), response.headers.get("Content-Type", ""))
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller waits for a value
             return _silence(error)
+
+    def _body_of(self, response: requests.Response) -> bytes:
+        body = b""
+        while len(body) < _MOST_REPLY_BYTES and not self._left_behind.is_set():
+            piece = response.raw.read(_PIECE_BYTES, decode_content=True)
+            if not piece:
+                break
+            body += piece
+        return body
 
 
 def _silence(error: Exception) -> NoReply:

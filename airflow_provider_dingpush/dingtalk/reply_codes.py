@@ -154,6 +154,11 @@ _SECURITY: tuple[tuple[tuple[str, ...], Meaning], ...] = (
     ),
 )
 _OTHER_SECURITY = Meaning(ConfigurationError, "A security setting of the robot refused the message.", _SECURITY_ADVICE)
+_UNKNOWN_CODE = Meaning(
+    DingTalkError,
+    "DingTalk refused the message with a code unknown to this package.",
+    "Look the code up in DingTalk's documentation. 请在钉钉文档中查询该错误码。",
+)
 _GATEWAY_PAGE = Meaning(
     ThrottledError,
     "A web page came back instead of an answer: DingTalk's gateway bans this address, or a proxy stands between.",
@@ -231,7 +236,7 @@ def _error_of_answer(answer: dict[str, object], hide: Iterable[Secret]) -> DingT
     request_id = answer.get("request_id")
     meaning = _security(errmsg) if code == "310000" else _MEANINGS.get(code)
     if meaning is None:
-        meaning = Meaning(DingTalkError, "DingTalk refused the message with a code unknown to this package.", "")
+        meaning = _UNKNOWN_CODE
     return _raised(meaning, errcode=code, errmsg=errmsg, request_id=str(request_id) if request_id else None)
 
 
@@ -242,7 +247,7 @@ def _error_of_status(reply: Reply) -> DingTalkError:
         return _raised(_THROTTLED)
     if reply.status >= 500:
         return UnknownOutcomeError(f"DingTalk answered HTTP {reply.status}.", _UNREADABLE_ADVICE)
-    if 300 <= reply.status < 400 or "html" in reply.content_type.lower() or reply.body.lstrip()[:1] == b"<":
+    if reply.status != 404 and _is_page(reply):
         return _raised(_GATEWAY_PAGE)
     if reply.status >= 400:
         return ConfigurationError(
@@ -251,6 +256,11 @@ def _error_of_status(reply: Reply) -> DingTalkError:
         )
     what = "an empty body" if not reply.body.strip() else "something unreadable"
     return UnknownOutcomeError(f"DingTalk answered HTTP {reply.status} with {what}.", _UNREADABLE_ADVICE)
+
+
+def _is_page(reply: Reply) -> bool:
+    # A redirect leads to one. A 404 with one is a web server's own: the base URL is wrong.
+    return 300 <= reply.status < 400 or "html" in reply.content_type.lower() or reply.body.lstrip()[:1] == b"<"
 
 
 def _security(errmsg: str) -> Meaning:

@@ -111,7 +111,7 @@ def flag(where: str, value: object, rendered: bool) -> bool | str:
         return value
     if not rendered and holds_jinja(value):
         return str(value)
-    word = str(value).strip().lower() if isinstance(value, (str, int)) else ""
+    word = str(value).strip().lower() if isinstance(value, (str, int)) else None
     if word in ("true", "1", "yes", "on"):
         return True
     if word in ("false", "0", "no", "off", ""):

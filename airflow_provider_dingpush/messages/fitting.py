@@ -27,11 +27,11 @@ _CUT_NOTE = {
 }
 _SPLITTABLE = (Text, Markdown)
 
-_FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})[^\n]*(?:\n|\Z)")
+_FENCE = re.compile(r"[ ]{0,3}(?:`{3,}[^`\n]*|~{3,}[^\n]*)(?:\n|\Z)")
 _WHOLE_IN_TEXT = r"https?://[^\s<>()\u3000-\u303f\uff00-\uffef]+|@[0-9A-Za-z_$:.+-]+"
 _WHOLE_IN_MARKDOWN = (
     r"!?\[(?:[^\[\]\n]|\[[^\[\]\n]*\])*\]\((?:[^()\s]|\([^()\s]*\))*(?:[ ]+\"[^\"\n]*\")?\)"
-    r"|<font\b[^>\n]*>|</font>|<[A-Za-z/][^<>\n]*>"
+    r"|<font\b[^<>\n]*>|</font>|<[A-Za-z/][^<>\n]*>"
     r"|`[^`\n]+`|\*\*[^*\n]{1,200}\*\*|&#?\w{1,10};|\\[^\n]"
 )
 _TEXT_SCAN = re.compile(rf"(?P<whole>{_WHOLE_IN_TEXT})|\n|(?:(?!{_WHOLE_IN_TEXT})[^\n])+")
@@ -110,15 +110,24 @@ def _whole_characters(text: str, most: int) -> int:
     """The longest prefix of at most that many code points that doesn't split what a reader sees as one character."""
     while 0 < most < len(text) and (_joins(text[most]) or text[most - 1] == "\u200d"):
         most -= 1
-    return most
+    return most - 1 if 0 < most < len(text) and _halves_flag(text, most) else most
 
 
 def _joins(character: str) -> bool:
     return (
-        unicodedata.combining(character) != 0
-        or character in "\u200d\ufe0e\ufe0f\u20e3"
-        or "\U0001f3fb" <= character <= "\U0001f3ff"
+        unicodedata.category(character).startswith("M")  # combining marks and variation selectors
+        or character == "\u200d"
+        or "\U0001f3fb" <= character <= "\U0001f3ff"  # skin tones
+        or "\U000e0020" <= character <= "\U000e007f"  # tags, as in the flag of Scotland
     )
+
+
+def _halves_flag(text: str, place: int) -> bool:
+    """Whether the place is inside a flag, which is two regional indicators."""
+    before = 0
+    while before < place and "\U0001f1e6" <= text[place - before - 1] <= "\U0001f1ff":
+        before += 1
+    return before % 2 == 1 and "\U0001f1e6" <= text[place] <= "\U0001f1ff"
 
 
 def _fitting_prefix(text: str, room: int) -> int:
@@ -155,7 +164,7 @@ def _piece(text: str, start: int, state: _Open, room: int, *, markdown: bool) ->
         if used + cost + json_bytes(atom.state.closed("")) > room:
             if atom.plain:
                 keep = _fitting_prefix(atom.text, room - used - json_bytes(atom.state.closed("")))
-                blank = atom.text.rfind(" ", 0, keep) + 1
+                blank = _whole_characters(atom.text, atom.text.rfind(" ", 0, keep) + 1)
                 place += blank if blank > keep * 0.8 else keep
             if line_end and line_end[0] - start > (place - start) / 2:
                 place, last = line_end
@@ -191,17 +200,19 @@ def cut(text: str, room: int, *, language: str, markdown: bool = True) -> str:
     return kept + gap + note.format(total=len(text), left_out=len(text) - end)
 
 
-def split(text: str, room: int, *, markdown: bool = True) -> tuple[str, ...]:
+def split(text: str, room: int, *, markdown: bool = True, most: int | None = None) -> tuple[str, ...]:
     """Split the text into parts of at most ``room`` bytes each; put together they say all of it.
 
     :param room: bytes inside a JSON string that one part may take.
+    :param most: how many parts are of use: with one more than that it ends, for the rest is work in vain.
     :raises MessageTooLongError: if something that can't be broken, such as a link, is longer than a part.
     """
     parts: list[str] = []
     place, state = 0, _Open()
     end = len(text.rstrip())
-    while place < end:
-        piece = _piece(text[:end], place, state, room, markdown=markdown)
+    text = text[:end]
+    while place < end and (most is None or len(parts) <= most):
+        piece = _piece(text, place, state, room, markdown=markdown)
         if piece is None:
             raise MessageTooLongError(
                 f"Near character {place} stands a link or a tag that alone takes more than {room} bytes."
@@ -240,7 +251,7 @@ def split_to_size(message: Message, max_bytes: int, *, size_of: Callable[[Messag
         )
     name, room = _room(message, max_bytes, size_of)
     numbers_cost = json_bytes(f"({MAX_PARTS}/{MAX_PARTS})\n\n") + json_bytes(f" ({MAX_PARTS}/{MAX_PARTS})")
-    parts = split(getattr(message, name), room - numbers_cost, markdown=_is_markdown(message))
+    parts = split(getattr(message, name), room - numbers_cost, markdown=_is_markdown(message), most=MAX_PARTS)
     if len(parts) > MAX_PARTS:
         raise MessageTooLongError(
             f"This {type(message).__name__} takes {size_of(message):,} bytes, which is more than {MAX_PARTS} messages.",
@@ -263,8 +274,9 @@ def _room(message: Message, max_bytes: int, size_of: Callable[[Message], int]) -
             "Send fewer rows, or shorter links.",
         )
     name = _LONG_FIELD[type(message)]
-    # A text of one character shows what all the rest takes; mentions count in full, since a cut may drop them from it.
-    rest = size_of(_with(message, name, "x")) - 1
+    # A text of one character, which is no keyword, shows what all the rest takes; mentions and keyword count in full,
+    # since a cut may drop them from the text.
+    rest = size_of(_with(message, name, "\x7f")) - 1
     if rest >= max_bytes:
         raise MessageTooLongError(
             f"This {type(message).__name__} takes {rest:,} bytes without its {name}; DingTalk takes {max_bytes:,}.",

@@ -101,8 +101,8 @@ class At:
 
 
 def mentions(text: str, identifier: str) -> bool:
-    """Whether ``@identifier`` stands in the text as a whole word."""
-    return re.search(rf"@{re.escape(identifier)}(?![0-9A-Za-z_])", text) is not None
+    """Whether ``@identifier`` stands in the text as a whole word; user ids may hold ``-`` and ``.`` inside."""
+    return re.search(rf"@{re.escape(identifier)}(?![-.]?[0-9A-Za-z_])", text) is not None
 
 
 def with_mentions(text: str, at: At | None, *, separator: str) -> str:

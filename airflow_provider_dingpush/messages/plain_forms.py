@@ -42,7 +42,7 @@ def read_message(value: Any) -> tuple[Message, At | None]:
             f"{', '.join(each.__name__ for each in _KINDS.values())}, not {type(value).__name__}."
         )
     kind = value.get("msgtype")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise InvalidMessageError(
             f"message has msgtype {kind!r}; a dict needs one of {list(_KINDS)}.",
             'For example {"msgtype": "text", "text": {"content": "hello"}}.',
