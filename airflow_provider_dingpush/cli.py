@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help="see it work: a real DAG runs, one task says hello and one fails (运行演示)",
-        description="Runs a real DAG in a throw-away Airflow and shows the two messages that arrive: in the sandbox, or "
+        description="Runs a real DAG in a throw-away Airflow and shows the two messages that arrive, in the sandbox or "
         "with --webhook in a real group. 在临时的 Airflow 中运行一个 DAG，展示送达的两条消息。",
     )
     demo.add_argument("--webhook", metavar="URL", help="webhook URL of a real robot, instead of the sandbox")

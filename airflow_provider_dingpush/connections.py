@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 ROBOT_CONN_TYPE = "dingtalk_robot"
 ROBOT_HOOK_NAME = "DingTalk Robot 钉钉机器人"
-DEFAULT_ROBOT_CONN_ID = "dingtalk_default"
 LANGUAGES = ("zh", "en")
 
 # dingding is the official provider's type; an image without this package stores generic without saying so.
@@ -96,9 +95,12 @@ def _mentions(value: Any) -> dict[str, At]:
 
 def _people(value: Any) -> At:
     """A mobile number, a user id, a list of either, or the plain form of an :class:`At`."""
-    if isinstance(value, Mapping):
+    if value is None or isinstance(value, Mapping):
         return At.read(value) or At()
-    names = [str(each).strip() for each in (value if isinstance(value, (list, tuple)) else [value])]
+    several = value if isinstance(value, (list, tuple)) else [value]
+    if not all(isinstance(each, (str, int)) for each in several):
+        raise ValueError("must name each owner's mobile number, user id, or a list of these")
+    names = [str(each).strip() for each in several]
     mobiles = [name for name in names if _is_mobile(name)]
     return At(mobiles=tuple(mobiles), user_ids=tuple(name for name in names if name not in mobiles))
 
@@ -203,7 +205,8 @@ def credentials_of(connection: Connection) -> tuple[str, ...]:
         found.append(connection.schema)
     proxy = urlsplit(str(extra.get("proxy") or ""))
     found.append(proxy.password and unquote(proxy.password))
-    return tuple(dict.fromkeys(str(each) for each in found if each))
+    # What is used is used without the blanks around it, and what is masked must be the same.
+    return tuple(dict.fromkeys(text for each in found if each and (text := str(each).strip())))
 
 
 def robot_settings(connection: Connection) -> RobotSettings:
@@ -342,8 +345,8 @@ def _read(conn_id: str, form_field: FormField, value: Any) -> Any:
     except (ValueError, TypeError, InvalidMessageError) as error:
         said = str(error)
         rule = said if isinstance(error, InvalidMessageError) or said.startswith("must ") else "can't be read"
-    # Out here the error that Python raised isn't kept as context: its text may show the value, which may be a secret that
-    # was put into the wrong field.
+    # Out here the error that Python raised isn't kept as context: its text may show the value, and that may be a secret
+    # in the wrong field.
     raise ConnectionSettingsError(
         f"The extra field {form_field.name!r} of connection {conn_id!r} is wrong: it {rule}.", form_field.description
     )

@@ -1,4 +1,7 @@
-"""Hooks: from a connection id to a message sent."""
+"""Hooks: from a connection id to a message sent.
+
+A DAG file imports this module, so whatever only sending needs is imported when something is sent.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +11,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret, redact
-from airflow_provider_dingpush.connections import (
-    DEFAULT_ROBOT_CONN_ID,
-    ROBOT_CONN_TYPE,
-    ROBOT_FIELDS,
-    ROBOT_FORM_BEHAVIOUR,
-    ROBOT_HOOK_NAME,
-    RobotSettings,
-    credentials_of,
-    robot_settings,
-    unknown_extras,
-)
-from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
-from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
-from airflow_provider_dingpush.dingtalk.http_post import HttpPost
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, rebuilt
-from airflow_provider_dingpush.receipts import Receipt
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.connections import RobotSettings
+    from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+    from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
+    from airflow_provider_dingpush.dingtalk.http_post import HttpPost
     from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.receipts import Receipt
 
 __all__ = ["DingTalkRobotHook"]
 
@@ -48,11 +41,11 @@ class DingTalkRobotHook(BaseHook):
     """
 
     conn_name_attr = "dingtalk_conn_id"
-    default_conn_name = DEFAULT_ROBOT_CONN_ID
-    conn_type = ROBOT_CONN_TYPE
-    hook_name = ROBOT_HOOK_NAME
+    default_conn_name = "dingtalk_default"
+    conn_type = "dingtalk_robot"
+    hook_name = "DingTalk Robot 钉钉机器人"
 
-    def __init__(self, dingtalk_conn_id: str = DEFAULT_ROBOT_CONN_ID, **kwargs: Any) -> None:
+    def __init__(self, dingtalk_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dingtalk_conn_id = dingtalk_conn_id
 
@@ -69,6 +62,8 @@ class DingTalkRobotHook(BaseHook):
         :param at: who is mentioned.
         :raises DingTalkError: typed by what went wrong, with advice; see :mod:`airflow_provider_dingpush.errors`.
         """
+        from airflow_provider_dingpush.receipts import Receipt
+
         told, told_at = read_message(message)
         parts = self._robot().send(_redacted(told), At.union([At.read(at), told_at]))
         _log.info(
@@ -87,6 +82,9 @@ class DingTalkRobotHook(BaseHook):
         :param budget_seconds: the most that all tries together may take, in seconds.
         :raises DingTalkError: typed by what went wrong.
         """
+        from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+        from airflow_provider_dingpush.receipts import Receipt
+
         self._robot(AttemptPlan(budget_seconds=budget_seconds)).send_cut(_redacted(message), at, language=language)
         _log.info("%s: %s through connection %r.", SENT_LOG_LINE, type(message).__name__, self.dingtalk_conn_id)
         return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id)
@@ -106,6 +104,8 @@ class DingTalkRobotHook(BaseHook):
         raise problem
 
     def _read_connection(self) -> RobotSettings:
+        from airflow_provider_dingpush import connections
+
         try:
             connection = self.get_connection(self.dingtalk_conn_id)
         except AirflowNotFoundException:
@@ -115,13 +115,15 @@ class DingTalkRobotHook(BaseHook):
                 f"or set AIRFLOW_CONN_{self.dingtalk_conn_id.upper()} to that URL. "
                 "请在 Admin > Connections 新建该连接，类型选 DingTalk Robot，Password 填机器人的 Webhook 地址。",
             ) from None
-        for credential in credentials_of(connection):
+        for credential in connections.credentials_of(connection):
             mask_secret(credential)
-        settings = robot_settings(connection)
-        unknown = unknown_extras(connection)
+        settings = connections.robot_settings(connection)
+        unknown = connections.unknown_extras(connection)
         if unknown:
-            known = ", ".join(each.name for each in ROBOT_FIELDS)
-            _log.warning("%r has extra fields %s that mean nothing here; known are: %s.", settings.conn_id, unknown, known)
+            known = ", ".join(each.name for each in connections.ROBOT_FIELDS)
+            _log.warning(
+                "%r has extra fields %s that mean nothing here; known are: %s.", settings.conn_id, unknown, known
+            )
         return settings
 
     def get_conn(self) -> HttpPost:
@@ -143,9 +145,13 @@ class DingTalkRobotHook(BaseHook):
 
     @cached_property
     def _http(self) -> HttpPost:
+        from airflow_provider_dingpush.dingtalk.http_post import HttpPost
+
         return HttpPost(self.settings.base_url, self.settings.http)
 
     def _robot(self, plan: AttemptPlan | None = None) -> CustomRobot:
+        from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
+
         return CustomRobot(self.settings.robot, self._http, plan=plan)
 
     @classmethod
@@ -155,6 +161,8 @@ class DingTalkRobotHook(BaseHook):
         from flask_babel import lazy_gettext
         from wtforms import PasswordField, StringField
         from wtforms.validators import Optional
+
+        from airflow_provider_dingpush.connections import ROBOT_FIELDS
 
         def widget(label: str, description: str, *, hidden: bool) -> Any:
             kind, shown = (PasswordField, BS3PasswordFieldWidget) if hidden else (StringField, BS3TextFieldWidget)
@@ -168,6 +176,8 @@ class DingTalkRobotHook(BaseHook):
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Which standard fields the connection form shows and what it calls them, for Airflow before 3.2."""
+        from airflow_provider_dingpush.connections import ROBOT_FORM_BEHAVIOUR
+
         return {key: value.copy() for key, value in ROBOT_FORM_BEHAVIOUR.items()}
 
 

@@ -22,8 +22,8 @@ from airflow_provider_dingpush.airflow_compat import (
     run_in_thread,
 )
 from airflow_provider_dingpush.callback_budget import CallbackBudget, within
-from airflow_provider_dingpush.connections import DEFAULT_ROBOT_CONN_ID, read_language
 from airflow_provider_dingpush.errors import ContentError, DingTalkError, InvalidMessageError, UnavailableError
+from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.message_templates import rendered
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message
@@ -70,7 +70,7 @@ class DingTalkNotifier(BaseNotifier):
     def __init__(
         self,
         *,
-        dingtalk_conn_id: str = DEFAULT_ROBOT_CONN_ID,
+        dingtalk_conn_id: str = DingTalkRobotHook.default_conn_name,
         message: Message | str | Mapping[str, Any] | None = None,
         at: At | Mapping[str, Any] | None = None,
         language: str | None = None,
@@ -123,7 +123,6 @@ class DingTalkNotifier(BaseNotifier):
     def _send(
         self, context: Mapping[str, Any], facts: RunFacts, seconds_left: Callable[[], float], look_up: _LookUp
     ) -> None:
-        from airflow_provider_dingpush.hooks import DingTalkRobotHook
         from airflow_provider_dingpush.templates import Event, built_in_alert
 
         render = _renderer(context, facts)
@@ -211,6 +210,8 @@ def _owners(facts: RunFacts, settings: RobotSettings) -> At | None:
 
 
 def _default_language() -> str:
+    from airflow_provider_dingpush.connections import read_language
+
     try:
         return read_language(airflow_option("dingpush", "language") or "zh")
     except ValueError:
@@ -267,6 +268,8 @@ def _template_environment(context: Mapping[str, Any]) -> jinja2.Environment:
 
 
 def _checked_language(language: str) -> str:
+    from airflow_provider_dingpush.connections import read_language
+
     try:
         return read_language(language)
     except ValueError as rule:

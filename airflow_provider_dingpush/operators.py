@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import AirflowFailException, BaseOperator
-from airflow_provider_dingpush.connections import DEFAULT_ROBOT_CONN_ID
-from airflow_provider_dingpush.dingtalk.custom_robot import refuse_unmentionable
 from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError
+from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.message_templates import is_template_file, rendered_file
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_dingpush.airflow_compat import Context
-    from airflow_provider_dingpush.hooks import DingTalkRobotHook
     from airflow_provider_dingpush.messages.kinds import Message
 
 __all__ = ["DingTalkOperator"]
@@ -49,7 +47,7 @@ class DingTalkOperator(BaseOperator):
         self,
         *,
         message: Message | str | Mapping[str, Any],
-        dingtalk_conn_id: str = DEFAULT_ROBOT_CONN_ID,
+        dingtalk_conn_id: str = DingTalkRobotHook.default_conn_name,
         at: At | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -58,6 +56,8 @@ class DingTalkOperator(BaseOperator):
         self.dingtalk_conn_id = dingtalk_conn_id
         self.at = at
         if isinstance(at, At) and isinstance(message, (Text, Markdown, Link, ActionCard, FeedCard)):
+            from airflow_provider_dingpush.dingtalk.custom_robot import refuse_unmentionable
+
             refuse_unmentionable(message, at)
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
@@ -76,8 +76,6 @@ class DingTalkOperator(BaseOperator):
     @cached_property
     def hook(self) -> DingTalkRobotHook:
         """The hook of the connection."""
-        from airflow_provider_dingpush.hooks import DingTalkRobotHook
-
         return DingTalkRobotHook(self.dingtalk_conn_id)
 
     def render_template(

@@ -288,6 +288,6 @@ def _raised(
 def _json_object(body: bytes) -> dict[str, object] | None:
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for thousands of brackets
         return None
     return answer if isinstance(answer, dict) else None
