@@ -30,7 +30,11 @@ else:
     except ImportError:
         from airflow.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
+STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it stands for none
+"""What the connection form of Airflow 2 sends back for a stored secret that nobody has touched."""
+
 __all__ = [
+    "STORED_SECRET_PLACEHOLDER",
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
@@ -147,12 +151,13 @@ def failed_task_ids(context: Mapping[str, Any]) -> list[tuple[str, int]] | None:
 
 
 def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
-    try:  # 3.1
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
-        ask = RuntimeTaskInstance.get_task_states
-    except (ImportError, AttributeError):
+    if not notifier_takes_context():
+        # Airflow 3.0 has the question, but its DAG processor doesn't know it, and then prints the message before it, which
+        # may be a secret to be masked.
         return None
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    ask = RuntimeTaskInstance.get_task_states
     run_id = context.get("run_id") or context["dag_run"].run_id
     dag_id = context["dag"].dag_id
     return within(_SUPERVISOR_SECONDS, lambda: ask(dag_id=dag_id, run_ids=[run_id])).get(run_id)

@@ -1,9 +1,4 @@
-"""One time budget for all notifiers of one callback.
-
-Airflow 3 kills a task's process about 20 seconds after its task ended, callbacks included, and may then run the task
-again; all DAG-level callbacks of one file share 50 seconds. So notifiers share what time there is instead of taking
-it each.
-"""
+"""One time budget for all notifiers of one callback: they share what time there is instead of taking it each."""
 
 from __future__ import annotations
 
@@ -14,30 +9,27 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-CALLBACK_SECONDS = 8.0
-"""What all notifiers of one callback may take together, in seconds."""
 _FORGOTTEN_AFTER_SECONDS = 60.0
 
 
 class CallbackBudget:
     """Keeps account of the time that notifiers took.
 
-    :param seconds: what the notifiers of one occasion may take together.
     :param ticks: seconds that only go forward.
     """
 
-    def __init__(self, seconds: float = CALLBACK_SECONDS, *, ticks: Callable[[], float]) -> None:
-        self._seconds = seconds
+    def __init__(self, *, ticks: Callable[[], float]) -> None:
         self._ticks = ticks
         self._spent: dict[Hashable, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def share(self, occasion: Hashable) -> Iterator[Callable[[], float]]:
+    def share(self, occasion: Hashable, seconds: float) -> Iterator[Callable[[], float]]:
         """Take part in the budget of an occasion; gives a function that tells the seconds left.
 
         :param occasion: what the notifiers are called for, such as one try of a task. It is forgotten a minute after
             its first notifier: by then it is over, or another one of the same name.
+        :param seconds: what the notifiers of this occasion may take together.
         """
         started = self._ticks()
         with self._lock:
@@ -45,7 +37,7 @@ class CallbackBudget:
                 del self._spent[old]
             since, before = self._spent.setdefault(occasion, (started, 0.0))
         try:
-            yield lambda: self._seconds - before - (self._ticks() - started)
+            yield lambda: seconds - before - (self._ticks() - started)
         finally:
             with self._lock:
                 since, before = self._spent.get(occasion, (started, 0.0))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from airflow_provider_dingpush.airflow_compat import STORED_SECRET_PLACEHOLDER
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
 from airflow_provider_dingpush.dingtalk.http_post import DEFAULT_TIMEOUT_SECONDS, HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
@@ -52,6 +53,13 @@ class RobotSettings:
     http: HttpOptions = field(default_factory=HttpOptions)
     language: str | None = None
     mentions: Mapping[str, At] = field(default_factory=dict)
+
+
+def _secret(value: Any) -> Secret:
+    secret = str(value).strip()
+    if secret == STORED_SECRET_PLACEHOLDER:
+        raise ValueError("must be the secret itself: a form has put its placeholder in its place")
+    return Secret(secret)
 
 
 def _timeout(value: Any) -> float:
@@ -138,7 +146,7 @@ ROBOT_FIELDS: tuple[FormField, ...] = (
         "Secret 加签密钥",
         "The robot's secret (SEC…), if 'sign' is among its security settings. 机器人安全设置选择“加签”时填写。",
         {**_TEXT, "format": "password"},
-        lambda value: Secret(str(value).strip()),
+        _secret,
     ),
     FormField(
         "keyword",
@@ -151,7 +159,7 @@ ROBOT_FIELDS: tuple[FormField, ...] = (
         "language",
         "Language 语言",
         "Of built-in alerts: zh or en. 内置告警的语言。",
-        {**_TEXT, "enum": [*LANGUAGES, None]},
+        {**_TEXT, "enum": list(LANGUAGES)},
         read_language,
     ),
     FormField(
@@ -256,7 +264,8 @@ def robot_settings(connection: Connection) -> RobotSettings:
 def unknown_extras(connection: Connection) -> list[str]:
     """Names in the connection's extra that mean nothing here, such as misspelt ones."""
     known = {each.name for each in ROBOT_FIELDS} | {"access_token"}
-    return sorted(str(name) for name in _extra(connection) if name not in known)
+    # Airflow 2 tests a form with its fields under prefixed names as well.
+    return sorted(str(name) for name in _extra(connection) if name not in known and not name.startswith("extra__"))
 
 
 def _refuse_other_types(connection: Connection) -> None:

@@ -10,8 +10,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret, redact
-from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError
+from airflow_provider_dingpush.airflow_compat import (
+    STORED_SECRET_PLACEHOLDER,
+    AirflowNotFoundException,
+    BaseHook,
+    mask_secret,
+    redact,
+)
+from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnknownOutcomeError
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, rebuilt
 
@@ -137,6 +143,9 @@ class DingTalkRobotHook(BaseHook):
             problem = self._robot().probe()
         except DingTalkError as error:
             return False, str(error)
+        if isinstance(problem, UnknownOutcomeError):
+            # Its advice is to look into the group, where nothing can be.
+            return False, f"{problem.problem} Nothing was posted; try again, or raise 'timeout_seconds'."
         if problem is not None:
             return False, str(problem)
         untested = "If it has keywords (自定义关键词), put one into 'keyword': that can't be tested without posting."
@@ -162,16 +171,24 @@ class DingTalkRobotHook(BaseHook):
         from wtforms import PasswordField, StringField
         from wtforms.validators import Optional
 
-        from airflow_provider_dingpush.connections import ROBOT_FIELDS
+        from airflow_provider_dingpush.connections import ROBOT_FIELDS, FormField
 
-        def widget(label: str, description: str, *, hidden: bool) -> Any:
-            kind, shown = (PasswordField, BS3PasswordFieldWidget) if hidden else (StringField, BS3TextFieldWidget)
-            return kind(lazy_gettext(label), widget=shown(), validators=[Optional()], description=description)
+        class StoredSecretWidget(BS3PasswordFieldWidget):  # type: ignore[misc,unused-ignore]
+            """Shows Airflow 2's placeholder for a stored secret: an empty field would erase it on saving."""
 
-        return {
-            each.name: widget(each.label, each.description, hidden=each.schema.get("format") == "password")
-            for each in ROBOT_FIELDS
-        }
+            def __init__(self) -> None:
+                super().__init__(hide_value=False)
+
+            def __call__(self, form_field: Any, **attributes: Any) -> Any:
+                stored = STORED_SECRET_PLACEHOLDER if form_field.data else ""
+                return super().__call__(form_field, **{**attributes, "value": stored})
+
+        def widget(each: FormField) -> Any:
+            is_secret = each.schema.get("format") == "password"
+            kind, shown = (PasswordField, StoredSecretWidget) if is_secret else (StringField, BS3TextFieldWidget)
+            return kind(lazy_gettext(each.label), widget=shown(), validators=[Optional()], description=each.description)
+
+        return {each.name: widget(each) for each in ROBOT_FIELDS}
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

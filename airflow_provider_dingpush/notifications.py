@@ -22,7 +22,13 @@ from airflow_provider_dingpush.airflow_compat import (
     run_in_thread,
 )
 from airflow_provider_dingpush.callback_budget import CallbackBudget, within
-from airflow_provider_dingpush.errors import ContentError, DingTalkError, InvalidMessageError, UnavailableError
+from airflow_provider_dingpush.errors import (
+    ContentError,
+    DingTalkError,
+    InvalidMessageError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.message_templates import rendered
 from airflow_provider_dingpush.messages.mentions import At
@@ -38,8 +44,23 @@ if TYPE_CHECKING:
 
 __all__ = ["DingTalkNotifier"]
 
-NOT_SENT_LOG_LINE = "The DingTalk notice was not sent"
+NOTICE_LOG_LINE = "The DingTalk notice"
 """How the log line of a notice that could not be sent begins."""
+
+CALLBACK_SECONDS = 8.0
+"""What all notifiers of one task callback may take together, in seconds.
+
+Airflow 3 kills a task's process about 20 seconds after its task ended, callbacks included, and may then run the task
+again.
+"""
+DAG_PROCESSOR_SECONDS = 40.0
+"""What all notifiers of one DAG-processor process may take together, in seconds.
+
+It runs the DAG-level callbacks of one file one after the other and is killed after 50 seconds. Its first look-up of a
+connection can take ten.
+"""
+DEADLINE_SECONDS = 60.0
+"""What the notifiers of one missed deadline may take, in seconds: nobody kills the triggerer for it."""
 
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
@@ -53,7 +74,7 @@ class DingTalkNotifier(BaseNotifier):
     """Says in DingTalk what happened: which task of which run failed, why, and where the log is.
 
     For ``on_failure_callback`` and the other callbacks of tasks and DAGs, for ``default_args``, and for deadlines. It
-    never fails or holds up the task it speaks about: all notifiers of one callback share 8 seconds, and what goes
+    never fails the task it speaks about, nor holds it up: all notifiers of one callback share 8 seconds, and what goes
     wrong is logged.
 
     :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``.
@@ -109,14 +130,18 @@ class DingTalkNotifier(BaseNotifier):
         self._notify(context, look_up=_within)
 
     def _notify(self, context: Mapping[str, Any], look_up: _LookUp) -> None:
+        about = f"connection {self.dingtalk_conn_id!r}"
         try:
             facts = _facts(context)
-            with _budget.share(_occasion(facts)) as seconds_left:
+            about = f"{_subject(facts)}, {about}"
+            occasion, seconds = _occasion(facts)
+            with _budget.share(occasion, seconds) as seconds_left:
                 self._send(context, facts, seconds_left, look_up)
         except Exception as error:
+            fate = "may not have arrived" if isinstance(error, UnknownOutcomeError) else "was not sent"
             # Only what is known to hold no secrets is printed whole, and no traceback, which would show the rest.
             what = str(error) if isinstance(error, DingTalkError) else f"{type(error).__name__}: {redact(str(error))}"
-            _log.error("%s: %s", NOT_SENT_LOG_LINE, what)
+            _log.error("%s %s (%s). %s", NOTICE_LOG_LINE, fate, about, what)
             if self.raise_on_failure:
                 raise
 
@@ -127,7 +152,7 @@ class DingTalkNotifier(BaseNotifier):
 
         render = _renderer(context, facts)
         hook = DingTalkRobotHook(render(self.dingtalk_conn_id))
-        settings = look_up(lambda: hook.settings, seconds_left())
+        settings = look_up(lambda: hook.settings, _enough(seconds_left()))
         if facts.event is Event.DAG_FAILED:
             # Only now: a supervisor that doesn't answer this would not answer for the connection any more either.
             facts = _facts(context, failed_tasks=failed_task_ids(context))
@@ -136,13 +161,8 @@ class DingTalkNotifier(BaseNotifier):
         owners = _owners(facts, settings)
 
         def send(message: Message, at: At | None) -> None:
-            left = seconds_left()
-            if left < _LEAST_SECONDS:
-                raise UnavailableError(
-                    "The time that all notifiers of one callback share is used up.",
-                    "Look for a slow network, a slow secrets backend, or too many notifiers in one callback.",
-                )
-            hook.send_alert(message, At.union([at, owners]), language=language, budget_seconds=left)
+            budget = min(_enough(seconds_left()), CALLBACK_SECONDS)
+            hook.send_alert(message, At.union([at, owners]), language=language, budget_seconds=budget)
 
         alert = built_in_alert(facts, language=language)
         if self.message is None:
@@ -193,11 +213,31 @@ def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] |
     )
 
 
-def _occasion(facts: RunFacts) -> Hashable:
-    """What shares one time budget: the callbacks of one try of a task, or all DAG-level callbacks of this process."""
-    if facts.task_id is None:
-        return facts.deadline_at
-    return (facts.dag_id, facts.run_id, facts.task_id, facts.map_index, facts.try_number, facts.event)
+def _subject(facts: RunFacts) -> str:
+    """What a notice is about, for the log of a process that sends many."""
+    return " ".join(name for name in (facts.event.value, facts.dag_id, facts.run_id, facts.task_id) if name)
+
+
+def _occasion(facts: RunFacts) -> tuple[Hashable, float]:
+    """What shares one time budget, and the seconds in it."""
+    from airflow_provider_dingpush.templates import Event
+
+    if facts.event is Event.DEADLINE_MISSED:
+        return (facts.dag_id, facts.run_id, facts.deadline_at), DEADLINE_SECONDS
+    if facts.task_id is None or facts.killed_from_outside:
+        return "DAG processor", DAG_PROCESSOR_SECONDS
+    one_try = (facts.dag_id, facts.run_id, facts.task_id, facts.map_index, facts.try_number, facts.event)
+    return one_try, CALLBACK_SECONDS
+
+
+def _enough(seconds: float) -> float:
+    """The seconds, if something can be done with them."""
+    if seconds < _LEAST_SECONDS:
+        raise UnavailableError(
+            "The time that all notifiers of one callback share is used up.",
+            "Look for a slow network, a slow secrets backend, or too many notifiers in one callback.",
+        )
+    return seconds
 
 
 def _owners(facts: RunFacts, settings: RobotSettings) -> At | None:

@@ -1,0 +1,54 @@
+"""The connection form: provider info for Airflow 3.2 and later, Python methods for those before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush.airflow_compat import STORED_SECRET_PLACEHOLDER, is_airflow_3
+from airflow_provider_dingpush.connections import ROBOT_CONN_TYPE, ROBOT_FIELDS, ROBOT_HOOK_NAME
+from airflow_provider_dingpush.hooks import DingTalkRobotHook
+from airflow_provider_dingpush.provider_info import get_provider_info
+
+FORM: dict[str, Any] = get_provider_info()["connection-types"][0]
+
+
+def test_fact_4_provider_info_and_python_methods_describe_the_same_form() -> None:
+    """Airflow 3.3 reads only the former, Airflow before 3.2 only the latter."""
+    assert (FORM["connection-type"], FORM["hook-name"]) == (DingTalkRobotHook.conn_type, DingTalkRobotHook.hook_name)
+    assert (DingTalkRobotHook.conn_type, DingTalkRobotHook.hook_name) == (ROBOT_CONN_TYPE, ROBOT_HOOK_NAME)
+    behaviour = DingTalkRobotHook.get_ui_field_behaviour()
+    assert {key.replace("_", "-"): value for key, value in behaviour.items()} == FORM["ui-field-behaviour"]
+    assert list(FORM["conn-fields"]) == [each.name for each in ROBOT_FIELDS]
+
+
+def test_every_field_may_be_left_empty() -> None:
+    """A field whose type isn't null as well would be mandatory."""
+    for field in FORM["conn-fields"].values():
+        assert "null" in field["schema"]["type"]
+        assert None not in field["schema"].get("enum", ())
+
+
+def test_fact_9_the_package_name_is_the_distributions() -> None:
+    """Anything else takes all of Airflow down."""
+    assert get_provider_info()["package-name"] == "airflow-provider-dingpush"
+
+
+@pytest.mark.skipif(is_airflow_3(), reason="the form of Airflow 2 needs its web part: install apache-airflow<3")
+def test_the_form_of_airflow_2_keeps_a_stored_secret() -> None:
+    """A password field that comes back empty would erase the secret when somebody edits another field."""
+    from wtforms import Form
+
+    class ConnectionForm(Form):  # type: ignore[misc,unused-ignore]
+        """As Airflow builds it."""
+
+    widgets = DingTalkRobotHook.get_connection_form_widgets()
+    assert list(widgets) == [each.name for each in ROBOT_FIELDS]
+    for name, widget in widgets.items():
+        setattr(ConnectionForm, name, widget)
+    stored = str(ConnectionForm(data={"secret": "SEC-stored", "keyword": "Airflow"}).secret())
+    assert f'value="{STORED_SECRET_PLACEHOLDER}"' in stored
+    assert "SEC-stored" not in stored
+    assert 'type="password"' in stored
+    assert 'value=""' in str(ConnectionForm().secret())
