@@ -152,8 +152,8 @@ def failed_task_ids(context: Mapping[str, Any]) -> list[tuple[str, int]] | None:
 
 def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
     if not notifier_takes_context():
-        # Airflow 3.0 has the question, but its DAG processor doesn't know it, and then prints the message before it, which
-        # may be a secret to be masked.
+        # Airflow 3.0 has the question, but its DAG processor doesn't know it and then prints the message before it,
+        # which may be a secret to be masked.
         return None
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
