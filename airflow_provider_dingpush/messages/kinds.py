@@ -7,6 +7,7 @@ taken wherever a message is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -141,7 +142,7 @@ class ActionCard:
 
     title: str = ruled(text)
     text: str = ruled(text)
-    buttons: tuple[Button, ...] = ruled(one_or_more(value_of(Button), least=1))
+    buttons: Sequence[Button] = ruled(one_or_more(value_of(Button), least=1))
     horizontal: bool = ruled(flag, default=False)
 
     def __post_init__(self) -> None:
@@ -195,7 +196,7 @@ class FeedCard:
     msgtype: ClassVar = "feedCard"
     names: ClassVar = {"links": "links"}
 
-    links: tuple[FeedLink, ...] = ruled(one_or_more(value_of(FeedLink), least=1))
+    links: Sequence[FeedLink] = ruled(one_or_more(value_of(FeedLink), least=1))
 
     def __post_init__(self) -> None:
         apply_rules(self)

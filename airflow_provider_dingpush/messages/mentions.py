@@ -7,7 +7,7 @@ DingTalk highlights a mention, and pings the person, only if ``@number`` stands 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -39,8 +39,8 @@ class At:
 
     names: ClassVar = {"atMobiles": "mobiles", "atUserIds": "user_ids", "isAtAll": "everyone"}
 
-    mobiles: tuple[str, ...] = ruled(one_or_more(identifier), default=())
-    user_ids: tuple[str, ...] = ruled(one_or_more(identifier), default=())
+    mobiles: Sequence[str] = ruled(one_or_more(identifier), default=())
+    user_ids: Sequence[str] = ruled(one_or_more(identifier), default=())
     everyone: bool = ruled(flag, default=False)
 
     def __post_init__(self) -> None:

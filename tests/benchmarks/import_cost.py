@@ -61,7 +61,8 @@ DingTalkNotifier(raise_on_failure=True)(context)
 OFFICIAL_ALERT = (
     OFFICIAL
     + """
-DingdingOperator(task_id="t", dingding_conn_id="dingding_default", message_type="text", message="d t failed").execute({})
+operator = DingdingOperator(task_id="t", dingding_conn_id="dingding_default", message_type="text", message="d t failed")
+operator.execute({})
 """
 )
 

@@ -277,7 +277,7 @@ def test_a_long_message_is_cut_and_says_so(connected: Sandbox) -> None:
 
 def test_mentions_that_a_card_can_not_carry_do_not_cost_the_alert(connected: Sandbox) -> None:
     """A card knows no mobile numbers; it is sent without."""
-    DingTalkNotifier(message=ActionCard("t", "x", Button("b", "https://e.com")), at=At("13800000000", "u1"))(
+    DingTalkNotifier(message=ActionCard("t", "x", [Button("b", "https://e.com")]), at=At("13800000000", "u1"))(
         task_context()
     )
     assert connected.messages[0].payload["at"] == {"atMobiles": [], "atUserIds": ["u1"], "isAtAll": False}

@@ -25,7 +25,7 @@ from airflow_provider_dingpush.sandbox import Fault, Sandbox
 try:
     from airflow.sdk import DAG
 except ImportError:  # Airflow 2
-    from airflow.models.dag import DAG
+    from airflow.models.dag import DAG  # type: ignore[no-redef]
 
 CONTEXT: Any = {
     "ds": "2026-11-22",
@@ -264,7 +264,7 @@ def test_what_time_may_mend_is_left_to_airflows_retries(connected: Sandbox, monk
     [
         pytest.param(Link("t", "x", "https://example.com"), At("13800000000"), id="Link mentions nobody"),
         pytest.param(
-            ActionCard("t", "x", Button("b", "https://e.com")), At("13800000000"), id="a card knows no mobiles"
+            ActionCard("t", "x", [Button("b", "https://e.com")]), At("13800000000"), id="a card knows no mobiles"
         ),
     ],
 )

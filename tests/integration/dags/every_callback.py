@@ -12,9 +12,9 @@ try:
     from airflow.sdk import DAG, task
     from airflow.sdk.exceptions import AirflowSkipException
 except ImportError:  # Airflow before 3.1
-    from airflow.decorators import task
-    from airflow.exceptions import AirflowSkipException
-    from airflow.models.dag import DAG
+    from airflow.decorators import task  # type: ignore[attr-defined,no-redef]
+    from airflow.exceptions import AirflowSkipException  # type: ignore[no-redef]
+    from airflow.models.dag import DAG  # type: ignore[no-redef]
 
 notifier = DingTalkNotifier(language="en")
 

@@ -1,0 +1,459 @@
+"""One POST: whatever the network does, an answer or the reason for none comes back in time, and nothing is raised."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush.dingtalk.http_post import HttpOptions, HttpPost, NoReply, Reply, Silence
+from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
+
+TOKEN = "t"
+OK = b'{"errcode":0,"errmsg":"ok"}'
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+SILENT_FOR_GOOD = NoReply(Silence.UNREACHABLE, may_have_arrived=False)
+SLOW = NoReply(Silence.TOO_SLOW, may_have_arrived=True)
+CUT_OFF = NoReply(Silence.CUT_OFF, may_have_arrived=True)
+UNTRUSTED = NoReply(Silence.CERTIFICATE, may_have_arrived=False)
+
+StartServer = Callable[..., Any]
+MakeAnswer = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the environment of the machine plays no part."""
+    for name in (*PROXY_VARIABLES, *(each.lower() for each in PROXY_VARIABLES), "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def no_threads_left() -> Iterator[None]:
+    """Wait for the threads that posts left behind, so that they end in their own test."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "dingpush-post":
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A robot that takes as many messages as a test has."""
+    with Sandbox(robots=(Robot(messages_per_minute=10_000),)) as running:
+        yield running
+
+
+def body_of(content: str) -> bytes:
+    """A text message that DingTalk would take."""
+    return json.dumps({"msgtype": "text", "text": {"content": content}}).encode()
+
+
+def post(http: HttpPost, content: str = "hello", *, token: str = TOKEN, **options: Any) -> Reply | NoReply:
+    """Post a text."""
+    return http.post("/robot/send", query={"access_token": token}, body=body_of(content), **options)
+
+
+def say(sandbox: Sandbox, http: HttpPost, content: str = "hello") -> Reply | NoReply:
+    """Post a text with the sandbox's token."""
+    return post(http, content, token=sandbox.robot.access_token)
+
+
+def test_an_answer_comes_back_as_it_is(sandbox: Sandbox) -> None:
+    """Status, body and content type are those of the server, and the request is a JSON POST."""
+    reply = say(sandbox, HttpPost(sandbox.url))
+    assert isinstance(reply, Reply)
+    assert (reply.status, json.loads(reply.body)) == (200, {"errcode": 0, "errmsg": "ok"})
+    assert reply.content_type == "application/json; charset=utf-8"
+    (request,) = sandbox.requests
+    assert (request.method, request.path, request.body) == ("POST", "/robot/send", body_of("hello"))
+    assert request.headers["content-type"] == "application/json; charset=utf-8"
+    assert request.headers["user-agent"] == "airflow-provider-dingpush"
+
+
+def test_a_path_prefix_of_the_base_url_stays(raw_server: StartServer, answer: MakeAnswer) -> None:
+    """A gateway may have DingTalk below a path."""
+    server = raw_server(answer(OK))
+    assert isinstance(post(HttpPost(f"{server.url}/gate/ding/")), Reply)
+    assert server.requests[0].startswith(b"POST /gate/ding/robot/send?access_token=t HTTP/1.1\r\n")
+
+
+def test_many_posts_share_one_connection(sandbox: Sandbox) -> None:
+    """The connection is kept open, also after refusals."""
+    http = HttpPost(sandbox.url)
+    for number in range(20):
+        say(sandbox, http, f"message {number}")
+        post(http, token="nobody")
+    assert len(sandbox.requests) == 40
+    assert len({each.connection for each in sandbox.requests}) == 1
+
+
+def test_closing_closes_and_the_next_post_opens_again(sandbox: Sandbox) -> None:
+    """A closed client can be used again."""
+    http = HttpPost(sandbox.url)
+    for _ in range(2):
+        assert isinstance(say(sandbox, http), Reply)
+        http.close()
+    http.close()
+    assert len({each.connection for each in sandbox.requests}) == 2
+
+
+def test_a_connection_that_the_server_closed_is_replaced(raw_server: StartServer, answer: MakeAnswer) -> None:
+    """The message after a long pause arrives, once, on a new connection."""
+    closed = threading.Event()
+
+    def answer_and_close(connection: socket.socket, over: threading.Event) -> None:
+        answer(OK)(connection, over)
+        connection.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    server = raw_server([answer_and_close, answer(OK)])
+    http = HttpPost(server.url)
+    assert isinstance(post(http, "first"), Reply)
+    assert closed.wait(10)
+    assert isinstance(post(http, "second"), Reply)
+    assert (len(server.requests), server.connections) == (2, 2)
+
+
+def test_sixteen_threads_can_share_one_client(sandbox: Sandbox) -> None:
+    """Every message arrives once and every caller gets its own answer."""
+    http = HttpPost(sandbox.url, HttpOptions(timeout_seconds=30))
+    names = [f"message {number}" for number in range(320)]
+    with ThreadPoolExecutor(16) as threads:
+        replies = list(threads.map(lambda name: say(sandbox, http, name), names))
+    assert [json.loads(reply.body)["errcode"] for reply in replies if isinstance(reply, Reply)] == [0] * 320
+    assert sorted(each.payload["text"]["content"] for each in sandbox.messages) == sorted(names)
+    assert len({each.connection for each in sandbox.requests}) < 100
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs an operating system with fork, such as Linux")
+def test_a_forked_process_opens_connections_of_its_own(sandbox: Sandbox) -> None:
+    """Two processes that wrote into one socket would get each other's answers."""
+    script = """
+import os, sys
+from airflow_provider_dingpush.dingtalk.http_post import HttpPost, Reply
+http = HttpPost(sys.argv[1])
+def say(word):
+    body = b'{"msgtype":"text","text":{"content":"%s"}}' % word
+    reply = http.post("/robot/send", query={"access_token": sys.argv[2]}, body=body)
+    assert isinstance(reply, Reply), reply
+say(b"before")
+child = os.fork()
+if not child:
+    try:
+        say(b"child")
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+say(b"after")
+"""
+    # Python warns about forks beside threads, which Airflow does all the time.
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, sandbox.url, sandbox.robot.access_token], check=True, timeout=60
+    )
+    connections = {each.json["text"]["content"]: each.connection for each in sandbox.requests}
+    assert connections["after"] == connections["before"] != connections["child"]
+
+
+def test_a_refused_connection_is_unreachable() -> None:
+    """Nothing was sent, so nothing can have arrived."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert post(HttpPost(f"http://127.0.0.1:{port}")) == SILENT_FOR_GOOD
+
+
+def test_a_host_without_address_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name lookup that fails fails before anything is sent."""
+
+    def nothing_known(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nothing_known)
+    assert post(HttpPost("http://oapi.dingtalk.invalid")) == SILENT_FOR_GOOD
+
+
+@pytest.mark.usefixtures("no_threads_left")
+def test_a_stuck_name_lookup_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No socket timeout covers it, so the caller leaves while it is still stuck."""
+    stuck, released = threading.Event(), threading.Event()
+
+    def lookup(*_: object, **__: object) -> None:
+        stuck.set()
+        released.wait(20)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    reply = post(HttpPost("http://oapi.dingtalk.invalid", HttpOptions(timeout_seconds=0.5)))
+    assert reply == SLOW
+    assert stuck.is_set()
+    assert not released.is_set()
+    released.set()
+
+
+@pytest.mark.parametrize("with_head", [True, False], ids=["body", "head"])
+@pytest.mark.usefixtures("no_threads_left")
+def test_an_answer_that_drips_in_is_left_behind(raw_server: StartServer, with_head: bool) -> None:
+    """Each byte is in time for a socket timeout, but the whole isn't; the caller is back while it still drips."""
+    caller_left = threading.Event()
+    dripping_when_left = threading.Event()
+
+    def drip(connection: socket.socket, over: threading.Event) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+        connection.sendall(head if with_head else head[:20])
+        for _ in range(400):
+            if caller_left.wait(0.02):
+                dripping_when_left.set()
+                break
+            connection.sendall(b"x")
+
+    server = raw_server(drip)
+    assert post(HttpPost(server.url, HttpOptions(timeout_seconds=0.5))) == SLOW
+    caller_left.set()
+    assert dripping_when_left.wait(10)
+    server.stop()
+
+
+@pytest.mark.usefixtures("no_threads_left")
+def test_a_thread_that_was_left_behind_stops_reading(raw_server: StartServer) -> None:
+    """It hangs up after a few bytes more instead of following an endless answer."""
+    hung_up = threading.Event()
+
+    def drip(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        try:
+            while not over.wait(0.005):
+                connection.sendall(b"x")
+        except OSError:
+            hung_up.set()
+
+    server = raw_server(drip)
+    assert post(HttpPost(server.url, HttpOptions(timeout_seconds=0.5))) == SLOW
+    assert hung_up.wait(20)
+
+
+@pytest.mark.usefixtures("no_threads_left")
+def test_a_hanging_server_is_too_slow(sandbox: Sandbox) -> None:
+    """It has the message, so nobody knows whether that arrived."""
+    sandbox.fail_next(Fault.HANG)
+    assert say(sandbox, HttpPost(sandbox.url, HttpOptions(timeout_seconds=0.5))) == SLOW
+    sandbox.stop()
+
+
+@pytest.mark.usefixtures("no_threads_left")
+def test_a_post_can_be_given_less_time_than_the_options_say(sandbox: Sandbox) -> None:
+    """What is left of a budget goes before the usual limit; nothing left still tries nothing for long."""
+    sandbox.fail_next(Fault.HANG, times=2)
+    http = HttpPost(sandbox.url, HttpOptions(timeout_seconds=600))
+    query = {"access_token": sandbox.robot.access_token}
+    assert http.post("/robot/send", query=query, body=body_of("x"), timeout_seconds=0.3) == SLOW
+    assert isinstance(http.post("/robot/send", query=query, body=body_of("x"), timeout_seconds=-5), NoReply)
+    sandbox.stop()
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.RESET_BEFORE_BODY, Fault.RESET_AFTER_BODY_ACCEPTED, Fault.RESET_AFTER_BODY_NOT_ACCEPTED]
+)
+def test_a_reset_may_have_come_after_the_message(sandbox: Sandbox, fault: Fault) -> None:
+    """From here the three look alike, and requests must not repeat the message on its own."""
+    sandbox.fail_next(fault)
+    assert say(sandbox, HttpPost(sandbox.url)) == CUT_OFF
+    assert [each.fault for each in sandbox.requests] == [fault]
+    assert len(sandbox.messages) == fault.message_accepted
+
+
+def test_an_answer_that_breaks_off_is_no_answer(raw_server: StartServer) -> None:
+    """Half of a body isn't read as a whole one."""
+
+    def half(connection: socket.socket, _: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + OK)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    assert post(HttpPost(raw_server(half).url)) == CUT_OFF
+
+
+def test_an_answer_that_is_no_http_is_no_answer(raw_server: StartServer) -> None:
+    """Whatever else listens on the port doesn't speak for DingTalk."""
+    server = raw_server(lambda connection, _: connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"))
+    assert post(HttpPost(server.url)) == CUT_OFF
+
+
+def test_only_the_beginning_of_a_huge_answer_is_read(raw_server: StartServer) -> None:
+    """DingTalk's answers are short: what is longer comes from somebody else and must not fill the memory."""
+    hung_up = threading.Event()
+
+    def flood(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        try:
+            while not over.is_set():
+                connection.sendall(b"x" * 65536)
+        except OSError:
+            hung_up.set()
+
+    reply = post(HttpPost(raw_server(flood).url, HttpOptions(timeout_seconds=30)))
+    assert isinstance(reply, Reply)
+    assert reply.body == b"x" * 64 * 1024
+    assert hung_up.wait(10)
+
+
+def test_a_redirect_is_not_followed(sandbox: Sandbox) -> None:
+    """The token must not be carried to wherever a gateway points."""
+    sandbox.fail_next(Fault.REDIRECT)
+    reply = say(sandbox, HttpPost(sandbox.url))
+    assert isinstance(reply, Reply)
+    assert reply.status == 302
+    assert len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize("through", ["options", "environment"])
+def test_a_proxy_gets_the_request(
+    raw_server: StartServer, answer: MakeAnswer, monkeypatch: pytest.MonkeyPatch, through: str
+) -> None:
+    """A proxy of the connection, or of HTTP_PROXY, is asked for a plain URL, with its password."""
+    proxy = raw_server(answer(OK))
+    address = proxy.url.replace("http://", "http://user:pass@")
+    if through == "environment":
+        monkeypatch.setenv("HTTP_PROXY", address)
+    options = HttpOptions(proxy=address if through == "options" else None)
+    assert isinstance(post(HttpPost("http://oapi.dingtalk.invalid:8080", options)), Reply)
+    head = proxy.requests[0].decode()
+    assert head.startswith("POST http://oapi.dingtalk.invalid:8080/robot/send?access_token=t HTTP/1.1\r\n")
+    assert "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n" in head
+
+
+@pytest.mark.parametrize("through", ["options", "environment"])
+def test_https_goes_through_a_tunnel_of_the_proxy(
+    raw_server: StartServer, answer: MakeAnswer, monkeypatch: pytest.MonkeyPatch, through: str
+) -> None:
+    """The proxy learns the host only; one that refuses the tunnel makes DingTalk unreachable."""
+    proxy = raw_server(answer(b"", status="403 Forbidden"))
+    if through == "environment":
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    http = HttpPost("https://oapi.dingtalk.invalid", HttpOptions(proxy=proxy.url if through == "options" else None))
+    assert post(http) == SILENT_FOR_GOOD
+    assert proxy.requests[0].startswith(b"CONNECT oapi.dingtalk.invalid:443 HTTP/1.")
+    assert b"access_token" not in proxy.requests[0]
+
+
+def test_no_proxy_of_the_environment_is_honoured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host in NO_PROXY is reached directly: the proxy here would be a dead end."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert say(sandbox, HttpPost(sandbox.url)) == SILENT_FOR_GOOD
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert isinstance(say(sandbox, HttpPost(sandbox.url)), Reply)
+
+
+def test_a_dead_proxy_of_the_connection_is_unreachable(sandbox: Sandbox) -> None:
+    """What the connection says goes before the direct way."""
+    assert say(sandbox, HttpPost(sandbox.url, HttpOptions(proxy="http://127.0.0.1:9"))) == SILENT_FOR_GOOD
+    assert sandbox.requests == ()
+
+
+def test_netrc_is_not_asked(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password that somebody keeps for this host isn't sent to it."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1\nlogin somebody\npassword secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    say(sandbox, HttpPost(sandbox.url))
+    assert "authorization" not in sandbox.requests[0].headers
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody but itself signed, with its key."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs the openssl command: install openssl")
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(path.with_suffix(".key")), "-out", str(path)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return path
+
+
+@pytest.fixture
+def tls_server(raw_server: StartServer, answer: MakeAnswer, certificate: Path) -> Any:
+    """A server with that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    return raw_server(answer(OK), tls=context)
+
+
+def test_an_unknown_certificate_is_told_apart(tls_server: Any) -> None:
+    """Nothing is sent to a server that may be anybody."""
+    assert post(HttpPost(tls_server.url)) == UNTRUSTED
+    assert tls_server.requests == []
+
+
+def test_a_ca_file_of_the_connection_is_trusted(tls_server: Any, certificate: Path) -> None:
+    """Behind a company proxy this is how DingTalk is reached."""
+    http = HttpPost(tls_server.url, HttpOptions(verify=str(certificate)))
+    assert [isinstance(post(http), Reply) for _ in range(3)] == [True] * 3
+    assert tls_server.connections == 1
+
+
+@pytest.mark.parametrize("verify", [None, True], ids=["not said", "true"])
+def test_a_ca_file_of_the_environment_is_trusted(
+    tls_server: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch, verify: bool | None
+) -> None:
+    """REQUESTS_CA_BUNDLE holds unless the connection names a file."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert isinstance(post(HttpPost(tls_server.url, HttpOptions(verify=verify))), Reply)
+
+
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+def test_the_check_of_certificates_can_be_switched_off(tls_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """False in the connection goes before the environment."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    assert isinstance(post(HttpPost(tls_server.url, HttpOptions(verify=False))), Reply)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "options"),
+    [
+        ("https://127.0.0.1:9", HttpOptions(verify="/nowhere/ca.pem")),
+        ("https://[::1", HttpOptions()),
+        ("http://" + "a" * 64 + ".example.com", HttpOptions()),
+        ("ftp://127.0.0.1", HttpOptions()),
+        ("127.0.0.1:9", HttpOptions()),
+        ("http://127.0.0.1:9", HttpOptions(proxy="http://[bad")),
+        ("http://127.0.0.1:9", HttpOptions(proxy="http://")),
+    ],
+    ids=["CA file", "IPv6", "long label", "scheme", "no scheme", "proxy", "empty proxy"],
+)
+def test_an_address_that_cannot_be_used_says_so(base_url: str, options: HttpOptions) -> None:
+    """It is a person who must change something, not the network."""
+    assert post(HttpPost(base_url, options)) == NoReply(Silence.BAD_ADDRESS, may_have_arrived=False)
+
+
+def test_debug_logs_hold_no_credentials(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """urllib3 logs path and query of every request."""
+    caplog.set_level(logging.DEBUG)
+    query = {"access_token": "s3cr3t-token", "timestamp": "1577262236757", "sign": "a+b/c="}
+    HttpPost(sandbox.url).post("/robot/send", query=query, body=b"{}")
+    assert "/robot/send?access_token=***&timestamp=***&sign=*** HTTP" in caplog.text
+    assert "s3cr3t" not in caplog.text
+    assert "a%2Bb" not in caplog.text
+
+
+def test_options_hide_the_password_of_a_proxy() -> None:
+    """The options may be logged or shown in a traceback."""
+    assert "pass" not in repr(HttpOptions(proxy="http://user:pass@proxy.example.com"))

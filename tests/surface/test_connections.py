@@ -1,0 +1,388 @@
+"""Whatever a person may reasonably have put into a connection is understood, and the rest gets an error that helps.
+
+The connections come out of environment variables through Airflow's own code, as they do in a task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from airflow_provider_dingpush.airflow_compat import BaseHook
+from airflow_provider_dingpush.connections import (
+    ROBOT_FIELDS,
+    RobotSettings,
+    credentials_of,
+    robot_settings,
+    unknown_extras,
+)
+from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
+from airflow_provider_dingpush.dingtalk.http_post import HttpOptions
+from airflow_provider_dingpush.dingtalk.secret import Secret
+from airflow_provider_dingpush.errors import ConnectionSettingsError
+from airflow_provider_dingpush.messages import At
+
+# Airflow 3.2 with SQLAlchemy 2.1, when the first object of a database model is made.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
+
+CONN_ID = "dingtalk_default"
+TOKEN = "0123456789abcdef" * 4
+SECRET = "SEC" + "fedcba9876543210" * 4
+WEBHOOK = f"https://oapi.dingtalk.com/robot/send?access_token={TOKEN}"
+PLAIN = RobotSettings(conn_id=CONN_ID, robot=Robot(Secret(TOKEN)))
+SIGNED = replace(PLAIN, robot=Robot(Secret(TOKEN), Secret(SECRET)))
+
+Connect = Callable[[Any], Any]
+
+
+def from_environment(monkeypatch: pytest.MonkeyPatch, written: Any) -> Any:
+    """The connection as a task gets it: a dict is written as JSON, a str as it is."""
+    value = written if isinstance(written, str) else json.dumps(written)
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", value)
+    return BaseHook.get_connection(CONN_ID)
+
+
+def from_model(monkeypatch: pytest.MonkeyPatch, written: Any) -> Any:
+    """The connection as the database holds it."""
+    if isinstance(written, str):
+        return in_database(uri=written)
+    fields = {**written}
+    if isinstance(fields.get("extra"), dict):
+        fields["extra"] = json.dumps(fields["extra"])
+    return in_database(**fields)
+
+
+def in_database(**fields: Any) -> Any:
+    """A connection of Airflow's metadata database, which is another class than that of a task."""
+    from airflow.models import Connection
+
+    return Connection(conn_id=CONN_ID, **fields)  # noqa: AIR311 - the database's is what is meant
+
+
+def in_task(**fields: Any) -> Any:
+    """A connection as tasks are given it, unchecked."""
+    try:
+        from airflow.sdk import Connection
+    except ImportError:  # Airflow 2 has one class for both
+        return in_database(**fields)
+    return Connection(conn_id=CONN_ID, **fields)
+
+
+@pytest.fixture(params=[from_environment, from_model], ids=["environment", "database"])
+def connect(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Make a connection in either of the two ways."""
+    return lambda written: request.param(monkeypatch, written)
+
+
+def robot(**fields: Any) -> dict[str, Any]:
+    """A connection of our type with a token."""
+    return {"conn_type": "dingtalk_robot", "password": TOKEN, **fields}
+
+
+def at(base_url: str, settings: RobotSettings = PLAIN) -> RobotSettings:
+    """The same settings at another address."""
+    return replace(settings, base_url=base_url)
+
+
+SPELLINGS: dict[str, tuple[Any, RobotSettings]] = {
+    # the token
+    "token": (robot(), PLAIN),
+    "token with blanks around": (robot(password=f"  {TOKEN}\n"), PLAIN),
+    "webhook URL": (robot(password=WEBHOOK), PLAIN),
+    "webhook URL with blanks around": (robot(password=f" {WEBHOOK} \n"), PLAIN),
+    "webhook URL with secret": (robot(password=f"{WEBHOOK}&secret={SECRET}"), SIGNED),
+    "webhook URL with stale sign": (robot(password=f"{WEBHOOK}&timestamp=1577262236757&sign=a%2Bb%3D"), PLAIN),
+    "webhook URL with other order": (
+        robot(password=f"https://oapi.dingtalk.com/robot/send?sign=x&secret={SECRET}&access_token={TOKEN}#top"),
+        SIGNED,
+    ),
+    "webhook URL as host": (robot(password=None, host=WEBHOOK), PLAIN),
+    "webhook URL with secret as host": (robot(password="", host=f"{WEBHOOK}&secret={SECRET}"), SIGNED),
+    "token as extra": ({"conn_type": "dingtalk_robot", "extra": {"access_token": TOKEN}}, PLAIN),
+    "secret as extra": (robot(extra={"secret": SECRET}), SIGNED),
+    "secret as extra with blanks around": (robot(extra={"secret": f" {SECRET} "}), SIGNED),
+    "secret as extra goes before a pasted one": (
+        robot(password=f"{WEBHOOK}&secret=SECold", extra={"secret": SECRET}),
+        SIGNED,
+    ),
+    "extra as text": (robot(extra=json.dumps({"secret": SECRET})), SIGNED),
+    "empty extras": (robot(extra=dict.fromkeys((each.name for each in ROBOT_FIELDS), "")), PLAIN),
+    "blank extras": (robot(extra=dict.fromkeys((each.name for each in ROBOT_FIELDS), " ")), PLAIN),
+    "null extras": (robot(extra=dict.fromkeys(each.name for each in ROBOT_FIELDS)), PLAIN),
+    # the type
+    "official provider's type": ({"conn_type": "dingding", "password": TOKEN}, PLAIN),
+    "official provider's type with login": ({"conn_type": "dingding", "login": "me", "password": TOKEN}, PLAIN),
+    "our type with login": (robot(login="me"), PLAIN),
+    "type generic": ({"conn_type": "generic", "password": TOKEN}, PLAIN),
+    "type http": ({"conn_type": "http", "password": TOKEN, "host": "10.0.0.1"}, at("http://10.0.0.1")),
+    "type https": ({"conn_type": "https", "password": TOKEN, "host": "ding.example.com"}, at("https://ding.example.com")),
+    "type with hyphen": ({"conn_type": "dingtalk-robot", "password": TOKEN}, PLAIN),
+    # the address
+    "host": (robot(host="ding.example.com"), at("https://ding.example.com")),
+    "host with port": (robot(host="ding.example.com:8443"), at("https://ding.example.com:8443")),
+    "host and port": (robot(host="ding.example.com", port=8443), at("https://ding.example.com:8443")),
+    "host and schema": (robot(host="ding.example.com", schema="http"), at("http://ding.example.com")),
+    "host and schema https": (robot(host="ding.example.com", schema="https"), at("https://ding.example.com")),
+    "host with scheme": (robot(host="http://127.0.0.1:8088"), at("http://127.0.0.1:8088")),
+    "host with scheme, and port": (robot(host="http://127.0.0.1", port=8088), at("http://127.0.0.1:8088")),
+    "host with slash": (robot(host="https://ding.example.com/"), at("https://ding.example.com")),
+    "host with prefix": (robot(host="https://gw.example.com/ding/talk"), at("https://gw.example.com/ding/talk")),
+    "host with prefix and slash": (robot(host="https://gw.example.com/ding/"), at("https://gw.example.com/ding")),
+    "host with path of the API": (robot(host="https://gw.example.com/a/robot/send"), at("https://gw.example.com/a")),
+    "host without scheme, with prefix": (robot(host="gw.example.com/ding"), at("https://gw.example.com/ding")),
+    "host with blanks around": (robot(host=" https://ding.example.com "), at("https://ding.example.com")),
+    "host of IPv6": (robot(host="http://[::1]:8088"), at("http://[::1]:8088")),
+    "host in capitals": (robot(host="HTTPS://DING.EXAMPLE.COM"), at("https://ding.example.com")),
+    "host with a password": (robot(host="https://me:pw@ding.example.com"), at("https://ding.example.com")),
+    "host of a pasted URL": (
+        robot(password=WEBHOOK.replace("https://oapi.dingtalk.com", "http://127.0.0.1:8088/ding")),
+        at("http://127.0.0.1:8088/ding"),
+    ),
+    "host goes before that of a pasted URL": (
+        robot(password=WEBHOOK, host="https://gw.example.com/ding"),
+        at("https://gw.example.com/ding"),
+    ),
+    # whole URIs
+    "URI that is the webhook URL": (WEBHOOK, PLAIN),
+    "URI that is the webhook URL with secret": (f"{WEBHOOK}&secret={SECRET}", SIGNED),
+    "URI that is the webhook URL with stale sign": (f"{WEBHOOK}&timestamp=1577262236757&sign=a%2Bb%3D", PLAIN),
+    "URI of a sandbox": (
+        f"http://127.0.0.1:8088/robot/send?access_token={TOKEN}&secret={SECRET}",
+        at("http://127.0.0.1:8088", SIGNED),
+    ),
+    "URI of a gateway": (
+        f"https://gw.example.com/ding/robot/send?access_token={TOKEN}",
+        at("https://gw.example.com/ding"),
+    ),
+    "URI of our type": (f"dingtalk-robot://:{TOKEN}@/?secret={SECRET}", SIGNED),
+    "URI of our type with webhook URL": (f"dingtalk-robot://:{quote(WEBHOOK, safe='')}@", PLAIN),
+    "URI of our type with host": (f"dingtalk-robot://:{TOKEN}@ding.example.com:8443", at("https://ding.example.com:8443")),
+    "URI of the official provider": (f"dingding://:{TOKEN}@oapi.dingtalk.com", PLAIN),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "settings"), SPELLINGS.values(), ids=SPELLINGS)
+def test_a_spelling_is_understood(connect: Connect, written: Any, settings: RobotSettings) -> None:
+    """Token, secret and address are the same, however they were written down."""
+    assert robot_settings(connect(written)) == settings
+
+
+@pytest.mark.parametrize(("written", "settings"), SPELLINGS.values(), ids=SPELLINGS)
+def test_all_credentials_of_a_spelling_are_masked(connect: Connect, written: Any, settings: RobotSettings) -> None:
+    """Wherever token and secret were put, Airflow is told about them before anything can be logged."""
+    credentials = credentials_of(connect(written))
+    assert TOKEN in credentials
+    assert settings.robot.secret is None or settings.robot.secret.revealed in credentials
+    assert None not in credentials
+    assert "" not in credentials
+
+
+@pytest.mark.parametrize(
+    ("extra", "settings"),
+    [
+        ({"keyword": " 告警 "}, replace(PLAIN, robot=Robot(Secret(TOKEN), keyword="告警"))),
+        ({"keyword": 7}, replace(PLAIN, robot=Robot(Secret(TOKEN), keyword="7"))),
+        ({"language": "en"}, replace(PLAIN, language="en")),
+        ({"language": "ZH_CN"}, replace(PLAIN, language="zh")),
+        ({"language": " zh-Hans "}, replace(PLAIN, language="zh")),
+        ({"timeout_seconds": 3}, replace(PLAIN, http=HttpOptions(timeout_seconds=3.0))),
+        ({"timeout_seconds": " 2.5 "}, replace(PLAIN, http=HttpOptions(timeout_seconds=2.5))),
+        ({"timeout_seconds": "60"}, replace(PLAIN, http=HttpOptions(timeout_seconds=60.0))),
+        ({"proxy": "http://p.example.com:3128"}, replace(PLAIN, http=HttpOptions(proxy="http://p.example.com:3128"))),
+        (
+            {"proxy": " socks5h://u:p@p.example.com "},
+            replace(PLAIN, http=HttpOptions(proxy="socks5h://u:p@p.example.com")),
+        ),
+        ({"verify": True}, replace(PLAIN, http=HttpOptions(verify=True))),
+        ({"verify": "True"}, replace(PLAIN, http=HttpOptions(verify=True))),
+        ({"verify": False}, replace(PLAIN, http=HttpOptions(verify=False))),
+        ({"verify": " no "}, replace(PLAIN, http=HttpOptions(verify=False))),
+        ({"verify": 0}, replace(PLAIN, http=HttpOptions(verify=False))),
+        ({"verify": " /etc/ssl/company.pem "}, replace(PLAIN, http=HttpOptions(verify="/etc/ssl/company.pem"))),
+        ({"mentions": {}}, PLAIN),
+    ],
+    ids=repr,
+)
+def test_an_extra_is_understood(connect: Connect, extra: dict[str, Any], settings: RobotSettings) -> None:
+    """Forms make strings of everything, and JSON doesn't."""
+    assert robot_settings(connect(robot(extra=extra))) == settings
+
+
+@pytest.mark.parametrize("verify", ["", " ", "\t\n", None])
+def test_nothing_for_verify_leaves_the_check_of_certificates_on(connect: Connect, verify: Any) -> None:
+    """An empty form field must never mean "don't check"."""
+    assert robot_settings(connect(robot(extra={"verify": verify}))).http.verify is None
+
+
+@pytest.mark.parametrize(
+    ("people", "who"),
+    [
+        ("13800000000", At("13800000000")),
+        (13800000000, At("13800000000")),
+        (" 13800000000 ", At("13800000000")),
+        ("+86-13800000000", At("+86-13800000000")),
+        ("+1-4155550100", At("+1-4155550100")),
+        ("user123", At(user_ids="user123")),
+        ("23800000000", At(user_ids="23800000000")),
+        ("138000", At(user_ids="138000")),
+        (["13800000000", "user123"], At("13800000000", "user123")),
+        ({"mobiles": "13800000000"}, At("13800000000")),
+        ({"user_ids": ["13800000000"]}, At(user_ids="13800000000")),
+        ({"atUserIds": ["u"], "isAtAll": True}, At(user_ids="u", everyone=True)),
+        ([], At()),
+        ({}, At()),
+        (None, At()),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("as_text", [False, True], ids=["JSON", "text"])
+def test_owners_are_found_in_dingtalk(connect: Connect, people: Any, who: At, as_text: bool) -> None:
+    """A mobile number is told from a user id, and the plain form of a mention says it outright."""
+    mentions = {" zhangsan ": people, "lisi": "user456"}
+    settings = robot_settings(connect(robot(extra={"mentions": json.dumps(mentions) if as_text else mentions})))
+    assert settings.mentions == {"zhangsan": who, "lisi": At(user_ids="user456")}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("secret", "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"),
+        ("language", "fr"),
+        ("language", ["zh"]),
+        ("timeout_seconds", "soon"),
+        ("timeout_seconds", 0),
+        ("timeout_seconds", -1),
+        ("timeout_seconds", 61),
+        ("timeout_seconds", "nan"),
+        ("timeout_seconds", "inf"),
+        ("timeout_seconds", [5]),
+        ("timeout_seconds", {"s": 5}),
+        ("proxy", "proxy.example.com:3128"),
+        ("proxy", "ftp://proxy.example.com"),
+        ("proxy", "http://"),
+        ("proxy", "http://[bad"),
+        ("mentions", "zhangsan"),
+        ("mentions", "{"),
+        ("mentions", "[1]"),
+        ("mentions", ["13800000000"]),
+        ("mentions", {"zhangsan": "138 000"}),
+        ("mentions", {"zhangsan": [None]}),
+        ("mentions", {"zhangsan": 1.5}),
+        ("mentions", {"zhangsan": [["138"]]}),
+        ("mentions", {"zhangsan": {"mobile": "138"}}),
+        ("mentions", {"zhangsan": [f"user{number}" for number in range(51)]}),
+    ],
+    ids=repr,
+)
+def test_a_wrong_extra_is_refused_by_name(connect: Connect, name: str, value: Any) -> None:
+    """The error names connection and field, and says what belongs there in English and Chinese."""
+    connection = connect(robot(extra={"secret": SECRET, name: value}))
+    with pytest.raises(ConnectionSettingsError) as caught:
+        robot_settings(connection)
+    assert caught.value.problem.startswith(f"The extra field '{name}' of connection 'dingtalk_default' is wrong: it ")
+    assert any("\u4e00" <= character <= "\u9fff" for character in caught.value.advice)
+    assert TOKEN not in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_wrong_extra_is_not_shown(connect: Connect) -> None:
+    """A secret may stand in the wrong field."""
+    for name in ("timeout_seconds", "proxy", "language", "mentions"):
+        with pytest.raises(ConnectionSettingsError) as caught:
+            robot_settings(connect(robot(extra={name: SECRET})))
+        assert SECRET not in str(caught.value)
+
+
+MANGLED = "was given as a URI that starts with dingtalk_robot://"
+NO_TOKEN = "Connection 'dingtalk_default' has no access token."
+APP = "has a login and a password: an app's AppKey and AppSecret"
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "mangled URI": (f"dingtalk_robot://:{TOKEN}@/?secret={SECRET}", MANGLED),
+    "mangled URI with host": (f"dingtalk_robot://:{TOKEN}@oapi.dingtalk.com", MANGLED),
+    "no token": (robot(password=None), NO_TOKEN),
+    "empty token": (robot(password=""), NO_TOKEN),
+    "blank token": (robot(password="  "), NO_TOKEN),
+    "webhook URL without token": (robot(password="https://oapi.dingtalk.com/robot/send"), NO_TOKEN),
+    "webhook URL with empty token": (robot(password="https://oapi.dingtalk.com/robot/send?access_token="), NO_TOKEN),
+    "URI of our type without token": ("dingtalk-robot://", NO_TOKEN),
+    "token with blanks": (robot(password=f"{TOKEN[:9]} {TOKEN[9:]}"), "has blanks in it"),
+    "token with a newline": (robot(password=f"{TOKEN[:9]}\n{TOKEN[9:]}"), "has blanks in it"),
+    "webhook URL with blanks": (robot(password=WEBHOOK.replace(TOKEN, f"{TOKEN[:9]}+{TOKEN[9:]}")), "has blanks in it"),
+    "generic with login": ({"conn_type": "generic", "login": "dingkey", "password": TOKEN}, APP),
+    "https with login": ({"conn_type": "https", "login": "dingkey", "password": TOKEN, "host": "api.example.com"}, APP),
+    "http with login": ({"conn_type": "http", "login": "dingkey", "password": TOKEN, "host": "api.example.com"}, APP),
+    "app": ({"conn_type": "dingtalk_app", "login": "k", "password": TOKEN}, "is of type 'dingtalk_app', not "),
+    "mysql": (f"mysql://me:{TOKEN}@db/etl", "is of type 'mysql', not 'dingtalk_robot'."),
+    "slack": ({"conn_type": "slackwebhook", "password": TOKEN}, "is of type 'slackwebhook', not"),
+    "host of another scheme": (robot(host="ftp://ding.example.com"), "is not a base URL"),
+    "host that is none": (robot(host="https://"), "is not a base URL"),
+    "host with a wrong port": (robot(host="https://ding.example.com:port"), "is not a base URL"),
+    "host with half an IPv6": (robot(host="https://[::1"), "is not a base URL"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "problem"), WRONG.values(), ids=WRONG)
+def test_a_wrong_connection_is_refused_with_the_remedy(connect: Connect, written: Any, problem: str) -> None:
+    """The error names the connection and what to do, and shows neither token nor secret."""
+    connection = connect(written)
+    with pytest.raises(ConnectionSettingsError) as caught:
+        robot_settings(connection)
+    assert problem in caught.value.problem
+    assert "'dingtalk_default'" in caught.value.problem
+    assert caught.value.advice
+    assert not caught.value.retryable
+    for hidden in (TOKEN, TOKEN[:9], TOKEN[9:], SECRET):
+        assert hidden not in f"{caught.value}{caught.value!r}{caught.value.__context__}"
+
+
+def test_a_mangled_uri_says_how_to_write_it(connect: Connect) -> None:
+    """Hyphen or JSON; and what landed in the wrong field is masked."""
+    connection = connect(f"dingtalk_robot://:{TOKEN}@/?secret={SECRET}")
+    with pytest.raises(ConnectionSettingsError) as caught:
+        robot_settings(connection)
+    assert "dingtalk-robot://" in caught.value.advice
+    assert '"conn_type": "dingtalk_robot"' in caught.value.advice
+    assert any(TOKEN in each for each in credentials_of(connection))
+    assert SECRET in credentials_of(connection)
+
+
+def test_the_password_of_a_proxy_is_a_credential_too(connect: Connect) -> None:
+    """It is masked as it is, not as the URL spells it."""
+    assert "p@ss" in credentials_of(connect(robot(extra={"proxy": "http://user:p%40ss@proxy.example.com:3128"})))
+
+
+def test_settings_do_not_print_credentials(connect: Connect) -> None:
+    """They may stand in a log or traceback."""
+    settings = robot_settings(connect(robot(extra={"secret": SECRET, "proxy": "http://u:pw@p.example.com"})))
+    for hidden in (TOKEN, SECRET, "pw@"):
+        assert hidden not in repr(settings)
+
+
+def test_extras_that_mean_nothing_are_named(connect: Connect) -> None:
+    """A misspelt option is found instead of silently ignored."""
+    known = {each.name: "" for each in ROBOT_FIELDS}
+    connection = connect(
+        robot(extra={**known, "access_token": "", "timeout": 3, "Secret": SECRET, "extra__x__keyword": ""})
+    )
+    assert unknown_extras(connection) == ["Secret", "timeout"]
+
+
+@pytest.mark.parametrize("extra", ["not JSON", "[1]", '"text"', ""], ids=repr)
+@pytest.mark.filterwarnings("ignore")  # Airflow's own about such extras, which differ in every version
+def test_an_extra_that_is_no_object_counts_as_none(extra: str) -> None:
+    """The robot still works with what the other fields say."""
+    # The database of Airflow 3 no longer takes it; what a task is given may still hold it.
+    connection = in_task(conn_type="dingtalk_robot", password=TOKEN, extra=extra)
+    assert robot_settings(connection) == PLAIN
+
+
+def test_the_default_address_is_dingtalks() -> None:
+    """Nobody needs to know it."""
+    assert PLAIN.base_url == DEFAULT_BASE_URL == "https://oapi.dingtalk.com"

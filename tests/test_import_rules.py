@@ -1,0 +1,212 @@
+"""Who may import whom: the rooms stay apart, and importing the package in a DAG file stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_dingpush
+
+PACKAGE = airflow_provider_dingpush.__name__
+HOME = Path(airflow_provider_dingpush.__file__).parent
+MODULES = sorted(HOME.rglob("*.py"))
+
+# room or pure root module -> what of this package it may import; root modules that aren't here may import everything
+MAY_IMPORT = {
+    "errors": set(),
+    "messages": {"errors"},
+    "targets": {"errors"},
+    "receipts": {"errors"},
+    "templates": {"messages", "errors"},
+    "dingtalk": {"messages", "targets", "receipts", "errors"},
+    "delivery": {"messages", "targets", "receipts", "errors"},
+    "sandbox": set(),
+}
+# room -> what else than the standard library it may import; "lazily" is inside a function or for type checking only
+THIRD_PARTIES = {"templates": {"jinja2"}}
+THIRD_PARTIES_LAZILY = {"dingtalk": {"requests", "urllib3"}, "delivery/redis_outbox": {"redis"}}
+# the only modules that may ask which Airflow or Python this is
+# (the demo's DAG is a file as a user would write it, and copied into a DAG folder)
+VERSION_CHECKS = {"airflow_compat", "demo_dag"}
+HEAVY = {"requests", "urllib3", "redis"}
+VERSION_FINDERS = {"importlib.metadata", "packaging", "packaging.version", "airflow.version", "pkg_resources"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, and whether it is loaded only when a function runs or never."""
+
+    name: str
+    lazy: bool
+    line: int
+
+    @property
+    def top(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def own(self) -> str | None:
+        """The room or root module of this package that is imported."""
+        return [*self.name.split("."), ""][1] if self.top == PACKAGE else None
+
+
+def imports_of(tree: ast.AST, module: str, *, lazy: bool = False) -> Iterator[Import]:
+    """All imports below a node, relative ones resolved."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import(each.name, lazy, node.lineno) for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(module.split(".")[: -node.level]) if node.level else ""
+            base = ".".join(part for part in (base, node.module) if part)
+            # "from package import room" imports the room.
+            for each in node.names:
+                yield Import(f"{base}.{each.name}" if base == PACKAGE else base, lazy, node.lineno)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from imports_of(ast.Module(node.body, []), module, lazy=True)
+            yield from imports_of(ast.Module(node.orelse, []), module, lazy=lazy)
+        else:
+            inside = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+            yield from imports_of(node, module, lazy=lazy or inside)
+
+
+def broken_rules(path: str, source: str) -> list[str]:
+    """What is wrong with the imports of a module, given by its path in the package without ending."""
+    parts = path.split("/")
+    dotted = ".".join([PACKAGE, *parts])
+    place, room = parts[0], len(parts) > 1
+    tree = ast.parse(source)
+    broken = []
+    for each in imports_of(tree, dotted):
+        at = f"{path}:{each.line}"
+        if each.own is not None:
+            if place in MAY_IMPORT and each.own not in MAY_IMPORT[place] | {place}:
+                broken.append(f"{at}: {place} imports {each.name}")
+            continue
+        pure = room or place in MAY_IMPORT
+        allowed = set(THIRD_PARTIES.get(place, ()))
+        if each.lazy:
+            allowed |= THIRD_PARTIES_LAZILY.get(place, set()) | THIRD_PARTIES_LAZILY.get(path, set())
+        elif each.top in HEAVY:
+            broken.append(f"{at}: {each.top} at module level")
+        if each.top in HEAVY and each.top not in allowed:
+            broken.append(f"{at}: {each.top} in {path}")
+        elif pure and each.top not in allowed and each.top not in sys.stdlib_module_names:
+            broken.append(f"{at}: {each.top} in {place}")
+        if each.name in VERSION_FINDERS and path not in VERSION_CHECKS:
+            broken.append(f"{at}: asks for a version with {each.name}")
+    if path not in VERSION_CHECKS:
+        broken += [
+            f"{path}:{node.lineno}: except {ast.unparse(node.type)}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ExceptHandler)
+            and node.type is not None
+            and any(name in ast.unparse(node.type) for name in ("ImportError", "ModuleNotFoundError"))
+        ]
+        broken += [
+            f"{path}:{node.lineno}: sys.version_info"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and node.attr == "version_info"
+        ]
+    return broken
+
+
+def path_of(module: Path) -> str:
+    """A module's path in the package, without ending."""
+    return module.relative_to(HOME).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=path_of)
+def test_a_module_imports_only_what_its_room_may(module: Path) -> None:
+    """The arrows are those of the design, and no other."""
+    assert broken_rules(path_of(module), module.read_text("utf-8")) == []
+
+
+def test_the_walk_finds_the_package() -> None:
+    """With an empty list of modules every rule would hold."""
+    assert {"errors", "connections", "messages/kinds", "dingtalk/http_post", "sandbox/server"} <= {
+        path_of(each) for each in MODULES
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "broken"),
+    [
+        ("errors", "import airflow_provider_dingpush.messages", "errors imports airflow_provider_dingpush.messages"),
+        ("messages/kinds", "from airflow_provider_dingpush.dingtalk.secret import Secret", "messages imports"),
+        ("messages/kinds", "from airflow_provider_dingpush import receipts", "messages imports"),
+        ("messages/kinds", "from ..connections import x", "messages imports airflow_provider_dingpush.connections"),
+        ("messages/kinds", "from .. import receipts", "messages imports airflow_provider_dingpush.receipts"),
+        ("dingtalk/attempts", "from airflow_provider_dingpush.hooks import x", "dingtalk imports"),
+        ("delivery/digest", "from airflow_provider_dingpush.dingtalk.signing import sign", "delivery imports"),
+        ("sandbox/server", "from airflow_provider_dingpush.errors import DingTalkError", "sandbox imports"),
+        ("sandbox/server", "def f():\n import jinja2", "jinja2 in sandbox"),
+        ("messages/kinds", "def f():\n from airflow.sdk import DAG", "airflow in messages"),
+        ("templates/a", "if TYPE_CHECKING:\n import airflow", "airflow in templates"),
+        ("receipts", "import attr", "attr in receipts"),
+        ("dingtalk/http_post", "import requests", "requests at module level"),
+        ("dingtalk/http_post", "class A:\n import urllib3.util", "urllib3 at module level"),
+        ("dingtalk/http_post", "if True:\n import requests", "requests at module level"),
+        ("dingtalk/http_post", "if TYPE_CHECKING:\n pass\nelse:\n import requests", "requests at module level"),
+        ("dingtalk/http_post", "def f():\n import redis", "redis in dingtalk/http_post"),
+        ("hooks", "def f():\n import requests", "requests in hooks"),
+        ("delivery/spool_outbox", "def f():\n import redis", "redis in delivery/spool_outbox"),
+        ("hooks", "try:\n import x\nexcept ImportError:\n pass", "except ImportError"),
+        (
+            "hooks",
+            "try:\n import x\nexcept (KeyError, ModuleNotFoundError):\n pass",
+            "except (KeyError, ModuleNotFound",
+        ),
+        ("hooks", "import sys\nsys.version_info > (3, 12)", "sys.version_info"),
+        ("hooks", "def f():\n from airflow.version import version", "asks for a version"),
+        ("hooks", "def f():\n from importlib.metadata import version", "asks for a version"),
+    ],
+)
+def test_a_broken_rule_is_found(path: str, source: str, broken: str) -> None:
+    """The walk sees it wherever it stands."""
+    found = broken_rules(path, source)
+    assert found
+    assert broken in found[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("dingtalk/http_post", "if TYPE_CHECKING:\n import requests\ndef f():\n import requests, urllib3"),
+        (
+            "dingtalk/custom_robot",
+            "from airflow_provider_dingpush.messages.kinds import Text\nfrom .signing import sign",
+        ),
+        ("delivery/redis_outbox", "def f():\n import redis"),
+        ("templates/alert", "import jinja2\nfrom airflow_provider_dingpush.messages import Text"),
+        ("sandbox/server", "from .chat import Chat\nimport json"),
+        ("hooks", "import airflow\nfrom airflow_provider_dingpush import dingtalk, messages"),
+        ("airflow_compat", "try:\n import airflow.sdk\nexcept ImportError:\n pass"),
+    ],
+)
+def test_what_is_allowed_is_not_found(path: str, source: str) -> None:
+    """The rules forbid no more than they mean to."""
+    assert broken_rules(path, source) == []
+
+
+def test_a_dag_file_pays_for_nothing_heavy() -> None:
+    """What Airflow's own base classes have not loaded already isn't loaded by operators, notifiers and hooks either."""
+    script = f"""
+import sys
+try:
+    from airflow.sdk import BaseNotifier, BaseOperator
+except ImportError:
+    from airflow.models.baseoperator import BaseOperator
+    from airflow.notifications.basenotifier import BaseNotifier
+before = set(sys.modules)
+import {PACKAGE}.operators, {PACKAGE}.notifications, {PACKAGE}.hooks
+loaded = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+print(*sorted(loaded & {HEAVY!r}), "end")
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "end"

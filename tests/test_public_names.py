@@ -1,0 +1,144 @@
+"""The names that users write in their DAGs are where the documentation says."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import pickle
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush import errors
+from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.receipts import Receipt
+
+PUBLIC = {
+    "hooks": ["DingTalkRobotHook"],
+    "operators": ["DingTalkOperator"],
+    "notifications": ["DingTalkNotifier"],
+    "messages": ["ActionCard", "At", "Button", "FeedCard", "FeedLink", "Link", "Markdown", "Message", "Text"],
+    "receipts": ["Receipt"],
+    "errors": [
+        "ConfigurationError",
+        "ConnectionSettingsError",
+        "ContentError",
+        "ContentRefusedError",
+        "DingTalkError",
+        "InvalidMessageError",
+        "IpNotAllowedError",
+        "KeywordError",
+        "MessageTooLongError",
+        "QuotaExhaustedError",
+        "SignError",
+        "ThrottledError",
+        "TokenError",
+        "UnavailableError",
+        "UnknownOutcomeError",
+        "UnsupportedMessageError",
+    ],
+}
+ERRORS: list[type[DingTalkError]] = [getattr(errors, name) for name in PUBLIC["errors"]]
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in PUBLIC.items() for name in names])
+def test_a_public_name_can_be_imported(module: str, name: str) -> None:
+    """From its module of the package, with a docstring."""
+    value = getattr(importlib.import_module(f"airflow_provider_dingpush.{module}"), name)
+    if name != "Message":
+        assert inspect.isclass(value)
+        assert value.__name__ == name
+        assert inspect.getdoc(value)
+
+
+@pytest.mark.parametrize("module", sorted(set(PUBLIC) - {"receipts"}))
+def test_all_lists_the_public_names_in_order(module: str) -> None:
+    """No more and no less, so that ``import *`` and the documentation agree."""
+    assert importlib.import_module(f"airflow_provider_dingpush.{module}").__all__ == sorted(PUBLIC[module])
+
+
+def test_every_error_of_the_tree_is_public() -> None:
+    """None is defined that isn't listed, and each is a DingTalkError."""
+    defined = {
+        name for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__
+    }
+    assert defined == set(PUBLIC["errors"])
+    assert all(issubclass(each, DingTalkError) for each in ERRORS)
+
+
+def test_the_tree_is_as_drawn() -> None:
+    """Whoever catches a branch gets its leaves, and each leaf knows whether a retry makes sense."""
+    assert {each.__name__: " ".join(base.__name__ for base in each.__bases__) for each in ERRORS} == {
+        "DingTalkError": "Exception",
+        "ConfigurationError": "DingTalkError",
+        "ConnectionSettingsError": "ConfigurationError",
+        "TokenError": "ConfigurationError",
+        "SignError": "ConfigurationError",
+        "KeywordError": "ConfigurationError",
+        "IpNotAllowedError": "ConfigurationError",
+        "ContentError": "DingTalkError",
+        "InvalidMessageError": "ContentError ValueError",
+        "MessageTooLongError": "ContentError",
+        "UnsupportedMessageError": "ContentError",
+        "ContentRefusedError": "ContentError",
+        "ThrottledError": "DingTalkError",
+        "QuotaExhaustedError": "DingTalkError",
+        "UnknownOutcomeError": "DingTalkError",
+        "UnavailableError": "DingTalkError",
+    }
+    assert {each.__name__ for each in ERRORS if each.retryable} == {
+        "ThrottledError",
+        "UnknownOutcomeError",
+        "UnavailableError",
+    }
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_an_error_survives_pickle_and_copy_with_all_it_knows(kind: type[DingTalkError]) -> None:
+    """Executors carry errors from process to process."""
+    error = kind(
+        "It failed.",
+        "Do this. 请这样做。",
+        errcode="310000",
+        errmsg="sign not match",
+        request_id="15r6h7w2ky0s3",
+        retryable=not kind.retryable,
+        retry_after_seconds=600.0,
+    )
+    error.tries = 3
+    twins: list[Any] = [pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)]  # noqa: S301
+    for twin in twins:
+        assert type(twin) is kind
+        assert vars(twin) == vars(error)
+        assert str(twin) == "It failed. (tried 3 times) Do this. 请这样做。 [request_id 15r6h7w2ky0s3]"
+        assert twin.retryable is not kind.retryable
+
+
+def test_an_error_can_say_just_what_happened() -> None:
+    """All but the problem may be left out."""
+    error = DingTalkError("It failed.")
+    assert str(error) == "It failed."
+    assert (error.errcode, error.errmsg, error.request_id, error.retry_after_seconds, error.retryable, error.tries) == (
+        None,
+        None,
+        None,
+        None,
+        False,
+        1,
+    )
+
+
+def test_a_receipt_is_plain_data_for_xcom() -> None:
+    """Its dict has the documented keys, and lists instead of tuples."""
+    receipt = Receipt(channel="custom_robot", conn_id="dingtalk_default", parts=3, process_query_keys=("a", "b"))
+    assert receipt.to_dict() == {
+        "channel": "custom_robot",
+        "conn_id": "dingtalk_default",
+        "parts": 3,
+        "outcome": "sent",
+        "process_query_keys": ["a", "b"],
+        "task_id": None,
+        "invalid_user_ids": [],
+        "flow_controlled_user_ids": [],
+    }
