@@ -30,11 +30,7 @@ else:
     except ImportError:
         from airflow.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
-STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it stands for none
-"""What the connection form of Airflow 2 sends back for a stored secret that nobody has touched."""
-
 __all__ = [
-    "STORED_SECRET_PLACEHOLDER",
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from airflow_provider_dingpush.airflow_compat import STORED_SECRET_PLACEHOLDER
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
 from airflow_provider_dingpush.dingtalk.http_post import DEFAULT_TIMEOUT_SECONDS, HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 ROBOT_CONN_TYPE = "dingtalk_robot"
 ROBOT_HOOK_NAME = "DingTalk Robot 钉钉机器人"
 LANGUAGES = ("zh", "en")
+STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it stands for none
+"""What the connection form of Airflow 2 sends back for a stored secret that nobody has touched."""
 
 # dingding is the official provider's type; an image without this package stores generic without saying so.
 _ROBOT_TYPES = (ROBOT_CONN_TYPE, "dingding", "generic", "http", "https", "")

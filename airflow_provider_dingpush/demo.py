@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_provider_dingpush.cli import webhook_to_paste
-from airflow_provider_dingpush.hooks import SENT_LOG_LINE
-from airflow_provider_dingpush.notifications import NOTICE_LOG_LINE
+from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.sandbox import ChatMessage, Robot, Sandbox
 
 DAG_ID = "dingpush_demo"

@@ -11,13 +11,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import (
-    STORED_SECRET_PLACEHOLDER,
     AirflowNotFoundException,
     BaseHook,
     mask_secret,
     redact,
 )
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnknownOutcomeError
+from airflow_provider_dingpush.log_lines import SENT_LOG_LINE
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, rebuilt
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.receipts import Receipt
 
 __all__ = ["DingTalkRobotHook"]
-
-SENT_LOG_LINE = "Sent to DingTalk"
-"""How the log line of a message that DingTalk took begins; the message itself isn't logged."""
 
 _log = logging.getLogger(__name__)
 
@@ -171,7 +168,7 @@ class DingTalkRobotHook(BaseHook):
         from wtforms import PasswordField, StringField
         from wtforms.validators import Optional
 
-        from airflow_provider_dingpush.connections import ROBOT_FIELDS, FormField
+        from airflow_provider_dingpush.connections import ROBOT_FIELDS, STORED_SECRET_PLACEHOLDER, FormField
 
         class StoredSecretWidget(BS3PasswordFieldWidget):  # type: ignore[misc,unused-ignore]
             """Shows Airflow 2's placeholder for a stored secret: an empty field would erase it on saving."""

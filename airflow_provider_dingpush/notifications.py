@@ -30,6 +30,7 @@ from airflow_provider_dingpush.errors import (
     UnknownOutcomeError,
 )
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
+from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE
 from airflow_provider_dingpush.message_templates import rendered
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.templates import RunFacts
 
 __all__ = ["DingTalkNotifier"]
-
-NOTICE_LOG_LINE = "The DingTalk notice"
-"""How the log line of a notice that could not be sent begins."""
 
 CALLBACK_SECONDS = 8.0
 """What all notifiers of one task callback may take together, in seconds.
@@ -64,8 +62,6 @@ DEADLINE_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
-# Airflow 2 calls an sla_miss_callback with five arguments instead of a context.
-_SLA_ARGUMENTS = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
 # A send that gets less time than this can only end in a message of unknown fate.
 _LEAST_SECONDS = 0.2
 
@@ -74,8 +70,8 @@ class DingTalkNotifier(BaseNotifier):
     """Says in DingTalk what happened: which task of which run failed, why, and where the log is.
 
     For ``on_failure_callback`` and the other callbacks of tasks and DAGs, for ``default_args``, and for deadlines. It
-    never fails the task it speaks about, nor holds it up: all notifiers of one callback share 8 seconds, and what goes
-    wrong is logged.
+    never fails the task it speaks about, nor holds it up: all notifiers of one task callback share 8 seconds, and what
+    goes wrong is logged.
 
     :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``.
     :param message: what is said instead of the built-in alert: a str, a dict of DingTalk's shape, a message, or the
@@ -111,7 +107,7 @@ class DingTalkNotifier(BaseNotifier):
 
     def __call__(self, *args: Any) -> None:
         """Send the notice for a context, which Airflow passes alone (Airflow 2 passes five arguments for an SLA)."""
-        self.notify(args[0] if len(args) == 1 else dict(zip(_SLA_ARGUMENTS, args, strict=False)))  # type: ignore[arg-type]
+        self.notify(args[0] if len(args) == 1 else _sla_context(*args))
 
     def __await__(self) -> Generator[Any, None, None]:
         """Send the notice for the context that the constructor was given, without blocking the event loop."""
@@ -198,6 +194,12 @@ def _within(find: Callable[[], RobotSettings], seconds: float) -> RobotSettings:
         ) from None
 
 
+def _sla_context(dag: Any, *arguments: Any) -> Any:
+    """The context for an ``sla_miss_callback`` of Airflow 2, which is called with five arguments: a missed deadline."""
+    names = ("task_list", "blocking_task_list", "slas", "blocking_tis")
+    return {"dag": dag, **dict(zip(names, arguments, strict=False)), "deadline": {}}
+
+
 def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] | None = None) -> RunFacts:
     from airflow_provider_dingpush.templates import AirflowSite, read_run_facts
 
@@ -273,6 +275,8 @@ def _renderer(context: Mapping[str, Any], facts: RunFacts) -> Callable[[Any], An
     """A function that renders a message, and once more with gaps left open if a variable is missing."""
     import jinja2
 
+    from airflow_provider_dingpush.templates import escape_markdown
+
     class LeftOpen(jinja2.ChainableUndefined, jinja2.DebugUndefined):
         """A missing variable, shown as it was written: ``{{ exception }}``."""
 
@@ -280,6 +284,7 @@ def _renderer(context: Mapping[str, Any], facts: RunFacts) -> Callable[[Any], An
 
     def render(value: Any) -> Any:
         env = _template_environment(context)
+        env.filters["escape_markdown"] = lambda text: escape_markdown(str(text))
         try:
             try:
                 return rendered(value, env, names)

@@ -86,7 +86,8 @@ def official_hook(url: str) -> Callable[[], object]:
     base, _, token = url.partition("/robot/send?access_token=")
     os.environ["AIRFLOW_CONN_DINGDING_DEFAULT"] = json.dumps({"conn_type": "dingding", "host": base, "password": token})
     hook = DingdingHook(dingding_conn_id="dingding_default", message_type="text", message="hello")
-    return lambda: hook.send()
+    send: Callable[[], object] = hook.send
+    return send
 
 
 def main() -> None:

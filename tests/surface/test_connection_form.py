@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.airflow_compat import STORED_SECRET_PLACEHOLDER, is_airflow_3
-from airflow_provider_dingpush.connections import ROBOT_CONN_TYPE, ROBOT_FIELDS, ROBOT_HOOK_NAME
+from airflow_provider_dingpush.airflow_compat import is_airflow_3
+from airflow_provider_dingpush.connections import (
+    ROBOT_CONN_TYPE,
+    ROBOT_FIELDS,
+    ROBOT_HOOK_NAME,
+    STORED_SECRET_PLACEHOLDER,
+)
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.provider_info import get_provider_info
 
@@ -28,6 +36,18 @@ def test_every_field_may_be_left_empty() -> None:
     for field in FORM["conn-fields"].values():
         assert "null" in field["schema"]["type"]
         assert None not in field["schema"].get("enum", ())
+
+
+def test_provider_info_is_read_without_airflow() -> None:
+    """Airflow loads it while it is itself being imported; whoever imports Airflow then takes all of it down."""
+    program = (
+        "import sys\n"
+        "from airflow_provider_dingpush.provider_info import get_provider_info\n"
+        "get_provider_info()\n"
+        "assert not {'airflow', 'requests', 'urllib3', 'jinja2'} & set(sys.modules), 'too much is loaded'"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
 
 
 def test_fact_9_the_package_name_is_the_distributions() -> None:

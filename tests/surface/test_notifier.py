@@ -180,8 +180,11 @@ def test_a_deadline_awaits_it_with_its_own_context(connected: Sandbox) -> None:
 
 def test_five_arguments_are_an_sla_of_airflow_2(connected: Sandbox) -> None:
     """An sla_miss_callback isn't given a context."""
-    DingTalkNotifier(message="late: {{ task_list }}")(task_context()["dag"], "load_orders", "", [], [])
-    assert texts(connected) == ["late: load_orders"]
+    arguments: Any = (task_context()["dag"], "load_orders", "", [], [])
+    DingTalkNotifier(message="late: {{ task_list }}")(*arguments)
+    DingTalkNotifier(language="en")(*arguments)
+    assert texts(connected)[0] == "late: load_orders"
+    assert connected.messages[1].payload["markdown"]["title"] == "Deadline missed: etl_daily"
 
 
 # What it never does: raise, lose a message, take its time.
@@ -439,6 +442,12 @@ def test_a_text_of_ones_own_sees_the_facts(connected: Sandbox, tmp_path: Path) -
     markdown = connected.messages[0].payload["markdown"]
     assert markdown["title"] == "etl_daily"
     assert markdown["text"].startswith("### etl_daily\n\n2/4 ValueError")
+
+
+def test_a_text_of_ones_own_can_escape_what_it_shows(connected: Sandbox) -> None:
+    """The underscores of an id are not emphasis."""
+    DingTalkNotifier(message="{{ facts.dag_id | escape_markdown }}")(task_context())
+    assert texts(connected) == ["etl\\_daily"]
 
 
 def test_an_unknown_argument_is_refused() -> None:
