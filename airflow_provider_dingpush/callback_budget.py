@@ -5,9 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
-
-Result = TypeVar("Result")
 
 _FORGOTTEN_AFTER_SECONDS = 60.0
 
@@ -42,28 +39,3 @@ class CallbackBudget:
             with self._lock:
                 since, before = self._spent.get(occasion, (started, 0.0))
                 self._spent[occasion] = (since, before + self._ticks() - started)
-
-
-def within(seconds: float, function: Callable[[], Result]) -> Result:
-    """What the function returns or raises, if it does so in time; otherwise it is left behind in its thread.
-
-    :param seconds: how long to wait for it.
-    :raises TimeoutError: if that was too short.
-    """
-    results: list[Result] = []
-    problems: list[Exception] = []
-
-    def run() -> None:
-        try:
-            results.append(function())
-        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
-            problems.append(error)
-
-    working = threading.Thread(target=run, name="dingpush-within", daemon=True)
-    working.start()
-    working.join(max(0.0, seconds))
-    if problems:
-        raise problems[0]
-    if not results:
-        raise TimeoutError(f"not done within {seconds:g} seconds")
-    return results[0]

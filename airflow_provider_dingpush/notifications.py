@@ -21,7 +21,8 @@ from airflow_provider_dingpush.airflow_compat import (
     redact,
     run_in_thread,
 )
-from airflow_provider_dingpush.callback_budget import CallbackBudget, within
+from airflow_provider_dingpush.callback_budget import CallbackBudget
+from airflow_provider_dingpush.dingtalk.spare_threads import within
 from airflow_provider_dingpush.errors import (
     ContentError,
     DingTalkError,

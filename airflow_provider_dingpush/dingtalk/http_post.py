@@ -18,6 +18,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from airflow_provider_dingpush.dingtalk.spare_threads import within
+
 if TYPE_CHECKING:
     import requests
 
@@ -84,10 +86,8 @@ class HttpPost:
     def __init__(self, base_url: str, options: HttpOptions | None = None) -> None:
         self.base_url = base_url.rstrip("/")
         self.options = options or HttpOptions()
-        self._session: requests.Session | None = None
-        self._environment: dict[str, Any] = {}
-        self._process = 0
-        self._lock = threading.Lock()
+        # By process: one that was forked must not talk over its parent's connections.
+        self._sessions: dict[int, tuple[requests.Session, dict[str, Any]]] = {}
 
     def post(
         self, path: str, *, query: Mapping[str, str], body: bytes, timeout_seconds: float | None = None
@@ -102,22 +102,23 @@ class HttpPost:
         if timeout_seconds is not None:
             limit = max(0.001, min(limit, timeout_seconds))
         exchange = _Exchange(self, f"{self.base_url}{path}?{urlencode(query)}", body, limit)
-        threading.Thread(target=exchange.run, name="dingpush-post", daemon=True).start()
-        return exchange.outcome_within(limit)
+        try:
+            return within(limit, exchange.run)
+        except TimeoutError:
+            # Not closed from here: closing a response waits for whoever reads it, which is what nobody has time for.
+            exchange.left_behind.set()
+            return NoReply(Silence.TOO_SLOW, may_have_arrived=True)
 
     def close(self) -> None:
         """Close the connections that are kept open."""
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        kept = self._sessions.pop(os.getpid(), None)
+        if kept is not None:
+            kept[0].close()
 
     def session(self) -> tuple[requests.Session, dict[str, Any]]:
         """The open session, and the proxies and certificates that hold for this base URL."""
-        with self._lock:
-            if self._session is None or self._process != os.getpid():
-                self._session, self._environment = self._new_session()
-                self._process = os.getpid()
-            return self._session, self._environment
+        kept = self._sessions.get(os.getpid())
+        return kept or self._sessions.setdefault(os.getpid(), self._new_session())
 
     def _new_session(self) -> tuple[requests.Session, dict[str, Any]]:
         import requests
@@ -136,31 +137,16 @@ class HttpPost:
 
 
 class _Exchange:
-    """One request, run in a thread of its own so that its caller can leave."""
+    """One request, run in another thread so that its caller can leave."""
 
     def __init__(self, http: HttpPost, url: str, body: bytes, limit: float) -> None:
         self._http = http
         self._url = url
         self._body = body
         self._limit = limit
-        self._done = threading.Event()
-        self._left_behind = threading.Event()
-        self._outcome: Reply | NoReply = NoReply(Silence.TOO_SLOW, may_have_arrived=True)
+        self.left_behind = threading.Event()
 
-    def run(self) -> None:
-        try:
-            self._outcome = self._post()
-        finally:
-            self._done.set()
-
-    def outcome_within(self, seconds: float) -> Reply | NoReply:
-        if self._done.wait(seconds):
-            return self._outcome
-        # Not closed from here: closing a response waits for whoever reads it, which is what nobody has time for.
-        self._left_behind.set()
-        return NoReply(Silence.TOO_SLOW, may_have_arrived=True)
-
-    def _post(self) -> Reply | NoReply:
+    def run(self) -> Reply | NoReply:
         import requests
 
         try:
@@ -182,7 +168,7 @@ class _Exchange:
 
     def _body_of(self, response: requests.Response) -> bytes:
         body = b""
-        while len(body) < _MOST_REPLY_BYTES and not self._left_behind.is_set():
+        while len(body) < _MOST_REPLY_BYTES and not self.left_behind.is_set():
             piece = response.raw.read(_PIECE_BYTES, decode_content=True)
             if not piece:
                 break

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_dingpush.callback_budget import CallbackBudget, within
+from airflow_provider_dingpush.callback_budget import CallbackBudget
 
 
 class Ticks:
@@ -109,37 +109,3 @@ def test_many_threads_can_share_a_budget(ticks: Ticks) -> None:
         list(threads.map(take_part, range(8)))
     with budget.share("task", 1000) as seconds_left:
         assert seconds_left() == 999.0
-
-
-def test_a_result_in_time_is_handed_on() -> None:
-    """Also if it is nothing."""
-    assert within(10, lambda: "done") == "done"
-    assert within(10, lambda: None) is None
-
-
-def test_an_error_in_time_is_raised_where_it_is_waited_for() -> None:
-    """The very one that the function raised."""
-    problem = KeyError("x")
-
-    def fail() -> None:
-        raise problem
-
-    with pytest.raises(KeyError) as caught:
-        within(10, fail)
-    assert caught.value is problem
-
-
-@pytest.mark.parametrize("seconds", [0.05, 0.0, -3.0])
-def test_what_is_not_done_in_time_is_left_behind(seconds: float) -> None:
-    """The caller goes on while the function is still at work."""
-    go_on, ended = threading.Event(), threading.Event()
-
-    def stuck() -> None:
-        go_on.wait(20)
-        ended.set()
-
-    with pytest.raises(TimeoutError, match=f"not done within {seconds:g} seconds"):
-        within(seconds, stuck)
-    assert not ended.is_set()
-    go_on.set()
-    assert ended.wait(10)

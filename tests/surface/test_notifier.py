@@ -19,9 +19,10 @@ from typing import Any
 import jinja2
 import pytest
 
-from airflow_provider_dingpush import airflow_compat, callback_budget, notifications
+from airflow_provider_dingpush import airflow_compat, notifications
 from airflow_provider_dingpush.airflow_compat import mask_secret, notifier_takes_context
 from airflow_provider_dingpush.callback_budget import CallbackBudget
+from airflow_provider_dingpush.dingtalk import spare_threads
 from airflow_provider_dingpush.errors import ConnectionSettingsError, TokenError, UnavailableError
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
@@ -344,7 +345,7 @@ def test_fact_6_a_question_that_is_never_answered_does_not_hold_up_the_alert(
 ) -> None:
     """A supervisor that doesn't know a question never answers; the alert then says that Airflow can't tell."""
     for_ever = threading.Event()
-    monkeypatch.setattr(airflow_compat, "_task_states", lambda context: callback_budget.within(0.05, for_ever.wait))
+    monkeypatch.setattr(airflow_compat, "_task_states", lambda context: spare_threads.within(0.05, for_ever.wait))
     DingTalkNotifier(language="en")(run_context())
     for_ever.set()
     assert "Airflow doesn't tell here which tasks failed" in texts(connected)[0]
