@@ -19,7 +19,6 @@ from airflow_provider_dingpush.dingtalk.reply_codes import error_of
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.dingtalk.signing import sign
 from airflow_provider_dingpush.errors import ContentError, DingTalkError, UnsupportedMessageError
-from airflow_provider_dingpush.messages.fitting import cut_to_size, split_to_size
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Message, Text
 from airflow_provider_dingpush.messages.mentions import At, with_mentions
 from airflow_provider_dingpush.messages.plain_forms import check_rendered
@@ -84,7 +83,12 @@ class CustomRobot:
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
         refuse_unmentionable(message, at)
-        parts = split_to_size(message, MAX_BODY_BYTES, size_of=lambda part: self._size(part, at))
+        parts: tuple[Message, ...] = (message,)
+        if self._size(message, at) > MAX_BODY_BYTES:
+            # Few messages are too long, and the patterns of this module take a while to compile.
+            from airflow_provider_dingpush.messages.fitting import split_to_size
+
+            parts = split_to_size(message, MAX_BODY_BYTES, size_of=lambda part: self._size(part, at))
         for place, part in enumerate(parts):
             here = At.union([at if place == 0 else None, at.named_in(part_text(part)) if at else None])
             try:
@@ -106,9 +110,11 @@ class CustomRobot:
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
         at = mentionable(message, at)
-        self._post(
-            cut_to_size(message, MAX_BODY_BYTES, size_of=lambda part: self._size(part, at), language=language), at
-        )
+        if self._size(message, at) > MAX_BODY_BYTES:
+            from airflow_provider_dingpush.messages.fitting import cut_to_size
+
+            message = cut_to_size(message, MAX_BODY_BYTES, size_of=lambda part: self._size(part, at), language=language)
+        self._post(message, at)
 
     def probe(self) -> DingTalkError | None:
         """Ask DingTalk about token, signature and address without posting anything; ``None`` if it minds none of them.

@@ -7,7 +7,6 @@ Chinese character three. A break never goes through a character, a link, an imag
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 from airflow_provider_dingpush.errors import MessageTooLongError
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Message, Text
+from airflow_provider_dingpush.messages.sizes import json_bytes
 
 MAX_PARTS = 5
 """A text that needs more parts is refused: it would use a quarter of what a robot may say in a minute."""
@@ -40,11 +40,6 @@ _MARKDOWN_SCAN = re.compile(
     rf"|(?:(?!{_WHOLE_IN_MARKDOWN}|{_WHOLE_IN_TEXT})[^\n])+"
 )
 _FENCED_SCAN = re.compile(r"(?P<whole>(?!))|\n|[^\n]+")
-
-
-def json_bytes(text: str) -> int:
-    """How many bytes the text takes inside a UTF-8 JSON string."""
-    return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.messages import Markdown
-from airflow_provider_dingpush.messages.fitting import json_bytes
+from airflow_provider_dingpush.messages.sizes import json_bytes
 from airflow_provider_dingpush.templates.human_times import duration_text, local_time_text
 from airflow_provider_dingpush.templates.markdown_escape import escape_markdown, plain_line
 from airflow_provider_dingpush.templates.run_facts import Event, RunFacts
@@ -81,6 +81,8 @@ def _templates(shown: Callable[[str], str]) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # The templates are compiled once for one alert in most processes: optimising them costs more than it saves.
+        optimized=False,
     )
     environment.globals.update(links=_links, quote=_quote)
     environment.filters.update(

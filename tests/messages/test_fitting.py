@@ -17,10 +17,10 @@ from airflow_provider_dingpush.messages.fitting import (
     MAX_PARTS,
     cut,
     cut_to_size,
-    json_bytes,
     split,
     split_to_size,
 )
+from airflow_provider_dingpush.messages.sizes import json_bytes
 
 URL = "https://airflow.example.com/dags/etl"
 MAX_BYTES = 20_000

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.messages.fitting import json_bytes
+from airflow_provider_dingpush.messages.sizes import json_bytes
 from airflow_provider_dingpush.templates import AirflowSite, Event, FailedTask, RunFacts, built_in_alert
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "alerts"

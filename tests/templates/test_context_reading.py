@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.messages.fitting import json_bytes
+from airflow_provider_dingpush.messages.sizes import json_bytes
 from airflow_provider_dingpush.templates import AirflowSite, Event, FailedTask, RunFacts, built_in_alert, read_run_facts
 
 RUN_ID = "scheduled__2026-11-21T19:00:00+00:00"
