@@ -82,13 +82,15 @@ def _rendered_text(source: str, jinja_env: jinja2.Environment, context: Mapping[
 
 def _rendered_json(path: str, source: str, render: Callable[[Any], Any]) -> Any:
     try:
-        # Rendering each text by itself keeps quotes and newlines in the values from breaking the JSON.
-        return render(json.loads(source))
+        shape = json.loads(source)
     except ValueError:
-        pass
+        shape = None
+    if shape is not None:
+        # Rendering each text by itself keeps quotes and newlines in the values from breaking the JSON.
+        return render(shape)
     try:
         return json.loads(render(source))
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise InvalidMessageError(f"The template file {path!r} is not JSON: {error}.") from None
 
 

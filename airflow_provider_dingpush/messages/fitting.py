@@ -20,6 +20,8 @@ from airflow_provider_dingpush.messages.sizes import json_bytes
 MAX_PARTS = 5
 """A text that needs more parts is refused: it would use a quarter of what a robot may say in a minute."""
 
+# In code points. No reader sees a longer heap of marks and joiners as one character, and none could be split.
+_LONGEST_CHARACTER = 64
 _LONG_FIELD = {Text: "content", Markdown: "text", ActionCard: "text", Link: "text"}
 _CUT_NOTE = {
     "zh": "……（内容过长：共 {total} 字，此处省略 {left_out} 字）",
@@ -103,9 +105,12 @@ def _closes(line: str, fence: str) -> bool:
 
 def _whole_characters(text: str, most: int) -> int:
     """The longest prefix of at most that many code points that doesn't split what a reader sees as one character."""
-    while 0 < most < len(text) and (_joins(text[most]) or text[most - 1] == "\u200d"):
-        most -= 1
-    return most - 1 if 0 < most < len(text) and _halves_flag(text, most) else most
+    place = most
+    while 0 < place < len(text) and (_joins(text[place]) or text[place - 1] == "\u200d"):
+        place -= 1
+        if most - place > _LONGEST_CHARACTER:
+            return most
+    return place - 1 if 0 < place < len(text) and _halves_flag(text, place) else place
 
 
 def _joins(character: str) -> bool:

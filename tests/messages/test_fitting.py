@@ -318,6 +318,7 @@ def size_of(message: Message) -> int:
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20), st.integers(1, 5000), st.booleans())
+@example("\u200d", 653, False)  # a heap of joiners is no character that must stay whole
 def test_parts_of_a_message_are_numbered_and_fit(unit: str, times: int, is_markdown: bool) -> None:
     """Every body is within the limit, and number and count stand in front of text and behind title."""
     text = f"x{unit * times}x"
