@@ -7,9 +7,26 @@ own rules, so that it checks our client instead of repeating it.
 from __future__ import annotations
 
 from .chat import ChatMessage
+from .conversations import Conversation
 from .custom_robot import Robot
 from .exchange import Outcome, ReceivedRequest
 from .faults import Fault
+from .media import Medium
+from .organisation import App, GroupChat, Person
+from .quotas import Quotas
 from .sandbox import Sandbox
 
-__all__ = ["ChatMessage", "Fault", "Outcome", "ReceivedRequest", "Robot", "Sandbox"]
+__all__ = [
+    "App",
+    "ChatMessage",
+    "Conversation",
+    "Fault",
+    "GroupChat",
+    "Medium",
+    "Outcome",
+    "Person",
+    "Quotas",
+    "ReceivedRequest",
+    "Robot",
+    "Sandbox",
+]

@@ -1,27 +1,38 @@
-"""What stands in the group chat, what reached the server, and waiting for either."""
+"""What stands in the conversations, what reached the server, and waiting for either."""
 
 from __future__ import annotations
 
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from .conversations import Conversation, Post
 from .custom_robot import Robot
-from .exchange import ReceivedRequest
+from .exchange import ReceivedRequest, Verdict
+from .organisation import App
 
-LineKind = Literal["message", "refused", "repeated", "fault", "cleared"]
+LineKind = Literal["message", "refused", "repeated", "fault", "recalled", "changed", "cleared"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChatMessage:
-    """One message that stands in the chat; ``number`` counts from 1, ``received_at`` is in epoch seconds."""
+    """One message that stands in a conversation.
+
+    ``number`` counts from 1, ``received_at`` is in epoch seconds. ``payload`` is what was sent: the body for a webhook,
+    ``msgKey`` and ``msgParam`` for an app robot, ``msg`` for a work notice. ``shown`` is the same in the one form that
+    the chat page draws, with media ids turned into paths of the sandbox. ``handle`` is the processQueryKey or task id
+    (as str) that the sender was given, empty for webhooks; messages to several people share one.
+    """
 
     number: int
     payload: dict[str, Any]
-    robot: Robot
+    conversation: Conversation
+    sender: Robot | App
     received_at: float
+    shown: dict[str, Any] = field(repr=False)
+    handle: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +51,17 @@ class ChatLine:
 class Chat:
     """Keeps everything in order and wakes whoever waits for more."""
 
-    def __init__(self, robots: tuple[Robot, ...]) -> None:
+    def __init__(self, robots: tuple[Robot, ...], apps: tuple[App, ...]) -> None:
         self.session = secrets.token_hex(4)
-        self._robot_numbers = {robot.access_token: number for number, robot in enumerate(robots, start=1)}
+        self._robots = robots
+        self._apps = apps
         self._changed = threading.Condition()
         self._requests: list[ReceivedRequest] = []
         self._messages: list[ChatMessage] = []
         self._lines: list[ChatLine] = []
         self._next_line_number = 1
+        self._next_message_number = 1
+        self._line_of_message: dict[int, int] = {}
 
     @property
     def requests(self) -> tuple[ReceivedRequest, ...]:
@@ -59,30 +73,76 @@ class Chat:
         with self._changed:
             return tuple(self._messages)
 
-    def record(self, request: ReceivedRequest, robot: Robot | None) -> None:
-        """Keep a finished request and, if it was accepted, its message."""
+    def record(
+        self, request: ReceivedRequest, verdict: Verdict | None = None, *, conversation: Conversation | None = None
+    ) -> None:
+        """Keep a finished request and do what its verdict says; ``conversation`` is where a lost message was to go."""
+        where: dict[str, Any] = {"path": request.path}
+        if conversation is not None:
+            where["conversation"] = conversation.to_dict()
         with self._changed:
             self._requests.append(request)
-            if request.outcome == "accepted" and robot is not None:
-                message = ChatMessage(
-                    number=len(self._messages) + 1, payload=request.json, robot=robot, received_at=request.received_at
-                )
-                self._messages.append(message)
-                self._add_line(
-                    "message",
-                    request.received_at,
-                    {
-                        "robot": {"name": robot.name, "number": self._robot_numbers.get(robot.access_token, 0)},
-                        "payload": message.payload,
-                    },
-                )
-            elif request.outcome == "refused":
-                self._add_line("refused", request.received_at, dict(request.reply or {}))
-            elif request.outcome == "repeated":
-                self._add_line("repeated", request.received_at, {"msgUuid": request.json["msgUuid"]})
+            if request.outcome == "refused":
+                self._add_line("refused", request.received_at, {**(request.reply or {}), **where})
             elif request.outcome == "fault" and request.fault is not None:
-                self._add_line("fault", request.received_at, {"fault": request.fault.value})
+                self._add_line("fault", request.received_at, {"fault": request.fault.value, **where})
+            if verdict is not None:
+                self._carry_out(verdict, request)
             self._changed.notify_all()
+
+    def _carry_out(self, verdict: Verdict, request: ReceivedRequest) -> None:
+        at = request.received_at
+        for post in verdict.posts:
+            self._post(post, at)
+        for conversation in verdict.already_in:
+            fields: dict[str, Any] = {"conversation": conversation.to_dict(), "path": request.path}
+            if isinstance(request.json, dict) and request.json.get("msgUuid"):
+                fields["msgUuid"] = request.json["msgUuid"]
+            self._add_line("repeated", at, fields)
+        for handle in verdict.recalled_handles:
+            for message in self._messages_of(handle):
+                self._messages.remove(message)
+                self._add_line("recalled", at, self._about(message))
+        for change in verdict.changes:
+            for message in self._messages_of(change.handle):
+                self._messages[self._messages.index(message)] = replace(message, shown=change.shown)
+                self._add_line("changed", at, {**self._about(message), "shown": change.shown})
+
+    def _messages_of(self, handle: str) -> list[ChatMessage]:
+        return [message for message in self._messages if message.handle == handle]
+
+    def _about(self, message: ChatMessage) -> dict[str, Any]:
+        """Return what a line says that speaks about an earlier one, whose number it names."""
+        return {"message": self._line_of_message[message.number], "conversation": message.conversation.to_dict()}
+
+    def _post(self, post: Post, at: float) -> None:
+        message = ChatMessage(
+            number=self._next_message_number,
+            payload=post.payload,
+            conversation=post.conversation,
+            sender=post.sender,
+            received_at=at,
+            shown=post.shown,
+            handle=post.handle,
+        )
+        self._next_message_number += 1
+        self._messages.append(message)
+        self._line_of_message[message.number] = self._next_line_number
+        self._add_line(
+            "message",
+            at,
+            {
+                "conversation": post.conversation.to_dict(),
+                "sender": self._describe(post.sender),
+                "payload": post.payload,
+                "shown": post.shown,
+            },
+        )
+
+    def _describe(self, sender: Robot | App) -> dict[str, Any]:
+        if isinstance(sender, App):
+            return {"kind": "app", "name": sender.name, "number": self._apps.index(sender) + 1}
+        return {"kind": "robot", "name": sender.name, "number": self._robots.index(sender) + 1}
 
     def wait_for_messages(self, count: int, timeout_seconds: float) -> tuple[ChatMessage, ...]:
         with self._changed:
@@ -118,6 +178,8 @@ class Chat:
             self._requests.clear()
             self._messages.clear()
             self._lines.clear()
+            self._line_of_message.clear()
+            self._next_message_number = 1
             self._add_line("cleared", at, {})
             self._changed.notify_all()
 
@@ -138,9 +200,13 @@ class Chat:
 def _in_short(request: ReceivedRequest) -> str:
     parts = [f"{request.method} {request.path}"]
     if isinstance(request.json, dict):
-        parts.append(str(request.json.get("msgtype")))
+        kind = request.json.get("msgtype") or request.json.get("msgKey")
+        parts.extend([str(kind)] if kind else [])
     if request.fault is not None:
         parts.append(str(request.fault))
-    if request.reply is not None and "errcode" in request.reply:
-        parts.append(f"{request.reply['errcode']} {request.reply.get('errmsg')}")
+    reply = request.reply or {}
+    if "errcode" in reply:
+        parts.append(f"{reply['errcode']} {reply.get('errmsg')}")
+    elif "code" in reply:
+        parts.append(f"{reply['code']} {reply.get('message')}")
     return ", ".join(parts)

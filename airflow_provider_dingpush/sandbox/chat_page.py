@@ -1,12 +1,15 @@
-"""The chat as a web page: its files, the chat as JSON and the live stream of its lines."""
+"""The chat as a web page: its files, the chat as JSON, the live stream of its lines, and the media in its messages."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Iterator
 from importlib import resources
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote, unquote
 
 from .chat import Chat
 from .exchange import Answer, ReceivedRequest
@@ -18,8 +21,8 @@ _SECURITY_HEADERS = (
     (
         "Content-Security-Policy",
         (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' http: https:; connect-src 'self'; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' http: https:; media-src 'self'; "
+            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         ),
     ),
     ("X-Content-Type-Options", "nosniff"),
@@ -30,17 +33,29 @@ _SECURITY_HEADERS = (
     ("Cache-Control", "no-store"),
 )
 
-_FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/chat.css": ("chat.css", "text/css; charset=utf-8"),
-    "/chat.js": ("chat.js", "text/javascript; charset=utf-8"),
-    "/bubbles.js": ("bubbles.js", "text/javascript; charset=utf-8"),
-    "/markdown.js": ("markdown.js", "text/javascript; charset=utf-8"),
-    "/links.js": ("links.js", "text/javascript; charset=utf-8"),
-    "/words.js": ("words.js", "text/javascript; charset=utf-8"),
-    "/favicon.ico": ("robot.svg", "image/svg+xml"),
-    "/robot.svg": ("robot.svg", "image/svg+xml"),
+_CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
+_NAMES = (
+    *("chat.css", "conversations.css", "messages.css", "media.css"),
+    *("chat.js", "conversations.js", "conversation_list.js", "timeline.js", "strays.js", "first_message.js"),
+    *("bubbles.js", "cards.js", "media.js", "markdown.js", "mentions.js", "links.js", "notes.js"),
+    *("elements.js", "times.js", "words.js"),
+    *("robot.svg", "app.svg", "notice.svg"),
+)
+_FILES = {"/": "index.html", "/favicon.ico": "robot.svg", **{f"/{name}": name for name in _NAMES}}
+
+MEDIA_PREFIX = "/media/"
+# Shown in place. SVG is not among them: it can hold scripts.
+_INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/bmp", "image/webp"})
+# Sent under their own type, so that the page can play them, but as a download to whoever opens their address.
+_PLAYABLE_TYPE = re.compile(r"(audio|video)/[a-z0-9.+-]+")
+
+Medium = tuple[str, bytes, str]
+"""Content type, content and file name of something that was uploaded."""
 
 
 class ChatPage:
@@ -48,7 +63,9 @@ class ChatPage:
 
     ``bound_host`` is the host the server listens on; a request whose Host header names another machine is refused,
     because a foreign web page could otherwise read the chat through a DNS name that it points at this server (DNS
-    rebinding). ``describe_robots`` tells the page how to send a first message.
+    rebinding). ``describe_robots`` and ``describe_apps`` tell the page how to send a first message,
+    ``describe_conversations`` which conversations there are before anything stands in them. ``media`` finds what was
+    uploaded by the last part of its ``/media/…`` path, or None.
     """
 
     def __init__(
@@ -57,41 +74,77 @@ class ChatPage:
         *,
         bound_host: str,
         describe_robots: Callable[[], list[dict[str, Any]]],
+        describe_apps: Callable[[], list[dict[str, Any]]],
+        describe_conversations: Callable[[], list[dict[str, Any]]],
+        media: Callable[[str], Medium | None],
         is_over: Callable[[], bool],
     ) -> None:
         self._chat = chat
         self._bound_host = bound_host
         self._describe_robots = describe_robots
+        self._describe_apps = describe_apps
+        self._describe_conversations = describe_conversations
+        self._media = media
         self._is_over = is_over
 
     def knows(self, path: str) -> bool:
-        return path in _FILES or path in ("/messages.json", "/events")
+        return path in _FILES or path in ("/messages.json", "/events") or path.startswith(MEDIA_PREFIX)
 
     def answer(self, request: ReceivedRequest) -> Answer:
         """Answer a GET for one of the page's own paths."""
         if not self._is_host_ours(request.headers.get("host", "")):
             return self._answer("text/plain; charset=utf-8", b"this Host is not served here", status=403)
         if request.path == "/messages.json":
-            chat = {
-                "session": self._chat.session,
-                "robots": self._describe_robots(),
-                "lines": [line.to_dict() for line in self._chat.lines()],
-            }
+            chat = {**self._describe(), "lines": [line.to_dict() for line in self._chat.lines()]}
             return self._answer("application/json", _json(chat))
         if request.path == "/events":
             last_id = request.headers.get("last-event-id") or request.query.get("after", "")
             return Answer(content_type="text/event-stream", headers=_SECURITY_HEADERS, stream=self._events(last_id))
-        name, content_type = _FILES[request.path]
-        return self._answer(content_type, (resources.files(__package__) / "page" / name).read_bytes())
+        if request.path.startswith(MEDIA_PREFIX):
+            return self._answer_medium(request)
+        name = _FILES[request.path]
+        body = (resources.files(__package__) / "page" / name).read_bytes()
+        return self._answer(_CONTENT_TYPES[PurePosixPath(name).suffix], body)
 
-    def _answer(self, content_type: str, body: bytes, *, status: int = 200) -> Answer:
-        return Answer(status=status, content_type=content_type, body=body, headers=_SECURITY_HEADERS)
+    def _answer(
+        self, content_type: str, body: bytes, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
+    ) -> Answer:
+        return Answer(status=status, content_type=content_type, body=body, headers=(*_SECURITY_HEADERS, *headers))
+
+    def _answer_medium(self, request: ReceivedRequest) -> Answer:
+        found = self._media(unquote(request.path[len(MEDIA_PREFIX) :]))
+        if found is None:
+            return self._answer("text/plain; charset=utf-8", b"no such media", status=404)
+        content_type, content, name = found
+        headers: tuple[tuple[str, str], ...] = (("Accept-Ranges", "bytes"),)
+        if content_type not in _INLINE_TYPES:
+            headers += (
+                ("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='', errors='replace')}"),
+            )
+            if not _PLAYABLE_TYPE.fullmatch(content_type):
+                content_type = "application/octet-stream"
+        wanted = _wanted_range(request.headers.get("range", ""), len(content))
+        if wanted is None:
+            return self._answer(content_type, content, headers=headers)
+        # Safari plays nothing from a server that can't give it a part.
+        headers += (("Content-Range", f"bytes {wanted.start}-{wanted.stop - 1}/{len(content)}"),)
+        return self._answer(content_type, content[wanted.start : wanted.stop], status=206, headers=headers)
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "session": self._chat.session,
+            "robots": self._describe_robots(),
+            "apps": self._describe_apps(),
+            "conversations": self._describe_conversations(),
+        }
 
     def _events(self, last_id: str) -> Iterator[bytes]:
         """Yield Server-Sent Events from the line after ``last_id``; another session's id starts at the beginning."""
         session, _, number = last_id.partition(":")
         after = int(number) if session == self._chat.session and number.isascii() and number.isdigit() else 0
-        hello = {"session": self._chat.session, "robots": self._describe_robots(), "resumed": after > 0}
+        kept = self._chat.lines()
+        # With the number of the last line so far, a page that opens late knows when it has caught up.
+        hello = {**self._describe(), "resumed": after > 0, "last": kept[-1].number if kept else 0}
         yield b"retry: 1000\nevent: hello\ndata: " + _json(hello) + b"\n\n"
         while True:
             lines = self._chat.wait_for_lines(after, HEARTBEAT_SECONDS, self._is_over)
@@ -130,6 +183,16 @@ def _is_ip_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _wanted_range(header: str, size: int) -> range | None:
+    """Return the part that a Range header asks for; None for all of it, also if the header can't be met."""
+    asked = re.fullmatch(r"bytes=(\d{1,18})-(\d{0,18})", header, re.ASCII)
+    if asked is None:
+        return None
+    start = int(asked[1])
+    stop = min(int(asked[2]) + 1, size) if asked[2] else size
+    return range(start, stop) if start < stop else None
 
 
 def _json(value: Any) -> bytes:

@@ -18,7 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from .exchange import Outcome, ReceivedRequest
+from .addresses import is_allowed_ip
+from .conversations import Conversation, Post
+from .exchange import ReceivedRequest, RefusedError, Verdict
+from .faults import Fault
+from .oapi_dialect import invalid, refusal
+from .payload_fields import object_in, objects_in, text_in
 
 PATH = "/robot/send"
 MAX_KEYWORDS = 10
@@ -36,6 +41,16 @@ SIGN_MISMATCH = (
 SIGN_EXPIRED = "description:机器人发送签名过期;solution:签名生成时间和发送时间请保持在一小时以内;" + _LINK
 KEYWORD_MISSING = "description:关键词不匹配;solution:请联系群管理员查看此机器人的关键词，并在发送的信息中包含此关键词;"
 IP_NOT_ALLOWED = "description:ip {ip} 不在白名单中;solution:请联系对应群的管理员，设置机器人安全ip地址段;"
+
+_TOO_FAST = {"errcode": 130101, "errmsg": "send too fast, exceed 20 times per minute"}
+_FAULTS: dict[Fault, dict[str, Any]] = {
+    Fault.BUSY: {"errcode": -1, "errmsg": "系统繁忙"},
+    Fault.THROTTLED: _TOO_FAST,
+    Fault.THROTTLED_LONG: _TOO_FAST,
+    Fault.QUOTA_USED_UP: {"errcode": 90030, "errmsg": "webhook over limit"},
+    Fault.TOKEN_REFUSED: {"errcode": 300005, "errmsg": "token is not exist"},
+    Fault.UNKNOWN_RESULT: {"errcode": 15, "errmsg": "isp.top-remote-connection-timeout"},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,23 +94,6 @@ class Robot:
             ipaddress.IPv4Network(allowed, strict=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What the robot says to a request and what becomes of the message."""
-
-    outcome: Outcome
-    reply: dict[str, Any]
-    robot: Robot | None = None
-
-
-class RefusedError(Exception):
-    """A rule said no; carries DingTalk's reply."""
-
-    def __init__(self, errcode: int, errmsg: str) -> None:
-        super().__init__(errmsg)
-        self.reply: dict[str, Any] = {"errcode": errcode, "errmsg": errmsg}
-
-
 def sign_of(timestamp: str, secret: str) -> str:
     """Return the plain Base64 signature (not URL-encoded) of a millisecond timestamp, DingTalk docs 0717."""
     digest = hmac.new(secret.encode(), f"{timestamp}\n{secret}".encode(), hashlib.sha256).digest()
@@ -123,9 +121,10 @@ class CustomRobotDoor:
     do not prolong it.
     """
 
-    def __init__(self, robots: Iterable[Robot], *, minute_seconds: float) -> None:
+    def __init__(self, robots: Iterable[Robot], *, group: Conversation, minute_seconds: float) -> None:
         if minute_seconds <= 0:
             raise ValueError(f"minute_seconds must be positive: {minute_seconds}")
+        self._group = group
         self._desks: dict[str, _Desk] = {}
         for robot in robots:
             if robot.access_token in self._desks:
@@ -134,7 +133,6 @@ class CustomRobotDoor:
 
     def answer(self, request: ReceivedRequest) -> Verdict:
         """Apply all rules to a request and say what becomes of its message."""
-        robot: Robot | None = None
         try:
             check_http_form(request)
             desk = self._desk_of(request)
@@ -147,9 +145,20 @@ class CustomRobotDoor:
             payload = check_message(request)
             check_keyword(robot.keywords, payload)
             is_new = desk.admit(payload.get("msgUuid") or None, now=request.received_at)
-        except RefusedError as refusal:
-            return Verdict(outcome="refused", reply=refusal.reply, robot=robot)
-        return Verdict(outcome="accepted" if is_new else "repeated", reply={"errcode": 0, "errmsg": "ok"}, robot=robot)
+        except RefusedError as refused:
+            return Verdict(outcome="refused", reply=refused.reply, conversation=self._group)
+        reply = {"errcode": 0, "errmsg": "ok"}
+        if not is_new:
+            return Verdict(outcome="repeated", reply=reply, conversation=self._group, already_in=(self._group,))
+        post = Post(conversation=self._group, sender=robot, payload=payload, shown=payload)
+        return Verdict(outcome="accepted", reply=reply, conversation=self._group, posts=(post,))
+
+    def addressee(self, request: ReceivedRequest) -> Conversation | None:  # noqa: ARG002 - the robots have one group
+        return self._group
+
+    def reply_to(self, fault: Fault) -> tuple[int, dict[str, Any]] | None:
+        """Return what a fault says here, with its HTTP status, or None if it says nothing of its own."""
+        return (200, dict(_FAULTS[fault])) if fault in _FAULTS else None
 
     def forget(self) -> None:
         """Forget all windows, shut-outs and known ``msgUuid`` values."""
@@ -159,10 +168,10 @@ class CustomRobotDoor:
     def _desk_of(self, request: ReceivedRequest) -> _Desk:
         access_token = request.query.get("access_token")
         if not access_token:
-            raise RefusedError(40035, "缺少参数 access_token")
+            raise refusal(40035, "缺少参数 access_token")
         desk = self._desks.get(access_token)
         if desk is None:
-            raise RefusedError(300005, "token is not exist")
+            raise refusal(300005, "token is not exist")
         return desk
 
 
@@ -210,56 +219,52 @@ class _Desk:
         self._shut_out_until = None
 
     def _too_fast(self) -> RefusedError:
-        return RefusedError(130101, f"send too fast, exceed {self.robot.messages_per_minute} times per minute")
+        return refusal(130101, f"send too fast, exceed {self.robot.messages_per_minute} times per minute")
 
 
 def check_http_form(request: ReceivedRequest) -> None:
     """Refuse what is not a POST of JSON."""
     if request.method != "POST":
-        raise RefusedError(43002, "需要POST请求")
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        raise RefusedError(43004, "无效的HTTP HEADER Content-Type")
+        raise refusal(43002, "需要POST请求")
+    if not request.says_json:
+        raise refusal(43004, "无效的HTTP HEADER Content-Type")
 
 
 def check_sign(secret: str, query: dict[str, str], *, now: float) -> None:
     """Refuse a missing, wrong or more than one hour old (or early) sign; ``now`` in epoch seconds."""
     timestamp, sign = query.get("timestamp", ""), query.get("sign", "")
     if not sign or not (timestamp.isascii() and timestamp.isdigit()):
-        raise RefusedError(310000, SIGN_MISMATCH)
+        raise refusal(310000, SIGN_MISMATCH)
     if abs(now - int(timestamp[:20]) / 1000) > SIGN_VALID_SECONDS:
-        raise RefusedError(310000, SIGN_EXPIRED)
+        raise refusal(310000, SIGN_EXPIRED)
     if not hmac.compare_digest(sign_of(timestamp, secret).encode(), sign.encode()):
-        raise RefusedError(310000, SIGN_MISMATCH)
+        raise refusal(310000, SIGN_MISMATCH)
 
 
 def check_ip(allowed_ips: tuple[str, ...], client_address: str) -> None:
     """Refuse a sender outside the robot's IPv4 addresses and ranges."""
-    address = ipaddress.ip_address(client_address)
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if not any(address in ipaddress.IPv4Network(allowed, strict=False) for allowed in allowed_ips):
-        raise RefusedError(310000, IP_NOT_ALLOWED.format(ip=address))
+    if not is_allowed_ip(allowed_ips, client_address):
+        raise refusal(310000, IP_NOT_ALLOWED.format(ip=client_address.removeprefix("::ffff:")))
 
 
 def check_message(request: ReceivedRequest) -> dict[str, Any]:
     """Return the payload if its size, message type and every field are as DingTalk docs 0717 and 0699 want them."""
     if len(request.body) > MAX_BODY_BYTES:
-        raise RefusedError(460101, f"message too long, exceed {MAX_BODY_BYTES} bytes")
+        raise refusal(460101, f"message too long, exceed {MAX_BODY_BYTES} bytes")
     payload = request.json
     if not isinstance(payload, dict):
-        raise RefusedError(40035, "缺少参数 json")
-    msgtype = _text(payload, "msgtype", "msgtype")
+        raise refusal(40035, "缺少参数 json")
+    msgtype = text_in(payload, "msgtype", "msgtype")
     check_fields = _CHECKS_OF_FIELDS.get(msgtype)
     if check_fields is None:
-        raise RefusedError(
+        raise refusal(
             400105,
             f"description:不支持类型 msgType:{msgtype[:40]} ;solution:请使用支持的类型;"
             "link:请参考本接口对应文档查看支持的消息类型，或者在https://open.dingtalk.com/document/ 搜索对应文档;",
         )
-    _text(payload, "msgUuid", "msgUuid", required=False)
+    text_in(payload, "msgUuid", "msgUuid", required=False)
     _check_at(payload)
-    check_fields(_object(payload, msgtype))
+    check_fields(object_in(payload, msgtype))
     return payload
 
 
@@ -268,7 +273,7 @@ def check_keyword(keywords: tuple[str, ...], payload: dict[str, Any]) -> None:
     if keywords:
         visible = visible_text(payload)
         if not any(keyword in visible for keyword in keywords):
-            raise RefusedError(310000, KEYWORD_MISSING)
+            raise refusal(310000, KEYWORD_MISSING)
 
 
 def visible_text(payload: dict[str, Any]) -> str:
@@ -294,40 +299,40 @@ def visible_text(payload: dict[str, Any]) -> str:
 
 
 def _check_text(content: dict[str, Any]) -> None:
-    _text(content, "content", "text.content")
+    text_in(content, "content", "text.content")
 
 
 def _check_link(content: dict[str, Any]) -> None:
     for name in ("title", "text", "messageUrl"):
-        _text(content, name, f"link.{name}")
-    _text(content, "picUrl", "link.picUrl", required=False)
+        text_in(content, name, f"link.{name}")
+    text_in(content, "picUrl", "link.picUrl", required=False)
 
 
 def _check_markdown(content: dict[str, Any]) -> None:
-    _text(content, "title", "markdown.title")
-    _text(content, "text", "markdown.text")
+    text_in(content, "title", "markdown.title")
+    text_in(content, "text", "markdown.text")
 
 
 def _check_action_card(content: dict[str, Any]) -> None:
-    _text(content, "title", "actionCard.title")
-    _text(content, "text", "actionCard.text")
+    text_in(content, "title", "actionCard.title")
+    text_in(content, "text", "actionCard.text")
     for name in ("btnOrientation", "hideAvatar"):
-        if _text(content, name, f"actionCard.{name}", required=False) not in ("", "0", "1"):
-            raise _invalid(f"actionCard.{name}")
+        if text_in(content, name, f"actionCard.{name}", required=False) not in ("", "0", "1"):
+            raise invalid(f"actionCard.{name}")
     if content.get("singleTitle") or content.get("singleURL"):
         # One button wins: DingTalk ignores btns when it is given.
-        _text(content, "singleTitle", "actionCard.singleTitle")
-        _text(content, "singleURL", "actionCard.singleURL")
+        text_in(content, "singleTitle", "actionCard.singleTitle")
+        text_in(content, "singleURL", "actionCard.singleURL")
         return
-    for index, button in enumerate(_objects(content, "btns", "actionCard.btns")):
-        _text(button, "title", f"actionCard.btns[{index}].title")
-        _text(button, "actionURL", f"actionCard.btns[{index}].actionURL")
+    for index, button in enumerate(objects_in(content, "btns", "actionCard.btns")):
+        text_in(button, "title", f"actionCard.btns[{index}].title")
+        text_in(button, "actionURL", f"actionCard.btns[{index}].actionURL")
 
 
 def _check_feed_card(content: dict[str, Any]) -> None:
-    for index, link in enumerate(_objects(content, "links", "feedCard.links")):
+    for index, link in enumerate(objects_in(content, "links", "feedCard.links")):
         for name in ("title", "messageURL", "picURL"):
-            _text(link, name, f"feedCard.links[{index}].{name}")
+            text_in(link, name, f"feedCard.links[{index}].{name}")
 
 
 _CHECKS_OF_FIELDS: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -344,50 +349,10 @@ def _check_at(payload: dict[str, Any]) -> None:
     if at is None:
         return
     if not isinstance(at, dict):
-        raise _invalid("at")
+        raise invalid("at")
     for name in ("atMobiles", "atUserIds"):
         values = at.get(name)
         if values is not None and not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
-            raise _invalid(f"at.{name}")
+            raise invalid(f"at.{name}")
     if not isinstance(at.get("isAtAll"), bool | None):
-        raise _invalid("at.isAtAll")
-
-
-def _text(holder: dict[str, Any], name: str, path: str, *, required: bool = True) -> str:
-    value = holder.get(name)
-    if value is None or value == "":
-        if required:
-            raise _missing(path)
-        return ""
-    if not isinstance(value, str):
-        raise _invalid(path)
-    return value
-
-
-def _object(payload: dict[str, Any], name: str) -> dict[str, Any]:
-    value = payload.get(name)
-    if value is None:
-        raise _missing(name)
-    if not isinstance(value, dict):
-        raise _invalid(name)
-    return value
-
-
-def _objects(holder: dict[str, Any], name: str, path: str) -> list[dict[str, Any]]:
-    values = holder.get(name)
-    if values is None or values == []:
-        raise _missing(path)
-    if not isinstance(values, list):
-        raise _invalid(path)
-    for index, value in enumerate(values):
-        if not isinstance(value, dict):
-            raise _invalid(f"{path}[{index}]")
-    return values
-
-
-def _missing(path: str) -> RefusedError:
-    return RefusedError(40035, f"缺少参数 {path}")
-
-
-def _invalid(path: str) -> RefusedError:
-    return RefusedError(40035, f"不合法的参数 {path}")
+        raise invalid("at.isAtAll")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -41,10 +40,21 @@ class Fault(Enum):
     """200 with an HTML page, as DingTalk's gateway answers after a burst. Message not accepted."""
     REDIRECT = "redirect"
     """302 to a path of the sandbox where no door lives. Message not accepted."""
+    HTTP_504 = "http_504"
+    """504 with a plain text body, but the message was accepted: the gateway gave up waiting for the answer."""
     BUSY = "busy"
-    """errcode -1, system busy. Message not accepted."""
+    """System busy, in the words of the door: errcode -1, or HTTP 429 with code system.busy. Message not accepted."""
     THROTTLED = "throttled"
-    """errcode 130101 once, without shutting the robot out. Message not accepted."""
+    """Too fast, once: errcode 130101 without shutting the robot out; for apps too many calls within a second: HTTP 403
+    QpsLimitForAppkeyAndApi, errcode 88 with sub_code 90018, or 90018. Message not accepted."""
+    THROTTLED_LONG = "throttled_long"
+    """Too fast for a minute or longer: errcode 130101, HTTP 400 send.too.fast, or 41048. Message not accepted."""
+    QUOTA_USED_UP = "quota_used_up"
+    """The month's quota is used up: errcode 90030, HTTP 403 ApiCountLimitForOrg, or 90020. Message not accepted."""
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - a name, no secret
+    """The token is none: errcode 300005, HTTP 400 InvalidAuthentication, or 40014. Message not accepted."""
+    UNKNOWN_RESULT = "unknown_result"
+    """The gateway doesn't know: HTTP 400 unknown.send.result, or errcode 15. The message was accepted."""
     GATEWAY_BAN = "gateway_ban"
     """The gateway's JSON for a banned IP address, which has no errcode. Message not accepted."""
     EMPTY_BODY = "empty_body"
@@ -67,11 +77,19 @@ class Fault(Enum):
         return self in (Fault.SLOW, Fault.DRIP)
 
 
-_ACCEPTING = frozenset({Fault.RESET_AFTER_BODY_ACCEPTED, Fault.SLOW, Fault.DRIP, Fault.STRING_ERRCODE})
+_ACCEPTING = frozenset(
+    {
+        Fault.RESET_AFTER_BODY_ACCEPTED,
+        Fault.SLOW,
+        Fault.DRIP,
+        Fault.STRING_ERRCODE,
+        Fault.HTTP_504,
+        Fault.UNKNOWN_RESULT,
+    }
+)
 
+# The same at every door; what each says to the other faults is its own affair.
 CANNED_REPLIES: dict[Fault, dict[str, Any]] = {
-    Fault.BUSY: {"errcode": -1, "errmsg": "系统繁忙"},
-    Fault.THROTTLED: {"errcode": 130101, "errmsg": "send too fast, exceed 20 times per minute"},
     # DingTalk docs "server API calling guide", read 2026-08-22.
     Fault.GATEWAY_BAN: {"status": 1111, "wait": 5, "source": "x5", "punish": "deny", "uuid": "5a1d0c0e5a1d0c0e"},
     Fault.NO_ERRCODE: {"success": True, "request_id": "15r6h7w2ky0s3"},
@@ -85,6 +103,7 @@ _HTML = (
 _CANNED_ANSWERS: dict[Fault, Answer] = {
     Fault.HTTP_500: Answer(status=500, content_type="text/plain; charset=utf-8", body=b"Internal Server Error"),
     Fault.HTTP_503: Answer(status=503, content_type="text/plain; charset=utf-8", body=b"Service Unavailable"),
+    Fault.HTTP_504: Answer(status=504, content_type="text/plain; charset=utf-8", body=b"Gateway Timeout"),
     Fault.HTML_PAGE: Answer(content_type="text/html; charset=utf-8", body=_HTML.encode()),
     Fault.REDIRECT: Answer(status=302, content_type="text/html", headers=(("Location", "/punish/index.html"),)),
     Fault.EMPTY_BODY: Answer(body=b""),
@@ -93,19 +112,20 @@ _CANNED_ANSWERS: dict[Fault, Answer] = {
 
 
 def canned_answer(fault: Fault) -> Answer | None:
-    """Return the fixed answer of a fault, or None if it has none because the connection misbehaves instead."""
-    reply = CANNED_REPLIES.get(fault)
-    if reply is not None:
-        return Answer(body=json.dumps(reply, ensure_ascii=False).encode())
+    """Return the fixed answer of a fault that has no JSON in it, or None if it has none."""
     return _CANNED_ANSWERS.get(fault)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedFault:
-    """One fault that waits for its request; ``seconds`` matters for slow and dripping answers only."""
+    """One fault that waits for its request; ``seconds`` matters for slow and dripping answers only.
+
+    With ``path`` given it waits for a request to that path and lets others pass.
+    """
 
     fault: Fault
     seconds: float
+    path: str | None = None
 
 
 class FaultQueue:
@@ -115,20 +135,25 @@ class FaultQueue:
         self._lock = threading.Lock()
         self._waiting: deque[PlannedFault] = deque()
 
-    def plan(self, fault: Fault, *, times: int, seconds: float | None) -> None:
+    def plan(self, fault: Fault, *, times: int, seconds: float | None, path: str | None = None) -> None:
         if times < 1:
             raise ValueError(f"times must be at least 1, not {times}")
         if seconds is not None and not fault.takes_seconds:
             raise ValueError(f"{fault} takes no seconds; only {Fault.SLOW} and {Fault.DRIP} do")
         if seconds is not None and seconds < 0:
             raise ValueError(f"seconds must not be negative: {seconds}")
-        planned = PlannedFault(fault=fault, seconds=DEFAULT_SECONDS if seconds is None else seconds)
+        planned = PlannedFault(fault=fault, seconds=DEFAULT_SECONDS if seconds is None else seconds, path=path)
         with self._lock:
             self._waiting.extend([planned] * times)
 
-    def next(self) -> PlannedFault | None:
+    def next(self, path: str) -> PlannedFault | None:
+        """Take the first fault that waits for a request to this path or to any."""
         with self._lock:
-            return self._waiting.popleft() if self._waiting else None
+            for index, planned in enumerate(self._waiting):
+                if planned.path in (None, path):
+                    del self._waiting[index]
+                    return planned
+            return None
 
     def clear(self) -> None:
         with self._lock:

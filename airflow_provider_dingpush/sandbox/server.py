@@ -10,30 +10,37 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
+from . import v1_dialect
 from .chat import Chat
 from .chat_page import ChatPage
-from .custom_robot import Verdict
-from .exchange import Answer, ReceivedRequest
+from .conversations import Conversation
+from .exchange import Answer, ReceivedRequest, Verdict
 from .faults import CANNED_REPLIES, Fault, FaultQueue, PlannedFault, canned_answer
 
 MAX_LINE_BYTES = 65_536
 MAX_HEADERS = 100
-MAX_BODY_BYTES = 10_000_000
+# Media have up to 20 MB, and something around them.
+MAX_BODY_BYTES = 22_000_000
 STOP_PATIENCE_SECONDS = 2.0
 
 
 class Door(Protocol):
     """One API of DingTalk behind one path."""
 
-    def answer(self, request: ReceivedRequest) -> Verdict: ...
+    def answer(self, request: ReceivedRequest) -> Verdict:
+        """Apply all rules to a request and say what becomes of it."""
 
-    def forget(self) -> None: ...
+    def addressee(self, request: ReceivedRequest) -> Conversation | None:
+        """Return the conversation that a request means, if it tells."""
+
+    def reply_to(self, fault: Fault) -> tuple[int, dict[str, Any]] | None:
+        """Return what a fault says here, with its HTTP status, or None if it says nothing of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +52,7 @@ class Service:
 
     chat: Chat
     page: ChatPage
-    doors: Mapping[str, Door]
+    door_at: Callable[[str], Door | None]
     faults: FaultQueue
     clock: Callable[[], float]
     stopping: threading.Event
@@ -221,7 +228,7 @@ class _Connection:
 
     def _answer_one(self, request: ReceivedRequest) -> bool:
         """Answer one request; return whether the connection can carry another."""
-        door = self._service.doors.get(request.path)
+        door = self._service.door_at(request.path)
         # An answer to HEAD has no body, and the doors answer in nothing but bodies.
         if door is not None and request.method != "HEAD":
             return self._answer_door(request, door)
@@ -229,7 +236,10 @@ class _Connection:
         if request.method == "GET" and self._service.page.knows(request.path):
             return self._send(self._service.page.answer(request))
         reply: dict[str, Any] | None = None
-        if request.method == "POST":
+        if request.path.startswith(v1_dialect.PREFIX):
+            reply = v1_dialect.unknown_path().reply
+            answer = _json_answer(reply)
+        elif request.method == "POST":
             # Seen at the live server in published probes of 2026-09-11.
             reply = {"errcode": 22, "errmsg": "Invalid method"}
             answer = _json_answer(reply)
@@ -237,35 +247,43 @@ class _Connection:
             answer = Answer(status=404, content_type="text/plain; charset=utf-8", body=b"nothing lives here")
         else:
             answer = Answer(status=405, headers=(("Allow", "GET, POST"),))
-        self._service.chat.record(replace(request, reply=reply, outcome="unknown path"), None)
+        self._service.chat.record(replace(request, reply=reply, outcome="unknown path"))
         return self._send(answer)
 
     def _answer_door(self, request: ReceivedRequest, door: Door) -> bool:
-        planned = self._service.faults.next()
+        planned = self._service.faults.next(request.path)
         if planned is None:
             request = self._read_body(request)
-            return self._send(_json_answer(self._let_through(request, door, None)))
+            return self._send(self._let_through(request, door, None))
         return self._answer_with_fault(request, door, planned)
 
-    def _let_through(self, request: ReceivedRequest, door: Door, fault: Fault | None) -> dict[str, Any]:
+    def _let_through(self, request: ReceivedRequest, door: Door, fault: Fault | None) -> Answer:
         verdict = door.answer(request)
-        reply = verdict.reply
-        if fault is Fault.STRING_ERRCODE:
+        status, reply = verdict.status, verdict.reply
+        if fault is Fault.STRING_ERRCODE and "errcode" in reply:
             reply = {**reply, "errcode": str(reply["errcode"])}
+        if fault is Fault.UNKNOWN_RESULT and verdict.outcome != "refused":
+            status, reply = door.reply_to(fault) or (status, reply)
         # Recorded before the answer leaves: whoever has the answer finds the request and the message here.
-        self._service.chat.record(replace(request, fault=fault, reply=reply, outcome=verdict.outcome), verdict.robot)
-        return reply
+        self._service.chat.record(
+            replace(request, fault=fault, reply=reply, outcome=verdict.outcome, app=verdict.app),
+            verdict,
+            conversation=verdict.conversation,
+        )
+        return (canned_answer(fault) if fault is not None else None) or _json_answer(reply, status)
 
     def _answer_with_fault(self, request: ReceivedRequest, door: Door, planned: PlannedFault) -> bool:
         fault = planned.fault
         if fault is not Fault.RESET_BEFORE_BODY:
             request = self._read_body(request)
         if fault.message_accepted:
-            answer: Answer | None = _json_answer(self._let_through(request, door, fault))
+            answer: Answer | None = self._let_through(request, door, fault)
         else:
-            reply = CANNED_REPLIES.get(fault)
-            self._service.chat.record(replace(request, fault=fault, reply=reply, outcome="fault"), None)
-            answer = canned_answer(fault)
+            status, reply = door.reply_to(fault) or (200, CANNED_REPLIES.get(fault))
+            answer = canned_answer(fault) if reply is None else _json_answer(reply, status)
+            self._service.chat.record(
+                replace(request, fault=fault, reply=reply, outcome="fault"), conversation=door.addressee(request)
+            )
         if fault is Fault.HANG:
             self._service.stopping.wait()
             return False
@@ -313,9 +331,9 @@ def _head_of(answer: Answer, *, length: int | None, keep_alive: bool) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _json_answer(reply: dict[str, Any]) -> Answer:
+def _json_answer(reply: dict[str, Any], status: int = 200) -> Answer:
     # Refusals quote what the sender wrote, which may hold lone surrogates.
-    return Answer(body=json.dumps(reply, ensure_ascii=False).encode(errors="replace"))
+    return Answer(status=status, body=json.dumps(reply, ensure_ascii=False).encode(errors="replace"))
 
 
 def _parsed(body: bytes) -> Any:

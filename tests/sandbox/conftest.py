@@ -1,4 +1,4 @@
-"""A sandbox that ends with its test, a clock that is moved by hand, and a plain HTTP client."""
+"""A sandbox that ends with its test, a clock that is moved by hand, and plain HTTP clients."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from airflow_provider_dingpush.sandbox import Robot, Sandbox
+from airflow_provider_dingpush.sandbox import App, Robot, Sandbox
 
 StartSandbox = Callable[..., Sandbox]
 Post = Callable[..., dict[str, Any]]
@@ -103,3 +103,87 @@ def raw_request() -> Callable[..., bytes]:
         return head if head_only else head + body
 
     return raw_request
+
+
+class RawClient:
+    """Speaks both dialects for one app, without any rules of its own."""
+
+    def __init__(self, sandbox: Sandbox, app: App) -> None:
+        self.sandbox = sandbox
+        self.app = app
+
+    def request(
+        self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Return status and reply of one request on a connection of its own."""
+        address = urlsplit(self.sandbox.url)
+        with closing(http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)) as connection:
+            connection.request(method, target, body, headers or {})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+
+    def token(self) -> str:
+        """Return the app's access token; asking again extends its life."""
+        body = {"appKey": self.app.app_key, "appSecret": self.app.app_secret}
+        status, reply = self.request(
+            "POST", "/v1.0/oauth2/accessToken", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        assert status == 200, reply
+        return str(reply["accessToken"])
+
+    def v1(
+        self, path: str, body: Any = None, *, method: str = "POST", token: str | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Call the new generation: JSON, or the query of a GET."""
+        headers = {"x-acs-dingtalk-access-token": self.token() if token is None else token}
+        if method == "GET":
+            return self.request(method, f"{path}?{urlencode(body)}", None, headers)
+        headers["Content-Type"] = "application/json"
+        return self.request(method, path, json.dumps(body).encode(), headers)
+
+    def oapi(self, path: str, body: Any, *, token: str | None = None) -> dict[str, Any]:
+        """Call the old generation with JSON; 200 is taken for granted."""
+        query = urlencode({"access_token": self.token() if token is None else token})
+        status, reply = self.request(
+            "POST", f"{path}?{query}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        assert status == 200, reply
+        return reply
+
+    def upload(self, kind: str, name: str, content: bytes) -> dict[str, Any]:
+        """Upload a file as browsers do."""
+        body = (
+            b'--limit\r\nContent-Disposition: form-data; name="media"; filename="' + name.encode() + b'"\r\n'
+            b"Content-Type: application/octet-stream\r\n\r\n" + content + b"\r\n--limit--\r\n"
+        )
+        query = urlencode({"access_token": self.token(), "type": kind})
+        status, reply = self.request(
+            "POST", f"/media/upload?{query}", body, {"Content-Type": "multipart/form-data; boundary=limit"}
+        )
+        assert status == 200, reply
+        return reply
+
+    def media_id(self, kind: str, name: str, content: bytes) -> str:
+        """Upload a file and return its id."""
+        reply = self.upload(kind, name, content)
+        assert reply["errcode"] == 0, reply
+        return str(reply["media_id"])
+
+
+ClientOf = Callable[..., RawClient]
+
+
+@pytest.fixture
+def client_of() -> ClientOf:
+    """Return a plain client of a sandbox for its first app or another."""
+
+    def client_of(sandbox: Sandbox, app: App | None = None) -> RawClient:
+        return RawClient(sandbox, app or sandbox.app)
+
+    return client_of
+
+
+@pytest.fixture
+def client(sandbox: Sandbox, client_of: ClientOf) -> RawClient:
+    """Return a plain client for the first app of the usual sandbox."""
+    return client_of(sandbox)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
+import io
+import json
 import os
 import shutil
+import struct
+import wave
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
+from airflow_provider_dingpush.sandbox import App, Fault, GroupChat, Person, Robot, Sandbox
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs the Python package selenium")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,6 +39,8 @@ if (enough()) done(true);
 else new MutationObserver((_, observer) => { if (enough()) { observer.disconnect(); done(true); } })
   .observe(document.body, { childList: true, subtree: true, attributes: true });
 """
+
+AT_THE_END = "const s = document.querySelector('.scroller'); return s.scrollHeight - s.scrollTop - s.clientHeight < 2"
 
 # The rendered children of an element as markup, without what only the browser adds.
 MARKUP = """
@@ -82,6 +92,113 @@ def show(browser: Any, sandbox: Sandbox, post: Post) -> Callable[..., Any]:
         return browser
 
     return show
+
+
+class AppClient:
+    """Speaks for an app of the sandbox through all of its doors, with nothing but the standard library."""
+
+    def __init__(self, sandbox: Sandbox, app: App | None = None) -> None:
+        self._sandbox = sandbox
+        self._app = app or sandbox.app
+        ids = {"appKey": self._app.app_key, "appSecret": self._app.app_secret}
+        self._token = self.post("/v1.0/oauth2/accessToken", ids)["accessToken"]
+
+    def post(self, path: str, body: Any, content_type: str = "application/json") -> dict[str, Any]:
+        """Post a body, as JSON unless it is bytes, with the token at both of its places; 200 is taken for granted."""
+        token = getattr(self, "_token", "")
+        address = urlsplit(self._sandbox.url)
+        headers = {"Content-Type": content_type, "x-acs-dingtalk-access-token": token}
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        with closing(http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)) as connection:
+            connection.request("POST", f"{path}{'&' if '?' in path else '?'}access_token={token}", content, headers)
+            response = connection.getresponse()
+            reply: dict[str, Any] = json.loads(response.read())
+        assert response.status == 200, reply
+        return reply
+
+    def upload(self, kind: str, name: str, content: bytes) -> str:
+        """Upload a medium and return its id."""
+        head = f'Content-Disposition: form-data; name="media"; filename="{name}"'.encode()
+        body = b"--limit\r\n" + head + b"\r\n\r\n" + content + b"\r\n--limit--\r\n"
+        media_id = self.post(f"/media/upload?type={kind}", body, "multipart/form-data; boundary=limit")["media_id"]
+        assert isinstance(media_id, str)
+        return media_id
+
+    def to_group(self, msg_key: str, group: GroupChat | None = None, /, **param: str) -> str:
+        """Send to a group, the first one unless another is named; return the key of the message."""
+        where = (group or self._sandbox.group).open_conversation_id
+        body = {"robotCode": self._app.robot_code, "openConversationId": where, "msgKey": msg_key}
+        reply = self.post("/v1.0/robot/groupMessages/send", {**body, "msgParam": json.dumps(param)})
+        return str(reply["processQueryKey"])
+
+    def to_people(self, msg_key: str, /, *user_ids: str, **param: str) -> str:
+        """Send to people's private chats; return the key of the message."""
+        body = {"robotCode": self._app.robot_code, "userIds": user_ids, "msgKey": msg_key}
+        reply = self.post("/v1.0/robot/oToMessages/batchSend", {**body, "msgParam": json.dumps(param)})
+        return str(reply["processQueryKey"])
+
+    def notice(self, msg: dict[str, Any], /, *user_ids: str) -> int:
+        """Send a work notice; return the id of the task."""
+        body = {"agent_id": self._app.agent_id, "userid_list": ",".join(user_ids), "msg": msg}
+        reply = self.post("/topapi/message/corpconversation/asyncsend_v2", body)
+        assert reply["errcode"] == 0, reply
+        return int(reply["task_id"])
+
+    def recall(self, key: str) -> None:
+        """Take a message back from the first group."""
+        where = self._sandbox.group.open_conversation_id
+        body = {"robotCode": self._app.robot_code, "openConversationId": where, "processQueryKeys": [key]}
+        assert self.post("/v1.0/robot/groupMessages/recall", body)["successResult"] == [key]
+
+
+@pytest.fixture
+def app(sandbox: Sandbox) -> AppClient:
+    """The sandbox's app."""
+    return AppClient(sandbox)
+
+
+@pytest.fixture
+def open_page(browser: Any, sandbox: Sandbox) -> Callable[..., Any]:
+    """Open the page at a conversation, as for the first time; return the browser once its messages are drawn."""
+
+    def open_page(key: str = "", messages: int = 0) -> Any:
+        # A new hash alone would not load the page again.
+        browser.get("about:blank")
+        browser.get(f"{sandbox.page_url}{key and '#'}{key}")
+        browser.execute_async_script(WAIT_FOR, ".state[data-state=live]", 1)
+        browser.execute_async_script(WAIT_FOR, ".message", messages)
+        return browser
+
+    return open_page
+
+
+@contextmanager
+def screen(browser: Any, width: int, height: int = 800) -> Iterator[None]:
+    """Give the browser a screen of this size, a phone's if it is narrow."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def texts(browser: Any, selector: str) -> list[str]:
+    """Return what stands in the elements, as it is seen."""
+    found: list[str] = browser.execute_script(
+        "return [...document.querySelectorAll(arguments[0])].map((element) => element.innerText)", selector
+    )
+    return found
+
+
+def conversations(browser: Any) -> list[tuple[str, str, str]]:
+    """Return address, preview and unread count of each conversation, from top to bottom."""
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    rows = browser.execute_script(
+        "return [...document.querySelectorAll('.conversation')].map((link) => [link.getAttribute('href'),"
+        " link.querySelector('.conversation-preview').innerText, link.querySelector('.unread').innerText])"
+    )
+    return [(address, preview, unread) for address, preview, unread in rows]
 
 
 def markdown(text: str, **more: Any) -> dict[str, Any]:
@@ -313,6 +430,13 @@ HOSTILE = [
 def test_nothing_in_a_message_is_executed(show: Callable[..., Any]) -> None:
     """And not by the policy alone: the drawn nodes hold no script, handler, style text or strange address."""
     browser = show(*HOSTILE)
+    found = look_for_strange_things(browser)
+    assert {tuple(link) for link in found["links"]} <= {("_blank", "noopener noreferrer")}
+    assert all(style == "color: rgb(255, 0, 0);" for style in found["styles"])
+
+
+def look_for_strange_things(browser: Any) -> dict[str, Any]:
+    """Touch everything in the messages, and fail if something was executed or could be."""
     browser.execute_script(
         "document.querySelectorAll('.message *').forEach((node) => {"
         " for (const name of ['click', 'mouseover', 'load', 'error'])"
@@ -334,10 +458,11 @@ def test_nothing_in_a_message_is_executed(show: Callable[..., Any]) -> None:
     assert found["hacked"] is None
     assert not {"SCRIPT", "IFRAME", "SVG", "svg", "OBJECT", "STYLE", "FORM", "I", "B", "FONT"} & set(found["tags"])
     assert not [name for name in found["attributes"] if name.startswith("on") or name in ("srcdoc", "formaction")]
-    assert all(address.startswith(("https://e.com", "http://e.com")) for address in found["addresses"])
-    assert {tuple(link) for link in found["links"]} <= {("_blank", "noopener noreferrer")}
-    assert all(style == "color: rgb(255, 0, 0);" for style in found["styles"])
+    allowed = ("https://e.com", "http://e.com", f"{browser.current_url.partition('#')[0]}media/")
+    assert all(address.startswith(allowed) for address in found["addresses"])
     assert len(browser.window_handles) == 1
+    strange: dict[str, Any] = found
+    return strange
 
 
 def test_a_strange_address_is_shown_as_text(show: Callable[..., Any]) -> None:
@@ -409,17 +534,14 @@ def test_the_newest_is_in_view_unless_the_reader_scrolled_up(browser: Any, sandb
     browser.execute_async_script(WAIT_FOR, ".message", 18)
     two_frames = "requestAnimationFrame(() => requestAnimationFrame(arguments[arguments.length - 1]))"
     browser.execute_async_script(two_frames)
-    at_the_end = (
-        "const s = document.querySelector('.scroller'); return s.scrollHeight - s.scrollTop - s.clientHeight < 2"
-    )
-    assert browser.execute_script(at_the_end) is True
+    assert browser.execute_script(AT_THE_END) is True
     browser.execute_script("document.querySelector('.scroller').scrollTop = 0")
     browser.execute_async_script(two_frames)
     post(sandbox.webhook_url, text("another"))
     browser.execute_async_script(WAIT_FOR, ".newest:not([hidden])", 1)
     assert browser.execute_script("return document.querySelector('.scroller').scrollTop") == 0
     browser.execute_script("document.querySelector('.newest').click()")
-    assert browser.execute_script(at_the_end) is True
+    assert browser.execute_script(AT_THE_END) is True
 
 
 def test_the_language_can_be_switched_and_is_remembered(show: Callable[..., Any]) -> None:
@@ -436,11 +558,13 @@ def test_the_language_can_be_switched_and_is_remembered(show: Callable[..., Any]
 
 
 @pytest.mark.parametrize("width", [360, 820, 1100])
-def test_nothing_is_wider_than_the_screen(browser: Any, show: Callable[..., Any], width: int) -> None:
-    """Long words and many buttons wrap on a phone too."""
-    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    try:
+def test_nothing_is_wider_than_the_screen(browser: Any, show: Callable[..., Any], app: AppClient, width: int) -> None:
+    """Long words, long names and many buttons wrap on a phone too."""
+    with screen(browser, width):
+        app.to_group("sampleText", content="before")
+        file_id = app.upload("file", "a.zip", b"PK")
+        app.to_group("sampleFile", mediaId=file_id, fileName="n" * 150 + ".zip", fileType="zip")
+        app.notice(oa(form=[{"key": "k" * 90, "value": "v" * 90}], title="t" * 90, status="s" * 40), "zhangsan")
         show(
             text("x" * 600),
             markdown("# " + "y" * 300 + "\n\n```\n" + "z" * 400 + "\n```\n\n`" + "w" * 300 + "`"),
@@ -455,15 +579,16 @@ def test_nothing_is_wider_than_the_screen(browser: Any, show: Callable[..., Any]
             },
             {"msgtype": "link", "link": {"title": "t" * 200, "text": "x" * 300, "messageUrl": "https://e.com"}},
         )
-        overflow = browser.execute_script(
-            "const s = document.querySelector('.scroller');"
-            "return [s.scrollWidth - s.clientWidth, document.documentElement.scrollWidth - innerWidth,"
-            " [...document.querySelectorAll('.bubble, .card')].filter("
-            "(box) => box.getBoundingClientRect().right > innerWidth).length]"
-        )
-        assert overflow == [0, 0, 0]
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        for key, wanted in (("group:1", ".file-card"), ("notice:zhangsan", ".oa-card")):
+            browser.execute_script("location.hash = arguments[0]", key)
+            browser.execute_async_script(WAIT_FOR, wanted, 1)
+            overflow = browser.execute_script(
+                "const s = document.querySelector('.scroller');"
+                "return [s.scrollWidth - s.clientWidth, document.documentElement.scrollWidth - innerWidth,"
+                " [...document.querySelectorAll('.bubble, .card, .conversation')].filter("
+                "(box) => box.getBoundingClientRect().right > innerWidth).length]"
+            )
+            assert overflow == [0, 0, 0]
 
 
 def test_the_page_can_be_used_without_seeing_it(show: Callable[..., Any]) -> None:
@@ -476,7 +601,7 @@ def test_the_page_can_be_used_without_seeing_it(show: Callable[..., Any]) -> Non
     assert ("main", "Chat") in nodes
     assert ("complementary", "Conversations") in nodes
     assert ("log", "Messages") in nodes
-    assert [name for role, name in nodes if role == "heading"] == ["Airflow alerts local sandbox"]
+    assert [name for role, name in nodes if role == "heading"] == ["数据平台告警群 local sandbox"]
     unnamed = [role for role, name in nodes if role in ("button", "link", "DisclosureTriangle") and not name.strip()]
     assert unnamed == []
 
@@ -487,4 +612,338 @@ def test_the_page_logs_no_errors(show: Callable[..., Any]) -> None:
     browser.get_log("browser")
     browser.refresh()
     browser.execute_async_script(WAIT_FOR, ".message", 2)
+    assert browser.get_log("browser") == []
+
+
+# More than one conversation, and what only apps can send
+
+
+def oa(
+    *,
+    title: str = "t",
+    form: list[dict[str, str]] | None = None,
+    status: str = "",
+    color: str = "0xFF78C06E",
+    **more: Any,
+) -> dict[str, Any]:
+    """Return an OA message as work notices take it."""
+    body = {"title": title, "form": form or [], **more}
+    message: dict[str, Any] = {
+        "message_url": "https://e.com/oa",
+        "head": {"bgcolor": "FFBBBBBB", "text": "h"},
+        "body": body,
+    }
+    if status:
+        message["status_bar"] = {"status_value": status, "status_bg": color}
+    return {"msgtype": "oa", "oa": message}
+
+
+def png(width: int, height: int) -> bytes:
+    """Return a grey picture."""
+    rows = zlib.compress((b"\0" + b"\x80" * width) * height)
+    chunks = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b"")
+    written = [struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
+
+
+def sound() -> bytes:
+    """Return a short sound as WAV."""
+    written = io.BytesIO()
+    with wave.open(written, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(1)
+        file.setframerate(8000)
+        file.writeframes(bytes(8000))
+    return written.getvalue()
+
+
+def test_one_conversation_looks_like_one(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+    """No choice where there is nothing to choose: neither avatar nor way back, and a phone starts in the chat."""
+    app.to_group("sampleText", content="hi")
+    seen = "return ['.back', '.chat-avatar', '.conversations', '.chat', '.strays'].map((selector) =>"
+    seen += " document.querySelector(selector).checkVisibility())"
+    open_page(messages=1)
+    assert browser.execute_script(seen) == [False, False, True, True, False]
+    assert texts(browser, ".unread") == [""]
+    with screen(browser, 390):
+        open_page(messages=1)
+        assert browser.execute_script("return document.querySelector('.conversations').checkVisibility()") is False
+        assert texts(browser, ".bubble") == ["hi"]
+        assert texts(browser, ".chat-subtitle") == ["Airflow: hi"]
+
+
+def test_each_conversation_stands_alone(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+    """A group, two private chats and work notices, each at its own address, with its own name and lines."""
+    app.to_group("sampleText", content="to all")
+    app.to_people("sampleText", "zhangsan", "lisi", content="to two")
+    app.notice({"msgtype": "text", "text": {"content": "a notice"}}, "zhangsan")
+    pages = {}
+    for key in ("group:1", "private:zhangsan", "private:lisi", "notice:zhangsan"):
+        open_page(key, messages=1)
+        (name,) = texts(browser, ".chat-name")
+        (subtitle,) = texts(browser, ".chat-subtitle")
+        pages[key] = (name, subtitle, texts(browser, ".bubble"))
+    assert pages == {
+        "group:1": ("数据平台告警群", "Group chat", ["to all"]),
+        "private:zhangsan": ("张三", "Private chat with the robot · zhangsan", ["to two"]),
+        "private:lisi": ("李四", "Private chat with the robot · lisi", ["to two"]),
+        "notice:zhangsan": ("张三", "Work notices · zhangsan", ["a notice"]),
+    }
+
+
+def test_the_list_tells_what_is_new(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+    """The newest conversation is on top; what came to others counts until it is looked at, also over a reload."""
+    app.to_people("sampleText", "zhangsan", content="one")
+    open_page("group:1")
+    assert conversations(browser) == [("#private:zhangsan", "one", "1"), ("#group:1", "", "")]
+    app.to_people("sampleText", "lisi", "zhangsan", content="two")
+    app.to_group("sampleText", content="three")
+    browser.execute_async_script(WAIT_FOR, ".message", 1)
+    everything = [
+        ("#group:1", "Airflow: three", ""),
+        ("#private:zhangsan", "two", "2"),
+        ("#private:lisi", "two", "1"),
+    ]
+    assert conversations(browser) == everything
+    assert browser.title == "(3) DingTalk sandbox"
+    browser.find_element("css selector", "[href='#private:zhangsan']").click()
+    browser.execute_async_script(WAIT_FOR, ".message", 2)
+    assert texts(browser, ".bubble") == ["one", "two"]
+    everything[1] = ("#private:zhangsan", "two", "")
+    assert conversations(browser) == everything
+    browser.refresh()
+    browser.execute_async_script(WAIT_FOR, ".message", 2)
+    assert conversations(browser) == everything
+    assert browser.title == "(1) DingTalk sandbox"
+
+
+def test_an_address_may_name_a_conversation_to_come(
+    browser: Any, app: AppClient, open_page: Callable[..., Any], sandbox: Sandbox
+) -> None:
+    """The page waits for the first message and says how to send it; without the secret, which is nobody's business."""
+    open_page("private:lisi")
+    browser.execute_async_script(WAIT_FOR, ".empty:not([hidden]) .by-app[open]", 1)
+    ids = dict(zip(texts(browser, ".ids dt"), texts(browser, ".ids dd"), strict=True))
+    assert ids == {"AppKey": sandbox.app.app_key, "robotCode": sandbox.app.robot_code, "userId": "lisi"}
+    assert sandbox.app.app_secret not in browser.page_source
+    app.to_people("sampleText", "lisi", content="hi")
+    browser.execute_async_script(WAIT_FOR, ".message", 1)
+    assert texts(browser, ".chat-name") == ["李四"]
+
+
+def test_a_strange_address_opens_what_spoke_last(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+    """Whatever stands behind the "#"."""
+    app.to_people("sampleText", "zhangsan", content="hi")
+    for key in ("group:7", "%", "nothing", "<b>:x", "private:"):
+        open_page(key, messages=1)
+        assert texts(browser, ".chat-name") == ["张三"]
+
+
+def test_ids_of_any_letters_make_addresses(browser: Any, start_sandbox: StartSandbox) -> None:
+    """User ids are chosen by companies."""
+    user_id = "用户 1%/#:<b>"
+    sandbox = start_sandbox(people=(Person(user_id=user_id, name="<i>Ann</i> Lee", mobile="13900000001"),))
+    AppClient(sandbox).to_people("sampleText", user_id, content="hi")
+    browser.get(f"{sandbox.page_url}#group:1")
+    browser.execute_async_script(WAIT_FOR, ".conversation", 2)
+    browser.find_element("css selector", ".conversation[href^='#private']").click()
+    browser.execute_async_script(WAIT_FOR, ".message", 1)
+    browser.refresh()
+    browser.execute_async_script(WAIT_FOR, ".message", 1)
+    assert texts(browser, ".chat-name") == ["<i>Ann</i> Lee"]
+    assert texts(browser, ".header-text") == [f"Private chat with the robot · {user_id}"]
+
+
+def test_a_phone_shows_the_list_first(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+    """Then one conversation, and the way back says how much waits there."""
+    visible = "return ['.conversations', '.chat'].map((part) => document.querySelector(part).checkVisibility())"
+    with screen(browser, 390):
+        app.to_group("sampleText", content="one")
+        app.to_people("sampleText", "zhangsan", content="two")
+        open_page()
+        browser.execute_async_script(WAIT_FOR, "body.shows-list", 1)
+        assert browser.execute_script(visible) == [True, False]
+        assert [unread for _, _, unread in conversations(browser)] == ["1", "1"]
+        browser.find_element("css selector", "[href='#group:1']").click()
+        browser.execute_async_script(WAIT_FOR, "body:not(.shows-list) .message", 1)
+        assert browser.execute_script(visible) == [False, True]
+        assert texts(browser, ".back-count") == ["1"]
+        browser.find_element("css selector", ".back").click()
+        browser.execute_async_script(WAIT_FOR, "body.shows-list", 1)
+        assert [unread for _, _, unread in conversations(browser)] == ["1", ""]
+        assert browser.execute_script("return document.activeElement.getAttribute('href')") == "#group:1"
+        browser.back()
+        browser.execute_async_script(WAIT_FOR, "body:not(.shows-list)", 1)
+        assert browser.execute_script(visible) == [False, True]
+
+
+def test_pictures_and_files_are_shown(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+    """A picture loads from the sandbox, a file can be fetched, and both have a name in the list."""
+    picture = app.upload("image", "a.png", png(300, 900))
+    file = app.upload("file", "a.xlsx", b"x" * 2048)
+    for number in range(9):
+        app.to_group("sampleText", content=f"above {number}")
+    app.to_group("sampleImageMsg", photoURL=picture)
+    app.to_group("sampleFile", mediaId=file, fileName="报表 <1>.xlsx", fileType="xlsx")
+    open_page("group:1", messages=11)
+    width = browser.execute_async_script(
+        "const image = document.querySelector('.sent-picture'); const done = arguments[0];"
+        "image.decode().then(() => done(image.naturalWidth), () => done('broken'))"
+    )
+    assert width == 300
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    assert browser.execute_script(AT_THE_END) is True, "the picture has pushed the file out of view"
+    assert texts(browser, ".file-name, .file-size, .file-icon") == ["XLSX", "报表 <1>.xlsx", "2.0 KB"]
+    fetched = browser.execute_async_script(
+        "const link = document.querySelector('a.file-card'); const done = arguments[0];"
+        "fetch(link.href).then(async (got) => done([link.download, got.headers.get('Content-Disposition'),"
+        " (await got.blob()).size]))"
+    )
+    assert fetched == ["报表 <1>.xlsx", "attachment; filename*=UTF-8''a.xlsx", 2048]
+    assert conversations(browser) == [("#group:1", "Airflow: [File] 报表 <1>.xlsx", "")]
+
+
+def test_voices_and_videos_play_or_can_be_fetched(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+    """A WAV plays; what this browser can't play turns into a link to the file."""
+    voice = app.upload("voice", "a.wav", sound())
+    amr = app.upload("voice", "a.amr", b"#!AMR\n")
+    cover = app.upload("image", "a.png", png(16, 9))
+    video = app.upload("video", "a.mp4", b"no video")
+    app.notice({"msgtype": "voice", "voice": {"media_id": voice, "duration": "3"}}, "lisi")
+    app.to_group("sampleAudio", mediaId=amr, duration="61000")
+    app.to_group("sampleVideo", videoMediaId=video, videoType="mp4", picMediaId=cover, duration="75")
+    open_page("notice:lisi", messages=1)
+    browser.find_element("css selector", ".voice").click()
+    browser.execute_async_script(WAIT_FOR, ".voice.playing", 1)
+    assert texts(browser, ".voice") == ["3″"]
+    open_page("group:1", messages=2)
+    assert texts(browser, ".voice, .video-length") == ["61″", "1:15"]
+    browser.execute_script("document.querySelectorAll('.voice, .video-cover').forEach((one) => one.click())")
+    browser.execute_async_script(WAIT_FOR, "a.unplayable", 2)
+    assert texts(browser, "a.unplayable") == [
+        "Voice: this browser can't play it, click to download",
+        "Video: this browser can't play it, click to download",
+    ]
+
+
+def test_forms_have_a_status_and_six_rows(
+    browser: Any, app: AppClient, open_page: Callable[..., Any], sandbox: Sandbox
+) -> None:
+    """And the status changes with the message."""
+    rows = [{"key": f"k{number}:", "value": f"v{number}"} for number in range(8)]
+    task = app.notice(oa(title="Report", form=rows, status="open", content="<b>all</b>", author="ann"), "lisi")
+    open_page("notice:lisi", messages=1)
+    assert texts(browser, ".oa-card") == [
+        "Report\nopen\n" + "\n".join(f"k{number}:\nv{number}" for number in range(6)) + "\n<b>all</b>\nann\nDetails"
+    ]
+    status = "const pill = document.querySelector('.oa-status');"
+    status += "return [pill.textContent, getComputedStyle(pill).backgroundColor]"
+    assert browser.execute_script(status) == ["open", "rgb(120, 192, 110)"]
+    assert browser.execute_script("return document.querySelector('.oa-card').href") == "https://e.com/oa"
+    ids = {"agent_id": sandbox.app.agent_id, "task_id": task, "status_value": "closed", "status_bg": "0xFFF65E5E"}
+    assert app.post("/topapi/message/corpconversation/status_bar/update", ids)["errcode"] == 0
+    browser.execute_async_script(
+        "const done = arguments[0]; new MutationObserver((_, observer) => { observer.disconnect(); done(); })"
+        ".observe(document.querySelector('.lines'), { childList: true });"
+        "if (document.querySelector('.oa-status').textContent === 'closed') done()"
+    )
+    assert browser.execute_script(status) == ["closed", "rgb(246, 94, 94)"]
+    assert len(texts(browser, ".message")) == 1
+
+
+def test_senders_say_what_they_are(browser: Any, start_sandbox: StartSandbox, post: Post) -> None:
+    """A custom robot or an app; a number only if two share a name."""
+    sandbox = start_sandbox(Robot(name="Ops"), apps=(App(name="Twin"), App(name="Twin"), App(name="Only")))
+    post(sandbox.webhook_url, text("x"))
+    for app in sandbox.apps:
+        AppClient(sandbox, app).to_group("sampleText", content="x")
+    browser.get(sandbox.page_url)
+    browser.execute_async_script(WAIT_FOR, ".message", 4)
+    assert texts(browser, ".sender-name") == ["Ops", "Twin 1", "Twin 2", "Only"]
+    assert texts(browser, ".robot-tag") == ["robot", "app", "app", "app"]
+
+
+def test_a_recalled_message_is_marked(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+    """In the open page and in one that opens later; what it said can still be looked at."""
+    app.to_group("sampleText", content="stays")
+    key = app.to_group("sampleText", content="goes")
+    open_page("group:1", messages=2)
+    app.recall(key)
+    browser.execute_async_script(WAIT_FOR, ".recalled", 1)
+    for _ in range(2):
+        assert texts(browser, ".message .bubble") == ["stays"]
+        assert texts(browser, ".recalled") == ["This message was recalled; click to see it"]
+        assert conversations(browser) == [("#group:1", "Airflow: recalled a message", "")]
+        open_page("group:1", messages=2)
+    browser.find_element("css selector", ".recalled summary").click()
+    browser.execute_async_script(WAIT_FOR, ".recalled .bubble", 1)
+    assert texts(browser, ".recalled .bubble") == ["goes"]
+
+
+def test_what_reached_no_conversation_is_seen_from_everywhere(
+    browser: Any, app: AppClient, open_page: Callable[..., Any], sandbox: Sandbox
+) -> None:
+    """Wrong credentials, for one, are said below every view; what a conversation missed stands in it."""
+    app.to_people("sampleText", "zhangsan", content="hi")
+    sandbox.fail_next(Fault.BUSY, path="/topapi/v2/user/getbymobile")
+    app.post("/topapi/v2/user/getbymobile", {"mobile": "1"})
+    with pytest.raises(AssertionError):
+        app.post("/v1.0/oauth2/accessToken", {"appKey": "<b>a</b>", "appSecret": "b"})
+    with pytest.raises(AssertionError):
+        app.to_group("sampleText")
+    open_page("private:zhangsan", messages=1)
+    assert texts(browser, ".note") == []
+    assert texts(browser, ".strays-count") == ["2 requests of no conversation"]
+    assert texts(browser, ".strays-newest .note-text") == [
+        "refused: invalidClientIdOrSecret 无效的clientId或者clientSecret"
+    ]
+    browser.find_element("css selector", ".strays summary").click()
+    browser.execute_async_script(WAIT_FOR, ".strays .note", 2)
+    assert texts(browser, ".strays-lines .stray-path") == ["/topapi/v2/user/getbymobile", "/v1.0/oauth2/accessToken"]
+    (group, _) = conversations(browser)
+    assert (group[0], group[2]) == ("#group:1", "1")
+    assert group[1].startswith("[refused] ")
+    open_page("group:1")
+    assert len(texts(browser, ".lines .note.refused")) == 1
+    with screen(browser, 390):
+        open_page("conversations")
+        browser.execute_async_script(WAIT_FOR, "body.shows-list .strays:not([hidden])", 1)
+        assert browser.execute_script("return document.querySelector('.strays').checkVisibility()") is True
+
+
+def test_nothing_that_an_app_sends_is_executed(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+    """Names of files, forms and addresses of pictures are as hostile as any text."""
+    code = f"<img src=x onerror='{ATTACK}'>"
+    file = app.upload("file", "a.pdf", b"<script>parent.hacked = 1</script>")
+    app.to_group("sampleFile", mediaId=file, fileName=code, fileType="pdf")
+    app.to_group("sampleLink", title=code, text=code, messageUrl="javascript:hacked=1", picUrl="https://e.com/<b>")
+    app.to_group(
+        "sampleMarkdown", title=code, text="![a](/media/../x) ![b](/media/%2e%2e/x) ![c](//e.com/x) [d](/media/x)"
+    )
+    app.to_group("sampleImageMsg", photoURL="https://e.com/a.png?<script>")
+    app.to_group("sampleActionCard", title=code, text=code, singleTitle=code, singleURL="javascript:hacked=1")
+    open_page("group:1", messages=5)
+    look_for_strange_things(browser)
+    assert texts(browser, ".file-name") == [code]
+    form = [{"key": code, "value": code}]
+    app.notice(oa(title=code, form=form, status=code[:20], content=code, author=code), "lisi")
+    open_page("notice:lisi", messages=1)
+    look_for_strange_things(browser)
+
+
+def test_the_list_can_be_used_without_seeing_it(app: AppClient, open_page: Callable[..., Any]) -> None:
+    """Links with names that say whose conversation it is and what waits there."""
+    app.to_people("sampleText", "zhangsan", content="hi")
+    app.notice({"msgtype": "text", "text": {"content": "a notice"}}, "zhangsan")
+    browser = open_page("group:1")
+    browser.execute_async_script(WAIT_FOR, ".conversation", 3)
+    tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    links = [node["name"]["value"] for node in tree if node.get("role", {}).get("value") == "link"]
+    notice, private = links[1:3]
+    assert notice.startswith("张三 notices")
+    assert notice.endswith("a notice 1 unread")
+    assert private.endswith("hi 1 unread")
+    browser.get_log("browser")
+    browser.refresh()
+    browser.execute_async_script(WAIT_FOR, ".conversation", 3)
     assert browser.get_log("browser") == []

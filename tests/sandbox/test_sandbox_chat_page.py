@@ -6,25 +6,28 @@ import http.client
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from airflow_provider_dingpush import sandbox as sandbox_package
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.sandbox.chat_page import ChatPage
+from airflow_provider_dingpush.sandbox.exchange import Answer, ReceivedRequest
 
 TEXT = {"msgtype": "text", "text": {"content": "hello"}}
+PAGE = Path(sandbox_package.__file__).with_name("page")
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 PAGE_PATHS = {
     "/": "text/html; charset=utf-8",
-    "/chat.css": "text/css; charset=utf-8",
-    "/chat.js": "text/javascript; charset=utf-8",
-    "/bubbles.js": "text/javascript; charset=utf-8",
-    "/markdown.js": "text/javascript; charset=utf-8",
-    "/links.js": "text/javascript; charset=utf-8",
-    "/words.js": "text/javascript; charset=utf-8",
     "/favicon.ico": "image/svg+xml",
-    "/robot.svg": "image/svg+xml",
+    **{f"/{path.name}": TYPES[path.suffix] for path in PAGE.iterdir() if path.suffix in TYPES},
     "/messages.json": "application/json",
     "/events": "text/event-stream",
 }
@@ -109,8 +112,105 @@ def test_this_machines_names_see_the_page(sandbox: Sandbox, host: str) -> None:
 )
 def test_the_bound_host_decides_about_other_names(bound_host: str, host: str, status: int) -> None:
     """Bound to all addresses, any address is ours, but no name is."""
-    page = ChatPage(None, bound_host=bound_host, describe_robots=list, is_over=bool)  # type: ignore[arg-type]
-    assert page._is_host_ours(host) is (status == 200)
+    assert page_with({}, bound_host=bound_host)._is_host_ours(host) is (status == 200)
+
+
+MEDIA = {
+    "picture": ("image/png", b"\x89PNG", "a.png"),
+    "script": ("image/svg+xml", b"<svg/>", "a.svg"),
+    "page": ("text/html", b"<script>", "a.html"),
+    "voice": ("audio/amr", b"#!AMR", "a.amr"),
+    "strange": ("audio/x\r\nSet-Cookie: a", b"x", 'a"\r\n; 报告\ud83d.zip'),
+    "video": ("video/mp4", b"0123456789", "a.mp4"),
+}
+
+
+def page_with(media: dict[str, tuple[str, bytes, str]], *, bound_host: str = "127.0.0.1") -> ChatPage:
+    """Return a page without a chat."""
+    return ChatPage(
+        None,  # type: ignore[arg-type]
+        bound_host=bound_host,
+        describe_robots=list,
+        describe_apps=list,
+        describe_conversations=list,
+        media=media.get,
+        is_over=bool,
+    )
+
+
+def get_medium(path: str, **headers: str) -> tuple[Answer, dict[str, str]]:
+    """Ask a page without a server for a medium; return the answer and its headers."""
+    request = ReceivedRequest(
+        method="GET",
+        path=path,
+        query={},
+        headers={"host": "localhost", **headers},
+        body=b"",
+        json=None,
+        received_at=0,
+        connection=1,
+        client_address="127.0.0.1",
+    )
+    page = page_with(MEDIA)
+    assert page.knows(path)
+    answer = page.answer(request)
+    return answer, dict(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "is_download"),
+    [
+        ("picture", "image/png", False),
+        ("script", "application/octet-stream", True),
+        ("page", "application/octet-stream", True),
+        ("voice", "audio/amr", True),
+        ("strange", "application/octet-stream", True),
+    ],
+)
+def test_media_are_pictures_or_downloads(name: str, content_type: str, is_download: bool) -> None:
+    """What could run in a browser never comes as what it says it is."""
+    answer, headers = get_medium(f"/media/{name}")
+    assert (answer.status, answer.content_type, answer.body) == (200, content_type, MEDIA[name][1])
+    assert headers.get("Content-Disposition", "").startswith("attachment;") is is_download
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert not any(letter in value for value in headers.values() for letter in "\r\n")
+
+
+def test_a_download_has_its_name() -> None:
+    """In any letters."""
+    _, headers = get_medium("/media/strange")
+    assert headers["Content-Disposition"] == "attachment; filename*=UTF-8''a%22%0D%0A%3B%20%E6%8A%A5%E5%91%8A%3F.zip"
+
+
+@pytest.mark.parametrize("path", ["/media/", "/media/nothing", "/media/../chat.js", "/media/%2e%2e/chat.js"])
+def test_only_media_are_behind_their_path(path: str) -> None:
+    answer, _ = get_medium(path)
+    assert answer.status == 404
+
+
+def test_another_host_name_sees_no_media() -> None:
+    answer, _ = get_medium("/media/picture", host="evil.example")
+    assert answer.status == 403
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "body", "content_range"),
+    [
+        ("bytes=0-", 206, b"0123456789", "bytes 0-9/10"),
+        ("bytes=0-1", 206, b"01", "bytes 0-1/10"),
+        ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
+        ("bytes=10-", 200, b"0123456789", None),
+        ("bytes=-3", 200, b"0123456789", None),
+        ("bytes=0-1,3-4", 200, b"0123456789", None),
+        ("bytes=5-2", 200, b"0123456789", None),
+        ("lines=0-1", 200, b"0123456789", None),
+    ],
+)
+def test_players_can_ask_for_a_part(wanted: str, status: int, body: bytes, content_range: str | None) -> None:
+    """Safari plays nothing else; what is not understood gets all of it, as the standard allows."""
+    answer, headers = get_medium("/media/video", range=wanted)
+    assert (answer.status, answer.body, headers.get("Content-Range")) == (status, body, content_range)
 
 
 def test_the_page_loads_nothing_from_elsewhere(sandbox: Sandbox) -> None:
@@ -144,19 +244,28 @@ def test_the_chat_as_json(sandbox: Sandbox, post: Post, clock: Any) -> None:
         post(sandbox.webhook_url, TEXT)
     with get(sandbox, "/messages.json") as response:
         chat = json.loads(response.read())
+    group = {"key": "group:1", "kind": "group", "name": sandbox.group.name}
+    where = {"at": clock.now, "conversation": group, "path": "/robot/send"}
     assert chat["lines"] == [
         {
             "number": 1,
             "kind": "message",
             "at": clock.now,
-            "robot": {"name": "Airflow", "number": 1},
+            "conversation": group,
+            "sender": {"kind": "robot", "name": "Airflow", "number": 1},
             "payload": {**TEXT, "msgUuid": "a"},
+            "shown": {**TEXT, "msgUuid": "a"},
         },
-        {"number": 2, "kind": "repeated", "at": clock.now, "msgUuid": "a"},
-        {"number": 3, "kind": "refused", "at": clock.now, "errcode": 300005, "errmsg": "token is not exist"},
-        {"number": 4, "kind": "fault", "at": clock.now, "fault": "http_500"},
+        {"number": 2, "kind": "repeated", "msgUuid": "a", **where},
+        {"number": 3, "kind": "refused", "errcode": 300005, "errmsg": "token is not exist", **where},
+        {"number": 4, "kind": "fault", "fault": "http_500", **where},
     ]
     assert chat["robots"] == [{"number": 1, "name": "Airflow", "webhook_url": sandbox.webhook_url, "keyword": None}]
+    assert chat["conversations"] == [group]
+    (app,) = chat["apps"]
+    assert app["app_key"] == sandbox.app.app_key
+    assert app["group"] == sandbox.group.open_conversation_id
+    assert sandbox.app.app_secret not in json.dumps(chat)
 
 
 def test_the_pages_first_command_works_as_it_is(start_sandbox: StartSandbox, post: Post) -> None:
@@ -174,7 +283,8 @@ def test_lines_arrive_live(sandbox: Sandbox, post: Post) -> None:
     with get(sandbox, "/events") as response:
         events = EventReader(response)
         name, _, hello = events.next()
-        assert (name, hello["resumed"]) == ("hello", False)
+        assert (name, hello["resumed"], hello["last"]) == ("hello", False, 1)
+        assert [conversation["key"] for conversation in hello["conversations"]] == ["group:1"]
         name, event_id, line = events.next()
         assert (name, event_id, line["payload"]) == ("line", f"{hello['session']}:1", TEXT)
         post(sandbox.webhook_url, {"msgtype": "oa"})

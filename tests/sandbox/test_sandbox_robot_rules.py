@@ -156,7 +156,7 @@ def test_valid_messages_stand_in_the_chat(sandbox: Sandbox, post: Post, payload:
     (message,) = sandbox.messages
     assert message.payload == payload
     assert message.number == 1
-    assert message.robot is sandbox.robot
+    assert message.sender is sandbox.robot
 
 
 @pytest.mark.parametrize(("payload", "errmsg"), WRONG_FIELDS.values(), ids=WRONG_FIELDS.keys())
@@ -225,7 +225,7 @@ def test_each_robot_speaks_for_itself(start_sandbox: StartSandbox, post: Post) -
     post(sandbox.webhook_url_of(one), TEXT)
     assert post(sandbox.webhook_url_of(one), TEXT)["errcode"] == 130101
     assert post(sandbox.webhook_url_of(other), TEXT) == OK
-    assert [message.robot for message in sandbox.messages] == [one, other]
+    assert [message.sender for message in sandbox.messages] == [one, other]
 
 
 @pytest.mark.parametrize(("timestamp", "secret", "sign"), SIGN_VECTORS)

@@ -1,29 +1,52 @@
-// The chat: follows the server's lines, draws them and keeps the newest in view.
+// The page: follows the server's lines, sorts them into conversations and shows the one that the address names.
 
-import { bubbleOf, previewOf } from "./bubbles.js";
+import { avatarOf, ConversationList, countWords, previewLine } from "./conversation_list.js";
+import { Conversations, keyIn, userIdOf } from "./conversations.js";
+import { sayFirstMessage } from "./first_message.js";
+import { Strays } from "./strays.js";
+import { Timeline } from "./timeline.js";
 import { WORDS } from "./words.js";
 
-const MAX_LINES = 1000;
-const SEPARATOR_SECONDS = 300;
-const NEAR_BOTTOM_PIXELS = 80;
 const LANGUAGE_KEY = "dingtalk-sandbox-language";
 
 const scroller = document.querySelector(".scroller");
-const list = document.querySelector(".lines");
 const empty = document.querySelector(".empty");
-const newest = document.querySelector(".newest");
-const state = document.querySelector(".state");
+const header = document.querySelector(".chat-header");
+const states = document.querySelectorAll(".state");
 const copyButton = document.querySelector(".copy");
+const straysBar = document.querySelector(".strays");
+const isPhone = window.matchMedia("(max-width: 820px)");
+
+const conversations = new Conversations();
+const list = new ConversationList(document.querySelector(".conversation-list"));
+const timeline = new Timeline(scroller, document.querySelector(".lines"), document.querySelector(".newest"));
+const strays = new Strays(straysBar);
 
 let language = storedLanguage() ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
 let session = null;
 let robots = [];
-let lines = [];
-let followsNewest = true;
+let apps = [];
+let lastNumber = 0;
+// The number of the line that was the last one when the page asked; until it is here, nothing is drawn.
+let awaitedNumber = 0;
+let isCaughtUp = false;
+// On a phone the list takes the place of the chat.
+let isListOpen = false;
+let currentKey = null;
 let refreshing = false;
+
+/** What drawing a line takes besides the line. */
+function voice() {
+  return { words: words(), senderName, unread: (conversation) => conversations.unread(conversation) };
+}
 
 function words() {
   return WORDS[language];
+}
+
+function senderName({ kind, name, number }) {
+  const sameName = (kind === "app" ? apps : robots).filter((peer) => peer.name === name);
+  return sameName.length > 1 ? `${name} ${number}` : name;
 }
 
 // Language
@@ -50,236 +73,165 @@ function switchLanguage() {
 
 function speak() {
   document.documentElement.lang = words().locale;
-  document.title = words().brand;
   for (const element of document.querySelectorAll("[data-word]")) {
     element.textContent = words()[element.dataset.word];
   }
   for (const element of document.querySelectorAll("[data-word-label]")) {
     element.setAttribute("aria-label", words()[element.dataset.wordLabel]);
   }
-  sayState(state.dataset.state);
-  sayFirstCommand();
+  sayState(states[0].dataset.state);
 }
 
 function sayState(name) {
-  state.dataset.state = name;
-  state.querySelector(".state-word").textContent = words()[name];
+  for (const state of states) {
+    state.dataset.state = name;
+    state.querySelector(".state-word").textContent = words()[name];
+  }
 }
 
-function sayFirstCommand() {
-  const robot = robots[0];
-  if (robot === undefined) return;
-  const text = [words().firstMessage, robot.keyword].filter(Boolean).join(" ");
-  const body = JSON.stringify({ msgtype: "text", text: { content: text } });
-  document.querySelector(".curl").textContent =
-    `curl ${quoted(robot.webhook_url)} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(body)}`;
+// Which conversation
+
+function current() {
+  return currentKey === null ? undefined : conversations.getOrExpect(currentKey);
 }
 
-function quoted(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+function open(key, { listOpen }) {
+  isListOpen = listOpen;
+  if (key !== currentKey) {
+    currentKey = key;
+    redraw();
+  }
+  refresh();
+}
+
+/** Show what the address names; without a name, the conversation that spoke last or, on a phone, all of them. */
+function route() {
+  const sorted = conversations.sorted();
+  const key = keyIn(location.hash);
+  // A group exists from the start or not at all; a person's conversation begins with its first message.
+  if (key !== null && (conversations.get(key) || !key.startsWith("group:"))) {
+    open(key, { listOpen: false });
+    return;
+  }
+  const withLines = sorted.find(({ lines }) => lines.length > 0);
+  open(currentKey ?? (withLines ?? sorted[0])?.key ?? null, { listOpen: sorted.length > 1 });
+}
+
+function isOnScreen() {
+  return isCaughtUp && !document.hidden && !(isPhone.matches && isListOpen);
+}
+
+// Drawing
+
+function redraw() {
+  if (!isCaughtUp) return;
+  const shown = current();
+  header.querySelector(".chat-avatar").replaceChildren(...(shown ? [avatarOf(shown)] : []));
+  timeline.show(shown?.lines ?? [], voice());
+  if (shown) {
+    const groups = conversations.sorted().filter(({ kind }) => kind === "group").length;
+    sayFirstMessage(empty, shown, { robots, apps, groups }, words());
+  }
+  refresh();
+}
+
+/** List, header and scrolling once per frame: a page that opens late gets hundreds of lines in one go. */
+function refreshSoon() {
+  if (refreshing) return;
+  refreshing = true;
+  const later = document.hidden ? setTimeout : requestAnimationFrame;
+  later(() => {
+    refreshing = false;
+    refresh();
+    timeline.follow();
+  });
+}
+
+function refresh() {
+  if (!isCaughtUp) return;
+  const shown = current();
+  if (shown && isOnScreen()) conversations.markRead(shown);
+  const sorted = conversations.sorted();
+  list.draw(sorted, currentKey, voice());
+  strays.draw(words());
+  document.body.classList.toggle("shows-list", isListOpen);
+  document.body.classList.toggle("has-several", sorted.length > 1);
+  empty.hidden = !shown || shown.lines.length > 0;
+  if (shown) sayHeader(shown);
+  const unread = sorted.reduce((sum, conversation) => sum + conversations.unread(conversation), 0);
+  const back = header.querySelector(".back-count");
+  back.hidden = unread === 0;
+  back.textContent = countWords(unread);
+  document.title = unread > 0 ? `(${countWords(unread)}) ${words().brand}` : words().brand;
+}
+
+function sayHeader(shown) {
+  header.querySelector(".chat-name").textContent = shown.name;
+  const about = words().about[shown.kind];
+  let subtitle = { mark: "", text: shown.kind === "group" ? about : `${about} · ${userIdOf(shown)}` };
+  // Alone on a phone, where the list never shows, the header says what the list would.
+  if (!document.body.classList.contains("has-several")) subtitle = previewLine(shown, voice());
+  header.querySelector(".header-mark").textContent = subtitle.mark;
+  header.querySelector(".header-text").textContent = subtitle.text;
 }
 
 // Lines
 
-function redraw() {
-  list.replaceChildren();
-  let previous = null;
-  for (const line of lines) {
-    drawLine(line, previous);
-    previous = line;
-  }
-  showPreview();
-  empty.hidden = lines.length > 0;
-  scrollToNewest();
-}
-
 function addLine(line) {
-  if (line.number <= (lines.at(-1)?.number ?? 0)) return;
+  if (line.number <= lastNumber) return;
+  lastNumber = line.number;
   if (line.kind === "cleared") {
-    lines = [];
+    conversations.clear();
+    strays.clear();
     redraw();
-    return;
+  } else if (line.kind === "recalled") {
+    change(line, { recalled: true });
+  } else if (line.kind === "changed") {
+    change(line, { shown: line.shown });
+  } else if (line.conversation) {
+    conversations.add(line);
+    if (isCaughtUp && line.conversation.key === currentKey) timeline.add(line, voice());
+  } else {
+    strays.add(line);
   }
-  drawLine(line, lines.at(-1) ?? null);
-  lines.push(line);
-  if (lines.length > MAX_LINES) {
-    lines.shift();
-    list.querySelector(":scope > .message, :scope > .note")?.remove();
-  }
-  empty.hidden = true;
-  if (!followsNewest) newest.hidden = false;
+  if (!isCaughtUp && lastNumber >= awaitedNumber) catchUp();
   refreshSoon();
 }
 
-/** Preview and scrolling once per frame: a page that opens late gets hundreds of lines in one go. */
-function refreshSoon() {
-  if (refreshing) return;
-  refreshing = true;
-  requestAnimationFrame(() => {
-    refreshing = false;
-    showPreview();
-    if (followsNewest) scrollToNewest();
-  });
+/** A message that was sent before is recalled, or looks different from now on. */
+function change(line, properties) {
+  const { key } = line.conversation;
+  const changed = conversations.change(key, line.message, properties);
+  if (changed && isCaughtUp && key === currentKey) timeline.redraw(changed, voice());
 }
 
-function drawLine(line, previous) {
-  if (previous === null || line.at - previous.at >= SEPARATOR_SECONDS || dayOf(line.at) !== dayOf(previous.at)) {
-    list.append(separator(line.at));
-  }
-  list.append(line.kind === "message" ? message(line) : note(line));
+function catchUp() {
+  const before = currentKey;
+  isCaughtUp = true;
+  route();
+  if (currentKey === before) redraw();
 }
-
-function separator(at) {
-  const item = element("li", "separator");
-  const time = element("time", "", timeWords(at));
-  time.dateTime = new Date(at * 1000).toISOString();
-  item.append(time);
-  return item;
-}
-
-function message(line) {
-  const item = element("li", "message");
-  item.dataset.number = line.number;
-  item.dataset.msgtype = line.payload.msgtype;
-  const avatar = element("span", `avatar hue-${line.robot.number % 4}`);
-  avatar.setAttribute("aria-hidden", "true");
-  const column = element("div", "column");
-  const sender = element("p", "sender");
-  const time = element("time", "sender-time", clockWords(line.at));
-  sender.append(element("span", "sender-name", robotName(line)), element("span", "robot-tag", words().robotTag), time);
-  column.append(sender, bubbleOrRaw(line), raw(line.payload));
-  item.append(avatar, column);
-  return item;
-}
-
-function bubbleOrRaw(line) {
-  let bubble;
-  try {
-    bubble = bubbleOf(line.payload, words());
-    if (line.payload.msgtype === "markdown" || line.payload.msgtype === "actionCard") {
-      bubble.title = words().previewOf + previewOf(line.payload, words());
-    }
-  } catch {
-    bubble = element("pre", "bubble", JSON.stringify(line.payload, null, 2));
-  }
-  bubble.dir = "auto";
-  return bubble;
-}
-
-function raw(payload) {
-  const details = element("details", "raw");
-  const summary = element("summary", "", "{ }");
-  summary.setAttribute("aria-label", words().raw);
-  details.append(summary);
-  // Filled when opened: most are never looked at.
-  details.addEventListener(
-    "toggle",
-    () => details.append(element("pre", "", JSON.stringify(payload, null, 2))),
-    { once: true },
-  );
-  return details;
-}
-
-function note(line) {
-  const item = element("li", `note ${line.kind}`);
-  const text = element("span", "note-text");
-  text.dir = "auto";
-  if (line.kind === "refused") {
-    text.append(`${words().refused}: `, element("b", "", String(line.errcode)), ` ${reasonOf(line.errmsg)}`);
-    text.title = line.errmsg;
-  } else if (line.kind === "repeated") {
-    text.append(words().repeated, element("code", "", line.msgUuid));
-  } else {
-    text.append(words().fault, element("code", "", String(line.fault)));
-  }
-  item.append(text);
-  return item;
-}
-
-/** The cause out of "description:cause;solution:what to do;...", the form of most of DingTalk's refusals. */
-function reasonOf(errmsg) {
-  return /^description:([^;]*);/.exec(errmsg)?.[1] ?? errmsg;
-}
-
-function robotName(line) {
-  return robots.length > 1 ? `${line.robot.name} ${line.robot.number}` : line.robot.name;
-}
-
-function showPreview() {
-  const last = lines.findLast((line) => line.kind === "message");
-  let preview = "";
-  try {
-    preview = last ? `${robotName(last)}: ${previewOf(last.payload, words())}` : "";
-  } catch {
-    // A payload that cannot be previewed is shown raw in the chat; the list stays empty.
-  }
-  for (const place of document.querySelectorAll(".preview")) place.textContent = preview;
-  for (const place of document.querySelectorAll(".preview-at")) {
-    place.textContent = last?.payload.at?.isAtAll === true ? `${words().everyonePreview} ` : "";
-  }
-  document.querySelector(".conversation-time").textContent = last ? clockWords(last.at) : "";
-}
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-// Time
-
-function dayOf(at) {
-  return new Date(at * 1000).toDateString();
-}
-
-function clockWords(at) {
-  return new Intl.DateTimeFormat(words().locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(
-    new Date(at * 1000),
-  );
-}
-
-function timeWords(at) {
-  const now = Date.now() / 1000;
-  let day = new Intl.DateTimeFormat(words().locale, { dateStyle: "medium" }).format(new Date(at * 1000));
-  if (dayOf(at) === dayOf(now)) day = words().today;
-  else if (dayOf(at) === dayOf(now - 86400)) day = words().yesterday;
-  return `${day} ${clockWords(at)}`;
-}
-
-// Keeping the newest in view
-
-function scrollToNewest() {
-  scroller.scrollTop = scroller.scrollHeight;
-  followsNewest = true;
-  newest.hidden = true;
-}
-
-scroller.addEventListener("scroll", () => {
-  followsNewest = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_BOTTOM_PIXELS;
-  if (followsNewest) newest.hidden = true;
-});
-
-// Pictures grow when they arrive. "load" does not bubble, but it can be caught on its way down.
-scroller.addEventListener("load", () => followsNewest && scrollToNewest(), true);
-new ResizeObserver(() => followsNewest && scrollToNewest()).observe(scroller);
-newest.addEventListener("click", scrollToNewest);
-
-// Live lines
 
 function follow() {
-  const events = new EventSource(session === null ? "events" : `events?after=${session}:${lines.at(-1)?.number ?? 0}`);
+  const events = new EventSource(session === null ? "events" : `events?after=${session}:${lastNumber}`);
   events.addEventListener("hello", (event) => {
     const hello = JSON.parse(event.data);
     if (session !== hello.session) {
       // A new session numbers its lines from 1 again.
       session = hello.session;
-      lines = [];
+      lastNumber = 0;
+      currentKey = null;
+      strays.clear();
+      isCaughtUp = false;
     }
     robots = hello.robots;
+    apps = hello.apps;
+    awaitedNumber = hello.last;
+    conversations.begin(session, hello.conversations);
     sayState("live");
-    sayFirstCommand();
-    if (lines.length === 0) redraw();
+    if (!isCaughtUp && lastNumber >= awaitedNumber) catchUp();
+    // Addresses and signs of the first command are new.
+    else if (current()?.lines.length === 0) redraw();
   });
   events.addEventListener("line", (event) => addLine(JSON.parse(event.data)));
   events.addEventListener("error", () => {
@@ -291,7 +243,12 @@ function follow() {
 
 // Start
 
-document.querySelector(".language").addEventListener("click", switchLanguage);
+for (const button of document.querySelectorAll(".language")) button.addEventListener("click", switchLanguage);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  // The part behind "#" names the conversation, not the place to jump to.
+  event.preventDefault();
+  document.querySelector(".lines").focus();
+});
 if (navigator.clipboard) {
   copyButton.hidden = false;
   copyButton.addEventListener("click", async () => {
@@ -300,5 +257,18 @@ if (navigator.clipboard) {
     setTimeout(() => (copyButton.textContent = words().copy), 1500);
   });
 }
+window.addEventListener("hashchange", () => {
+  if (!isCaughtUp) return;
+  route();
+  // What had the focus is gone with its half of the page.
+  if (isPhone.matches) (isListOpen ? list.linkOf(currentKey) : scroller)?.focus({ preventScroll: true });
+});
+straysBar.addEventListener("toggle", () => strays.drawAll(words()));
+document.addEventListener("visibilitychange", () => {
+  // A frame that was asked for does not come while the page is hidden.
+  refreshing = false;
+  refresh();
+});
+isPhone.addEventListener("change", refreshSoon);
 speak();
 follow();

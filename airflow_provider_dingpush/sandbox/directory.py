@@ -1,0 +1,47 @@
+"""Looking up whom a phone number belongs to, and the new id of a group.
+
+Facts: DingTalk docs 0063 and 0745 (read 2026-08-22).
+"""
+
+from __future__ import annotations
+
+import re
+
+from .exchange import Verdict
+from .oapi_dialect import OapiCall, missing, refusal, succeeded
+from .organisation import Organisation
+from .v1_dialect import V1Call
+from .v1_dialect import refusal as v1_refusal
+
+USER_BY_MOBILE = "/topapi/v2/user/getbymobile"
+USER_BY_MOBILE_PERMISSIONS = ("qyapi_get_member_by_mobile", "qyapi_get_member")
+CONVERT_PREFIX = "/v1.0/im/chat/"
+CONVERT_SUFFIX = "/convertToOpenConversationId"
+CONVERT_PERMISSION = "qyapi_chat_read"
+
+
+class Directory:
+    """Answers questions about people and groups."""
+
+    def __init__(self, organisation: Organisation) -> None:
+        self._organisation = organisation
+
+    def user_by_mobile(self, call: OapiCall) -> Verdict:
+        mobile = call.body.get("mobile")
+        if not mobile:
+            raise missing("mobile")
+        # A number with the code of a country has a plus and a dash in it.
+        if not isinstance(mobile, str) or not re.fullmatch(r"\+?[\d-]{5,20}", mobile, re.ASCII):
+            raise refusal(40104, "无效手机号")
+        person = self._organisation.person_of_mobile(mobile)
+        if person is None:
+            raise refusal(60121, "找不到该用户")
+        return Verdict(outcome="answered", reply=succeeded(call.request.path, result={"userid": person.user_id}))
+
+    def open_conversation_id(self, call: V1Call) -> Verdict:
+        chat_id = call.request.path[len(CONVERT_PREFIX) : -len(CONVERT_SUFFIX)]
+        group = self._organisation.group_of_chat_id(chat_id)
+        if group is None:
+            # The spelling is DingTalk's.
+            raise v1_refusal(400, "invalideChatId", "不合法的chatId")
+        return Verdict(outcome="answered", reply={"openConversationId": group.open_conversation_id})

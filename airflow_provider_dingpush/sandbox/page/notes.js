@@ -1,0 +1,41 @@
+// What stands where no message came: refused, repeated, or eaten by a fault that was asked for.
+
+import { element } from "./elements.js";
+
+/** The text of a note. */
+export function noteText(line, words) {
+  const text = element("span", "note-text");
+  text.dir = "auto";
+  if (line.kind === "refused") {
+    text.append(`${words.refused}: `, element("b", "", codeOf(line)), ` ${reasonOf(messageOf(line))}`);
+    text.title = messageOf(line);
+  } else if (line.kind === "repeated") {
+    if (line.msgUuid) text.append(words.repeated, element("code", "", line.msgUuid));
+    else text.append(words.repeatedContent);
+  } else {
+    text.append(words.fault, element("code", "", String(line.fault)));
+  }
+  return text;
+}
+
+/** The same in plain words, for the list of conversations. */
+export function noteWords(line, words) {
+  return line.kind === "refused"
+    ? `[${words.refused}] ${codeOf(line)} ${reasonOf(messageOf(line))}`
+    : `[${words.faultTag}] ${line.fault}`;
+}
+
+/** The code in either of DingTalk's two dialects; the older one packs a second code into some of its refusals. */
+function codeOf(line) {
+  const code = String(line.errcode ?? line.code ?? "");
+  return line.sub_code ? `${code}/${line.sub_code}` : code;
+}
+
+function messageOf(line) {
+  return String(line.sub_msg ?? line.errmsg ?? line.message ?? "");
+}
+
+/** The cause out of "description:cause;solution:what to do;...", the form of most of DingTalk's refusals. */
+function reasonOf(message) {
+  return /^description:([^;]*);/.exec(message)?.[1] ?? message;
+}
