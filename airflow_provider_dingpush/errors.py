@@ -7,13 +7,16 @@
     │   ├── ConnectionSettingsError   the Airflow Connection is missing or filled in wrong
     │   ├── TokenError                DingTalk doesn't know the token, or its robot is gone
     │   ├── SignError                 the signature was refused (secret or clock)
+    │   ├── CredentialsError          AppKey or AppSecret of the app is wrong
+    │   ├── PermissionMissingError    the app was not granted a permission; says which
     │   ├── KeywordError              the robot demands a keyword that the message lacks
-    │   └── IpNotAllowedError         the robot takes messages from listed addresses only
+    │   └── IpNotAllowedError         the robot or app takes messages from listed addresses only
     ├── ContentError                the message must change; a retry can't help
     │   ├── InvalidMessageError       a field breaks a rule; found before anything is sent (also a ValueError)
     │   ├── MessageTooLongError       more bytes than DingTalk takes
     │   ├── UnsupportedMessageError   this way of sending can't carry this kind of message
     │   └── ContentRefusedError       DingTalk's content filter said no
+    ├── TargetError                 DingTalk can't reach whom the message is for
     ├── ThrottledError              too many messages; says how long to stay silent
     ├── QuotaExhaustedError         the organisation's monthly allowance is used up
     ├── UnknownOutcomeError         sent, but the answer never came: it may or may not have arrived
@@ -30,13 +33,16 @@ __all__ = [
     "ConnectionSettingsError",
     "ContentError",
     "ContentRefusedError",
+    "CredentialsError",
     "DingTalkError",
     "InvalidMessageError",
     "IpNotAllowedError",
     "KeywordError",
     "MessageTooLongError",
+    "PermissionMissingError",
     "QuotaExhaustedError",
     "SignError",
+    "TargetError",
     "ThrottledError",
     "TokenError",
     "UnavailableError",
@@ -103,6 +109,20 @@ class TokenError(ConfigurationError):
     """DingTalk doesn't know the access token, or the robot behind it is gone or switched off."""
 
 
+class CredentialsError(ConfigurationError):
+    """DingTalk doesn't know the AppKey (Client ID), or the AppSecret (Client Secret) isn't the app's."""
+
+
+class PermissionMissingError(ConfigurationError):
+    """The app was not granted a permission point (权限点) that the call needs.
+
+    ``missing_permissions`` names them as DingTalk's console does, such as ``qyapi_robot_sendmsg``; it is empty if
+    DingTalk didn't say.
+    """
+
+    missing_permissions: tuple[str, ...] = ()
+
+
 class SignError(ConfigurationError):
     """The signature was refused: wrong or missing secret, or this machine's clock is off by more than an hour."""
 
@@ -112,7 +132,7 @@ class KeywordError(ConfigurationError):
 
 
 class IpNotAllowedError(ConfigurationError):
-    """The robot takes messages only from listed IP addresses, and this machine's isn't among them."""
+    """The robot or app takes calls only from listed IP addresses, and this machine's isn't among them."""
 
 
 class ContentError(DingTalkError):
@@ -133,6 +153,10 @@ class UnsupportedMessageError(ContentError):
 
 class ContentRefusedError(ContentError):
     """DingTalk's content filter refused the message."""
+
+
+class TargetError(DingTalkError):
+    """DingTalk can't reach whom the message is for: unknown, out of the app's sight, or without the robot."""
 
 
 class ThrottledError(DingTalkError):

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from airflow_provider_dingpush.errors import InvalidMessageError
 
 
 @dataclass(frozen=True)
 class Receipt:
     """Proof that DingTalk took a message, as plain data for XCom.
 
-    :param channel: which way it went: ``custom_robot``.
+    :param channel: which way it went: ``custom_robot``, ``app_robot_group``, ``app_robot_users`` or ``work_notice``.
     :param conn_id: the Airflow connection it went through.
     :param parts: into how many messages it was split; 1 if it fitted.
     :param outcome: ``sent``.
-    :param process_query_keys: handles for read status and recall; a custom robot gives none.
-    :param task_id: handle of a work notice; a custom robot gives none.
-    :param invalid_user_ids: recipients that DingTalk doesn't know.
+    :param process_query_keys: an app robot's handles for read status and recall; one for each message that it sent.
+    :param task_id: handle of a work notice for its result and recall; several, joined by commas, if it went to more
+        people than DingTalk takes in one call.
+    :param invalid_user_ids: recipients that DingTalk doesn't know, or whom the app may not write to.
     :param flow_controlled_user_ids: recipients that DingTalk held back because they get too much.
+    :param open_conversation_id: the group that an app robot sent to; its handles are of use only with that.
     """
 
     channel: str
@@ -28,7 +33,36 @@ class Receipt:
     task_id: str | None = None
     invalid_user_ids: tuple[str, ...] = ()
     flow_controlled_user_ids: tuple[str, ...] = ()
+    open_conversation_id: str | None = None
+
+    @property
+    def task_ids(self) -> tuple[str, ...]:
+        """Each of the handles in ``task_id``."""
+        return tuple(self.task_id.split(",")) if self.task_id else ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: strings, numbers and lists."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """Plain data: strings, numbers and lists. ``open_conversation_id`` is there only if there is one."""
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        if self.open_conversation_id is None:
+            del plain["open_conversation_id"]
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Receipt | Mapping[str, Any]) -> Receipt:
+        """Read what ``to_dict`` wrote, for example from the XCom of a task that sent a message.
+
+        :raises InvalidMessageError: if it isn't that.
+        """
+        if isinstance(plain, Receipt):
+            return plain
+        known = {each.name for each in fields(cls)}
+        if not isinstance(plain, Mapping) or not {"channel", "conn_id"} <= set(plain) <= known:
+            raise InvalidMessageError(
+                "This is not the receipt of a message.",
+                "Pass what hook.send() returned, or the XCom of a DingTalkOperator: "
+                "ti.xcom_pull(task_ids='the task that sent it').",
+            )
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+        }
+        return cls(**values)

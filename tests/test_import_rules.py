@@ -129,7 +129,7 @@ def test_a_module_imports_only_what_its_room_may(module: Path) -> None:
 
 def test_the_walk_finds_the_package() -> None:
     """With an empty list of modules every rule would hold."""
-    assert {"errors", "connections", "messages/kinds", "dingtalk/http_post", "sandbox/server"} <= {
+    assert {"errors", "connections", "messages/kinds", "dingtalk/http_client", "sandbox/server"} <= {
         path_of(each) for each in MODULES
     }
 
@@ -149,11 +149,11 @@ def test_the_walk_finds_the_package() -> None:
         ("messages/kinds", "def f():\n from airflow.sdk import DAG", "airflow in messages"),
         ("templates/a", "if TYPE_CHECKING:\n import airflow", "airflow in templates"),
         ("receipts", "import attr", "attr in receipts"),
-        ("dingtalk/http_post", "import requests", "requests at module level"),
-        ("dingtalk/http_post", "class A:\n import urllib3.util", "urllib3 at module level"),
-        ("dingtalk/http_post", "if True:\n import requests", "requests at module level"),
-        ("dingtalk/http_post", "if TYPE_CHECKING:\n pass\nelse:\n import requests", "requests at module level"),
-        ("dingtalk/http_post", "def f():\n import redis", "redis in dingtalk/http_post"),
+        ("dingtalk/http_client", "import requests", "requests at module level"),
+        ("dingtalk/http_client", "class A:\n import urllib3.util", "urllib3 at module level"),
+        ("dingtalk/http_client", "if True:\n import requests", "requests at module level"),
+        ("dingtalk/http_client", "if TYPE_CHECKING:\n pass\nelse:\n import requests", "requests at module level"),
+        ("dingtalk/http_client", "def f():\n import redis", "redis in dingtalk/http_client"),
         ("hooks", "def f():\n import requests", "requests in hooks"),
         ("delivery/spool_outbox", "def f():\n import redis", "redis in delivery/spool_outbox"),
         ("hooks", "try:\n import x\nexcept ImportError:\n pass", "except ImportError"),
@@ -177,7 +177,7 @@ def test_a_broken_rule_is_found(path: str, source: str, broken: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("dingtalk/http_post", "if TYPE_CHECKING:\n import requests\ndef f():\n import requests, urllib3"),
+        ("dingtalk/http_client", "if TYPE_CHECKING:\n import requests\ndef f():\n import requests, urllib3"),
         (
             "dingtalk/custom_robot",
             "from airflow_provider_dingpush.messages.kinds import Text\nfrom .signing import sign",

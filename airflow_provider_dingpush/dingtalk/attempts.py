@@ -1,4 +1,7 @@
-"""How often one message is tried, and how long between. Only a message that DingTalk can recognise is tried twice."""
+"""How often one message is tried, and how long between.
+
+A message whose outcome is unknown is sent again only where DingTalk recognises it, or where a user allowed it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ Sent = TypeVar("Sent")
 class AttemptPlan:
     """The bounds of trying again.
 
-    The wait before try *n+1* is ``first_wait_seconds * 2**(n-1)``, times 0.5 to 1 by chance.
+    The wait before try *n+1* is ``first_wait_seconds * 2**(n-1)``, times 0.5 to 1 by chance, and what DingTalk asks for
+    on top.
 
     :param attempts: the most tries of one message, the first one included.
     :param first_wait_seconds: the wait before the second try, in seconds.
@@ -38,8 +42,9 @@ class AttemptPlan:
         asked = error.retry_after_seconds or 0.0
         if not error.retryable or attempt >= self.attempts or asked > self.longest_wait_seconds:
             return None
-        doubled = self.first_wait_seconds * float(2 ** (attempt - 1))
-        return max(asked, min(doubled, self.longest_wait_seconds) * (0.5 + chance / 2))
+        doubled = min(self.first_wait_seconds * float(2 ** (attempt - 1)), self.longest_wait_seconds)
+        # Never before the time that was asked for, and those who were all asked for the same don't return all at once.
+        return min(asked + doubled * (0.5 + chance / 2), self.longest_wait_seconds)
 
 
 def attempt(
@@ -50,25 +55,31 @@ def attempt(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     chance: Callable[[], float],
+    resends: int | None = None,
 ) -> Sent:
     """Call ``post`` until it returns, what it raises can't be mended by trying again, or the plan's bounds are reached.
 
     :param post: takes the seconds that this try may use.
     :param timeout_seconds: what one try is given; no second try starts that would have to end sooner.
     :param clock: seconds that only go forward.
+    :param resends: how often it may be tried again after its outcome was unknown; ``None`` for as often as the plan
+        says.
     :raises DingTalkError: the last one; :class:`UnknownOutcomeError` if an earlier try may have arrived.
     """
     start = clock()
     perhaps_arrived: UnknownOutcomeError | None = None
-    number = 0
+    number = unknown = 0
     while True:
         number += 1
         try:
-            return post(plan.budget_seconds - (clock() - start))
+            return post(min(timeout_seconds, plan.budget_seconds - (clock() - start)))
         except DingTalkError as error:
             problem = error
         if isinstance(problem, UnknownOutcomeError):
             perhaps_arrived = problem
+            unknown += 1
+            if resends is not None and unknown > resends:
+                break
         wait = plan.wait_after(number, problem, chance=chance())
         if wait is None or clock() - start + wait + timeout_seconds > plan.budget_seconds:
             break

@@ -11,20 +11,25 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan, attempt
-from airflow_provider_dingpush.dingtalk.http_post import HttpPost
+from airflow_provider_dingpush.dingtalk.http_client import HttpClient
 from airflow_provider_dingpush.dingtalk.reply_codes import error_of
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.dingtalk.signing import sign
 from airflow_provider_dingpush.errors import ContentError, DingTalkError, UnsupportedMessageError
-from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Message, Text
+from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At, with_mentions
 from airflow_provider_dingpush.messages.plain_forms import check_rendered
 
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.messages.app_kinds import Message
+
 DEFAULT_BASE_URL = "https://oapi.dingtalk.com"
 MAX_BODY_BYTES = 20_000
+Carried = Text | Markdown | Link | ActionCard | FeedCard
+"""The kinds of message that a webhook knows."""
 _PATH = "/robot/send"
 # A type that no robot has: token, signature and address are judged, and nothing is posted.
 _PROBE_TYPE = "dingpush_connection_test"
@@ -59,7 +64,7 @@ class CustomRobot:
     def __init__(
         self,
         robot: Robot,
-        http: HttpPost,
+        http: HttpClient,
         *,
         plan: AttemptPlan | None = None,
         clock: Callable[[], float] = time.time,
@@ -82,6 +87,7 @@ class CustomRobot:
 
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
+        message = carried(message)
         refuse_unmentionable(message, at)
         parts: tuple[Message, ...] = (message,)
         if self._size(message, at) > MAX_BODY_BYTES:
@@ -109,6 +115,7 @@ class CustomRobot:
         :param language: ``zh`` or ``en``, of the note.
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
+        message = carried(message)
         at = mentionable(message, at)
         if self._size(message, at) > MAX_BODY_BYTES:
             from airflow_provider_dingpush.messages.fitting import cut_to_size
@@ -169,13 +176,40 @@ def encoded(message: Message, at: At | None, *, keyword: str | None, msg_uuid: s
     :param msg_uuid: the same for every try of a message; DingTalk drops what it has seen.
     :raises UnsupportedMessageError: for a kind that a custom robot can't carry.
     """
-    if not isinstance(message, (Text, Markdown, Link, ActionCard, FeedCard)):
-        raise UnsupportedMessageError(f"A custom robot can't carry {type(message).__name__}.")
-    body = _worded(message, at, keyword).to_dict()
+    body = _worded(carried(message), at, keyword).to_dict()
     if at:
         body["at"] = {"atMobiles": list(at.mobiles), "atUserIds": list(at.user_ids), "isAtAll": at.everyone}
     body["msgUuid"] = msg_uuid
     return _json(body)
+
+
+def carried(message: Message) -> Carried:
+    """The message in a kind that a custom robot can carry: a picture of a URL stands in Markdown.
+
+    :raises UnsupportedMessageError: for any other kind, naming the door that can.
+    """
+    if isinstance(message, (Text, Markdown, Link, ActionCard, FeedCard)):
+        return message
+    # Few processes have such a message, and most send an alert as the first thing they do.
+    from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image, Video
+    from airflow_provider_dingpush.messages.media_source import is_url
+
+    kind = type(message).__name__
+    if isinstance(message, Image):
+        check_rendered(message)
+        if is_url(message.source):
+            return message.as_markdown()
+        kind = "Image that has no URL"
+    chats, notice = "to=Group(…) or to=Users(…)", "to=WorkNotice(…)"
+    by_kind: dict[type, str] = {Image: chats, File: chats, Audio: chats, Video: chats, OA: notice}
+    target = by_kind.get(type(message))
+    raise UnsupportedMessageError(
+        f"A custom robot can't carry {kind}.",
+        f"Send it through an enterprise app, a connection of type 'dingtalk_app', with {target}. "
+        f"请通过企业应用（dingtalk_app 连接）发送，并指定 {target.replace(' or ', ' 或 ')}。"
+        if target
+        else "",
+    )
 
 
 def mentionable(message: Message, at: At | None) -> At | None:
@@ -202,10 +236,10 @@ def part_text(message: Message) -> str:
     """The text in which a mention would stand."""
     if isinstance(message, Text):
         return message.content
-    return "" if isinstance(message, FeedCard) else message.text
+    return message.text if isinstance(message, (Markdown, ActionCard, Link)) else ""
 
 
-def _worded(message: Message, at: At | None, keyword: str | None) -> Message:
+def _worded(message: Carried, at: At | None, keyword: str | None) -> Carried:
     """The message with its mentions and its keyword in the text."""
     if isinstance(message, Text):
         return replace(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from airflow_provider_dingpush.messages.kinds import (
     ActionCard,
     Button,
@@ -9,9 +11,35 @@ from airflow_provider_dingpush.messages.kinds import (
     FeedLink,
     Link,
     Markdown,
-    Message,
     Text,
 )
 from airflow_provider_dingpush.messages.mentions import At
 
-__all__ = ["ActionCard", "At", "Button", "FeedCard", "FeedLink", "Link", "Markdown", "Message", "Text"]
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image, Message, Video
+
+__all__ = [
+    "OA",
+    "ActionCard",
+    "At",
+    "Audio",
+    "Button",
+    "FeedCard",
+    "FeedLink",
+    "File",
+    "Image",
+    "Link",
+    "Markdown",
+    "Message",
+    "Text",
+    "Video",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what only an enterprise app can send when a DAG file asks for it."""
+    if name not in ("OA", "Audio", "File", "Image", "Message", "Video"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from airflow_provider_dingpush.messages import app_kinds
+
+    return getattr(app_kinds, name)

@@ -32,9 +32,17 @@ def holds_jinja(value: object) -> bool:
     return isinstance(value, str) and any(mark in value for mark in _JINJA_MARKS)
 
 
-def ruled(rule: Rule, **options: Any) -> Any:
-    """Declare a dataclass field whose values obey ``rule``; the other options go to :func:`dataclasses.field`."""
-    return field(metadata={"rule": rule}, **options)
+def is_media_id(value: object) -> bool:
+    """Whether the value is what an upload to DingTalk gives, by its looks."""
+    return isinstance(value, str) and value.startswith(_MEDIA_ID_STARTS)
+
+
+def ruled(rule: Rule, *, shown: Callable[[Any], str] | None = None, **options: Any) -> Any:
+    """Declare a dataclass field whose values obey ``rule``; the other options go to :func:`dataclasses.field`.
+
+    :param shown: how the repr shows its value, if not as any other.
+    """
+    return field(metadata={"rule": rule, "shown": shown} if shown else {"rule": rule}, **options)
 
 
 def apply_rules(instance: Any, *, rendered: bool = False) -> None:
@@ -90,7 +98,7 @@ def url(where: str, value: object, rendered: bool) -> str:
 
 def picture(where: str, value: object, rendered: bool) -> str:
     """Rule: the URL of a picture, or the media id that an upload to DingTalk gave."""
-    if isinstance(value, str) and value.startswith(_MEDIA_ID_STARTS):
+    if is_media_id(value):
         return text(where, value, rendered)
     return url(where, value, rendered)
 
@@ -163,9 +171,11 @@ def value_of(kind: type) -> Rule:
 def from_shape(kind: Any, where: str, shape: Mapping[str, Any]) -> Any:
     """Build a value of a dataclass from a dict whose keys are DingTalk's names (``kind.names``) or our own.
 
+    A kind may have ``aliases``, more names that DingTalk has for its fields.
+
     :raises InvalidMessageError: for keys that are unknown, missing, or given in both spellings.
     """
-    fields_by_key = {**kind.names, **{own: own for own in kind.names.values()}}
+    fields_by_key = {**getattr(kind, "aliases", {}), **kind.names, **{own: own for own in kind.names.values()}}
     unknown = sorted(str(key) for key in shape if key not in fields_by_key)
     if unknown:
         raise InvalidMessageError(f"{where} has unknown keys {unknown}; it knows {sorted(fields_by_key)}.")
@@ -187,7 +197,9 @@ def to_shape(instance: Any) -> dict[str, Any]:
 
 def short_repr(instance: Any) -> str:
     """A repr that is the same in every process and short enough for a serialized DAG."""
-    shown = ", ".join(f"{each.name}={_shown(getattr(instance, each.name))}" for each in fields(instance))
+    shown = ", ".join(
+        f"{each.name}={each.metadata.get('shown', _shown)(getattr(instance, each.name))}" for each in fields(instance)
+    )
     return f"{type(instance).__name__}({shown})"
 
 

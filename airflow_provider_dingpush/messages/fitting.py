@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_dingpush.errors import MessageTooLongError
-from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Message, Text
+from airflow_provider_dingpush.messages.app_kinds import OA, Message
+from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
 MAX_PARTS = 5
@@ -22,7 +23,8 @@ MAX_PARTS = 5
 
 # In code points. No reader sees a longer heap of marks and joiners as one character, and none could be split.
 _LONGEST_CHARACTER = 64
-_LONG_FIELD = {Text: "content", Markdown: "text", ActionCard: "text", Link: "text"}
+_LONG_FIELD: dict[type, str] = {Text: "content", Markdown: "text", ActionCard: "text", Link: "text", OA: "content"}
+_SHORTER = {FeedCard: "Send fewer rows, or shorter links.", OA: "Send fewer or shorter rows of the form."}
 _CUT_NOTE = {
     "zh": "……（内容过长：共 {total} 字，此处省略 {left_out} 字）",
     "en": "… (too long: {left_out} of {total} characters left out)",
@@ -268,12 +270,12 @@ def _numbered(message: Text | Markdown, part: str, number: str) -> Message:
 
 def _room(message: Message, max_bytes: int, size_of: Callable[[Message], int]) -> tuple[str, int]:
     """Name of the field that can be shortened, and the bytes it may take."""
-    if isinstance(message, FeedCard):
+    name = _LONG_FIELD.get(type(message))
+    if name is None or not getattr(message, name):
         raise MessageTooLongError(
-            f"This FeedCard takes {size_of(message):,} bytes; DingTalk takes at most {max_bytes:,}.",
-            "Send fewer rows, or shorter links.",
+            f"This {type(message).__name__} takes {size_of(message):,} bytes; DingTalk takes at most {max_bytes:,}.",
+            _SHORTER.get(type(message), "Shorten its names and links."),
         )
-    name = _LONG_FIELD[type(message)]
     # A text of one character, which is no keyword, shows what all the rest takes; mentions and keyword count in full,
     # since a cut may drop them from the text.
     rest = size_of(_with(message, name, "\x7f")) - 1

@@ -1,4 +1,4 @@
-"""The kinds of message that a group robot can carry.
+"""The kinds of message that a group robot can carry; an enterprise app has more, see ``app_kinds``.
 
 Each is a frozen value that is valid once it exists. Field names and rules follow DingTalk's documentation of custom
 robots (docs 0699 and 0717, read 2026-08-22). ``to_dict()`` gives DingTalk's own shape, and a dict of that shape is
@@ -206,7 +206,3 @@ class FeedCard:
     def to_dict(self) -> dict[str, Any]:
         """DingTalk's shape of this message."""
         return {"msgtype": self.msgtype, self.msgtype: {"links": [each.to_dict() for each in self.links]}}
-
-
-Message = Text | Markdown | Link | ActionCard | FeedCard
-"""Anything that can be said."""

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.messages.field_rules import apply_rules, from_shape, refuse_task_output
-from airflow_provider_dingpush.messages.kinds import (
-    ActionCard,
-    FeedCard,
-    Link,
-    Markdown,
-    Message,
-    Text,
-)
+from airflow_provider_dingpush.messages.field_rules import apply_rules, from_shape, holds_jinja, refuse_task_output
+from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
 
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.messages.app_kinds import Message
+
 _KINDS: dict[str, Any] = {kind.msgtype: kind for kind in (Text, Markdown, Link, ActionCard, FeedCard)}
+# How work notices spell what has another name elsewhere (docs 0775, read 2026-08-22).
+_NOTICE_NAMES = {"voice": "audio", "action_card": "actionCard"}
 
 
 def read_message(value: Any) -> tuple[Message, At | None]:
@@ -32,30 +30,88 @@ def read_message(value: Any) -> tuple[Message, At | None]:
     :raises InvalidMessageError: saying what is wrong with it.
     """
     refuse_task_output("message", value)
-    if isinstance(value, (Text, Markdown, Link, ActionCard, FeedCard)):
+    if is_message(value):
         return value, None
     if isinstance(value, (str, int, float)):
         return Text(str(value)), None
     if not isinstance(value, Mapping):
         raise InvalidMessageError(
             "message must be a str, a dict of DingTalk's shape or one of "
-            f"{', '.join(each.__name__ for each in _KINDS.values())}, not {type(value).__name__}."
+            f"{', '.join(each.__name__ for each in _every_kind().values())}, not {type(value).__name__}."
         )
-    kind = value.get("msgtype")
-    if not isinstance(kind, str) or kind not in _KINDS:
+    spelled = value.get("msgtype")
+    kind = _NOTICE_NAMES.get(spelled, spelled) if isinstance(spelled, str) else ""
+    known = _KINDS if kind in _KINDS else _every_kind()
+    if spelled is None or kind not in known:
         raise InvalidMessageError(
-            f"message has msgtype {kind!r}; a dict needs one of {list(_KINDS)}.",
+            f"message has msgtype {spelled!r}; a dict needs one of {list(known)}.",
             'For example {"msgtype": "text", "text": {"content": "hello"}}.',
         )
-    extra = sorted(str(key) for key in value if key not in ("msgtype", "at", kind))
+    extra = sorted(str(key) for key in value if key not in ("msgtype", "at", spelled))
     if extra:
-        raise InvalidMessageError(f"message has unknown keys {extra} beside 'msgtype', {kind!r} and 'at'.")
-    shape = value.get(kind)
+        raise InvalidMessageError(f"message has unknown keys {extra} beside 'msgtype', {spelled!r} and 'at'.")
+    shape = value.get(spelled)
     if not isinstance(shape, Mapping):
-        raise InvalidMessageError(f"message says msgtype {kind!r}, but has no dict under {kind!r}.")
+        raise InvalidMessageError(f"message says msgtype {spelled!r}, but has no dict under {spelled!r}.")
     if kind == ActionCard.msgtype:
-        shape = _single_button_as_list(shape)
-    return from_shape(_KINDS[kind], kind, shape), At.read(value.get("at"))
+        shape = _single_button_as_list(_of_notice_card(shape) if spelled == "action_card" else shape)
+    if kind == "oa" and "body" in shape:
+        shape = _of_notice_form(shape)
+    return from_shape(known[kind], spelled, shape), At.read(value.get("at"))
+
+
+def is_message(value: object) -> bool:
+    """Whether the value is a message of any kind."""
+    # By the module first: kinds that nobody has loaded need no loading to tell that this is none of them.
+    if isinstance(value, tuple(_KINDS.values())):
+        return True
+    of_app = type(value).__module__.startswith(__package__) and hasattr(type(value), "msgtype")
+    return of_app and isinstance(value, tuple(_every_kind().values()))
+
+
+def _every_kind() -> dict[str, Any]:
+    from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image, Video
+
+    return _KINDS | {kind.msgtype: kind for kind in (Image, File, Audio, Video, OA)}
+
+
+def _of_notice_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    """A work notice's card, ``markdown`` and snake_case, as a robot's."""
+    theirs = {
+        "markdown": "text",
+        "single_title": "singleTitle",
+        "single_url": "singleURL",
+        "btn_orientation": "btnOrientation",
+        "btn_json_list": "btns",
+    }
+    shape = {theirs.get(str(key), key): each for key, each in card.items()}
+    buttons = shape.get("btns")
+    if isinstance(buttons, (list, tuple)):
+        shape["btns"] = [
+            {"url" if key == "action_url" else key: part for key, part in each.items()}
+            if isinstance(each, Mapping)
+            else each
+            for each in buttons
+        ]
+    return shape
+
+
+def _of_notice_form(form: Mapping[str, Any]) -> dict[str, Any]:
+    """A work notice's OA message, whose fields lie in three dicts, as ours, which has them side by side."""
+    shape = dict(form)
+    body, bar = shape.pop("body"), shape.pop("status_bar", None)
+    # The head's text is always replaced by the app's name, and its colour by the client's theme.
+    shape.pop("head", None)
+    if not isinstance(body, Mapping):
+        raise InvalidMessageError("oa has a body that is no dict.")
+    shape.update(body)
+    if isinstance(bar, Mapping):
+        color = bar.get("status_bg")
+        words = bar.get("status_value")
+        if isinstance(color, str) and not holds_jinja(color):
+            color = f"#{color[-6:]}"
+        shape["status"] = words if color is None else (words, color)
+    return shape
 
 
 def _single_button_as_list(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,3 +155,15 @@ def rebuilt(value: Any, render: Callable[[Any], Any]) -> Any:
     if not is_ours(value):
         return render(value)
     return replace(value, **{each.name: rebuilt(getattr(value, each.name), render) for each in fields(value)})
+
+
+def redacted(message: Message, redact: Callable[[str], Any]) -> Message:
+    """The same message without what may not be seen, in every text that people will read.
+
+    Where a picture or file lies isn't read by anybody, and a path with stars in it leads nowhere.
+
+    :param redact: gives a text without its secrets.
+    """
+    sources = {each.name: getattr(message, each.name) for each in fields(message) if "shown" in each.metadata}
+    clean: Message = rebuilt(message, lambda value: redact(value) if isinstance(value, str) else value)
+    return replace(clean, **sources) if sources else clean

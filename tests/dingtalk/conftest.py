@@ -1,4 +1,4 @@
-"""A sandbox with chosen robots, a client that writes its waits down instead of waiting, and a server of raw sockets."""
+"""A sandbox with chosen robots, clients that write their waits down instead of waiting, and a server of raw sockets."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.dingtalk.access_tokens import AccessTokens
+from airflow_provider_dingpush.dingtalk.app import App as OurApp
+from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
 from airflow_provider_dingpush.dingtalk.custom_robot import Robot as OurRobot
-from airflow_provider_dingpush.dingtalk.http_post import HttpOptions, HttpPost
+from airflow_provider_dingpush.dingtalk.http_client import HttpClient, HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.sandbox import Robot, Sandbox
+from airflow_provider_dingpush.sandbox import App, Robot, Sandbox
 
 StartSandbox = Callable[..., Sandbox]
 Answer = Callable[[socket.socket, threading.Event], object]
@@ -39,7 +42,7 @@ class Client:
     """A custom robot's client, and the waits that it asked for."""
 
     robot: CustomRobot
-    http: HttpPost
+    http: HttpClient
     waits: list[float] = field(default_factory=list)
 
 
@@ -55,7 +58,7 @@ def client_of() -> Iterator[Callable[..., Client]]:
                 base_url, token, secret = server, "0" * 64, None
             else:
                 base_url, token, secret = server.url, server.robot.access_token, server.robot.secret
-            http = HttpPost(base_url, HttpOptions(timeout_seconds=timeout_seconds))
+            http = HttpClient(base_url, HttpOptions(timeout_seconds=timeout_seconds))
             running.callback(http.close)
             waits: list[float] = []
             robot = OurRobot(
@@ -65,6 +68,48 @@ def client_of() -> Iterator[Callable[..., Client]]:
             )
             client = CustomRobot(robot, http, sleep=waits.append, chance=lambda: 1.0, **options)
             return Client(client, http, waits)
+
+        yield make
+
+
+@dataclass
+class AppClient:
+    """An app's calls, the tokens that they share, and the waits that they asked for."""
+
+    calls: AppCalls
+    tokens: AccessTokens
+    waits: list[float] = field(default_factory=list)
+
+
+@pytest.fixture
+def app_client_of() -> Iterator[Callable[..., AppClient]]:
+    """Make the calls of a sandbox's first app, or of any base URL; they never really wait between tries."""
+    with ExitStack() as running:
+
+        def make(
+            server: Sandbox | str,
+            *,
+            app: App | None = None,
+            tokens: AccessTokens | None = None,
+            timeout_seconds: float = 5.0,
+            **options: Any,
+        ) -> AppClient:
+            if isinstance(server, Sandbox):
+                base_url, theirs = server.url, app or server.app
+            else:
+                base_url, theirs = server, app or App()
+            ours = OurApp(
+                theirs.app_key,
+                Secret(options.pop("app_secret", theirs.app_secret)),
+                robot_code=theirs.robot_code,
+                agent_id=str(theirs.agent_id),
+            )
+            http = HttpClient(base_url, HttpOptions(timeout_seconds=timeout_seconds))
+            running.callback(http.close)
+            waits: list[float] = []
+            tokens = tokens or AccessTokens()
+            options = {"sleep": waits.append, "chance": lambda: 1.0, **options}
+            return AppClient(AppCalls(ours, api=http, oapi=http, tokens=tokens, **options), tokens, waits)
 
         yield make
 

@@ -15,7 +15,22 @@ from airflow_provider_dingpush import errors
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 from airflow_provider_dingpush.dingtalk.custom_robot import MAX_BODY_BYTES
 from airflow_provider_dingpush.errors import DingTalkError
-from airflow_provider_dingpush.messages import ActionCard, At, Button, FeedCard, FeedLink, Link, Markdown, Message, Text
+from airflow_provider_dingpush.messages import (
+    OA,
+    ActionCard,
+    At,
+    Audio,
+    Button,
+    FeedCard,
+    FeedLink,
+    File,
+    Image,
+    Link,
+    Markdown,
+    Message,
+    Text,
+    Video,
+)
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "custom_robot"
@@ -54,6 +69,8 @@ PAYLOADS: dict[str, tuple[str | None, Message, At | None]] = {
     "feed_card": (None, FeedCard(ROWS), None),
     "feed_card_keyword_added": (KEYWORD, FeedCard(ROWS), None),
     "feed_card_keyword_there": ("Run 2", FeedCard(ROWS), None),
+    "image_url": (None, Image("https://example.com/a_(1).png?x=1&y=2"), None),
+    "image_url_at_people": (KEYWORD, Image(PICTURE), PEOPLE),
 }
 
 
@@ -130,6 +147,33 @@ def test_nobody_is_no_mention(start_sandbox: StartSandbox, client_of: ClientOf) 
     assert ["at" in each.payload for each in sandbox.messages] == [False, False]
 
 
+@pytest.mark.parametrize(
+    ("message", "problem", "target"),
+    [
+        (Image("chart.png"), "A custom robot can't carry Image that has no URL.", "to=Group(…) or to=Users(…)"),
+        (Image(b"PNG"), "A custom robot can't carry Image that has no URL.", "to=Group(…) or to=Users(…)"),
+        (Image("@lADPmedia"), "A custom robot can't carry Image that has no URL.", "to=Group(…) or to=Users(…)"),
+        (File("a.zip"), "A custom robot can't carry File.", "to=Group(…) or to=Users(…)"),
+        (Audio("a.amr", 3), "A custom robot can't carry Audio.", "to=Group(…) or to=Users(…)"),
+        (Video("a.mp4", 3, "a.png"), "A custom robot can't carry Video.", "to=Group(…) or to=Users(…)"),
+        (OA("t", URL), "A custom robot can't carry OA.", "to=WorkNotice(…)"),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
+)
+def test_what_only_an_app_can_send_is_refused_with_the_way_that_can(
+    start_sandbox: StartSandbox, client_of: ClientOf, message: Message, problem: str, target: str
+) -> None:
+    """The error names the connection and the target to write; nothing is sent, neither whole nor cut."""
+    sandbox = start_sandbox()
+    robot = client_of(sandbox).robot
+    for send in (robot.send, lambda message: robot.send_cut(message, language="zh")):
+        with pytest.raises(errors.UnsupportedMessageError) as caught:
+            send(message)
+        assert caught.value.problem == problem
+        assert f"'dingtalk_app', with {target}. " in caught.value.advice
+    assert sandbox.requests == ()
+
+
 def test_other_objects_are_refused(start_sandbox: StartSandbox, client_of: ClientOf) -> None:
     """A kind that another way of sending may carry has a name in the error."""
     with pytest.raises(errors.UnsupportedMessageError, match="A custom robot can't carry Button"):
@@ -142,15 +186,16 @@ def test_other_objects_are_refused(start_sandbox: StartSandbox, client_of: Clien
         (Link("t", "x", "{{ url }}"), None),
         (Text("hello"), At("{{ owner }}")),
         (Text("hello"), At(user_ids=["user123", "{{ owner }}"])),
+        (Image("https://{{ host }}/a.png"), None),
     ],
-    ids=["URL", "mobile", "user id"],
+    ids=["URL", "mobile", "user id", "picture"],
 )
 def test_templates_that_nobody_rendered_are_refused_in_the_door(
     start_sandbox: StartSandbox, client_of: ClientOf, message: Message, at: At | None
 ) -> None:
     """Braces are no URL and nobody's number, and what was built may never have been rendered."""
     sandbox = start_sandbox()
-    with pytest.raises(errors.InvalidMessageError, match="must be"):
+    with pytest.raises(errors.InvalidMessageError, match=r"must be|nobody rendered"):
         client_of(sandbox).robot.send(message, at)
     assert sandbox.requests == ()
 
@@ -228,6 +273,8 @@ def test_what_is_too_long_is_refused_before_anything_is_sent(start_sandbox: Star
 ONCE: dict[Fault, type[DingTalkError] | None] = {
     Fault.HTTP_500: None,
     Fault.HTTP_503: None,
+    Fault.HTTP_504: None,
+    Fault.UNKNOWN_RESULT: None,
     Fault.RESET_BEFORE_BODY: None,
     Fault.RESET_AFTER_BODY_ACCEPTED: None,
     Fault.RESET_AFTER_BODY_NOT_ACCEPTED: None,
@@ -243,6 +290,9 @@ ONCE: dict[Fault, type[DingTalkError] | None] = {
     Fault.REDIRECT: errors.ThrottledError,
     Fault.GATEWAY_BAN: errors.ThrottledError,
     Fault.THROTTLED: errors.ThrottledError,
+    Fault.THROTTLED_LONG: errors.ThrottledError,
+    Fault.QUOTA_USED_UP: errors.QuotaExhaustedError,
+    Fault.TOKEN_REFUSED: errors.TokenError,
 }
 
 
@@ -264,7 +314,7 @@ def test_one_fault_on_the_way_never_loses_or_doubles_a_message(
         with pytest.raises(expected) as caught:
             client.robot.send(Text("hello"), At("13800000000"))
         assert (caught.value.tries, client.waits) == (1, [])
-        assert caught.value.retry_after_seconds
+        assert bool(caught.value.retry_after_seconds) == (expected is errors.ThrottledError)
         assert sandbox.messages == ()
         assert len(sandbox.requests) == 1
     # A reset before the body leaves the sandbox without one.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush import errors
-from airflow_provider_dingpush.dingtalk.http_post import NoReply, Reply, Silence
+from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply, Silence
 from airflow_provider_dingpush.dingtalk.reply_codes import error_of
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import DingTalkError
@@ -23,6 +23,7 @@ LINK = "link:请参考本接口对应文档获得具体要求;"
 # errcode, errmsg -> class, retryable, seconds to stay silent
 CODES: list[Any] = [
     (-1, "系统繁忙", errors.UnavailableError, True, None),
+    (15, "isp.top-remote-connection-timeout", errors.UnknownOutcomeError, True, None),
     (40035, "缺少参数 json", errors.ContentError, False, None),
     (43002, "需要POST请求", errors.ContentError, False, None),
     (43004, "无效的HTTP HEADER Content-Type", errors.ContentError, False, None),
@@ -163,11 +164,11 @@ ANSWERS: dict[str, tuple[Reply | NoReply, type[DingTalkError], bool, float | Non
     "half a JSON": (reply(b'{"errcode":0'), errors.UnknownOutcomeError, True, None),
     "no UTF-8": (reply(b'\xff\xfe{"errcode":0}'), errors.UnknownOutcomeError, True, None),
     "two JSONs": (reply(b'{"errcode":0}{"errcode":0}'), errors.UnknownOutcomeError, True, None),
-    "unreachable": (NoReply(Silence.UNREACHABLE, may_have_arrived=False), errors.UnavailableError, True, None),
-    "certificate": (NoReply(Silence.CERTIFICATE, may_have_arrived=False), errors.ConfigurationError, False, None),
-    "bad address": (NoReply(Silence.BAD_ADDRESS, may_have_arrived=False), errors.ConfigurationError, False, None),
-    "cut off": (NoReply(Silence.CUT_OFF, may_have_arrived=True), errors.UnknownOutcomeError, True, None),
-    "too slow": (NoReply(Silence.TOO_SLOW, may_have_arrived=True), errors.UnknownOutcomeError, True, None),
+    "unreachable": (NoReply(Silence.UNREACHABLE), errors.UnavailableError, True, None),
+    "certificate": (NoReply(Silence.CERTIFICATE), errors.ConfigurationError, False, None),
+    "bad address": (NoReply(Silence.BAD_ADDRESS), errors.ConfigurationError, False, None),
+    "cut off": (NoReply(Silence.CUT_OFF), errors.UnknownOutcomeError, True, None),
+    "too slow": (NoReply(Silence.TOO_SLOW), errors.UnknownOutcomeError, True, None),
 }
 
 

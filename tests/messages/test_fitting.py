@@ -12,7 +12,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dingpush.errors import MessageTooLongError
-from airflow_provider_dingpush.messages import ActionCard, Button, FeedCard, FeedLink, Link, Markdown, Message, Text
+from airflow_provider_dingpush.messages import (
+    OA,
+    ActionCard,
+    Button,
+    FeedCard,
+    FeedLink,
+    File,
+    Link,
+    Markdown,
+    Message,
+    Text,
+)
 from airflow_provider_dingpush.messages.fitting import (
     MAX_PARTS,
     cut,
@@ -377,6 +388,7 @@ def test_kinds_that_cannot_be_split_are_refused(message: Message) -> None:
         ActionCard("title", "字" * MAX_BYTES, [Button("go", URL)]),
         Markdown("title", "字" * MAX_BYTES),
         Text("字" * MAX_BYTES),
+        OA("title", URL, {"task": "load"}, content="字" * MAX_BYTES),
     ],
     ids=lambda message: type(message).__name__,
 )
@@ -386,7 +398,18 @@ def test_an_alert_is_cut_in_its_long_field_only(message: Any) -> None:
     assert MAX_BYTES - 40 < size_of(shortened) <= MAX_BYTES
     before, after = message.to_dict()[message.msgtype], shortened.to_dict()[message.msgtype]
     changed = [name for name in before if before[name] != after[name]]
-    assert changed == ["content" if isinstance(message, Text) else "text"]
+    assert changed == ["content" if isinstance(message, (Text, OA)) else "text"]
+
+
+@pytest.mark.parametrize("max_bytes", [2_048, 15_000])
+def test_a_message_is_fitted_to_the_bytes_of_any_door(max_bytes: int) -> None:
+    """The doors of an enterprise app take less than a robot's webhook."""
+    words = Markdown("title", "字" * 9_000)
+    shortened = cut_to_size(words, max_bytes, size_of=size_of, language="zh")
+    assert max_bytes - 40 < size_of(shortened) <= max_bytes
+    parts = split_to_size(Text("字" * 2_000), max_bytes, size_of=size_of)
+    assert all(size_of(each) <= max_bytes for each in parts)
+    assert len(parts) == (1 if max_bytes == 15_000 else 4)
 
 
 @pytest.mark.parametrize(
@@ -395,8 +418,10 @@ def test_an_alert_is_cut_in_its_long_field_only(message: Any) -> None:
         (FeedCard([FeedLink("x" * 99, URL, URL) for _ in range(200)]), "This FeedCard takes "),
         (Markdown("t" * MAX_BYTES, "text"), "This Markdown takes 20,056 bytes without its text"),
         (ActionCard("title", "text", [Button("b" * 200, URL)] * 99), "This ActionCard takes "),
+        (OA("title", URL, {"k": "v" * MAX_BYTES}), "This OA takes "),
+        (File("a.zip", "a" * MAX_BYTES), "This File takes "),
     ],
-    ids=["FeedCard", "title", "buttons"],
+    ids=["FeedCard", "title", "buttons", "form", "file name"],
 )
 @pytest.mark.parametrize(
     "shorten",

@@ -107,8 +107,14 @@ class XComArg:
         (Button("a", URL), "message must be a str, a dict of DingTalk's shape"),
         (Text, "message must be a str, a dict of DingTalk's shape"),
         (XComArg(), "message was given a task's output"),
-        ({}, "message has msgtype None; a dict needs one of ['text', 'markdown', 'link', 'actionCard', 'feedCard']."),
-        ({"msgtype": "image", "image": {}}, "message has msgtype 'image'; a dict needs one of"),
+        (
+            {},
+            (
+                "message has msgtype None; a dict needs one of ['text', 'markdown', 'link', 'actionCard', 'feedCard', "
+                "'image', 'file', 'audio', 'video', 'oa']."
+            ),
+        ),
+        ({"msgtype": "picture", "picture": {}}, "message has msgtype 'picture'; a dict needs one of"),
         ({"msgtype": ["text"], "text": {}}, "message has msgtype ['text']; a dict needs one of"),
         ({"msgtype": "text"}, "message says msgtype 'text', but has no dict under 'text'."),
         ({"msgtype": "text", "text": "x"}, "message says msgtype 'text', but has no dict under 'text'."),

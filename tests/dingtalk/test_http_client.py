@@ -1,4 +1,4 @@
-"""One POST: whatever the network does, an answer or the reason for none comes back in time, and nothing is raised."""
+"""One request: whatever the network does, an answer or the reason for none is back in time, and nothing is raised."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.dingtalk.http_post import HttpOptions, HttpPost, NoReply, Reply, Silence
+from airflow_provider_dingpush.dingtalk.http_client import HttpClient, HttpOptions, NoReply, Reply, Silence
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 
 TOKEN = "t"
 OK = b'{"errcode":0,"errmsg":"ok"}'
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-SILENT_FOR_GOOD = NoReply(Silence.UNREACHABLE, may_have_arrived=False)
-SLOW = NoReply(Silence.TOO_SLOW, may_have_arrived=True)
-CUT_OFF = NoReply(Silence.CUT_OFF, may_have_arrived=True)
-UNTRUSTED = NoReply(Silence.CERTIFICATE, may_have_arrived=False)
+SILENT_FOR_GOOD = NoReply(Silence.UNREACHABLE)
+SLOW = NoReply(Silence.TOO_SLOW)
+CUT_OFF = NoReply(Silence.CUT_OFF)
+UNTRUSTED = NoReply(Silence.CERTIFICATE)
 
 StartServer = Callable[..., Any]
 MakeAnswer = Callable[..., Any]
@@ -62,19 +62,19 @@ def body_of(content: str) -> bytes:
     return json.dumps({"msgtype": "text", "text": {"content": content}}).encode()
 
 
-def post(http: HttpPost, content: str = "hello", *, token: str = TOKEN, **options: Any) -> Reply | NoReply:
+def post(http: HttpClient, content: str = "hello", *, token: str = TOKEN, **options: Any) -> Reply | NoReply:
     """Post a text."""
     return http.post("/robot/send", query={"access_token": token}, body=body_of(content), **options)
 
 
-def say(sandbox: Sandbox, http: HttpPost, content: str = "hello") -> Reply | NoReply:
+def say(sandbox: Sandbox, http: HttpClient, content: str = "hello") -> Reply | NoReply:
     """Post a text with the sandbox's token."""
     return post(http, content, token=sandbox.robot.access_token)
 
 
 def test_an_answer_comes_back_as_it_is(sandbox: Sandbox) -> None:
     """Status, body and content type are those of the server, and the request is a JSON POST."""
-    reply = say(sandbox, HttpPost(sandbox.url))
+    reply = say(sandbox, HttpClient(sandbox.url))
     assert isinstance(reply, Reply)
     assert (reply.status, json.loads(reply.body)) == (200, {"errcode": 0, "errmsg": "ok"})
     assert reply.content_type == "application/json; charset=utf-8"
@@ -84,16 +84,38 @@ def test_an_answer_comes_back_as_it_is(sandbox: Sandbox) -> None:
     assert request.headers["user-agent"] == "airflow-provider-dingpush"
 
 
+def test_a_get_has_no_body(raw_server: StartServer, answer: MakeAnswer) -> None:
+    """Also between two posts over the same connection; what one request says beside its body isn't said by the next."""
+    server = raw_server(answer(OK))
+    http = HttpClient(server.url)
+    posted = {"query": {}, "body": b"a=b", "headers": {"X-Extra": "1"}, "content_type": "text/plain"}
+    for _ in range(2):
+        assert isinstance(http.post("/robot/send", **posted), Reply)  # type: ignore[arg-type]
+        assert isinstance(http.get("/status", query={"key": "a/b+c=="}, headers={"X-Get": "2"}), Reply)
+    for request in server.requests[::2]:
+        head, _, body = request.decode().partition("\r\n\r\n")
+        assert head.startswith("POST /robot/send HTTP/1.1\r\n")
+        assert {"X-Extra: 1", "Content-Type: text/plain", "Content-Length: 3"} <= set(head.split("\r\n"))
+        assert body == "a=b"
+    for request in server.requests[1::2]:
+        head, _, body = request.decode().partition("\r\n\r\n")
+        assert head.startswith("GET /status?key=a%2Fb%2Bc%3D%3D HTTP/1.1\r\n")
+        assert "X-Get: 2" in head
+        assert not any(each in head for each in ("X-Extra", "Content-Type", "Content-Length"))
+        assert body == ""
+    assert server.connections == 1
+
+
 def test_a_path_prefix_of_the_base_url_stays(raw_server: StartServer, answer: MakeAnswer) -> None:
     """A gateway may have DingTalk below a path."""
     server = raw_server(answer(OK))
-    assert isinstance(post(HttpPost(f"{server.url}/gate/ding/")), Reply)
+    assert isinstance(post(HttpClient(f"{server.url}/gate/ding/")), Reply)
     assert server.requests[0].startswith(b"POST /gate/ding/robot/send?access_token=t HTTP/1.1\r\n")
 
 
 def test_many_posts_share_one_connection(sandbox: Sandbox) -> None:
     """The connection is kept open, also after refusals."""
-    http = HttpPost(sandbox.url)
+    http = HttpClient(sandbox.url)
     for number in range(20):
         say(sandbox, http, f"message {number}")
         post(http, token="nobody")
@@ -103,7 +125,7 @@ def test_many_posts_share_one_connection(sandbox: Sandbox) -> None:
 
 def test_closing_closes_and_the_next_post_opens_again(sandbox: Sandbox) -> None:
     """A closed client can be used again."""
-    http = HttpPost(sandbox.url)
+    http = HttpClient(sandbox.url)
     for _ in range(2):
         assert isinstance(say(sandbox, http), Reply)
         http.close()
@@ -121,7 +143,7 @@ def test_a_connection_that_the_server_closed_is_replaced(raw_server: StartServer
         closed.set()
 
     server = raw_server([answer_and_close, answer(OK)])
-    http = HttpPost(server.url)
+    http = HttpClient(server.url)
     assert isinstance(post(http, "first"), Reply)
     assert closed.wait(10)
     assert isinstance(post(http, "second"), Reply)
@@ -130,7 +152,7 @@ def test_a_connection_that_the_server_closed_is_replaced(raw_server: StartServer
 
 def test_sixteen_threads_can_share_one_client(sandbox: Sandbox) -> None:
     """Every message arrives once and every caller gets its own answer."""
-    http = HttpPost(sandbox.url, HttpOptions(timeout_seconds=30))
+    http = HttpClient(sandbox.url, HttpOptions(timeout_seconds=30))
     names = [f"message {number}" for number in range(320)]
     with ThreadPoolExecutor(16) as threads:
         replies = list(threads.map(lambda name: say(sandbox, http, name), names))
@@ -144,8 +166,8 @@ def test_a_forked_process_opens_connections_of_its_own(sandbox: Sandbox) -> None
     """Two processes that wrote into one socket would get each other's answers."""
     script = """
 import os, sys
-from airflow_provider_dingpush.dingtalk.http_post import HttpPost, Reply
-http = HttpPost(sys.argv[1])
+from airflow_provider_dingpush.dingtalk.http_client import HttpClient, Reply
+http = HttpClient(sys.argv[1])
 def say(word):
     body = b'{"msgtype":"text","text":{"content":"%s"}}' % word
     reply = http.post("/robot/send", query={"access_token": sys.argv[2]}, body=body)
@@ -173,7 +195,7 @@ def test_a_refused_connection_is_unreachable() -> None:
     """Nothing was sent, so nothing can have arrived."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert post(HttpPost(f"http://127.0.0.1:{port}")) == SILENT_FOR_GOOD
+    assert post(HttpClient(f"http://127.0.0.1:{port}")) == SILENT_FOR_GOOD
 
 
 def test_a_host_without_address_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +205,7 @@ def test_a_host_without_address_is_unreachable(monkeypatch: pytest.MonkeyPatch) 
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", nothing_known)
-    assert post(HttpPost("http://oapi.dingtalk.invalid")) == SILENT_FOR_GOOD
+    assert post(HttpClient("http://oapi.dingtalk.invalid")) == SILENT_FOR_GOOD
 
 
 @pytest.mark.usefixtures("no_threads_left")
@@ -197,7 +219,7 @@ def test_a_stuck_name_lookup_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> 
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
-    reply = post(HttpPost("http://oapi.dingtalk.invalid", HttpOptions(timeout_seconds=0.5)))
+    reply = post(HttpClient("http://oapi.dingtalk.invalid", HttpOptions(timeout_seconds=0.5)))
     assert reply == SLOW
     assert stuck.is_set()
     assert not released.is_set()
@@ -221,7 +243,7 @@ def test_an_answer_that_drips_in_is_left_behind(raw_server: StartServer, with_he
             connection.sendall(b"x")
 
     server = raw_server(drip)
-    assert post(HttpPost(server.url, HttpOptions(timeout_seconds=0.5))) == SLOW
+    assert post(HttpClient(server.url, HttpOptions(timeout_seconds=0.5))) == SLOW
     caller_left.set()
     assert dripping_when_left.wait(10)
     server.stop()
@@ -241,7 +263,7 @@ def test_a_thread_that_was_left_behind_stops_reading(raw_server: StartServer) ->
             hung_up.set()
 
     server = raw_server(drip)
-    assert post(HttpPost(server.url, HttpOptions(timeout_seconds=0.5))) == SLOW
+    assert post(HttpClient(server.url, HttpOptions(timeout_seconds=0.5))) == SLOW
     assert hung_up.wait(20)
 
 
@@ -249,19 +271,27 @@ def test_a_thread_that_was_left_behind_stops_reading(raw_server: StartServer) ->
 def test_a_hanging_server_is_too_slow(sandbox: Sandbox) -> None:
     """It has the message, so nobody knows whether that arrived."""
     sandbox.fail_next(Fault.HANG)
-    assert say(sandbox, HttpPost(sandbox.url, HttpOptions(timeout_seconds=0.5))) == SLOW
+    assert say(sandbox, HttpClient(sandbox.url, HttpOptions(timeout_seconds=0.5))) == SLOW
     sandbox.stop()
 
 
 @pytest.mark.usefixtures("no_threads_left")
 def test_a_post_can_be_given_less_time_than_the_options_say(sandbox: Sandbox) -> None:
-    """What is left of a budget goes before the usual limit; nothing left still tries nothing for long."""
+    """Nothing left still tries nothing for long."""
     sandbox.fail_next(Fault.HANG, times=2)
-    http = HttpPost(sandbox.url, HttpOptions(timeout_seconds=600))
+    http = HttpClient(sandbox.url, HttpOptions(timeout_seconds=600))
     query = {"access_token": sandbox.robot.access_token}
     assert http.post("/robot/send", query=query, body=body_of("x"), timeout_seconds=0.3) == SLOW
     assert isinstance(http.post("/robot/send", query=query, body=body_of("x"), timeout_seconds=-5), NoReply)
     sandbox.stop()
+
+
+def test_a_request_can_be_given_more_time_than_the_options_say(sandbox: Sandbox) -> None:
+    """A large file takes longer than a message."""
+    sandbox.fail_next(Fault.SLOW, seconds=0.5)
+    http = HttpClient(sandbox.url, HttpOptions(timeout_seconds=0.1))
+    query = {"access_token": sandbox.robot.access_token}
+    assert isinstance(http.post("/robot/send", query=query, body=body_of("x"), timeout_seconds=20), Reply)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +300,7 @@ def test_a_post_can_be_given_less_time_than_the_options_say(sandbox: Sandbox) ->
 def test_a_reset_may_have_come_after_the_message(sandbox: Sandbox, fault: Fault) -> None:
     """From here the three look alike, and requests must not repeat the message on its own."""
     sandbox.fail_next(fault)
-    assert say(sandbox, HttpPost(sandbox.url)) == CUT_OFF
+    assert say(sandbox, HttpClient(sandbox.url)) == CUT_OFF
     assert [each.fault for each in sandbox.requests] == [fault]
     assert len(sandbox.messages) == fault.message_accepted
 
@@ -282,13 +312,13 @@ def test_an_answer_that_breaks_off_is_no_answer(raw_server: StartServer) -> None
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + OK)
         connection.shutdown(socket.SHUT_RDWR)
 
-    assert post(HttpPost(raw_server(half).url)) == CUT_OFF
+    assert post(HttpClient(raw_server(half).url)) == CUT_OFF
 
 
 def test_an_answer_that_is_no_http_is_no_answer(raw_server: StartServer) -> None:
     """Whatever else listens on the port doesn't speak for DingTalk."""
     server = raw_server(lambda connection, _: connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"))
-    assert post(HttpPost(server.url)) == CUT_OFF
+    assert post(HttpClient(server.url)) == CUT_OFF
 
 
 def test_only_the_beginning_of_a_huge_answer_is_read(raw_server: StartServer) -> None:
@@ -303,16 +333,16 @@ def test_only_the_beginning_of_a_huge_answer_is_read(raw_server: StartServer) ->
         except OSError:
             hung_up.set()
 
-    reply = post(HttpPost(raw_server(flood).url, HttpOptions(timeout_seconds=30)))
+    reply = post(HttpClient(raw_server(flood).url, HttpOptions(timeout_seconds=30)))
     assert isinstance(reply, Reply)
-    assert reply.body == b"x" * 64 * 1024
+    assert reply.body == b"x" * 1024 * 1024
     assert hung_up.wait(10)
 
 
 def test_a_redirect_is_not_followed(sandbox: Sandbox) -> None:
     """The token must not be carried to wherever a gateway points."""
     sandbox.fail_next(Fault.REDIRECT)
-    reply = say(sandbox, HttpPost(sandbox.url))
+    reply = say(sandbox, HttpClient(sandbox.url))
     assert isinstance(reply, Reply)
     assert reply.status == 302
     assert len(sandbox.requests) == 1
@@ -328,7 +358,7 @@ def test_a_proxy_gets_the_request(
     if through == "environment":
         monkeypatch.setenv("HTTP_PROXY", address)
     options = HttpOptions(proxy=address if through == "options" else None)
-    assert isinstance(post(HttpPost("http://oapi.dingtalk.invalid:8080", options)), Reply)
+    assert isinstance(post(HttpClient("http://oapi.dingtalk.invalid:8080", options)), Reply)
     head = proxy.requests[0].decode()
     assert head.startswith("POST http://oapi.dingtalk.invalid:8080/robot/send?access_token=t HTTP/1.1\r\n")
     assert "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n" in head
@@ -342,7 +372,7 @@ def test_https_goes_through_a_tunnel_of_the_proxy(
     proxy = raw_server(answer(b"", status="403 Forbidden"))
     if through == "environment":
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-    http = HttpPost("https://oapi.dingtalk.invalid", HttpOptions(proxy=proxy.url if through == "options" else None))
+    http = HttpClient("https://oapi.dingtalk.invalid", HttpOptions(proxy=proxy.url if through == "options" else None))
     assert post(http) == SILENT_FOR_GOOD
     assert proxy.requests[0].startswith(b"CONNECT oapi.dingtalk.invalid:443 HTTP/1.")
     assert b"access_token" not in proxy.requests[0]
@@ -351,14 +381,14 @@ def test_https_goes_through_a_tunnel_of_the_proxy(
 def test_no_proxy_of_the_environment_is_honoured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host in NO_PROXY is reached directly: the proxy here would be a dead end."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    assert say(sandbox, HttpPost(sandbox.url)) == SILENT_FOR_GOOD
+    assert say(sandbox, HttpClient(sandbox.url)) == SILENT_FOR_GOOD
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert isinstance(say(sandbox, HttpPost(sandbox.url)), Reply)
+    assert isinstance(say(sandbox, HttpClient(sandbox.url)), Reply)
 
 
 def test_a_dead_proxy_of_the_connection_is_unreachable(sandbox: Sandbox) -> None:
     """What the connection says goes before the direct way."""
-    assert say(sandbox, HttpPost(sandbox.url, HttpOptions(proxy="http://127.0.0.1:9"))) == SILENT_FOR_GOOD
+    assert say(sandbox, HttpClient(sandbox.url, HttpOptions(proxy="http://127.0.0.1:9"))) == SILENT_FOR_GOOD
     assert sandbox.requests == ()
 
 
@@ -368,7 +398,7 @@ def test_netrc_is_not_asked(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytes
     netrc.write_text("machine 127.0.0.1\nlogin somebody\npassword secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    say(sandbox, HttpPost(sandbox.url))
+    say(sandbox, HttpClient(sandbox.url))
     assert "authorization" not in sandbox.requests[0].headers
 
 
@@ -399,13 +429,13 @@ def tls_server(raw_server: StartServer, answer: MakeAnswer, certificate: Path) -
 
 def test_an_unknown_certificate_is_told_apart(tls_server: Any) -> None:
     """Nothing is sent to a server that may be anybody."""
-    assert post(HttpPost(tls_server.url)) == UNTRUSTED
+    assert post(HttpClient(tls_server.url)) == UNTRUSTED
     assert tls_server.requests == []
 
 
 def test_a_ca_file_of_the_connection_is_trusted(tls_server: Any, certificate: Path) -> None:
     """Behind a company proxy this is how DingTalk is reached."""
-    http = HttpPost(tls_server.url, HttpOptions(verify=str(certificate)))
+    http = HttpClient(tls_server.url, HttpOptions(verify=str(certificate)))
     assert [isinstance(post(http), Reply) for _ in range(3)] == [True] * 3
     assert tls_server.connections == 1
 
@@ -416,14 +446,14 @@ def test_a_ca_file_of_the_environment_is_trusted(
 ) -> None:
     """REQUESTS_CA_BUNDLE holds unless the connection names a file."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    assert isinstance(post(HttpPost(tls_server.url, HttpOptions(verify=verify))), Reply)
+    assert isinstance(post(HttpClient(tls_server.url, HttpOptions(verify=verify))), Reply)
 
 
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 def test_the_check_of_certificates_can_be_switched_off(tls_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """False in the connection goes before the environment."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
-    assert isinstance(post(HttpPost(tls_server.url, HttpOptions(verify=False))), Reply)
+    assert isinstance(post(HttpClient(tls_server.url, HttpOptions(verify=False))), Reply)
 
 
 @pytest.mark.parametrize(
@@ -441,17 +471,24 @@ def test_the_check_of_certificates_can_be_switched_off(tls_server: Any, monkeypa
 )
 def test_an_address_that_cannot_be_used_says_so(base_url: str, options: HttpOptions) -> None:
     """It is a person who must change something, not the network."""
-    assert post(HttpPost(base_url, options)) == NoReply(Silence.BAD_ADDRESS, may_have_arrived=False)
+    assert post(HttpClient(base_url, options)) == NoReply(Silence.BAD_ADDRESS)
 
 
 def test_debug_logs_hold_no_credentials(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """urllib3 logs path and query of every request."""
     caplog.set_level(logging.DEBUG)
     query = {"access_token": "s3cr3t-token", "timestamp": "1577262236757", "sign": "a+b/c="}
-    HttpPost(sandbox.url).post("/robot/send", query=query, body=b"{}")
+    HttpClient(sandbox.url).post(
+        "/robot/send", query=query, body=b"{}", headers={"x-acs-dingtalk-access-token": "s3cr3t-header"}
+    )
     assert "/robot/send?access_token=***&timestamp=***&sign=*** HTTP" in caplog.text
     assert "s3cr3t" not in caplog.text
     assert "a%2Bb" not in caplog.text
+
+
+def test_only_what_was_cut_off_or_slow_may_have_arrived() -> None:
+    """Whatever else ended a request ended it before anything was sent."""
+    assert {each for each in Silence if each.may_have_arrived} == {Silence.CUT_OFF, Silence.TOO_SLOW}
 
 
 def test_options_hide_the_password_of_a_proxy() -> None:

@@ -1,9 +1,9 @@
-"""One HTTP POST with a limit on everything: connecting, reading, size, and the clock on the wall.
+"""One HTTP request with a limit on everything: connecting, reading, size, and the clock on the wall.
 
 Socket timeouts don't cover a stuck name lookup or a body that drips in byte by byte, so the request runs in a thread
 of its own and is left behind when the time is up. What happened comes back as a value, never as an exception: the
 text of a ``requests`` exception holds the whole URL with the access token, and even a suppressed exception is kept as
-context.
+context. A token in a header is written nowhere either: urllib3 logs no headers.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     import requests
 
 DEFAULT_TIMEOUT_SECONDS = 5.0
+JSON = "application/json; charset=utf-8"
 _CONNECT_SECONDS = 3.0
-_MOST_REPLY_BYTES = 64 * 1024
+# What became of a work notice to 5,000 people takes about 200,000 bytes to say.
+_MOST_REPLY_BYTES = 1024 * 1024
 # Small, so that a thread whose caller has left notices it soon when the body only drips in.
 _PIECE_BYTES = 64
 _CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
@@ -35,7 +37,7 @@ _CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
 class HttpOptions:
     """How to reach DingTalk.
 
-    :param timeout_seconds: the most that one POST may take in all, in seconds.
+    :param timeout_seconds: the most that one request may take in all, in seconds.
     :param proxy: URL of an HTTP proxy; ``None`` leaves it to ``HTTPS_PROXY`` and ``NO_PROXY``.
     :param verify: check the server's certificate: true, false, or the path of a CA bundle. ``None`` leaves it to
         ``REQUESTS_CA_BUNDLE``.
@@ -65,17 +67,21 @@ class Silence(Enum):
     CUT_OFF = "the connection broke after the message was sent"
     TOO_SLOW = "it took too long"
 
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether what was sent may have reached DingTalk nevertheless."""
+        return self in (Silence.CUT_OFF, Silence.TOO_SLOW)
+
 
 @dataclass(frozen=True)
 class NoReply:
-    """Why there is no answer, and whether the message may have arrived nevertheless."""
+    """Why there is no answer."""
 
     why: Silence
-    may_have_arrived: bool
 
 
-class HttpPost:
-    """Posts JSON to one base URL over connections that are kept open between posts.
+class HttpClient:
+    """Asks one base URL over connections that are kept open between requests.
 
     Safe to use from several threads. A process that was forked from the one that made it opens connections of its own.
 
@@ -90,24 +96,48 @@ class HttpPost:
         self._sessions: dict[int, _Session] = {}
 
     def post(
-        self, path: str, *, query: Mapping[str, str], body: bytes, timeout_seconds: float | None = None
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str],
+        body: bytes,
+        timeout_seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        content_type: str = JSON,
     ) -> Reply | NoReply:
-        """Post once and come back within the time limit, whatever the network does. Never raises for what it does.
+        """Post and come back within the time limit, whatever the network does. Never raises for what it does.
 
         :param path: appended to the base URL.
         :param query: plain values; they are percent-encoded here, once.
-        :param timeout_seconds: a shorter limit than the options', in seconds.
+        :param timeout_seconds: the limit of this request, in seconds; that of the options if not given.
+        :param headers: sent besides the usual ones.
         """
-        limit = self.options.timeout_seconds
-        if timeout_seconds is not None:
-            limit = max(0.001, min(limit, timeout_seconds))
-        exchange = _Exchange(self, f"{self.base_url}{path}?{urlencode(query)}", body, limit)
+        all_headers = {"Content-Type": content_type, **(headers or {})}
+        return self._ask(_Request("POST", self._url(path, query), all_headers, body), timeout_seconds)
+
+    def get(
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str],
+        timeout_seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply | NoReply:
+        """Get and come back within the time limit, as :meth:`post` does."""
+        return self._ask(_Request("GET", self._url(path, query), headers or {}), timeout_seconds)
+
+    def _url(self, path: str, query: Mapping[str, str]) -> str:
+        return f"{self.base_url}{path}?{urlencode(query)}" if query else f"{self.base_url}{path}"
+
+    def _ask(self, request: _Request, timeout_seconds: float | None) -> Reply | NoReply:
+        limit = self.options.timeout_seconds if timeout_seconds is None else max(0.001, timeout_seconds)
+        exchange = _Exchange(self, request, limit)
         try:
             return within(limit, exchange.run)
         except TimeoutError:
             # Not closed from here: closing a response waits for whoever reads it, which is what nobody has time for.
             exchange.left_behind.set()
-            return NoReply(Silence.TOO_SLOW, may_have_arrived=True)
+            return NoReply(Silence.TOO_SLOW)
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -133,20 +163,28 @@ class HttpPost:
         # From here on nobody asks the environment again: requests would read proxies and ~/.netrc for every message,
         # and a netrc entry would add an Authorization header of somebody else's.
         session.trust_env = False
-        headers = {"Content-Type": "application/json; charset=utf-8"}
-        return session, environment, session.prepare_request(requests.Request("POST", self.base_url, headers=headers))
+        return session, environment, session.prepare_request(requests.Request("GET", self.base_url))
 
 
 _Session = tuple["requests.Session", dict[str, Any], "requests.PreparedRequest"]
 
 
+@dataclass(frozen=True, repr=False)
+class _Request:
+    """What is sent. URL, headers and body may hold credentials, so it doesn't print itself."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
 class _Exchange:
     """One request, run in another thread so that its caller can leave."""
 
-    def __init__(self, http: HttpPost, url: str, body: bytes, limit: float) -> None:
+    def __init__(self, http: HttpClient, request: _Request, limit: float) -> None:
         self._http = http
-        self._url = url
-        self._body = body
+        self._request = request
         self._limit = limit
         self.left_behind = threading.Event()
 
@@ -155,8 +193,9 @@ class _Exchange:
             session, environment, blank = self._http.session()
             # Filling in a request that was prepared once costs half of preparing each.
             request = blank.copy()
-            request.url = self._url
-            request.prepare_body(self._body, None)
+            request.method, request.url = self._request.method, self._request.url
+            request.headers.update(self._request.headers)
+            request.prepare_body(self._request.body, None)
             response = session.send(
                 request,
                 timeout=(min(_CONNECT_SECONDS, self._limit), self._limit),
@@ -187,17 +226,17 @@ def _silence(error: Exception) -> NoReply:
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
     if isinstance(error, high.SSLError):
-        return NoReply(Silence.CERTIFICATE, may_have_arrived=False)
+        return NoReply(Silence.CERTIFICATE)
     if isinstance(error, (high.ConnectTimeout, high.ProxyError)):
-        return NoReply(Silence.UNREACHABLE, may_have_arrived=False)
+        return NoReply(Silence.UNREACHABLE)
     if isinstance(reason, (low.NewConnectionError, low.ConnectTimeoutError)):
-        return NoReply(Silence.UNREACHABLE, may_have_arrived=False)
+        return NoReply(Silence.UNREACHABLE)
     # These are ValueErrors of requests, and the OSError of a CA bundle that doesn't exist.
     if isinstance(error, ValueError) or (isinstance(error, OSError) and not isinstance(error, high.RequestException)):
-        return NoReply(Silence.BAD_ADDRESS, may_have_arrived=False)
+        return NoReply(Silence.BAD_ADDRESS)
     if isinstance(error, (high.Timeout, low.ReadTimeoutError)):
-        return NoReply(Silence.TOO_SLOW, may_have_arrived=True)
-    return NoReply(Silence.CUT_OFF, may_have_arrived=True)
+        return NoReply(Silence.TOO_SLOW)
+    return NoReply(Silence.CUT_OFF)
 
 
 class _CredentialsFilter(logging.Filter):

@@ -1,0 +1,134 @@
+"""Access tokens of apps: fetched once per process, kept until shortly before they end, never written anywhere.
+
+A token opens both generations of DingTalk's API, and a new one doesn't end those that other processes hold (docs 0001
+and 0033, read 2026-08-22), so every process may keep its own.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from airflow_provider_dingpush.dingtalk.app import App
+from airflow_provider_dingpush.dingtalk.app_reply_codes import answer_of
+from airflow_provider_dingpush.dingtalk.http_client import HttpClient
+from airflow_provider_dingpush.dingtalk.secret import Secret
+from airflow_provider_dingpush.dingtalk.shared_work import SharedWork
+from airflow_provider_dingpush.errors import DingTalkError, UnavailableError, UnknownOutcomeError
+
+_PATH = "/v1.0/oauth2/accessToken"
+_USUAL_SECONDS = 7200.0
+# DingTalk suggests ten minutes; for a shorter life that would be never.
+_MOST_EARLY_SECONDS = 600.0
+_EARLY_PART = 0.1
+_TRY_LATER = "Check the network, and try again. 请检查网络后重试。"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A new access token.
+
+    :param token: the token.
+    :param lifetime_seconds: how long it lives, in seconds from when it was asked for.
+    """
+
+    token: Secret
+    lifetime_seconds: float
+
+
+def ask_for_token(app: App, api: HttpClient, *, timeout_seconds: float) -> Grant | DingTalkError:
+    """Ask DingTalk for a token, once; an error comes back as a value, since one raised in here could show the secret.
+
+    :param api: the way to the host of the v1.0 API.
+    :param timeout_seconds: the most that it may take, in seconds.
+    """
+    body = json.dumps({"appKey": app.app_key, "appSecret": app.app_secret.revealed}).encode()
+    reply = api.post(_PATH, query={}, body=body, timeout_seconds=timeout_seconds)
+    answer = answer_of(reply, expects=("accessToken",), hide=(app.app_secret,))
+    if isinstance(answer, UnknownOutcomeError):
+        # Nobody was sent anything, so this isn't the kind of unknown that a person must look into.
+        return UnavailableError(f"There is no access token yet. {answer.problem}", _TRY_LATER)
+    if isinstance(answer, DingTalkError):
+        return answer
+    return Grant(Secret(str(answer["accessToken"])), _seconds(answer.get("expireIn")))
+
+
+class AccessTokens:
+    """The tokens of all apps that this process speaks for. Safe to use from several threads, and after a fork.
+
+    :param ticks: seconds that only go forward.
+    """
+
+    def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._ticks = ticks
+        self._kept: dict[_Whose, _Kept] = {}
+        self._fetching: SharedWork[Secret] = SharedWork()
+
+    def token(self, app: App, base_url: str, fetch: Callable[[], Grant], *, wait_seconds: float) -> Secret:
+        """The app's token: the one that is kept, or a new one, which one thread fetches while the others wait.
+
+        :param base_url: which DingTalk.
+        :param fetch: asks for a new token, as often as makes sense; all who wait get what it returns or raises.
+        :param wait_seconds: how long to wait for another thread that fetches, in seconds.
+        :raises DingTalkError: what ``fetch`` raised; :class:`UnavailableError` if waiting was in vain.
+        """
+        whose = (base_url, app.app_key, app.app_secret)
+
+        def fetch_and_keep() -> Secret:
+            # Another thread may have fetched one after this one had looked.
+            return self._fresh(whose) or self._keep(whose, fetch)
+
+        kept = self._fresh(whose)
+        if kept is not None:
+            return kept
+        try:
+            return self._fetching.result(whose, fetch_and_keep, wait_seconds=wait_seconds)
+        except TimeoutError:
+            pass
+        raise UnavailableError("There is no access token yet: DingTalk takes too long to give one.", _TRY_LATER)
+
+    def refused(self, app: App, base_url: str, token: Secret) -> None:
+        """Keep this token no longer. Many threads whose token was refused cost one new one, whoever says it first.
+
+        :param token: the very object that :meth:`token` returned: DingTalk may give the same string again.
+        """
+        kept = self._kept.get((base_url, app.app_key, app.app_secret))
+        if kept is not None and kept.token is token:
+            kept.until = float("-inf")
+
+    def _fresh(self, whose: _Whose) -> Secret | None:
+        kept = self._kept.get(whose)
+        return kept.token if kept is not None and self._ticks() < kept.until else None
+
+    def _keep(self, whose: _Whose, fetch: Callable[[], Grant]) -> Secret:
+        asked_at = self._ticks()
+        grant = fetch()
+        early = min(_MOST_EARLY_SECONDS, grant.lifetime_seconds * _EARLY_PART)
+        self._kept[whose] = _Kept(grant.token, asked_at + grant.lifetime_seconds - early)
+        return grant.token
+
+
+# Which DingTalk, which app; an AppSecret that was changed gets a token of its own.
+_Whose = tuple[str, str, Secret]
+
+
+@dataclass
+class _Kept:
+    """A token, and until when to use it by the store's clock."""
+
+    token: Secret
+    until: float
+
+
+def _seconds(said: object) -> float:
+    """How long DingTalk says that a token lives, leniently."""
+    try:
+        return max(0.0, float(str(said)))
+    except ValueError:
+        return _USUAL_SECONDS
+
+
+TOKENS = AccessTokens()
+"""The tokens of this process."""

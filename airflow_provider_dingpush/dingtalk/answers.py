@@ -1,0 +1,147 @@
+"""Reading what came back: what is an answer of DingTalk, what a page of its gateway or a proxy, and what silence means.
+
+What the codes in an answer mean depends on the door: see :mod:`.reply_codes` and :mod:`.app_reply_codes`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply, Silence
+from airflow_provider_dingpush.dingtalk.secret import Secret
+from airflow_provider_dingpush.errors import (
+    ConfigurationError,
+    DingTalkError,
+    ThrottledError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+
+SHUT_OUT_SECONDS = 600.0
+"""A robot that says more than 20 messages in a minute is shut out for ten (docs 0702 and 0717)."""
+IP_BAN_SECONDS = 300.0
+"""An address that calls too often is banned for five minutes, with a page or JSON of the gateway (docs 1433)."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a code means and what a person should do about it.
+
+    :param error: the class to raise.
+    :param problem: what happened.
+    :param advice: what to do, in English and Chinese.
+    :param retry_after_seconds: how long to stay silent, in seconds.
+    """
+
+    error: type[DingTalkError]
+    problem: str
+    advice: str
+    retry_after_seconds: float | None = None
+
+    def as_error(
+        self, *, errcode: str | None = None, errmsg: str | None = None, request_id: str | None = None
+    ) -> DingTalkError:
+        """An error to raise, with DingTalk's own code and words if it said any."""
+        said = f" (errcode {errcode}: {errmsg})" if errcode else ""
+        return self.error(
+            f"{self.problem}{said}",
+            self.advice,
+            errcode=errcode,
+            errmsg=errmsg,
+            request_id=request_id,
+            retry_after_seconds=self.retry_after_seconds,
+        )
+
+
+_GATEWAY_PAGE = Meaning(
+    ThrottledError,
+    "A web page came back instead of an answer: DingTalk's gateway bans this address, or a proxy stands between.",
+    "Wait ten minutes; if it persists, check the proxy settings. 请等待十分钟；若仍出现，请检查代理设置。",
+    SHUT_OUT_SECONDS,
+)
+_GATEWAY_BAN = Meaning(
+    ThrottledError,
+    "DingTalk's gateway bans this machine's address for about five minutes because of too many calls.",
+    "Wait, and find out which program behind this address calls so often. 请等待五分钟，并排查高频调用。",
+    IP_BAN_SECONDS,
+)
+_PROXY_LOGIN = Meaning(
+    ConfigurationError,
+    "The proxy wants a name and password (HTTP 407).",
+    "Put them into the connection's 'proxy' or into HTTPS_PROXY. 请在连接的 proxy 字段中填写代理的账号密码。",
+)
+_LOOK = "Look into the chat whether it arrived. 请在会话中确认消息是否已送达。"
+_SILENCE_ADVICE: dict[Silence, str] = {
+    Silence.UNREACHABLE: (
+        "Check that this machine can reach the host, and the proxy settings. 请检查本机网络与代理设置。"
+    ),
+    Silence.CERTIFICATE: (
+        "Behind a company proxy put the path of its CA file into the connection's extra field 'verify'. "
+        "若使用公司代理，请在连接的 verify 字段填写 CA 证书路径。"
+    ),
+    Silence.BAD_ADDRESS: (
+        "Correct the connection's host, 'proxy' or 'verify'. 请修改连接的 Host、proxy 或 verify 字段。"
+    ),
+    Silence.CUT_OFF: _LOOK,
+    Silence.TOO_SLOW: (
+        "Look into the chat whether it arrived; raise 'timeout_seconds' if the network is slow. "
+        "请在会话中确认消息是否已送达；网络较慢时可调大 timeout_seconds。"
+    ),
+}
+
+
+def error_of_silence(silence: NoReply) -> DingTalkError:
+    """Why there is no answer, as an error to raise."""
+    kind: type[DingTalkError] = UnavailableError if silence.why is Silence.UNREACHABLE else ConfigurationError
+    if silence.why.may_have_arrived:
+        kind = UnknownOutcomeError
+    return kind(f"No answer from DingTalk: {silence.why.value}.", _SILENCE_ADVICE[silence.why])
+
+
+def error_without_code(reply: Reply, *, throttled: Meaning) -> DingTalkError:
+    """What an answer means in which no code of DingTalk stands.
+
+    :param throttled: what HTTP 429 means at this door.
+    """
+    answer = json_object(reply.body)
+    known = _GATEWAY_BAN if answer and "punish" in answer else {407: _PROXY_LOGIN, 429: throttled}.get(reply.status)
+    if known:
+        return known.as_error()
+    if reply.status >= 500:
+        return UnknownOutcomeError(f"DingTalk answered HTTP {reply.status}.", _LOOK)
+    if reply.status != 404 and _is_page(reply):
+        return _GATEWAY_PAGE.as_error()
+    if reply.status >= 400:
+        return ConfigurationError(
+            f"The server answered HTTP {reply.status}, which DingTalk doesn't.",
+            "Is the connection's host right? 请检查连接的 Host 字段。",
+        )
+    what = "an empty body" if not reply.body.strip() else "something unreadable"
+    return UnknownOutcomeError(f"DingTalk answered HTTP {reply.status} with {what}.", _LOOK)
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object that a body is, or ``None`` if it is anything else."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):  # the latter for thousands of brackets
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def without(words: str, hide: Iterable[Secret]) -> str:
+    """DingTalk's words without what must not be shown, should they ever quote what was sent."""
+    for secret in hide:
+        if secret:
+            for spelling in {secret.revealed, quote(secret.revealed, safe=""), quote_plus(secret.revealed)}:
+                words = words.replace(spelling, "***")
+    return words
+
+
+def _is_page(reply: Reply) -> bool:
+    # A redirect leads to one. A 404 with one is a web server's own: the base URL is wrong.
+    return 300 <= reply.status < 400 or "html" in reply.content_type.lower() or reply.body.lstrip()[:1] == b"<"

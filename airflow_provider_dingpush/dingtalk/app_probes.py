@@ -1,0 +1,149 @@
+"""What of an app's settings works, asked of DingTalk without sending anything to anybody.
+
+Each question is a call that can't succeed: a message to nobody, a message of a kind that doesn't exist, the progress of
+a notice that was never sent. What DingTalk minds first tells what it accepts. In which order it checks isn't
+documented, so an answer that speaks of something else counts as "not contradicted".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_dingpush.errors import (
+    ConfigurationError,
+    DingTalkError,
+    PermissionMissingError,
+    QuotaExhaustedError,
+    ThrottledError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.dingtalk.app import App
+    from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
+
+# Chinese mobile numbers never start with 10, so this one is nobody's.
+_NOBODYS_MOBILE = "10000000000"
+_NO_KIND = "dingpush_connection_test"
+_GROUP_CODES = (
+    "miss.openConversationId",
+    "invalid.openConversationId",
+    "conversation.org.notMatch",
+    "resource.not.found",
+    "group.disbanded",
+)
+_AGENT_CODES = ("33012", "40056", "41011", "41020", "70003")
+_NO_ANSWER = (UnavailableError, UnknownOutcomeError, ThrottledError, QuotaExhaustedError)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    :param what: its name, in English and Chinese.
+    :param ok: whether it works; ``None`` if that can't be told.
+    :param said: what was found and what to do about it.
+    """
+
+    what: str
+    ok: bool | None
+    said: str
+
+    def __str__(self) -> str:
+        return f"[{ {True: 'ok', False: 'NOT OK', None: '?'}[self.ok] }] {self.what}: {self.said}"
+
+
+def examine(calls: AppCalls, app: App, open_conversation_id: str | None) -> Iterator[Finding]:
+    """Look at one thing after the other, most basic first; ends early if there is no access token.
+
+    :param open_conversation_id: the connection's group, if it has one.
+    """
+    token = _token(calls)
+    yield token
+    if not token.ok:
+        return
+    yield _robot(calls, app)
+    yield _group(calls, app, open_conversation_id)
+    yield _agent(calls, app)
+    yield _contacts(calls)
+
+
+def _token(calls: AppCalls) -> Finding:
+    what = "access token 访问令牌"
+    try:
+        calls.token()
+    except DingTalkError as error:
+        return Finding(what, False, str(error))
+    return Finding(what, True, "AppKey and AppSecret are right. AppKey 与 AppSecret 正确。")
+
+
+def _robot(calls: AppCalls, app: App) -> Finding:
+    what = "robot: send to groups and people 机器人发消息"
+    body = {"robotCode": app.robot_code, "userIds": [], "msgKey": "sampleText", "msgParam": '{"content":"-"}'}
+    problem = _asked(calls, "/v1.0/robot/oToMessages/batchSend", body)
+    code = (problem and problem.errcode) or ""
+    if isinstance(problem, ConfigurationError) or code.startswith("invalidParameter.robotCode"):
+        return Finding(what, False, str(problem))
+    if isinstance(problem, _NO_ANSWER):
+        return Finding(what, None, str(problem))
+    return Finding(what, True, f"permission granted, robotCode {app.robot_code} accepted. 权限与 robotCode 正常。")
+
+
+def _group(calls: AppCalls, app: App, open_conversation_id: str | None) -> Finding:
+    what = "default group 默认群"
+    if not open_conversation_id:
+        return Finding(
+            what,
+            None,
+            "none set: messages need to=, or fill in 'open_conversation_id'. 未设置默认群，发送时需写 to=。",
+        )
+    body = {
+        "robotCode": app.robot_code,
+        "openConversationId": open_conversation_id,
+        "msgKey": _NO_KIND,
+        "msgParam": "{}",
+    }
+    problem = _asked(calls, "/v1.0/robot/groupMessages/send", body)
+    if problem is not None and (problem.errcode in _GROUP_CODES or isinstance(problem, PermissionMissingError)):
+        return Finding(what, False, str(problem))
+    if isinstance(problem, _NO_ANSWER):
+        return Finding(what, None, str(problem))
+    return Finding(what, True, "DingTalk does not mind the id, nothing was posted. 群 ID 未见异常，未发送任何消息。")
+
+
+def _agent(calls: AppCalls, app: App) -> Finding:
+    what = "AgentId: work notices 工作通知"
+    if not app.agent_id:
+        return Finding(what, None, "none set: WorkNotice needs 'agent_id'. 未设置 agent_id，无法发送工作通知。")
+    path = "/topapi/message/corpconversation/getsendprogress"
+    try:
+        calls.oapi(path, body={"agent_id": int(app.agent_id), "task_id": 1}, repeatable=True)
+    except DingTalkError as error:
+        if isinstance(error, ConfigurationError) or error.errcode in _AGENT_CODES:
+            return Finding(what, False, str(error))
+        if isinstance(error, _NO_ANSWER):
+            return Finding(what, None, str(error))
+    return Finding(what, True, f"AgentId {app.agent_id} belongs to this app. AgentId 正常。")
+
+
+def _contacts(calls: AppCalls) -> Finding:
+    what = "contacts: find people by mobile 按手机号查找"
+    try:
+        calls.oapi("/topapi/v2/user/getbymobile", body={"mobile": _NOBODYS_MOBILE}, repeatable=True)
+    except PermissionMissingError as error:
+        return Finding(what, False, f"only Users(mobiles=...) needs it. 仅 Users(mobiles=...) 需要。{error}")
+    except DingTalkError as error:
+        if isinstance(error, (ConfigurationError, *_NO_ANSWER)):
+            return Finding(what, None, str(error))
+    return Finding(what, True, "permission granted. 权限正常。")
+
+
+def _asked(calls: AppCalls, path: str, body: Mapping[str, object]) -> DingTalkError | None:
+    try:
+        calls.v1("POST", path, body=body, repeatable=False)
+    except DingTalkError as error:
+        return error
+    return None

@@ -1,0 +1,353 @@
+"""What DingTalk's answers to an enterprise app mean, in both generations of its API.
+
+The older one answers HTTP 200 with ``errcode``, and hides the real code of the gateway in ``sub_code`` below 88; the
+v1.0 API answers with an HTTP status and ``code``. The code decides, not the status: rate limits come with 403 and 400.
+
+Codes from DingTalk's documentation (docs 0013, 0033, 0063, 0646, 0714 to 0725, 0769 to 0773 and 1433, read 2026-08-22)
+and, where that is silent, as observed in public reports.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from airflow_provider_dingpush.dingtalk.answers import (
+    IP_BAN_SECONDS,
+    Meaning,
+    error_of_silence,
+    error_without_code,
+    json_object,
+    without,
+)
+from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply
+from airflow_provider_dingpush.dingtalk.secret import Secret
+from airflow_provider_dingpush.errors import (
+    ConfigurationError,
+    ContentError,
+    ContentRefusedError,
+    CredentialsError,
+    DingTalkError,
+    IpNotAllowedError,
+    MessageTooLongError,
+    PermissionMissingError,
+    QuotaExhaustedError,
+    TargetError,
+    ThrottledError,
+    TokenError,
+    UnavailableError,
+    UnknownOutcomeError,
+    UnsupportedMessageError,
+)
+
+_SECOND, _MINUTE = 1.0, 60.0
+_OUR_FAULT = "This is a fault of this package: please report it with this text. 这是本软件包的缺陷，请附上此信息反馈。"
+_REFUSED_ADVICE = "Change what the message says; DingTalk's words tell which part. 请按钉钉的提示修改消息内容。"
+_LOOK = "Look into the chat whether it arrived. 请在会话中确认消息是否已送达。"
+_LATER = "Try again later. 请稍后重试。"
+
+_TOKEN = Meaning(
+    TokenError,
+    "DingTalk refused the app's access token, also a new one.",
+    "Do the connection's 'api_base_url' and 'oapi_base_url' belong to the same DingTalk? "
+    "请检查连接的 api_base_url 与 oapi_base_url 是否属于同一环境。",
+)
+_CREDENTIALS = Meaning(
+    CredentialsError,
+    "DingTalk refused the AppKey or the AppSecret.",
+    "Copy both again from the app's page in DingTalk's developer console (Credentials: Client ID and Client Secret) "
+    "into the connection's login and password. "
+    "请在钉钉开发者后台“凭证与基础信息”重新复制 Client ID 与 Client Secret，分别填到连接的 Login 和 Password。",
+)
+_ORGANISATION = Meaning(
+    ConfigurationError,
+    "DingTalk doesn't know the organisation, or it or the app is switched off there.",
+    "Ask the DingTalk administrator whether the app is enabled. 请联系钉钉管理员确认应用已启用。",
+)
+_AGENT_ID = Meaning(
+    ConfigurationError,
+    "DingTalk says that the AgentId is missing, or isn't this app's.",
+    "Copy the AgentId of the same app from DingTalk's developer console into the connection's field 'agent_id'. "
+    "请在钉钉开发者后台复制同一应用的 AgentId，填到连接的 agent_id 字段。",
+)
+_ROBOT_CODE = Meaning(
+    ConfigurationError,
+    "DingTalk says that the robotCode is missing, unknown, or isn't this app's.",
+    "Copy the robotCode of the same app from DingTalk's developer console into the connection's field 'robot_code', "
+    "and publish a version of the app. "
+    "请在钉钉开发者后台复制同一应用机器人的 robotCode，填到连接的 robot_code 字段，并发布应用版本。",
+)
+_ROBOT_MISSING = Meaning(
+    TargetError,
+    "DingTalk finds no such robot there: it isn't in the group, or the app's robot isn't published.",
+    "Publish a version of the app in the developer console and add its robot to the group. "
+    "请在开发者后台发布应用版本，并将其机器人添加到群中。",
+)
+_ROBOT_OFF = Meaning(
+    ConfigurationError,
+    "The robot is switched off.",
+    "Ask the DingTalk administrator to enable it. 请联系钉钉管理员启用该机器人。",
+)
+_GROUP = Meaning(
+    TargetError,
+    "DingTalk doesn't know this group, or it isn't one of the app's organisation.",
+    "Check the openConversationId (cid…): mention the robot in the group and read conversationId in what it receives. "
+    "请检查 openConversationId：在群里 @机器人，其收到的 conversationId 即是。",
+)
+_GROUP_GONE = Meaning(TargetError, "The group was disbanded.", "Use another group. 该群已解散，请改用其他群。")
+_PEOPLE = Meaning(
+    TargetError,
+    "DingTalk doesn't know whom the message is for.",
+    "Check the user ids, department ids or mobile numbers: they are those of the app's organisation. "
+    "请检查 userId、部门 ID 或手机号是否属于该应用所在的组织。",
+)
+_OUT_OF_SIGHT = Meaning(
+    TargetError,
+    "Those whom the message is for are outside the app's visible scope.",
+    "Widen the scope (可见范围) of the app in DingTalk's developer console. 请在钉钉开发者后台扩大应用的可见范围。",
+)
+_NO_PRIVATE_CHAT = Meaning(
+    TargetError,
+    "The app's robot can't write to these people.",
+    "Publish a version of the app with its robot, and put the people into its visible scope. "
+    "请发布带机器人的应用版本，并将接收人加入可见范围。",
+)
+_REFUSING = Meaning(
+    TargetError, "Whom the message is for takes no messages.", "Ask the person. 接收人已拒收消息，请与其联系。"
+)
+_TOO_MANY_PEOPLE = Meaning(ContentError, "DingTalk doesn't take this many receivers, or none, in one call.", _OUR_FAULT)
+_EVERYONE = Meaning(
+    ConfigurationError,
+    "The app may not send to everyone.",
+    "Name people or departments, or ask the DingTalk administrator. 请指定人员或部门，或联系钉钉管理员。",
+)
+_PERMISSION = Meaning(
+    PermissionMissingError,
+    "The app lacks a permission.",
+    "Apply for it in DingTalk's developer console, under Permissions of the app, and publish a version if it asks. "
+    "请在钉钉开发者后台的“权限管理”中为该应用申请，并按提示发布版本。",
+)
+_IP = Meaning(
+    IpNotAllowedError,
+    "The app doesn't take calls from this machine's IP address.",
+    "Add the address that DingTalk names to the app's egress IPs in DingTalk's developer console (Security settings). "
+    "请在钉钉开发者后台“安全设置”的服务器出口 IP 中加入提示的地址。",
+)
+_POLICY = Meaning(
+    ConfigurationError,
+    "A setting of the group or of the organisation forbids the robot to send this.",
+    "DingTalk's words tell which. 请按钉钉的提示检查群或组织的设置。",
+)
+_PARAMETER = Meaning(ContentError, "DingTalk says that a parameter is missing or wrong.", _OUR_FAULT)
+_CALL = Meaning(
+    ContentError, "DingTalk doesn't understand the call.", f"Does a proxy or gateway change it? {_OUR_FAULT}"
+)
+_CONTENT = Meaning(ContentError, "DingTalk doesn't take the message as it is.", _REFUSED_ADVICE)
+_UNSUPPORTED = Meaning(
+    UnsupportedMessageError,
+    "DingTalk can't carry this kind of message here.",
+    "Use another kind, such as Markdown. 请改用其他消息类型，例如 Markdown。",
+)
+_TOO_LONG = Meaning(MessageTooLongError, "The message is longer than DingTalk takes.", "Shorten it. 请缩短消息。")
+_REFUSED = Meaning(ContentRefusedError, "DingTalk refused the content.", _REFUSED_ADVICE)
+_UNSAFE_LINK = Meaning(ContentRefusedError, "DingTalk refused a link as unsafe.", _REFUSED_ADVICE)
+_MEDIA = Meaning(
+    ContentError,
+    "DingTalk doesn't take this file: its format, its size, or it is empty.",
+    "Check the file; DingTalk's words tell what it minds. 请按钉钉的提示检查文件的格式与大小。",
+)
+_MEDIA_ID = Meaning(
+    ContentError,
+    "DingTalk doesn't know this media_id.",
+    "Upload the file through the same app, or pass the file itself. 请用同一应用上传文件，或直接传入文件。",
+)
+_BUSY = Meaning(UnavailableError, "DingTalk says that it is busy.", _LATER)
+_UNKNOWN_OUTCOME = Meaning(UnknownOutcomeError, "DingTalk doesn't say what became of the message.", _LOOK)
+_NOT_READY = Meaning(
+    UnavailableError,
+    "DingTalk doesn't know yet what became of the message, or not any more (after 24 hours).",
+    "Ask again a few seconds later. 请稍后再查询。",
+    2.0,
+)
+_TOO_LATE = Meaning(
+    DingTalkError,
+    "DingTalk doesn't do this to a message any more, or it isn't one of this robot's.",
+    "It works within 24 hours, through the app that sent it. 仅限发送后 24 小时内，由同一应用操作。",
+)
+_QUOTA = Meaning(
+    QuotaExhaustedError,
+    "The organisation's monthly allowance of API calls is used up.",
+    "Ask the DingTalk administrator about the quota. 请联系钉钉管理员处理 API 调用额度。",
+)
+_QPS = Meaning(
+    ThrottledError,
+    "DingTalk gets too many calls per second.",
+    "Try again in a moment; spread what runs at the same minute. 请稍后重试，并错开同一时刻运行的任务。",
+    _SECOND,
+)
+_QPM = Meaning(
+    ThrottledError,
+    "DingTalk gets too many messages or calls per minute.",
+    "Wait a minute; merge messages. 请等待一分钟，并合并消息。",
+    _MINUTE,
+)
+_BANNED = Meaning(
+    ThrottledError,
+    "DingTalk takes no calls for a while because there were too many.",
+    "Its words tell for how long; find out what calls so often. 请按提示等待，并排查高频调用。",
+    IP_BAN_SECONDS,
+)
+_WRONG_HOST = Meaning(
+    ConfigurationError,
+    "DingTalk has no such API at this address.",
+    "Are the connection's 'api_base_url' and 'oapi_base_url' right? 请检查连接的 api_base_url 与 oapi_base_url。",
+)
+_UNKNOWN_CODE = Meaning(
+    DingTalkError,
+    "DingTalk refused the call with a code unknown to this package.",
+    "Look the code up in DingTalk's documentation. 请在钉钉文档中查询该错误码。",
+)
+
+
+def _same(meaning: Meaning, codes: str) -> dict[str, Meaning]:
+    return dict.fromkeys(codes.split(), meaning)
+
+
+_OLD_CODES: Mapping[str, Meaning] = {
+    **_same(_TOKEN, "40001 40014 42001"),
+    **_same(_CREDENTIALS, "40089 40096"),
+    **_same(_ORGANISATION, "33001 40013 50003 50005"),
+    **_same(_AGENT_ID, "40056 41011 41020 70003"),
+    **_same(_PEOPLE, "33012 40003 40009 40031 40104 41009 46004 60121"),
+    **_same(_OUT_OF_SIGHT, "50002 50004"),
+    **_same(_REFUSING, "81002"),
+    **_same(_EVERYONE, "41028"),
+    **_same(_TOO_MANY_PEOPLE, "41029"),
+    **_same(_PERMISSION, "48002 60011"),
+    **_same(_IP, "60020"),
+    **_same(_PARAMETER, "40035 400002"),
+    **_same(_CALL, "40000 41001 43001 43002 43003 43004 43005 43007 43008 43009"),
+    **_same(_WRONG_HOST, "22 404"),
+    **_same(_MEDIA, "40004 40005 40006 44001"),
+    **_same(_MEDIA_ID, "40007 46001"),
+    **_same(_UNSUPPORTED, "40008"),
+    **_same(_CONTENT, "40067 44002 44004"),
+    **_same(_UNSAFE_LINK, "40048"),
+    **_same(_TOO_LONG, "34016"),
+    **_same(_TOO_LATE, "41052"),
+    # An empty sub_code below 88 is a gateway that couldn't look the token up in time.
+    **_same(_BUSY, "-1 88"),
+    **_same(_UNKNOWN_OUTCOME, "15 isp.top-remote-connection-timeout"),
+    **_same(_QPS, "90002 90018 90019"),
+    **_same(_QPM, "41047 41048"),
+    **_same(_BANNED, "45009 90001 " + " ".join(str(code) for code in (*range(90003, 90015), 90017))),
+    **_same(_QUOTA, "90020"),
+}
+_V1_CODES: Mapping[str, Meaning] = {
+    **_same(_TOKEN, "InvalidAuthentication"),
+    **_same(_CREDENTIALS, "invalidClientIdOrSecret invalid.client unauthorized.client"),
+    **_same(_CALL, "AuthenticationFailed.MissingParameter"),
+    **_same(_ROBOT_CODE, "not.allowed.robotCode"),
+    **_same(_ROBOT_MISSING, "resource.not.found"),
+    **_same(_ROBOT_OFF, "bot.stopped resource.unavailable template.stopped template.not.existed"),
+    **_same(_GROUP, "miss.openConversationId invalid.openConversationId conversation.org.notMatch"),
+    **_same(_GROUP_GONE, "group.disbanded"),
+    **_same(_PEOPLE, "staffId.notExisted illegal.receivers"),
+    **_same(_TOO_MANY_PEOPLE, "receivers.exceed invalidParameter.userIds.empty invalidParameter.userIds.overMax"),
+    **_same(_NO_PRIVATE_CHAT, "robot.oto.notExist chatbotId.notAllow.sendOTO"),
+    **_same(_UNSUPPORTED, "invalidParameter.msgKey.invalid invalidParameter.msg.unsupport"),
+    **_same(_CONTENT, "invalidParameter.msgParam.invalid invalidParameter.msgBody.invalid sendMessage.model.notMatch"),
+    **_same(_TOO_LONG, "invalidParameter.msgParam.tooLong"),
+    **_same(_UNSAFE_LINK, "contain.unsafe.url"),
+    **_same(_REFUSED, "contain.notAllowed.text contain.notAllowed.picture contain.notAllowed.content"),
+    **_same(_TOO_LATE, "robot.processQueryKey.expired notRevoke.all.messages"),
+    **_same(_NOT_READY, "processQueryKey.expireTime"),
+    **_same(
+        _POLICY,
+        "send.forbidden bot.forbidden.sendMessage auth.error unauthorized only.groupAdmin.canAtAll "
+        "keywords.not.match sign.not.match",
+    ),
+    **_same(_IP, "ip.not.match Forbidden.AccessDenied.IpNotInWhiteList"),
+    **_same(_PERMISSION, "Forbidden.AccessDenied.AccessTokenPermissionDenied"),
+    **_same(_QUOTA, "Forbidden.AccessDenied.ApiCountLimitForOrg"),
+    **_same(_BUSY, "system.busy"),
+    **_same(_UNKNOWN_OUTCOME, "unknown.send.result system.error unknownError"),
+}
+# Families of codes, for those that DingTalk has invented since; the first that matches decides.
+_V1_FAMILIES: tuple[tuple[str, Meaning], ...] = (
+    (r"Qpm", _QPM),
+    (r"Qps", _QPS),
+    (r"too\.fast|tooFast|too\.many", _QPM),
+    (r"CountLimit", _QUOTA),
+    (r"^invalidParameter\.robotCode", _ROBOT_CODE),
+    (r"^invalidParameter\.|^miss\.param\.", _PARAMETER),
+    (r"^contain\.", _REFUSED),
+    (r"PermissionDenied", _PERMISSION),
+    (r"^Forbidden\.", _POLICY),
+)
+_PERMISSION_POINT = re.compile(r"\b(?:qyapi_\w+|[A-Z]\w*(?:\.[A-Z]\w*)*\.(?:Read|Write)(?:\.All)?)\b")
+
+
+def answer_of(
+    reply: Reply | NoReply, *, expects: Iterable[str] = (), hide: Iterable[Secret] = ()
+) -> dict[str, Any] | DingTalkError:
+    """What DingTalk answered if it said yes; otherwise what went wrong, as an error to raise.
+
+    :param expects: what stands in every answer that says yes; one without it is unreadable.
+    :param hide: what DingTalk's own words must not show, should they ever quote what was sent.
+    """
+    if isinstance(reply, NoReply):
+        return error_of_silence(reply)
+    answer = json_object(reply.body)
+    if answer is not None:
+        code = _code(answer)
+        if code is not None:
+            return _error(code, answer, reply.status, hide)
+        if reply.status < 300 and "punish" not in answer and all(each in answer for each in expects):
+            return answer
+    return error_without_code(reply, throttled=_QPM)
+
+
+def _code(answer: Mapping[str, Any]) -> str | None:
+    """The code of a refusal; ``None`` if there is none in the answer."""
+    if "errcode" in answer:
+        # The documentation says number, its own samples show strings.
+        code = str(answer["errcode"]).strip()
+        sub_code = str(answer.get("sub_code") or "").strip()
+        return None if code == "0" else sub_code if code == "88" and sub_code else code
+    # Gateways and the official SDK know both spellings.
+    code = answer.get("code", answer.get("Code"))
+    return None if code is None else str(code)
+
+
+def _error(code: str, answer: Mapping[str, Any], status: int, hide: Iterable[Secret]) -> DingTalkError:
+    said = next((str(answer[name]) for name in ("sub_msg", "errmsg", "message", "Message") if answer.get(name)), "")
+    request_id = next(
+        (str(answer[name]) for name in ("requestid", "request_id", "RequestId", "requestId") if answer.get(name)), None
+    )
+    error = _meaning(code, status).as_error(errcode=code, errmsg=without(said, hide), request_id=request_id)
+    if isinstance(error, PermissionMissingError):
+        error.missing_permissions = _permissions(answer, said)
+        if error.missing_permissions:
+            error.problem = f"The app lacks {', '.join(error.missing_permissions)}: {error.problem}"
+    return error
+
+
+def _meaning(code: str, status: int) -> Meaning:
+    known = _OLD_CODES.get(code) or _V1_CODES.get(code)
+    if known is None:
+        known = next((meaning for marks, meaning in _V1_FAMILIES if re.search(marks, code)), None)
+    if status >= 500 and known in (None, _BUSY):
+        # Where the server itself failed, nobody knows how far it came.
+        return _UNKNOWN_OUTCOME
+    return known or _UNKNOWN_CODE
+
+
+def _permissions(answer: Mapping[str, Any], said: str) -> tuple[str, ...]:
+    """The permission points that the app lacks, by the names of DingTalk's console."""
+    detail = answer.get("accessdenieddetail")
+    scopes = detail.get("requiredScopes") if isinstance(detail, Mapping) else None
+    if isinstance(scopes, list) and scopes:
+        return tuple(str(each) for each in scopes)
+    return tuple(dict.fromkeys(_PERMISSION_POINT.findall(said)))

@@ -1,0 +1,185 @@
+"""Pictures, files, sounds and films on their way to DingTalk: looked at, uploaded once, and then known by a media id.
+
+Limits and formats from docs 0645 and 0646, read 2026-08-22.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, Literal
+
+from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
+from airflow_provider_dingpush.dingtalk.shared_work import SharedWork
+from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
+from airflow_provider_dingpush.messages.media_source import describe
+
+MediaKind = Literal["image", "voice", "video", "file"]
+
+_PATH = "/media/upload"
+_MB = 1024 * 1024
+# Another thread that uploads the same is given as much time as a slow line takes for the largest file.
+_LONGEST_UPLOAD_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class MediaRule:
+    """What DingTalk takes as one kind of media.
+
+    :param field: the field of a message where such a thing stands, for errors.
+    :param at_most_bytes: the largest that is taken.
+    :param endings: the formats.
+    :param beginnings: how the content of each format begins, if the content decides and not the name.
+    """
+
+    field: str
+    at_most_bytes: int
+    endings: tuple[str, ...]
+    beginnings: dict[str, re.Pattern[bytes]] | None = None
+
+
+def _by_content(field: str, megabytes: int, **beginnings: bytes) -> MediaRule:
+    patterns = {ending: re.compile(beginning, re.DOTALL) for ending, beginning in beginnings.items()}
+    return MediaRule(field, megabytes * _MB, tuple(beginnings), patterns)
+
+
+RULES: dict[MediaKind, MediaRule] = {
+    "image": _by_content(
+        "Image.source", 20, jpg=rb"\xff\xd8\xff", gif=rb"GIF8[79]a", png=rb"\x89PNG\r\n\x1a\n", bmp=rb"BM"
+    ),
+    "voice": _by_content("Audio.source", 2, amr=rb"#!AMR", mp3=rb"ID3|\xff[\xe0-\xfe]", wav=rb"RIFF.{4}WAVE"),
+    "video": _by_content("Video.source", 20, mp4=rb".{4}ftyp"),
+    "file": MediaRule("File.source", 20 * _MB, ("doc", "docx", "xls", "xlsx", "ppt", "pptx", "zip", "pdf", "rar")),
+}
+_REMEDIES: dict[MediaKind, str] = {
+    "image": "Save it as png or jpg. 请保存为 png 或 jpg 格式。",
+    "voice": "Convert it to amr, which every client plays. 请转换为 amr 格式。",
+    "video": "Convert it to mp4. 请转换为 mp4 格式。",
+    "file": "Put it into a zip, or write a table as xlsx. 请压缩为 zip，表格可另存为 xlsx。",
+}
+
+# Which DingTalk and app, which kind, name and content -> its media id. DingTalk names no end of an id's life.
+_uploaded: dict[tuple[object, ...], str] = {}
+_uploading: SharedWork[str] = SharedWork()
+
+
+class MediaLibrary:
+    """Turns what a message holds into media ids. The same content is uploaded once per process and app.
+
+    :param calls: the calls of the app that sends: its media ids may mean nothing to another.
+    """
+
+    def __init__(self, calls: AppCalls) -> None:
+        self._calls = calls
+
+    def media_id(
+        self,
+        source: Any,
+        *,
+        kind: MediaKind,
+        name: str | None = None,
+        field: str | None = None,
+        at_most_bytes: int | None = None,
+    ) -> str:
+        """The media id of a source, which is uploaded if need be.
+
+        :param source: a path, bytes, something with ``read_bytes`` and ``name``, a matplotlib figure (for a picture),
+            or a media id, which is returned as it is.
+        :param name: the file's name, with its ending; by default that of the source.
+        :param field: the field of the message where it stands, for errors; by default that of its kind.
+        :param at_most_bytes: a smaller limit than that of uploads, where a message has one.
+        :raises InvalidMessageError: naming the field and the rule, before anything is uploaded.
+        :raises DingTalkError: typed by what went wrong with the upload.
+        """
+        field = field or RULES[kind].field
+        found = describe(source)
+        if found is not None and found.kind == "media_id":
+            return str(source)
+        content = _content_of(source, field, min(at_most_bytes or RULES[kind].at_most_bytes, RULES[kind].at_most_bytes))
+        file_name = _file_name(kind, content, name or (found and found.name), field)
+        place = (self._calls.whose, kind, file_name, hashlib.sha256(content).digest())
+
+        def upload() -> str:
+            if place not in _uploaded:
+                _uploaded[place] = self._upload(kind, file_name, content)
+            return _uploaded[place]
+
+        if place in _uploaded:
+            return _uploaded[place]
+        try:
+            return _uploading.result(place, upload, wait_seconds=_LONGEST_UPLOAD_SECONDS)
+        except TimeoutError:
+            pass
+        raise UnavailableError(f"{field} could not be uploaded in time.", "Try again later. 请稍后重试。")
+
+    def _upload(self, kind: MediaKind, file_name: str, content: bytes) -> str:
+        from urllib3.filepost import encode_multipart_formdata
+
+        # Whether DingTalk reads the type in the query or in the form depends on the client (docs 0646): it is in both.
+        body, content_type = encode_multipart_formdata({"type": kind, "media": (file_name, content)})
+        answer = self._calls.upload(_PATH, query={"type": kind}, body=body, content_type=content_type)
+        return str(answer["media_id"])
+
+
+def _content_of(source: Any, field: str, at_most_bytes: int) -> bytes:
+    """What a source holds; no more of it is read than may be sent."""
+    found = describe(source)
+    kind = found.kind if found is not None else None
+    problem = None
+    content = b""
+    if kind == "bytes":
+        content = bytes(source)
+    elif kind == "figure":
+        picture = io.BytesIO()
+        source.savefig(picture, format="png")
+        content = picture.getvalue()
+    elif kind in ("path", "readable"):
+        try:
+            content = _read(source if kind == "readable" else Path(source), at_most_bytes + 1)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+            problem = f"can't be read ({error.strerror or type(error).__name__}): {str(source)[:200]}"
+    elif kind == "url":
+        problem = "is a URL, and only what was uploaded can stand here"
+    else:
+        problem = f"can't be {source[:40]!r}" if isinstance(source, str) else f"can't be a {type(source).__name__}"
+    if problem is None and not content:
+        problem = "is empty"
+    if problem is None and len(content) > at_most_bytes:
+        problem = f"has more than the {at_most_bytes / _MB:g} MB that DingTalk takes"
+    if problem is not None:
+        raise InvalidMessageError(
+            f"{field} {problem}.",
+            "Pass the path of a file on the worker, its bytes, or a media id of the same app. "
+            "请传入 worker 上的文件路径、文件内容或同一应用的 media_id。",
+        )
+    return content
+
+
+def _read(source: Any, most_bytes: int) -> bytes:
+    if not hasattr(source, "open"):
+        return bytes(source.read_bytes())
+    with source.open("rb") as file:
+        return bytes(file.read(most_bytes))
+
+
+def _file_name(kind: MediaKind, content: bytes, name: str | None, field: str) -> str:
+    """The name to upload it under."""
+    rule = RULES[kind]
+    taken = ", ".join(rule.endings)
+    if rule.beginnings is not None:
+        for ending, beginning in rule.beginnings.items():
+            if beginning.match(content):
+                # Nobody sees this name, so it can be one that every gateway takes.
+                return f"{kind}.{ending}"
+        raise InvalidMessageError(f"{field} must be {taken}, and its content is none of these.", _REMEDIES[kind])
+    if not name:
+        raise InvalidMessageError(
+            f"{field.partition('.')[0]}.name is missing: bytes have none.",
+            'Give a name with its ending, such as "report.xlsx". 请指定带扩展名的文件名。',
+        )
+    if PurePath(name).suffix.lower().lstrip(".") not in rule.endings:
+        raise InvalidMessageError(f"{field} must be {taken}, by its name; {name!r} is none of these.", _REMEDIES[kind])
+    return name

@@ -1,0 +1,279 @@
+"""The kinds of message that only an enterprise app can send: pictures, files, sounds, films and forms.
+
+Apart from those of :mod:`~airflow_provider_dingpush.messages.kinds` because few DAG files need them, and each costs all
+of them time on every loop of the DAG processor. What a source may be: see
+:mod:`~airflow_provider_dingpush.messages.media_source`.
+
+``to_dict()`` gives a plain form of our own, ``{"msgtype": "image", "image": {"source": …}}``, because what DingTalk's
+shapes hold, a media id, comes to be only when the message is sent. Those shapes are taken too (docs 0775, read
+2026-08-22).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from airflow_provider_dingpush.errors import InvalidMessageError
+from airflow_provider_dingpush.messages.field_rules import (
+    apply_rules,
+    holds_jinja,
+    optional,
+    refuse_task_output,
+    ruled,
+    short_repr,
+    text,
+    url,
+)
+from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
+from airflow_provider_dingpush.messages.media_source import (
+    cover_source,
+    describe,
+    file_source,
+    picture_source,
+    plain_source,
+    shown_source,
+)
+
+STATUS_COLORS = {"green": "#78C06E", "red": "#F65E5E", "orange": "#FF9D46", "grey": "#858E99"}
+"""Those that DingTalk suggests for done, failed, pending and withdrawn (docs 0773, read 2026-08-22)."""
+
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
+
+
+def _seconds(where: str, value: Any, rendered: bool) -> float | str:
+    """Rule: a number of seconds above 0."""
+    refuse_task_output(where, value)
+    if not rendered and holds_jinja(value):
+        return str(value)
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else 0.0
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise InvalidMessageError(f"{where} must be a number of seconds above 0, not {value!r:.40}.")
+    return int(number) if number.is_integer() else number
+
+
+def _rows(where: str, value: Any, rendered: bool) -> tuple[tuple[str, str], ...]:
+    """Rule: pairs of a name and a value, also as one dict or as DingTalk's ``{"key": …, "value": …}``."""
+    refuse_task_output(where, value)
+    if isinstance(value, Mapping):
+        value = tuple(value.items())
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise InvalidMessageError(
+            f"{where} must be pairs of name and value, not a {type(value).__name__}.",
+            'Write form={"task": "load", "rows": "1 200"} or form=[("task", "load")].',
+        )
+    rows = []
+    for place, each in enumerate(value):
+        here = f"{where}[{place}]"
+        row = (each.get("key"), each.get("value")) if isinstance(each, Mapping) else each
+        if isinstance(row, (str, bytes)) or not isinstance(row, Sequence) or len(row) != 2:
+            refuse_task_output(here, row)
+            raise InvalidMessageError(f"{here} must be a pair of name and value.")
+        # Most values come out of templates, and an empty one is no reason not to send the others.
+        shown = "" if row[1] == "" else text(f"{here}.value", row[1], rendered)
+        rows.append((text(f"{here}.key", row[0], rendered), shown))
+    return tuple(rows)
+
+
+def _status(where: str, value: Any, rendered: bool) -> str | tuple[str, str]:
+    """Rule: the words of the status bar, alone or with their colour."""
+    refuse_task_output(where, value)
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return text(where, value, rendered)
+    if len(value) != 2:
+        raise InvalidMessageError(f'{where} must be the words, or words and colour such as ("failed", "red").')
+    color = text(f"{where}[1]", value[1], rendered).strip()
+    if (rendered or not holds_jinja(color)) and color not in STATUS_COLORS and not _COLOR.fullmatch(color):
+        raise InvalidMessageError(
+            f"{where} has the colour {color[:40]!r}; it must be one of {', '.join(STATUS_COLORS)} or like '#F65E5E'."
+        )
+    return text(f"{where}[0]", value[0], rendered), color
+
+
+@dataclass(frozen=True, repr=False)
+class Image:
+    """A picture: jpg, png, gif or bmp, at most 20 MB.
+
+    :param source: a path, bytes, an ``ObjectStoragePath``, a matplotlib figure, a media id, or a URL. A group robot's
+        webhook takes a URL only, which it shows within Markdown.
+    :raises InvalidMessageError: if it is none of these.
+    """
+
+    msgtype: ClassVar = "image"
+    names: ClassVar = {"source": "source"}
+    aliases: ClassVar = {"media_id": "source", "photoURL": "source"}
+
+    source: Any = ruled(picture_source, shown=shown_source)  # noqa: RUF009 - declares a field
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form of this message."""
+        return {"msgtype": self.msgtype, self.msgtype: {"source": plain_source("Image.source", self.source)}}
+
+    def as_markdown(self) -> Markdown:
+        """The picture that a URL leads to within Markdown, for doors that take no picture."""
+        # Blanks are in no URL; brackets would end Markdown's.
+        return Markdown("[图片]", f"![]({self.source.replace('(', '%28').replace(')', '%29')})")
+
+
+@dataclass(frozen=True, repr=False)
+class File:
+    """A file: doc, docx, xls, xlsx, ppt, pptx, zip, pdf or rar, at most 20 MB (10 MB as a work notice).
+
+    An app robot shows fewer of these: xlsx, pdf, zip, rar, doc and docx. Put others, csv too, into a zip.
+
+    :param source: a path, bytes, an ``ObjectStoragePath``, or a media id.
+    :param name: the name that people see, with its ending; by default that of the path. Bytes need one.
+    :raises InvalidMessageError: if the source can't be sent, or has no name.
+    """
+
+    msgtype: ClassVar = "file"
+    names: ClassVar = {"source": "source", "name": "name"}
+    aliases: ClassVar = {"media_id": "source", "mediaId": "source", "fileName": "name"}
+
+    source: Any = ruled(file_source, shown=shown_source)  # noqa: RUF009 - declares a field
+    name: str | None = ruled(optional(text), default=None)
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+        found = describe(self.source)
+        if self.name is None and found is not None and found.kind == "bytes":
+            raise InvalidMessageError("File.name is missing: bytes have none.", 'Write File(data, name="report.xlsx").')
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form of this message."""
+        plain = {"source": plain_source("File.source", self.source), "name": self.name}
+        return {
+            "msgtype": self.msgtype,
+            self.msgtype: {key: value for key, value in plain.items() if value is not None},
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class Audio:
+    """A sound: amr, mp3 or wav, at most 2 MB; an app robot plays amr only.
+
+    :param source: a path, bytes, an ``ObjectStoragePath``, or a media id.
+    :param duration_seconds: how long it plays, in seconds; as a work notice less than 60.
+    :raises InvalidMessageError: if the source can't be sent, or the duration isn't above 0.
+    """
+
+    msgtype: ClassVar = "audio"
+    names: ClassVar = {"source": "source", "duration_seconds": "duration_seconds"}
+    # Of a work notice's voice; an app robot's sampleAudio counts a "duration" of milliseconds.
+    aliases: ClassVar = {"media_id": "source", "duration": "duration_seconds"}
+
+    source: Any = ruled(file_source, shown=shown_source)  # noqa: RUF009 - declares a field
+    duration_seconds: float = ruled(_seconds)
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form of this message."""
+        plain = {"source": plain_source("Audio.source", self.source), "duration_seconds": self.duration_seconds}
+        return {"msgtype": self.msgtype, self.msgtype: plain}
+
+
+@dataclass(frozen=True, repr=False)
+class Video:
+    """A film: mp4, at most 20 MB. Only app robots show it.
+
+    :param source: a path, bytes, an ``ObjectStoragePath``, or a media id.
+    :param duration_seconds: how long it plays, in seconds.
+    :param cover: the picture that stands for it, as the source of an :class:`Image`, but no URL.
+    :raises InvalidMessageError: if a source can't be sent, or the duration isn't above 0.
+    """
+
+    msgtype: ClassVar = "video"
+    names: ClassVar = {"source": "source", "duration_seconds": "duration_seconds", "cover": "cover"}
+    aliases: ClassVar = {"videoMediaId": "source", "duration": "duration_seconds", "picMediaId": "cover"}
+
+    source: Any = ruled(file_source, shown=shown_source)  # noqa: RUF009 - declares a field
+    duration_seconds: float = ruled(_seconds)
+    cover: Any = ruled(cover_source, shown=shown_source)  # noqa: RUF009 - declares a field
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form of this message."""
+        plain = {
+            "source": plain_source("Video.source", self.source),
+            "duration_seconds": self.duration_seconds,
+            "cover": plain_source("Video.cover", self.cover),
+        }
+        return {"msgtype": self.msgtype, self.msgtype: plain}
+
+
+@dataclass(frozen=True, repr=False)
+class OA:
+    """A form that opens one page (OA 消息). Only work notices can be one.
+
+    :param title: its first line; DingTalk advises at most 50 characters.
+    :param message_url: the page that a tap opens.
+    :param form: names and values, as a dict or as pairs; DingTalk shows the first six.
+    :param content: text below the form, of which DingTalk shows three lines.
+    :param author: who is said to have written it.
+    :param status: words of the status bar, alone or with a colour: ``"failed"``, ``("failed", "red")`` or
+        ``("failed", "#F65E5E")``; the names are those of :data:`STATUS_COLORS`. At most five people can get a notice
+        with one.
+    :raises InvalidMessageError: if a field breaks a rule.
+    """
+
+    msgtype: ClassVar = "oa"
+    names: ClassVar = {each: each for each in ("title", "message_url", "form", "content", "author", "status")}
+
+    title: str = ruled(text)
+    message_url: str = ruled(url)
+    form: Sequence[tuple[str, Any]] | Mapping[str, Any] = ruled(_rows, default=())
+    content: str | None = ruled(optional(text), default=None)
+    author: str | None = ruled(optional(text), default=None)
+    status: str | tuple[str, str] | None = ruled(optional(_status), default=None)
+
+    def __post_init__(self) -> None:
+        apply_rules(self)
+
+    __repr__ = short_repr
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form of this message."""
+        plain = {
+            "title": self.title,
+            "message_url": self.message_url,
+            "form": [{"key": key, "value": value} for key, value in self.rows],
+            "content": self.content,
+            "author": self.author,
+            "status": list(self.status) if isinstance(self.status, tuple) else self.status,
+        }
+        return {"msgtype": self.msgtype, self.msgtype: {key: value for key, value in plain.items() if value}}
+
+    @property
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """The form as pairs, which is what the rules have made of it."""
+        return tuple(self.form)  # type: ignore[arg-type]
+
+    @property
+    def status_color(self) -> str | None:
+        """The status bar's colour as ``#RRGGBB``, if it has one."""
+        color = self.status[1] if isinstance(self.status, tuple) else None
+        return STATUS_COLORS.get(color, color) if color else None
+
+
+Message = Text | Markdown | Link | ActionCard | FeedCard | Image | File | Audio | Video | OA
+"""Anything that can be said."""

@@ -1,0 +1,137 @@
+"""What a picture, file, sound or film can be given as: a path, bytes, something to read, a figure, a media id, a URL.
+
+Nothing is read here. A source is looked at when the message is built, often while a DAG file is read, and its content
+is of interest only to who uploads it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import PurePath
+from typing import Any, Literal, NamedTuple
+
+from airflow_provider_dingpush.errors import InvalidMessageError
+from airflow_provider_dingpush.messages.field_rules import holds_jinja, is_media_id, refuse_task_output, text
+
+SourceKind = Literal["template", "media_id", "url", "path", "bytes", "readable", "figure"]
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_TAKEN = (
+    "a path, bytes, an ObjectStoragePath (anything with read_bytes() and name), or the media id that an upload to "
+    "DingTalk gave"
+)
+
+
+class MediaSource(NamedTuple):
+    """What a source is.
+
+    :ivar kind: ``template`` (Jinja that is still to be rendered), ``media_id``, ``url``, ``path`` (of this machine),
+        ``bytes``, ``readable`` (has ``read_bytes()`` and ``name``), or ``figure`` (has ``savefig()``).
+    :ivar name: the file's name without folders, or ``None`` where the source has none.
+    """
+
+    kind: SourceKind
+    name: str | None = None
+
+
+def describe(source: Any) -> MediaSource | None:
+    """Tell what a source is, by what it looks like; ``None`` if it is nothing that could be sent."""
+    if isinstance(source, str):
+        return _described(source)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return MediaSource("bytes")
+    # ObjectStoragePath, other universal paths and pathlib's alike; asked for before PathLike, because the path in the
+    # file system that the former pretend to have doesn't exist.
+    if hasattr(source, "read_bytes") and isinstance(getattr(source, "name", None), str):
+        return MediaSource("readable", source.name)
+    if isinstance(source, os.PathLike):
+        return MediaSource("path", PurePath(os.fsdecode(source)).name)
+    return MediaSource("figure") if hasattr(source, "savefig") else None
+
+
+def _described(source: str) -> MediaSource:
+    if holds_jinja(source):
+        return MediaSource("template")
+    if is_media_id(source):
+        return MediaSource("media_id")
+    # The name of what a URL leads to would be a guess.
+    return MediaSource("url") if is_url(source) else MediaSource("path", PurePath(source).name)
+
+
+def is_url(source: object) -> bool:
+    """Whether the source is the URL of something in the web."""
+    return isinstance(source, str) and source.lower().startswith(("http://", "https://"))
+
+
+def picture_source(where: str, value: object, rendered: bool) -> Any:
+    """Rule: whatever can be sent as a picture."""
+    return _source(where, value, rendered, web=True, figure=True)
+
+
+def cover_source(where: str, value: object, rendered: bool) -> Any:
+    """Rule: the same, but uploaded: DingTalk fetches no cover from the web."""
+    return _source(where, value, rendered, web=False, figure=True)
+
+
+def file_source(where: str, value: object, rendered: bool) -> Any:
+    """Rule: whatever can be sent as a file, sound or film; DingTalk fetches none of these from the web."""
+    return _source(where, value, rendered, web=False, figure=False)
+
+
+def _source(where: str, value: Any, rendered: bool, *, web: bool, figure: bool) -> Any:
+    refuse_task_output(where, value)
+    if isinstance(value, (bytearray, memoryview)):
+        value = bytes(value)
+    if isinstance(value, str) or value is None:
+        value = text(where, value, rendered).strip()
+        if rendered and holds_jinja(value):
+            raise InvalidMessageError(f"{where} is a template that nobody rendered: {value[:40]!r}.")
+    found = describe(value)
+    taken = f"{'A matplotlib figure, ' if figure else ''}{'a URL, ' if web else ''}{_TAKEN}"
+    taken = f"It can be {taken[0].lower()}{taken[1:]}."
+    if found is None or (found.kind == "figure" and not figure):
+        raise InvalidMessageError(f"{where} can't be a {type(value).__name__}.", taken)
+    if found.kind == "bytes" and not value:
+        raise InvalidMessageError(f"{where} is empty; there is nothing to send.")
+    if found.kind == "url" and not web:
+        raise InvalidMessageError(
+            f"{where} is a URL, and DingTalk takes only what was uploaded to it.",
+            "Download it in the task and pass the path or the bytes; to show a link, send a Link. "
+            "钉钉这里只接受上传的文件：请先在任务里下载，再传路径或 bytes。",
+        )
+    if found.kind == "path" and (scheme := _SCHEME.match(str(value))):
+        raise InvalidMessageError(
+            f"{where} begins with {scheme.group()}, which is no path of this machine.",
+            'Pass ObjectStoragePath("…") of Airflow instead of the str.',
+        )
+    return value
+
+
+def shown_source(source: object) -> str:
+    """A source for a repr: what it is and how large, never its content, and the same in every process."""
+    found = describe(source)
+    if isinstance(source, bytes):
+        return f"<{len(source):,} bytes>"
+    if isinstance(source, str) and found is not None:
+        # A URL's query may be its password, as in links to an object store that were signed.
+        kept = source.partition("?")[0] + "?…" if found.kind == "url" and "?" in source else source
+        return repr(kept if len(kept) <= 80 else f"{kept[:80]}…")
+    name = f" {found.name!r}" if found is not None and found.name else ""
+    return f"<{type(source).__name__}{name}>"
+
+
+def plain_source(where: str, source: object) -> str:
+    """The source as plain data.
+
+    :raises InvalidMessageError: if it can't be plain data.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        # The str of a universal path names its store, and would be read back as a path of this machine.
+        plain = str(source)
+        if isinstance(source, str) or not _SCHEME.match(plain):
+            return plain
+    raise InvalidMessageError(
+        f"{where} is {shown_source(source)}, which can't become plain data.",
+        "Send the message in the task that makes it, or write a file and pass its path.",
+    )

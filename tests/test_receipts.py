@@ -1,0 +1,47 @@
+"""A receipt goes into XCom and comes back as what it was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_dingpush.errors import InvalidMessageError
+from airflow_provider_dingpush.receipts import Receipt
+
+RECEIPTS = (
+    Receipt(channel="custom_robot", conn_id="dingtalk_default", parts=3),
+    Receipt("app_robot_group", "dingtalk_app_default", process_query_keys=("k/+=",), open_conversation_id="cid1=="),
+    Receipt("app_robot_users", "c", 2, "sent", ("k1", "k2"), None, ("nobody",), ("busy",)),
+    Receipt("work_notice", "c", task_id="1,2"),
+)
+
+
+@pytest.mark.parametrize("receipt", RECEIPTS, ids=lambda receipt: receipt.channel)
+def test_a_receipt_survives_xcom(receipt: Receipt) -> None:
+    """JSON makes lists of tuples."""
+    assert Receipt.from_dict(json.loads(json.dumps(receipt.to_dict()))) == receipt
+    assert Receipt.from_dict(receipt) is receipt
+
+
+def test_the_group_is_told_only_where_there_is_one() -> None:
+    """Its handles are worth nothing without it."""
+    assert ["open_conversation_id" in each.to_dict() for each in RECEIPTS] == [False, True, False, False]
+
+
+def test_a_notice_in_several_calls_has_several_tasks() -> None:
+    """DingTalk answers for each of them."""
+    assert [each.task_ids for each in RECEIPTS] == [(), (), (), ("1", "2")]
+
+
+@pytest.mark.parametrize("plain", [None, "sent", {}, {"channel": "custom_robot"}, {"message": "x"}, 7], ids=repr)
+def test_what_is_no_receipt_is_refused(plain: object) -> None:
+    """With a word of where to get one."""
+    with pytest.raises(InvalidMessageError, match=r"not the receipt of a message.*xcom_pull"):
+        Receipt.from_dict(plain)  # type: ignore[arg-type]
+
+
+def test_an_unknown_field_is_refused() -> None:
+    """It isn't a receipt of this version."""
+    with pytest.raises(InvalidMessageError, match="not the receipt"):
+        Receipt.from_dict({**RECEIPTS[0].to_dict(), "more": 1})
