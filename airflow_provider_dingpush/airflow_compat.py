@@ -7,6 +7,7 @@ touched. An entry can go once the oldest supported Airflow has the newer home.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,12 +42,14 @@ __all__ = [
     "Context",
     "airflow_option",
     "default_timezone",
+    "defers_by_default",
     "failed_task_ids",
     "is_airflow_3",
     "mask_secret",
     "notifier_takes_context",
     "redact",
     "run_in_thread",
+    "search_all_secrets",
 ]
 
 Result = TypeVar("Result")
@@ -81,11 +84,21 @@ else:
         return airflow_redact(value)
 
 
+def defers_by_default() -> bool:
+    """Airflow's ``[operators] default_deferrable``: whether operators give their worker slot back while they wait."""
+    return (airflow_option("operators", "default_deferrable") or "").lower() in ("true", "t", "1")
+
+
 def is_airflow_3() -> bool:
     """Whether this is Airflow 3, whose pages have other addresses than those of Airflow 2."""
     from airflow import __version__
 
     return not __version__.startswith("2.")
+
+
+def search_all_secrets() -> None:
+    """Let a command find the connections of the metadata database, as ``airflow connections get`` does (3.1)."""
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 
 def notifier_takes_context() -> bool:

@@ -49,11 +49,32 @@ def _parser() -> argparse.ArgumentParser:
     _add_language(demo)
     demo.set_defaults(run=_demo)
 
+    send = commands.add_parser(
+        "send",
+        help="send one message through an Airflow connection (发送一条消息)",
+        description="Sends one message through an Airflow connection: with a robot's to its group, with an app's to a "
+        "group, to people, or as a work notice. 通过 Airflow 连接发送一条消息。",
+    )
+    _add_send_options(send)
+    send.set_defaults(run=_send)
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="tell what of a connection works, and what to do about the rest (检查连接)",
+        description="Looks at token, permissions, robot, group and AgentId of a connection, one after the other, "
+        "without sending anything. 逐项检查连接，不会发送任何消息。",
+    )
+    doctor.add_argument(
+        "conn_id", nargs="?", default="dingtalk_default", help="Airflow connection (default: %(default)s)"
+    )
+    _add_language(doctor)
+    doctor.set_defaults(run=_doctor)
+
     sandbox = commands.add_parser(
         "sandbox",
         help="a local stand-in of DingTalk with a chat page (本地沙箱)",
-        description="Starts a local server that behaves like a DingTalk group with a custom robot, and shows the chat "
-        "as a web page. Nothing leaves this machine. 启动本地钉钉沙箱和群聊页面。",
+        description="Starts a local server that behaves like DingTalk, with a group, a custom robot, an app and three "
+        "people, and shows the chats as a web page. Nothing leaves this machine. 启动本地钉钉沙箱和聊天页面。",
     )
     sandbox.add_argument(
         "--port", type=int, default=_DEFAULT_PORT, help=f"port (default {_DEFAULT_PORT}; 0: a free one)"
@@ -70,6 +91,39 @@ def _parser() -> argparse.ArgumentParser:
     _add_language(sandbox)
     sandbox.set_defaults(run=_sandbox)
     return parser
+
+
+def _add_send_options(parser: argparse.ArgumentParser) -> None:
+    """What is said, how, to whom, and through which connection."""
+    parser.add_argument("text", nargs="?", help="what is said; '-' reads it from standard input (正文，- 表示标准输入)")
+    parser.add_argument("--conn-id", default="dingtalk_default", help="Airflow connection (default: %(default)s)")
+    kinds = parser.add_argument_group("kind of message (default: plain text)")
+    kinds.add_argument("--title", help="of markdown, links and cards (标题)")
+    kinds.add_argument("--markdown", action="store_true", help="the text is Markdown")
+    kinds.add_argument("--link", metavar="URL", help="a card that opens this page")
+    kinds.add_argument("--pic", metavar="URL", help="its picture: a URL or a media id")
+    kinds.add_argument(
+        "--button", action="append", default=[], metavar="TITLE=URL", help="a card with this button; may be repeated"
+    )
+    kinds.add_argument("--image", metavar="SOURCE", help="a picture: path, URL or media id (图片)")
+    kinds.add_argument("--file", metavar="SOURCE", help="a file: path or media id (文件)")
+    kinds.add_argument("--json", metavar="FILE", help="any message in DingTalk's shape, from a file or '-' (JSON 消息)")
+    to = parser.add_argument_group("to whom (connections of an app; 企业应用)")
+    to.add_argument("--group", metavar="CID", help="a group's openConversationId")
+    to.add_argument("--user", action="append", default=[], metavar="ID", help="a person, by user id; may be repeated")
+    to.add_argument("--mobile", action="append", default=[], metavar="NUMBER", help="a person, by mobile number")
+    to.add_argument(
+        "--notice-user", action="append", default=[], metavar="ID", help="work notice to a person (工作通知)"
+    )
+    to.add_argument(
+        "--notice-department", action="append", default=[], metavar="ID", help="work notice to a department"
+    )
+    to.add_argument("--notice-everyone", action="store_true", help="work notice to the whole organisation")
+    to.add_argument("--wait", action="store_true", help="wait until a work notice is delivered, and say whom it missed")
+    at = parser.add_argument_group("whom to mention (custom robots; 自定义机器人)")
+    at.add_argument("--at-mobile", action="append", default=[], metavar="NUMBER")
+    at.add_argument("--at-user", action="append", default=[], metavar="ID")
+    at.add_argument("--at-all", action="store_true")
 
 
 def _add_language(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +147,18 @@ def _demo(parsed: argparse.Namespace) -> int:
     )
 
 
+def _send(parsed: argparse.Namespace) -> int:
+    from airflow_provider_dingpush.send import run_send
+
+    return run_send(parsed)
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from airflow_provider_dingpush.doctor import run_doctor
+
+    return run_doctor(parsed.conn_id, language=parsed.language)
+
+
 def _sandbox(parsed: argparse.Namespace) -> int:
     from airflow_provider_dingpush.sandbox import Robot, Sandbox
 
@@ -109,8 +175,10 @@ def _sandbox(parsed: argparse.Namespace) -> int:
         print("Choose another with --port, or 0 for a free one.", file=sys.stderr)
         return 1
     try:
+        robot_connection = webhook_to_paste(sandbox.webhook_url, parsed.secret, parsed.keyword)
+        people = ", ".join(f"{each.user_id} ({each.name} {each.mobile})" for each in sandbox.people)
         _introduce(
-            sandbox.page_url, webhook_to_paste(sandbox.webhook_url, parsed.secret, parsed.keyword), parsed.language
+            sandbox.page_url, robot_connection, sandbox.connection_of(sandbox.app), people, language=parsed.language
         )
         threading.Event().wait()
     finally:
@@ -124,20 +192,23 @@ def webhook_to_paste(webhook: str, secret: str | None, keywords: Sequence[str] =
     return "&".join([webhook, *(f"{name}={quote(value, safe='')}" for name, value in more.items() if value)])
 
 
-def _introduce(page_url: str, connection: str, language: str) -> None:
+def _introduce(page_url: str, robot_connection: str, app_connection: str, people: str, *, language: str) -> None:
     if language == "zh":
         lines = [
             "钉钉沙箱已启动（按 Ctrl-C 结束）。",
-            f"  群聊页面      {page_url}",
-            f"  Webhook 地址  {connection.partition('&')[0]}",
-            "  Airflow 连接  在 Airflow 的环境中执行：",
+            f"  聊天页面      {page_url}",
+            f"  Webhook 地址  {robot_connection.partition('&')[0]}",
+            f"  员工 userId   {people}",
+            "  Airflow 连接  在 Airflow 的环境中执行（机器人、企业应用各一个）：",
         ]
     else:
         lines = [
             "The DingTalk sandbox runs (Ctrl-C ends it).",
             f"  chat page    {page_url}",
-            f"  webhook URL  {connection.partition('&')[0]}",
-            "  connection   in Airflow's environment:",
+            f"  webhook URL  {robot_connection.partition('&')[0]}",
+            f"  people       {people}",
+            "  connections  in Airflow's environment, of the robot and of the app:",
         ]
     print("\n".join(lines))
-    print(f"\nexport AIRFLOW_CONN_DINGTALK_DEFAULT='{connection}'\n", flush=True)
+    print(f"\nexport AIRFLOW_CONN_DINGTALK_DEFAULT='{robot_connection}'")
+    print(f"export AIRFLOW_CONN_DINGTALK_APP_DEFAULT='{app_connection}'\n", flush=True)

@@ -1,4 +1,4 @@
-"""From an Airflow Connection to settings that are right once they exist, and the one table of form fields.
+"""From an Airflow Connection to settings that are right once they exist.
 
 Whatever a person may reasonably have put into a connection is understood; whatever is wrong gets an error that says
 which field to fill in with what.
@@ -6,33 +6,44 @@ which field to fill in with what.
 
 from __future__ import annotations
 
-import json
+import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
+from airflow_provider_dingpush.connection_fields import (
+    APP_FORM,
+    DEFAULT_API_BASE_URL,
+    ROBOT_FORM,
+    STORED_SECRET_PLACEHOLDER,
+    ConnectionForm,
+)
+from airflow_provider_dingpush.dingtalk.app import App
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
-from airflow_provider_dingpush.dingtalk.http_post import DEFAULT_TIMEOUT_SECONDS, HttpOptions
+from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS, HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.errors import ConnectionSettingsError, InvalidMessageError
+from airflow_provider_dingpush.errors import ConnectionSettingsError
 from airflow_provider_dingpush.messages.mentions import At
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.airflow_compat import Connection
 
-ROBOT_CONN_TYPE = "dingtalk_robot"
-ROBOT_HOOK_NAME = "DingTalk Robot 钉钉机器人"
-LANGUAGES = ("zh", "en")
-STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it stands for none
-"""What the connection form of Airflow 2 sends back for a stored secret that nobody has touched."""
-
-# dingding is the official provider's type; an image without this package stores generic without saying so.
-_ROBOT_TYPES = (ROBOT_CONN_TYPE, "dingding", "generic", "http", "https", "")
+_log = logging.getLogger(__name__)
+_Settings = TypeVar("_Settings")
+# An image without this package stores generic without saying so; a URL in an environment variable makes http or https.
+_UNTYPED = ("generic", "http", "https", "")
+_TYPES = {ROBOT_FORM.conn_type: ROBOT_FORM, "dingding": ROBOT_FORM, APP_FORM.conn_type: APP_FORM}
 _SEND_PATH = "/robot/send"
 _WHERE_TO_FIND_IT = (
     "In DingTalk: group settings > Bot > your custom robot > copy the webhook URL. "
     "钉钉群设置 → 机器人 → 自定义机器人 → 复制 Webhook 地址。"
+)
+_WHERE_TO_FIND_THEM = (
+    "In DingTalk's developer console: your app > Credentials: AppKey (Client ID) and AppSecret (Client Secret). "
+    "钉钉开发者后台 → 应用 → 凭证与基础信息：AppKey 填到 Login，AppSecret 填到 Password。"
 )
 
 
@@ -56,151 +67,78 @@ class RobotSettings:
     mentions: Mapping[str, At] = field(default_factory=dict)
 
 
-def _secret(value: Any) -> Secret:
-    secret = str(value).strip()
-    if secret == STORED_SECRET_PLACEHOLDER:
-        raise ValueError("must be the secret itself: a form has put its placeholder in its place")
-    return Secret(secret)
-
-
-def _timeout(value: Any) -> float:
-    seconds = float(value)
-    if not 0 < seconds <= 60:
-        raise ValueError("must be more than 0 and at most 60 (seconds)")
-    return seconds
-
-
-def _verify(value: Any) -> bool | str:
-    word = str(value).strip()
-    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    return known.get(word.lower(), word)
-
-
-def _proxy(value: Any) -> str:
-    proxy = str(value).strip()
-    if urlsplit(proxy).scheme not in ("http", "https", "socks5", "socks5h") or not urlsplit(proxy).hostname:
-        raise ValueError("must be a URL such as http://proxy.example.com:3128")
-    return proxy
-
-
-def read_language(value: Any) -> str:
-    """``zh`` or ``en`` from any usual spelling of them.
-
-    :raises ValueError: for another language.
-    """
-    word = str(value).strip().lower().replace("_", "-").partition("-")[0]
-    if word not in LANGUAGES:
-        raise ValueError("must be zh or en")
-    return word
-
-
-def _mentions(value: Any) -> dict[str, At]:
-    if isinstance(value, str):
-        value = json.loads(value)
-    if not isinstance(value, Mapping):
-        raise ValueError('must be JSON such as {"zhangsan": "13800000000", "lisi": "user123"}')
-    return {str(owner).strip(): _people(people) for owner, people in value.items()}
-
-
-def _people(value: Any) -> At:
-    """A mobile number, a user id, a list of either, or the plain form of an :class:`At`."""
-    if value is None or isinstance(value, Mapping):
-        return At.read(value) or At()
-    several = value if isinstance(value, (list, tuple)) else [value]
-    if not all(isinstance(each, (str, int)) for each in several):
-        raise ValueError("must name each owner's mobile number, user id, or a list of these")
-    names = [str(each).strip() for each in several]
-    mobiles = [name for name in names if _is_mobile(name)]
-    return At(mobiles=tuple(mobiles), user_ids=tuple(name for name in names if name not in mobiles))
-
-
-def _is_mobile(name: str) -> bool:
-    # Chinese mobile numbers have eleven digits and start with 1; foreign ones are written with + and their country.
-    # DingTalk user ids may be all digits as well, but rarely of just this form; {"user_ids": [...]} says it plainly.
-    digits = name.lstrip("+").replace("-", "")
-    return digits.isdigit() and (name.startswith("+") or (len(digits) == 11 and digits.startswith("1")))
-
-
 @dataclass(frozen=True)
-class FormField:
-    """One extra field of the connection: in the form, in the docs, and how it is read.
+class AppSettings:
+    """Everything that a connection of type ``dingtalk_app`` says.
 
-    :param name: its key in the connection's extra.
-    :param label: what the form calls it.
-    :param description: what the form says below it.
-    :param schema: JSON schema for the form of Airflow 3.2 and later.
-    :param read: turns what was filled in (a string, or JSON) into the setting; raises ``ValueError`` with the rule.
+    :param conn_id: the connection's id, for receipts and errors.
+    :param app: which enterprise app, with its credentials.
+    :param open_conversation_id: the group that gets messages without a target.
+    :param api_base_url: where DingTalk's newer API is.
+    :param oapi_base_url: where its older one is, for work notices, uploads and look-ups of people.
+    :param resend_unknown: send a robot's message again if nobody knows whether it arrived.
+    :param http: time limit, proxy and certificates.
+    :param language: ``zh`` or ``en`` for built-in texts, if the connection says so.
     """
 
-    name: str
-    label: str
-    description: str
-    schema: Mapping[str, Any]
-    read: Callable[[Any], Any]
+    conn_id: str
+    app: App
+    open_conversation_id: str | None = None
+    api_base_url: str = DEFAULT_API_BASE_URL
+    oapi_base_url: str = DEFAULT_BASE_URL
+    resend_unknown: bool = False
+    http: HttpOptions = field(default_factory=HttpOptions)
+    language: str | None = None
 
 
-_TEXT = {"type": ["string", "null"]}
+# Client ids of apps look so, tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
+_APP_KEY = re.compile(r"ding[0-9a-z]{12,24}")
 
-ROBOT_FIELDS: tuple[FormField, ...] = (
-    FormField(
-        "secret",
-        "Secret 加签密钥",
-        "The robot's secret (SEC…), if 'sign' is among its security settings. 机器人安全设置选择“加签”时填写。",
-        {**_TEXT, "format": "password"},
-        _secret,
-    ),
-    FormField(
-        "keyword",
-        "Keyword 关键词",
-        "One of the robot's keywords; added to messages that lack it. 自定义关键词之一，消息中没有时自动补上。",
-        _TEXT,
-        lambda value: str(value).strip(),
-    ),
-    FormField(
-        "language",
-        "Language 语言",
-        "Of built-in alerts: zh or en. 内置告警的语言。",
-        {**_TEXT, "enum": list(LANGUAGES)},
-        read_language,
-    ),
-    FormField(
-        "mentions",
-        "Mentions 负责人",
-        'Owner -> mobile number or user id, JSON: {"zhangsan": "13800000000"}. 任务 owner 对应的手机号或 userId。',
-        {**_TEXT, "format": "multiline"},
-        _mentions,
-    ),
-    FormField(
-        "timeout_seconds",
-        "Timeout (s) 超时",
-        f"The most that one request may take, in seconds (default {DEFAULT_TIMEOUT_SECONDS:g}). 单次请求的最长秒数。",
-        {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 60},
-        _timeout,
-    ),
-    FormField(
-        "proxy",
-        "Proxy 代理",
-        "URL of an HTTP proxy; empty: HTTPS_PROXY and NO_PROXY hold. 留空则使用环境变量。",
-        _TEXT,
-        _proxy,
-    ),
-    FormField(
-        "verify",
-        "Verify TLS 校验证书",
-        "true, false, or the path of a CA file; empty: REQUESTS_CA_BUNDLE holds. 证书校验，或 CA 文件路径。",
-        _TEXT,
-        _verify,
-    ),
-)
 
-ROBOT_FORM_BEHAVIOUR: Mapping[str, Any] = {
-    "hidden_fields": ["login", "port", "schema"],
-    "relabeling": {"password": "Webhook URL or access token", "host": "Base URL (optional)"},
-    "placeholders": {
-        "password": "https://oapi.dingtalk.com/robot/send?access_token=…",
-        "host": DEFAULT_BASE_URL,
-    },
-}
+def look_up(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
+    """Look a connection up, have its credentials masked, and read it.
+
+    :param read: :func:`robot_settings`, :func:`app_settings` or :func:`settings_of`.
+    :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
+    """
+    problem: ConnectionSettingsError
+    try:
+        return _read_connection(conn_id, read)
+    except ConnectionSettingsError as error:
+        # Loggers that print local variables must not find a token in the frames below.
+        problem = error.with_traceback(None)
+    raise problem
+
+
+def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise ConnectionSettingsError(
+            f"There is no Airflow connection {conn_id!r}.",
+            "Create it under Admin > Connections: type 'DingTalk Robot' with the robot's webhook URL as password, or "
+            "type 'DingTalk App' with AppKey and AppSecret; "
+            f"or set AIRFLOW_CONN_{conn_id.upper()} to the webhook URL. "
+            "请在 Admin > Connections 新建该连接：类型选 DingTalk Robot（Password 填机器人的 Webhook 地址）"
+            "或 DingTalk App（填 AppKey 和 AppSecret）。",
+        ) from None
+    for credential in credentials_of(connection):
+        mask_secret(credential)
+    settings = read(connection)
+    unknown, known = unknown_extras(connection)
+    if unknown:
+        _log.warning(
+            "%r has extra fields %s that mean nothing here; known are: %s.", conn_id, unknown, ", ".join(known)
+        )
+    return settings
+
+
+def settings_of(connection: Connection) -> RobotSettings | AppSettings:
+    """Read a connection as what it is: a custom robot or an enterprise app.
+
+    :raises ConnectionSettingsError: saying which field to fill in with what.
+    """
+    return app_settings(connection) if _form_of(connection) is APP_FORM else robot_settings(connection)
 
 
 def credentials_of(connection: Connection) -> tuple[str, ...]:
@@ -209,9 +147,10 @@ def credentials_of(connection: Connection) -> tuple[str, ...]:
     found = [connection.password, extra.get("secret"), extra.get("access_token")]
     for text in (connection.password, connection.host):
         found.extend(_query_of(text or "").values())
-    if not connection.conn_type:
-        # A mangled URI leaves the token in the schema.
+    if not connection.conn_type and connection.schema:
+        # A mangled URI leaves the token, or name and password, in the schema.
         found.append(connection.schema)
+        found.append(unquote(urlsplit(connection.schema).password or ""))
     proxy = urlsplit(str(extra.get("proxy") or ""))
     found.append(proxy.password and unquote(proxy.password))
     # What is used is used without the blanks around it, and what is masked must be the same.
@@ -225,7 +164,12 @@ def robot_settings(connection: Connection) -> RobotSettings:
     """
     conn_id = connection.conn_id
     extra = _extra(connection)
-    _refuse_other_types(connection)
+    if _form_of(connection) is not ROBOT_FORM:
+        raise ConnectionSettingsError(
+            f"Connection {conn_id!r} is an app's (AppKey and AppSecret), not a custom robot's.",
+            "Use DingTalkAppHook, or DingTalkOperator and DingTalkNotifier with to=; for a robot put its webhook URL "
+            f"into the password field and leave the login empty. {_WHERE_TO_FIND_IT}",
+        )
     pasted = _query_of(connection.password or "")
     pasted_host = _query_of(connection.host or "")
     token = (
@@ -244,7 +188,15 @@ def robot_settings(connection: Connection) -> RobotSettings:
             f"The access token of connection {conn_id!r} has blanks in it.",
             f"Copy the webhook URL again, whole. {_WHERE_TO_FIND_IT}",
         )
-    values = {each.name: _read(conn_id, each, extra[each.name]) for each in ROBOT_FIELDS if _filled(extra, each.name)}
+    if _APP_KEY.fullmatch(token) or _APP_KEY.fullmatch((connection.login or "").strip()):
+        raise ConnectionSettingsError(
+            f"Connection {conn_id!r} holds an app's AppKey, which a custom robot's webhook doesn't take.",
+            "For an app make a connection of type 'DingTalk App' with AppKey as login and AppSecret as password, and "
+            "say to whom with to=. AppKey 不能当作机器人的 access_token：请新建 "
+            "DingTalk App 类型的连接，并用 to= 指定接收人。"
+            f" {_WHERE_TO_FIND_IT}",
+        )
+    values = ROBOT_FORM.read(extra, conn_id)
     secret = values.get("secret") or next(
         (Secret(url["secret"]) for url in (pasted, pasted_host) if "secret" in url), None
     )
@@ -252,44 +204,102 @@ def robot_settings(connection: Connection) -> RobotSettings:
         conn_id=conn_id,
         robot=Robot(access_token=Secret(token), secret=secret, keyword=values.get("keyword")),
         base_url=_base_url(connection),
-        http=HttpOptions(
-            timeout_seconds=values.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
-            proxy=values.get("proxy"),
-            verify=values.get("verify"),
-        ),
+        http=_http_options(values),
         language=values.get("language"),
         mentions=values.get("mentions", {}),
     )
 
 
-def unknown_extras(connection: Connection) -> list[str]:
-    """Names in the connection's extra that mean nothing here, such as misspelt ones."""
-    known = {each.name for each in ROBOT_FIELDS} | {"access_token"}
+def app_settings(connection: Connection) -> AppSettings:
+    """Read a connection as an enterprise app.
+
+    :raises ConnectionSettingsError: saying which field to fill in with what.
+    """
+    conn_id = connection.conn_id
+    if _form_of(connection) is not APP_FORM:
+        raise ConnectionSettingsError(
+            f"Connection {conn_id!r} is a custom robot's, not an app's.",
+            "A custom robot speaks only to its own group. To reach people, departments or other groups make a "
+            "connection of type 'DingTalk App' with AppKey as login and AppSecret as password. "
+            f"自定义机器人只能发到所在的群；发给个人或部门请使用 DingTalk App 类型的连接。{_WHERE_TO_FIND_THEM}",
+        )
+    app_key, app_secret = (connection.login or "").strip(), (connection.password or "").strip()
+    if not app_key or not app_secret:
+        lacking = " and no ".join(
+            name for name, value in (("AppKey (login)", app_key), ("AppSecret (password)", app_secret)) if not value
+        )
+        raise ConnectionSettingsError(f"Connection {conn_id!r} has no {lacking}.", _WHERE_TO_FIND_THEM)
+    if app_secret == STORED_SECRET_PLACEHOLDER or any(each.isspace() for each in app_key + app_secret):
+        raise ConnectionSettingsError(
+            f"The AppKey or AppSecret of connection {conn_id!r} has blanks in it or is a form's placeholder.",
+            f"Copy both again. {_WHERE_TO_FIND_THEM}",
+        )
+    if "access_token=" in app_secret:
+        raise ConnectionSettingsError(
+            f"Connection {conn_id!r} is of an app's type, but its password is a robot's webhook URL.",
+            f"Change its type to 'DingTalk Robot', or put AppKey and AppSecret into it. {_WHERE_TO_FIND_THEM}",
+        )
+    values = APP_FORM.read(_extra(connection), conn_id)
+    # A gateway or a sandbox in the host field stands for both of DingTalk's APIs.
+    host = (connection.host or "").strip()
+    both = _base_of(connection, host, schema=connection.schema, port=connection.port) if host else None
+    return AppSettings(
+        conn_id=conn_id,
+        app=App(app_key, Secret(app_secret), robot_code=values.get("robot_code", ""), agent_id=values.get("agent_id")),
+        open_conversation_id=values.get("open_conversation_id"),
+        api_base_url=values.get("api_base_url") or both or DEFAULT_API_BASE_URL,
+        oapi_base_url=values.get("oapi_base_url") or both or DEFAULT_BASE_URL,
+        resend_unknown=values.get("resend_unknown", False),
+        http=_http_options(values),
+        language=values.get("language"),
+    )
+
+
+def _http_options(values: Mapping[str, Any]) -> HttpOptions:
+    return HttpOptions(
+        timeout_seconds=values.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
+        proxy=values.get("proxy"),
+        verify=values.get("verify"),
+    )
+
+
+def unknown_extras(connection: Connection) -> tuple[list[str], list[str]]:
+    """Names in the connection's extra that mean nothing here, such as misspelt ones, and the names that do."""
+    form = _form_of(connection)
+    known = [each.name for each in form.fields]
+    # What a robot's connection says stays harmless when its type is changed, and the other way round.
+    silent = {*known, "access_token", *(each.name for each in ROBOT_FORM.fields if form is APP_FORM)}
     # Airflow 2 tests a form with its fields under prefixed names as well.
-    return sorted(str(name) for name in _extra(connection) if name not in known and not name.startswith("extra__"))
+    unknown = [str(name) for name in _extra(connection) if name not in silent and not name.startswith("extra__")]
+    return sorted(unknown), known
 
 
-def _refuse_other_types(connection: Connection) -> None:
+def _form_of(connection: Connection) -> ConnectionForm:
+    """Whether the connection is a robot's or an app's.
+
+    :raises ConnectionSettingsError: if it is neither.
+    """
     conn_id, conn_type = connection.conn_id, (connection.conn_type or "").replace("-", "_")
     # urllib takes no underscore in a scheme, so Airflow finds no type and puts all the rest into the schema.
     if not conn_type and "//" in (connection.schema or ""):
         raise ConnectionSettingsError(
-            f"Connection {conn_id!r} was given as a URI that starts with dingtalk_robot://, which can't be parsed.",
-            "Write dingtalk-robot:// with a hyphen, or better, JSON: "
+            f"Connection {conn_id!r} was given as a URI that starts with dingtalk_robot:// or dingtalk_app://, which "
+            "can't be parsed.",
+            "Write dingtalk-robot:// or dingtalk-app:// with a hyphen, or better, JSON: "
             '{"conn_type": "dingtalk_robot", "password": "<webhook URL>", "extra": {"secret": "SEC…"}}. '
-            "URI 中请写 dingtalk-robot://（连字符），推荐改用 JSON。",
+            "URI 中请写 dingtalk-robot:// 或 dingtalk-app://（连字符），推荐改用 JSON。",
         )
-    if conn_type not in _ROBOT_TYPES:
+    form = _TYPES.get(conn_type)
+    if form is None and conn_type in _UNTYPED:
+        password = (connection.password or "").strip()
+        form = APP_FORM if (connection.login or "").strip() and password and "://" not in password else ROBOT_FORM
+    if form is None:
         raise ConnectionSettingsError(
-            f"Connection {conn_id!r} is of type {conn_type!r}, not {ROBOT_CONN_TYPE!r}.",
-            f"Choose the type 'DingTalk Robot' in its form. 请将连接类型改为 {ROBOT_CONN_TYPE}。",
+            f"Connection {conn_id!r} is of type {conn_type!r}, not {ROBOT_FORM.conn_type!r} or {APP_FORM.conn_type!r}.",
+            "Choose 'DingTalk Robot' (a group's custom robot) or 'DingTalk App' (AppKey and AppSecret) in its form. "
+            "请将连接类型改为 DingTalk Robot（群自定义机器人）或 DingTalk App（企业应用）。",
         )
-    if conn_type not in (ROBOT_CONN_TYPE, "dingding") and connection.login and connection.password:
-        raise ConnectionSettingsError(
-            f"Connection {conn_id!r} has a login and a password: an app's AppKey and AppSecret, not a robot's.",
-            "A custom robot has no login: put its webhook URL into the password field and leave the login empty. "
-            f"{_WHERE_TO_FIND_IT}",
-        )
+    return form
 
 
 def _base_url(connection: Connection) -> str:
@@ -341,22 +351,3 @@ def _extra(connection: Connection) -> dict[str, Any]:
     """The extra as a dict. Airflow's own reading of it also masks values whose names sound secret."""
     extra = connection.extra_dejson
     return extra if isinstance(extra, dict) else {}
-
-
-def _filled(extra: Mapping[str, Any], name: str) -> bool:
-    value = extra.get(name)
-    # Blanks count as nothing: an empty string for "verify" would switch the check of certificates off.
-    return bool(value.strip()) if isinstance(value, str) else value not in (None, {})
-
-
-def _read(conn_id: str, form_field: FormField, value: Any) -> Any:
-    try:
-        return form_field.read(value)
-    except (ValueError, TypeError, InvalidMessageError) as error:
-        said = str(error)
-        rule = said if isinstance(error, InvalidMessageError) or said.startswith("must ") else "can't be read"
-    # Out here the error that Python raised isn't kept as context: its text may show the value, and that may be a secret
-    # in the wrong field.
-    raise ConnectionSettingsError(
-        f"The extra field {form_field.name!r} of connection {conn_id!r} is wrong: it {rule}.", form_field.description
-    )

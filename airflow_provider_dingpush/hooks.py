@@ -10,28 +10,37 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import (
-    AirflowNotFoundException,
-    BaseHook,
-    mask_secret,
-    redact,
+from airflow_provider_dingpush.airflow_compat import BaseHook, mask_secret, redact
+from airflow_provider_dingpush.errors import (
+    DingTalkError,
+    TargetError,
+    UnknownOutcomeError,
 )
-from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnknownOutcomeError
 from airflow_provider_dingpush.log_lines import SENT_LOG_LINE
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.messages.plain_forms import read_message, rebuilt
+from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.connections import RobotSettings
+    from collections.abc import Iterator
+
+    from airflow_provider_dingpush.connections import AppSettings, RobotSettings
+    from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
+    from airflow_provider_dingpush.dingtalk.app_probes import Finding
+    from airflow_provider_dingpush.dingtalk.app_robot import AppRobot, ReadStatus
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
     from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
-    from airflow_provider_dingpush.dingtalk.http_post import HttpPost
+    from airflow_provider_dingpush.dingtalk.http_client import HttpClient
+    from airflow_provider_dingpush.dingtalk.work_notice import Delivery, WorkNotices
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.receipts import Receipt
+    from airflow_provider_dingpush.targets import Target, Users
 
-__all__ = ["DingTalkRobotHook"]
+__all__ = ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"]
 
 _log = logging.getLogger(__name__)
+_NOTICE = "work_notice"
+# What a work notice takes, 2,048, without its title and the JSON around.
+_NOTICE_TEXT_BYTES = 1_700
 
 
 class DingTalkRobotHook(BaseHook):
@@ -56,6 +65,7 @@ class DingTalkRobotHook(BaseHook):
         self,
         message: Message | str | Mapping[str, Any],
         at: At | Mapping[str, Any] | None = None,
+        to: Target | str | Mapping[str, Any] | None = None,
     ) -> Receipt:
         """Send a message to the group.
 
@@ -63,12 +73,14 @@ class DingTalkRobotHook(BaseHook):
 
         :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
         :param at: who is mentioned.
+        :param to: refused: a custom robot speaks only to its own group.
         :raises DingTalkError: typed by what went wrong, with advice; see :mod:`airflow_provider_dingpush.errors`.
         """
         from airflow_provider_dingpush.receipts import Receipt
 
+        self._refuse_target(to)
         told, told_at = read_message(message)
-        parts = self._robot().send(_redacted(told), At.union([At.read(at), told_at]))
+        parts = self._robot().send(redacted(told, redact), At.union([At.read(at), told_at]))
         _log.info(
             "%s: %s in %d part(s) through connection %r.",
             SENT_LOG_LINE,
@@ -78,9 +90,18 @@ class DingTalkRobotHook(BaseHook):
         )
         return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id, parts=parts)
 
-    def send_alert(self, message: Message, at: At | None = None, *, language: str, budget_seconds: float) -> Receipt:
+    def send_alert(
+        self,
+        message: Message,
+        at: At | None = None,
+        to: Target | str | Mapping[str, Any] | None = None,
+        *,
+        language: str,
+        budget_seconds: float,
+    ) -> Receipt:
         """Send an alert in one piece within a time budget: cut if it is too long, without mentions it can't carry.
 
+        :param to: refused: a custom robot speaks only to its own group.
         :param language: ``zh`` or ``en``, of the note that says what was cut.
         :param budget_seconds: the most that all tries together may take, in seconds.
         :raises DingTalkError: typed by what went wrong.
@@ -88,7 +109,10 @@ class DingTalkRobotHook(BaseHook):
         from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
         from airflow_provider_dingpush.receipts import Receipt
 
-        self._robot(AttemptPlan(budget_seconds=budget_seconds)).send_cut(_redacted(message), at, language=language)
+        self._refuse_target(to)
+        self._robot(AttemptPlan(budget_seconds=budget_seconds)).send_cut(
+            redacted(message, redact), at, language=language
+        )
         _log.info("%s: %s through connection %r.", SENT_LOG_LINE, type(message).__name__, self.dingtalk_conn_id)
         return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id)
 
@@ -98,38 +122,22 @@ class DingTalkRobotHook(BaseHook):
 
         :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
         """
-        problem: ConnectionSettingsError
-        try:
-            return self._read_connection()
-        except ConnectionSettingsError as error:
-            # Loggers that print local variables must not find a token in the frames below.
-            problem = error.with_traceback(None)
-        raise problem
+        from airflow_provider_dingpush.connections import look_up, robot_settings
 
-    def _read_connection(self) -> RobotSettings:
-        from airflow_provider_dingpush import connections
+        return look_up(self.dingtalk_conn_id, robot_settings)
 
-        try:
-            connection = self.get_connection(self.dingtalk_conn_id)
-        except AirflowNotFoundException:
-            raise ConnectionSettingsError(
-                f"There is no Airflow connection {self.dingtalk_conn_id!r}.",
-                "Create it under Admin > Connections: type 'DingTalk Robot', the robot's webhook URL as password, "
-                f"or set AIRFLOW_CONN_{self.dingtalk_conn_id.upper()} to that URL. "
-                "请在 Admin > Connections 新建该连接，类型选 DingTalk Robot，Password 填机器人的 Webhook 地址。",
-            ) from None
-        for credential in connections.credentials_of(connection):
-            mask_secret(credential)
-        settings = connections.robot_settings(connection)
-        unknown = connections.unknown_extras(connection)
-        if unknown:
-            known = ", ".join(each.name for each in connections.ROBOT_FIELDS)
-            _log.warning(
-                "%r has extra fields %s that mean nothing here; known are: %s.", settings.conn_id, unknown, known
-            )
-        return settings
+    @property
+    def has_own_group(self) -> bool:
+        """Whether a message without a target has somewhere to go: always, a robot lives in a group."""
+        return True
 
-    def get_conn(self) -> HttpPost:
+    def alert_bytes(self, to: Target | None) -> int:  # noqa: ARG002 - both hooks are asked alike
+        """How long an alert's text may be without losing its end, in bytes."""
+        from airflow_provider_dingpush.templates import MAX_ALERT_BYTES
+
+        return MAX_ALERT_BYTES
+
+    def get_conn(self) -> HttpClient:
         """The open HTTP connection to DingTalk."""
         return self._http
 
@@ -150,52 +158,346 @@ class DingTalkRobotHook(BaseHook):
         return True, accepted if settings.robot.keyword else f"{accepted} {untested}"
 
     @cached_property
-    def _http(self) -> HttpPost:
-        from airflow_provider_dingpush.dingtalk.http_post import HttpPost
+    def _http(self) -> HttpClient:
+        from airflow_provider_dingpush.dingtalk.http_client import HttpClient
 
-        return HttpPost(self.settings.base_url, self.settings.http)
+        return HttpClient(self.settings.base_url, self.settings.http)
 
     def _robot(self, plan: AttemptPlan | None = None) -> CustomRobot:
         from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
 
         return CustomRobot(self.settings.robot, self._http, plan=plan)
 
+    def _refuse_target(self, to: object) -> None:
+        if to is not None:
+            raise TargetError(
+                f"Connection {self.dingtalk_conn_id!r} is a custom robot's, which speaks only to its own group: "
+                "it can't take to=.",
+                "Leave out to=, or use a connection of type 'DingTalk App' (AppKey and AppSecret), which reaches "
+                "people, departments and groups. "
+                "自定义机器人不支持 to=；发给个人、部门或其他群请使用 DingTalk App 类型的连接。",
+            )
+
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """The extra fields of the connection form, for Airflow before 3.2 (later ones read provider info)."""
-        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
-        from flask_babel import lazy_gettext
-        from wtforms import PasswordField, StringField
-        from wtforms.validators import Optional
+        from airflow_provider_dingpush.connection_fields import ROBOT_FORM
 
-        from airflow_provider_dingpush.connections import ROBOT_FIELDS, STORED_SECRET_PLACEHOLDER, FormField
-
-        class StoredSecretWidget(BS3PasswordFieldWidget):  # type: ignore[misc,unused-ignore]
-            """Shows Airflow 2's placeholder for a stored secret: an empty field would erase it on saving."""
-
-            def __init__(self) -> None:
-                super().__init__(hide_value=False)
-
-            def __call__(self, form_field: Any, **attributes: Any) -> Any:
-                stored = STORED_SECRET_PLACEHOLDER if form_field.data else ""
-                return super().__call__(form_field, **{**attributes, "value": stored})
-
-        def widget(each: FormField) -> Any:
-            is_secret = each.schema.get("format") == "password"
-            kind, shown = (PasswordField, StoredSecretWidget) if is_secret else (StringField, BS3TextFieldWidget)
-            return kind(lazy_gettext(each.label), widget=shown(), validators=[Optional()], description=each.description)
-
-        return {each.name: widget(each) for each in ROBOT_FIELDS}
+        return ROBOT_FORM.widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Which standard fields the connection form shows and what it calls them, for Airflow before 3.2."""
-        from airflow_provider_dingpush.connections import ROBOT_FORM_BEHAVIOUR
+        from airflow_provider_dingpush.connection_fields import ROBOT_FORM
 
-        return {key: value.copy() for key, value in ROBOT_FORM_BEHAVIOUR.items()}
+        return ROBOT_FORM.ui_behaviour()
 
 
-def _redacted(message: Message) -> Message:
-    """Take out what Airflow masks in logs: exception texts hold passwords, and a group chat is no vault."""
-    clean: Message = rebuilt(message, lambda value: redact(value) if isinstance(value, str) else value)
-    return clean
+class DingTalkAppHook(BaseHook):
+    """Sends messages as an enterprise app (企业内部应用): to groups and people as its robot, or as work notices.
+
+    One hook for many messages keeps its HTTP connections open. The app's access token is shared by the whole process.
+
+    :param dingtalk_conn_id: id of a connection of type ``dingtalk_app``.
+    """
+
+    conn_name_attr = "dingtalk_conn_id"
+    default_conn_name = "dingtalk_app_default"
+    conn_type = "dingtalk_app"
+    hook_name = "DingTalk App 钉钉企业应用"
+
+    def __init__(self, dingtalk_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dingtalk_conn_id = dingtalk_conn_id
+
+    def send(
+        self,
+        message: Message | str | Mapping[str, Any],
+        to: Target | str | Mapping[str, Any] | None = None,
+        at: At | Mapping[str, Any] | None = None,
+    ) -> Receipt:
+        """Send a message to a group, to people, or as a work notice.
+
+        A Text or Markdown that is too long for a robot's message (15,000 bytes) is split into at most five numbered
+        ones; a work notice (2,048 bytes) is refused instead.
+
+        :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
+        :param to: ``Group``, ``Users``, ``WorkNotice`` or a plain form of them; by default the connection's group.
+        :param at: nobody: an app's messages can't mention people.
+        :raises DingTalkError: typed by what went wrong, with advice; a :class:`~.errors.TargetError` if nobody was
+            reached. Who was not, of several, stands in the receipt.
+        """
+        from airflow_provider_dingpush.dingtalk.app_content import refuse_mentions
+
+        told, told_at = read_message(message)
+        refuse_mentions(At.union([At.read(at), told_at]))
+        receipt = self._deliver(redacted(told, redact), self._target(to))
+        if receipt.invalid_user_ids or receipt.flow_controlled_user_ids:
+            _log.warning(
+                "DingTalk did not take the message for some: unknown to the app %s, held back by flow control %s.",
+                list(receipt.invalid_user_ids),
+                list(receipt.flow_controlled_user_ids),
+            )
+        return receipt
+
+    def send_alert(
+        self,
+        message: Message,
+        at: At | None = None,  # noqa: ARG002 - both hooks are called alike
+        to: Target | str | Mapping[str, Any] | None = None,
+        *,
+        language: str,
+        budget_seconds: float,
+    ) -> Receipt:
+        """Send an alert in one piece within a time budget, cut if it is too long.
+
+        :param at: left out: an app's messages can't mention anybody.
+        :param to: as for :meth:`send`.
+        :param language: ``zh`` or ``en``, of the note that says what was cut.
+        :param budget_seconds: the most that all tries together may take, in seconds.
+        :raises DingTalkError: typed by what went wrong.
+        """
+        from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+
+        plan = AttemptPlan(budget_seconds=budget_seconds)
+        return self._deliver(redacted(message, redact), self._target(to), plan=plan, cut_in=language)
+
+    def recall(self, receipt: Receipt | Mapping[str, Any]) -> None:
+        """Take a message back, within 24 hours; no trace of it stays in the chat.
+
+        :param receipt: what :meth:`send` returned, or its plain form from XCom.
+        :raises DingTalkError: if DingTalk doesn't do it, or not for all parts.
+        """
+        sent = self._sent(receipt)
+        if sent.channel == _NOTICE:
+            for task_id in sent.task_ids:
+                self._notices(self._calls()).recall(task_id)
+            return
+        robot, keys = self._robot(self._calls()), sent.process_query_keys
+        group = sent.open_conversation_id
+        recalled = robot.recall_from_group(keys, group) if group else robot.recall_from_people(keys)
+        if recalled.failed:
+            reasons = "; ".join(sorted(set(recalled.failed.values())))
+            raise TargetError(
+                f"{len(recalled.failed)} of {len(keys)} parts could not be taken back: {reasons}.",
+                "Messages can be recalled for 24 hours. 消息只能在 24 小时内撤回。",
+            )
+
+    def read_status(self, receipt: Receipt | Mapping[str, Any]) -> tuple[ReadStatus, ...]:
+        """Who has read a message: one answer for each part, and for each call if it went to many people.
+
+        :param receipt: what :meth:`send` returned, or its plain form from XCom.
+        :raises DingTalkError: if DingTalk doesn't tell, such as after 24 hours.
+        """
+        from airflow_provider_dingpush.dingtalk.app_robot import ReadStatus
+
+        sent, calls = self._sent(receipt), self._calls()
+        if sent.channel == _NOTICE:
+            results = [self._notices(calls).result(task_id) for task_id in sent.task_ids]
+            return tuple(ReadStatus("sent", each.read_user_ids, each.unread_user_ids) for each in results)
+        robot, group = self._robot(calls), sent.open_conversation_id
+        if group:
+            return tuple(robot.read_status_of_group(key, group) for key in sent.process_query_keys)
+        return tuple(robot.read_status_of_people(key) for key in sent.process_query_keys)
+
+    def delivery(self, receipt: Receipt | Mapping[str, Any]) -> tuple[Delivery, ...] | None:
+        """Whom a work notice reached, for each call it took; ``None`` while DingTalk is still at it.
+
+        :param receipt: what :meth:`send` returned, or its plain form from XCom; DingTalk tells for 24 hours.
+        :raises DingTalkError: if DingTalk doesn't tell.
+        """
+        notices, task_ids = self._notices(self._calls()), self._sent(receipt).task_ids
+        if not all(notices.progress(task_id).done for task_id in task_ids):
+            return None
+        return tuple(notices.result(task_id) for task_id in task_ids)
+
+    @cached_property
+    def settings(self) -> AppSettings:
+        """What the connection says.
+
+        :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
+        """
+        from airflow_provider_dingpush.connections import app_settings, look_up
+
+        return look_up(self.dingtalk_conn_id, app_settings)
+
+    @property
+    def has_own_group(self) -> bool:
+        """Whether a message without a target has somewhere to go: the connection's default group."""
+        return bool(self.settings.open_conversation_id)
+
+    def alert_bytes(self, to: Target | None) -> int:
+        """How long an alert's text may be to such a target without losing its end, in bytes."""
+        from airflow_provider_dingpush.targets import WorkNotice
+        from airflow_provider_dingpush.templates import MAX_ALERT_BYTES
+
+        return _NOTICE_TEXT_BYTES if isinstance(to, WorkNotice) else MAX_ALERT_BYTES
+
+    def get_conn(self) -> AppCalls:
+        """Calls to DingTalk with the app's access token, for what this hook has no method for."""
+        return self._calls()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Fetch an access token and ask DingTalk about permissions, robot, group and AgentId; nothing is sent."""
+        try:
+            findings = list(self.findings())
+        except DingTalkError as error:
+            return False, str(error)
+        return all(each.ok is not False for each in findings), " ".join(str(each) for each in findings)
+
+    def findings(self) -> Iterator[Finding]:
+        """What of the connection works, looked at one thing after the other; nothing is sent.
+
+        :raises ConnectionSettingsError: if the connection is missing or wrong.
+        """
+        from airflow_provider_dingpush.dingtalk.app_probes import examine
+
+        return examine(self._calls(), self.settings.app, self.settings.open_conversation_id)
+
+    def _target(self, to: Target | str | Mapping[str, Any] | None) -> Target:
+        from airflow_provider_dingpush.targets import Group, read_target
+
+        target = read_target(to)
+        if target is not None:
+            return target
+        if not self.settings.open_conversation_id:
+            raise TargetError(
+                f"Nobody is named to send to, and connection {self.dingtalk_conn_id!r} has no default group.",
+                'Write to=Group("cid…"), to=Users(["user id"]) or to=WorkNotice(["user id"]), or fill in the '
+                "connection's extra field 'open_conversation_id'. 请写明 to=Group/Users/WorkNotice，"
+                "或在连接的 open_conversation_id 中填写默认群。",
+            )
+        return Group(self.settings.open_conversation_id)
+
+    def _deliver(
+        self, message: Message, target: Target, *, plan: AttemptPlan | None = None, cut_in: str | None = None
+    ) -> Receipt:
+        """Send through the door that the target stands for.
+
+        :param cut_in: for alerts: cut what is too long, with a note in this language.
+        """
+        from airflow_provider_dingpush.messages.plain_forms import check_rendered
+        from airflow_provider_dingpush.receipts import Receipt
+        from airflow_provider_dingpush.targets import Group, WorkNotice
+
+        check_rendered(target)
+        calls = self._calls(plan)
+        if isinstance(target, WorkNotice):
+            notices = self._notices(calls)
+            to = {"user_ids": target.user_ids, "department_ids": target.department_ids, "everyone": target.everyone}
+            task_ids = (
+                notices.send_cut(message, **to, language=cut_in) if cut_in else notices.send(message, **to)  # type: ignore[arg-type]
+            )
+            receipt = Receipt(_NOTICE, self.dingtalk_conn_id, outcome="queued", task_id=",".join(task_ids))
+        else:
+            robot, group = self._robot(calls), None
+            if isinstance(target, Group):
+                group = target.open_conversation_id
+                sent = (
+                    robot.send_cut_to_group(message, group, language=cut_in)
+                    if cut_in
+                    else robot.send_to_group(message, group)
+                )
+            else:
+                people = _user_ids(calls, target)
+                sent = (
+                    robot.send_cut_to_people(message, people, language=cut_in)
+                    if cut_in
+                    else robot.send_to_people(message, people)
+                )
+            receipt = Receipt(
+                "app_robot_group" if group else "app_robot_users",
+                self.dingtalk_conn_id,
+                parts=sent.parts,
+                process_query_keys=sent.process_query_keys,
+                invalid_user_ids=sent.invalid_user_ids,
+                flow_controlled_user_ids=sent.flow_controlled_user_ids,
+                open_conversation_id=group,
+            )
+        # Not the target: mobile numbers are nobody's business in a log.
+        _log.info(
+            "%s: %s as %s through connection %r.",
+            SENT_LOG_LINE,
+            type(message).__name__,
+            receipt.channel,
+            self.dingtalk_conn_id,
+        )
+        return receipt
+
+    def _sent(self, receipt: Receipt | Mapping[str, Any]) -> Receipt:
+        from airflow_provider_dingpush.receipts import Receipt
+
+        return Receipt.from_dict(receipt)
+
+    def _calls(self, plan: AttemptPlan | None = None) -> AppCalls:
+        from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
+
+        api, oapi = self._http
+        resend = self.settings.resend_unknown
+        return AppCalls(self.settings.app, api=api, oapi=oapi, plan=plan, resend_unknown=resend, announce=mask_secret)
+
+    def _robot(self, calls: AppCalls) -> AppRobot:
+        from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
+        from airflow_provider_dingpush.dingtalk.media import MediaLibrary
+
+        return AppRobot(calls, MediaLibrary(calls), self.settings.app.robot_code)
+
+    def _notices(self, calls: AppCalls) -> WorkNotices:
+        from airflow_provider_dingpush.dingtalk.media import MediaLibrary
+        from airflow_provider_dingpush.dingtalk.work_notice import WorkNotices
+
+        return WorkNotices(calls, MediaLibrary(calls), self.settings.app.agent_id)
+
+    @cached_property
+    def _http(self) -> tuple[HttpClient, HttpClient]:
+        from airflow_provider_dingpush.dingtalk.http_client import HttpClient
+
+        settings = self.settings
+        api = HttpClient(settings.api_base_url, settings.http)
+        return api, HttpClient(settings.oapi_base_url, settings.http)
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The extra fields of the connection form, for Airflow before 3.2 (later ones read provider info)."""
+        from airflow_provider_dingpush.connection_fields import APP_FORM
+
+        return APP_FORM.widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Which standard fields the connection form shows and what it calls them, for Airflow before 3.2."""
+        from airflow_provider_dingpush.connection_fields import APP_FORM
+
+        return APP_FORM.ui_behaviour()
+
+
+def hook_of(dingtalk_conn_id: str) -> DingTalkRobotHook | DingTalkAppHook:
+    """The hook that fits the connection, which is looked up for this.
+
+    :raises ConnectionSettingsError: if there is no such connection or it is wrong, saying what to fill in where.
+    """
+    from airflow_provider_dingpush.connections import RobotSettings, look_up, settings_of
+
+    settings = look_up(dingtalk_conn_id, settings_of)
+    hook: DingTalkRobotHook | DingTalkAppHook
+    if isinstance(settings, RobotSettings):
+        hook = DingTalkRobotHook(dingtalk_conn_id)
+        hook.settings = settings
+    else:
+        hook = DingTalkAppHook(dingtalk_conn_id)
+        hook.settings = settings
+    return hook
+
+
+def _user_ids(calls: AppCalls, people: Users) -> list[str]:
+    """Everybody's user id, those who are known by their mobile numbers included."""
+    from airflow_provider_dingpush.dingtalk.people import user_ids_of
+
+    try:
+        found = user_ids_of(calls, people.mobiles)
+    except TargetError as nobody:
+        if not people.user_ids:
+            raise
+        _log.warning("%s The others get the message.", nobody)
+        found = {}
+    return [*people.user_ids, *found.values()]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.errors import InvalidMessageError
+from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.kinds import Markdown, Text
 from airflow_provider_dingpush.messages.plain_forms import is_ours, rebuilt
 
@@ -28,6 +29,28 @@ def is_template_file(value: object) -> bool:
     Blanks or braces make it a sentence or a template of its own: "see report.md" is what it says.
     """
     return isinstance(value, str) and _TEMPLATE_FILE.fullmatch(value) is not None
+
+
+def is_constant(message: object) -> bool:
+    """Whether a message says the same each time: it holds no Jinja, and isn't a file or the output of a task."""
+    texts: list[str] = []
+
+    def collect(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            collect(list(value.values()))
+        elif isinstance(value, (list, tuple)):
+            for each in value:
+                collect(each)
+        elif is_ours(value):
+            rebuilt(value, collect)
+        elif isinstance(value, str):
+            texts.append(value)
+        return value
+
+    if not (isinstance(message, (str, Mapping)) or is_ours(message)) or is_template_file(message):
+        return False
+    collect(message)
+    return not any(holds_jinja(each) for each in texts)
 
 
 def rendered_file(path: str, jinja_env: jinja2.Environment, render: Callable[[Any], Any]) -> Any:

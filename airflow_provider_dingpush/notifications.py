@@ -27,12 +27,14 @@ from airflow_provider_dingpush.errors import (
     ContentError,
     DingTalkError,
     InvalidMessageError,
+    TargetError,
     UnavailableError,
     UnknownOutcomeError,
 )
-from airflow_provider_dingpush.hooks import DingTalkRobotHook
+from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
 from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE
 from airflow_provider_dingpush.message_templates import rendered
+from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message
 
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_dingpush.airflow_compat import Context
-    from airflow_provider_dingpush.connections import RobotSettings
-    from airflow_provider_dingpush.messages import Markdown, Message
+    from airflow_provider_dingpush.connections import AppSettings, RobotSettings
+    from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.targets import Target
     from airflow_provider_dingpush.templates import RunFacts
 
 __all__ = ["DingTalkNotifier"]
@@ -74,16 +77,18 @@ class DingTalkNotifier(BaseNotifier):
     never fails the task it speaks about, nor holds it up: all notifiers of one task callback share 8 seconds, and what
     goes wrong is logged.
 
-    :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``.
+    :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
     :param message: what is said instead of the built-in alert: a str, a dict of DingTalk's shape, a message, or the
         path of a template file; Jinja in it sees the context and, as ``facts``, the
         :class:`~airflow_provider_dingpush.templates.RunFacts`. If it can't be rendered, the built-in alert is sent.
     :param at: who is mentioned, beside the owners that the connection's ``mentions`` knows (those of failures only).
+    :param to: who gets it from an app: ``Group``, ``Users``, ``WorkNotice`` or a plain form of them; by default the
+        connection's group. A custom robot takes none.
     :param language: ``zh`` or ``en``; by default what the connection says, or else ``[dingpush] language``.
     :param raise_on_failure: raise what goes wrong instead of only logging it.
     """
 
-    template_fields: Sequence[str] = ("message", "at", "dingtalk_conn_id")
+    template_fields: Sequence[str] = ("message", "at", "to", "dingtalk_conn_id")
 
     def __init__(
         self,
@@ -91,6 +96,7 @@ class DingTalkNotifier(BaseNotifier):
         dingtalk_conn_id: str = DingTalkRobotHook.default_conn_name,
         message: Message | str | Mapping[str, Any] | None = None,
         at: At | Mapping[str, Any] | None = None,
+        to: Target | str | Mapping[str, Any] | None = None,
         language: str | None = None,
         raise_on_failure: bool = False,
         **kwargs: Any,
@@ -98,6 +104,7 @@ class DingTalkNotifier(BaseNotifier):
         self.dingtalk_conn_id = dingtalk_conn_id
         self.message = message
         self.at = at
+        self.to = to
         self.language = None if language is None else _checked_language(language)
         self.raise_on_failure = raise_on_failure
         # A deadline passes its context here, if the constructor takes any **kwargs.
@@ -148,20 +155,36 @@ class DingTalkNotifier(BaseNotifier):
         from airflow_provider_dingpush.templates import Event, built_in_alert
 
         render = _renderer(context, facts)
-        hook = DingTalkRobotHook(render(self.dingtalk_conn_id))
-        settings = look_up(lambda: hook.settings, _enough(seconds_left()))
+        hook = look_up(lambda: hook_of(render(self.dingtalk_conn_id)), _enough(seconds_left()))
+        settings = hook.settings
         if facts.event is Event.DAG_FAILED:
             # Only now: a supervisor that doesn't answer this would not answer for the connection any more either.
             facts = _facts(context, failed_tasks=failed_task_ids(context))
             render = _renderer(context, facts)
         language = self.language or settings.language or _default_language()
         owners = _owners(facts, settings)
+        to = self._to(render)
+
+        def send_to(message: Message, at: At | None, to: Target | None) -> None:
+            budget = min(_enough(seconds_left()), CALLBACK_SECONDS)
+            hook.send_alert(message, At.union([at, owners]), to, language=language, budget_seconds=budget)
 
         def send(message: Message, at: At | None) -> None:
-            budget = min(_enough(seconds_left()), CALLBACK_SECONDS)
-            hook.send_alert(message, At.union([at, owners]), language=language, budget_seconds=budget)
+            try:
+                send_to(message, at, to)
+            except TargetError as problem:
+                if to is None or not hook.has_own_group:
+                    raise
+                # Whoever reads it there is better than nobody.
+                _log.warning("The alert can't go where to= says, so the connection's own group gets it: %s", problem)
+                noted = (
+                    _with_note(message, _UNREACHED, str(problem), language)
+                    if isinstance(message, Markdown)
+                    else message
+                )
+                send_to(noted, at, None)
 
-        alert = built_in_alert(facts, language=language)
+        alert = built_in_alert(facts, language=language, at_most_bytes=hook.alert_bytes(to))
         if self.message is None:
             send(alert, self._at(render))
             return
@@ -172,7 +195,18 @@ class DingTalkNotifier(BaseNotifier):
             # A mistake in the message must not cost the alert.
             what = redact(str(problem))
             _log.warning("The notifier's own message can't be sent, so the built-in alert is: %s", what)
-            send(_with_note(alert, what, language), self._at(render))
+            send(_with_note(alert, _OWN_MESSAGE_FAILED, what, language), self._at(render))
+
+    def _to(self, render: Callable[[Any], Any]) -> Target | None:
+        from airflow_provider_dingpush.targets import read_target
+
+        try:
+            return read_target(render(self.to))
+        except ContentError as problem:
+            _log.warning(
+                "The notifier's to= can't be used, so the connection's own group is asked: %s", redact(str(problem))
+            )
+            return None
 
     def _at(self, render: Callable[[Any], Any]) -> At | None:
         try:
@@ -182,10 +216,11 @@ class DingTalkNotifier(BaseNotifier):
             return None
 
 
-_LookUp = Callable[[Callable[[], "RobotSettings"], float], "RobotSettings"]
+_Hook = DingTalkRobotHook | DingTalkAppHook
+_LookUp = Callable[[Callable[[], _Hook], float], _Hook]
 
 
-def _within(find: Callable[[], RobotSettings], seconds: float) -> RobotSettings:
+def _within(find: Callable[[], _Hook], seconds: float) -> _Hook:
     """Look up the connection, but don't wait for a secrets backend any longer than this."""
     try:
         return within(seconds, find)
@@ -243,17 +278,20 @@ def _enough(seconds: float) -> float:
     return seconds
 
 
-def _owners(facts: RunFacts, settings: RobotSettings) -> At | None:
-    """The owners of what failed, as the connection's ``mentions`` knows them. Good news pings nobody."""
+def _owners(facts: RunFacts, settings: RobotSettings | AppSettings) -> At | None:
+    """The owners of what failed, as the robot's ``mentions`` knows them. Good news pings nobody, an app can't."""
+    from airflow_provider_dingpush.connections import RobotSettings
     from airflow_provider_dingpush.templates import Event
 
     if facts.event not in (Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED):
+        return None
+    if not isinstance(settings, RobotSettings):
         return None
     return At.union(settings.mentions.get(owner) for owner in facts.owners)
 
 
 def _default_language() -> str:
-    from airflow_provider_dingpush.connections import read_language
+    from airflow_provider_dingpush.connection_fields import read_language
 
     try:
         return read_language(airflow_option("dingpush", "language") or "zh")
@@ -261,15 +299,21 @@ def _default_language() -> str:
         return "zh"
 
 
-def _with_note(alert: Markdown, problem: str, language: str) -> Markdown:
+_OWN_MESSAGE_FAILED = {
+    "zh": "通知器自定义的消息无法发送，已改用内置告警。",
+    "en": "The notifier's own message could not be sent, so this is the built-in one.",
+}
+_UNREACHED = {
+    "zh": "无法发送给 to= 指定的接收人，已改发到本群。",
+    "en": "This could not be sent to whom the notifier's to= names, so it is here.",
+}
+
+
+def _with_note(alert: Markdown, note: Mapping[str, str], problem: str, language: str) -> Markdown:
     from airflow_provider_dingpush.templates import escape_markdown
 
-    what = escape_markdown(problem[:300])
-    notes = {
-        "zh": f"（通知器自定义的消息无法发送，已改用内置告警。{what}）",
-        "en": f"(The notifier's own message could not be sent, so this is the built-in one. {what})",
-    }
-    return replace(alert, text=f"{alert.text}\n\n{notes[language]}")
+    left, right = ("（", "）") if language == "zh" else ("(", ")")
+    return replace(alert, text=f"{alert.text}\n\n{left}{note[language]} {escape_markdown(problem[:300])}{right}")
 
 
 def _renderer(context: Mapping[str, Any], facts: RunFacts) -> Callable[[Any], Any]:
@@ -314,7 +358,7 @@ def _template_environment(context: Mapping[str, Any]) -> jinja2.Environment:
 
 
 def _checked_language(language: str) -> str:
-    from airflow_provider_dingpush.connections import read_language
+    from airflow_provider_dingpush.connection_fields import read_language
 
     try:
         return read_language(language)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import AirflowFailException, BaseOperator
+from airflow_provider_dingpush.airflow_compat import AirflowFailException, BaseOperator, defers_by_default
 from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError
-from airflow_provider_dingpush.hooks import DingTalkRobotHook
-from airflow_provider_dingpush.message_templates import is_template_file, rendered_file
+from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
+from airflow_provider_dingpush.message_templates import is_constant, is_template_file, rendered_file
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import is_ours, rebuilt
@@ -18,9 +21,22 @@ if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_dingpush.airflow_compat import Context
-    from airflow_provider_dingpush.messages.kinds import Message
+    from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.receipts import Receipt
+    from airflow_provider_dingpush.targets import Target
 
 __all__ = ["DingTalkOperator"]
+
+_log = logging.getLogger(__name__)
+_POLL_SECONDS = 3.0
+# DingTalk delivers to thousands of people within minutes.
+_LONGEST_WAIT = timedelta(hours=1)
+_SENT_BUT_UNKNOWN = "The work notice was sent, but DingTalk can't say whom it reached."
+_SAYS_THE_SAME = (
+    "This work notice says the same each time: DingTalk shows a person only the first of a day and drops the others "
+    "without a word. Put {{ ts }} or {{ run_id }} into it. "
+    "内容相同的工作通知，同一人一天只会收到一次，请在内容中加入 {{ ts }} 等变量。"
+)
 
 
 class DingTalkOperator(BaseOperator):
@@ -35,12 +51,17 @@ class DingTalkOperator(BaseOperator):
 
     :param message: what is said: a message such as ``Markdown(title, text)``, a str (Text), a dict of DingTalk's
         shape, or the output of another task that is one of these.
-    :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``.
-    :param at: who is mentioned: an ``At``, or a dict such as ``{"mobiles": ["138…"]}``.
-    :raises InvalidMessageError: when the DAG is read, if a message or mention without Jinja in it is wrong.
+    :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
+    :param at: who is mentioned in a robot's group: an ``At``, or a dict such as ``{"mobiles": ["138…"]}``.
+    :param to: who gets a message of an app: ``Group``, ``Users``, ``WorkNotice`` or a plain form of them, such as
+        ``{"user_ids": ["…"]}``. A custom robot takes none, it speaks to its own group.
+    :param wait_for_delivery: for a work notice: wait until DingTalk has delivered it, and fail if somebody was not
+        reached. DingTalk says at first only that it is queued.
+    :param deferrable: give the worker slot back while waiting; by default Airflow's ``[operators] default_deferrable``.
+    :raises InvalidMessageError: when the DAG is read, if a message, mention or target without Jinja in it is wrong.
     """
 
-    template_fields: Sequence[str] = ("message", "at", "dingtalk_conn_id")
+    template_fields: Sequence[str] = ("message", "at", "to", "dingtalk_conn_id")
     ui_color = "#e6f4ff"
 
     def __init__(
@@ -49,34 +70,84 @@ class DingTalkOperator(BaseOperator):
         message: Message | str | Mapping[str, Any],
         dingtalk_conn_id: str = DingTalkRobotHook.default_conn_name,
         at: At | Mapping[str, Any] | None = None,
+        to: Target | str | Mapping[str, Any] | None = None,
+        wait_for_delivery: bool = False,
+        deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.message = message
         self.dingtalk_conn_id = dingtalk_conn_id
         self.at = at
+        self.to = to
+        self.wait_for_delivery = wait_for_delivery
+        self.deferrable = defers_by_default() if deferrable is None else deferrable
+        # Asked now, because rendering puts the outcome in the place of the templates.
+        self._says_the_same_always = is_constant(message)
         if isinstance(at, At) and isinstance(message, (Text, Markdown, Link, ActionCard, FeedCard)):
             from airflow_provider_dingpush.dingtalk.custom_robot import refuse_unmentionable
 
             refuse_unmentionable(message, at)
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Send the message.
+        """Send the message, and wait for its delivery if that is asked for.
 
         :raises AirflowFailException: for what a retry can't mend.
         :raises DingTalkError: for what it can, such as a network that is down.
         """
+        from airflow_provider_dingpush.targets import WorkNotice, read_target
+
         try:
-            return self.hook.send(self.message, self.at).to_dict()
+            target = read_target(self.to)
+            is_notice = isinstance(target, WorkNotice)
+            if self.wait_for_delivery and not is_notice:
+                raise InvalidMessageError(
+                    "wait_for_delivery= is for work notices: of other messages DingTalk says at once what came.",
+                    "Leave it out, or send to=WorkNotice(...).",
+                )
+            if is_notice and self._says_the_same_always:
+                _log.warning(_SAYS_THE_SAME)
+            receipt = self.hook.send(self.message, at=self.at, to=target)
+            return self._waited_for(receipt) if self.wait_for_delivery else receipt.to_dict()
         except DingTalkError as error:
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
 
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Go on after the wait for a work notice's delivery.
+
+        :raises AirflowFailException: if somebody was not reached or DingTalk can't tell. A retry would send it again.
+        """
+        if "unknown" in event:
+            raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} {event['unknown']}")
+        return _all_reached(event["receipt"], event["problems"])
+
+    def _waited_for(self, receipt: Receipt) -> dict[str, Any]:
+        plain = receipt.to_dict()
+        if self.deferrable:
+            from airflow_provider_dingpush.triggers import WorkNoticeTrigger
+
+            trigger = WorkNoticeTrigger(
+                dingtalk_conn_id=self.dingtalk_conn_id, receipt=plain, poll_seconds=_POLL_SECONDS
+            )
+            # The receipt comes back in the event: in `dag.test()` Airflow 3 forgets the arguments of a deferral.
+            self.defer(trigger=trigger, method_name="execute_complete", timeout=_LONGEST_WAIT)
+        hook, end = self.hook, time.monotonic() + _LONGEST_WAIT.total_seconds()
+        try:
+            while (delivery := hook.delivery(receipt)) is None:  # type: ignore[union-attr] # a robot sends no notice
+                if time.monotonic() > end:
+                    raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} It has not finished within {_LONGEST_WAIT}.")
+                time.sleep(_POLL_SECONDS)
+        except DingTalkError as error:
+            # Not an error to try the task again for: that would send the notice a second time.
+            raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} {error}") from error
+        return _all_reached(plain, [problem for each in delivery for problem in each.problems])
+
     @cached_property
-    def hook(self) -> DingTalkRobotHook:
-        """The hook of the connection."""
-        return DingTalkRobotHook(self.dingtalk_conn_id)
+    def hook(self) -> DingTalkRobotHook | DingTalkAppHook:
+        """The hook that fits the connection's type."""
+        return hook_of(self.dingtalk_conn_id)
 
     def render_template(
         self,
@@ -104,3 +175,9 @@ class DingTalkOperator(BaseOperator):
             return rebuilt(content, render) if is_ours(content) else render(content)
         except (jinja2.TemplateError, InvalidMessageError) as error:
             raise AirflowFailException(f"The message can't be rendered: {error}") from error
+
+
+def _all_reached(receipt: dict[str, Any], problems: Sequence[str]) -> dict[str, Any]:
+    if problems:
+        raise AirflowFailException(f"The work notice did not reach everybody. {' '.join(problems)}")
+    return receipt

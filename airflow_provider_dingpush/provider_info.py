@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_dingpush import __version__
-from airflow_provider_dingpush.connections import (
-    ROBOT_CONN_TYPE,
-    ROBOT_FIELDS,
-    ROBOT_FORM_BEHAVIOUR,
-    ROBOT_HOOK_NAME,
-)
+from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
 
 # Name -> what it is for, an example, its default.
 _OPTIONS: dict[str, tuple[str, str, str]] = {
@@ -46,15 +41,13 @@ def get_provider_info() -> dict[str, Any]:
         "description": "DingTalk (钉钉): messages from any DAG, and alerts that say what failed and why.",
         "versions": [__version__],
         "connection-types": [
+            _connection_type(ROBOT_FORM, "DingTalkRobotHook"),
+            _connection_type(APP_FORM, "DingTalkAppHook"),
+        ],
+        "triggers": [
             {
-                "connection-type": ROBOT_CONN_TYPE,
-                "hook-class-name": "airflow_provider_dingpush.hooks.DingTalkRobotHook",
-                "hook-name": ROBOT_HOOK_NAME,
-                "conn-fields": {
-                    each.name: {"label": each.label, "description": each.description, "schema": dict(each.schema)}
-                    for each in ROBOT_FIELDS
-                },
-                "ui-field-behaviour": {key.replace("_", "-"): value for key, value in ROBOT_FORM_BEHAVIOUR.items()},
+                "integration-name": "DingTalk (dingpush)",
+                "python-modules": ["airflow_provider_dingpush.triggers"],
             }
         ],
         "notifications": ["airflow_provider_dingpush.notifications.DingTalkNotifier"],
@@ -73,4 +66,17 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         },
+    }
+
+
+def _connection_type(form: ConnectionForm, hook: str) -> dict[str, Any]:
+    return {
+        "connection-type": form.conn_type,
+        "hook-class-name": f"airflow_provider_dingpush.hooks.{hook}",
+        "hook-name": form.hook_name,
+        "conn-fields": {
+            each.name: {"label": each.label, "description": each.description, "schema": dict(each.schema)}
+            for each in form.fields
+        },
+        "ui-field-behaviour": {key.replace("_", "-"): value for key, value in form.behaviour.items()},
     }

@@ -7,12 +7,13 @@ Nothing here imports Airflow. ``read_run_facts`` turns a context into :class:`Ru
 from __future__ import annotations
 
 from airflow_provider_dingpush.templates.airflow_site import AirflowSite
-from airflow_provider_dingpush.templates.alert_texts import built_in_alert
+from airflow_provider_dingpush.templates.alert_texts import MAX_ALERT_BYTES, built_in_alert
 from airflow_provider_dingpush.templates.context_reading import read_run_facts
 from airflow_provider_dingpush.templates.markdown_escape import escape_markdown
 from airflow_provider_dingpush.templates.run_facts import Event, FailedTask, RunFacts
 
 __all__ = [
+    "MAX_ALERT_BYTES",
     "AirflowSite",
     "Event",
     "FailedTask",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ MAX_ALERT_BYTES = 10_000
 MAX_LINK_BYTES = 2_000
 """A longer link is left out; it takes ids of hundreds of Chinese characters, and browsers begin to cut there too."""
 
+_LEAST_EXCEPTION_CHARACTERS = 60
+"""Less of an exception's text isn't worth showing."""
+
 _TITLE_NAME_CHARACTERS = 60
 """Of each name in a title; a phone shows less than that."""
 
@@ -42,7 +46,7 @@ _MARKS = {
 }
 
 
-def built_in_alert(facts: RunFacts, *, language: str) -> Markdown:
+def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_ALERT_BYTES) -> Markdown:
     """The built-in message about these facts.
 
     Its title says what happened to what, because that is all the conversation list and a locked phone show. Its text
@@ -50,6 +54,8 @@ def built_in_alert(facts: RunFacts, *, language: str) -> Markdown:
     whatever the facts hold.
 
     :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.
+    :param at_most_bytes: where it must be shorter, fewer failed tasks are listed and less of the exception is shown,
+        so that the links at its end stay. What is left then is as short as it gets, if not as short as this.
     """
     language = "zh" if language.lower().startswith("zh") else "en"
     kind = "deadline" if facts.event is Event.DEADLINE_MISSED else facts.event.value.partition("_")[0]
@@ -59,9 +65,12 @@ def built_in_alert(facts: RunFacts, *, language: str) -> Markdown:
     while True:
         text = alert.render(facts=facts, title=title, mark=_MARKS[facts.event], listed=listed)
         text = re.sub(r"\n{3,}", "\n\n", text).strip()
-        if listed == 0 or json_bytes(text) <= MAX_ALERT_BYTES:
+        told = len(facts.exception_text or "")
+        if json_bytes(text) <= at_most_bytes or (listed == 0 and told <= _LEAST_EXCEPTION_CHARACTERS):
             return Markdown(title, text)
         listed //= 2
+        if facts.exception_text and told > _LEAST_EXCEPTION_CHARACTERS:
+            facts = replace(facts, exception_text=f"{facts.exception_text[: told * 2 // 3].rstrip('…')}…")
 
 
 class _Written(str):

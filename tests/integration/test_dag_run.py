@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,37 +10,14 @@ from airflow_provider_dingpush.sandbox import Robot, Sandbox
 
 RUN_ID = "manual__2026-11-22T00:00:00+00:00"
 SECRET = "SEC-of-a-real-run-0123456789"
-MOST_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, str]]:
+def run(dag_test: Callable[[Sandbox, str, dict[str, str]], str]) -> Iterator[tuple[Sandbox, str]]:
     """The sandbox after the run, and everything that Airflow wrote."""
-    home = tmp_path_factory.mktemp("airflow")
     with Sandbox(robots=(Robot(secret=SECRET),)) as sandbox:
-        environment = {
-            **os.environ,
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).with_name("dags")),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
-            "AIRFLOW_CONN_DINGTALK_DEFAULT": f"{sandbox.webhook_url}&secret={SECRET}",
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        }
-        written = ""
-        for command in (["db", "migrate"], ["dags", "test", "every_callback", "2026-11-22"]):
-            done = subprocess.run(
-                [sys.executable, "-m", "airflow", *command],
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=MOST_SECONDS,
-                check=False,
-            )
-            written += done.stdout + done.stderr
-        for log in home.rglob("*.log"):
-            written += log.read_text(errors="replace")
-        yield sandbox, written
+        connections = {"AIRFLOW_CONN_DINGTALK_DEFAULT": f"{sandbox.webhook_url}&secret={SECRET}"}
+        yield sandbox, dag_test(sandbox, "every_callback", connections)
 
 
 def alerts(sandbox: Sandbox) -> dict[str, str]:

@@ -10,30 +10,36 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
-from airflow_provider_dingpush.connections import (
-    ROBOT_CONN_TYPE,
-    ROBOT_FIELDS,
-    ROBOT_HOOK_NAME,
-    STORED_SECRET_PLACEHOLDER,
-)
-from airflow_provider_dingpush.hooks import DingTalkRobotHook
+from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, STORED_SECRET_PLACEHOLDER, ConnectionForm
+from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.provider_info import get_provider_info
 
-FORM: dict[str, Any] = get_provider_info()["connection-types"][0]
+SHOWN: list[dict[str, Any]] = get_provider_info()["connection-types"]
+FORMS = pytest.mark.parametrize(
+    ("hook", "form", "shown"),
+    [(DingTalkRobotHook, ROBOT_FORM, SHOWN[0]), (DingTalkAppHook, APP_FORM, SHOWN[1])],
+    ids=["robot", "app"],
+)
+Hook = type[DingTalkRobotHook] | type[DingTalkAppHook]
 
 
-def test_fact_4_provider_info_and_python_methods_describe_the_same_form() -> None:
+@FORMS
+def test_fact_4_provider_info_and_python_methods_describe_the_same_form(
+    hook: Hook, form: ConnectionForm, shown: dict[str, Any]
+) -> None:
     """Airflow 3.3 reads only the former, Airflow before 3.2 only the latter."""
-    assert (FORM["connection-type"], FORM["hook-name"]) == (DingTalkRobotHook.conn_type, DingTalkRobotHook.hook_name)
-    assert (DingTalkRobotHook.conn_type, DingTalkRobotHook.hook_name) == (ROBOT_CONN_TYPE, ROBOT_HOOK_NAME)
-    behaviour = DingTalkRobotHook.get_ui_field_behaviour()
-    assert {key.replace("_", "-"): value for key, value in behaviour.items()} == FORM["ui-field-behaviour"]
-    assert list(FORM["conn-fields"]) == [each.name for each in ROBOT_FIELDS]
+    assert (shown["connection-type"], shown["hook-name"]) == (hook.conn_type, hook.hook_name)
+    assert (hook.conn_type, hook.hook_name) == (form.conn_type, form.hook_name)
+    assert shown["hook-class-name"] == f"{hook.__module__}.{hook.__name__}"
+    behaviour = hook.get_ui_field_behaviour()
+    assert {key.replace("_", "-"): value for key, value in behaviour.items()} == shown["ui-field-behaviour"]
+    assert list(shown["conn-fields"]) == [each.name for each in form.fields]
 
 
-def test_every_field_may_be_left_empty() -> None:
+@FORMS
+def test_every_field_may_be_left_empty(hook: Hook, form: ConnectionForm, shown: dict[str, Any]) -> None:
     """A field whose type isn't null as well would be mandatory."""
-    for field in FORM["conn-fields"].values():
+    for field in shown["conn-fields"].values():
         assert "null" in field["schema"]["type"]
         assert None not in field["schema"].get("enum", ())
 
@@ -64,7 +70,8 @@ def test_the_form_of_airflow_2_keeps_a_stored_secret() -> None:
         """As Airflow builds it."""
 
     widgets = DingTalkRobotHook.get_connection_form_widgets()
-    assert list(widgets) == [each.name for each in ROBOT_FIELDS]
+    assert list(widgets) == [each.name for each in ROBOT_FORM.fields]
+    assert list(DingTalkAppHook.get_connection_form_widgets()) == [each.name for each in APP_FORM.fields]
     for name, widget in widgets.items():
         setattr(ConnectionForm, name, widget)
     stored = str(ConnectionForm(data={"secret": "SEC-stored", "keyword": "Airflow"}).secret())

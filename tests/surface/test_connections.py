@@ -14,15 +14,19 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_dingpush.airflow_compat import BaseHook
+from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM
 from airflow_provider_dingpush.connections import (
-    ROBOT_FIELDS,
+    AppSettings,
     RobotSettings,
+    app_settings,
     credentials_of,
     robot_settings,
+    settings_of,
     unknown_extras,
 )
+from airflow_provider_dingpush.dingtalk.app import App
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
-from airflow_provider_dingpush.dingtalk.http_post import HttpOptions
+from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError
 from airflow_provider_dingpush.messages import At
@@ -111,9 +115,9 @@ SPELLINGS: dict[str, tuple[Any, RobotSettings]] = {
         SIGNED,
     ),
     "extra as text": (robot(extra=json.dumps({"secret": SECRET})), SIGNED),
-    "empty extras": (robot(extra=dict.fromkeys((each.name for each in ROBOT_FIELDS), "")), PLAIN),
-    "blank extras": (robot(extra=dict.fromkeys((each.name for each in ROBOT_FIELDS), " ")), PLAIN),
-    "null extras": (robot(extra=dict.fromkeys(each.name for each in ROBOT_FIELDS)), PLAIN),
+    "empty extras": (robot(extra=dict.fromkeys((each.name for each in ROBOT_FORM.fields), "")), PLAIN),
+    "blank extras": (robot(extra=dict.fromkeys((each.name for each in ROBOT_FORM.fields), " ")), PLAIN),
+    "null extras": (robot(extra=dict.fromkeys(each.name for each in ROBOT_FORM.fields)), PLAIN),
     # the type
     "official provider's type": ({"conn_type": "dingding", "password": TOKEN}, PLAIN),
     "official provider's type with login": ({"conn_type": "dingding", "login": "me", "password": TOKEN}, PLAIN),
@@ -301,7 +305,8 @@ def test_a_wrong_extra_is_not_shown(connect: Connect) -> None:
 
 MANGLED = "was given as a URI that starts with dingtalk_robot://"
 NO_TOKEN = "Connection 'dingtalk_default' has no access token."
-APP = "has a login and a password: an app's AppKey and AppSecret"
+APP = "is an app's (AppKey and AppSecret), not a custom robot's."
+APP_KEY = "dingabcdefghij012345"
 
 WRONG: dict[str, tuple[Any, str]] = {
     "mangled URI": (f"dingtalk_robot://:{TOKEN}@/?secret={SECRET}", MANGLED),
@@ -318,8 +323,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     "generic with login": ({"conn_type": "generic", "login": "dingkey", "password": TOKEN}, APP),
     "https with login": ({"conn_type": "https", "login": "dingkey", "password": TOKEN, "host": "api.example.com"}, APP),
     "http with login": ({"conn_type": "http", "login": "dingkey", "password": TOKEN, "host": "api.example.com"}, APP),
-    "app": ({"conn_type": "dingtalk_app", "login": "k", "password": TOKEN}, "is of type 'dingtalk_app', not "),
-    "mysql": (f"mysql://me:{TOKEN}@db/etl", "is of type 'mysql', not 'dingtalk_robot'."),
+    "app": ({"conn_type": "dingtalk_app", "login": "k", "password": TOKEN}, APP),
+    "AppKey in the webhook URL": (robot(password=WEBHOOK.replace(TOKEN, APP_KEY)), "holds an app's AppKey"),
+    "AppKey and AppSecret in a robot": (robot(login=APP_KEY), "holds an app's AppKey"),
+    "mysql": (f"mysql://me:{TOKEN}@db/etl", "is of type 'mysql', not 'dingtalk_robot' or 'dingtalk_app'."),
     "slack": ({"conn_type": "slackwebhook", "password": TOKEN}, "is of type 'slackwebhook', not"),
     "host of another scheme": (robot(host="ftp://ding.example.com"), "is not a base URL"),
     "host that is none": (robot(host="https://"), "is not a base URL"),
@@ -367,11 +374,11 @@ def test_settings_do_not_print_credentials(connect: Connect) -> None:
 
 def test_extras_that_mean_nothing_are_named(connect: Connect) -> None:
     """A misspelt option is found instead of silently ignored."""
-    known = {each.name: "" for each in ROBOT_FIELDS}
+    known = {each.name: "" for each in ROBOT_FORM.fields}
     connection = connect(
         robot(extra={**known, "access_token": "", "timeout": 3, "Secret": SECRET, "extra__x__keyword": ""})
     )
-    assert unknown_extras(connection) == ["Secret", "timeout"]
+    assert unknown_extras(connection) == (["Secret", "timeout"], [each.name for each in ROBOT_FORM.fields])
 
 
 @pytest.mark.parametrize("extra", ["not JSON", "[1]", '"text"', ""], ids=repr)
@@ -386,3 +393,111 @@ def test_an_extra_that_is_no_object_counts_as_none(extra: str) -> None:
 def test_the_default_address_is_dingtalks() -> None:
     """Nobody needs to know it."""
     assert PLAIN.base_url == DEFAULT_BASE_URL == "https://oapi.dingtalk.com"
+
+
+APP_CONNECTION = {"conn_type": "dingtalk_app", "login": APP_KEY, "password": SECRET}
+PLAIN_APP = AppSettings(conn_id=CONN_ID, app=App(APP_KEY, Secret(SECRET)))
+GATEWAY = "http://ding.example.com:8080/v"
+
+
+def of_app(**fields: Any) -> dict[str, Any]:
+    """An app's connection with other fields."""
+    return {**APP_CONNECTION, **fields}
+
+
+APP_SPELLINGS: dict[str, tuple[Any, AppSettings]] = {
+    "JSON": (APP_CONNECTION, PLAIN_APP),
+    "blanks around": (of_app(login=f" {APP_KEY} ", password=f"{SECRET}\n"), PLAIN_APP),
+    "hyphens in the type": (of_app(conn_type="dingtalk-app"), PLAIN_APP),
+    "generic": (of_app(conn_type="generic"), PLAIN_APP),
+    "URI": (f"dingtalk-app://{APP_KEY}:{SECRET}@/", PLAIN_APP),
+    "URI with extras": (
+        f"dingtalk-app://{APP_KEY}:{SECRET}@/?agent_id=42&open_conversation_id=cidA%3D%3D",
+        replace(PLAIN_APP, app=App(APP_KEY, Secret(SECRET), agent_id="42"), open_conversation_id="cidA=="),
+    ),
+    "all extras": (
+        of_app(
+            extra={
+                "agent_id": 42,
+                "open_conversation_id": "cidA==",
+                "robot_code": "dingrobot",
+                "language": "en_US",
+                "timeout_seconds": "7.5",
+                "proxy": "http://proxy.example.com:3128",
+                "verify": "false",
+                "resend_unknown": "true",
+                "api_base_url": GATEWAY + "1/",
+                "oapi_base_url": GATEWAY + "2",
+                "mentions": {"zhangsan": "13800000000"},
+                "keyword": "means nothing to an app",
+            }
+        ),
+        AppSettings(
+            conn_id=CONN_ID,
+            app=App(APP_KEY, Secret(SECRET), robot_code="dingrobot", agent_id="42"),
+            open_conversation_id="cidA==",
+            api_base_url=GATEWAY + "1",
+            oapi_base_url=GATEWAY + "2",
+            resend_unknown=True,
+            http=HttpOptions(timeout_seconds=7.5, proxy="http://proxy.example.com:3128", verify=False),
+            language="en",
+        ),
+    ),
+    "blank extras": (of_app(extra=dict.fromkeys((each.name for each in APP_FORM.fields), " ")), PLAIN_APP),
+    "null extras": (of_app(extra=dict.fromkeys(each.name for each in APP_FORM.fields)), PLAIN_APP),
+    "a gateway for both": (of_app(host=GATEWAY), replace(PLAIN_APP, api_base_url=GATEWAY, oapi_base_url=GATEWAY)),
+    "a gateway for one": (
+        of_app(host="127.0.0.1", port=8377, schema="http", extra={"api_base_url": GATEWAY}),
+        replace(PLAIN_APP, api_base_url=GATEWAY, oapi_base_url="http://127.0.0.1:8377"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("written", "settings"), APP_SPELLINGS.values(), ids=APP_SPELLINGS)
+def test_a_spelling_of_an_app_is_understood(connect: Connect, written: Any, settings: AppSettings) -> None:
+    """As an app, also where nobody says which of both it is."""
+    connection = connect(written)
+    assert app_settings(connection) == settings
+    assert settings_of(connection) == settings
+    assert SECRET in credentials_of(connection)
+    assert unknown_extras(connection)[0] == []
+    for hidden in (SECRET, SECRET[:12]):
+        assert hidden not in repr(settings)
+
+
+def test_a_robot_is_told_from_an_app(connect: Connect) -> None:
+    """By its type, or by what it lacks."""
+    assert settings_of(connect(robot())) == PLAIN
+    assert settings_of(connect({"conn_type": "generic", "password": TOKEN})) == PLAIN
+
+
+WRONG_APPS: dict[str, tuple[Any, str]] = {
+    "no AppKey": (of_app(login=None), "has no AppKey (login)."),
+    "no AppSecret": (of_app(password=" "), "has no AppSecret (password)."),
+    "neither": ({"conn_type": "dingtalk_app"}, "has no AppKey (login) and no AppSecret (password)."),
+    "blanks inside": (of_app(password=f"{SECRET[:5]} {SECRET[5:]}"), "has blanks in it"),
+    "a form's placeholder": (of_app(password="RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"), "placeholder"),
+    "a webhook URL": (of_app(password=WEBHOOK), "its password is a robot's webhook URL"),
+    "a robot": (robot(), "is a custom robot's, not an app's."),
+    "an AppKey for AgentId": (of_app(extra={"agent_id": APP_KEY}), "must be a number, the app's AgentId"),
+    "a base URL that is none": (of_app(extra={"api_base_url": "api.dingtalk.com"}), "must be a base URL"),
+    "a flag that is none": (of_app(extra={"resend_unknown": "perhaps"}), "must be true or false"),
+    "mangled URI": (f"dingtalk_app://{APP_KEY}:{SECRET}@/", MANGLED),
+    "mysql": (f"mysql://me:{SECRET}@db/etl", "is of type 'mysql'"),
+}
+
+
+@pytest.mark.parametrize(("written", "problem"), WRONG_APPS.values(), ids=WRONG_APPS)
+def test_a_wrong_app_is_refused_with_the_remedy(connect: Connect, written: Any, problem: str) -> None:
+    """The error names the connection and what to do in English and Chinese, and shows no secret."""
+    connection = connect(written)
+    with pytest.raises(ConnectionSettingsError) as caught:
+        app_settings(connection)
+    assert problem in caught.value.problem
+    assert "'dingtalk_default'" in caught.value.problem
+    assert any("\u4e00" <= character <= "\u9fff" for character in caught.value.advice)
+    for hidden in (SECRET, SECRET[:12], SECRET[5:], TOKEN):
+        assert hidden not in f"{caught.value}{caught.value!r}{caught.value.__context__}"
+    assert any(hidden in each for each in credentials_of(connection) for hidden in (SECRET, TOKEN, SECRET[:5])) or (
+        "AppSecret" in problem or "placeholder" in problem
+    )

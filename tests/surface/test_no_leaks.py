@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import pickle
 import socket
@@ -16,12 +17,15 @@ import pytest
 from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import redact
 from airflow_provider_dingpush.callback_budget import CallbackBudget
+from airflow_provider_dingpush.dingtalk.access_tokens import TOKENS
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
-from airflow_provider_dingpush.hooks import DingTalkRobotHook
-from airflow_provider_dingpush.messages import At, Markdown
+from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
+from airflow_provider_dingpush.messages import At, Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
+from airflow_provider_dingpush.sandbox import App, Fault, Robot, Sandbox
+from airflow_provider_dingpush.targets import Users, WorkNotice
+from airflow_provider_dingpush.triggers import WorkNoticeTrigger
 
 TOKEN = "tok/en+0123456789abcdefABCDEF"
 SECRET = "SECsecret/0123456789+abcdef"
@@ -83,6 +87,52 @@ FAILURES: dict[str, Break] = {
 }
 
 
+APP_KEY = "dingsecretkeeper0001"
+APP_SECRET = "app/secret+0123456789abcdefABCDEF"
+
+
+def connect_app(sandbox: Sandbox, env: pytest.MonkeyPatch, **changes: Any) -> None:
+    """Point the default connection of an app to the sandbox."""
+    connection = json.loads(sandbox.connection_of(sandbox.app))
+    connection["extra"].update(changes.pop("extra", {}), timeout_seconds=0.15)
+    env.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps({**connection, **changes}))
+
+
+def fault_at(kind: Fault, path: str) -> Break:
+    """Every request to one door meets this fault."""
+    return lambda sandbox, env: sandbox.fail_next(kind, times=50, path=path)
+
+
+def token_expired(sandbox: Sandbox, env: pytest.MonkeyPatch) -> None:
+    """The token that the process keeps is refused, and so is each new one."""
+    DingTalkAppHook("dingtalk_app_default").send("hello")
+    sandbox.expire_tokens()
+    sandbox.fail_next(Fault.HTTP_503, times=50, path="/v1.0/oauth2/accessToken")
+
+
+APP_FAILURES: dict[str, Break] = {
+    **{f"token {kind.name.lower()}": fault_at(kind, "/v1.0/oauth2/accessToken") for kind in Fault},
+    **{f"send {kind.name.lower()}": fault_at(kind, "/v1.0/robot/oToMessages/batchSend") for kind in Fault},
+    **{
+        f"notice {kind.name.lower()}": fault_at(kind, "/topapi/message/corpconversation/asyncsend_v2")
+        for kind in (Fault.HTTP_500, Fault.HANG, Fault.HTML_PAGE, Fault.BUSY, Fault.GARBAGE)
+    },
+    "upload hangs": fault_at(Fault.HANG, "/media/upload"),
+    "connection refused": lambda sandbox, env: sandbox.stop(),
+    "name lookup fails": unresolvable,
+    "wrong secret": lambda sandbox, env: connect_app(sandbox, env, password=f"{APP_SECRET}x"),
+    "secret with a blank": lambda sandbox, env: connect_app(sandbox, env, password=f"{APP_SECRET} x"),
+    "secret in the wrong field": lambda sandbox, env: connect_app(sandbox, env, extra={"agent_id": APP_SECRET}),
+    "mangled URI": lambda sandbox, env: env.setenv(
+        "AIRFLOW_CONN_DINGTALK_APP_DEFAULT", f"dingtalk_app://{APP_KEY}:{quote(APP_SECRET, safe='')}@/"
+    ),
+    "unusable proxy": lambda sandbox, env: connect_app(
+        sandbox, env, extra={"proxy": f"http://user:{PROXY_PASSWORD}@127.0.0.1:1"}
+    ),
+    "token expired": token_expired,
+}
+
+
 @pytest.fixture
 def everything_logged() -> Iterator[io.StringIO]:
     """What any logger says, down to DEBUG."""
@@ -128,6 +178,53 @@ def test_no_failure_shows_a_secret(
     assert any(outcomes) or failure == "string_errcode", "this path is meant to fail"
     text = "\n".join(written)
     for secret in (TOKEN, SECRET, PROXY_PASSWORD, *signs):
+        for spelling in {secret, quote(secret, safe=""), quote_plus(secret), quote(secret)}:
+            assert spelling not in text, f"{failure}: a secret was written: {_around(text, spelling)}"
+
+
+@pytest.mark.parametrize("failure", APP_FAILURES)
+def test_no_failure_of_an_app_shows_a_secret(
+    failure: str,
+    monkeypatch: pytest.MonkeyPatch,
+    everything_logged: io.StringIO,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The AppSecret, and the access tokens that DingTalk gives for it."""
+    import time
+
+    monkeypatch.setattr(AttemptPlan, "__init__", _quick(AttemptPlan.__init__))
+    conn_id = "dingtalk_app_default"
+    app = App(app_key=APP_KEY, app_secret=APP_SECRET)
+    people, notice = Users("lisi"), WorkNotice("lisi")
+    with Sandbox(apps=(app,)) as sandbox:
+        connect_app(sandbox, monkeypatch)
+        APP_FAILURES[failure](sandbox, monkeypatch)
+        monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+        written: list[str] = []
+        hook = DingTalkAppHook(conn_id)
+        operator = DingTalkOperator(task_id="t", message="x", dingtalk_conn_id=conn_id, to=people)
+        trigger = WorkNoticeTrigger(
+            dingtalk_conn_id=conn_id,
+            receipt={"channel": "work_notice", "conn_id": conn_id, "task_id": "1"},
+            poll_seconds=1,
+        )
+        outcomes = [
+            _outcome_of(lambda: hook.send("hello", to=people), written),
+            _outcome_of(lambda: hook.send(Image(b"\x89PNG\r\n\x1a\n"), to=notice), written),
+            _outcome_of(lambda: operator.execute(CONTEXT), written),
+            _outcome_of(
+                lambda: DingTalkNotifier(dingtalk_conn_id=conn_id, to=notice, raise_on_failure=True)(CONTEXT), written
+            ),
+        ]
+        DingTalkNotifier(dingtalk_conn_id=conn_id, to=people)(CONTEXT)
+        written += [repr(hook.test_connection()), repr(vars(hook)), repr(operator), repr(vars(operator))]
+        written += [repr(trigger.serialize()), repr(vars(trigger)), repr(TOKENS), repr(vars(TOKENS))]
+        replies = [request.reply or {} for request in sandbox.requests]
+        tokens = {reply["accessToken"] for reply in replies if "accessToken" in reply}
+    written += [everything_logged.getvalue(), *capfd.readouterr()]
+    assert any(outcomes) or failure.endswith("string_errcode"), "this path is meant to fail"
+    text = "\n".join(written)
+    for secret in (APP_SECRET, PROXY_PASSWORD, *tokens):
         for spelling in {secret, quote(secret, safe=""), quote_plus(secret), quote(secret)}:
             assert spelling not in text, f"{failure}: a secret was written: {_around(text, spelling)}"
 

@@ -335,10 +335,8 @@ def test_a_secrets_backend_that_hangs_is_left_when_the_time_is_up(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The connection is looked up within the same time."""
-    from airflow_provider_dingpush.hooks import DingTalkRobotHook
-
     for_ever = threading.Event()
-    monkeypatch.setattr(DingTalkRobotHook, "get_connection", classmethod(lambda cls, conn_id: for_ever.wait()))
+    monkeypatch.setattr(airflow_compat.BaseHook, "get_connection", classmethod(lambda cls, conn_id: for_ever.wait()))
     monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=lambda: 0.0))
     monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 0.3)
     DingTalkNotifier()(task_context())

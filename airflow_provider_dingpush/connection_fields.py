@@ -1,0 +1,327 @@
+"""The one table of what a connection's extra may hold: in the form, in the docs, and how each field is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL
+from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS
+from airflow_provider_dingpush.dingtalk.secret import Secret
+from airflow_provider_dingpush.errors import ConnectionSettingsError, InvalidMessageError
+from airflow_provider_dingpush.messages.mentions import At
+
+DEFAULT_API_BASE_URL = "https://api.dingtalk.com"
+LANGUAGES = ("zh", "en")
+STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it stands for none
+"""What the connection form of Airflow 2 sends back for a stored secret that nobody has touched."""
+
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def _secret(value: Any) -> Secret:
+    secret = str(value).strip()
+    if secret == STORED_SECRET_PLACEHOLDER:
+        raise ValueError("must be the secret itself: a form has put its placeholder in its place")
+    return Secret(secret)
+
+
+def _stripped(value: Any) -> str:
+    return str(value).strip()
+
+
+def _agent_id(value: Any) -> str:
+    digits = str(value).strip()
+    if not digits.isdigit():
+        raise ValueError("must be a number, the app's AgentId (not its AppKey)")
+    return digits
+
+
+def _flag(value: Any) -> bool:
+    word = str(value).strip().lower()
+    if word not in _FLAGS:
+        raise ValueError("must be true or false")
+    return _FLAGS[word]
+
+
+def _base_url(value: Any) -> str:
+    address = str(value).strip().rstrip("/")
+    if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
+        raise ValueError("must be a base URL such as https://dingtalk-gateway.example.com:8443/prefix")
+    return address
+
+
+def _timeout(value: Any) -> float:
+    seconds = float(value)
+    if not 0 < seconds <= 60:
+        raise ValueError("must be more than 0 and at most 60 (seconds)")
+    return seconds
+
+
+def _verify(value: Any) -> bool | str:
+    word = str(value).strip()
+    return _FLAGS.get(word.lower(), word)
+
+
+def _proxy(value: Any) -> str:
+    proxy = str(value).strip()
+    if urlsplit(proxy).scheme not in ("http", "https", "socks5", "socks5h") or not urlsplit(proxy).hostname:
+        raise ValueError("must be a URL such as http://proxy.example.com:3128")
+    return proxy
+
+
+def read_language(value: Any) -> str:
+    """``zh`` or ``en`` from any usual spelling of them.
+
+    :raises ValueError: for another language.
+    """
+    word = str(value).strip().lower().replace("_", "-").partition("-")[0]
+    if word not in LANGUAGES:
+        raise ValueError("must be zh or en")
+    return word
+
+
+def _mentions(value: Any) -> dict[str, At]:
+    if isinstance(value, str):
+        value = json.loads(value)
+    if not isinstance(value, Mapping):
+        raise ValueError('must be JSON such as {"zhangsan": "13800000000", "lisi": "user123"}')
+    return {str(owner).strip(): _people(people) for owner, people in value.items()}
+
+
+def _people(value: Any) -> At:
+    """A mobile number, a user id, a list of either, or the plain form of an :class:`At`."""
+    if value is None or isinstance(value, Mapping):
+        return At.read(value) or At()
+    several = value if isinstance(value, (list, tuple)) else [value]
+    if not all(isinstance(each, (str, int)) for each in several):
+        raise ValueError("must name each owner's mobile number, user id, or a list of these")
+    names = [str(each).strip() for each in several]
+    mobiles = [name for name in names if _is_mobile(name)]
+    return At(mobiles=tuple(mobiles), user_ids=tuple(name for name in names if name not in mobiles))
+
+
+def _is_mobile(name: str) -> bool:
+    # Chinese mobile numbers have eleven digits and start with 1; foreign ones are written with + and their country.
+    # DingTalk user ids may be all digits as well, but rarely of just this form; {"user_ids": [...]} says it plainly.
+    digits = name.lstrip("+").replace("-", "")
+    return digits.isdigit() and (name.startswith("+") or (len(digits) == 11 and digits.startswith("1")))
+
+
+@dataclass(frozen=True)
+class FormField:
+    """One extra field of the connection: in the form, in the docs, and how it is read.
+
+    :param name: its key in the connection's extra.
+    :param label: what the form calls it.
+    :param description: what the form says below it.
+    :param schema: JSON schema for the form of Airflow 3.2 and later.
+    :param read: turns what was filled in (a string, or JSON) into the setting; raises ``ValueError`` with the rule.
+    """
+
+    name: str
+    label: str
+    description: str
+    schema: Mapping[str, Any]
+    read: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class ConnectionForm:
+    """The form of one connection type.
+
+    :param conn_type: the connection's type.
+    :param hook_name: what the list of types calls it.
+    :param fields: the extra fields, in their order.
+    :param behaviour: which standard fields are hidden, and what the others are called.
+    """
+
+    conn_type: str
+    hook_name: str
+    fields: tuple[FormField, ...]
+    behaviour: Mapping[str, Any]
+
+    def read(self, extra: Mapping[str, Any], conn_id: str) -> dict[str, Any]:
+        """The settings that the extra gives, by the names of their fields.
+
+        :raises ConnectionSettingsError: naming the field and its rule.
+        """
+        return {each.name: _read(conn_id, each, extra[each.name]) for each in self.fields if _filled(extra, each.name)}
+
+    def ui_behaviour(self) -> dict[str, Any]:
+        """A copy of the behaviour, which Airflow changes in place."""
+        return {key: value.copy() for key, value in self.behaviour.items()}
+
+    def widgets(self) -> dict[str, Any]:
+        """The extra fields for the form of Airflow before 3.2; later ones read provider info."""
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from flask_babel import lazy_gettext
+        from wtforms import PasswordField, StringField
+        from wtforms.validators import Optional
+
+        class StoredSecretWidget(BS3PasswordFieldWidget):  # type: ignore[misc,unused-ignore]
+            """Shows Airflow 2's placeholder for a stored secret: an empty field would erase it on saving."""
+
+            def __init__(self) -> None:
+                super().__init__(hide_value=False)
+
+            def __call__(self, form_field: Any, **attributes: Any) -> Any:
+                stored = STORED_SECRET_PLACEHOLDER if form_field.data else ""
+                return super().__call__(form_field, **{**attributes, "value": stored})
+
+        def widget(each: FormField) -> Any:
+            is_secret = each.schema.get("format") == "password"
+            kind, shown = (PasswordField, StoredSecretWidget) if is_secret else (StringField, BS3TextFieldWidget)
+            return kind(lazy_gettext(each.label), widget=shown(), validators=[Optional()], description=each.description)
+
+        return {each.name: widget(each) for each in self.fields}
+
+
+def _filled(extra: Mapping[str, Any], name: str) -> bool:
+    value = extra.get(name)
+    # Blanks count as nothing: an empty string for "verify" would switch the check of certificates off.
+    return bool(value.strip()) if isinstance(value, str) else value not in (None, {})
+
+
+def _read(conn_id: str, form_field: FormField, value: Any) -> Any:
+    try:
+        return form_field.read(value)
+    except (ValueError, TypeError, InvalidMessageError) as error:
+        said = str(error)
+        rule = said if isinstance(error, InvalidMessageError) or said.startswith("must ") else "can't be read"
+    # Out here the error that Python raised isn't kept as context: its text may show the value, and that may be a secret
+    # in the wrong field.
+    raise ConnectionSettingsError(
+        f"The extra field {form_field.name!r} of connection {conn_id!r} is wrong: it {rule}.", form_field.description
+    )
+
+
+_TEXT = {"type": ["string", "null"]}
+
+_ROBOT_ONLY = (
+    FormField(
+        "secret",
+        "Secret 加签密钥",
+        "The robot's secret (SEC…), if 'sign' is among its security settings. 机器人安全设置选择“加签”时填写。",
+        {**_TEXT, "format": "password"},
+        _secret,
+    ),
+    FormField(
+        "keyword",
+        "Keyword 关键词",
+        "One of the robot's keywords; added to messages that lack it. 自定义关键词之一，消息中没有时自动补上。",
+        _TEXT,
+        _stripped,
+    ),
+)
+_MENTIONS = FormField(
+    "mentions",
+    "Mentions 负责人",
+    'Owner -> mobile number or user id, JSON: {"zhangsan": "13800000000"}. 任务 owner 对应的手机号或 userId。',
+    {**_TEXT, "format": "multiline"},
+    _mentions,
+)
+_LANGUAGE = FormField(
+    "language",
+    "Language 语言",
+    "Of built-in alerts: zh or en. 内置告警的语言。",
+    {**_TEXT, "enum": list(LANGUAGES)},
+    read_language,
+)
+_HTTP = (
+    FormField(
+        "timeout_seconds",
+        "Timeout (s) 超时",
+        f"The most that one request may take, in seconds (default {DEFAULT_TIMEOUT_SECONDS:g}). 单次请求的最长秒数。",
+        {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 60},
+        _timeout,
+    ),
+    FormField(
+        "proxy",
+        "Proxy 代理",
+        "URL of an HTTP proxy; empty: HTTPS_PROXY and NO_PROXY hold. 留空则使用环境变量。",
+        _TEXT,
+        _proxy,
+    ),
+    FormField(
+        "verify",
+        "Verify TLS 校验证书",
+        "true, false, or the path of a CA file; empty: REQUESTS_CA_BUNDLE holds. 证书校验，或 CA 文件路径。",
+        _TEXT,
+        _verify,
+    ),
+)
+_APP_ONLY = (
+    FormField(
+        "agent_id",
+        "Agent ID 应用 AgentId",
+        "For work notices: the app's AgentId in the developer console. 发送工作通知时填写，见开发者后台的应用信息。",
+        _TEXT,
+        _agent_id,
+    ),
+    FormField(
+        "open_conversation_id",
+        "Default group 默认群",
+        "The group's openConversationId (cid…), for messages without to=. 未写 to= 时发往的群。",
+        _TEXT,
+        _stripped,
+    ),
+    FormField(
+        "robot_code",
+        "Robot code 机器人编码",
+        "Empty: the AppKey, which it usually is. 留空即为 AppKey。",
+        _TEXT,
+        _stripped,
+    ),
+)
+_APP_WAY = (
+    FormField(
+        "resend_unknown",
+        "Resend unknown 未知时重发",
+        "true: send again when nobody knows whether a robot's message arrived; it may then come twice (default false). "
+        "结果未知时是否重发，可能重复送达。",
+        {"type": ["boolean", "null"]},
+        _flag,
+    ),
+    FormField(
+        "api_base_url",
+        "API base URL 新版接口地址",
+        f"Empty: {DEFAULT_API_BASE_URL}. 留空使用默认地址。",
+        _TEXT,
+        _base_url,
+    ),
+    FormField(
+        "oapi_base_url",
+        "OAPI base URL 旧版接口地址",
+        f"Empty: {DEFAULT_BASE_URL}. 留空使用默认地址。",
+        _TEXT,
+        _base_url,
+    ),
+)
+
+ROBOT_FORM = ConnectionForm(
+    conn_type="dingtalk_robot",
+    hook_name="DingTalk Robot 钉钉机器人",
+    fields=(*_ROBOT_ONLY, _LANGUAGE, _MENTIONS, *_HTTP),
+    behaviour={
+        "hidden_fields": ["login", "port", "schema"],
+        "relabeling": {"password": "Webhook URL or access token", "host": "Base URL (optional)"},
+        "placeholders": {
+            "password": "https://oapi.dingtalk.com/robot/send?access_token=…",
+            "host": DEFAULT_BASE_URL,
+        },
+    },
+)
+APP_FORM = ConnectionForm(
+    conn_type="dingtalk_app",
+    hook_name="DingTalk App 钉钉企业应用",
+    fields=(*_APP_ONLY, _LANGUAGE, *_HTTP, *_APP_WAY),
+    behaviour={
+        "hidden_fields": ["host", "port", "schema"],
+        "relabeling": {"login": "AppKey (Client ID)", "password": "AppSecret (Client Secret)"},
+        "placeholders": {"login": "dingxxxxxxxxxxxxxxxx"},
+    },
+)

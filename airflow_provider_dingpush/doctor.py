@@ -1,0 +1,67 @@
+"""``dingpush doctor``: what of a connection works, step by step, and what to do about the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airflow_provider_dingpush.airflow_compat import search_all_secrets
+from airflow_provider_dingpush.dingtalk.app_probes import Finding
+from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
+
+_SUMMARY = {
+    "zh": ("全部正常。", "有 {count} 项需要处理，见上文。"),
+    "en": ("Everything that could be tested works.", "{count} to mend, see above."),
+}
+_MARKS = {True: "✓", False: "✗", None: "–"}
+
+
+def run_doctor(dingtalk_conn_id: str, *, language: str) -> int:
+    """Look at one thing after the other, print each at once, and return 0 if nothing is wrong, else 1."""
+    wrong = 0
+    for finding in examined(dingtalk_conn_id):
+        print(f"{_MARKS[finding.ok]} {finding.what}\n    {finding.said}", flush=True)
+        wrong += finding.ok is False
+    fine, broken = _SUMMARY[language]
+    print(f"\n{broken.format(count=wrong) if wrong else fine}")
+    return 1 if wrong else 0
+
+
+def examined(dingtalk_conn_id: str) -> Iterator[Finding]:
+    """What was found; nothing is sent to anybody."""
+    what = f"connection 连接 {dingtalk_conn_id}"
+    search_all_secrets()
+    try:
+        hook = hook_of(dingtalk_conn_id)
+    except DingTalkError as error:
+        yield Finding(what, False, str(error))
+        return
+    if isinstance(hook, DingTalkAppHook):
+        app = hook.settings.app
+        yield Finding(what, True, f"an enterprise app (企业应用), AppKey {app.app_key}, {hook.settings.api_base_url}.")
+        yield from hook.findings()
+        return
+    yield Finding(what, True, f"a custom robot (自定义机器人) at {hook.settings.base_url}.")
+    yield from _robot_findings(hook)
+
+
+def _robot_findings(hook: DingTalkRobotHook) -> Iterator[Finding]:
+    works, said = hook.test_connection()
+    yield Finding("webhook: token, signature, IP 地址、加签、IP", works, said)
+    robot = hook.settings.robot
+    yield Finding(
+        "signature 加签",
+        None if robot.secret is None else works,
+        "no 'secret' in the connection; right if the robot does not demand one. "
+        "未填写 secret；机器人未启用加签时无需填写。"
+        if robot.secret is None
+        else "sent with each message. 每条消息都会加签。",
+    )
+    yield Finding(
+        "keyword 关键词",
+        None,
+        f"{robot.keyword!r} is added to messages that lack it; whether the robot knows it shows with the first one. "
+        "消息中没有该关键词时会自动补上。"
+        if robot.keyword
+        else "none in the connection; right if the robot has none. 未填写；机器人未设置关键词时无需填写。",
+    )

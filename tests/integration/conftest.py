@@ -1,0 +1,50 @@
+"""Real DAG runs on the installed Airflow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_dingpush.sandbox import Sandbox
+
+MOST_SECONDS = 240
+
+DagTest = Callable[[Sandbox, str, dict[str, str]], str]
+
+
+@pytest.fixture(scope="session")
+def dag_test(tmp_path_factory: pytest.TempPathFactory) -> DagTest:
+    """Run a DAG of the folder ``dags`` with ``airflow dags test`` in a home of its own; all that Airflow wrote."""
+
+    def run(sandbox: Sandbox, dag_id: str, connections: dict[str, str]) -> str:
+        home = tmp_path_factory.mktemp("airflow")
+        environment = {
+            **os.environ,
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).with_name("dags")),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            **connections,
+        }
+        written = ""
+        for command in (["db", "migrate"], ["dags", "test", dag_id, "2026-11-22"]):
+            done = subprocess.run(
+                [sys.executable, "-m", "airflow", *command],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=MOST_SECONDS,
+                check=False,
+            )
+            written += done.stdout + done.stderr
+        for log in home.rglob("*.log"):
+            written += log.read_text(errors="replace")
+        return written
+
+    return run

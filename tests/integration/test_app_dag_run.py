@@ -1,0 +1,68 @@
+"""A real DAG run that speaks as an app: what arrives where, deferred tasks and mapped ones included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from airflow_provider_dingpush.sandbox import Sandbox
+
+
+@pytest.fixture(scope="module")
+def run(dag_test: Callable[[Sandbox, str, dict[str, str]], str]) -> Iterator[tuple[Sandbox, str]]:
+    """The sandbox after the run, and everything that Airflow wrote."""
+    with Sandbox() as sandbox:
+        connections = {"AIRFLOW_CONN_DINGTALK_APP_DEFAULT": sandbox.connection_of(sandbox.app)}
+        yield sandbox, dag_test(sandbox, "through_an_app", connections)
+
+
+def told(sandbox: Sandbox, place: str) -> list[tuple[str, str]]:
+    """Kind and first words of what stands in a conversation."""
+    shown = [each.shown for each in sandbox.messages if each.conversation.key == place]
+    words = [
+        (kind["msgtype"], body.get("content") or body.get("title") or body.get("name") or "")
+        for kind in shown
+        for body in [kind[kind["msgtype"]]]
+    ]
+    return sorted(words)
+
+
+def test_everybody_got_what_is_theirs(run: tuple[Sandbox, str]) -> None:
+    """Templates, mapped messages, mapped people, uploads, another task's output as the target."""
+    sandbox, written = run
+    places = {each.conversation.key for each in sandbox.messages}
+    ((_, in_group),) = told(sandbox, "group:1") or [("", written[-5000:])]
+    assert in_group.startswith("run manual__"), in_group
+    assert {place: told(sandbox, place) for place in places if place.startswith("private")} == {
+        "private:lisi": [("text", "2026-11-22"), ("text", "hello")],
+        "private:wangwu": [("file", "2026-11-22.zip"), ("image", ""), ("text", "2026-11-22")],
+        "private:zhangsan": [("link", "b"), ("markdown", "a"), ("text", "c 2")],
+    }, written[-5000:]
+
+
+def test_the_owner_gets_the_failures_as_work_notices(run: tuple[Sandbox, str]) -> None:
+    """That of the task which fails, and that of the notice which missed somebody."""
+    sandbox, written = run
+    titles = [words for _, words in told(sandbox, "notice:zhangsan")]
+    assert titles == ["Failed: through_an_app · fails", "Failed: through_an_app · misses_somebody"], written[-5000:]
+    texts = [each.shown["markdown"]["text"] for each in sandbox.messages if each.conversation.key == "notice:zhangsan"]
+    assert any("no such table" in text for text in texts)
+
+
+def test_a_deferred_notice_arrives_once(run: tuple[Sandbox, str]) -> None:
+    """Going on after the wait doesn't send it again."""
+    sandbox, _ = run
+    assert [kind for kind, _ in told(sandbox, "notice:lisi")] == ["oa", "text"]
+    asked = [request for request in sandbox.requests if request.path.endswith("getsendresult")]
+    assert len(asked) == 2
+
+
+def test_no_secret_was_written(run: tuple[Sandbox, str]) -> None:
+    """Neither Airflow's logs at DEBUG nor its output show AppSecret or access token."""
+    sandbox, written = run
+    ours = "\n".join(line for line in written.splitlines() if "MaskSecret(" not in line)
+    tokens = {reply["accessToken"] for request in sandbox.requests if "accessToken" in (reply := request.reply or {})}
+    assert tokens
+    for secret in {sandbox.app.app_secret, *tokens}:
+        assert secret not in ours
