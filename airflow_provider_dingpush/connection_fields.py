@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, InvalidMessageError
 from airflow_provider_dingpush.messages.mentions import At
 
-DEFAULT_API_BASE_URL = "https://api.dingtalk.com"
 LANGUAGES = ("zh", "en")
 STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it stands for none
 """What the connection form of Airflow 2 sends back for a stored secret that nobody has touched."""

@@ -16,12 +16,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
 from airflow_provider_dingpush.connection_fields import (
     APP_FORM,
-    DEFAULT_API_BASE_URL,
     ROBOT_FORM,
     STORED_SECRET_PLACEHOLDER,
     ConnectionForm,
 )
-from airflow_provider_dingpush.dingtalk.app import App
+from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS, HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from airflow_provider_dingpush.dingtalk.secret import Secret
 
+DEFAULT_API_BASE_URL = "https://api.dingtalk.com"
+"""Where DingTalk's newer API is; the older one is where webhooks are."""
+
 
 @dataclass(frozen=True)
 class App:

@@ -21,8 +21,6 @@ from airflow_provider_dingpush.dingtalk.http_client import HttpClient, NoReply, 
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import DingTalkError, TokenError, UnavailableError, UnknownOutcomeError
 
-DEFAULT_API_BASE_URL = "https://api.dingtalk.com"
-DEFAULT_OAPI_BASE_URL = "https://oapi.dingtalk.com"
 _TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the name of a header
 # What a slow line takes; uploads get the time for it on top of the usual limit.
 _SLOW_BYTES_PER_SECOND = 100_000

@@ -41,16 +41,6 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def no_threads_left() -> Iterator[None]:
-    """Wait for the threads that posts left behind, so that they end in their own test."""
-    yield
-    for thread in threading.enumerate():
-        if thread.name == "dingpush-post":
-            thread.join(20)
-            assert not thread.is_alive()
-
-
-@pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """A robot that takes as many messages as a test has."""
     with Sandbox(robots=(Robot(messages_per_minute=10_000),)) as running:
@@ -208,7 +198,6 @@ def test_a_host_without_address_is_unreachable(monkeypatch: pytest.MonkeyPatch) 
     assert post(HttpClient("http://oapi.dingtalk.invalid")) == SILENT_FOR_GOOD
 
 
-@pytest.mark.usefixtures("no_threads_left")
 def test_a_stuck_name_lookup_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """No socket timeout covers it, so the caller leaves while it is still stuck."""
     stuck, released = threading.Event(), threading.Event()
@@ -227,7 +216,6 @@ def test_a_stuck_name_lookup_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("with_head", [True, False], ids=["body", "head"])
-@pytest.mark.usefixtures("no_threads_left")
 def test_an_answer_that_drips_in_is_left_behind(raw_server: StartServer, with_head: bool) -> None:
     """Each byte is in time for a socket timeout, but the whole isn't; the caller is back while it still drips."""
     caller_left = threading.Event()
@@ -249,7 +237,6 @@ def test_an_answer_that_drips_in_is_left_behind(raw_server: StartServer, with_he
     server.stop()
 
 
-@pytest.mark.usefixtures("no_threads_left")
 def test_a_thread_that_was_left_behind_stops_reading(raw_server: StartServer) -> None:
     """It hangs up after a few bytes more instead of following an endless answer."""
     hung_up = threading.Event()
@@ -267,7 +254,6 @@ def test_a_thread_that_was_left_behind_stops_reading(raw_server: StartServer) ->
     assert hung_up.wait(20)
 
 
-@pytest.mark.usefixtures("no_threads_left")
 def test_a_hanging_server_is_too_slow(sandbox: Sandbox) -> None:
     """It has the message, so nobody knows whether that arrived."""
     sandbox.fail_next(Fault.HANG)
@@ -275,7 +261,6 @@ def test_a_hanging_server_is_too_slow(sandbox: Sandbox) -> None:
     sandbox.stop()
 
 
-@pytest.mark.usefixtures("no_threads_left")
 def test_a_post_can_be_given_less_time_than_the_options_say(sandbox: Sandbox) -> None:
     """Nothing left still tries nothing for long."""
     sandbox.fail_next(Fault.HANG, times=2)
