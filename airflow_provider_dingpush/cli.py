@@ -148,6 +148,8 @@ def _demo(parsed: argparse.Namespace) -> int:
 
 
 def _send(parsed: argparse.Namespace) -> int:
+    # Airflow's log goes to standard output, where the receipt is to be alone.
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     from airflow_provider_dingpush.send import run_send
 
     return run_send(parsed)

@@ -5,6 +5,7 @@ Plain forms are what XCom, ``.expand()``, YAML factories and deadline arguments 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.messages.app_kinds import Message
 
 _KINDS: dict[str, Any] = {kind.msgtype: kind for kind in (Text, Markdown, Link, ActionCard, FeedCard)}
+# As blog posts and DingTalk's other doors name recipients and apps.
+_NAMES_SOMEBODY = re.compile(r"user|agent|dept|department|conversation|robot|chat", re.IGNORECASE)
 # How work notices spell what has another name elsewhere (docs 0775, read 2026-08-22).
 _NOTICE_NAMES = {"voice": "audio", "action_card": "actionCard"}
 
@@ -49,7 +52,13 @@ def read_message(value: Any) -> tuple[Message, At | None]:
         )
     extra = sorted(str(key) for key in value if key not in ("msgtype", "at", spelled))
     if extra:
-        raise InvalidMessageError(f"message has unknown keys {extra} beside 'msgtype', {spelled!r} and 'at'.")
+        raise InvalidMessageError(
+            f"message has unknown keys {extra} beside 'msgtype', {spelled!r} and 'at'.",
+            "Whom it is for stands in to=, not in the message: to=Users(…), to=Group(…) or to=WorkNotice(…), with a "
+            "connection of type 'DingTalk App'. 接收人请写在 to= 中，并使用 DingTalk App 类型的连接。"
+            if any(_NAMES_SOMEBODY.search(each) for each in extra)
+            else "",
+        )
     shape = value.get(spelled)
     if not isinstance(shape, Mapping):
         raise InvalidMessageError(f"message says msgtype {spelled!r}, but has no dict under {spelled!r}.")

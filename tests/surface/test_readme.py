@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
+import shlex
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from airflow_provider_dingpush import __version__, cli, errors
-from airflow_provider_dingpush.connections import ROBOT_FIELDS
-from airflow_provider_dingpush.dingtalk import reply_codes
+from airflow_provider_dingpush import __version__, cli, errors, messages
+from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
+from airflow_provider_dingpush.dingtalk import app_reply_codes, app_robot, custom_robot, media, reply_codes, work_notice
+from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
+from airflow_provider_dingpush.messages import (
+    OA,
+    ActionCard,
+    Audio,
+    Button,
+    FeedCard,
+    FeedLink,
+    File,
+    Image,
+    Link,
+    Markdown,
+    Message,
+    Text,
+    Video,
+)
 from airflow_provider_dingpush.notifications import CALLBACK_SECONDS
 from airflow_provider_dingpush.provider_info import get_provider_info
+from airflow_provider_dingpush.receipts import Receipt
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.templates import Event, RunFacts
 
@@ -104,6 +124,7 @@ def test_python_block_runs(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.chdir(tmp_path)
     with Sandbox() as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", sandbox.webhook_url)
+        monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(sandbox.app))
         namespace: dict[str, object] = {"__name__": "docs"}
         try:
             exec(compiled, namespace)  # noqa: S102 - our own docs
@@ -159,11 +180,18 @@ def test_support_table_is_the_tested_matrix(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "header"), [("connection.md", "Extra"), ("zh/connection.md", "字段 | 含义")], ids=["en", "zh"]
+    ("page", "header", "form"),
+    [
+        ("connection.md", "Extra", ROBOT_FORM),
+        ("zh/connection.md", "字段 | 含义", ROBOT_FORM),
+        ("apps.md", "Extra", APP_FORM),
+        ("zh/apps.md", "字段 | 含义", APP_FORM),
+    ],
+    ids=["robot-en", "robot-zh", "app-en", "app-zh"],
 )
-def test_extras_table_is_the_forms(page: str, header: str) -> None:
+def test_extras_table_is_the_forms(page: str, header: str, form: ConnectionForm) -> None:
     rows = table_under(DOCS / page, header)
-    assert [names_in(row[:1]) for row in rows] == [[each.name] for each in ROBOT_FIELDS]
+    assert [names_in(row[:1]) for row in rows] == [[each.name] for each in form.fields]
 
 
 @pytest.mark.parametrize(
@@ -189,6 +217,169 @@ def test_codes_table_is_what_is_known(page: str) -> None:
     rows = table_under(DOCS / page, "errcode")
     assert {row[0]: set(names_in(row[1:2])) for row in rows} == known
     assert len(rows) == len(known)
+
+
+@pytest.mark.parametrize(
+    ("page", "header"), [("troubleshooting.md", "code of an app"), ("zh/troubleshooting.md", "应用错误码")]
+)
+def test_codes_table_of_apps_is_what_is_known(page: str, header: str) -> None:
+    told = {
+        code: names_in([row[1]])
+        for row in table_under(DOCS / page, header)
+        # A star stands for anything: one code of the family is asked about.
+        for code in names_in(row[:1])
+    }
+    known = {*app_reply_codes._OLD_CODES, *app_reply_codes._V1_CODES}
+    assert {code for code in told if "*" not in code} == known
+    meant = {code: [app_reply_codes._meaning(code.replace("*", "Any"), 400).error.__name__] for code in told}
+    assert told == meant
+    families = [code.replace("*", "Any") for code in told if "*" in code]
+    unnamed = [
+        marks for marks, _ in app_reply_codes._V1_FAMILIES if not any(re.search(marks, each) for each in families)
+    ]
+    assert unnamed == []
+
+
+@pytest.mark.parametrize(
+    ("page", "header"),
+    [("troubleshooting.md", "code"), ("zh/troubleshooting.md", "代码")],
+    ids=["en", "zh"],
+)
+def test_table_of_undelivered_notices_is_what_is_known(page: str, header: str) -> None:
+    told = [code for row in table_under(DOCS / page, header) for code in re.split(r"[,、]\s*", row[0])]
+    assert sorted(told) == sorted(work_notice._FORBIDDEN)
+
+
+KINDS: tuple[Message, ...] = (
+    Text("a"),
+    Markdown("a", "b"),
+    Link("a", "b", "https://example.com"),
+    ActionCard("a", "b", [Button("c", "https://example.com")]),
+    FeedCard([FeedLink("a", "https://example.com", "https://example.com/a.png")]),
+    Image("@media-id"),
+    File("@media-id", name="a.xlsx"),
+    Audio("@media-id", 10),
+    Video("@media-id", 10, "@media-id"),
+    OA("a", "https://example.com"),
+)
+
+
+def goes_through(door: Callable[[Message], object], message: Message) -> bool:
+    try:
+        door(message)
+    except errors.UnsupportedMessageError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("page", "header"),
+    [
+        (README, "Kind | Custom robot"),
+        (README_ZH, "消息 | 自定义机器人"),
+        (DOCS / "apps.md", "Kind | Custom robot"),
+        (DOCS / "zh" / "apps.md", "消息 | 自定义机器人"),
+    ],
+    ids=["README", "README.zh-CN", "apps", "zh/apps"],
+)
+def test_table_of_kinds_is_what_each_door_carries(page: Path, header: str) -> None:
+    told = {
+        kind: [cell[:1] for cell in row[1:]]
+        for row in table_under(page, header)
+        for kind in names_in(row[:1])
+        if kind in messages.__all__
+    }
+    doors: list[Callable[[Message], object]] = [
+        custom_robot.carried,
+        lambda message: app_robot.encoded(message, None),
+        lambda message: work_notice.encoded(message, None),
+    ]
+    carried = {type(each).__name__: ["✓" if goes_through(door, each) else "–" for door in doors] for each in KINDS}
+    # Of a URL a custom robot shows it.
+    assert goes_through(custom_robot.carried, Image("https://example.com/a.png"))
+    carried["Image"][0] = "✓"
+    assert told == carried
+
+
+@pytest.mark.parametrize(
+    ("page", "header"), [("apps.md", "Kind | Formats"), ("zh/apps.md", "消息 | 格式")], ids=["en", "zh"]
+)
+def test_table_of_formats_is_what_is_checked(page: str, header: str) -> None:
+    for (_, formats, most), (kind, robot_takes) in zip(
+        table_under(DOCS / page, header),
+        [("image", ()), ("file", app_robot._FILE_TYPES), ("voice", ("amr",)), ("video", ())],
+        strict=True,
+    ):
+        rule = media.RULES[kind]  # type: ignore[index] # a literal of four words
+        told, _, by_robot = re.sub(r"[、，]", ", ", formats).replace("；", ";").partition(";")
+        assert tuple(told.split(", ")) == rule.endings
+        assert by_robot.endswith(", ".join(robot_takes))
+        assert most.startswith(f"{rule.at_most_bytes // 1024**2} MB")
+
+
+@pytest.mark.parametrize("page", ["apps.md", "zh/apps.md"])
+def test_limits_are_told_right(page: str) -> None:
+    text = (DOCS / page).read_text("utf-8")
+    assert f"| {custom_robot.MAX_BODY_BYTES:,}" in text
+    assert f"| {app_robot.MAX_PARAM_BYTES:,}" in text
+    assert f"| {work_notice.MAX_MESSAGE_BYTES:,}" in text
+    people, departments = work_notice.PEOPLE_PER_CALL, work_notice.DEPARTMENTS_PER_CALL
+    robot = app_robot.PEOPLE_PER_CALL
+    told = {
+        "apps.md": f"| {robot} by robot; {people} people and {departments} departments by work notice |",
+        "zh/apps.md": f"| 机器人 {robot} 人；工作通知 {people} 人、{departments} 个部门 |",
+    }
+    assert told[page] in text
+
+
+@pytest.mark.parametrize("page", ["blog-posts.md", "zh/blog-posts.md"])
+def test_errors_of_the_blog_posts_snippet_are_those_that_are_raised(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"to_user": "zhangsan", "agentid": 123, "msgtype": "image", "image": {"media_id": "@lADO"}}
+    with Sandbox() as sandbox:
+        monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", sandbox.webhook_url)
+        app = json.loads(sandbox.connection_of(sandbox.app))
+        for name in ("open_conversation_id", "agent_id"):
+            del app["extra"][name]
+        monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(app))
+        robot_hook, app_hook = DingTalkRobotHook(), DingTalkAppHook()
+        raised = [
+            error_of(lambda: robot_hook.send(wrong)),
+            error_of(lambda: robot_hook.send(Image("@lADO"))),
+            error_of(lambda: robot_hook.send("hello", to={"user_ids": ["zhangsan"]})),
+            error_of(lambda: app_hook.send("hello")),
+            error_of(lambda: app_hook.send("hello", to={"work_notice": {"user_ids": ["zhangsan"]}})),
+        ]
+        assert sandbox.messages == ()
+        url = f"https://oapi.dingtalk.com/robot/send?access_token={sandbox.app.app_key}"
+        monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", url)
+        raised.insert(0, error_of(lambda: DingTalkRobotHook().send("hello")))
+    header = {"blog-posts.md": "You do", "zh/blog-posts.md": "你做了什么"}[page]
+    assert [re.findall(r"`(.+)`", row[1]) for row in table_under(DOCS / page, header)] == [
+        [error.problem] for error in raised
+    ]
+    # What to do instead, in both languages.
+    assert [each.problem for each in raised if not re.search(r"[a-z] .*[\u4e00-\u9fff]", each.advice)] == []
+
+
+def error_of(send: Callable[[], object]) -> errors.DingTalkError:
+    with pytest.raises(errors.DingTalkError) as raised:
+        send()
+    return raised.value
+
+
+def test_fields_of_the_receipt_are_told() -> None:
+    told = [name for row in table_under(DOCS / "messages.md", "Field") for name in names_in(row[:1])]
+    assert told == [each.name for each in fields(Receipt) if each.name != "conn_id"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_are_known(page: Path) -> None:
+    for language, code in blocks(page):
+        lines = code.splitlines() if language == "bash" else []
+        for line in lines:
+            _, found, arguments = line.partition("dingpush ")
+            if found and not line.lstrip().startswith("#") and not arguments.startswith("--"):
+                cli._parser().parse_args(shlex.split(arguments))
 
 
 @pytest.mark.parametrize(("page", "header"), [("alerts.md", "Fact"), ("zh/alerts.md", "名称")])
