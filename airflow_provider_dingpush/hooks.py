@@ -80,7 +80,7 @@ class DingTalkRobotHook(BaseHook):
 
         self._refuse_target(to)
         told, told_at = read_message(message)
-        parts = self._robot().send(redacted(told, redact), At.union([At.read(at), told_at]))
+        parts = self.custom_robot().send(redacted(told, redact), At.union([At.read(at), told_at]))
         _log.info(
             "%s: %s in %d part(s) through connection %r.",
             SENT_LOG_LINE,
@@ -97,20 +97,19 @@ class DingTalkRobotHook(BaseHook):
         to: Target | str | Mapping[str, Any] | None = None,
         *,
         language: str,
-        budget_seconds: float,
+        plan: AttemptPlan,
     ) -> Receipt:
-        """Send an alert in one piece within a time budget: cut if it is too long, without mentions it can't carry.
+        """Send an alert in one piece: cut if it is too long, without mentions it can't carry.
 
         :param to: refused: a custom robot speaks only to its own group.
         :param language: ``zh`` or ``en``, of the note that says what was cut.
-        :param budget_seconds: the most that all tries together may take, in seconds.
+        :param plan: how often it is tried, and how long all of it may take.
         :raises DingTalkError: typed by what went wrong.
         """
-        from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
         from airflow_provider_dingpush.receipts import Receipt
 
         self._refuse_target(to)
-        self._robot(AttemptPlan(budget_seconds=budget_seconds)).send_cut(
+        self.custom_robot(plan).send_cut(
             redacted(message, redact), at, language=language
         )
         _log.info("%s: %s through connection %r.", SENT_LOG_LINE, type(message).__name__, self.dingtalk_conn_id)
@@ -145,7 +144,7 @@ class DingTalkRobotHook(BaseHook):
         """Ask DingTalk about token, signature and IP address without posting a message to the group."""
         try:
             settings = self.settings
-            problem = self._robot().probe()
+            problem = self.custom_robot().probe()
         except DingTalkError as error:
             return False, str(error)
         if isinstance(problem, UnknownOutcomeError):
@@ -163,7 +162,11 @@ class DingTalkRobotHook(BaseHook):
 
         return HttpClient(self.settings.base_url, self.settings.http)
 
-    def _robot(self, plan: AttemptPlan | None = None) -> CustomRobot:
+    def custom_robot(self, plan: AttemptPlan | None = None) -> CustomRobot:
+        """The robot itself, for encoding and posting by hand.
+
+        :param plan: how often a message is tried, and how long all of it may take.
+        """
         from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
 
         return CustomRobot(self.settings.robot, self._http, plan=plan)
@@ -247,19 +250,16 @@ class DingTalkAppHook(BaseHook):
         to: Target | str | Mapping[str, Any] | None = None,
         *,
         language: str,
-        budget_seconds: float,
+        plan: AttemptPlan,
     ) -> Receipt:
-        """Send an alert in one piece within a time budget, cut if it is too long.
+        """Send an alert in one piece, cut if it is too long.
 
         :param at: left out: an app's messages can't mention anybody.
         :param to: as for :meth:`send`.
         :param language: ``zh`` or ``en``, of the note that says what was cut.
-        :param budget_seconds: the most that all tries together may take, in seconds.
+        :param plan: how often it is tried, and how long all of it may take.
         :raises DingTalkError: typed by what went wrong.
         """
-        from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
-
-        plan = AttemptPlan(budget_seconds=budget_seconds)
         return self._deliver(redacted(message, redact), self._target(to), plan=plan, cut_in=language)
 
     def recall(self, receipt: Receipt | Mapping[str, Any]) -> None:

@@ -152,6 +152,7 @@ class DingTalkNotifier(BaseNotifier):
     def _send(
         self, context: Mapping[str, Any], facts: RunFacts, seconds_left: Callable[[], float], look_up: _LookUp
     ) -> None:
+        from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
         from airflow_provider_dingpush.templates import Event, built_in_alert
 
         render = _renderer(context, facts)
@@ -166,8 +167,8 @@ class DingTalkNotifier(BaseNotifier):
         to = self._to(render)
 
         def send_to(message: Message, at: At | None, to: Target | None) -> None:
-            budget = min(_enough(seconds_left()), CALLBACK_SECONDS)
-            hook.send_alert(message, At.union([at, owners]), to, language=language, budget_seconds=budget)
+            plan = AttemptPlan(budget_seconds=min(_enough(seconds_left()), CALLBACK_SECONDS))
+            hook.send_alert(message, At.union([at, owners]), to, language=language, plan=plan)
 
         def send(message: Message, at: At | None) -> None:
             try:

@@ -98,7 +98,7 @@ class CustomRobot:
         for place, part in enumerate(parts):
             here = At.union([at if place == 0 else None, at.named_in(part_text(part)) if at else None])
             try:
-                self._post(part, here)
+                self._try(self._checked(part, here, uuid.uuid4().hex))
             except DingTalkError as error:
                 if place:
                     error.problem = (
@@ -115,13 +115,29 @@ class CustomRobot:
         :param language: ``zh`` or ``en``, of the note.
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
+        self._try(self.encode_cut(message, at, language=language, msg_uuid=uuid.uuid4().hex))
+
+    def encode_cut(self, message: Message, at: At | None, *, language: str, msg_uuid: str) -> bytes:
+        """The body of a message in one piece, cut as by :meth:`send_cut`, to be posted later, perhaps by another process.
+
+        :param language: ``zh`` or ``en``, of the note that says what was cut.
+        :param msg_uuid: by which DingTalk knows a message that it got already.
+        :raises ContentError: if no such message can be sent.
+        """
         message = carried(message)
         at = mentionable(message, at)
         if self._size(message, at) > MAX_BODY_BYTES:
             from airflow_provider_dingpush.messages.fitting import cut_to_size
 
             message = cut_to_size(message, MAX_BODY_BYTES, size_of=lambda part: self._size(part, at), language=language)
-        self._post(message, at)
+        return self._checked(message, at, msg_uuid)
+
+    def post(self, body: bytes, *, timeout_seconds: float) -> DingTalkError | None:
+        """Post a body once, and say what went wrong, if anything.
+
+        :param timeout_seconds: the most that it may take, in seconds.
+        """
+        return self._ask(body, timeout_seconds=timeout_seconds)
 
     def probe(self) -> DingTalkError | None:
         """Ask DingTalk about token, signature and address without posting anything; ``None`` if it minds none of them.
@@ -133,12 +149,13 @@ class CustomRobot:
         error = self._ask(_json(body))
         return None if isinstance(error, ContentError) else error
 
-    def _post(self, message: Message, at: At | None) -> None:
+    def _checked(self, message: Message, at: At | None, msg_uuid: str) -> bytes:
         check_rendered(message)
         if at is not None:
             check_rendered(at)
-        body = encoded(message, at, keyword=self._robot.keyword, msg_uuid=uuid.uuid4().hex)
+        return encoded(message, at, keyword=self._robot.keyword, msg_uuid=msg_uuid)
 
+    def _try(self, body: bytes) -> None:
         def once(seconds_left: float) -> None:
             # The signature is new for each try; body and msgUuid are the same, so DingTalk knows a repeated message.
             error = self._ask(body, timeout_seconds=seconds_left)
