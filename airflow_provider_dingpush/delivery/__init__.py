@@ -1,0 +1,1 @@
+"""Whether and when an alert is said: written down first, sent by one process for all, merged when there are many."""

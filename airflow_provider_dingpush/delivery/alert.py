@@ -1,0 +1,145 @@
+"""An alert on its way: what happened, as plain data that survives the process it happened in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+_OPENING = frozenset({"task_failed", "task_retrying", "dag_failed"})
+FORMAT = 1
+"""Written into every alert. Readers ignore names that they don't know, so only a change of meaning needs a new one."""
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """Where alerts wait together: those that one connection id sends to one target.
+
+    The connection is looked up by whoever sends them, not by whoever writes them: a slow secrets backend must not cost
+    an alert.
+
+    :param conn_id: id of the Airflow connection.
+    :param target: the plain form of ``to=`` as canonical JSON; empty for the connection's own group.
+    """
+
+    conn_id: str
+    target: str = ""
+
+    @property
+    def name(self) -> str:
+        """A short name that is the same in every process and safe in a path."""
+        return _digest([self.conn_id, self.target])[:16]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing that happened, and where it is to be told.
+
+    :param key: the same for everything that speaks of the same event; a second one of a key isn't told.
+    :param mailbox: where it waits.
+    :param event: as :class:`~airflow_provider_dingpush.templates.Event` spells it: ``task_failed``, ``dag_failed``, ...
+    :param at: when it happened, in seconds since 1970.
+    :param dag_id: the DAG.
+    :param run_id: the run.
+    :param task_id: the task; ``None`` if the whole run is meant.
+    :param map_index: its place among mapped instances.
+    :param try_number: which try it was, from 1.
+    :param resolved: whether it says that an earlier failure is over.
+    :param summary: one line of what went wrong, redacted.
+    :param log_link: the task's log.
+    :param run_link: the run's page.
+    :param environment: which Airflow.
+    :param owners: of the task or DAG; known to the connection's ``mentions``.
+    :param facts: everything else about it, for the full text of an alert that is told alone.
+    :param message: the notifier's own message, in its plain form, instead of the built-in text.
+    :param mentions: whom the notifier wants mentioned, in plain form.
+    :param language: ``zh`` or ``en`` if the notifier names one.
+    """
+
+    key: str
+    mailbox: Mailbox
+    event: str
+    at: float
+    dag_id: str = ""
+    run_id: str | None = None
+    task_id: str | None = None
+    map_index: int | None = None
+    try_number: int | None = None
+    resolved: bool = False
+    summary: str = ""
+    log_link: str | None = None
+    run_link: str | None = None
+    environment: str | None = None
+    owners: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    message: Mapping[str, Any] | None = None
+    mentions: Mapping[str, Any] | None = None
+    language: str | None = None
+
+    @property
+    def incident(self) -> str:
+        """The same for a failure and the recovery that ends it, whatever the run."""
+        return incident_of(self.mailbox, self.dag_id, self.task_id, self.map_index)
+
+    @property
+    def opens_incident(self) -> bool:
+        """Whether something is wrong now that a success can end."""
+        return self.event in _OPENING
+
+    @property
+    def speaks_of_run(self) -> bool:
+        """Whether it is about a whole run and not about one task."""
+        return self.task_id is None
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        plain["mailbox"] = [self.mailbox.conn_id, self.mailbox.target]
+        return json.dumps({"v": FORMAT, **plain}, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Alert:
+        """Read what :meth:`to_json` wrote, also of a version that knows more.
+
+        :raises ValueError: if it isn't that.
+        """
+        try:
+            plain = json.loads(text)
+            known = {each.name for each in fields(cls)}
+            values = {name: value for name, value in plain.items() if name in known}
+            conn_id, target = values["mailbox"]
+            return cls(**{**values, "mailbox": Mailbox(conn_id, target), "owners": tuple(values.get("owners") or ())})
+        except (TypeError, KeyError, AttributeError, RecursionError) as problem:
+            raise ValueError("this isn't an alert") from problem
+
+
+def incident_of(mailbox: Mailbox, dag_id: str, task_id: str | None, map_index: int | None) -> str:
+    """The name of what fails and recovers, in a place that is told of it."""
+    return _digest([mailbox.name, dag_id, task_id, map_index])[:24]
+
+
+def key_of(
+    *,
+    dag_id: str,
+    run_id: str | None,
+    task_id: str | None,
+    map_index: int | None,
+    try_number: int | None,
+    event: str,
+    wording: str = "",
+) -> str:
+    """The key of an event. Airflow calls back twice now and then, and the second call must find the first one's.
+
+    :param wording: tells apart notifiers that say different things about the same event.
+    """
+    if not run_id:
+        # What can't be named can't be recognised either, and an alert twice is better than none.
+        return uuid.uuid4().hex
+    return _digest([dag_id, run_id, task_id, map_index, try_number, event, wording])[:40]
+
+
+def _digest(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

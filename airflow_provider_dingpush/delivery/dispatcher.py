@@ -1,0 +1,594 @@
+"""The loop of the one process that leads a robot: what waits is told, now or a little later, one message for many."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import timezone, tzinfo
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.delivery.ledger import Ledger
+from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try, name_of
+from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.sender import Fate, Outcome, Sender
+from airflow_provider_dingpush.delivery.silence import Hold
+from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.messages.kinds import Text
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.messages import At, Message
+
+Compose = Callable[[Sequence[Alert], Notes], "tuple[Message, At | None]"]
+"""Makes a message of alerts and what there is to say besides: the full text of one alert, a digest of many."""
+
+RESEND_HORIZON_SECONDS = 600.0
+"""How long DingTalk surely recognises a repeated message, in seconds. Not documented: ten minutes are a guess."""
+THROTTLED_SECONDS = 600.0
+"""How long DingTalk shuts out a robot that sent too much, in seconds (docs 0717, read 2026-08-22)."""
+
+_JITTER_SECONDS = 15.0
+_LONGEST_BACKOFF_SECONDS = 60.0
+# A leader that waits looks up this often, to stay leader and to see what has come.
+_STEP_SECONDS = 5.0
+# Beyond what a POST may take: the time to write down what came of it.
+_SETTLING_SECONDS = 2.0
+# In a message of bare names, and in the log.
+_MOST_NAMES = 50
+# Sorting out what was refused takes many messages, and this share of the window is for others.
+_LEFT_TO_OTHERS = 1 / 3
+# How much later than asked a sleep may end on a busy machine.
+_LATENESS_SECONDS = 1.0
+# A POST that gets less time than this can only end in a message of unknown fate.
+_LEAST_SECONDS = 0.2
+# Of a budget that is shorter than what a POST may take, this much is for the POST.
+_SHARE_OF_BUDGET = 0.75
+_log = logging.getLogger(__name__)
+
+
+class What(Enum):
+    """What a message is made of."""
+
+    UNFINISHED = "unfinished"
+    """A message that was frozen before: its fate comes before all others."""
+    FRESH = "fresh"
+    """Everything that waits."""
+    PENNED = "penned"
+    """Alerts that are said apart, because one of them was refused."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a decision depends on.
+
+    :param unfinished_due: when the unfinished message may be tried, in seconds since 1970; ``None`` without one.
+    :param fresh: whether alerts wait that can be told now.
+    :param pen_due: when the alerts of a pen may be told, in seconds since 1970; ``None`` if none waits in a pen.
+    :param next_unmuted: when an alert that is only counted so far can be told, in seconds since 1970.
+    :param last_told_at: when a message with alerts was last sent, in seconds since 1970.
+    :param free_at: when the window has a place, in seconds since 1970.
+    :param hold: why the robot stays silent now.
+    :param capped: why no alert may be told today.
+    :param spares: whether there are other robots that can be asked.
+    """
+
+    unfinished_due: float | None = None
+    fresh: bool = False
+    pen_due: float | None = None
+    next_unmuted: float | None = None
+    last_told_at: float | None = None
+    free_at: float = 0.0
+    hold: Hold | None = None
+    capped: Hold | None = None
+    spares: bool = False
+
+
+@dataclass(frozen=True)
+class SendNow:
+    """Send this."""
+
+    what: What
+
+
+@dataclass(frozen=True)
+class WaitUntil:
+    """Nothing can be sent before that.
+
+    :param at: in seconds since 1970.
+    :param spare_for: what another robot could send now.
+    """
+
+    at: float
+    reason: str
+    spare_for: What | None = None
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Nothing can be sent within the time that is left.
+
+    :param again_at: when it is worth coming back, in seconds since 1970, if anything waits.
+    :param spare_for: what another robot could send now.
+    """
+
+    reason: str
+    again_at: float | None = None
+    spare_for: What | None = None
+
+
+Decision = SendNow | WaitUntil | Leave
+_WHY_LATER = {
+    What.UNFINISHED: "waiting before the next try",
+    What.FRESH: "waiting for company",
+    What.PENNED: "what was refused waits for room in the window",
+}
+
+
+def decide(standing: Standing, *, now: float, start_by: float, patient: bool, group_interval: float) -> Decision:
+    """What to do next.
+
+    :param now: in seconds since 1970.
+    :param start_by: the last moment at which a message may start, in seconds since 1970.
+    :param patient: whether to wait for a place in the window and for company; if not, what waits goes at once or stays.
+    :param group_interval: how long further alerts are collected after a message, in seconds.
+    """
+    held = standing.hold and f"the robot is {standing.hold.kind}: {standing.hold.reason}"
+    if standing.hold and held and not standing.spares:
+        return Leave(held, standing.hold.until)
+    what, due = _next(standing, now=now, start_by=start_by, patient=patient, group_interval=group_interval)
+    obstacle = _obstacle(standing, what, now=now, start_by=start_by)
+    if what is None or obstacle:
+        return obstacle or Leave("nothing waits")
+    spare_for = what if due <= now and standing.spares else None
+    if standing.hold and held and spare_for:
+        return Leave(held, standing.hold.until, spare_for)
+    # With spares, a full window needn't be waited for; but they aren't asked before something is due.
+    at = due if standing.spares and due > now else max(due, standing.free_at)
+    if at <= now:
+        return SendNow(what)
+    reason = _WHY_LATER[what] if due > now else "the window is full"
+    return WaitUntil(at, reason, spare_for) if patient and at <= start_by else Leave(reason, at, spare_for)
+
+
+def _obstacle(standing: Standing, what: What | None, *, now: float, start_by: float) -> Leave | None:
+    """Why no robot may send anything now."""
+    if what is None and standing.next_unmuted is not None:
+        return Leave("what waits was told already and is only counted", standing.next_unmuted)
+    if what and standing.capped:
+        return Leave("the messages of today are used up", standing.capped.until)
+    if what and start_by < now:
+        return Leave("no time is left", now)
+    return None
+
+
+def _next(
+    standing: Standing, *, now: float, start_by: float, patient: bool, group_interval: float
+) -> tuple[What | None, float]:
+    """What comes next, and when it is due."""
+    if standing.unfinished_due is not None:
+        return What.UNFINISHED, standing.unfinished_due
+    due = now
+    if patient and standing.last_told_at is not None:
+        # Company is worth waiting for, but not until it is too late to send.
+        due = max(now, min(standing.last_told_at + group_interval, start_by))
+    # What was refused uses the time between, and never holds up the others.
+    if standing.pen_due is not None and (not standing.fresh or standing.pen_due < due):
+        return What.PENNED, max(now, standing.pen_due)
+    return (What.FRESH, due) if standing.fresh else (None, now)
+
+
+@dataclass(frozen=True)
+class Drained:
+    """What a leader has done.
+
+    :param messages: how many messages arrived.
+    :param alerts: how many alerts they settled.
+    :param left: how many alerts still wait, at least: while a robot stays silent, its mailboxes aren't counted.
+    :param reason: why it stopped.
+    :param again_at: when it is worth coming back, in seconds since 1970; ``None`` if nothing waits.
+    :param problem: what went wrong last, for people; empty if nothing did.
+    """
+
+    messages: int
+    alerts: int
+    left: int
+    reason: str
+    again_at: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Spare:
+    """Another robot of the same group, for when the own one can't send.
+
+    :param sender: sends through it.
+    :param policy: its delivery options; its rate limit is what counts.
+    :param lead: lead it, or not (``None``), as :meth:`~airflow_provider_dingpush.delivery.outbox.Outbox.leadership`.
+    """
+
+    sender: Sender
+    policy: DeliveryPolicy
+    lead: Callable[[], AbstractContextManager[LedgerBook | None]]
+
+
+@dataclass(frozen=True)
+class _Carrier:
+    """A robot that can send now."""
+
+    sender: Sender
+    book: LedgerBook
+    ledger: Ledger
+    own: bool
+
+
+class Dispatcher:
+    """Tells what waits for one robot. Whoever builds one must lead the robot.
+
+    :param book: the robot's book.
+    :param sender: the robot.
+    :param policy: its delivery options.
+    :param compose: makes a message of alerts.
+    :param language: ``zh`` or ``en``, for the note at a message that had to be cut.
+    :param zone: the time zone whose midnight ends a day.
+    :param spares: other robots of the same group, in the order in which they are asked.
+    :param ticks: seconds that only go forward.
+    :param sleep: waits, in seconds.
+    :param new_uuid: names a message.
+    :param chance: a random number from 0 to 1, to spread those who were shut out together.
+    :param log: takes what people should know.
+    """
+
+    def __init__(
+        self,
+        book: LedgerBook,
+        sender: Sender,
+        policy: DeliveryPolicy,
+        compose: Compose,
+        *,
+        language: str = "zh",
+        zone: tzinfo = timezone.utc,
+        spares: Sequence[Spare] = (),
+        ticks: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        new_uuid: Callable[[], str] = lambda: uuid.uuid4().hex,
+        chance: Callable[[], float] = random.random,
+        log: logging.Logger = _log,
+    ) -> None:
+        self._book = book
+        self._sender = sender
+        self._policy = policy
+        self._compose = compose
+        self._language = language
+        self._zone = zone
+        self._spares = spares
+        self._ticks = ticks
+        self._sleep = sleep
+        self._new_uuid = new_uuid
+        self._chance = chance
+        self._log = log
+        # Of the drain that is going on: its ledger, its end, how it goes.
+        self._ledger: Ledger
+        self._until = self._post_seconds = 0.0
+        self._messages = self._alerts = 0
+        self._problem = ""
+        self._woken = False
+
+    def drain(self, until: float, *, patient: bool) -> Drained:
+        """Tell what waits and what comes meanwhile, until nothing waits or no time is left. Storage may fail: no error.
+
+        :param until: when to be back, by ``ticks``.
+        :param patient: whether to wait for a place in the window and for company.
+        """
+        self._until = until
+        self._post_seconds = min(self._sender.timeout_seconds, self._seconds_left() * _SHARE_OF_BUDGET)
+        self._messages = self._alerts = 0
+        self._problem = ""
+        self._woken = False
+        end: Leave
+        try:
+            self._ledger = Ledger(self._book, self._policy, zone=self._zone)
+            end = self._loop(patient)
+        except LeadershipLostError:
+            return Drained(self._messages, self._alerts, 0, "another process leads now", problem=self._problem)
+        except OutboxError as problem:
+            # Only what asks for time or alerts gets here; what can't be written is no reason to stay silent.
+            self._report_storage(problem)
+            end = Leave("the outbox can't be read")
+        left = self._left()
+        again_at = end.again_at if left else None
+        return Drained(self._messages, self._alerts, left, end.reason, again_at, self._problem)
+
+    # ------------------------------------------------------------------------------------------------ deciding
+
+    def _loop(self, patient: bool) -> Leave:
+        while True:
+            now = self._book.now()
+            self._ledger.mend_clock(now)
+            if self._spares or self._ledger.hold(now) is None:
+                # While the robot stays silent, the bound of the mailboxes holds.
+                self._ledger.take_in(now)
+            self._report_storage(self._ledger.problem)
+            decision = decide(
+                self._standing(now),
+                now=now,
+                start_by=self._start_by(now),
+                patient=patient,
+                group_interval=self._policy.group_interval_seconds,
+            )
+            if isinstance(decision, SendNow):
+                self._send_now(decision.what, now)
+            elif decision.spare_for and self._send_through_spare(decision.spare_for, now):
+                pass
+            elif isinstance(decision, WaitUntil):
+                self._wait(decision.at - now)
+            else:
+                return decision
+            if self._ledger.problem and self._messages:
+                # Nobody will know what was sent, so as little as possible is.
+                return Leave("the outbox can't be written")
+
+    def _standing(self, now: float) -> Standing:
+        unfinished = self._ledger.unfinished
+        muting = self._policy.repeat_interval_seconds > 0
+        hold = self._ledger.hold(now)
+        # What may have arrived is recognised in this robot's chat only: a full window is worth waiting for.
+        tied = unfinished and unfinished.perhaps_arrived and unfinished.robot == self._sender.robot and not hold
+        return Standing(
+            unfinished_due=unfinished.due if unfinished else None,
+            # Without muting nothing has to be parsed, and a leader that can't send is gone at once.
+            fresh=bool(self._ledger.fresh(now)) if muting else self._ledger.has_fresh,
+            pen_due=self._ledger.free_at(now, leaving=_LEFT_TO_OTHERS) if self._ledger.pens else None,
+            next_unmuted=self._ledger.next_unmuted(now) if muting else None,
+            last_told_at=self._ledger.last_told_at,
+            free_at=self._ledger.free_at(now),
+            hold=hold,
+            capped=self._ledger.capped(now),
+            spares=bool(self._spares) and not tied,
+        )
+
+    def _seconds_left(self) -> float:
+        return self._until - self._ticks()
+
+    def _start_by(self, now: float) -> float:
+        """The last moment at which a message may start, in seconds since 1970."""
+        spare_seconds = self._seconds_left() - self._post_seconds
+        if self._woken and -_LATENESS_SECONDS < spare_seconds < 0 and self._seconds_left() > _LEAST_SECONDS:
+            # It was waited for; a machine that is busy woke us late, and the POST is given less time.
+            return now
+        return now + spare_seconds if self._post_seconds > _LEAST_SECONDS else now - 1
+
+    def _wait(self, seconds: float) -> None:
+        step = min(seconds, _STEP_SECONDS)
+        self._stay_leader(self._book, step)
+        self._sleep(step)
+        self._woken = step == seconds
+
+    # ------------------------------------------------------------------------------------------------ sending
+
+    def _send_now(self, what: What, now: float) -> None:
+        """Send through this robot, or through the one that may have got the message already."""
+        batch = self._ledger.unfinished if what is What.UNFINISHED else None
+        if batch and batch.perhaps_arrived and batch.robot != self._sender.robot:
+            theirs = [each for each in self._spares if each.sender.robot == batch.robot]
+            if theirs and self._send_through_spare(what, now, theirs):
+                return
+        self._send(what, _Carrier(self._sender, self._book, self._ledger, own=True), ())
+        self._woken = False
+
+    def _send_through_spare(self, what: What, now: float, spares: Sequence[Spare] | None = None) -> bool:
+        """Send through the first of the other robots that can; says whether one of them could."""
+        skipped: list[tuple[str, str]] = []
+        hold = self._ledger.hold(now)
+        if hold:
+            skipped.append((self._sender.conn_id, hold.kind))
+        for spare in self._spares if spares is None else spares:
+            try:
+                with spare.lead() as book:
+                    if book is None:
+                        continue
+                    ledger = Ledger(book, spare.policy, zone=self._zone)
+                    ledger.mend_clock(now)
+                    hold = ledger.hold(now)
+                    if hold:
+                        skipped.append((spare.sender.conn_id, hold.kind))
+                    elif ledger.free_at(now) <= now:
+                        self._send(what, _Carrier(spare.sender, book, ledger, own=False), skipped)
+                        return True
+            except LeadershipLostError:
+                # Ours or theirs: the next leader of either finds the message under way.
+                raise
+            except OutboxError as problem:
+                self._log.warning("The robot of connection %r can't be asked: %s", spare.sender.conn_id, problem)
+        return False
+
+    def _send(self, what: What, carrier: _Carrier, skipped: Sequence[tuple[str, str]]) -> None:
+        began = self._ticks()
+        now = self._book.now()
+        frozen = self._frozen(what, carrier, skipped, now)
+        if frozen is None:
+            return
+        if carrier.own:
+            batch, slot = self._ledger.begin(frozen, now, self._post_seconds)
+        else:
+            slot = carrier.ledger.take_slot(now, self._post_seconds)
+            if slot is None:
+                return
+            batch, _ = self._ledger.begin(frozen, now, None)
+        self._stay_leader(self._book, self._post_seconds)
+        if not carrier.own:
+            self._stay_leader(carrier.book, self._post_seconds)
+        # The slot counts from the moment it was taken, so what was spent since then isn't there for the POST.
+        seconds = min(began + self._post_seconds, self._until) - self._ticks()
+        if seconds < min(_LEAST_SECONDS, self._post_seconds / 2):
+            self._ledger.keep(batch, Try(slot if carrier.own else None, now), due=now, perhaps_arrived=False)
+            return
+        outcome = carrier.sender.post(batch.body, timeout_seconds=seconds)
+        ended_at = self._ended_at(now, began)
+        if not carrier.own:
+            assert slot is not None  # noqa: S101 - it was asked above
+            carrier.ledger.give_back(slot, ended_at, sent=outcome.fate is Fate.SENT)
+        self._settle(batch, carrier, outcome, Try(slot if carrier.own else None, ended_at))
+
+    def _frozen(self, what: What, carrier: _Carrier, skipped: Sequence[tuple[str, str]], now: float) -> Batch | None:
+        """The message to send, or ``None`` if there is none after all."""
+        if what is What.UNFINISHED:
+            old = self._ledger.unfinished
+            if old is None:
+                return None
+            sender = carrier.sender
+            recognised = sender.recognises_repeats and now - old.created < RESEND_HORIZON_SECONDS
+            if old.robot == sender.robot and (recognised or not old.perhaps_arrived):
+                return old
+            alerts = self._ledger.alerts(old.members)
+            if not alerts:
+                self._ledger.thaw(old)
+                return None
+            return self._worded(replace(old, robot=sender.robot), alerts, carrier, skipped, now)
+        draft = Batch(self._new_uuid(), carrier.sender.robot, b"", (), created=now, due=now)
+        if what is What.FRESH:
+            alerts = self._ledger.fresh(now)
+        else:
+            pen = self._ledger.pens[0]
+            alerts = self._ledger.alerts(pen.keys)
+            draft = replace(draft, pen=pen.name, bare=pen.bare)
+        return self._worded(draft, alerts, carrier, skipped, now)
+
+    def _worded(
+        self,
+        draft: Batch,
+        alerts: Sequence[Alert],
+        carrier: _Carrier,
+        skipped: Sequence[tuple[str, str]],
+        now: float,
+    ) -> Batch | None:
+        """The draft with its body, or ``None`` if its alerts need no words or can't be put into any."""
+        merged = self._ledger.merged(alerts)
+        if not merged.said:
+            self._ledger.settle_silently(merged.along)
+            return None
+        draft = replace(draft, members=tuple(each.key for each in alerts))
+        if not draft.bare:
+            repeats, by_record = self._ledger.repeats(alerts)
+            dead = self._ledger.unsaid_dead
+            draft = replace(
+                draft, repeats=by_record, dead=tuple(each.key for each in dead), overflown=self._ledger.overflown
+            )
+            paused = self._ledger.paused(alerts, now)
+            notes = Notes(
+                number=draft.number,
+                paused=(paused.since, paused.until, paused.kind) if paused else None,
+                overflown=draft.overflown,
+                repeats=repeats,
+                dead=tuple(each.name for each in dead),
+                skipped=tuple(skipped),
+                may_repeat=draft.number if draft.perhaps_arrived else "",
+                folded=merged.folded,
+                recovered=merged.recovered,
+                merged_until_tomorrow=self._ledger.ends_the_day(now),
+            )
+        try:
+            message, at = (_bare(merged.said, draft.number), None) if draft.bare else self._compose(merged.said, notes)
+            body = carrier.sender.encode(message, at, uuid=draft.uuid, language=self._language)
+        except Exception as problem:  # noqa: BLE001 - whatever one alert does to the words must not silence the others
+            what = str(problem) if isinstance(problem, DingTalkError) else type(problem).__name__
+            self._refused(draft, f"it can't be put into words ({what})", None, now)
+            return None
+        return replace(draft, body=body)
+
+    # ------------------------------------------------------------------------------------------------ settling
+
+    def _settle(self, batch: Batch, carrier: _Carrier, outcome: Outcome, end: Try) -> None:
+        """Write down what came of a try."""
+        now, about = end.ended_at, f"message #{batch.number} through connection {carrier.sender.conn_id!r}"
+        if outcome.fate is Fate.SENT:
+            self._ledger.sent(batch, end)
+            self._messages += 1
+            self._alerts += len(batch.members)
+            self._log.info("Told %d alerts with %s.", len(batch.members), about)
+            return
+        self._problem = outcome.problem
+        if outcome.fate is Fate.REJECTED:
+            self._refused(batch, outcome.problem, end, now)
+        elif outcome.fate is Fate.THROTTLED:
+            seconds = outcome.retry_after_seconds or THROTTLED_SECONDS
+            hold = carrier.ledger.throttled(now, seconds + self._chance() * _JITTER_SECONDS, outcome.problem)
+            self._log.warning("DingTalk refused %s for now, nothing is sent until that is over: %s", about, hold.reason)
+            self._silence(batch, carrier, end, hold)
+        elif outcome.fate is Fate.MISCONFIGURED:
+            hold = carrier.ledger.misconfigured(now, outcome.problem)
+            self._log.error(
+                "DingTalk takes nothing from the robot of connection %r until somebody changes a setting; it is tried "
+                "again in %.0f seconds, and all alerts are kept: %s",
+                carrier.sender.conn_id,
+                hold.probe_seconds,
+                hold.reason,
+            )
+            self._silence(batch, carrier, end, hold)
+        else:
+            wait = max(min(2.0 ** (batch.tries - 1), _LONGEST_BACKOFF_SECONDS), outcome.retry_after_seconds or 0.0)
+            self._log.warning("Try %d of %s failed: %s", batch.tries, about, outcome.problem)
+            self._ledger.keep(batch, end, due=now + wait, perhaps_arrived=outcome.fate is Fate.UNKNOWN)
+
+    def _silence(self, batch: Batch, carrier: _Carrier, end: Try, hold: Hold) -> None:
+        """The robot stays silent; its message is merged with what comes meanwhile, unless an earlier try arrived."""
+        if not carrier.own:
+            carrier.ledger.stay_silent(hold)
+        own_hold = hold if carrier.own else None
+        if batch.perhaps_arrived:
+            self._ledger.keep(batch, end, due=end.ended_at, perhaps_arrived=False, hold=own_hold)
+        else:
+            self._ledger.thaw(batch, end, hold=own_hold)
+
+    def _refused(self, batch: Batch, problem: str, end: Try | None, now: float) -> None:
+        self._problem = problem
+        self._log.warning("A message of %d alerts was refused: %s", len(batch.members), problem)
+        buried = self._ledger.split(batch, problem, end, now=now)
+        if buried:
+            names = ", ".join(letter.name for letter in buried[:_MOST_NAMES])
+            self._log.error("%d alerts can't be told at all and are dead letters now, such as %s", len(buried), names)
+
+    # ------------------------------------------------------------------------------------------------ storage
+
+    def _stay_leader(self, book: LedgerBook, seconds: float) -> None:
+        try:
+            book.keep(seconds + _SETTLING_SECONDS)
+        except LeadershipLostError:
+            raise
+        except OutboxError as problem:
+            self._report_storage(problem)
+
+    def _ended_at(self, began_at: float, began: float) -> float:
+        try:
+            return self._book.now()
+        except OutboxError as problem:
+            self._report_storage(problem)
+            return began_at + self._ticks() - began
+
+    def _report_storage(self, problem: OutboxError | None) -> None:
+        if problem and str(problem) != self._problem:
+            self._problem = str(problem)
+            self._log.error("The outbox can't be used as it should: %s", problem)
+
+    def _left(self) -> int:
+        try:
+            held = self._ledger.hold(self._book.now()) and not self._spares
+            return self._ledger.waiting + (len(self._book.arrivals(1)) if held else 0)
+        except OutboxError:
+            return self._ledger.waiting
+
+
+def _bare(alerts: Sequence[Alert], number: str) -> Text:
+    """What is left of alerts whose text was refused: their names."""
+    counts = Counter(f"{'🟢' if each.resolved else '🔴'} {name_of(each)}" for each in alerts)
+    lines = [f"{name} ×{count}" if count > 1 else name for name, count in counts.items()]
+    more = len(alerts) - sum(list(counts.values())[:_MOST_NAMES])
+    return Text("\n".join([*lines[:_MOST_NAMES], *([f"+{more}"] if more else []), f"#{number}"]))

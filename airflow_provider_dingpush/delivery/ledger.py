@@ -1,0 +1,504 @@
+"""What the leader of a robot knows: what waits, what is under way, what was sent when, and why nothing may be sent.
+
+Each decision is one step in the book, so whoever leads after a crash finds it taken or not taken, never half. The kinds
+of records, and the data of each::
+
+    alert     key -> the alert's JSON              waiting, or a member of the batch or of a pen
+    batch     ""  -> a message frozen before its first try; there is one at most
+    pen       name -> alerts that are said apart from the others, because one of them was refused
+    slot      name -> [start, end] of one POST; the end is the latest possible one until it is known
+    hold      ""  -> why and until when the robot stays silent
+    capped    ""  -> since when the day's messages are used up
+    last      ""  -> when alerts were last told
+    told      incident and event -> when it was told, and how often it was only counted since
+    run       DAG and run -> its failed tasks that were told
+    day       2026-11-22 -> messages of that day
+    overflow  ""  -> how many alerts were only counted
+    dead      key -> an alert that was refused even alone
+    refused   ""  -> how many messages were refused for what they say since the last one that arrived
+    restart   at  -> when a damaged book was replaced by an empty one
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timezone, tzinfo
+from typing import Any
+
+from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.digest import RunKey
+from airflow_provider_dingpush.delivery.ledger_entries import Batch, DeadLetter, Pen, Try
+from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, merge, run_of
+from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.rate_window import RateWindow
+from airflow_provider_dingpush.delivery.records import ONLY, Records
+from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
+from airflow_provider_dingpush.delivery.silence import THROTTLED, Hold, Silence, held
+from airflow_provider_dingpush.delivery.slots import Slots
+
+MOST_WAITING = 10_000
+"""More alerts than this stay in their mailboxes, which have a bound of their own."""
+
+_AT_ONCE = 1_000
+_RUNS_REMEMBERED_SECONDS = 86_400.0
+_MOST_TASKS_REMEMBERED = 2_000
+# One culprit makes two refusals in a row at most, and a few of them hardly more than this.
+_REFUSALS_OF_ONE_CULPRIT = 6
+_NAMES_ONLY = "names"
+_log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """The book of one robot, in words. Whoever builds one must lead the robot.
+
+    Operators use it as well: they lead for a moment to :meth:`take_slot`, send without leading, and lead once more to
+    :meth:`give_back`.
+
+    :param book: where it stands.
+    :param policy: the robot's delivery options.
+    :param zone: the time zone whose midnight ends a day.
+    :raises LeadershipLostError: if another process leads; so does every method that changes something. Any other
+        failure of the storage is remembered in :attr:`problem`, and the work goes on in memory.
+    """
+
+    def __init__(self, book: LedgerBook, policy: DeliveryPolicy, *, zone: tzinfo = timezone.utc) -> None:
+        self._book = book
+        self._policy = policy
+        self._records = Records(book)
+        self._slots = Slots(self._records, RateWindow(policy.rate_limit_per_minute, policy.minute_seconds))
+        self._silence = Silence(self._records, policy, zone)
+        self._repeats = Repeats(self._records, policy.repeat_interval_seconds)
+        self._read: dict[str, Alert] = {}
+        # Alerts that still lie in their mailboxes although they were taken in: ticket -> key.
+        self._uncleared: dict[str, str] = {}
+
+    @property
+    def problem(self) -> OutboxError | None:
+        """What keeps the changes from the storage, or ``None``."""
+        return self._records.problem
+
+    # ------------------------------------------------------------------------------------------------ when to send
+
+    def now(self) -> float:
+        """Seconds since 1970, by the clock that all leaders of this robot share."""
+        return self._book.now()
+
+    def free_at(self, now: float, *, leaving: float = 0.0) -> float:
+        """When the robot may send again: ``now``, or later because of its window or because it is shut out.
+
+        :param leaving: the share of the window that is left to others.
+        """
+        free = self._slots.free_at(now, leaving=leaving)
+        hold = self.hold(now)
+        return max(free, hold.until) if hold and hold.kind == THROTTLED else free
+
+    def take_slot(self, now: float, timeout_seconds: float) -> str | None:
+        """Take a place in the window for one POST that begins now, or ``None`` before :meth:`free_at`.
+
+        :param timeout_seconds: the most that it takes, in seconds.
+        """
+        if self.free_at(now) > now:
+            return None
+        name, puts, deletes = self._slots.taken(now, timeout_seconds)
+        self._change(puts, deletes)
+        return name
+
+    def give_back(self, slot: str, ended_at: float, *, sent: bool = True) -> None:
+        """Say when the POST of a slot ended; until then it counts as long as it can take.
+
+        :param sent: whether a message was sent, for the counts of day and month.
+        """
+        counted = self._silence.counted(ended_at) if sent else {}
+        self._change({**self._slots.ended(Try(slot, ended_at)), **counted})
+
+    def said_within_minute(self, now: float) -> int:
+        """How many places of the window are taken."""
+        return self._slots.within(now)
+
+    def sent_today(self, now: float) -> int:
+        """How many messages this robot has sent today, operators' included."""
+        return self._silence.sent_today(now)
+
+    def sent_this_month(self, now: float) -> int:
+        """How many messages this robot has sent this month, operators' included."""
+        return self._silence.sent_this_month(now)
+
+    def hold(self, now: float) -> Hold | None:
+        """Why nothing may be sent now, if that is so."""
+        return self._silence.hold(now)
+
+    def capped(self, now: float) -> Hold | None:
+        """Why no alert may be told any more today, if that is so. Other messages only count."""
+        return self._silence.capped(now)
+
+    def ends_the_day(self, now: float) -> bool:
+        """Whether the next message is the last one of the day."""
+        return self._silence.ends_the_day(now)
+
+    def paused(self, alerts: Iterable[Alert], now: float) -> Hold | None:
+        """The silence that is over and that one of these alerts had to wait for."""
+        return self._silence.paused(min((each.at for each in alerts), default=now), now)
+
+    def throttled(self, now: float, seconds: float, reason: str) -> Hold:
+        """The silence that DingTalk asks for, to be kept from :meth:`stay_silent` on."""
+        return self._silence.throttled(now, seconds, reason)
+
+    def misconfigured(self, now: float, reason: str) -> Hold:
+        """The silence until the next probe, to be kept from :meth:`stay_silent` on."""
+        return self._silence.misconfigured(now, reason)
+
+    def stay_silent(self, hold: Hold) -> None:
+        """Send nothing until the hold is over."""
+        self._change(held(hold))
+
+    def shut_out(self, now: float, seconds: float, reason: str) -> None:
+        """Send nothing for so long, in seconds: an operator's message was throttled."""
+        self.stay_silent(self.throttled(now, seconds, reason))
+
+    def lift_hold(self) -> None:
+        """Try again at once: somebody has changed a setting."""
+        self._change({}, [("hold", ONLY)])
+
+    def mend_clock(self, now: float) -> None:
+        """Bring stamps back that lie in the future because the clock was set back, or nothing is sent until then."""
+        puts = {**self._slots.mended(now), **self._silence.mended(now), **self._repeats.mended(now)}
+        if (self.last_told_at or now) > now:
+            puts["last", ONLY] = now
+        batch = self._records.get("batch")
+        if batch and batch["created"] > now:
+            puts["batch", ONLY] = {**batch, "created": now, "due": now}
+        if puts:
+            self._change(puts)
+
+    # ------------------------------------------------------------------------------------------------ what waits
+
+    def take_in(self, now: float) -> None:
+        """Move what lies in the mailboxes into the book. What the book knows already is only removed."""
+        try:
+            while len(self._records.of("alert")) < MOST_WAITING:
+                arrivals = self._book.arrivals(_AT_ONCE + len(self._uncleared))
+                fresh = [(ticket, alert) for ticket, alert in arrivals if ticket not in self._uncleared]
+                overflown = 0 if self.problem else self._book.overflown()
+                if not fresh and not overflown:
+                    return
+                self._take(fresh, overflown, now)
+                if len(fresh) < _AT_ONCE:
+                    return
+        except LeadershipLostError:
+            raise
+        except OutboxError as problem:
+            self._records.problem = self._records.problem or problem
+
+    @property
+    def waiting(self) -> int:
+        """How many alerts in the book aren't told yet."""
+        return len(self._records.of("alert"))
+
+    @property
+    def has_fresh(self) -> bool:
+        """Whether an alert waits that is neither in the batch nor in a pen; it may be muted."""
+        return len(self._free()) > 0
+
+    def fresh(self, now: float) -> tuple[Alert, ...]:
+        """The alerts that can be told now, except those in the batch and in pens."""
+        alerts = self._alerts(self._free())
+        if not self._policy.repeat_interval_seconds:
+            return alerts
+        resolved = {each.incident: each.at for each in alerts if each.resolved}
+        return tuple(
+            each
+            for each in alerts
+            if self._repeats.muted_until(each, now) is None or each.at <= resolved.get(each.incident, 0.0)
+        )
+
+    def next_unmuted(self, now: float) -> float | None:
+        """When the first of the alerts that are only counted can be told, or ``None`` if none is muted."""
+        until = [self._repeats.muted_until(each, now) for each in self._alerts(self._free())]
+        return min((each for each in until if each is not None), default=None)
+
+    @property
+    def pens(self) -> tuple[Pen, ...]:
+        """Those with alerts in them: whole texts before bare names, and the oldest first."""
+        every = self._records.of("pen").items()
+        ordered = sorted(every, key=lambda each: (each[1]["bare"], each[1]["created"], each[0]))
+        waiting = self._records.of("alert")
+        pens = (Pen(name, tuple(k for k in pen["keys"] if k in waiting), pen["bare"]) for name, pen in ordered)
+        return tuple(each for each in pens if each.keys)
+
+    @property
+    def unfinished(self) -> Batch | None:
+        """The message whose fate isn't settled."""
+        record = self._records.get("batch")
+        if record is None:
+            return None
+        batch = Batch.from_record(record)
+        return replace(batch, perhaps_arrived=True) if batch.under_way else batch
+
+    @property
+    def last_told_at(self) -> float | None:
+        """When a message with alerts was last sent, in seconds since 1970."""
+        at: float | None = self._records.get("last")
+        return at
+
+    @property
+    def overflown(self) -> int:
+        """How many alerts were only counted, and aren't told yet."""
+        count: int = self._records.get("overflow", default=0)
+        return count
+
+    def alerts(self, keys: Sequence[str]) -> tuple[Alert, ...]:
+        """The waiting alerts with these keys, oldest first."""
+        return self._alerts(key for key in keys if self._records.get("alert", key) is not None)
+
+    def merged(self, alerts: Sequence[Alert]) -> Merged:
+        """What of these alerts is said."""
+        return merge(alerts, self._told_tasks)
+
+    def repeats(self, alerts: Iterable[Alert]) -> tuple[dict[str, int], dict[str, int]]:
+        """How often these incidents were only counted since they were told: by incident, and by record."""
+        by_record = self._repeats.counts(alerts)
+        by_incident: dict[str, int] = {}
+        for record, count in by_record.items():
+            incident = incident_of(record)
+            by_incident[incident] = by_incident.get(incident, 0) + count
+        return by_incident, by_record
+
+    # ------------------------------------------------------------------------------------------------ a message's way
+
+    def begin(self, batch: Batch, now: float, timeout_seconds: float | None) -> tuple[Batch, str | None]:
+        """Write down that a try begins, before it does: the message as it is, and its place in the window.
+
+        :param timeout_seconds: the most that the try takes, in seconds; ``None`` if another robot sends it.
+        """
+        begun = replace(batch, tries=batch.tries + 1, under_way=True)
+        puts: dict[Place, Any] = {("batch", ONLY): begun.to_record()}
+        deletes: list[Place] = [("pen", batch.pen)] if batch.pen else []
+        slot = None
+        if timeout_seconds is not None:
+            slot, slot_puts, expired = self._slots.taken(now, timeout_seconds)
+            puts.update(slot_puts)
+            deletes.extend(expired)
+        self._change(puts, deletes)
+        return begun, slot
+
+    def sent(self, batch: Batch, end: Try) -> None:
+        """The message arrived."""
+        now, alerts = end.ended_at, self.alerts(batch.members)
+        counts, no_more_silent = self._silence.after_message(now, own=end.slot is not None)
+        told, forgotten = self._repeats.after_message(batch.repeats, alerts, now)
+        puts: dict[Place, Any] = {**self._slots.ended(end), **counts, **told, **self._runs_told(alerts, now)}
+        puts["last", ONLY] = now
+        puts.update({("dead", key): {**self._records.get("dead", key), "said": True} for key in self._unsaid(batch)})
+        if batch.overflown:
+            puts["overflow", ONLY] = max(0, self.overflown - batch.overflown)
+        deletes: list[Place] = [("alert", key) for key in batch.members]
+        if end.slot is not None:
+            deletes.append(("restart", "at"))
+        deletes += [("batch", ONLY), ("refused", ONLY), *no_more_silent, *forgotten, *self._runs_forgotten(now)]
+        self._change(puts, deletes)
+        self._settled(batch.members)
+
+    def keep(self, batch: Batch, end: Try, *, due: float, perhaps_arrived: bool, hold: Hold | None = None) -> None:
+        """The message is tried again as it is, not before ``due``."""
+        kept = replace(
+            batch, under_way=False, due=due, perhaps_arrived=batch.perhaps_arrived or perhaps_arrived
+        ).to_record()
+        self._change({**self._slots.ended(end), **held(hold), ("batch", ONLY): kept})
+
+    def thaw(self, batch: Batch, end: Try | None = None, *, hold: Hold | None = None) -> None:
+        """The message surely didn't arrive, and its alerts are merged anew with what else waits by then."""
+        puts = {**self._slots.ended(end), **held(hold)}
+        if batch.pen:
+            puts["pen", batch.pen] = _pen(batch.members, batch.created, bare=batch.bare)
+        self._change(puts, [("batch", ONLY)])
+
+    def split(self, batch: Batch, problem: str, end: Try | None = None, *, now: float) -> tuple[DeadLetter, ...]:
+        """The message was refused for what it says: halve it until the culprit is alone, and say only its name.
+
+        Where one message after the other is refused it isn't one culprit, and halving on would take hours: then only
+        the names of all of them are said. What is refused even so becomes dead letters, which are given back.
+        """
+        refusals = self._records.get("refused", default=0) + 1
+        puts: dict[Place, Any] = {**self._slots.ended(end), ("refused", ONLY): refusals}
+        deletes: list[Place] = [("batch", ONLY), *([("pen", batch.pen)] if batch.pen else [])]
+        members, unsaid, half = batch.members, self._unsaid(batch), len(batch.members) // 2
+        general = refusals >= _REFUSALS_OF_ONE_CULPRIT * (2 if batch.bare else 1)
+        alike = [pen for pen in self.pens if pen.bare == batch.bare and pen.name != batch.pen] if general else []
+        everyone = [*members, *(key for pen in alike for key in pen.keys)]
+        if unsaid:
+            # The name of a dead letter may be what was refused, and would be in every message from now on.
+            puts.update({("dead", key): {**self._records.get("dead", key), "said": True} for key in unsaid})
+            puts["pen", f"{batch.uuid}.0"] = _pen(members, now, bare=batch.bare)
+            everyone = []
+        elif half and not general:
+            puts["pen", f"{batch.uuid}.1"] = _pen(members[:half], now, bare=batch.bare)
+            puts["pen", f"{batch.uuid}.2"] = _pen(members[half:], now, bare=batch.bare)
+            everyone = []
+        else:
+            deletes += [("pen", pen.name) for pen in alike]
+        if everyone and not batch.bare:
+            others = self._records.get("pen", _NAMES_ONLY, {"keys": []})["keys"]
+            puts["pen", _NAMES_ONLY] = _pen([*others, *everyone], now, bare=True)
+        buried = {key: _dead_record(self._records.get("alert", key), problem, now) for key in everyone if batch.bare}
+        puts.update({("dead", key): record for key, record in buried.items()})
+        self._change(puts, [*deletes, *(("alert", key) for key in buried)])
+        self._settled(list(buried))
+        return tuple(self._dead_letter(key, record) for key, record in buried.items())
+
+    def settle_silently(self, alerts: Iterable[Alert]) -> None:
+        """These need no words any more."""
+        keys = [each.key for each in alerts]
+        self._change({}, [("alert", key) for key in keys])
+        self._settled(keys)
+
+    # ------------------------------------------------------------------------------------------------ dead letters
+
+    @property
+    def dead(self) -> tuple[DeadLetter, ...]:
+        """All dead letters, oldest first."""
+        letters = (self._dead_letter(key, record) for key, record in self._records.of("dead").items())
+        return tuple(sorted(letters, key=lambda each: (each.at, each.key)))
+
+    @property
+    def unsaid_dead(self) -> tuple[DeadLetter, ...]:
+        """Those that no message has named yet."""
+        return tuple(each for each in self.dead if not self._records.get("dead", each.key)["said"])
+
+    def requeue(self, key: str) -> bool:
+        """Let a dead letter wait among the others again; says whether there is one of this key."""
+        record = self._records.get("dead", key)
+        if record is None:
+            return False
+        self._change({("alert", key): record["alert"]}, [("dead", key)])
+        return True
+
+    def drop(self, key: str) -> bool:
+        """Forget a dead letter; says whether there was one of this key."""
+        known = self._records.get("dead", key) is not None
+        if known:
+            self._change({}, [("dead", key)])
+        return known
+
+    # ------------------------------------------------------------------------------------------------ inside
+
+    def _change(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> bool:
+        durable = self._records.change(puts, deletes, keys)
+        if durable and self._uncleared:
+            self._clear_away(list(self._uncleared))
+        return durable
+
+    def _clear_away(self, tickets: Sequence[str]) -> None:
+        try:
+            self._book.clear_away(tickets)
+        except LeadershipLostError:
+            raise
+        except OutboxError as problem:
+            # They stand in the book, which knows them when they come again.
+            _log.warning("Alerts that were taken in can't be removed from their mailboxes: %s", problem)
+            return
+        for ticket in tickets:
+            self._uncleared.pop(ticket, None)
+
+    def _settled(self, keys: Sequence[str]) -> None:
+        """What is told needn't lie in a mailbox, even where the book can't be written."""
+        done = set(keys)
+        tickets = [ticket for ticket, key in self._uncleared.items() if key in done]
+        if tickets:
+            self._clear_away(tickets)
+
+    def _take(self, arrivals: Sequence[tuple[str, Alert]], overflown: int, now: float) -> None:
+        try:
+            known = self._book.known([alert.key for _, alert in arrivals])
+        except LeadershipLostError:
+            raise
+        except OutboxError as problem:
+            self._records.problem = problem
+            known = set()
+        puts: dict[Place, Any] = {}
+        new: dict[str, Alert] = {}
+        for ticket, alert in arrivals:
+            self._uncleared[ticket] = alert.key
+            if alert.key in known or self._records.get("alert", alert.key) is not None:
+                continue
+            new.setdefault(alert.key, alert)
+        keys = list(new)
+        if not self._policy.send_resolved:
+            new = {key: alert for key, alert in new.items() if not alert.resolved}
+        puts.update({("alert", key): alert.to_json() for key, alert in new.items()})
+        if overflown:
+            puts["overflow", ONLY] = self.overflown + overflown
+        self._read.update(new)
+        muting = self._policy.repeat_interval_seconds > 0
+        waiting = {each.key: each for each in (*self._alerts(self._free()), *new.values())} if muting else {}
+        count_puts, counted = self._repeats.only_counted(waiting.values(), now)
+        deletes: list[Place] = [("alert", key) for key in counted]
+        for place in deletes:
+            puts.pop(place, None)
+        self._change({**puts, **count_puts}, deletes, keys)
+        if overflown and not arrivals and not self.problem:
+            # Only to reset the count; with arrivals that was done.
+            self._clear_away([])
+
+    def _told_tasks(self, run: RunKey) -> set[TaskKey]:
+        record = self._records.get("run", json.dumps(run), {})
+        return {(task_id, map_index) for task_id, map_index in record.get("tasks", ())}
+
+    def _runs_told(self, alerts: Iterable[Alert], now: float) -> dict[Place, Any]:
+        told: dict[RunKey, set[TaskKey]] = {}
+        for each in alerts:
+            run = run_of(each)
+            if run and each.task_id and each.event == "task_failed":
+                told.setdefault(run, self._told_tasks(run)).add((each.task_id, each.map_index))
+        return {
+            ("run", json.dumps(run)): {
+                "tasks": [list(task) for task in list(tasks)[:_MOST_TASKS_REMEMBERED]],
+                "at": now,
+            }
+            for run, tasks in told.items()
+        }
+
+    def _runs_forgotten(self, now: float) -> list[Place]:
+        runs = self._records.of("run").items()
+        return [("run", key) for key, run in runs if run["at"] < now - _RUNS_REMEMBERED_SECONDS]
+
+    def _free(self) -> list[str]:
+        """Keys of the waiting alerts that are neither in the batch nor in a pen."""
+        record = self._records.get("batch")
+        bound = {*(record["members"] if record else ()), *(key for pen in self.pens for key in pen.keys)}
+        return [key for key in self._records.of("alert") if key not in bound]
+
+    def _alerts(self, keys: Iterable[str]) -> tuple[Alert, ...]:
+        found = []
+        for key in keys:
+            if key not in self._read:
+                try:
+                    self._read[key] = Alert.from_json(self._records.get("alert", key))
+                except ValueError:
+                    _log.error("The alert %s in the book can't be read; it is kept among the dead letters.", key)
+                    record = _dead_record(self._records.get("alert", key), "unreadable", 0.0)
+                    self._change({("dead", key): record}, [("alert", key)])
+                    continue
+            found.append(self._read[key])
+        return tuple(sorted(found, key=lambda each: (each.at, each.key)))
+
+    def _unsaid(self, batch: Batch) -> list[str]:
+        return [key for key in batch.dead if self._records.get("dead", key) is not None]
+
+    def _dead_letter(self, key: str, record: Mapping[str, Any]) -> DeadLetter:
+        try:
+            alert = Alert.from_json(record["alert"])
+        except ValueError:
+            alert = None
+        return DeadLetter(key, alert, record["problem"], record["at"])
+
+
+def _pen(keys: Sequence[str], now: float, *, bare: bool) -> dict[str, Any]:
+    return {"keys": list(keys), "bare": bare, "created": now}
+
+
+def _dead_record(alert: str, problem: str, now: float) -> dict[str, Any]:
+    return {"alert": alert, "problem": problem, "at": now, "said": False}

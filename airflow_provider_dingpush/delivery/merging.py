@@ -1,0 +1,117 @@
+"""Which of the waiting alerts are said, and which are settled along with another one that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.digest import RunKey
+
+TaskKey = tuple[str, int | None]
+"""Names a task instance within its run."""
+
+FAILURES = frozenset({"task_failed", "dag_failed", "deadline_missed"})
+"""Events that say that something is wrong and stays so until it is resolved."""
+_ENDED_BY_RECOVERY = FAILURES | {"task_retrying"}
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Waiting alerts, sorted out.
+
+    :param said: those that the message speaks of, oldest first.
+    :param along: those that need no words of their own any more.
+    :param folded: runs whose own alert is a remark at those of their tasks -> its event.
+    :param recovered: key of a resolved alert -> when the failure was that it ends, in seconds since 1970, and the
+        number of tries.
+    """
+
+    said: tuple[Alert, ...]
+    along: tuple[Alert, ...]
+    folded: Mapping[RunKey, str]
+    recovered: Mapping[str, tuple[float, int | None]]
+
+
+def merge(waiting: Sequence[Alert], told_tasks: Callable[[RunKey], AbstractSet[TaskKey]]) -> Merged:
+    """Join failures with their recovery, and a run's alert with those of its tasks.
+
+    :param told_tasks: the tasks of a run whose failure was told already.
+    """
+    in_order = sorted(waiting, key=lambda each: (each.at, each.key))
+    recovered, over = _recovered(in_order)
+    still = [each for each in in_order if each.key not in over]
+    failing: dict[RunKey, set[TaskKey]] = {}
+    for each in still:
+        run = run_of(each)
+        if run is not None and each.event == "task_failed" and each.task_id is not None:
+            failing.setdefault(run, set()).add((each.task_id, each.map_index))
+    folded: dict[RunKey, str] = {}
+    for each in still:
+        run = run_of(each)
+        # Words of the user's own, and people who are to be mentioned, aren't a mere summary.
+        if run is None or each.event != "dag_failed" or each.message is not None or each.mentions:
+            continue
+        told = told_tasks(run)
+        if run in failing and _names_no_other(each.facts, told | failing[run]):
+            folded[run] = each.event
+            over.add(each.key)
+        elif _told_whole(each.facts, told):
+            over.add(each.key)
+    return Merged(
+        said=tuple(each for each in in_order if each.key not in over),
+        along=tuple(each for each in in_order if each.key in over),
+        folded=folded,
+        recovered=recovered,
+    )
+
+
+def run_of(alert: Alert) -> RunKey | None:
+    """The run that an alert speaks of, if it names one."""
+    return (alert.dag_id, alert.run_id) if alert.run_id else None
+
+
+def _recovered(in_order: Sequence[Alert]) -> tuple[dict[str, tuple[float, int | None]], set[str]]:
+    """Per resolved alert what it ends; and the keys of those failures."""
+    recovered: dict[str, tuple[float, int | None]] = {}
+    failing: dict[str, list[Alert]] = {}
+    over: set[str] = set()
+    for each in in_order:
+        if each.event in _ENDED_BY_RECOVERY and not each.resolved:
+            failing.setdefault(each.incident, []).append(each)
+        elif each.resolved and (ended := failing.pop(each.incident, None)):
+            recovered[each.key] = (ended[0].at, _tries(ended, each))
+            over.update(failure.key for failure in ended)
+    return recovered, over
+
+
+def _tries(failures: Sequence[Alert], end: Alert) -> int | None:
+    """How many tries it took, the good one included."""
+    if end.try_number and end.run_id == failures[-1].run_id:
+        return end.try_number
+    # It failed in one run and succeeded in another, whose tries are counted anew.
+    return len(failures) + 1 if end.task_id is not None else None
+
+
+def _named(facts: Mapping[str, Any]) -> set[TaskKey] | None:
+    named = facts.get("failed_tasks")
+    if not isinstance(named, list) or not named:
+        return None
+    return {(str(each.get("task_id")), each.get("map_index")) for each in named if isinstance(each, Mapping)}
+
+
+def _names_no_other(facts: Mapping[str, Any], told: AbstractSet[TaskKey]) -> bool:
+    """Whether a run's alert names no failed task that isn't told anyway: one that was killed may have no alert."""
+    named = _named(facts)
+    return named is None or named <= told
+
+
+def _told_whole(facts: Mapping[str, Any], told: AbstractSet[TaskKey]) -> bool:
+    """Whether all that made a run fail was told. Airflow names only some of many, and tells how many there are."""
+    named = _named(facts)
+    if named is None:
+        return False
+    count = facts.get("failed_task_count") or len(named)
+    return len(told) >= count and named <= told

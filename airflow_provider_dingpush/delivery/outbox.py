@@ -1,0 +1,108 @@
+"""The two contracts of storage: an outbox that every process writes to, and a ledger book that one leader keeps.
+
+One machine has them in files (:mod:`~airflow_provider_dingpush.delivery.spool_outbox`), many in Redis
+(:mod:`~airflow_provider_dingpush.delivery.redis_outbox`). Neither decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+
+Place = tuple[str, str]
+"""Where a record stands in the book: its kind, and its key within the kind."""
+
+
+class OutboxError(Exception):
+    """The storage can't be used: disk full, read-only, no permission, server gone. Its text says what and where."""
+
+
+class LeadershipLostError(OutboxError):
+    """Another process leads by now, so nothing of this one may be written any more."""
+
+
+class LedgerBook(Protocol):
+    """What the leader of one robot reads and writes. Every method may raise :class:`OutboxError`."""
+
+    def now(self) -> float:
+        """Seconds since 1970, by the clock that all leaders of this robot share."""
+
+    def arrivals(self, at_most: int) -> Sequence[tuple[str, Alert]]:
+        """Alerts in the mailboxes of this robot, oldest first, each with a ticket for :meth:`clear_away`.
+
+        What can't be read is set aside and logged; it never blocks the rest.
+        """
+
+    def overflown(self) -> int:
+        """How many alerts were only counted since the last :meth:`clear_away`, because the mailboxes were full."""
+
+    def clear_away(self, tickets: Iterable[str]) -> None:
+        """Remove alerts from the mailboxes, and reset :meth:`overflown`. Only after they stand in the book."""
+
+    def load(self) -> dict[Place, Any]:
+        """All records, as plain JSON data."""
+
+    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> None:
+        """Change records in one step that a crash leaves done or undone, durable when it returns.
+
+        :param keys: keys of alerts to remember for :meth:`known`.
+        :raises LeadershipLostError: if another process leads by now; nothing was changed.
+        """
+
+    def known(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that are remembered; they are for seven days."""
+
+    def keep(self, seconds: float) -> None:
+        """Stay leader for so long at least, in seconds; before each step that takes time.
+
+        :raises LeadershipLostError: if it is too late.
+        """
+
+
+class Outbox(Protocol):
+    """What every process may do. Every method may raise :class:`OutboxError`."""
+
+    def put(self, alert: Alert) -> None:
+        """Keep an alert; it is safe when this returns. A second one of the same key changes nothing.
+
+        Opens the alert's incident, or closes it if the alert says that it is resolved.
+        """
+
+    def has_open_incident(self, incident: str) -> bool:
+        """Whether a failure was put whose end has not been: asked by every success, so it costs next to nothing."""
+
+    def robot_of(self, mailbox: Mailbox) -> str | None:
+        """The robot that the mailbox belonged to when it was last looked up, or ``None``."""
+
+    def assign(self, mailbox: Mailbox, robot: str) -> None:
+        """Let a mailbox belong to a robot, whose leader then empties it."""
+
+    def resolving(self, mailbox: Mailbox) -> AbstractContextManager[bool]:
+        """Be the one that looks the mailbox's connection up, or not (``False``): without waiting.
+
+        Whoever ends it looks once more whether something has come.
+        """
+
+    def leadership(self, robot: str) -> AbstractContextManager[LedgerBook | None]:
+        """Lead a robot, or not (``None``) because another process does: without waiting.
+
+        The end of a process ends its leadership, at once or after the lease.
+        """
+
+    def waiting_mailboxes(self) -> Sequence[Mailbox]:
+        """Those with alerts that no leader has taken in yet."""
+
+    def robots(self) -> Sequence[str]:
+        """Every robot that has a book."""
+
+    def mailboxes_of(self, robot: str) -> Sequence[Mailbox]:
+        """The mailboxes that belong to a robot."""
+
+    def note_flush(self, at: float) -> None:
+        """Remember that a flusher ran, in seconds since 1970."""
+
+    def last_flush(self) -> float | None:
+        """When a flusher last ran, in seconds since 1970."""

@@ -1,0 +1,35 @@
+"""How alerts of one robot are told: what the connection's delivery options say, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GROUP_LABELS = ("dag_id", "run_id", "task_id", "owner", "summary")
+"""What a digest can be grouped by."""
+
+
+@dataclass(frozen=True)
+class DeliveryPolicy:
+    """The delivery options of one robot, in Alertmanager's words.
+
+    :param rate_limit_per_minute: the most messages within any sliding minute. DingTalk takes 20 (docs 0717, read
+        2026-08-22); two are left to other senders of the same robot.
+    :param group_by: labels by which a digest has its sections; some of :data:`GROUP_LABELS`.
+    :param group_interval_seconds: after a message, how long further alerts are collected, in seconds.
+    :param repeat_interval_seconds: how long a failure that was told is only counted when it happens again, in seconds;
+        0 tells each.
+    :param send_resolved: whether the end of a failure is told.
+    :param max_messages_per_day: the most messages within one day of the robot's time zone; ``None`` sets no bound.
+    :param monthly_quota: how many messages a month the organisation has, for ``dingpush status``; DingTalk's standard
+        edition has 3,000 (docs 1435, read 2026-08-22).
+    :param minute_seconds: the length of the minute of the rate limit, in seconds; shorter only for trying it out.
+    """
+
+    rate_limit_per_minute: int = 18
+    group_by: tuple[str, ...] = ("dag_id",)
+    group_interval_seconds: float = 10.0
+    repeat_interval_seconds: float = 0.0
+    send_resolved: bool = True
+    max_messages_per_day: int | None = None
+    monthly_quota: int = 3_000
+    minute_seconds: float = 60.0

@@ -1,0 +1,537 @@
+"""The outbox of many machines, in Redis: the same contract as the files of one machine.
+
+::
+
+    dingpush:mailboxes             hash: name of a mailbox -> its connection id and target
+    dingpush:robots                set: every robot that has a book
+    dingpush:open:<incident>       is there while a failure isn't over
+    dingpush:flushed               when a flusher last ran
+    dingpush:{<mailbox>}:alerts    hash: key -> alert
+    dingpush:{<mailbox>}:order     sorted set: key by the time it came
+    dingpush:{<mailbox>}:bytes     size of all its alerts
+    dingpush:{<mailbox>}:overflow  how many alerts were only counted, ever
+    dingpush:{<mailbox>}:told      how many of them are in the book
+    dingpush:{<mailbox>}:dead      hash: what was no alert
+    dingpush:{<mailbox>}:robot     whose it is
+    dingpush:{<mailbox>}:resolving token of who looks the connection up
+    dingpush:{<robot>}:leader      token of who sends
+    dingpush:{<robot>}:book        hash: kind and key -> record
+    dingpush:{<robot>}:known       sorted set: keys of alerts by when they were remembered
+    dingpush:{<robot>}:mailboxes   set: names of its mailboxes
+
+What changes in one step has one pair of braces, so that a cluster keeps it in one slot. Every write to a book checks in
+the same step that the writer still leads. Emptying a mailbox doesn't: it only follows such a write.
+
+An alert is as safe as Redis is: with ``appendonly yes`` it survives a restart, with an eviction policy it may vanish.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, OutboxError, Place
+
+Redis: TypeAlias = Any
+"""redis-py's client: what its commands are annotated to return changes with its version."""
+
+CONNECT_SECONDS = 1.0
+READ_SECONDS = 2.0
+REMEMBERED_SECONDS = 7 * 24 * 3600
+"""How long keys of alerts are known."""
+
+_OPEN_SECONDS = 90 * 24 * 3600  # a failure that nobody mends in three months is no news any more when it ends
+_PRESENT = "1"
+
+_NOW = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1e6
+"""
+# alerts, order, bytes, overflow | key, alert, most alerts, most bytes
+_PUT = (
+    _NOW
+    + """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
+local waiting = redis.call('HLEN', KEYS[1])
+if waiting > 0 and (waiting >= tonumber(ARGV[3]) or tonumber(redis.call('GET', KEYS[3]) or 0) >= tonumber(ARGV[4])) then
+  redis.call('INCR', KEYS[4])
+  return 0
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], string.format('%.6f', now), ARGV[1])
+redis.call('INCRBY', KEYS[3], #ARGV[2])
+return 1
+"""
+)
+# alerts, order | at most
+_ARRIVALS = """
+local found = {}
+local keys = redis.call('ZRANGE', KEYS[2], 0, ARGV[1] - 1, 'WITHSCORES')
+for i = 1, #keys, 2 do
+  table.insert(found, {keys[i], keys[i + 1], redis.call('HGET', KEYS[1], keys[i]) or ''})
+end
+return found
+"""
+# alerts, order, bytes, dead | whether to keep them as dead, keys...
+_TAKE_OUT = """
+for i = 2, #ARGV do
+  local alert = redis.call('HGET', KEYS[1], ARGV[i])
+  if alert then
+    if ARGV[1] == '1' then redis.call('HSET', KEYS[4], ARGV[i], alert) end
+    redis.call('HDEL', KEYS[1], ARGV[i])
+    redis.call('DECRBY', KEYS[3], #alert)
+  end
+  redis.call('ZREM', KEYS[2], ARGV[i])
+end
+if redis.call('HLEN', KEYS[1]) == 0 then redis.call('DEL', KEYS[3]) end
+"""
+# token's key | token, milliseconds; a second time with the same token when the answer to the first was lost
+_TAKE = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0
+"""
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+# token's key | token, milliseconds; never shortens
+_KEEP = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+# leader, book, known | token, seconds, number of deletes, of puts; deletes..., (place, record)..., keys...
+_WRITE = (
+    _NOW
+    + """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local at = 5
+for _ = 1, ARGV[3] do
+  redis.call('HDEL', KEYS[2], ARGV[at])
+  at = at + 1
+end
+for _ = 1, ARGV[4] do
+  redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+if at <= #ARGV then
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('(%.6f', now - ARGV[2]))
+  for i = at, #ARGV do redis.call('ZADD', KEYS[3], string.format('%.6f', now), ARGV[i]) end
+end
+return 1
+"""
+)
+# known | seconds, keys...
+_KNOWN = (
+    _NOW
+    + """
+local found = {}
+for i = 2, #ARGV do
+  local at = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if at and tonumber(at) >= now - ARGV[1] then table.insert(found, ARGV[i]) end
+end
+return found
+"""
+)
+
+_log = logging.getLogger(__name__)
+
+
+class RedisOutbox:
+    """An :class:`~airflow_provider_dingpush.delivery.outbox.Outbox` that many machines share.
+
+    :param url: ``redis://``, ``rediss://`` or ``unix://``, as redis-py and Celery take it.
+    :param prefix: of all names, so that a Redis can be shared with others, and by several Airflows.
+    :param lease_seconds: how long a leader that says nothing stays leader, in seconds.
+    :param most_alerts: how many alerts wait in a mailbox before further ones are only counted.
+    :param most_bytes: how many bytes of alerts, likewise.
+    :raises OutboxError: if the URL is none, or redis-py isn't installed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "dingpush",
+        lease_seconds: float = 12.0,
+        most_alerts: int = 10_000,
+        most_bytes: int = 50_000_000,
+    ) -> None:
+        self._server = _Server(url)
+        self._names = _Names(prefix)
+        self._lease_seconds = lease_seconds
+        self._most_alerts = most_alerts
+        self._most_bytes = most_bytes
+
+    def put(self, alert: Alert) -> None:
+        name = alert.mailbox.name
+        body = alert.to_json().encode("utf-8", "surrogatepass")  # names of files may hold half characters
+        incident = self._names.shared("open", alert.incident)
+        places = self._names.all_of(name, "alerts", "order", "bytes", "overflow")
+        with self._server.asked() as redis:
+            if redis.hexists(places[0], alert.key):
+                return
+            putting = redis.pipeline(transaction=False)
+            putting.hset(
+                self._names.shared("mailboxes"), name, json.dumps([alert.mailbox.conn_id, alert.mailbox.target])
+            )
+            if alert.opens_incident:
+                # Before the alert, as in the files: a recovery without its failure is better than one that is not told.
+                putting.set(incident, _PRESENT, ex=_OPEN_SECONDS)
+            putting.eval(_PUT, len(places), *places, alert.key, body, self._most_alerts, self._most_bytes)
+            _done(putting)
+            if alert.resolved:
+                redis.delete(incident)
+
+    def has_open_incident(self, incident: str) -> bool:
+        with self._server.asked() as redis:
+            return bool(redis.exists(self._names.shared("open", incident)))
+
+    def robot_of(self, mailbox: Mailbox) -> str | None:
+        with self._server.asked() as redis:
+            return _text(redis.get(self._names.of(mailbox.name, "robot")))
+
+    def assign(self, mailbox: Mailbox, robot: str) -> None:
+        name = mailbox.name
+        with self._server.asked() as redis:
+            before = _text(redis.get(self._names.of(name, "robot")))
+            # A mailbox that two robots name belongs to the one that it names itself.
+            redis.hset(self._names.shared("mailboxes"), name, json.dumps([mailbox.conn_id, mailbox.target]))
+            redis.sadd(self._names.of(robot, "mailboxes"), name)
+            redis.set(self._names.of(name, "robot"), robot)
+            if before is not None and before != robot:
+                redis.srem(self._names.of(before, "mailboxes"), name)
+
+    @contextmanager
+    def resolving(self, mailbox: Mailbox) -> Iterator[bool]:
+        lease = _Lease(self._server, self._names.of(mailbox.name, "resolving"), self._lease_seconds)
+        won = lease.take()
+        try:
+            yield won
+        finally:
+            if won:
+                lease.release()
+
+    @contextmanager
+    def leadership(self, robot: str) -> Iterator[RedisBook | None]:
+        lease = _Lease(self._server, self._names.of(robot, "leader"), self._lease_seconds)
+        if not lease.take():
+            yield None
+            return
+        try:
+            with self._server.asked() as redis:
+                redis.sadd(self._names.shared("robots"), robot)
+            yield RedisBook(self._server, self._names, lease, robot)
+        finally:
+            lease.release()
+
+    def waiting_mailboxes(self) -> Sequence[Mailbox]:
+        with self._server.asked() as redis:
+            names = sorted(name.decode() for name in redis.hkeys(self._names.shared("mailboxes")))
+            counting = redis.pipeline(transaction=False)
+            for name in names:
+                counting.hlen(self._names.of(name, "alerts"))
+            waiting = [name for name, count in zip(names, _done(counting), strict=True) if count]
+            return self._mailboxes(redis, waiting)
+
+    def robots(self) -> Sequence[str]:
+        with self._server.asked() as redis:
+            return sorted(robot.decode() for robot in redis.smembers(self._names.shared("robots")))
+
+    def mailboxes_of(self, robot: str) -> Sequence[Mailbox]:
+        with self._server.asked() as redis:
+            return self._mailboxes(redis, _mailboxes_of(redis, self._names, robot))
+
+    def note_flush(self, at: float) -> None:
+        with self._server.asked() as redis:
+            redis.set(self._names.shared("flushed"), repr(at))
+
+    def last_flush(self) -> float | None:
+        with self._server.asked() as redis:
+            noted = redis.get(self._names.shared("flushed"))
+        try:
+            return None if noted is None else float(noted)
+        except ValueError:
+            return None
+
+    def waiting_in(self, mailbox: Mailbox) -> int:
+        """How many alerts wait in a mailbox, for people who look."""
+        with self._server.asked() as redis:
+            return int(redis.hlen(self._names.of(mailbox.name, "alerts")))
+
+    def records_of(self, robot: str) -> dict[Place, Any]:
+        """The records of a robot's book without leading it, for people who look."""
+        return _records_of(self._server, self._names, robot)
+
+    def _mailboxes(self, redis: Redis, names: Sequence[str]) -> list[Mailbox]:
+        if not names:
+            return []
+        noted = redis.hmget(self._names.shared("mailboxes"), list(names))
+        return [Mailbox(*json.loads(each)) for each in noted if each is not None]
+
+
+class RedisBook:
+    """A :class:`~airflow_provider_dingpush.delivery.outbox.LedgerBook` in Redis, told the time by the server.
+
+    :param server: that holds it.
+    :param names: of its keys.
+    :param lease: that makes this process the leader.
+    :param robot: whose book it is.
+    """
+
+    def __init__(self, server: _Server, names: _Names, lease: _Lease, robot: str) -> None:
+        self._server = server
+        self._names = names
+        self._lease = lease
+        self._robot = robot
+        self._counted: dict[str, int] = {}
+
+    def now(self) -> float:
+        with self._server.asked() as redis:
+            seconds, microseconds = redis.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+    def arrivals(self, at_most: int) -> Sequence[tuple[str, Alert]]:
+        self._lease.check_process()
+        with self._server.asked() as redis:
+            while oldest := self._oldest(redis, at_most):
+                read = [(f"{name}/{key.decode()}", self._read(redis, name, key, body)) for _, name, key, body in oldest]
+                alerts = [(ticket, alert) for ticket, alert in read if alert is not None]
+                if alerts:
+                    return alerts
+        return []
+
+    def overflown(self) -> int:
+        with self._server.asked() as redis:
+            names = _mailboxes_of(redis, self._names, self._robot)
+            self._counted = {name: int(redis.get(self._names.of(name, "overflow")) or 0) for name in names}
+            told = {name: int(redis.get(self._names.of(name, "told")) or 0) for name in names}
+        return sum(max(0, counted - told[name]) for name, counted in self._counted.items())
+
+    def clear_away(self, tickets: Iterable[str]) -> None:
+        self._lease.check_process()
+        by_mailbox: dict[str, list[str]] = {}
+        for ticket in tickets:
+            name, _, key = ticket.partition("/")
+            by_mailbox.setdefault(name, []).append(key)
+        with self._server.asked() as redis:
+            for name, keys in by_mailbox.items():
+                self._take_out(redis, name, keys, keep_as_dead=False)
+            for name, counted in self._counted.items():
+                redis.set(self._names.of(name, "told"), counted)
+            self._counted = {}
+
+    def load(self) -> dict[Place, Any]:
+        self._lease.check_process()
+        return _records_of(self._server, self._names, self._robot)
+
+    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> None:
+        self._lease.check_process()
+        gone = [json.dumps(place) for place in deletes]
+        records = [text for place, value in puts.items() for text in (json.dumps(place), json.dumps(value))]
+        arguments: tuple[str | int, ...] = (
+            self._lease.token,
+            REMEMBERED_SECONDS,
+            len(gone),
+            len(puts),
+            *gone,
+            *records,
+            *keys,
+        )
+        with self._server.asked() as redis:
+            done = redis.eval(_WRITE, 3, *self._names.all_of(self._robot, "leader", "book", "known"), *arguments)
+        if not done:
+            raise LeadershipLostError(f"another process leads robot {self._robot} by now, or may")
+
+    def known(self, keys: Sequence[str]) -> set[str]:
+        with self._server.asked() as redis:
+            found = redis.eval(_KNOWN, 1, self._names.of(self._robot, "known"), REMEMBERED_SECONDS, *keys)
+        return {key.decode() for key in found}
+
+    def keep(self, seconds: float) -> None:
+        self._lease.keep(seconds)
+
+    def _oldest(self, redis: Redis, at_most: int) -> list[tuple[float, str, bytes, bytes]]:
+        """When each alert came, its mailbox, its key and what was put."""
+        every = []
+        for name in _mailboxes_of(redis, self._names, self._robot):
+            found = redis.eval(_ARRIVALS, 2, *self._names.all_of(name, "alerts", "order"), at_most)
+            every += [(float(score), name, key, body) for key, score, body in found]
+        return sorted(every)[:at_most]
+
+    def _read(self, redis: Redis, name: str, key: bytes, body: bytes) -> Alert | None:
+        try:
+            return Alert.from_json(body)
+        except ValueError as problem:
+            dead = self._names.of(name, "dead")
+            _log.error("An alert can't be read (%s): it is set aside in the hash %s as %r.", problem, dead, key)
+            self._take_out(redis, name, [key], keep_as_dead=True)
+            return None
+
+    def _take_out(self, redis: Redis, name: str, keys: Sequence[str | bytes], *, keep_as_dead: bool) -> None:
+        places = self._names.all_of(name, "alerts", "order", "bytes", "dead")
+        redis.eval(_TAKE_OUT, len(places), *places, int(keep_as_dead), *keys)
+
+
+class _Names:
+    """How keys are called.
+
+    :param prefix: what all begin with.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def shared(self, *parts: str) -> str:
+        """A key that stands alone."""
+        return ":".join((self._prefix, *parts))
+
+    def of(self, slot: str, part: str) -> str:
+        """A key that changes together with others of a mailbox or robot."""
+        return f"{self._prefix}:{{{slot}}}:{part}"
+
+    def all_of(self, slot: str, *parts: str) -> list[str]:
+        return [self.of(slot, part) for part in parts]
+
+
+class _Lease:
+    """A key with a random token that runs out, unless it is kept.
+
+    :param server: that holds it.
+    :param key: its name.
+    :param seconds: how long it lasts when taken, in seconds.
+    """
+
+    def __init__(self, server: _Server, key: str, seconds: float) -> None:
+        self.token = uuid.uuid4().hex
+        self._server = server
+        self._key = key
+        self._seconds = seconds
+        self._process = os.getpid()
+
+    def take(self) -> bool:
+        with self._server.asked() as redis:
+            return bool(redis.eval(_TAKE, 1, self._key, self.token, _milliseconds(self._seconds)))
+
+    def keep(self, seconds: float) -> None:
+        """Let it last for so long at least, in seconds.
+
+        :raises LeadershipLostError: if it ran out, or this is a forked child.
+        """
+        self.check_process()
+        with self._server.asked() as redis:
+            kept = redis.eval(_KEEP, 1, self._key, self.token, _milliseconds(max(seconds, self._seconds)))
+        if not kept:
+            raise LeadershipLostError(f"{self._key} ran out: another process leads by now, or may")
+
+    def check_process(self) -> None:
+        if self._process != os.getpid():
+            raise LeadershipLostError(f"{self._key} is held by process {self._process}, and this is {os.getpid()}")
+
+    def release(self) -> None:
+        if self._process != os.getpid():
+            return
+        with suppress(OutboxError), self._server.asked() as redis:  # it runs out by itself
+            redis.eval(_RELEASE, 1, self._key, self.token)
+
+
+class _Server:
+    """A Redis, whose troubles are told as those of an outbox and without its password."""
+
+    def __init__(self, url: str) -> None:
+        if importlib.util.find_spec("redis") is None:
+            raise OutboxError("outbox_url needs redis-py: pip install 'airflow-provider-dingpush[redis]'")
+        self._place = _without_password(url)
+        self._redis = self._connected(url)
+
+    def _connected(self, url: str) -> Redis:
+        from redis import Redis
+        from redis.backoff import NoBackoff
+        from redis.exceptions import ConnectionError as NoConnectionError
+        from redis.exceptions import RedisError
+        from redis.retry import Retry
+
+        try:
+            if "@" in urlsplit(url).path:
+                raise ValueError("the password has a slash, and what follows it was taken for the path")
+            redis = Redis.from_url(
+                # Celery's URLs have other words for it: CERT_REQUIRED.
+                re.sub(r"(?<=ssl_cert_reqs=)CERT_\w+", lambda word: word[0][5:].lower(), url),
+                # A socket on this machine takes the other one, and redis-py 4.5 knows only that for it.
+                **({} if url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
+                socket_timeout=READ_SECONDS,
+                # Once more on a connection that the server has closed meanwhile; one that is slow isn't asked twice.
+                retry=Retry(NoBackoff(), 1, supported_errors=(NoConnectionError,)),
+                retry_on_error=[NoConnectionError],
+            )
+            # Built and not opened: options that it doesn't know show now.
+            redis.connection_pool.connection_class(**redis.connection_pool.connection_kwargs)
+        except (ValueError, TypeError, RedisError):
+            # Its text may quote the URL.
+            raise OutboxError(
+                f"[dingpush] outbox_url ({self._place}) is no Redis URL. It looks like redis://:password@host:6379/0, "
+                "with a password that is percent-encoded."
+            ) from None
+        return redis
+
+    @contextmanager
+    def asked(self) -> Iterator[Redis]:
+        from redis.exceptions import RedisError
+
+        try:
+            yield self._redis
+        except RedisError as problem:
+            text = str(problem).partition(" script: ")[0].rstrip(".").replace("\n", " ")
+            raise OutboxError(f"{self._place}: {text}. Look at the Redis that outbox_url names.") from None
+
+
+def _without_password(url: str) -> str:
+    """The scheme and, only where a password can't be mistaken for them, host and path."""
+    scheme, _, rest = url.partition("://")
+    before_options, _, options = rest.partition("?")
+    place = before_options.rpartition("@")[2]
+    if "@" in options or not re.fullmatch(r"/[^?#@]*|([\w.-]+|\[[\w:.]+\])(:\d+)?(/\d*)?", place):
+        place = "…"
+    return f"{scheme}://{place}" if re.fullmatch(r"\w+", scheme) else "…"
+
+
+def _done(pipeline: Redis) -> list[Any]:
+    """What each command of a pipeline came to."""
+    answers: list[Any] = pipeline.execute(raise_on_error=False)
+    for answer in answers:
+        if isinstance(answer, Exception):  # as the server says it: the pipeline would quote the whole script
+            raise answer
+    return answers
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
+
+
+def _mailboxes_of(redis: Redis, names: _Names, robot: str) -> list[str]:
+    """The names of the mailboxes that belong to a robot now."""
+    found = sorted(name.decode() for name in redis.smembers(names.of(robot, "mailboxes")))
+    asking = redis.pipeline(transaction=False)
+    for name in found:
+        asking.get(names.of(name, "robot"))
+    return [name for name, owner in zip(found, _done(asking), strict=True) if _text(owner) == robot]
+
+
+def _records_of(server: _Server, names: _Names, robot: str) -> dict[Place, Any]:
+    with server.asked() as redis:
+        book = redis.hgetall(names.of(robot, "book"))
+    records = {}
+    for field, value in book.items():
+        kind, key = json.loads(field)
+        records[kind, key] = json.loads(value)
+    return records

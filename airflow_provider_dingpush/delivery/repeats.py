@@ -1,0 +1,109 @@
+"""Failures that happen again soon after they were told: only counted, until an interval is over or they recover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.merging import FAILURES
+from airflow_provider_dingpush.delivery.outbox import Place
+from airflow_provider_dingpush.delivery.records import Records
+
+
+class Repeats:
+    """What was told of each incident, in the records of a book. It says what is to be changed, and changes nothing.
+
+    :param records: of the robot's book.
+    :param interval_seconds: how long a failure that was told is only counted, in seconds; 0 tells each.
+    """
+
+    def __init__(self, records: Records, interval_seconds: float) -> None:
+        self._records = records
+        self._interval = interval_seconds
+
+    def muted_until(self, alert: Alert, now: float) -> float | None:
+        """Until when an alert is only counted, or ``None`` if it may be told."""
+        if not self._interval or alert.resolved or alert.event not in FAILURES:
+            return None
+        told = self._records.get("told", _told_key(alert))
+        # Two notifiers that speak of the same try don't make it a repeat.
+        if told is None or told["occasion"] == _occasion(alert):
+            return None
+        until: float = told["at"] + self._interval
+        return until if now < until else None
+
+    def only_counted(self, waiting: Iterable[Alert], now: float) -> tuple[dict[Place, Any], list[str]]:
+        """The keys of alerts that become a number: of each muted incident the newest goes on waiting, with its links.
+
+        The numbers are to be put.
+        """
+        muted: dict[str, list[Alert]] = {}
+        for each in waiting if self._interval else ():
+            if self.muted_until(each, now) is not None:
+                muted.setdefault(_told_key(each), []).append(each)
+        puts: dict[Place, Any] = {}
+        counted: list[str] = []
+        for told_key, alerts in muted.items():
+            older = sorted(alerts, key=lambda each: (each.at, each.key))[:-1]
+            if older:
+                told = self._records.get("told", told_key)
+                puts["told", told_key] = {**told, "suppressed": told["suppressed"] + len(older)}
+                counted += [each.key for each in older]
+        return puts, counted
+
+    def counts(self, alerts: Iterable[Alert]) -> dict[str, int]:
+        """How often the incidents of these alerts were only counted since they were told, by record."""
+        incidents = {each.incident for each in alerts}
+        return {
+            key: told["suppressed"]
+            for key, told in self._records.of("told").items()
+            if told["suppressed"] and incident_of(key) in incidents
+        }
+
+    def after_message(
+        self, said_counts: Mapping[str, int], alerts: Sequence[Alert], now: float
+    ) -> tuple[dict[Place, Any], list[Place]]:
+        """What a message changes.
+
+        :param said_counts: what it said of :meth:`counts`.
+        :param alerts: what it told.
+        """
+        before = self._records.of("told")
+        if not self._interval:
+            return {}, [("told", key) for key in before]
+        ended = {each.incident: each.at for each in alerts if each.resolved}
+        puts: dict[Place, Any] = {}
+        deletes: list[Place] = []
+        for key, told in before.items():
+            past = told["at"] + self._interval <= now and not told["suppressed"]
+            if past or incident_of(key) in ended:
+                deletes.append(("told", key))
+            elif said_counts.get(key):
+                puts["told", key] = {**told, "suppressed": max(0, told["suppressed"] - said_counts[key])}
+        for each in alerts:
+            over = each.at <= ended.get(each.incident, 0.0)
+            if each.event in FAILURES and not each.resolved and not over:
+                place = ("told", _told_key(each))
+                left = puts.get(place, before.get(place[1], {})).get("suppressed", 0)
+                puts[place] = {"at": now, "suppressed": left, "occasion": _occasion(each)}
+        return puts, [place for place in deletes if place not in puts]
+
+    def mended(self, now: float) -> dict[Place, Any]:
+        """What a clock that was set back makes wrong, put right."""
+        told = self._records.of("told").items()
+        return {("told", key): {**each, "at": now} for key, each in told if each["at"] > now}
+
+
+def incident_of(record: str) -> str:
+    """The incident that a count belongs to."""
+    return record.partition(" ")[0]
+
+
+def _told_key(alert: Alert) -> str:
+    # A missed deadline is another matter than a failure of the same run.
+    return f"{alert.incident} {alert.event}"
+
+
+def _occasion(alert: Alert) -> list[Any]:
+    return [alert.run_id, alert.try_number]

@@ -1,0 +1,207 @@
+"""The book of one robot's leader as a SQLite file: only the leader opens it for writing.
+
+A rollback journal and no write-ahead log: one writer needs none, and SQLite before 3.51.3 can lose commits of one
+(https://www.sqlite.org/wal.html#walresetbug).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_dingpush.delivery.outbox import OutboxError, Place
+from airflow_provider_dingpush.delivery.storage_trouble import trouble_with
+
+FORMAT = 1
+"""``PRAGMA user_version``. A file of a newer one is set aside: it holds state that can be done without, not alerts."""
+RESTART: Place = ("restart", "at")
+"""The record that a book has which was started because its predecessor couldn't be used: since when."""
+REMEMBERED_SECONDS = 7 * 24 * 3600.0
+"""How long keys of alerts are known."""
+
+_BUSY_SECONDS = 5.0  # somebody may look at the records while they are written
+_ASKED_AT_ONCE = 500  # SQLite before 3.32 takes 999 variables
+_TABLES = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS record (kind TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS known_at ON known (at);
+PRAGMA user_version = 1;
+COMMIT;
+"""
+
+_log = logging.getLogger(__name__)
+
+
+class StateFile:
+    """Records and remembered keys in one file. Whoever makes one is the leader.
+
+    :param path: the file; it is made if it isn't there. One that is damaged or newer than :data:`FORMAT` is renamed to
+        ``….bad``, and the new one has a :data:`RESTART` record.
+    :param now: seconds since 1970, for that record.
+    :raises OutboxError: if it can't be opened.
+    """
+
+    def __init__(self, path: Path, *, now: float) -> None:
+        self._path = path
+        with trouble_with(path):
+            try:
+                self._connection = _opened(path)
+            except sqlite3.DatabaseError as problem:
+                if not _is_damage(problem):
+                    raise
+                self._connection = _started_anew(path, problem, now)
+
+    def load(self, *, now: float) -> dict[Place, Any]:
+        """All records; those of a new file if this one turns out to be damaged.
+
+        :param now: seconds since 1970.
+        """
+        with trouble_with(self._path):
+            try:
+                return _records(self._connection)
+            except (sqlite3.DatabaseError, ValueError) as problem:
+                if not _is_damage(problem):
+                    raise
+                self._start_anew(problem, now)
+                return _records(self._connection)
+
+    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place], keys: Iterable[str], *, now: float) -> None:
+        """Delete, put and remember in one durable step.
+
+        :param now: seconds since 1970.
+        """
+        rows = [(*place, json.dumps(value, separators=(",", ":"))) for place, value in puts.items()]
+        stamped = [(key, now) for key in keys]
+        with self._watched(now):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany("DELETE FROM record WHERE kind = ? AND key = ?", list(deletes))
+                self._connection.executemany("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", rows)
+                if stamped:
+                    self._connection.executemany("INSERT OR REPLACE INTO known VALUES (?, ?)", stamped)
+                    self._connection.execute("DELETE FROM known WHERE at < ?", (now - REMEMBERED_SECONDS,))
+                self._connection.execute("COMMIT")
+            except BaseException:  # also a task's timeout, which is raised anywhere
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def known(self, keys: Sequence[str], *, now: float) -> set[str]:
+        """Those of the keys that are remembered.
+
+        :param now: seconds since 1970.
+        """
+        found: set[str] = set()
+        with self._watched(now):
+            for start in range(0, len(keys), _ASKED_AT_ONCE):
+                some = keys[start : start + _ASKED_AT_ONCE]
+                marks = ",".join("?" * len(some))
+                rows = self._connection.execute(
+                    f"SELECT key FROM known WHERE at >= ? AND key IN ({marks})",  # noqa: S608 - only question marks
+                    (now - REMEMBERED_SECONDS, *some),
+                )
+                found.update(key for (key,) in rows)
+        return found
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _watched(self, now: float) -> Iterator[None]:
+        """Damage that shows in the middle costs the step, and the next leader finds a file that works."""
+        with trouble_with(self._path):
+            try:
+                yield
+            except sqlite3.DatabaseError as problem:
+                if _is_damage(problem):
+                    self._start_anew(problem, now)
+                raise
+
+    def _start_anew(self, problem: Exception, now: float) -> None:
+        self._connection.close()
+        self._connection = _started_anew(self._path, problem, now)
+
+
+def read_records(path: Path) -> dict[Place, Any]:
+    """The records of a book that somebody else may be leading; none if there is no book.
+
+    :raises OutboxError: if they can't be read.
+    """
+    with trouble_with(path):
+        if not path.exists():
+            return {}
+        # Not read-only: what a leader left that died while it wrote has to be rolled back before it can be read.
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)) as connection:
+            if not connection.execute("PRAGMA user_version").fetchone()[0]:
+                return {}  # made a moment ago
+            try:
+                return _records(connection)
+            except ValueError as problem:
+                raise OutboxError(f"{path}: a record isn't JSON ({problem}); its next leader starts anew") from problem
+
+
+class _NewerFormatError(sqlite3.DatabaseError):
+    """The file was written by a version of this package that knows more."""
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    # SQLite would make it readable by others; its journal gets the rights of the file.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = TRUNCATE")
+        connection.execute("PRAGMA synchronous = FULL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > FORMAT:
+            raise _NewerFormatError(f"its format is {version}, and this version knows {FORMAT}")
+        if version < FORMAT:
+            connection.executescript(_TABLES)
+        connection.execute("SELECT kind, key, value FROM record LIMIT 1").fetchone()
+        connection.execute("SELECT key, at FROM known LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _started_anew(path: Path, problem: Exception, now: float) -> sqlite3.Connection:
+    aside = path.with_name(path.name + ".bad")
+    _log.error(
+        "The state of a DingTalk robot can't be used (%s): it is kept as %s, and sending starts anew after a pause.",
+        problem,
+        aside,
+    )
+    # The journal first: beside a new file it would be taken for that one's.
+    journal = path.with_name(path.name + "-journal")
+    if journal.exists():
+        journal.replace(aside.with_name(aside.name + "-journal"))
+    if path.exists():
+        path.replace(aside)
+    connection = _opened(path)
+    connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (*RESTART, json.dumps(now)))
+    return connection
+
+
+def _records(connection: sqlite3.Connection) -> dict[Place, Any]:
+    rows = connection.execute("SELECT kind, key, value FROM record").fetchall()
+    return {(kind, key): json.loads(value) for kind, key, value in rows}
+
+
+def _is_damage(problem: Exception) -> bool:
+    """Whether a file itself is to blame, and not the disk, its rights or another process."""
+    if isinstance(problem, sqlite3.OperationalError):
+        return any(words in str(problem) for words in ("no such", "malformed", "unsupported file format"))
+    # "not a database" and "malformed" are of the class itself; the others below it blame a statement.
+    return type(problem) in {sqlite3.DatabaseError, _NewerFormatError} or isinstance(problem, ValueError)

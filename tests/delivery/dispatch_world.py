@@ -1,0 +1,351 @@
+"""A world to dispatch in: time that passes only where somebody waits, a book in memory, and robots in a chat."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.delivery.dispatcher import Dispatcher, Drained, Spare
+from airflow_provider_dingpush.delivery.ledger import Ledger
+from airflow_provider_dingpush.delivery.outbox import LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.sender import Fate, Outcome
+from airflow_provider_dingpush.messages import At, Message, Text
+
+Result = TypeVar("Result")
+START = 1_800_000_000.0
+MAILBOX = Mailbox("dingtalk_default")
+DISK_FULL = OutboxError("/home/dingpush: No space left on device")
+
+
+class KilledError(BaseException):
+    """The process died here."""
+
+
+class Clock:
+    """Time, by which things happen that were arranged before."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.waits: list[float] = []
+        self._arranged: list[tuple[float, Callable[[], None]]] = []
+
+    def at(self, seconds: float, happens: Callable[[], None]) -> None:
+        """Let something happen so many seconds after the start."""
+        self._arranged.append((START + seconds, happens))
+
+    def pass_by(self, seconds: float) -> None:
+        end = self.now + seconds
+        while due := sorted((each for each in self._arranged if each[0] <= end), key=lambda each: each[0])[:1]:
+            self._arranged.remove(due[0])
+            self.now = max(self.now, due[0][0])
+            due[0][1]()
+        self.now = end
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.pass_by(seconds)
+
+    def time(self) -> float:
+        return self.now
+
+    def ticks(self) -> float:
+        return self.now - START
+
+
+@dataclass
+class Storage:
+    """What outlives a process."""
+
+    mail: dict[str, Alert] = field(default_factory=dict)
+    overflown: int = 0
+    records: dict[Place, str] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+
+    def put(self, *alerts: Alert) -> None:
+        for each in alerts:
+            self.mail.setdefault(f"{each.mailbox.name}/{each.key}", each)
+
+
+class MemoryBook:
+    """A ledger book in memory."""
+
+    def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    def now(self) -> float:
+        return self._clock()
+
+    def arrivals(self, at_most: int) -> Sequence[tuple[str, Alert]]:
+        return list(self._storage.mail.items())[:at_most]
+
+    def overflown(self) -> int:
+        return self._storage.overflown
+
+    def clear_away(self, tickets: Iterable[str]) -> None:
+        for each in tickets:
+            self._storage.mail.pop(each, None)
+        self._storage.overflown = 0
+
+    def load(self) -> dict[Place, Any]:
+        return {place: json.loads(text) for place, text in self._storage.records.items()}
+
+    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> None:
+        for place in deletes:
+            self._storage.records.pop(place, None)
+        self._storage.records.update({place: json.dumps(value) for place, value in puts.items()})
+        self._storage.keys.update(keys)
+
+    def known(self, keys: Sequence[str]) -> set[str]:
+        return self._storage.keys & set(keys)
+
+    def keep(self, seconds: float) -> None:
+        assert seconds > 0
+
+
+class WatchedBook:
+    """Any ledger book. ``meets`` is told of each call before and after it takes effect, and may raise."""
+
+    def __init__(self, book: LedgerBook, meets: Callable[[str], None]) -> None:
+        self._book = book
+        self._meets = meets
+
+    def now(self) -> float:
+        return self._book.now()
+
+    def arrivals(self, at_most: int) -> Sequence[tuple[str, Alert]]:
+        return self._watched("arrivals", lambda: self._book.arrivals(at_most))
+
+    def overflown(self) -> int:
+        return self._watched("overflown", self._book.overflown)
+
+    def clear_away(self, tickets: Iterable[str]) -> None:
+        self._watched("clear_away", lambda: self._book.clear_away(tickets))
+
+    def load(self) -> dict[Place, Any]:
+        return self._watched("load", self._book.load)
+
+    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> None:
+        self._watched("write", lambda: self._book.write(puts, deletes, keys))
+
+    def known(self, keys: Sequence[str]) -> set[str]:
+        return self._watched("known", lambda: self._book.known(keys))
+
+    def keep(self, seconds: float) -> None:
+        self._watched("keep", lambda: self._book.keep(seconds))
+
+    def _watched(self, name: str, call: Callable[[], Result]) -> Result:
+        self._meets(f"before {name}")
+        result = call()
+        self._meets(f"after {name}")
+        return result
+
+
+@dataclass
+class Said:
+    """One message in the chat."""
+
+    at: float
+    robot: str
+    uuid: str
+    keys: tuple[str, ...]
+    notes: Mapping[str, Any]
+    text: str
+
+
+class Chat:
+    """A group, and what DingTalk does to its robots: 20 messages in a sliding minute, then ten minutes of silence."""
+
+    def __init__(self, clock: Clock, *, window: float = 60.0) -> None:
+        self.clock = clock
+        self.window = window
+        self.said: list[Said] = []
+        self.arrived: list[tuple[str, float]] = []
+        self.banned_until: dict[str, float] = {}
+        self.most_in_window = 0
+        self.uuids: set[tuple[str, str]] = set()
+
+    def arrives(self, robot: str) -> Outcome | None:
+        now = self.clock.now
+        if now < self.banned_until.get(robot, 0.0):
+            return Outcome(Fate.THROTTLED, "130101 send too fast")
+        self.arrived.append((robot, now))
+        within = sum(name == robot and at > now - self.window for name, at in self.arrived)
+        self.most_in_window = max(self.most_in_window, within)
+        if within > 20:
+            self.banned_until[robot] = now + 600
+            return Outcome(Fate.THROTTLED, "130101 send too fast")
+        return None
+
+    @property
+    def told(self) -> list[str]:
+        """Keys of all alerts that stand in the chat, one for each time."""
+        return [key for each in self.said for key in each.keys]
+
+
+class ChatRobot:
+    """A robot in the chat: a real sender as far as a dispatcher can tell.
+
+    :param answers: what it says to a message instead of taking it; the message counts nevertheless.
+    :param lost_answers: of these tries, counted from 1, the message arrives and the answer doesn't.
+    """
+
+    def __init__(
+        self,
+        chat: Chat,
+        *,
+        name: str = "0123456789ab",
+        conn_id: str = "dingtalk_default",
+        recognises_repeats: bool = True,
+        latency: Callable[[], float] = lambda: 0.1,
+        answers: Callable[[Mapping[str, Any]], Outcome | None] = lambda _: None,
+        lost_answers: Iterable[int] = (),
+        timeout_seconds: float = 5.0,
+        meets: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.chat = chat
+        self.robot = name
+        self.conn_id = conn_id
+        self.recognises_repeats = recognises_repeats
+        self.timeout_seconds = timeout_seconds
+        self.text_bytes = 18_000
+        self.answers = answers
+        self.bodies: list[bytes] = []
+        self.given: list[float] = []
+        self._latency = latency
+        self._lost_answers = set(lost_answers)
+        self.meets = meets
+
+    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+        assert isinstance(message, Text)
+        return json.dumps({"uuid": uuid, "text": message.content}, ensure_ascii=False).encode()
+
+    def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
+        self.meets("before post")
+        self.bodies.append(body)
+        self.given.append(timeout_seconds)
+        took = self._latency()
+        self.chat.clock.pass_by(min(took, timeout_seconds) / 2)
+        outcome = self._taken(json.loads(body))
+        self.chat.clock.pass_by(min(took, timeout_seconds) / 2)
+        self.meets("after post")
+        if took > timeout_seconds or len(self.bodies) in self._lost_answers:
+            return Outcome(Fate.UNKNOWN, "the answer never came")
+        return outcome
+
+    def _taken(self, body: Mapping[str, Any]) -> Outcome:
+        refused = self.chat.arrives(self.robot)
+        if refused:
+            return refused
+        text = body["text"]
+        content = json.loads(text) if text.startswith("{") else {"bare": text, "said": _names(text)}
+        answer = self.answers(content)
+        if answer:
+            return answer
+        if self.recognises_repeats and (self.robot, body["uuid"]) in self.chat.uuids:
+            return Outcome(Fate.SENT)
+        self.chat.uuids.add((self.robot, body["uuid"]))
+        self.chat.said.append(
+            Said(
+                self.chat.clock.now,
+                self.robot,
+                body["uuid"],
+                tuple(content["said"]),
+                content.get("notes", {}),
+                text,
+            )
+        )
+        return Outcome(Fate.SENT)
+
+
+def _names(text: str) -> list[str]:
+    """Whom a message of bare names is about; alerts are named like their key here."""
+    return [line.split(" · ")[1] for line in text.splitlines() if " · " in line]
+
+
+def compose(alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
+    """Names the alerts and prints the notes, for tests to read."""
+    plain = asdict(notes)
+    plain["folded"] = {"/".join(run): event for run, event in notes.folded.items()}
+    return Text(json.dumps({"said": [each.key for each in alerts], "notes": plain}, ensure_ascii=False)), None
+
+
+@dataclass
+class World:
+    """One robot, its book and its chat."""
+
+    policy: DeliveryPolicy = field(default_factory=DeliveryPolicy)
+    clock: Clock = field(default_factory=Clock)
+    storage: Storage = field(default_factory=Storage)
+    meets: Callable[[str], None] = lambda _: None
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("dispatch"))
+    spares: tuple[Spare, ...] = ()
+    compose: Callable[[Sequence[Alert], Notes], tuple[Message, At | None]] = compose
+    chat: Chat = field(init=False)
+    robot: ChatRobot = field(init=False)
+    uuids: int = 0
+
+    def __post_init__(self) -> None:
+        self.chat = Chat(self.clock, window=self.policy.minute_seconds)
+        self.robot = ChatRobot(self.chat)
+
+    def book(self) -> LedgerBook:
+        return WatchedBook(MemoryBook(self.storage, self.clock.time), self.meets)
+
+    def ledger(self) -> Ledger:
+        return Ledger(self.book(), self.policy)
+
+    def put(self, *alerts: Alert) -> None:
+        self.storage.put(*alerts)
+
+    def arrives(self, seconds: float, *alerts: Alert) -> None:
+        """Let alerts come so many seconds after the start."""
+        self.clock.at(seconds, lambda: self.storage.put(*alerts))
+
+    def drain(self, seconds: float = 8.0, *, patient: bool = True, book: LedgerBook | None = None) -> Drained:
+        """What one leader does within so many seconds."""
+        dispatcher = Dispatcher(
+            book or self.book(),
+            self.robot,
+            self.policy,
+            self.compose,
+            spares=self.spares,
+            ticks=self.clock.ticks,
+            sleep=self.clock.sleep,
+            new_uuid=self.new_uuid,
+            chance=lambda: 1.0,
+            log=self.log,
+        )
+        return dispatcher.drain(self.clock.ticks() + seconds, patient=patient)
+
+    def new_uuid(self) -> str:
+        self.uuids += 1
+        return f"{self.uuids:04x}" * 8
+
+    def snapshot(self) -> Storage:
+        """What is stored now, to look at later."""
+        return copy.deepcopy(self.storage)
+
+
+def failure(key: str = "a1", **given: Any) -> Alert:
+    """A failed task, named like its key."""
+    values: dict[str, Any] = {
+        "event": "task_failed",
+        "at": START,
+        "dag_id": "sales",
+        "run_id": "r1",
+        "task_id": key,
+        "try_number": 1,
+    }
+    return Alert(key=key, mailbox=MAILBOX, **{**values, **given})
+
+
+def failures(count: int, start: int = 0) -> list[Alert]:
+    return [failure(f"a{number}", at=START + number / 1000) for number in range(start, start + count)]

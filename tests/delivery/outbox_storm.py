@@ -1,0 +1,198 @@
+"""Many short processes that put alerts at once, while leaders come, take them in, and are killed in the middle.
+
+A program, not a test: ``python tests/delivery/outbox_storm.py '{"home": "/tmp/x"}'`` prints what became of it as JSON,
+with how long each put took. The test of it is in ``test_outbox_contract.py``.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, Outbox
+from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
+from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+
+MAILBOXES = (Mailbox("dingtalk_default"), Mailbox("dingtalk_app_default", '{"user_ids":["user1"]}'))
+ROBOT = "0123456789ab"
+FAILED, LEFT_BEHIND = 1, 3
+STEPS = ("came", "written", "cleared")
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What happens. Either ``home`` or ``url`` and ``prefix`` say where the outbox is."""
+
+    home: str = ""
+    url: str = ""
+    prefix: str = ""
+    alerts: int = 300
+    at_once: int = 16
+    twins: float = 0.2
+    """The share of alerts that are put a second time by another process, as Airflow does now and then."""
+    killed: float = 0.2
+    """The share of processes that are killed at any moment of their short life."""
+    leaders_killed: float = 0.6
+    """The share of processes that would kill themselves at one step of leading."""
+    seed: int = 1
+
+    def outbox(self) -> Outbox:
+        if self.home:
+            return SpoolOutbox(Path(self.home))
+        return RedisOutbox(self.url, prefix=self.prefix, lease_seconds=0.5)
+
+
+def callback(storm: Storm, number: int, diary: Path, *, dies_at: str | None) -> None:
+    """What one process does: put one alert, then lead if nobody does."""
+    started = time.perf_counter()
+    outbox = storm.outbox()
+    mailbox = MAILBOXES[number % len(MAILBOXES)]
+    outbox.put(
+        Alert(key=f"{number:040x}", mailbox=mailbox, event="task_failed", at=float(number), dag_id=f"dag {number % 7}")
+    )
+    note(diary, put=number, seconds=time.perf_counter() - started)
+
+    def step(name: str) -> None:
+        if name == dies_at:
+            note(diary, died_at=name)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for each in MAILBOXES:
+        outbox.assign(each, ROBOT)
+    with outbox.leadership(ROBOT) as book:
+        if book is not None:
+            note(diary, led=number)
+            take_in(book, step)
+
+
+def take_in(book: LedgerBook, step: Callable[[str], None] = lambda _: None) -> None:
+    """Write down what waits, each alert once, until nothing waits."""
+    taken = len(book.load())
+    while arrivals := book.arrivals(20):
+        step("came")
+        known = book.known([alert.key for _, alert in arrivals])
+        new = [alert.key for _, alert in arrivals if alert.key not in known]
+        if new:
+            taken += 1
+            book.write({("taken", str(taken)): new}, keys=new)
+        step("written")
+        book.clear_away([ticket for ticket, _ in arrivals])
+        step("cleared")
+
+
+def note(diary: Path, **said: Any) -> None:
+    """One line that is there even if the process is killed right after."""
+    descriptor = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(descriptor, json.dumps(said).encode() + b"\n")
+    os.close(descriptor)
+
+
+def start(work: Callable[[], None]) -> int:
+    """Fork a process; its id."""
+    child = os.fork()
+    if not child:
+        work_and_end(work)
+    return child
+
+
+def work_and_end(work: Callable[[], None]) -> NoReturn:
+    """Leave with an exit code that says what came of it."""
+    code = FAILED
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        work()
+        code = 0
+    except LeadershipLostError:
+        code = LEFT_BEHIND
+    except BaseException:  # noqa: BLE001 - a forked process must end here, whatever it is
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
+
+
+def callbacks(storm: Storm, diary: Path) -> Iterator[tuple[Callable[[], None], float | None]]:
+    """What each process does, and after how many seconds it is killed."""
+    dice = random.Random(storm.seed)  # noqa: S311 - the same storm for the same seed
+    numbers = [*range(storm.alerts), *dice.sample(range(storm.alerts), int(storm.alerts * storm.twins))]
+    dice.shuffle(numbers)
+    for number in numbers:
+        dies_at = dice.choice(STEPS) if dice.random() < storm.leaders_killed else None
+        killed_after = dice.choice((0.004, 0.01, 0.03)) * dice.random() if dice.random() < storm.killed else None
+        yield partial(callback, storm, number, diary, dies_at=dies_at), killed_after
+
+
+def run(storm: Storm) -> dict[str, Any]:
+    """The whole storm, and then a last leader that nobody kills."""
+    storm.outbox()  # imports redis-py once, which takes longer than everything else
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    with tempfile.TemporaryDirectory() as folder:
+        diary = Path(folder, "diary")
+        ended: list[int] = []
+        alive: set[int] = set()
+        kills: list[tuple[float, int]] = []
+        for work, killed_after in callbacks(storm, diary):
+            while len(alive) >= storm.at_once:
+                ended += wait_for_one(alive, kills)
+            child = start(work)
+            alive.add(child)
+            if killed_after is not None:
+                heapq.heappush(kills, (time.monotonic() + killed_after, child))
+        while alive:
+            ended += wait_for_one(alive, kills)
+        lines = [json.loads(line) for line in diary.read_text("ascii").splitlines()]
+    taken = last_look(storm.outbox())
+    return {
+        "put": sorted({f"{line['put']:040x}" for line in lines if "put" in line}),
+        "taken": taken,
+        "killed": sum(code == -signal.SIGKILL for code in ended),
+        "leaders_killed": {step: sum(line.get("died_at") == step for line in lines) for step in STEPS},
+        "leaders": sum("led" in line for line in lines),
+        "lost_the_lead": ended.count(LEFT_BEHIND),
+        "failed": ended.count(FAILED),
+        "seconds": sorted(line["seconds"] for line in lines if "put" in line),
+    }
+
+
+def wait_for_one(alive: set[int], kills: list[tuple[float, int]]) -> list[int]:
+    """Wait until a process ends, killing those whose time has come; the exit codes of all that ended."""
+    due = max(0.0, kills[0][0] - time.monotonic()) if kills else 60.0
+    signal.sigtimedwait({signal.SIGCHLD}, due)
+    while kills and kills[0][0] <= time.monotonic():
+        _, child = heapq.heappop(kills)
+        if child in alive:
+            os.kill(child, signal.SIGKILL)
+    codes = []
+    for child in list(alive):
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            alive.remove(child)
+            codes.append(os.waitstatus_to_exitcode(status))
+    return codes
+
+
+def last_look(outbox: Outbox) -> list[str]:
+    """Take in what is left, once nobody leads any more, and list the keys of all that was ever taken in."""
+    while True:
+        for each in MAILBOXES:
+            outbox.assign(each, ROBOT)
+        with outbox.leadership(ROBOT) as book:
+            if book is None:  # the lease of a dead one
+                continue
+            take_in(book)
+            return [key for (kind, _), keys in book.load().items() if kind == "taken" for key in keys]
+
+
+if __name__ == "__main__":
+    json.dump(run(Storm(**json.loads(sys.argv[1]))), sys.stdout)

@@ -1,0 +1,175 @@
+"""A leader dies at any point: whatever was put is told, once, and the robot's window is never overrun.
+
+The rows are those of the crash table: before and after each step in the book, before and after each POST. Repeats are
+swallowed by DingTalk here, as its documentation says (``msgUuid``).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_dingpush.delivery.outbox import LedgerBook
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.sender import Fate, Outcome
+from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+from tests.delivery.dispatch_world import MAILBOX, START, KilledError, WatchedBook, World, failure
+
+ROBOT = "0123456789ab"
+Lead = Callable[[], Any]
+
+
+class Story:
+    """A lost answer, a poisonous alert, a refusal for half a minute, a recovery, a disturbance of each kind."""
+
+    def __init__(self, world: World, put: Callable[[Any], None]) -> None:
+        self.world = world
+        self.put = put
+        self.posts = 0
+        world.robot.answers = self._answer
+
+    def _answer(self, content: Mapping[str, Any]) -> Outcome | None:
+        self.posts += 1
+        if "poison" in content["said"]:
+            return Outcome(Fate.REJECTED, "430102")
+        if self.posts == 5:
+            return Outcome(Fate.THROTTLED, "130101", retry_after_seconds=30.0)
+        if self.posts in (3, 8):
+            return Outcome(Fate.RETRY, "connection refused")
+        return None
+
+    def chapters(self) -> Iterator[None]:
+        """What happens between two leaders."""
+        self.put(failure("a1"))
+        yield
+        for key in ("a2", "poison", "a3", "a4"):
+            self.put(failure(key))
+        yield
+        self.put(failure("back", event="task_succeeded", resolved=True, task_id="a4", at=START + 50))
+        self.put(failure("a5"))
+        yield
+        self.put(failure("a6"))
+        yield
+
+
+TOLD = ["a1", "a2", "a3", "a5", "a6"]
+
+
+def tell(world: World, book: Callable[[], Any], put: Callable[[Any], None], die_at: tuple[int, ...]) -> int:
+    """Tell the story with deaths at these calls; how many calls there were."""
+    calls = 0
+
+    def meets(_: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls in die_at:
+            raise KilledError
+
+    world.robot.meets = meets
+    story = Story(world, put)
+
+    def lead(seconds: float) -> int | None:
+        """How many alerts it left, or ``None`` if it died."""
+        try:
+            with book() as led:
+                assert led is not None
+                return world.drain(seconds, book=WatchedBook(led, meets)).left
+        except KilledError:
+            return None
+
+    for _ in story.chapters():
+        lead(8.0)
+        world.clock.pass_by(2.0)
+    for _ in range(40):
+        if lead(60.0) == 0:
+            break
+        world.clock.pass_by(20.0)
+    return calls
+
+
+def check(world: World) -> None:
+    told = world.chat.told
+    # Where the recovery came while its failure still waited, one line speaks of both.
+    joined = any("back" in each.notes["recovered"] for each in world.chat.said if each.notes)
+    assert sorted(told) == sorted([*TOLD, "back"] + ([] if joined else ["a4"]))
+    assert world.chat.most_in_window <= 18
+    assert [each.key for each in world.ledger().dead] == ["poison"]
+
+
+def memory_world() -> tuple[World, Callable[[], Any], Callable[[Any], None]]:
+    world = World(DeliveryPolicy(group_interval_seconds=5.0))
+
+    @contextmanager
+    def book() -> Iterator[LedgerBook]:
+        yield world.book()
+
+    return world, book, world.put
+
+
+def spool_world(home: Path) -> tuple[World, Callable[[], Any], Callable[[Any], None]]:
+    world = World(DeliveryPolicy(group_interval_seconds=5.0))
+    outbox = SpoolOutbox(home, clock=world.clock.time)
+    outbox.assign(MAILBOX, ROBOT)
+    return world, lambda: outbox.leadership(ROBOT), outbox.put
+
+
+def calls_of_an_undisturbed_story() -> int:
+    return tell(*memory_world(), ())
+
+
+@pytest.mark.parametrize("die_at", range(1, calls_of_an_undisturbed_story() + 1))
+def test_a_death_at_any_call_loses_and_repeats_nothing(die_at: int) -> None:
+    world, book, put = memory_world()
+    tell(world, book, put, (die_at,))
+    check(world)
+    assert world.ledger().waiting == 0
+
+
+@given(st.lists(st.integers(1, 200), min_size=2, max_size=12))
+@settings(deadline=None)
+def test_nor_do_many_deaths(die_at: list[int]) -> None:
+    world, book, put = memory_world()
+    tell(world, book, put, tuple(die_at))
+    check(world)
+
+
+def test_the_same_with_files(tmp_path: Path) -> None:
+    """Every call of the real book once, before and after it took effect."""
+    calls = calls_of_an_undisturbed_story()
+    for die_at in range(1, calls + 1):
+        world, book, put = spool_world(tmp_path / str(die_at))
+        tell(world, book, put, (die_at,))
+        check_files(world, SpoolOutbox(tmp_path / str(die_at)))
+
+
+def check_files(world: World, outbox: SpoolOutbox) -> None:
+    records = outbox.records_of(ROBOT)
+    world.storage.records = {place: json.dumps(value) for place, value in records.items()}
+    check(world)
+    assert outbox.waiting_mailboxes() == []
+
+
+def test_processes_killed_at_each_step_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    """``kill -9`` of real processes: at every file that is opened, renamed, removed or locked, and at every POST."""
+    program = Path(__file__).with_name("crash_steps.py")
+    done = subprocess.run([sys.executable, program, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    outcomes = json.loads(done.stdout)
+    died_at = {each["died_at"] for each in outcomes}
+    assert {"before post", "after post", "os.rename", "os.remove", "fcntl.flock", "before write"} <= died_at
+    for each in outcomes:
+        told = each["told"]
+        assert len(told) == len(set(told)), each
+        assert set(each["recorded"]) <= set(told) <= {"a1", "a2", "a3", "late"}, each
+        assert each["left"] == 0, each
+    # The last one wasn't killed: there was no step beyond.
+    assert outcomes[-1]["died_at"] is None

@@ -1,0 +1,929 @@
+"""What a leader does: when it sends, what it merges, and how it gets over the failures of the world."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import datetime, timezone
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.dispatcher import Leave, SendNow, Spare, Standing, WaitUntil, What, decide
+from airflow_provider_dingpush.delivery.outbox import LeadershipLostError
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.sender import Fate, Outcome
+from airflow_provider_dingpush.delivery.silence import Hold
+from tests.delivery.dispatch_world import DISK_FULL, START, ChatRobot, MemoryBook, Storage, World, failure, failures
+
+NOW = 1000.0
+HELD = Hold("throttled", NOW - 10, NOW + 500, "130101")
+CAPPED = Hold("daily_limit", NOW - 10, NOW + 500, "10 a day")
+FRESH = Standing(fresh=True)
+
+
+def decided(standing: Standing, *, seconds: float = 3.0, patient: bool = True) -> object:
+    """The decision with so many seconds until the last start, and company waited for 10 seconds."""
+    return decide(standing, now=NOW, start_by=NOW + seconds, patient=patient, group_interval=10.0)
+
+
+@pytest.mark.parametrize(
+    ("standing", "decision"),
+    [
+        (Standing(), Leave("nothing waits")),
+        (FRESH, SendNow(What.FRESH)),
+        (replace(FRESH, last_told_at=NOW - 10), SendNow(What.FRESH)),
+        (replace(FRESH, last_told_at=NOW - 8), WaitUntil(NOW + 2, "waiting for company")),
+        # Too late to wait for all of the interval: as late as possible.
+        (replace(FRESH, last_told_at=NOW - 1), WaitUntil(NOW + 3, "waiting for company")),
+        (replace(FRESH, free_at=NOW + 2), WaitUntil(NOW + 2, "the window is full")),
+        (replace(FRESH, free_at=NOW + 4), Leave("the window is full", NOW + 4)),
+        (replace(FRESH, last_told_at=NOW - 8, free_at=NOW + 2.5), WaitUntil(NOW + 2.5, "waiting for company")),
+        (replace(FRESH, hold=HELD), Leave("the robot is throttled: 130101", NOW + 500)),
+        (replace(FRESH, capped=CAPPED), Leave("the messages of today are used up", NOW + 500)),
+        (Standing(capped=CAPPED), Leave("nothing waits")),
+        # What lies in the mailboxes isn't known then.
+        (Standing(hold=HELD), Leave("the robot is throttled: 130101", NOW + 500)),
+        (Standing(next_unmuted=NOW + 60), Leave("what waits was told already and is only counted", NOW + 60)),
+        (replace(FRESH, unfinished_due=NOW), SendNow(What.UNFINISHED)),
+        # One message at a time: what comes after it waits for its fate.
+        (replace(FRESH, unfinished_due=NOW + 2), WaitUntil(NOW + 2, "waiting before the next try")),
+        (replace(FRESH, unfinished_due=NOW + 30), Leave("waiting before the next try", NOW + 30)),
+        (Standing(pen_due=NOW), SendNow(What.PENNED)),
+        (Standing(pen_due=NOW + 2), WaitUntil(NOW + 2, "what was refused waits for room in the window")),
+        (replace(FRESH, pen_due=NOW), SendNow(What.FRESH)),
+        (replace(FRESH, pen_due=NOW, last_told_at=NOW - 8), SendNow(What.PENNED)),
+        (replace(FRESH, pen_due=NOW + 9, last_told_at=NOW - 8), WaitUntil(NOW + 2, "waiting for company")),
+        # Other robots: asked when something is due and this one can't.
+        (replace(FRESH, hold=HELD, spares=True), Leave("the robot is throttled: 130101", NOW + 500, What.FRESH)),
+        (replace(FRESH, free_at=NOW + 2, spares=True), WaitUntil(NOW + 2, "the window is full", What.FRESH)),
+        (replace(FRESH, free_at=NOW + 4, spares=True), Leave("the window is full", NOW + 4, What.FRESH)),
+        (replace(FRESH, hold=HELD, last_told_at=NOW - 8, spares=True), WaitUntil(NOW + 2, "waiting for company")),
+        (replace(FRESH, hold=HELD, capped=CAPPED, spares=True), Leave("the messages of today are used up", NOW + 500)),
+    ],
+)
+def test_a_patient_leader_decides(standing: Standing, decision: object) -> None:
+    assert decided(standing) == decision
+
+
+@pytest.mark.parametrize(
+    ("standing", "decision"),
+    [
+        (FRESH, SendNow(What.FRESH)),
+        (replace(FRESH, last_told_at=NOW - 1), SendNow(What.FRESH)),
+        (replace(FRESH, free_at=NOW + 1), Leave("the window is full", NOW + 1)),
+        (replace(FRESH, unfinished_due=NOW + 1), Leave("waiting before the next try", NOW + 1)),
+    ],
+)
+def test_an_impatient_leader_sends_what_can_go_at_once(standing: Standing, decision: object) -> None:
+    assert decided(standing, patient=False) == decision
+
+
+def test_nothing_starts_that_may_end_too_late() -> None:
+    assert decided(FRESH, seconds=-0.1) == Leave("no time is left", NOW)
+    assert decided(Standing(), seconds=-0.1) == Leave("nothing waits")
+
+
+# ---------------------------------------------------------------------------------------------------- first and next
+
+
+def test_the_first_alert_is_told_at_once_and_alone() -> None:
+    world = World()
+    world.put(failure("a1"))
+    drained = world.drain()
+    assert (drained.messages, drained.alerts, drained.left, drained.reason) == (1, 1, 0, "nothing waits")
+    assert [(each.at - START < 0.2, each.keys) for each in world.chat.said] == [(True, ("a1",))]
+    assert world.clock.waits == []
+
+
+def test_all_that_comes_within_the_interval_is_one_message() -> None:
+    """The first goes at once; the next leader waits as long as its time allows, and tells all that came."""
+    world = World()
+    world.put(failure("first"))
+    world.drain()
+    world.put(*failures(300))
+    world.arrives(2.0, *failures(100, start=300))
+    drained = world.drain(8.0)
+    assert (drained.messages, drained.alerts, drained.left) == (1, 400, 0)
+    first, second = world.chat.said
+    assert set(second.keys) == {each.key for each in failures(400)}
+    # 8 seconds, less the 5 that a POST may take: not one moment later.
+    assert 3.0 <= second.at - first.at < 3.3
+
+
+def test_with_time_the_whole_interval_is_waited_for() -> None:
+    world = World()
+    world.put(failure("first"))
+    world.drain()
+    world.put(failure("second"))
+    world.arrives(9.0, failure("third"))
+    world.arrives(10.15, failure("fourth"))
+    assert world.drain(60.0).messages == 2
+    at = [each.at - START for each in world.chat.said]
+    assert [each.keys for each in world.chat.said] == [("first",), ("second", "third"), ("fourth",)]
+    assert at[1] - at[0] == pytest.approx(10.0, abs=0.2)
+    assert at[2] - at[1] == pytest.approx(10.0, abs=0.2)
+
+
+def test_a_leader_that_waits_looks_up_often_enough_to_stay_leader() -> None:
+    world = World(DeliveryPolicy(group_interval_seconds=60.0))
+    world.put(failure("first"))
+    world.drain()
+    world.put(failure("second"))
+    world.drain(120.0)
+    assert len(world.chat.said) == 2
+    assert max(world.clock.waits) <= 5.0
+
+
+def test_a_machine_that_wakes_late_still_sends() -> None:
+    """The POST gets less time then, so that the leader is back when it has to be."""
+    world = World()
+    world.put(failure("first"))
+    world.drain()
+    world.put(failure("second"))
+    on_time = world.clock.sleep
+    world.clock.sleep = lambda seconds: on_time(seconds + 0.4)  # type: ignore[method-assign]
+    assert world.drain(8.0).messages == 1
+    assert world.robot.given == [5.0, pytest.approx(4.6)]
+
+
+def test_what_comes_while_the_last_message_is_under_way_is_left_to_the_next_leader() -> None:
+    """Not one message after the other in the last second, but the next leader's digest."""
+    world = World()
+    world.put(failure("first"))
+    world.drain()
+    world.put(failure("second"))
+    world.arrives(3.15, failure("third"))
+    drained = world.drain(8.0)
+    assert (drained.messages, drained.left, drained.reason) == (1, 1, "no time is left")
+    assert world.drain(8.0).alerts == 1
+
+
+def test_a_budget_shorter_than_a_timeout_still_sends() -> None:
+    world = World()
+    world.put(failure())
+    assert world.drain(4.0).messages == 1
+    assert world.robot.given == [pytest.approx(3.0)]
+
+
+def test_no_time_at_all_leaves_everything_where_it_is() -> None:
+    world = World()
+    world.put(failure())
+    drained = world.drain(0.1)
+    assert (drained.messages, drained.left, drained.reason) == (0, 1, "no time is left")
+
+
+def test_an_impatient_leader_uses_the_free_slots_and_never_waits() -> None:
+    world = World()
+    for number in range(25):
+        world.put(failure(f"a{number}"))
+        world.drain(30.0, patient=False)
+    assert len(world.chat.said) == 18
+    assert world.clock.waits == []
+    # What didn't fit is told by the next one that may wait.
+    assert world.drain(120.0).messages == 1
+    assert sorted(world.chat.told) == sorted(f"a{number}" for number in range(25))
+
+
+def test_the_window_is_never_overrun() -> None:
+    world = World(DeliveryPolicy(group_interval_seconds=0.0))
+    for number in range(60):
+        world.arrives(number * 0.5, failure(f"a{number}"))
+    while world.clock.now < START + 200:
+        world.drain(8.0)
+        world.clock.pass_by(0.5)
+    assert sorted(world.chat.told) == sorted(f"a{number}" for number in range(60))
+    assert world.chat.most_in_window <= 18
+
+
+# ---------------------------------------------------------------------------------------------------- told once
+
+
+def test_a_second_alert_of_a_key_is_not_told_again() -> None:
+    world = World()
+    world.put(failure("a1"))
+    world.drain()
+    world.put(failure("a1"))
+    assert world.drain().messages == 0
+    assert world.storage.mail == {}
+
+
+def test_a_message_whose_answer_was_lost_is_repeated_byte_by_byte_and_stands_there_once() -> None:
+    world = World()
+    world.robot = ChatRobot(world.chat, lost_answers=[1])
+    world.put(failure("a1"))
+    world.arrives(0.5, failure("a2"))
+    world.drain(60.0)
+    assert world.robot.bodies[0] == world.robot.bodies[1]
+    assert world.chat.told == ["a1", "a2"]
+
+
+@pytest.mark.parametrize("recognises_repeats", [True, False])
+def test_a_repetition_says_so_where_it_may_not_be_recognised(recognises_repeats: bool) -> None:
+    """After ten minutes even a custom robot may have forgotten; an app robot never knew."""
+    world = World()
+    world.robot = ChatRobot(world.chat, lost_answers=[1], recognises_repeats=recognises_repeats)
+    world.put(failure("a1"))
+    world.drain(1.0)
+    world.clock.pass_by(601)
+    world.drain(5.0)
+    notes = [json.loads(json.loads(body)["text"])["notes"] for body in world.robot.bodies]
+    assert [each["may_repeat"] for each in notes] == ["", notes[0]["number"]]
+    assert world.chat.told == (["a1"] if recognises_repeats else ["a1", "a1"])
+
+
+def test_a_message_that_surely_did_not_arrive_is_no_repetition() -> None:
+    world = World()
+    world.robot = ChatRobot(world.chat, recognises_repeats=False)
+    refusals = [Outcome(Fate.RETRY, "connection refused")] * 2
+    world.robot.answers = lambda _: refusals.pop() if refusals else None
+    world.put(failure("a1"))
+    world.drain(60.0)
+    assert [each.notes["may_repeat"] for each in world.chat.said] == [""]
+    assert len(set(world.robot.bodies)) == 1
+
+
+def test_waits_between_tries_double_and_each_try_takes_a_slot() -> None:
+    world = World()
+    tries: list[float] = []
+
+    def down(_: Mapping[str, Any]) -> Outcome:
+        tries.append(world.clock.now)
+        return Outcome(Fate.RETRY, "connection refused")
+
+    world.robot.answers = down
+    world.put(failure("a1"))
+    world.drain(300.0)
+    waits = [round(later - earlier, 1) for earlier, later in pairwise(tries)]
+    assert waits == [1.1, 2.1, 4.1, 8.1, 16.1, 32.1, 60.1, 60.1, 60.1]
+    assert world.ledger().free_at(world.clock.now) == world.clock.now
+    world.robot.answers = lambda _: None
+    world.drain(120.0)
+    assert world.chat.told == ["a1"]
+
+
+# ---------------------------------------------------------------------------------------------------- silence
+
+
+def test_a_robot_shut_out_by_somebody_else_is_left_alone_until_that_is_over() -> None:
+    """Exactly one message meets the refusal; afterwards all that came is one message, which says how long it took."""
+    world = World()
+    world.chat.banned_until[world.robot.robot] = START + 600
+    world.put(failure("a1"))
+    drained = world.drain()
+    assert (drained.messages, drained.left) == (0, 1)
+    assert drained.again_at == pytest.approx(START + 615, abs=1)
+    for minute in range(1, 10):
+        world.clock.pass_by(60)
+        world.put(failure(f"b{minute}"))
+        assert world.drain().left == 2
+    assert len(world.robot.bodies) == 1
+    world.clock.pass_by(80)
+    world.drain()
+    (said,) = world.chat.said
+    assert len(said.keys) == 10
+    since, until, reason = said.notes["paused"]
+    assert (since, until, reason) == (pytest.approx(START, abs=1), pytest.approx(START + 615, abs=1), "throttled")
+    world.clock.pass_by(30)
+    world.put(failure("later"))
+    world.drain()
+    assert world.chat.said[-1].notes["paused"] is None
+
+
+def test_the_silence_that_dingtalk_names_is_kept() -> None:
+    world = World()
+    world.robot.answers = lambda _: Outcome(Fate.THROTTLED, "slow down", retry_after_seconds=30.0)
+    world.put(failure("a1"))
+    assert world.drain().again_at == pytest.approx(START + 45, abs=1)
+
+
+def test_a_throttled_message_that_may_have_arrived_before_stays_the_same() -> None:
+    """It can't be merged with others: DingTalk would not recognise it."""
+    world = World()
+    world.robot = ChatRobot(world.chat, lost_answers=[1])
+    world.put(failure("a1"))
+    world.drain(1.0)
+    world.robot.answers = lambda _: Outcome(Fate.THROTTLED, "slow down", retry_after_seconds=30.0)
+    world.clock.pass_by(10)
+    world.drain()
+    world.robot.answers = lambda _: None
+    world.put(failure("a2"))
+    world.clock.pass_by(60)
+    world.drain(60.0)
+    assert len(world.robot.bodies) == 4
+    assert len(set(world.robot.bodies[:3])) == 1
+    assert world.chat.told == ["a1", "a2"]
+
+
+def test_a_misconfigured_robot_is_probed_less_and_less_often(caplog: pytest.LogCaptureFixture) -> None:
+    """Everything is kept, whoever reads the log sees why, and what was frozen for the wrong settings isn't repeated."""
+    world = World()
+    world.robot.answers = lambda _: Outcome(Fate.MISCONFIGURED, "310000 keywords not in content")
+    world.put(failure("a1"))
+    probes = []
+    for _ in range(9):
+        drained = world.drain()
+        assert drained.again_at is not None
+        probes.append(round(drained.again_at - world.clock.now))
+        world.clock.now = drained.again_at
+    assert probes == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+    errors = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert len(errors) == 9
+    assert "310000" in errors[0].getMessage()
+    assert "dingtalk_default" in errors[0].getMessage()
+    world.robot.answers = lambda _: None
+    world.put(failure("a2"))
+    world.drain()
+    assert world.chat.told == ["a1", "a2"]
+    assert world.chat.said[0].notes["paused"][2] == "misconfigured"
+
+
+def test_somebody_who_changed_a_setting_need_not_wait_for_the_probe() -> None:
+    world = World()
+    world.robot.answers = lambda _: Outcome(Fate.MISCONFIGURED, "310000 sign not match")
+    world.put(failure("a1"))
+    world.drain()
+    world.robot.answers = lambda _: None
+    world.ledger().lift_hold()
+    assert world.drain().messages == 1
+
+
+def test_followers_of_a_silent_robot_read_nothing_in() -> None:
+    """The bound of the mailboxes holds, and a leader is gone at once."""
+    world = World()
+    world.robot.answers = lambda _: Outcome(Fate.THROTTLED, "130101")
+    world.put(failure("a1"))
+    world.drain()
+    world.put(*failures(500, start=10))
+    world.drain()
+    assert len(world.storage.mail) == 500
+
+
+# ---------------------------------------------------------------------------------------------------- poison
+
+
+def test_a_poison_message_is_isolated_and_the_rest_is_told() -> None:
+    world = World()
+    world.robot.answers = lambda said: (
+        Outcome(Fate.REJECTED, "430102") if "a77" in said["said"] and "bare" not in said else None
+    )
+    world.put(*failures(200))
+    world.drain(600.0)
+    assert sorted(world.chat.told) == sorted(each.key for each in failures(200))
+    assert world.chat.most_in_window <= 18
+    (bare,) = [each for each in world.chat.said if each.keys == ("a77",)]
+    assert bare.text == f"🔴 sales · a77\n#{bare.uuid[:4]}"
+    assert world.ledger().dead == ()
+
+
+@pytest.mark.parametrize(("names_pass", "told", "dead"), [(True, 50, 0), (False, 0, 400)])
+def test_a_filter_that_refuses_everything_takes_few_messages(names_pass: bool, told: int, dead: int) -> None:
+    """Each alert holds a link that is forbidden, say: not a thousand messages, and not hours of sorting out."""
+    world = World()
+    refusal = Outcome(Fate.REJECTED, "430102")
+    world.robot.answers = lambda said: None if names_pass and "bare" in said else refusal
+    world.put(*failures(400))
+    world.drain(600.0)
+    assert len(world.robot.bodies) <= 13
+    assert (len(world.chat.told), len(world.ledger().dead), world.ledger().waiting) == (told, dead, 0)
+    if names_pass:
+        (said,) = world.chat.said
+        assert said.text.splitlines()[-2:] == ["+350", f"#{said.uuid[:4]}"]
+
+
+def test_what_is_refused_even_bare_is_a_dead_letter_that_the_next_message_names() -> None:
+    world = World()
+    world.robot.answers = lambda said: Outcome(Fate.REJECTED, "430102 banned word") if "a1" in said["said"] else None
+    world.put(failure("a0"), failure("a1"), failure("a2"))
+    drained = world.drain(300.0)
+    assert sorted(world.chat.told) == ["a0", "a2"]
+    (letter,) = world.ledger().dead
+    assert (letter.key, letter.problem, letter.name) == ("a1", "430102 banned word", "sales · a1")
+    assert drained.problem == "430102 banned word"
+    world.put(failure("a3"))
+    world.drain(300.0)
+    world.put(failure("a4"))
+    world.drain(300.0)
+    named = [each.notes["dead"] for each in world.chat.said if each.keys in (("a3",), ("a4",))]
+    assert named == [["sales · a1"], []]
+
+
+def test_fresh_alerts_pass_by_those_that_are_sorted_out() -> None:
+    """Sorting out takes many messages; what comes meanwhile is told after the usual interval."""
+    world = World()
+    world.robot.answers = lambda said: (
+        Outcome(Fate.REJECTED, "430102") if any(k.startswith("bad") for k in said["said"]) else None
+    )
+    world.put(*[failure(f"bad{number}") for number in range(40)])
+    world.arrives(1.0, failure("good"))
+    world.drain(600.0)
+    (said,) = world.chat.said
+    assert said.keys == ("good",)
+    assert said.at < START + 5
+    assert len(world.ledger().dead) == 40
+
+
+def test_the_name_of_a_dead_letter_does_not_poison_what_comes_after() -> None:
+    """The filter refuses the task's very name: it is named no more, and every other alert is told."""
+    world = World()
+
+    def refuse(said: Mapping[str, Any]) -> Outcome | None:
+        poison = "bad" in said["said"] or any("bad" in name for name in said.get("notes", {}).get("dead", ()))
+        return Outcome(Fate.REJECTED, "430102") if poison else None
+
+    world.robot.answers = refuse
+    world.put(failure("bad"))
+    world.drain(60.0)
+    world.put(failure("a1"), failure("a2"))
+    world.drain(60.0)
+    assert world.chat.told == ["a1", "a2"]
+    assert [each.key for each in world.ledger().dead] == ["bad"]
+
+
+def test_an_alert_that_breaks_the_words_does_not_silence_the_others() -> None:
+    """It takes no slot to find that out."""
+    world = World()
+    sound = world.compose
+
+    def compose(alerts: Any, notes: Any) -> Any:
+        if any(each.key == "a3" for each in alerts):
+            raise KeyError("nobody thought of this")
+        return sound(alerts, notes)
+
+    world.compose = compose
+    world.put(*failures(8))
+    world.drain(60.0)
+    assert sorted(world.chat.told) == [f"a{number}" for number in range(8)]
+    assert len(world.robot.bodies) == 4
+
+
+def test_a_dead_letter_can_be_told_again_or_dropped() -> None:
+    world = World()
+    world.robot.answers = lambda _: Outcome(Fate.REJECTED, "430102")
+    world.put(failure("a1"), failure("a2"))
+    world.drain(60.0)
+    world.robot.answers = lambda _: None
+    ledger = world.ledger()
+    assert [each.key for each in ledger.dead] == ["a1", "a2"]
+    assert ledger.requeue("a1")
+    assert ledger.drop("a2")
+    assert not ledger.drop("a2")
+    assert not ledger.requeue("a2")
+    world.drain(60.0)
+    assert world.chat.told == ["a1"]
+    assert world.ledger().dead == ()
+
+
+# ---------------------------------------------------------------------------------------------------- merging
+
+
+def dag_failure(key: str = "d1", **given: Any) -> Alert:
+    return failure(key, **{"event": "dag_failed", "task_id": None, "at": START + 1, **given})
+
+
+def recovery(key: str, task_id: str, **given: Any) -> Alert:
+    values = {"event": "task_succeeded", "resolved": True, "at": START + 420, "task_id": task_id, "try_number": 3}
+    return failure(key, **{**values, **given})
+
+
+def test_a_run_is_a_remark_at_its_tasks() -> None:
+    world = World()
+    world.put(failure("a1"), failure("a2"), dag_failure())
+    world.drain()
+    (said,) = world.chat.said
+    assert said.keys == ("a1", "a2")
+    assert said.notes["folded"] == {"sales/r1": "dag_failed"}
+    assert world.ledger().waiting == 0
+
+
+def facts(*tasks: str, count: int | None = None) -> dict[str, Any]:
+    named = [{"task_id": task, "map_index": None, "log_url": None} for task in tasks]
+    return {"failed_tasks": named, "failed_task_count": len(named) if count is None else count}
+
+
+@pytest.mark.parametrize(
+    ("known", "messages"),
+    [
+        (facts("a1", "a2"), 1),
+        (facts("a1", "a3"), 2),
+        (facts("a1", "a2", count=3), 2),
+        (facts(), 2),
+        ({"failed_tasks": None}, 2),
+        ({}, 2),
+    ],
+    ids=["all told", "another one", "more than are named", "no task failed", "Airflow can't tell", "no facts"],
+)
+def test_a_run_whose_failed_tasks_were_all_told_needs_no_message(known: dict[str, Any], messages: int) -> None:
+    world = World()
+    world.put(failure("a1"), failure("a2"))
+    world.drain()
+    world.put(dag_failure(facts=known))
+    world.drain(60.0)
+    assert len(world.chat.said) == messages
+    assert world.ledger().waiting == 0
+
+
+def test_a_run_with_words_of_its_own_is_told() -> None:
+    world = World()
+    world.put(failure("a1"), dag_failure(message={"msgtype": "text", "text": {"content": "call me"}}))
+    world.drain()
+    assert world.chat.told == ["a1", "d1"]
+
+
+def test_a_recovery_joins_the_failure_that_still_waits() -> None:
+    world = World()
+    world.put(failure("a1"), failure("a2"), failure("b1", at=START + 500), recovery("r1", "a1"))
+    world.put(replace(failure("b1late", at=START + 600, task_id="a1"), try_number=1, run_id="r2"))
+    world.drain()
+    (said,) = world.chat.said
+    # What failed again after the recovery is news.
+    assert said.keys == ("a2", "r1", "b1", "b1late")
+    assert said.notes["recovered"] == {"r1": [START, 3]}
+
+
+def test_a_recovery_of_what_was_told_is_told() -> None:
+    world = World()
+    world.put(failure("a1"))
+    world.drain()
+    world.put(recovery("r1", "a1"))
+    world.drain(60.0)
+    assert world.chat.told == ["a1", "r1"]
+    assert world.chat.said[1].notes["recovered"] == {}
+
+
+def test_recoveries_are_left_out_where_nobody_wants_them() -> None:
+    world = World(DeliveryPolicy(send_resolved=False))
+    world.put(failure("a1"), recovery("r1", "a1"))
+    world.drain()
+    assert world.chat.told == ["a1"]
+    assert world.storage.mail == {}
+
+
+def test_a_dag_that_fails_every_minute_is_one_notice_and_a_count() -> None:
+    world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
+    for minute in range(123):
+        world.put(dag_failure(f"d{minute}", run_id=f"r{minute}", at=START + 60 * minute))
+        world.drain()
+        world.clock.pass_by(START + 60 * (minute + 1) - world.clock.now)
+    said = [(each.keys, sum(each.notes["repeats"].values())) for each in world.chat.said]
+    # Those that wait when the hour is over are named, with their links.
+    assert said == [(("d0",), 0), (("d60", "d61"), 59), (("d121", "d122"), 59)]
+
+
+def test_the_last_of_a_muted_failure_is_told_when_the_interval_is_over() -> None:
+    """Nothing is dropped silently, also if it never fails again."""
+    world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
+    world.put(failure("a1"))
+    world.drain()
+    for number in (2, 3, 4):
+        world.put(failure(f"a{number}", task_id="a1", run_id=f"r{number}", at=START + number))
+    drained = world.drain()
+    assert (drained.messages, drained.left) == (0, 1)
+    assert drained.again_at is not None
+    assert drained.again_at == pytest.approx(START + 3600, abs=1)
+    world.clock.now = drained.again_at
+    world.drain()
+    assert [(each.keys, list(each.notes["repeats"].values())) for each in world.chat.said] == [
+        (("a1",), []),
+        (("a4",), [2]),
+    ]
+
+
+def test_a_recovery_ends_the_muting() -> None:
+    world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
+    world.put(failure("a1"))
+    world.drain()
+    world.put(
+        failure("a2", task_id="a1", run_id="r2", at=START + 2), failure("a3", task_id="a1", run_id="r3", at=START + 3)
+    )
+    world.drain()
+    world.put(recovery("ok", "a1", run_id="r4", try_number=1))
+    world.drain(60.0)
+    said = world.chat.said[-1]
+    assert said.keys == ("ok",)
+    assert list(said.notes["repeats"].values()) == [1]
+    assert said.notes["recovered"]["ok"][0] == START + 3
+    world.clock.pass_by(500)
+    world.put(failure("a5", task_id="a1", run_id="r5", at=START + 900))
+    world.drain(60.0)
+    assert world.chat.told[-1] == "a5"
+
+
+def test_two_notifiers_of_one_try_are_no_repetition() -> None:
+    world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
+    world.put(failure("a1"))
+    world.drain()
+    world.put(failure("a1 in other words", task_id="a1"))
+    world.drain(60.0)
+    assert len(world.chat.told) == 2
+
+
+# ---------------------------------------------------------------------------------------------------- a day's messages
+
+
+def test_the_last_message_of_the_day_says_so_and_the_rest_is_merged_until_tomorrow() -> None:
+    world = World(DeliveryPolicy(max_messages_per_day=3, group_interval_seconds=0.0))
+    for number in range(6):
+        world.put(failure(f"a{number}", at=world.clock.now))
+        drained = world.drain()
+        world.clock.pass_by(60)
+    assert [each.notes["merged_until_tomorrow"] for each in world.chat.said] == [False, False, True]
+    midnight = datetime(2027, 1, 16, tzinfo=timezone.utc).timestamp()
+    assert drained.again_at == midnight
+    world.clock.now = midnight + 5
+    world.drain()
+    assert world.chat.said[3].keys == ("a3", "a4", "a5")
+    assert world.chat.said[3].notes["paused"][1:] == [midnight, "daily_limit"]
+    ledger = world.ledger()
+    assert (ledger.sent_today(world.clock.now), ledger.sent_this_month(world.clock.now)) == (1, 4)
+
+
+def test_a_higher_cap_is_heard_at_once() -> None:
+    world = World(DeliveryPolicy(max_messages_per_day=1, group_interval_seconds=0.0))
+    world.put(failure("a1"))
+    world.drain()
+    world.put(failure("a2"))
+    assert world.drain().messages == 0
+    world.policy = replace(world.policy, max_messages_per_day=2)
+    assert world.drain().messages == 1
+
+
+# ---------------------------------------------------------------------------------------------------- operators
+
+
+def test_operators_and_alerts_share_one_window() -> None:
+    world = World(DeliveryPolicy(rate_limit_per_minute=3))
+    taken = [world.ledger().take_slot(world.clock.now, 5.0) for _ in range(3)]
+    assert None not in taken
+    assert len(set(taken)) == 3
+    assert world.ledger().take_slot(world.clock.now, 5.0) is None
+    assert world.ledger().said_within_minute(world.clock.now) == 3
+    # Three are under way and may take 5 seconds.
+    assert world.ledger().free_at(world.clock.now) == START + 65
+    world.clock.pass_by(1)
+    world.ledger().give_back(str(taken[0]), world.clock.now)
+    assert world.ledger().free_at(world.clock.now) == START + 61
+    world.put(failure("a1"))
+    assert world.drain().messages == 0
+    world.clock.pass_by(61)
+    assert world.drain().messages == 1
+    assert world.ledger().sent_today(world.clock.now) == 2
+
+
+def test_an_operator_that_is_shut_out_silences_the_alerts_too() -> None:
+    world = World()
+    world.ledger().shut_out(world.clock.now, 600.0, "130101")
+    world.put(failure("a1"))
+    assert world.drain().messages == 0
+    assert world.ledger().free_at(world.clock.now) == START + 600
+
+
+# ---------------------------------------------------------------------------------------------------- spares
+
+
+class Group:
+    """A world whose group has other robots."""
+
+    def __init__(self, *spares: ChatRobot, world: World) -> None:
+        self.storages = [Storage() for _ in spares]
+        world.spares = tuple(
+            Spare(robot, world.policy, lambda storage=storage: nullcontext(MemoryBook(storage, world.clock.time)))  # type: ignore[misc]
+            for robot, storage in zip(spares, self.storages, strict=True)
+        )
+
+
+def spare_robot(world: World, number: int = 1, **given: Any) -> ChatRobot:
+    return ChatRobot(world.chat, name=f"{number}" * 12, conn_id=f"spare_{number}", **given)
+
+
+def test_windows_of_several_robots_add_up() -> None:
+    world = World(DeliveryPolicy(rate_limit_per_minute=2, group_interval_seconds=0.0))
+    Group(spare_robot(world, 1), spare_robot(world, 2), world=world)
+    for number in range(8):
+        world.put(failure(f"a{number}"))
+        world.drain(6.0)
+    assert [each.robot[0] for each in world.chat.said] == ["0", "0", "1", "1", "2", "2"]
+    assert all(each.notes["skipped"] == [] for each in world.chat.said)
+    assert world.drain(6.0).left == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [(Outcome(Fate.THROTTLED, "130101"), "throttled"), (Outcome(Fate.MISCONFIGURED, "300005 token"), "misconfigured")],
+)
+def test_a_robot_that_takes_nothing_is_skipped_and_named(outcome: Outcome, reason: str) -> None:
+    world = World()
+    first, second = spare_robot(world, 1, answers=lambda _: outcome), spare_robot(world, 2)
+    Group(first, second, world=world)
+    world.robot.answers = lambda _: outcome
+    world.put(failure("a1"))
+    drained = world.drain()
+    assert (drained.messages, drained.left) == (1, 0)
+    (said,) = world.chat.said
+    assert said.robot == second.robot
+    assert said.notes["skipped"] == [["dingtalk_default", reason], ["spare_1", reason]]
+    assert len(first.bodies) == 1
+
+
+def test_a_message_that_may_have_arrived_through_a_spare_is_repeated_there() -> None:
+    """Another robot's message would stand beside it."""
+    world = World()
+    spare = spare_robot(world, 1, lost_answers=[1])
+    Group(spare, world=world)
+    world.ledger().shut_out(world.clock.now, 5.0, "130101")
+    world.put(failure("a1"))
+    world.drain(1.0)
+    world.clock.pass_by(10)
+    world.drain()
+    assert len(spare.bodies) == 2
+    assert world.chat.told == ["a1"]
+
+
+def test_a_message_that_no_other_robot_can_repeat_says_so() -> None:
+    world = World()
+    spare = spare_robot(world, 1, lost_answers=[1])
+    Group(spare, world=world)
+    world.ledger().shut_out(world.clock.now, 5.0, "130101")
+    world.put(failure("a1"))
+    world.drain(1.0)
+    world.clock.pass_by(10)
+    world.spares = ()
+    world.drain()
+    assert [each.notes["may_repeat"] for each in world.chat.said] == ["", world.chat.said[0].notes["number"]]
+
+
+def test_a_message_that_may_have_arrived_waits_for_its_own_robot() -> None:
+    """The others' windows are free, but in their messages it would stand there twice."""
+    world = World(DeliveryPolicy(rate_limit_per_minute=1))
+    world.robot = ChatRobot(world.chat, lost_answers=[1])
+    spare = spare_robot(world)
+    Group(spare, world=world)
+    world.put(failure("a1"))
+    world.drain(120.0)
+    assert (world.chat.told, len(world.robot.bodies), spare.bodies) == (["a1"], 2, [])
+
+
+def test_a_spare_does_not_make_up_for_a_damaged_book() -> None:
+    world = World(DeliveryPolicy(group_interval_seconds=0.0))
+    world.storage.records["restart", "at"] = json.dumps(START - 20)
+    Group(spare_robot(world), world=world)
+    world.put(failure("a1"))
+    assert world.drain().messages == 1
+    world.spares = ()
+    world.put(failure("a2"))
+    assert world.drain().again_at == START + 40
+
+
+def test_a_busy_spare_is_passed_over() -> None:
+    world = World()
+    world.spares = (Spare(spare_robot(world), world.policy, lambda: nullcontext(None)),)
+    world.ledger().shut_out(world.clock.now, 600.0, "130101")
+    world.put(failure("a1"))
+    assert world.drain().left == 1
+
+
+# ---------------------------------------------------------------------------------------------------- storage
+
+
+def failing(*calls: str) -> Any:
+    def meets(call: str) -> None:
+        if call in {f"before {each}" for each in calls}:
+            raise DISK_FULL
+
+    return meets
+
+
+def test_a_full_disk_silences_nobody() -> None:
+    """What can't be written down is told, and removed from its mailbox, so that it isn't told by every leader."""
+    world = World(meets=failing("write"))
+    world.put(*failures(3))
+    drained = world.drain()
+    assert (drained.messages, drained.alerts) == (1, 3)
+    assert "No space left" in drained.problem
+    assert world.storage.mail == {}
+    world.drain()
+    assert world.chat.told == ["a0", "a1", "a2"]
+
+
+def test_one_message_is_all_that_a_leader_without_a_book_sends() -> None:
+    """Nobody keeps count of the window then."""
+    world = World(DeliveryPolicy(group_interval_seconds=0.0), meets=failing("write", "clear_away"))
+    world.put(failure("a1"))
+    world.arrives(0.05, failure("a2"))
+    assert world.drain(60.0).messages == 1
+
+
+def test_a_disk_that_has_room_again_gets_everything() -> None:
+    """The later change never stands in the book without the earlier one."""
+    world = World()
+    calls: list[str] = []
+
+    def full_once(call: str) -> None:
+        calls.append(call)
+        if calls.count("before write") == 1 and call == "before write":
+            raise DISK_FULL
+
+    world.meets = full_once
+    world.put(*failures(3))
+    world.drain()
+    assert world.chat.told == ["a0", "a1", "a2"]
+    assert world.storage.mail == {}
+    assert world.storage.keys == {"a0", "a1", "a2"}
+    assert not any(kind in ("alert", "batch") for kind, _ in world.storage.records)
+
+
+def test_a_book_that_cannot_be_read_is_not_written_over() -> None:
+    world = World()
+    world.put(failure("a1"))
+    world.robot.answers = lambda _: Outcome(Fate.RETRY, "connection refused")
+    world.drain(3.0)
+    before = world.snapshot().records
+    world.robot.answers = lambda _: None
+    world.meets = failing("load")
+    world.put(failure("a2"))
+    assert world.drain().alerts == 1
+    assert world.storage.records == before
+    world.meets = failing()
+    world.drain(60.0)
+    assert sorted(world.chat.told) == ["a1", "a2"]
+
+
+def test_alerts_that_cannot_be_read_are_reported() -> None:
+    world = World(meets=failing("arrivals"))
+    world.put(failure("a1"))
+    drained = world.drain()
+    assert (drained.messages, "No space left" in drained.problem) == (0, True)
+    assert len(world.storage.mail) == 1
+
+
+@pytest.mark.parametrize("call", ["load", "arrivals", "known", "write", "clear_away", "keep"])
+def test_a_leader_that_leads_no_more_stops_at_once(call: str) -> None:
+    world = World()
+
+    def meets(met: str) -> None:
+        if met == f"before {call}":
+            raise LeadershipLostError("another process leads")
+
+    world.meets = meets
+    world.put(failure("a1"))
+    drained = world.drain()
+    assert (drained.messages, drained.reason) == (0, "another process leads now")
+    assert world.robot.bodies == []
+
+
+def test_after_a_damaged_book_one_window_is_waited_for() -> None:
+    """What the old book knew of the last minute is gone."""
+    world = World()
+    world.storage.records["restart", "at"] = json.dumps(START - 20)
+    world.put(failure("a1"))
+    drained = world.drain()
+    assert (drained.messages, drained.again_at) == (0, START + 40)
+    world.clock.pass_by(40)
+    assert world.drain().messages == 1
+    assert ("restart", "at") not in world.storage.records
+
+
+def test_a_clock_that_was_set_back_costs_no_more_than_a_window() -> None:
+    world = World(DeliveryPolicy(group_interval_seconds=0.0))
+    for number in range(18):
+        world.put(failure(f"a{number}"))
+        world.drain()
+    world.clock.now -= 3600
+    world.put(failure("later", at=START - 3000))
+    drained = world.drain()
+    assert drained.again_at is not None
+    assert drained.again_at <= world.clock.now + 65
+    world.clock.now = drained.again_at
+    assert world.drain().messages == 1
+
+
+def test_a_clock_that_was_set_back_does_not_prolong_a_silence() -> None:
+    world = World()
+    world.ledger().shut_out(world.clock.now, 600.0, "130101")
+    world.clock.now -= 86_400
+    world.put(failure("a1"))
+    assert world.drain().again_at == world.clock.now + 600
+
+
+def test_what_was_only_counted_is_said_once() -> None:
+    world = World()
+    world.storage.overflown = 5321
+    world.put(failure("a1"))
+    world.drain()
+    world.put(failure("a2"))
+    world.drain(60.0)
+    assert [each.notes["overflown"] for each in world.chat.said] == [5321, 0]
+
+
+def test_an_alert_that_nobody_can_read_any_more_is_kept_for_people() -> None:
+    world = World()
+    world.storage.records["alert", "k9"] = json.dumps("{broken")
+    world.put(failure("a1"))
+    world.drain(60.0)
+    assert world.chat.told == ["a1"]
+    assert [(each.key, each.alert, each.problem) for each in world.ledger().dead] == [("k9", None, "unreadable")]
