@@ -59,6 +59,18 @@ _log = logging.getLogger(__name__)
 _SUPERVISOR_SECONDS = 3.0
 _MOST_FAILED_TASKS = 1000
 
+
+def __getattr__(name: str) -> Any:
+    """``DAG``, which only few need and Airflow 2 takes long to load."""
+    if name != "DAG":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:  # 3.0
+        from airflow.sdk import DAG
+    except ImportError:
+        from airflow.models.dag import DAG  # type: ignore[no-redef]
+    return DAG
+
+
 if TYPE_CHECKING:
 
     def mask_secret(secret: str) -> None:

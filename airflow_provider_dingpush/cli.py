@@ -20,6 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     # As on any server: SIGTERM ends it as Ctrl-C does, with everything closed.
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    if parsed.run in (_send, _status, _dead, _flush, _doctor):
+        # Airflow's log goes to standard output, where the answer is to be alone.
+        os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     try:
         code: int = parsed.run(parsed)
     except KeyboardInterrupt:
@@ -45,6 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--no-wait", action="store_true", help="end at once: exit code 0 if both messages arrived, else 1"
     )
+    demo.add_argument(
+        "--storm",
+        type=int,
+        metavar="N",
+        help="let N tasks fail at once against the sandbox, and see digests instead of a flood (告警风暴演示)",
+    )
     demo.add_argument("--port", type=int, default=0, help="port of the sandbox (default: a free one)")
     _add_language(demo)
     demo.set_defaults(run=_demo)
@@ -69,6 +78,36 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_language(doctor)
     doctor.set_defaults(run=_doctor)
+
+    flush = commands.add_parser(
+        "flush",
+        help="send the alerts that callbacks had to leave behind (发送遗留告警)",
+        description="Sends alerts that wait: of robots that were shut out, or of processes that were killed. For "
+        "cron or a systemd timer, once a minute. 发送等待中的告警，可每分钟由 cron 调用。",
+    )
+    flush.add_argument(
+        "--within", type=float, default=50.0, metavar="SECONDS", help="the most that it may take (default 50)"
+    )
+    flush.set_defaults(run=_flush)
+
+    status = commands.add_parser(
+        "status",
+        help="what waits, what holds it, and how much was sent (查看发送状态)",
+        description="Shows for each robot: waiting alerts, the last minute, a hold, messages of today and this month, "
+        "and dead letters. 查看每个机器人的待发送、限流、用量与死信。",
+    )
+    status.add_argument("--json", action="store_true", dest="as_json", help="as JSON, for scripts")
+    status.set_defaults(run=_status)
+
+    dead = commands.add_parser(
+        "dead",
+        help="alerts that DingTalk refused even alone (死信)",
+        description="Lists alerts that DingTalk refused even alone, shows one, puts it back, or drops it. "
+        "查看或处理死信。",
+    )
+    dead.add_argument("action", choices=("list", "show", "requeue", "drop"), nargs="?", default="list")
+    dead.add_argument("key", nargs="?", help="beginning of its key, or 'all' (死信编号前缀，或 all)")
+    dead.set_defaults(run=_dead)
 
     sandbox = commands.add_parser(
         "sandbox",
@@ -135,6 +174,13 @@ def _add_language(parser: argparse.ArgumentParser) -> None:
 def _demo(parsed: argparse.Namespace) -> int:
     from airflow_provider_dingpush.demo import run_demo
 
+    if parsed.storm is not None:
+        if parsed.webhook or parsed.storm < 1:
+            print("dingpush demo: --storm takes a number of failures, and goes to the sandbox only", file=sys.stderr)
+            return 2
+        from airflow_provider_dingpush.storm import run_storm
+
+        return run_storm(parsed.storm, wait=not parsed.no_wait, language=parsed.language, port=parsed.port)
     if parsed.secret and not parsed.webhook:
         print("dingpush demo: --secret belongs to a --webhook", file=sys.stderr)
         return 2
@@ -148,8 +194,6 @@ def _demo(parsed: argparse.Namespace) -> int:
 
 
 def _send(parsed: argparse.Namespace) -> int:
-    # Airflow's log goes to standard output, where the receipt is to be alone.
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     from airflow_provider_dingpush.send import run_send
 
     return run_send(parsed)
@@ -159,6 +203,27 @@ def _doctor(parsed: argparse.Namespace) -> int:
     from airflow_provider_dingpush.doctor import run_doctor
 
     return run_doctor(parsed.conn_id, language=parsed.language)
+
+
+def _flush(parsed: argparse.Namespace) -> int:
+    from airflow_provider_dingpush.outbox_commands import run_flush
+
+    return run_flush(within_seconds=parsed.within)
+
+
+def _status(parsed: argparse.Namespace) -> int:
+    from airflow_provider_dingpush.outbox_commands import run_status
+
+    return run_status(as_json=parsed.as_json)
+
+
+def _dead(parsed: argparse.Namespace) -> int:
+    from airflow_provider_dingpush.outbox_commands import run_dead
+
+    if parsed.action in ("show", "requeue", "drop") and not parsed.key:
+        print(f"dingpush dead {parsed.action}: which one? Give the beginning of its key, or 'all'.", file=sys.stderr)
+        return 2
+    return run_dead(parsed.action, parsed.key)
 
 
 def _sandbox(parsed: argparse.Namespace) -> int:

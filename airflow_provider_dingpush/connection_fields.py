@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS
@@ -52,6 +53,43 @@ def _base_url(value: Any) -> str:
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
         raise ValueError("must be a base URL such as https://dingtalk-gateway.example.com:8443/prefix")
     return address
+
+
+def _whole(least: int, most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        number = float(value)
+        if not number.is_integer() or not least <= number <= most:
+            raise ValueError(f"must be a whole number from {least:,} to {most:,}")
+        return int(number)
+
+    return read
+
+
+def _seconds(most: float) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        seconds = float(value)
+        if not 0 <= seconds <= most:
+            raise ValueError(f"must be 0 to {most:,.0f} (seconds)")
+        return seconds
+
+    return read
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """One word, several with commas, a list, or that as JSON."""
+    if isinstance(value, str) and value.strip().startswith("["):
+        value = json.loads(value)
+    several = value.split(",") if isinstance(value, str) else value
+    if not isinstance(several, (list, tuple)) or not all(isinstance(each, str) for each in several):
+        raise ValueError('must be words with commas between them, or a list such as ["a", "b"]')
+    return tuple(dict.fromkeys(word for each in several if (word := each.strip())))
+
+
+def _group_by(value: Any) -> tuple[str, ...]:
+    labels = _words(value)
+    if not labels or not set(labels) <= set(GROUP_LABELS):
+        raise ValueError(f"must be some of {', '.join(GROUP_LABELS)}")
+    return labels
 
 
 def _timeout(value: Any) -> float:
@@ -254,6 +292,66 @@ _HTTP = (
         _verify,
     ),
 )
+_DELIVERY = (
+    FormField(
+        "rate_limit_per_minute",
+        "Rate limit 每分钟上限",
+        "The most messages within any minute (default 18; DingTalk takes 20). 每分钟最多发送条数。",
+        {"type": ["integer", "null"], "minimum": 1, "maximum": 1000},
+        _whole(1, 1000),
+    ),
+    FormField(
+        "group_by",
+        "Group by 分组",
+        f"Sections of a digest, some of {', '.join(GROUP_LABELS)} (default dag_id). 汇总消息的分组方式。",
+        _TEXT,
+        _group_by,
+    ),
+    FormField(
+        "group_interval_seconds",
+        "Group interval (s) 合并间隔",
+        "After a message, how long further alerts are merged, in seconds (default 10). 发出一条后合并后续告警的秒数。",
+        {"type": ["number", "null"], "minimum": 0, "maximum": 3600},
+        _seconds(3600),
+    ),
+    FormField(
+        "repeat_interval_seconds",
+        "Repeat interval (s) 重复间隔",
+        "How long a failure that was told is only counted when it happens again, in seconds (default 0: each is told). "
+        "同一任务再次失败时，多少秒内只计数不重复发送。",
+        {"type": ["number", "null"], "minimum": 0, "maximum": 604_800},
+        _seconds(604_800),
+    ),
+    FormField(
+        "send_resolved",
+        "Send resolved 恢复通知",
+        "Whether the end of a failure is told (default true). 失败恢复后是否通知。",
+        {"type": ["boolean", "string", "null"]},
+        _flag,
+    ),
+    FormField(
+        "max_messages_per_day",
+        "Daily cap 每日上限",
+        "The most messages a day; what comes beyond is merged until the next day. 每日最多条数，超出的合并到次日。",
+        {"type": ["integer", "null"], "minimum": 1, "maximum": 1_000_000},
+        _whole(1, 1_000_000),
+    ),
+    FormField(
+        "monthly_quota",
+        "Monthly quota 每月额度",
+        "The organisation's messages a month, for dingpush status (default 3000). 组织每月的调用额度，用于状态显示。",
+        {"type": ["integer", "null"], "minimum": 1, "maximum": 100_000_000},
+        _whole(1, 100_000_000),
+    ),
+    FormField(
+        "fallback_conn_ids",
+        "Fallback robots 备用机器人",
+        "Connections of more robots of the same group, with commas; used when this one may not send. "
+        "同一群内其他机器人的连接 ID，逗号分隔。",
+        _TEXT,
+        _words,
+    ),
+)
 _APP_ONLY = (
     FormField(
         "agent_id",
@@ -305,7 +403,7 @@ _APP_WAY = (
 ROBOT_FORM = ConnectionForm(
     conn_type="dingtalk_robot",
     hook_name="DingTalk Robot 钉钉机器人",
-    fields=(*_ROBOT_ONLY, _LANGUAGE, _MENTIONS, *_HTTP),
+    fields=(*_ROBOT_ONLY, _LANGUAGE, _MENTIONS, *_HTTP, *_DELIVERY),
     behaviour={
         "hidden_fields": ["login", "port", "schema"],
         "relabeling": {"password": "Webhook URL or access token", "host": "Base URL (optional)"},
@@ -318,7 +416,7 @@ ROBOT_FORM = ConnectionForm(
 APP_FORM = ConnectionForm(
     conn_type="dingtalk_app",
     hook_name="DingTalk App 钉钉企业应用",
-    fields=(*_APP_ONLY, _LANGUAGE, *_HTTP, *_APP_WAY),
+    fields=(*_APP_ONLY, _LANGUAGE, *_HTTP, *_APP_WAY, *_DELIVERY),
     behaviour={
         "hidden_fields": ["host", "port", "schema"],
         "relabeling": {"login": "AppKey (Client ID)", "password": "AppSecret (Client Secret)"},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -20,6 +20,7 @@ from airflow_provider_dingpush.connection_fields import (
     STORED_SECRET_PLACEHOLDER,
     ConnectionForm,
 )
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS, HttpOptions
@@ -56,6 +57,8 @@ class RobotSettings:
     :param http: time limit, proxy and certificates.
     :param language: ``zh`` or ``en`` for built-in texts, if the connection says so.
     :param mentions: whom an owner of a DAG or task is in DingTalk.
+    :param delivery: how alerts are merged and limited.
+    :param fallback_conn_ids: connections of more robots of the same group.
     """
 
     conn_id: str
@@ -64,6 +67,8 @@ class RobotSettings:
     http: HttpOptions = field(default_factory=HttpOptions)
     language: str | None = None
     mentions: Mapping[str, At] = field(default_factory=dict)
+    delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
+    fallback_conn_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ class AppSettings:
     :param resend_unknown: send a robot's message again if nobody knows whether it arrived.
     :param http: time limit, proxy and certificates.
     :param language: ``zh`` or ``en`` for built-in texts, if the connection says so.
+    :param delivery: how alerts are merged and limited.
+    :param fallback_conn_ids: more connections that reach the same group.
     """
 
     conn_id: str
@@ -88,6 +95,8 @@ class AppSettings:
     resend_unknown: bool = False
     http: HttpOptions = field(default_factory=HttpOptions)
     language: str | None = None
+    delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
+    fallback_conn_ids: tuple[str, ...] = ()
 
 
 # Client ids of apps look so, tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
@@ -206,6 +215,8 @@ def robot_settings(connection: Connection) -> RobotSettings:
         http=_http_options(values),
         language=values.get("language"),
         mentions=values.get("mentions", {}),
+        delivery=_policy(values),
+        fallback_conn_ids=values.get("fallback_conn_ids", ()),
     )
 
 
@@ -251,7 +262,13 @@ def app_settings(connection: Connection) -> AppSettings:
         resend_unknown=values.get("resend_unknown", False),
         http=_http_options(values),
         language=values.get("language"),
+        delivery=_policy(values),
+        fallback_conn_ids=values.get("fallback_conn_ids", ()),
     )
+
+
+def _policy(values: Mapping[str, Any]) -> DeliveryPolicy:
+    return DeliveryPolicy(**{each.name: values[each.name] for each in fields(DeliveryPolicy) if each.name in values})
 
 
 def _http_options(values: Mapping[str, Any]) -> HttpOptions:

@@ -21,6 +21,7 @@
     ├── QuotaExhaustedError         the organisation's monthly allowance is used up
     ├── UnknownOutcomeError         sent, but the answer never came: it may or may not have arrived
     └── UnavailableError            DingTalk could not be reached, or is out of order
+        └── AlertsWaitingError        alerts are safe and wait; the next callback or flusher sends them
 
 Errors answer questions instead of being parsed: ``retryable``, ``retry_after_seconds``, ``errcode``, ``advice``. No
 error text ever holds a token, a secret, a signature or a URL with one of them.
@@ -29,6 +30,7 @@ error text ever holds a token, a secret, a signature or a URL with one of them.
 from __future__ import annotations
 
 __all__ = [
+    "AlertsWaitingError",
     "ConfigurationError",
     "ConnectionSettingsError",
     "ContentError",
@@ -179,3 +181,7 @@ class UnavailableError(DingTalkError):
     """DingTalk could not be reached or said that it is out of order; the message did not arrive."""
 
     retryable = True
+
+
+class AlertsWaitingError(UnavailableError):
+    """Alerts could not be sent now. They are safe and wait: the next callback or a flusher sends them."""

@@ -109,9 +109,7 @@ class DingTalkRobotHook(BaseHook):
         from airflow_provider_dingpush.receipts import Receipt
 
         self._refuse_target(to)
-        self.custom_robot(plan).send_cut(
-            redacted(message, redact), at, language=language
-        )
+        self.custom_robot(plan).send_cut(redacted(message, redact), at, language=language)
         _log.info("%s: %s through connection %r.", SENT_LOG_LINE, type(message).__name__, self.dingtalk_conn_id)
         return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id)
 

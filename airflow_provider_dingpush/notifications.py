@@ -7,7 +7,6 @@ import os
 import time
 from collections import ChainMap
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +23,17 @@ from airflow_provider_dingpush.airflow_compat import (
 from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.dingtalk.spare_threads import within
 from airflow_provider_dingpush.errors import (
+    AlertsWaitingError,
     ContentError,
     DingTalkError,
     InvalidMessageError,
-    TargetError,
     UnavailableError,
     UnknownOutcomeError,
 )
-from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
-from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE
+from airflow_provider_dingpush.hooks import DingTalkRobotHook
+from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.message_templates import rendered
-from airflow_provider_dingpush.messages.kinds import Markdown
+from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message
 
@@ -43,6 +42,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_dingpush.airflow_compat import Context
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
+    from airflow_provider_dingpush.delivery.alert import Mailbox
+    from airflow_provider_dingpush.delivery.outbox import Outbox
+    from airflow_provider_dingpush.dispatching import AnySender
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.targets import Target
     from airflow_provider_dingpush.templates import RunFacts
@@ -136,13 +138,19 @@ class DingTalkNotifier(BaseNotifier):
     def _notify(self, context: Mapping[str, Any], look_up: _LookUp) -> None:
         about = f"connection {self.dingtalk_conn_id!r}"
         try:
+            if self._ends_nothing(context):
+                return
             facts = _facts(context)
             about = f"{_subject(facts)}, {about}"
             occasion, seconds = _occasion(facts)
             with _budget.share(occasion, seconds) as seconds_left:
                 self._send(context, facts, seconds_left, look_up)
         except Exception as error:
-            fate = "may not have arrived" if isinstance(error, UnknownOutcomeError) else "was not sent"
+            fate = "was not sent"
+            if isinstance(error, AlertsWaitingError):
+                fate = "waits to be sent"
+            elif isinstance(error, UnknownOutcomeError):
+                fate = "may not have arrived"
             # Only what is known to hold no secrets is printed whole, and no traceback, which would show the rest.
             what = str(error) if isinstance(error, DingTalkError) else f"{type(error).__name__}: {redact(str(error))}"
             _log.error("%s %s (%s). %s", NOTICE_LOG_LINE, fate, about, what)
@@ -152,51 +160,117 @@ class DingTalkNotifier(BaseNotifier):
     def _send(
         self, context: Mapping[str, Any], facts: RunFacts, seconds_left: Callable[[], float], look_up: _LookUp
     ) -> None:
-        from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
-        from airflow_provider_dingpush.templates import Event, built_in_alert
+        from airflow_provider_dingpush.alerts import alert_of, mailbox_of
+        from airflow_provider_dingpush.delivery.outbox import OutboxError
+        from airflow_provider_dingpush.outboxes import outbox
+        from airflow_provider_dingpush.templates import Event
 
-        render = _renderer(context, facts)
-        hook = look_up(lambda: hook_of(render(self.dingtalk_conn_id)), _enough(seconds_left()))
-        settings = hook.settings
         if facts.event is Event.DAG_FAILED:
-            # Only now: a supervisor that doesn't answer this would not answer for the connection any more either.
             facts = _facts(context, failed_tasks=failed_task_ids(context))
-            render = _renderer(context, facts)
-        language = self.language or settings.language or _default_language()
-        owners = _owners(facts, settings)
-        to = self._to(render)
-
-        def send_to(message: Message, at: At | None, to: Target | None) -> None:
-            plan = AttemptPlan(budget_seconds=min(_enough(seconds_left()), CALLBACK_SECONDS))
-            hook.send_alert(message, At.union([at, owners]), to, language=language, plan=plan)
-
-        def send(message: Message, at: At | None) -> None:
-            try:
-                send_to(message, at, to)
-            except TargetError as problem:
-                if to is None or not hook.has_own_group:
-                    raise
-                # Whoever reads it there is better than nobody.
-                _log.warning("The alert can't go where to= says, so the connection's own group gets it: %s", problem)
-                noted = (
-                    _with_note(message, _UNREACHED, str(problem), language)
-                    if isinstance(message, Markdown)
-                    else message
-                )
-                send_to(noted, at, None)
-
-        alert = built_in_alert(facts, language=language, at_most_bytes=hook.alert_bytes(to))
-        if self.message is None:
-            send(alert, self._at(render))
+        render = _renderer(context, facts)
+        mailbox = mailbox_of(str(render(self.dingtalk_conn_id)), self._to(render))
+        message, mentions = self._own_message(facts, render)
+        until = time.monotonic() + seconds_left()
+        try:
+            box = outbox()
+            alert = alert_of(facts, mailbox, at=time.time(), message=message, mentions=mentions, language=self.language)
+            if alert.resolved and not box.has_open_incident(alert.incident):
+                return
+            # Now it is safe. From here on nothing can lose it: not a connection that can't be looked up, and no kill.
+            box.put(alert)
+        except (OutboxError, ContentError) as trouble:
+            # A picture that can't be written down, or a disk that takes nothing: better said alone than not at all.
+            _log.warning("The alert is sent without the outbox: %s", redact(str(trouble)))
+            self._send_directly(facts, mailbox, (message, mentions), seconds_left, look_up)
             return
+        self._serve(box, mailbox, until, look_up, patient=not _in_dag_processor(facts))
+
+    def _serve(self, box: Outbox, mailbox: Mailbox, until: float, look_up: _LookUp, *, patient: bool) -> None:
+        """Send what waits, or leave it to the process that does; the alert is safe either way."""
+        from airflow_provider_dingpush.delivery.outbox import OutboxError
+        from airflow_provider_dingpush.dispatching import serve, warn_of_left_overs
+        from airflow_provider_dingpush.senders import sender_for
+
+        def find(wanted: Mailbox) -> AnySender:
+            return look_up(lambda: sender_for(wanted), _enough(until - time.monotonic()))
+
+        try:
+            drained = serve(box, mailbox, until=until, patient=patient, find=find)
+        except (OutboxError, DingTalkError) as trouble:
+            raise AlertsWaitingError(redact(str(trouble))) from None
+        if drained is None:
+            _log.debug(
+                "Another process sends for connection %r; the alert is safe and goes with its next message.",
+                mailbox.conn_id,
+            )
+            return
+        if drained.messages:
+            _log.info(
+                "%s: %d alert(s) in %d message(s) through connection %r.",
+                SENT_LOG_LINE,
+                drained.alerts,
+                drained.messages,
+                mailbox.conn_id,
+            )
+        warn_of_left_overs(box, drained)
+        if drained.left and (drained.problem or self.raise_on_failure):
+            raise AlertsWaitingError(drained.problem or drained.reason)
+
+    def _send_directly(
+        self,
+        facts: RunFacts,
+        mailbox: Mailbox,
+        own: tuple[Message | None, At | None],
+        seconds_left: Callable[[], float],
+        look_up: _LookUp,
+    ) -> None:
+        from airflow_provider_dingpush.alerts import default_language
+        from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+        from airflow_provider_dingpush.senders import sender_for
+        from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, built_in_alert
+
+        sender = look_up(lambda: sender_for(mailbox), _enough(seconds_left()))
+        settings, (message, mentions) = sender.hook.settings, own
+        language = self.language or settings.language or default_language()
+        if message is None:
+            most = min(MAX_ALERT_BYTES, sender.text_bytes)
+            message = built_in_alert(facts, language=language, at_most_bytes=most)
+        at = At.union([mentions, _owners(facts, settings)])
+        plan = AttemptPlan(budget_seconds=min(_enough(seconds_left()), CALLBACK_SECONDS))
+        sender.hook.send_alert(message, at, sender.target, language=language, plan=plan)
+
+    def _own_message(self, facts: RunFacts, render: Callable[[Any], Any]) -> tuple[Message | None, At | None]:
+        """The notifier's own message, if it has one, and whom it mentions."""
+        if self.message is None:
+            return None, self._at(render)
         try:
             message, told_at = read_message(render(self.message))
-            send(message, At.union([self._at(render), told_at]))
+            return message, At.union([self._at(render), told_at])
         except ContentError as problem:
             # A mistake in the message must not cost the alert.
+            from airflow_provider_dingpush.alerts import default_language, with_note
+            from airflow_provider_dingpush.templates import built_in_alert
+
             what = redact(str(problem))
             _log.warning("The notifier's own message can't be sent, so the built-in alert is: %s", what)
-            send(_with_note(alert, _OWN_MESSAGE_FAILED, what, language), self._at(render))
+            language = self.language or default_language()
+            return with_note(built_in_alert(facts, language=language), what, language), self._at(render)
+
+    def _ends_nothing(self, context: Mapping[str, Any]) -> bool:
+        """Whether this is a success after which nobody waits for news, told without looking at anything else."""
+        if self.message is not None or holds_jinja(self.dingtalk_conn_id) or self.to is not None:
+            return False
+        from airflow_provider_dingpush.delivery.alert import Mailbox, incident_of
+        from airflow_provider_dingpush.delivery.outbox import OutboxError
+        from airflow_provider_dingpush.outboxes import outbox
+
+        success = _success_in(context)
+        if success is None:
+            return False
+        try:
+            return not outbox().has_open_incident(incident_of(Mailbox(self.dingtalk_conn_id), *success))
+        except OutboxError:
+            return True
 
     def _to(self, render: Callable[[Any], Any]) -> Target | None:
         from airflow_provider_dingpush.targets import read_target
@@ -217,11 +291,10 @@ class DingTalkNotifier(BaseNotifier):
             return None
 
 
-_Hook = DingTalkRobotHook | DingTalkAppHook
-_LookUp = Callable[[Callable[[], _Hook], float], _Hook]
+_LookUp = Callable[[Callable[[], "AnySender"], float], "AnySender"]
 
 
-def _within(find: Callable[[], _Hook], seconds: float) -> _Hook:
+def _within(find: Callable[[], AnySender], seconds: float) -> AnySender:
     """Look up the connection, but don't wait for a secrets backend any longer than this."""
     try:
         return within(seconds, find)
@@ -235,6 +308,24 @@ def _sla_context(dag: Any, *arguments: Any) -> Any:
     """The context for an ``sla_miss_callback`` of Airflow 2, which is called with five arguments: a missed deadline."""
     names = ("task_list", "blocking_task_list", "slas", "blocking_tis")
     return {"dag": dag, **dict(zip(names, arguments, strict=False)), "deadline": {}}
+
+
+def _success_in(context: Mapping[str, Any]) -> tuple[str, str | None, int | None] | None:
+    """DAG, task and map index of a success; ``None`` if it is none, or not plainly one."""
+    ti, reason = context.get("ti"), context.get("reason")
+    if reason is not None:
+        return (str(getattr(context.get("dag"), "dag_id", "")), None, None) if str(reason) == "success" else None
+    state = getattr(ti, "state", None)
+    if ti is None or getattr(state, "value", state) != "success":
+        return None
+    index = getattr(ti, "map_index", -1)
+    return ti.dag_id, ti.task_id, index if index >= 0 else None
+
+
+def _in_dag_processor(facts: RunFacts) -> bool:
+    from airflow_provider_dingpush.templates import Event
+
+    return facts.event is not Event.DEADLINE_MISSED and (facts.task_id is None or facts.killed_from_outside)
 
 
 def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] | None = None) -> RunFacts:
@@ -263,7 +354,7 @@ def _occasion(facts: RunFacts) -> tuple[Hashable, float]:
 
     if facts.event is Event.DEADLINE_MISSED:
         return (facts.dag_id, facts.run_id, facts.deadline_at), DEADLINE_SECONDS
-    if facts.task_id is None or facts.killed_from_outside:
+    if _in_dag_processor(facts):
         return "DAG processor", DAG_PROCESSOR_SECONDS
     one_try = (facts.dag_id, facts.run_id, facts.task_id, facts.map_index, facts.try_number, facts.event)
     return one_try, CALLBACK_SECONDS
@@ -289,32 +380,6 @@ def _owners(facts: RunFacts, settings: RobotSettings | AppSettings) -> At | None
     if not isinstance(settings, RobotSettings):
         return None
     return At.union(settings.mentions.get(owner) for owner in facts.owners)
-
-
-def _default_language() -> str:
-    from airflow_provider_dingpush.connection_fields import read_language
-
-    try:
-        return read_language(airflow_option("dingpush", "language") or "zh")
-    except ValueError:
-        return "zh"
-
-
-_OWN_MESSAGE_FAILED = {
-    "zh": "通知器自定义的消息无法发送，已改用内置告警。",
-    "en": "The notifier's own message could not be sent, so this is the built-in one.",
-}
-_UNREACHED = {
-    "zh": "无法发送给 to= 指定的接收人，已改发到本群。",
-    "en": "This could not be sent to whom the notifier's to= names, so it is here.",
-}
-
-
-def _with_note(alert: Markdown, note: Mapping[str, str], problem: str, language: str) -> Markdown:
-    from airflow_provider_dingpush.templates import escape_markdown
-
-    left, right = ("（", "）") if language == "zh" else ("(", ")")
-    return replace(alert, text=f"{alert.text}\n\n{left}{note[language]} {escape_markdown(problem[:300])}{right}")
 
 
 def _renderer(context: Mapping[str, Any], facts: RunFacts) -> Callable[[Any], Any]:

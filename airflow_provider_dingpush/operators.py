@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.receipts import Receipt
     from airflow_provider_dingpush.targets import Target
 
-__all__ = ["DingTalkOperator"]
+__all__ = ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"]
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 3.0
+_WORTH_DEFERRING_SECONDS = 5.0
 # DingTalk delivers to thousands of people within minutes.
 _LONGEST_WAIT = timedelta(hours=1)
 _SENT_BUT_UNKNOWN = "The work notice was sent, but DingTalk can't say whom it reached."
@@ -107,12 +108,16 @@ class DingTalkOperator(BaseOperator):
                 )
             if is_notice and self._says_the_same_always:
                 _log.warning(_SAYS_THE_SAME)
-            receipt = self.hook.send(self.message, at=self.at, to=target)
+            receipt = self._send_in_turn(target)
             return self._waited_for(receipt) if self.wait_for_delivery else receipt.to_dict()
         except DingTalkError as error:
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
+
+    def execute_in_turn(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Go on after the wait for a turn of the robot."""
+        return self.execute(context)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Go on after the wait for a work notice's delivery.
@@ -122,6 +127,28 @@ class DingTalkOperator(BaseOperator):
         if "unknown" in event:
             raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} {event['unknown']}")
         return _all_reached(event["receipt"], event["problems"])
+
+    def _send_in_turn(self, target: Target | None) -> Receipt:
+        """Send when it is this message's turn: alerts and messages of one robot share its minute."""
+        from airflow_provider_dingpush.delivery.outbox import OutboxError
+        from airflow_provider_dingpush.dispatching import free_in, turn
+        from airflow_provider_dingpush.outboxes import outbox
+        from airflow_provider_dingpush.senders import messages_in, sender_of
+
+        try:
+            box = outbox()
+            sender = sender_of(self.hook, target)
+            wait = free_in(box, sender)
+        except OutboxError as trouble:
+            _log.warning("This message doesn't wait for its turn: %s", trouble)
+            return self.hook.send(self.message, at=self.at, to=target)
+        if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
+            from airflow_provider_dingpush.triggers import TurnTrigger
+
+            _log.info("The robot may say nothing for %.0f s; the worker slot is given back until then.", wait)
+            self.defer(trigger=TurnTrigger(moment=time.time() + wait), method_name="execute_in_turn")
+        with turn(box, sender, messages=messages_in(self.message)):
+            return self.hook.send(self.message, at=self.at, to=target)
 
     def _waited_for(self, receipt: Receipt) -> dict[str, Any]:
         plain = receipt.to_dict()
@@ -181,3 +208,67 @@ def _all_reached(receipt: dict[str, Any], problems: Sequence[str]) -> dict[str, 
     if problems:
         raise AirflowFailException(f"The work notice did not reach everybody. {' '.join(problems)}")
     return receipt
+
+
+class DingTalkFlushOperator(BaseOperator):
+    """Sends the alerts that callbacks had to leave behind: while a robot was shut out, or when a process was killed.
+
+    Returns how many alerts were sent and how many still wait. It never fails because DingTalk is out of order: what
+    waits is safe, and the next run tries again.
+
+    :param within_seconds: the most that it may take, in seconds.
+    """
+
+    ui_color = "#e6f4ff"
+
+    def __init__(self, *, within_seconds: float = 50.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.within_seconds = within_seconds
+
+    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - Airflow's signature
+        """Send what waits.
+
+        :raises OutboxError: if the outbox can't be used.
+        """
+        from airflow_provider_dingpush.dispatching import flush
+        from airflow_provider_dingpush.outboxes import outbox
+
+        sent = left = 0
+        for mailbox, came in flush(outbox(), until=time.monotonic() + self.within_seconds):
+            if isinstance(came, str):
+                _log.error("Alerts of connection %r wait: %s", mailbox.conn_id, came)
+            elif came is not None:
+                sent, left = sent + came.alerts, left + came.left
+                if came.left:
+                    _log.warning("%d alert(s) of connection %r wait: %s", came.left, mailbox.conn_id, came.reason)
+        return {"sent": sent, "left": left}
+
+
+def create_flush_dag(dag_id: str = "dingpush_flush", *, every_minutes: int = 1, **dag_arguments: Any) -> Any:
+    """A DAG that sends left-over alerts every minute.
+
+    Two lines in any DAG file are all it takes::
+
+        from airflow_provider_dingpush.operators import create_flush_dag
+        flush_dag = create_flush_dag()
+
+    :param every_minutes: minutes between two runs.
+    :param dag_arguments: more arguments of the DAG.
+    """
+    from airflow_provider_dingpush.airflow_compat import DAG
+
+    with DAG(
+        dag_id,
+        **{
+            "description": "Sends DingTalk alerts that callbacks had to leave behind. 发送遗留的钉钉告警。",
+            "schedule": timedelta(minutes=every_minutes),
+            "start_date": datetime(2026, 1, 1, tzinfo=timezone.utc),
+            "catchup": False,
+            "max_active_runs": 1,
+            "is_paused_upon_creation": False,
+            "tags": ["dingpush"],
+            **dag_arguments,
+        },
+    ) as dag:
+        DingTalkFlushOperator(task_id="flush")
+    return dag

@@ -9,6 +9,16 @@ from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, Co
 
 # Name -> what it is for, an example, its default.
 _OPTIONS: dict[str, tuple[str, str, str]] = {
+    "outbox_url": (
+        "Where alerts wait to be sent, if Airflow runs on several machines: redis://… Empty: files under home.",
+        "redis://:password@redis.example.com:6379/0",
+        "",
+    ),
+    "home": (
+        "Folder of the files in which alerts wait, if outbox_url is empty. Empty: dingpush in AIRFLOW_HOME.",
+        "/var/lib/airflow/dingpush",
+        "",
+    ),
     "base_url": (
         "URL of Airflow's web UI as people open it, for links in alerts. Empty: Airflow's own, if set.",
         "https://airflow.example.com",
@@ -30,6 +40,9 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
         "zh",
     ),
 }
+
+# Airflow then takes it from a command or a secrets backend as well, and shows it to nobody.
+_SENSITIVE = {"outbox_url"}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -61,6 +74,7 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": example,
                         "default": default,
+                        "sensitive": name in _SENSITIVE,
                     }
                     for name, (description, example, default) in _OPTIONS.items()
                 },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -12,7 +13,27 @@ from airflow_provider_dingpush.airflow_compat import run_in_thread
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.hooks import DingTalkAppHook
 
-__all__ = ["WorkNoticeTrigger"]
+__all__ = ["TurnTrigger", "WorkNoticeTrigger"]
+
+
+class TurnTrigger(BaseTrigger):
+    """Waits until a robot may say something again.
+
+    :param moment: until when, in seconds since 1970.
+    """
+
+    def __init__(self, *, moment: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
+        self.moment = moment
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What Airflow stores of it."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"moment": self.moment}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait."""
+        await asyncio.sleep(max(0.0, self.moment - time.time()))
+        yield TriggerEvent({"moment": self.moment})  # type: ignore[no-untyped-call,unused-ignore]
 
 
 class WorkNoticeTrigger(BaseTrigger):

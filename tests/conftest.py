@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -61,12 +62,16 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The same, and the default connection points to it."""
-    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{sandbox.webhook_url}&secret={SECRET}")
+    # Alerts of one test needn't wait for company.
+    url = f"{sandbox.webhook_url}&secret={SECRET}&group_interval_seconds=0"
+    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", url)
     return sandbox
 
 
 @pytest.fixture
 def app_connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The same sandbox, and the default connection of an app points to its app."""
-    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(sandbox.app))
+    connection = json.loads(sandbox.connection_of(sandbox.app))
+    connection["extra"]["group_interval_seconds"] = 0
+    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(connection))
     return sandbox

@@ -18,7 +18,7 @@ from airflow_provider_dingpush.receipts import Receipt
 
 PUBLIC = {
     "hooks": ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"],
-    "operators": ["DingTalkOperator"],
+    "operators": ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"],
     "notifications": ["DingTalkNotifier"],
     "messages": [
         "ActionCard",
@@ -39,6 +39,7 @@ PUBLIC = {
     "receipts": ["Receipt"],
     "targets": ["Group", "Target", "Users", "WorkNotice", "read_target"],
     "errors": [
+        "AlertsWaitingError",
         "ConfigurationError",
         "ConnectionSettingsError",
         "ContentError",
@@ -134,6 +135,7 @@ def test_the_tree_is_as_drawn() -> None:
         "QuotaExhaustedError": "DingTalkError",
         "UnknownOutcomeError": "DingTalkError",
         "UnavailableError": "DingTalkError",
+        "AlertsWaitingError": "UnavailableError",
     }
     assert {each.__name__ for each in ERRORS if each.retryable} == {
         "ThrottledError",

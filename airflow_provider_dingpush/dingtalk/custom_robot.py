@@ -118,7 +118,7 @@ class CustomRobot:
         self._try(self.encode_cut(message, at, language=language, msg_uuid=uuid.uuid4().hex))
 
     def encode_cut(self, message: Message, at: At | None, *, language: str, msg_uuid: str) -> bytes:
-        """The body of a message in one piece, cut as by :meth:`send_cut`, to be posted later, perhaps by another process.
+        """The body of a message in one piece, cut as by :meth:`send_cut`, to be posted later or by another process.
 
         :param language: ``zh`` or ``en``, of the note that says what was cut.
         :param msg_uuid: by which DingTalk knows a message that it got already.

@@ -47,7 +47,7 @@ def test_the_owner_gets_the_failures_as_work_notices(run: tuple[Sandbox, str]) -
     titles = [words for _, words in told(sandbox, "notice:zhangsan")]
     assert titles == ["Failed: through_an_app · fails", "Failed: through_an_app · misses_somebody"], written[-5000:]
     texts = [each.shown["markdown"]["text"] for each in sandbox.messages if each.conversation.key == "notice:zhangsan"]
-    assert any("no such table" in text for text in texts)
+    assert all("Owner: zhangsan" in text and "[View log" in text for text in texts)
 
 
 def test_a_deferred_notice_arrives_once(run: tuple[Sandbox, str]) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 import airflow
 import pytest
 
+from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
 from airflow_provider_dingpush.sandbox import App, ChatMessage, Robot, Sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +34,11 @@ FAIL_ON_PURPOSE = {
     "own_alert_text.py",
 }
 MENTIONS = {"zhangsan": "13800000000"}
+# What each run is told, where an example is run more than once.
+RUNS = {"report_recovery.py": [{}, {"source_is_up": True}, {"source_is_up": True}]}
+# The flush DAG has the id that its function gives it.
+DAG_IDS = {"flush_left_overs.py": "dingpush_flush"}
+LEFT_BEHIND = Mailbox("dingtalk_of_a_killed_process")
 
 # Runs in a process of its own: `DAG.test()` changes much in the process that calls it.
 RUN_ALL = """
@@ -52,14 +60,15 @@ try:
 except ImportError:
     from airflow.models.dagbag import DagBag
 
-folder, outcome, connections = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+folder, outcome, connections, runs = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), json.loads(sys.argv[4])
 bag = DagBag(folder)
 files = {dag_id: os.path.basename(dag.fileloc) for dag_id, dag in bag.dags.items()}
 states = {}
 for dag_id, dag in bag.dags.items():
     os.environ.update(connections[files[dag_id]])
     try:
-        states[files[dag_id]] = str(dag.test().state)
+        for conf in runs.get(files[dag_id], [{}]):
+            states[files[dag_id]] = str(dag.test(run_conf=conf).state)
     except Exception as error:
         print(f"{dag_id}: {error!r}")
 with open(outcome, "w") as file:
@@ -98,9 +107,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
             }
             for file in FILES
         }
+        flushes = robots["flush_left_overs.py"]
+        connections["flush_left_overs.py"][f"AIRFLOW_CONN_{LEFT_BEHIND.conn_id.upper()}"] = robot_connection(
+            sandbox, flushes
+        )
+        leave_behind(home)
         environment = environment_of(home)
         call([sys.executable, "-m", "airflow", "db", "migrate"], environment, log)
-        arguments = [str(FOLDER), str(outcome), json.dumps(connections)]
+        arguments = [str(FOLDER), str(outcome), json.dumps(connections), json.dumps(RUNS)]
         call([sys.executable, "-c", RUN_ALL, *arguments], environment, log)
         messages, uploads = sandbox.messages, sandbox.media
     found = json.loads(outcome.read_text("utf-8"))
@@ -114,6 +128,26 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
         uploads={each.media_id: each.content for each in uploads},
         log=log.read_text("utf-8", "replace"),
     )
+
+
+def leave_behind(home: Path) -> None:
+    """Write what a callback writes, and nothing more: its process was killed then."""
+    alerts = [
+        Alert(
+            key=f"left-over-{number}",
+            mailbox=LEFT_BEHIND,
+            event="task_failed",
+            at=time.time(),
+            dag_id="etl_daily",
+            run_id="manual__1",
+            task_id=f"load_{number}",
+            try_number=1,
+        )
+        for number in (1, 2)
+    ]
+    outbox = SpoolOutbox(home / "dingpush")
+    for alert in alerts:
+        outbox.put(alert)
 
 
 def robot_connection(sandbox: Sandbox, robot: Robot) -> str:
@@ -174,7 +208,8 @@ def test_examples_are_read_without_an_error(runs: Runs) -> None:
     assert runs.import_errors == {}
     expected = {file.name for file in FILES} - (set() if HAS_DEADLINES else {"deadline_alert.py"})
     assert set(runs.dag_ids) == expected
-    assert all(dag_id == f"dingpush_{Path(file).stem}" for file, dag_id in runs.dag_ids.items())
+    named = {file: DAG_IDS.get(file, f"dingpush_{Path(file).stem}") for file in expected}
+    assert runs.dag_ids == named
 
 
 @pytest.mark.parametrize(
@@ -185,10 +220,12 @@ def test_examples_are_read_without_an_error(runs: Runs) -> None:
         ("daily_report_card.py", ["actionCard"]),
         ("deadline_alert.py", ["text"] if TESTS_DEADLINES else []),
         ("feed_of_reports.py", ["feedCard"]),
+        ("flush_left_overs.py", ["markdown"]),
         ("mention_owner.py", ["markdown"]),
         ("message_per_partition.py", ["markdown"] * 3),
         ("own_alert_text.py", ["markdown"]),
         ("report_from_template_file.py", ["markdown"]),
+        ("report_recovery.py", ["markdown"] * 2),
         ("send_from_task.py", ["text"]),
     ],
 )
@@ -260,6 +297,21 @@ def test_owner_and_person_on_duty_are_mentioned(runs: Runs) -> None:
     alert = only(runs, "mention_owner.py")
     assert set(alert["at"]["atMobiles"]) == {"13800000000", "13900000000"}
     assert "@13800000000" in alert["text"]
+
+
+def test_what_was_left_behind_is_told_in_one_message(runs: Runs) -> None:
+    digest = only(runs, "flush_left_overs.py")
+    assert digest["title"] == "2 个失败：etl_daily"
+    assert "load\\_1" in digest["text"]
+    assert "load\\_2" in digest["text"]
+
+
+def test_recovery_is_told_once(runs: Runs) -> None:
+    """And the success after it isn't told at all."""
+    failure, recovery = (payload["markdown"]["title"] for payload in runs.payloads["report_recovery.py"])
+    assert failure == "失败：dingpush_report_recovery · load_orders"
+    assert "dingpush_report_recovery" in recovery
+    assert "失败" not in recovery.replace("失败后", "")
 
 
 def test_own_text_is_filled_with_facts(runs: Runs) -> None:

@@ -9,6 +9,7 @@ import pickle
 import socket
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -153,6 +154,7 @@ def test_no_failure_shows_a_secret(
     monkeypatch: pytest.MonkeyPatch,
     everything_logged: io.StringIO,
     capfd: pytest.CaptureFixture[str],
+    outbox_home: Path,
 ) -> None:
     """Logs at DEBUG, stdout and stderr, errors with the local variables of each frame, reprs and pickles."""
     import time
@@ -174,7 +176,7 @@ def test_no_failure_shows_a_secret(
         DingTalkNotifier()(CONTEXT)
         written += [repr(hook.test_connection()), repr(vars(hook)), repr(operator), repr(vars(operator))]
         signs = {request.query["sign"] for request in sandbox.requests if "sign" in request.query}
-    written += [everything_logged.getvalue(), *capfd.readouterr()]
+    written += [everything_logged.getvalue(), *capfd.readouterr(), *_files_in(outbox_home)]
     assert any(outcomes) or failure == "string_errcode", "this path is meant to fail"
     text = "\n".join(written)
     for secret in (TOKEN, SECRET, PROXY_PASSWORD, *signs):
@@ -188,6 +190,7 @@ def test_no_failure_of_an_app_shows_a_secret(
     monkeypatch: pytest.MonkeyPatch,
     everything_logged: io.StringIO,
     capfd: pytest.CaptureFixture[str],
+    outbox_home: Path,
 ) -> None:
     """The AppSecret, and the access tokens that DingTalk gives for it."""
     import time
@@ -221,7 +224,7 @@ def test_no_failure_of_an_app_shows_a_secret(
         written += [repr(trigger.serialize()), repr(vars(trigger)), repr(TOKENS), repr(vars(TOKENS))]
         replies = [request.reply or {} for request in sandbox.requests]
         tokens = {reply["accessToken"] for reply in replies if "accessToken" in reply}
-    written += [everything_logged.getvalue(), *capfd.readouterr()]
+    written += [everything_logged.getvalue(), *capfd.readouterr(), *_files_in(outbox_home)]
     assert any(outcomes) or failure.endswith("string_errcode"), "this path is meant to fail"
     text = "\n".join(written)
     for secret in (APP_SECRET, PROXY_PASSWORD, *tokens):
@@ -235,6 +238,11 @@ def test_airflow_masks_the_secrets_of_a_connection_that_was_read(connected: Sand
     assert connected.robot.secret
     for secret in (connected.robot.access_token, connected.robot.secret):
         assert redact(f"here: {secret}") == "here: ***"
+
+
+def _files_in(folder: Path) -> list[str]:
+    """What was written to disk."""
+    return [each.read_bytes().decode(errors="replace") for each in folder.rglob("*") if each.is_file()]
 
 
 def _quick(original: Any) -> Any:

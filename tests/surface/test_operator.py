@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ try:
     from airflow.sdk import DAG
 except ImportError:  # Airflow 2
     from airflow.models.dag import DAG  # type: ignore[no-redef]
+
+try:
+    from airflow.sdk.exceptions import TaskDeferred
+except ImportError:  # before 3.2
+    from airflow.exceptions import TaskDeferred  # type: ignore[no-redef,attr-defined,unused-ignore]
 
 CONTEXT: Any = {
     "ds": "2026-11-22",
@@ -248,11 +254,24 @@ def test_a_permanent_refusal_fails_without_retries(connected: Sandbox, monkeypat
         DingTalkOperator(task_id="t", message="hello").execute(CONTEXT)
 
 
-def test_what_time_may_mend_is_left_to_airflows_retries(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A throttled robot or a network that is down raises what Airflow retries."""
+def test_a_throttled_robot_is_left_to_airflows_retries(connected: Sandbox) -> None:
+    """And whoever comes next waits until the robot may speak again; a deferrable one gives its slot back."""
     connected.fail_next(Fault.THROTTLED)
     with pytest.raises(ThrottledError):
         DingTalkOperator(task_id="t", message="hello").execute(CONTEXT)
+    with pytest.raises(TaskDeferred) as deferred:
+        DingTalkOperator(task_id="t", message="hello", deferrable=True).execute(CONTEXT)
+    path, arguments = deferred.value.trigger.serialize()
+    assert path == "airflow_provider_dingpush.triggers.TurnTrigger"
+    assert 500 < arguments["moment"] - time.time() < 620
+    assert deferred.value.method_name == "execute_in_turn"
+    assert len(connected.requests) == 1
+
+
+def test_a_network_that_is_down_is_left_to_airflows_retries(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What surely did not arrive can be said again."""
     connected.stop()
     monkeypatch.setattr("airflow_provider_dingpush.dingtalk.attempts.AttemptPlan.first_wait_seconds", 0.0)
     with pytest.raises(UnavailableError):

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import re
 import shlex
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_dingpush import __version__, cli, errors, messages
+from airflow_provider_dingpush import __version__, cli, dispatching, errors, messages
 from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
+from airflow_provider_dingpush.delivery import digest_words
+from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from airflow_provider_dingpush.delivery.digest import Notes, digest
+from airflow_provider_dingpush.delivery.digest_page import MOST_LINES
+from airflow_provider_dingpush.delivery.policy import GROUP_LABELS, DeliveryPolicy
+from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
 from airflow_provider_dingpush.dingtalk import app_reply_codes, app_robot, custom_robot, media, reply_codes, work_notice
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
@@ -37,7 +47,7 @@ from airflow_provider_dingpush.notifications import CALLBACK_SECONDS
 from airflow_provider_dingpush.provider_info import get_provider_info
 from airflow_provider_dingpush.receipts import Receipt
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from airflow_provider_dingpush.templates import Event, RunFacts
+from airflow_provider_dingpush.templates import Event, RunFacts, escape_markdown
 
 ROOT = Path(__file__).parents[2]
 README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
@@ -206,7 +216,8 @@ def test_extras_table_is_the_forms(page: str, header: str, form: ConnectionForm)
 )
 def test_options_table_is_provider_infos(page: Path, header: str) -> None:
     options = get_provider_info()["config"]["dingpush"]["options"]
-    assert [names_in(row[:1]) for row in table_under(page, header)] == [[name] for name in options]
+    # In the order in which people need them.
+    assert sorted(names_in(row[:1]) for row in table_under(page, header)) == sorted([name] for name in options)
 
 
 @pytest.mark.parametrize("page", ["troubleshooting.md", "zh/troubleshooting.md"])
@@ -415,6 +426,144 @@ def test_log_lines_to_look_for_are_those_that_are_written(page: str) -> None:
 )
 def test_time_budget_is_told_right(page: Path, words: str) -> None:
     assert words.format(CALLBACK_SECONDS) in page.read_text("utf-8")
+
+
+STORMS = [DOCS / "storms.md", DOCS / "zh" / "storms.md"]
+
+
+def example_digest(language: str) -> str:
+    """What a group reads after a night of which the page tells; links without their addresses."""
+
+    def at(clock: str) -> float:
+        return datetime.fromisoformat(f"2026-11-22T{clock}:00+08:00").timestamp()
+
+    def alert(dag_id: str, task_id: str, clock: str, summary: str = "", **values: Any) -> Alert:
+        index = values.get("map_index")
+        return Alert(
+            key=f"{dag_id}.{task_id}.{index}",
+            mailbox=Mailbox("dingtalk_default"),
+            at=at(clock),
+            dag_id=dag_id,
+            run_id="scheduled__1",
+            task_id=task_id,
+            summary=summary,
+            log_link="https://airflow.example.com/log",
+            run_link="https://airflow.example.com/run",
+            **{"event": "task_failed", "try_number": 1, **values},
+        )
+
+    refused = "OperationalError: could not connect to server: Connection refused (10.8.0.21:5432)"
+    often = alert("ods_sync", "copy_users", "03:01", 'ProgrammingError: relation "ods_users" does not exist')
+    over = alert("user_sync", "publish", "03:09", event="task_succeeded", resolved=True, try_number=3)
+    alerts = [
+        *(
+            alert("etl_daily", "load_orders", f"03:0{4 + index % 3}", refused, map_index=index, try_number=2)
+            for index in range(12)
+        ),
+        alert("etl_daily", "check_totals", "03:06", "ValueError: 3 orders without a customer"),
+        often,
+        over,
+    ]
+    notes = Notes(
+        number="a3f2",
+        paused=(at("02:58"), at("03:08"), "throttled"),
+        repeats={often.incident: 59},
+        folded={("etl_daily", "scheduled__1"): "dag_failed"},
+        recovered={over.key: (at("02:51"), 3)},
+    )
+    message = digest(
+        alerts,
+        notes,
+        language=language,
+        zone=ZoneInfo("Asia/Shanghai"),
+        at_most_bytes=18_000,
+        environment={"en": "production", "zh": "生产"}[language],
+        escape=escape_markdown,
+    )
+    return re.sub(r"\[(log|run failed|日志|运行已失败)\]\([^)]*\)", r"\1", message.text)
+
+
+@pytest.mark.parametrize("page", STORMS, ids=name_of)
+def test_example_digest_is_one_that_is_written(page: Path) -> None:
+    shown = page.read_text("utf-8").partition("<!-- digest -->\n")[2].partition("\n\n")[0]
+    written = example_digest("zh" if page.parent.name == "zh" else "en")
+    assert shown == "\n".join(f"> {line}".rstrip() for line in written.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("page", "header", "words"),
+    [(STORMS[0], "What you read", digest_words._EN), (STORMS[1], "看到什么", digest_words._ZH)],
+    ids=["en", "zh"],
+)
+def test_words_of_a_digest_that_are_explained_are_those_that_are_written(
+    page: Path, header: str, words: dict[str, Any]
+) -> None:
+    phrases = [name for row in table_under(page, header) for name in names_in(row[:1])]
+    written = {
+        name: [pattern_of(each) for each in (said if isinstance(said, tuple) else (said,))]
+        for name, said in words.items()
+    }
+    told = {
+        name for name, patterns in written.items() for each in phrases if any(re.fullmatch(p, each) for p in patterns)
+    }
+    # The first is a task's name and a count, which have no words.
+    unknown = [
+        each for each in phrases[1:] if not any(re.fullmatch(p, each) for every in written.values() for p in every)
+    ]
+    assert unknown == []
+    assert told >= {
+        *("run_failed", "tries", "repeats", "failed_recovered_at", "same_reason", "more", "overflown", "paused"),
+        *("merged_until_tomorrow", "dead", "skipped", "number", "may_repeat"),
+    }
+
+
+def pattern_of(template: str) -> str:
+    """What such words look like with values in them."""
+    parts = re.split(r"(\{[^}]*\})", template)
+    return "".join(("[\\d,]+" if ":," in each else ".+") if each[:1] == "{" else re.escape(each) for each in parts)
+
+
+@pytest.mark.parametrize(
+    ("page", "header"),
+    [
+        ("connection.md", "Extra"),
+        ("zh/connection.md", "字段 | 含义"),
+        ("apps.md", "Extra"),
+        ("zh/apps.md", "字段 | 含义"),
+    ],
+    ids=["robot-en", "robot-zh", "app-en", "app-zh"],
+)
+def test_defaults_of_delivery_are_told_right(page: str, header: str) -> None:
+    policy = DeliveryPolicy()
+    defaults = {
+        "rate_limit_per_minute": f"{policy.rate_limit_per_minute}",
+        "group_by": f"`{policy.group_by[0]}`",
+        "group_interval_seconds": f"{policy.group_interval_seconds:g}",
+        "repeat_interval_seconds": f"{policy.repeat_interval_seconds:g}",
+        "send_resolved": f"`{policy.send_resolved}`".lower(),
+        "monthly_quota": f"{policy.monthly_quota}",
+    }
+    rows = {names_in(row[:1])[0]: row for row in table_under(DOCS / page, header)}
+    assert {name: re.split(r"[:，]", rows[name][2])[0] for name in defaults} == defaults
+    assert set(names_in([rows["group_by"][1]])) == set(GROUP_LABELS)
+
+
+@pytest.mark.parametrize("page", STORMS, ids=name_of)
+def test_bounds_of_a_storm_are_told_right(page: Path) -> None:
+    text, bounds = page.read_text("utf-8"), inspect.signature(SpoolOutbox).parameters
+    assert f"{bounds['most_alerts'].default:,}" in text
+    assert f"{bounds['most_bytes'].default // 1_000_000} MB" in text
+    assert re.search(rf" {MOST_LINES} (lines|行)", text)
+    assert re.search(rf" {DeliveryPolicy().rate_limit_per_minute} (messages|条)", text)
+    assert re.search(rf" {CALLBACK_SECONDS:g} (seconds|秒)", text)
+
+
+@pytest.mark.parametrize("page", [README, README_ZH, *STORMS], ids=name_of)
+def test_the_two_lines_of_the_flush_dag_are_those_that_a_warning_prints(page: Path) -> None:
+    (lines,) = (code for language, code in blocks(page) if language == "python" and "create_flush_dag" in code)
+    printed = inspect.getsource(dispatching.warn_of_left_overs)
+    assert len(lines.splitlines()) == 2
+    assert [line for line in lines.splitlines() if line not in printed] == []
 
 
 def test_every_option_of_the_sandbox_is_told() -> None:

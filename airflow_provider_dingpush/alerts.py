@@ -1,0 +1,187 @@
+"""From a callback to an alert that can be written down, and from alerts to the message that tells them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
+from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of
+from airflow_provider_dingpush.errors import ContentError
+from airflow_provider_dingpush.messages.kinds import Markdown
+from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.delivery.digest import Notes
+    from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.senders import AppSender, RobotSender
+    from airflow_provider_dingpush.targets import Target
+    from airflow_provider_dingpush.templates import RunFacts
+
+_SUMMARY_CHARACTERS = 200
+_RESOLVING = ("task_succeeded", "dag_succeeded")
+
+
+def mailbox_of(conn_id: str, to: Target | None) -> Mailbox:
+    """Where the alerts to a target wait."""
+    return Mailbox(conn_id, "" if to is None else json.dumps(to.to_dict(), sort_keys=True, ensure_ascii=False))
+
+
+def alert_of(
+    facts: RunFacts,
+    mailbox: Mailbox,
+    *,
+    at: float,
+    message: Message | None,
+    mentions: At | None,
+    language: str | None,
+) -> Alert:
+    """What is written down about these facts.
+
+    :param at: now, in seconds since 1970.
+    :param message: the notifier's own message.
+    :raises InvalidMessageError: if that message can't be plain data, such as a picture given as bytes.
+    """
+    plain = None if message is None else redacted(message, redact).to_dict()
+    event = facts.event.value
+    return Alert(
+        key=key_of(
+            dag_id=facts.dag_id,
+            run_id=facts.run_id,
+            task_id=facts.task_id,
+            map_index=facts.map_index,
+            try_number=facts.try_number,
+            event=event,
+            wording="" if plain is None else json.dumps(plain, sort_keys=True),
+        ),
+        mailbox=mailbox,
+        event=event,
+        at=at,
+        dag_id=facts.dag_id,
+        run_id=facts.run_id,
+        task_id=facts.task_id,
+        map_index=facts.map_index,
+        try_number=facts.try_number,
+        resolved=message is None and event in _RESOLVING,
+        summary=_summary(facts),
+        log_link=facts.log_link,
+        run_link=facts.run_link,
+        environment=facts.environment,
+        owners=facts.owners,
+        facts=facts.to_dict(),
+        message=plain,
+        mentions=mentions.to_dict() if mentions else None,
+        language=language,
+    )
+
+
+def is_recovery(facts: RunFacts) -> bool:
+    """Whether it may be the end of an earlier failure."""
+    return facts.event.value in _RESOLVING
+
+
+def _summary(facts: RunFacts) -> str:
+    first = (facts.exception_text or "").strip().splitlines()[:1]
+    words = ": ".join(each for each in (facts.exception_type, *first) if each) or facts.reason or ""
+    return words[:_SUMMARY_CHARACTERS]
+
+
+class Composer:
+    """Makes one message of alerts: the full text of one that comes alone, a digest of several.
+
+    :param sender: through which it goes.
+    """
+
+    def __init__(self, sender: RobotSender | AppSender) -> None:
+        self._sender = sender
+        settings = sender.hook.settings
+        self._people: Mapping[str, At] = getattr(settings, "mentions", {})
+        self._policy = settings.delivery
+        self.language = settings.language or default_language()
+
+    def __call__(self, alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
+        """The message, and who is mentioned in it."""
+        from airflow_provider_dingpush.delivery.digest import Notes, digest, mentions_of
+        from airflow_provider_dingpush.templates import escape_markdown
+
+        named = {each.language for each in alerts}
+        language = next(iter(named)) if len(named) == 1 else None
+        language = language or self.language
+        alone = len(alerts) == 1 and notes == Notes(number=notes.number)
+        if alone:
+            message = self._alone(alerts[0], language)
+        else:
+            message = digest(
+                alerts,
+                notes,
+                group_by=self._policy.group_by,
+                language=language,
+                zone=local_zone(),
+                at_most_bytes=self._sender.text_bytes,
+                environment=next((each.environment for each in alerts if each.environment), None),
+                escape=escape_markdown,
+            )
+        if self._sender.misaddressed and isinstance(message, Markdown):
+            message = replace(message, text=f"{message.text}\n\n{_MISADDRESSED[language]}")
+        return redacted(message, redact), mentions_of(alerts, self._people.get)
+
+    def _alone(self, alert: Alert, language: str) -> Message:
+        from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, RunFacts, built_in_alert
+
+        problem = ""
+        if alert.message is not None:
+            own, _ = read_message(alert.message)
+            try:
+                self._sender.encode(own, None, uuid="", language=language)
+                return own
+            except ContentError as refused:
+                # A mistake in the notifier's own message must not cost the alert.
+                problem = redact(str(refused))
+        facts = RunFacts.from_dict(alert.facts)
+        most = min(MAX_ALERT_BYTES, self._sender.text_bytes)
+        built_in = built_in_alert(facts, language=language, at_most_bytes=most)
+        return with_note(built_in, problem, language) if problem else built_in
+
+
+_MISADDRESSED = {
+    "zh": "（自定义机器人不支持 to=，已发到本群；请改用 DingTalk App 类型的连接。）",
+    "en": "(A custom robot can't take to=, so this is in its own group; use a connection of type 'DingTalk App'.)",
+}
+
+
+_OWN_MESSAGE_FAILED = {
+    "zh": "（通知器自定义的消息无法发送，已改用内置告警。{what}）",
+    "en": "(The notifier's own message could not be sent, so this is the built-in one. {what})",
+}
+
+
+def with_note(alert: Markdown, problem: str, language: str) -> Markdown:
+    """The built-in alert, and why it isn't the notifier's own message."""
+    from airflow_provider_dingpush.templates import escape_markdown
+
+    note = _OWN_MESSAGE_FAILED[language].format(what=escape_markdown(problem[:300]))
+    return replace(alert, text=f"{alert.text}\n\n{note}")
+
+
+def default_language() -> str:
+    """``zh`` or ``en``: what ``[dingpush] language`` says, or else Chinese."""
+    from airflow_provider_dingpush.connection_fields import read_language
+
+    try:
+        return read_language(airflow_option("dingpush", "language") or "zh")
+    except ValueError:
+        return "zh"
+
+
+def local_zone() -> tzinfo:
+    """The time zone of alerts: ``[dingpush] timezone``, or Airflow's."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(airflow_option("dingpush", "timezone") or default_timezone())
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo("UTC")

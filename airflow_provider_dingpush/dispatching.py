@@ -1,0 +1,214 @@
+"""Who sends what waits: one process leads a robot and serves all, everybody else leaves at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+from airflow_provider_dingpush.alerts import Composer, local_zone
+from airflow_provider_dingpush.delivery.outbox import LedgerBook, Outbox, OutboxError
+from airflow_provider_dingpush.errors import DingTalkError, ThrottledError
+from airflow_provider_dingpush.senders import AppSender, RobotSender, sender_for
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.delivery.alert import Mailbox
+    from airflow_provider_dingpush.delivery.dispatcher import Drained, Spare
+    from airflow_provider_dingpush.delivery.ledger import Ledger
+
+AnySender = RobotSender | AppSender
+Find = Callable[["Mailbox"], AnySender]
+
+_log = logging.getLogger(__name__)
+_FLUSHER_SEEN_SECONDS = 300.0
+# A leader may hold its lock for a callback's whole budget; an operator asks again so often.
+_TURN_POLL_SECONDS = 0.25
+_STILL_WAITING_SECONDS = 30.0
+
+
+def serve(outbox: Outbox, mailbox: Mailbox, *, until: float, patient: bool, find: Find = sender_for) -> Drained | None:
+    """Send what waits for the mailbox's robot, unless another process does: then ``None``, at once.
+
+    :param until: when to be back, in seconds of ``time.monotonic``.
+    :param patient: wait for company and for a free slot; otherwise send only what can be sent now.
+    :param find: looks the connection up.
+    :raises DingTalkError: if the connection can't be looked up or is wrong; what waits stays where it is.
+    :raises OutboxError: if the outbox can't be used.
+    """
+    while True:
+        drained, robot = _serve_once(outbox, mailbox, until, patient, find)
+        if drained is None:
+            return None
+        # Somebody may have put an alert and left because this process led, after it had looked for the last time.
+        mine = set(outbox.mailboxes_of(robot))
+        if drained.left or time.monotonic() >= until or not mine.intersection(outbox.waiting_mailboxes()):
+            return drained
+
+
+def _serve_once(
+    outbox: Outbox, mailbox: Mailbox, until: float, patient: bool, find: Find
+) -> tuple[Drained | None, str]:
+    known = outbox.robot_of(mailbox)
+    if known is not None:
+        with outbox.leadership(known) as book:
+            if book is None:
+                return None, known
+            sender = find(mailbox)
+            if sender.robot == known:
+                return _drain(outbox, book, sender, until, patient), known
+        # Somebody gave the connection another robot.
+    with outbox.resolving(mailbox) as first:
+        if not first:
+            return None, known or ""
+        sender = find(mailbox)
+        outbox.assign(mailbox, sender.robot)
+    with outbox.leadership(sender.robot) as book:
+        return (None if book is None else _drain(outbox, book, sender, until, patient)), sender.robot
+
+
+def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, until: float, patient: bool) -> Drained:
+    from airflow_provider_dingpush.delivery.dispatcher import Dispatcher
+
+    composer = Composer(sender)
+    dispatcher = Dispatcher(
+        book,
+        sender,
+        sender.hook.settings.delivery,
+        composer,
+        language=composer.language,
+        zone=local_zone(),
+        spares=_spares(outbox, sender),
+    )
+    return dispatcher.drain(until, patient=patient)
+
+
+def _spares(outbox: Outbox, sender: AnySender) -> Sequence[Spare]:
+    """The other robots of the same group. One that can't be looked up is no reason not to use this one."""
+    from airflow_provider_dingpush.delivery.alert import Mailbox
+    from airflow_provider_dingpush.delivery.dispatcher import Spare
+
+    found = []
+    for conn_id in sender.hook.settings.fallback_conn_ids:
+        try:
+            other = sender_for(Mailbox(conn_id))
+        except DingTalkError as problem:
+            _log.warning("The fallback robot %r can't be used: %s", conn_id, problem)
+            continue
+        found.append(Spare(other, other.hook.settings.delivery, _leading(outbox, other.robot)))
+    return found
+
+
+def _leading(outbox: Outbox, robot: str) -> Callable[[], AbstractContextManager[LedgerBook | None]]:
+    return lambda: outbox.leadership(robot)
+
+
+def flush(outbox: Outbox, *, until: float, find: Find = sender_for) -> Iterator[tuple[Mailbox, Drained | str | None]]:
+    """Send whatever waits for any robot; gives for each what came of it, or what went wrong.
+
+    :param until: when to be back, in seconds of ``time.monotonic``.
+    """
+    outbox.note_flush(time.time())
+    for mailbox in _one_for_each_robot(outbox):
+        try:
+            yield mailbox, serve(outbox, mailbox, until=until, patient=True, find=find)
+        except (DingTalkError, OutboxError) as problem:
+            yield mailbox, str(problem)
+
+
+def _one_for_each_robot(outbox: Outbox) -> Iterator[Mailbox]:
+    waiting = list(outbox.waiting_mailboxes())
+    served: set[str] = set()
+    for mailbox in [*waiting, *(each for robot in outbox.robots() for each in outbox.mailboxes_of(robot)[:1])]:
+        robot = outbox.robot_of(mailbox)
+        if robot is None or robot not in served:
+            yield mailbox
+        if robot is not None:
+            served.add(robot)
+
+
+def warn_of_left_overs(outbox: Outbox, drained: Drained) -> None:
+    """Say what sends the rest, if nobody has been seen who does."""
+    # What is only counted for a while is told when its interval ends; nobody has to be warned of that.
+    if not drained.left or (drained.again_at is None and not drained.problem):
+        return
+    seen = outbox.last_flush()
+    if seen is not None and time.time() - seen < _FLUSHER_SEEN_SECONDS:
+        return
+    _log.warning(
+        "%d alert(s) wait for the robot (%s); the next callback sends them, if there is one. To be sure, put these two "
+        "lines into a DAG file 为保证送达，请在任一 DAG 文件中加入这两行:\n"
+        "from airflow_provider_dingpush.operators import create_flush_dag\n"
+        "flush_dag = create_flush_dag()",
+        drained.left,
+        drained.reason,
+    )
+
+
+def free_in(outbox: Outbox, sender: AnySender) -> float:
+    """How long it takes, in seconds, until the robot may say something; 0 if it may now or nobody can tell."""
+    with _ledger(outbox, sender) as ledger:
+        return 0.0 if ledger is None else max(0.0, ledger.free_at(now := ledger.now()) - now)
+
+
+@contextmanager
+def turn(outbox: Outbox, sender: AnySender, *, messages: int = 1) -> Iterator[None]:
+    """Wait for the robot's turn and hold it while a message is sent.
+
+    Alerts and messages of operators share one minute of the robot. Where the outbox can't be used the message is sent
+    all the same.
+
+    :param messages: how many messages it may become.
+    """
+    slots: list[str] = []
+    try:
+        slots.extend(_slot(outbox, sender) for _ in range(messages))
+    except OutboxError as problem:
+        _log.warning("The robot's window can't be looked at, so this message doesn't wait for its turn: %s", problem)
+    try:
+        yield
+    except DingTalkError as problem:
+        _give_back(outbox, sender, slots, problem)
+        raise
+    _give_back(outbox, sender, slots, None)
+
+
+def _slot(outbox: Outbox, sender: AnySender) -> str:
+    said_at = time.monotonic()
+    while True:
+        wait = _TURN_POLL_SECONDS
+        with _ledger(outbox, sender) as ledger:
+            if ledger is not None:
+                now = ledger.now()
+                slot = ledger.take_slot(now, sender.timeout_seconds)
+                if slot is not None:
+                    return slot
+                wait = max(wait, ledger.free_at(now) - now)
+        if time.monotonic() - said_at > _STILL_WAITING_SECONDS or wait > _STILL_WAITING_SECONDS:
+            _log.info("Waiting %.0f s for a turn of the robot of connection %r.", wait, sender.conn_id)
+            said_at = time.monotonic()
+        time.sleep(min(wait, _STILL_WAITING_SECONDS))
+
+
+def _give_back(outbox: Outbox, sender: AnySender, slots: Sequence[str], problem: DingTalkError | None) -> None:
+    try:
+        with _ledger(outbox, sender) as ledger:
+            # If another process leads, the slot counts as used a little longer than it was.
+            if ledger is not None:
+                now = ledger.now()
+                for slot in slots:
+                    ledger.give_back(slot, now, sent=problem is None)
+                if isinstance(problem, ThrottledError):
+                    ledger.shut_out(now, problem.retry_after_seconds or 600.0, str(problem))
+    except OutboxError as trouble:
+        _log.warning("The end of a message can't be noted in the robot's window: %s", trouble)
+
+
+@contextmanager
+def _ledger(outbox: Outbox, sender: AnySender) -> Iterator[Ledger | None]:
+    """The robot's ledger, if no other process leads."""
+    from airflow_provider_dingpush.delivery.ledger import Ledger
+
+    with outbox.leadership(sender.robot) as book:
+        yield None if book is None else Ledger(book, sender.hook.settings.delivery, zone=local_zone())

@@ -1,0 +1,188 @@
+"""``dingpush flush``, ``status`` and ``dead``: what waits, why, and what to do with what DingTalk refuses."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dingpush.airflow_compat import search_all_secrets
+from airflow_provider_dingpush.alerts import local_zone
+from airflow_provider_dingpush.delivery.ledger import Ledger
+from airflow_provider_dingpush.delivery.outbox import Outbox, OutboxError
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.dispatching import flush
+from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.outboxes import outbox
+from airflow_provider_dingpush.senders import sender_for
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.delivery.alert import Alert
+
+# A leader is done within a callback's budget.
+_PATIENCE_SECONDS = 10.0
+_POLL_SECONDS = 0.2
+
+
+def _reported(run: Callable[[], int]) -> int:
+    """Run a command; what can't be done is said in one line."""
+    search_all_secrets()
+    try:
+        return run()
+    except OutboxError as trouble:
+        print(f"dingpush: {trouble}", file=sys.stderr)
+        return 1
+
+
+def run_flush(*, within_seconds: float) -> int:
+    """Send what waits, and return 0 if nothing is left, else 1.
+
+    :param within_seconds: the most that it may take, in seconds.
+    """
+
+    def run() -> int:
+        left = 0
+        for mailbox, came in flush(outbox(), until=time.monotonic() + within_seconds):
+            if isinstance(came, str):
+                print(f"✗ {mailbox.conn_id}: {came}", file=sys.stderr)
+                left += 1
+            elif came is None:
+                print(f"– {mailbox.conn_id}: another process is sending 其他进程正在发送")
+            else:
+                told = f"alerts 告警 {came.alerts}, messages 消息 {came.messages}, left 剩余 {came.left}"
+                print(f"✓ {mailbox.conn_id}: {told}")
+                if came.left:
+                    print(f"    {came.reason} {came.problem}".rstrip())
+                left += came.left
+        return 1 if left else 0
+
+    return _reported(run)
+
+
+def run_status(*, as_json: bool) -> int:
+    """Print what each robot is at: waiting alerts, window, hold, messages sent, dead letters."""
+
+    def run() -> int:
+        box = outbox()
+        rows = [_status_of(box, robot) for robot in box.robots()]
+        # Nobody has looked up yet where these go.
+        unknown = [each for each in box.waiting_mailboxes() if box.robot_of(each) is None]
+        rows += [{"connections": [each.conn_id], "waiting": "?", "state": "never sent 尚未发送"} for each in unknown]
+        if as_json:
+            print(json.dumps(rows, ensure_ascii=False))
+            return 0
+        if not rows:
+            print("No alert was ever written here. 还没有任何告警记录。")
+        for row in rows:
+            print(" · ".join(row.pop("connections")) or "?")
+            for name, value in row.items():
+                print(f"    {_LABELS.get(name, name)}: {value}")
+        seen = box.last_flush()
+        print(f"flusher 定时发送: {'never seen 未发现' if seen is None else f'last run 最近一次 {_clock(seen)}'}")
+        return 0
+
+    return _reported(run)
+
+
+_LABELS = {
+    "waiting": "waiting 待发送",
+    "state": "state 状态",
+    "window": "messages within the last minute 最近一分钟已发",
+    "today": "sent today 今日已发",
+    "month": "sent this month 本月已发",
+    "dead": "dead letters 死信",
+}
+
+
+def _status_of(box: Outbox, robot: str) -> dict[str, Any]:
+    mailboxes = box.mailboxes_of(robot)
+    row: dict[str, Any] = {"connections": sorted({each.conn_id for each in mailboxes})}
+    arrived = sum(1 for each in box.waiting_mailboxes() if each in mailboxes)
+    policy = _policy_of(mailboxes[0]) if mailboxes else DeliveryPolicy()
+    with _ledger(box, robot, policy) as ledger:
+        if ledger is None:
+            return {**row, "state": "sending right now 正在发送"}
+        now = ledger.now()
+        hold = ledger.hold(now)
+        row["waiting"] = ledger.waiting if not arrived else f"{ledger.waiting} + new 新到达"
+        row["state"] = "ready 正常" if hold is None else f"held until 暂停至 {_clock(hold.until)}: {hold.reason}"
+        row["window"] = f"{ledger.said_within_minute(now)}/{policy.rate_limit_per_minute}"
+        row["today"] = _of(ledger.sent_today(now), policy.max_messages_per_day)
+        row["month"] = _of(ledger.sent_this_month(now), policy.monthly_quota)
+        row["dead"] = len(ledger.dead)
+    return row
+
+
+def _of(count: int, most: int | None) -> str:
+    return f"{count:,}" if most is None else f"{count:,} / {most:,}"
+
+
+def _policy_of(mailbox: Any) -> DeliveryPolicy:
+    try:
+        return sender_for(mailbox).hook.settings.delivery
+    except DingTalkError:
+        return DeliveryPolicy()
+
+
+def run_dead(action: str, key: str | None) -> int:
+    """List dead letters, show one, put one (or all) back, or drop it.
+
+    :param action: ``list``, ``show``, ``requeue`` or ``drop``.
+    :param key: beginning of its key; ``all`` for requeue and drop.
+    """
+
+    def run() -> int:
+        box = outbox()
+        found = 0
+        for robot in box.robots():
+            with _ledger(box, robot, DeliveryPolicy()) as ledger:
+                if ledger is None:
+                    print(
+                        "A robot is sending right now; try again in a few seconds. 正在发送，请稍后再试。",
+                        file=sys.stderr,
+                    )
+                    continue
+                for letter in ledger.dead:
+                    if key is not None and key != "all" and not letter.key.startswith(key):
+                        continue
+                    found += 1
+                    _handle(action, ledger, letter)
+        if not found:
+            print("There is none. 没有。")
+        return 0 if found or action == "list" else 1
+
+    return _reported(run)
+
+
+def _handle(action: str, ledger: Ledger, letter: Any) -> None:
+    alert: Alert | None = letter.alert
+    if action == "requeue":
+        ledger.requeue(letter.key)
+    elif action == "drop":
+        ledger.drop(letter.key)
+    conn_id = alert.mailbox.conn_id if alert else "?"
+    print(f"{letter.key[:12]}  {_clock(letter.at)}  {conn_id}  {letter.name}  {letter.problem}")
+    if action == "show" and alert:
+        print(json.dumps(json.loads(alert.to_json()), ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def _ledger(box: Outbox, robot: str, policy: DeliveryPolicy) -> Iterator[Ledger | None]:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        with box.leadership(robot) as book:
+            if book is not None:
+                yield Ledger(book, policy, zone=local_zone())
+                return
+        if time.monotonic() > end:
+            yield None
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, local_zone()).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,163 @@
+"""Robots and apps as storm control sees them: encode a message now, post it once, and say what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dingpush.airflow_compat import redact
+from airflow_provider_dingpush.delivery.sender import Fate, Outcome
+from airflow_provider_dingpush.errors import (
+    ContentError,
+    DingTalkError,
+    TargetError,
+    ThrottledError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
+from airflow_provider_dingpush.messages.kinds import Markdown
+from airflow_provider_dingpush.messages.plain_forms import read_message
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.delivery.alert import Mailbox
+    from airflow_provider_dingpush.messages import At, Message
+    from airflow_provider_dingpush.targets import Target
+
+_log = logging.getLogger(__name__)
+_UNREACHED = {
+    "zh": "（无法发送给 to= 指定的接收人，已改发到本群。）",
+    "en": "(This could not be sent to whom the notifier's to= names, so it is here.)",
+}
+# What DingTalk takes, 20,000 and 15,000 bytes, without titles, mentions and the JSON around the text.
+_ROBOT_TEXT_BYTES = 18_000
+_APP_TEXT_BYTES = 13_500
+
+
+class RobotSender:
+    """A custom robot.
+
+    :param hook: of its connection.
+    :param misaddressed: a target that the notifier named although a robot has none; its group gets the alert.
+    """
+
+    recognises_repeats = True
+    text_bytes = _ROBOT_TEXT_BYTES
+
+    def __init__(self, hook: DingTalkRobotHook, *, misaddressed: bool = False) -> None:
+        self.hook = hook
+        self.misaddressed = misaddressed
+        self.target = None
+        self.conn_id = hook.dingtalk_conn_id
+        self.timeout_seconds = hook.settings.http.timeout_seconds
+        # The window is the token's, whichever connection it comes from.
+        self.robot = _named(hook.settings.robot.access_token.revealed)
+
+    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+        """The body of a POST."""
+        return self.hook.custom_robot().encode_cut(message, at, language=language, msg_uuid=uuid)
+
+    def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
+        """Post once."""
+        return outcome_of(self.hook.custom_robot().post(body, timeout_seconds=timeout_seconds))
+
+
+class AppSender:
+    """An app and one of its targets.
+
+    :param hook: of its connection.
+    :param target: the plain form of the target as JSON; empty for the connection's own group.
+    """
+
+    def __init__(self, hook: DingTalkAppHook, target: str) -> None:
+        from airflow_provider_dingpush.targets import WorkNotice, read_target
+
+        self.hook = hook
+        self.misaddressed = False
+        self.conn_id = hook.dingtalk_conn_id
+        self.timeout_seconds = hook.settings.http.timeout_seconds
+        self.target = read_target(json.loads(target)) if target else None
+        is_notice = isinstance(self.target, WorkNotice)
+        # DingTalk drops a notice whose content a person got that day, and knows no other repetition.
+        self.recognises_repeats = is_notice
+        self.text_bytes = hook.alert_bytes(self.target) if is_notice else _APP_TEXT_BYTES
+        place = target or hook.settings.open_conversation_id or ""
+        self.robot = _named(hook.settings.api_base_url, hook.settings.app.app_key, place)
+
+    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:  # noqa: ARG002 - a sender's signature
+        """What :meth:`post` needs to know: an app's messages are encoded for each target when they are sent."""
+        return json.dumps({"message": message.to_dict(), "language": language}, ensure_ascii=False).encode()
+
+    def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
+        """Send once, to the connection's own group if the target can't be reached: better there than nowhere."""
+        from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+
+        plain = json.loads(body)
+        message, _ = read_message(plain["message"])
+        plan = AttemptPlan(attempts=1, budget_seconds=timeout_seconds)
+
+        def send(to: Any) -> DingTalkError | None:
+            try:
+                self.hook.send_alert(message, to=to, language=plain["language"], plan=plan)
+            except DingTalkError as error:
+                return error
+            return None
+
+        problem = send(self.target)
+        if isinstance(problem, TargetError) and self.target is not None and self.hook.has_own_group:
+            _log.warning("The alert can't go where to= says, so the connection's own group gets it: %s", problem)
+            if isinstance(message, Markdown):
+                message = replace(message, text=f"{message.text}\n\n{_UNREACHED[plain['language']]}")
+            problem = send(None)
+        return outcome_of(problem)
+
+
+def sender_for(mailbox: Mailbox) -> RobotSender | AppSender:
+    """Look the mailbox's connection up and make a sender of it.
+
+    :raises DingTalkError: if there is no such connection, or it is wrong, or the target can't be read.
+    """
+    hook = hook_of(mailbox.conn_id)
+    if isinstance(hook, DingTalkRobotHook):
+        return RobotSender(hook, misaddressed=bool(mailbox.target))
+    return AppSender(hook, mailbox.target)
+
+
+def sender_of(hook: DingTalkRobotHook | DingTalkAppHook, to: Target | None) -> RobotSender | AppSender:
+    """The sender of a hook and a target, for its turn in the robot's window."""
+    if isinstance(hook, DingTalkRobotHook):
+        return RobotSender(hook)
+    return AppSender(hook, "" if to is None else json.dumps(to.to_dict(), sort_keys=True, ensure_ascii=False))
+
+
+def messages_in(message: Any) -> int:
+    """Into how many messages a text may be split; rather one too many."""
+    told = read_message(message)[0]
+    text = str(getattr(told, "content", None) or getattr(told, "text", ""))
+    return 1 + len(text.encode()) // _APP_TEXT_BYTES
+
+
+def outcome_of(problem: DingTalkError | None) -> Outcome:
+    """What an error means for the message, for its robot, and for when to try again."""
+    if problem is None:
+        return Outcome(Fate.SENT)
+    fate = Fate.MISCONFIGURED
+    if isinstance(problem, ThrottledError):
+        fate = Fate.THROTTLED
+    elif isinstance(problem, UnknownOutcomeError):
+        fate = Fate.UNKNOWN
+    elif isinstance(problem, UnavailableError):
+        fate = Fate.RETRY
+    elif isinstance(problem, ContentError):
+        fate = Fate.REJECTED
+    elif isinstance(problem, TargetError) and problem.retryable:
+        fate = Fate.RETRY
+    return Outcome(fate, redact(str(problem)), problem.retry_after_seconds)
+
+
+def _named(*parts: str) -> str:
+    """A short name that gives nothing away."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -1,0 +1,304 @@
+"""Alerts on their way through the outbox: safe first, merged then, told once; and what flushes what is left."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush import notifications
+from airflow_provider_dingpush.callback_budget import CallbackBudget
+from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.errors import ContentRefusedError
+from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
+from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
+from airflow_provider_dingpush.senders import RobotSender
+from tests.conftest import SECRET
+from tests.surface.test_notifier import task_context
+
+try:
+    from airflow.sdk.exceptions import TaskDeferred
+except ImportError:  # before 3.2
+    from airflow.exceptions import TaskDeferred  # type: ignore[no-redef,attr-defined,unused-ignore]
+
+CONNECTION = "AIRFLOW_CONN_DINGTALK_DEFAULT"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+
+
+def connect(sandbox: Sandbox, env: pytest.MonkeyPatch, **extras: Any) -> None:
+    """Point the default connection to the sandbox's robot, with delivery options."""
+    query = "".join(f"&{name}={value}" for name, value in extras.items())
+    env.setenv(CONNECTION, f"{sandbox.webhook_url}&secret={SECRET}{query}")
+
+
+def titles(sandbox: Sandbox) -> list[str]:
+    """What a locked phone shows."""
+    return [message.payload["markdown"]["title"] for message in sandbox.messages]
+
+
+def success(task_id: str = "load_orders") -> dict[str, Any]:
+    """The context of a task that succeeded."""
+    context = task_context(task_id)
+    del context["exception"]
+    context["ti"].state = "success"
+    return context
+
+
+def waiting_files(home: Path) -> list[Path]:
+    """Alerts that nobody has taken in."""
+    return list(home.glob("mail/*/new/*.json"))
+
+
+def test_an_alert_is_safe_before_its_connection_is_looked_up(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A secrets backend that is down costs no alert: the next flush sends it."""
+    monkeypatch.delenv(CONNECTION, raising=False)
+    DingTalkNotifier()(task_context())
+    assert len(waiting_files(outbox_home)) == 1
+    assert "waits to be sent" in caplog.text
+    connect(sandbox, monkeypatch)
+    assert main(["flush"]) == 0
+    assert titles(sandbox) == ["失败：etl_daily · load_orders"]
+    assert waiting_files(outbox_home) == []
+
+
+def test_the_first_is_told_at_once_and_the_rest_is_merged(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
+) -> None:
+    """What waited while nobody could send comes as one digest, after the message that was on its way."""
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 1.0)
+    DingTalkNotifier(language="en")(task_context("first"))
+    sandbox.stop()
+    for number in range(4):
+        DingTalkNotifier(language="en")(task_context(f"task_{number}"))
+    sandbox.start()
+    assert main(["flush"]) == 0
+    assert titles(sandbox) == ["Failed: etl_daily · first", "Failed: etl_daily · task_0", "3 failures: etl_daily"]
+
+
+def test_airflow_may_call_back_twice(connected: Sandbox) -> None:
+    """The same failure is told once."""
+    for _ in range(3):
+        DingTalkNotifier()(task_context())
+    assert len(connected.messages) == 1
+
+
+def test_two_notifiers_may_say_two_things_of_one_failure(connected: Sandbox) -> None:
+    """They are no repetition of each other."""
+    DingTalkNotifier()(task_context())
+    DingTalkNotifier(message="runbook: https://wiki.example.com/etl")(task_context())
+    assert len(connected.messages) == 2
+
+
+def test_a_success_without_a_failure_does_nothing(connected: Sandbox, outbox_home: Path) -> None:
+    """It writes nothing, sends nothing and looks nothing up."""
+    DingTalkNotifier()(success())
+    assert connected.requests == ()
+    assert not outbox_home.exists() or list(outbox_home.rglob("*.json")) == []
+
+
+def test_a_recovery_is_told_once(connected: Sandbox) -> None:
+    """With what failed before."""
+    DingTalkNotifier(language="en")(task_context())
+    for _ in range(3):
+        DingTalkNotifier(language="en")(success())
+    first, second = titles(connected)
+    assert first == "Failed: etl_daily · load_orders"
+    assert "recovered" in second.lower() or "Succeeded" in second
+    assert len(connected.messages) == 2
+
+
+def test_the_recovery_of_one_task_says_nothing_of_another(connected: Sandbox) -> None:
+    """Each failure has its own end."""
+    DingTalkNotifier()(task_context("a"))
+    DingTalkNotifier()(success("b"))
+    assert len(connected.messages) == 1
+
+
+def test_who_wants_no_recoveries_gets_none(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With send_resolved of the connection."""
+    connect(sandbox, monkeypatch, send_resolved="false", group_interval_seconds=0)
+    DingTalkNotifier()(task_context())
+    DingTalkNotifier()(success())
+    assert len(sandbox.messages) == 1
+
+
+def test_a_message_of_ones_own_is_told_of_every_success(connected: Sandbox) -> None:
+    """It was asked for, whatever happened before."""
+    DingTalkNotifier(message="loaded {{ ti.task_id }}")(success())
+    assert connected.messages[0].payload["text"]["content"] == "loaded load_orders"
+
+
+def test_where_nothing_can_be_written_the_alert_is_sent_at_once(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A read-only root, a random uid, a full disk: better said alone than not at all."""
+    in_the_way = tmp_path / "a file"
+    in_the_way.write_text("")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(in_the_way / "outbox"))
+    DingTalkNotifier()(task_context())
+    assert titles(connected) == ["失败：etl_daily · load_orders"]
+    assert "sent without the outbox" in caplog.text
+    DingTalkNotifier(raise_on_failure=True)(success())
+    assert len(connected.messages) == 1
+
+
+def test_a_picture_that_can_not_be_written_down_is_sent_at_once(app_connected: Sandbox) -> None:
+    """Bytes are no plain data."""
+    from airflow_provider_dingpush.messages import Image
+
+    picture = Image(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    DingTalkNotifier(dingtalk_conn_id="dingtalk_app_default", message=picture)(task_context())
+    assert [message.shown["msgtype"] for message in app_connected.messages] == ["image"]
+
+
+def test_what_a_shut_out_robot_left_is_warned_of(
+    connected: Sandbox, caplog: pytest.LogCaptureFixture, outbox_home: Path
+) -> None:
+    """With the two lines to paste, unless a flusher was seen."""
+    connected.fail_next(Fault.THROTTLED)
+    DingTalkNotifier()(task_context())
+    assert "flush_dag = create_flush_dag()" in caplog.text
+    caplog.clear()
+    main(["flush", "--within", "1"])
+    DingTalkNotifier()(task_context("another"))
+    assert "create_flush_dag" not in caplog.text
+    assert len(connected.requests) == 1
+
+
+def test_the_flush_operator_sends_what_waits(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
+) -> None:
+    """And says how much; it doesn't fail because a connection is wrong."""
+    monkeypatch.delenv(CONNECTION, raising=False)
+    for number in range(3):
+        DingTalkNotifier()(task_context(f"task_{number}"))
+    operator = DingTalkFlushOperator(task_id="flush", within_seconds=5)
+    context: Any = {}
+    assert operator.execute(context) == {"sent": 0, "left": 0}
+    connect(sandbox, monkeypatch)
+    assert operator.execute(context) == {"sent": 3, "left": 0}
+    (title,) = titles(sandbox)
+    assert title.endswith("3 个失败：etl_daily")
+
+
+def test_the_flush_dag_is_two_lines() -> None:
+    """Every minute, one run at a time."""
+    dag = create_flush_dag()
+    assert (dag.dag_id, dag.max_active_runs, dag.catchup) == ("dingpush_flush", 1, False)
+    assert dag.task_ids == ["flush"]
+
+
+def test_operators_and_alerts_share_one_window(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deferrable operator gives its worker slot back until its turn comes."""
+    connect(sandbox, monkeypatch, rate_limit_per_minute=2, group_interval_seconds=0)
+    context: Any = {}
+    DingTalkNotifier()(task_context())
+    DingTalkOperator(task_id="t", message="hello").execute(context)
+    with pytest.raises(TaskDeferred) as deferred:
+        DingTalkOperator(task_id="t", message="hello", deferrable=True).execute(context)
+    _, arguments = deferred.value.trigger.serialize()
+    assert 5 < arguments["moment"] - time.time() <= 60
+    assert len(sandbox.messages) == 2
+
+
+def test_another_robot_of_the_group_speaks_while_one_is_shut_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says which one could not."""
+    robots = (Robot(secret=SECRET), Robot(secret=SECRET, name="spare"))
+    with Sandbox(robots=robots) as sandbox:
+        connect(sandbox, monkeypatch, fallback_conn_ids="dingtalk_spare", group_interval_seconds=0)
+        monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_SPARE", f"{sandbox.webhook_url_of(robots[1])}&secret={SECRET}")
+        sandbox.fail_next(Fault.THROTTLED)
+        DingTalkNotifier(language="en")(task_context("first"))
+        DingTalkNotifier(language="en")(task_context("second"))
+        assert {getattr(message.sender, "name", "") for message in sandbox.messages} == {"spare"}
+        assert "dingtalk_default" in sandbox.messages[-1].payload["markdown"]["text"].replace("\\", "")
+
+
+def test_status_shows_what_is_going_on(
+    connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting alerts, the window, a hold, messages of today and the month."""
+    DingTalkNotifier()(task_context("one"))
+    connected.fail_next(Fault.THROTTLED)
+    DingTalkNotifier()(task_context("two"))
+    assert main(["status"]) == 0
+    said = capsys.readouterr().out
+    assert "dingtalk_default" in said
+    assert "held until" in said
+    assert "sent today 今日已发: 1" in said
+    assert "1 / 3,000" in said
+    assert connected.robot.access_token not in said
+    assert main(["status", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["waiting"] == 1
+
+
+def test_status_of_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before the first alert."""
+    assert main(["status"]) == 0
+    assert "No alert was ever written here" in capsys.readouterr().out
+
+
+def test_dead_letters_can_be_seen_put_back_and_dropped(
+    connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What DingTalk refuses even alone is kept for people."""
+    with monkeypatch.context() as refusing:
+        refusing.setattr(RobotSender, "encode", _refuse)
+        DingTalkNotifier()(task_context())
+    assert connected.messages == ()
+    assert main(["dead"]) == 0
+    listed = capsys.readouterr().out
+    assert "load_orders" in listed
+    assert "DingTalk refused the text." in listed
+    key = listed.split()[0]
+    assert main(["dead", "show", key]) == 0
+    assert '"task_id": "load_orders"' in capsys.readouterr().out
+    assert main(["dead", "requeue", key]) == 0
+    assert main(["flush"]) == 0
+    assert len(connected.messages) == 1
+    assert main(["dead", "drop", "all"]) == 1
+    assert main(["dead", "show"]) == 2
+
+
+def _refuse(*_: object, **__: object) -> bytes:
+    raise ContentRefusedError("DingTalk refused the text.")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}, "The executor is CeleryExecutor"),
+        ({"AIRFLOW_IS_K8S_EXECUTOR_POD": "True"}, "This task runs in a pod of its own"),
+    ],
+    ids=["Celery", "Kubernetes"],
+)
+def test_many_machines_are_told_to_share_one_outbox(
+    connected: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    settings: dict[str, str],
+    said: str,
+) -> None:
+    """With the line to paste, whose password is left out; and the alert is sent all the same."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", "redis://:pa55word@redis.example.com:6379/0")
+    with caplog.at_level(logging.WARNING):
+        DingTalkNotifier()(task_context())
+    assert said in caplog.text
+    assert "AIRFLOW__DINGPUSH__OUTBOX_URL=redis://:***@redis.example.com:6379/0" in caplog.text
+    assert "pa55word" not in caplog.text
+    assert len(connected.messages) == 1
