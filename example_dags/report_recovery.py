@@ -1,0 +1,36 @@
+"""Appears in DingTalk: an alert when the task fails, one more when it works again, and nothing as long as it does.
+
+See both: `airflow dags test dingpush_report_recovery`, and then `airflow dags test dingpush_report_recovery --conf
+'{"source_is_up": true}'`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+try:
+    from airflow.sdk import DAG, task
+except ImportError:  # Airflow 2
+    from airflow import DAG
+    from airflow.decorators import task
+
+from airflow_provider_dingpush.notifications import DingTalkNotifier
+
+tell = DingTalkNotifier()
+
+with DAG(
+    dag_id="dingpush_report_recovery",
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    schedule=None,
+    params={"source_is_up": False},
+    # The same connection in both: that is how the end of a failure finds its beginning.
+    default_args={"on_failure_callback": tell, "on_success_callback": tell},
+):
+
+    @task
+    def load_orders(params: dict) -> None:
+        """Fails on purpose, unless the run was told that its source is up."""
+        if not params["source_is_up"]:
+            raise ConnectionError("orders-db:5432 拒绝连接 (this task fails on purpose)")
+
+    load_orders()
