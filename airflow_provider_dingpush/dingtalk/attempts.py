@@ -84,6 +84,9 @@ def attempt(
         if wait is None or clock() - start + wait + timeout_seconds > plan.budget_seconds:
             break
         sleep(wait)
+        if clock() - start >= plan.budget_seconds:
+            # A machine that is busy may sleep for longer than it was told.
+            break
     if perhaps_arrived is not None and isinstance(problem, UnavailableError):
         # The last try surely didn't arrive, but an earlier one may have.
         problem = perhaps_arrived

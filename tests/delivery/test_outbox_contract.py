@@ -341,8 +341,10 @@ with storm.outbox().leadership(ROBOT) as book:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), text=True
     ) as leader:
         assert leader.stdout is not None
-        assert [leader.stdout.readline().strip() for _ in range(3)] == ["0", "None", "left behind"]
-        leader.send_signal(signal.SIGKILL)
+        try:
+            assert [leader.stdout.readline().strip() for _ in range(3)] == ["0", "None", "left behind"]
+        finally:
+            leader.send_signal(signal.SIGKILL)
         leader.wait()
         outbox = _opened_like_the_script(place)
         records = None

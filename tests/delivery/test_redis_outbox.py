@@ -236,6 +236,7 @@ def test_a_full_server_is_an_outbox_error(start_redis: StartRedis, make_alert: M
 
 def test_a_server_that_is_gone_is_an_outbox_error(tmp_path: Path, make_alert: MakeAlert) -> None:
     """Every step says so; an outbox can be made though, and works once the server is there."""
+    pytest.importorskip("redis", reason="redis-py isn't installed")
     outbox = RedisOutbox(f"redis://:{PASSWORD}@127.0.0.1:{_free_port()}/0")
     for step in (
         lambda: outbox.put(make_alert()),
@@ -251,6 +252,7 @@ def test_a_server_that_is_gone_is_an_outbox_error(tmp_path: Path, make_alert: Ma
 
 def test_a_server_that_says_nothing_is_given_up(make_alert: MakeAlert) -> None:
     """It is asked once, not again and again: a callback has a few seconds."""
+    pytest.importorskip("redis", reason="redis-py isn't installed")
     with socket.create_server(("127.0.0.1", 0)) as mute:
         outbox = RedisOutbox(f"redis://127.0.0.1:{mute.getsockname()[1]}/0")
         with pytest.raises(OutboxError, match=re.compile("timeout", re.IGNORECASE)):
