@@ -101,6 +101,12 @@ class Outbox(Protocol):
     def mailboxes_of(self, robot: str) -> Sequence[Mailbox]:
         """The mailboxes that belong to a robot."""
 
+    def waiting_in(self, mailbox: Mailbox) -> int:
+        """How many alerts of a mailbox no leader has taken in yet."""
+
+    def records_of(self, robot: str) -> dict[Place, Any]:
+        """The records of a robot's book, for people: read without leading, also while somebody leads."""
+
     def note_flush(self, at: float) -> None:
         """Remember that a flusher ran, in seconds since 1970."""
 

@@ -480,7 +480,7 @@ def test_people_look_without_leading(open_outbox: Open, make_alert: MakeAlert) -
     outbox.put(make_alert())
     with leading(outbox) as book:
         book.write({("a", "b"): [1]})
-        assert open_outbox().records_of(ROBOT) == {("a", "b"): [1]}  # type: ignore[attr-defined]
+        assert open_outbox().records_of(ROBOT) == {("a", "b"): [1]}
     assert outbox.waiting_in(HERE) == 1
 
 
