@@ -141,6 +141,7 @@ def test_the_tree_is_as_drawn() -> None:
         "ThrottledError",
         "UnknownOutcomeError",
         "UnavailableError",
+        "AlertsWaitingError",
     }
 
 

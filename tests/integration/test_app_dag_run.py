@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,7 +14,9 @@ from airflow_provider_dingpush.sandbox import Sandbox
 def run(dag_test: Callable[[Sandbox, str, dict[str, str]], str]) -> Iterator[tuple[Sandbox, str]]:
     """The sandbox after the run, and everything that Airflow wrote."""
     with Sandbox() as sandbox:
-        connections = {"AIRFLOW_CONN_DINGTALK_APP_DEFAULT": sandbox.connection_of(sandbox.app)}
+        connection = json.loads(sandbox.connection_of(sandbox.app))
+        connection["extra"]["group_interval_seconds"] = 0
+        connections = {"AIRFLOW_CONN_DINGTALK_APP_DEFAULT": json.dumps(connection)}
         yield sandbox, dag_test(sandbox, "through_an_app", connections)
 
 

@@ -16,7 +16,9 @@ SECRET = "SEC-of-a-real-run-0123456789"
 def run(dag_test: Callable[[Sandbox, str, dict[str, str]], str]) -> Iterator[tuple[Sandbox, str]]:
     """The sandbox after the run, and everything that Airflow wrote."""
     with Sandbox(robots=(Robot(secret=SECRET),)) as sandbox:
-        connections = {"AIRFLOW_CONN_DINGTALK_DEFAULT": f"{sandbox.webhook_url}&secret={SECRET}"}
+        connections = {
+            "AIRFLOW_CONN_DINGTALK_DEFAULT": f"{sandbox.webhook_url}&secret={SECRET}&group_interval_seconds=0"
+        }
         yield sandbox, dag_test(sandbox, "every_callback", connections)
 
 

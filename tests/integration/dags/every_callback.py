@@ -28,7 +28,8 @@ with DAG(
         "on_retry_callback": notifier,
         "on_skipped_callback": notifier,
     },
-    on_failure_callback=DingTalkNotifier(language="en"),
+    # With somebody to mention it is more than a summary of its tasks, and not folded into their alerts.
+    on_failure_callback=DingTalkNotifier(language="en", at=At(user_ids="manager")),
 ):
 
     @task
