@@ -424,7 +424,7 @@ MOUNTS = r"""22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 33 22 0:41 / /fuse rw - fuse.s3fs s3fs rw
 34 22 0:42 / /plain rw - fuse /dev/fuse rw
 35 22 8:1 / /windows rw - fuseblk /dev/sda1 rw
-36 22 0:43 / /root/less rw - fuse.fuse-overlayfs fuse-overlayfs rw
+36 22 0:43 / /srv/less rw - fuse.fuse-overlayfs fuse-overlayfs rw
 37 22 0:44 / /twice rw - ext4 /dev/vdc rw
 38 37 0:45 / /twice rw - nfs server:/other rw
 39 22 0:46 / /mac rw - virtiofs mac rw
@@ -445,7 +445,7 @@ broken line
         ("/fuse/x", "fuse.s3fs"),
         ("/plain/x", "fuse"),
         ("/windows/x", None),
-        ("/root/less/x", None),
+        ("/srv/less/x", None),
         ("/twice/x", "nfs"),
         ("/mac/x", "virtiofs"),
         ("/pod/x", None),
