@@ -79,6 +79,10 @@ class DingTalkNotifier(BaseNotifier):
     never fails the task it speaks about, nor holds it up: all notifiers of one task callback share 8 seconds, and what
     goes wrong is logged.
 
+    Each alert is written down before it is sent. The first one goes out at once; of many that come together one process
+    makes digests, and the others leave. As ``on_success_callback`` it tells when a failure is over, and is silent
+    otherwise, unless it has a message of its own.
+
     :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
     :param message: what is said instead of the built-in alert: a str, a dict of DingTalk's shape, a message, or the
         path of a template file; Jinja in it sees the context and, as ``facts``, the
@@ -87,7 +91,8 @@ class DingTalkNotifier(BaseNotifier):
     :param to: who gets it from an app: ``Group``, ``Users``, ``WorkNotice`` or a plain form of them; by default the
         connection's group. A custom robot takes none.
     :param language: ``zh`` or ``en``; by default what the connection says, or else ``[dingpush] language``.
-    :param raise_on_failure: raise what goes wrong instead of only logging it.
+    :param raise_on_failure: raise what goes wrong instead of only logging it: an
+        :class:`~airflow_provider_dingpush.errors.AlertsWaitingError` if the alert is safe but could not be sent yet.
     """
 
     template_fields: Sequence[str] = ("message", "at", "to", "dingtalk_conn_id")
