@@ -68,6 +68,7 @@ DEADLINE_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
+_USUAL_OVERTIME = 20.0
 # A send that gets less time than this can only end in a message of unknown fate.
 _LEAST_SECONDS = 0.2
 
@@ -365,7 +366,15 @@ def _occasion(facts: RunFacts) -> tuple[Hashable, float]:
     if _in_dag_processor(facts):
         return "DAG processor", DAG_PROCESSOR_SECONDS
     one_try = (facts.dag_id, facts.run_id, facts.task_id, facts.map_index, facts.try_number, facts.event)
-    return one_try, CALLBACK_SECONDS
+    return one_try, min(CALLBACK_SECONDS, _half_of_airflows_patience())
+
+
+def _half_of_airflows_patience() -> float:
+    """Half of what Airflow 3 grants a task's process after the task, in seconds; it may be set lower than usual."""
+    try:
+        return max(_LEAST_SECONDS, float(airflow_option("core", "task_success_overtime") or _USUAL_OVERTIME) / 2)
+    except ValueError:
+        return _USUAL_OVERTIME / 2
 
 
 def _enough(seconds: float) -> float:

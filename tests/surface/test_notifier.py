@@ -326,6 +326,23 @@ def test_a_robot_that_hangs_is_left_when_the_time_is_up(
     assert len(connected.requests) == 1
 
 
+def test_it_takes_half_of_airflows_patience_at_most(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Airflow was told to kill a task's process sooner, its callbacks have less time."""
+    shared: list[float] = []
+    share = CallbackBudget.share
+
+    def note(self: CallbackBudget, occasion: Any, seconds: float) -> Any:
+        shared.append(seconds)
+        return share(self, occasion, seconds)
+
+    monkeypatch.setattr(CallbackBudget, "share", note)
+    DingTalkNotifier()(task_context("usual"))
+    for overtime in ("6", "soon"):
+        monkeypatch.setenv("AIRFLOW__CORE__TASK_SUCCESS_OVERTIME", overtime)
+        DingTalkNotifier()(task_context(f"overtime_{overtime}"))
+    assert shared == [8.0, 3.0, 8.0]
+
+
 def test_a_secrets_backend_that_hangs_is_left_when_the_time_is_up(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
