@@ -1,0 +1,185 @@
+"""Callbacks of a thousand failed tasks, each in a short process of its own, and some of them are killed.
+
+A program, not a test: ``python tests/integration/callback_storm.py '{"diary": "/tmp/x"}'`` lets tasks fail in the
+Airflow that its environment describes, and prints how its processes ended as JSON. What they did stands in the diary.
+The test of it is ``test_storm.py``.
+"""
+
+from __future__ import annotations
+
+import gc
+import heapq
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from jinja2.sandbox import SandboxedEnvironment
+
+from airflow_provider_dingpush import alerts, dispatching, outboxes, templates  # noqa: F401 - loaded once for all
+from airflow_provider_dingpush.delivery import digest, dispatcher, spool_outbox  # noqa: F401 - loaded once for all
+from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.outbox import LedgerBook
+from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.senders import RobotSender
+from tests.delivery.outbox_storm import FAILED, note, start, wait_for_one
+
+DAGS = 40
+"""Few enough for a digest to have a line for each: every message tells how many failures of each it speaks of."""
+RUN_ID = "scheduled__2026-11-22T02:00:00+00:00"
+LEADS_BY_NOW_SECONDS = 0.3
+"""Whoever is still there has become the leader."""
+MOMENTS = ("before post", "after post")
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What happens.
+
+    :param diary: a file to which processes append what they did.
+    :param first: number of the first failure, so that several storms make one.
+    :param alerts: how many tasks fail.
+    :param at_once: how many callbacks run at a time.
+    :param seed: decides who fails when, and who is killed when.
+    :param killed: share of the callbacks that are killed within their first half second.
+    :param leaders_killed: share of the leaders that are killed within their first seconds.
+    :param dying: share of the leaders that kill themselves just before or just after DingTalk took a message.
+    """
+
+    diary: str
+    first: int = 0
+    alerts: int = 1_000
+    at_once: int = 16
+    seed: int = 1
+    killed: float = 0.2
+    leaders_killed: float = 0.5
+    dying: float = 0.3
+
+
+def dag_of(number: int) -> str:
+    """The DAG of a failure."""
+    return f"storm{number % DAGS:02d}"
+
+
+def context_of(number: int) -> dict[str, Any]:
+    """Of the callback of a failed task, as Airflow gives it."""
+    ended = datetime.now(timezone.utc)
+    ti = SimpleNamespace(
+        dag_id=dag_of(number),
+        task_id="load",
+        run_id=RUN_ID,
+        map_index=number // DAGS,
+        try_number=1,
+        max_tries=0,
+        state="failed",
+        start_date=ended - timedelta(seconds=42),
+        end_date=ended,
+    )
+    return {
+        "dag": SimpleNamespace(dag_id=ti.dag_id, owner="data-team", fileloc=None),
+        "ti": ti,
+        "task": SimpleNamespace(task_id=ti.task_id, owner="data-team", retries=0),
+        "run_id": RUN_ID,
+        "exception": ConnectionError("could not connect to server: Connection refused"),
+    }
+
+
+def callback(number: int, diary: Path, *, dies: str | None = None) -> None:
+    """What the process of a failed task does last; it notes when its alert is safe, and whether it led."""
+    led = False
+    box: Any = outboxes.outbox()
+    put, leadership, post = box.put, box.leadership, RobotSender.post
+
+    def noted_put(alert: Alert) -> None:
+        note(diary, putting=number, key=alert.key)
+        put(alert)
+        note(diary, put=number)
+
+    @contextmanager
+    def noted_leadership(robot: str) -> Iterator[LedgerBook | None]:
+        nonlocal led
+        with leadership(robot) as book:
+            if book is not None and not led:
+                led = True
+                note(diary, led=number)
+            yield book
+
+    def deadly_post(*arguments: Any, **options: Any) -> Any:
+        def step(moment: str) -> None:
+            if dies == moment:
+                note(diary, died=moment)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        step("before post")
+        outcome = post(*arguments, **options)
+        step("after post")
+        return outcome
+
+    box.put, box.leadership = noted_put, noted_leadership
+    RobotSender.post = deadly_post  # type: ignore[method-assign]  # in this process, a fork
+    context = context_of(number)
+    started, used = time.perf_counter(), time.process_time()
+    DingTalkNotifier()(context)
+    seconds, used = time.perf_counter() - started, time.process_time() - used
+    note(diary, done=number, leader=led, seconds=seconds, cpu_seconds=used)
+
+
+def callbacks(storm: Storm) -> Iterator[tuple[Callable[[], None], list[float]]]:
+    """What each process does, and after how many seconds it is killed if it lives so long."""
+    dice = random.Random(storm.seed)  # noqa: S311 - the same storm for the same seed
+    numbers = [*range(storm.first, storm.first + storm.alerts)]
+    dice.shuffle(numbers)
+    for number in numbers:
+        dies = dice.choice(MOMENTS) if dice.random() < storm.dying else None
+        kills = []
+        if dice.random() < storm.killed:
+            kills.append(dice.choice((0.02, 0.1, 0.5)) * dice.random())
+        if dice.random() < storm.leaders_killed:
+            kills.append(LEADS_BY_NOW_SECONDS + 3 * dice.random())
+        yield partial(callback, number, Path(storm.diary), dies=dies), kills
+
+
+def run(works: Iterable[tuple[Callable[[], None], list[float]]], *, at_once: int) -> dict[str, int]:
+    """Let each work be done in a process; how many were killed, and how many ended with an error of their own."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    gc.freeze()
+    ended: list[int] = []
+    alive: set[int] = set()
+    kills: list[tuple[float, int]] = []
+    for work, killed_after in works:
+        while len(alive) >= at_once:
+            ended += wait_for_one(alive, kills)
+        child = start(work)
+        alive.add(child)
+        for seconds in killed_after:
+            heapq.heappush(kills, (time.monotonic() + seconds, child))
+    while alive:
+        ended += wait_for_one(alive, kills)
+    return {"killed": ended.count(-signal.SIGKILL), "failed": ended.count(FAILED)}
+
+
+def warm_up() -> None:
+    """Do what a task's process has done before its callback: it has read options and rendered templates."""
+    outboxes.outbox()  # imports redis-py, which takes longer than everything else
+    alerts.local_zone()
+    SandboxedEnvironment().from_string("")
+
+
+def main(storm: Storm) -> None:
+    """Let all tasks fail and print how their processes ended."""
+    warm_up()
+    json.dump(run(callbacks(storm), at_once=storm.at_once), sys.stdout)
+
+
+if __name__ == "__main__":
+    main(Storm(**json.loads(sys.argv[1])))

@@ -1,0 +1,300 @@
+"""What stands in the chat after a storm of callbacks that are killed with -9: each failure that was written down, once.
+
+Real callbacks in processes of their own (``callback_storm.py``), a real outbox, ``dingpush flush``, and a sandbox that
+counts a true minute and honours ``msgUuid``. The small storms run always; ``pytest -m standalone`` runs the large ones:
+20 seeds of 1,000 alerts on files, 5 on Redis, half a minute to a minute each. ``DINGPUSH_STORM_SEEDS=3`` runs fewer.
+
+A digest names the failures of each DAG with their number, and none of 40 DAGs is left out, so a failure that is lost or
+told twice makes the number of its DAG wrong. Should one be lost and another of the same DAG told twice, nobody would
+see it: in 40 DAGs at once that doesn't happen, in one seed after another neither.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush.delivery.outbox import Outbox
+from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
+from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+from airflow_provider_dingpush.sandbox import Robot, Sandbox
+from airflow_provider_dingpush.sandbox.chat import ChatMessage
+from tests.integration.callback_storm import DAGS, dag_of
+
+STORM = Path(__file__).with_name("callback_storm.py")
+MINUTE_SECONDS = 60
+DINGTALK_TAKES = 20
+MOST_MESSAGES = 12
+MOST_SECONDS = 240
+SLOW_SECONDS = 0.1  # as the real one is
+SEEDS = range(1, 1 + int(os.environ.get("DINGPUSH_STORM_SEEDS", "20")))
+REDIS_SEEDS = range(1, 1 + min(5, len(SEEDS)))
+SECRET = "SEC-of-the-storm"
+_LINE = re.compile(r"^- \*\*(storm\d\d)\*\*(?:.*? ×([\d,]+))?", re.MULTILINE)
+_TITLE = re.compile(r"([\d,]+) failures?(?: in [\d,]+ DAGs?|: (storm\d\d))")
+_ALONE = re.compile(r"Failed: (storm\d\d) ")
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """One machine with callbacks; several of them may share an outbox.
+
+    :param home: its folder.
+    :param outbox_url: the outbox of all machines; empty for files in its home.
+    :param webhook_url: of the robot, with options of the connection.
+    """
+
+    home: Path
+    webhook_url: str
+    outbox_url: str = ""
+
+    @property
+    def diary(self) -> Path:
+        return self.home / "diary"
+
+    @property
+    def outbox(self) -> Outbox:
+        return RedisOutbox(self.outbox_url) if self.outbox_url else SpoolOutbox(self.home / "dingpush")
+
+    def fail(self, **storm: Any) -> subprocess.Popen[str]:
+        """Let tasks fail; ends with the last callback."""
+        told = json.dumps({"diary": str(self.diary), **storm})
+        return self._started(STORM, told)
+
+    def flush(self) -> str:
+        """What ``dingpush flush`` prints."""
+        code = "import sys; from airflow_provider_dingpush.cli import main; sys.exit(main())"
+        with self._started("-c", code, "flush", "--within", "150") as process:
+            said, errors = process.communicate(timeout=MOST_SECONDS)
+        return said + errors
+
+    def notes(self) -> list[dict[str, Any]]:
+        """What the processes noted."""
+        return [json.loads(line) for line in self.diary.read_text("ascii").splitlines()]
+
+    def _started(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        self.home.mkdir(exist_ok=True)
+        environment = {
+            **os.environ,
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+            "AIRFLOW__DINGPUSH__LANGUAGE": "en",
+            "AIRFLOW__DINGPUSH__OUTBOX_URL": self.outbox_url,
+            "AIRFLOW_CONN_DINGTALK_DEFAULT": self.webhook_url,
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path]),
+            "PYTHONWARNINGS": "ignore",
+        }
+        return subprocess.Popen(
+            [sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+
+@pytest.fixture
+def chat() -> Iterator[Sandbox]:
+    """A group whose robot takes 20 messages in any minute."""
+    with Sandbox(robots=(Robot(secret=SECRET, messages_per_minute=DINGTALK_TAKES),)) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """A Redis of our own."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server isn't installed: apt-get install redis-server")
+    with tempfile.TemporaryDirectory(prefix="dingpush-redis-") as folder:
+        socket = Path(folder, "redis.sock")
+        command = [program, "--port", "0", "--unixsocket", str(socket), "--dir", folder, "--save", ""]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                assert server.stdout is not None
+                assert any("eady to accept connections" in line for line in server.stdout)
+                yield f"unix://{socket}?db=0"
+            finally:
+                server.kill()
+
+
+def connection(chat: Sandbox, **options: float) -> str:
+    """The robot's webhook URL with options of the connection."""
+    said = "".join(f"&{name}={value}" for name, value in options.items())
+    return f"{chat.webhook_url}&secret={SECRET}{said}"
+
+
+def rage(airflows: Sequence[Airflow], **storm: Any) -> dict[str, int]:
+    """Let tasks fail on all machines at once; how their processes ended, added up."""
+    share = storm.pop("alerts") // len(airflows)
+    running = [
+        each.fail(first=number * share, alerts=share, at_once=16 // len(airflows), **storm)
+        for number, each in enumerate(airflows)
+    ]
+    ended: Counter[str] = Counter()
+    for process in running:
+        said, errors = process.communicate(timeout=MOST_SECONDS)
+        assert process.returncode == 0, errors
+        ended.update(json.loads(said))
+    assert ended["failed"] == 0
+    return ended
+
+
+def flush_until_nothing_waits(airflow: Airflow) -> None:
+    """As the flush DAG does every minute; in Redis the lease of a dead leader has to run out first."""
+    until = time.monotonic() + MOST_SECONDS
+    said = ""
+    while not said or "another process" in said or airflow.outbox.waiting_mailboxes():
+        assert time.monotonic() < until, said
+        said = airflow.flush()
+        assert "✗" not in said, said
+
+
+def known(airflow: Airflow, keys: Mapping[str, int]) -> Counter[str]:
+    """How many failures of each DAG ever came into the book, in which nothing waits any more."""
+    outbox = airflow.outbox
+    (robot,) = outbox.robots()
+    with outbox.leadership(robot) as book:
+        assert book is not None
+        assert not {kind for kind, _ in book.load()} & {"alert", "batch", "pen", "dead", "overflow", "hold"}
+        return Counter(dag_of(keys[key]) for key in book.known(list(keys)))
+
+
+def told_in(message: ChatMessage) -> Counter[str]:
+    """How many failures of each DAG a message tells."""
+    markdown = message.payload["markdown"]
+    alone = _ALONE.search(markdown["title"])
+    if alone:
+        return Counter([alone[1]])
+    titled = _TITLE.search(markdown["title"])
+    assert titled, markdown["title"]
+    total = int(titled[1].replace(",", ""))
+    counts = Counter[str]()
+    for dag, count in _LINE.findall(markdown["text"]):
+        counts[dag] += int((count or "1").replace(",", ""))
+    if titled[2]:
+        counts = Counter({titled[2]: total})
+    assert counts.total() == total, markdown
+    return counts
+
+
+def most_in_a_minute(chat: Sandbox) -> int:
+    """How many requests reached the robot within the busiest minute."""
+    times = [request.received_at for request in chat.requests]
+    return max(sum(start <= each < start + MINUTE_SECONDS for each in times) for start in times)
+
+
+def check(chat: Sandbox, airflows: Sequence[Airflow]) -> dict[str, Any]:
+    """Every failure that was written down stands in the chat, once; figures for people."""
+    notes = [note for each in airflows for note in each.notes()]
+    safe = Counter(dag_of(note["put"]) for note in notes if "put" in note)
+    begun = {note["key"]: note["putting"] for note in notes if "putting" in note}
+    arrived = known(airflows[0], begun)
+    told = sum((told_in(message) for message in chat.messages), Counter[str]())
+    assert safe <= arrived, safe - arrived
+    assert told == arrived, {"lost": arrived - told, "repeated": told - arrived}
+    assert not [request for request in chat.requests if request.outcome == "refused"]
+    assert most_in_a_minute(chat) <= DINGTALK_TAKES
+    return {
+        "recorded": safe.total(),
+        "told": told.total(),
+        "leaders": sum("led" in note for note in notes),
+        "died before post": sum(note.get("died") == "before post" for note in notes),
+        "died after post": sum(note.get("died") == "after post" for note in notes),
+        "messages": len(chat.messages),
+        "resends swallowed": sum(request.outcome == "repeated" for request in chat.requests),
+        "most in a minute": most_in_a_minute(chat),
+    }
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_small_storm_loses_and_repeats_nothing(chat: Sandbox, tmp_path: Path, seed: int) -> None:
+    airflow = Airflow(tmp_path / "a", connection(chat, group_interval_seconds=1))
+    rage([airflow], alerts=200, seed=seed, dying=0.9)
+    flush_until_nothing_waits(airflow)
+    figures = check(chat, [airflow])
+    assert figures["leaders"] > 1
+    assert figures["messages"] <= MOST_MESSAGES
+
+
+def test_beyond_a_full_minute_alerts_wait_and_none_is_lost(chat: Sandbox, tmp_path: Path) -> None:
+    """Nothing is merged for long here, so that the window is what holds the messages back."""
+    airflow = Airflow(tmp_path / "a", connection(chat, group_interval_seconds=0, rate_limit_per_minute=3))
+    rage([airflow], alerts=120, killed=0, leaders_killed=0, dying=0)
+    told = sum(sum(told_in(message).values()) for message in chat.messages)
+    waiting = waiting_in(airflow.outbox)
+    assert [request.outcome for request in chat.requests] == ["accepted"] * 3
+    assert told > 0
+    assert waiting > 0
+    assert told + waiting == 120
+
+
+def waiting_in(outbox: Outbox) -> int:
+    """How many alerts are in the book or on their way to it."""
+    (robot,) = outbox.robots()
+    with outbox.leadership(robot) as book:
+        assert book is not None
+        written = sum(kind == "alert" for kind, _ in book.load())
+        return written + len(book.arrivals(1_000))
+
+
+@pytest.mark.standalone
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_thousand_alerts(chat: Sandbox, tmp_path: Path, seed: int) -> None:
+    chat_is_slow(chat)
+    airflow = Airflow(tmp_path / "a", connection(chat))
+    began = time.monotonic()
+    ended = rage([airflow], alerts=1_000, seed=seed)
+    raged = time.monotonic() - began
+    flush_until_nothing_waits(airflow)
+    report(f"files, seed {seed}", check(chat, [airflow]), ended, raged)
+    assert len(chat.messages) <= MOST_MESSAGES
+
+
+@pytest.mark.standalone
+@pytest.mark.parametrize("seed", REDIS_SEEDS)
+def test_a_thousand_alerts_of_two_machines(chat: Sandbox, tmp_path: Path, redis_url: str, seed: int) -> None:
+    chat_is_slow(chat)
+    airflows = [Airflow(tmp_path / name, connection(chat), redis_url) for name in ("a", "b")]
+    began = time.monotonic()
+    ended = rage(airflows, alerts=1_000, seed=seed)
+    raged = time.monotonic() - began
+    flush_until_nothing_waits(airflows[0])
+    assert not (tmp_path / "a" / "dingpush").exists()
+    report(f"Redis, seed {seed}", check(chat, airflows), ended, raged)
+    assert len(chat.messages) <= MOST_MESSAGES
+
+
+@pytest.mark.standalone
+def test_a_thousand_alerts_in_a_window_of_five(chat: Sandbox, tmp_path: Path) -> None:
+    """Nothing is merged for long, so the window is what holds messages back, kills or not; the rest comes after it."""
+    airflow = Airflow(tmp_path / "a", connection(chat, group_interval_seconds=0, rate_limit_per_minute=5))
+    began = time.monotonic()
+    ended = rage([airflow], alerts=1_000)
+    raged = time.monotonic() - began
+    flush_until_nothing_waits(airflow)
+    figures = check(chat, [airflow])
+    report("files, window of five", figures, ended, raged)
+    assert figures["most in a minute"] <= 5
+    assert len(chat.requests) > 5
+
+
+def chat_is_slow(chat: Sandbox) -> None:
+    from airflow_provider_dingpush.sandbox import Fault
+
+    chat.fail_next(Fault.SLOW, times=1_000, seconds=SLOW_SECONDS)
+
+
+def report(name: str, figures: Mapping[str, Any], ended: Mapping[str, int], seconds: float) -> None:
+    """For whoever runs it with ``-s``."""
+    words = ", ".join(f"{what} {count}" for what, count in {**figures, "killed": ended["killed"]}.items())
+    print(f"\n{name}: {words}, raged {seconds:.0f} s, {DAGS} DAGs")  # noqa: T201 - figures for people
