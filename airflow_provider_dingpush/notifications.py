@@ -174,7 +174,9 @@ class DingTalkNotifier(BaseNotifier):
         if facts.event is Event.DAG_FAILED:
             facts = _facts(context, failed_tasks=failed_task_ids(context))
         render = _renderer(context, facts)
-        mailbox = mailbox_of(str(render(self.dingtalk_conn_id)), self._to(render))
+        # Compiling a template takes a while, and few connection ids are one.
+        conn_id = render(self.dingtalk_conn_id) if holds_jinja(self.dingtalk_conn_id) else self.dingtalk_conn_id
+        mailbox = mailbox_of(str(conn_id), self._to(render))
         message, mentions = self._own_message(facts, render)
         until = time.monotonic() + seconds_left()
         try:
@@ -282,6 +284,8 @@ class DingTalkNotifier(BaseNotifier):
             return True
 
     def _to(self, render: Callable[[Any], Any]) -> Target | None:
+        if self.to is None:
+            return None
         from airflow_provider_dingpush.targets import read_target
 
         try:
@@ -293,6 +297,8 @@ class DingTalkNotifier(BaseNotifier):
             return None
 
     def _at(self, render: Callable[[Any], Any]) -> At | None:
+        if self.at is None:
+            return None
         try:
             return At.read(render(self.at))
         except ContentError as problem:

@@ -45,13 +45,15 @@ def run_flush(*, within_seconds: float) -> int:
     """
 
     def run() -> int:
-        left = 0
-        for mailbox, came in flush(outbox(), until=time.monotonic() + within_seconds):
+        left, box = 0, outbox()
+        for mailbox, came in flush(box, until=time.monotonic() + within_seconds):
             if isinstance(came, str):
                 print(f"✗ {mailbox.conn_id}: {came}", file=sys.stderr)
                 left += 1
             elif came is None:
-                print(f"– {mailbox.conn_id}: another process is sending 其他进程正在发送")
+                waiting = box.waiting_in(mailbox)
+                print(f"– {mailbox.conn_id}: another process is sending 其他进程正在发送, waiting 待发送 {waiting}")
+                left += waiting
             else:
                 told = f"alerts 告警 {came.alerts}, messages 消息 {came.messages}, left 剩余 {came.left}"
                 print(f"✓ {mailbox.conn_id}: {told}")

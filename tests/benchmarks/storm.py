@@ -190,11 +190,7 @@ def rage(name: str, alerts: int, at_once: int, diary: Path) -> None:
         works = [
             partial(timed, diary, partial(official_callback, DingdingHook, number, diary)) for number in range(alerts)
         ]
-    # The first look-up of a connection loads modules of Airflow, whoever asks for one.
-    from airflow_provider_dingpush.hooks import hook_of
-
     warm_up()
-    hook_of("dingtalk_default")
     run(((work, []) for work in works), at_once=at_once)
     if name == OURS:
         from airflow_provider_dingpush.dispatching import flush

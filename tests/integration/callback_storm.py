@@ -30,6 +30,7 @@ from airflow_provider_dingpush import alerts, dispatching, outboxes, templates  
 from airflow_provider_dingpush.delivery import digest, dispatcher, spool_outbox  # noqa: F401 - loaded once for all
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.outbox import LedgerBook
+from airflow_provider_dingpush.hooks import hook_of
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.senders import RobotSender
 from tests.delivery.outbox_storm import FAILED, note, start, wait_for_one
@@ -169,7 +170,8 @@ def run(works: Iterable[tuple[Callable[[], None], list[float]]], *, at_once: int
 
 
 def warm_up() -> None:
-    """Do what a task's process has done before its callback: it has read options and rendered templates."""
+    """Do what a task has done before its callback: read options, looked up a connection, rendered templates."""
+    hook_of(DingTalkNotifier().dingtalk_conn_id)
     outboxes.outbox()  # imports redis-py, which takes longer than everything else
     alerts.local_zone()
     SandboxedEnvironment().from_string("")
