@@ -42,6 +42,8 @@ from airflow_provider_dingpush.delivery.state_file import StateFile, read_record
 from airflow_provider_dingpush.delivery.storage_trouble import trouble_with
 
 _LEFT_OVER_SECONDS = 3600.0  # nobody takes an hour to write a file
+# No alert comes near it: texts are cut when they are read, and DingTalk takes 20,000 bytes of a message.
+_LARGEST_BYTES = 100_000
 _SIZES_LOOKED_AT = 16
 _SAFE_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 _SHARED = {"9p", "afs", "beegfs", "ceph", "cifs", "fuse", "gfs2", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "ocfs2"}
@@ -217,6 +219,8 @@ class SpoolOutbox:
             return False
         if len(names) >= self._most_alerts:
             return True
+        if len(names) * _LARGEST_BYTES < self._most_bytes:
+            return False
         some = names[:: -(-len(names) // _SIZES_LOOKED_AT)]
         sizes = [size for name in some if (size := _size(f"{new}/{name}")) is not None]
         return bool(sizes) and sum(sizes) / len(sizes) * len(names) >= self._most_bytes
