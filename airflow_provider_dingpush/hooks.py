@@ -39,8 +39,6 @@ __all__ = ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"]
 
 _log = logging.getLogger(__name__)
 _NOTICE = "work_notice"
-# What a work notice takes, 2,048, without its title and the JSON around.
-_NOTICE_TEXT_BYTES = 1_700
 
 
 class DingTalkRobotHook(BaseHook):
@@ -122,17 +120,6 @@ class DingTalkRobotHook(BaseHook):
         from airflow_provider_dingpush.connections import look_up, robot_settings
 
         return look_up(self.dingtalk_conn_id, robot_settings)
-
-    @property
-    def has_own_group(self) -> bool:
-        """Whether a message without a target has somewhere to go: always, a robot lives in a group."""
-        return True
-
-    def alert_bytes(self, to: Target | None) -> int:  # noqa: ARG002 - both hooks are asked alike
-        """How long an alert's text may be without losing its end, in bytes."""
-        from airflow_provider_dingpush.templates import MAX_ALERT_BYTES
-
-        return MAX_ALERT_BYTES
 
     def get_conn(self) -> HttpClient:
         """The open HTTP connection to DingTalk."""
@@ -323,13 +310,6 @@ class DingTalkAppHook(BaseHook):
     def has_own_group(self) -> bool:
         """Whether a message without a target has somewhere to go: the connection's default group."""
         return bool(self.settings.open_conversation_id)
-
-    def alert_bytes(self, to: Target | None) -> int:
-        """How long an alert's text may be to such a target without losing its end, in bytes."""
-        from airflow_provider_dingpush.targets import WorkNotice
-        from airflow_provider_dingpush.templates import MAX_ALERT_BYTES
-
-        return _NOTICE_TEXT_BYTES if isinstance(to, WorkNotice) else MAX_ALERT_BYTES
 
     def get_conn(self) -> AppCalls:
         """Calls to DingTalk with the app's access token, for what this hook has no method for."""

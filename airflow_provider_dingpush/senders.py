@@ -32,9 +32,10 @@ _UNREACHED = {
     "zh": "（无法发送给 to= 指定的接收人，已改发到本群。）",
     "en": "(This could not be sent to whom the notifier's to= names, so it is here.)",
 }
-# What DingTalk takes, 20,000 and 15,000 bytes, without titles, mentions and the JSON around the text.
+# What DingTalk takes, 20,000, 15,000 and 2,048 bytes, without titles, mentions and the JSON around the text.
 _ROBOT_TEXT_BYTES = 18_000
 _APP_TEXT_BYTES = 13_500
+_NOTICE_TEXT_BYTES = 1_700
 
 
 class RobotSender:
@@ -83,7 +84,7 @@ class AppSender:
         is_notice = isinstance(self.target, WorkNotice)
         # DingTalk drops a notice whose content a person got that day, and knows no other repetition.
         self.recognises_repeats = is_notice
-        self.text_bytes = hook.alert_bytes(self.target) if is_notice else _APP_TEXT_BYTES
+        self.text_bytes = _NOTICE_TEXT_BYTES if is_notice else _APP_TEXT_BYTES
         place = target or hook.settings.open_conversation_id or ""
         self.robot = _named(hook.settings.api_base_url, hook.settings.app.app_key, place)
 
@@ -130,7 +131,10 @@ def sender_of(hook: DingTalkRobotHook | DingTalkAppHook, to: Target | None) -> R
     """The sender of a hook and a target, for its turn in the robot's window."""
     if isinstance(hook, DingTalkRobotHook):
         return RobotSender(hook)
-    return AppSender(hook, "" if to is None else json.dumps(to.to_dict(), sort_keys=True, ensure_ascii=False))
+    # Named as its mailbox is, or its alerts and its messages would have a window each.
+    from airflow_provider_dingpush.alerts import mailbox_of
+
+    return AppSender(hook, mailbox_of(hook.dingtalk_conn_id, to).target)
 
 
 def messages_in(message: Any) -> int:
