@@ -179,9 +179,6 @@ def default_language() -> str:
 
 def local_zone() -> tzinfo:
     """The time zone of alerts: ``[dingpush] timezone``, or Airflow's."""
-    from zoneinfo import ZoneInfo
+    from airflow_provider_dingpush.templates import zone_named
 
-    try:
-        return ZoneInfo(airflow_option("dingpush", "timezone") or default_timezone())
-    except (KeyError, ValueError, OSError):
-        return ZoneInfo("UTC")
+    return zone_named(airflow_option("dingpush", "timezone") or default_timezone())

@@ -6,7 +6,7 @@ Nothing here imports Airflow. ``read_run_facts`` turns a context into :class:`Ru
 
 from __future__ import annotations
 
-from airflow_provider_dingpush.templates.airflow_site import AirflowSite
+from airflow_provider_dingpush.templates.airflow_site import AirflowSite, zone_named
 from airflow_provider_dingpush.templates.alert_texts import MAX_ALERT_BYTES, built_in_alert
 from airflow_provider_dingpush.templates.context_reading import read_run_facts
 from airflow_provider_dingpush.templates.markdown_escape import escape_markdown
@@ -21,4 +21,5 @@ __all__ = [
     "built_in_alert",
     "escape_markdown",
     "read_run_facts",
+    "zone_named",
 ]

@@ -47,10 +47,7 @@ class AirflowSite:
     @property
     def zone(self) -> tzinfo:
         """The zone in which times are shown."""
-        try:
-            return ZoneInfo(self.timezone)
-        except (KeyError, ValueError, OSError):  # An unknown name or no zone data, an odd name, the name of a folder.
-            return timezone.utc
+        return zone_named(self.timezone)
 
     def run_url(self, dag_id: str, run_id: str) -> str:
         """Page of a DAG run."""
@@ -96,6 +93,16 @@ class AirflowSite:
         except ValueError:  # Such as an IPv6 address without its closing bracket.
             usable = False
         return base if usable else AIRFLOW_DEFAULT_BASE_URL
+
+
+def zone_named(name: str) -> tzinfo:
+    """The zone of that IANA name; UTC if there is none."""
+    if name.upper() == "UTC":  # Airflow's default is "utc", for which zoneinfo would search all folders in vain.
+        return timezone.utc
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # An unknown name or no zone data, an odd name, the name of a folder.
+        return timezone.utc
 
 
 def opened_in_browser(url: str) -> str:

@@ -99,6 +99,12 @@ def test_reachable_base_url(base_url: str) -> None:
     assert site.run_url("d", "r") == f"{base_url.rstrip('/')}/dags/d/runs/r"
 
 
+@pytest.mark.parametrize("name", ["utc", "UTC"])
+def test_utc_however_it_is_spelled(name: str) -> None:
+    """Airflow's own default is "utc", for which there is no zone file."""
+    assert AirflowSite(timezone=name).zone is timezone.utc
+
+
 @pytest.mark.parametrize("name", ["Asia/Nowhere", "", "../etc/passwd", "Asia", "\0", "x" * 500])
 def test_unknown_zone_is_utc(name: str) -> None:
     """A wrong name of a zone isn't worth losing an alert."""
