@@ -88,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     flush.add_argument(
         "--within", type=float, default=50.0, metavar="SECONDS", help="the most that it may take (default 50)"
     )
+    flush.add_argument(
+        "--now",
+        action="store_true",
+        help="for people: keep nothing for later messages, and try robots again whose settings you have mended "
+        "(立即发送，并重试配置已修复的机器人)",
+    )
     flush.set_defaults(run=_flush)
 
     status = commands.add_parser(
@@ -208,7 +214,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
 def _flush(parsed: argparse.Namespace) -> int:
     from airflow_provider_dingpush.outbox_commands import run_flush
 
-    return run_flush(within_seconds=parsed.within)
+    return run_flush(within_seconds=parsed.within, all_now=parsed.now)
 
 
 def _status(parsed: argparse.Namespace) -> int:

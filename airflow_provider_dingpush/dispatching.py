@@ -6,23 +6,26 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.alerts import Composer, local_zone
+from airflow_provider_dingpush.delivery.drained import Drained
 from airflow_provider_dingpush.delivery.outbox import LedgerBook, Outbox, OutboxError
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError
 from airflow_provider_dingpush.senders import AppSender, RobotSender, sender_for
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.alert import Mailbox
-    from airflow_provider_dingpush.delivery.dispatcher import Drained, Spare
+    from airflow_provider_dingpush.delivery.dispatcher import Spare
     from airflow_provider_dingpush.delivery.ledger import Ledger
 
 AnySender = RobotSender | AppSender
 Find = Callable[["Mailbox"], AnySender]
 
 _log = logging.getLogger(__name__)
-_FLUSHER_SEEN_SECONDS = 300.0
+# Nobody needs to be told how to set up a flusher if one was seen since then; and it is relied on if it was just seen.
+_FLUSHER_SEEN_SECONDS, _FLUSHER_LIVES_SECONDS = 300.0, 180.0
 # A leader may hold its lock for a callback's whole budget; an operator asks again so often.
 _TURN_POLL_SECONDS = 0.25
 _STILL_WAITING_SECONDS = 30.0
@@ -31,57 +34,86 @@ _STILL_WAITING_SECONDS = 30.0
 def serve(outbox: Outbox, mailbox: Mailbox, *, until: float, patient: bool, find: Find = sender_for) -> Drained | None:
     """Send what waits for the mailbox's robot, unless another process does: then ``None``, at once.
 
+    While the robot is shut out, or a storm goes on and a flusher lives, nobody leads but the flusher.
+
     :param until: when to be back, in seconds of ``time.monotonic``.
     :param patient: wait for company and for a free slot; otherwise send only what can be sent now.
     :param find: looks the connection up.
     :raises DingTalkError: if the connection can't be looked up or is wrong; what waits stays where it is.
     :raises OutboxError: if the outbox can't be used.
     """
+    known = outbox.robot_of(mailbox)
+    rest = None if known is None else outbox.rest_of(known)
+    if rest is not None:
+        return Drained(0, 0, outbox.waiting_in(mailbox), rest.reason, rest.until)
+    return _serve(outbox, mailbox, _Manner(until, patient, find, lambda: _seen_within(outbox, _FLUSHER_LIVES_SECONDS)))
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """How a process leads.
+
+    :param until: when to be back, in seconds of ``time.monotonic``.
+    :param patient: wait for company and for a free slot.
+    :param find: looks a connection up.
+    :param relieved: whether a flusher comes by, so that in a storm nobody has to hurry.
+    :param lift_hold: whether a misconfigured robot is tried again at once.
+    """
+
+    until: float
+    patient: bool
+    find: Find
+    relieved: Callable[[], bool]
+    lift_hold: bool = False
+
+
+def _serve(outbox: Outbox, mailbox: Mailbox, manner: _Manner) -> Drained | None:
     while True:
-        drained, robot = _serve_once(outbox, mailbox, until, patient, find)
+        drained, robot = _serve_once(outbox, mailbox, manner)
         if drained is None:
             return None
         # Somebody may have put an alert and left because this process led, after it had looked for the last time.
         mine = set(outbox.mailboxes_of(robot))
-        if drained.left or time.monotonic() >= until or not mine.intersection(outbox.waiting_mailboxes()):
+        if drained.left or time.monotonic() >= manner.until or not mine.intersection(outbox.waiting_mailboxes()):
             return drained
 
 
-def _serve_once(
-    outbox: Outbox, mailbox: Mailbox, until: float, patient: bool, find: Find
-) -> tuple[Drained | None, str]:
+def _serve_once(outbox: Outbox, mailbox: Mailbox, manner: _Manner) -> tuple[Drained | None, str]:
     known = outbox.robot_of(mailbox)
     if known is not None:
         with outbox.leadership(known) as book:
             if book is None:
                 return None, known
-            sender = find(mailbox)
+            sender = manner.find(mailbox)
             if sender.robot == known:
-                return _drain(outbox, book, sender, until, patient), known
+                return _drain(outbox, book, sender, manner), known
         # Somebody gave the connection another robot.
     with outbox.resolving(mailbox) as first:
         if not first:
             return None, known or ""
-        sender = find(mailbox)
+        sender = manner.find(mailbox)
         outbox.assign(mailbox, sender.robot)
     with outbox.leadership(sender.robot) as book:
-        return (None if book is None else _drain(outbox, book, sender, until, patient)), sender.robot
+        return (None if book is None else _drain(outbox, book, sender, manner)), sender.robot
 
 
-def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, until: float, patient: bool) -> Drained:
+def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, manner: _Manner) -> Drained:
     from airflow_provider_dingpush.delivery.dispatcher import Dispatcher
+    from airflow_provider_dingpush.delivery.ledger import Ledger
 
-    composer = Composer(sender)
+    composer, policy, zone = Composer(sender), sender.hook.settings.delivery, local_zone()
+    if manner.lift_hold:
+        Ledger(book, policy, zone=zone).lift_hold()
     dispatcher = Dispatcher(
         book,
         sender,
-        sender.hook.settings.delivery,
+        policy,
         composer,
         language=composer.language,
-        zone=local_zone(),
+        zone=zone,
         spares=_spares(outbox, sender),
     )
-    return dispatcher.drain(until, patient=patient)
+    return dispatcher.drain(manner.until, patient=manner.patient, relieved=manner.relieved())
 
 
 def _spares(outbox: Outbox, sender: AnySender) -> Sequence[Spare]:
@@ -104,15 +136,19 @@ def _leading(outbox: Outbox, robot: str) -> Callable[[], AbstractContextManager[
     return lambda: outbox.leadership(robot)
 
 
-def flush(outbox: Outbox, *, until: float, find: Find = sender_for) -> Iterator[tuple[Mailbox, Drained | str | None]]:
+def flush(outbox: Outbox, *, until: float, all_now: bool = False) -> Iterator[tuple[Mailbox, Drained | str | None]]:
     """Send whatever waits for any robot; gives for each what came of it, or what went wrong.
 
     :param until: when to be back, in seconds of ``time.monotonic``.
+    :param all_now: leave nothing to the next flush that could be sent, and try a misconfigured robot again; otherwise
+        the messages of a storm are few.
     """
+    relieved = not all_now and _seen_within(outbox, _FLUSHER_LIVES_SECONDS)
     outbox.note_flush(time.time())
+    manner = _Manner(until, True, sender_for, lambda: relieved, lift_hold=all_now)
     for mailbox in _one_for_each_robot(outbox):
         try:
-            yield mailbox, serve(outbox, mailbox, until=until, patient=True, find=find)
+            yield mailbox, _serve(outbox, mailbox, manner)
         except (DingTalkError, OutboxError) as problem:
             yield mailbox, str(problem)
 
@@ -133,8 +169,7 @@ def warn_of_left_overs(outbox: Outbox, drained: Drained) -> None:
     # What is only counted for a while is told when its interval ends; nobody has to be warned of that.
     if not drained.left or (drained.again_at is None and not drained.problem):
         return
-    seen = outbox.last_flush()
-    if seen is not None and time.time() - seen < _FLUSHER_SEEN_SECONDS:
+    if _seen_within(outbox, _FLUSHER_SEEN_SECONDS):
         return
     _log.warning(
         "%d alert(s) wait for the robot (%s); the next callback sends them, if there is one. To be sure, put these two "
@@ -144,6 +179,12 @@ def warn_of_left_overs(outbox: Outbox, drained: Drained) -> None:
         drained.left,
         drained.reason,
     )
+
+
+def _seen_within(outbox: Outbox, seconds: float) -> bool:
+    """Whether a flusher ran so lately."""
+    seen = outbox.last_flush()
+    return seen is not None and time.time() - seen < seconds
 
 
 def free_in(outbox: Outbox, sender: AnySender) -> float:

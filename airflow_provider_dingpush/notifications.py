@@ -207,7 +207,7 @@ class DingTalkNotifier(BaseNotifier):
         except (OutboxError, DingTalkError) as trouble:
             raise AlertsWaitingError(redact(str(trouble))) from None
         if drained is None:
-            _log.debug(
+            _log.info(
                 "Another process sends for connection %r; the alert is safe and goes with its next message.",
                 mailbox.conn_id,
             )
@@ -221,8 +221,16 @@ class DingTalkNotifier(BaseNotifier):
                 mailbox.conn_id,
             )
         warn_of_left_overs(box, drained)
-        if drained.left and (drained.problem or self.raise_on_failure):
+        if not drained.left:
+            return
+        if drained.problem or self.raise_on_failure:
             raise AlertsWaitingError(drained.problem or drained.reason)
+        _log.info(
+            "%d alert(s) are safe and go with a later message of connection %r: %s",
+            drained.left,
+            mailbox.conn_id,
+            drained.reason,
+        )
 
     def _send_directly(
         self,

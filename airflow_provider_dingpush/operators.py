@@ -233,9 +233,10 @@ class DingTalkFlushOperator(BaseOperator):
         from airflow_provider_dingpush.dispatching import flush
         from airflow_provider_dingpush.outboxes import outbox
 
-        sent = left = 0
-        for mailbox, came in flush(outbox(), until=time.monotonic() + self.within_seconds):
+        sent, left, box = 0, 0, outbox()
+        for mailbox, came in flush(box, until=time.monotonic() + self.within_seconds):
             if isinstance(came, str):
+                left += box.waiting_in(mailbox)
                 _log.error("Alerts of connection %r wait: %s", mailbox.conn_id, came)
             elif came is not None:
                 sent, left = sent + came.alerts, left + came.left

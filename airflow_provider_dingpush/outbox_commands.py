@@ -22,6 +22,8 @@ from airflow_provider_dingpush.senders import sender_for
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.alert import Alert
+    from airflow_provider_dingpush.delivery.outbox import Rest
+    from airflow_provider_dingpush.delivery.silence import Hold
 
 # A leader is done within a callback's budget.
 _PATIENCE_SECONDS = 10.0
@@ -38,15 +40,16 @@ def _reported(run: Callable[[], int]) -> int:
         return 1
 
 
-def run_flush(*, within_seconds: float) -> int:
+def run_flush(*, within_seconds: float, all_now: bool = False) -> int:
     """Send what waits, and return 0 if nothing is left, else 1.
 
     :param within_seconds: the most that it may take, in seconds.
+    :param all_now: keep nothing for later that could be sent, and try a misconfigured robot again.
     """
 
     def run() -> int:
         left, box = 0, outbox()
-        for mailbox, came in flush(box, until=time.monotonic() + within_seconds):
+        for mailbox, came in flush(box, until=time.monotonic() + within_seconds, all_now=all_now):
             if isinstance(came, str):
                 print(f"✗ {mailbox.conn_id}: {came}", file=sys.stderr)
                 left += 1
@@ -124,16 +127,23 @@ def _status_of(box: Outbox, robot: str) -> dict[str, Any]:
     policy = _policy_of(mailboxes[0]) if mailboxes else DeliveryPolicy()
     ledger = Ledger(cast("LedgerBook", _Peek(box.records_of(robot))), policy, zone=local_zone())
     now = time.time()
-    hold = ledger.hold(now)
     return {
         "connections": sorted({each.conn_id for each in mailboxes}),
         "waiting": ledger.waiting + sum(box.waiting_in(each) for each in mailboxes),
-        "state": "ready 正常" if hold is None else f"held until 暂停至 {_clock(hold.until)}: {hold.reason}",
+        "state": _state(ledger.hold(now), box.rest_of(robot)),
         "window": f"{ledger.said_within_minute(now)}/{policy.rate_limit_per_minute}",
         "today": _of(ledger.sent_today(now), policy.max_messages_per_day),
         "month": _of(ledger.sent_this_month(now), policy.monthly_quota),
         "dead": len(ledger.dead),
     }
+
+
+def _state(hold: Hold | None, rest: Rest | None) -> str:
+    if hold:
+        return f"held until 暂停至 {_clock(hold.until)}: {hold.reason}"
+    if rest:
+        return f"storm, next message 告警风暴，下一条消息 {_clock(rest.until)}: {rest.reason}"
+    return "ready 正常"
 
 
 def _of(count: int, most: int | None) -> str:

@@ -87,7 +87,9 @@ def run_storm(alerts: int, *, wait: bool = True, language: str = "zh", port: int
         started = time.time()
         _rage(alerts, sandbox, speech)
         with speech.step("[3/3] 发送遗留的告警", "[3/3] Sending what callbacks left behind"):
-            _flush()
+            left_because = _flush()
+        for reason in left_because:
+            speech.say(f"      仍有告警未发送：{reason}", f"      some alerts still wait: {reason}")
         outcome = _outcome(alerts, sandbox, started)
         _report(outcome, speech)
         if wait:
@@ -176,12 +178,20 @@ def _context(number: int) -> dict[str, Any]:
     }
 
 
-def _flush() -> None:
+def _flush() -> list[str]:
+    """Send what waits; says why anything is left."""
     from airflow_provider_dingpush.dispatching import flush
     from airflow_provider_dingpush.outboxes import outbox
 
-    for _ in flush(outbox(), until=time.monotonic() + _FLUSH_SECONDS):
-        pass
+    reasons = []
+    for _, came in flush(outbox(), until=time.monotonic() + _FLUSH_SECONDS, all_now=True):
+        if came is None:
+            reasons.append("another process sends 其他进程正在发送")
+        elif isinstance(came, str):
+            reasons.append(came)
+        elif came.left:
+            reasons.append(f"{came.reason} {came.problem}".rstrip())
+    return reasons
 
 
 def _outcome(alerts: int, sandbox: Sandbox, started: float) -> StormOutcome:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.delivery.drained import Drained
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try, name_of
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError
+from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Rest
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.sender import Fate, Outcome, Sender
-from airflow_provider_dingpush.delivery.silence import Hold
+from airflow_provider_dingpush.delivery.silence import THROTTLED, Hold
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.messages.kinds import Text
 
@@ -74,7 +75,9 @@ class Standing:
     :param fresh: whether alerts wait that can be told now.
     :param pen_due: when the alerts of a pen may be told, in seconds since 1970; ``None`` if none waits in a pen.
     :param next_unmuted: when an alert that is only counted so far can be told, in seconds since 1970.
-    :param last_told_at: when a message with alerts was last sent, in seconds since 1970.
+    :param collects_until: until when further alerts are collected, in seconds since 1970; ``None`` if nothing was told
+        yet.
+    :param at_leisure: whether others see to it that they are told then, so that this leader needn't.
     :param free_at: when the window has a place, in seconds since 1970.
     :param hold: why the robot stays silent now.
     :param capped: why no alert may be told today.
@@ -85,7 +88,8 @@ class Standing:
     fresh: bool = False
     pen_due: float | None = None
     next_unmuted: float | None = None
-    last_told_at: float | None = None
+    collects_until: float | None = None
+    at_leisure: bool = False
     free_at: float = 0.0
     hold: Hold | None = None
     capped: Hold | None = None
@@ -118,11 +122,13 @@ class Leave:
 
     :param again_at: when it is worth coming back, in seconds since 1970, if anything waits.
     :param spare_for: what another robot could send now.
+    :param rest: whether nobody else needs to look before that.
     """
 
     reason: str
     again_at: float | None = None
     spare_for: What | None = None
+    rest: bool = False
 
 
 Decision = SendNow | WaitUntil | Leave
@@ -133,18 +139,17 @@ _WHY_LATER = {
 }
 
 
-def decide(standing: Standing, *, now: float, start_by: float, patient: bool, group_interval: float) -> Decision:
+def decide(standing: Standing, *, now: float, start_by: float, patient: bool) -> Decision:
     """What to do next.
 
     :param now: in seconds since 1970.
     :param start_by: the last moment at which a message may start, in seconds since 1970.
     :param patient: whether to wait for a place in the window and for company; if not, what waits goes at once or stays.
-    :param group_interval: how long further alerts are collected after a message, in seconds.
     """
     held = standing.hold and f"the robot is {standing.hold.kind}: {standing.hold.reason}"
     if standing.hold and held and not standing.spares:
-        return Leave(held, standing.hold.until)
-    what, due = _next(standing, now=now, start_by=start_by, patient=patient, group_interval=group_interval)
+        return Leave(held, standing.hold.until, rest=standing.hold.kind == THROTTLED)
+    what, due = _next(standing, now=now, start_by=start_by, patient=patient)
     obstacle = _obstacle(standing, what, now=now, start_by=start_by)
     if what is None or obstacle:
         return obstacle or Leave("nothing waits")
@@ -156,6 +161,8 @@ def decide(standing: Standing, *, now: float, start_by: float, patient: bool, gr
     if at <= now:
         return SendNow(what)
     reason = _WHY_LATER[what] if due > now else "the window is full"
+    if standing.at_leisure and what is What.FRESH and due > now:
+        return Leave(reason, at, rest=True)
     return WaitUntil(at, reason, spare_for) if patient and at <= start_by else Leave(reason, at, spare_for)
 
 
@@ -170,40 +177,20 @@ def _obstacle(standing: Standing, what: What | None, *, now: float, start_by: fl
     return None
 
 
-def _next(
-    standing: Standing, *, now: float, start_by: float, patient: bool, group_interval: float
-) -> tuple[What | None, float]:
+def _next(standing: Standing, *, now: float, start_by: float, patient: bool) -> tuple[What | None, float]:
     """What comes next, and when it is due."""
     if standing.unfinished_due is not None:
         return What.UNFINISHED, standing.unfinished_due
     due = now
-    if patient and standing.last_told_at is not None:
+    if standing.collects_until is not None and standing.at_leisure:
+        due = max(now, standing.collects_until)
+    elif standing.collects_until is not None and patient:
         # Company is worth waiting for, but not until it is too late to send.
-        due = max(now, min(standing.last_told_at + group_interval, start_by))
+        due = max(now, min(standing.collects_until, start_by))
     # What was refused uses the time between, and never holds up the others.
     if standing.pen_due is not None and (not standing.fresh or standing.pen_due < due):
         return What.PENNED, max(now, standing.pen_due)
     return (What.FRESH, due) if standing.fresh else (None, now)
-
-
-@dataclass(frozen=True)
-class Drained:
-    """What a leader has done.
-
-    :param messages: how many messages arrived.
-    :param alerts: how many alerts they settled.
-    :param left: how many alerts still wait, at least: while a robot stays silent, its mailboxes aren't counted.
-    :param reason: why it stopped.
-    :param again_at: when it is worth coming back, in seconds since 1970; ``None`` if nothing waits.
-    :param problem: what went wrong last, for people; empty if nothing did.
-    """
-
-    messages: int
-    alerts: int
-    left: int
-    reason: str
-    again_at: float | None = None
-    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -280,15 +267,17 @@ class Dispatcher:
         self._until = self._post_seconds = 0.0
         self._messages = self._alerts = 0
         self._problem = ""
-        self._woken = False
+        self._woken = self._relieved = False
 
-    def drain(self, until: float, *, patient: bool) -> Drained:
+    def drain(self, until: float, *, patient: bool, relieved: bool = False) -> Drained:
         """Tell what waits and what comes meanwhile, until nothing waits or no time is left. Storage may fail: no error.
 
         :param until: when to be back, by ``ticks``.
         :param patient: whether to wait for a place in the window and for company.
+        :param relieved: whether a flusher comes by, so that in a storm nobody has to hurry.
         """
         self._until = until
+        self._relieved = relieved
         self._post_seconds = min(self._sender.timeout_seconds, self._seconds_left() * _SHARE_OF_BUDGET)
         self._messages = self._alerts = 0
         self._problem = ""
@@ -297,6 +286,7 @@ class Dispatcher:
         try:
             self._ledger = Ledger(self._book, self._policy, zone=self._zone)
             end = self._loop(patient)
+            self._note_rest(end)
         except LeadershipLostError:
             return Drained(self._messages, self._alerts, 0, "another process leads now", problem=self._problem)
         except OutboxError as problem:
@@ -322,7 +312,6 @@ class Dispatcher:
                 now=now,
                 start_by=self._start_by(now),
                 patient=patient,
-                group_interval=self._policy.group_interval_seconds,
             )
             if isinstance(decision, SendNow):
                 self._send_now(decision.what, now)
@@ -341,6 +330,7 @@ class Dispatcher:
         muting = self._policy.repeat_interval_seconds > 0
         hold = self._ledger.hold(now)
         # What may have arrived is recognised in this robot's chat only: a full window is worth waiting for.
+        at_leisure = self._relieved and self._ledger.in_storm
         tied = unfinished and unfinished.perhaps_arrived and unfinished.robot == self._sender.robot and not hold
         return Standing(
             unfinished_due=unfinished.due if unfinished else None,
@@ -348,7 +338,8 @@ class Dispatcher:
             fresh=bool(self._ledger.fresh(now)) if muting else self._ledger.has_fresh,
             pen_due=self._ledger.free_at(now, leaving=_LEFT_TO_OTHERS) if self._ledger.pens else None,
             next_unmuted=self._ledger.next_unmuted(now) if muting else None,
-            last_told_at=self._ledger.last_told_at,
+            collects_until=self._ledger.collects_until(at_leisure=at_leisure),
+            at_leisure=at_leisure,
             free_at=self._ledger.free_at(now),
             hold=hold,
             capped=self._ledger.capped(now),
@@ -561,6 +552,14 @@ class Dispatcher:
     def _stay_leader(self, book: LedgerBook, seconds: float) -> None:
         try:
             book.keep(seconds + _SETTLING_SECONDS)
+        except LeadershipLostError:
+            raise
+        except OutboxError as problem:
+            self._report_storage(problem)
+
+    def _note_rest(self, end: Leave) -> None:
+        try:
+            self._book.note_rest(Rest(end.again_at, end.reason) if end.rest and end.again_at is not None else None)
         except LeadershipLostError:
             raise
         except OutboxError as problem:

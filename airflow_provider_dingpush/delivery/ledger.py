@@ -10,6 +10,7 @@ of records, and the data of each::
     hold      ""  -> why and until when the robot stays silent
     capped    ""  -> since when the day's messages are used up
     last      ""  -> when alerts were last told
+    pace      ""  -> for how long alerts are collected since then, if somebody comes who tells them
     told      incident and event -> when it was told, and how often it was only counted since
     run       DAG and run -> its failed tasks that were told
     day       2026-11-22 -> messages of that day
@@ -33,11 +34,12 @@ from airflow_provider_dingpush.delivery.digest import RunKey
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, DeadLetter, Pen, Try
 from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, merge, run_of
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.delivery.pace import is_storm, next_interval
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.rate_window import RateWindow
 from airflow_provider_dingpush.delivery.records import ONLY, Records
 from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
-from airflow_provider_dingpush.delivery.silence import THROTTLED, Hold, Silence, held
+from airflow_provider_dingpush.delivery.silence import MISCONFIGURED, THROTTLED, Hold, Silence, held
 from airflow_provider_dingpush.delivery.slots import Slots
 
 MOST_WAITING = 10_000
@@ -160,8 +162,10 @@ class Ledger:
         self.stay_silent(self.throttled(now, seconds, reason))
 
     def lift_hold(self) -> None:
-        """Try again at once: somebody has changed a setting."""
-        self._change({}, [("hold", ONLY)])
+        """Try a misconfigured robot again at once: somebody has changed a setting. DingTalk's own holds last."""
+        hold = self.hold(self.now())
+        if hold and hold.kind == MISCONFIGURED:
+            self._change({}, [("hold", ONLY)])
 
     def mend_clock(self, now: float) -> None:
         """Bring stamps back that lie in the future because the clock was set back, or nothing is sent until then."""
@@ -245,6 +249,19 @@ class Ledger:
         return at
 
     @property
+    def in_storm(self) -> bool:
+        """Whether so many messages followed each other lately that fewer would be better."""
+        return is_storm(self._interval, group_interval=self._policy.group_interval_seconds)
+
+    def collects_until(self, *, at_leisure: bool) -> float | None:
+        """Until when alerts are collected for the next message, in seconds since 1970; ``None`` if none was sent yet.
+
+        :param at_leisure: whether that may be longer than the group interval.
+        """
+        interval = self._interval if at_leisure else self._policy.group_interval_seconds
+        return None if self.last_told_at is None else self.last_told_at + interval
+
+    @property
     def overflown(self) -> int:
         """How many alerts were only counted, and aren't told yet."""
         count: int = self._records.get("overflow", default=0)
@@ -291,6 +308,11 @@ class Ledger:
         counts, no_more_silent = self._silence.after_message(now, own=end.slot is not None)
         told, forgotten = self._repeats.after_message(batch.repeats, alerts, now)
         puts: dict[Place, Any] = {**self._slots.ended(end), **counts, **told, **self._runs_told(alerts, now)}
+        puts["pace", ONLY] = next_interval(
+            self._interval,
+            since_last=None if self.last_told_at is None else now - self.last_told_at,
+            group_interval=self._policy.group_interval_seconds,
+        )
         puts["last", ONLY] = now
         puts.update({("dead", key): {**self._records.get("dead", key), "said": True} for key in self._unsaid(batch)})
         if batch.overflown:
@@ -484,6 +506,11 @@ class Ledger:
                     continue
             found.append(self._read[key])
         return tuple(sorted(found, key=lambda each: (each.at, each.key)))
+
+    @property
+    def _interval(self) -> float:
+        interval: float = self._records.get("pace", default=self._policy.group_interval_seconds)
+        return interval
 
     def _unsaid(self, batch: Batch) -> list[str]:
         return [key for key in batch.dead if self._records.get("dead", key) is not None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
@@ -22,6 +23,26 @@ class OutboxError(Exception):
 
 class LeadershipLostError(OutboxError):
     """Another process leads by now, so nothing of this one may be written any more."""
+
+
+INCIDENT_SECONDS = 90 * 86_400.0
+"""How long a failure is open at most, in seconds: its end after three months is no news any more."""
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A time in which nobody needs to lead a robot, because nothing could be sent.
+
+    :param until: in seconds since 1970.
+    :param reason: for people.
+    """
+
+    until: float
+    reason: str
+
+
+LONGEST_REST_SECONDS = 900.0
+"""A rest that seems to last longer, in seconds, was noted by a clock that was set back since then."""
 
 
 class LedgerBook(Protocol):
@@ -54,6 +75,9 @@ class LedgerBook(Protocol):
 
     def known(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that are remembered; they are for seven days."""
+
+    def note_rest(self, rest: Rest | None) -> None:
+        """Tell those who would lead next that they needn't, or that they may (``None``)."""
 
     def keep(self, seconds: float) -> None:
         """Stay leader for so long at least, in seconds; before each step that takes time.
@@ -91,6 +115,9 @@ class Outbox(Protocol):
 
         The end of a process ends its leadership, at once or after the lease.
         """
+
+    def rest_of(self, robot: str) -> Rest | None:
+        """The robot's rest, if its last leader noted one and it lasts: asked by every callback, so it costs little."""
 
     def waiting_mailboxes(self) -> Sequence[Mailbox]:
         """Those with alerts that no leader has taken in yet."""

@@ -16,6 +16,7 @@
     dingpush:{<mailbox>}:resolving token of who looks the connection up
     dingpush:{<robot>}:leader      token of who sends
     dingpush:{<robot>}:book        hash: kind and key -> record
+    dingpush:{<robot>}:rest        until when nobody needs to lead, and why; is there so long
     dingpush:{<robot>}:known       sorted set: keys of alerts by when they were remembered
     dingpush:{<robot>}:mailboxes   set: names of its mailboxes
 
@@ -39,7 +40,14 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, OutboxError, Place
+from airflow_provider_dingpush.delivery.outbox import (
+    INCIDENT_SECONDS,
+    LONGEST_REST_SECONDS,
+    LeadershipLostError,
+    OutboxError,
+    Place,
+    Rest,
+)
 
 Redis: TypeAlias = Any
 """redis-py's client: what its commands are annotated to return changes with its version."""
@@ -49,7 +57,6 @@ READ_SECONDS = 2.0
 REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long keys of alerts are known."""
 
-_OPEN_SECONDS = 90 * 24 * 3600  # a failure that nobody mends in three months is no news any more when it ends
 _PRESENT = "1"
 
 _NOW = """
@@ -127,6 +134,16 @@ end
 return 1
 """
 )
+# leader, rest | token, milliseconds, note
+_NOTE_REST = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if tonumber(ARGV[2]) > 0 then
+  redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2])
+else
+  redis.call('DEL', KEYS[2])
+end
+return 1
+"""
 # known | seconds, keys...
 _KNOWN = (
     _NOW
@@ -183,7 +200,7 @@ class RedisOutbox:
             )
             if alert.opens_incident:
                 # Before the alert, as in the files: a recovery without its failure is better than one that is not told.
-                putting.set(incident, _PRESENT, ex=_OPEN_SECONDS)
+                putting.set(incident, _PRESENT, ex=int(INCIDENT_SECONDS))
             putting.eval(_PUT, len(places), *places, alert.key, body, self._most_alerts, self._most_bytes)
             _done(putting)
             if alert.resolved:
@@ -230,6 +247,14 @@ class RedisOutbox:
             yield RedisBook(self._server, self._names, lease, robot)
         finally:
             lease.release()
+
+    def rest_of(self, robot: str) -> Rest | None:
+        with self._server.asked() as redis:
+            noted = _text(redis.get(self._names.of(robot, "rest")))
+        if noted is None:
+            return None
+        until, _, reason = noted.partition(" ")
+        return Rest(float(until), reason)
 
     def waiting_mailboxes(self) -> Sequence[Mailbox]:
         with self._server.asked() as redis:
@@ -347,15 +372,30 @@ class RedisBook:
         with self._server.asked() as redis:
             done = redis.eval(_WRITE, 3, *self._names.all_of(self._robot, "leader", "book", "known"), *arguments)
         if not done:
-            raise LeadershipLostError(f"another process leads robot {self._robot} by now, or may")
+            raise self._lost()
 
     def known(self, keys: Sequence[str]) -> set[str]:
         with self._server.asked() as redis:
             found = redis.eval(_KNOWN, 1, self._names.of(self._robot, "known"), REMEMBERED_SECONDS, *keys)
         return {key.decode() for key in found}
 
+    def note_rest(self, rest: Rest | None) -> None:
+        self._lease.check_process()
+        milliseconds, note = 0, ""
+        if rest is not None:
+            milliseconds = round(1000 * min(rest.until - self.now(), LONGEST_REST_SECONDS))
+            note = f"{rest.until} {rest.reason}"
+        places = self._names.all_of(self._robot, "leader", "rest")
+        with self._server.asked() as redis:
+            done = redis.eval(_NOTE_REST, len(places), *places, self._lease.token, milliseconds, note)
+        if not done:
+            raise self._lost()
+
     def keep(self, seconds: float) -> None:
         self._lease.keep(seconds)
+
+    def _lost(self) -> LeadershipLostError:
+        return LeadershipLostError(f"another process leads robot {self._robot} by now, or may")
 
     def _oldest(self, redis: Redis, at_most: int) -> list[tuple[float, str, bytes, bytes]]:
         """When each alert came, its mailbox, its key and what was put."""

@@ -11,9 +11,11 @@
                         resolve.lock        held by who looks the connection up
     home/robots/<robot>/leader.lock         held by who sends
                         state.db            its book
+                        rest                until when nobody needs to lead, and why
                         mailboxes/<mailbox> an empty file for each mailbox that is the robot's
                         dead/               files that were no alerts
     home/open/<incident>                    an empty file for each failure that isn't over
+    home/swept                              when old ones of them were last removed
     home/flushed                            when a flusher last ran
 
 Putting takes no lock: a stopped or slow leader holds up nobody. No ``fsync`` of the folder follows the rename: an alert
@@ -37,11 +39,18 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, Place
+from airflow_provider_dingpush.delivery.outbox import (
+    INCIDENT_SECONDS,
+    LONGEST_REST_SECONDS,
+    LeadershipLostError,
+    Place,
+    Rest,
+)
 from airflow_provider_dingpush.delivery.state_file import StateFile, read_records
 from airflow_provider_dingpush.delivery.storage_trouble import trouble_with
 
 _LEFT_OVER_SECONDS = 3600.0  # nobody takes an hour to write a file
+_SWEEP_SECONDS = 86_400.0
 # No alert comes near it: texts are cut when they are read, and DingTalk takes 20,000 bytes of a message.
 _LARGEST_BYTES = 100_000
 _SIZES_LOOKED_AT = 16
@@ -146,6 +155,15 @@ class SpoolOutbox:
                 state.close()
         finally:
             lock.release()
+
+    def rest_of(self, robot: str) -> Rest | None:
+        note = self._robot(robot) / "rest"
+        with trouble_with(note), suppress(ValueError):
+            until, _, reason = (_text(note) or "").partition(" ")
+            now = self._clock()
+            if now < float(until) <= now + LONGEST_REST_SECONDS:
+                return Rest(float(until), reason)
+        return None
 
     def waiting_mailboxes(self) -> Sequence[Mailbox]:
         with trouble_with(self._home):
@@ -297,6 +315,15 @@ class SpoolBook:
         self._lock.check()
         return self._state.known(keys, now=self._clock())
 
+    def note_rest(self, rest: Rest | None) -> None:
+        self._lock.check()
+        note = self._folder / "rest"
+        with trouble_with(note):
+            if rest is None:
+                note.unlink(missing_ok=True)
+            else:
+                _write_whole(note, f"{rest.until} {rest.reason}".encode(), by_way_of=self._folder)
+
     def keep(self, seconds: float) -> None:  # noqa: ARG002 - nothing runs out here
         """See that the lock is still the one that others see."""
         self._lock.check()
@@ -315,12 +342,15 @@ class SpoolBook:
             return None
 
     def _sweep(self, folders: Iterable[Path]) -> None:
-        """Remove what processes left that died while they wrote."""
-        long_ago = self._clock() - _LEFT_OVER_SECONDS
+        """Remove what processes left that died while they wrote, and once a day failures that nobody mends."""
+        now, home = self._clock(), self._folder.parent.parent
         for folder in folders:
-            for path, age in _files_with_age(folder / "tmp"):
-                if age / 1e9 < long_ago:
-                    path.unlink(missing_ok=True)
+            _remove_older(folder / "tmp", now - _LEFT_OVER_SECONDS)
+        swept = home / "swept"
+        if not swept.exists() or swept.stat().st_mtime < now - _SWEEP_SECONDS:
+            _touch(swept)
+            os.utime(swept, (now, now))
+            _remove_older(home / "open", now - INCIDENT_SECONDS)
 
 
 def shared_filesystem(path: Path, mountinfo_text: str) -> str | None:
@@ -502,6 +532,13 @@ def _files_with_age(folder: Path) -> Iterator[tuple[Path, int]]:
         for entry in entries:
             with suppress(FileNotFoundError):
                 yield folder / entry.name, entry.stat().st_mtime_ns
+
+
+def _remove_older(folder: Path, moment: float) -> None:
+    """Remove the files that were last written before a moment, in seconds since 1970."""
+    for path, written in _files_with_age(folder):
+        if written / 1e9 < moment:
+            path.unlink(missing_ok=True)
 
 
 def _size(path: Path | str) -> int | None:

@@ -196,7 +196,7 @@ def rage(name: str, alerts: int, at_once: int, diary: Path) -> None:
         from airflow_provider_dingpush.dispatching import flush
         from airflow_provider_dingpush.outboxes import outbox
 
-        list(flush(outbox(), until=time.monotonic() + FLUSH_SECONDS))
+        list(flush(outbox(), until=time.monotonic() + FLUSH_SECONDS, all_now=True))
 
 
 def timed(diary: Path, work: Callable[[], None]) -> None:

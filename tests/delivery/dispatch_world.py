@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.digest import Notes
-from airflow_provider_dingpush.delivery.dispatcher import Dispatcher, Drained, Spare
+from airflow_provider_dingpush.delivery.dispatcher import Dispatcher, Spare
+from airflow_provider_dingpush.delivery.drained import Drained
 from airflow_provider_dingpush.delivery.ledger import Ledger
-from airflow_provider_dingpush.delivery.outbox import LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.delivery.outbox import LedgerBook, OutboxError, Place, Rest
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.sender import Fate, Outcome
 from airflow_provider_dingpush.messages import At, Message, Text
@@ -67,6 +68,7 @@ class Storage:
     overflown: int = 0
     records: dict[Place, str] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
+    rest: Rest | None = None
 
     def put(self, *alerts: Alert) -> None:
         for each in alerts:
@@ -106,6 +108,9 @@ class MemoryBook:
     def known(self, keys: Sequence[str]) -> set[str]:
         return self._storage.keys & set(keys)
 
+    def note_rest(self, rest: Rest | None) -> None:
+        self._storage.rest = rest
+
     def keep(self, seconds: float) -> None:
         assert seconds > 0
 
@@ -137,6 +142,9 @@ class WatchedBook:
 
     def known(self, keys: Sequence[str]) -> set[str]:
         return self._watched("known", lambda: self._book.known(keys))
+
+    def note_rest(self, rest: Rest | None) -> None:
+        self._watched("note_rest", lambda: self._book.note_rest(rest))
 
     def keep(self, seconds: float) -> None:
         self._watched("keep", lambda: self._book.keep(seconds))
@@ -309,7 +317,14 @@ class World:
         """Let alerts come so many seconds after the start."""
         self.clock.at(seconds, lambda: self.storage.put(*alerts))
 
-    def drain(self, seconds: float = 8.0, *, patient: bool = True, book: LedgerBook | None = None) -> Drained:
+    def drain(
+        self,
+        seconds: float = 8.0,
+        *,
+        patient: bool = True,
+        relieved: bool = False,
+        book: LedgerBook | None = None,
+    ) -> Drained:
         """What one leader does within so many seconds."""
         dispatcher = Dispatcher(
             book or self.book(),
@@ -323,7 +338,7 @@ class World:
             chance=lambda: 1.0,
             log=self.log,
         )
-        return dispatcher.drain(self.clock.ticks() + seconds, patient=patient)
+        return dispatcher.drain(self.clock.ticks() + seconds, patient=patient, relieved=relieved)
 
     def new_uuid(self) -> str:
         self.uuids += 1

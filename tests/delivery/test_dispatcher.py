@@ -16,6 +16,7 @@ import pytest
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.dispatcher import Leave, SendNow, Spare, Standing, WaitUntil, What, decide
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError
+from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.sender import Fate, Outcome
 from airflow_provider_dingpush.delivery.silence import Hold
@@ -23,13 +24,15 @@ from tests.delivery.dispatch_world import DISK_FULL, START, ChatRobot, MemoryBoo
 
 NOW = 1000.0
 HELD = Hold("throttled", NOW - 10, NOW + 500, "130101")
+MISCONFIGURED = Hold("misconfigured", NOW, NOW + 60, "310000", 60.0)
 CAPPED = Hold("daily_limit", NOW - 10, NOW + 500, "10 a day")
 FRESH = Standing(fresh=True)
+LEISURE = replace(FRESH, collects_until=NOW + 2, at_leisure=True)
 
 
 def decided(standing: Standing, *, seconds: float = 3.0, patient: bool = True) -> object:
-    """The decision with so many seconds until the last start, and company waited for 10 seconds."""
-    return decide(standing, now=NOW, start_by=NOW + seconds, patient=patient, group_interval=10.0)
+    """The decision with so many seconds until the last start."""
+    return decide(standing, now=NOW, start_by=NOW + seconds, patient=patient)
 
 
 @pytest.mark.parametrize(
@@ -37,18 +40,20 @@ def decided(standing: Standing, *, seconds: float = 3.0, patient: bool = True) -
     [
         (Standing(), Leave("nothing waits")),
         (FRESH, SendNow(What.FRESH)),
-        (replace(FRESH, last_told_at=NOW - 10), SendNow(What.FRESH)),
-        (replace(FRESH, last_told_at=NOW - 8), WaitUntil(NOW + 2, "waiting for company")),
+        (replace(FRESH, collects_until=NOW), SendNow(What.FRESH)),
+        (replace(FRESH, collects_until=NOW + 2), WaitUntil(NOW + 2, "waiting for company")),
         # Too late to wait for all of the interval: as late as possible.
-        (replace(FRESH, last_told_at=NOW - 1), WaitUntil(NOW + 3, "waiting for company")),
+        (replace(FRESH, collects_until=NOW + 9), WaitUntil(NOW + 3, "waiting for company")),
         (replace(FRESH, free_at=NOW + 2), WaitUntil(NOW + 2, "the window is full")),
         (replace(FRESH, free_at=NOW + 4), Leave("the window is full", NOW + 4)),
-        (replace(FRESH, last_told_at=NOW - 8, free_at=NOW + 2.5), WaitUntil(NOW + 2.5, "waiting for company")),
-        (replace(FRESH, hold=HELD), Leave("the robot is throttled: 130101", NOW + 500)),
+        (replace(FRESH, collects_until=NOW + 2, free_at=NOW + 2.5), WaitUntil(NOW + 2.5, "waiting for company")),
+        (replace(FRESH, hold=HELD), Leave("the robot is throttled: 130101", NOW + 500, rest=True)),
         (replace(FRESH, capped=CAPPED), Leave("the messages of today are used up", NOW + 500)),
         (Standing(capped=CAPPED), Leave("nothing waits")),
         # What lies in the mailboxes isn't known then.
-        (Standing(hold=HELD), Leave("the robot is throttled: 130101", NOW + 500)),
+        (Standing(hold=HELD), Leave("the robot is throttled: 130101", NOW + 500, rest=True)),
+        # Somebody may mend it any moment, so everybody looks.
+        (Standing(hold=MISCONFIGURED), Leave("the robot is misconfigured: 310000", NOW + 60)),
         (Standing(next_unmuted=NOW + 60), Leave("what waits was told already and is only counted", NOW + 60)),
         (replace(FRESH, unfinished_due=NOW), SendNow(What.UNFINISHED)),
         # One message at a time: what comes after it waits for its fate.
@@ -57,13 +62,13 @@ def decided(standing: Standing, *, seconds: float = 3.0, patient: bool = True) -
         (Standing(pen_due=NOW), SendNow(What.PENNED)),
         (Standing(pen_due=NOW + 2), WaitUntil(NOW + 2, "what was refused waits for room in the window")),
         (replace(FRESH, pen_due=NOW), SendNow(What.FRESH)),
-        (replace(FRESH, pen_due=NOW, last_told_at=NOW - 8), SendNow(What.PENNED)),
-        (replace(FRESH, pen_due=NOW + 9, last_told_at=NOW - 8), WaitUntil(NOW + 2, "waiting for company")),
+        (replace(FRESH, pen_due=NOW, collects_until=NOW + 2), SendNow(What.PENNED)),
+        (replace(FRESH, pen_due=NOW + 9, collects_until=NOW + 2), WaitUntil(NOW + 2, "waiting for company")),
         # Other robots: asked when something is due and this one can't.
         (replace(FRESH, hold=HELD, spares=True), Leave("the robot is throttled: 130101", NOW + 500, What.FRESH)),
         (replace(FRESH, free_at=NOW + 2, spares=True), WaitUntil(NOW + 2, "the window is full", What.FRESH)),
         (replace(FRESH, free_at=NOW + 4, spares=True), Leave("the window is full", NOW + 4, What.FRESH)),
-        (replace(FRESH, hold=HELD, last_told_at=NOW - 8, spares=True), WaitUntil(NOW + 2, "waiting for company")),
+        (replace(FRESH, hold=HELD, collects_until=NOW + 2, spares=True), WaitUntil(NOW + 2, "waiting for company")),
         (replace(FRESH, hold=HELD, capped=CAPPED, spares=True), Leave("the messages of today are used up", NOW + 500)),
     ],
 )
@@ -75,13 +80,32 @@ def test_a_patient_leader_decides(standing: Standing, decision: object) -> None:
     ("standing", "decision"),
     [
         (FRESH, SendNow(What.FRESH)),
-        (replace(FRESH, last_told_at=NOW - 1), SendNow(What.FRESH)),
+        (replace(FRESH, collects_until=NOW + 9), SendNow(What.FRESH)),
         (replace(FRESH, free_at=NOW + 1), Leave("the window is full", NOW + 1)),
         (replace(FRESH, unfinished_due=NOW + 1), Leave("waiting before the next try", NOW + 1)),
     ],
 )
 def test_an_impatient_leader_sends_what_can_go_at_once(standing: Standing, decision: object) -> None:
     assert decided(standing, patient=False) == decision
+
+
+@pytest.mark.parametrize("patient", [True, False])
+@pytest.mark.parametrize(
+    ("standing", "decision"),
+    [
+        (LEISURE, Leave("waiting for company", NOW + 2, rest=True)),
+        (replace(LEISURE, collects_until=NOW), SendNow(What.FRESH)),
+        (replace(LEISURE, free_at=NOW + 30), Leave("waiting for company", NOW + 30, rest=True)),
+        (replace(LEISURE, spares=True, hold=HELD), Leave("waiting for company", NOW + 2, rest=True)),
+        # What was frozen or refused has its own time.
+        (replace(LEISURE, unfinished_due=NOW), SendNow(What.UNFINISHED)),
+        (replace(LEISURE, pen_due=NOW), SendNow(What.PENNED)),
+    ],
+)
+def test_in_a_storm_everybody_leaves_what_is_not_due_to_the_flusher(
+    standing: Standing, decision: object, patient: bool
+) -> None:
+    assert decided(standing, patient=patient) == decision
 
 
 def test_nothing_starts_that_may_end_too_late() -> None:
@@ -128,6 +152,60 @@ def test_with_time_the_whole_interval_is_waited_for() -> None:
     assert [each.keys for each in world.chat.said] == [("first",), ("second", "third"), ("fourth",)]
     assert at[1] - at[0] == pytest.approx(10.0, abs=0.2)
     assert at[2] - at[1] == pytest.approx(10.0, abs=0.2)
+
+
+def storm(world: World, minutes: int, *, every: float = 2.0) -> None:
+    """A callback now and then, and a flusher every minute that it knows of."""
+    begin, count = world.clock.now, 0
+    while (now := world.clock.now - begin) < 60 * minutes:
+        if now >= 60 * count:
+            count += 1
+            world.drain(50.0, relieved=True)
+        world.put(failure(f"{begin} {now}"))
+        if world.storage.rest is None or world.storage.rest.until <= world.clock.now:
+            world.drain(8.0, relieved=True)
+        world.clock.pass_by(every)
+    # Nobody drowned, and what came last waits for the next flush.
+    world.clock.pass_by(LONGEST_INTERVAL_SECONDS)
+    world.drain(50.0, relieved=True)
+
+
+def test_a_storm_that_lasts_is_heard_of_less_and_less_often() -> None:
+    world = World()
+    storm(world, 30)
+    put = [key for each in world.chat.said for key in each.keys]
+    assert len(put) == len(set(put)) > 800
+    assert world.ledger().waiting == 0
+    at = [each.at for each in world.chat.said]
+    gaps = [later - earlier for earlier, later in pairwise(at)]
+    # The first three come quickly, whoever is on call shall not wait for what it is about.
+    assert max(gaps[:2]) < 5.2
+    assert gaps[2:8] == sorted(gaps[2:8])
+    assert max(gaps) < LONGEST_INTERVAL_SECONDS + 60
+    assert len(at) <= 13
+
+
+def test_after_a_storm_a_failure_is_told_at_once() -> None:
+    world = World()
+    storm(world, 10)
+    world.clock.pass_by(2 * LONGEST_INTERVAL_SECONDS)
+    before = world.clock.now
+    for seconds in (0.0, 1.0):
+        world.clock.pass_by(seconds)
+        world.put(failure(f"after {seconds}"))
+        assert world.drain(relieved=True).messages == 1
+    assert [each.at - before < 6 for each in world.chat.said[-2:]] == [True, True]
+
+
+def test_without_a_flusher_nothing_is_left_behind() -> None:
+    """However long the storm: nobody might come who tells it."""
+    world = World()
+    for number in range(40):
+        world.put(failure(f"a{number}"))
+        assert world.drain(8.0).left == 0
+        world.clock.pass_by(1.0)
+    assert len(world.chat.told) == 40
+    assert world.storage.rest is None
 
 
 def test_a_leader_that_waits_looks_up_often_enough_to_stay_leader() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, Outbox
+from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, Outbox, Rest
 from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
 from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
 
@@ -303,7 +304,10 @@ def test_who_has_left_writes_no_more(outbox: Outbox) -> None:
             book.write({("a", "b"): 1}, keys=["k1"])
         with pytest.raises(LeadershipLostError):
             book.keep(1)
+        with pytest.raises(LeadershipLostError):
+            book.note_rest(Rest(time.time() + 60.0, "too late"))
         assert next_book.load() == {}
+        assert outbox.rest_of(ROBOT) is None
         assert next_book.known(["k1"]) == set()
 
 
@@ -470,6 +474,22 @@ def test_a_flush_is_remembered(outbox: Outbox, open_outbox: Open) -> None:
     outbox.note_flush(1_800_000_000.25)
     outbox.note_flush(1_800_000_060.5)
     assert open_outbox().last_flush() == 1_800_000_060.5
+
+
+def test_a_rest_lasts_until_it_is_over(outbox: Outbox, open_outbox: Open) -> None:
+    """Everybody can ask, nobody has to lead for it."""
+    rest = Rest(time.time() + 60.0, "the robot is throttled: 130101 发送过快")
+    with leading(outbox) as book:
+        book.note_rest(rest)
+        assert open_outbox().rest_of(ROBOT) == rest
+    assert open_outbox().rest_of(ROBOT) == rest
+    assert outbox.rest_of(OTHER_ROBOT) is None
+    with leading(outbox) as book:
+        book.note_rest(None)
+    assert outbox.rest_of(ROBOT) is None
+    with leading(outbox) as book:
+        book.note_rest(Rest(time.time() - 1.0, "over"))
+    assert outbox.rest_of(ROBOT) is None
 
 
 def test_people_look_without_leading(open_outbox: Open, make_alert: MakeAlert) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, OutboxError, Rest
 from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox, shared_filesystem
 
 ROBOT = "0123456789ab"
@@ -106,6 +106,40 @@ def test_who_died_while_it_wrote_leaves_nothing_for_long(
         assert book is not None
         assert len(book.arrivals(9)) == 1
     assert [path.name for path in drafts.iterdir()] == ["young"]
+
+
+def test_failures_that_nobody_mends_are_forgotten_after_three_months(home: Path, make_alert: MakeAlert) -> None:
+    """Or the folder would only grow. It is looked through once a day."""
+    left: list[set[str]] = []
+    for day, age in enumerate((90.5, 89.5, 91.0)):
+        outbox = SpoolOutbox(home, clock=lambda day=day: NOW + 0.6 * DAY * day)  # type: ignore[misc]
+        alert = make_alert(f"k{day}", mailbox=HERE)
+        outbox.put(alert)
+        outbox.assign(HERE, ROBOT)
+        os.utime(home / "open" / alert.incident, (NOW - age * DAY, NOW - age * DAY))
+        with outbox.leadership(ROBOT) as book:
+            assert book is not None
+            book.arrivals(9)
+        left.append({name for name in ("k0", "k1", "k2") if _is_open(home, make_alert(name, mailbox=HERE))})
+    assert left == [set(), {"k1"}, set()]
+
+
+def _is_open(home: Path, alert: Alert) -> bool:
+    return SpoolOutbox(home).has_open_incident(alert.incident)
+
+
+@pytest.mark.parametrize("note", ["", "later because", f"{NOW + 901} too long", f"{NOW} over", "\udcff"])
+def test_a_rest_that_cannot_be_is_none(home: Path, outbox: SpoolOutbox, note: str) -> None:
+    """A power cut has emptied the file, or the clock was set back: whoever looks leads, and sees for itself."""
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        book.note_rest(Rest(NOW + 900, "130101"))
+        assert outbox.rest_of(ROBOT) == Rest(NOW + 900, "130101")
+        (home / "robots" / ROBOT / "rest").write_bytes(note.encode("utf-8", "surrogateescape"))
+        assert outbox.rest_of(ROBOT) is None
+        book.note_rest(None)
+        book.note_rest(None)
+    assert outbox.rest_of(ROBOT) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b'{"v": 1, "key": "k1"}', b"[" * 100_000])

@@ -77,7 +77,7 @@ class Airflow:
     def flush(self) -> str:
         """What ``dingpush flush`` prints."""
         code = "import sys; from airflow_provider_dingpush.cli import main; sys.exit(main())"
-        with self._started("-c", code, "flush", "--within", "150") as process:
+        with self._started("-c", code, "flush", "--now", "--within", "150") as process:
             said, errors = process.communicate(timeout=MOST_SECONDS)
         return said + errors
 

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.cli import main
-from airflow_provider_dingpush.errors import ContentRefusedError
+from airflow_provider_dingpush.errors import AlertsWaitingError, ContentRefusedError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
@@ -180,6 +180,51 @@ def test_what_a_shut_out_robot_left_is_warned_of(
     assert len(connected.requests) == 1
 
 
+def test_while_a_robot_is_shut_out_callbacks_write_and_leave(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They lead nobody and look nothing up: the alert is safe, and the flusher knows when the silence is over."""
+    connect(sandbox, monkeypatch)
+    sandbox.fail_next(Fault.THROTTLED)
+    DingTalkNotifier()(task_context())
+    monkeypatch.delenv(CONNECTION)
+    caplog.clear()
+    with pytest.raises(AlertsWaitingError, match="the robot is throttled"):
+        DingTalkNotifier(raise_on_failure=True)(task_context("another"))
+    assert len(waiting_files(outbox_home)) == 1
+    assert "1 alert(s) wait for the robot (the robot is throttled" in caplog.text
+    connect(sandbox, monkeypatch)
+    assert main(["flush", "--now", "--within", "1"]) == 1  # what DingTalk asked for lasts, whoever is in a hurry
+    assert len(sandbox.requests) == 1
+
+
+def test_in_a_storm_a_flusher_that_lives_is_left_what_comes_next(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first messages come quickly; then they are fewer, and nobody waits. A person can have them at once."""
+    connect(sandbox, monkeypatch, group_interval_seconds=1)
+    main(["flush"])
+    for number in range(9):
+        DingTalkNotifier(language="en")(task_context(f"task_{number}"))
+    assert len(sandbox.messages) == 3
+    capsys.readouterr()
+    assert main(["flush", "--within", "1"]) == 1
+    assert "left 剩余 6" in capsys.readouterr().out
+    assert main(["flush", "--now"]) == 0
+    assert titles(sandbox)[3:] == ["6 failures: etl_daily"]
+
+
+def test_a_robot_that_was_mended_can_be_tried_at_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has just corrected the secret doesn't want to wait for the next probe."""
+    monkeypatch.setenv(CONNECTION, f"{sandbox.webhook_url}&secret=SECwrong")
+    DingTalkNotifier()(task_context())
+    connect(sandbox, monkeypatch)
+    assert main(["flush"]) == 1
+    assert sandbox.messages == ()
+    assert main(["flush", "--now"]) == 0
+    assert titles(sandbox) == ["失败：etl_daily · load_orders"]
+
+
 def test_the_flush_operator_sends_what_waits(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
 ) -> None:
@@ -189,7 +234,7 @@ def test_the_flush_operator_sends_what_waits(
         DingTalkNotifier()(task_context(f"task_{number}"))
     operator = DingTalkFlushOperator(task_id="flush", within_seconds=5)
     context: Any = {}
-    assert operator.execute(context) == {"sent": 0, "left": 0}
+    assert operator.execute(context) == {"sent": 0, "left": 3}
     connect(sandbox, monkeypatch)
     assert operator.execute(context) == {"sent": 3, "left": 0}
     (title,) = titles(sandbox)
