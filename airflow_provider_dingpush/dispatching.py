@@ -164,12 +164,13 @@ def _one_for_each_robot(outbox: Outbox) -> Iterator[Mailbox]:
             served.add(robot)
 
 
-def warn_of_left_overs(outbox: Outbox, drained: Drained) -> None:
-    """Say what sends the rest, if nobody has been seen who does."""
+def report_left_overs(outbox: Outbox, drained: Drained) -> None:
+    """Say what still waits, and what sends it if nobody has been seen who does."""
     # What is only counted for a while is told when its interval ends; nobody has to be warned of that.
     if not drained.left or (drained.again_at is None and not drained.problem):
         return
     if _seen_within(outbox, _FLUSHER_SEEN_SECONDS):
+        _log.info("%d alert(s) are safe and go with a later message: %s.", drained.left, drained.reason)
         return
     _log.warning(
         "%d alert(s) wait for the robot (%s); the next callback sends them, if there is one. To be sure, put these two "

@@ -196,7 +196,7 @@ class DingTalkNotifier(BaseNotifier):
     def _serve(self, box: Outbox, mailbox: Mailbox, until: float, look_up: _LookUp, *, patient: bool) -> None:
         """Send what waits, or leave it to the process that does; the alert is safe either way."""
         from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.dispatching import serve, warn_of_left_overs
+        from airflow_provider_dingpush.dispatching import report_left_overs, serve
         from airflow_provider_dingpush.senders import sender_for
 
         def find(wanted: Mailbox) -> AnySender:
@@ -220,17 +220,9 @@ class DingTalkNotifier(BaseNotifier):
                 drained.messages,
                 mailbox.conn_id,
             )
-        warn_of_left_overs(box, drained)
-        if not drained.left:
-            return
-        if drained.problem or self.raise_on_failure:
+        report_left_overs(box, drained)
+        if drained.left and (drained.problem or self.raise_on_failure):
             raise AlertsWaitingError(drained.problem or drained.reason)
-        _log.info(
-            "%d alert(s) are safe and go with a later message of connection %r: %s",
-            drained.left,
-            mailbox.conn_id,
-            drained.reason,
-        )
 
     def _send_directly(
         self,

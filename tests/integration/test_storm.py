@@ -74,10 +74,10 @@ class Airflow:
         told = json.dumps({"diary": str(self.diary), **storm})
         return self._started(STORM, told)
 
-    def flush(self) -> str:
+    def flush(self, *options: str) -> str:
         """What ``dingpush flush`` prints."""
         code = "import sys; from airflow_provider_dingpush.cli import main; sys.exit(main())"
-        with self._started("-c", code, "flush", "--now", "--within", "150") as process:
+        with self._started("-c", code, "flush", *options) as process:
             said, errors = process.communicate(timeout=MOST_SECONDS)
         return said + errors
 
@@ -155,7 +155,7 @@ def flush_until_nothing_waits(airflow: Airflow) -> None:
     said = ""
     while not said or "another process" in said or airflow.outbox.waiting_mailboxes():
         assert time.monotonic() < until, said
-        said = airflow.flush()
+        said = airflow.flush("--now", "--within", "150")
         assert "✗" not in said, said
 
 
@@ -226,6 +226,19 @@ def test_a_small_storm_loses_and_repeats_nothing(chat: Sandbox, tmp_path: Path, 
     assert figures["messages"] <= MOST_MESSAGES
 
 
+def test_beside_a_flusher_callbacks_need_not_hurry(chat: Sandbox, tmp_path: Path) -> None:
+    """It comes by again and again while tasks fail, and processes are killed at whatever they do."""
+    airflow = Airflow(tmp_path / "a", connection(chat, group_interval_seconds=1))
+    airflow.flush()
+    with airflow.fail(alerts=200, dying=0.9) as process:
+        while process.poll() is None:
+            airflow.flush("--within", "5")
+        errors = process.communicate()[1]
+    assert process.returncode == 0, errors
+    flush_until_nothing_waits(airflow)
+    assert check(chat, [airflow])["messages"] <= MOST_MESSAGES
+
+
 def test_beyond_a_full_minute_alerts_wait_and_none_is_lost(chat: Sandbox, tmp_path: Path) -> None:
     """Nothing is merged for long here, so that the window is what holds the messages back."""
     airflow = Airflow(tmp_path / "a", connection(chat, group_interval_seconds=0, rate_limit_per_minute=1))
@@ -284,7 +297,8 @@ def test_a_thousand_alerts_in_a_window_of_five(chat: Sandbox, tmp_path: Path) ->
     figures = check(chat, [airflow])
     report("files, window of five", figures, ended, raged)
     assert figures["most in a minute"] <= 5
-    assert len(chat.requests) > 5
+    # A place in the window that a killed leader took counts too, so only the wait tells that the window was full.
+    assert chat.messages[-1].received_at - chat.messages[0].received_at > raged + 30
 
 
 def chat_is_slow(chat: Sandbox) -> None:
