@@ -13,6 +13,7 @@ from airflow_provider_dingpush.alerts import Composer, local_zone
 from airflow_provider_dingpush.delivery.drained import Drained
 from airflow_provider_dingpush.delivery.outbox import LedgerBook, Outbox, OutboxError
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError
+from airflow_provider_dingpush.outboxes import is_one_of_several
 from airflow_provider_dingpush.senders import AppSender, RobotSender, sender_for
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def serve(outbox: Outbox, mailbox: Mailbox, *, until: float, patient: bool, find
     rest = None if known is None else outbox.rest_of(known)
     if rest is not None:
         return Drained(0, 0, outbox.waiting_in(mailbox), rest.reason, rest.until)
-    return _serve(outbox, mailbox, _Manner(until, patient, find, lambda: _seen_within(outbox, _FLUSHER_LIVES_SECONDS)))
+    return _serve(outbox, mailbox, _Manner(until, patient, find, lambda: _flusher_lives(outbox)))
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def flush(outbox: Outbox, *, until: float, all_now: bool = False) -> Iterator[tu
     :param all_now: leave nothing to the next flush that could be sent, and try a misconfigured robot again; otherwise
         the messages of a storm are few.
     """
-    relieved = not all_now and _seen_within(outbox, _FLUSHER_LIVES_SECONDS)
+    relieved = not all_now and _flusher_lives(outbox)
     outbox.note_flush(time.time())
     manner = _Manner(until, True, sender_for, lambda: relieved, lift_hold=all_now)
     for mailbox in _one_for_each_robot(outbox):
@@ -180,6 +181,12 @@ def report_left_overs(outbox: Outbox, drained: Drained) -> None:
         drained.left,
         drained.reason,
     )
+
+
+def _flusher_lives(outbox: Outbox) -> bool:
+    """Whether a flusher will come by here."""
+    # Of several machines, each has its turn now and then at most.
+    return not is_one_of_several() and _seen_within(outbox, _FLUSHER_LIVES_SECONDS)
 
 
 def _seen_within(outbox: Outbox, seconds: float) -> bool:

@@ -168,7 +168,7 @@ class DingTalkNotifier(BaseNotifier):
     ) -> None:
         from airflow_provider_dingpush.alerts import alert_of, mailbox_of
         from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.outboxes import outbox
+        from airflow_provider_dingpush.outboxes import is_one_of_several, outbox
         from airflow_provider_dingpush.templates import Event
 
         if facts.event is Event.DAG_FAILED:
@@ -191,7 +191,11 @@ class DingTalkNotifier(BaseNotifier):
             _log.warning("The alert is sent without the outbox: %s", redact(str(trouble)))
             self._send_directly(facts, mailbox, (message, mentions), seconds_left, look_up)
             return
-        self._serve(box, mailbox, until, look_up, patient=not _in_dag_processor(facts))
+        patient = not _in_dag_processor(facts)
+        if not patient and is_one_of_several():
+            # Nobody else would send it from here.
+            patient, until = True, min(until, time.monotonic() + CALLBACK_SECONDS)
+        self._serve(box, mailbox, until, look_up, patient=patient)
 
     def _serve(self, box: Outbox, mailbox: Mailbox, until: float, look_up: _LookUp, *, patient: bool) -> None:
         """Send what waits, or leave it to the process that does; the alert is safe either way."""

@@ -49,6 +49,11 @@ def nothing_failed() -> bool:
         return True
 
 
+def is_one_of_several() -> bool:
+    """Whether other machines have outboxes of their own: then nobody there sends what is left here."""
+    return not airflow_option("dingpush", "outbox_url") and _why_apart(home()) is not None
+
+
 @lru_cache(maxsize=4)
 def _opened(url: str | None, folder: Path) -> Outbox:
     if url:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkO
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.senders import RobotSender
 from tests.conftest import SECRET
-from tests.surface.test_notifier import task_context
+from tests.surface.test_notifier import run_context, task_context
 
 try:
     from airflow.sdk.exceptions import TaskDeferred
@@ -351,3 +352,18 @@ def test_many_machines_are_told_to_share_one_outbox(
     assert "AIRFLOW__DINGPUSH__OUTBOX_URL=redis://:***@redis.example.com:6379/0" in caplog.text
     assert "pa55word" not in caplog.text
     assert len(connected.messages) == 1
+
+
+def test_where_each_machine_has_an_outbox_of_its_own_nothing_is_left_in_it(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flusher that was here runs on another machine next time, and nobody else empties a DAG processor's outbox."""
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    connect(sandbox, monkeypatch, group_interval_seconds=1)
+    main(["flush"])
+    for number in range(4):
+        DingTalkNotifier(language="en")(task_context(f"task_{number}"))
+    DingTalkNotifier(language="en", message="the run is over")(run_context())
+    assert len(sandbox.messages) == 5
+    at = [message.received_at for message in sandbox.messages]
+    assert min(later - earlier for earlier, later in pairwise(at)) > 0.9
