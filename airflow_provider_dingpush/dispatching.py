@@ -47,7 +47,7 @@ def serve(outbox: Outbox, mailbox: Mailbox, *, until: float, patient: bool, find
     rest = None if known is None else outbox.rest_of(known)
     if rest is not None:
         return Drained(0, 0, outbox.waiting_in(mailbox), rest.reason, rest.until)
-    return _serve(outbox, mailbox, _Manner(until, patient, find, lambda: _flusher_lives(outbox)))
+    return _serve(outbox, mailbox, known, _Manner(until, patient, find, lambda: _flusher_lives(outbox)))
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,23 @@ class _Manner:
     lift_hold: bool = False
 
 
-def _serve(outbox: Outbox, mailbox: Mailbox, manner: _Manner) -> Drained | None:
+def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner) -> Drained | None:
+    """Lead, as often as somebody relied on it.
+
+    :param known: the robot that the mailbox belongs to, as far as anybody knows.
+    """
     while True:
-        drained, robot = _serve_once(outbox, mailbox, manner)
+        drained, robot = _serve_once(outbox, mailbox, known, manner)
         if drained is None:
             return None
         # Somebody may have put an alert and left because this process led, after it had looked for the last time.
         mine = set(outbox.mailboxes_of(robot))
         if drained.left or time.monotonic() >= manner.until or not mine.intersection(outbox.waiting_mailboxes()):
             return drained
+        known = robot
 
 
-def _serve_once(outbox: Outbox, mailbox: Mailbox, manner: _Manner) -> tuple[Drained | None, str]:
-    known = outbox.robot_of(mailbox)
+def _serve_once(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner) -> tuple[Drained | None, str]:
     if known is not None:
         with outbox.leadership(known) as book:
             if book is None:
@@ -149,7 +153,7 @@ def flush(outbox: Outbox, *, until: float, all_now: bool = False) -> Iterator[tu
     manner = _Manner(until, True, sender_for, lambda: relieved, lift_hold=all_now)
     for mailbox in _one_for_each_robot(outbox):
         try:
-            yield mailbox, _serve(outbox, mailbox, manner)
+            yield mailbox, _serve(outbox, mailbox, outbox.robot_of(mailbox), manner)
         except (DingTalkError, OutboxError) as problem:
             yield mailbox, str(problem)
 

@@ -505,6 +505,8 @@ class _Server:
                 re.sub(r"(?<=ssl_cert_reqs=)CERT_\w+", lambda word: word[0][5:].lower(), url),
                 # A socket on this machine takes the other one, and redis-py 4.5 knows only that for it.
                 **({} if url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
+                # Newer ones look their own version up for each connection, to tell the server: 2 ms.
+                **({"driver_info": None} if importlib.util.find_spec("redis.driver_info") else {}),
                 socket_timeout=READ_SECONDS,
                 # Once more on a connection that the server has closed meanwhile; one that is slow isn't asked twice.
                 retry=Retry(NoBackoff(), 1, supported_errors=(NoConnectionError,)),

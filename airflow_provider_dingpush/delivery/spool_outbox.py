@@ -470,7 +470,8 @@ def _make_folder(path: Path) -> None:
 def _create(path: Path, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        os.fchmod(descriptor, 0o600)
+        if os.fstat(descriptor).st_mode & 0o777 != 0o600:  # a umask may have taken rights away from ourselves
+            os.fchmod(descriptor, 0o600)
     except BaseException:
         os.close(descriptor)
         raise

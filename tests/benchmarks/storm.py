@@ -1,12 +1,13 @@
 """A thousand failures through this package and through the official ``dingding`` hook: what arrives, and what it costs.
 
-    PYTHONPATH=. python tests/benchmarks/storm.py [--alerts 1000] [--at-once 16] [--rounds 1]
+    PYTHONPATH=. python tests/benchmarks/storm.py [--alerts 1000] [--at-once 16] [--over 60] [--rounds 1]
 
 Each failure is a process of its own, 16 at a time, and the sandbox takes 20 messages a minute with 0.1 s each, then
 shuts the robot out for ten minutes, as DingTalk does. The official hook posts each alert itself, as its operator does;
 it takes part if ``apache-airflow-providers-dingding`` is installed. A follower is a callback that leaves its alert to
-the process that sends; with ``--at-once 2`` it has a processor for itself. Then single alerts in a quiet hour: from the
-callback's begin until the message stands in the chat. All processes are forks of one that has loaded what they need;
+the process that sends. Failures come as quickly as the machine can fork them, which keeps all its processors busy, or,
+with ``--over``, in bursts that take so many seconds together. Then single alerts in a quiet hour: from the callback's
+begin until the message stands in the chat. All processes are forks of one that has loaded what they need;
 ``import_cost.py`` tells what loading costs.
 """
 
@@ -22,8 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,16 +65,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="storms of each; medians are printed")
     parser.add_argument("--quiet", type=int, default=20, help="single alerts in quiet hours")
     parser.add_argument("--at-once", type=int, default=16, help="callbacks that run at a time")
+    parser.add_argument("--over", type=float, default=0.0, help="seconds that the storm lasts, in bursts of --at-once")
     parser.add_argument("--rage", help=argparse.SUPPRESS)
     parser.add_argument("--diary", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.rage:
-        rage(options.rage, options.alerts, options.at_once, options.diary)
+        rage(options.rage, options.alerts, options.at_once, options.over, options.diary)
         return
     outcomes: dict[str, list[Outcome]] = {OFFICIAL: [], OURS: []}
     for _ in range(options.rounds):
         for name, several in outcomes.items():
-            outcome = storm(name, options.alerts, options.at_once)
+            outcome = storm(name, options.alerts, options.at_once, options.over)
             if outcome is None:
                 print(f"{name}: did not run (pip install apache-airflow-providers-dingding)")
             else:
@@ -116,14 +118,13 @@ def percentile(seconds: Sequence[float], share: int) -> float:
     return sorted(seconds)[min(len(seconds) - 1, len(seconds) * share // 100)] if seconds else 0.0
 
 
-def storm(name: str, alerts: int, at_once: int) -> Outcome | None:
+def storm(name: str, alerts: int, at_once: int, over: float) -> Outcome | None:
     """One storm against a sandbox of its own; ``None`` if it can't be had."""
     from airflow_provider_dingpush.sandbox import Fault, Sandbox
 
-    with Sandbox() as chat, tempfile.TemporaryDirectory() as home:
+    with Sandbox() as chat, diary_in_memory() as diary, tempfile.TemporaryDirectory() as home:
         chat.fail_next(Fault.SLOW, times=10 * alerts, seconds=SLOW_SECONDS)
-        diary = Path(home, "diary")
-        if not raged(name, alerts, at_once, diary, chat):
+        if not raged({"rage": name, "alerts": alerts, "at-once": at_once, "over": over, "diary": diary}, home, chat):
             return None
         notes = [json.loads(line) for line in diary.read_text("ascii").splitlines()]
         begin = min(note["at"] for note in notes if "at" in note)
@@ -143,11 +144,18 @@ def quiet_alert() -> float | None:
     """How long a single alert is on its way, in seconds."""
     from airflow_provider_dingpush.sandbox import Sandbox
 
-    with Sandbox() as chat, tempfile.TemporaryDirectory() as home:
-        diary = Path(home, "diary")
-        raged(QUIET, 1, 1, diary, chat)
+    with Sandbox() as chat, diary_in_memory() as diary, tempfile.TemporaryDirectory() as home:
+        raged({"rage": QUIET, "alerts": 1, "diary": diary}, home, chat)
         begin = json.loads(diary.read_text("ascii").splitlines()[0])["at"]
         return chat.messages[0].received_at - begin if chat.messages else None
+
+
+@contextmanager
+def diary_in_memory() -> Iterator[Path]:
+    """A file for notes, apart from the outbox's disk: what is written to that disk makes every fsync on it longer."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder, "diary")
 
 
 def told_in(payload: dict[str, Any]) -> int:
@@ -156,10 +164,10 @@ def told_in(payload: dict[str, Any]) -> int:
     return sum(int(count.replace(",", "")) for count in counts) or 1
 
 
-def raged(name: str, alerts: int, at_once: int, diary: Path, chat: Any) -> bool:
+def raged(options: Mapping[str, Any], home: str, chat: Any) -> bool:
     """Let tasks fail in processes that are no forks of this one, which has the sandbox's threads."""
     environment = {each: value for each, value in os.environ.items() if each != "PYTHONDONTWRITEBYTECODE"} | {
-        "AIRFLOW_HOME": str(diary.parent),
+        "AIRFLOW_HOME": home,
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",
         "AIRFLOW__DINGPUSH__LANGUAGE": "en",
         "AIRFLOW_CONN_DINGTALK_DEFAULT": chat.webhook_url,
@@ -170,7 +178,6 @@ def raged(name: str, alerts: int, at_once: int, diary: Path, chat: Any) -> bool:
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "PYTHONWARNINGS": "ignore",
     }
-    options = {"rage": name, "alerts": alerts, "at-once": at_once, "diary": diary}
     command = [sys.executable, __file__, *(f"--{each}={value}" for each, value in options.items())]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode and "No module named" not in done.stderr:
@@ -178,12 +185,12 @@ def raged(name: str, alerts: int, at_once: int, diary: Path, chat: Any) -> bool:
     return done.returncode == 0
 
 
-def rage(name: str, alerts: int, at_once: int, diary: Path) -> None:
+def rage(name: str, alerts: int, at_once: int, over: float, diary: Path) -> None:
     """What the process does from which all callbacks are forked."""
-    from tests.integration.callback_storm import callback, run, warm_up
+    from tests.integration.callback_storm import run, warm_up
 
     logging.disable(logging.CRITICAL)
-    works = [partial(timed, diary, partial(callback, number, diary)) for number in range(alerts)]
+    works = [partial(timed, diary, partial(our_callback, number, diary)) for number in range(alerts)]
     if name == OFFICIAL:
         from airflow.providers.dingding.hooks.dingding import DingdingHook  # type: ignore[import-not-found]
 
@@ -191,12 +198,21 @@ def rage(name: str, alerts: int, at_once: int, diary: Path) -> None:
             partial(timed, diary, partial(official_callback, DingdingHook, number, diary)) for number in range(alerts)
         ]
     warm_up()
-    run(((work, []) for work in works), at_once=at_once)
+    run(((work, []) for work in in_bursts(works, at_once, over)), at_once=at_once)
     if name == OURS:
         from airflow_provider_dingpush.dispatching import flush
         from airflow_provider_dingpush.outboxes import outbox
 
         list(flush(outbox(), until=time.monotonic() + FLUSH_SECONDS, all_now=True))
+
+
+def in_bursts(works: Sequence[Callable[[], None]], at_once: int, over: float) -> Iterator[Callable[[], None]]:
+    """The works, each burst of them when its time has come."""
+    began, pause = time.monotonic(), over * at_once / len(works)
+    for number, work in enumerate(works):
+        if number % at_once == 0:
+            time.sleep(max(0.0, began + number // at_once * pause - time.monotonic()))
+        yield work
 
 
 def timed(diary: Path, work: Callable[[], None]) -> None:
@@ -205,6 +221,31 @@ def timed(diary: Path, work: Callable[[], None]) -> None:
 
     note(diary, at=time.time())
     work()
+
+
+def our_callback(number: int, diary: Path) -> None:
+    """A callback as Airflow calls it, and whether it led."""
+    from airflow_provider_dingpush.notifications import DingTalkNotifier
+    from airflow_provider_dingpush.outboxes import outbox
+    from tests.delivery.outbox_storm import note
+    from tests.integration.callback_storm import context_of
+
+    led: list[bool] = []
+    box: Any = outbox()
+    leadership = box.leadership
+
+    @contextmanager
+    def noted_leadership(robot: str) -> Iterator[Any]:
+        with leadership(robot) as book:
+            led.append(book is not None)
+            yield book
+
+    box.leadership = noted_leadership
+    context = context_of(number)
+    started, used = time.perf_counter(), time.process_time()
+    DingTalkNotifier()(context)
+    seconds, used = time.perf_counter() - started, time.process_time() - used
+    note(diary, done=number, leader=any(led), seconds=seconds, cpu_seconds=used)
 
 
 def official_callback(hook: Any, number: int, diary: Path) -> None:
