@@ -329,8 +329,8 @@ class Dispatcher:
         unfinished = self._ledger.unfinished
         muting = self._policy.repeat_interval_seconds > 0
         hold = self._ledger.hold(now)
-        # What may have arrived is recognised in this robot's chat only: a full window is worth waiting for.
         at_leisure = self._relieved and self._ledger.in_storm
+        # What may have arrived is recognised in this robot's chat only: a full window is worth waiting for.
         tied = unfinished and unfinished.perhaps_arrived and unfinished.robot == self._sender.robot and not hold
         return Standing(
             unfinished_due=unfinished.due if unfinished else None,

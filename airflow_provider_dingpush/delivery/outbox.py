@@ -40,6 +40,18 @@ class Rest:
     until: float
     reason: str
 
+    def to_bytes(self) -> bytes:
+        return f"{self.until} {self.reason}".encode("utf-8", "replace")
+
+    @classmethod
+    def from_bytes(cls, note: bytes) -> Rest:
+        """Read a note.
+
+        :raises ValueError: if it is none.
+        """
+        until, _, reason = note.decode().partition(" ")
+        return cls(float(until), reason)
+
 
 LONGEST_REST_SECONDS = 900.0
 """A rest that seems to last longer, in seconds, was noted by a clock that was set back since then."""

@@ -250,11 +250,8 @@ class RedisOutbox:
 
     def rest_of(self, robot: str) -> Rest | None:
         with self._server.asked() as redis:
-            noted = _text(redis.get(self._names.of(robot, "rest")))
-        if noted is None:
-            return None
-        until, _, reason = noted.partition(" ")
-        return Rest(float(until), reason)
+            noted = redis.get(self._names.of(robot, "rest"))
+        return None if noted is None else Rest.from_bytes(noted)
 
     def waiting_mailboxes(self) -> Sequence[Mailbox]:
         with self._server.asked() as redis:
@@ -381,10 +378,10 @@ class RedisBook:
 
     def note_rest(self, rest: Rest | None) -> None:
         self._lease.check_process()
-        milliseconds, note = 0, ""
+        milliseconds, note = 0, b""
         if rest is not None:
             milliseconds = round(1000 * min(rest.until - self.now(), LONGEST_REST_SECONDS))
-            note = f"{rest.until} {rest.reason}"
+            note = rest.to_bytes()
         places = self._names.all_of(self._robot, "leader", "rest")
         with self._server.asked() as redis:
             done = redis.eval(_NOTE_REST, len(places), *places, self._lease.token, milliseconds, note)

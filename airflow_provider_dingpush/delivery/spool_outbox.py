@@ -158,11 +158,10 @@ class SpoolOutbox:
 
     def rest_of(self, robot: str) -> Rest | None:
         note = self._robot(robot) / "rest"
-        with trouble_with(note), suppress(ValueError):
-            until, _, reason = (_text(note) or "").partition(" ")
-            now = self._clock()
-            if now < float(until) <= now + LONGEST_REST_SECONDS:
-                return Rest(float(until), reason)
+        with trouble_with(note), suppress(FileNotFoundError, ValueError):
+            rest, now = Rest.from_bytes(note.read_bytes()), self._clock()
+            if now < rest.until <= now + LONGEST_REST_SECONDS:
+                return rest
         return None
 
     def waiting_mailboxes(self) -> Sequence[Mailbox]:
@@ -322,7 +321,7 @@ class SpoolBook:
             if rest is None:
                 note.unlink(missing_ok=True)
             else:
-                _write_whole(note, f"{rest.until} {rest.reason}".encode(), by_way_of=self._folder)
+                _write_whole(note, rest.to_bytes(), by_way_of=self._folder)
 
     def keep(self, seconds: float) -> None:  # noqa: ARG002 - nothing runs out here
         """See that the lock is still the one that others see."""

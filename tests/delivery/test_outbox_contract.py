@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -478,9 +479,9 @@ def test_a_flush_is_remembered(outbox: Outbox, open_outbox: Open) -> None:
 
 def test_a_rest_lasts_until_it_is_over(outbox: Outbox, open_outbox: Open) -> None:
     """Everybody can ask, nobody has to lead for it."""
-    rest = Rest(time.time() + 60.0, "the robot is throttled: 130101 发送过快")
+    rest = Rest(time.time() + 60.0, "the robot is throttled: 130101 发送过快 ?")
     with leading(outbox) as book:
-        book.note_rest(rest)
+        book.note_rest(replace(rest, reason=rest.reason.replace("?", "\udcff")))
         assert open_outbox().rest_of(ROBOT) == rest
     assert open_outbox().rest_of(ROBOT) == rest
     assert outbox.rest_of(OTHER_ROBOT) is None
