@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 # Nobody needs to be told how to set up a flusher if one was seen since then; and it is relied on if it was just seen.
 _FLUSHER_SEEN_SECONDS, _FLUSHER_LIVES_SECONDS = 300.0, 180.0
 # A leader may hold its lock for a callback's whole budget; an operator asks again so often.
-_TURN_POLL_SECONDS = 0.25
+_TURN_POLL_SECONDS, _LEADER_DONE_SECONDS = 0.25, 10.0
 _STILL_WAITING_SECONDS = 30.0
 
 
@@ -245,17 +245,25 @@ def _slot(outbox: Outbox, sender: AnySender) -> str:
 
 
 def _give_back(outbox: Outbox, sender: AnySender, slots: Sequence[str], problem: DingTalkError | None) -> None:
+    # Another process may lead. That a slot was used for less time than it might have been isn't worth waiting for.
+    end = time.monotonic() + (0.0 if problem is None else _LEADER_DONE_SECONDS)
     try:
-        with _ledger(outbox, sender) as ledger:
-            # If another process leads, the slot counts as used a little longer than it was.
-            if ledger is not None:
-                now = ledger.now()
-                for slot in slots:
-                    ledger.give_back(slot, now, sent=problem is None)
-                if isinstance(problem, ThrottledError):
-                    ledger.shut_out(now, problem.retry_after_seconds or 600.0, str(problem))
+        while not _is_given_back(outbox, sender, slots, problem) and time.monotonic() < end:
+            time.sleep(_TURN_POLL_SECONDS)
     except OutboxError as trouble:
         _log.warning("The end of a message can't be noted in the robot's window: %s", trouble)
+
+
+def _is_given_back(outbox: Outbox, sender: AnySender, slots: Sequence[str], problem: DingTalkError | None) -> bool:
+    with _ledger(outbox, sender) as ledger:
+        if ledger is None:
+            return False
+        now = ledger.now()
+        for slot in slots:
+            ledger.give_back(slot, now, sent=problem is None)
+        if isinstance(problem, ThrottledError):
+            ledger.shut_out(now, problem.retry_after_seconds or 600.0, str(problem))
+        return True
 
 
 @contextmanager

@@ -421,6 +421,8 @@ class Dispatcher:
         seconds = min(began + self._post_seconds, self._until) - self._ticks()
         if seconds < min(_LEAST_SECONDS, self._post_seconds / 2):
             self._ledger.keep(batch, Try(slot if carrier.own else None, now), due=now, perhaps_arrived=False)
+            if not carrier.own and slot is not None:
+                carrier.ledger.give_back(slot, now, sent=False)
             return
         outcome = carrier.sender.post(batch.body, timeout_seconds=seconds)
         ended_at = self._ended_at(now, began)

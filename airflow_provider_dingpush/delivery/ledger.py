@@ -101,12 +101,14 @@ class Ledger:
     def take_slot(self, now: float, timeout_seconds: float) -> str | None:
         """Take a place in the window for one POST that begins now, or ``None`` before :meth:`free_at`.
 
+        It counts as a message of the day until somebody says that it was none.
+
         :param timeout_seconds: the most that it takes, in seconds.
         """
         if self.free_at(now) > now:
             return None
         name, puts, deletes = self._slots.taken(now, timeout_seconds)
-        self._change(puts, deletes)
+        self._change({**puts, **self._silence.counted(now)}, deletes)
         return name
 
     def give_back(self, slot: str, ended_at: float, *, sent: bool = True) -> None:
@@ -114,8 +116,8 @@ class Ledger:
 
         :param sent: whether a message was sent, for the counts of day and month.
         """
-        counted = self._silence.counted(ended_at) if sent else {}
-        self._change({**self._slots.ended(Try(slot, ended_at)), **counted})
+        uncounted = {} if sent else self._silence.counted(ended_at, -1)
+        self._change({**self._slots.ended(Try(slot, ended_at)), **uncounted})
 
     def said_within_minute(self, now: float) -> int:
         """How many places of the window are taken."""

@@ -93,7 +93,7 @@ class Silence:
 
         :param own: whether this robot sent it and no other one.
         """
-        puts = self.counted(now, "sent" if own else "elsewhere")
+        puts = self.counted(now, where="sent" if own else "elsewhere")
         deletes: list[Place] = [("hold", ONLY)] if own else []
         if self.ends_the_day(now):
             puts["capped", ONLY] = now
@@ -102,10 +102,10 @@ class Silence:
         first_day = self._day(now - _DAYS_REMEMBERED * 86_400)
         return puts, [*deletes, *(("day", name) for name in self._records.of("day") if name < first_day)]
 
-    def counted(self, now: float, where: str = "sent") -> dict[Place, Any]:
-        """One message more today."""
+    def counted(self, now: float, more: int = 1, *, where: str = "sent") -> dict[Place, Any]:
+        """So many messages more today."""
         day = self._records.get("day", self._day(now), {})
-        return {("day", self._day(now)): {**day, where: day.get(where, 0) + 1}}
+        return {("day", self._day(now)): {**day, where: max(0, day.get(where, 0) + more)}}
 
     def sent_today(self, now: float) -> int:
         count: int = self._records.get("day", self._day(now), {}).get("sent", 0)

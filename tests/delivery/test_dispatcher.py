@@ -745,12 +745,16 @@ def test_operators_and_alerts_share_one_window() -> None:
     assert world.ledger().free_at(world.clock.now) == START + 65
     world.clock.pass_by(1)
     world.ledger().give_back(str(taken[0]), world.clock.now)
+    # A message whose end nobody hears of counts, one that surely wasn't sent doesn't.
+    assert world.ledger().sent_today(world.clock.now) == 3
+    world.ledger().give_back(str(taken[1]), world.clock.now, sent=False)
+    assert world.ledger().sent_today(world.clock.now) == 2
     assert world.ledger().free_at(world.clock.now) == START + 61
     world.put(failure("a1"))
     assert world.drain().messages == 0
     world.clock.pass_by(61)
     assert world.drain().messages == 1
-    assert world.ledger().sent_today(world.clock.now) == 2
+    assert world.ledger().sent_today(world.clock.now) == 3
 
 
 def test_an_operator_that_is_shut_out_silences_the_alerts_too() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,11 +15,14 @@ import pytest
 from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.cli import main
-from airflow_provider_dingpush.errors import AlertsWaitingError, ContentRefusedError
+from airflow_provider_dingpush.delivery.alert import Mailbox
+from airflow_provider_dingpush.dispatching import free_in, turn
+from airflow_provider_dingpush.errors import AlertsWaitingError, ContentRefusedError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
+from airflow_provider_dingpush.outboxes import outbox
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
-from airflow_provider_dingpush.senders import RobotSender
+from airflow_provider_dingpush.senders import RobotSender, sender_for
 from tests.conftest import SECRET
 from tests.surface.test_notifier import run_context, task_context
 
@@ -260,6 +264,36 @@ def test_operators_and_alerts_share_one_window(sandbox: Sandbox, monkeypatch: py
     _, arguments = deferred.value.trigger.serialize()
     assert 5 < arguments["moment"] - time.time() <= 60
     assert len(sandbox.messages) == 2
+
+
+def test_an_operator_that_is_shut_out_says_so_though_another_process_leads(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the alerts would run into the same silence."""
+    box, sender = outbox(), sender_for(Mailbox("dingtalk_default"))
+    leads, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def lead() -> None:
+        with box.leadership(sender.robot) as book:
+            assert book is not None
+            leads.set()
+            may_end.wait()
+        ended.set()
+
+    def wait(_: float) -> None:
+        may_end.set()
+        ended.wait()
+
+    def send() -> None:
+        with turn(box, sender):
+            threading.Thread(target=lead).start()
+            leads.wait()
+            raise ThrottledError("130101", "Wait.", retry_after_seconds=600.0)
+
+    monkeypatch.setattr("airflow_provider_dingpush.dispatching.time.sleep", wait)
+    with pytest.raises(ThrottledError):
+        send()
+    assert 590 < free_in(box, sender) <= 600
 
 
 def test_another_robot_of_the_group_speaks_while_one_is_shut_out(monkeypatch: pytest.MonkeyPatch) -> None:
