@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.alerts import Composer, local_zone
-from airflow_provider_dingpush.delivery.drained import Drained
+from airflow_provider_dingpush.delivery.drained import Drained, Relief
 from airflow_provider_dingpush.delivery.outbox import LedgerBook, Outbox, OutboxError
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError
 from airflow_provider_dingpush.outboxes import is_one_of_several
@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 _FLUSHER_SEEN_SECONDS, _FLUSHER_LIVES_SECONDS = 300.0, 180.0
 # A leader may hold its lock for a callback's whole budget; an operator asks again so often.
 _TURN_POLL_SECONDS, _LEADER_DONE_SECONDS = 0.25, 10.0
+# A leader wants a successor in its last second only.
+_STANDING_BY_SECONDS, _STANDING_BY_POLL_SECONDS = 1.5, 0.01
 _STILL_WAITING_SECONDS = 30.0
 
 
@@ -47,7 +49,13 @@ def serve(outbox: Outbox, mailbox: Mailbox, *, until: float, patient: bool, find
     rest = None if known is None else outbox.rest_of(known)
     if rest is not None:
         return Drained(0, 0, outbox.waiting_in(mailbox), rest.reason, rest.until)
-    return _serve(outbox, mailbox, known, _Manner(until, patient, find, lambda: _flusher_lives(outbox)))
+
+    def relief() -> Relief:
+        if _flusher_lives(outbox):
+            return Relief.FLUSHER
+        return Relief.SUCCESSOR if patient else Relief.NOBODY
+
+    return _serve(outbox, mailbox, known, _Manner(until, patient, find, relief, may_stand_by=patient))
 
 
 @dataclass(frozen=True)
@@ -57,14 +65,16 @@ class _Manner:
     :param until: when to be back, in seconds of ``time.monotonic``.
     :param patient: wait for company and for a free slot.
     :param find: looks a connection up.
-    :param relieved: whether a flusher comes by, so that in a storm nobody has to hurry.
+    :param relief: tells who could tell in a storm what it leaves.
+    :param may_stand_by: whether it goes on in a leader's place.
     :param lift_hold: whether a misconfigured robot is tried again at once.
     """
 
     until: float
     patient: bool
     find: Find
-    relieved: Callable[[], bool]
+    relief: Callable[[], Relief]
+    may_stand_by: bool = False
     lift_hold: bool = False
 
 
@@ -74,14 +84,32 @@ def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner)
     :param known: the robot that the mailbox belongs to, as far as anybody knows.
     """
     while True:
+        if manner.may_stand_by and known is not None and _stood_by(outbox, known) is False:
+            return None
         drained, robot = _serve_once(outbox, mailbox, known, manner)
         if drained is None:
             return None
+        if drained.handed_over:
+            # To whom? If that one has given up meanwhile, it is still up to us.
+            known = robot
+            continue
         # Somebody may have put an alert and left because this process led, after it had looked for the last time.
         mine = set(outbox.mailboxes_of(robot))
         if drained.left or time.monotonic() >= manner.until or not mine.intersection(outbox.waiting_mailboxes()):
             return drained
         known = robot
+
+
+def _stood_by(outbox: Outbox, robot: str) -> bool | None:
+    """Wait until the leader leaves, if it wants somebody to: it may rely on this process to lead next.
+
+    ``False`` if it relies on another one, ``None`` if it wants nobody.
+    """
+    with outbox.standing_by(robot) as chosen:
+        end = time.monotonic() + _STANDING_BY_SECONDS
+        while chosen and outbox.awaits_successor(robot) and time.monotonic() < end:
+            time.sleep(_STANDING_BY_POLL_SECONDS)
+        return chosen
 
 
 def _serve_once(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner) -> tuple[Drained | None, str]:
@@ -118,7 +146,7 @@ def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, manner: _Manner)
         zone=zone,
         spares=_spares(outbox, sender),
     )
-    return dispatcher.drain(manner.until, patient=manner.patient, relieved=manner.relieved())
+    return dispatcher.drain(manner.until, patient=manner.patient, relief=manner.relief())
 
 
 def _spares(outbox: Outbox, sender: AnySender) -> Sequence[Spare]:
@@ -148,9 +176,9 @@ def flush(outbox: Outbox, *, until: float, all_now: bool = False) -> Iterator[tu
     :param all_now: leave nothing to the next flush that could be sent, and try a misconfigured robot again; otherwise
         the messages of a storm are few.
     """
-    relieved = not all_now and _flusher_lives(outbox)
+    relief = Relief.FLUSHER if not all_now and _flusher_lives(outbox) else Relief.NOBODY
     outbox.note_flush(time.time())
-    manner = _Manner(until, True, sender_for, lambda: relieved, lift_hold=all_now)
+    manner = _Manner(until, True, sender_for, lambda: relief, lift_hold=all_now)
     for mailbox in _one_for_each_robot(outbox):
         try:
             yield mailbox, _serve(outbox, mailbox, outbox.robot_of(mailbox), manner)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.digest import Notes
-from airflow_provider_dingpush.delivery.drained import Drained
+from airflow_provider_dingpush.delivery.drained import Drained, Relief
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try, name_of
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Rest
@@ -53,6 +53,8 @@ _LATENESS_SECONDS = 1.0
 _LEAST_SECONDS = 0.2
 # Of a budget that is shorter than what a POST may take, this much is for the POST.
 _SHARE_OF_BUDGET = 0.75
+# So long before its last moment a leader looks for a successor: one that came earlier would have less time itself.
+_HANDING_OVER_SECONDS, _LOOK_ROUND_SECONDS = 1.0, 0.1
 _log = logging.getLogger(__name__)
 
 
@@ -77,7 +79,8 @@ class Standing:
     :param next_unmuted: when an alert that is only counted so far can be told, in seconds since 1970.
     :param collects_until: until when further alerts are collected, in seconds since 1970; ``None`` if nothing was told
         yet.
-    :param at_leisure: whether others see to it that they are told then, so that this leader needn't.
+    :param relief: who sees to it that they are told then, so that this leader needn't; nobody outside a storm.
+    :param succeeded: whether a successor stands by.
     :param free_at: when the window has a place, in seconds since 1970.
     :param hold: why the robot stays silent now.
     :param capped: why no alert may be told today.
@@ -89,7 +92,8 @@ class Standing:
     pen_due: float | None = None
     next_unmuted: float | None = None
     collects_until: float | None = None
-    at_leisure: bool = False
+    relief: Relief = Relief.NOBODY
+    succeeded: bool = False
     free_at: float = 0.0
     hold: Hold | None = None
     capped: Hold | None = None
@@ -109,11 +113,13 @@ class WaitUntil:
 
     :param at: in seconds since 1970.
     :param spare_for: what another robot could send now.
+    :param for_successor: whether a successor is wanted meanwhile.
     """
 
     at: float
     reason: str
     spare_for: What | None = None
+    for_successor: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,12 +129,14 @@ class Leave:
     :param again_at: when it is worth coming back, in seconds since 1970, if anything waits.
     :param spare_for: what another robot could send now.
     :param rest: whether nobody else needs to look before that.
+    :param handed_over: whether a successor goes on.
     """
 
     reason: str
     again_at: float | None = None
     spare_for: What | None = None
     rest: bool = False
+    handed_over: bool = False
 
 
 Decision = SendNow | WaitUntil | Leave
@@ -161,9 +169,24 @@ def decide(standing: Standing, *, now: float, start_by: float, patient: bool) ->
     if at <= now:
         return SendNow(what)
     reason = _WHY_LATER[what] if due > now else "the window is full"
-    if standing.at_leisure and what is What.FRESH and due > now:
-        return Leave(reason, at, rest=True)
+    if what is What.FRESH and due > now and standing.relief is not Relief.NOBODY:
+        return _left_to_others(standing, reason, at, now=now, start_by=start_by)
     return WaitUntil(at, reason, spare_for) if patient and at <= start_by else Leave(reason, at, spare_for)
+
+
+def _left_to_others(standing: Standing, reason: str, at: float, *, now: float, start_by: float) -> Decision:
+    """In a storm: leave to the flusher what isn't due, or wait and then hand over to a successor, if there is one."""
+    if standing.relief is Relief.FLUSHER:
+        return Leave(reason, at, rest=True)
+    if at > start_by:
+        return Leave(reason, at)
+    if standing.collects_until is not None and standing.collects_until <= start_by:
+        return WaitUntil(at, reason)
+    if now < start_by - _HANDING_OVER_SECONDS:
+        return WaitUntil(start_by - _HANDING_OVER_SECONDS, reason)
+    if standing.succeeded:
+        return Leave(reason, standing.collects_until, handed_over=True)
+    return WaitUntil(min(now + _LOOK_ROUND_SECONDS, start_by), reason, for_successor=True)
 
 
 def _obstacle(standing: Standing, what: What | None, *, now: float, start_by: float) -> Leave | None:
@@ -182,7 +205,7 @@ def _next(standing: Standing, *, now: float, start_by: float, patient: bool) -> 
     if standing.unfinished_due is not None:
         return What.UNFINISHED, standing.unfinished_due
     due = now
-    if standing.collects_until is not None and standing.at_leisure:
+    if standing.collects_until is not None and standing.relief is Relief.FLUSHER:
         due = max(now, standing.collects_until)
     elif standing.collects_until is not None and patient:
         # Company is worth waiting for, but not until it is too late to send.
@@ -267,26 +290,30 @@ class Dispatcher:
         self._until = self._post_seconds = 0.0
         self._messages = self._alerts = 0
         self._problem = ""
-        self._woken = self._relieved = False
+        self._relief = Relief.NOBODY
+        self._woken = self._seeking = False
 
-    def drain(self, until: float, *, patient: bool, relieved: bool = False) -> Drained:
+    def drain(self, until: float, *, patient: bool, relief: Relief = Relief.NOBODY) -> Drained:
         """Tell what waits and what comes meanwhile, until nothing waits or no time is left. Storage may fail: no error.
 
         :param until: when to be back, by ``ticks``.
         :param patient: whether to wait for a place in the window and for company.
-        :param relieved: whether a flusher comes by, so that in a storm nobody has to hurry.
+        :param relief: who could tell in a storm what this leader leaves.
         """
         self._until = until
-        self._relieved = relieved
+        self._relief = relief
         self._post_seconds = min(self._sender.timeout_seconds, self._seconds_left() * _SHARE_OF_BUDGET)
         self._messages = self._alerts = 0
         self._problem = ""
-        self._woken = False
+        self._woken = self._seeking = False
         end: Leave
         try:
             self._ledger = Ledger(self._book, self._policy, zone=self._zone)
+            self._seek_successor(False)
             end = self._loop(patient)
             self._note_rest(end)
+            if self._seeking and not end.handed_over:
+                self._seek_successor(False)
         except LeadershipLostError:
             return Drained(self._messages, self._alerts, 0, "another process leads now", problem=self._problem)
         except OutboxError as problem:
@@ -295,7 +322,9 @@ class Dispatcher:
             end = Leave("the outbox can't be read")
         left = self._left()
         again_at = end.again_at if left else None
-        return Drained(self._messages, self._alerts, left, end.reason, again_at, self._problem)
+        return Drained(
+            self._messages, self._alerts, left, end.reason, again_at, self._problem, handed_over=end.handed_over
+        )
 
     # ------------------------------------------------------------------------------------------------ deciding
 
@@ -318,6 +347,8 @@ class Dispatcher:
             elif decision.spare_for and self._send_through_spare(decision.spare_for, now):
                 pass
             elif isinstance(decision, WaitUntil):
+                if decision.for_successor and not self._seeking:
+                    self._seek_successor(True)
                 self._wait(decision.at - now)
             else:
                 return decision
@@ -329,7 +360,7 @@ class Dispatcher:
         unfinished = self._ledger.unfinished
         muting = self._policy.repeat_interval_seconds > 0
         hold = self._ledger.hold(now)
-        at_leisure = self._relieved and self._ledger.in_storm
+        relief = self._relief if self._ledger.in_storm else Relief.NOBODY
         # What may have arrived is recognised in this robot's chat only: a full window is worth waiting for.
         tied = unfinished and unfinished.perhaps_arrived and unfinished.robot == self._sender.robot and not hold
         return Standing(
@@ -338,8 +369,9 @@ class Dispatcher:
             fresh=bool(self._ledger.fresh(now)) if muting else self._ledger.has_fresh,
             pen_due=self._ledger.free_at(now, leaving=_LEFT_TO_OTHERS) if self._ledger.pens else None,
             next_unmuted=self._ledger.next_unmuted(now) if muting else None,
-            collects_until=self._ledger.collects_until(at_leisure=at_leisure),
-            at_leisure=at_leisure,
+            collects_until=self._ledger.collects_until(at_leisure=relief is not Relief.NOBODY),
+            relief=relief,
+            succeeded=self._seeking and self._is_succeeded(),
             free_at=self._ledger.free_at(now),
             hold=hold,
             capped=self._ledger.capped(now),
@@ -552,16 +584,27 @@ class Dispatcher:
     # ------------------------------------------------------------------------------------------------ storage
 
     def _stay_leader(self, book: LedgerBook, seconds: float) -> None:
-        try:
-            book.keep(seconds + _SETTLING_SECONDS)
-        except LeadershipLostError:
-            raise
-        except OutboxError as problem:
-            self._report_storage(problem)
+        self._if_it_can_be(lambda: book.keep(seconds + _SETTLING_SECONDS))
 
     def _note_rest(self, end: Leave) -> None:
+        rest = Rest(end.again_at, end.reason) if end.rest and end.again_at is not None else None
+        self._if_it_can_be(lambda: self._book.note_rest(rest))
+
+    def _seek_successor(self, wanted: bool) -> None:
+        self._seeking = wanted
+        self._if_it_can_be(lambda: self._book.want_successor(wanted))
+
+    def _is_succeeded(self) -> bool:
         try:
-            self._book.note_rest(Rest(end.again_at, end.reason) if end.rest and end.again_at is not None else None)
+            return self._book.has_successor()
+        except OutboxError as problem:
+            self._report_storage(problem)
+            return False
+
+    def _if_it_can_be(self, note: Callable[[], None]) -> None:
+        """Tell others something that the work doesn't depend on."""
+        try:
+            note()
         except LeadershipLostError:
             raise
         except OutboxError as problem:

@@ -91,6 +91,12 @@ class LedgerBook(Protocol):
     def note_rest(self, rest: Rest | None) -> None:
         """Tell those who would lead next that they needn't, or that they may (``None``)."""
 
+    def want_successor(self, wanted: bool) -> None:
+        """Let one of those who come next stand by, or none of them."""
+
+    def has_successor(self) -> bool:
+        """Whether a process stands by."""
+
     def keep(self, seconds: float) -> None:
         """Stay leader for so long at least, in seconds; before each step that takes time.
 
@@ -126,6 +132,16 @@ class Outbox(Protocol):
         """Lead a robot, or not (``None``) because another process does: without waiting.
 
         The end of a process ends its leadership, at once or after the lease.
+        """
+
+    def awaits_successor(self, robot: str) -> bool:
+        """Whether a process leads the robot at this moment and wants another one to lead next."""
+
+    def standing_by(self, robot: str) -> AbstractContextManager[bool | None]:
+        """Be the one that leads next, or not (``False``) because another process is: without waiting.
+
+        ``None`` if nobody is wanted. Whoever was it tries to lead after it: the leader may have left because of that,
+        and others, too.
         """
 
     def rest_of(self, robot: str) -> Rest | None:

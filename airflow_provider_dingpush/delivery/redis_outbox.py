@@ -16,6 +16,8 @@
     dingpush:{<mailbox>}:resolving token of who looks the connection up
     dingpush:{<robot>}:leader      token of who sends
     dingpush:{<robot>}:book        hash: kind and key -> record
+    dingpush:{<robot>}:wanted      is there if the leader wants a successor
+    dingpush:{<robot>}:next        token of who will be it
     dingpush:{<robot>}:rest        until when nobody needs to lead, and why; is there so long
     dingpush:{<robot>}:known       sorted set: keys of alerts by when they were remembered
     dingpush:{<robot>}:mailboxes   set: names of its mailboxes
@@ -58,6 +60,7 @@ REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long keys of alerts are known."""
 
 _PRESENT = "1"
+_SUCCESSION_SECONDS = 5.0  # a leader looks for a successor in its last second, and one that died isn't waited for long
 
 _NOW = """
 local time = redis.call('TIME')
@@ -248,6 +251,23 @@ class RedisOutbox:
         finally:
             lease.release()
 
+    def awaits_successor(self, robot: str) -> bool:
+        places = self._names.all_of(robot, "leader", "wanted")
+        with self._server.asked() as redis:
+            return bool(redis.exists(*places) == len(places))
+
+    @contextmanager
+    def standing_by(self, robot: str) -> Iterator[bool | None]:
+        with self._server.asked() as redis:
+            wanted = redis.exists(self._names.of(robot, "wanted"))
+        lease = _Lease(self._server, self._names.of(robot, "next"), _SUCCESSION_SECONDS)
+        chosen = bool(wanted) and lease.take()
+        try:
+            yield chosen if wanted else None
+        finally:
+            if chosen:
+                lease.release()
+
     def rest_of(self, robot: str) -> Rest | None:
         with self._server.asked() as redis:
             noted = redis.get(self._names.of(robot, "rest"))
@@ -387,6 +407,18 @@ class RedisBook:
             done = redis.eval(_NOTE_REST, len(places), *places, self._lease.token, milliseconds, note)
         if not done:
             raise self._lost()
+
+    def want_successor(self, wanted: bool) -> None:
+        self._lease.check_process()
+        with self._server.asked() as redis:
+            if wanted:
+                redis.set(self._names.of(self._robot, "wanted"), _PRESENT, px=_milliseconds(_SUCCESSION_SECONDS))
+            else:
+                redis.delete(self._names.of(self._robot, "wanted"))
+
+    def has_successor(self) -> bool:
+        with self._server.asked() as redis:
+            return bool(redis.exists(self._names.of(self._robot, "next")))
 
     def keep(self, seconds: float) -> None:
         self._lease.keep(seconds)

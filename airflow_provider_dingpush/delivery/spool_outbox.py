@@ -11,6 +11,7 @@
                         resolve.lock        held by who looks the connection up
     home/robots/<robot>/leader.lock         held by who sends
                         state.db            its book
+                        next.lock           is there if the leader wants a successor, held by who will be it
                         rest                until when nobody needs to lead, and why
                         mailboxes/<mailbox> an empty file for each mailbox that is the robot's
                         dead/               files that were no alerts
@@ -155,6 +156,23 @@ class SpoolOutbox:
                 state.close()
         finally:
             lock.release()
+
+    def awaits_successor(self, robot: str) -> bool:
+        folder = self._robot(robot)
+        with trouble_with(folder):
+            return (folder / "next.lock").exists() and _is_held(folder / "leader.lock")
+
+    @contextmanager
+    def standing_by(self, robot: str) -> Iterator[bool | None]:
+        place = self._robot(robot) / "next.lock"
+        with trouble_with(place):
+            lock = _Lock.taken(place, make=False)
+            wanted = lock is not None or place.exists()
+        try:
+            yield lock is not None if wanted else None
+        finally:
+            if lock is not None:
+                lock.release()
 
     def rest_of(self, robot: str) -> Rest | None:
         note = self._robot(robot) / "rest"
@@ -323,6 +341,18 @@ class SpoolBook:
             else:
                 _write_whole(note, rest.to_bytes(), by_way_of=self._folder)
 
+    def want_successor(self, wanted: bool) -> None:
+        self._lock.check()
+        with trouble_with(self._folder):
+            if wanted:
+                _touch(self._folder / "next.lock")
+            else:
+                (self._folder / "next.lock").unlink(missing_ok=True)
+
+    def has_successor(self) -> bool:
+        with trouble_with(self._folder):
+            return _is_held(self._folder / "next.lock")
+
     def keep(self, seconds: float) -> None:  # noqa: ARG002 - nothing runs out here
         """See that the lock is still the one that others see."""
         self._lock.check()
@@ -388,10 +418,18 @@ class _Lock:
         _HELD.add(descriptor)
 
     @classmethod
-    def taken(cls, path: Path) -> _Lock | None:
-        """The lock, or ``None`` if somebody else has it."""
+    def taken(cls, path: Path, *, make: bool = True) -> _Lock | None:
+        """The lock, or ``None`` if somebody else has it.
+
+        :param make: make the file if there is none; otherwise nobody gets the lock then.
+        """
         while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o600)
+            except FileNotFoundError:
+                if make:
+                    raise
+                return None
             try:
                 os.fchmod(descriptor, 0o600)
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -435,6 +473,15 @@ def _close_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_close_in_child)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a process has the lock of an existing file."""
+    lock = _Lock.taken(path, make=False)
+    if lock is None:
+        return path.exists()
+    lock.release()
+    return False
 
 
 def _is_open_file(path: Path, descriptor: int) -> bool:

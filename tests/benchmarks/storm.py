@@ -198,21 +198,12 @@ def rage(name: str, alerts: int, at_once: int, over: float, diary: Path) -> None
             partial(timed, diary, partial(official_callback, DingdingHook, number, diary)) for number in range(alerts)
         ]
     warm_up()
-    run(((work, []) for work in in_bursts(works, at_once, over)), at_once=at_once)
+    run([(work, []) for work in works], at_once=at_once, over=over)
     if name == OURS:
         from airflow_provider_dingpush.dispatching import flush
         from airflow_provider_dingpush.outboxes import outbox
 
         list(flush(outbox(), until=time.monotonic() + FLUSH_SECONDS, all_now=True))
-
-
-def in_bursts(works: Sequence[Callable[[], None]], at_once: int, over: float) -> Iterator[Callable[[], None]]:
-    """The works, each burst of them when its time has come."""
-    began, pause = time.monotonic(), over * at_once / len(works)
-    for number, work in enumerate(works):
-        if number % at_once == 0:
-            time.sleep(max(0.0, began + number // at_once * pause - time.monotonic()))
-        yield work
 
 
 def timed(diary: Path, work: Callable[[], None]) -> None:

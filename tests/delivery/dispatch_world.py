@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.digest import Notes
 from airflow_provider_dingpush.delivery.dispatcher import Dispatcher, Spare
-from airflow_provider_dingpush.delivery.drained import Drained
+from airflow_provider_dingpush.delivery.drained import Drained, Relief
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.outbox import LedgerBook, OutboxError, Place, Rest
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
@@ -69,6 +69,8 @@ class Storage:
     records: dict[Place, str] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     rest: Rest | None = None
+    successor_wanted: bool = False
+    successor_stands_by: bool = False
 
     def put(self, *alerts: Alert) -> None:
         for each in alerts:
@@ -111,6 +113,12 @@ class MemoryBook:
     def note_rest(self, rest: Rest | None) -> None:
         self._storage.rest = rest
 
+    def want_successor(self, wanted: bool) -> None:
+        self._storage.successor_wanted = wanted
+
+    def has_successor(self) -> bool:
+        return self._storage.successor_stands_by
+
     def keep(self, seconds: float) -> None:
         assert seconds > 0
 
@@ -145,6 +153,12 @@ class WatchedBook:
 
     def note_rest(self, rest: Rest | None) -> None:
         self._watched("note_rest", lambda: self._book.note_rest(rest))
+
+    def want_successor(self, wanted: bool) -> None:
+        self._watched("want_successor", lambda: self._book.want_successor(wanted))
+
+    def has_successor(self) -> bool:
+        return self._watched("has_successor", self._book.has_successor)
 
     def keep(self, seconds: float) -> None:
         self._watched("keep", lambda: self._book.keep(seconds))
@@ -322,7 +336,7 @@ class World:
         seconds: float = 8.0,
         *,
         patient: bool = True,
-        relieved: bool = False,
+        relief: Relief = Relief.NOBODY,
         book: LedgerBook | None = None,
     ) -> Drained:
         """What one leader does within so many seconds."""
@@ -338,7 +352,7 @@ class World:
             chance=lambda: 1.0,
             log=self.log,
         )
-        return dispatcher.drain(self.clock.ticks() + seconds, patient=patient, relieved=relieved)
+        return dispatcher.drain(self.clock.ticks() + seconds, patient=patient, relief=relief)
 
     def new_uuid(self) -> str:
         self.uuids += 1

@@ -165,10 +165,13 @@ def run(storm: Storm) -> dict[str, Any]:
     }
 
 
-def wait_for_one(alive: set[int], kills: list[tuple[float, int]]) -> list[int]:
-    """Wait until a process ends, killing those whose time has come; the exit codes of all that ended."""
-    due = max(0.0, kills[0][0] - time.monotonic()) if kills else 60.0
-    signal.sigtimedwait({signal.SIGCHLD}, due)
+def wait_for_one(alive: set[int], kills: list[tuple[float, int]], *, at_most: float = 60.0) -> list[int]:
+    """Wait until a process ends, killing those whose time has come; the exit codes of all that ended.
+
+    :param at_most: how long to wait, in seconds.
+    """
+    due = max(0.0, kills[0][0] - time.monotonic()) if kills else at_most
+    signal.sigtimedwait({signal.SIGCHLD}, min(due, at_most))
     while kills and kills[0][0] <= time.monotonic():
         _, child = heapq.heappop(kills)
         if child in alive:

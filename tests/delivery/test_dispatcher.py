@@ -15,6 +15,7 @@ import pytest
 
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.dispatcher import Leave, SendNow, Spare, Standing, WaitUntil, What, decide
+from airflow_provider_dingpush.delivery.drained import Relief
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError
 from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
@@ -27,7 +28,8 @@ HELD = Hold("throttled", NOW - 10, NOW + 500, "130101")
 MISCONFIGURED = Hold("misconfigured", NOW, NOW + 60, "310000", 60.0)
 CAPPED = Hold("daily_limit", NOW - 10, NOW + 500, "10 a day")
 FRESH = Standing(fresh=True)
-LEISURE = replace(FRESH, collects_until=NOW + 2, at_leisure=True)
+STORM = replace(FRESH, collects_until=NOW + 40, relief=Relief.SUCCESSOR)
+LEISURE = replace(FRESH, collects_until=NOW + 2, relief=Relief.FLUSHER)
 
 
 def decided(standing: Standing, *, seconds: float = 3.0, patient: bool = True) -> object:
@@ -108,6 +110,30 @@ def test_in_a_storm_everybody_leaves_what_is_not_due_to_the_flusher(
     assert decided(standing, patient=patient) == decision
 
 
+@pytest.mark.parametrize(
+    ("standing", "decision"),
+    [
+        # Whoever comes too early to succeed has no more time than this one.
+        (STORM, WaitUntil(NOW + 2, "waiting for company")),
+        (replace(STORM, succeeded=True), WaitUntil(NOW + 2, "waiting for company")),
+        (replace(STORM, collects_until=NOW + 3), WaitUntil(NOW + 3, "waiting for company")),
+        (replace(STORM, collects_until=NOW), SendNow(What.FRESH)),
+        (replace(STORM, free_at=NOW + 4), Leave("waiting for company", NOW + 4)),
+    ],
+)
+def test_a_leader_in_a_storm_waits_until_its_last_second(standing: Standing, decision: object) -> None:
+    assert decided(standing) == decision
+
+
+def test_in_its_last_second_it_hands_over_or_sends() -> None:
+    look_round = WaitUntil(NOW + 0.1, "waiting for company", for_successor=True)
+    assert decided(STORM, seconds=1.0) == look_round
+    assert decided(STORM, seconds=0.05) == replace(look_round, at=NOW + 0.05)
+    succeeded = replace(STORM, succeeded=True)
+    assert decided(succeeded, seconds=1.0) == Leave("waiting for company", NOW + 40, handed_over=True)
+    assert decided(STORM, seconds=0.0) == SendNow(What.FRESH)
+
+
 def test_nothing_starts_that_may_end_too_late() -> None:
     assert decided(FRESH, seconds=-0.1) == Leave("no time is left", NOW)
     assert decided(Standing(), seconds=-0.1) == Leave("nothing waits")
@@ -160,14 +186,14 @@ def storm(world: World, minutes: int, *, every: float = 2.0) -> None:
     while (now := world.clock.now - begin) < 60 * minutes:
         if now >= 60 * count:
             count += 1
-            world.drain(50.0, relieved=True)
+            world.drain(50.0, relief=Relief.FLUSHER)
         world.put(failure(f"{begin} {now}"))
         if world.storage.rest is None or world.storage.rest.until <= world.clock.now:
-            world.drain(8.0, relieved=True)
+            world.drain(8.0, relief=Relief.FLUSHER)
         world.clock.pass_by(every)
     # Nobody drowned, and what came last waits for the next flush.
     world.clock.pass_by(LONGEST_INTERVAL_SECONDS)
-    world.drain(50.0, relieved=True)
+    world.drain(50.0, relief=Relief.FLUSHER)
 
 
 def test_a_storm_that_lasts_is_heard_of_less_and_less_often() -> None:
@@ -193,8 +219,43 @@ def test_after_a_storm_a_failure_is_told_at_once() -> None:
     for seconds in (0.0, 1.0):
         world.clock.pass_by(seconds)
         world.put(failure(f"after {seconds}"))
-        assert world.drain(relieved=True).messages == 1
+        assert world.drain(relief=Relief.FLUSHER).messages == 1
     assert [each.at - before < 6 for each in world.chat.said[-2:]] == [True, True]
+
+
+def stormy_world() -> World:
+    """Three messages have followed each other, and an alert waits."""
+    world = World()
+    for number in range(3):
+        world.put(failure(f"before {number}"))
+        world.drain()
+    world.put(failure("now"))
+    return world
+
+
+def test_without_a_flusher_a_storm_goes_from_one_callback_to_the_next() -> None:
+    world = stormy_world()
+    began = world.clock.now
+    world.clock.at(began - START + 2.5, lambda: setattr(world.storage, "successor_stands_by", True))
+    drained = world.drain(relief=Relief.SUCCESSOR)
+    assert (drained.messages, drained.left, drained.handed_over) == (0, 1, True)
+    assert 2.5 <= world.clock.now - began < 2.7
+    assert world.storage.successor_wanted
+    # It leads now, and nobody comes after it.
+    world.storage.successor_stands_by = False
+    assert world.drain(relief=Relief.SUCCESSOR).messages == 1
+    assert not world.storage.successor_wanted
+    assert world.chat.told[-1] == "now"
+
+
+def test_nobody_is_wanted_before_the_last_second() -> None:
+    world = stormy_world()
+    wanted: list[bool] = []
+    for seconds in (1.9, 2.1):
+        world.clock.at(world.clock.now - START + seconds, lambda: wanted.append(world.storage.successor_wanted))
+    assert world.drain(relief=Relief.SUCCESSOR).messages == 1
+    assert wanted == [False, True]
+    assert not world.storage.successor_wanted
 
 
 def test_without_a_flusher_nothing_is_left_behind() -> None:
@@ -202,7 +263,7 @@ def test_without_a_flusher_nothing_is_left_behind() -> None:
     world = World()
     for number in range(40):
         world.put(failure(f"a{number}"))
-        assert world.drain(8.0).left == 0
+        assert world.drain(8.0, relief=Relief.SUCCESSOR).left == 0
         world.clock.pass_by(1.0)
     assert len(world.chat.told) == 40
     assert world.storage.rest is None

@@ -493,6 +493,37 @@ def test_a_rest_lasts_until_it_is_over(outbox: Outbox, open_outbox: Open) -> Non
     assert outbox.rest_of(ROBOT) is None
 
 
+def test_one_stands_by_if_the_leader_wants_somebody(outbox: Outbox, open_outbox: Open) -> None:
+    """And the leader knows; nobody has to wait for that."""
+    other = open_outbox()
+    with leading(outbox) as book:
+        assert not other.awaits_successor(ROBOT)
+        with other.standing_by(ROBOT) as chosen:
+            assert chosen is None
+        book.want_successor(True)
+        assert not book.has_successor()
+        with other.standing_by(ROBOT) as chosen:
+            assert chosen is True
+            assert book.has_successor()
+            with open_outbox().standing_by(ROBOT) as second:
+                assert second is False
+            assert book.has_successor()
+        assert not book.has_successor()
+        assert other.awaits_successor(ROBOT)
+    assert not other.awaits_successor(ROBOT)
+    # The leader left and relies on whoever is chosen, so that one can be chosen still.
+    with other.standing_by(ROBOT) as chosen:
+        assert chosen is True
+    assert other.robots() == [ROBOT]
+    with leading(other) as book:
+        assert outbox.awaits_successor(ROBOT)
+        book.want_successor(False)
+        book.want_successor(False)
+        assert not outbox.awaits_successor(ROBOT)
+        with outbox.standing_by(ROBOT) as chosen:
+            assert chosen is None
+
+
 def test_people_look_without_leading(open_outbox: Open, make_alert: MakeAlert) -> None:
     """Also while somebody leads."""
     outbox: Any = open_outbox()

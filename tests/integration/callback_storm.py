@@ -15,7 +15,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -51,6 +51,7 @@ class Storm:
     :param first: number of the first failure, so that several storms make one.
     :param alerts: how many tasks fail.
     :param at_once: how many callbacks run at a time.
+    :param over: how long it lasts, in bursts of so many, in seconds; 0 as quickly as the machine can.
     :param seed: decides who fails when, and who is killed when.
     :param killed: share of the callbacks that are killed within their first half second.
     :param leaders_killed: share of the leaders that are killed within their first seconds.
@@ -61,6 +62,7 @@ class Storm:
     first: int = 0
     alerts: int = 1_000
     at_once: int = 16
+    over: float = 0.0
     seed: int = 1
     killed: float = 0.2
     leaders_killed: float = 0.5
@@ -150,16 +152,18 @@ def callbacks(storm: Storm) -> Iterator[tuple[Callable[[], None], list[float]]]:
         yield partial(callback, number, Path(storm.diary), dies=dies), kills
 
 
-def run(works: Iterable[tuple[Callable[[], None], list[float]]], *, at_once: int) -> dict[str, int]:
+def run(works: Sequence[tuple[Callable[[], None], list[float]]], *, at_once: int, over: float = 0.0) -> dict[str, int]:
     """Let each work be done in a process; how many were killed, and how many ended with an error of their own."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     gc.freeze()
     ended: list[int] = []
     alive: set[int] = set()
     kills: list[tuple[float, int]] = []
-    for work, killed_after in works:
-        while len(alive) >= at_once:
-            ended += wait_for_one(alive, kills)
+    began, pause = time.monotonic(), over * at_once / len(works)
+    for number, (work, killed_after) in enumerate(works):
+        due = began + number // at_once * pause
+        while (pause_left := due - time.monotonic()) > 0 or len(alive) >= at_once:
+            ended += wait_for_one(alive, kills, **({"at_most": pause_left} if pause_left > 0 else {}))
         child = start(work)
         alive.add(child)
         for seconds in killed_after:
@@ -180,7 +184,7 @@ def warm_up() -> None:
 def main(storm: Storm) -> None:
     """Let all tasks fail and print how their processes ended."""
     warm_up()
-    json.dump(run(callbacks(storm), at_once=storm.at_once), sys.stdout)
+    json.dump(run([*callbacks(storm)], at_once=storm.at_once, over=storm.over), sys.stdout)
 
 
 if __name__ == "__main__":

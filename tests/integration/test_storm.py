@@ -274,6 +274,20 @@ def test_a_thousand_alerts(chat: Sandbox, tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.standalone
 @pytest.mark.parametrize("seed", REDIS_SEEDS)
+def test_a_thousand_alerts_in_a_minute_without_a_flusher(chat: Sandbox, tmp_path: Path, seed: int) -> None:
+    """One callback hands over to the next, and few messages are enough for all the minute."""
+    chat_is_slow(chat)
+    airflow = Airflow(tmp_path / "a", connection(chat))
+    began = time.monotonic()
+    ended = rage([airflow], alerts=1_000, seed=seed, over=60.0)
+    raged = time.monotonic() - began
+    flush_until_nothing_waits(airflow)
+    report(f"files, a minute, seed {seed}", check(chat, [airflow]), ended, raged)
+    assert len(chat.messages) <= MOST_MESSAGES
+
+
+@pytest.mark.standalone
+@pytest.mark.parametrize("seed", REDIS_SEEDS)
 def test_a_thousand_alerts_of_two_machines(chat: Sandbox, tmp_path: Path, redis_url: str, seed: int) -> None:
     chat_is_slow(chat)
     airflows = [Airflow(tmp_path / name, connection(chat), redis_url) for name in ("a", "b")]

@@ -6,16 +6,21 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import notifications
+from airflow_provider_dingpush import dispatching, notifications
 from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.cli import main
 from airflow_provider_dingpush.delivery.alert import Mailbox
+from airflow_provider_dingpush.delivery.drained import Drained
+from airflow_provider_dingpush.delivery.outbox import Outbox
 from airflow_provider_dingpush.dispatching import free_in, turn
 from airflow_provider_dingpush.errors import AlertsWaitingError, ContentRefusedError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
@@ -294,6 +299,36 @@ def test_an_operator_that_is_shut_out_says_so_though_another_process_leads(
     with pytest.raises(ThrottledError):
         send()
     assert 590 < free_in(box, sender) <= 600
+
+
+@pytest.mark.parametrize("somebody_stands_by", [False, True])
+def test_a_leader_sees_that_somebody_goes_on_before_it_relies_on_that(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, somebody_stands_by: bool
+) -> None:
+    """A successor may have given up in the moment in which the leader left."""
+    DingTalkNotifier()(task_context("before"))
+    robot = sender_for(Mailbox("dingtalk_default")).robot
+    with outbox().leadership(robot) as book:
+        assert book is not None
+        book.want_successor(True)
+    handed_over = Drained(0, 0, 1, "waiting for company", handed_over=True)
+    reigns = iter([lambda *_: (handed_over, robot), dispatching._serve_once])
+
+    def reign(*given: Any) -> Any:
+        return next(reigns)(*given)
+
+    monkeypatch.setattr(dispatching, "_serve_once", reign)
+    monkeypatch.setattr(dispatching, "_stood_by", partial(_stood_by_later, [None], dispatching._stood_by))
+    with outbox().standing_by(robot) if somebody_stands_by else nullcontext():
+        DingTalkNotifier()(task_context("now"))
+    assert len(connected.messages) == (1 if somebody_stands_by else 2)
+
+
+def _stood_by_later(
+    first: list[None], real: Callable[[Outbox, str], bool | None], box: Outbox, robot: str
+) -> bool | None:
+    """At first nobody was wanted, so that this process led."""
+    return first.pop() if first else real(box, robot)
 
 
 def test_another_robot_of_the_group_speaks_while_one_is_shut_out(monkeypatch: pytest.MonkeyPatch) -> None:
