@@ -84,7 +84,7 @@ def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner)
     :param known: the robot that the mailbox belongs to, as far as anybody knows.
     """
     while True:
-        if manner.may_stand_by and known is not None and _stood_by(outbox, known) is False:
+        if manner.may_stand_by and known is not None and _stood_by(outbox, known, manner.until) is False:
             return None
         drained, robot = _serve_once(outbox, mailbox, known, manner)
         if drained is None:
@@ -100,13 +100,15 @@ def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner)
         known = robot
 
 
-def _stood_by(outbox: Outbox, robot: str) -> bool | None:
+def _stood_by(outbox: Outbox, robot: str, until: float) -> bool | None:
     """Wait until the leader leaves, if it wants somebody to: it may rely on this process to lead next.
 
     ``False`` if it relies on another one, ``None`` if it wants nobody.
+
+    :param until: when to be back, in seconds of ``time.monotonic``; half of the time is left for leading.
     """
     with outbox.standing_by(robot) as chosen:
-        end = time.monotonic() + _STANDING_BY_SECONDS
+        end = min(time.monotonic() + _STANDING_BY_SECONDS, (time.monotonic() + until) / 2)
         while chosen and outbox.awaits_successor(robot) and time.monotonic() < end:
             time.sleep(_STANDING_BY_POLL_SECONDS)
         return chosen

@@ -20,7 +20,6 @@ from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.cli import main
 from airflow_provider_dingpush.delivery.alert import Mailbox
 from airflow_provider_dingpush.delivery.drained import Drained
-from airflow_provider_dingpush.delivery.outbox import Outbox
 from airflow_provider_dingpush.dispatching import free_in, turn
 from airflow_provider_dingpush.errors import AlertsWaitingError, ContentRefusedError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
@@ -324,11 +323,9 @@ def test_a_leader_sees_that_somebody_goes_on_before_it_relies_on_that(
     assert len(connected.messages) == (1 if somebody_stands_by else 2)
 
 
-def _stood_by_later(
-    first: list[None], real: Callable[[Outbox, str], bool | None], box: Outbox, robot: str
-) -> bool | None:
+def _stood_by_later(first: list[None], real: Callable[..., bool | None], *given: Any) -> bool | None:
     """At first nobody was wanted, so that this process led."""
-    return first.pop() if first else real(box, robot)
+    return first.pop() if first else real(*given)
 
 
 def test_another_robot_of_the_group_speaks_while_one_is_shut_out(monkeypatch: pytest.MonkeyPatch) -> None:
