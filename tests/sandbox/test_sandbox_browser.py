@@ -727,7 +727,8 @@ def test_an_address_may_name_a_conversation_to_come(
     assert ids == {"AppKey": sandbox.app.app_key, "robotCode": sandbox.app.robot_code, "userId": "lisi"}
     assert sandbox.app.app_secret not in browser.page_source
     app.to_people("sampleText", "lisi", content="hi")
-    browser.execute_async_script(WAIT_FOR, ".message", 1)
+    # The header is drawn once the page has time for it, together with this.
+    browser.execute_async_script(WAIT_FOR, ".empty[hidden]", 1)
     assert texts(browser, ".chat-name") == ["李四"]
 
 
