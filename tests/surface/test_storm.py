@@ -211,7 +211,7 @@ def test_in_a_storm_a_flusher_that_lives_is_left_what_comes_next(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first messages come quickly; then they are fewer, and nobody waits. A person can have them at once."""
-    connect(sandbox, monkeypatch, group_interval_seconds=1)
+    connect(sandbox, monkeypatch, group_interval_seconds=2)
     main(["flush"])
     for number in range(9):
         DingTalkNotifier(language="en")(task_context(f"task_{number}"))
