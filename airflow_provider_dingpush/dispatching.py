@@ -275,7 +275,7 @@ def _slot(outbox: Outbox, sender: AnySender) -> str:
 
 
 def _give_back(outbox: Outbox, sender: AnySender, slots: Sequence[str], problem: DingTalkError | None) -> None:
-    # Another process may lead. That a slot was used for less time than it might have been isn't worth waiting for.
+    # Another process may lead. What went wrong is worth waiting for it; after a success the slot only counts longer.
     end = time.monotonic() + (0.0 if problem is None else _LEADER_DONE_SECONDS)
     try:
         while not _is_given_back(outbox, sender, slots, problem) and time.monotonic() < end:

@@ -259,16 +259,21 @@ def waiting_in(outbox: Outbox) -> int:
         return written + len(book.arrivals(1_000))
 
 
+def rage_and_check(name: str, chat: Sandbox, airflows: Sequence[Airflow], **storm: Any) -> None:
+    """A thousand failures, then a flush; none may be lost or told twice."""
+    began = time.monotonic()
+    ended = rage(airflows, alerts=1_000, **storm)
+    raged = time.monotonic() - began
+    flush_until_nothing_waits(airflows[0])
+    report(name, check(chat, airflows), ended, raged)
+
+
 @pytest.mark.standalone
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_thousand_alerts(chat: Sandbox, tmp_path: Path, seed: int) -> None:
     chat_is_slow(chat)
     airflow = Airflow(tmp_path / "a", connection(chat))
-    began = time.monotonic()
-    ended = rage([airflow], alerts=1_000, seed=seed)
-    raged = time.monotonic() - began
-    flush_until_nothing_waits(airflow)
-    report(f"files, seed {seed}", check(chat, [airflow]), ended, raged)
+    rage_and_check(f"files, seed {seed}", chat, [airflow], seed=seed)
     assert len(chat.messages) <= MOST_MESSAGES
 
 
@@ -278,11 +283,7 @@ def test_a_thousand_alerts_in_a_minute_without_a_flusher(chat: Sandbox, tmp_path
     """One callback hands over to the next, and few messages are enough for all the minute."""
     chat_is_slow(chat)
     airflow = Airflow(tmp_path / "a", connection(chat))
-    began = time.monotonic()
-    ended = rage([airflow], alerts=1_000, seed=seed, over=60.0)
-    raged = time.monotonic() - began
-    flush_until_nothing_waits(airflow)
-    report(f"files, a minute, seed {seed}", check(chat, [airflow]), ended, raged)
+    rage_and_check(f"files, a minute, seed {seed}", chat, [airflow], seed=seed, over=60.0)
     assert len(chat.messages) <= MOST_MESSAGES
 
 
@@ -291,12 +292,8 @@ def test_a_thousand_alerts_in_a_minute_without_a_flusher(chat: Sandbox, tmp_path
 def test_a_thousand_alerts_of_two_machines(chat: Sandbox, tmp_path: Path, redis_url: str, seed: int) -> None:
     chat_is_slow(chat)
     airflows = [Airflow(tmp_path / name, connection(chat), redis_url) for name in ("a", "b")]
-    began = time.monotonic()
-    ended = rage(airflows, alerts=1_000, seed=seed)
-    raged = time.monotonic() - began
-    flush_until_nothing_waits(airflows[0])
+    rage_and_check(f"Redis, seed {seed}", chat, airflows, seed=seed)
     assert not (tmp_path / "a" / "dingpush").exists()
-    report(f"Redis, seed {seed}", check(chat, airflows), ended, raged)
     assert len(chat.messages) <= MOST_MESSAGES
 
 
