@@ -56,7 +56,8 @@ __all__ = [
 class DingTalkError(Exception):
     """Root of everything this package raises on purpose.
 
-    ``tries`` says how often the message was sent before giving up.
+    ``tries`` says how often the message was sent before giving up. ``recognised`` is false for a refusal whose code
+    this package doesn't know: the class is then a guess from DingTalk's words, and it may concern this message only.
 
     :param problem: what happened, in one sentence.
     :param advice: what a person should do about it, in one sentence (English, then Chinese where it speaks of
@@ -69,6 +70,7 @@ class DingTalkError(Exception):
     """
 
     retryable: bool = False
+    recognised: bool = True
 
     def __init__(
         self,

@@ -7,19 +7,23 @@ and 0033, read 2026-08-22), so every process may keep its own.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from airflow_provider_dingpush.dingtalk.answer_fields import number
 from airflow_provider_dingpush.dingtalk.app import App
 from airflow_provider_dingpush.dingtalk.app_reply_codes import answer_of
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.dingtalk.shared_work import SharedWork
-from airflow_provider_dingpush.errors import DingTalkError, UnavailableError, UnknownOutcomeError
+from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnavailableError, UnknownOutcomeError
 
 _PATH = "/v1.0/oauth2/accessToken"
 _USUAL_SECONDS = 7200.0
+# It has to fit into a header and a URL.
+_TOKEN = re.compile(r"[!-~]+")
 # DingTalk suggests ten minutes; for a shorter life that would be never.
 _MOST_EARLY_SECONDS = 600.0
 _EARLY_PART = 0.1
@@ -49,10 +53,19 @@ def ask_for_token(app: App, api: HttpClient, *, timeout_seconds: float) -> Grant
     answer = answer_of(reply, expects=("accessToken",), hide=(app.app_secret,))
     if isinstance(answer, UnknownOutcomeError):
         # Nobody was sent anything, so this isn't the kind of unknown that a person must look into.
-        return UnavailableError(f"There is no access token yet. {answer.problem}", _TRY_LATER)
+        # A page instead of a token is what the gateway says to too many calls.
+        kind = ThrottledError if answer.retry_after_seconds else UnavailableError
+        return kind(
+            f"There is no access token yet. {answer.problem}",
+            _TRY_LATER,
+            retry_after_seconds=answer.retry_after_seconds,
+        )
     if isinstance(answer, DingTalkError):
         return answer
-    return Grant(Secret(str(answer["accessToken"])), _seconds(answer.get("expireIn")))
+    token = answer["accessToken"]
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        return UnavailableError("There is no access token yet: DingTalk's answer can't be read.", _TRY_LATER)
+    return Grant(Secret(token), max(0.0, number(answer.get("expireIn"), _USUAL_SECONDS)))
 
 
 class AccessTokens:
@@ -120,14 +133,6 @@ class _Kept:
 
     token: Secret
     until: float
-
-
-def _seconds(said: object) -> float:
-    """How long DingTalk says that a token lives, leniently."""
-    try:
-        return max(0.0, float(str(said)))
-    except ValueError:
-        return _USUAL_SECONDS
 
 
 TOKENS = AccessTokens()

@@ -5,12 +5,12 @@ What the codes in an answer mean depends on the door: see :mod:`.reply_codes` an
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import quote, quote_plus
 
+from airflow_provider_dingpush.dingtalk.answer_fields import first_text, json_object, shortened
+from airflow_provider_dingpush.dingtalk.answer_words import Sense, sense_of
 from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply, Silence
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import (
@@ -25,6 +25,8 @@ SHUT_OUT_SECONDS = 600.0
 """A robot that says more than 20 messages in a minute is shut out for ten (docs 0702 and 0717)."""
 IP_BAN_SECONDS = 300.0
 """An address that calls too often is banned for five minutes, with a page or JSON of the gateway (docs 1433)."""
+UNKNOWN_CODE_SECONDS = 60.0
+"""How long to wait before sending again what was refused for an unknown reason: nobody knows, a minute is a guess."""
 
 
 @dataclass(frozen=True)
@@ -35,26 +37,32 @@ class Meaning:
     :param problem: what happened.
     :param advice: what to do, in English and Chinese.
     :param retry_after_seconds: how long to stay silent, in seconds.
+    :param recognised: whether it is what the code means; if not, the code is unknown and this a guess from the words.
     """
 
     error: type[DingTalkError]
     problem: str
     advice: str
     retry_after_seconds: float | None = None
+    recognised: bool = True
 
     def as_error(
         self, *, errcode: str | None = None, errmsg: str | None = None, request_id: str | None = None
     ) -> DingTalkError:
         """An error to raise, with DingTalk's own code and words if it said any."""
-        said = f" (errcode {errcode}: {errmsg})" if errcode else ""
-        return self.error(
+        said = f" (errcode {errcode}: {errmsg})" if errcode else f" (no errcode: {errmsg})" if errmsg else ""
+        error = self.error(
             f"{self.problem}{said}",
             self.advice,
             errcode=errcode,
             errmsg=errmsg,
             request_id=request_id,
+            # What nobody knows the reason of may be over soon.
+            retryable=True if self.error is DingTalkError and not self.recognised else None,
             retry_after_seconds=self.retry_after_seconds,
         )
+        error.recognised = self.recognised
+        return error
 
 
 _GATEWAY_PAGE = Meaning(
@@ -63,6 +71,25 @@ _GATEWAY_PAGE = Meaning(
     "Wait ten minutes; if it persists, check the proxy settings. 请等待十分钟；若仍出现，请检查代理设置。",
     SHUT_OUT_SECONDS,
 )
+# Whoever answers 200 may have passed the message on before. Tried again while DingTalk still recognises it.
+_PAGE_AS_ANSWER = Meaning(
+    UnknownOutcomeError,
+    "A web page came back instead of an answer: DingTalk's gateway bans this address, or a proxy stands between and "
+    "may have passed the message on.",
+    "Look into the chat whether it arrived; if it persists, check the proxy settings. "
+    "请在会话中确认消息是否已送达；若仍出现，请检查代理设置。",
+    IP_BAN_SECONDS,
+)
+# A proxy, a firewall or a gateway minds this request; with another message it may be content.
+_OF_THIS_REQUEST = (400, 406, 409, 411, 413, 414, 415, 417, 422, 431)
+UNKNOWN_CODE = Meaning(
+    DingTalkError,
+    "DingTalk refused the message with a code unknown to this package.",
+    "Look the code up in DingTalk's documentation. 请在钉钉文档中查询该错误码。",
+    UNKNOWN_CODE_SECONDS,
+    recognised=False,
+)
+_NO_CODE = replace(UNKNOWN_CODE, problem="DingTalk refused the message without a code.", advice="")
 _GATEWAY_BAN = Meaning(
     ThrottledError,
     "DingTalk's gateway bans this machine's address for about five minutes because of too many calls.",
@@ -102,35 +129,57 @@ def error_of_silence(silence: NoReply) -> DingTalkError:
     return kind(f"No answer from DingTalk: {silence.why.value}.", _SILENCE_ADVICE[silence.why])
 
 
-def error_without_code(reply: Reply, *, throttled: Meaning) -> DingTalkError:
+def guess(words: str, senses: Mapping[Sense, Meaning], unknown: Meaning = UNKNOWN_CODE) -> Meaning:
+    """What a code that nobody knows may mean, by DingTalk's words beside it.
+
+    :param senses: what the words mean at this door.
+    :param unknown: what it means if the words don't tell.
+    """
+    sense = sense_of(words)
+    return replace(senses.get(sense, unknown) if sense else unknown, recognised=False)
+
+
+def error_without_code(
+    reply: Reply, *, throttled: Meaning, senses: Mapping[Sense, Meaning], hide: Iterable[Secret] = ()
+) -> DingTalkError:
     """What an answer means in which no code of DingTalk stands.
 
     :param throttled: what HTTP 429 means at this door.
+    :param senses: what DingTalk's words mean at this door.
+    :param hide: what DingTalk's own words must not show.
     """
-    answer = json_object(reply.body)
-    known = _GATEWAY_BAN if answer and "punish" in answer else {407: _PROXY_LOGIN, 429: throttled}.get(reply.status)
+    answer = json_object(reply.body) or {}
+    known = _GATEWAY_BAN if "punish" in answer else {407: _PROXY_LOGIN, 429: throttled}.get(reply.status)
     if known:
         return known.as_error()
     if reply.status >= 500:
         return UnknownOutcomeError(f"DingTalk answered HTTP {reply.status}.", _LOOK)
+    said = without(first_text(answer, "sub_msg", "errmsg", "message", "Message"), hide)
+    minds_this = reply.status < 300 or reply.status in _OF_THIS_REQUEST
+    if minds_this and said and said.lower() not in ("ok", "success"):
+        return guess(said, senses, _NO_CODE).as_error(errmsg=shortened(said))
+    return _error_of_status(reply)
+
+
+def _error_of_status(reply: Reply) -> DingTalkError:
+    """What an answer means in which no word of DingTalk stands."""
+    status = f"The server answered HTTP {reply.status}, which DingTalk doesn't."
+    if reply.status in _OF_THIS_REQUEST:
+        return Meaning(
+            DingTalkError,
+            status,
+            "Does a proxy or firewall mind what the message says, and is the connection's host right? "
+            "请检查代理或防火墙是否拦截了消息内容，以及连接的 Host 字段。",
+            UNKNOWN_CODE_SECONDS,
+            recognised=False,
+        ).as_error()
     if reply.status != 404 and _is_page(reply):
-        return _GATEWAY_PAGE.as_error()
+        return (_PAGE_AS_ANSWER if reply.status < 300 else _GATEWAY_PAGE).as_error()
     if reply.status >= 400:
-        return ConfigurationError(
-            f"The server answered HTTP {reply.status}, which DingTalk doesn't.",
-            "Is the connection's host right? 请检查连接的 Host 字段。",
-        )
+        host = "Is the connection's host right? 请检查连接的 Host 字段。"
+        return Meaning(ConfigurationError, status, host, recognised=False).as_error()
     what = "an empty body" if not reply.body.strip() else "something unreadable"
     return UnknownOutcomeError(f"DingTalk answered HTTP {reply.status} with {what}.", _LOOK)
-
-
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object that a body is, or ``None`` if it is anything else."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):  # the latter for thousands of brackets
-        return None
-    return answer if isinstance(answer, dict) else None
 
 
 def without(words: str, hide: Iterable[Secret]) -> str:

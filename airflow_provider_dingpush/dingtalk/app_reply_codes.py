@@ -13,12 +13,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from airflow_provider_dingpush.dingtalk.answer_fields import code as code_in
+from airflow_provider_dingpush.dingtalk.answer_fields import first_text, json_object, shortened, stands, text, texts
+from airflow_provider_dingpush.dingtalk.answer_words import Sense
 from airflow_provider_dingpush.dingtalk.answers import (
     IP_BAN_SECONDS,
     Meaning,
     error_of_silence,
     error_without_code,
-    json_object,
+    guess,
     without,
 )
 from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply
@@ -202,12 +205,20 @@ _WRONG_HOST = Meaning(
     ConfigurationError,
     "DingTalk has no such API at this address.",
     "Are the connection's 'api_base_url' and 'oapi_base_url' right? 请检查连接的 api_base_url 与 oapi_base_url。",
+    # DingTalk documents neither of these codes.
+    recognised=False,
 )
-_UNKNOWN_CODE = Meaning(
-    DingTalkError,
-    "DingTalk refused the call with a code unknown to this package.",
-    "Look the code up in DingTalk's documentation. 请在钉钉文档中查询该错误码。",
-)
+# What the words beside a code mean that nobody knows.
+_SENSES: Mapping[Sense, Meaning] = {
+    Sense.THROTTLED: _QPM,
+    Sense.BUSY: _BUSY,
+    Sense.EXPIRED_SIGNATURE: _POLICY,
+    Sense.SIGNATURE: _POLICY,
+    Sense.KEYWORD: _POLICY,
+    Sense.ADDRESS: _IP,
+    Sense.TOKEN: _TOKEN,
+    Sense.PARAMETER: _CONTENT,
+}
 
 
 def _same(meaning: Meaning, codes: str) -> dict[str, Meaning]:
@@ -286,6 +297,7 @@ _V1_FAMILIES: tuple[tuple[str, Meaning], ...] = (
     (r"PermissionDenied", _PERMISSION),
     (r"^Forbidden\.", _POLICY),
 )
+_MOST_PERMISSIONS = 20
 _PERMISSION_POINT = re.compile(r"\b(?:qyapi_\w+|[A-Z]\w*(?:\.[A-Z]\w*)*\.(?:Read|Write)(?:\.All)?)\b")
 
 
@@ -304,29 +316,30 @@ def answer_of(
         code = _code(answer)
         if code is not None:
             return _error(code, answer, reply.status, hide)
-        if reply.status < 300 and "punish" not in answer and all(each in answer for each in expects):
+        if reply.status < 300 and "punish" not in answer and all(stands(answer.get(each)) for each in expects):
             return answer
-    return error_without_code(reply, throttled=_QPM)
+    return error_without_code(reply, throttled=_QPM, senses=_SENSES, hide=hide)
 
 
 def _code(answer: Mapping[str, Any]) -> str | None:
     """The code of a refusal; ``None`` if there is none in the answer."""
     if "errcode" in answer:
         # The documentation says number, its own samples show strings.
-        code = str(answer["errcode"]).strip()
-        sub_code = str(answer.get("sub_code") or "").strip()
-        return None if code == "0" else sub_code if code == "88" and sub_code else code
+        code = code_in(answer["errcode"])
+        return None if code == "0" else (text(answer.get("sub_code")) if code == "88" else "") or code
     # Gateways and the official SDK know both spellings.
     code = answer.get("code", answer.get("Code"))
-    return None if code is None else str(code)
+    return None if code is None else code_in(code)
 
 
 def _error(code: str, answer: Mapping[str, Any], status: int, hide: Iterable[Secret]) -> DingTalkError:
-    said = next((str(answer[name]) for name in ("sub_msg", "errmsg", "message", "Message") if answer.get(name)), "")
-    request_id = next(
-        (str(answer[name]) for name in ("requestid", "request_id", "RequestId", "requestId") if answer.get(name)), None
+    said = without(first_text(answer, "sub_msg", "errmsg", "message", "Message"), hide)
+    request_id = first_text(answer, "requestid", "request_id", "RequestId", "requestId")
+    error = _meaning(code, status, said).as_error(
+        errcode=without(code, hide),
+        errmsg=shortened(said),
+        request_id=without(shortened(request_id), hide) or None,
     )
-    error = _meaning(code, status).as_error(errcode=code, errmsg=without(said, hide), request_id=request_id)
     if isinstance(error, PermissionMissingError):
         error.missing_permissions = _permissions(answer, said)
         if error.missing_permissions:
@@ -334,20 +347,21 @@ def _error(code: str, answer: Mapping[str, Any], status: int, hide: Iterable[Sec
     return error
 
 
-def _meaning(code: str, status: int) -> Meaning:
+def _meaning(code: str, status: int, said: str = "") -> Meaning:
     known = _OLD_CODES.get(code) or _V1_CODES.get(code)
     if known is None:
         known = next((meaning for marks, meaning in _V1_FAMILIES if re.search(marks, code)), None)
     if status >= 500 and known in (None, _BUSY):
         # Where the server itself failed, nobody knows how far it came.
         return _UNKNOWN_OUTCOME
-    return known or _UNKNOWN_CODE
+    # The codes of gateways are words themselves.
+    return known or guess(f"{code} {said}", _SENSES)
 
 
 def _permissions(answer: Mapping[str, Any], said: str) -> tuple[str, ...]:
     """The permission points that the app lacks, by the names of DingTalk's console."""
     detail = answer.get("accessdenieddetail")
     scopes = detail.get("requiredScopes") if isinstance(detail, Mapping) else None
-    if isinstance(scopes, list) and scopes:
-        return tuple(str(each) for each in scopes)
-    return tuple(dict.fromkeys(_PERMISSION_POINT.findall(said)))
+    if found := texts(scopes):
+        return tuple(shortened(each) for each in found[:_MOST_PERMISSIONS])
+    return tuple(dict.fromkeys(_PERMISSION_POINT.findall(said)))[:_MOST_PERMISSIONS]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_dingpush.dingtalk.answer_fields import objects, pairs, shortened, text, texts
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_content import (
     ending,
@@ -190,8 +191,8 @@ class AppRobot:
             answer = self._calls.v1(
                 "POST", "/v1.0/robot/groupMessages/query", body=body, repeatable=True, expects=("sendStatus",)
             )
-            readers.update(dict.fromkeys(map(str, answer.get("readUserIds") or ())))
-            page = answer.get("nextToken")
+            readers.update(dict.fromkeys(texts(answer.get("readUserIds"))))
+            page = text(answer.get("nextToken"))
             # A page that comes again would go on for ever.
             if not answer.get("hasMore") or not page or page in seen:
                 return ReadStatus(_state(answer["sendStatus"]), tuple(readers))
@@ -210,11 +211,15 @@ class AppRobot:
             repeatable=True,
             expects=("sendStatus",),
         )
-        people = [each for each in answer.get("messageReadInfoList") or () if isinstance(each, Mapping)]
+        people = [
+            (user_id, text(each.get("readStatus")).upper() == "READ")
+            for each in objects(answer.get("messageReadInfoList"))
+            if (user_id := text(each.get("userId")))
+        ]
         return ReadStatus(
             _state(answer["sendStatus"]),
-            tuple(str(each.get("userId")) for each in people if str(each.get("readStatus")).upper() == "READ"),
-            tuple(str(each.get("userId")) for each in people if str(each.get("readStatus")).upper() != "READ"),
+            tuple(user_id for user_id, read in people if read),
+            tuple(user_id for user_id, read in people if not read),
         )
 
     def _split(self, message: Message) -> list[dict[str, str]]:
@@ -249,7 +254,7 @@ class AppRobot:
                 if place:
                     _sent_before(error, f"Part {place + 1} of {len(parts)} failed, those before it were sent")
                 raise
-            keys.append(str(answer["processQueryKey"]))
+            keys.append(text(answer["processQueryKey"]))
         return Sent(len(parts), tuple(keys))
 
     def _to_people(self, parts: Sequence[Mapping[str, str]], user_ids: Sequence[str]) -> Sent:
@@ -288,14 +293,14 @@ class AppRobot:
                 _sent_before(error, f"To {named(some)} it failed, to some before them it was sent")
             raise
         else:
-            tally.keys.append(str(answer["processQueryKey"]))
+            tally.keys.append(text(answer["processQueryKey"]))
             # The last list stands in DingTalk's SDK only, without a word of what it means.
             for name, missed in (
                 ("invalidStaffIdList", tally.invalid),
                 ("flowControlledStaffIdList", tally.held_back),
                 ("filteredStaffIdList", tally.invalid),
             ):
-                missed += [str(each) for each in answer.get(name) or () if str(each) not in missed]
+                missed += [each for each in texts(answer.get(name)) if each not in missed]
             tally.begun.update(set(some) - tally.out_of_reach())
 
     def _recall(self, path: str, keys: Sequence[str], **where: str) -> Recalled:
@@ -305,9 +310,8 @@ class AppRobot:
             answer = self._calls.v1(
                 "POST", path, body={"robotCode": self._robot_code, **where, "processQueryKeys": some}, repeatable=True
             )
-            reasons = answer.get("failedResult") or {}
-            failed.update({str(key): str(reason) for key, reason in reasons.items()})
-            done += [str(key) for key in answer.get("successResult") or () if str(key) not in failed]
+            failed.update({key: shortened(reason) for key, reason in pairs(answer.get("failedResult"))})
+            done += [key for key in texts(answer.get("successResult")) if key not in failed]
             failed.update({key: "DingTalk says nothing about it." for key in some if key not in done + list(failed)})
         return Recalled(tuple(done), failed)
 
@@ -437,7 +441,8 @@ def _size(message: Message) -> int:
 
 def _state(word: object) -> str:
     # The docs' own sample spells it SUCESS.
-    return _STATES.get(str(word)[:3].lower(), str(word).lower())
+    said = shortened(text(word)).lower()
+    return _STATES.get(said[:3], said)
 
 
 def _sent_before(error: DingTalkError, what: str) -> None:

@@ -173,7 +173,8 @@ class CustomRobot:
 
     def _ask(self, body: bytes, *, timeout_seconds: float | None = None) -> DingTalkError | None:
         reply = self._http.post(_PATH, query=self._query(), body=body, timeout_seconds=timeout_seconds)
-        return error_of(reply, hide=[each for each in (self._robot.access_token, self._robot.secret) if each])
+        secrets = [each for each in (self._robot.access_token, self._robot.secret) if each]
+        return error_of(reply, signed=bool(self._robot.secret), hide=secrets)
 
     def _query(self) -> dict[str, str]:
         query = {"access_token": self._robot.access_token.revealed}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
+from airflow_provider_dingpush.dingtalk.answer_fields import text
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.shared_work import SharedWork
 from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
@@ -121,7 +122,10 @@ class MediaLibrary:
         # Whether DingTalk reads the type in the query or in the form depends on the client (docs 0646): it is in both.
         body, content_type = encode_multipart_formdata({"type": kind, "media": (file_name, content)})
         answer = self._calls.upload(_PATH, query={"type": kind}, body=body, content_type=content_type)
-        return str(answer["media_id"])
+        media_id = text(answer["media_id"])
+        if not media_id:
+            raise UnavailableError("DingTalk's answer to an upload can't be read.", "Try again later. 请稍后重试。")
+        return media_id
 
 
 def _content_of(source: Any, field: str, at_most_bytes: int) -> bytes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from airflow_provider_dingpush.dingtalk.answer_fields import text
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
-from airflow_provider_dingpush.errors import TargetError
+from airflow_provider_dingpush.errors import TargetError, UnavailableError
 
 _PATH = "/topapi/v2/user/getbymobile"
 _log = logging.getLogger(__name__)
@@ -30,7 +31,14 @@ def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
         if place not in _found:
             try:
                 answer = calls.oapi(_PATH, body={"mobile": mobile}, repeatable=True, expects=("result",))
-                _found[place] = str(answer["result"]["userid"])
+                found = answer["result"]
+                user_id = text(found.get("userid")) if isinstance(found, Mapping) else ""
+                if not user_id:
+                    raise UnavailableError(
+                        f"DingTalk's answer about the mobile number {_shortened(mobile)} can't be read.",
+                        "Try again later. 请稍后重试。",
+                    )
+                _found[place] = user_id
             except TargetError as error:
                 unknown[mobile] = error.errcode
                 continue

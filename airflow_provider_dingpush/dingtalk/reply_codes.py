@@ -2,19 +2,21 @@
 
 Codes from DingTalk's documentation of custom robots (docs 0699 and 0717, read 2026-08-22) and, where that is silent, as
 observed in public reports. The number decides; the wording has changed over the years and only tells apart what
-shares a number.
+shares a number, and what a number may mean that is unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from airflow_provider_dingpush.dingtalk.answer_fields import code, first_text, json_object, shortened
+from airflow_provider_dingpush.dingtalk.answer_words import Sense, sense_of
 from airflow_provider_dingpush.dingtalk.answers import (
     SHUT_OUT_SECONDS,
     Meaning,
     error_of_silence,
     error_without_code,
-    json_object,
+    guess,
     without,
 )
 from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply
@@ -72,6 +74,11 @@ _MEANINGS: dict[str, Meaning] = {
     "300001": _TOKEN,
     "300005": _TOKEN,
     "400101": _TOKEN,
+    # What the host says of an app's token; of a robot's it means the one in the webhook URL.
+    "40001": _TOKEN,
+    "40014": _TOKEN,
+    "41001": _TOKEN,
+    "42001": _TOKEN,
     "400013": Meaning(TokenError, "The group of this robot was disbanded.", _ROBOT_GONE),
     "400102": Meaning(
         TokenError,
@@ -105,76 +112,95 @@ _MEANINGS: dict[str, Meaning] = {
     ),
 }
 
-_SECURITY: tuple[tuple[tuple[str, ...], Meaning], ...] = (
-    (
-        ("timestamp", "过期"),
-        Meaning(
-            SignError,
-            "DingTalk says that the signature is out of date.",
-            "Set this machine's clock; it may be off by less than an hour. 请校准本机时间。",
-        ),
+_SECURITY: Mapping[Sense, Meaning] = {
+    Sense.EXPIRED_SIGNATURE: Meaning(
+        SignError,
+        "DingTalk says that the signature is out of date.",
+        "Set this machine's clock; it may be off by less than an hour. 请校准本机时间。",
     ),
-    (
-        ("sign", "签名"),
-        Meaning(
-            SignError,
-            "DingTalk refused the signature.",
-            "Copy the whole secret (SEC…) from the robot's security settings into the connection's field 'secret'. "
-            "请从机器人安全设置中完整复制以 SEC 开头的密钥，填到连接的 secret 字段。",
-        ),
+    Sense.SIGNATURE: Meaning(
+        SignError,
+        "DingTalk refused the signature.",
+        "Copy the whole secret (SEC…) from the robot's security settings into the connection's field 'secret'. "
+        "请从机器人安全设置中完整复制以 SEC 开头的密钥，填到连接的 secret 字段。",
     ),
-    (
-        ("keyword", "关键词"),
-        Meaning(
-            KeywordError,
-            "The robot takes only messages with one of its keywords.",
-            "Put one of them into the connection's extra field 'keyword'. "
-            "请把机器人的任一自定义关键词填到连接的 keyword 字段。",
-        ),
+    Sense.KEYWORD: Meaning(
+        KeywordError,
+        "The robot takes only messages with one of its keywords.",
+        "Put one of them into the connection's extra field 'keyword'. "
+        "请把机器人的任一自定义关键词填到连接的 keyword 字段。",
     ),
-    (
-        ("whitelist", "白名单", "ip "),
-        Meaning(
-            IpNotAllowedError,
-            "The robot doesn't take messages from this machine's IP address.",
-            "Add the address that DingTalk names to the robot's security settings. "
-            "请把提示中的 IP 加入机器人的 IP 地址段。",
-        ),
+    Sense.ADDRESS: Meaning(
+        IpNotAllowedError,
+        "The robot doesn't take messages from this machine's IP address.",
+        "Add the address that DingTalk names to the robot's security settings. "
+        "请把提示中的 IP 加入机器人的 IP 地址段。",
     ),
+}
+_SECRET_MISSING = Meaning(
+    SignError,
+    "This robot wants a signature (加签), and the connection has no secret.",
+    "Copy the whole secret (SEC…) from the robot's security settings into the connection's field 'secret'. "
+    "该机器人启用了“加签”，而连接没有密钥：请从机器人安全设置中完整复制以 SEC 开头的密钥，填到连接的 secret 字段。",
 )
 _OTHER_SECURITY = Meaning(ConfigurationError, "A security setting of the robot refused the message.", _SECURITY_ADVICE)
-_UNKNOWN_CODE = Meaning(
-    DingTalkError,
-    "DingTalk refused the message with a code unknown to this package.",
-    "Look the code up in DingTalk's documentation. 请在钉钉文档中查询该错误码。",
-)
+_PARAMETER = _MEANINGS["40035"]
+_SENSES: Mapping[Sense, Meaning] = {
+    **_SECURITY,
+    Sense.TOKEN: _TOKEN,
+    Sense.PARAMETER: Meaning(
+        ContentError,
+        "DingTalk says that a parameter is missing or wrong.",
+        "DingTalk's words tell which; if it isn't one of yours, please report it with this text. "
+        "请按钉钉的提示检查参数；若非您填写的内容，请附上此信息反馈。",
+        recognised=False,
+    ),
+    Sense.THROTTLED: Meaning(
+        ThrottledError,
+        "DingTalk says that there are too many messages.",
+        "Send nothing for ten minutes; merge messages, or use another robot. 请等待十分钟，合并消息或改用其他机器人。",
+        SHUT_OUT_SECONDS,
+    ),
+    Sense.BUSY: _MEANINGS["-1"],
+}
+# Numbers that stand for several things, and what they mean if the words speak of none of these.
+_SEVERAL: Mapping[str, tuple[Mapping[Sense, Meaning], Meaning]] = {
+    "310000": (_SENSES, _OTHER_SECURITY),
+    "300001": (_SENSES, _TOKEN),
+    "300005": (_SENSES, _TOKEN),
+    "40035": ({Sense.TOKEN: _TOKEN, **_SECURITY}, _PARAMETER),
+    "660026": ({Sense.TOKEN: _TOKEN}, _MEANINGS["660026"]),
+}
 
 
-def error_of(reply: Reply | NoReply, *, hide: Iterable[Secret] = ()) -> DingTalkError | None:
+def error_of(reply: Reply | NoReply, *, signed: bool = True, hide: Iterable[Secret] = ()) -> DingTalkError | None:
     """What went wrong, as an error to raise, or ``None`` if DingTalk took the message.
 
     Only ``errcode`` 0 in a JSON object is a yes: DingTalk answers HTTP 200 to refusals as well.
 
+    :param signed: whether the message was signed; without that, no clock and no wrong secret is to blame.
     :param hide: what DingTalk's own words must not show, should they ever quote what was sent.
     """
     if isinstance(reply, NoReply):
         return error_of_silence(reply)
     answer = json_object(reply.body)
     if answer is None or "errcode" not in answer:
-        return error_without_code(reply, throttled=_THROTTLED)
+        return error_without_code(reply, throttled=_THROTTLED, senses=_SENSES, hide=hide)
     # The documentation says number, its own sample shows a string.
-    code = str(answer["errcode"]).strip()
-    if code == "0":
+    said = without(code(answer["errcode"]), hide)
+    if said == "0":
         return None
-    errmsg = without(str(answer.get("errmsg") or ""), hide)
-    request_id = answer.get("request_id")
-    meaning = _security(errmsg) if code == "310000" else _MEANINGS.get(code, _UNKNOWN_CODE)
-    return meaning.as_error(errcode=code, errmsg=errmsg, request_id=str(request_id) if request_id else None)
+    errmsg = without(first_text(answer, "errmsg", "sub_msg", "message"), hide)
+    meaning = _meaning(said, errmsg)
+    if meaning.error is SignError and not signed:
+        meaning = _SECRET_MISSING
+    request_id = without(shortened(first_text(answer, "request_id")), hide)
+    return meaning.as_error(errcode=said, errmsg=shortened(errmsg), request_id=request_id or None)
 
 
-def _security(errmsg: str) -> Meaning:
-    words = errmsg.lower()
-    for marks, meaning in _SECURITY:
-        if any(mark in words for mark in marks):
-            return meaning
-    return _OTHER_SECURITY
+def _meaning(said: str, errmsg: str) -> Meaning:
+    if said in _SEVERAL:
+        senses, usual = _SEVERAL[said]
+        sense = sense_of(errmsg)
+        return senses.get(sense, usual) if sense else usual
+    return _MEANINGS.get(said) or guess(errmsg, _SENSES)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from airflow_provider_dingpush.dingtalk.answer_fields import code, number, objects, text, texts
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_content import (
     file_name,
@@ -205,7 +206,8 @@ class WorkNotices:
         :raises DingTalkError: typed by what went wrong.
         """
         answer = self._ask("getsendprogress", task_id=_number(task_id), expects="progress")
-        return Progress(int(answer.get("progress_in_percent") or 0), str(answer.get("status")) == str(_DONE))
+        percent = min(100.0, max(0.0, number(answer.get("progress_in_percent"), 0.0)))
+        return Progress(int(percent), text(answer.get("status")) == str(_DONE))
 
     def result(self, task_id: str) -> Delivery:
         """Whom a notice reached; DingTalk tells for a day, and of at most 100 recipients.
@@ -215,13 +217,13 @@ class WorkNotices:
         answer = self._ask("getsendresult", task_id=_number(task_id), expects="send_result")
 
         def ids(name: str) -> tuple[str, ...]:
-            return tuple(str(each) for each in answer.get(name) or ())
+            return texts(answer.get(name))
 
         forbidden = dict.fromkeys(ids("forbidden_user_id_list"), "DingTalk gives no reason 钉钉未说明原因")
-        for each in answer.get("forbidden_list") or ():
-            if isinstance(each, Mapping) and each.get("userid"):
-                code = str(each.get("code"))
-                forbidden[str(each["userid"])] = f"{_FORBIDDEN.get(code, 'kept back by DingTalk 被钉钉拦截')} ({code})"
+        for each in objects(answer.get("forbidden_list")):
+            if user_id := text(each.get("userid")):
+                why = code(each.get("code"))
+                forbidden[user_id] = f"{_FORBIDDEN.get(why, 'kept back by DingTalk 被钉钉拦截')} ({why})"
         return Delivery(
             ids("invalid_user_id_list"),
             forbidden,
@@ -276,7 +278,7 @@ class WorkNotices:
                         f"(task_id {','.join(tasks)}): {error.problem}"
                     )
                 raise
-            tasks.append(str(answer["task_id"]))
+            tasks.append(text(answer["task_id"]))
         return tuple(tasks)
 
     def _ask(self, what: str, *, task_id: int, expects: str) -> dict[str, Any]:

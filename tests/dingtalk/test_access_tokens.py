@@ -280,3 +280,23 @@ def test_robot_code_is_the_app_key_unless_given() -> None:
     assert App("key", Secret("s")).robot_code == "key"
     assert App("key", Secret("s"), robot_code="robot").robot_code == "robot"
     assert TheirApp(app_key="key").robot_code == "key"
+
+
+@pytest.mark.parametrize("token", ["null", "5", "[]", "{}", '""', '"令牌"', '"a\\r\\nX-Evil: 1"', '"half \\ud83d"'])
+def test_a_token_that_fits_no_header_is_none(raw_server: Any, answer: Any, token: str) -> None:
+    """It would break the request that carries it."""
+    server = raw_server([answer(f'{{"accessToken":{token},"expireIn":7200}}'.encode())])
+    http = HttpClient(server.url)
+    grant = ask_for_token(App("key", Secret("secret"), robot_code="r"), http, timeout_seconds=5.0)
+    http.close()
+    assert type(grant) is UnavailableError
+
+
+@pytest.mark.parametrize("said", ["1e999", "NaN", '"x"', "[]", "null"])
+def test_a_lifetime_that_is_none_is_the_usual_one(raw_server: Any, answer: Any, said: str) -> None:
+    server = raw_server([answer(f'{{"accessToken":"t","expireIn":{said}}}'.encode())])
+    http = HttpClient(server.url)
+    grant = ask_for_token(App("key", Secret("secret"), robot_code="r"), http, timeout_seconds=5.0)
+    http.close()
+    assert isinstance(grant, Grant)
+    assert grant.lifetime_seconds == 7200.0

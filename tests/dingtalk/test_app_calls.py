@@ -324,7 +324,7 @@ def test_what_surely_did_not_arrive_is_tried_again(
     [
         (Fault.THROTTLED_LONG, ThrottledError, 60.0),
         (Fault.GATEWAY_BAN, ThrottledError, 300.0),
-        (Fault.HTML_PAGE, ThrottledError, 600.0),
+        (Fault.HTML_PAGE, UnknownOutcomeError, 300.0),
         (Fault.REDIRECT, ThrottledError, 600.0),
         (Fault.QUOTA_USED_UP, QuotaExhaustedError, None),
     ],

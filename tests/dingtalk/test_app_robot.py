@@ -473,6 +473,50 @@ def test_an_answer_without_a_word_about_a_handle_is_no_recall(
     assert done.failed == {"b": "DingTalk says nothing about it."}
 
 
+TOKEN = b'{"accessToken":"t","expireIn":7200}'
+ODD = [5, "x", None, True, {"a": 1}, [None, [], {}], [5]]
+
+
+@pytest.mark.parametrize("field", ["invalidStaffIdList", "flowControlledStaffIdList", "filteredStaffIdList"])
+@pytest.mark.parametrize("odd", ODD, ids=ascii)
+def test_a_damaged_list_does_not_undo_what_was_sent(
+    raw_server: Any, answer: Any, app_client_of: AppClientOf, field: str, odd: object
+) -> None:
+    """The message has arrived; a bare TypeError would have it sent again."""
+    server = raw_server([answer(TOKEN), answer(json.dumps({"processQueryKey": "k", field: odd}).encode())])
+    sent = AppRobot(app_client_of(server.url).calls, None, "r").send_to_people(Text("hello"), ["u1", "u2"])
+    assert sent.process_query_keys == ("k",)
+    assert {*sent.invalid_user_ids, *sent.flow_controlled_user_ids} == ({"5"} if odd == [5] else set())
+
+
+@pytest.mark.parametrize("odd", [None, [], ["k"], True, ""], ids=ascii)
+def test_an_answer_whose_handle_is_damaged_is_of_unknown_outcome(
+    raw_server: Any, answer: Any, app_client_of: AppClientOf, odd: object
+) -> None:
+    server = raw_server([answer(TOKEN), answer(json.dumps({"processQueryKey": odd}).encode())])
+    with pytest.raises(errors.UnknownOutcomeError):
+        AppRobot(app_client_of(server.url).calls, None, "r").send_to_group(Text("hello"), "cid")
+
+
+@pytest.mark.parametrize("odd", ODD, ids=ascii)
+def test_damaged_answers_about_a_message_are_read_as_far_as_they_go(
+    raw_server: Any, answer: Any, app_client_of: AppClientOf, odd: object
+) -> None:
+    """Read status and recall, each with lists and pages that are none."""
+    status = {"sendStatus": "SUCCESS", "readUserIds": odd, "messageReadInfoList": odd, "hasMore": 1, "nextToken": odd}
+    recall = {"successResult": odd, "failedResult": odd}
+    bodies = [json.dumps(each).encode() for each in (status, status, recall)]
+    # A page token that is a text or a number is asked for, and comes again.
+    pages = 2 if odd in (5, "x") and odd is not True else 1
+    server = raw_server([answer(TOKEN), *[answer(bodies[0])] * pages, answer(bodies[1]), answer(bodies[2])])
+    robot = AppRobot(app_client_of(server.url).calls, None, "r")
+    assert robot.read_status_of_group("k", "cid") == ReadStatus("sent", ("5",) if odd == [5] else ())
+    assert robot.read_status_of_people("k") == ReadStatus("sent")
+    done = robot.recall_from_people(["k"])
+    assert done.recalled == (("5",) if odd == [5] else ())
+    assert "k" in done.failed
+
+
 def test_custom_robots_of_the_group_are_not_asked(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
     """The app's robot has a name and a token of its own."""
     sandbox = start_sandbox(Robot())

@@ -286,7 +286,7 @@ ONCE: dict[Fault, type[DingTalkError] | None] = {
     Fault.NO_ERRCODE: None,
     Fault.GARBAGE: None,
     Fault.STRING_ERRCODE: None,
-    Fault.HTML_PAGE: errors.ThrottledError,
+    Fault.HTML_PAGE: errors.UnknownOutcomeError,
     Fault.REDIRECT: errors.ThrottledError,
     Fault.GATEWAY_BAN: errors.ThrottledError,
     Fault.THROTTLED: errors.ThrottledError,
@@ -314,7 +314,8 @@ def test_one_fault_on_the_way_never_loses_or_doubles_a_message(
         with pytest.raises(expected) as caught:
             client.robot.send(Text("hello"), At("13800000000"))
         assert (caught.value.tries, client.waits) == (1, [])
-        assert bool(caught.value.retry_after_seconds) == (expected is errors.ThrottledError)
+        silent = expected in (errors.ThrottledError, errors.UnknownOutcomeError)
+        assert bool(caught.value.retry_after_seconds) == silent
         assert sandbox.messages == ()
         assert len(sandbox.requests) == 1
     # A reset before the body leaves the sandbox without one.
@@ -475,3 +476,23 @@ def test_a_probe_of_nothing_says_unavailable(start_sandbox: StartSandbox, client
     client = client_of(sandbox)
     sandbox.stop()
     assert isinstance(client.robot.probe(), errors.UnavailableError)
+
+
+def test_a_forgotten_secret_is_not_blamed_on_the_clock(start_sandbox: StartSandbox, client_of: ClientOf) -> None:
+    """The robot has 加签, the connection has no secret: both sending and the connection test say so."""
+    client = client_of(start_sandbox(Robot(secret=SECRET)), secret="")
+    with pytest.raises(errors.SignError) as caught:
+        client.robot.send(Text("hello"))
+    for error in (caught.value, client.robot.probe()):
+        assert isinstance(error, errors.SignError)
+        assert "This robot wants a signature (加签), and the connection has no secret." in str(error)
+        assert "clock" not in str(error)
+
+
+def test_a_wrong_secret_and_a_wrong_clock_are_told_apart(start_sandbox: StartSandbox, client_of: ClientOf) -> None:
+    sandbox = start_sandbox(Robot(secret=SECRET))
+    wrong = client_of(sandbox, secret="SECwrong").robot.probe()
+    late = client_of(sandbox, clock=lambda: 1_000_000_000.0).robot.probe()
+    assert "has no secret" not in str(wrong)
+    assert "clock" not in str(wrong)
+    assert "clock" in str(late)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.dingtalk.people import user_ids_of
-from airflow_provider_dingpush.errors import PermissionMissingError, TargetError
+from airflow_provider_dingpush.errors import DingTalkError, PermissionMissingError, TargetError
 from airflow_provider_dingpush.sandbox import App, Fault, Person, Sandbox
 
 BY_MOBILE = "/topapi/v2/user/getbymobile"
@@ -78,3 +78,15 @@ def test_what_is_no_answer_about_a_person_is_raised(app_client_of: MakeClient) -
     with Sandbox(people=PEOPLE) as sandbox:
         sandbox.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, times=2, path=BY_MOBILE)
         assert user_ids_of(app_client_of(sandbox).calls, MOBILES[:1]) == {MOBILES[0]: "u0"}
+
+
+@pytest.mark.parametrize("result", ["{}", '{"userid":null}', '{"userid":[1]}', "[]", "5", '"x"', "null"])
+def test_a_damaged_answer_about_a_person_is_one_of_our_errors(
+    raw_server: Any, answer: Any, app_client_of: MakeClient, result: str
+) -> None:
+    """Nothing was sent yet, so it can be tried again."""
+    body = answer(f'{{"errcode":0,"result":{result}}}'.encode())
+    server = raw_server([answer(b'{"accessToken":"t","expireIn":7200}'), *[body] * 5])
+    with pytest.raises(DingTalkError) as caught:
+        user_ids_of(app_client_of(server.url).calls, ["13900000077"])
+    assert caught.value.retryable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from typing import Any
 
@@ -15,7 +16,7 @@ from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import DingTalkError
 
 HTML = "text/html; charset=utf-8"
-TEN_MINUTES, FIVE_MINUTES = 600.0, 300.0
+TEN_MINUTES, FIVE_MINUTES, MINUTE = 600.0, 300.0, 60.0
 
 MORE = ", more: [https://ding-doc.dingtalk.com/doc#/serverapi2/qf2nxq]"
 LINK = "link:请参考本接口对应文档获得具体要求;"
@@ -44,7 +45,32 @@ CODES: list[Any] = [
     (460101, "message too long, exceed 20000 bytes", errors.MessageTooLongError, False, None),
     (101002, "message too long, exceed 20000 bytes", errors.MessageTooLongError, False, None),
     (90030, "webhook over limit", errors.QuotaExhaustedError, False, None),
-    (424242, "unheard of", errors.DingTalkError, False, None),
+    (40001, "不合法的access_token", errors.TokenError, False, None),
+    (40014, "不合法的access_token", errors.TokenError, False, None),
+    (41001, "缺少access_token", errors.TokenError, False, None),
+    (42001, "access_token超时", errors.TokenError, False, None),
+    (40035, "缺少参数 access_token", errors.TokenError, False, None),
+    (660026, "token is illegal", errors.TokenError, False, None),
+    # One number, several meanings.
+    (300001, "session expired", errors.TokenError, False, None),
+    (300001, "机器人发送签名不匹配", errors.SignError, False, None),
+    (300001, "keywords not in content", errors.KeywordError, False, None),
+    (300001, "系统错误", errors.UnavailableError, True, None),
+    (300001, "参数错误", errors.ContentError, False, None),
+    (310000, "token is not exist", errors.TokenError, False, None),
+    (310000, "发送频率过快", errors.ThrottledError, True, TEN_MINUTES),
+    # Nobody knows these, and where DingTalk's words don't tell either, another try may help.
+    (424242, "unheard of", errors.DingTalkError, True, MINUTE),
+    (302033, "unheard of", errors.DingTalkError, True, MINUTE),
+    (404, "unheard of", errors.DingTalkError, True, MINUTE),
+    (88, "", errors.DingTalkError, True, MINUTE),
+    (-7, "", errors.DingTalkError, True, MINUTE),
+    (400402, "parameter missing", errors.ContentError, False, None),
+    (90018, "您的请求过于频繁", errors.ThrottledError, True, TEN_MINUTES),
+    (302033, "send too fast", errors.ThrottledError, True, TEN_MINUTES),
+    (302033, "系统繁忙", errors.UnavailableError, True, None),
+    (302033, "bad token", errors.TokenError, False, None),
+    (302033, "ip 203.0.113.7 不在白名单中", errors.IpNotAllowedError, False, None),
     (310000, "something new", errors.ConfigurationError, False, None),
     (310000, "", errors.ConfigurationError, False, None),
     # The wording tells apart what shares this number: older, then newer.
@@ -105,7 +131,7 @@ def test_a_code_has_its_error(
     assert (error.retryable, error.retry_after_seconds) == (retryable, silent_seconds)
     assert (error.errcode, error.errmsg) == (str(code), words)
     assert f"(errcode {code}: {words})" in error.problem
-    if code != -1:
+    if not isinstance(error, errors.UnavailableError):
         assert_advises(error)
 
 
@@ -124,6 +150,54 @@ def test_a_code_that_is_none_is_no_yes(code: object) -> None:
     assert_advises(error)
 
 
+@pytest.mark.parametrize("code", [400402, 302033, 90018, 404, 88, -7, None, "abc", "", True, [0], {"a": 0}], ids=repr)
+@pytest.mark.parametrize(
+    "words", ["", "parameter missing", "unheard of", "send too fast", "token", None, 5, {}], ids=repr
+)
+def test_what_a_code_that_nobody_knows_means_is_a_guess(code: object, words: object) -> None:
+    """Storm control tells by that whether the message or the robot is to blame."""
+    error = error_of(reply({"errcode": code, "errmsg": words}))
+    assert error is not None
+    assert not error.recognised
+    assert not pickle.loads(pickle.dumps(error)).recognised  # noqa: S301 - our own
+    known = error_of(reply({"errcode": 300005, "errmsg": words}))
+    assert known is not None
+    assert known.recognised or isinstance(known, errors.ContentError)
+
+
+@pytest.mark.parametrize("status", [200, 400, 422])
+def test_words_without_a_code_are_a_refusal(status: int) -> None:
+    error = error_of(reply({"errmsg": "unheard of: t0ken", "success": False}, status), hide=[Secret("t0ken")])
+    assert type(error) is DingTalkError
+    assert error is not None
+    assert (error.recognised, error.retryable, error.errcode) == (False, True, None)
+    assert error.errmsg == "unheard of: ***"
+    assert "unheard of: ***" in str(error)
+    assert isinstance(error_of(reply({"errmsg": "parameter missing"}, status)), errors.ContentError)
+    assert isinstance(error_of(reply({"errmsg": "ok"})), errors.UnknownOutcomeError)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "description:机器人发送签名过期;",
+        "description:机器人发送签名不匹配;solution:…",
+        "invalid timestamp",
+        "sign not match",
+    ],
+)
+def test_a_robot_that_wants_a_secret_says_so(words: str) -> None:
+    """Without one, neither the clock nor a mistake in the secret can be to blame."""
+    for code in (310000, 300001):
+        error = error_of(reply({"errcode": code, "errmsg": words}), signed=False)
+        assert isinstance(error, errors.SignError)
+        assert "加签" in error.problem
+        assert "the connection has no secret" in error.problem
+        assert "clock" not in str(error)
+        assert "'secret'" in error.advice
+        assert_advises(error)
+
+
 def test_an_expired_signature_advises_to_look_at_the_clock() -> None:
     """Same class as a wrong secret, but another remedy."""
     expired = error_of(reply({"errcode": 310000, "errmsg": "description:机器人发送签名过期;"}))
@@ -138,9 +212,9 @@ BAN = {"status": 1111, "wait": 5, "source": "x5", "punish": "deny", "uuid": "xxx
 PAGE = b"<!DOCTYPE html><html><body>blocked</body></html>"
 
 ANSWERS: dict[str, tuple[Reply | NoReply, type[DingTalkError], bool, float | None]] = {
-    "page": (reply(PAGE, content_type=HTML), errors.ThrottledError, True, TEN_MINUTES),
-    "page without type": (reply(b"\n <html>", content_type=""), errors.ThrottledError, True, TEN_MINUTES),
-    "empty page": (reply(b"", content_type=HTML), errors.ThrottledError, True, TEN_MINUTES),
+    "page": (reply(PAGE, content_type=HTML), errors.UnknownOutcomeError, True, FIVE_MINUTES),
+    "page without type": (reply(b"\n <html>", content_type=""), errors.UnknownOutcomeError, True, FIVE_MINUTES),
+    "empty page": (reply(b"", content_type=HTML), errors.UnknownOutcomeError, True, FIVE_MINUTES),
     "redirect": (reply(b"", 302, "text/html"), errors.ThrottledError, True, TEN_MINUTES),
     "bare redirect": (reply(b"", 301, ""), errors.ThrottledError, True, TEN_MINUTES),
     "403 page": (reply(PAGE, 403, HTML), errors.ThrottledError, True, TEN_MINUTES),
@@ -149,7 +223,9 @@ ANSWERS: dict[str, tuple[Reply | NoReply, type[DingTalkError], bool, float | Non
     "ban as page": (reply(BAN, content_type=HTML), errors.ThrottledError, True, FIVE_MINUTES),
     "429": (reply(b"", 429), errors.ThrottledError, True, TEN_MINUTES),
     "407": (reply(PAGE, 407, HTML), errors.ConfigurationError, False, None),
-    "400": (reply(b"bad", 400, "text/plain"), errors.ConfigurationError, False, None),
+    "400": (reply(b"bad", 400, "text/plain"), DingTalkError, True, MINUTE),
+    "413 page": (reply(PAGE, 413, HTML), DingTalkError, True, MINUTE),
+    "403": (reply(b"no", 403, "text/plain"), errors.ConfigurationError, False, None),
     "404": (reply(b"not found", 404, "text/plain"), errors.ConfigurationError, False, None),
     "404 page": (reply(PAGE, 404, HTML), errors.ConfigurationError, False, None),
     "500": (reply(b"Internal Server Error", 500, "text/plain"), errors.UnknownOutcomeError, True, None),

@@ -338,6 +338,22 @@ def test_reasons_for_what_was_kept_back(
     assert WorkNotices(app_client_of(server.url).calls, None, 7).result("12").forbidden == forbidden
 
 
+@pytest.mark.parametrize("odd", [5, "x", None, True, {"a": 1}, [None, [], {}], [[5]]], ids=ascii)
+def test_a_damaged_result_is_read_as_far_as_it_goes(
+    raw_server: Any, answer: Any, app_client_of: AppClientOf, odd: object
+) -> None:
+    """The notice was sent; a bare TypeError would have the task send it again."""
+    names = ("invalid_user_id_list", "forbidden_user_id_list", "forbidden_list", "failed_user_id_list")
+    more = ("read_user_id_list", "unread_user_id_list", "invalid_dept_id_list")
+    progress = {"errcode": 0, "progress": {"progress_in_percent": odd, "status": odd}}
+    result = {"errcode": 0, "send_result": dict.fromkeys([*names, *more], odd)}
+    token = answer(b'{"accessToken":"t","expireIn":7200}')
+    server = raw_server([token, *(answer(json.dumps(each).encode()) for each in (progress, result))])
+    notices = WorkNotices(app_client_of(server.url).calls, None, 7)
+    assert not notices.progress("12").done
+    assert notices.result("12").problems == ()
+
+
 def test_a_notice_is_taken_back(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
     """By the same number, under another name of the field."""
     sandbox = start_sandbox()
