@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.alerts import Composer, local_zone
 from airflow_provider_dingpush.delivery.drained import Drained, Relief
 from airflow_provider_dingpush.delivery.outbox import LedgerBook, Outbox, OutboxError
-from airflow_provider_dingpush.errors import DingTalkError, ThrottledError
+from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnknownOutcomeError
 from airflow_provider_dingpush.outboxes import is_one_of_several
 from airflow_provider_dingpush.senders import AppSender, RobotSender, sender_for
 
@@ -291,8 +291,10 @@ def _is_given_back(outbox: Outbox, sender: AnySender, slots: Sequence[str], prob
         now = ledger.now()
         for slot in slots:
             ledger.give_back(slot, now, sent=problem is None)
-        if isinstance(problem, ThrottledError):
-            ledger.shut_out(now, problem.retry_after_seconds or 600.0, str(problem))
+        # Whose outcome is unknown and who is asked to wait met the page of a gateway.
+        asked = problem.retry_after_seconds if isinstance(problem, (ThrottledError, UnknownOutcomeError)) else None
+        if asked or isinstance(problem, ThrottledError):
+            ledger.shut_out(now, asked or 600.0, str(problem))
         return True
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dingpush.airflow_compat import redact
 from airflow_provider_dingpush.delivery.sender import Fate, Outcome
 from airflow_provider_dingpush.errors import (
+    ConfigurationError,
     ContentError,
     DingTalkError,
     TargetError,
@@ -155,11 +156,14 @@ def outcome_of(problem: DingTalkError | None) -> Outcome:
         fate = Fate.UNKNOWN
     elif isinstance(problem, UnavailableError):
         fate = Fate.RETRY
+    elif not problem.recognised and not isinstance(problem, ConfigurationError):
+        fate = Fate.UNRECOGNISED
     elif isinstance(problem, ContentError):
         fate = Fate.REJECTED
     elif isinstance(problem, TargetError) and problem.retryable:
         fate = Fate.RETRY
-    return Outcome(fate, redact(str(problem)), problem.retry_after_seconds)
+    unknown_code = None if problem.recognised else problem.errcode or ""
+    return Outcome(fate, redact(str(problem)), problem.retry_after_seconds, unknown_code)
 
 
 def _named(*parts: str) -> str:

@@ -28,7 +28,7 @@ class Notes:
 
     :param number: short name of the message, such as ``a3f2``; by it people recognise a repetition.
     :param paused: if this message had to wait: since when and until when, in seconds since 1970, and why. The reason
-        is ``throttled``, ``misconfigured``, ``daily_limit``, ``unreachable`` or any text for people.
+        is ``throttled``, ``misconfigured``, ``refusing``, ``daily_limit``, ``unreachable`` or any text for people.
     :param overflown: how many alerts were only counted, because too many were waiting; they aren't among the alerts.
     :param repeats: incident -> how often it failed since it was last told without being told; shown if one of the
         alerts is of that incident, and not part of any other count.

@@ -69,6 +69,7 @@ _ZH: dict[str, str | _ONE_OR_MANY] = {
     "number": "消息编号 #{number}",
     "throttled": "机器人被钉钉限流",
     "misconfigured": "机器人设置有误",
+    "refusing": "钉钉拒收了所有消息，原因未知",
     "daily_limit": "已达每日消息上限",
     "unreachable": "无法连接钉钉",
     "window_full": "本分钟的额度已用完",
@@ -140,12 +141,13 @@ _EN: dict[str, str | _ONE_OR_MANY] = {
     "number": "Message #{number}",
     "throttled": "DingTalk had shut the robot out for too many messages",
     "misconfigured": "a setting of the robot is wrong",
+    "refusing": "DingTalk refused everything, for an unknown reason",
     "daily_limit": "the daily limit of messages was reached",
     "unreachable": "DingTalk couldn't be reached",
     "window_full": "its messages of this minute are used up",
 }
 
-_REASONS = ("throttled", "misconfigured", "daily_limit", "unreachable", "window_full")
+_REASONS = ("throttled", "misconfigured", "refusing", "daily_limit", "unreachable", "window_full")
 
 
 @dataclass(frozen=True)

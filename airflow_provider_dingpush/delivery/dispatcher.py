@@ -21,6 +21,7 @@ from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try, name_of
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Rest
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.sender import Fate, Outcome, Sender
 from airflow_provider_dingpush.delivery.silence import THROTTLED, Hold
 from airflow_provider_dingpush.errors import DingTalkError
@@ -51,6 +52,8 @@ _LEFT_TO_OTHERS = 1 / 3
 _LATENESS_SECONDS = 1.0
 # A POST that gets less time than this can only end in a message of unknown fate.
 _LEAST_SECONDS = 0.2
+# What is refused so often with words such as "busy", and for a reason that nobody knows, isn't refused because of that.
+_MOST_BUSY_TRIES = 10
 # Of a budget that is shorter than what a POST may take, this much is for the POST.
 _SHARE_OF_BUDGET = 0.75
 # So long before its last moment a leader looks for a successor: one that came earlier would have less time itself.
@@ -363,11 +366,14 @@ class Dispatcher:
         relief = self._relief if self._ledger.in_storm else Relief.NOBODY
         # What may have arrived is recognised in this robot's chat only: a full window is worth waiting for.
         tied = unfinished and unfinished.perhaps_arrived and unfinished.robot == self._sender.robot and not hold
+        # Without muting nothing has to be parsed, and a leader that can't send is gone at once.
+        fresh = bool(self._ledger.fresh(now)) if muting else self._ledger.has_fresh
+        # Of a robot that takes nothing, other alerts tell more than those that were refused.
+        penned = self._ledger.pens and not (fresh and self._ledger.refusals.of_receiver)
         return Standing(
             unfinished_due=unfinished.due if unfinished else None,
-            # Without muting nothing has to be parsed, and a leader that can't send is gone at once.
-            fresh=bool(self._ledger.fresh(now)) if muting else self._ledger.has_fresh,
-            pen_due=self._ledger.free_at(now, leaving=_LEFT_TO_OTHERS) if self._ledger.pens else None,
+            fresh=fresh,
+            pen_due=self._ledger.free_at(now, leaving=_LEFT_TO_OTHERS) if penned else None,
             next_unmuted=self._ledger.next_unmuted(now) if muting else None,
             collects_until=self._ledger.collects_until(at_leisure=relief is not Relief.NOBODY),
             relief=relief,
@@ -483,8 +489,10 @@ class Dispatcher:
             alerts = self._ledger.fresh(now)
         else:
             pen = self._ledger.pens[0]
-            alerts = self._ledger.alerts(pen.keys)
-            draft = replace(draft, pen=pen.name, bare=pen.bare)
+            # Of a robot that takes nothing, one alert tells as much as all.
+            probed = carrier.own and not pen.proven and self._ledger.refusals.of_receiver
+            alerts = self._ledger.alerts(pen.keys[:1] if probed else pen.keys)
+            draft = replace(draft, pen=pen.name, bare=pen.bare, proven=pen.proven)
         return self._worded(draft, alerts, carrier, skipped, now)
 
     def _worded(
@@ -543,25 +551,49 @@ class Dispatcher:
         self._problem = outcome.problem
         if outcome.fate is Fate.REJECTED:
             self._refused(batch, outcome.problem, end, now)
-        elif outcome.fate is Fate.THROTTLED:
+        elif _is_refused_for_unknown_reason(batch, outcome):
+            self._refused_for_unknown_reason(batch, carrier, outcome, end)
+        elif outcome.fate is Fate.THROTTLED or (outcome.fate is Fate.UNKNOWN and outcome.retry_after_seconds):
             seconds = outcome.retry_after_seconds or THROTTLED_SECONDS
             hold = carrier.ledger.throttled(now, seconds + self._chance() * _JITTER_SECONDS, outcome.problem)
             self._log.warning("DingTalk refused %s for now, nothing is sent until that is over: %s", about, hold.reason)
-            self._silence(batch, carrier, end, hold)
+            arrived = batch.perhaps_arrived or outcome.fate is Fate.UNKNOWN
+            self._silence(replace(batch, perhaps_arrived=arrived), carrier, end, hold)
         elif outcome.fate is Fate.MISCONFIGURED:
             hold = carrier.ledger.misconfigured(now, outcome.problem)
-            self._log.error(
-                "DingTalk takes nothing from the robot of connection %r until somebody changes a setting; it is tried "
-                "again in %.0f seconds, and all alerts are kept: %s",
-                carrier.sender.conn_id,
-                hold.probe_seconds,
-                hold.reason,
-            )
+            self._report_hold(hold, carrier)
             self._silence(batch, carrier, end, hold)
         else:
             wait = max(min(2.0 ** (batch.tries - 1), _LONGEST_BACKOFF_SECONDS), outcome.retry_after_seconds or 0.0)
             self._log.warning("Try %d of %s failed: %s", batch.tries, about, outcome.problem)
             self._ledger.keep(batch, end, due=now + wait, perhaps_arrived=outcome.fate is Fate.UNKNOWN)
+
+    def _report_hold(self, hold: Hold, carrier: _Carrier) -> None:
+        self._log.error(
+            "DingTalk takes nothing from the robot of connection %r until somebody changes a setting; it is tried "
+            "again in %.0f seconds, and all alerts are kept: %s",
+            carrier.sender.conn_id,
+            hold.probe_seconds,
+            hold.reason,
+        )
+
+    def _refused_for_unknown_reason(self, batch: Batch, carrier: _Carrier, outcome: Outcome, end: Try) -> None:
+        """It was this message, unless the robot takes no other one either."""
+        now, ledger, before = end.ended_at, carrier.ledger, carrier.ledger.refusals
+        misconfigured = outcome.fate is Fate.MISCONFIGURED
+        # A message that names dead letters may be refused for their names.
+        keys, code = (*batch.members, *batch.dead), outcome.unknown_code or ""
+        refusals = before.with_proven(keys) if batch.proven else before.with_one(code, keys, of_receiver=misconfigured)
+        if batch.proven or not refusals.of_receiver:
+            ledger.note_refusals(refusals)
+            self._refused(batch, outcome.problem, end, now)
+            return
+        ledger.note_refusals(Refusals(of_receiver=True))
+        hold = (ledger.misconfigured if misconfigured else ledger.refusing)(now, outcome.problem)
+        self._report_hold(hold, carrier)
+        if not carrier.own:
+            ledger.stay_silent(hold)
+        self._ledger.hold_back(batch, end, refusals.keys, now=now, hold=hold if carrier.own else None)
 
     def _silence(self, batch: Batch, carrier: _Carrier, end: Try, hold: Hold) -> None:
         """The robot stays silent; its message is merged with what comes meanwhile, unless an earlier try arrived."""
@@ -628,6 +660,14 @@ class Dispatcher:
             return self._ledger.waiting + (len(self._book.arrivals(1)) if held else 0)
         except OutboxError:
             return self._ledger.waiting
+
+
+def _is_refused_for_unknown_reason(batch: Batch, outcome: Outcome) -> bool:
+    """Whether what this message says may be the reason, and nobody knows."""
+    if outcome.fate is Fate.RETRY:
+        return outcome.unknown_code is not None and batch.tries >= _MOST_BUSY_TRIES
+    guessed = outcome.fate is Fate.MISCONFIGURED and outcome.unknown_code is not None
+    return guessed or outcome.fate is Fate.UNRECOGNISED
 
 
 def _bare(alerts: Sequence[Alert], number: str) -> Text:

@@ -17,6 +17,7 @@ of records, and the data of each::
     overflow  ""  -> how many alerts were only counted
     dead      key -> an alert that was refused even alone
     refused   ""  -> how many messages were refused for what they say since the last one that arrived
+    refusals  ""  -> those that were refused for a reason that nobody knows since the last one that arrived
     restart   at  -> when a damaged book was replaced by an empty one
 """
 
@@ -38,8 +39,17 @@ from airflow_provider_dingpush.delivery.pace import is_storm, next_interval
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.rate_window import RateWindow
 from airflow_provider_dingpush.delivery.records import ONLY, Records
+from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
-from airflow_provider_dingpush.delivery.silence import MISCONFIGURED, THROTTLED, Hold, Silence, held
+from airflow_provider_dingpush.delivery.silence import (
+    MISCONFIGURED,
+    PROBED,
+    REFUSING,
+    THROTTLED,
+    Hold,
+    Silence,
+    held,
+)
 from airflow_provider_dingpush.delivery.slots import Slots
 
 MOST_WAITING = 10_000
@@ -50,7 +60,9 @@ _RUNS_REMEMBERED_SECONDS = 86_400.0
 _MOST_TASKS_REMEMBERED = 2_000
 # One culprit makes two refusals in a row at most, and a few of them hardly more than this.
 _REFUSALS_OF_ONE_CULPRIT = 6
-_NAMES_ONLY = "names"
+# Where other messages arrive in between, each one is worth finding.
+_REFUSALS_OF_PROVEN_ONES = 40
+_NAMES_ONLY, _HELD_BACK = "names", "held"
 _log = logging.getLogger(__name__)
 
 
@@ -116,8 +128,8 @@ class Ledger:
 
         :param sent: whether a message was sent, for the counts of day and month.
         """
-        uncounted = {} if sent else self._silence.counted(ended_at, -1)
-        self._change({**self._slots.ended(Try(slot, ended_at)), **uncounted})
+        puts, deletes = self._cleared() if sent else (self._silence.counted(ended_at, -1), [])
+        self._change({**self._slots.ended(Try(slot, ended_at)), **puts}, deletes)
 
     def said_within_minute(self, now: float) -> int:
         """How many places of the window are taken."""
@@ -153,7 +165,11 @@ class Ledger:
 
     def misconfigured(self, now: float, reason: str) -> Hold:
         """The silence until the next probe, to be kept from :meth:`stay_silent` on."""
-        return self._silence.misconfigured(now, reason)
+        return self._silence.probed(MISCONFIGURED, now, reason)
+
+    def refusing(self, now: float, reason: str) -> Hold:
+        """The silence until the next probe of a robot that refuses everything, for a reason that nobody knows."""
+        return self._silence.probed(REFUSING, now, reason)
 
     def stay_silent(self, hold: Hold) -> None:
         """Send nothing until the hold is over."""
@@ -164,9 +180,9 @@ class Ledger:
         self.stay_silent(self.throttled(now, seconds, reason))
 
     def lift_hold(self) -> None:
-        """Try a misconfigured robot again at once: somebody has changed a setting. DingTalk's own holds last."""
+        """Try again at once what is only probed: somebody has changed a setting. DingTalk's own holds last."""
         hold = self.hold(self.now())
-        if hold and hold.kind == MISCONFIGURED:
+        if hold and hold.kind in PROBED:
             self._change({}, [("hold", ONLY)])
 
     def mend_clock(self, now: float) -> None:
@@ -232,8 +248,20 @@ class Ledger:
         every = self._records.of("pen").items()
         ordered = sorted(every, key=lambda each: (each[1]["bare"], each[1]["created"], each[0]))
         waiting = self._records.of("alert")
-        pens = (Pen(name, tuple(k for k in pen["keys"] if k in waiting), pen["bare"]) for name, pen in ordered)
+        pens = (
+            Pen(name, tuple(k for k in pen["keys"] if k in waiting), pen["bare"], pen.get("proven", False))
+            for name, pen in ordered
+        )
         return tuple(each for each in pens if each.keys)
+
+    @property
+    def refusals(self) -> Refusals:
+        """What was refused for a reason that nobody knows since a message last arrived through this robot."""
+        return Refusals.from_record(self._records.get("refusals"))
+
+    def note_refusals(self, refusals: Refusals) -> None:
+        """Keep what is known of refusals."""
+        self._change({("refusals", ONLY): refusals.to_record()})
 
     @property
     def unfinished(self) -> Batch | None:
@@ -294,8 +322,8 @@ class Ledger:
         :param timeout_seconds: the most that the try takes, in seconds; ``None`` if another robot sends it.
         """
         begun = replace(batch, tries=batch.tries + 1, under_way=True)
-        puts: dict[Place, Any] = {("batch", ONLY): begun.to_record()}
-        deletes: list[Place] = [("pen", batch.pen)] if batch.pen else []
+        puts, deletes = self._out_of_pen(batch)
+        puts["batch", ONLY] = begun.to_record()
         slot = None
         if timeout_seconds is not None:
             slot, slot_puts, expired = self._slots.taken(now, timeout_seconds)
@@ -322,6 +350,9 @@ class Ledger:
         deletes: list[Place] = [("alert", key) for key in batch.members]
         if end.slot is not None:
             deletes.append(("restart", "at"))
+            cleared, suspicions = self._cleared()
+            puts.update(cleared)
+            deletes += suspicions
         deletes += [("batch", ONLY), ("refused", ONLY), *no_more_silent, *forgotten, *self._runs_forgotten(now)]
         self._change(puts, deletes)
         self._settled(batch.members)
@@ -337,8 +368,28 @@ class Ledger:
         """The message surely didn't arrive, and its alerts are merged anew with what else waits by then."""
         puts = {**self._slots.ended(end), **held(hold)}
         if batch.pen:
-            puts["pen", batch.pen] = _pen(batch.members, batch.created, bare=batch.bare)
+            others = self._records.get("pen", batch.pen, {"keys": []})["keys"]
+            keys = list(dict.fromkeys([*batch.members, *others]))
+            puts["pen", batch.pen] = _pen(keys, batch.created, bare=batch.bare, proven=batch.proven)
         self._change(puts, [("batch", ONLY)])
+
+    def hold_back(self, batch: Batch, end: Try, refused: Iterable[str], *, now: float, hold: Hold | None) -> None:
+        """The robot takes nothing: all that it refused waits together, and whatever else there is is tried before it.
+
+        :param refused: keys of alerts that were refused for the same reason; those that became dead letters by that
+            wait again.
+        :param hold: until when this robot stays silent; ``None`` if it was another one.
+        """
+        dead = {key: record for key in sorted(refused) if (record := self._records.get("dead", key)) is not None}
+        puts = {**self._slots.ended(end), **held(hold)}
+        puts.update({("alert", key): record["alert"] for key, record in dead.items()})
+        pens = self.pens
+        # At the end those that were tried just now: each time others of them are tried.
+        keys = dict.fromkeys(key for pen in pens for key in pen.keys if key not in batch.members)
+        keys = {**keys, **dict.fromkeys(dead), **dict.fromkeys(batch.members)}
+        puts["pen", _HELD_BACK] = _pen(list(keys), now, bare=False)
+        deletes: list[Place] = [("batch", ONLY), *(("pen", pen.name) for pen in pens), *(("dead", key) for key in dead)]
+        self._change(puts, deletes)
 
     def split(self, batch: Batch, problem: str, end: Try | None = None, *, now: float) -> tuple[DeadLetter, ...]:
         """The message was refused for what it says: halve it until the culprit is alone, and say only its name.
@@ -347,26 +398,29 @@ class Ledger:
         the names of all of them are said. What is refused even so becomes dead letters, which are given back.
         """
         refusals = self._records.get("refused", default=0) + 1
-        puts: dict[Place, Any] = {**self._slots.ended(end), ("refused", ONLY): refusals}
-        deletes: list[Place] = [("batch", ONLY), *([("pen", batch.pen)] if batch.pen else [])]
+        puts, deletes = self._out_of_pen(batch)
+        puts.update({**self._slots.ended(end), ("refused", ONLY): refusals})
+        deletes.append(("batch", ONLY))
         members, unsaid, half = batch.members, self._unsaid(batch), len(batch.members) // 2
-        general = refusals >= _REFUSALS_OF_ONE_CULPRIT * (2 if batch.bare else 1)
+        most = _REFUSALS_OF_PROVEN_ONES if batch.proven else _REFUSALS_OF_ONE_CULPRIT
+        general = refusals >= most * (2 if batch.bare else 1)
         alike = [pen for pen in self.pens if pen.bare == batch.bare and pen.name != batch.pen] if general else []
         everyone = [*members, *(key for pen in alike for key in pen.keys)]
         if unsaid:
             # The name of a dead letter may be what was refused, and would be in every message from now on.
             puts.update({("dead", key): {**self._records.get("dead", key), "said": True} for key in unsaid})
-            puts["pen", f"{batch.uuid}.0"] = _pen(members, now, bare=batch.bare)
+            puts["pen", f"{batch.uuid}.0"] = _pen(members, now, bare=batch.bare, proven=batch.proven)
             everyone = []
         elif half and not general:
-            puts["pen", f"{batch.uuid}.1"] = _pen(members[:half], now, bare=batch.bare)
-            puts["pen", f"{batch.uuid}.2"] = _pen(members[half:], now, bare=batch.bare)
+            puts["pen", f"{batch.uuid}.1"] = _pen(members[:half], now, bare=batch.bare, proven=batch.proven)
+            puts["pen", f"{batch.uuid}.2"] = _pen(members[half:], now, bare=batch.bare, proven=batch.proven)
             everyone = []
         else:
             deletes += [("pen", pen.name) for pen in alike]
         if everyone and not batch.bare:
-            others = self._records.get("pen", _NAMES_ONLY, {"keys": []})["keys"]
-            puts["pen", _NAMES_ONLY] = _pen([*others, *everyone], now, bare=True)
+            others = self._records.get("pen", _NAMES_ONLY, {"keys": [], "proven": True})
+            proven = batch.proven and others.get("proven", False)
+            puts["pen", _NAMES_ONLY] = _pen([*others["keys"], *everyone], now, bare=True, proven=proven)
         buried = {key: _dead_record(self._records.get("alert", key), problem, now) for key in everyone if batch.bare}
         puts.update({("dead", key): record for key, record in buried.items()})
         self._change(puts, [*deletes, *(("alert", key) for key in buried)])
@@ -467,6 +521,24 @@ class Ledger:
             # Only to reset the count; with arrivals that was done.
             self._clear_away([])
 
+    def _out_of_pen(self, batch: Batch) -> tuple[dict[Place, Any], list[Place]]:
+        """What is to be changed so that the pen of a message holds only what isn't in the message."""
+        if not batch.pen:
+            return {}, []
+        pen: dict[str, Any] = self._records.get("pen", batch.pen, {"keys": []})
+        members = set(batch.members)
+        keys = [key for key in pen["keys"] if key not in members]
+        return ({("pen", batch.pen): {**pen, "keys": keys}}, []) if keys else ({}, [("pen", batch.pen)])
+
+    def _cleared(self) -> tuple[dict[Place, Any], list[Place]]:
+        """What is to be changed because a message arrived: now it is what was refused that is to blame."""
+        if self._records.get("refusals") is None:
+            return {}, []
+        hold = self._records.get("hold")
+        over: list[Place] = [("hold", ONLY)] if hold and hold["kind"] in PROBED else []
+        pens = {("pen", name): {**pen, "proven": True} for name, pen in self._records.of("pen").items()}
+        return pens, [("refusals", ONLY), *over]
+
     def _told_tasks(self, run: RunKey) -> set[TaskKey]:
         record = self._records.get("run", json.dumps(run), {})
         return {(task_id, map_index) for task_id, map_index in record.get("tasks", ())}
@@ -525,8 +597,8 @@ class Ledger:
         return DeadLetter(key, alert, record["problem"], record["at"])
 
 
-def _pen(keys: Sequence[str], now: float, *, bare: bool) -> dict[str, Any]:
-    return {"keys": list(keys), "bare": bare, "created": now}
+def _pen(keys: Sequence[str], now: float, *, bare: bool, proven: bool = False) -> dict[str, Any]:
+    return {"keys": list(keys), "bare": bare, "created": now, "proven": proven}
 
 
 def _dead_record(alert: str, problem: str, now: float) -> dict[str, Any]:

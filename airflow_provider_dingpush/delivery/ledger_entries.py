@@ -25,6 +25,7 @@ class Batch:
     :param perhaps_arrived: one of its tries may have arrived.
     :param pen: the pen that its alerts come from.
     :param bare: it says an alert's name and nothing else.
+    :param proven: another message arrived after these alerts had been refused, so it is they that are refused.
     :param repeats: what it says of the counts of repeated failures, by the record they stand in.
     :param dead: dead letters that it names.
     :param overflown: how many alerts it mentions that were only counted.
@@ -41,6 +42,7 @@ class Batch:
     perhaps_arrived: bool = False
     pen: str = ""
     bare: bool = False
+    proven: bool = False
     repeats: Mapping[str, int] = field(default_factory=dict)
     dead: tuple[str, ...] = ()
     overflown: int = 0
@@ -66,11 +68,13 @@ class Pen:
     :param name: of its record.
     :param keys: keys of the alerts.
     :param bare: only their names are said, because their text was refused.
+    :param proven: another message arrived after these alerts had been refused.
     """
 
     name: str
     keys: tuple[str, ...]
     bare: bool
+    proven: bool = False
 
 
 @dataclass(frozen=True)

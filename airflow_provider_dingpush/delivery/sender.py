@@ -24,6 +24,8 @@ class Fate(Enum):
     """This message will never be taken; others may."""
     MISCONFIGURED = "misconfigured"
     """No message will be taken before somebody changes a setting."""
+    UNRECOGNISED = "unrecognised"
+    """Refused for a reason that nobody knows: this message's, or if others are refused as well, the robot's."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Outcome:
     :param fate: what became of the message.
     :param problem: what went wrong, for people; without secrets.
     :param retry_after_seconds: how long to stay silent, in seconds, if DingTalk says so.
+    :param unknown_code: DingTalk's code, if it isn't known what that means: then the fate is a guess from its words.
     """
 
     fate: Fate
     problem: str = ""
     retry_after_seconds: float | None = None
+    unknown_code: str | None = None
 
 
 class Sender(Protocol):

@@ -1,4 +1,7 @@
-"""Why a robot stays silent, and until when: shut out by DingTalk, misconfigured, or the day's messages are used up."""
+"""Why a robot stays silent, and until when: shut out by DingTalk, misconfigured, or the day's messages are used up.
+
+Or because DingTalk refuses everything that it says, for a reason that nobody knows.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from airflow_provider_dingpush.delivery.outbox import Place
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.records import ONLY, Records
 
-THROTTLED, MISCONFIGURED, DAILY_LIMIT = "throttled", "misconfigured", "daily_limit"
+THROTTLED, MISCONFIGURED, REFUSING, DAILY_LIMIT = "throttled", "misconfigured", "refusing", "daily_limit"
+PROBED = (MISCONFIGURED, REFUSING)
+"""What ends when somebody changes something: it is tried again now and then."""
 FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS = 60.0, 3600.0
 """How long a misconfigured robot is left alone at first and at most, in seconds."""
 _DAYS_REMEMBERED = 62
@@ -21,7 +26,7 @@ _DAYS_REMEMBERED = 62
 class Hold:
     """Why a robot stays silent.
 
-    :param kind: ``throttled``, ``misconfigured`` or ``daily_limit``.
+    :param kind: ``throttled``, ``misconfigured``, ``refusing`` or ``daily_limit``.
     :param since: in seconds since 1970.
     :param until: in seconds since 1970.
     :param reason: for people.
@@ -57,13 +62,16 @@ class Silence:
         """The silence that DingTalk asks for; one that follows another is the same one, longer."""
         return Hold(THROTTLED, self._since(now), now + seconds, reason)
 
-    def misconfigured(self, now: float, reason: str) -> Hold:
-        """The silence until the next probe, each time twice as long."""
+    def probed(self, kind: str, now: float, reason: str) -> Hold:
+        """The silence until the next probe, each time twice as long.
+
+        :param kind: one of :data:`PROBED`.
+        """
         before = self._latest()
         probe = FIRST_PROBE_SECONDS
-        if before and before.kind == MISCONFIGURED:
+        if before and before.kind in PROBED:
             probe = min(2 * before.probe_seconds, LONGEST_PROBE_SECONDS)
-        return Hold(MISCONFIGURED, self._since(now), now + probe, reason, probe)
+        return Hold(kind, self._since(now), now + probe, reason, probe)
 
     def capped(self, now: float) -> Hold | None:
         """Why no alert may be told any more today, if that is so."""

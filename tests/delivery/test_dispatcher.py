@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -535,6 +535,217 @@ def test_a_filter_that_refuses_everything_takes_few_messages(names_pass: bool, t
         assert said.text.splitlines()[-2:] == ["+350", f"#{said.uuid[:4]}"]
 
 
+def unrecognised(code: str = "400402") -> Outcome:
+    """A refusal whose reason nobody knows."""
+    return Outcome(Fate.UNRECOGNISED, f"{code} parameter missing", unknown_code=code)
+
+
+def test_what_is_refused_for_an_unknown_reason_is_isolated_and_the_rest_is_told() -> None:
+    """One alert that nobody knows what DingTalk minds about: it doesn't stop the robot."""
+    world = World()
+    world.robot.answers = lambda said: unrecognised() if "a77" in said["said"] else None
+    world.put(*failures(200))
+    world.drain(900.0)
+    assert sorted(world.chat.told) == sorted(each.key for each in failures(200) if each.key != "a77")
+    assert [each.key for each in world.ledger().dead] == ["a77"]
+    assert world.ledger().hold(world.clock.now) is None
+    assert world.ledger().waiting == 0
+
+
+@pytest.mark.parametrize("culprits", [("a3", "a150"), ("a3", "a60", "a110", "a150", "a199")])
+def test_several_alerts_that_are_refused_for_an_unknown_reason_do_not_stop_the_others(culprits: Sequence[str]) -> None:
+    world = World()
+    world.robot.answers = lambda said: unrecognised() if set(culprits) & set(said["said"]) else None
+    world.put(*failures(200))
+    for _ in range(5):
+        world.drain(900.0)
+        world.clock.pass_by(120)
+    assert sorted(world.chat.told) == sorted(each.key for each in failures(200) if each.key not in culprits)
+    assert sorted(each.key for each in world.ledger().dead) == sorted(culprits)
+    assert len(world.robot.bodies) < 90
+
+
+def test_a_robot_that_refuses_every_message_for_an_unknown_reason_is_held_and_loses_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Few messages meet the refusal, probes get rarer, no alert becomes a dead letter, and all is told when it ends."""
+    world = World()
+    world.robot.answers = lambda _: unrecognised()
+    world.put(*failures(40))
+    again_at = world.drain(600.0).again_at
+    first = len(world.robot.bodies)
+    assert first <= 6
+    assert "400402" in caplog.text
+    probes = []
+    for _ in range(4):
+        assert again_at is not None
+        probes.append(round(again_at - world.clock.now))
+        world.clock.now = again_at
+        again_at = world.drain(600.0).again_at
+    assert probes == [60, 120, 240, 480]
+    assert len(world.robot.bodies) == first + 4
+    assert (world.ledger().waiting, world.ledger().dead) == (40, ())
+    world.robot.answers = lambda _: None
+    assert again_at is not None
+    world.clock.now = again_at
+    world.drain(600.0)
+    assert sorted(world.chat.told) == sorted(each.key for each in failures(40))
+    assert len(world.chat.said) <= 3
+    assert world.chat.said[0].notes["paused"][2] == "refusing"
+
+
+def test_what_was_taken_for_the_messages_fault_waits_again_when_another_is_refused_too() -> None:
+    """The first alert became a dead letter before anybody could know better."""
+    world = World()
+    world.robot.answers = lambda _: unrecognised("302033")
+    world.put(failure("a1"))
+    world.drain(60.0)
+    assert [each.key for each in world.ledger().dead] == ["a1"]
+    world.put(failure("a2"))
+    drained = world.drain(60.0)
+    assert (world.ledger().dead, world.ledger().waiting, drained.left) == ((), 2, 2)
+    world.robot.answers = lambda _: None
+    world.ledger().lift_hold()
+    world.drain(60.0)
+    assert sorted(world.chat.told) == ["a1", "a2"]
+
+
+def test_probes_go_out_with_other_alerts() -> None:
+    """Two culprits hold the robot; the next alert clears it, and they are sorted out and never tried again."""
+    world = World()
+    world.robot.answers = lambda said: unrecognised() if {"a1", "a2"} & set(said["said"]) else None
+    world.put(failure("a1"), failure("a2"))
+    drained = world.drain(60.0)
+    assert drained.left == 2
+    posted = len(world.robot.bodies)
+    world.put(failure("b1"))
+    assert world.drain(60.0).messages == 0
+    assert len(world.robot.bodies) == posted
+    world.clock.pass_by(61)
+    world.drain(60.0)
+    assert world.chat.told == ["b1"]
+    assert json.loads(json.loads(world.robot.bodies[posted])["text"])["said"] == ["b1"]
+    assert sorted(each.key for each in world.ledger().dead) == ["a1", "a2"]
+    posted = len(world.robot.bodies)
+    world.put(failure("b2"))
+    world.drain(60.0)
+    assert (world.chat.told, len(world.robot.bodies)) == (["b1", "b2"], posted + 1)
+
+
+def test_probes_without_other_alerts_take_turns() -> None:
+    world = World()
+    world.robot.answers = lambda _: unrecognised()
+    world.put(*failures(3))
+    world.drain(60.0)
+    probed = []
+    for _ in range(6):
+        world.clock.pass_by(4000)
+        posted = len(world.robot.bodies)
+        world.drain(60.0)
+        assert len(world.robot.bodies) == posted + 1
+        probed.extend(json.loads(json.loads(world.robot.bodies[-1])["text"])["said"])
+    assert sorted(probed) == ["a0", "a0", "a1", "a1", "a2", "a2"]
+
+
+def test_two_messages_refused_with_different_codes_are_two_messages_faults() -> None:
+    world = World()
+    codes = {"a1": "400402", "a2": "302033"}
+    world.robot.answers = lambda said: next((unrecognised(codes[key]) for key in said["said"] if key in codes), None)
+    world.put(failure("a1"))
+    world.drain(60.0)
+    world.put(failure("a2"))
+    world.drain(60.0)
+    assert sorted(each.key for each in world.ledger().dead) == ["a1", "a2"]
+    assert world.ledger().hold(world.clock.now) is None
+
+
+def test_words_that_speak_of_a_setting_hold_the_robot_but_no_culprit_for_ever() -> None:
+    """What an unknown code means is a guess then: other alerts are tried first, and clear the robot."""
+    world = World()
+    guess = Outcome(Fate.MISCONFIGURED, "404404 bad token", unknown_code="404404")
+    world.robot.answers = lambda said: guess if "a1" in said["said"] else None
+    world.put(failure("a1"))
+    drained = world.drain(60.0)
+    assert (drained.messages, drained.left, world.ledger().dead) == (0, 1, ())
+    assert len(world.robot.bodies) == 1
+    world.put(failure("a2"))
+    world.clock.pass_by(61)
+    world.drain(60.0)
+    assert world.chat.told == ["a2"]
+    assert [each.key for each in world.ledger().dead] == ["a1"]
+
+
+def test_a_message_that_is_always_busy_is_refused_for_what_it_says() -> None:
+    """Where the code is known, DingTalk is really busy, and all waits."""
+    world = World()
+    busy = Outcome(Fate.RETRY, "302999 system error", unknown_code="302999")
+    world.robot.answers = lambda said: busy if "a1" in said["said"] else None
+    world.put(failure("a1"), failure("a2"))
+    for _ in range(40):
+        world.drain(60.0)
+        world.clock.pass_by(60)
+    assert world.chat.told == ["a2"]
+    assert [each.key for each in world.ledger().dead] == ["a1"]
+
+
+def test_the_name_of_what_was_refused_does_not_speak_of_the_robot() -> None:
+    """The message that names a dead letter is refused for the name: that is no second message."""
+    world = World()
+
+    def refuse(said: Mapping[str, Any]) -> Outcome | None:
+        poison = "bad" in said["said"] or any("bad" in name for name in said.get("notes", {}).get("dead", ()))
+        return unrecognised() if poison else None
+
+    world.robot.answers = refuse
+    world.put(failure("bad"))
+    world.drain(60.0)
+    world.put(failure("a1"), failure("a2"))
+    world.drain(60.0)
+    assert world.chat.told == ["a1", "a2"]
+    assert [each.key for each in world.ledger().dead] == ["bad"]
+
+
+def test_an_operators_message_that_arrives_clears_the_robot() -> None:
+    world = World()
+    world.robot.answers = lambda said: unrecognised() if {"a1", "a2"} & set(said["said"]) else None
+    world.put(failure("a1"), failure("a2"))
+    world.drain(60.0)
+    ledger = world.ledger()
+    hold = ledger.hold(world.clock.now)
+    assert hold is not None
+    assert hold.kind == "refusing"
+    slot = ledger.take_slot(world.clock.now, 5.0)
+    assert slot is not None
+    ledger.give_back(slot, world.clock.now)
+    assert world.ledger().hold(world.clock.now) is None
+    world.drain(60.0)
+    assert sorted(each.key for each in world.ledger().dead) == ["a1", "a2"]
+
+
+def test_an_answer_that_may_hide_an_arrival_silences_the_robot_and_is_repeated_as_it_is() -> None:
+    """A page of a gateway: nothing is sent for a while, and then the same message again, which DingTalk recognises."""
+    world = World()
+    page = [Outcome(Fate.UNKNOWN, "a web page", retry_after_seconds=300.0)]
+
+    def arrived_behind_a_page(said: Mapping[str, Any]) -> Outcome | None:
+        if not page:
+            return None
+        body = json.loads(world.robot.bodies[-1])
+        world.chat.uuids.add((world.robot.robot, body["uuid"]))
+        return page.pop()
+
+    world.robot.answers = arrived_behind_a_page
+    world.put(failure("a1"))
+    drained = world.drain(60.0)
+    assert drained.again_at == pytest.approx(START + 315, abs=1)
+    world.put(failure("a2"))
+    assert world.drain(60.0).messages == 0
+    world.clock.pass_by(316)
+    world.drain(60.0)
+    assert world.robot.bodies[0] == world.robot.bodies[1]
+    assert world.chat.told == ["a2"]
+
+
 def test_what_is_refused_even_bare_is_a_dead_letter_that_the_next_message_names() -> None:
     world = World()
     world.robot.answers = lambda said: Outcome(Fate.REJECTED, "430102 banned word") if "a1" in said["said"] else None
@@ -857,7 +1068,11 @@ def test_windows_of_several_robots_add_up() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "reason"),
-    [(Outcome(Fate.THROTTLED, "130101"), "throttled"), (Outcome(Fate.MISCONFIGURED, "300005 token"), "misconfigured")],
+    [
+        (Outcome(Fate.THROTTLED, "130101"), "throttled"),
+        (Outcome(Fate.MISCONFIGURED, "300005 token"), "misconfigured"),
+        (Outcome(Fate.MISCONFIGURED, "404404 token", unknown_code="404404"), "misconfigured"),
+    ],
 )
 def test_a_robot_that_takes_nothing_is_skipped_and_named(outcome: Outcome, reason: str) -> None:
     world = World()

@@ -1,0 +1,71 @@
+"""Whose fault a refusal is that nobody knows the reason of: the message's, or the receiver's.
+
+The first one counts against its message. If another message is refused with the same code, and none arrived since, then
+it is the receiver that takes nothing: its alerts are kept. As soon as a message arrives, the receiver is cleared, and
+what was refused before and is refused again is refused for what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+# Several alerts may each be refused for what they say; of so many refusals in a row it isn't that.
+_IN_A_ROW = 6
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """The refusals of unknown reason since a message last arrived.
+
+    :param groups: code, and keys of the alerts of a message that was refused with it; of a message that was split, only
+        those parts that were refused again.
+    :param count: how many there were.
+    :param of_receiver: whether the receiver takes nothing.
+    :param proven: keys of alerts that were refused again after others had arrived, which says nothing of the receiver.
+    """
+
+    groups: tuple[tuple[str, frozenset[str]], ...] = ()
+    count: int = 0
+    of_receiver: bool = False
+    proven: frozenset[str] = frozenset()
+
+    def with_one(self, code: str, keys: Iterable[str], *, of_receiver: bool = False) -> Refusals:
+        """These and one more.
+
+        :param code: DingTalk's own.
+        :param keys: of the alerts in the message.
+        :param of_receiver: whether DingTalk's words speak of the receiver.
+        """
+        members, count = frozenset(keys), self.count + 1
+        others = [group for group in self.groups if group[0] == code and group[1].isdisjoint(members)]
+        # Two halves of one message may both hold an alert that is refused: only single ones tell soon.
+        told = bool(others) and (len(members) == 1 or count >= _IN_A_ROW)
+        kept = tuple(group for group in self.groups if group[0] != code or not group[1] >= members)
+        told = told or of_receiver or self.of_receiver
+        return replace(self, groups=(*kept, (code, members)), count=count, of_receiver=told)
+
+    def with_proven(self, keys: Iterable[str]) -> Refusals:
+        """These and one more of alerts that were refused before others arrived."""
+        return replace(self, proven=self.proven.union(keys))
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Keys of all alerts that were refused."""
+        return self.proven.union(*(keys for _, keys in self.groups))
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "groups": [[code, sorted(keys)] for code, keys in self.groups],
+            "count": self.count,
+            "of_receiver": self.of_receiver,
+            "proven": sorted(self.proven),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any] | None) -> Refusals:
+        if record is None:
+            return cls()
+        groups = tuple((code, frozenset(keys)) for code, keys in record["groups"])
+        return cls(groups, record["count"], record["of_receiver"], frozenset(record["proven"]))

@@ -1,0 +1,57 @@
+"""Whose fault a refusal of unknown reason is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_dingpush.delivery.refusals import Refusals
+
+Refused = tuple[str, str]
+
+
+def after(*messages: Refused) -> Refusals:
+    """What is known after these messages were refused: each a code, and the keys of its alerts."""
+    refusals = Refusals()
+    for code, keys in messages:
+        refusals = Refusals.from_record(json.loads(json.dumps(refusals.with_one(code, keys).to_record())))
+    return refusals
+
+
+@pytest.mark.parametrize(
+    ("messages", "of_receiver"),
+    [
+        ([("7", "a")], False),
+        ([("7", "a"), ("7", "a")], False),
+        ([("7", "abcd"), ("7", "ab")], False),
+        ([("7", "abcd"), ("7", "ab"), ("7", "a")], False),
+        # Two halves may hold a culprit each, two single alerts tell.
+        ([("7", "abcd"), ("7", "ab"), ("7", "cd")], False),
+        ([("7", "abcd"), ("7", "ab"), ("7", "cd"), ("7", "a")], True),
+        ([("7", "ab"), ("7", "a"), ("7", "b")], True),
+        ([("7", "a"), ("7", "b")], True),
+        ([("7", "a"), ("8", "b")], False),
+        ([("7", "a"), ("8", "b"), ("7", "c")], True),
+        ([("7", "a"), ("7", "bc")], False),
+        ([("7", "abcdefgh"), ("7", "abcd"), ("7", "efgh"), ("7", "ab"), ("7", "cd")], False),
+        ([("7", "abcdefgh"), ("7", "abcd"), ("7", "efgh"), ("7", "ab"), ("7", "cd"), ("7", "ef")], True),
+        ([("7", "a"), ("7", "b"), ("8", "c")], True),
+    ],
+    ids=lambda each: "-".join(code + keys for code, keys in each) if isinstance(each, list) else None,
+)
+def test_the_receiver_is_to_blame_when_another_message_is_refused(messages: list[Refused], of_receiver: bool) -> None:
+    refusals = after(*messages)
+    assert refusals.of_receiver is of_receiver
+    assert refusals.keys == {key for _, keys in messages for key in keys} or refusals.keys < set("abcdefgh")
+
+
+def test_what_was_proven_says_nothing_of_the_receiver_but_is_remembered() -> None:
+    refusals = Refusals().with_proven("a").with_one("7", "b")
+    assert not refusals.of_receiver
+    assert refusals.keys == {"a", "b"}
+
+
+def test_words_that_speak_of_the_receiver_need_no_second_message() -> None:
+    assert Refusals().with_one("7", "a", of_receiver=True).of_receiver
+    assert Refusals.from_record(None) == Refusals()
