@@ -41,10 +41,11 @@ class RunningAirflow:
     home: Path
     url: str
     token: str = ""
+    log_name: str = "standalone.log"
 
     @property
     def log(self) -> Path:
-        return self.home / "standalone.log"
+        return self.home / self.log_name
 
     def call(self, path: str, body: Any = None) -> Any:
         """The answer of the API, or ``None`` as long as there is none."""
