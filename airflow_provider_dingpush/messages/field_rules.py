@@ -10,10 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, field, fields
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_dingpush.errors import InvalidMessageError
+from airflow_provider_dingpush.input_text import edges_clean, narrow, visible
+from airflow_provider_dingpush.phone_numbers import mobile_or_digits, plain_digits, whole_number
 
 Rule = Callable[[str, Any, bool], Any]
 
@@ -81,7 +85,7 @@ def text(where: str, value: object, rendered: bool) -> str:
 
 def url(where: str, value: object, rendered: bool) -> str:
     """Rule: an http, https or dingtalk URL with a host."""
-    value = text(where, value, rendered).strip()
+    value = edges_clean(text(where, value, rendered))
     if not rendered and holds_jinja(value):
         return value
     try:
@@ -143,10 +147,48 @@ def one_or_more(item: Rule, *, least: int = 0) -> Rule:
     return check
 
 
-def identifier(where: str, value: object, rendered: bool) -> str:
-    """Rule: a mobile number or user id: no blank, no ``@``; a number becomes a string."""
-    value = text(where, value, rendered).strip()
-    if (rendered or not holds_jinja(value)) and (re.search(r"[\s,@]", value)):
+def user_id(where: str, value: object, rendered: bool) -> str:
+    """Rule: a user id: no blank, no ``@``; a whole number of any type becomes its digits."""
+    value = _string(where, _digits_of(where, value))
+    if not rendered and holds_jinja(value):
+        return value.strip()
+    return _one_identifier(where, plain_digits(narrow(visible(value)).strip()))
+
+
+def mobile(where: str, value: object, rendered: bool) -> str:
+    """Rule: a mobile number, which is brought into the form that DingTalk knows."""
+    value = _string(where, _digits_of(where, value))
+    if not rendered and holds_jinja(value):
+        return value.strip()
+    number = mobile_or_digits(value)
+    if number is None:
+        kept = _one_identifier(where, visible(value).strip())
+        raise InvalidMessageError(
+            f"{where} must be a mobile number, not {_shown(kept)}.",
+            'Write it as "13800000000", or with its country as "+852-51234567"; a user id belongs into user_ids. '
+            "手机号请写成 13800000000，境外号码写成 +852-51234567；userId 请写在 user_ids 中。",
+        )
+    return number
+
+
+def _digits_of(where: str, value: object) -> object:
+    """A number as its digits; what is no number as it is."""
+    refuse_task_output(where, value)
+    if isinstance(value, str) or value is None:
+        return value
+    digits = whole_number(value)
+    if digits is None and isinstance(value, (int, float, Real, Decimal)):
+        raise InvalidMessageError(
+            f"{where} must be a whole number or text, not {_shown(value)}.",
+            "Pass an id of many digits as text: a float can't hold them all. 位数多的 ID 请以字符串传入。",
+        )
+    return value if digits is None else digits
+
+
+def _one_identifier(where: str, value: str) -> str:
+    if not value:
+        raise InvalidMessageError(f"{where} is empty; DingTalk refuses a message without it.")
+    if re.search(r"[\s,@]", value) or holds_jinja(value):
         raise InvalidMessageError(
             f"{where} must be one number or id without blanks, commas or '@', not {_shown(value)}."
         )
