@@ -183,7 +183,7 @@ def credentials_of(connection: Connection) -> tuple[str, ...]:
         found += query_of(text).values()
     if not connection.conn_type and connection.schema:
         # A mangled URI leaves the token, or name and password, in the schema.
-        found += [connection.schema, _password_in(connection.schema)]
+        found += [connection.schema, _password_in(str(connection.schema))]
     found.append(_password_in(str(extra.get("proxy") or "")))
     return tuple(dict.fromkeys(text for each in found if each and (text := str(each).strip())))
 
@@ -395,15 +395,8 @@ def _base_of(given: WrittenConnection, address: str, place: str, *, schema: str 
         path = "" if schema in ("", "http", "https") else f"/{schema}"
         address = f"{scheme}://{address}{path}"
     character = foreign_character(address)
-    try:
-        parts = urlsplit(address)
-        port = parts.port or port
-    except ValueError:
-        parts = urlsplit("")
-    if character is None and parts.scheme in ("http", "https") and parts.hostname:
-        name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        path = parts.path.rstrip("/")
-        return f"{parts.scheme}://{name}{f':{port}' if port else ''}{path.removesuffix(_SEND_PATH)}"
+    if character is None and (base := _without_path_of_api(address, port)):
+        return base
     what = f"it holds {character}" if character else "it must start with https:// and name a host"
     if place == "host":
         raise ConnectionSettingsError(
@@ -415,6 +408,21 @@ def _base_of(given: WrittenConnection, address: str, place: str, *, schema: str 
         f"The {given.place(place)} of connection {given.conn_id!r} is not a webhook URL: {what}.",
         f"Copy the webhook URL again, whole. {_WHERE_TO_FIND_IT}",
     )
+
+
+def _without_path_of_api(address: str, port: int | None) -> str | None:
+    """Scheme, host, port and prefix of an address; ``None`` if it is no URL."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or port
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return None
+        name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        base = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/').removesuffix(_SEND_PATH)}"
+        # A port that is out of range, and half a bracket, show only now.
+        return base if urlsplit(base).hostname and urlsplit(base).port == port else None
+    except ValueError:
+        return None
 
 
 def _refuse_unreadable_variable(conn_id: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, field, fields
+from dataclasses import MISSING, field, fields, is_dataclass
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -29,6 +29,8 @@ _LINK_SCHEMES = ("http", "https", "dingtalk")
 # A media id from an upload is opaque and starts with one of these (docs 0646, read 2026-08-22).
 _MEDIA_ID_STARTS = ("@", "$")
 _REPR_CHARACTERS = 40
+# Python writes no number of more than 4,300 digits.
+_LARGE = 10**1000
 
 
 def holds_jinja(value: object) -> bool:
@@ -95,7 +97,7 @@ def url(where: str, value: object, rendered: bool) -> str:
         complete = False
     if not complete:
         raise InvalidMessageError(
-            f"{where} must be a whole http:// or https:// URL (dingtalk:// is fine too), not {_shown(value)}."
+            f"{where} must be a whole http:// or https:// URL (dingtalk:// is fine too), not {as_shown(value)}."
         )
     return value
 
@@ -128,7 +130,7 @@ def flag(where: str, value: object, rendered: bool) -> bool | str:
         return True
     if word in ("false", "0", "no", "off", ""):
         return False
-    raise InvalidMessageError(f"{where} must be true or false, not {_shown(value)}.")
+    raise InvalidMessageError(f"{where} must be true or false, not {as_shown(value)}.")
 
 
 def one_or_more(item: Rule, *, least: int = 0) -> Rule:
@@ -164,7 +166,7 @@ def mobile(where: str, value: object, rendered: bool) -> str:
     if number is None:
         kept = _one_identifier(where, visible(value).strip())
         raise InvalidMessageError(
-            f"{where} must be a mobile number, not {_shown(kept)}.",
+            f"{where} must be a mobile number, not {as_shown(kept)}.",
             'Write it as "13800000000", or with its country as "+852-51234567"; a user id belongs into user_ids. '
             "手机号请写成 13800000000，境外号码写成 +852-51234567；userId 请写在 user_ids 中。",
         )
@@ -179,7 +181,7 @@ def _digits_of(where: str, value: object) -> object:
     digits = whole_number(value)
     if digits is None and isinstance(value, (int, float, Real, Decimal)):
         raise InvalidMessageError(
-            f"{where} must be a whole number or text, not {_shown(value)}.",
+            f"{where} must be a whole number or text, not {as_shown(value)}.",
             "Pass an id of many digits as text: a float can't hold them all. 位数多的 ID 请以字符串传入。",
         )
     return value if digits is None else digits
@@ -190,7 +192,7 @@ def _one_identifier(where: str, value: str) -> str:
         raise InvalidMessageError(f"{where} is empty; DingTalk refuses a message without it.")
     if re.search(r"[\s,@]", value) or holds_jinja(value):
         raise InvalidMessageError(
-            f"{where} must be one number or id without blanks, commas or '@', not {_shown(value)}."
+            f"{where} must be one number or id without blanks, commas or '@', not {as_shown(value)}."
         )
     return value
 
@@ -203,7 +205,7 @@ def value_of(kind: type) -> Rule:
         if isinstance(value, Mapping):
             value = from_shape(kind, where, value)
         if not isinstance(value, kind):
-            raise InvalidMessageError(f"{where} must be a {kind.__name__}, not {_shown(value)}.")
+            raise InvalidMessageError(f"{where} must be a {kind.__name__}, not {as_shown(value)}.")
         apply_rules(value, rendered=rendered)
         return value
 
@@ -240,7 +242,7 @@ def to_shape(instance: Any) -> dict[str, Any]:
 def short_repr(instance: Any) -> str:
     """A repr that is the same in every process and short enough for a serialized DAG."""
     shown = ", ".join(
-        f"{each.name}={each.metadata.get('shown', _shown)(getattr(instance, each.name))}" for each in fields(instance)
+        f"{each.name}={each.metadata.get('shown', as_shown)(getattr(instance, each.name))}" for each in fields(instance)
     )
     return f"{type(instance).__name__}({shown})"
 
@@ -248,13 +250,15 @@ def short_repr(instance: Any) -> str:
 def _string(where: str, value: object) -> str:
     refuse_task_output(where, value)
     if isinstance(value, (int, float)):
+        if abs(value) >= _LARGE and isinstance(value, int):
+            raise InvalidMessageError(f"{where} must be text, not {as_shown(value)}.")
         value = str(value)
     if value is None:
         raise InvalidMessageError(
             f"{where} is None.", "If a template rendered to it, give the template a default: {{ value or 'unknown' }}."
         )
     if not isinstance(value, str):
-        raise InvalidMessageError(f"{where} must be text, not {_shown(value)}.")
+        raise InvalidMessageError(f"{where} must be text, not {as_shown(value)}.")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -265,16 +269,22 @@ def _string(where: str, value: object) -> str:
     return value
 
 
-def _shown(value: object) -> str:
+def as_shown(value: object, depth: int = 3) -> str:
+    """A value for an error or a repr: short, the same in every process, and never an error itself."""
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_shown(each) for each in value[:3])}{', …' if len(value) > 3 else ''}]"
+        if depth == 0:
+            return "[…]"
+        return f"[{', '.join(as_shown(each, depth - 1) for each in value[:3])}{', …' if len(value) > 3 else ''}]"
     if isinstance(value, str):
         return (
             repr(value)
             if len(value) <= _REPR_CHARACTERS
             else f"{value[:_REPR_CHARACTERS]!r}… ({len(value)} characters)"
         )
+    if isinstance(value, int) and abs(value) >= _LARGE:
+        return "a number of very many digits"
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     # Another object's repr may hold a memory address, which would differ in every process.
-    return repr(value) if hasattr(value, "__dataclass_fields__") else f"a {type(value).__name__}"
+    is_ours = type(value).__module__.startswith(__package__)
+    return repr(value) if is_ours and is_dataclass(type(value)) else f"a {type(value).__name__}"

@@ -126,7 +126,8 @@ def with_mentions(text: str, at: At | None, *, separator: str) -> str:
 
 def _respelled(text: str, at: At) -> str:
     def as_known(found: re.Match[str]) -> str:
-        number = read_mobile(found.group(1))
+        written = found.group(1)
+        number = written if written in at.user_ids else read_mobile(written)
         return f"@{number}" if number in at.mobiles else found.group()
 
     return _MENTIONED_NUMBER.sub(as_known, text) if at.mobiles else text
