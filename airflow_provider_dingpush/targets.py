@@ -116,7 +116,11 @@ def _flag(where: str, value: object, rendered: bool) -> bool | str:
         return value
     if not rendered and isinstance(value, str) and any(mark in value for mark in _JINJA_MARKS):
         return value
-    word = str(value).strip().lower() if isinstance(value, str) or (isinstance(value, int) and value in (0, 1)) else type(value).__name__
+    word = (
+        str(value).strip().lower()
+        if isinstance(value, str) or (isinstance(value, int) and value in (0, 1))
+        else type(value).__name__
+    )
     if word not in ("true", "1", "yes", "on", "false", "0", "no", "off", ""):
         raise InvalidMessageError(f"{where} must be true or false, not {word[:40]!r}.")
     return word in ("true", "1", "yes", "on")

@@ -17,9 +17,10 @@ _PIECES = (
     *"：／？＝＆，。、；（）“”「」＠＋－０１９ａ",
     *"\u200b\u200c\u200d\u200e\u202e\u2060\ufeff\u00a0\u3000\u00ad\x00\x07\x1b\x7f\u2028",
     *"中文é🔴👨ß\u0301\ufe0f",
-    "\ud800", "\udfff", "://", "http", "https://", "dingtalk", "access_token=", "secret=", "SEC", "{{", "}}", "{%", "%}",
-    "{{ ti }}", "{{ 1/0 }}", "138", "13800000000", "86-", "+852-", "user:", "mobile:", "cid", "chat", "@", "%00", "%zz",
-    "[::1]", "null", "true", "1e999", "nan", '{"a":', "[[", "]]", "\\u", "../", ".md", ".json", "**", "](", "<font", "```",
+    "\ud800", "\udfff", "://", "http", "https://", "dingtalk", "access_token=", "secret=", "SEC", "{{", "}}", "{%",
+    "%}", "{{ ti }}", "{{ 1/0 }}", "138", "13800000000", "86-", "+852-", "user:", "mobile:", "cid", "chat", "@",
+    "%00", "%zz", "[::1]", "null", "true", "1e999", "nan", '{"a":', "[[", "]]", "\\u", "../", ".md", ".json", "**",
+    "](", "<font", "```",
 )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ class Inputs:
         """A number of any type and size."""
         return self.one_of(
             0, 1, -1, 13800000000, 8613800000000, 2**63, 10**400, 1.5, 13800000000.0, 1e300, float("nan"), float("inf"),
-            Decimal("13800000000"), Decimal("NaN"), Decimal("1E+999999999"), True, False, 1j,
+            Decimal(13800000000), Decimal("NaN"), Decimal("1E+999999999"), True, False, 1j,
         )  # fmt: skip
 
     def plain(self, depth: int = 3) -> Any:
@@ -102,5 +103,3 @@ class Inputs:
         if self.chance.random() < more:
             chosen.append(self.text(3))
         return {key: value(key) for key in chosen}
-
-
