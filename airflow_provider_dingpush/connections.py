@@ -163,7 +163,8 @@ def settings_of(connection: Connection) -> RobotSettings | AppSettings:
 
     :raises ConnectionSettingsError: saying which field to fill in with what.
     """
-    return app_settings(connection) if _form_of(written(connection)) is APP_FORM else robot_settings(connection)
+    given = written(connection)
+    return _app_settings(given) if _form_of(given) is APP_FORM else _robot_settings(given)
 
 
 def credentials_of(connection: Connection) -> tuple[str, ...]:
@@ -175,7 +176,7 @@ def credentials_of(connection: Connection) -> tuple[str, ...]:
     for text in (connection.password, connection.host, connection.schema, connection.extra):
         found += credentials_in(str(text or ""))
     try:
-        fields_as_meant = written(connection)
+        fields_as_meant = written(connection, extra)
     except ConnectionSettingsError:
         fields_as_meant = WrittenConnection("")
     found += [fields_as_meant.password, fields_as_meant.extra.get("secret"), fields_as_meant.extra.get("access_token")]
@@ -200,7 +201,10 @@ def robot_settings(connection: Connection) -> RobotSettings:
 
     :raises ConnectionSettingsError: saying which field to fill in with what.
     """
-    given = written(connection)
+    return _robot_settings(written(connection))
+
+
+def _robot_settings(given: WrittenConnection) -> RobotSettings:
     conn_id = given.conn_id
     if _form_of(given) is not ROBOT_FORM:
         raise ConnectionSettingsError(
@@ -290,7 +294,10 @@ def app_settings(connection: Connection) -> AppSettings:
 
     :raises ConnectionSettingsError: saying which field to fill in with what.
     """
-    given = written(connection)
+    return _app_settings(written(connection))
+
+
+def _app_settings(given: WrittenConnection) -> AppSettings:
     conn_id = given.conn_id
     if _form_of(given) is not APP_FORM:
         raise ConnectionSettingsError(

@@ -53,9 +53,10 @@ class WrittenConnection:
         return variable if text and not text.startswith("{") else None
 
 
-def written(connection: Connection) -> WrittenConnection:
+def written(connection: Connection, extra: Mapping[str, Any] | None = None) -> WrittenConnection:
     """Read the fields of a connection.
 
+    :param extra: what :func:`extra_of` said, if that was asked before: Airflow masks parts of it each time.
     :raises ConnectionSettingsError: if it was given as text that is no connection at all.
     """
     conn_id = str(connection.conn_id or "")
@@ -67,7 +68,7 @@ def written(connection: Connection) -> WrittenConnection:
         host=_host(one_word(connection.host or "")),
         schema=one_word(connection.schema or ""),
         port=connection.port if isinstance(connection.port, int) else None,
-        extra=_named_anew(extra_of(connection)),
+        extra=_named_anew(extra_of(connection) if extra is None else extra),
     )
     if not read.conn_type and read.schema:
         return _taken_together(read)

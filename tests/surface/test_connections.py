@@ -6,8 +6,12 @@ The connections come out of environment variables through Airflow's own code, as
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -750,3 +754,13 @@ def test_a_variable_that_airflow_cant_read_is_named(monkeypatch: pytest.MonkeyPa
     assert "AIRFLOW_CONN_UNREADABLE" in str(caught.value)
     assert TOKEN not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_random_variables_are_read_or_refused_with_our_own_error(tmp_path: Path) -> None:
+    """Through Airflow's own reading of them, in a process whose masked texts are no matter to other tests."""
+    command = [sys.executable, "-m", "tests.surface.connection_lookups", "300"]
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "PYTHONWARNINGS": "ignore"}
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-3_000:]
+    assert int(ended.stdout.split()[-2]) > 30
