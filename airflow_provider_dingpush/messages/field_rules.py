@@ -286,5 +286,5 @@ def as_shown(value: object, depth: int = 3) -> str:
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     # Another object's repr may hold a memory address, which would differ in every process.
-    is_ours = type(value).__module__.startswith(__package__)
+    is_ours = type(value).__module__.partition(".")[0] == __name__.partition(".")[0]
     return repr(value) if is_ours and is_dataclass(type(value)) else f"a {type(value).__name__}"
