@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_dingpush.connection_mentions import read_mentions
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, InvalidMessageError
-from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.input_text import (
+    edges_clean,
+    foreign_character,
+    narrow,
+    one_word,
+    visible,
+    without_label,
+)
+from airflow_provider_dingpush.phone_numbers import whole_number
 
 LANGUAGES = ("zh", "en")
 STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it stands for none
@@ -24,40 +34,58 @@ _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no"
 
 
 def _secret(value: Any) -> Secret:
-    secret = str(value).strip()
+    secret = _identifier(value)
     if secret == STORED_SECRET_PLACEHOLDER:
         raise ValueError("must be the secret itself: a form has put its placeholder in its place")
     return Secret(secret)
 
 
-def _stripped(value: Any) -> str:
-    return str(value).strip()
+def _identifier(value: Any) -> str:
+    """A secret or an id: one word of plain characters."""
+    text = without_label(one_word(whole_number(value) or value))
+    character = foreign_character(text)
+    if character is not None:
+        raise ValueError(f"must be one word of plain letters, digits and signs, but holds {character}")
+    return text
+
+
+def _keyword(value: Any) -> str:
+    # Whatever stands inside may be meant: DingTalk compares the keyword as it is.
+    return edges_clean(str(value))
 
 
 def _agent_id(value: Any) -> str:
-    digits = str(value).strip()
-    if not digits.isdigit():
+    digits = _identifier(value)
+    if not digits.isdecimal():
         raise ValueError("must be a number, the app's AgentId (not its AppKey)")
     return digits
 
 
 def _flag(value: Any) -> bool:
-    word = str(value).strip().lower()
+    word = one_word(value).lower()
     if word not in _FLAGS:
         raise ValueError("must be true or false")
     return _FLAGS[word]
 
 
 def _base_url(value: Any) -> str:
-    address = str(value).strip().rstrip("/")
+    address = one_word(value).rstrip("/")
+    _refuse_foreign_in_url(address)
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
         raise ValueError("must be a base URL such as https://dingtalk-gateway.example.com:8443/prefix")
     return address
 
 
+def _number(value: Any) -> float:
+    try:
+        return float(one_word(value) if isinstance(value, str) else value)
+    except OverflowError:
+        return float("inf")
+
+
 def _whole(least: int, most: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
-        number = float(value)
+        number = _number(value)
         if not number.is_integer() or not least <= number <= most:
             raise ValueError(f"must be a whole number from {least:,} to {most:,}")
         return int(number)
@@ -67,7 +95,7 @@ def _whole(least: int, most: int) -> Callable[[Any], int]:
 
 def _seconds(most: float) -> Callable[[Any], float]:
     def read(value: Any) -> float:
-        seconds = float(value)
+        seconds = _number(value)
         if not 0 <= seconds <= most:
             raise ValueError(f"must be 0 to {most:,.0f} (seconds)")
         return seconds
@@ -77,12 +105,12 @@ def _seconds(most: float) -> Callable[[Any], float]:
 
 def _words(value: Any) -> tuple[str, ...]:
     """One word, several with commas, a list, or that as JSON."""
-    if isinstance(value, str) and value.strip().startswith("["):
-        value = json.loads(value)
-    several = value.split(",") if isinstance(value, str) else value
+    if isinstance(value, str) and narrow(visible(value)).strip().startswith("["):
+        value = json.loads(narrow(visible(value)))
+    several = re.split(r"[,;、\n]", narrow(value)) if isinstance(value, str) else value
     if not isinstance(several, (list, tuple)) or not all(isinstance(each, str) for each in several):
         raise ValueError('must be words with commas between them, or a list such as ["a", "b"]')
-    return tuple(dict.fromkeys(word for each in several if (word := each.strip())))
+    return tuple(dict.fromkeys(word for each in several if (word := one_word(each))))
 
 
 def _group_by(value: Any) -> tuple[str, ...]:
@@ -93,19 +121,21 @@ def _group_by(value: Any) -> tuple[str, ...]:
 
 
 def _timeout(value: Any) -> float:
-    seconds = float(value)
+    seconds = _number(value)
     if not 0 < seconds <= 60:
         raise ValueError("must be more than 0 and at most 60 (seconds)")
     return seconds
 
 
 def _verify(value: Any) -> bool | str:
-    word = str(value).strip()
-    return _FLAGS.get(word.lower(), word)
+    word = edges_clean(str(value))
+    return _FLAGS.get(one_word(word).lower(), word)
 
 
 def _proxy(value: Any) -> str:
-    proxy = str(value).strip()
+    # Its password may hold any sign that is seen.
+    proxy = edges_clean(visible(str(value)))
+    _refuse_foreign_in_url(proxy.rpartition("@")[2])
     if urlsplit(proxy).scheme not in ("http", "https", "socks5", "socks5h") or not urlsplit(proxy).hostname:
         raise ValueError("must be a URL such as http://proxy.example.com:3128")
     return proxy
@@ -116,37 +146,16 @@ def read_language(value: Any) -> str:
 
     :raises ValueError: for another language.
     """
-    word = str(value).strip().lower().replace("_", "-").partition("-")[0]
+    word = one_word(value).lower().replace("_", "-").partition("-")[0]
     if word not in LANGUAGES:
         raise ValueError("must be zh or en")
     return word
 
 
-def _mentions(value: Any) -> dict[str, At]:
-    if isinstance(value, str):
-        value = json.loads(value)
-    if not isinstance(value, Mapping):
-        raise ValueError('must be JSON such as {"zhangsan": "13800000000", "lisi": "user123"}')
-    return {str(owner).strip(): _people(people) for owner, people in value.items()}
-
-
-def _people(value: Any) -> At:
-    """A mobile number, a user id, a list of either, or the plain form of an :class:`At`."""
-    if value is None or isinstance(value, Mapping):
-        return At.read(value) or At()
-    several = value if isinstance(value, (list, tuple)) else [value]
-    if not all(isinstance(each, (str, int)) for each in several):
-        raise ValueError("must name each owner's mobile number, user id, or a list of these")
-    names = [str(each).strip() for each in several]
-    mobiles = [name for name in names if _is_mobile(name)]
-    return At(mobiles=tuple(mobiles), user_ids=tuple(name for name in names if name not in mobiles))
-
-
-def _is_mobile(name: str) -> bool:
-    # Chinese mobile numbers have eleven digits and start with 1; foreign ones are written with + and their country.
-    # DingTalk user ids may be all digits as well, but rarely of just this form; {"user_ids": [...]} says it plainly.
-    digits = name.lstrip("+").replace("-", "")
-    return digits.isdigit() and (name.startswith("+") or (len(digits) == 11 and digits.startswith("1")))
+def _refuse_foreign_in_url(address: str) -> None:
+    character = foreign_character(address)
+    if character is not None:
+        raise ValueError(f"must be a URL of plain characters, but holds {character}")
 
 
 @dataclass(frozen=True)
@@ -221,13 +230,13 @@ class ConnectionForm:
 def _filled(extra: Mapping[str, Any], name: str) -> bool:
     value = extra.get(name)
     # Blanks count as nothing: an empty string for "verify" would switch the check of certificates off.
-    return bool(value.strip()) if isinstance(value, str) else value not in (None, {})
+    return bool(edges_clean(value)) if isinstance(value, str) else value not in (None, {})
 
 
 def _read(conn_id: str, form_field: FormField, value: Any) -> Any:
     try:
         return form_field.read(value)
-    except (ValueError, TypeError, InvalidMessageError) as error:
+    except (ValueError, TypeError, RecursionError, InvalidMessageError) as error:
         said = str(error)
         rule = said if isinstance(error, InvalidMessageError) or said.startswith("must ") else "can't be read"
     # Out here the error that Python raised isn't kept as context: its text may show the value, and that may be a secret
@@ -252,7 +261,7 @@ _ROBOT_ONLY = (
         "Keyword 关键词",
         "One of the robot's keywords; added to messages that lack it. 自定义关键词之一，消息中没有时自动补上。",
         _TEXT,
-        _stripped,
+        _keyword,
     ),
 )
 _MENTIONS = FormField(
@@ -260,7 +269,7 @@ _MENTIONS = FormField(
     "Mentions 负责人",
     'Owner -> mobile number or user id, JSON: {"zhangsan": "13800000000"}. 任务 owner 对应的手机号或 userId。',
     {**_TEXT, "format": "multiline"},
-    _mentions,
+    read_mentions,
 )
 _LANGUAGE = FormField(
     "language",
@@ -365,14 +374,14 @@ _APP_ONLY = (
         "Default group 默认群",
         "The group's openConversationId (cid…), for messages without to=. 未写 to= 时发往的群。",
         _TEXT,
-        _stripped,
+        _identifier,
     ),
     FormField(
         "robot_code",
         "Robot code 机器人编码",
         "Empty: the AppKey, which it usually is. 留空即为 AppKey。",
         _TEXT,
-        _stripped,
+        _identifier,
     ),
 )
 _APP_WAY = (

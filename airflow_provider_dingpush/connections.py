@@ -7,11 +7,12 @@ which field to fill in with what.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
 from airflow_provider_dingpush.connection_fields import (
@@ -20,13 +21,22 @@ from airflow_provider_dingpush.connection_fields import (
     STORED_SECRET_PLACEHOLDER,
     ConnectionForm,
 )
+from airflow_provider_dingpush.connection_mentions import Mentions
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS, HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError
+from airflow_provider_dingpush.input_text import foreign_character, one_word
 from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.written_connection import (
+    WrittenConnection,
+    credentials_in,
+    extra_of,
+    query_of,
+    written,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.airflow_compat import Connection
@@ -57,6 +67,7 @@ class RobotSettings:
     :param http: time limit, proxy and certificates.
     :param language: ``zh`` or ``en`` for built-in texts, if the connection says so.
     :param mentions: whom an owner of a DAG or task is in DingTalk.
+    :param mention_problems: for people: values of ``mentions`` that can't be read, or may be meant otherwise.
     :param delivery: how alerts are merged and limited.
     :param fallback_conn_ids: connections of more robots of the same group.
     """
@@ -69,6 +80,7 @@ class RobotSettings:
     mentions: Mapping[str, At] = field(default_factory=dict)
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     fallback_conn_ids: tuple[str, ...] = ()
+    mention_problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,8 @@ class AppSettings:
 
 # Client ids of apps look so, tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
 _APP_KEY = re.compile(r"ding[0-9a-z]{12,24}")
+# What follows the URL in a command: curl '…' -H 'Content-Type: …'
+_OPTION = re.compile(r"\s--?[A-Za-z]")
 
 
 def look_up(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
@@ -122,6 +136,7 @@ def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Setting
     try:
         connection = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
+        _refuse_unreadable_variable(conn_id)
         raise ConnectionSettingsError(
             f"There is no Airflow connection {conn_id!r}.",
             "Create it under Admin > Connections: type 'DingTalk Robot' with the robot's webhook URL as password, or "
@@ -138,6 +153,8 @@ def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Setting
         _log.warning(
             "%r has extra fields %s that mean nothing here; known are: %s.", conn_id, unknown, ", ".join(known)
         )
+    for problem in getattr(settings, "mention_problems", ()):
+        _log.warning("The extra field 'mentions' of connection %r: %s", conn_id, problem)
     return settings
 
 
@@ -146,23 +163,37 @@ def settings_of(connection: Connection) -> RobotSettings | AppSettings:
 
     :raises ConnectionSettingsError: saying which field to fill in with what.
     """
-    return app_settings(connection) if _form_of(connection) is APP_FORM else robot_settings(connection)
+    given = written(connection)
+    return _app_settings(given) if _form_of(given) is APP_FORM else _robot_settings(given)
 
 
 def credentials_of(connection: Connection) -> tuple[str, ...]:
     """Every string of a connection that might be a token, a secret or a password, wherever it was put by mistake."""
-    extra = _extra(connection)
-    found = [connection.password, extra.get("secret"), extra.get("access_token")]
-    for text in (connection.password, connection.host):
-        found.extend(_query_of(text or "").values())
+    extra = extra_of(connection)
+    found: list[Any] = [connection.password, extra.get("secret"), extra.get("access_token")]
+    # What is used is cleaned before, and what is masked must be the same.
+    found += [one_word(each) for each in found if each]
+    for text in (connection.password, connection.host, connection.schema, connection.extra):
+        found += credentials_in(str(text or ""))
+    try:
+        fields_as_meant = written(connection, extra)
+    except ConnectionSettingsError:
+        fields_as_meant = WrittenConnection("")
+    found += [fields_as_meant.password, fields_as_meant.extra.get("secret"), fields_as_meant.extra.get("access_token")]
+    for text in (fields_as_meant.password, fields_as_meant.host):
+        found += query_of(text).values()
     if not connection.conn_type and connection.schema:
         # A mangled URI leaves the token, or name and password, in the schema.
-        found.append(connection.schema)
-        found.append(unquote(urlsplit(connection.schema).password or ""))
-    proxy = urlsplit(str(extra.get("proxy") or ""))
-    found.append(proxy.password and unquote(proxy.password))
-    # What is used is used without the blanks around it, and what is masked must be the same.
+        found += [connection.schema, _password_in(str(connection.schema))]
+    found.append(_password_in(str(extra.get("proxy") or "")))
     return tuple(dict.fromkeys(text for each in found if each and (text := str(each).strip())))
+
+
+def _password_in(url: str) -> str:
+    try:
+        return unquote(urlsplit(url.strip()).password or "")
+    except ValueError:
+        return ""
 
 
 def robot_settings(connection: Connection) -> RobotSettings:
@@ -170,33 +201,25 @@ def robot_settings(connection: Connection) -> RobotSettings:
 
     :raises ConnectionSettingsError: saying which field to fill in with what.
     """
-    conn_id = connection.conn_id
-    extra = _extra(connection)
-    if _form_of(connection) is not ROBOT_FORM:
+    return _robot_settings(written(connection))
+
+
+def _robot_settings(given: WrittenConnection) -> RobotSettings:
+    conn_id = given.conn_id
+    if _form_of(given) is not ROBOT_FORM:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} is an app's (AppKey and AppSecret), not a custom robot's.",
             "Use DingTalkAppHook, or DingTalkOperator and DingTalkNotifier with to=; for a robot put its webhook URL "
             f"into the password field and leave the login empty. {_WHERE_TO_FIND_IT}",
         )
-    pasted = _query_of(connection.password or "")
-    pasted_host = _query_of(connection.host or "")
-    token = (
-        pasted.get("access_token")
-        or (None if "://" in (connection.password or "") else (connection.password or "").strip())
-        or pasted_host.get("access_token")
-        or str(extra.get("access_token") or "").strip()
-    )
+    token, place = _token_of(given)
     if not token:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} has no access token.",
             f"Put the robot's webhook URL into its password field. {_WHERE_TO_FIND_IT}",
         )
-    if any(character.isspace() for character in token):
-        raise ConnectionSettingsError(
-            f"The access token of connection {conn_id!r} has blanks in it.",
-            f"Copy the webhook URL again, whole. {_WHERE_TO_FIND_IT}",
-        )
-    if _APP_KEY.fullmatch(token) or _APP_KEY.fullmatch((connection.login or "").strip()):
+    _refuse_foreign(given, "access token", place, token, f"Copy the webhook URL again, whole. {_WHERE_TO_FIND_IT}")
+    if _APP_KEY.fullmatch(token) or _APP_KEY.fullmatch(given.login):
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} holds an app's AppKey, which a custom robot's webhook doesn't take.",
             "For an app make a connection of type 'DingTalk App' with AppKey as login and AppSecret as password, and "
@@ -204,19 +227,65 @@ def robot_settings(connection: Connection) -> RobotSettings:
             "DingTalk App 类型的连接，并用 to= 指定接收人。"
             f" {_WHERE_TO_FIND_IT}",
         )
-    values = ROBOT_FORM.read(extra, conn_id)
-    secret = values.get("secret") or next(
-        (Secret(url["secret"]) for url in (pasted, pasted_host) if "secret" in url), None
-    )
+    values = ROBOT_FORM.read(given.extra, conn_id)
+    mentions = values.get("mentions", Mentions())
     return RobotSettings(
         conn_id=conn_id,
-        robot=Robot(access_token=Secret(token), secret=secret, keyword=values.get("keyword")),
-        base_url=_base_url(connection),
+        robot=Robot(
+            access_token=Secret(token),
+            secret=values.get("secret") or _pasted_secret(given),
+            keyword=values.get("keyword"),
+        ),
+        base_url=_base_url(given),
         http=_http_options(values),
         language=values.get("language"),
-        mentions=values.get("mentions", {}),
+        mentions=mentions.people,
         delivery=_policy(values),
         fallback_conn_ids=values.get("fallback_conn_ids", ()),
+        mention_problems=mentions.problems,
+    )
+
+
+def _token_of(given: WrittenConnection) -> tuple[str, str]:
+    """The robot's token, and the field that it stands in."""
+    in_password = query_of(given.password).get("access_token")
+    is_address = "://" in given.password or "access_token=" in given.password
+    places = (
+        (in_password, "password"),
+        ("" if is_address and not any(each.isspace() for each in given.password) else given.password, "password"),
+        (query_of(given.host).get("access_token"), "host"),
+        (one_word(given.extra.get("access_token") or ""), "extra field 'access_token'"),
+    )
+    return next(((token, place) for token, place in places if token), ("", ""))
+
+
+def _pasted_secret(given: WrittenConnection) -> Secret | None:
+    """The secret in the query of a pasted webhook URL."""
+    for text, place in ((given.password, "password"), (given.host, "host")):
+        if secret := query_of(text).get("secret"):
+            _refuse_foreign(given, "secret", place, secret, f"Copy it again. {_WHERE_TO_FIND_IT}")
+            return Secret(secret)
+    return None
+
+
+def _refuse_foreign(given: WrittenConnection, what: str, place: str, value: str, advice: str) -> None:
+    """Refuse a credential with a character that none has, by the field it stands in and the character's name."""
+    character = foreign_character(value)
+    if character is None:
+        return
+    if any(each.isspace() for each in value):
+        whole_command = (
+            " A whole command was pasted; only the URL inside it is wanted." if _OPTION.search(value) else ""
+        )
+        raise ConnectionSettingsError(
+            f"The {what} of connection {given.conn_id!r} has blanks in it ({character}); it stands in the "
+            f"{given.place(place)}.{whole_command}",
+            advice,
+        )
+    raise ConnectionSettingsError(
+        f"The {what} of connection {given.conn_id!r} holds {character}, which none has; it stands in the "
+        f"{given.place(place)}.",
+        advice,
     )
 
 
@@ -225,34 +294,39 @@ def app_settings(connection: Connection) -> AppSettings:
 
     :raises ConnectionSettingsError: saying which field to fill in with what.
     """
-    conn_id = connection.conn_id
-    if _form_of(connection) is not APP_FORM:
+    return _app_settings(written(connection))
+
+
+def _app_settings(given: WrittenConnection) -> AppSettings:
+    conn_id = given.conn_id
+    if _form_of(given) is not APP_FORM:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} is a custom robot's, not an app's.",
             "A custom robot speaks only to its own group. To reach people, departments or other groups make a "
             "connection of type 'DingTalk App' with AppKey as login and AppSecret as password. "
             f"自定义机器人只能发到所在的群；发给个人或部门请使用 DingTalk App 类型的连接。{_WHERE_TO_FIND_THEM}",
         )
-    app_key, app_secret = (connection.login or "").strip(), (connection.password or "").strip()
+    app_key, app_secret = given.login, given.password
     if not app_key or not app_secret:
         lacking = " and no ".join(
             name for name, value in (("AppKey (login)", app_key), ("AppSecret (password)", app_secret)) if not value
         )
         raise ConnectionSettingsError(f"Connection {conn_id!r} has no {lacking}.", _WHERE_TO_FIND_THEM)
-    if app_secret == STORED_SECRET_PLACEHOLDER or any(each.isspace() for each in app_key + app_secret):
+    if app_secret == STORED_SECRET_PLACEHOLDER:
         raise ConnectionSettingsError(
-            f"The AppKey or AppSecret of connection {conn_id!r} has blanks in it or is a form's placeholder.",
-            f"Copy both again. {_WHERE_TO_FIND_THEM}",
+            f"The AppSecret of connection {conn_id!r} is a form's placeholder.",
+            f"Copy it again. {_WHERE_TO_FIND_THEM}",
         )
     if "access_token=" in app_secret:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} is of an app's type, but its password is a robot's webhook URL.",
             f"Change its type to 'DingTalk Robot', or put AppKey and AppSecret into it. {_WHERE_TO_FIND_THEM}",
         )
-    values = APP_FORM.read(_extra(connection), conn_id)
+    _refuse_foreign(given, "AppKey", "login", app_key, f"Copy it again. {_WHERE_TO_FIND_THEM}")
+    _refuse_foreign(given, "AppSecret", "password", app_secret, f"Copy it again. {_WHERE_TO_FIND_THEM}")
+    values = APP_FORM.read(given.extra, conn_id)
     # A gateway or a sandbox in the host field stands for both of DingTalk's APIs.
-    host = (connection.host or "").strip()
-    both = _base_of(connection, host, schema=connection.schema, port=connection.port) if host else None
+    both = _base_of(given, given.host, "host", schema=given.schema, port=given.port) if given.host else None
     return AppSettings(
         conn_id=conn_id,
         app=App(app_key, Secret(app_secret), robot_code=values.get("robot_code", ""), agent_id=values.get("agent_id")),
@@ -281,89 +355,90 @@ def _http_options(values: Mapping[str, Any]) -> HttpOptions:
 
 def unknown_extras(connection: Connection) -> tuple[list[str], list[str]]:
     """Names in the connection's extra that mean nothing here, such as misspelt ones, and the names that do."""
-    form = _form_of(connection)
+    given = written(connection)
+    form = _form_of(given)
     known = [each.name for each in form.fields]
     # What a robot's connection says stays harmless when its type is changed, and the other way round.
     silent = {*known, "access_token", *(each.name for each in ROBOT_FORM.fields if form is APP_FORM)}
     # Airflow 2 tests a form with its fields under prefixed names as well.
-    unknown = [str(name) for name in _extra(connection) if name not in silent and not name.startswith("extra__")]
+    unknown = [name for name in given.extra if name not in silent and not name.startswith("extra__")]
     return sorted(unknown), known
 
 
-def _form_of(connection: Connection) -> ConnectionForm:
+def _form_of(given: WrittenConnection) -> ConnectionForm:
     """Whether the connection is a robot's or an app's.
 
     :raises ConnectionSettingsError: if it is neither.
     """
-    conn_id, conn_type = connection.conn_id, (connection.conn_type or "").replace("-", "_")
-    # urllib takes no underscore in a scheme, so Airflow finds no type and puts all the rest into the schema.
-    if not conn_type and "//" in (connection.schema or ""):
-        raise ConnectionSettingsError(
-            f"Connection {conn_id!r} was given as a URI that starts with dingtalk_robot:// or dingtalk_app://, which "
-            "can't be parsed.",
-            "Write dingtalk-robot:// or dingtalk-app:// with a hyphen, or better, JSON: "
-            '{"conn_type": "dingtalk_robot", "password": "<webhook URL>", "extra": {"secret": "SEC…"}}. '
-            "URI 中请写 dingtalk-robot:// 或 dingtalk-app://（连字符），推荐改用 JSON。",
-        )
-    form = _TYPES.get(conn_type)
-    if form is None and conn_type in _UNTYPED:
-        password = (connection.password or "").strip()
-        form = APP_FORM if (connection.login or "").strip() and password and "://" not in password else ROBOT_FORM
+    form = _TYPES.get(given.conn_type)
+    if form is None and given.conn_type in _UNTYPED:
+        form = APP_FORM if given.login and given.password and "://" not in given.password else ROBOT_FORM
     if form is None:
         raise ConnectionSettingsError(
-            f"Connection {conn_id!r} is of type {conn_type!r}, not {ROBOT_FORM.conn_type!r} or {APP_FORM.conn_type!r}.",
+            f"Connection {given.conn_id!r} is of type {given.conn_type!r}, not {ROBOT_FORM.conn_type!r} or "
+            f"{APP_FORM.conn_type!r}.",
             "Choose 'DingTalk Robot' (a group's custom robot) or 'DingTalk App' (AppKey and AppSecret) in its form. "
             "请将连接类型改为 DingTalk Robot（群自定义机器人）或 DingTalk App（企业应用）。",
         )
     return form
 
 
-def _base_url(connection: Connection) -> str:
+def _base_url(given: WrittenConnection) -> str:
     """The host field if there is one, else the host of a pasted webhook URL, else DingTalk's."""
-    host = (connection.host or "").strip()
-    if host:
-        return _base_of(connection, host, schema=connection.schema, port=connection.port)
-    password = (connection.password or "").strip()
-    return _base_of(connection, password) if "://" in password else DEFAULT_BASE_URL
+    if given.host:
+        return _base_of(given, given.host, "host", schema=given.schema, port=given.port)
+    return _base_of(given, given.password, "password") if "://" in given.password else DEFAULT_BASE_URL
 
 
-def _base_of(connection: Connection, address: str, *, schema: str | None = None, port: int | None = None) -> str:
+def _base_of(given: WrittenConnection, address: str, place: str, *, schema: str = "", port: int | None = None) -> str:
+    """The base URL in an address.
+
+    :param place: the field that the address stands in.
+    """
     if "://" not in address:
         # The HTTP provider's habit: the scheme in "schema". A pasted URL in an environment variable leaves its path
         # there.
-        scheme = (
-            schema
-            if schema in ("http", "https")
-            else connection.conn_type
-            if connection.conn_type == "http"
-            else "https"
-        )
-        path = "" if schema in (None, "", "http", "https") else f"/{schema}"
+        scheme = schema if schema in ("http", "https") else given.conn_type if given.conn_type == "http" else "https"
+        path = "" if schema in ("", "http", "https") else f"/{schema}"
         address = f"{scheme}://{address}{path}"
+    character = foreign_character(address)
+    if character is None and (base := _without_path_of_api(address, port)):
+        return base
+    what = f"it holds {character}" if character else "it must start with https:// and name a host"
+    if place == "host":
+        raise ConnectionSettingsError(
+            f"The {given.place('host')} of connection {given.conn_id!r} is not a base URL: {what}.",
+            f"Leave it empty for {DEFAULT_BASE_URL}, or write one such as "
+            "https://dingtalk-gateway.example.com:8443/prefix. 通常留空即可；如需网关，请填写它的地址。",
+        )
+    raise ConnectionSettingsError(
+        f"The {given.place(place)} of connection {given.conn_id!r} is not a webhook URL: {what}.",
+        f"Copy the webhook URL again, whole. {_WHERE_TO_FIND_IT}",
+    )
+
+
+def _without_path_of_api(address: str, port: int | None) -> str | None:
+    """Scheme, host, port and prefix of an address; ``None`` if it is no URL."""
     try:
         parts = urlsplit(address)
         port = parts.port or port
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return None
+        name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        base = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/').removesuffix(_SEND_PATH)}"
+        # A port that is out of range, and half a bracket, show only now.
+        return base if urlsplit(base).hostname and urlsplit(base).port == port else None
     except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+
+
+def _refuse_unreadable_variable(conn_id: str) -> None:
+    """Airflow passes over an environment variable that it can't read, and then there is no such connection."""
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if os.environ.get(variable, "").strip():
         raise ConnectionSettingsError(
-            f"The host of connection {connection.conn_id!r} is not a base URL.",
-            f"Leave it empty for {DEFAULT_BASE_URL}, or write one such as https://dingtalk-gateway.example.com:8443/prefix.",
+            f"The environment variable {variable} is set, but Airflow can't read it as a connection.",
+            "Put the robot's whole webhook URL into it, or JSON: "
+            '{"conn_type": "dingtalk_robot", "password": "<webhook URL>", "extra": {"secret": "SEC…"}}. '
+            "请填写完整的 Webhook 地址，或上面这样的 JSON。",
         )
-    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    path = parts.path.rstrip("/")
-    return f"{parts.scheme}://{name}{f':{port}' if port else ''}{path.removesuffix(_SEND_PATH)}"
-
-
-def _query_of(address: str) -> dict[str, str]:
-    """What stands in the query of a pasted webhook URL; an old timestamp and sign in it mean nothing."""
-    if "?" not in address:
-        return {}
-    query = parse_qs(address.strip().partition("?")[2].partition("#")[0])
-    return {name: query[name][0].strip() for name in ("access_token", "secret") if name in query}
-
-
-def _extra(connection: Connection) -> dict[str, Any]:
-    """The extra as a dict. Airflow's own reading of it also masks values whose names sound secret."""
-    extra = connection.extra_dejson
-    return extra if isinstance(extra, dict) else {}

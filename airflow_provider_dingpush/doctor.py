@@ -8,6 +8,8 @@ from airflow_provider_dingpush.airflow_compat import search_all_secrets
 from airflow_provider_dingpush.dingtalk.app_probes import Finding
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
+from airflow_provider_dingpush.input_text import invisible_character
+from airflow_provider_dingpush.messages.mentions import At
 
 _SUMMARY = {
     "zh": ("全部正常。", "有 {count} 项需要处理，见上文。"),
@@ -57,11 +59,45 @@ def _robot_findings(hook: DingTalkRobotHook) -> Iterator[Finding]:
         if robot.secret is None
         else "sent with each message. 每条消息都会加签。",
     )
-    yield Finding(
-        "keyword 关键词",
+    yield _keyword_finding(robot.keyword)
+    yield from _mention_findings(hook)
+
+
+def _keyword_finding(keyword: str | None) -> Finding:
+    what = "keyword 关键词"
+    if not keyword:
+        return Finding(
+            what, None, "none in the connection; right if the robot has none. 未填写；机器人未设置关键词时无需填写。"
+        )
+    # A joiner is part of many an emoji.
+    unseen = invisible_character(keyword.replace("\u200d", ""))
+    if unseen:
+        return Finding(
+            what,
+            False,
+            f"{keyword!r} holds {unseen}, which nobody sees; delete the keyword and type it again. "
+            "关键词中有不可见字符，请删除后重新输入。",
+        )
+    return Finding(
+        what,
         None,
-        f"{robot.keyword!r} is added to messages that lack it; whether the robot knows it shows with the first one. "
-        "消息中没有该关键词时会自动补上。"
-        if robot.keyword
-        else "none in the connection; right if the robot has none. 未填写；机器人未设置关键词时无需填写。",
+        f"{keyword!r} is added to messages that lack it; whether the robot knows it shows with the first one. "
+        "消息中没有该关键词时会自动补上。",
     )
+
+
+def _mention_findings(hook: DingTalkRobotHook) -> Iterator[Finding]:
+    """How each value of ``mentions`` is read; DingTalk itself can't be asked about people by a robot."""
+    what, settings = "mentions 负责人", hook.settings
+    if settings.mentions:
+        read = "; ".join(f"{owner}: {_shown(at)}" for owner, at in settings.mentions.items())
+        yield Finding(what, None, f"read as {read}. 请核对手机号与 userId 是否识别正确。")
+    for problem in settings.mention_problems:
+        yield Finding(what, False, problem)
+
+
+def _shown(at: At) -> str:
+    """Who that is; of a mobile number so much that its owner can be told, but not called."""
+    people = [f"mobile {number[:-8]}****{number[-4:]}" for number in at.mobiles]
+    people += [f"user id {user}" for user in at.user_ids]
+    return ", ".join([*people, *(["everyone"] if at.everyone else [])]) or "nobody"

@@ -333,12 +333,14 @@ def _success_in(context: Mapping[str, Any]) -> tuple[str, str | None, int | None
     """DAG, task and map index of a success; ``None`` if it is none, or not plainly one."""
     ti, reason = context.get("ti"), context.get("reason")
     if reason is not None:
-        return (str(getattr(context.get("dag"), "dag_id", "")), None, None) if str(reason) == "success" else None
-    state = getattr(ti, "state", None)
-    if ti is None or getattr(state, "value", state) != "success":
+        is_success = isinstance(reason, str) and reason == "success"
+        return (str(_attribute(context.get("dag"), "dag_id") or ""), None, None) if is_success else None
+    state = _attribute(ti, "state")
+    state, dag_id, task_id = _attribute(state, "value") or state, _attribute(ti, "dag_id"), _attribute(ti, "task_id")
+    if not (isinstance(state, str) and state == "success" and isinstance(dag_id, str) and isinstance(task_id, str)):
         return None
-    index = getattr(ti, "map_index", -1)
-    return ti.dag_id, ti.task_id, index if index >= 0 else None
+    index = _attribute(ti, "map_index")
+    return dag_id, task_id, index if isinstance(index, int) and index >= 0 else None
 
 
 def _in_dag_processor(facts: RunFacts) -> bool:
@@ -443,11 +445,22 @@ def _template_environment(context: Mapping[str, Any]) -> jinja2.Environment:
 
     dag = context.get("dag")
     try:
-        env: jinja2.Environment = dag.get_template_env()  # type: ignore[union-attr]
-    except AttributeError:
-        folder = os.path.dirname(getattr(dag, "fileloc", None) or "")
-        return jinja2.sandbox.SandboxedEnvironment(loader=jinja2.FileSystemLoader(folder) if folder else None)
-    return env
+        env = dag.get_template_env()  # type: ignore[union-attr]
+    except Exception:  # noqa: BLE001 - what can't be had must not cost the alert
+        env = None
+    if isinstance(env, jinja2.Environment):
+        return env
+    fileloc = _attribute(dag, "fileloc")
+    folder = os.path.dirname(fileloc) if isinstance(fileloc, str) else ""
+    return jinja2.sandbox.SandboxedEnvironment(loader=jinja2.FileSystemLoader(folder) if folder else None)
+
+
+def _attribute(source: object, name: str) -> Any:
+    """An attribute of an object of any class; ``None`` if it has none, or raises when it is asked."""
+    try:
+        return getattr(source, name, None)
+    except Exception:  # noqa: BLE001 - a context may hold anything
+        return None
 
 
 def _checked_language(language: str) -> str:

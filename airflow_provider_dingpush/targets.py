@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow_provider_dingpush.errors import InvalidMessageError
+from airflow_provider_dingpush.input_text import narrow, one_word, visible
+from airflow_provider_dingpush.phone_numbers import mobile_or_digits, plain_digits, whole_number
 
 __all__ = ["Group", "Target", "Users", "WorkNotice", "read_target"]
 
@@ -27,27 +29,57 @@ _FORMS = (
 
 
 def _identifier(where: str, value: object, rendered: bool) -> str:
-    """One id or number; a number, which native Jinja rendering makes, becomes a string."""
-    _refuse_task_output(where, value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str):
-        shown = "None" if value is None else f"a {type(value).__name__}"
-        raise InvalidMessageError(f"{where} must be text, not {shown}.")
-    value = value.strip()
-    if not rendered and any(mark in value for mark in _JINJA_MARKS):
-        return value
-    if not value or re.search(r"[\s,@\ud800-\udfff]", value):
+    """One id; a whole number of any type, which native Jinja rendering makes, becomes its digits."""
+    return _checked(where, value, rendered, lambda text: plain_digits(narrow(visible(text)).strip()))
+
+
+def _checked(where: str, value: object, rendered: bool, tidied: Callable[[str], str]) -> str:
+    text = _text_of(where, value)
+    if not rendered and any(mark in text for mark in _JINJA_MARKS):
+        return text.strip()
+    text = tidied(text)
+    if not text or re.search(r"[\s,@\ud800-\udfff]", text):
         raise InvalidMessageError(
-            f"{where} must be one id or number without blanks, commas or '@', not {value[:40]!r}.",
+            f"{where} must be one id or number without blanks, commas or '@', not {text[:40]!r}.",
             "Give several as a list.",
         )
-    return value
+    return text
+
+
+def _text_of(where: str, value: object) -> str:
+    _refuse_task_output(where, value)
+    text = whole_number(value) or value
+    if isinstance(text, str):
+        return text
+    shown = "None" if value is None else f"a {type(value).__name__}"
+    raise InvalidMessageError(
+        f"{where} must be text, not {shown}.",
+        "Pass an id of many digits as text: a float can't hold them all. 位数多的 ID 请以字符串传入。"
+        if isinstance(value, float)
+        else "",
+    )
+
+
+def _mobile(where: str, value: object, rendered: bool) -> str:
+    """One mobile number, in the form that DingTalk knows."""
+    text = _text_of(where, value)
+    if not rendered and any(mark in text for mark in _JINJA_MARKS):
+        return text.strip()
+    number = mobile_or_digits(text)
+    if number is None:
+        text = _identifier(where, text, True)
+        raise InvalidMessageError(
+            f"{where} must be a mobile number, not {text[:40]!r}.",
+            'Write it as "13800000000", or with its country as "+852-51234567"; a user id belongs into user_ids. '
+            "手机号请写成 13800000000，境外号码写成 +852-51234567；userId 请写在 user_ids 中。",
+        )
+    return number
 
 
 def _department(where: str, value: object, rendered: bool) -> str:
     value = _identifier(where, value, rendered)
-    if (rendered or not any(mark in value for mark in _JINJA_MARKS)) and not value.isdecimal():
+    is_number = value.isdecimal() and value.isascii()
+    if (rendered or not any(mark in value for mark in _JINJA_MARKS)) and not is_number:
         raise InvalidMessageError(
             f"{where} must be a department's number, such as 1 for the whole organisation, not {value[:40]!r}."
         )
@@ -55,7 +87,7 @@ def _department(where: str, value: object, rendered: bool) -> str:
 
 
 def _group_id(where: str, value: object, rendered: bool) -> str:
-    value = _identifier(where, value, rendered)
+    value = _checked(where, value, rendered, one_word)
     if value.startswith("chat"):
         raise InvalidMessageError(
             f"{where} was given a chatId; app robots send to an openConversationId, which starts with 'cid'.",
@@ -84,7 +116,11 @@ def _flag(where: str, value: object, rendered: bool) -> bool | str:
         return value
     if not rendered and isinstance(value, str) and any(mark in value for mark in _JINJA_MARKS):
         return value
-    word = str(value).strip().lower()
+    word = (
+        str(value).strip().lower()
+        if isinstance(value, str) or (isinstance(value, int) and value in (0, 1))
+        else type(value).__name__
+    )
     if word not in ("true", "1", "yes", "on", "false", "0", "no", "off", ""):
         raise InvalidMessageError(f"{where} must be true or false, not {word[:40]!r}.")
     return word in ("true", "1", "yes", "on")
@@ -148,12 +184,13 @@ class Users:
     """People, each in their own chat with the app's robot.
 
     :param user_ids: their DingTalk user ids (``userid``); one string counts as a list of one.
-    :param mobiles: mobile numbers of more people, whose user ids are looked up.
+    :param mobiles: mobile numbers of more people, whose user ids are looked up; written in any usual way and kept in
+        DingTalk's, ``13800000000`` or ``+852-51234567``.
     :raises InvalidMessageError: if it names nobody, or something that is not one id or number.
     """
 
     user_ids: Sequence[str] = _ruled(_several(_identifier), default=())
-    mobiles: Sequence[str] = _ruled(_several(_identifier), default=())
+    mobiles: Sequence[str] = _ruled(_several(_mobile), default=())
 
     def __post_init__(self) -> None:
         _apply_rules(self)
@@ -217,7 +254,7 @@ def read_target(value: Any) -> Target | None:
         return value
     _refuse_task_output("to", value)
     if isinstance(value, str):
-        if value.strip().startswith(("cid", "chat")):
+        if one_word(value).startswith(("cid", "chat")):
             return Group(value)
         raise InvalidMessageError("to is a str, but no group's id: those start with 'cid'.", _FORMS)
     if not isinstance(value, Mapping):

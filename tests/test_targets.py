@@ -47,6 +47,8 @@ def test_a_target_and_its_plain_form_are_the_same_thing(target: Target) -> None:
         (None, None),
         (CID, Group(CID)),
         (f" {CID}\n", Group(CID)),
+        (f"\ufeff{CID}\u200b", Group(CID)),
+        ({"open_conversation_id": f"“{CID}”"}, Group(CID)),
         ({"open_conversation_id": CID}, Group(CID)),
         ({"user_ids": "zhangsan"}, Users("zhangsan")),
         ({"mobiles": [13800000001]}, Users(mobiles="13800000001")),

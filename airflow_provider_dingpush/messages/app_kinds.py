@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages.field_rules import (
     apply_rules,
+    as_shown,
     holds_jinja,
     optional,
     refuse_task_output,
@@ -50,10 +51,10 @@ def _seconds(where: str, value: Any, rendered: bool) -> float | str:
         return str(value)
     try:
         number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         number = 0.0
     if not 0 < number < float("inf"):
-        raise InvalidMessageError(f"{where} must be a number of seconds above 0, not {value!r:.40}.")
+        raise InvalidMessageError(f"{where} must be a number of seconds above 0, not {as_shown(value)}.")
     return int(number) if number.is_integer() else number
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, field, fields
+from dataclasses import MISSING, field, fields, is_dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_dingpush.errors import InvalidMessageError
+from airflow_provider_dingpush.input_text import edges_clean, narrow, visible
+from airflow_provider_dingpush.phone_numbers import mobile_or_digits, plain_digits, whole_number
 
 Rule = Callable[[str, Any, bool], Any]
 
@@ -25,6 +29,8 @@ _LINK_SCHEMES = ("http", "https", "dingtalk")
 # A media id from an upload is opaque and starts with one of these (docs 0646, read 2026-08-22).
 _MEDIA_ID_STARTS = ("@", "$")
 _REPR_CHARACTERS = 40
+# Python writes no number of more than 4,300 digits.
+_LARGE = 10**1000
 
 
 def holds_jinja(value: object) -> bool:
@@ -81,7 +87,7 @@ def text(where: str, value: object, rendered: bool) -> str:
 
 def url(where: str, value: object, rendered: bool) -> str:
     """Rule: an http, https or dingtalk URL with a host."""
-    value = text(where, value, rendered).strip()
+    value = edges_clean(text(where, value, rendered))
     if not rendered and holds_jinja(value):
         return value
     try:
@@ -91,7 +97,7 @@ def url(where: str, value: object, rendered: bool) -> str:
         complete = False
     if not complete:
         raise InvalidMessageError(
-            f"{where} must be a whole http:// or https:// URL (dingtalk:// is fine too), not {_shown(value)}."
+            f"{where} must be a whole http:// or https:// URL (dingtalk:// is fine too), not {as_shown(value)}."
         )
     return value
 
@@ -124,7 +130,7 @@ def flag(where: str, value: object, rendered: bool) -> bool | str:
         return True
     if word in ("false", "0", "no", "off", ""):
         return False
-    raise InvalidMessageError(f"{where} must be true or false, not {_shown(value)}.")
+    raise InvalidMessageError(f"{where} must be true or false, not {as_shown(value)}.")
 
 
 def one_or_more(item: Rule, *, least: int = 0) -> Rule:
@@ -143,12 +149,50 @@ def one_or_more(item: Rule, *, least: int = 0) -> Rule:
     return check
 
 
-def identifier(where: str, value: object, rendered: bool) -> str:
-    """Rule: a mobile number or user id: no blank, no ``@``; a number becomes a string."""
-    value = text(where, value, rendered).strip()
-    if (rendered or not holds_jinja(value)) and (re.search(r"[\s,@]", value)):
+def user_id(where: str, value: object, rendered: bool) -> str:
+    """Rule: a user id: no blank, no ``@``; a whole number of any type becomes its digits."""
+    value = _string(where, _digits_of(where, value))
+    if not rendered and holds_jinja(value):
+        return value.strip()
+    return _one_identifier(where, plain_digits(narrow(visible(value)).strip()))
+
+
+def mobile(where: str, value: object, rendered: bool) -> str:
+    """Rule: a mobile number, which is brought into the form that DingTalk knows."""
+    value = _string(where, _digits_of(where, value))
+    if not rendered and holds_jinja(value):
+        return value.strip()
+    number = mobile_or_digits(value)
+    if number is None:
+        kept = _one_identifier(where, visible(value).strip())
         raise InvalidMessageError(
-            f"{where} must be one number or id without blanks, commas or '@', not {_shown(value)}."
+            f"{where} must be a mobile number, not {as_shown(kept)}.",
+            'Write it as "13800000000", or with its country as "+852-51234567"; a user id belongs into user_ids. '
+            "手机号请写成 13800000000，境外号码写成 +852-51234567；userId 请写在 user_ids 中。",
+        )
+    return number
+
+
+def _digits_of(where: str, value: object) -> object:
+    """A number as its digits; what is no number as it is."""
+    refuse_task_output(where, value)
+    if isinstance(value, str) or value is None:
+        return value
+    digits = whole_number(value)
+    if digits is None and isinstance(value, (int, float, Real, Decimal)):
+        raise InvalidMessageError(
+            f"{where} must be a whole number or text, not {as_shown(value)}.",
+            "Pass an id of many digits as text: a float can't hold them all. 位数多的 ID 请以字符串传入。",
+        )
+    return value if digits is None else digits
+
+
+def _one_identifier(where: str, value: str) -> str:
+    if not value:
+        raise InvalidMessageError(f"{where} is empty; DingTalk refuses a message without it.")
+    if re.search(r"[\s,@]", value) or holds_jinja(value):
+        raise InvalidMessageError(
+            f"{where} must be one number or id without blanks, commas or '@', not {as_shown(value)}."
         )
     return value
 
@@ -161,7 +205,7 @@ def value_of(kind: type) -> Rule:
         if isinstance(value, Mapping):
             value = from_shape(kind, where, value)
         if not isinstance(value, kind):
-            raise InvalidMessageError(f"{where} must be a {kind.__name__}, not {_shown(value)}.")
+            raise InvalidMessageError(f"{where} must be a {kind.__name__}, not {as_shown(value)}.")
         apply_rules(value, rendered=rendered)
         return value
 
@@ -198,7 +242,7 @@ def to_shape(instance: Any) -> dict[str, Any]:
 def short_repr(instance: Any) -> str:
     """A repr that is the same in every process and short enough for a serialized DAG."""
     shown = ", ".join(
-        f"{each.name}={each.metadata.get('shown', _shown)(getattr(instance, each.name))}" for each in fields(instance)
+        f"{each.name}={each.metadata.get('shown', as_shown)(getattr(instance, each.name))}" for each in fields(instance)
     )
     return f"{type(instance).__name__}({shown})"
 
@@ -206,13 +250,15 @@ def short_repr(instance: Any) -> str:
 def _string(where: str, value: object) -> str:
     refuse_task_output(where, value)
     if isinstance(value, (int, float)):
+        if abs(value) >= _LARGE and isinstance(value, int):
+            raise InvalidMessageError(f"{where} must be text, not {as_shown(value)}.")
         value = str(value)
     if value is None:
         raise InvalidMessageError(
             f"{where} is None.", "If a template rendered to it, give the template a default: {{ value or 'unknown' }}."
         )
     if not isinstance(value, str):
-        raise InvalidMessageError(f"{where} must be text, not {_shown(value)}.")
+        raise InvalidMessageError(f"{where} must be text, not {as_shown(value)}.")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -223,16 +269,22 @@ def _string(where: str, value: object) -> str:
     return value
 
 
-def _shown(value: object) -> str:
+def as_shown(value: object, depth: int = 3) -> str:
+    """A value for an error or a repr: short, the same in every process, and never an error itself."""
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_shown(each) for each in value[:3])}{', …' if len(value) > 3 else ''}]"
+        if depth == 0:
+            return "[…]"
+        return f"[{', '.join(as_shown(each, depth - 1) for each in value[:3])}{', …' if len(value) > 3 else ''}]"
     if isinstance(value, str):
         return (
             repr(value)
             if len(value) <= _REPR_CHARACTERS
             else f"{value[:_REPR_CHARACTERS]!r}… ({len(value)} characters)"
         )
+    if isinstance(value, int) and abs(value) >= _LARGE:
+        return "a number of very many digits"
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     # Another object's repr may hold a memory address, which would differ in every process.
-    return repr(value) if hasattr(value, "__dataclass_fields__") else f"a {type(value).__name__}"
+    is_ours = type(value).__module__.partition(".")[0] == __name__.partition(".")[0]
+    return repr(value) if is_ours and is_dataclass(type(value)) else f"a {type(value).__name__}"

@@ -43,11 +43,19 @@ def describe(source: Any) -> MediaSource | None:
         return MediaSource("bytes")
     # ObjectStoragePath, other universal paths and pathlib's alike; asked for before PathLike, because the path in the
     # file system that the former pretend to have doesn't exist.
-    if hasattr(source, "read_bytes") and isinstance(getattr(source, "name", None), str):
-        return MediaSource("readable", source.name)
+    if _of(source, "read_bytes") is not None and isinstance(name := _of(source, "name"), str):
+        return MediaSource("readable", name)
     if isinstance(source, os.PathLike):
         return MediaSource("path", PurePath(os.fsdecode(source)).name)
-    return MediaSource("figure") if hasattr(source, "savefig") else None
+    return MediaSource("figure") if _of(source, "savefig") is not None else None
+
+
+def _of(source: Any, name: str) -> Any:
+    """An attribute of an object of any class; ``None`` if it has none, or raises when it is asked."""
+    try:
+        return getattr(source, name, None)
+    except Exception:  # noqa: BLE001 - such an object is nothing that could be sent
+        return None
 
 
 def _described(source: str) -> MediaSource:

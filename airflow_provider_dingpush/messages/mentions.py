@@ -16,13 +16,17 @@ from airflow_provider_dingpush.messages.field_rules import (
     apply_rules,
     flag,
     from_shape,
-    identifier,
+    mobile,
     one_or_more,
     refuse_task_output,
     ruled,
     short_repr,
+    user_id,
 )
+from airflow_provider_dingpush.phone_numbers import read_mobile
 
+# A mobile number that a text mentions, written in any way but with blanks; the wide @ is of a Chinese keyboard.
+_MENTIONED_NUMBER = re.compile(r"[@＠]([+＋(（0-9０-９][0-9０-９()（）./－-]{5,24}[0-9０-９])(?![0-9A-Za-z_])")
 MAX_PEOPLE = 50
 """At most so many people can be mentioned in one message (docs 0699, read 2026-08-22)."""
 
@@ -31,7 +35,8 @@ MAX_PEOPLE = 50
 class At:
     """Who is mentioned: people by mobile number or user id (at most 50 together), or everyone in the group.
 
-    :param mobiles: mobile numbers as registered in DingTalk; one string counts as a list of one.
+    :param mobiles: mobile numbers as registered in DingTalk, written in any usual way and kept in DingTalk's:
+        ``13800000000``, or ``+852-51234567`` of another country; one string counts as a list of one.
     :param user_ids: DingTalk user ids (``userid``).
     :param everyone: mention the whole group (@所有人); a group may allow that to its owner only.
     :raises InvalidMessageError: for more than 50 people, or something that is not one number or id.
@@ -39,8 +44,8 @@ class At:
 
     names: ClassVar = {"atMobiles": "mobiles", "atUserIds": "user_ids", "isAtAll": "everyone"}
 
-    mobiles: Sequence[str] = ruled(one_or_more(identifier), default=())
-    user_ids: Sequence[str] = ruled(one_or_more(identifier), default=())
+    mobiles: Sequence[str] = ruled(one_or_more(mobile), default=())
+    user_ids: Sequence[str] = ruled(one_or_more(user_id), default=())
     everyone: bool = ruled(flag, default=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +99,7 @@ class At:
 
     def named_in(self, text: str) -> At:
         """Those of these people whose ``@…`` stands in the text, and not everyone."""
+        text = _respelled(text, self)
         return At(
             mobiles=tuple(number for number in self.mobiles if mentions(text, number)),
             user_ids=tuple(user for user in self.user_ids if mentions(text, user)),
@@ -108,9 +114,20 @@ def mentions(text: str, identifier: str) -> bool:
 def with_mentions(text: str, at: At | None, *, separator: str) -> str:
     """Put ``@…`` of everybody who isn't mentioned yet at the end of the text, after the separator.
 
-    ``@所有人`` needs no words: the ``at`` block alone does it.
+    ``@所有人`` needs no words: the ``at`` block alone does it. A number that the text mentions in another form than the
+    ``at`` block, such as ``@+86-138…``, is written as it is there: DingTalk compares the two.
     """
     if not at:
         return text
+    text = _respelled(text, at)
     missing = [each for each in (*at.mobiles, *at.user_ids) if not mentions(text, each)]
     return f"{text}{separator}{' '.join(f'@{each}' for each in missing)}" if missing else text
+
+
+def _respelled(text: str, at: At) -> str:
+    def as_known(found: re.Match[str]) -> str:
+        written = found.group(1)
+        number = written if written in at.user_ids else read_mobile(written)
+        return f"@{number}" if number in at.mobiles else found.group()
+
+    return _MENTIONED_NUMBER.sub(as_known, text) if at.mobiles else text

@@ -36,7 +36,7 @@ def read_message(value: Any) -> tuple[Message, At | None]:
     if is_message(value):
         return value, None
     if isinstance(value, (str, int, float)):
-        return Text(str(value)), None
+        return Text(value), None  # type: ignore[arg-type]
     if not isinstance(value, Mapping):
         raise InvalidMessageError(
             "message must be a str, a dict of DingTalk's shape or one of "

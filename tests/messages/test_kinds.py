@@ -129,6 +129,14 @@ def test_url_that_is_not_one_is_refused(field: str, value: str) -> None:
     assert caught.value.problem.startswith(f"{field} ")
 
 
+@pytest.mark.parametrize("pasted", ["\u200b{}\ufeff", "\u00a0{}\u2060", "{}\u200e\n"], ids=ascii)
+@pytest.mark.parametrize("field", URL_FIELDS)
+def test_what_nobody_sees_around_a_url_is_no_part_of_it(field: str, pasted: str) -> None:
+    """It came along when the URL was pasted."""
+    address = "https://airflow.example.com/dags"
+    assert URL_FIELDS[field](pasted.format(address)) == URL_FIELDS[field](address)
+
+
 @pytest.mark.parametrize("field", URL_FIELDS)
 @pytest.mark.parametrize(
     ("value", "kept"),

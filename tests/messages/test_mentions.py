@@ -214,3 +214,27 @@ def test_a_union_of_more_than_fifty_leaves_people_out() -> None:
     joined = At.union([*mobiles, *users])
     assert joined is not None
     assert (len(joined.mobiles), len(joined.user_ids)) == (40, 10)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["@86-13800000000", "@+8613800000000", "@８６－13800000000", "@138-0000-0000", "＠13800000000", "@(86)13800000000"],
+)
+def test_a_number_that_the_text_mentions_is_written_as_in_the_block(written: str) -> None:
+    """DingTalk compares the two: another form rings nobody."""
+    at = At(mobiles=["86-13800000000"])
+    assert with_mentions(f"hello {written}，请看", at, separator="|") == "hello @13800000000，请看"
+    assert at.named_in(f"hello {written}") == At("13800000000")
+
+
+@pytest.mark.parametrize("text", ["@86-13900000000", "@13800000000a", "mail a@138000000001"])
+def test_the_number_of_somebody_else_stays_as_it_is_written(text: str) -> None:
+    """Only who is mentioned is."""
+    assert with_mentions(text, At("13800000000"), separator="|") == f"{text}|@13800000000"
+
+
+def test_a_foreign_number_stands_in_text_and_block_alike() -> None:
+    """Plus and dash are part of it."""
+    at = At(mobiles="+852 5123 4567")
+    assert with_mentions("hello", at, separator="|") == "hello|@+852-51234567"
+    assert at.named_in("hello @+852-51234567.") == at

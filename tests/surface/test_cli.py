@@ -178,6 +178,38 @@ def test_the_doctor_looks_at_robots_too(connected: Sandbox, capsys: pytest.Captu
     assert connected.messages == ()
 
 
+def test_the_doctor_says_how_mentions_are_read(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whom each value means, numbers without their middle; and which value can't be read, and whose it is."""
+    mentions = {"zhangsan": ["86-13800000001", "lisi"], "wangwu": "138-0000", "zhaoliu": "+852-51234567"}
+    fields = {"conn_type": "dingtalk_robot", "password": sandbox.webhook_url}
+    extra = {"secret": sandbox.robot.secret, "keyword": "告\u200b警", "mentions": mentions}
+    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", json.dumps({**fields, "extra": extra}))
+    assert main(["doctor", "--language", "en"]) == 1
+    said = capsys.readouterr().out
+    assert "zhangsan: mobile 138****0001, user id lisi" in said
+    assert "zhaoliu: mobile +852-****4567" in said
+    assert "✗ mentions" in said
+    assert "'138-0000' of 'wangwu' can't be read" in said
+    assert "U+200B ZERO WIDTH SPACE" in said
+    assert sandbox.messages == ()
+
+
+def test_a_mention_from_the_command_line_is_in_dingtalks_form(connected: Sandbox) -> None:
+    """In the text and in the block beside it."""
+    assert main(["send", "hello @86-13800000001", "--at-mobile", "+86 138 0000 0001"]) == 0
+    payload = connected.messages[0].payload
+    assert payload["text"]["content"] == "hello @13800000001"
+    assert payload["at"]["atMobiles"] == ["13800000001"]
+
+
+def test_a_person_from_the_command_line_is_found_by_any_spelling(app_connected: Sandbox) -> None:
+    """DingTalk is asked for the number in its own form."""
+    assert main(["send", "hello", *APP, "--mobile", "0086-138-0000-0001"]) == 0
+    assert len(app_connected.messages) == 1
+
+
 def test_the_doctor_says_what_a_missing_connection_needs(capsys: pytest.CaptureFixture[str]) -> None:
     """The first thing that can be wrong."""
     assert main(["doctor", "nowhere", "--language", "en"]) == 1

@@ -6,8 +6,12 @@ The connections come out of environment variables through Airflow's own code, as
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +24,7 @@ from airflow_provider_dingpush.connections import (
     RobotSettings,
     app_settings,
     credentials_of,
+    look_up,
     robot_settings,
     settings_of,
     unknown_extras,
@@ -124,7 +129,10 @@ SPELLINGS: dict[str, tuple[Any, RobotSettings]] = {
     "our type with login": (robot(login="me"), PLAIN),
     "type generic": ({"conn_type": "generic", "password": TOKEN}, PLAIN),
     "type http": ({"conn_type": "http", "password": TOKEN, "host": "10.0.0.1"}, at("http://10.0.0.1")),
-    "type https": ({"conn_type": "https", "password": TOKEN, "host": "ding.example.com"}, at("https://ding.example.com")),
+    "type https": (
+        {"conn_type": "https", "password": TOKEN, "host": "ding.example.com"},
+        at("https://ding.example.com"),
+    ),
     "type with hyphen": ({"conn_type": "dingtalk-robot", "password": TOKEN}, PLAIN),
     # the address
     "host": (robot(host="ding.example.com"), at("https://ding.example.com")),
@@ -165,8 +173,58 @@ SPELLINGS: dict[str, tuple[Any, RobotSettings]] = {
     ),
     "URI of our type": (f"dingtalk-robot://:{TOKEN}@/?secret={SECRET}", SIGNED),
     "URI of our type with webhook URL": (f"dingtalk-robot://:{quote(WEBHOOK, safe='')}@", PLAIN),
-    "URI of our type with host": (f"dingtalk-robot://:{TOKEN}@ding.example.com:8443", at("https://ding.example.com:8443")),
+    "URI of our type with host": (
+        f"dingtalk-robot://:{TOKEN}@ding.example.com:8443",
+        at("https://ding.example.com:8443"),
+    ),
     "URI of the official provider": (f"dingding://:{TOKEN}@oapi.dingtalk.com", PLAIN),
+    # what nobody sees, and what an input method or a copied line brings along
+    "invisible characters around a token": (robot(password=f"\ufeff{TOKEN}\u200b"), PLAIN),
+    "invisible characters in a token": (robot(password=f"{TOKEN[:9]}\u2060{TOKEN[9:]}"), PLAIN),
+    "invisible characters around a webhook URL": (robot(password=f"\u200b{WEBHOOK}\u200e"), PLAIN),
+    "invisible characters in a webhook URL": (robot(password=WEBHOOK.replace("://", ":\u200b//\u00ad")), PLAIN),
+    "blanks of no break around a webhook URL": (robot(password=f"\u00a0{WEBHOOK}\u3000"), PLAIN),
+    "wide signs in a webhook URL": (
+        robot(password=WEBHOOK.replace(":", "：").replace("/", "／").replace("?", "？").replace("=", "＝")),
+        PLAIN,
+    ),
+    "wide letters in a token": (robot(password=TOKEN.replace("abc", "ａｂｃ")), PLAIN),
+    "quotes around a webhook URL": (robot(password=f"“{WEBHOOK}”"), PLAIN),
+    "a comma after a webhook URL": (robot(password=f"{WEBHOOK}，"), PLAIN),
+    "a name before a webhook URL": (robot(password=f"Webhook：{WEBHOOK}"), PLAIN),
+    "a name before a token": (robot(password=f"access_token={TOKEN}"), PLAIN),
+    "a wide ampersand before the secret": (robot(password=f"{WEBHOOK}＆secret={SECRET}\u200b"), SIGNED),
+    "invisible characters around a webhook URL as host": (robot(password=None, host=f"\u2060{WEBHOOK}\ufeff"), PLAIN),
+    "invisible characters around a host": (
+        robot(host="\u200bhttps://ding.example.com\u200b"),
+        at("https://ding.example.com"),
+    ),
+    "invisible characters in a host": (robot(host="ding.\u200bexample.com"), at("https://ding.example.com")),
+    "a host of invisible characters": (robot(host="\u200b\ufeff"), PLAIN),
+    "invisible characters around a token as extra": (
+        {"conn_type": "dingtalk_robot", "extra": {"\ufeffaccess_token": f"\u200b{TOKEN}\u200b"}}, PLAIN
+    ),
+    "invisible characters around a secret": (robot(extra={"secret": f"\u200b{SECRET}\ufeff"}), SIGNED),
+    "a name before a secret": (robot(extra={"secret": f"加签：{SECRET}"}), SIGNED),
+    "quotes around a secret": (robot(extra={"secret": f"「{SECRET}」"}), SIGNED),
+    "invisible characters around the type": (robot(conn_type="\u200bdingtalk_robot\u200b"), PLAIN),
+    "extras of invisible characters": (
+        robot(extra=dict.fromkeys((each.name for each in ROBOT_FORM.fields), "\u200b")),
+        PLAIN,
+    ),
+    "URI after a byte order mark": (f"\ufeff{WEBHOOK}", PLAIN),
+    "URI after two invisible characters": (f"\u200b\u2060{WEBHOOK}&secret={SECRET}", SIGNED),
+    "URI before an invisible character": (f"{WEBHOOK}\u200b", PLAIN),
+    "URI with one in its host": (WEBHOOK.replace("oapi", "oa\u200bpi"), at("https://oapi.dingtalk.com")),
+    "URI in quotes": (f'"{WEBHOOK}"', PLAIN),
+    "URI in Chinese quotes": (f"“{WEBHOOK}”", PLAIN),
+    "URI after its name": (f"Webhook：{WEBHOOK}", PLAIN),
+    "URI with a wide colon": (WEBHOOK.replace(":", "："), PLAIN),
+    "URI with wide slashes": (WEBHOOK.replace("//", "／／"), PLAIN),
+    "URI with a wide question mark": (WEBHOOK.replace("?", "？"), PLAIN),
+    "URI with a wide sign of equality": (WEBHOOK.replace("=", "＝"), PLAIN),
+    "URI with a wide ampersand": (f"{WEBHOOK}＆secret={SECRET}", SIGNED),
+    "URI of our type after an invisible character": (f"\u200bdingtalk-robot://:{TOKEN}@/?secret={SECRET}", SIGNED),
 }  # fmt: skip
 
 
@@ -209,8 +267,19 @@ def test_all_credentials_of_a_spelling_are_masked(connect: Connect, written: Any
         ({"verify": 0}, replace(PLAIN, http=HttpOptions(verify=False))),
         ({"verify": " /etc/ssl/company.pem "}, replace(PLAIN, http=HttpOptions(verify="/etc/ssl/company.pem"))),
         ({"mentions": {}}, PLAIN),
+        ({"keyword": "\u200b\ufeff告警\u00a0\u2060"}, replace(PLAIN, robot=Robot(Secret(TOKEN), keyword="告警"))),
+        ({"keyword": "告警：ａ"}, replace(PLAIN, robot=Robot(Secret(TOKEN), keyword="告警：ａ"))),
+        ({"language": "\u200bｅｎ"}, replace(PLAIN, language="en")),
+        ({"timeout_seconds": "３\u200b"}, replace(PLAIN, http=HttpOptions(timeout_seconds=3.0))),
+        ({"verify": "ｆａｌｓｅ\ufeff"}, replace(PLAIN, http=HttpOptions(verify=False))),
+        (
+            {"proxy": "\u200bhttp://u:p，@p.example.com:3128\u200b"},
+            replace(PLAIN, http=HttpOptions(proxy="http://u:p，@p.example.com:3128")),
+        ),
+        ({"fallback_conn_ids": "a，\u200bb、“c”; d"}, replace(PLAIN, fallback_conn_ids=("a", "b", "c", "d"))),
+        ({"fallback_conn_ids": ["a\ufeff", " b"]}, replace(PLAIN, fallback_conn_ids=("a", "b"))),
     ],
-    ids=repr,
+    ids=ascii,
 )
 def test_an_extra_is_understood(connect: Connect, extra: dict[str, Any], settings: RobotSettings) -> None:
     """Forms make strings of everything, and JSON doesn't."""
@@ -229,7 +298,7 @@ def test_nothing_for_verify_leaves_the_check_of_certificates_on(connect: Connect
         ("13800000000", At("13800000000")),
         (13800000000, At("13800000000")),
         (" 13800000000 ", At("13800000000")),
-        ("+86-13800000000", At("+86-13800000000")),
+        ("+86-13800000000", At("13800000000")),
         ("+1-4155550100", At("+1-4155550100")),
         ("user123", At(user_ids="user123")),
         ("23800000000", At(user_ids="23800000000")),
@@ -241,8 +310,27 @@ def test_nothing_for_verify_leaves_the_check_of_certificates_on(connect: Connect
         ([], At()),
         ({}, At()),
         (None, At()),
+        ("86-13800000000", At("13800000000")),
+        ("8613800000000", At("13800000000")),
+        (8613800000000, At("13800000000")),
+        (13800000000.0, At("13800000000")),
+        ("+86 138 0000 0000", At("13800000000")),
+        ("008613800000000", At("13800000000")),
+        ("１３８００００００００", At("13800000000")),
+        ("\u200b13800000000\ufeff", At("13800000000")),
+        ("@13800000000", At("13800000000")),
+        ("13800000000，user123、+852 51234567", At(["13800000000", "+852-51234567"], "user123")),
+        (["86-13800000000", 12345.0], At("13800000000", "12345")),
+        ({"atMobiles": ["86-13800000000", 13900000000.0]}, At(["13800000000", "13900000000"])),
+        ({"mobiles": "138000"}, At("138000")),
+        ("user:13800000000", At(user_ids="13800000000")),
+        ("user：0123-456", At(user_ids="0123-456")),
+        ("mobile:138000", At("138000")),
+        ("手机：86-13800000000", At("13800000000")),
+        ("\u200buser123\u200b", At(user_ids="user123")),
+        ("0061234567890", At(user_ids="0061234567890")),
     ],
-    ids=repr,
+    ids=ascii,
 )
 @pytest.mark.parametrize("as_text", [False, True], ids=["JSON", "text"])
 def test_owners_are_found_in_dingtalk(connect: Connect, people: Any, who: At, as_text: bool) -> None:
@@ -250,6 +338,54 @@ def test_owners_are_found_in_dingtalk(connect: Connect, people: Any, who: At, as
     mentions = {" zhangsan ": people, "lisi": "user456"}
     settings = robot_settings(connect(robot(extra={"mentions": json.dumps(mentions) if as_text else mentions})))
     assert settings.mentions == {"zhangsan": who, "lisi": At(user_ids="user456")}
+
+
+@pytest.mark.parametrize(
+    ("people", "who", "value"),
+    [
+        ("138 000", At(), "'138 000'"),
+        ("86-1380000", At(), "'86-1380000'"),
+        (["+86 1380", "lisi"], At(user_ids="lisi"), "'+86 1380'"),
+        ("1.38E+10", At(), "'1.38E+10'"),
+        ("1380000000", At(user_ids="1380000000"), "'1380000000'"),
+        ("138000000000", At(user_ids="138000000000"), "'138000000000'"),
+        ("013800000000", At(user_ids="013800000000"), "'013800000000'"),
+        ("861380000000", At(user_ids="861380000000"), "'861380000000'"),
+        ("zhang san", At(), "'zhang san'"),
+        ({"mobiles": ["138-000", "13800000000"]}, At("13800000000"), "'138-000'"),
+        ("mobile:zhangsan", At(), "'zhangsan'"),
+    ],
+    ids=ascii,
+)
+def test_a_doubtful_person_is_named_and_costs_nobody_elses_alert(
+    connect: Connect,
+    people: Any,
+    who: At,
+    value: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Value and owner stand in the log; never is a broken number taken for a user id without a word."""
+    settings = robot_settings(connect(robot(extra={"mentions": {"zhangsan": people, "wangwu": "user456"}})))
+    assert settings.mentions == {"zhangsan": who, "wangwu": At(user_ids="user456")}
+    (problem,) = settings.mention_problems
+    assert value in problem
+    assert "'zhangsan'" in problem
+    assert "user:0123" in problem
+    monkeypatch.setenv("AIRFLOW_CONN_IN_THE_LOG", json.dumps(robot(extra={"mentions": {"zhangsan": people}})))
+    with caplog.at_level("WARNING", "airflow_provider_dingpush"):
+        look_up("in_the_log", robot_settings)
+    assert problem in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{“zhangsan”：“13800000000”}", '\ufeff{"zhangsan": "13800000000"}', '{"\u200bzhangsan\u00a0": "86-13800000000"}'],
+    ids=ascii,
+)
+def test_mentions_typed_on_a_chinese_keyboard_are_read(connect: Connect, text: str) -> None:
+    """JSON wants plain quotes, which a keyboard for Chinese doesn't make."""
+    assert robot_settings(connect(robot(extra={"mentions": text}))).mentions == {"zhangsan": At("13800000000")}
 
 
 @pytest.mark.parametrize(
@@ -274,7 +410,6 @@ def test_owners_are_found_in_dingtalk(connect: Connect, people: Any, who: At, as
         ("mentions", "{"),
         ("mentions", "[1]"),
         ("mentions", ["13800000000"]),
-        ("mentions", {"zhangsan": "138 000"}),
         ("mentions", {"zhangsan": [None]}),
         ("mentions", {"zhangsan": 1.5}),
         ("mentions", {"zhangsan": [["138"]]}),
@@ -332,6 +467,52 @@ WRONG: dict[str, tuple[Any, str]] = {
     "host that is none": (robot(host="https://"), "is not a base URL"),
     "host with a wrong port": (robot(host="https://ding.example.com:port"), "is not a base URL"),
     "host with half an IPv6": (robot(host="https://[::1"), "is not a base URL"),
+    "host with a letter that only looks like one": (
+        robot(host="https://d\u0456ng.example.com"),
+        "holds U+0456 CYRILLIC",
+    ),
+    "port that is none in a webhook URL": (
+        robot(password=WEBHOOK.replace(".com", ".com:x")),
+        "The password of connection",
+    ),
+    "scheme that is none in a webhook URL": (
+        robot(password=WEBHOOK.replace("https", "ftp")),
+        "The password of connection",
+    ),
+    "webhook URL with a Chinese dot": (
+        robot(password=WEBHOOK.replace(".", "。")),
+        "holds U+3002 IDEOGRAPHIC FULL STOP",
+    ),
+    "token with a letter that only looks like one": (
+        robot(password=TOKEN.replace("c", "\u0441", 1)), "holds U+0441 CYRILLIC SMALL LETTER ES"
+    ),
+    "token with an ellipsis": (robot(password=f"{TOKEN[:9]}…"), "it stands in the password"),
+    "token as extra with an ellipsis": (
+        robot(password=None, extra={"access_token": f"{TOKEN[:9]}…"}), "it stands in the extra field 'access_token'"
+    ),
+    "token in a host with an ellipsis": (
+        robot(password=None, host=WEBHOOK.replace(TOKEN, f"{TOKEN[:9]}…")),
+        "it stands in the host",
+    ),
+    "a whole command": (
+        robot(password=f"curl '{WEBHOOK}' -H 'Content-Type: application/json' -d '{{}}'"), "A whole command was pasted"
+    ),
+    "a whole command as URI": (f"curl '{WEBHOOK}' -H 'Content-Type: application/json'", "A whole command was pasted"),
+    "webhook URL and secret in two lines": (
+        robot(password=f"{WEBHOOK}\n{SECRET}"),
+        "has blanks in it (U+000A LINE FEED)",
+    ),
+    "secret with an ellipsis": (
+        robot(extra={"secret": f"{SECRET[:9]}…"}),
+        "'secret' of connection 'dingtalk_default' is wrong",
+    ),
+    "secret with blanks": (robot(extra={"secret": f"{SECRET[:9]} {SECRET[9:]}"}), "holds U+0020 SPACE"),
+    "secret in a webhook URL with an ellipsis": (robot(password=f"{WEBHOOK}&secret=SEC…"), "The secret of connection"),
+    "proxy with a Chinese dot": (
+        robot(extra={"proxy": "http://proxy。example.com"}),
+        "holds U+3002 IDEOGRAPHIC FULL STOP",
+    ),
+    "text that is no connection": (TOKEN, "neither a URI nor JSON (a token alone is not enough)"),
 }  # fmt: skip
 
 
@@ -390,6 +571,13 @@ def test_an_extra_that_is_no_object_counts_as_none(extra: str) -> None:
     assert robot_settings(connection) == PLAIN
 
 
+@pytest.mark.filterwarnings("ignore")  # as above
+def test_an_extra_after_a_byte_order_mark_is_read() -> None:
+    """As Airflow would, were it not for the mark."""
+    connection = in_task(conn_type="dingtalk_robot", password=TOKEN, extra="\ufeff" + json.dumps({"secret": SECRET}))
+    assert robot_settings(connection) == SIGNED
+
+
 def test_the_default_address_is_dingtalks() -> None:
     """Nobody needs to know it."""
     assert PLAIN.base_url == DEFAULT_BASE_URL == "https://oapi.dingtalk.com"
@@ -443,6 +631,33 @@ APP_SPELLINGS: dict[str, tuple[Any, AppSettings]] = {
             language="en",
         ),
     ),
+    "invisible characters everywhere": (
+        of_app(
+            login=f"\u200b{APP_KEY}\ufeff",
+            password=f"“{SECRET}\u2060”",
+            host="\u200b",
+            extra={
+                "agent_id": "\u200b４２\u200b",
+                "open_conversation_id": "\ufeffcidA==，",
+                "robot_code": "\u200edingrobot\u200e",
+                "api_base_url": f"\u200b{GATEWAY}1",
+            },
+        ),
+        replace(
+            PLAIN_APP,
+            app=App(APP_KEY, Secret(SECRET), robot_code="dingrobot", agent_id="42"),
+            open_conversation_id="cidA==",
+            api_base_url=GATEWAY + "1",
+        ),
+    ),
+    "names before the values": (
+        of_app(login=f"AppKey：{APP_KEY}", password=f"Client Secret: {SECRET}", extra={"agent_id": "AgentId：42"}),
+        replace(PLAIN_APP, app=App(APP_KEY, Secret(SECRET), agent_id="42")),
+    ),
+    "a number with a fraction of nothing": (
+        of_app(extra={"agent_id": 42.0}),
+        replace(PLAIN_APP, app=App(APP_KEY, Secret(SECRET), agent_id="42")),
+    ),
     "blank extras": (of_app(extra=dict.fromkeys((each.name for each in APP_FORM.fields), " ")), PLAIN_APP),
     "null extras": (of_app(extra=dict.fromkeys(each.name for each in APP_FORM.fields)), PLAIN_APP),
     "a gateway for both": (of_app(host=GATEWAY), replace(PLAIN_APP, api_base_url=GATEWAY, oapi_base_url=GATEWAY)),
@@ -482,6 +697,13 @@ WRONG_APPS: dict[str, tuple[Any, str]] = {
     "an AppKey for AgentId": (of_app(extra={"agent_id": APP_KEY}), "must be a number, the app's AgentId"),
     "a base URL that is none": (of_app(extra={"api_base_url": "api.dingtalk.com"}), "must be a base URL"),
     "a flag that is none": (of_app(extra={"resend_unknown": "perhaps"}), "must be true or false"),
+    "AppSecret with a letter that only looks like one": (
+        of_app(password=f"{SECRET}\u0441"),
+        "The AppSecret of connection",
+    ),
+    "AppKey with an ellipsis": (of_app(login=f"{APP_KEY}…"), "holds U+2026 HORIZONTAL ELLIPSIS, which none has"),
+    "group with blanks": (of_app(extra={"open_conversation_id": "cid A"}), "'open_conversation_id'"),
+    "robot code in Chinese": (of_app(extra={"robot_code": "机器人"}), "holds U+673A CJK UNIFIED IDEOGRAPH-673A"),
     "mangled URI": (f"dingtalk_app://{APP_KEY}:{SECRET}@/", MANGLED),
     "mysql": (f"mysql://me:{SECRET}@db/etl", "is of type 'mysql'"),
 }
@@ -501,3 +723,44 @@ def test_a_wrong_app_is_refused_with_the_remedy(connect: Connect, written: Any, 
     assert any(hidden in each for each in credentials_of(connection) for hidden in (SECRET, TOKEN, SECRET[:5])) or (
         "AppSecret" in problem or "placeholder" in problem
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        (robot(password=f"{TOKEN[:9]}…"), "in the password."),
+        (f"{WEBHOOK}…", "in the extra field 'access_token' (in the URI of AIRFLOW_CONN_DINGTALK_DEFAULT)."),
+        (WEBHOOK.replace("oapi.", "oapi。"), "The host (in the URI of AIRFLOW_CONN_DINGTALK_DEFAULT) of connection"),
+    ],
+    ids=["JSON", "token of a URI", "host of a URI"],
+)
+def test_the_error_names_the_place_that_the_value_came_from(
+    monkeypatch: pytest.MonkeyPatch, written: Any, place: str
+) -> None:
+    """Whoever wrote a URI into an environment variable never filled in a host field."""
+    with pytest.raises(ConnectionSettingsError) as caught:
+        robot_settings(from_environment(monkeypatch, written))
+    assert place in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    "text", ['{"conn_type": "dingtalk_robot", "password": ', '["dingtalk"]', f"https://a:b@c://{TOKEN}", "http://[x"]
+)
+def test_a_variable_that_airflow_cant_read_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Instead of saying that there is no such connection; and what stands in it is not shown."""
+    monkeypatch.setenv("AIRFLOW_CONN_UNREADABLE", text)
+    with pytest.raises(ConnectionSettingsError) as caught:
+        look_up("unreadable", settings_of)
+    assert "AIRFLOW_CONN_UNREADABLE" in str(caught.value)
+    assert TOKEN not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_random_variables_are_read_or_refused_with_our_own_error(tmp_path: Path) -> None:
+    """Through Airflow's own reading of them, in a process whose masked texts are no matter to other tests."""
+    command = [sys.executable, "-m", "tests.surface.connection_lookups", "300"]
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "PYTHONWARNINGS": "ignore"}
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-3_000:]
+    assert int(ended.stdout.split()[-2]) > 30
