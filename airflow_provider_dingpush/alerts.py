@@ -85,9 +85,9 @@ def is_recovery(facts: RunFacts) -> bool:
 
 
 def _summary(facts: RunFacts) -> str:
-    first = (facts.exception_text or "").strip().splitlines()[:1]
-    words = ": ".join(each for each in (facts.exception_type, *first) if each) or facts.reason or ""
-    return words[:_SUMMARY_CHARACTERS]
+    first = (facts.exception_text or "").splitlines()[:1]
+    words = facts.exception_summary or ": ".join(each for each in (facts.exception_type, *first) if each)
+    return (words or facts.reason or "")[:_SUMMARY_CHARACTERS]
 
 
 class Composer:

@@ -95,7 +95,9 @@ class RunFacts:
     **What went wrong**
 
     :param exception_type: name of the exception's class.
-    :param exception_text: its first lines, cut to a readable size.
+    :param exception_text: its text, with its sub-exceptions, causes and notes if it has any; of a long one the first
+        and the last lines, and where the others were a line such as ``… 120 …``.
+    :param exception_summary: the one line of it that says most, with the class.
     :param killed_from_outside: the task didn't fail by itself; there is no exception because nothing was left to
         raise one.
     :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if Airflow can't tell.
@@ -133,6 +135,7 @@ class RunFacts:
     duration_seconds: float | None = None
     exception_type: str | None = None
     exception_text: str | None = None
+    exception_summary: str | None = None
     killed_from_outside: bool = False
     failed_tasks: tuple[FailedTask, ...] | None = None
     failed_task_count: int | None = None
