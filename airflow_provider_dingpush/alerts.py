@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
@@ -90,6 +91,22 @@ def _summary(facts: RunFacts) -> str:
     return (words or facts.reason or "")[:_SUMMARY_CHARACTERS]
 
 
+def _redacted(alert: Alert) -> Alert:
+    """The alert without secrets that this process knows: it may know more of them than the one that wrote it.
+
+    Only free text is looked at. Ids, names and the links made of them hold no secrets, and with stars in them they
+    help nobody.
+    """
+    from airflow_provider_dingpush.templates import FREE_TEXT
+
+    free = {name: redact(text) for name in FREE_TEXT if isinstance(text := alert.facts.get(name), str)}
+    message = alert.message
+    # A message that can't be read is refused where it is to be sent.
+    with suppress(ContentError):
+        message = message and redacted(read_message(message)[0], redact, quietly=True).to_dict()
+    return replace(alert, summary=redact(alert.summary), facts={**alert.facts, **free}, message=message)
+
+
 class Composer:
     """Makes one message of alerts: the full text of one that comes alone, a digest of several.
 
@@ -108,6 +125,7 @@ class Composer:
         from airflow_provider_dingpush.delivery.digest import Notes, digest, mentions_of
         from airflow_provider_dingpush.templates import escape_markdown
 
+        alerts = [_redacted(each) for each in alerts]
         named = {each.language for each in alerts}
         language = next(iter(named)) if len(named) == 1 else None
         language = language or self.language
@@ -127,7 +145,7 @@ class Composer:
             )
         if self._sender.misaddressed and isinstance(message, Markdown):
             message = replace(message, text=f"{message.text}\n\n{_MISADDRESSED[language]}")
-        return redacted(message, redact), mentions_of(alerts, self._people.get)
+        return message, mentions_of(alerts, self._people.get)
 
     def _alone(self, alert: Alert, language: str) -> Message:
         from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, RunFacts, built_in_alert

@@ -244,12 +244,13 @@ class DingTalkNotifier(BaseNotifier):
         sender = look_up(lambda: sender_for(mailbox), _enough(seconds_left()))
         settings, (message, mentions) = sender.hook.settings, own
         language = self.language or settings.language or default_language()
+        is_built_in = message is None
         if message is None:
             most = min(MAX_ALERT_BYTES, sender.text_bytes)
             message = built_in_alert(facts, language=language, at_most_bytes=most)
         at = At.union([mentions, _owners(facts, settings)])
         plan = AttemptPlan(budget_seconds=min(_enough(seconds_left()), CALLBACK_SECONDS))
-        sender.hook.send_alert(message, at, sender.target, language=language, plan=plan)
+        sender.hook.send_alert(message, at, sender.target, language=language, plan=plan, is_redacted=is_built_in)
 
     def _own_message(self, facts: RunFacts, render: Callable[[Any], Any]) -> tuple[Message | None, At | None]:
         """The notifier's own message, if it has one, and whom it mentions."""

@@ -90,8 +90,8 @@ class Link:
 
     title: str = ruled(text)
     text: str = ruled(text)
-    message_url: str = ruled(url)
-    pic_url: str | None = ruled(optional(picture), default=None)
+    message_url: str = ruled(url, address=True)
+    pic_url: str | None = ruled(optional(picture), address=True, default=None)
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -114,7 +114,7 @@ class Button:
     names: ClassVar = {"title": "title", "actionURL": "url"}
 
     title: str = ruled(text)
-    url: str = ruled(url)
+    url: str = ruled(url, address=True)
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -172,8 +172,8 @@ class FeedLink:
     names: ClassVar = {"title": "title", "messageURL": "message_url", "picURL": "pic_url"}
 
     title: str = ruled(text)
-    message_url: str = ruled(url)
-    pic_url: str = ruled(picture)
+    message_url: str = ruled(url, address=True)
+    pic_url: str = ruled(picture, address=True)
 
     def __post_init__(self) -> None:
         apply_rules(self)

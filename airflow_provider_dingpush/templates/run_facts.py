@@ -11,6 +11,9 @@ from typing import Any
 from airflow_provider_dingpush.templates.airflow_site import opened_in_browser
 from airflow_provider_dingpush.templates.human_times import duration_text
 
+FREE_TEXT = ("reason", "map_label", "exception_text", "exception_summary")
+"""The facts that may hold secrets; all others are ids, names, times and links."""
+
 
 class Event(str, Enum):
     """What happened."""
