@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of
-from airflow_provider_dingpush.errors import ContentError
+from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
 from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.senders import AppSender, RobotSender
     from airflow_provider_dingpush.targets import Target
     from airflow_provider_dingpush.templates import RunFacts
+
+_log = logging.getLogger(__name__)
 
 _SUMMARY_CHARACTERS = 200
 _RESOLVING = ("task_succeeded", "dag_succeeded")
@@ -193,6 +196,17 @@ def default_language() -> str:
         return read_language(airflow_option("dingpush", "language") or "zh")
     except ValueError:
         return "zh"
+
+
+def link_form() -> str:
+    """In which form links are made: what ``[dingpush] links`` says, or else one that opens a PC's browser."""
+    from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, read_link_form
+
+    try:
+        return read_link_form(airflow_option("dingpush", "links") or PC_BROWSER)
+    except InvalidMessageError as rule:
+        _log.warning("The option [dingpush] links is not used: %s", rule)
+        return PC_BROWSER
 
 
 def local_zone() -> tzinfo:

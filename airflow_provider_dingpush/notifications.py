@@ -349,6 +349,7 @@ def _in_dag_processor(facts: RunFacts) -> bool:
 
 
 def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] | None = None) -> RunFacts:
+    from airflow_provider_dingpush.alerts import link_form
     from airflow_provider_dingpush.templates import AirflowSite, read_run_facts
 
     section = "api" if is_airflow_3() else "webserver"
@@ -357,6 +358,7 @@ def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] |
         layout="pages" if is_airflow_3() else "grid",
         environment=airflow_option("dingpush", "environment") or airflow_option(section, "instance_name"),
         timezone=airflow_option("dingpush", "timezone") or default_timezone(),
+        links=link_form(),
     )
     return read_run_facts(
         context, site=site, redact=redact, failed_tasks=failed_tasks, now=lambda: datetime.now(timezone.utc)
@@ -414,7 +416,7 @@ def _renderer(context: Mapping[str, Any], facts: RunFacts) -> Callable[[Any], An
     """A function that renders a message, and once more with gaps left open if a variable is missing."""
     import jinja2
 
-    from airflow_provider_dingpush.templates import escape_markdown
+    from airflow_provider_dingpush.template_filters import add_filters
 
     class LeftOpen(jinja2.ChainableUndefined, jinja2.DebugUndefined):
         """A missing variable, shown as it was written: ``{{ exception }}``."""
@@ -422,8 +424,7 @@ def _renderer(context: Mapping[str, Any], facts: RunFacts) -> Callable[[Any], An
     names = ChainMap({"facts": facts}, context)  # type: ignore[arg-type]
 
     def render(value: Any) -> Any:
-        env = _template_environment(context)
-        env.filters["escape_markdown"] = lambda text: escape_markdown(str(text))
+        env = add_filters(_template_environment(context))
         try:
             try:
                 return rendered(value, env, names)

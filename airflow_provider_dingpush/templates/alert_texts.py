@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.messages import Markdown
+from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 from airflow_provider_dingpush.messages.sizes import json_bytes
 from airflow_provider_dingpush.templates.exception_text import gap_in, shortened
 from airflow_provider_dingpush.templates.human_times import duration_text, local_time_text
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 MAX_ALERT_BYTES = 10_000
 """As many failed tasks are listed as fit in here: half of what DingTalk takes, and more than anyone reads."""
-
-MAX_LINK_BYTES = 2_000
-"""A longer link is left out; it takes ids of hundreds of Chinese characters, and browsers begin to cut there too."""
 
 _LEAST_EXCEPTION_CHARACTERS = 60
 """Less of an exception's text isn't worth showing."""
@@ -110,7 +108,7 @@ def _templates(shown: Callable[[str], str]) -> Environment:
 
 def _links(*links: tuple[str, str | None]) -> str:
     """Side by side, those of the links that have an address of a sensible length."""
-    usable = [(words, address) for words, address in links if address and len(address) <= MAX_LINK_BYTES]
+    usable = [(words, address) for words, address in links if address and len(address) <= MAX_LINK_CHARACTERS]
     return _Written(" · ".join(f"[{escape_markdown(words)}]({address})" for words, address in usable))
 
 

@@ -102,7 +102,9 @@ def read_run_facts(
         )
 
     failed = _task_instances(failed_tasks) if event is Event.DAG_FAILED else None
-    listed = None if failed is None else tuple(FailedTask(*each, log_url(*each)) for each in failed[:MAX_LISTED_TASKS])
+    listed = None
+    if failed is not None:
+        listed = tuple(FailedTask(*each, log_url(*each), site.links) for each in failed[:MAX_LISTED_TASKS])
     return RunFacts(
         event=event,
         environment=_word((site.environment or "").strip(), _MAX_NAME_CHARACTERS),
@@ -137,6 +139,7 @@ def read_run_facts(
         deadline_at=local(deadline_at),
         late_seconds=_seconds(deadline_at, moment),
         is_local_link=site.is_local,
+        links=site.links,
     )
 
 
