@@ -125,7 +125,8 @@ def _lines(text: str, redact: Callable[[str], str]) -> list[str]:
         head, tail = clean(text[:_MOST_READ])[:-_EDGE], clean(text[-_MOST_READ:])[_EDGE:]
         left_out = text.count("\n") - head.count("\n") - tail.count("\n") - 1
         shown = f"{head}\n… {left_out} …\n{tail}" if left_out > 0 else f"{head} … {tail}"
-    return [line.strip() for line in shown.split("\n") if line.strip()]
+    # Java begins the line with an exception that a call from Python raised with a colon.
+    return [line.strip().removeprefix(": ") for line in shown.split("\n") if line.strip()]
 
 
 def _clipped(

@@ -234,6 +234,12 @@ MARKDOWN = [
         "[a](dingtalk://dingtalkclient/page/link?url=https%3A%2F%2Fe.com%2Fx%3Fy%3D1&pc_slide=false)",
         f"<p>{link_markup('https://e.com/x?y=1', 'a')}</p>",
     ),
+    (
+        "link for PCs and phones",
+        "[a](dingtalk://dingtalkclient/action/open_platform_link?pcLink=dingtalk%3A%2F%2Fdingtalkclient%2Fpage%2Flink"
+        "%3Furl%3Dhttps%253A%252F%252Fe.com%252Fx%253Fy%253D1%26pc_slide%3Dfalse&mobileLink=dingtalk%3A%2F%2Fx)",
+        f"<p>{link_markup('https://e.com/x?y=1', 'a')}</p>",
+    ),
     ("unordered list", "- a\n- b\n\nc", "<ul><li><p>a</p></li><li><p>b</p></li></ul><p>c</p>"),
     ("ordered list", "3. a\n4. b", '<ol start="3"><li><p>a</p></li><li><p>b</p></li></ol>'),
     ("nested list", "- a\n  - b\n- c", "<ul><li><p>a</p><ul><li><p>b</p></li></ul></li><li><p>c</p></li></ul>"),
