@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from airflow_provider_dingpush.messages import browser_link
 from airflow_provider_dingpush.sandbox import App, Fault, GroupChat, Person, Robot, Sandbox
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs the Python package selenium")
@@ -236,8 +237,7 @@ MARKDOWN = [
     ),
     (
         "link for PCs and phones",
-        "[a](dingtalk://dingtalkclient/action/open_platform_link?pcLink=dingtalk%3A%2F%2Fdingtalkclient%2Fpage%2Flink"
-        "%3Furl%3Dhttps%253A%252F%252Fe.com%252Fx%253Fy%253D1%26pc_slide%3Dfalse&mobileLink=dingtalk%3A%2F%2Fx)",
+        f"[a]({browser_link('https://e.com/x?y=1', 'browser')})",
         f"<p>{link_markup('https://e.com/x?y=1', 'a')}</p>",
     ),
     ("unordered list", "- a\n- b\n\nc", "<ul><li><p>a</p></li><li><p>b</p></li></ul><p>c</p>"),
