@@ -31,6 +31,7 @@ _MOST_STEPS = 50  # of a chain or group that is looked at
 _MOST_LOOKED_AT = 500
 _MOST_TYPE_CHARACTERS = 120
 _SHORTEST_LINE = 20
+_LONG_SUMMARY = 120
 _LINE_CHARACTERS = 160  # of a line about a cause, a sub-exception or a note
 _MOST_LINE_CHARACTERS = 1_000  # of a line that is looked at
 _MOST_READ = 20_000
@@ -308,10 +309,13 @@ def _is_told(words: str, told: str) -> bool:
 
 
 def _summary(error: BaseException, redact: Callable[[str], str]) -> str:
-    """One line about an exception, and about its cause where that says more."""
-    own = _own_summary(error, redact)
+    """One line about an exception, and about its cause where that says more, or the same in fewer words."""
+    own, chain = _own_summary(error, redact), list(_chain(error))
     causes = _causes(error, own, redact)
-    return f"{own}; caused by {causes[-1]}" if causes else own
+    if not causes and chain and len(own) > _LONG_SUMMARY:
+        causes = [each for each in [_own_summary(chain[-1], redact)] if len(each) < _LONG_SUMMARY]
+    # A digest may show no more than the first half of a line.
+    return f"{_cut(own, _LONG_SUMMARY // 2)}; caused by {causes[-1]}" if causes else own
 
 
 def _own_summary(error: BaseException, redact: Callable[[str], str]) -> str:
@@ -324,5 +328,5 @@ def _own_summary(error: BaseException, redact: Callable[[str], str]) -> str:
         nothing: list[str] = []
         command = _telling(_known(lambda: _command_lines(error, redact), nothing), last=True)
         said = _telling(_known(lambda: _lines(str(error), redact), nothing)).removeprefix(f"{name}: ")
-        said = " ".join(each for each in (said, command) if each)
+        said = f"{command} ({said})" if command else said
     return f"{name}: {said}" if said else name

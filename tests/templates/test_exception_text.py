@@ -93,12 +93,12 @@ REAL: dict[str, tuple[BaseException | str, str, str]] = {
     "command": (
         COMMAND,
         'column "amount" does not exist',
-        "CalledProcessError: Command '['dbt', 'run']' returned non-zero exit status 1. column \"amount\" does",
+        'CalledProcessError: column "amount" does not exist (Command ',
     ),
     "command that took too long": (
         subprocess.TimeoutExpired(["spark-submit"], 30.0, output=b"waiting for lock on table orders\n"),
         "waiting for lock on table orders",
-        "TimeoutExpired: Command '['spark-submit']' timed out after 30.0 seconds waiting for lock on table orders",
+        "TimeoutExpired: waiting for lock on table orders (Command ",
     ),
     "dbt": (
         DBT,
@@ -287,6 +287,20 @@ def test_of_many_causes_the_nearest_and_a_deep_one_are_told() -> None:
     assert lines[0] == "layer 99"
     assert lines[1] == "Caused by: ValueError: layer 98"
     assert len(lines) == 3
+
+
+def test_the_reason_of_a_long_line_stands_early_in_the_summary() -> None:
+    """As of urllib3, whose line ends with it: a digest shows the beginning only."""
+    refused = ConnectionRefusedError(111, "Connection refused")
+    pool = "HTTPSConnectionPool(host='api.example.com', port=443): Max retries exceeded with url: /v1/reports/daily "
+    outer = named("ConnectionError", f"{pool}(Caused by NewConnectionError('[Errno 111] Connection refused'))")
+    outer.__cause__ = refused
+    what = read(outer)
+    assert what.text == str(outer)
+    summary = what.summary or ""
+    assert summary.startswith("ConnectionError: HTTPSConnectionPool(host='api.example.com'")
+    assert summary.endswith("…; caused by ConnectionRefusedError: [Errno 111] Connection refused")
+    assert len(summary) < 130
 
 
 def test_notes_are_told() -> None:
