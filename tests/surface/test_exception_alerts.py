@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timezone
 from types import SimpleNamespace
@@ -63,11 +64,12 @@ MAKERS: dict[str, tuple[Callable[[], Any], str, str]] = {
 
 
 def context(task_id: str, error: Any) -> Any:
-    """A failed task, as far as a notifier looks at it."""
+    """A failed task, as far as a notifier looks at it; of a run of its own, for callbacks of one try share their time."""
+    run_id = uuid.uuid4().hex
     ti = SimpleNamespace(
-        dag_id="etl", task_id=task_id, run_id="r", map_index=-1, try_number=1, max_tries=0, state="failed"
+        dag_id="etl", task_id=task_id, run_id=run_id, map_index=-1, try_number=1, max_tries=0, state="failed"
     )
-    return {"ti": ti, "run_id": "r", "exception": error}
+    return {"ti": ti, "run_id": run_id, "exception": error}
 
 
 @pytest.mark.parametrize("case", MAKERS)

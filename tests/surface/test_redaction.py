@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -39,13 +40,13 @@ def masked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def context(**changes: Any) -> Any:
-    """A failed task, all of whose names hold the word."""
+    """A failed task, all of whose names hold the word; of a run of its own, for callbacks of one try share their time."""
     env = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     dag_id = f"{WORD}_daily"
     ti = SimpleNamespace(
         dag_id=dag_id,
         task_id=f"load_{WORD}",
-        run_id=f"manual__{WORD}",
+        run_id=f"manual__{WORD}_{uuid.uuid4().hex}",
         map_index=-1,
         try_number=1,
         max_tries=0,
