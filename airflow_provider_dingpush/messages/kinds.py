@@ -54,7 +54,7 @@ class Markdown:
     """Markdown in DingTalk's subset: headings, quotes, bold, italic, links, images, lists.
 
     :param title: shown in the conversation list and in the push notice, not inside the message.
-    :param text: the Markdown. A lone newline is swallowed by DingTalk: put a blank line between paragraphs.
+    :param text: the Markdown. A lone newline of a paragraph breaks the line, which DingTalk by itself does not do.
     :raises InvalidMessageError: if either is empty, not text, or not valid Unicode.
     """
 
