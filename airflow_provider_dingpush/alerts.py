@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of
-from airflow_provider_dingpush.errors import ContentError
+from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
 from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.senders import AppSender, RobotSender
     from airflow_provider_dingpush.targets import Target
     from airflow_provider_dingpush.templates import RunFacts
+
+_log = logging.getLogger(__name__)
 
 _SUMMARY_CHARACTERS = 200
 _RESOLVING = ("task_succeeded", "dag_succeeded")
@@ -85,9 +89,25 @@ def is_recovery(facts: RunFacts) -> bool:
 
 
 def _summary(facts: RunFacts) -> str:
-    first = (facts.exception_text or "").strip().splitlines()[:1]
-    words = ": ".join(each for each in (facts.exception_type, *first) if each) or facts.reason or ""
-    return words[:_SUMMARY_CHARACTERS]
+    first = (facts.exception_text or "").splitlines()[:1]
+    words = facts.exception_summary or ": ".join(each for each in (facts.exception_type, *first) if each)
+    return (words or facts.reason or "")[:_SUMMARY_CHARACTERS]
+
+
+def _redacted(alert: Alert) -> Alert:
+    """The alert without secrets that this process knows: it may know more of them than the one that wrote it.
+
+    Only free text is looked at. Ids, names and the links made of them hold no secrets, and with stars in them they
+    help nobody.
+    """
+    from airflow_provider_dingpush.templates import FREE_TEXT
+
+    free = {name: redact(text) for name in FREE_TEXT if isinstance(text := alert.facts.get(name), str)}
+    message = alert.message
+    # A message that can't be read is refused where it is to be sent.
+    with suppress(ContentError):
+        message = message and redacted(read_message(message)[0], redact, quietly=True).to_dict()
+    return replace(alert, summary=redact(alert.summary), facts={**alert.facts, **free}, message=message)
 
 
 class Composer:
@@ -108,6 +128,7 @@ class Composer:
         from airflow_provider_dingpush.delivery.digest import Notes, digest, mentions_of
         from airflow_provider_dingpush.templates import escape_markdown
 
+        alerts = [_redacted(each) for each in alerts]
         named = {each.language for each in alerts}
         language = next(iter(named)) if len(named) == 1 else None
         language = language or self.language
@@ -127,7 +148,7 @@ class Composer:
             )
         if self._sender.misaddressed and isinstance(message, Markdown):
             message = replace(message, text=f"{message.text}\n\n{_MISADDRESSED[language]}")
-        return redacted(message, redact), mentions_of(alerts, self._people.get)
+        return message, mentions_of(alerts, self._people.get)
 
     def _alone(self, alert: Alert, language: str) -> Message:
         from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, RunFacts, built_in_alert
@@ -175,6 +196,17 @@ def default_language() -> str:
         return read_language(airflow_option("dingpush", "language") or "zh")
     except ValueError:
         return "zh"
+
+
+def link_form() -> str:
+    """In which form links are made: what ``[dingpush] links`` says, or else one that opens a PC's browser."""
+    from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, read_link_form
+
+    try:
+        return read_link_form(airflow_option("dingpush", "links") or PC_BROWSER)
+    except InvalidMessageError as rule:
+        _log.warning("The option [dingpush] links is not used: %s", rule)
+        return PC_BROWSER
 
 
 def local_zone() -> tzinfo:

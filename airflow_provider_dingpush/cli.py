@@ -140,7 +140,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_send_options(parser: argparse.ArgumentParser) -> None:
     """What is said, how, to whom, and through which connection."""
-    parser.add_argument("text", nargs="?", help="what is said; '-' reads it from standard input (正文，- 表示标准输入)")
+    parser.add_argument(
+        "text",
+        nargs="?",
+        help=r"what is said; \n is a newline, and \\n these two characters; '-' reads it from standard input as it is "
+        r"(正文，\n 表示换行，\\n 表示这两个字符；- 表示标准输入)",
+    )
     parser.add_argument("--conn-id", default="dingtalk_default", help="Airflow connection (default: %(default)s)")
     kinds = parser.add_argument_group("kind of message (default: plain text)")
     kinds.add_argument("--title", help="of markdown, links and cards (标题)")

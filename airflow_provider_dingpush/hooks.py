@@ -96,18 +96,21 @@ class DingTalkRobotHook(BaseHook):
         *,
         language: str,
         plan: AttemptPlan,
+        is_redacted: bool = False,
     ) -> Receipt:
         """Send an alert in one piece: cut if it is too long, without mentions it can't carry.
 
         :param to: refused: a custom robot speaks only to its own group.
         :param language: ``zh`` or ``en``, of the note that says what was cut.
         :param plan: how often it is tried, and how long all of it may take.
+        :param is_redacted: the message holds no secrets any more; in a built-in alert, ids stay as they are.
         :raises DingTalkError: typed by what went wrong.
         """
         from airflow_provider_dingpush.receipts import Receipt
 
         self._refuse_target(to)
-        self.custom_robot(plan).send_cut(redacted(message, redact), at, language=language)
+        message = message if is_redacted else redacted(message, redact)
+        self.custom_robot(plan).send_cut(message, at, language=language)
         _log.info("%s: %s through connection %r.", SENT_LOG_LINE, type(message).__name__, self.dingtalk_conn_id)
         return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id)
 
@@ -236,6 +239,7 @@ class DingTalkAppHook(BaseHook):
         *,
         language: str,
         plan: AttemptPlan,
+        is_redacted: bool = False,
     ) -> Receipt:
         """Send an alert in one piece, cut if it is too long.
 
@@ -243,9 +247,11 @@ class DingTalkAppHook(BaseHook):
         :param to: as for :meth:`send`.
         :param language: ``zh`` or ``en``, of the note that says what was cut.
         :param plan: how often it is tried, and how long all of it may take.
+        :param is_redacted: the message holds no secrets any more; in a built-in alert, ids stay as they are.
         :raises DingTalkError: typed by what went wrong.
         """
-        return self._deliver(redacted(message, redact), self._target(to), plan=plan, cut_in=language)
+        message = message if is_redacted else redacted(message, redact)
+        return self._deliver(message, self._target(to), plan=plan, cut_in=language)
 
     def recall(self, receipt: Receipt | Mapping[str, Any]) -> None:
         """Take a message back, within 24 hours; no trace of it stays in the chat.

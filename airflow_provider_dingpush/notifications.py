@@ -244,12 +244,13 @@ class DingTalkNotifier(BaseNotifier):
         sender = look_up(lambda: sender_for(mailbox), _enough(seconds_left()))
         settings, (message, mentions) = sender.hook.settings, own
         language = self.language or settings.language or default_language()
+        is_built_in = message is None
         if message is None:
             most = min(MAX_ALERT_BYTES, sender.text_bytes)
             message = built_in_alert(facts, language=language, at_most_bytes=most)
         at = At.union([mentions, _owners(facts, settings)])
         plan = AttemptPlan(budget_seconds=min(_enough(seconds_left()), CALLBACK_SECONDS))
-        sender.hook.send_alert(message, at, sender.target, language=language, plan=plan)
+        sender.hook.send_alert(message, at, sender.target, language=language, plan=plan, is_redacted=is_built_in)
 
     def _own_message(self, facts: RunFacts, render: Callable[[Any], Any]) -> tuple[Message | None, At | None]:
         """The notifier's own message, if it has one, and whom it mentions."""
@@ -350,6 +351,7 @@ def _in_dag_processor(facts: RunFacts) -> bool:
 
 
 def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] | None = None) -> RunFacts:
+    from airflow_provider_dingpush.alerts import link_form
     from airflow_provider_dingpush.templates import AirflowSite, read_run_facts
 
     section = "api" if is_airflow_3() else "webserver"
@@ -358,6 +360,7 @@ def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] |
         layout="pages" if is_airflow_3() else "grid",
         environment=airflow_option("dingpush", "environment") or airflow_option(section, "instance_name"),
         timezone=airflow_option("dingpush", "timezone") or default_timezone(),
+        links=link_form(),
     )
     return read_run_facts(
         context, site=site, redact=redact, failed_tasks=failed_tasks, now=lambda: datetime.now(timezone.utc)
@@ -415,7 +418,7 @@ def _renderer(context: Mapping[str, Any], facts: RunFacts) -> Callable[[Any], An
     """A function that renders a message, and once more with gaps left open if a variable is missing."""
     import jinja2
 
-    from airflow_provider_dingpush.templates import escape_markdown
+    from airflow_provider_dingpush.template_filters import add_filters
 
     class LeftOpen(jinja2.ChainableUndefined, jinja2.DebugUndefined):
         """A missing variable, shown as it was written: ``{{ exception }}``."""
@@ -423,8 +426,7 @@ def _renderer(context: Mapping[str, Any], facts: RunFacts) -> Callable[[Any], An
     names = ChainMap({"facts": facts}, context)  # type: ignore[arg-type]
 
     def render(value: Any) -> Any:
-        env = _template_environment(context)
-        env.filters["escape_markdown"] = lambda text: escape_markdown(str(text))
+        env = add_filters(_template_environment(context))
         try:
             try:
                 return rendered(value, env, names)

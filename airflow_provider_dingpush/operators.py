@@ -190,15 +190,19 @@ class DingTalkOperator(BaseOperator):
         if seen_oids is not None and id(content) in seen_oids:
             return content
 
-        def render(value: Any) -> Any:
-            return super(DingTalkOperator, self).render_template(value, context, jinja_env, seen_oids)
-
         import jinja2
+
+        from airflow_provider_dingpush.template_filters import add_filters
+
+        env = add_filters(jinja_env or self.get_template_env())
+
+        def render(value: Any) -> Any:
+            return super(DingTalkOperator, self).render_template(value, context, env, seen_oids)
 
         try:
             # Of all strings only the message as a whole may name a file: "notes.txt" in a dict is just words.
             if content is self.message and isinstance(content, str) and is_template_file(content):
-                return rendered_file(content, jinja_env or self.get_template_env(), render)
+                return rendered_file(content, env, render)
             return rebuilt(content, render) if is_ours(content) else render(content)
         except (jinja2.TemplateError, InvalidMessageError) as error:
             raise AirflowFailException(f"The message can't be rendered: {error}") from error

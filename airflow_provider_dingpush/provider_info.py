@@ -29,6 +29,11 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
         "production",
         "",
     ),
+    "links": (
+        "How links to Airflow open: pc_browser (a PC's browser), browser (a phone's too) or plain. Empty: pc_browser.",
+        "browser",
+        "",
+    ),
     "timezone": (
         "Timezone of the times in alerts, as an IANA name. Empty: [core] default_timezone.",
         "Asia/Shanghai",

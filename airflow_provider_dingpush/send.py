@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -45,8 +46,8 @@ def _message(parsed: argparse.Namespace) -> Any:
         return Image(parsed.image)
     if parsed.file:
         return File(parsed.file)
-    text = _read("-") if parsed.text == "-" else parsed.text
-    if not text:
+    text = _read("-") if parsed.text == "-" else _with_newlines(parsed.text or "")
+    if not text.strip():
         raise InvalidMessageError("There is nothing to say.", "Give a text, --image, --file or --json.")
     title = parsed.title or text.strip().splitlines()[0].lstrip("# ")[:64]
     if parsed.link:
@@ -54,6 +55,11 @@ def _message(parsed: argparse.Namespace) -> Any:
     if parsed.button:
         return ActionCard(title, text, [_button(each) for each in parsed.button])
     return Markdown(title, text) if parsed.markdown else Text(text)
+
+
+def _with_newlines(text: str) -> str:
+    r"""The text with ``\n`` as a shell passes it on, a backslash and an n, as a newline; ``\\n`` stands for itself."""
+    return re.sub(r"\\?\\n", lambda found: "\n" if len(found.group()) == 2 else r"\n", text)
 
 
 def _button(words: str) -> Button:

@@ -103,7 +103,7 @@ class AppSender:
 
         def send(to: Any) -> DingTalkError | None:
             try:
-                self.hook.send_alert(message, to=to, language=plain["language"], plan=plan)
+                self.hook.send_alert(message, to=to, language=plain["language"], plan=plan, is_redacted=True)
             except DingTalkError as error:
                 return error
             return None

@@ -35,6 +35,7 @@ PUBLIC = {
         "OA",
         "Text",
         "Video",
+        "browser_link",
     ],
     "receipts": ["Receipt"],
     "targets": ["Group", "Target", "Users", "WorkNotice", "read_target"],

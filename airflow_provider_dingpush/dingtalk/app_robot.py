@@ -32,6 +32,7 @@ from airflow_provider_dingpush.errors import (
 )
 from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image, Message, Video
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
+from airflow_provider_dingpush.messages.line_breaks import with_line_breaks
 from airflow_provider_dingpush.messages.media_source import describe, is_url
 from airflow_provider_dingpush.messages.plain_forms import check_rendered
 
@@ -224,6 +225,7 @@ class AppRobot:
 
     def _split(self, message: Message) -> list[dict[str, str]]:
         check_rendered(message)
+        message = with_line_breaks(message)
         parts: tuple[Message, ...] = (message,)
         if _is_long(message):
             from airflow_provider_dingpush.messages.fitting import split_to_size
@@ -233,6 +235,7 @@ class AppRobot:
 
     def _cut(self, message: Message, language: str) -> dict[str, str]:
         check_rendered(message)
+        message = with_line_breaks(message)
         if _is_long(message):
             from airflow_provider_dingpush.messages.fitting import cut_to_size
 

@@ -20,6 +20,7 @@ from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.dingtalk.signing import sign
 from airflow_provider_dingpush.errors import ContentError, DingTalkError, UnsupportedMessageError
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
+from airflow_provider_dingpush.messages.line_breaks import with_line_breaks
 from airflow_provider_dingpush.messages.mentions import At, with_mentions
 from airflow_provider_dingpush.messages.plain_forms import check_rendered
 
@@ -87,7 +88,7 @@ class CustomRobot:
 
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
-        message = carried(message)
+        message = with_line_breaks(carried(message))
         refuse_unmentionable(message, at)
         parts: tuple[Message, ...] = (message,)
         if self._size(message, at) > MAX_BODY_BYTES:
@@ -124,7 +125,7 @@ class CustomRobot:
         :param msg_uuid: by which DingTalk knows a message that it got already.
         :raises ContentError: if no such message can be sent.
         """
-        message = carried(message)
+        message = with_line_breaks(carried(message))
         at = mentionable(message, at)
         if self._size(message, at) > MAX_BODY_BYTES:
             from airflow_provider_dingpush.messages.fitting import cut_to_size

@@ -34,6 +34,7 @@ from airflow_provider_dingpush.errors import (
 from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image, Message, Video
 from airflow_provider_dingpush.messages.field_rules import is_media_id
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
+from airflow_provider_dingpush.messages.line_breaks import with_line_breaks
 from airflow_provider_dingpush.messages.media_source import is_url
 from airflow_provider_dingpush.messages.plain_forms import check_rendered
 
@@ -172,6 +173,9 @@ class WorkNotices:
         check_rendered(message)
         recipients = self._recipients(user_ids, department_ids, everyone)
         _refuse_status_bar(message, user_ids, department_ids, everyone)
+        broken = with_line_breaks(message)
+        # A notice isn't split: one that is too long only for its line breaks is better sent without them.
+        message = message if _is_long(broken) else broken
         _refuse_long(message)
         return self._hand_over(encoded(message, self._media), recipients)
 
@@ -194,6 +198,7 @@ class WorkNotices:
         if isinstance(message, (Markdown, ActionCard)) and len(message.title) > _MAX_TITLE:
             message = replace(message, title=f"{message.title[: _MAX_TITLE - 1]}…")
         _refuse_status_bar(message, user_ids, department_ids, everyone)
+        message = with_line_breaks(message)
         if _is_long(message):
             from airflow_provider_dingpush.messages.fitting import cut_to_size
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dingpush.messages.browser_links import browser_link
 from airflow_provider_dingpush.messages.kinds import (
     ActionCard,
     Button,
@@ -33,6 +34,7 @@ __all__ = [
     "Message",
     "Text",
     "Video",
+    "browser_link",
 ]
 
 

@@ -241,7 +241,7 @@ class OA:
     names: ClassVar = {each: each for each in ("title", "message_url", "form", "content", "author", "status")}
 
     title: str = ruled(text)
-    message_url: str = ruled(url)
+    message_url: str = ruled(url, address=True)
     form: Sequence[tuple[str, Any]] | Mapping[str, Any] = ruled(_rows, default=())
     content: str | None = ruled(optional(text), default=None)
     author: str | None = ruled(optional(text), default=None)

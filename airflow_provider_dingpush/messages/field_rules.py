@@ -43,12 +43,14 @@ def is_media_id(value: object) -> bool:
     return isinstance(value, str) and value.startswith(_MEDIA_ID_STARTS)
 
 
-def ruled(rule: Rule, *, shown: Callable[[Any], str] | None = None, **options: Any) -> Any:
+def ruled(rule: Rule, *, shown: Callable[[Any], str] | None = None, address: bool = False, **options: Any) -> Any:
     """Declare a dataclass field whose values obey ``rule``; the other options go to :func:`dataclasses.field`.
 
     :param shown: how the repr shows its value, if not as any other.
+    :param address: whether it is an address, which somebody follows and nobody reads.
     """
-    return field(metadata={"rule": rule, "shown": shown} if shown else {"rule": rule}, **options)
+    metadata = {"rule": rule, **({"shown": shown} if shown else {}), **({"address": True} if address else {})}
+    return field(metadata=metadata, **options)
 
 
 def apply_rules(instance: Any, *, rendered: bool = False) -> None:

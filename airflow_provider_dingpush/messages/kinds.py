@@ -54,7 +54,7 @@ class Markdown:
     """Markdown in DingTalk's subset: headings, quotes, bold, italic, links, images, lists.
 
     :param title: shown in the conversation list and in the push notice, not inside the message.
-    :param text: the Markdown. A lone newline is swallowed by DingTalk: put a blank line between paragraphs.
+    :param text: the Markdown. A lone newline of a paragraph breaks the line, which DingTalk by itself does not do.
     :raises InvalidMessageError: if either is empty, not text, or not valid Unicode.
     """
 
@@ -90,8 +90,8 @@ class Link:
 
     title: str = ruled(text)
     text: str = ruled(text)
-    message_url: str = ruled(url)
-    pic_url: str | None = ruled(optional(picture), default=None)
+    message_url: str = ruled(url, address=True)
+    pic_url: str | None = ruled(optional(picture), address=True, default=None)
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -114,7 +114,7 @@ class Button:
     names: ClassVar = {"title": "title", "actionURL": "url"}
 
     title: str = ruled(text)
-    url: str = ruled(url)
+    url: str = ruled(url, address=True)
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -172,8 +172,8 @@ class FeedLink:
     names: ClassVar = {"title": "title", "messageURL": "message_url", "picURL": "pic_url"}
 
     title: str = ruled(text)
-    message_url: str = ruled(url)
-    pic_url: str = ruled(picture)
+    message_url: str = ruled(url, address=True)
+    pic_url: str = ruled(picture, address=True)
 
     def __post_init__(self) -> None:
         apply_rules(self)

@@ -5,6 +5,7 @@ Plain forms are what XCom, ``.expand()``, YAML factories and deadline arguments 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -18,11 +19,18 @@ from airflow_provider_dingpush.messages.mentions import At
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages.app_kinds import Message
 
+_log = logging.getLogger(__name__)
+
 _KINDS: dict[str, Any] = {kind.msgtype: kind for kind in (Text, Markdown, Link, ActionCard, FeedCard)}
 # As blog posts and DingTalk's other doors name recipients and apps.
 _NAMES_SOMEBODY = re.compile(r"user|agent|dept|department|conversation|robot|chat", re.IGNORECASE)
 # How work notices spell what has another name elsewhere (docs 0775, read 2026-08-22).
 _NOTICE_NAMES = {"voice": "audio", "action_card": "actionCard"}
+
+# Where a Markdown link leads, and what DingTalk makes a link of. What has a password before its host is none.
+_ADDRESS = re.compile(
+    r"(?<=\]\()<?(?:[^()\s]|\([^()\s]*\))+|(?:https?|dingtalk|dtmd)://(?![^\s/?#]*@)[!#-&*-;=?-_a-~]+", re.IGNORECASE
+)
 
 
 def read_message(value: Any) -> tuple[Message, At | None]:
@@ -166,13 +174,59 @@ def rebuilt(value: Any, render: Callable[[Any], Any]) -> Any:
     return replace(value, **{each.name: rebuilt(getattr(value, each.name), render) for each in fields(value)})
 
 
-def redacted(message: Message, redact: Callable[[str], Any]) -> Message:
+def redacted(message: Message, redact: Callable[[str], Any], *, quietly: bool = False) -> Message:
     """The same message without what may not be seen, in every text that people will read.
 
-    Where a picture or file lies isn't read by anybody, and a path with stars in it leads nowhere.
+    Addresses stay as they are, those of fields and those within a text: nobody reads them, and with stars in it one
+    leads nowhere. One that would have been changed is named in the log. So do the sources of pictures and files.
 
     :param redact: gives a text without its secrets.
+    :param quietly: log nothing.
     """
-    sources = {each.name: getattr(message, each.name) for each in fields(message) if "shown" in each.metadata}
-    clean: Message = rebuilt(message, lambda value: redact(value) if isinstance(value, str) else value)
-    return replace(clean, **sources) if sources else clean
+    kept: list[str] = []
+    clean: Message = _redacted(message, type(message).__name__, redact, kept)
+    if kept and not quietly:
+        _log.warning(
+            "Airflow masks a part of the address in %s, because a secret that it knows occurs there. It is sent "
+            "unchanged, so that it opens; if the address itself is secret, send another one. "
+            "地址中出现了 Airflow 会屏蔽的内容，已原样发送；如果地址本身需要保密，请换一个地址。",
+            ", ".join(dict.fromkeys(kept)),
+        )
+    return clean
+
+
+def _redacted(value: Any, where: str, redact: Callable[[str], Any], kept: list[str]) -> Any:
+    """The value without secrets; names of places with addresses that keep theirs are added to ``kept``."""
+    if isinstance(value, str):
+        return _redacted_text(value, where, redact, kept)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_redacted(each, f"{where}[{place}]", redact, kept) for place, each in enumerate(value))
+    if not is_ours(value):
+        return value
+    changes: dict[str, Any] = {}
+    for each in fields(value):
+        part, here = getattr(value, each.name), f"{where}.{each.name}"
+        if each.metadata.get("address"):
+            if isinstance(part, str) and redact(part) != part:
+                kept.append(here)
+        elif "shown" not in each.metadata:
+            changes[each.name] = _redacted(part, here, redact, kept)
+            if here == "OA.status" and isinstance(part, tuple):
+                changes[each.name] = (changes[each.name][0], part[1])  # a colour's name is no prose
+    return replace(value, **changes)
+
+
+def _redacted_text(text: str, where: str, redact: Callable[[str], Any], kept: list[str]) -> Any:
+    whole = redact(text)
+    if whole == text:
+        return text
+    pieces: list[Any] = []
+    place, kept_before = 0, len(kept)
+    for found in _ADDRESS.finditer(text):
+        if redact(found.group()) != found.group():
+            kept.append(where)
+        pieces += [redact(text[place : found.start()]), found.group()]
+        place = found.end()
+    apart = "".join([*pieces, redact(text[place:])])
+    # A secret that reaches from a text into an address is found in the whole only.
+    return whole if apart == text and len(kept) == kept_before else apart

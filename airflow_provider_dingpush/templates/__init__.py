@@ -10,9 +10,10 @@ from airflow_provider_dingpush.templates.airflow_site import AirflowSite, zone_n
 from airflow_provider_dingpush.templates.alert_texts import MAX_ALERT_BYTES, built_in_alert
 from airflow_provider_dingpush.templates.context_reading import read_run_facts
 from airflow_provider_dingpush.templates.markdown_escape import escape_markdown
-from airflow_provider_dingpush.templates.run_facts import Event, FailedTask, RunFacts
+from airflow_provider_dingpush.templates.run_facts import FREE_TEXT, Event, FailedTask, RunFacts
 
 __all__ = [
+    "FREE_TEXT",
     "MAX_ALERT_BYTES",
     "AirflowSite",
     "Event",

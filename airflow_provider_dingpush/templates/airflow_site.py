@@ -13,6 +13,8 @@ from typing import Literal
 from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
+from airflow_provider_dingpush.messages.browser_links import PC_BROWSER
+
 AIRFLOW_DEFAULT_BASE_URL = "http://localhost:8080"
 """Where ``airflow standalone`` serves its pages when nobody has configured anything."""
 
@@ -27,12 +29,15 @@ class AirflowSite:
     :param layout: ``pages`` is the URL layout of Airflow 3, ``grid`` that of Airflow 2.
     :param environment: the label that tells production from test in a message, such as ``生产``.
     :param timezone: IANA name of the zone in which times are shown; an unknown name means UTC.
+    :param links: in which form of :data:`~airflow_provider_dingpush.messages.browser_links.LINK_FORMS` people get the
+        links.
     """
 
     base_url: str | None = None
     layout: Literal["grid", "pages"] = "pages"
     environment: str | None = None
     timezone: str = "UTC"
+    links: str = PC_BROWSER
 
     @property
     def is_local(self) -> bool:
@@ -103,15 +108,6 @@ def zone_named(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # An unknown name or no zone data, an odd name, the name of a folder.
         return timezone.utc
-
-
-def opened_in_browser(url: str) -> str:
-    """The address that makes DingTalk open this URL in the system's browser.
-
-    A plain link opens inside DingTalk, where nobody is logged in to Airflow and many single sign-on pages refuse to
-    work.
-    """
-    return f"dingtalk://dingtalkclient/page/link?url={_quoted(url)}&pc_slide=false"
 
 
 def _quoted(part: str) -> str:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.messages import Markdown
+from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 from airflow_provider_dingpush.messages.sizes import json_bytes
+from airflow_provider_dingpush.templates.exception_text import gap_in, shortened
 from airflow_provider_dingpush.templates.human_times import duration_text, local_time_text
 from airflow_provider_dingpush.templates.markdown_escape import escape_markdown, plain_line
 from airflow_provider_dingpush.templates.run_facts import Event, RunFacts
@@ -25,14 +27,13 @@ if TYPE_CHECKING:
 MAX_ALERT_BYTES = 10_000
 """As many failed tasks are listed as fit in here: half of what DingTalk takes, and more than anyone reads."""
 
-MAX_LINK_BYTES = 2_000
-"""A longer link is left out; it takes ids of hundreds of Chinese characters, and browsers begin to cut there too."""
-
 _LEAST_EXCEPTION_CHARACTERS = 60
 """Less of an exception's text isn't worth showing."""
 
 _TITLE_NAME_CHARACTERS = 60
 """Of each name in a title; a phone shows less than that."""
+
+_LEFT_OUT = {"zh": "……（省略 {n} 行）……", "en": "… ({n} line{s} left out) …"}
 
 _MARKS = {
     Event.TASK_STARTED: "⚪",
@@ -70,7 +71,9 @@ def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_A
             return Markdown(title, text)
         listed //= 2
         if facts.exception_text and told > _LEAST_EXCEPTION_CHARACTERS:
-            facts = replace(facts, exception_text=f"{facts.exception_text[: told * 2 // 3].rstrip('…')}…")
+            shorter = shortened(facts.exception_text, told * 2 // 3)
+            # Whatever the lines are like, it ends.
+            facts = replace(facts, exception_text=shorter if len(shorter) < told else shorter[: told * 2 // 3])
 
 
 class _Written(str):
@@ -105,13 +108,21 @@ def _templates(shown: Callable[[str], str]) -> Environment:
 
 def _links(*links: tuple[str, str | None]) -> str:
     """Side by side, those of the links that have an address of a sensible length."""
-    usable = [(words, address) for words, address in links if address and len(address) <= MAX_LINK_BYTES]
+    usable = [(words, address) for words, address in links if address and len(address) <= MAX_LINK_CHARACTERS]
     return _Written(" · ".join(f"[{escape_markdown(words)}]({address})" for words, address in usable))
 
 
-def _quote(text: str) -> str:
+def _quote(text: str, language: str) -> str:
     # DingTalk swallows a lone newline; with two blanks before it, it breaks the line.
-    return _Written("  \n".join(f"> {escape_markdown(line)}" for line in text.splitlines()))
+    return _Written("  \n".join(f"> {_gap(line, language) or escape_markdown(line)}" for line in text.splitlines()))
+
+
+def _gap(line: str, language: str) -> str:
+    """What stands for lines that are left out; empty for a line of the text itself."""
+    left_out = gap_in(line)
+    if left_out is None:
+        return ""
+    return _LEFT_OUT[language].format(n=left_out, s="" if left_out == 1 else "s")
 
 
 def _short(text: str) -> str:

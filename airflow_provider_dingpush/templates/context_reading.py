@@ -8,25 +8,26 @@ the DAG processor (no times, no state, no exception), the scheduler of 2.x (an e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
 from enum import Enum
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from airflow_provider_dingpush.templates.airflow_site import AirflowSite
+from airflow_provider_dingpush.templates.exception_text import WhatWentWrong, read_exception
 from airflow_provider_dingpush.templates.run_facts import Event, FailedTask, RunFacts
 
 MAX_LISTED_TASKS = 10
-MAX_EXCEPTION_LINES = 5
-MAX_EXCEPTION_CHARACTERS = 600
 
 _MAX_ID_CHARACTERS = 250  # Airflow's own columns end there.
 _MAX_NAME_CHARACTERS = 120
 _MAX_PEOPLE = 10
 _MAX_TAGS = 50
 _MAX_READ_CHARACTERS = 20_000
-"""So much of an exception's text is looked at; far more than is shown, so that a secret cut here is never seen."""
+"""So much of a text is looked at; far more than is shown, so that a secret cut here is never seen."""
+
+_WHOLE = 1_000_000_000
 
 # How the scheduler of 2.x speaks of a task whose process is gone: ids, as the repr of a dict, or what its executor
 # reports.
@@ -101,7 +102,9 @@ def read_run_facts(
         )
 
     failed = _task_instances(failed_tasks) if event is Event.DAG_FAILED else None
-    listed = None if failed is None else tuple(FailedTask(*each, log_url(*each)) for each in failed[:MAX_LISTED_TASKS])
+    listed = None
+    if failed is not None:
+        listed = tuple(FailedTask(*each, log_url(*each), site.links) for each in failed[:MAX_LISTED_TASKS])
     return RunFacts(
         event=event,
         environment=_word((site.environment or "").strip(), _MAX_NAME_CHARACTERS),
@@ -127,14 +130,16 @@ def read_run_facts(
         started_at=local(started_at),
         ended_at=local(ended_at),
         duration_seconds=None if event is Event.TASK_STARTED else _seconds(started_at, ended_at or moment),
-        exception_type=problem.exception_type,
-        exception_text=problem.exception_text,
+        exception_type=problem.error.type_name,
+        exception_text=problem.error.text,
+        exception_summary=problem.error.summary,
         killed_from_outside=problem.killed_from_outside,
         failed_tasks=listed,
         failed_task_count=None if failed is None else len(failed),
         deadline_at=local(deadline_at),
         late_seconds=_seconds(deadline_at, moment),
         is_local_link=site.is_local,
+        links=site.links,
     )
 
 
@@ -165,8 +170,7 @@ class _Tries:
 class _Problem:
     """What went wrong with a task, as far as the context tells."""
 
-    exception_type: str | None = None
-    exception_text: str | None = None
+    error: WhatWentWrong = field(default_factory=WhatWentWrong)
     killed_from_outside: bool = False
 
     @classmethod
@@ -175,12 +179,13 @@ class _Problem:
             return cls()
         error = _get(context, "exception")
         if isinstance(error, BaseException):
-            return cls(type(error).__name__[:_MAX_NAME_CHARACTERS], _first_lines(error, redact))
-        said = _word(error, _MAX_READ_CHARACTERS)
+            return cls(_read_exception(error, redact) or WhatWentWrong(type(error).__name__[:_MAX_NAME_CHARACTERS]))
+        said = _word(error, _WHOLE)
         if said is not None:  # 2.x, and not always of a killed task: "Task failed due to SystemExit(1)".
             if said.startswith(_IDS_OF_LOST_TASK):
                 return cls(killed_from_outside=True)
-            return cls(None, _first_lines(said, redact), killed_from_outside=said.startswith(_EXECUTOR_REPORT))
+            told = _read_exception(said, redact) or WhatWentWrong()
+            return cls(told, killed_from_outside=said.startswith(_EXECUTOR_REPORT))
         # A task that lived to its end knows its state. Without one, the DAG processor of 3.x speaks for a task that
         # is gone.
         return cls(killed_from_outside=_get(ti, "state") is None)
@@ -253,13 +258,8 @@ def _free_text(value: Any, redact: Callable[[str], str], most: int) -> str | Non
 
 
 @_unknown_if_it_raises
-def _first_lines(error: BaseException | str, redact: Callable[[str], str]) -> str | None:
-    text = _free_text(str(error), redact, _MAX_READ_CHARACTERS) or ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    kept = "\n".join(lines[:MAX_EXCEPTION_LINES])
-    if len(kept) > MAX_EXCEPTION_CHARACTERS:
-        return f"{kept[:MAX_EXCEPTION_CHARACTERS]}…"
-    return (f"{kept}\n…" if len(lines) > MAX_EXCEPTION_LINES else kept) or None
+def _read_exception(error: BaseException | str, redact: Callable[[str], str]) -> WhatWentWrong:
+    return read_exception(error, redact)
 
 
 def _int(value: Any) -> int | None:

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import re
 
-_INVISIBLE = {
-    point: None
-    for point in (
-        *range(0x20),  # control characters
-        *range(0x7F, 0xA0),
-        *range(0x202A, 0x202F),  # marks that turn the direction of writing: a name could look like another one
-        *range(0x2066, 0x206A),
-        0xFEFF,
-    )
-    if not chr(point).isspace()
-}
+from airflow_provider_dingpush.templates.visible_text import without_escapes, without_invisible
 
 _SPECIAL = re.compile(
     r"""
@@ -55,7 +45,7 @@ def escape_markdown(text: str) -> str:
 
 def plain_line(text: str) -> str:
     """The text on one line, without what can't be seen or sent; for titles, where Markdown means nothing."""
-    return " ".join(text.encode("utf-8", "replace").decode().translate(_INVISIBLE).split())
+    return " ".join(without_invisible(without_escapes(text.encode("utf-8", "replace").decode())).split())
 
 
 def _escaped(found: re.Match[str]) -> str:

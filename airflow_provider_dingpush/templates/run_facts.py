@@ -8,8 +8,11 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from airflow_provider_dingpush.templates.airflow_site import opened_in_browser
+from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
 from airflow_provider_dingpush.templates.human_times import duration_text
+
+FREE_TEXT = ("reason", "map_label", "exception_text", "exception_summary")
+"""The facts that may hold secrets; all others are ids, names, times and links."""
 
 
 class Event(str, Enum):
@@ -35,16 +38,18 @@ class FailedTask:
     :param task_id: its task.
     :param map_index: its place among the mapped instances, or ``None`` if the task isn't mapped.
     :param log_url: page with its log.
+    :param links: how ``log_link`` opens; as in :class:`RunFacts`.
     """
 
     task_id: str
     map_index: int | None = None
     log_url: str | None = None
+    links: str = PC_BROWSER
 
     @property
     def log_link(self) -> str | None:
-        """``log_url``, made to open in the system's browser."""
-        return self.log_url and opened_in_browser(self.log_url)
+        """``log_url``, made to open as ``links`` says."""
+        return self.log_url and browser_link(self.log_url, self.links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,9 @@ class RunFacts:
     **What went wrong**
 
     :param exception_type: name of the exception's class.
-    :param exception_text: its first lines, cut to a readable size.
+    :param exception_text: its text, with its sub-exceptions, causes and notes if it has any; of a long one the first
+        and the last lines, and where the others were a line such as ``… 120 …``.
+    :param exception_summary: the one line of it that says most, with the class.
     :param killed_from_outside: the task didn't fail by itself; there is no exception because nothing was left to
         raise one.
     :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if Airflow can't tell.
@@ -106,6 +113,8 @@ class RunFacts:
     **Links**
 
     :param is_local_link: the links open only on the machine that runs Airflow, because no base URL is configured.
+    :param links: how ``log_link`` and ``run_link`` open: ``pc_browser``, ``browser``, ``plain``, or an address with
+        ``{url}`` in it.
     """
 
     event: Event
@@ -133,6 +142,7 @@ class RunFacts:
     duration_seconds: float | None = None
     exception_type: str | None = None
     exception_text: str | None = None
+    exception_summary: str | None = None
     killed_from_outside: bool = False
     failed_tasks: tuple[FailedTask, ...] | None = None
     failed_task_count: int | None = None
@@ -140,16 +150,17 @@ class RunFacts:
     late_seconds: float | None = None
     environment: str | None = None
     is_local_link: bool = False
+    links: str = PC_BROWSER
 
     @property
     def log_link(self) -> str | None:
-        """``log_url``, made to open in the system's browser instead of inside DingTalk."""
-        return self.log_url and opened_in_browser(self.log_url)
+        """``log_url``, made to open as ``links`` says: by default in a PC's browser instead of inside DingTalk."""
+        return self.log_url and browser_link(self.log_url, self.links)
 
     @property
     def run_link(self) -> str | None:
-        """``run_url``, made to open in the system's browser instead of inside DingTalk."""
-        return self.run_url and opened_in_browser(self.run_url)
+        """``run_url``, made to open as ``links`` says: by default in a PC's browser instead of inside DingTalk."""
+        return self.run_url and browser_link(self.run_url, self.links)
 
     @property
     def try_text(self) -> str:
@@ -189,7 +200,7 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_to_json(each) for each in value]
     if isinstance(value, FailedTask):
-        return {"task_id": value.task_id, "map_index": value.map_index, "log_url": value.log_url}
+        return {each.name: getattr(value, each.name) for each in fields(value)}
     return value
 
 
@@ -204,7 +215,10 @@ def _time(value: Any) -> datetime | None:
 def _failed_tasks(value: Any) -> tuple[FailedTask, ...] | None:
     if value is None:
         return None
-    return tuple(FailedTask(each["task_id"], each.get("map_index"), each.get("log_url")) for each in value)
+    return tuple(
+        FailedTask(each["task_id"], each.get("map_index"), each.get("log_url"), each.get("links") or PC_BROWSER)
+        for each in value
+    )
 
 
 _FROM_JSON: dict[str, Any] = {

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from airflow_provider_dingpush.messages import browser_link
 from airflow_provider_dingpush.sandbox import App, Fault, GroupChat, Person, Robot, Sandbox
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs the Python package selenium")
@@ -232,6 +233,11 @@ MARKDOWN = [
     (
         "sidebar link",
         "[a](dingtalk://dingtalkclient/page/link?url=https%3A%2F%2Fe.com%2Fx%3Fy%3D1&pc_slide=false)",
+        f"<p>{link_markup('https://e.com/x?y=1', 'a')}</p>",
+    ),
+    (
+        "link for PCs and phones",
+        f"[a]({browser_link('https://e.com/x?y=1', 'browser')})",
         f"<p>{link_markup('https://e.com/x?y=1', 'a')}</p>",
     ),
     ("unordered list", "- a\n- b\n\nc", "<ul><li><p>a</p></li><li><p>b</p></li></ul><p>c</p>"),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
 from airflow_provider_dingpush.templates import AirflowSite
-from airflow_provider_dingpush.templates.airflow_site import opened_in_browser
 
 RUN = "manual__2026-11-22T10:48:49.161845+00:00"
 QUOTED_RUN = "manual__2026-11-22T10%3A48%3A49.161845%2B00%3A00"
@@ -109,12 +108,3 @@ def test_utc_however_it_is_spelled(name: str) -> None:
 def test_unknown_zone_is_utc(name: str) -> None:
     """A wrong name of a zone isn't worth losing an alert."""
     assert AirflowSite(timezone=name).zone is timezone.utc
-
-
-def test_opened_in_browser_carries_the_whole_url() -> None:
-    """DingTalk decodes the address once and has the URL, query and all; nothing in it can end a Markdown link."""
-    url = f"https://a.b/x(1)/grid?dag_run_id={QUOTED_RUN}&task_id=t"
-    wrapped = opened_in_browser(url)
-    assert wrapped.startswith("dingtalk://dingtalkclient/page/link?")
-    assert parse_qs(urlsplit(wrapped).query) == {"url": [url], "pc_slide": ["false"]}
-    assert not set(wrapped) & set("()<> ")

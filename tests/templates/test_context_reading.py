@@ -290,6 +290,7 @@ def test_everything_of_a_failed_task() -> None:
         duration_seconds=192.0,
         exception_type="KeyError",
         exception_text="'order_id'",
+        exception_summary="KeyError: 'order_id'",
         environment="生产",
     )
 
@@ -298,15 +299,17 @@ def test_everything_of_a_failed_task() -> None:
     ("exception", "expected"),
     [
         pytest.param(ValueError("a\n\n  b\r\nc"), "a\nb\nc", id="blank lines"),
-        pytest.param(ValueError("1\n2\n3\n4\n5\n6"), "1\n2\n3\n4\n5\n…", id="many lines"),
-        pytest.param(ValueError("x" * 1_000_000), "x" * 600 + "…", id="a megabyte"),
+        pytest.param(ValueError("1\n2\n3\n4\n5\n6\n7\n8\n9"), "1\n2\n3\n… 2 …\n6\n7\n8\n9", id="many lines"),
+        pytest.param(ValueError("x" * 1_000_000), "x" * 300 + " … " + "x" * 300, id="a megabyte"),
         pytest.param(ValueError("half \udcff"), "half ?", id="no UTF-8"),
         pytest.param(ValueError("the password is hunter2"), "the password is ***", id="secret"),
-        pytest.param(ValueError("x" * 595 + "hunter2"), "x" * 595 + "***", id="secret where the text is cut"),
+        pytest.param(
+            ValueError("x" * 297 + "hunter2" + "y" * 400), "x" * 297 + "*** … " + "y" * 300, id="secret at the cut"
+        ),
     ],
 )
 def test_exception_text(exception: Exception, expected: str) -> None:
-    """The first lines, redacted before they are cut."""
+    """Head and tail, redacted before they are cut."""
     found = read(task_context(a_ti(), exception=exception), redact=lambda text: text.replace("hunter2", "***"))
     assert found.exception_text == expected
 

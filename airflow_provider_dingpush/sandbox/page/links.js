@@ -1,13 +1,14 @@
 // Links and pictures: the only place that turns a URL from a message into something the browser may follow or load.
 
+const JUMP = /^dingtalk:\/\/dingtalkclient\/action\/open_platform_link\?(.*)$/i;
 const WRAPPED = /^dingtalk:\/\/dingtalkclient\/page\/link\?(.*)$/i;
 const MEDIA = "/media/";
 
-/** The http(s) URL behind a value, unwrapped from DingTalk's sidebar links; null if there is none. */
+/** The http(s) URL behind a value, unwrapped from DingTalk's links for PCs; null if there is none. */
 export function webUrl(value) {
   if (typeof value !== "string") return null;
-  const wrapped = WRAPPED.exec(value.trim());
-  const inner = wrapped ? new URLSearchParams(wrapped[1]).get("url") : value.trim();
+  const onPc = parameter(JUMP, "pcLink", value.trim());
+  const inner = parameter(WRAPPED, "url", onPc);
   let url;
   try {
     url = new URL(inner);
@@ -15,6 +16,12 @@ export function webUrl(value) {
     return null;
   }
   return url.protocol === "http:" || url.protocol === "https:" ? url.href : null;
+}
+
+/** A parameter of an address of this form; any other address as it is. */
+function parameter(form, name, address) {
+  const found = form.exec(address);
+  return found ? (new URLSearchParams(found[1]).get(name) ?? "") : address;
 }
 
 /** The address of something that was uploaded to the sandbox; null if the value is none. */
