@@ -12,7 +12,7 @@ of records, and the data of each::
     last      ""  -> when alerts were last told
     pace      ""  -> for how long alerts are collected since then, if somebody comes who tells them
     told      incident and event -> when it was told, and how often it was only counted since
-    run       DAG and run -> its failed tasks that were told
+    run       DAG, run and when it started -> its failed tasks that were told
     day       2026-11-22 -> messages of that day
     overflow  ""  -> how many alerts were only counted
     dead      key -> an alert that was refused even alone
@@ -24,21 +24,30 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timezone, tzinfo
 from typing import Any
 
 from airflow_provider_dingpush.delivery.alert import Alert
-from airflow_provider_dingpush.delivery.digest import RunKey
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, DeadLetter, Pen, Try
-from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, merge, run_of
+from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, attempt_of, merge
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
 from airflow_provider_dingpush.delivery.pace import is_storm, next_interval
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.rate_window import RateWindow
 from airflow_provider_dingpush.delivery.records import ONLY, Records
 from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
+from airflow_provider_dingpush.delivery.repetitions import (
+    asked,
+    is_sent_already,
+    is_spoken_of,
+    log_repetition,
+    remembered,
+    subject_of,
+)
 from airflow_provider_dingpush.delivery.silence import MISCONFIGURED, THROTTLED, Hold, Silence, held
 from airflow_provider_dingpush.delivery.slots import Slots
 
@@ -309,7 +318,8 @@ class Ledger:
         now, alerts = end.ended_at, self.alerts(batch.members)
         counts, no_more_silent = self._silence.after_message(now, own=end.slot is not None)
         told, forgotten = self._repeats.after_message(batch.repeats, alerts, now)
-        puts: dict[Place, Any] = {**self._slots.ended(end), **counts, **told, **self._runs_told(alerts, now)}
+        runs, no_more_runs = self._runs_told(alerts, now)
+        puts: dict[Place, Any] = {**self._slots.ended(end), **counts, **told, **runs}
         puts["pace", ONLY] = next_interval(
             self._interval,
             since_last=None if self.last_told_at is None else now - self.last_told_at,
@@ -322,7 +332,7 @@ class Ledger:
         deletes: list[Place] = [("alert", key) for key in batch.members]
         if end.slot is not None:
             deletes.append(("restart", "at"))
-        deletes += [("batch", ONLY), ("refused", ONLY), *no_more_silent, *forgotten, *self._runs_forgotten(now)]
+        deletes += [("batch", ONLY), ("refused", ONLY), *no_more_silent, *forgotten, *no_more_runs]
         self._change(puts, deletes)
         self._settled(batch.members)
 
@@ -409,8 +419,14 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------------ inside
 
-    def _change(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> bool:
-        durable = self._records.change(puts, deletes, keys)
+    def _change(
+        self,
+        puts: Mapping[Place, Any],
+        deletes: Iterable[Place] = (),
+        keys: Iterable[str] = (),
+        forget: Iterable[str] = (),
+    ) -> bool:
+        durable = self._records.change(puts, deletes, keys, forget)
         if durable and self._uncleared:
             self._clear_away(list(self._uncleared))
         return durable
@@ -436,7 +452,7 @@ class Ledger:
 
     def _take(self, arrivals: Sequence[tuple[str, Alert]], overflown: int, now: float) -> None:
         try:
-            known = self._book.known([alert.key for _, alert in arrivals])
+            known = self._book.known([name for _, alert in arrivals for name in asked(alert)])
         except LeadershipLostError:
             raise
         except OutboxError as problem:
@@ -444,12 +460,18 @@ class Ledger:
             known = set()
         puts: dict[Place, Any] = {}
         new: dict[str, Alert] = {}
-        for ticket, alert in arrivals:
-            self._uncleared[ticket] = alert.key
-            if alert.key in known or self._records.get("alert", alert.key) is not None:
-                continue
-            new.setdefault(alert.key, alert)
-        keys = list(new)
+        keys: dict[str, Alert] = {}
+        for ticket, arrival in arrivals:
+            alert = self._as_news(arrival, known, new)
+            self._uncleared[ticket] = arrival.key if alert is None else alert.key
+            if alert is not None:
+                new[alert.key] = alert
+                keys.update(dict.fromkeys(remembered(arrival), alert))
+            # The book may have this very one from a leader that died before it emptied the mailbox.
+            elif self._records.get("alert", arrival.key) != arrival.to_json():
+                log_repetition(_log, arrival)
+        # What failed, recovered and fails again is news, also where nothing tells one run from the next.
+        ended = {subject_of(each): each.at for each in sorted(new.values(), key=_age) if each.resolved}
         if not self._policy.send_resolved:
             new = {key: alert for key, alert in new.items() if not alert.resolved}
         puts.update({("alert", key): alert.to_json() for key, alert in new.items()})
@@ -462,32 +484,73 @@ class Ledger:
         deletes: list[Place] = [("alert", key) for key in counted]
         for place in deletes:
             puts.pop(place, None)
-        self._change({**puts, **count_puts}, deletes, keys)
+        self._change({**puts, **count_puts}, deletes, self._not_ended(keys, ended), ended)
         if overflown and not arrivals and not self.problem:
             # Only to reset the count; with arrivals that was done.
             self._clear_away([])
 
-    def _told_tasks(self, run: RunKey) -> set[TaskKey]:
-        record = self._records.get("run", json.dumps(run), {})
+    def _as_news(self, alert: Alert, known: AbstractSet[str], new: Mapping[str, Alert]) -> Alert | None:
+        """What is to be sent of an arrival: nothing of one that repeats what was taken in before.
+
+        :param known: which of its names are remembered.
+        :param new: what was taken in together with it.
+        """
+        taken_in = alert.key in new or self._records.get("alert", alert.key) is not None
+        if not taken_in and not is_sent_already(alert, known):
+            if not is_spoken_of(alert, known):
+                return alert
+            # What isn't sent yet is joined with it; and what may never be sent, because it was refused, is no reason.
+            unsent = [*self._every(), *(letter.alert for letter in self.dead if letter.alert)]
+            return alert if any(each.occurrence == alert.occurrence for each in unsent) else None
+        if not alert.opens_incident:
+            return None
+        waiting = (*self._every(), *new.values())
+        related = sorted((each for each in waiting if subject_of(each) == subject_of(alert)), key=_age)
+        if not related or not related[-1].resolved or related[-1].at > alert.at:
+            return None
+        # It failed, recovered, and fails again before that could be sent; nothing tells one run from the next.
+        again = f"{alert.key}.{alert.at:.3f}"
+        return replace(alert, key=again, occurrence=again)
+
+    def _not_ended(self, keys: Mapping[str, Alert], ended: Mapping[str, float]) -> list[str]:
+        """Those of the names to remember that no later recovery makes forgotten.
+
+        :param keys: names, and the alerts that they are of; those of what waits already are looked at as well.
+        :param ended: when a subject recovered, in seconds since 1970.
+        """
+        waiting = {name: each for each in self._every() for name in remembered(each)} if ended else {}
+        every = {**waiting, **keys}.items()
+        return [name for name, each in every if each.at >= ended.get(subject_of(each), -math.inf)]
+
+    def _every(self) -> tuple[Alert, ...]:
+        """All alerts in the book."""
+        return self._alerts(list(self._records.of("alert")))
+
+    def _told_tasks(self, alert: Alert) -> set[TaskKey]:
+        record = self._records.get("run", _run_record(alert), {})
         return {(task_id, map_index) for task_id, map_index in record.get("tasks", ())}
 
-    def _runs_told(self, alerts: Iterable[Alert], now: float) -> dict[Place, Any]:
-        told: dict[RunKey, set[TaskKey]] = {}
+    def _runs_told(self, alerts: Iterable[Alert], now: float) -> tuple[dict[Place, Any], list[Place]]:
+        """The failed tasks of each run that were told by now, and the runs that can be forgotten."""
+        told: dict[str, set[TaskKey]] = {}
         for each in alerts:
-            run = run_of(each)
-            if run and each.task_id and each.event == "task_failed":
-                told.setdefault(run, self._told_tasks(run)).add((each.task_id, each.map_index))
-        return {
-            ("run", json.dumps(run)): {
+            if each.run_id and each.task_id and (each.event == "task_failed" or each.resolved):
+                tasks, task = told.setdefault(_run_record(each), self._told_tasks(each)), (each.task_id, each.map_index)
+                if each.resolved:
+                    tasks.discard(task)
+                else:
+                    tasks.add(task)
+        puts: dict[Place, Any] = {
+            ("run", run): {
                 "tasks": [list(task) for task in list(tasks)[:_MOST_TASKS_REMEMBERED]],
                 "at": now,
             }
             for run, tasks in told.items()
+            if tasks
         }
-
-    def _runs_forgotten(self, now: float) -> list[Place]:
-        runs = self._records.of("run").items()
-        return [("run", key) for key, run in runs if run["at"] < now - _RUNS_REMEMBERED_SECONDS]
+        old = [key for key, run in self._records.of("run").items() if run["at"] < now - _RUNS_REMEMBERED_SECONDS]
+        gone = [("run", key) for key in (*old, *told)]
+        return puts, [place for place in gone if place not in puts]
 
     def _free(self) -> list[str]:
         """Keys of the waiting alerts that are neither in the batch nor in a pen."""
@@ -507,7 +570,7 @@ class Ledger:
                     self._change({("dead", key): record}, [("alert", key)])
                     continue
             found.append(self._read[key])
-        return tuple(sorted(found, key=lambda each: (each.at, each.key)))
+        return tuple(sorted(found, key=_age))
 
     @property
     def _interval(self) -> float:
@@ -523,6 +586,14 @@ class Ledger:
         except ValueError:
             alert = None
         return DeadLetter(key, alert, record["problem"], record["at"])
+
+
+def _age(alert: Alert) -> tuple[float, str]:
+    return alert.at, alert.key
+
+
+def _run_record(alert: Alert) -> str:
+    return json.dumps(attempt_of(alert))
 
 
 def _pen(keys: Sequence[str], now: float, *, bare: bool) -> dict[str, Any]:

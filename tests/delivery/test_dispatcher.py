@@ -19,6 +19,7 @@ from airflow_provider_dingpush.delivery.drained import Relief
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError
 from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.delivery.sender import Fate, Outcome
 from airflow_provider_dingpush.delivery.silence import Hold
 from tests.delivery.dispatch_world import DISK_FULL, START, ChatRobot, MemoryBook, Storage, World, failure, failures
@@ -757,7 +758,7 @@ def test_two_notifiers_of_one_try_are_no_repetition() -> None:
     world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
     world.put(failure("a1"))
     world.drain()
-    world.put(failure("a1 in other words", task_id="a1"))
+    world.put(failure("a1 in other words", task_id="a1", occurrence="a1"))
     world.drain(60.0)
     assert len(world.chat.told) == 2
 
@@ -976,7 +977,7 @@ def test_a_disk_that_has_room_again_gets_everything() -> None:
     world.drain()
     assert world.chat.told == ["a0", "a1", "a2"]
     assert world.storage.mail == {}
-    assert world.storage.keys == {"a0", "a1", "a2"}
+    assert world.storage.keys == {name for each in failures(3) for name in remembered(each)}
     assert not any(kind in ("alert", "batch") for kind, _ in world.storage.records)
 
 
