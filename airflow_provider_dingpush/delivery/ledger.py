@@ -502,13 +502,14 @@ class Ledger:
             # What isn't sent yet is joined with it; and what may never be sent, because it was refused, is no reason.
             unsent = [*self._every(), *(letter.alert for letter in self.dead if letter.alert)]
             return alert if any(each.occurrence == alert.occurrence for each in unsent) else None
-        if not alert.opens_incident:
+        if not subject_of(alert):
             return None
         waiting = (*self._every(), *new.values())
         related = sorted((each for each in waiting if subject_of(each) == subject_of(alert)), key=_age)
-        if not related or not related[-1].resolved or related[-1].at > alert.at:
+        if not related or related[-1].resolved == alert.resolved or related[-1].at > alert.at:
             return None
-        # It failed, recovered, and fails again before that could be sent; nothing tells one run from the next.
+        # It failed, recovered, and fails again before that was sent, or the other way round; nothing tells one run from
+        # the next.
         again = f"{alert.key}.{alert.at:.3f}"
         return replace(alert, key=again, occurrence=again)
 

@@ -12,16 +12,12 @@ from airflow_provider_dingpush.delivery.alert import Alert
 
 def remembered(alert: Alert) -> tuple[str, ...]:
     """The names under which an alert is remembered: its key, and that its occurrence was spoken of."""
-    subject = subject_of(alert)
-    if not alert.adds_something:
-        return (f"{subject}{alert.key}",)
-    return f"{subject}{alert.key}", f"{subject}{alert.occurrence}+"
+    return (_name(alert), f"{subject_of(alert)}{alert.occurrence}+") if alert.adds_something else (_name(alert),)
 
 
 def asked(alert: Alert) -> tuple[str, ...]:
     """The names to look for before an alert is sent."""
-    names = (f"{subject_of(alert)}{alert.key}",)
-    return names if alert.adds_something else (*names, f"{names[0]}+")
+    return (_name(alert),) if alert.adds_something else (_name(alert), f"{_name(alert)}+")
 
 
 def is_sent_already(alert: Alert, known: Collection[str]) -> bool:
@@ -38,6 +34,11 @@ def is_spoken_of(alert: Alert, known: Collection[str]) -> bool:
     :param known: those of the :func:`asked` names that are remembered.
     """
     return asked(alert)[-1] in known
+
+
+def _name(alert: Alert) -> str:
+    # Nobody puts a recovery unless something has failed since the last one, so another one is no repetition of that.
+    return f"{subject_of(alert)}{alert.key}{f'@{alert.at}' if alert.resolved else ''}"
 
 
 def subject_of(alert: Alert) -> str:
