@@ -24,9 +24,7 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timezone, tzinfo
 from typing import Any
@@ -40,14 +38,7 @@ from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.rate_window import RateWindow
 from airflow_provider_dingpush.delivery.records import ONLY, Records
 from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
-from airflow_provider_dingpush.delivery.repetitions import (
-    asked,
-    is_sent_already,
-    is_spoken_of,
-    log_repetition,
-    remembered,
-    subject_of,
-)
+from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, log_repetition
 from airflow_provider_dingpush.delivery.silence import MISCONFIGURED, THROTTLED, Hold, Silence, held
 from airflow_provider_dingpush.delivery.slots import Slots
 
@@ -459,19 +450,14 @@ class Ledger:
             self._records.problem = problem
             known = set()
         puts: dict[Place, Any] = {}
-        new: dict[str, Alert] = {}
-        keys: dict[str, Alert] = {}
+        taken = Arrivals(known, is_waiting=self._records.of("alert").__contains__, unsent=self._unsent)
         for ticket, arrival in arrivals:
-            alert = self._as_news(arrival, known, new)
+            alert = taken.take(arrival)
             self._uncleared[ticket] = arrival.key if alert is None else alert.key
-            if alert is not None:
-                new[alert.key] = alert
-                keys.update(dict.fromkeys(remembered(arrival), alert))
             # The book may have this very one from a leader that died before it emptied the mailbox.
-            elif self._records.get("alert", arrival.key) != arrival.to_json():
+            if alert is None and self._records.get("alert", arrival.key) != arrival.to_json():
                 log_repetition(_log, arrival)
-        # What failed, recovered and fails again is news, also where nothing tells one run from the next.
-        ended = {subject_of(each): each.at for each in sorted(new.values(), key=_age) if each.resolved}
+        new, ended = taken.news, taken.ended
         if not self._policy.send_resolved:
             new = {key: alert for key, alert in new.items() if not alert.resolved}
         puts.update({("alert", key): alert.to_json() for key, alert in new.items()})
@@ -484,48 +470,16 @@ class Ledger:
         deletes: list[Place] = [("alert", key) for key in counted]
         for place in deletes:
             puts.pop(place, None)
-        self._change({**puts, **count_puts}, deletes, self._not_ended(keys, ended), ended)
+        # What failed, recovered and fails again is news, also where nothing tells one run from the next.
+        self._change({**puts, **count_puts}, deletes, taken.names_to_remember(), ended)
         if overflown and not arrivals and not self.problem:
             # Only to reset the count; with arrivals that was done.
             self._clear_away([])
 
-    def _as_news(self, alert: Alert, known: AbstractSet[str], new: Mapping[str, Alert]) -> Alert | None:
-        """What is to be sent of an arrival: nothing of one that repeats what was taken in before.
-
-        :param known: which of its names are remembered.
-        :param new: what was taken in together with it.
-        """
-        taken_in = alert.key in new or self._records.get("alert", alert.key) is not None
-        if not taken_in and not is_sent_already(alert, known):
-            if not is_spoken_of(alert, known):
-                return alert
-            # What isn't sent yet is joined with it; and what may never be sent, because it was refused, is no reason.
-            unsent = [*self._every(), *(letter.alert for letter in self.dead if letter.alert)]
-            return alert if any(each.occurrence == alert.occurrence for each in unsent) else None
-        if not subject_of(alert):
-            return None
-        waiting = (*self._every(), *new.values())
-        related = sorted((each for each in waiting if subject_of(each) == subject_of(alert)), key=_age)
-        if not related or related[-1].resolved == alert.resolved or related[-1].at > alert.at:
-            return None
-        # It failed, recovered, and fails again before that was sent, or the other way round; nothing tells one run from
-        # the next.
-        again = f"{alert.key}.{alert.at:.3f}"
-        return replace(alert, key=again, occurrence=again)
-
-    def _not_ended(self, keys: Mapping[str, Alert], ended: Mapping[str, float]) -> list[str]:
-        """Those of the names to remember that no later recovery makes forgotten.
-
-        :param keys: names, and the alerts that they are of; those of what waits already are looked at as well.
-        :param ended: when a subject recovered, in seconds since 1970.
-        """
-        waiting = {name: each for each in self._every() for name in remembered(each)} if ended else {}
-        every = {**waiting, **keys}.items()
-        return [name for name, each in every if each.at >= ended.get(subject_of(each), -math.inf)]
-
-    def _every(self) -> tuple[Alert, ...]:
-        """All alerts in the book."""
-        return self._alerts(list(self._records.of("alert")))
+    def _unsent(self) -> list[Alert]:
+        """All alerts in the book, and those that were refused."""
+        waiting = self._alerts(list(self._records.of("alert")))
+        return [*waiting, *(letter.alert for letter in self.dead if letter.alert)]
 
     def _told_tasks(self, alert: Alert) -> set[TaskKey]:
         record = self._records.get("run", _run_record(alert), {})
