@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
-from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of
+from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of, key_with, unique_key
 from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
 from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.mentions import At
@@ -27,7 +27,21 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SUMMARY_CHARACTERS = 200
+_TITLE_CHARACTERS = 60
 _RESOLVING = ("task_succeeded", "dag_succeeded")
+# What a task says in the middle of its work, by a notifier that it calls itself, comes from nobody else.
+_REPEATED_BY_AIRFLOW = frozenset(
+    {
+        "task_failed",
+        "task_retrying",
+        "task_succeeded",
+        "task_skipped",
+        "dag_failed",
+        "dag_succeeded",
+        "deadline_missed",
+    }
+)
+_UNDATED_SECONDS = 3600.0
 
 
 def mailbox_of(conn_id: str, to: Target | None) -> Mailbox:
@@ -51,17 +65,16 @@ def alert_of(
     :raises InvalidMessageError: if that message can't be plain data, such as a picture given as bytes.
     """
     plain = None if message is None else redacted(message, redact).to_dict()
+    people = mentions.to_dict() if mentions else None
     event = facts.event.value
+    if plain is not None and event not in _REPEATED_BY_AIRFLOW:
+        occurrence = key = unique_key()
+    else:
+        occurrence = _occurrence(facts, at)
+        key = key_with(occurrence, plain, people)
     return Alert(
-        key=key_of(
-            dag_id=facts.dag_id,
-            run_id=facts.run_id,
-            task_id=facts.task_id,
-            map_index=facts.map_index,
-            try_number=facts.try_number,
-            event=event,
-            wording="" if plain is None else json.dumps(plain, sort_keys=True),
-        ),
+        key=key,
+        occurrence=occurrence,
         mailbox=mailbox,
         event=event,
         at=at,
@@ -78,8 +91,24 @@ def alert_of(
         owners=facts.owners,
         facts=facts.to_dict(),
         message=plain,
-        mentions=mentions.to_dict() if mentions else None,
+        mentions=people,
         language=language,
+    )
+
+
+def _occurrence(facts: RunFacts, at: float) -> str:
+    """The name of what happened; of a run that nothing tells from its next attempt, only for an hour."""
+    distinction = facts.occurrence
+    if not distinction and facts.task_id is None:
+        distinction = str(int(at // _UNDATED_SECONDS))
+    return key_of(
+        dag_id=facts.dag_id,
+        run_id=facts.run_id,
+        task_id=facts.task_id,
+        map_index=facts.map_index,
+        try_number=facts.try_number,
+        event=facts.event.value,
+        distinction=distinction,
     )
 
 
@@ -151,6 +180,10 @@ class Composer:
         return message, mentions_of(alerts, self._people.get)
 
     def _alone(self, alert: Alert, language: str) -> Message:
+        message = self._of_one(alert, language)
+        return _with_also(message, alert.also) if alert.also else message
+
+    def _of_one(self, alert: Alert, language: str) -> Message:
         from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, RunFacts, built_in_alert
 
         problem = ""
@@ -166,6 +199,20 @@ class Composer:
         most = min(MAX_ALERT_BYTES, self._sender.text_bytes)
         built_in = built_in_alert(facts, language=language, at_most_bytes=most)
         return with_note(built_in, problem, language) if problem else built_in
+
+
+def _with_also(message: Message, also: Sequence[Mapping[str, Any]]) -> Message:
+    """The message, and what other notifiers say of the same occurrence below it."""
+    from airflow_provider_dingpush.messages.in_words import in_words
+    from airflow_provider_dingpush.templates import escape_markdown
+
+    texts = [in_words(message, escape_markdown)]
+    for each in also:
+        # One that can't be read, such as a newer version's, must not cost the others.
+        with suppress(ContentError):
+            texts.append(in_words(read_message(each)[0], escape_markdown))
+    text = "\n\n".join(each for each in texts if each)
+    return Markdown(getattr(message, "title", "") or text.strip().partition("\n")[0][:_TITLE_CHARACTERS], text)
 
 
 _MISADDRESSED = {

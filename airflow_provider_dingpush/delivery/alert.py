@@ -38,7 +38,7 @@ class Mailbox:
 class Alert:
     """One thing that happened, and where it is to be told.
 
-    :param key: the same for everything that speaks of the same event; a second one of a key isn't told.
+    :param key: the same for everything that says the same of the same occurrence; a second one of a key isn't sent.
     :param mailbox: where it waits.
     :param event: as :class:`~airflow_provider_dingpush.templates.Event` spells it: ``task_failed``, ``dag_failed``, ...
     :param at: when it happened, in seconds since 1970.
@@ -57,6 +57,10 @@ class Alert:
     :param message: the notifier's own message, in its plain form, instead of the built-in text.
     :param mentions: whom the notifier wants mentioned, in plain form.
     :param language: ``zh`` or ``en`` if the notifier names one.
+    :param occurrence: the same for everything that speaks of the same event of the same try; by default the key, which
+        it is for a notifier that adds nothing of its own.
+    :param also: messages of other notifiers about the same occurrence, in plain form, that are sent with this alert;
+        see :func:`~airflow_provider_dingpush.delivery.joining.joined`.
     """
 
     key: str
@@ -78,6 +82,17 @@ class Alert:
     message: Mapping[str, Any] | None = None
     mentions: Mapping[str, Any] | None = None
     language: str | None = None
+    occurrence: str = ""
+    also: tuple[Mapping[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.occurrence:
+            object.__setattr__(self, "occurrence", self.key)
+
+    @property
+    def adds_something(self) -> bool:
+        """Whether its notifier has words of its own, or mentions somebody."""
+        return self.key != self.occurrence
 
     @property
     def incident(self) -> str:
@@ -111,7 +126,8 @@ class Alert:
             known = {each.name for each in fields(cls)}
             values = {name: value for name, value in plain.items() if name in known}
             conn_id, target = values["mailbox"]
-            return cls(**{**values, "mailbox": Mailbox(conn_id, target), "owners": tuple(values.get("owners") or ())})
+            tuples = {name: tuple(values.get(name) or ()) for name in ("owners", "also")}
+            return cls(**{**values, **tuples, "mailbox": Mailbox(conn_id, target)})
         except (TypeError, KeyError, AttributeError, RecursionError) as problem:
             raise ValueError("this isn't an alert") from problem
 
@@ -129,16 +145,28 @@ def key_of(
     map_index: int | None,
     try_number: int | None,
     event: str,
-    wording: str = "",
+    distinction: str = "",
 ) -> str:
-    """The key of an event. Airflow calls back twice now and then, and the second call must find the first one's.
+    """The key of an occurrence. Airflow calls back twice now and then, and both calls must come to the same one.
 
-    :param wording: tells apart notifiers that say different things about the same event.
+    :param distinction: what tells it from another one of the same names, such as the run's start.
     """
     if not run_id:
         # What can't be named can't be recognised either, and an alert twice is better than none.
-        return uuid.uuid4().hex
-    return _digest([dag_id, run_id, task_id, map_index, try_number, event, wording])[:40]
+        return unique_key()
+    return _digest([dag_id, run_id, task_id, map_index, try_number, event, distinction])[:40]
+
+
+def unique_key() -> str:
+    """The key of what is never repeated."""
+    return uuid.uuid4().hex
+
+
+def key_with(occurrence: str, message: Mapping[str, Any] | None, mentions: Mapping[str, Any] | None) -> str:
+    """The key of an alert: the occurrence itself, unless its notifier adds a message or mentions."""
+    if message is None and not mentions:
+        return occurrence
+    return _digest([occurrence, json.dumps([message, mentions], sort_keys=True)])[:40]
 
 
 def _digest(parts: list[Any]) -> str:

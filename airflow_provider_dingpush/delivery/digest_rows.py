@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -203,10 +203,19 @@ def reasons_of(alerts: Iterable[Alert]) -> list[Reason]:
 
 
 def reason_of(alert: Alert) -> str:
-    """What the alert says went wrong, on one line; of a notifier's own message its title or its first line."""
-    if alert.summary or not alert.message:
-        return " ".join(alert.summary.split())
-    said = alert.message.get(str(alert.message.get("msgtype")))
+    """What the alert says went wrong, on one line; of a notifier's own message its title or its first line.
+
+    If several notifiers have messages about it, all of them.
+    """
+    own = alert.message if not alert.summary or alert.also else None
+    reasons = (" ".join(alert.summary.split()), *(_first_line(each) for each in (own, *alert.also)))
+    return " · ".join(each for each in reasons if each)
+
+
+def _first_line(message: Mapping[str, Any] | None) -> str:
+    if message is None:
+        return ""
+    said = message.get(str(message.get("msgtype")))
     texts = [said.get(name) for name in ("title", "content", "text")] if isinstance(said, dict) else []
     first = next((each for each in texts if isinstance(each, str) and each.strip()), "")
     return " ".join(first.strip().partition("\n")[0].split())

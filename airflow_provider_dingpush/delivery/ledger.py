@@ -12,7 +12,7 @@ of records, and the data of each::
     last      ""  -> when alerts were last told
     pace      ""  -> for how long alerts are collected since then, if somebody comes who tells them
     told      incident and event -> when it was told, and how often it was only counted since
-    run       DAG and run -> its failed tasks that were told
+    run       DAG, run and when it started -> its failed tasks that were told
     day       2026-11-22 -> messages of that day
     overflow  ""  -> how many alerts were only counted
     dead      key -> an alert that was refused even alone
@@ -31,9 +31,8 @@ from datetime import timezone, tzinfo
 from typing import Any
 
 from airflow_provider_dingpush.delivery.alert import Alert
-from airflow_provider_dingpush.delivery.digest import RunKey
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, DeadLetter, Pen, Try
-from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, merge, run_of
+from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, attempt_of, merge
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
 from airflow_provider_dingpush.delivery.pace import is_storm, next_interval
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
@@ -41,6 +40,7 @@ from airflow_provider_dingpush.delivery.rate_window import RateWindow
 from airflow_provider_dingpush.delivery.records import ONLY, Records
 from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
+from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, log_repetition
 from airflow_provider_dingpush.delivery.silence import (
     MISCONFIGURED,
     PROBED,
@@ -337,7 +337,8 @@ class Ledger:
         now, alerts = end.ended_at, self.alerts(batch.members)
         counts, no_more_silent = self._silence.after_message(now, own=end.slot is not None)
         told, forgotten = self._repeats.after_message(batch.repeats, alerts, now)
-        puts: dict[Place, Any] = {**self._slots.ended(end), **counts, **told, **self._runs_told(alerts, now)}
+        runs, no_more_runs = self._runs_told(alerts, now)
+        puts: dict[Place, Any] = {**self._slots.ended(end), **counts, **told, **runs}
         puts["pace", ONLY] = next_interval(
             self._interval,
             since_last=None if self.last_told_at is None else now - self.last_told_at,
@@ -353,7 +354,7 @@ class Ledger:
             cleared, suspicions = self._cleared()
             puts.update(cleared)
             deletes += suspicions
-        deletes += [("batch", ONLY), ("refused", ONLY), *no_more_silent, *forgotten, *self._runs_forgotten(now)]
+        deletes += [("batch", ONLY), ("refused", ONLY), *no_more_silent, *forgotten, *no_more_runs]
         self._change(puts, deletes)
         self._settled(batch.members)
 
@@ -463,8 +464,14 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------------ inside
 
-    def _change(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> bool:
-        durable = self._records.change(puts, deletes, keys)
+    def _change(
+        self,
+        puts: Mapping[Place, Any],
+        deletes: Iterable[Place] = (),
+        keys: Iterable[str] = (),
+        forget: Iterable[str] = (),
+    ) -> bool:
+        durable = self._records.change(puts, deletes, keys, forget)
         if durable and self._uncleared:
             self._clear_away(list(self._uncleared))
         return durable
@@ -490,20 +497,21 @@ class Ledger:
 
     def _take(self, arrivals: Sequence[tuple[str, Alert]], overflown: int, now: float) -> None:
         try:
-            known = self._book.known([alert.key for _, alert in arrivals])
+            known = self._book.known([name for _, alert in arrivals for name in asked(alert)])
         except LeadershipLostError:
             raise
         except OutboxError as problem:
             self._records.problem = problem
             known = set()
         puts: dict[Place, Any] = {}
-        new: dict[str, Alert] = {}
-        for ticket, alert in arrivals:
-            self._uncleared[ticket] = alert.key
-            if alert.key in known or self._records.get("alert", alert.key) is not None:
-                continue
-            new.setdefault(alert.key, alert)
-        keys = list(new)
+        taken = Arrivals(known, is_waiting=self._records.of("alert").__contains__, unsent=self._unsent)
+        for ticket, arrival in arrivals:
+            alert = taken.take(arrival)
+            self._uncleared[ticket] = arrival.key if alert is None else alert.key
+            # The book may have this very one from a leader that died before it emptied the mailbox.
+            if alert is None and self._records.get("alert", arrival.key) != arrival.to_json():
+                log_repetition(_log, arrival)
+        new, ended = taken.news, taken.ended
         if not self._policy.send_resolved:
             new = {key: alert for key, alert in new.items() if not alert.resolved}
         puts.update({("alert", key): alert.to_json() for key, alert in new.items()})
@@ -516,7 +524,8 @@ class Ledger:
         deletes: list[Place] = [("alert", key) for key in counted]
         for place in deletes:
             puts.pop(place, None)
-        self._change({**puts, **count_puts}, deletes, keys)
+        # What failed, recovered and fails again is news, also where nothing tells one run from the next.
+        self._change({**puts, **count_puts}, deletes, taken.names_to_remember(), ended)
         if overflown and not arrivals and not self.problem:
             # Only to reset the count; with arrivals that was done.
             self._clear_away([])
@@ -539,27 +548,36 @@ class Ledger:
         pens = {("pen", name): {**pen, "proven": True} for name, pen in self._records.of("pen").items()}
         return pens, [("refusals", ONLY), *over]
 
-    def _told_tasks(self, run: RunKey) -> set[TaskKey]:
-        record = self._records.get("run", json.dumps(run), {})
+    def _unsent(self) -> list[Alert]:
+        """All alerts in the book, and those that were refused."""
+        waiting = self._alerts(list(self._records.of("alert")))
+        return [*waiting, *(letter.alert for letter in self.dead if letter.alert)]
+
+    def _told_tasks(self, alert: Alert) -> set[TaskKey]:
+        record = self._records.get("run", _run_record(alert), {})
         return {(task_id, map_index) for task_id, map_index in record.get("tasks", ())}
 
-    def _runs_told(self, alerts: Iterable[Alert], now: float) -> dict[Place, Any]:
-        told: dict[RunKey, set[TaskKey]] = {}
+    def _runs_told(self, alerts: Iterable[Alert], now: float) -> tuple[dict[Place, Any], list[Place]]:
+        """The failed tasks of each run that were told by now, and the runs that can be forgotten."""
+        told: dict[str, set[TaskKey]] = {}
         for each in alerts:
-            run = run_of(each)
-            if run and each.task_id and each.event == "task_failed":
-                told.setdefault(run, self._told_tasks(run)).add((each.task_id, each.map_index))
-        return {
-            ("run", json.dumps(run)): {
+            if each.run_id and each.task_id and (each.event == "task_failed" or each.resolved):
+                tasks, task = told.setdefault(_run_record(each), self._told_tasks(each)), (each.task_id, each.map_index)
+                if each.resolved:
+                    tasks.discard(task)
+                else:
+                    tasks.add(task)
+        puts: dict[Place, Any] = {
+            ("run", run): {
                 "tasks": [list(task) for task in list(tasks)[:_MOST_TASKS_REMEMBERED]],
                 "at": now,
             }
             for run, tasks in told.items()
+            if tasks
         }
-
-    def _runs_forgotten(self, now: float) -> list[Place]:
-        runs = self._records.of("run").items()
-        return [("run", key) for key, run in runs if run["at"] < now - _RUNS_REMEMBERED_SECONDS]
+        old = [key for key, run in self._records.of("run").items() if run["at"] < now - _RUNS_REMEMBERED_SECONDS]
+        gone = [("run", key) for key in (*old, *told)]
+        return puts, [place for place in gone if place not in puts]
 
     def _free(self) -> list[str]:
         """Keys of the waiting alerts that are neither in the batch nor in a pen."""
@@ -579,7 +597,7 @@ class Ledger:
                     self._change({("dead", key): record}, [("alert", key)])
                     continue
             found.append(self._read[key])
-        return tuple(sorted(found, key=lambda each: (each.at, each.key)))
+        return tuple(sorted(found, key=_age))
 
     @property
     def _interval(self) -> float:
@@ -595,6 +613,14 @@ class Ledger:
         except ValueError:
             alert = None
         return DeadLetter(key, alert, record["problem"], record["at"])
+
+
+def _age(alert: Alert) -> tuple[float, str]:
+    return alert.at, alert.key
+
+
+def _run_record(alert: Alert) -> str:
+    return json.dumps(attempt_of(alert))
 
 
 def _pen(keys: Sequence[str], now: float, *, bare: bool, proven: bool = False) -> dict[str, Any]:

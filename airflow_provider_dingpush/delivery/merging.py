@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.digest import RunKey
+from airflow_provider_dingpush.delivery.joining import joined
 
 TaskKey = tuple[str, int | None]
 """Names a task instance within its run."""
@@ -35,34 +36,37 @@ class Merged:
     recovered: Mapping[str, tuple[float, int | None]]
 
 
-def merge(waiting: Sequence[Alert], told_tasks: Callable[[RunKey], AbstractSet[TaskKey]]) -> Merged:
-    """Join failures with their recovery, and a run's alert with those of its tasks.
+def merge(waiting: Sequence[Alert], told_tasks: Callable[[Alert], AbstractSet[TaskKey]]) -> Merged:
+    """Join what speaks of one occurrence, failures with their recovery, and a run's alert with those of its tasks.
 
-    :param told_tasks: the tasks of a run whose failure was told already.
+    :param told_tasks: the tasks of an alert's run whose failure was told already.
     """
-    in_order = sorted(waiting, key=lambda each: (each.at, each.key))
+    every = sorted(waiting, key=lambda each: (each.at, each.key))
+    in_order = joined(every)
     recovered, over = _recovered(in_order)
     still = [each for each in in_order if each.key not in over]
-    failing: dict[RunKey, set[TaskKey]] = {}
+    failing: dict[tuple[Any, ...], set[TaskKey]] = {}
     for each in still:
-        run = run_of(each)
-        if run is not None and each.event == "task_failed" and each.task_id is not None:
-            failing.setdefault(run, set()).add((each.task_id, each.map_index))
+        if each.run_id and each.event == "task_failed" and each.task_id is not None:
+            failing.setdefault(attempt_of(each), set()).add((each.task_id, each.map_index))
     folded: dict[RunKey, str] = {}
     for each in still:
         run = run_of(each)
         # Words of the user's own, and people who are to be mentioned, aren't a mere summary.
         if run is None or each.event != "dag_failed" or each.message is not None or each.mentions:
             continue
-        told = told_tasks(run)
-        if run in failing and _names_no_other(each.facts, told | failing[run]):
+        told = told_tasks(each)
+        failing_now = failing.get(attempt_of(each))
+        if failing_now and _names_no_other(each.facts, told | failing_now):
             folded[run] = each.event
             over.add(each.key)
         elif _told_whole(each.facts, told):
             over.add(each.key)
+    said = tuple(each for each in in_order if each.key not in over)
+    keys = {each.key for each in said}
     return Merged(
-        said=tuple(each for each in in_order if each.key not in over),
-        along=tuple(each for each in in_order if each.key in over),
+        said=said,
+        along=tuple(each for each in every if each.key not in keys),
         folded=folded,
         recovered=recovered,
     )
@@ -71,6 +75,11 @@ def merge(waiting: Sequence[Alert], told_tasks: Callable[[RunKey], AbstractSet[T
 def run_of(alert: Alert) -> RunKey | None:
     """The run that an alert speaks of, if it names one."""
     return (alert.dag_id, alert.run_id) if alert.run_id else None
+
+
+def attempt_of(alert: Alert) -> tuple[Any, ...]:
+    """The run that an alert speaks of, and when it started: one that was cleared starts anew."""
+    return alert.dag_id, alert.run_id, alert.facts.get("run_started_at")
 
 
 def _recovered(in_order: Sequence[Alert]) -> tuple[dict[str, tuple[float, int | None]], set[str]]:

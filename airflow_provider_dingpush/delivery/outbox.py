@@ -27,6 +27,8 @@ class LeadershipLostError(OutboxError):
 
 INCIDENT_SECONDS = 90 * 86_400.0
 """How long a failure is open at most, in seconds: its end after three months is no news any more."""
+MOST_INCIDENTS = 10_000
+"""How many failures are open at most; beyond that the end of those that failed longest ago isn't awaited any more."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,17 @@ class LedgerBook(Protocol):
     def load(self) -> dict[Place, Any]:
         """All records, as plain JSON data."""
 
-    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> None:
+    def write(
+        self,
+        puts: Mapping[Place, Any],
+        deletes: Iterable[Place] = (),
+        keys: Iterable[str] = (),
+        forget: Iterable[str] = (),
+    ) -> None:
         """Change records in one step that a crash leaves done or undone, durable when it returns.
 
         :param keys: keys of alerts to remember for :meth:`known`.
+        :param forget: what the keys begin with that are forgotten before that.
         :raises LeadershipLostError: if another process leads by now; nothing was changed.
         """
 
@@ -108,7 +117,7 @@ class Outbox(Protocol):
     """What every process may do. Every method may raise :class:`OutboxError`."""
 
     def put(self, alert: Alert) -> None:
-        """Keep an alert; it is safe when this returns. A second one of the same key changes nothing.
+        """Keep an alert; it is safe when this returns. A second one of the same key changes nothing and is logged.
 
         Opens the alert's incident, or closes it if the alert says that it is resolved.
         """

@@ -31,6 +31,7 @@ class Records:
         self._kinds: dict[str, dict[str, Any]] = {}
         self._deleted: set[Place] = set()
         self._unremembered: set[str] = set()
+        self._unforgotten: set[str] = set()
         try:
             for (kind, key), value in book.load().items():
                 self._kinds.setdefault(kind, {})[key] = value
@@ -47,28 +48,36 @@ class Records:
         """All records of one kind, by key."""
         return self._kinds.get(kind, {})
 
-    def change(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> bool:
+    def change(
+        self,
+        puts: Mapping[Place, Any],
+        deletes: Iterable[Place] = (),
+        keys: Iterable[str] = (),
+        forget: Iterable[str] = (),
+    ) -> bool:
         """Change records in one step; says whether it is durable.
 
         :param keys: keys of alerts that the book shall remember.
+        :param forget: what the keys begin with that it shall forget before that.
         """
-        deletes = list(deletes)
+        deletes, forget = list(deletes), tuple(forget)
         for kind, key in deletes:
             self._kinds.get(kind, {}).pop(key, None)
         for (kind, key), value in puts.items():
             self._kinds.setdefault(kind, {})[key] = value
-        gone, unremembered = {*self._deleted, *deletes} - puts.keys(), {*self._unremembered, *keys}
+        gone, unforgotten = {*self._deleted, *deletes} - puts.keys(), {*self._unforgotten, *forget}
+        unremembered = {*(each for each in self._unremembered if not each.startswith(forget)), *keys}
         if not self._blind:
             try:
-                self._book.write(self._everything() if self.problem else puts, gone, unremembered)
+                self._book.write(self._everything() if self.problem else puts, gone, unremembered, unforgotten)
             except LeadershipLostError:
                 raise
             except OutboxError as problem:
                 self.problem = problem
             else:
-                self._deleted, self._unremembered, self.problem = set(), set(), None
+                self._deleted, self._unremembered, self._unforgotten, self.problem = set(), set(), set(), None
                 return True
-        self._deleted, self._unremembered = gone, unremembered
+        self._deleted, self._unremembered, self._unforgotten = gone, unremembered, unforgotten
         return False
 
     def _everything(self) -> dict[Place, Any]:

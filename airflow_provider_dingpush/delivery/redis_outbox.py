@@ -4,7 +4,7 @@
 
     dingpush:mailboxes             hash: name of a mailbox -> its connection id and target
     dingpush:robots                set: every robot that has a book
-    dingpush:open:<incident>       is there while a failure isn't over
+    dingpush:open                  sorted set: failures that aren't over, by when they last happened; the newest 10,000
     dingpush:flushed               when a flusher last ran
     dingpush:{<mailbox>}:alerts    hash: key -> alert
     dingpush:{<mailbox>}:order     sorted set: key by the time it came
@@ -20,6 +20,7 @@
     dingpush:{<robot>}:next        token of who will be it
     dingpush:{<robot>}:rest        until when nobody needs to lead, and why; is there so long
     dingpush:{<robot>}:known       sorted set: keys of alerts by when they were remembered
+    dingpush:{<robot>}:names       sorted set: the same keys by name
     dingpush:{<robot>}:mailboxes   set: names of its mailboxes
 
 What changes in one step has one pair of braces, so that a cluster keeps it in one slot. Every write to a book checks in
@@ -45,11 +46,13 @@ from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.outbox import (
     INCIDENT_SECONDS,
     LONGEST_REST_SECONDS,
+    MOST_INCIDENTS,
     LeadershipLostError,
     OutboxError,
     Place,
     Rest,
 )
+from airflow_provider_dingpush.delivery.repetitions import log_repetition
 
 Redis: TypeAlias = Any
 """redis-py's client: what its commands are annotated to return changes with its version."""
@@ -60,17 +63,28 @@ REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long keys of alerts are known."""
 
 _PRESENT = "1"
+_REPEATED = -1  # what putting a second alert of a key returns
 _SUCCESSION_SECONDS = 5.0  # a leader looks for a successor in its last second, and one that died isn't waited for long
 
 _NOW = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
 """
+# open | incident, seconds, most incidents
+_OPEN = (
+    _NOW
+    + """
+redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.6f', now - ARGV[2]))
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[3] - 1)
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+)
 # alerts, order, bytes, overflow | key, alert, most alerts, most bytes
 _PUT = (
     _NOW
     + """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return -1 end
 local waiting = redis.call('HLEN', KEYS[1])
 if waiting > 0 and (waiting >= tonumber(ARGV[3]) or tonumber(redis.call('GET', KEYS[3]) or 0) >= tonumber(ARGV[4])) then
   redis.call('INCR', KEYS[4])
@@ -116,12 +130,19 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 1
 """
-# leader, book, known | token, seconds, number of deletes, of puts; deletes..., (place, record)..., keys...
+# leader, book, known, names | token, seconds, number of deletes, of puts, of what is forgotten;
+# deletes..., (place, record)..., what is forgotten..., keys...
 _WRITE = (
     _NOW
     + """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-local at = 5
+local at = 6
+local function forget(names)
+  for _, name in ipairs(names) do
+    redis.call('ZREM', KEYS[3], name)
+    redis.call('ZREM', KEYS[4], name)
+  end
+end
 for _ = 1, ARGV[3] do
   redis.call('HDEL', KEYS[2], ARGV[at])
   at = at + 1
@@ -130,9 +151,16 @@ for _ = 1, ARGV[4] do
   redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
   at = at + 2
 end
+for _ = 1, ARGV[5] do
+  forget(redis.call('ZRANGEBYLEX', KEYS[4], '[' .. ARGV[at], '[' .. ARGV[at] .. '\\255'))
+  at = at + 1
+end
 if at <= #ARGV then
-  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('(%.6f', now - ARGV[2]))
-  for i = at, #ARGV do redis.call('ZADD', KEYS[3], string.format('%.6f', now), ARGV[i]) end
+  forget(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', string.format('(%.6f', now - ARGV[2])))
+  for i = at, #ARGV do
+    redis.call('ZADD', KEYS[3], string.format('%.6f', now), ARGV[i])
+    redis.call('ZADD', KEYS[4], 0, ARGV[i])
+  end
 end
 return 1
 """
@@ -171,6 +199,7 @@ class RedisOutbox:
     :param lease_seconds: how long a leader that says nothing stays leader, in seconds.
     :param most_alerts: how many alerts wait in a mailbox before further ones are only counted.
     :param most_bytes: how many bytes of alerts, likewise.
+    :param most_incidents: how many failures are open before those that happened longest ago are forgotten.
     :raises OutboxError: if the URL is none, or redis-py isn't installed.
     """
 
@@ -182,20 +211,23 @@ class RedisOutbox:
         lease_seconds: float = 12.0,
         most_alerts: int = 10_000,
         most_bytes: int = 50_000_000,
+        most_incidents: int = MOST_INCIDENTS,
     ) -> None:
         self._server = _Server(url)
         self._names = _Names(prefix)
         self._lease_seconds = lease_seconds
         self._most_alerts = most_alerts
         self._most_bytes = most_bytes
+        self._most_incidents = most_incidents
 
     def put(self, alert: Alert) -> None:
         name = alert.mailbox.name
         body = alert.to_json().encode("utf-8", "surrogatepass")  # names of files may hold half characters
-        incident = self._names.shared("open", alert.incident)
+        incidents = self._names.shared("open")
         places = self._names.all_of(name, "alerts", "order", "bytes", "overflow")
         with self._server.asked() as redis:
             if redis.hexists(places[0], alert.key):
+                log_repetition(_log, alert)
                 return
             putting = redis.pipeline(transaction=False)
             putting.hset(
@@ -203,15 +235,16 @@ class RedisOutbox:
             )
             if alert.opens_incident:
                 # Before the alert, as in the files: a recovery without its failure is better than one that is not told.
-                putting.set(incident, _PRESENT, ex=int(INCIDENT_SECONDS))
+                putting.eval(_OPEN, 1, incidents, alert.incident, int(INCIDENT_SECONDS), self._most_incidents)
             putting.eval(_PUT, len(places), *places, alert.key, body, self._most_alerts, self._most_bytes)
-            _done(putting)
+            if _done(putting)[-1] == _REPEATED:
+                log_repetition(_log, alert)
             if alert.resolved:
-                redis.delete(incident)
+                redis.zrem(incidents, alert.incident)
 
     def has_open_incident(self, incident: str) -> bool:
         with self._server.asked() as redis:
-            return bool(redis.exists(self._names.shared("open", incident)))
+            return redis.zscore(self._names.shared("open"), incident) is not None
 
     def robot_of(self, mailbox: Mailbox) -> str | None:
         with self._server.asked() as redis:
@@ -373,21 +406,30 @@ class RedisBook:
         self._lease.check_process()
         return _records_of(self._server, self._names, self._robot)
 
-    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> None:
+    def write(
+        self,
+        puts: Mapping[Place, Any],
+        deletes: Iterable[Place] = (),
+        keys: Iterable[str] = (),
+        forget: Iterable[str] = (),
+    ) -> None:
         self._lease.check_process()
-        gone = [json.dumps(place) for place in deletes]
+        gone, forgotten = [json.dumps(place) for place in deletes], [each for each in forget if each]
         records = [text for place, value in puts.items() for text in (json.dumps(place), json.dumps(value))]
         arguments: tuple[str | int, ...] = (
             self._lease.token,
             REMEMBERED_SECONDS,
             len(gone),
             len(puts),
+            len(forgotten),
             *gone,
             *records,
+            *forgotten,
             *keys,
         )
         with self._server.asked() as redis:
-            done = redis.eval(_WRITE, 3, *self._names.all_of(self._robot, "leader", "book", "known"), *arguments)
+            places = self._names.all_of(self._robot, "leader", "book", "known", "names")
+            done = redis.eval(_WRITE, len(places), *places, *arguments)
         if not done:
             raise self._lost()
 

@@ -27,7 +27,7 @@ class Repeats:
         if not self._interval or alert.resolved or alert.event not in FAILURES:
             return None
         told = self._records.get("told", _told_key(alert))
-        # Two notifiers that speak of the same try don't make it a repeat.
+        # Two notifiers that speak of the same occurrence don't make it a repeat.
         if told is None or told["occasion"] == _occasion(alert):
             return None
         until: float = told["at"] + self._interval
@@ -45,10 +45,12 @@ class Repeats:
         puts: dict[Place, Any] = {}
         counted: list[str] = []
         for told_key, alerts in muted.items():
-            older = sorted(alerts, key=lambda each: (each.at, each.key))[:-1]
+            newest = max(alerts, key=lambda each: (each.at, each.key)).occurrence
+            older = [each for each in alerts if each.occurrence != newest]
             if older:
                 told = self._records.get("told", told_key)
-                puts["told", told_key] = {**told, "suppressed": told["suppressed"] + len(older)}
+                occurrences = len({each.occurrence for each in older})
+                puts["told", told_key] = {**told, "suppressed": told["suppressed"] + occurrences}
                 counted += [each.key for each in older]
         return puts, counted
 
@@ -105,5 +107,6 @@ def _told_key(alert: Alert) -> str:
     return f"{alert.incident} {alert.event}"
 
 
-def _occasion(alert: Alert) -> list[Any]:
-    return [alert.run_id, alert.try_number]
+def _occasion(alert: Alert) -> str | None:
+    # A run may have several deadlines, and the second one is no repetition of the first.
+    return alert.run_id if alert.event == "deadline_missed" else alert.occurrence

@@ -15,7 +15,7 @@
                         rest                until when nobody needs to lead, and why
                         mailboxes/<mailbox> an empty file for each mailbox that is the robot's
                         dead/               files that were no alerts
-    home/open/<incident>                    an empty file for each failure that isn't over
+    home/open/<incident>                    an empty file for each failure that isn't over, of the newest 10,000
     home/swept                              when old ones of them were last removed
     home/flushed                            when a flusher last ran
 
@@ -43,10 +43,12 @@ from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.outbox import (
     INCIDENT_SECONDS,
     LONGEST_REST_SECONDS,
+    MOST_INCIDENTS,
     LeadershipLostError,
     Place,
     Rest,
 )
+from airflow_provider_dingpush.delivery.repetitions import log_repetition
 from airflow_provider_dingpush.delivery.state_file import StateFile, read_records
 from airflow_provider_dingpush.delivery.storage_trouble import trouble_with
 
@@ -55,6 +57,7 @@ _SWEEP_SECONDS = 86_400.0
 # No alert comes near it: texts are cut when they are read, and DingTalk takes 20,000 bytes of a message.
 _LARGEST_BYTES = 100_000
 _SIZES_LOOKED_AT = 16
+_COUNTING_NAMES = ("00", "80")  # of incidents: one in 128
 _SAFE_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 _SHARED = {"9p", "afs", "beegfs", "ceph", "cifs", "fuse", "gfs2", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "ocfs2"}
 _SHARED |= {"smb2", "smb3", "smbfs", "vboxsf", "virtiofs"}
@@ -70,6 +73,8 @@ class SpoolOutbox:
     :param clock: seconds since 1970.
     :param most_alerts: how many alerts wait in a mailbox before further ones are only counted.
     :param most_bytes: how many bytes of alerts, likewise; estimated from some of them when there are many.
+    :param most_incidents: how many failures are open before those that happened longest ago are forgotten; it may be a
+        few hundred more for a while.
     """
 
     def __init__(
@@ -79,11 +84,13 @@ class SpoolOutbox:
         clock: Callable[[], float] = time.time,
         most_alerts: int = 10_000,
         most_bytes: int = 50_000_000,
+        most_incidents: int = MOST_INCIDENTS,
     ) -> None:
         self._home = home
         self._clock = clock
         self._most_alerts = most_alerts
         self._most_bytes = most_bytes
+        self._most_incidents = most_incidents
 
     def put(self, alert: Alert) -> None:
         folder = self._folder(alert.mailbox)
@@ -92,12 +99,13 @@ class SpoolOutbox:
         body = alert.to_json().encode("utf-8", "surrogatepass")  # names of files may hold half characters
         with trouble_with(folder):
             if waiting.exists():
+                log_repetition(_log, alert)
                 return
             self._make_mailbox(alert.mailbox)
             if alert.opens_incident:
                 # Before the alert: a process that dies in between leaves a recovery that is told without its failure,
                 # the other way round would leave a failure that is never over.
-                _touch(incident)
+                self._open_incident(incident)
             if self._is_full(waiting.parent):
                 _append_byte(folder / "overflow")
             else:
@@ -243,6 +251,23 @@ class SpoolOutbox:
         _write_whole(folder / "about.json", about, by_way_of=folder)
         _make_folder(folder / "tmp")
 
+    def _open_incident(self, incident: Path) -> None:
+        """Note a failure, and now and then forget those beyond the bound that failed longest ago.
+
+        One in many looks, so that the others needn't: names are digests, spread evenly.
+        """
+        _touch(incident)
+        now = self._clock()
+        with suppress(FileNotFoundError):  # it has just ended
+            os.utime(incident, (now, now))
+        if not incident.name.startswith(_COUNTING_NAMES):
+            return
+        surplus = len(_names(incident.parent)) - self._most_incidents
+        if surplus > 0:
+            oldest = sorted(_files_with_age(incident.parent), key=lambda each: each[1])
+            for path, _ in oldest[:surplus]:
+                path.unlink(missing_ok=True)
+
     def _is_full(self, new: Path) -> bool:
         """Whether the mailbox takes no further alert.
 
@@ -324,9 +349,15 @@ class SpoolBook:
         self._lock.check()
         return self._state.load(now=self._clock())
 
-    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> None:
+    def write(
+        self,
+        puts: Mapping[Place, Any],
+        deletes: Iterable[Place] = (),
+        keys: Iterable[str] = (),
+        forget: Iterable[str] = (),
+    ) -> None:
         self._lock.check()
-        self._state.write(puts, deletes, keys, now=self._clock())
+        self._state.write(puts, deletes, keys, forget, now=self._clock())
 
     def known(self, keys: Sequence[str]) -> set[str]:
         self._lock.check()

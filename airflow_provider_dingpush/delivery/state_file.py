@@ -72,9 +72,18 @@ class StateFile:
                 self._start_anew(problem, now)
                 return _records(self._connection)
 
-    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place], keys: Iterable[str], *, now: float) -> None:
-        """Delete, put and remember in one durable step.
+    def write(
+        self,
+        puts: Mapping[Place, Any],
+        deletes: Iterable[Place],
+        keys: Iterable[str],
+        forget: Iterable[str] = (),
+        *,
+        now: float,
+    ) -> None:
+        """Delete, put, forget and remember in one durable step.
 
+        :param forget: what the keys begin with that are forgotten.
         :param now: seconds since 1970.
         """
         rows = [(*place, json.dumps(value, separators=(",", ":"))) for place, value in puts.items()]
@@ -84,6 +93,10 @@ class StateFile:
             try:
                 self._connection.executemany("DELETE FROM record WHERE kind = ? AND key = ?", list(deletes))
                 self._connection.executemany("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", rows)
+                # Between the bounds lie all keys that begin so, and no other: a range of the primary key.
+                self._connection.executemany(
+                    "DELETE FROM known WHERE key >= ? AND key < ?", [(each, _after(each)) for each in forget if each]
+                )
                 if stamped:
                     self._connection.executemany("INSERT OR REPLACE INTO known VALUES (?, ?)", stamped)
                     self._connection.execute("DELETE FROM known WHERE at < ?", (now - REMEMBERED_SECONDS,))
@@ -150,6 +163,11 @@ def read_records(path: Path) -> dict[Place, Any]:
 
 class _NewerFormatError(sqlite3.DatabaseError):
     """The file was written by a version of this package that knows more."""
+
+
+def _after(prefix: str) -> str:
+    """The first text after all those that begin so."""
+    return f"{prefix[:-1]}{chr(ord(prefix[-1]) + 1)}"
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from enum import Enum
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
 
 from airflow_provider_dingpush.templates.airflow_site import AirflowSite
 from airflow_provider_dingpush.templates.exception_text import WhatWentWrong, read_exception
@@ -69,6 +70,7 @@ def read_run_facts(
     ti = _first(_anything, (context, "ti"), (context, "task_instance"))
     reason, run_state = _word(_get(context, "reason")), _word(_get(run, "state"))
     is_about_task = deadline is None and reason is None and ti is not None
+    any_ti = ti
     if not is_about_task:
         ti = None
     task = _first(_anything, (context, "task"), (ti, "task")) if is_about_task else None
@@ -90,6 +92,7 @@ def read_run_facts(
     moment = _instant(now())
     logical_date = _first(_instant, (run, "logical_date"), (context, "logical_date"))
     started_at, ended_at = (_instant(_get(ti if is_about_task else run, name)) for name in ("start_date", "end_date"))
+    run_started_at = _instant(_get(run, "start_date"))
     deadline_at = _instant(_get(deadline, "deadline_time"))
     next_retry_at = _next_retry(task, ended_at) if event is Event.TASK_RETRYING else None
     local = partial(_local, zone=site.zone)
@@ -140,7 +143,39 @@ def read_run_facts(
         late_seconds=_seconds(deadline_at, moment),
         is_local_link=site.is_local,
         links=site.links,
+        run_started_at=local(run_started_at),
+        occurrence=_occurrence(any_ti, run, deadline, logical_date, is_about_task=is_about_task),
     )
+
+
+def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None, *, is_about_task: bool) -> str:
+    """What tells an event from another one of the same names, whichever process calls back for it.
+
+    Airflow 3 gives each try an id of its own, also after a task was cleared, and its DAG processor knows it too.
+    Without one a run is known by its start, which is a new one once it was cleared. In ``airflow dags test`` that is
+    the logical date, each time the same: there it takes the end of the run (of its last task on Airflow 2, which keeps
+    the run's own from us) or the times and the process of the task.
+
+    :param ti: that of the context, also if the event is about a whole run.
+    """
+    run_started_at = _instant(_get(run, "start_date"))
+    ti_id = _identifier(_get(ti, "id")) if is_about_task else None
+    if deadline is not None:
+        names = [(deadline, name) for name in ("id", "deadline_time", "name")]
+    elif ti_id:
+        names = [(ti, "id")]
+    elif run_started_at and run_started_at != logical_date:
+        names = [(run, "start_date")]
+    elif not is_about_task:
+        names = [(run, "end_date"), (ti, "end_date")] if run_started_at else [(run, "end_date")]
+    else:
+        # A sensor that is rescheduled has a new start each time, so it isn't looked at without need.
+        names = [(ti, name) for name in ("start_date", "end_date", "pid") if run_started_at]
+    region_index = _map_index(_get(ti, "region_index")) if is_about_task else None
+    if region_index is not None:  # of an iteration of a loop, since Airflow 3.4
+        names.append((ti, "region_id"))
+    parts = [*(_identifier(_get(*each)) for each in names), region_index]
+    return " ".join(str(each) for each in parts if each is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +316,15 @@ def _instant(value: Any) -> datetime | None:
     aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
     # Through text, because Airflow's times are of a subclass, which wouldn't be plain data.
     return datetime.fromisoformat(aware.astimezone(timezone.utc).isoformat())
+
+
+@_unknown_if_it_raises
+def _identifier(value: Any) -> str | None:
+    """An id or a time as text."""
+    if isinstance(value, datetime):
+        moment = _instant(value)
+        return moment.isoformat() if moment else None
+    return str(value) if isinstance(value, (UUID, int)) else _word(value)
 
 
 @_unknown_if_it_raises

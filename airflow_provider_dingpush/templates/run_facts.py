@@ -74,6 +74,7 @@ class RunFacts:
     :param run_type: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``, ...
     :param run_state: ``running``, ``success``, ``failed``, ``queued``.
     :param logical_date: of the run; a run that was triggered by hand or by an asset may have none in Airflow 3.
+    :param run_started_at: when the run started, for the last time if it was cleared since.
     :param reason: of a finished run, in Airflow's words: ``task_failure``, ``all_tasks_deadlocked``, ``timed_out``,
         ``success``.
     :param owners: of the task, or of the DAG if the event is about the whole run.
@@ -115,6 +116,12 @@ class RunFacts:
     :param is_local_link: the links open only on the machine that runs Airflow, because no base URL is configured.
     :param links: how ``log_link`` and ``run_link`` open: ``pc_browser``, ``browser``, ``plain``, or an address with
         ``{url}`` in it.
+
+    **Which time it was**
+
+    :param occurrence: tells this event from another one of the same DAG, run, task and try, such as that of a run which
+        was deleted and created again; the same each time that Airflow calls back for it. Empty if the context has
+        nothing that does.
     """
 
     event: Event
@@ -151,6 +158,8 @@ class RunFacts:
     environment: str | None = None
     is_local_link: bool = False
     links: str = PC_BROWSER
+    run_started_at: datetime | None = None
+    occurrence: str = ""
 
     @property
     def log_link(self) -> str | None:
@@ -226,5 +235,7 @@ _FROM_JSON: dict[str, Any] = {
     "owners": tuple,
     "tags": tuple,
     "failed_tasks": _failed_tasks,
-    **dict.fromkeys(("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at"), _time),
+    **dict.fromkeys(
+        ("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at", "run_started_at"), _time
+    ),
 }

@@ -101,10 +101,17 @@ class MemoryBook:
     def load(self) -> dict[Place, Any]:
         return {place: json.loads(text) for place, text in self._storage.records.items()}
 
-    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> None:
+    def write(
+        self,
+        puts: Mapping[Place, Any],
+        deletes: Iterable[Place] = (),
+        keys: Iterable[str] = (),
+        forget: Iterable[str] = (),
+    ) -> None:
         for place in deletes:
             self._storage.records.pop(place, None)
         self._storage.records.update({place: json.dumps(value) for place, value in puts.items()})
+        self._storage.keys = {each for each in self._storage.keys if not each.startswith(tuple(forget))}
         self._storage.keys.update(keys)
 
     def known(self, keys: Sequence[str]) -> set[str]:
@@ -145,8 +152,14 @@ class WatchedBook:
     def load(self) -> dict[Place, Any]:
         return self._watched("load", self._book.load)
 
-    def write(self, puts: Mapping[Place, Any], deletes: Iterable[Place] = (), keys: Iterable[str] = ()) -> None:
-        self._watched("write", lambda: self._book.write(puts, deletes, keys))
+    def write(
+        self,
+        puts: Mapping[Place, Any],
+        deletes: Iterable[Place] = (),
+        keys: Iterable[str] = (),
+        forget: Iterable[str] = (),
+    ) -> None:
+        self._watched("write", lambda: self._book.write(puts, deletes, keys, forget))
 
     def known(self, keys: Sequence[str]) -> set[str]:
         return self._watched("known", lambda: self._book.known(keys))

@@ -66,7 +66,7 @@ def alert(
             map_index=index,
             try_number=values["try_number"],
             event=event,
-            wording=str(values.get("resolved")),
+            distinction=str(values.get("resolved")),
         ),
         mailbox=MAILBOX,
         event=event,

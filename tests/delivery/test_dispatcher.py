@@ -14,14 +14,26 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.digest import Notes
 from airflow_provider_dingpush.delivery.dispatcher import Leave, SendNow, Spare, Standing, WaitUntil, What, decide
 from airflow_provider_dingpush.delivery.drained import Relief
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError
 from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.delivery.sender import Fate, Outcome
 from airflow_provider_dingpush.delivery.silence import Hold
-from tests.delivery.dispatch_world import DISK_FULL, START, ChatRobot, MemoryBook, Storage, World, failure, failures
+from tests.delivery.dispatch_world import (
+    DISK_FULL,
+    START,
+    ChatRobot,
+    MemoryBook,
+    Storage,
+    World,
+    compose,
+    failure,
+    failures,
+)
 
 NOW = 1000.0
 HELD = Hold("throttled", NOW - 10, NOW + 500, "130101")
@@ -968,9 +980,146 @@ def test_two_notifiers_of_one_try_are_no_repetition() -> None:
     world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
     world.put(failure("a1"))
     world.drain()
-    world.put(failure("a1 in other words", task_id="a1"))
+    world.put(failure("a1 in other words", task_id="a1", occurrence="a1"))
     world.drain(60.0)
     assert len(world.chat.told) == 2
+
+
+def test_repetitions_are_counted_by_what_happened() -> None:
+    """And not by how many notifiers speak of it."""
+    world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
+    world.put(failure("a1"))
+    world.drain()
+    for number in (2, 3, 4):
+        for words in ("", " in other words"):
+            key, occurrence = f"a{number}{words}", f"a{number}"
+            world.put(failure(key, task_id="a1", occurrence=occurrence, run_id=occurrence, at=START + number))
+    assert world.drain().messages == 0
+    world.clock.now = START + 3700
+    world.drain()
+    assert [list(each.notes["repeats"].values()) for each in world.chat.said] == [[], [2]]
+
+
+# ---------------------------------------------------------------------------------------------------- occurrences
+
+
+def repetitions(caplog: pytest.LogCaptureFixture) -> int:
+    return sum("repetition" in each.getMessage() for each in caplog.records)
+
+
+@pytest.mark.parametrize("first_is_told", [True, False])
+@pytest.mark.parametrize("plain_is_first", [True, False])
+def test_one_occurrence_is_told_with_all_that_is_added(
+    plain_is_first: bool, first_is_told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Together if both wait; if the first one is told already, the other only if it adds something."""
+    caplog.set_level(logging.INFO)
+    people = {"mobiles": ["13800000000"], "user_ids": [], "everyone": False}
+    plain, adds = failure("a1"), failure("a1 @", task_id="a1", occurrence="a1", mentions=people)
+    mentions: list[Any] = []
+
+    def compose_it(alerts: Sequence[Alert], notes: Notes) -> Any:
+        mentions.extend(each.mentions for each in alerts)
+        return compose(alerts, notes)
+
+    world = World(compose=compose_it)
+    first, second = (plain, adds) if plain_is_first else (adds, plain)
+    world.put(first)
+    if first_is_told:
+        world.drain()
+    world.put(second)
+    world.drain(60.0)
+    assert people in mentions
+    assert len(world.chat.told) == (2 if first_is_told and plain_is_first else 1)
+    assert repetitions(caplog) == (1 if first_is_told and not plain_is_first else 0)
+    assert world.ledger().waiting == 0
+
+
+def test_words_that_were_refused_do_not_cost_the_built_in_alert() -> None:
+    """A notifier whose own words DingTalk doesn't take is no reason to drop what the other one says."""
+    world = World()
+    world.robot.answers = lambda content: Outcome(Fate.REJECTED, "refused") if "a1 bad" in content["said"] else None
+    world.put(failure("a1 bad", task_id="a1 bad", occurrence="a1"))
+    world.drain(60.0)
+    assert [each.key for each in world.ledger().dead] == ["a1 bad"]
+    world.put(failure("a1"))
+    world.drain(60.0)
+    assert "a1" in world.chat.told
+
+
+@pytest.mark.parametrize("send_resolved", [True, False])
+def test_what_recovered_and_fails_again_is_news(send_resolved: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Failed, cleared, succeeded, cleared, failed: nothing in the context tells one run from the next."""
+    caplog.set_level(logging.INFO)
+    world = World(DeliveryPolicy(send_resolved=send_resolved))
+    for number in range(3):
+        world.put(failure("a1", at=START + 20 * number))
+        world.drain(60.0)
+        world.put(recovery("r1", "a1", at=START + 20 * number + 10))
+        world.drain(60.0)
+    assert world.chat.told == (["a1", "r1"] if send_resolved else ["a1"]) * 3
+    assert repetitions(caplog) == 0
+
+
+def test_what_fails_again_before_its_recovery_is_sent_is_told_last(caplog: pytest.LogCaptureFixture) -> None:
+    """Or the group would stay green over a red run."""
+    caplog.set_level(logging.INFO)
+    world = World()
+    for number in range(3):
+        world.put(failure("a1", at=START + 20 * number))
+        world.ledger().take_in(world.clock.now)
+        world.put(recovery("r1", "a1", at=START + 20 * number + 10))
+        world.ledger().take_in(world.clock.now)
+    world.put(failure("a1", at=START + 100))
+    world.drain(60.0)
+    assert world.chat.told[-1].startswith("a1")
+    assert repetitions(caplog) == 0
+    world.put(failure("a1", at=START + 101))
+    world.drain(60.0)
+    assert repetitions(caplog) == 1
+
+
+def test_an_alert_whose_leader_died_is_no_repetition(caplog: pytest.LogCaptureFixture) -> None:
+    """It stands in the book and still lies in its mailbox."""
+    caplog.set_level(logging.INFO)
+    world = World(meets=failing("clear_away"))
+    world.put(failure("a1"))
+    world.ledger().take_in(world.clock.now)
+    assert world.storage.mail
+    world.meets = failing()
+    world.drain()
+    assert (world.chat.told, repetitions(caplog)) == (["a1"], 0)
+
+
+def test_forgetting_survives_a_full_disk() -> None:
+    """What couldn't be forgotten is forgotten with the next change."""
+    world = World()
+    world.put(failure("a1"))
+    world.drain()
+    world.put(recovery("r1", "a1"))
+    calls: list[str] = []
+
+    def full_once(call: str) -> None:
+        calls.append(call)
+        if calls.count("before write") == 1 and call == "before write":
+            raise DISK_FULL
+
+    world.meets = full_once
+    world.drain(60.0)
+    assert world.storage.keys == set(remembered(recovery("r1", "a1")))
+
+
+def test_a_run_that_starts_anew_is_told_though_its_tasks_were_told() -> None:
+    """The task may have been killed the second time, and then nobody calls back for it."""
+    world = World()
+    world.put(failure("a1", facts={"run_started_at": "1"}))
+    world.drain()
+    world.put(dag_failure(facts={**facts("a1"), "run_started_at": "1"}))
+    world.drain(60.0)
+    assert world.chat.told == ["a1"]
+    world.put(dag_failure("d2", facts={**facts("a1"), "run_started_at": "2"}))
+    world.drain(60.0)
+    assert world.chat.told == ["a1", "d2"]
 
 
 # ---------------------------------------------------------------------------------------------------- a day's messages
@@ -1191,7 +1340,7 @@ def test_a_disk_that_has_room_again_gets_everything() -> None:
     world.drain()
     assert world.chat.told == ["a0", "a1", "a2"]
     assert world.storage.mail == {}
-    assert world.storage.keys == {"a0", "a1", "a2"}
+    assert world.storage.keys == {name for each in failures(3) for name in remembered(each)}
     assert not any(kind in ("alert", "batch") for kind, _ in world.storage.records)
 
 

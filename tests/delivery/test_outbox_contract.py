@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -115,6 +116,17 @@ def test_a_second_alert_of_a_key_changes_nothing(outbox: Outbox, open_outbox: Op
     outbox.put(first)
     open_outbox().put(make_alert(summary="the second"))
     assert arrived(outbox) == [first]
+
+
+def test_a_second_alert_of_a_key_leaves_one_line(
+    outbox: Outbox, open_outbox: Open, make_alert: MakeAlert, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of what it was."""
+    caplog.set_level(logging.INFO)
+    for box in (outbox, open_outbox(), open_outbox()):
+        box.put(make_alert("k1", task_id="load", try_number=2, map_index=0))
+    said = "A repetition isn't sent again: task_failed, DAG sales, run manual__1, task load, map index 0, try 2."
+    assert [each.getMessage() for each in caplog.records] == [said] * 2
 
 
 def test_the_same_key_may_wait_in_two_mailboxes(outbox: Outbox, make_alert: MakeAlert) -> None:
@@ -296,6 +308,17 @@ def test_keys_are_remembered_by_robot(outbox: Outbox) -> None:
         assert book.known(["k1"]) == set()
 
 
+def test_keys_are_forgotten_by_what_they_begin_with(outbox: Outbox) -> None:
+    """Before those are remembered that come with it."""
+    with leading(outbox) as book:
+        book.write({}, keys=["a/1", "a/2", "a/ä", "ab/1", "b/1", "a"])
+        book.write({}, keys=["a/2"], forget=["a/", ""])
+        assert book.known(["a/1", "a/2", "a/ä", "ab/1", "b/1", "a"]) == {"a/2", "ab/1", "b/1", "a"}
+        book.write({}, forget=[f"a/{number}" for number in range(500)])
+    with leading(outbox) as book:
+        assert book.known(["a/2", "b/1"]) == {"b/1"}
+
+
 def test_who_has_left_writes_no_more(outbox: Outbox) -> None:
     """The book belongs to the next leader."""
     with leading(outbox) as book:
@@ -444,6 +467,26 @@ def test_a_failure_that_is_only_counted_is_open_too(open_outbox: Open, make_aler
     outbox.put(make_alert("k1"))
     outbox.put(counted)
     assert outbox.has_open_incident(counted.incident)
+
+
+def test_open_failures_have_a_bound(open_outbox: Open, make_alert: MakeAlert, place: dict[str, str]) -> None:
+    """Those that happened longest ago are forgotten; where each is a file, only now and then."""
+    outbox = open_outbox(most_incidents=20)
+    alerts = [make_alert(f"k{number}") for number in range(400)]
+    for alert in alerts[:-1]:
+        outbox.put(alert)
+        outbox.put(replace(alerts[0], key=f"{alert.key} again"))
+    # In files, one in many looks: the last one here does.
+    last = next(each for each in _many(make_alert) if each.incident.startswith("00"))
+    outbox.put(last)
+    still = [each.key for each in (*alerts, last) if outbox.has_open_incident(each.incident)]
+    assert still == ["k0", *[each.key for each in alerts[-19:-1]], last.key]
+    if "home" in place:
+        assert len(os.listdir(Path(place["home"], "open"))) == 20
+
+
+def _many(make_alert: MakeAlert) -> Iterator[Alert]:
+    return (make_alert(f"last {number}") for number in range(10_000))
 
 
 def test_one_looks_a_connection_up_at_a_time(open_outbox: Open) -> None:

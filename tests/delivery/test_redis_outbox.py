@@ -102,6 +102,7 @@ def test_keys_are_known_for_seven_days(outbox: RedisOutbox, client: Any, prefix:
         assert book.known(["old", "young"]) == {"young"}
         book.write({("a", "b"): 1}, keys=["new"])
     assert set(client.zrange(known, 0, -1)) == {b"young", b"new"}
+    assert set(client.zrange(f"{prefix}:{{{ROBOT}}}:names", 0, -1)) == {b"young", b"new"}
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b'{"v": 1, "key": "k1"}'])
@@ -170,7 +171,13 @@ def test_open_failures_are_forgotten_some_day(
     """Tasks that are never mended leave nothing for ever."""
     alert = make_alert()
     outbox.put(alert)
-    assert 0 < client.ttl(f"{prefix}:open:{alert.incident}") <= 90 * 24 * 3600
+    places = f"{prefix}:open"
+    assert 0 < client.ttl(places) <= 90 * 24 * 3600
+    seconds, _ = client.time()
+    client.zadd(places, {alert.incident: seconds - 90 * 24 * 3600 - 60, "young": seconds - 90 * 24 * 3600 + 60})
+    outbox.put(make_alert("k2"))
+    assert not outbox.has_open_incident(alert.incident)
+    assert outbox.has_open_incident("young")
 
 
 def test_several_airflows_share_a_redis(redis_url: str, prefix: str, make_alert: MakeAlert) -> None:
@@ -215,7 +222,7 @@ def test_every_step_stays_in_one_slot(start_redis: StartRedis, tmp_path: Path, m
         assert len(tickets) == 2
         assert book.overflown() == 4
         book.keep(1)
-        book.write({("a", "b"): 1}, deletes=[("c", "d")], keys=["k1"])
+        book.write({("a", "b"): 1}, deletes=[("c", "d")], keys=["k1"], forget=["k0"])
         book.clear_away(tickets)
         assert (book.load(), book.known(["k1"]), book.overflown()) == ({("a", "b"): 1}, {"k1"}, 0)
     outbox.assign(HERE, "ba9876543210")

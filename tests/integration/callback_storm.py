@@ -30,6 +30,7 @@ from airflow_provider_dingpush import alerts, dispatching, outboxes, templates  
 from airflow_provider_dingpush.delivery import digest, dispatcher, spool_outbox  # noqa: F401 - loaded once for all
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.outbox import LedgerBook
+from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.hooks import hook_of
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.senders import RobotSender
@@ -104,7 +105,7 @@ def callback(number: int, diary: Path, *, dies: str | None = None) -> None:
     put, leadership, post = box.put, box.leadership, RobotSender.post
 
     def noted_put(alert: Alert) -> None:
-        note(diary, putting=number, key=alert.key)
+        note(diary, putting=number, key=remembered(alert)[0])
         put(alert)
         note(diary, put=number)
 

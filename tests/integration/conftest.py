@@ -14,15 +14,20 @@ from airflow_provider_dingpush.sandbox import Sandbox
 
 MOST_SECONDS = 240
 
-DagTest = Callable[[Sandbox, str, dict[str, str]], str]
+DagTest = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
 def dag_test(tmp_path_factory: pytest.TempPathFactory) -> DagTest:
-    """Run a DAG of the folder ``dags`` with ``airflow dags test`` in a home of its own; all that Airflow wrote."""
+    """Run a DAG of the folder ``dags`` with ``airflow dags test`` in a home of its own; all that Airflow wrote.
 
-    def run(sandbox: Sandbox, dag_id: str, connections: dict[str, str]) -> str:
-        home = tmp_path_factory.mktemp("airflow")
+    It takes how often it runs for the same date, and the home.
+    """
+
+    def run(
+        sandbox: Sandbox, dag_id: str, connections: dict[str, str], *, times: int = 1, home: Path | None = None
+    ) -> str:
+        home = home or tmp_path_factory.mktemp("airflow")
         environment = {
             **os.environ,
             "AIRFLOW_HOME": str(home),
@@ -33,7 +38,7 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory) -> DagTest:
             **connections,
         }
         written = ""
-        for command in (["db", "migrate"], ["dags", "test", dag_id, "2026-11-22"]):
+        for command in (["db", "migrate"], *[["dags", "test", dag_id, "2026-11-22"]] * times):
             done = subprocess.run(
                 [sys.executable, "-m", "airflow", *command],
                 env=environment,

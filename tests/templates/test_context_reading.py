@@ -292,6 +292,8 @@ def test_everything_of_a_failed_task() -> None:
         exception_text="'order_id'",
         exception_summary="KeyError: 'order_id'",
         environment="生产",
+        run_started_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=SHANGHAI),
+        occurrence="2026-11-21T19:04:05.250000+00:00",
     )
 
 
