@@ -31,6 +31,8 @@ JSON = "application/json; charset=utf-8"
 _MOST_REPLY_BYTES = 1024 * 1024
 # Small, so that a thread whose caller has left notices it soon when the body only drips in.
 _PIECE_BYTES = 64
+_ANSWERED = "it answered "
+_WANTS_PASSWORD = f"{_ANSWERED}407"
 _PROXY_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
 _CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
 
@@ -243,7 +245,7 @@ class _Exchange:
         return body
 
 
-def _silence(error: Exception, in_flight: InFlight) -> NoReply:
+def _silence(error: Exception, in_flight: InFlight) -> Reply | NoReply:
     """Sort a failure by whether the message can have reached DingTalk."""
     from requests import exceptions as high
     from urllib3.exceptions import TimeoutError as AnyTimeoutError
@@ -258,7 +260,11 @@ def _silence(error: Exception, in_flight: InFlight) -> NoReply:
     # These are ValueErrors of requests, and the OSError of a CA bundle that doesn't exist.
     if isinstance(error, ValueError) or (isinstance(error, OSError) and not isinstance(error, high.RequestException)):
         return NoReply(Silence.BAD_ADDRESS)
-    return NoReply(Silence.UNREACHABLE, in_flight.why_not_sent(_reason(causes)))
+    reason = _reason(causes)
+    if _WANTS_PASSWORD in reason:
+        # As it says to a message that goes through it without a tunnel.
+        return Reply(407, b"")
+    return NoReply(Silence.UNREACHABLE, in_flight.why_not_sent(reason))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -275,7 +281,7 @@ def _reason(causes: list[BaseException]) -> str:
     """The system's or the proxy's own words for what went wrong; none if something took too long."""
     refused = next((match for each in causes if (match := _PROXY_REFUSED.search(str(each)))), None)
     if refused:
-        return f"it answered {refused[1]}"
+        return f"{_ANSWERED}{refused[1]}"
     if any(isinstance(each, TimeoutError) for each in causes):
         return ""
     words = [each.strerror or getattr(each, "reason", None) for each in causes if isinstance(each, OSError)]

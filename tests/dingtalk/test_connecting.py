@@ -15,7 +15,8 @@ import pytest
 from airflow_provider_dingpush.dingtalk import transport
 from airflow_provider_dingpush.dingtalk.connecting import first_to_accept
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient, HttpOptions, NoReply, Reply, Silence
-from airflow_provider_dingpush.errors import UnavailableError
+from airflow_provider_dingpush.dingtalk.reply_codes import error_of
+from airflow_provider_dingpush.errors import ConfigurationError, UnavailableError
 from airflow_provider_dingpush.messages import Text
 
 OK = b'{"errcode":0,"errmsg":"ok"}'
@@ -334,6 +335,18 @@ def test_a_proxy_that_refuses_is_quoted(raw_server: StartServer, answer: MakeAns
     reply = post(HttpClient(f"https://{NAME}", HttpOptions(proxy=proxy.url)))
     assert reply == NOT_SENT
     assert f"the proxy 127.0.0.1:{proxy.port} did not connect to DingTalk (it answered 403 Forbidden)" in str(reply)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_wants_a_password_says_so_in_a_tunnel_too(
+    raw_server: StartServer, answer: MakeAnswer, scheme: str
+) -> None:
+    """It is a person who must fill something in, so nobody tries again."""
+    proxy = raw_server(answer(b"", status="407 Proxy Authentication Required"))
+    reply = post(HttpClient(f"{scheme}://{NAME}", HttpOptions(proxy=proxy.url)))
+    problem = error_of(reply)
+    assert isinstance(problem, ConfigurationError)
+    assert "name and password" in str(problem)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
