@@ -41,8 +41,8 @@ _CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
 class HttpOptions:
     """How to reach DingTalk.
 
-    :param timeout_seconds: the most that one request may take in all, in seconds; connecting may take three of them,
-        or half if that is more.
+    :param timeout_seconds: the most that one request may take in all, in seconds; connecting may take half of
+        them, but at least 3 and at most 10.
     :param proxy: URL of an HTTP proxy; ``None`` leaves it to ``HTTPS_PROXY`` and ``NO_PROXY``.
     :param verify: check the server's certificate: true, false, or the path of a CA bundle. ``None`` leaves it to
         ``REQUESTS_CA_BUNDLE``.

@@ -15,8 +15,8 @@ from collections.abc import Iterator, MutableSet
 from enum import Enum
 from typing import Any
 
-# How long connecting may take, of a request's whole time: so long, or half of it if that is more.
-_CONNECT_SECONDS = 3.0
+# How long connecting may take: half of a request's time, but not less or more than this. An upload has minutes.
+_LEAST_CONNECT_SECONDS, _MOST_CONNECT_SECONDS = 3.0, 10.0
 _CALLER_LEFT, _WRITING = "caller left", "writing"
 
 
@@ -41,7 +41,9 @@ class InFlight:
     def __init__(self, limit_seconds: float, dead: MutableSet[Any]) -> None:
         self._began = time.monotonic()
         self.limit_seconds = limit_seconds
-        self.connect_seconds = min(limit_seconds, max(_CONNECT_SECONDS, limit_seconds / 2))
+        self.connect_seconds = min(
+            limit_seconds, max(_LEAST_CONNECT_SECONDS, min(limit_seconds / 2, _MOST_CONNECT_SECONDS))
+        )
         self.connect_until = self._began + self.connect_seconds
         self._end = self._began + limit_seconds
         self._dead = dead
