@@ -77,8 +77,8 @@ _PROXY_LOGIN = Meaning(
 _LOOK = "Look into the chat whether it arrived. 请在会话中确认消息是否已送达。"
 _SILENCE_ADVICE: dict[Silence, str] = {
     Silence.UNREACHABLE: (
-        "Nothing was sent. Check what the name resolves to (DNS), the proxy settings and the firewall. "
-        "消息没有发出：请检查域名解析（DNS）、代理设置和防火墙。"
+        "Nothing was sent. Check that this machine can reach the host: what its name resolves to (DNS), the proxy "
+        "settings and the firewall. 消息没有发出：请检查本机网络、域名解析（DNS）、代理设置和防火墙。"
     ),
     Silence.CERTIFICATE: (
         "Behind a company proxy put the path of its CA file into the connection's extra field 'verify'. "

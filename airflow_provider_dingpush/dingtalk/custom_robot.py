@@ -98,11 +98,10 @@ class CustomRobot:
             from airflow_provider_dingpush.messages.fitting import split_to_size
 
             parts = split_to_size(message, MAX_BODY_BYTES, size_of=lambda part: self._size(part, at))
-        key = key or uuid.uuid4().hex
         for place, part in enumerate(parts):
             here = At.union([at if place == 0 else None, at.named_in(part_text(part)) if at else None])
             try:
-                self._try(self._checked(part, here, _msg_uuid(key, place)))
+                self._try(self._checked(part, here, _msg_uuid(key, place) if key else uuid.uuid4().hex))
             except DingTalkError as error:
                 if place:
                     error.problem = (

@@ -212,7 +212,7 @@ class _Exchange:
 
     def run(self) -> Reply | NoReply:
         try:
-            with self.in_flight.here():
+            with self.in_flight:
                 return self._reply()
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller waits for a value
             self.in_flight.failed()
@@ -225,10 +225,10 @@ class _Exchange:
         request.method, request.url = self._request.method, self._request.url
         request.headers.update(self._request.headers)
         request.prepare_body(self._request.body, None)
-        response = session.send(
+        # Without the session's own ways, which follow redirects and keep cookies.
+        response = session.get_adapter(request.url).send(
             request,
             timeout=(self.in_flight.connect_seconds, self.in_flight.limit_seconds),
-            allow_redirects=False,
             **{**environment, "stream": True},
         )
         # What was read to its end went back to the pool, so closing ends only a connection that can't be kept.

@@ -11,7 +11,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator, MutableSet
+from collections.abc import MutableSet
 from enum import Enum
 from typing import Any
 
@@ -49,7 +49,8 @@ class InFlight:
         self._dead = dead
         self._tried: tuple[Any, ...] = ()
         self._address: Any = None
-        self._step, self._place = Step.START, ""
+        self._step = Step.START
+        self._place: tuple[object, ...] = ()
         # Who came first; ``setdefault`` decides it in one step, without a lock.
         self._settled: dict[str, str] = {}
         self._socket: socket.socket | None = None
@@ -65,7 +66,7 @@ class InFlight:
         """Whether the message, or some of it, may have been written."""
         return self._settled.get("") == _WRITING
 
-    def at(self, step: Step, place: str) -> None:
+    def at(self, step: Step, *place: object) -> None:
         """Note what comes next.
 
         :param place: host and port.
@@ -135,25 +136,30 @@ class InFlight:
         :param reason: the system's words for it, if it failed; without any it was too slow.
         """
         slow, failed = self._step.value
+        place = self._written_place()
         if reason:
-            return f"{failed.format(place=self._place)} ({reason})"
+            return f"{failed.format(place=place)} ({reason})"
         took = min(time.monotonic() - self._began, self.limit_seconds)
         several = [str(each[0]) for each in self._tried]
-        tried = f" (tried {', '.join(several)})" if self._step is Step.CONNECT and several != [self._place] else ""
-        return f"{slow.format(place=self._place)} within {took:.2g} s{tried}"
+        tried = (
+            f" (tried {', '.join(several)})" if self._step is Step.CONNECT and several != [str(self._place[0])] else ""
+        )
+        return f"{slow.format(place=place)} within {took:.2g} s{tried}"
 
     def why_no_answer(self) -> str:
         """That it was written and nothing came back, for people."""
-        return f"{self._place} did not answer within {self.limit_seconds:g} s after it was asked"
+        return f"{self._written_place()} did not answer within {self.limit_seconds:g} s after it was asked"
 
-    @contextlib.contextmanager
-    def here(self) -> Iterator[None]:
+    def _written_place(self) -> str:
+        host, port = map(str, self._place or ("DingTalk", ""))
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}".rstrip(":")
+
+    def __enter__(self) -> None:
         """Connections that this thread uses in this block belong to this request."""
         _thread.request = self
-        try:
-            yield
-        finally:
-            _thread.request = None
+
+    def __exit__(self, *_: object) -> None:
+        _thread.request = None
 
 
 class _OfThread(threading.local):

@@ -84,19 +84,18 @@ class _Connection(_Mixin):  # type: ignore[misc]
         request = current()
         if request is None:
             return super()._new_conn()  # type: ignore[no-any-return]
-        place = f"{self.host}:{self.port}"
         if hasattr(self, "_socks_options"):
             # PySocks has its own way of connecting, in the time that the pool gives it.
-            request.at(Step.TUNNEL, "{proxy_host}:{proxy_port}".format(**self._socks_options))
+            request.at(Step.TUNNEL, self._socks_options["proxy_host"], self._socks_options["proxy_port"])
             made: socket.socket = super()._new_conn()
         else:
-            made = self._connected(request, f"the proxy {place}" if self.proxy else place)
+            made = self._connected(request)
         if self.default_port == _HTTPS_PORT:
-            request.at(Step.TLS, place)
+            request.at(Step.TLS, self.host, self.port)
         made.settimeout(request.connect_seconds_left())
         return made
 
-    def _connected(self, request: InFlight, place: str) -> socket.socket:
+    def _connected(self, request: InFlight) -> socket.socket:
         from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NewConnectionError
         from urllib3.util.connection import allowed_gai_family
 
@@ -104,23 +103,24 @@ class _Connection(_Mixin):  # type: ignore[misc]
             for option in self.socket_options or ():
                 fresh.setsockopt(*option)
 
+        place = (f"the proxy {self.host}" if self.proxy else self.host, self.port)
         host = self._dns_host.strip("[]")
         try:
             host.encode("idna")
         except UnicodeError:
             raise LocationParseError(f"'{host}', label empty or too long") from None
         try:
-            request.at(Step.LOOKUP, place)
+            request.at(Step.LOOKUP, *place)
             infos = socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
-            request.at(Step.CONNECT, place)
+            request.at(Step.CONNECT, *place)
             # A lookup can take longer than anybody waits.
             request.connect_seconds_left()
             in_order = request.ordered(infos)
             made, address = first_to_accept(in_order, until=request.connect_until, prepare=prepare)
         except TimeoutError as error:
-            raise ConnectTimeoutError(self, f"{place} took too long") from error
+            raise ConnectTimeoutError(self, "no address accepted in time") from error
         except OSError as error:
-            raise NewConnectionError(self, f"{place} is out of reach") from error
+            raise NewConnectionError(self, "no address accepted") from error
         asked = [info[4] for info in in_order]
         request.accepted(address, asked[: asked.index(address)])
         return made
@@ -130,10 +130,10 @@ class _Connection(_Mixin):  # type: ignore[misc]
         if request is None:
             super()._tunnel()
             return
-        request.at(Step.TUNNEL, f"{self.host}:{self.port}")
+        request.at(Step.TUNNEL, self.host, self.port)
         self.sock.settimeout(request.connect_seconds_left())
         super()._tunnel()
-        request.at(Step.TLS, f"{self._tunnel_host}:{self._tunnel_port}")
+        request.at(Step.TLS, self._tunnel_host, self._tunnel_port)
         self.sock.settimeout(request.connect_seconds_left())
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any) -> None:
@@ -143,7 +143,7 @@ class _Connection(_Mixin):  # type: ignore[misc]
             return
         if self.sock is None:
             self.connect()
-        request.at(Step.WRITE, f"{self._tunnel_host or self.host}:{self._tunnel_port or self.port}")
+        request.at(Step.WRITE, self._tunnel_host or self.host, self._tunnel_port or self.port)
         self._request, self._head_to_come = request, bool(body)
         try:
             super().request(method, url, body=body, headers=headers, **more)
