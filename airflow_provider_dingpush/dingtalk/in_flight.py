@@ -44,8 +44,7 @@ class InFlight:
         self.connect_seconds = min(
             limit_seconds, max(_LEAST_CONNECT_SECONDS, min(limit_seconds / 2, _MOST_CONNECT_SECONDS))
         )
-        self.connect_until = self._began + self.connect_seconds
-        self._end = self._began + limit_seconds
+        self._end = self.connect_until = self._began + limit_seconds
         self._dead = dead
         self._tried: tuple[Any, ...] = ()
         self._address: Any = None
@@ -72,6 +71,10 @@ class InFlight:
         :param place: host and port.
         """
         self._step, self._place = step, place
+
+    def begin_connecting(self) -> None:
+        """Its time for that begins; what a busy process took to load ``requests`` doesn't count."""
+        self.connect_until = min(self._end, time.monotonic() + self.connect_seconds)
 
     def connect_seconds_left(self) -> float:
         """How long connecting may still take, in seconds; more than 0.

@@ -84,6 +84,7 @@ class _Connection(_Mixin):  # type: ignore[misc]
         request = current()
         if request is None:
             return super()._new_conn()  # type: ignore[no-any-return]
+        request.begin_connecting()
         if hasattr(self, "_socks_options"):
             # PySocks has its own way of connecting, in the time that the pool gives it.
             request.at(Step.TUNNEL, self._socks_options["proxy_host"], self._socks_options["proxy_port"])
