@@ -263,6 +263,14 @@ _ROBOT_ONLY = (
         _TEXT,
         _keyword,
     ),
+    FormField(
+        "msg_uuid_lifetime_seconds",
+        "Repeats known (s) 去重时长",
+        "How long DingTalk is counted on to recognise a message sent again (msgUuid), in seconds (default 600). "
+        "0: each try of a task sends its message again. 认为钉钉能识别重复消息的秒数；0 表示任务每次重试都重新发送。",
+        {"type": ["number", "null"], "minimum": 0, "maximum": 86_400},
+        _seconds(86_400),
+    ),
 )
 _MENTIONS = FormField(
     "mentions",

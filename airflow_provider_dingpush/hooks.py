@@ -64,6 +64,8 @@ class DingTalkRobotHook(BaseHook):
         message: Message | str | Mapping[str, Any],
         at: At | Mapping[str, Any] | None = None,
         to: Target | str | Mapping[str, Any] | None = None,
+        *,
+        message_key: str | None = None,
     ) -> Receipt:
         """Send a message to the group.
 
@@ -72,13 +74,17 @@ class DingTalkRobotHook(BaseHook):
         :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
         :param at: who is mentioned.
         :param to: refused: a custom robot speaks only to its own group.
+        :param message_key: any text that is the same each time that this very message is sent, and of no other:
+            DingTalk shows it once, as long as it remembers it (as ``msgUuid``). By default each call is a message of
+            its own.
         :raises DingTalkError: typed by what went wrong, with advice; see :mod:`airflow_provider_dingpush.errors`.
         """
         from airflow_provider_dingpush.receipts import Receipt
 
         self._refuse_target(to)
         told, told_at = read_message(message)
-        parts = self.custom_robot().send(redacted(told, redact), At.union([At.read(at), told_at]))
+        mentioned = At.union([At.read(at), told_at])
+        parts = self.custom_robot().send(redacted(told, redact), mentioned, key=message_key)
         _log.info(
             "%s: %s in %d part(s) through connection %r.",
             SENT_LOG_LINE,
@@ -206,6 +212,8 @@ class DingTalkAppHook(BaseHook):
         message: Message | str | Mapping[str, Any],
         to: Target | str | Mapping[str, Any] | None = None,
         at: At | Mapping[str, Any] | None = None,
+        *,
+        message_key: str | None = None,  # noqa: ARG002 - both hooks are called alike
     ) -> Receipt:
         """Send a message to a group, to people, or as a work notice.
 
@@ -215,6 +223,8 @@ class DingTalkAppHook(BaseHook):
         :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
         :param to: ``Group``, ``Users``, ``WorkNotice`` or a plain form of them; by default the connection's group.
         :param at: nobody: an app's messages can't mention people.
+        :param message_key: of no use here: DingTalk doesn't recognise a repeated message of an app. A work notice that
+            says the same as an earlier one of the day it drops by itself.
         :raises DingTalkError: typed by what went wrong, with advice; a :class:`~.errors.TargetError` if nobody was
             reached. Who was not, of several, stands in the receipt.
         """
@@ -300,7 +310,8 @@ class DingTalkAppHook(BaseHook):
         notices, task_ids = self._notices(self._calls()), self._sent(receipt).task_ids
         if not all(notices.progress(task_id).done for task_id in task_ids):
             return None
-        return tuple(notices.result(task_id) for task_id in task_ids)
+        resent = self._sent(receipt).resent
+        return tuple(notices.result(task_id, resent=resent) for task_id in task_ids)
 
     @cached_property
     def settings(self) -> AppSettings:
@@ -372,7 +383,13 @@ class DingTalkAppHook(BaseHook):
             task_ids = (
                 notices.send_cut(message, **to, language=cut_in) if cut_in else notices.send(message, **to)  # type: ignore[arg-type]
             )
-            receipt = Receipt(_NOTICE, self.dingtalk_conn_id, outcome="queued", task_id=",".join(task_ids))
+            receipt = Receipt(
+                _NOTICE,
+                self.dingtalk_conn_id,
+                outcome="queued",
+                task_id=",".join(task_ids),
+                resent=calls.was_in_doubt,
+            )
         else:
             robot, group = self._robot(calls), None
             if isinstance(target, Group):

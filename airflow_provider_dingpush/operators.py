@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import AirflowFailException, BaseOperator, defers_by_default
-from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError
+from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError, UnknownOutcomeError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
+from airflow_provider_dingpush.message_keys import is_retry, message_key
 from airflow_provider_dingpush.message_templates import is_constant, is_template_file, rendered_file
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
@@ -33,6 +35,22 @@ _WORTH_DEFERRING_SECONDS = 5.0
 # DingTalk delivers to thousands of people within minutes.
 _LONGEST_WAIT = timedelta(hours=1)
 _SENT_BUT_UNKNOWN = "The work notice was sent, but DingTalk can't say whom it reached."
+_ONCE = (
+    "The task's next try sends it as the same message, which DingTalk shows once as long as it remembers it (counted "
+    "on for {lifetime:g} s). 任务重试时使用同一 msgUuid，群里只会出现一次（按 {lifetime:g} 秒计）。"
+)
+_PERHAPS_TWICE = (
+    "The task's next try, after {delay:g} s or more, sends it again, and it may then come twice: DingTalk is counted "
+    "on to recognise it for {lifetime:g} s. 任务将在 {delay:g} 秒后重试，届时可能重复送达（去重按 {lifetime:g} 秒计）。"
+)
+_NOTICE_ONCE = (
+    "The task's next try sends it again, and DingTalk shows the same content to a person once a day. "
+    "任务将重试；相同内容的工作通知，同一人一天只会收到一次。"
+)
+_APP_TWICE = (
+    "The task's next try sends it again, as 'resend_unknown' of the connection says, and it may then come twice. "
+    "连接已设置 resend_unknown，任务将重试，届时可能重复送达。"
+)
 _SAYS_THE_SAME = (
     "This work notice says the same each time: DingTalk shows a person only the first of a day and drops the others "
     "without a word. Put {{ ts }} or {{ run_id }} into it. "
@@ -46,6 +64,10 @@ class DingTalkOperator(BaseOperator):
     Every text may be Jinja. A str that is as a whole the path of a ``.md``, ``.json`` or ``.txt`` file is that
     template: ``.md`` becomes a Markdown titled by its first heading, ``.json`` a message in DingTalk's shape,
     ``.txt`` a Text.
+
+    Each try of the task sends the same message, so a group sees it once through its robot, although the answer to an
+    earlier try came too late: DingTalk knows it again for a while (the connection's ``msg_uuid_lifetime_seconds``). A
+    task that is cleared sends it anew. An app's message that may have arrived isn't left to a retry.
 
     What a retry can't mend (wrong token, wrong message) fails the task at once, without retries. Returns the receipt as
     plain data, see :class:`~airflow_provider_dingpush.receipts.Receipt`.
@@ -90,7 +112,7 @@ class DingTalkOperator(BaseOperator):
 
             refuse_unmentionable(message, at)
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, Any]:
         """Send the message, and wait for its delivery if that is asked for.
 
         :raises AirflowFailException: for what a retry can't mend.
@@ -98,6 +120,7 @@ class DingTalkOperator(BaseOperator):
         """
         from airflow_provider_dingpush.targets import WorkNotice, read_target
 
+        is_notice = False
         try:
             target = read_target(self.to)
             is_notice = isinstance(target, WorkNotice)
@@ -108,10 +131,11 @@ class DingTalkOperator(BaseOperator):
                 )
             if is_notice and self._says_the_same_always:
                 _log.warning(_SAYS_THE_SAME)
-            receipt = self._send_in_turn(target)
+            receipt = self._send_in_turn(target, context)
             return self._waited_for(receipt) if self.wait_for_delivery else receipt.to_dict()
         except DingTalkError as error:
             if error.retryable:
+                self._tell_of_the_next_try(error, context, is_notice)
                 raise
             raise AirflowFailException(str(error)) from error
 
@@ -128,7 +152,7 @@ class DingTalkOperator(BaseOperator):
             raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} {event['unknown']}")
         return _all_reached(event["receipt"], event["problems"])
 
-    def _send_in_turn(self, target: Target | None) -> Receipt:
+    def _send_in_turn(self, target: Target | None, context: Context) -> Receipt:
         """Send when it is this message's turn: alerts and messages of one robot share its minute."""
         from airflow_provider_dingpush.delivery.outbox import OutboxError
         from airflow_provider_dingpush.dispatching import free_in, turn
@@ -141,14 +165,38 @@ class DingTalkOperator(BaseOperator):
             wait = free_in(box, sender)
         except OutboxError as trouble:
             _log.warning("This message doesn't wait for its turn: %s", trouble)
-            return self.hook.send(self.message, at=self.at, to=target)
+            return self._send(target, context)
         if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
             from airflow_provider_dingpush.triggers import TurnTrigger
 
             _log.info("The robot may say nothing for %.0f s; the worker slot is given back until then.", wait)
             self.defer(trigger=TurnTrigger(moment=time.time() + wait), method_name="execute_in_turn")
         with turn(box, sender, messages=messages_in(self.message)):
-            return self.hook.send(self.message, at=self.at, to=target)
+            return self._send(target, context)
+
+    def _send(self, target: Target | None, context: Context) -> Receipt:
+        key = message_key(context, self.dingtalk_conn_id) if self._lifetime_seconds else None
+        receipt = self.hook.send(self.message, at=self.at, to=target, message_key=key)
+        return replace(receipt, resent=True) if is_retry(context, self.retries) and receipt.task_id else receipt
+
+    @property
+    def _lifetime_seconds(self) -> float:
+        """How long DingTalk is counted on to know a message again; an app's it doesn't."""
+        hook = self.hook
+        return hook.settings.delivery.msg_uuid_lifetime_seconds if isinstance(hook, DingTalkRobotHook) else 0.0
+
+    def _tell_of_the_next_try(self, error: DingTalkError, context: Context, is_notice: bool) -> None:
+        """Say what becomes of a message that may have arrived when Airflow tries the task again."""
+        ti = context.get("ti")
+        if not isinstance(error, UnknownOutcomeError) or getattr(ti, "try_number", 0) > getattr(ti, "max_tries", -1):
+            return
+        lifetime, delay = self._lifetime_seconds, self.retry_delay
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
+        if isinstance(self.hook, DingTalkRobotHook):
+            advice = _ONCE if seconds < lifetime else _PERHAPS_TWICE
+        else:
+            advice = _NOTICE_ONCE if is_notice else _APP_TWICE
+        error.advice = f"{error.advice} {advice.format(lifetime=lifetime, delay=seconds)}"
 
     def _waited_for(self, receipt: Receipt) -> dict[str, Any]:
         plain = receipt.to_dict()

@@ -23,6 +23,8 @@ class Receipt:
     :param invalid_user_ids: recipients that DingTalk doesn't know, or whom the app may not write to.
     :param flow_controlled_user_ids: recipients that DingTalk held back because they get too much.
     :param open_conversation_id: the group that an app robot sent to; its handles are of use only with that.
+    :param resent: whether an earlier try of a work notice may have arrived: DingTalk then drops this one, and whom it
+        is kept from for that reason has got the other.
     """
 
     channel: str
@@ -34,6 +36,7 @@ class Receipt:
     invalid_user_ids: tuple[str, ...] = ()
     flow_controlled_user_ids: tuple[str, ...] = ()
     open_conversation_id: str | None = None
+    resent: bool = False
 
     @property
     def task_ids(self) -> tuple[str, ...]:
@@ -41,10 +44,12 @@ class Receipt:
         return tuple(self.task_id.split(",")) if self.task_id else ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: strings, numbers and lists. ``open_conversation_id`` is there only if there is one."""
+        """Plain data: strings, numbers and lists. The last two are there only if there is something to say."""
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         if self.open_conversation_id is None:
             del plain["open_conversation_id"]
+        if not self.resent:
+            del plain["resent"]
         return plain
 
     @classmethod

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 Compose = Callable[[Sequence[Alert], Notes], "tuple[Message, At | None]"]
 """Makes a message of alerts and what there is to say besides: the full text of one alert, a digest of many."""
 
-RESEND_HORIZON_SECONDS = 600.0
-"""How long DingTalk surely recognises a repeated message, in seconds. Not documented: ten minutes are a guess."""
 THROTTLED_SECONDS = 600.0
 """How long DingTalk shuts out a robot that sent too much, in seconds (docs 0717, read 2026-08-22)."""
 
@@ -476,7 +474,8 @@ class Dispatcher:
             if old is None:
                 return None
             sender = carrier.sender
-            recognised = sender.recognises_repeats and now - old.created < RESEND_HORIZON_SECONDS
+            lifetime = self._policy.msg_uuid_lifetime_seconds
+            recognised = sender.recognises_repeats and now - old.created < lifetime
             if old.robot == sender.robot and (recognised or not old.perhaps_arrived):
                 return old
             alerts = self._ledger.alerts(old.members)

@@ -22,6 +22,8 @@ class DeliveryPolicy:
     :param max_messages_per_day: the most messages within one day of the robot's time zone; ``None`` sets no bound.
     :param monthly_quota: how many messages a month the organisation has, for ``dingpush status``; DingTalk's standard
         edition has 3,000 (docs 1435, read 2026-08-22).
+    :param msg_uuid_lifetime_seconds: how long DingTalk is counted on to recognise a repeated message, in seconds. Not
+        documented: ten minutes are a guess.
     :param minute_seconds: the length of the minute of the rate limit, in seconds; shorter only for trying it out.
     """
 
@@ -32,4 +34,5 @@ class DeliveryPolicy:
     send_resolved: bool = True
     max_messages_per_day: int | None = None
     monthly_quota: int = 3_000
+    msg_uuid_lifetime_seconds: float = 600.0
     minute_seconds: float = 60.0

@@ -104,7 +104,8 @@ _PROXY_LOGIN = Meaning(
 _LOOK = "Look into the chat whether it arrived. 请在会话中确认消息是否已送达。"
 _SILENCE_ADVICE: dict[Silence, str] = {
     Silence.UNREACHABLE: (
-        "Check that this machine can reach the host, and the proxy settings. 请检查本机网络与代理设置。"
+        "Nothing was sent. Check that this machine can reach the host: what its name resolves to (DNS), the proxy "
+        "settings and the firewall. 消息没有发出：请检查本机网络、域名解析（DNS）、代理设置和防火墙。"
     ),
     Silence.CERTIFICATE: (
         "Behind a company proxy put the path of its CA file into the connection's extra field 'verify'. "
@@ -126,7 +127,7 @@ def error_of_silence(silence: NoReply) -> DingTalkError:
     kind: type[DingTalkError] = UnavailableError if silence.why is Silence.UNREACHABLE else ConfigurationError
     if silence.why.may_have_arrived:
         kind = UnknownOutcomeError
-    return kind(f"No answer from DingTalk: {silence.why.value}.", _SILENCE_ADVICE[silence.why])
+    return kind(f"No answer from DingTalk: {silence}.", _SILENCE_ADVICE[silence.why])
 
 
 def guess(words: str, senses: Mapping[Sense, Meaning], unknown: Meaning = UNKNOWN_CODE) -> Meaning:

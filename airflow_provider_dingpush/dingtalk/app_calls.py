@@ -25,6 +25,12 @@ _TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the name of a head
 # What a slow line takes; uploads get the time for it on top of the usual limit.
 _SLOW_BYTES_PER_SECOND = 100_000
 
+_NOT_AGAIN = (
+    "It isn't sent again by itself, because DingTalk doesn't recognise a repeated message of an app; to have it sent "
+    "again, perhaps twice, set the connection's 'resend_unknown' to true. "
+    "应用消息无法去重，因此不会自动重发；如可接受重复，请将连接的 resend_unknown 设为 true。"
+)
+
 _Ask = Callable[[Secret, float], Reply | NoReply]
 _Answer = TypeVar("_Answer")
 
@@ -72,6 +78,8 @@ class AppCalls:
         self._ticks = ticks
         self._sleep = sleep
         self._chance = chance
+        self.was_in_doubt = False
+        """Whether a call that was made again may have been done before."""
 
     @property
     def whose(self) -> tuple[str, str]:
@@ -158,6 +166,7 @@ class AppCalls:
             def once(seconds: float, token: Secret = token) -> dict[str, Any]:
                 answer = answer_of(ask(token, seconds), expects=expects, hide=(token, self.app.app_secret))
                 if isinstance(answer, DingTalkError):
+                    self.was_in_doubt = self.was_in_doubt or isinstance(answer, UnknownOutcomeError)
                     raise answer
                 return answer
 
@@ -170,6 +179,8 @@ class AppCalls:
                     raise
             except UnknownOutcomeError as error:
                 error.retryable = repeatable or self._resend_unknown
+                if not error.retryable:
+                    error.advice = f"{error.advice} {_NOT_AGAIN}"
                 raise
             refused = True
 

@@ -5,6 +5,7 @@ Facts from DingTalk's docs 0699 and 0717, read 2026-08-22; the size limit of 20,
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import time
@@ -81,11 +82,13 @@ class CustomRobot:
         self._sleep = sleep
         self._chance = chance
 
-    def send(self, message: Message, at: At | None = None) -> int:
+    def send(self, message: Message, at: At | None = None, *, key: str | None = None) -> int:
         """Send the whole message, split into numbered parts if it is too long, and return how many they were.
 
         The mentions go into the first part, and into those whose text names them.
 
+        :param key: a text that is the same each time that this very message is sent: of what DingTalk has got under
+            it already, the group sees nothing again. By default each call sends another message.
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
         message = with_line_breaks(carried(message))
@@ -99,7 +102,7 @@ class CustomRobot:
         for place, part in enumerate(parts):
             here = At.union([at if place == 0 else None, at.named_in(part_text(part)) if at else None])
             try:
-                self._try(self._checked(part, here, uuid.uuid4().hex))
+                self._try(self._checked(part, here, _msg_uuid(key, place) if key else uuid.uuid4().hex))
             except DingTalkError as error:
                 if place:
                     error.problem = (
@@ -229,6 +232,10 @@ def carried(message: Message) -> Carried:
         if target
         else "",
     )
+
+
+def _msg_uuid(key: str, place: int) -> str:
+    return hashlib.sha256(f"{key}\n{place}".encode()).hexdigest()[:32]
 
 
 def mentionable(message: Message, at: At | None) -> At | None:

@@ -1,9 +1,10 @@
 """One HTTP request with a limit on everything: connecting, reading, size, and the clock on the wall.
 
 Socket timeouts don't cover a stuck name lookup or a body that drips in byte by byte, so the request runs in a thread
-of its own and is left behind when the time is up. What happened comes back as a value, never as an exception: the
-text of a ``requests`` exception holds the whole URL with the access token, and even a suppressed exception is kept as
-context. A token in a header is written nowhere either: urllib3 logs no headers.
+of its own and is left behind when the time is up; what it has not written by then it never writes. What happened comes
+back as a value, never as an exception: the text of a ``requests`` exception holds the whole URL with the access token,
+and even a suppressed exception is kept as context. A token in a header is written nowhere either: urllib3 logs no
+headers.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import logging
 import os
 import re
-import threading
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from airflow_provider_dingpush.dingtalk.in_flight import InFlight
 from airflow_provider_dingpush.dingtalk.spare_threads import within
 
 if TYPE_CHECKING:
@@ -25,11 +27,13 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT_SECONDS = 5.0
 JSON = "application/json; charset=utf-8"
-_CONNECT_SECONDS = 3.0
 # What became of a work notice to 5,000 people takes about 200,000 bytes to say.
 _MOST_REPLY_BYTES = 1024 * 1024
 # Small, so that a thread whose caller has left notices it soon when the body only drips in.
 _PIECE_BYTES = 64
+_ANSWERED = "it answered "
+_WANTS_PASSWORD = f"{_ANSWERED}407"
+_PROXY_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
 _CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
 
 
@@ -37,7 +41,8 @@ _CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
 class HttpOptions:
     """How to reach DingTalk.
 
-    :param timeout_seconds: the most that one request may take in all, in seconds.
+    :param timeout_seconds: the most that one request may take in all, in seconds; connecting may take half of
+        them, but at least 3 and at most 10.
     :param proxy: URL of an HTTP proxy; ``None`` leaves it to ``HTTPS_PROXY`` and ``NO_PROXY``.
     :param verify: check the server's certificate: true, false, or the path of a CA bundle. ``None`` leaves it to
         ``REQUESTS_CA_BUNDLE``.
@@ -61,7 +66,7 @@ class Reply:
 class Silence(Enum):
     """Why there is no answer, in words that fit after "No answer from DingTalk: "."""
 
-    UNREACHABLE = "the connection could not be made (name lookup, network, firewall or proxy)"
+    UNREACHABLE = "the connection could not be made"
     CERTIFICATE = "its certificate could not be verified"
     BAD_ADDRESS = "the base URL, the proxy URL or the CA bundle of the connection can't be used"
     CUT_OFF = "the connection broke after the message was sent"
@@ -75,9 +80,16 @@ class Silence(Enum):
 
 @dataclass(frozen=True)
 class NoReply:
-    """Why there is no answer."""
+    """Why there is no answer.
+
+    :param detail: which step failed or took too long, with host and port; for people.
+    """
 
     why: Silence
+    detail: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.why.value}: {self.detail}" if self.detail else self.why.value
 
 
 class HttpClient:
@@ -94,6 +106,8 @@ class HttpClient:
         self.options = options or HttpOptions()
         # By process: one that was forked must not talk over its parent's connections.
         self._sessions: dict[int, _Session] = {}
+        # Addresses that are tried last.
+        self._dead: set[Any] = set()
 
     def post(
         self,
@@ -131,13 +145,18 @@ class HttpClient:
 
     def _ask(self, request: _Request, timeout_seconds: float | None) -> Reply | NoReply:
         limit = self.options.timeout_seconds if timeout_seconds is None else max(0.001, timeout_seconds)
-        exchange = _Exchange(self, request, limit)
+        exchange = _Exchange(self, request, InFlight(limit, self._dead))
         try:
             return within(limit, exchange.run)
         except TimeoutError:
-            # Not closed from here: closing a response waits for whoever reads it, which is what nobody has time for.
-            exchange.left_behind.set()
-            return NoReply(Silence.TOO_SLOW)
+            may_arrive = exchange.in_flight.leave()
+        except BaseException:
+            # A task's own time limit, or its end, throws its caller out.
+            exchange.in_flight.leave()
+            raise
+        if may_arrive:
+            return NoReply(Silence.TOO_SLOW, exchange.in_flight.why_no_answer())
+        return NoReply(Silence.UNREACHABLE, exchange.in_flight.why_not_sent())
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -153,9 +172,13 @@ class HttpClient:
     def _new_session(self) -> _Session:
         import requests
 
+        from airflow_provider_dingpush.dingtalk.transport import adapter
+
         _keep_credentials_out_of_debug_logs()
         session = requests.Session()
         session.headers["User-Agent"] = "airflow-provider-dingpush"
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, adapter())
         proxies = {"http": self.options.proxy, "https": self.options.proxy} if self.options.proxy else {}
         environment: dict[str, Any] = dict(
             session.merge_environment_settings(self.base_url, proxies, False, self.options.verify, None)
@@ -182,35 +205,39 @@ class _Request:
 class _Exchange:
     """One request, run in another thread so that its caller can leave."""
 
-    def __init__(self, http: HttpClient, request: _Request, limit: float) -> None:
+    def __init__(self, http: HttpClient, request: _Request, in_flight: InFlight) -> None:
         self._http = http
         self._request = request
-        self._limit = limit
-        self.left_behind = threading.Event()
+        self.in_flight = in_flight
 
     def run(self) -> Reply | NoReply:
         try:
-            session, environment, blank = self._http.session()
-            # Filling in a request that was prepared once costs half of preparing each.
-            request = blank.copy()
-            request.method, request.url = self._request.method, self._request.url
-            request.headers.update(self._request.headers)
-            request.prepare_body(self._request.body, None)
-            response = session.send(
-                request,
-                timeout=(min(_CONNECT_SECONDS, self._limit), self._limit),
-                allow_redirects=False,
-                **{**environment, "stream": True},
-            )
-            # What was read to its end went back to the pool, so closing ends only a connection that can't be kept.
-            with response:
-                return Reply(response.status_code, self._body_of(response), response.headers.get("Content-Type", ""))
+            with self.in_flight:
+                return self._reply()
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller waits for a value
-            return _silence(error)
+            self.in_flight.failed()
+            return _silence(error, self.in_flight)
+
+    def _reply(self) -> Reply:
+        session, environment, blank = self._http.session()
+        # Filling in a request that was prepared once costs half of preparing each.
+        request = blank.copy()
+        request.method, request.url = self._request.method, self._request.url
+        request.headers.update(self._request.headers)
+        request.prepare_body(self._request.body, None)
+        # Without the session's own ways, which follow redirects and keep cookies.
+        response = session.get_adapter(request.url).send(
+            request,
+            timeout=(self.in_flight.connect_seconds, self.in_flight.limit_seconds),
+            **{**environment, "stream": True},
+        )
+        # What was read to its end went back to the pool, so closing ends only a connection that can't be kept.
+        with response:
+            return Reply(response.status_code, self._body_of(response), response.headers.get("Content-Type", ""))
 
     def _body_of(self, response: requests.Response) -> bytes:
         body = b""
-        while len(body) < _MOST_REPLY_BYTES and not self.left_behind.is_set():
+        while len(body) < _MOST_REPLY_BYTES and not self.in_flight.left_behind:
             piece = response.raw.read(_PIECE_BYTES, decode_content=True)
             if not piece:
                 break
@@ -218,25 +245,47 @@ class _Exchange:
         return body
 
 
-def _silence(error: Exception) -> NoReply:
+def _silence(error: Exception, in_flight: InFlight) -> Reply | NoReply:
     """Sort a failure by whether the message can have reached DingTalk."""
     from requests import exceptions as high
-    from urllib3 import exceptions as low
+    from urllib3.exceptions import TimeoutError as AnyTimeoutError
 
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(error, high.SSLError):
+    causes = list(_causes(error))
+    if in_flight.written:
+        if any(isinstance(each, (TimeoutError, AnyTimeoutError)) for each in causes):
+            return NoReply(Silence.TOO_SLOW, in_flight.why_no_answer())
+        return NoReply(Silence.CUT_OFF)
+    if any(isinstance(each, (ssl.SSLCertVerificationError, ssl.CertificateError)) for each in causes):
         return NoReply(Silence.CERTIFICATE)
-    if isinstance(error, (high.ConnectTimeout, high.ProxyError)):
-        return NoReply(Silence.UNREACHABLE)
-    if isinstance(reason, (low.NewConnectionError, low.ConnectTimeoutError)):
-        return NoReply(Silence.UNREACHABLE)
     # These are ValueErrors of requests, and the OSError of a CA bundle that doesn't exist.
     if isinstance(error, ValueError) or (isinstance(error, OSError) and not isinstance(error, high.RequestException)):
         return NoReply(Silence.BAD_ADDRESS)
-    if isinstance(error, (high.Timeout, low.ReadTimeoutError)):
-        return NoReply(Silence.TOO_SLOW)
-    return NoReply(Silence.CUT_OFF)
+    reason = _reason(causes)
+    if _WANTS_PASSWORD in reason:
+        # As it says to a message that goes through it without a tunnel.
+        return Reply(407, b"")
+    return NoReply(Silence.UNREACHABLE, in_flight.why_not_sent(reason))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it stands for, the outermost first: requests and urllib3 put them in various places."""
+    found: list[object] = [error]
+    for each in found:
+        if isinstance(each, BaseException):
+            yield each
+            inner = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)
+            found += [one for one in inner if isinstance(one, BaseException) and not any(one is old for old in found)]
+
+
+def _reason(causes: list[BaseException]) -> str:
+    """The system's or the proxy's own words for what went wrong; none if something took too long."""
+    refused = next((match for each in causes if (match := _PROXY_REFUSED.search(str(each)))), None)
+    if refused:
+        return f"{_ANSWERED}{refused[1]}"
+    if any(isinstance(each, TimeoutError) for each in causes):
+        return ""
+    words = [each.strerror or getattr(each, "reason", None) for each in causes if isinstance(each, OSError)]
+    return next((str(each) for each in reversed(words) if isinstance(each, str)), "the connection was closed")
 
 
 class _CredentialsFilter(logging.Filter):

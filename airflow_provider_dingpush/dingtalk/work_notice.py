@@ -56,6 +56,7 @@ _TOO_MANY_A_DAY = "this person's daily number of notices is used up 该员工当
 _SAME_CONTENT = (
     "the same content was sent to this person today already, perhaps by an earlier try 当日已向该员工发送过相同内容"
 )
+_SAME_CONTENT_CODES = ("143106", "143206")
 _FORBIDDEN = {
     "143103": _TOO_MANY_A_MINUTE,
     "143104": _TOO_MANY_A_MINUTE,
@@ -63,8 +64,7 @@ _FORBIDDEN = {
     "143204": _TOO_MANY_A_MINUTE,
     "143105": _TOO_MANY_A_DAY,
     "143205": _TOO_MANY_A_DAY,
-    "143106": _SAME_CONTENT,
-    "143206": _SAME_CONTENT,
+    **dict.fromkeys(_SAME_CONTENT_CODES, _SAME_CONTENT),
     "1430000": "there are no recipients 没有接收人",
     "1430001": "DingTalk doesn't know the kind of app 应用授权类型无法识别",
     "1430002": "the content is prohibited 内容违规",
@@ -214,9 +214,10 @@ class WorkNotices:
         percent = min(100.0, max(0.0, number(answer.get("progress_in_percent"), 0.0)))
         return Progress(int(percent), text(answer.get("status")) == str(_DONE))
 
-    def result(self, task_id: str) -> Delivery:
+    def result(self, task_id: str, *, resent: bool = False) -> Delivery:
         """Whom a notice reached; DingTalk tells for a day, and of at most 100 recipients.
 
+        :param resent: an earlier try of it may have arrived: who got the same content today already has got it.
         :raises DingTalkError: typed by what went wrong.
         """
         answer = self._ask("getsendresult", task_id=_number(task_id), expects="send_result")
@@ -225,14 +226,17 @@ class WorkNotices:
             return texts(answer.get(name))
 
         forbidden = dict.fromkeys(ids("forbidden_user_id_list"), "DingTalk gives no reason 钉钉未说明原因")
+        reached: set[str] = set()
         for each in objects(answer.get("forbidden_list")):
             if user_id := text(each.get("userid")):
                 why = code(each.get("code"))
+                if resent and why in _SAME_CONTENT_CODES:
+                    reached.add(user_id)
                 forbidden[user_id] = f"{_FORBIDDEN.get(why, 'kept back by DingTalk 被钉钉拦截')} ({why})"
         return Delivery(
             ids("invalid_user_id_list"),
-            forbidden,
-            ids("failed_user_id_list"),
+            {user: reason for user, reason in forbidden.items() if user not in reached},
+            tuple(user for user in ids("failed_user_id_list") if user not in reached),
             ids("read_user_id_list"),
             ids("unread_user_id_list"),
             ids("invalid_dept_id_list"),

@@ -199,7 +199,7 @@ def test_a_host_without_address_is_unreachable(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_stuck_name_lookup_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No socket timeout covers it, so the caller leaves while it is still stuck."""
+    """No socket timeout covers it, so the caller leaves while it is still stuck; surely nothing was sent."""
     stuck, released = threading.Event(), threading.Event()
 
     def lookup(*_: object, **__: object) -> None:
@@ -209,7 +209,8 @@ def test_a_stuck_name_lookup_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     reply = post(HttpClient("http://oapi.dingtalk.invalid", HttpOptions(timeout_seconds=0.5)))
-    assert reply == SLOW
+    assert reply == SILENT_FOR_GOOD
+    assert "the name of oapi.dingtalk.invalid:80 was not looked up within 0.5 s" in str(reply)
     assert stuck.is_set()
     assert not released.is_set()
     released.set()
@@ -416,6 +417,20 @@ def test_an_unknown_certificate_is_told_apart(tls_server: Any) -> None:
     """Nothing is sent to a server that may be anybody."""
     assert post(HttpClient(tls_server.url)) == UNTRUSTED
     assert tls_server.requests == []
+
+
+def test_tls_that_breaks_after_the_message_is_no_matter_of_certificates(
+    raw_server: StartServer, certificate: Path
+) -> None:
+    """The message was written, so it may have arrived."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    # Written below the TLS that the client expects.
+    server = raw_server(
+        lambda connection, _: socket.socket.sendall(connection, b"HTTP/1.1 200 OK\r\n\r\n"), tls=context
+    )
+    assert post(HttpClient(server.url, HttpOptions(verify=str(certificate)))) == CUT_OFF
+    assert len(server.requests) == 1
 
 
 def test_a_ca_file_of_the_connection_is_trusted(tls_server: Any, certificate: Path) -> None:

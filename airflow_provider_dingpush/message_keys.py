@@ -1,0 +1,54 @@
+"""What makes a task's message the same message for each try of the task.
+
+DingTalk drops a message of a custom robot whose ``msgUuid`` it knows. A try whose answer came too late fails, although
+its message is in the group; so that the next try doesn't double it, both must say the same ``msgUuid``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+# Of this process, for runs that nothing else tells apart.
+_PROCESS = uuid.uuid4().hex
+
+
+def message_key(context: Mapping[str, Any], conn_id: str) -> str | None:
+    """A text that is the same for all tries of a task, and another one once the task is cleared; ``None`` without one.
+
+    A task that is cleared has ``max_tries`` raised by Airflow, and a run that is cleared, or deleted and created again
+    under its id, has another start: whoever does that wants the message again.
+
+    :param context: of the task.
+    :param conn_id: through which it is sent: another robot has not got it.
+    """
+    task_instance = context.get("ti") or context.get("task_instance")
+    names = [getattr(task_instance, name, None) for name in ("dag_id", "run_id", "task_id")]
+    if not all(isinstance(name, str) for name in names):
+        return None
+    # The last two tell the iterations of a task loop apart, from Airflow 3.4 on.
+    more = [getattr(task_instance, name, None) for name in ("map_index", "max_tries", "region_id", "region_index")]
+    return "\n".join(map(str, [conn_id, *names, *more, *_run_identity(context.get("dag_run"))]))
+
+
+def is_retry(context: Mapping[str, Any], retries: int | None) -> bool:
+    """Whether an earlier try of the task may have sent its message already.
+
+    :param retries: how often Airflow tries the task again.
+    """
+    task_instance = context.get("ti") or context.get("task_instance")
+    number, most = getattr(task_instance, "try_number", None), getattr(task_instance, "max_tries", None)
+    if not isinstance(number, int) or not isinstance(most, int):
+        return False
+    return number > most - (retries or 0) + 1
+
+
+def _run_identity(run: Any) -> tuple[object, ...]:
+    """What else than its id tells a run from another one."""
+    begun, planned = getattr(run, "start_date", None), getattr(run, "run_after", None)
+    dates = (getattr(run, "logical_date", None), getattr(run, "execution_date", None)) if planned is None else ()
+    if begun is None or begun in dates:
+        # A run of ``dags test`` or ``tasks test`` on Airflow 2, which has no start of its own; it stays in its process.
+        return begun, planned, _PROCESS
+    return begun, planned
