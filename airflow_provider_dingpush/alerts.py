@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of
-from airflow_provider_dingpush.errors import ContentError
-from airflow_provider_dingpush.messages.kinds import Markdown
+from airflow_provider_dingpush.errors import ContentError, DingTalkError
+from airflow_provider_dingpush.messages.kinds import Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.connections import AppSettings, RobotSettings
     from airflow_provider_dingpush.delivery.digest import Notes
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.senders import AppSender, RobotSender
     from airflow_provider_dingpush.targets import Target
     from airflow_provider_dingpush.templates import RunFacts
+
 
 _SUMMARY_CHARACTERS = 200
 _RESOLVING = ("task_succeeded", "dag_succeeded")
@@ -39,15 +41,19 @@ def alert_of(
     message: Message | None,
     mentions: At | None,
     language: str | None,
+    problems: Mapping[str, str] | None = None,
 ) -> Alert:
     """What is written down about these facts.
 
     :param at: now, in seconds since 1970.
     :param message: the notifier's own message.
+    :param problems: name of each argument of the notifier that can't be used -> why.
     :raises InvalidMessageError: if that message can't be plain data, such as a picture given as bytes.
     """
     plain = None if message is None else redacted(message, redact).to_dict()
     event = facts.event.value
+    # One that can't be sent was wanted as well: its success isn't news only after a failure.
+    wanted = plain or (problems or {}).get("message")
     return Alert(
         key=key_of(
             dag_id=facts.dag_id,
@@ -56,7 +62,7 @@ def alert_of(
             map_index=facts.map_index,
             try_number=facts.try_number,
             event=event,
-            wording="" if plain is None else json.dumps(plain, sort_keys=True),
+            wording="" if wanted is None else json.dumps(wanted, sort_keys=True),
         ),
         mailbox=mailbox,
         event=event,
@@ -66,7 +72,7 @@ def alert_of(
         task_id=facts.task_id,
         map_index=facts.map_index,
         try_number=facts.try_number,
-        resolved=message is None and event in _RESOLVING,
+        resolved=wanted is None and event in _RESOLVING,
         summary=_summary(facts),
         log_link=facts.log_link,
         run_link=facts.run_link,
@@ -76,6 +82,7 @@ def alert_of(
         message=plain,
         mentions=mentions.to_dict() if mentions else None,
         language=language,
+        problems=problems or {},
     )
 
 
@@ -94,11 +101,12 @@ class Composer:
     """Makes one message of alerts: the full text of one that comes alone, a digest of several.
 
     :param sender: through which it goes.
+    :param settings: of the connection that the alerts are for, if it goes through another robot.
     """
 
-    def __init__(self, sender: RobotSender | AppSender) -> None:
+    def __init__(self, sender: RobotSender | AppSender, settings: RobotSettings | AppSettings | None = None) -> None:
         self._sender = sender
-        settings = sender.hook.settings
+        settings = settings or sender.hook.settings
         self._people: Mapping[str, At] = getattr(settings, "mentions", {})
         self._policy = settings.delivery
         self.language = settings.language or default_language()
@@ -125,26 +133,59 @@ class Composer:
                 environment=next((each.environment for each in alerts if each.environment), None),
                 escape=escape_markdown,
             )
-        if self._sender.misaddressed and isinstance(message, Markdown):
-            message = replace(message, text=f"{message.text}\n\n{_MISADDRESSED[language]}")
+        if self._sender.misaddressed:
+            message = _with_words(message, _MISADDRESSED[language])
         return redacted(message, redact), mentions_of(alerts, self._people.get)
 
     def _alone(self, alert: Alert, language: str) -> Message:
-        from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, RunFacts, built_in_alert
+        from airflow_provider_dingpush.templates import RunFacts
 
-        problem = ""
+        own, problems = None, alert.problems
         if alert.message is not None:
-            own, _ = read_message(alert.message)
             try:
-                self._sender.encode(own, None, uuid="", language=language)
-                return own
-            except ContentError as refused:
-                # A mistake in the notifier's own message must not cost the alert.
-                problem = redact(str(refused))
+                own, _ = read_message(alert.message)
+            except ContentError as problem:
+                problems = {**problems, "message": redact(str(problem))}
         facts = RunFacts.from_dict(alert.facts)
-        most = min(MAX_ALERT_BYTES, self._sender.text_bytes)
-        built_in = built_in_alert(facts, language=language, at_most_bytes=most)
-        return with_note(built_in, problem, language) if problem else built_in
+        return message_about(facts, own, problems, sender=self._sender, language=language)
+
+
+def message_about(
+    facts: RunFacts, own: Message | None, problems: Mapping[str, str], *, sender: RobotSender | AppSender, language: str
+) -> Message:
+    """One alert as a message: the notifier's own if the sender can carry it, or else the built-in one.
+
+    :param own: the notifier's own message.
+    :param problems: name of each argument of the notifier that can't be used -> why; they are told in a note.
+    """
+    from airflow_provider_dingpush.messages.sizes import json_bytes
+    from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, built_in_alert, escape_markdown
+
+    if own is not None:
+        try:
+            sender.prepared(own, language=language)
+        except Exception as refused:  # noqa: BLE001 - a source may be any class; nothing in it must cost the alert
+            known = isinstance(refused, DingTalkError)
+            what = str(refused) if known else f"{type(refused).__name__}: {refused}"
+            own, problems = None, {**problems, "message": redact(what)}
+    shown: Callable[[str], str] = str if isinstance(own, Text) else escape_markdown
+    most = min(_PROBLEM_CHARACTERS, sender.text_bytes // _TEXT_BYTES_PER_PROBLEM_CHARACTER)
+    notes = [
+        _PROBLEMS[name][language].format(what=shown(what[:most]))
+        for name, what in problems.items()
+        if name in _PROBLEMS
+    ]
+    if own is None:
+        room = sender.text_bytes - json_bytes("\n\n".join(["", *notes]))
+        own = built_in_alert(facts, language=language, at_most_bytes=min(MAX_ALERT_BYTES, room))
+    return _with_words(own, *notes)
+
+
+def _with_words(message: Message, *words: str) -> Message:
+    """The message with more words at its end, if it is of a kind that has room for them."""
+    if isinstance(message, Markdown):
+        return replace(message, text="\n\n".join([message.text, *words]))
+    return replace(message, content="\n".join([message.content, *words])) if isinstance(message, Text) else message
 
 
 _MISADDRESSED = {
@@ -153,18 +194,25 @@ _MISADDRESSED = {
 }
 
 
-_OWN_MESSAGE_FAILED = {
-    "zh": "（通知器自定义的消息无法发送，已改用内置告警。{what}）",
-    "en": "(The notifier's own message could not be sent, so this is the built-in one. {what})",
+_PROBLEMS = {
+    "message": {
+        "zh": "（通知器自定义的消息无法发送，已改用内置告警。{what}）",
+        "en": "(The notifier's own message could not be sent, so this is the built-in one. {what})",
+    },
+    "at": {
+        "zh": "（通知器的 at= 无法使用，未 @ 其中的人。{what}）",
+        "en": "(The notifier's at= can't be used, so its people are not mentioned. {what})",
+    },
+    "to": {
+        "zh": "（通知器的 to= 无法使用，已改发到本群。{what}）",
+        "en": "(The notifier's to= can't be used, so this is in the connection's own group. {what})",
+    },
+    "dingtalk_conn_id": {
+        "zh": "（通知器的 dingtalk_conn_id 无法使用，已改用默认连接。{what}）",
+        "en": "(The notifier's dingtalk_conn_id can't be used, so this came through the default connection. {what})",
+    },
 }
-
-
-def with_note(alert: Markdown, problem: str, language: str) -> Markdown:
-    """The built-in alert, and why it isn't the notifier's own message."""
-    from airflow_provider_dingpush.templates import escape_markdown
-
-    note = _OWN_MESSAGE_FAILED[language].format(what=escape_markdown(problem[:300]))
-    return replace(alert, text=f"{alert.text}\n\n{note}")
+_PROBLEM_CHARACTERS, _TEXT_BYTES_PER_PROBLEM_CHARACTER = 300, 12
 
 
 def default_language() -> str:

@@ -57,6 +57,8 @@ class Alert:
     :param message: the notifier's own message, in its plain form, instead of the built-in text.
     :param mentions: whom the notifier wants mentioned, in plain form.
     :param language: ``zh`` or ``en`` if the notifier names one.
+    :param problems: name of each argument of the notifier that can't be used -> why, redacted. It is put into words
+        when the receiver's language is known.
     """
 
     key: str
@@ -78,6 +80,7 @@ class Alert:
     message: Mapping[str, Any] | None = None
     mentions: Mapping[str, Any] | None = None
     language: str | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def incident(self) -> str:

@@ -16,6 +16,7 @@ from airflow_provider_dingpush.delivery.digest_rows import Kind, kind_of, told_t
 from airflow_provider_dingpush.delivery.digest_words import Words
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages import At, Markdown
+from airflow_provider_dingpush.messages.plain_forms import check_rendered
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
 RunKey = tuple[str, str]
@@ -106,7 +107,10 @@ def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> 
     for alert in alerts:
         # Mentions that can't be read, such as a newer version's, must not cost the alert.
         with suppress(InvalidMessageError):
-            called.append(At.read(alert.mentions))
+            at = At.read(alert.mentions)
+            if at is not None:
+                check_rendered(at)
+            called.append(at)
         if kind_of(alert) in (Kind.FAILED, Kind.LATE):
             owners.update(dict.fromkeys(alert.owners))
     return At.union([*called, *map(people, owners)])

@@ -223,11 +223,13 @@ class Spare:
     :param sender: sends through it.
     :param policy: its delivery options; its rate limit is what counts.
     :param lead: lead it, or not (``None``), as :meth:`~airflow_provider_dingpush.delivery.outbox.Outbox.leadership`.
+    :param compose: makes a message that it can carry, if other ones than those of the own robot.
     """
 
     sender: Sender
     policy: DeliveryPolicy
     lead: Callable[[], AbstractContextManager[LedgerBook | None]]
+    compose: Compose | None = None
 
 
 @dataclass(frozen=True)
@@ -238,6 +240,7 @@ class _Carrier:
     book: LedgerBook
     ledger: Ledger
     own: bool
+    compose: Compose
 
 
 class Dispatcher:
@@ -404,7 +407,7 @@ class Dispatcher:
             theirs = [each for each in self._spares if each.sender.robot == batch.robot]
             if theirs and self._send_through_spare(what, now, theirs):
                 return
-        self._send(what, _Carrier(self._sender, self._book, self._ledger, own=True), ())
+        self._send(what, _Carrier(self._sender, self._book, self._ledger, own=True, compose=self._compose), ())
         self._woken = False
 
     def _send_through_spare(self, what: What, now: float, spares: Sequence[Spare] | None = None) -> bool:
@@ -424,7 +427,8 @@ class Dispatcher:
                     if hold:
                         skipped.append((spare.sender.conn_id, hold.kind))
                     elif ledger.free_at(now) <= now:
-                        self._send(what, _Carrier(spare.sender, book, ledger, own=False), skipped)
+                        compose = spare.compose or self._compose
+                        self._send(what, _Carrier(spare.sender, book, ledger, own=False, compose=compose), skipped)
                         return True
             except LeadershipLostError:
                 # Ours or theirs: the next leader of either finds the message under way.
@@ -521,7 +525,9 @@ class Dispatcher:
                 merged_until_tomorrow=self._ledger.ends_the_day(now),
             )
         try:
-            message, at = (_bare(merged.said, draft.number), None) if draft.bare else self._compose(merged.said, notes)
+            message, at = (
+                (_bare(merged.said, draft.number), None) if draft.bare else carrier.compose(merged.said, notes)
+            )
             body = carrier.sender.encode(message, at, uuid=draft.uuid, language=self._language)
         except Exception as problem:  # noqa: BLE001 - whatever one alert does to the words must not silence the others
             what = str(problem) if isinstance(problem, DingTalkError) else type(problem).__name__
