@@ -76,6 +76,7 @@ def alert_of(
         summary=_summary(facts),
         log_link=facts.log_link,
         run_link=facts.run_link,
+        answer_link=facts.answer_link,
         environment=facts.environment,
         owners=facts.owners,
         facts=facts.to_dict(),
@@ -93,7 +94,9 @@ def is_recovery(facts: RunFacts) -> bool:
 
 def _summary(facts: RunFacts) -> str:
     first = (facts.exception_text or "").strip().splitlines()[:1]
-    words = ": ".join(each for each in (facts.exception_type, *first) if each) or facts.reason or ""
+    words = ": ".join(each for each in (facts.exception_type, *first) if each) or facts.subject or ""
+    if not words and facts.reason not in (None, "success"):
+        words = str(facts.reason)
     return words[:_SUMMARY_CHARACTERS]
 
 

@@ -375,15 +375,18 @@ def _enough(seconds: float) -> float:
 
 
 def _owners(facts: RunFacts, settings: RobotSettings | AppSettings) -> At | None:
-    """The owners of what failed, as the robot's ``mentions`` knows them. Good news pings nobody, an app can't."""
+    """The owners of what failed and those who are asked, as the robot's ``mentions`` knows them. An app can't."""
     from airflow_provider_dingpush.connections import RobotSettings
     from airflow_provider_dingpush.templates import Event
 
-    if facts.event not in (Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED):
-        return None
     if not isinstance(settings, RobotSettings):
         return None
-    return At.union(settings.mentions.get(owner) for owner in facts.owners)
+    people: tuple[str, ...] = ()
+    if facts.event in (Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED):
+        people = facts.owners
+    elif facts.event is Event.ANSWER_NEEDED:
+        people = (*facts.assigned_users, *facts.assigned_user_ids)
+    return At.union(settings.mentions.get(each) for each in people)
 
 
 def _refuse_settings_without_names(called_with: tuple[Any, ...]) -> None:

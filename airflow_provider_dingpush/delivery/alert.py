@@ -51,6 +51,7 @@ class Alert:
     :param summary: one line of what went wrong, redacted.
     :param log_link: the task's log.
     :param run_link: the run's page.
+    :param answer_link: the page where a person answers what the task asks.
     :param environment: which Airflow.
     :param owners: of the task or DAG; known to the connection's ``mentions``.
     :param facts: everything else about it, for the full text of an alert that is told alone.
@@ -74,6 +75,7 @@ class Alert:
     summary: str = ""
     log_link: str | None = None
     run_link: str | None = None
+    answer_link: str | None = None
     environment: str | None = None
     owners: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from airflow_provider_dingpush.delivery.digest import Notes
 from airflow_provider_dingpush.delivery.drained import Drained, Relief
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try, name_of
+from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Rest
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.sender import Fate, Outcome, Sender
@@ -484,7 +485,7 @@ class Dispatcher:
             return self._worded(replace(old, robot=sender.robot), alerts, carrier, skipped, now)
         draft = Batch(self._new_uuid(), carrier.sender.robot, b"", (), created=now, due=now)
         if what is What.FRESH:
-            alerts = self._ledger.fresh(now)
+            alerts = fitting(self._ledger.fresh(now), carrier.sender.text_bytes)
         else:
             pen = self._ledger.pens[0]
             alerts = self._ledger.alerts(pen.keys)

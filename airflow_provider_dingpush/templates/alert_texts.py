@@ -31,6 +31,9 @@ MAX_LINK_BYTES = 2_000
 _LEAST_EXCEPTION_CHARACTERS = 60
 """Less of an exception's text isn't worth showing."""
 
+_LIST_CHARACTERS = 120
+"""Of the options of a question, and of those who may answer it."""
+
 _TITLE_NAME_CHARACTERS = 60
 """Of each name in a title; a phone shows less than that."""
 
@@ -43,6 +46,7 @@ _MARKS = {
     Event.DAG_FAILED: "🔴",
     Event.DAG_SUCCEEDED: "🟢",
     Event.DEADLINE_MISSED: "🟠",
+    Event.ANSWER_NEEDED: "🔵",
 }
 
 
@@ -65,12 +69,18 @@ def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_A
     while True:
         text = alert.render(facts=facts, title=title, mark=_MARKS[facts.event], listed=listed)
         text = re.sub(r"\n{3,}", "\n\n", text).strip()
-        told = len(facts.exception_text or "")
-        if json_bytes(text) <= at_most_bytes or (listed == 0 and told <= _LEAST_EXCEPTION_CHARACTERS):
+        shorter = replace(facts, exception_text=_shortened(facts.exception_text), body=_shortened(facts.body))
+        if json_bytes(text) <= at_most_bytes or (listed == 0 and shorter == facts):
             return Markdown(title, text)
         listed //= 2
-        if facts.exception_text and told > _LEAST_EXCEPTION_CHARACTERS:
-            facts = replace(facts, exception_text=f"{facts.exception_text[: told * 2 // 3].rstrip('…')}…")
+        facts = shorter
+
+
+def _shortened(text: str | None) -> str | None:
+    """Two thirds of a text, if that is still worth showing."""
+    if text is None or len(text) <= _LEAST_EXCEPTION_CHARACTERS:
+        return text
+    return f"{text[: len(text) * 2 // 3].rstrip('…')}…"
 
 
 class _Written(str):
@@ -93,11 +103,12 @@ def _templates(shown: Callable[[str], str]) -> Environment:
         # The templates are compiled once for one alert in most processes: optimising them costs more than it saves.
         optimized=False,
     )
-    environment.globals.update(links=_links, quote=_quote)
+    environment.globals.update(links=_links, quote=_quote, bold=_bold)
     environment.filters.update(
         local_time=lambda time: "" if time is None else local_time_text(time),
         duration=lambda seconds, language: "" if seconds is None else duration_text(seconds, language),
         short=_short,
+        brief=lambda text: text if len(text) <= _LIST_CHARACTERS else f"{text[:_LIST_CHARACTERS]}…",
         known_as=_known_as,
     )
     return environment
@@ -107,6 +118,12 @@ def _links(*links: tuple[str, str | None]) -> str:
     """Side by side, those of the links that have an address of a sensible length."""
     usable = [(words, address) for words, address in links if address and len(address) <= MAX_LINK_BYTES]
     return _Written(" · ".join(f"[{escape_markdown(words)}]({address})" for words, address in usable))
+
+
+def _bold(text: str) -> str:
+    shown = escape_markdown(text)
+    # Nothing between the asterisks would make a rule of them.
+    return _Written(f"**{shown}**" if shown else "")
 
 
 def _quote(text: str) -> str:
