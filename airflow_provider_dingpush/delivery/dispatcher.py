@@ -583,6 +583,8 @@ class Dispatcher:
     def _refused(self, batch: Batch, problem: str, end: Try | None, now: float) -> None:
         self._problem = problem
         self._log.warning("A message of %d alerts was refused: %s", len(batch.members), problem)
+        if self._ledger.give_up_own_words(batch, problem, end, now=now):
+            return
         buried = self._ledger.split(batch, problem, end, now=now)
         if buried:
             names = ", ".join(letter.name for letter in buried[:_MOST_NAMES])
