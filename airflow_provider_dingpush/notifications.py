@@ -31,7 +31,6 @@ from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.messages.plain_forms import is_message
 from airflow_provider_dingpush.notifier_arguments import read_arguments
 
 if TYPE_CHECKING:
@@ -65,6 +64,8 @@ DEADLINE_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
 _USUAL_OVERTIME = 20.0
+# One of these is in the context of any callback; an SLA of Airflow 2 has five arguments instead.
+_IN_EVERY_CONTEXT, _SLA_ARGUMENTS = ("dag", "dag_run", "ti", "task_instance"), 5
 # A send that gets less time than this can only end in a message of unknown fate.
 _LEAST_SECONDS = 0.2
 
@@ -390,8 +391,10 @@ def _owners(facts: RunFacts, settings: RobotSettings | AppSettings) -> At | None
 
 
 def _refuse_settings_without_names(called_with: tuple[Any, ...]) -> None:
-    """Tell a context from a connection id or message that was given without its name."""
-    if isinstance(called_with[0], (str, bytes)) or is_message(called_with[0]):
+    """Tell what Airflow calls a callback with from a setting without its name, for which nothing may be sent."""
+    first = called_with[0]
+    is_context = hasattr(type(first), "keys") and any(name in first for name in _IN_EVERY_CONTEXT)
+    if not is_context and len(called_with) != _SLA_ARGUMENTS:
         raise TypeError(
             "DingTalkNotifier() takes arguments by name only: "
             'write DingTalkNotifier(dingtalk_conn_id="…", message="…").'

@@ -436,7 +436,13 @@ def test_the_class_is_a_callback_of_an_sla_too(connected: Sandbox) -> None:
     assert connected.messages[0].payload["markdown"]["title"] == "未按时完成：etl_daily"
 
 
-@pytest.mark.parametrize("argument", ["dingtalk_default", Text("x"), b"x"], ids=repr)
-def test_settings_without_names_are_refused_with_the_remedy(argument: Any) -> None:
+@pytest.mark.parametrize(
+    "argument",
+    ["dingtalk_default", Text("x"), b"x", {"msgtype": "text", "text": {"content": "x"}}, {}, At("138"), 5],
+    ids=repr,
+)
+def test_settings_without_names_are_refused_with_the_remedy(connected: Sandbox, argument: Any) -> None:
+    """When the DAG is read, and nothing is sent then."""
     with pytest.raises(TypeError, match=r"by name only: write DingTalkNotifier\(dingtalk_conn_id="):
         DingTalkNotifier(argument)
+    assert connected.requests == ()
