@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.targets import Target
     from airflow_provider_dingpush.templates import RunFacts
 
-
 _SUMMARY_CHARACTERS = 200
 _RESOLVING = ("task_succeeded", "dag_succeeded")
 
@@ -149,7 +148,7 @@ class Composer:
                 own, _ = read_message(alert.message)
             except ContentError as problem:
                 problems = {**problems, "message": redact(str(problem))}
-        facts = RunFacts.from_dict(alert.facts)
+        facts = RunFacts.from_dict({"event": alert.event, "dag_id": alert.dag_id, **alert.facts})
         return message_about(facts, own, problems, sender=self._sender, language=language)
 
 
