@@ -55,8 +55,6 @@ __all__ = [
 Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
-# An answer that the supervisor can't give never comes (not even an error), so nobody waits for one for ever.
-_SUPERVISOR_SECONDS = 3.0
 _MOST_FAILED_TASKS = 1000
 
 
@@ -149,19 +147,22 @@ async def run_in_thread(function: Callable[[], Result]) -> Result:
     return await sync_to_async(function, thread_sensitive=False)()
 
 
-def failed_task_ids(context: Mapping[str, Any]) -> list[tuple[str, int]] | None:
+def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[str, int]] | None:
     """The failed tasks of the run that a DAG-level callback speaks of, as (task id, map index); ``None`` if unknown.
 
     Airflow 2 has them in its database, Airflow 3.1 and later can be asked, Airflow 3.0 can't.
+
+    :param seconds: the most that asking may take. The first question after a start of the DAG processor waits until the
+        part of Airflow that answers is loaded; and an answer that can't be given never comes, not even as an error.
     """
-    dag_run: Any = context.get("dag_run")
     try:
+        dag_run: Any = context.get("dag_run")
         if hasattr(dag_run, "get_task_instances"):
             failed = dag_run.get_task_instances(state="failed")
             return sorted((each.task_id, each.map_index) for each in failed)[:_MOST_FAILED_TASKS]
-        states = _task_states(context)
+        states = within(seconds, lambda: _task_states(context))
     except Exception as error:  # noqa: BLE001 - a list that can't be had must not cost the alert
-        _log.debug("The failed tasks of the run can't be listed: %s", type(error).__name__)
+        _log.info("The failed tasks of the run can't be listed (%s: %s).", type(error).__name__, redact(str(error)))
         return None
     if states is None:
         return None
@@ -181,7 +182,7 @@ def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
     ask = RuntimeTaskInstance.get_task_states
     run_id = context.get("run_id") or context["dag_run"].run_id
     dag_id = context["dag"].dag_id
-    return within(_SUPERVISOR_SECONDS, lambda: ask(dag_id=dag_id, run_ids=[run_id])).get(run_id)
+    return ask(dag_id=dag_id, run_ids=[run_id]).get(run_id)
 
 
 def _task_and_index(key: str, known: set[str]) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import tzinfo
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of, key_with, unique_key
-from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
-from airflow_provider_dingpush.messages.kinds import Markdown
+from airflow_provider_dingpush.errors import ContentError, DingTalkError, InvalidMessageError
+from airflow_provider_dingpush.messages.kinds import Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.connections import AppSettings, RobotSettings
     from airflow_provider_dingpush.delivery.digest import Notes
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.senders import AppSender, RobotSender
@@ -57,21 +58,25 @@ def alert_of(
     message: Message | None,
     mentions: At | None,
     language: str | None,
+    problems: Mapping[str, str] | None = None,
 ) -> Alert:
     """What is written down about these facts.
 
     :param at: now, in seconds since 1970.
     :param message: the notifier's own message.
+    :param problems: name of each argument of the notifier that can't be used -> why.
     :raises InvalidMessageError: if that message can't be plain data, such as a picture given as bytes.
     """
     plain = None if message is None else redacted(message, redact).to_dict()
     people = mentions.to_dict() if mentions else None
     event = facts.event.value
-    if plain is not None and event not in _REPEATED_BY_AIRFLOW:
+    # One that can't be sent was wanted as well: its success isn't news only after a failure.
+    wanted = plain or (problems or {}).get("message")
+    if wanted is not None and event not in _REPEATED_BY_AIRFLOW:
         occurrence = key = unique_key()
     else:
         occurrence = _occurrence(facts, at)
-        key = key_with(occurrence, plain, people)
+        key = key_with(occurrence, wanted, people)
     return Alert(
         key=key,
         occurrence=occurrence,
@@ -83,16 +88,18 @@ def alert_of(
         task_id=facts.task_id,
         map_index=facts.map_index,
         try_number=facts.try_number,
-        resolved=message is None and event in _RESOLVING,
+        resolved=wanted is None and event in _RESOLVING,
         summary=_summary(facts),
         log_link=facts.log_link,
         run_link=facts.run_link,
+        answer_link=facts.answer_link,
         environment=facts.environment,
         owners=facts.owners,
         facts=facts.to_dict(),
         message=plain,
         mentions=people,
         language=language,
+        problems=problems or {},
     )
 
 
@@ -120,7 +127,10 @@ def is_recovery(facts: RunFacts) -> bool:
 def _summary(facts: RunFacts) -> str:
     first = (facts.exception_text or "").splitlines()[:1]
     words = facts.exception_summary or ": ".join(each for each in (facts.exception_type, *first) if each)
-    return (words or facts.reason or "")[:_SUMMARY_CHARACTERS]
+    words = words or facts.subject or ""
+    if not words and facts.reason not in (None, "success"):
+        words = str(facts.reason)
+    return words[:_SUMMARY_CHARACTERS]
 
 
 def _redacted(alert: Alert) -> Alert:
@@ -132,22 +142,32 @@ def _redacted(alert: Alert) -> Alert:
     from airflow_provider_dingpush.templates import FREE_TEXT
 
     free = {name: redact(text) for name in FREE_TEXT if isinstance(text := alert.facts.get(name), str)}
-    message = alert.message
+    return replace(
+        alert,
+        summary=redact(alert.summary),
+        facts={**alert.facts, **free},
+        message=alert.message and _redacted_message(alert.message),
+        also=tuple(_redacted_message(each) for each in alert.also),
+    )
+
+
+def _redacted_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
     # A message that can't be read is refused where it is to be sent.
     with suppress(ContentError):
-        message = message and redacted(read_message(message)[0], redact, quietly=True).to_dict()
-    return replace(alert, summary=redact(alert.summary), facts={**alert.facts, **free}, message=message)
+        return redacted(read_message(message)[0], redact, quietly=True).to_dict()
+    return message
 
 
 class Composer:
     """Makes one message of alerts: the full text of one that comes alone, a digest of several.
 
     :param sender: through which it goes.
+    :param settings: of the connection that the alerts are for, if it goes through another robot.
     """
 
-    def __init__(self, sender: RobotSender | AppSender) -> None:
+    def __init__(self, sender: RobotSender | AppSender, settings: RobotSettings | AppSettings | None = None) -> None:
         self._sender = sender
-        settings = sender.hook.settings
+        settings = settings or sender.hook.settings
         self._people: Mapping[str, At] = getattr(settings, "mentions", {})
         self._policy = settings.delivery
         self.language = settings.language or default_language()
@@ -175,8 +195,8 @@ class Composer:
                 environment=next((each.environment for each in alerts if each.environment), None),
                 escape=escape_markdown,
             )
-        if self._sender.misaddressed and isinstance(message, Markdown):
-            message = replace(message, text=f"{message.text}\n\n{_MISADDRESSED[language]}")
+        if self._sender.misaddressed:
+            message = _with_words(message, _MISADDRESSED[language])
         return message, mentions_of(alerts, self._people.get)
 
     def _alone(self, alert: Alert, language: str) -> Message:
@@ -184,21 +204,54 @@ class Composer:
         return _with_also(message, alert.also) if alert.also else message
 
     def _of_one(self, alert: Alert, language: str) -> Message:
-        from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, RunFacts, built_in_alert
+        from airflow_provider_dingpush.templates import RunFacts
 
-        problem = ""
+        own, problems = None, alert.problems
         if alert.message is not None:
-            own, _ = read_message(alert.message)
             try:
-                self._sender.encode(own, None, uuid="", language=language)
-                return own
-            except ContentError as refused:
-                # A mistake in the notifier's own message must not cost the alert.
-                problem = redact(str(refused))
-        facts = RunFacts.from_dict(alert.facts)
-        most = min(MAX_ALERT_BYTES, self._sender.text_bytes)
-        built_in = built_in_alert(facts, language=language, at_most_bytes=most)
-        return with_note(built_in, problem, language) if problem else built_in
+                own, _ = read_message(alert.message)
+            except ContentError as problem:
+                problems = {**problems, "message": redact(str(problem))}
+        facts = RunFacts.from_dict({"event": alert.event, "dag_id": alert.dag_id, **alert.facts})
+        return message_about(facts, own, problems, sender=self._sender, language=language)
+
+
+def message_about(
+    facts: RunFacts, own: Message | None, problems: Mapping[str, str], *, sender: RobotSender | AppSender, language: str
+) -> Message:
+    """One alert as a message: the notifier's own if the sender can carry it, or else the built-in one.
+
+    :param own: the notifier's own message.
+    :param problems: name of each argument of the notifier that can't be used -> why; they are told in a note.
+    """
+    from airflow_provider_dingpush.messages.sizes import json_bytes
+    from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, built_in_alert, escape_markdown
+
+    if own is not None:
+        try:
+            sender.prepared(own, language=language)
+        except Exception as refused:  # noqa: BLE001 - a source may be any class; nothing in it must cost the alert
+            known = isinstance(refused, DingTalkError)
+            what = str(refused) if known else f"{type(refused).__name__}: {refused}"
+            own, problems = None, {**problems, "message": redact(what)}
+    shown: Callable[[str], str] = str if isinstance(own, Text) else escape_markdown
+    most = min(_PROBLEM_CHARACTERS, sender.text_bytes // _TEXT_BYTES_PER_PROBLEM_CHARACTER)
+    notes = [
+        _PROBLEMS[name][language].format(what=shown(what[:most]))
+        for name, what in problems.items()
+        if name in _PROBLEMS
+    ]
+    if own is None:
+        room = sender.text_bytes - json_bytes("\n\n".join(["", *notes]))
+        own = built_in_alert(facts, language=language, at_most_bytes=min(MAX_ALERT_BYTES, room))
+    return _with_words(own, *notes)
+
+
+def _with_words(message: Message, *words: str) -> Message:
+    """The message with more words at its end, if it is of a kind that has room for them."""
+    if isinstance(message, Markdown):
+        return replace(message, text="\n\n".join([message.text, *words]))
+    return replace(message, content="\n".join([message.content, *words])) if isinstance(message, Text) else message
 
 
 def _with_also(message: Message, also: Sequence[Mapping[str, Any]]) -> Message:
@@ -221,18 +274,25 @@ _MISADDRESSED = {
 }
 
 
-_OWN_MESSAGE_FAILED = {
-    "zh": "（通知器自定义的消息无法发送，已改用内置告警。{what}）",
-    "en": "(The notifier's own message could not be sent, so this is the built-in one. {what})",
+_PROBLEMS = {
+    "message": {
+        "zh": "（通知器自定义的消息无法发送，已改用内置告警。{what}）",
+        "en": "(The notifier's own message could not be sent, so this is the built-in one. {what})",
+    },
+    "at": {
+        "zh": "（通知器的 at= 无法使用，未 @ 其中的人。{what}）",
+        "en": "(The notifier's at= can't be used, so its people are not mentioned. {what})",
+    },
+    "to": {
+        "zh": "（通知器的 to= 无法使用，已改发到本群。{what}）",
+        "en": "(The notifier's to= can't be used, so this is in the connection's own group. {what})",
+    },
+    "dingtalk_conn_id": {
+        "zh": "（通知器的 dingtalk_conn_id 无法使用，已改用默认连接。{what}）",
+        "en": "(The notifier's dingtalk_conn_id can't be used, so this came through the default connection. {what})",
+    },
 }
-
-
-def with_note(alert: Markdown, problem: str, language: str) -> Markdown:
-    """The built-in alert, and why it isn't the notifier's own message."""
-    from airflow_provider_dingpush.templates import escape_markdown
-
-    note = _OWN_MESSAGE_FAILED[language].format(what=escape_markdown(problem[:300]))
-    return replace(alert, text=f"{alert.text}\n\n{note}")
+_PROBLEM_CHARACTERS, _TEXT_BYTES_PER_PROBLEM_CHARACTER = 300, 12
 
 
 def default_language() -> str:

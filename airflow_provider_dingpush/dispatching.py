@@ -163,7 +163,9 @@ def _spares(outbox: Outbox, sender: AnySender) -> Sequence[Spare]:
         except DingTalkError as problem:
             _log.warning("The fallback robot %r can't be used: %s", conn_id, problem)
             continue
-        found.append(Spare(other, other.hook.settings.delivery, _leading(outbox, other.robot)))
+        # Whose people and which language is told by the connection that the alerts are for.
+        compose = Composer(other, sender.hook.settings)
+        found.append(Spare(other, other.hook.settings.delivery, _leading(outbox, other.robot), compose))
     return found
 
 

@@ -2,119 +2,241 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
 import re
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.kinds import Markdown, Text
-from airflow_provider_dingpush.messages.plain_forms import is_ours, rebuilt
+from airflow_provider_dingpush.messages.plain_forms import is_message, is_ours
 
 if TYPE_CHECKING:
     import jinja2
 
-_TEMPLATE_FILE = re.compile(r"[^\s{}]+\.(?:md|json|txt)")
+# ASCII only: a sentence in Chinese has no blanks and may end in the path of a file.
+_PLAIN_PATH = re.compile(r"(?!//)[\w.+/-]+\.(?:md|json|txt)", re.ASCII)
+_BEGINS_WITH_HOST = re.compile(r"(?:[a-z\d-]+\.)+[a-z]{2,}/", re.IGNORECASE)
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
 # Not the underscore: ids are full of them, and as emphasis it is rare.
 _MARKUP = re.compile(r"</?[A-Za-z][^>]*>|[*`]|!?\[([^\]]*)\]\([^)]*\)")
 _MOST_TITLE_CHARACTERS = 64
+_NOT_TEXT = frozenset(
+    {
+        *("at", "atMobiles", "atUserIds", "isAtAll", "mobiles", "user_ids", "department_ids", "everyone"),
+        *("links", "btns", "buttons", "horizontal", "form", "status"),
+        *("source", "cover", "duration", "duration_seconds"),
+    }
+)
+"""Fields that may be something else than text: a list of people, a picture, a number, true or false."""
+_LISTS_OF_TEXT = ("form", "status")
 
 
-def is_template_file(value: object) -> bool:
-    """Whether a str is the path of a template: the whole of it one path to a .md, .json or .txt file.
+def may_be_template_file(value: object) -> bool:
+    """Whether a str has the form of a template's path: as a whole one plain path to a .md, .json or .txt file.
 
-    Blanks or braces make it a sentence or a template of its own: "see report.md" is what it says.
+    Anything else than ASCII letters, digits and ``_ . + - /`` makes it a sentence, a URL or a template of its own.
     """
-    return isinstance(value, str) and _TEMPLATE_FILE.fullmatch(value) is not None
+    return isinstance(value, str) and _PLAIN_PATH.fullmatch(value) is not None
+
+
+def _may_be_words(path: str) -> bool:
+    """Whether a path of which there is no file may be meant as words: a URL without its scheme, or a file of data.
+
+    An absolute path to a .md file is no data, and a relative one says nothing to whoever reads it in a group.
+    """
+    return _BEGINS_WITH_HOST.match(path) is not None or (path.startswith("/") and not path.endswith(".md"))
 
 
 def is_constant(message: object) -> bool:
     """Whether a message says the same each time: it holds no Jinja, and isn't a file or the output of a task."""
-    texts: list[str] = []
-
-    def collect(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            collect(list(value.values()))
-        elif isinstance(value, (list, tuple)):
-            for each in value:
-                collect(each)
-        elif is_ours(value):
-            rebuilt(value, collect)
-        elif isinstance(value, str):
-            texts.append(value)
-        return value
-
-    if not (isinstance(message, (str, Mapping)) or is_ours(message)) or is_template_file(message):
+    if not (isinstance(message, (str, Mapping)) or is_ours(message)) or may_be_template_file(message):
         return False
-    collect(message)
-    return not any(holds_jinja(each) for each in texts)
+    return not holds_jinja_anywhere(message)
 
 
-def rendered_file(path: str, jinja_env: jinja2.Environment, render: Callable[[Any], Any]) -> Any:
-    """The message that a template file makes.
+def holds_jinja_anywhere(value: object) -> bool:
+    """Whether a text in a value is still to be rendered."""
+    if isinstance(value, Mapping):
+        return any(map(holds_jinja_anywhere, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(holds_jinja_anywhere, value))
+    if is_ours(value):
+        return any(holds_jinja_anywhere(getattr(value, each.name)) for each in fields(value))  # type: ignore[arg-type]
+    return holds_jinja(value)
 
-    ``.md`` makes a Markdown titled by its first heading, ``.json`` a dict of DingTalk's shape, ``.txt`` a Text.
 
-    :param path: looked for where Airflow looks for templates: beside the DAG file and in ``template_searchpath``.
-    :param render: renders the text of the file, or each text in its JSON.
-    :raises InvalidMessageError: if there is no such file, or it isn't JSON where it should be.
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+def _joined(nodes: Iterable[Any]) -> str:
+    return "".join(map(str, nodes))
+
+
+def _only(nodes: Sequence[Any]) -> Any:
+    """The value of a template that is one expression with nothing but blanks around it, or else a text."""
+    told = [each for each in nodes if not (isinstance(each, str) and not each.strip())]
+    # A variable that is missing raises here, or becomes what the environment makes of it.
+    return told[0] if len(told) == 1 and not _is_undefined(told[0]) else _joined(nodes)
+
+
+def _is_undefined(value: object) -> bool:
+    return any(kind.__name__ == "Undefined" for kind in type(value).__mro__)
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Renders messages, mentions and targets, of an operator or of a callback. Changes nothing in place.
+
+    What must be text becomes text also where Airflow renders to native objects (``render_template_as_native_obj``): a
+    title ``1_000`` isn't a number. What may be something else, such as a list of people, becomes that.
+
+    :param env: the environment of the DAG, which may be a native one.
+    :param context: what the templates see.
+    :param otherwise: renders what is neither text nor ours nor a list or dict of such, as Airflow does.
+    """
+
+    env: jinja2.Environment
+    context: Mapping[str, Any]
+    otherwise: Callable[[Any], Any] = _unchanged
+
+    def message(self, value: Any) -> Any:
+        """A message as a whole: the path of a template file, or anything that :meth:`value` renders.
+
+        :raises InvalidMessageError: for the path of a file that isn't there, if nothing but a file can be meant.
+        """
+        if not isinstance(value, str):
+            return self.value(value)
+        source = _source_of(value, self.env) if may_be_template_file(value) else None
+        if source is None:
+            nodes = self._nodes(value)
+            # The output of another task may be a whole message; whatever else there is is what people are to read.
+            only = _only(nodes)
+            return only if isinstance(only, Mapping) or is_message(only) else self._text_of(nodes)
+        if value.endswith(".json"):
+            return self._json(value, source)
+        text = self.text(source)
+        return Markdown(title=_title(text), text=text) if value.endswith(".md") else Text(text)
+
+    def value(self, value: Any, field: str = "") -> Any:
+        """A value and all that is in it.
+
+        :param field: the field or key where it stands.
+        """
+        if isinstance(value, str):
+            return self.native(value) if field in _NOT_TEXT else self._text_of(self._nodes(value))
+        if isinstance(value, Mapping):
+            return {key: self.value(each, str(key)) for key, each in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.value(each, "" if field in _LISTS_OF_TEXT else field) for each in value]
+        if is_ours(value):
+            return replace(
+                value, **{each.name: self.value(getattr(value, each.name), each.name) for each in fields(value)}
+            )
+        return self.otherwise(value)
+
+    def native(self, value: Any) -> Any:
+        """What a template gives where it need not be text, if Airflow renders to native objects.
+
+        It is the value of its only expression, or the list or dict that the text spells; otherwise it is text.
+        """
+        if not isinstance(value, str):
+            return self.value(value)
+        nodes = self._nodes(value)
+        only, text = _only(nodes), _joined(nodes)
+        if not self._is_native or not self._holds_jinja(value):
+            return text
+        if not isinstance(only, str):
+            return only
+        try:
+            spelled = ast.literal_eval(text.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return text
+        return spelled if isinstance(spelled, (list, tuple, set, dict)) else text
+
+    def text(self, source: str) -> str:
+        """Text, whatever the environment makes of it; as it is if there is no Jinja in it."""
+        return _joined(self._nodes(source))
+
+    def _text_of(self, nodes: Sequence[Any]) -> str | None:
+        # The rule of the field where it stands says what to do about None; "None" in the group would help nobody.
+        return None if _only(nodes) is None else _joined(nodes)
+
+    def _nodes(self, source: str) -> Sequence[Any]:
+        """The pieces that a template renders to: texts, or of a native environment also other values."""
+        if not self._holds_jinja(source):
+            return [source]
+        template = self._text_env.from_string(source)
+        # Not a copy of the context: that would read each of its keys, and Airflow 2 warns of the deprecated ones.
+        names: Any = ChainMap({}, self.context, template.globals)  # type: ignore[arg-type]
+        return list(template.root_render_func(template.new_context(names, shared=True)))
+
+    def _holds_jinja(self, source: str) -> bool:
+        # Of this environment: a DAG may have other marks.
+        env = self.env
+        marks = (env.variable_start_string, env.block_start_string, env.comment_start_string)
+        return any(mark and mark in source for mark in (*marks, env.line_statement_prefix, env.line_comment_prefix))
+
+    @cached_property
+    def _is_native(self) -> bool:
+        # Told by its name: the module is loaded only where a DAG renders to native objects.
+        return any(kind.__name__ == "NativeEnvironment" for kind in type(self.env).__mro__)
+
+    @cached_property
+    def _text_env(self) -> jinja2.Environment:
+        if not self._is_native:
+            return self.env
+        env = self.env.overlay()
+        # What macros and blocks within the template give is text as well.
+        env.concat = _joined  # type: ignore[method-assign]
+        return env
+
+    def _json(self, path: str, source: str) -> Any:
+        try:
+            shape = json.loads(source)
+        except ValueError:
+            shape = None
+        if shape is not None:
+            # Rendering each text by itself keeps quotes and newlines in the values from breaking the JSON.
+            return self.value(shape)
+        try:
+            return json.loads(self.text(source))
+        except json.JSONDecodeError as error:
+            raise InvalidMessageError(f"The template file {path!r} is not JSON: {error}.") from None
+
+
+def _source_of(path: str, env: jinja2.Environment) -> str | None:
+    """The text of a template file, or ``None`` if there is none and the path may be meant as words.
+
+    It is looked for where Airflow looks for templates, beside the DAG file and in ``template_searchpath``, and an
+    absolute path on this machine.
     """
     import jinja2
 
     try:
-        loader = jinja_env.loader or jinja2.DictLoader({})
-        source, _, _ = loader.get_source(jinja_env, path)
+        if path.startswith("/") and os.path.isfile(path):
+            return Path(path).read_text(encoding="utf-8").removesuffix("\n")
+        return (env.loader or jinja2.DictLoader({})).get_source(env, path)[0].removesuffix("\n")
     except jinja2.TemplateNotFound:
+        if _may_be_words(path):
+            return None
         raise InvalidMessageError(
             f"There is no template file {path!r} beside the DAG file or in its template_searchpath.",
             f"Correct the path; to send these very words, write Text({path!r}).",
         ) from None
-    if path.endswith(".json"):
-        return _rendered_json(path, source, render)
-    text = str(render(source))
-    return Markdown(title=_title(text), text=text) if path.endswith(".md") else Text(text)
-
-
-def rendered(value: Any, jinja_env: jinja2.Environment, context: Mapping[str, Any]) -> Any:
-    """Render a message or mention for a callback, whose environment may be a native one. Changes nothing in place.
-
-    :param value: a str, which may name a template file, a dict or list of them, or a message.
-    """
-
-    def render(inner: Any) -> Any:
-        if isinstance(inner, str):
-            return _rendered_text(inner, jinja_env, context)
-        if isinstance(inner, Mapping):
-            return {key: render(each) for key, each in inner.items()}
-        if isinstance(inner, (list, tuple)):
-            return [render(each) for each in inner]
-        return rebuilt(inner, render) if is_ours(inner) else inner
-
-    return rendered_file(value, jinja_env, render) if is_template_file(value) else render(value)
-
-
-def _rendered_text(source: str, jinja_env: jinja2.Environment, context: Mapping[str, Any]) -> Any:
-    template = jinja_env.from_string(source)
-    # Not a copy of the context: that would read each of its keys, and Airflow 2 warns of the deprecated ones.
-    names: Any = ChainMap({}, context, template.globals)  # type: ignore[arg-type]
-    return jinja_env.concat(template.root_render_func(template.new_context(names, shared=True)))
-
-
-def _rendered_json(path: str, source: str, render: Callable[[Any], Any]) -> Any:
-    try:
-        shape = json.loads(source)
-    except ValueError:
-        shape = None
-    if shape is not None:
-        # Rendering each text by itself keeps quotes and newlines in the values from breaking the JSON.
-        return render(shape)
-    try:
-        return json.loads(render(source))
-    except json.JSONDecodeError as error:
-        raise InvalidMessageError(f"The template file {path!r} is not JSON: {error}.") from None
+    except (OSError, ValueError) as error:  # no right to read it, or not UTF-8
+        raise InvalidMessageError(
+            f"The template file {path!r} can't be read ({type(error).__name__}).",
+            "Save it as UTF-8, where this process may read it.",
+        ) from None
 
 
 def _title(text: str) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections import ChainMap
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -26,26 +24,23 @@ from airflow_provider_dingpush.errors import (
     AlertsWaitingError,
     ContentError,
     DingTalkError,
-    InvalidMessageError,
     UnavailableError,
     UnknownOutcomeError,
 )
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
-from airflow_provider_dingpush.message_templates import rendered
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.messages.plain_forms import read_message
+from airflow_provider_dingpush.notifier_arguments import read_arguments
 
 if TYPE_CHECKING:
-    import jinja2
-
     from airflow_provider_dingpush.airflow_compat import Context
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
     from airflow_provider_dingpush.delivery.alert import Mailbox
     from airflow_provider_dingpush.delivery.outbox import Outbox
     from airflow_provider_dingpush.dispatching import AnySender
     from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.notifier_arguments import Arguments
     from airflow_provider_dingpush.targets import Target
     from airflow_provider_dingpush.templates import RunFacts
 
@@ -69,6 +64,8 @@ DEADLINE_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
 _USUAL_OVERTIME = 20.0
+# One of these is in the context of any callback; an SLA of Airflow 2 has five arguments instead.
+_IN_EVERY_CONTEXT, _SLA_ARGUMENTS = ("dag", "dag_run", "ti", "task_instance"), 5
 # A send that gets less time than this can only end in a message of unknown fate.
 _LEAST_SECONDS = 0.2
 
@@ -100,7 +97,7 @@ class DingTalkNotifier(BaseNotifier):
 
     def __init__(
         self,
-        *,
+        *called_with: Any,
         dingtalk_conn_id: str = DingTalkRobotHook.default_conn_name,
         message: Message | str | Mapping[str, Any] | None = None,
         at: At | Mapping[str, Any] | None = None,
@@ -120,6 +117,10 @@ class DingTalkNotifier(BaseNotifier):
         if unknown:
             raise TypeError(f"DingTalkNotifier() got unexpected arguments {unknown}")
         super().__init__(**kwargs)
+        if called_with:
+            # ``on_failure_callback=DingTalkNotifier``, without brackets: Airflow calls the class as it does a notifier.
+            _refuse_settings_without_names(called_with)
+            self(*called_with)
 
     def __call__(self, *args: Any) -> None:
         """Send the notice for a context, which Airflow passes alone (Airflow 2 passes five arguments for an SLA)."""
@@ -172,16 +173,23 @@ class DingTalkNotifier(BaseNotifier):
         from airflow_provider_dingpush.templates import Event
 
         if facts.event is Event.DAG_FAILED:
-            facts = _facts(context, failed_tasks=failed_task_ids(context))
-        render = _renderer(context, facts)
-        # Compiling a template takes a while, and few connection ids are one.
-        conn_id = render(self.dingtalk_conn_id) if holds_jinja(self.dingtalk_conn_id) else self.dingtalk_conn_id
-        mailbox = mailbox_of(str(conn_id), self._to(render))
-        message, mentions = self._own_message(facts, render)
+            facts = _facts(context, failed_tasks=failed_task_ids(context, seconds_left() / 2))
+        own = read_arguments(
+            context, facts, dingtalk_conn_id=self.dingtalk_conn_id, message=self.message, at=self.at, to=self.to
+        )
+        mailbox = mailbox_of(own.conn_id, own.target)
         until = time.monotonic() + seconds_left()
         try:
             box = outbox()
-            alert = alert_of(facts, mailbox, at=time.time(), message=message, mentions=mentions, language=self.language)
+            alert = alert_of(
+                facts,
+                mailbox,
+                at=time.time(),
+                message=own.message,
+                mentions=own.mentions,
+                language=self.language,
+                problems=own.problems,
+            )
             if alert.resolved and not box.has_open_incident(alert.incident):
                 return
             # Now it is safe. From here on nothing can lose it: not a connection that can't be looked up, and no kill.
@@ -189,7 +197,7 @@ class DingTalkNotifier(BaseNotifier):
         except (OutboxError, ContentError) as trouble:
             # A picture that can't be written down, or a disk that takes nothing: better said alone than not at all.
             _log.warning("The alert is sent without the outbox: %s", redact(str(trouble)))
-            self._send_directly(facts, mailbox, (message, mentions), seconds_left, look_up)
+            self._send_directly(facts, mailbox, own, seconds_left, look_up)
             return
         patient = not _in_dag_processor(facts)
         if not patient and is_one_of_several():
@@ -232,48 +240,41 @@ class DingTalkNotifier(BaseNotifier):
         self,
         facts: RunFacts,
         mailbox: Mailbox,
-        own: tuple[Message | None, At | None],
+        own: Arguments,
         seconds_left: Callable[[], float],
         look_up: _LookUp,
     ) -> None:
-        from airflow_provider_dingpush.alerts import default_language
+        from airflow_provider_dingpush.alerts import default_language, message_about
         from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+        from airflow_provider_dingpush.messages.plain_forms import redacted
         from airflow_provider_dingpush.senders import sender_for
-        from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, built_in_alert
 
         sender = look_up(lambda: sender_for(mailbox), _enough(seconds_left()))
-        settings, (message, mentions) = sender.hook.settings, own
+        settings = sender.hook.settings
         language = self.language or settings.language or default_language()
-        is_built_in = message is None
-        if message is None:
-            most = min(MAX_ALERT_BYTES, sender.text_bytes)
-            message = built_in_alert(facts, language=language, at_most_bytes=most)
-        at = At.union([mentions, _owners(facts, settings)])
-        plan = AttemptPlan(budget_seconds=min(_enough(seconds_left()), CALLBACK_SECONDS))
-        sender.hook.send_alert(message, at, sender.target, language=language, plan=plan, is_redacted=is_built_in)
+        at = At.union([own.mentions, _owners(facts, settings)])
+        message = own.message and redacted(own.message, redact)
 
-    def _own_message(self, facts: RunFacts, render: Callable[[Any], Any]) -> tuple[Message | None, At | None]:
-        """The notifier's own message, if it has one, and whom it mentions."""
-        if self.message is None:
-            return None, self._at(render)
+        def send(whole: Message) -> None:
+            plan = AttemptPlan(budget_seconds=min(_enough(seconds_left()), CALLBACK_SECONDS))
+            sender.hook.send_alert(whole, at, sender.target, language=language, plan=plan, is_redacted=True)
+
         try:
-            message, told_at = read_message(render(self.message))
-            return message, At.union([self._at(render), told_at])
-        except ContentError as problem:
-            # A mistake in the message must not cost the alert.
-            from airflow_provider_dingpush.alerts import default_language, with_note
-            from airflow_provider_dingpush.templates import built_in_alert
-
-            what = redact(str(problem))
-            _log.warning("The notifier's own message can't be sent, so the built-in alert is: %s", what)
-            language = self.language or default_language()
-            return with_note(built_in_alert(facts, language=language), what, language), self._at(render)
+            send(message_about(facts, message, own.problems, sender=sender, language=language))
+        except ContentError as refused:
+            if own.message is None:
+                raise
+            problems = {**own.problems, "message": redact(str(refused))}
+            send(message_about(facts, None, problems, sender=sender, language=language))
 
     def _ends_nothing(self, context: Mapping[str, Any]) -> bool:
         """Whether this is a success after which nobody waits for news, told without looking at anything else."""
         if self.message is not None or holds_jinja(self.dingtalk_conn_id) or self.to is not None:
             return False
-        success = _success_in(context)
+        try:
+            success = _success_in(context)
+        except Exception:  # noqa: BLE001 - a context may hold anything, and what isn't plainly a success is told
+            return False
         if success is None:
             return False
         from airflow_provider_dingpush.outboxes import nothing_failed, outbox
@@ -287,28 +288,6 @@ class DingTalkNotifier(BaseNotifier):
             return not outbox().has_open_incident(incident_of(Mailbox(self.dingtalk_conn_id), *success))
         except OutboxError:
             return True
-
-    def _to(self, render: Callable[[Any], Any]) -> Target | None:
-        if self.to is None:
-            return None
-        from airflow_provider_dingpush.targets import read_target
-
-        try:
-            return read_target(render(self.to))
-        except ContentError as problem:
-            _log.warning(
-                "The notifier's to= can't be used, so the connection's own group is asked: %s", redact(str(problem))
-            )
-            return None
-
-    def _at(self, render: Callable[[Any], Any]) -> At | None:
-        if self.at is None:
-            return None
-        try:
-            return At.read(render(self.at))
-        except ContentError as problem:
-            _log.warning("The notifier's mentions are left out: %s", redact(str(problem)))
-            return None
 
 
 _LookUp = Callable[[Callable[[], "AnySender"], float], "AnySender"]
@@ -403,58 +382,18 @@ def _enough(seconds: float) -> float:
 
 
 def _owners(facts: RunFacts, settings: RobotSettings | AppSettings) -> At | None:
-    """The owners of what failed, as the robot's ``mentions`` knows them. Good news pings nobody, an app can't."""
+    """The owners of what failed and those who are asked, as the robot's ``mentions`` knows them. An app can't."""
     from airflow_provider_dingpush.connections import RobotSettings
     from airflow_provider_dingpush.templates import Event
 
-    if facts.event not in (Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED):
-        return None
     if not isinstance(settings, RobotSettings):
         return None
-    return At.union(settings.mentions.get(owner) for owner in facts.owners)
-
-
-def _renderer(context: Mapping[str, Any], facts: RunFacts) -> Callable[[Any], Any]:
-    """A function that renders a message, and once more with gaps left open if a variable is missing."""
-    import jinja2
-
-    from airflow_provider_dingpush.template_filters import add_filters
-
-    class LeftOpen(jinja2.ChainableUndefined, jinja2.DebugUndefined):
-        """A missing variable, shown as it was written: ``{{ exception }}``."""
-
-    names = ChainMap({"facts": facts}, context)  # type: ignore[arg-type]
-
-    def render(value: Any) -> Any:
-        env = add_filters(_template_environment(context))
-        try:
-            try:
-                return rendered(value, env, names)
-            except jinja2.UndefinedError as missing:
-                _log.warning("A variable of the notifier's template is missing and stays as written: %s", missing)
-                return rendered(value, env.overlay(undefined=LeftOpen), names)
-        except InvalidMessageError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a filter, a macro or an attribute of the context may raise anything
-            raise InvalidMessageError(f"Its template failed with {type(error).__name__}: {error}") from None
-
-    return render
-
-
-def _template_environment(context: Mapping[str, Any]) -> jinja2.Environment:
-    """The DAG's environment; a plain one for a deadline, and for ``dag.test()`` of Airflow 3.3, whose DAG has none."""
-    import jinja2.sandbox
-
-    dag = context.get("dag")
-    try:
-        env = dag.get_template_env()  # type: ignore[union-attr]
-    except Exception:  # noqa: BLE001 - what can't be had must not cost the alert
-        env = None
-    if isinstance(env, jinja2.Environment):
-        return env
-    fileloc = _attribute(dag, "fileloc")
-    folder = os.path.dirname(fileloc) if isinstance(fileloc, str) else ""
-    return jinja2.sandbox.SandboxedEnvironment(loader=jinja2.FileSystemLoader(folder) if folder else None)
+    people: tuple[str, ...] = ()
+    if facts.event in (Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED):
+        people = facts.owners
+    elif facts.event is Event.ANSWER_NEEDED:
+        people = (*facts.assigned_users, *facts.assigned_user_ids)
+    return At.union(settings.mentions.get(each) for each in people)
 
 
 def _attribute(source: object, name: str) -> Any:
@@ -463,6 +402,17 @@ def _attribute(source: object, name: str) -> Any:
         return getattr(source, name, None)
     except Exception:  # noqa: BLE001 - a context may hold anything
         return None
+
+
+def _refuse_settings_without_names(called_with: tuple[Any, ...]) -> None:
+    """Tell what Airflow calls a callback with from a setting without its name, for which nothing may be sent."""
+    first = called_with[0]
+    is_context = hasattr(type(first), "keys") and any(name in first for name in _IN_EVERY_CONTEXT)
+    if not is_context and len(called_with) != _SLA_ARGUMENTS:
+        raise TypeError(
+            "DingTalkNotifier() takes arguments by name only: "
+            'write DingTalkNotifier(dingtalk_conn_id="…", message="…").'
+        )
 
 
 def _checked_language(language: str) -> str:

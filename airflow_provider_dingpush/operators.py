@@ -14,10 +14,9 @@ from airflow_provider_dingpush.airflow_compat import AirflowFailException, BaseO
 from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError, UnknownOutcomeError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
 from airflow_provider_dingpush.message_keys import is_retry, message_key
-from airflow_provider_dingpush.message_templates import is_constant, is_template_file, rendered_file
+from airflow_provider_dingpush.message_templates import Renderer, is_constant
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.messages.plain_forms import is_ours, rebuilt
 
 if TYPE_CHECKING:
     import jinja2
@@ -61,9 +60,9 @@ _SAYS_THE_SAME = (
 class DingTalkOperator(BaseOperator):
     """Sends a message to DingTalk; the task fails if DingTalk doesn't take it.
 
-    Every text may be Jinja. A str that is as a whole the path of a ``.md``, ``.json`` or ``.txt`` file is that
-    template: ``.md`` becomes a Markdown titled by its first heading, ``.json`` a message in DingTalk's shape,
-    ``.txt`` a Text.
+    Every text may be Jinja. A str that is as a whole the path of a ``.md``, ``.json`` or ``.txt`` file, in ASCII and
+    without blanks, is that template: ``.md`` becomes a Markdown titled by its first heading, ``.json`` a message in
+    DingTalk's shape, ``.txt`` a Text.
 
     Each try of the task sends the same message, so a group sees it once through its robot, although the answer to an
     earlier try came too late: DingTalk knows it again for a while (the connection's ``msg_uuid_lifetime_seconds``). A
@@ -244,14 +243,15 @@ class DingTalkOperator(BaseOperator):
 
         env = add_filters(jinja_env or self.get_template_env())
 
-        def render(value: Any) -> Any:
+        def as_airflow_does(value: Any) -> Any:
             return super(DingTalkOperator, self).render_template(value, context, env, seen_oids)
 
         try:
+            renderer = Renderer(env, context, as_airflow_does)
             # Of all strings only the message as a whole may name a file: "notes.txt" in a dict is just words.
-            if content is self.message and isinstance(content, str) and is_template_file(content):
-                return rendered_file(content, env, render)
-            return rebuilt(content, render) if is_ours(content) else render(content)
+            if content is self.message:
+                return renderer.message(content)
+            return renderer.text(content) if content is self.dingtalk_conn_id else renderer.native(content)
         except (jinja2.TemplateError, InvalidMessageError) as error:
             raise AirflowFailException(f"The message can't be rendered: {error}") from error
 

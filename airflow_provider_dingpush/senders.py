@@ -14,14 +14,15 @@ from airflow_provider_dingpush.errors import (
     ConfigurationError,
     ContentError,
     DingTalkError,
+    InvalidMessageError,
     TargetError,
     ThrottledError,
     UnavailableError,
     UnknownOutcomeError,
 )
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
-from airflow_provider_dingpush.messages.kinds import Markdown
-from airflow_provider_dingpush.messages.plain_forms import read_message
+from airflow_provider_dingpush.messages.kinds import Markdown, Text
+from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.alert import Mailbox
@@ -58,8 +59,19 @@ class RobotSender:
         # The window is the token's, whichever connection it comes from.
         self.robot = _named(hook.settings.robot.access_token.revealed)
 
+    def prepared(self, message: Message, *, language: str) -> Message:
+        """The message as it is, if a custom robot can carry it.
+
+        :raises ContentError: if it can't.
+        """
+        self.encode(message, None, uuid="", language=language)
+        return message
+
     def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
-        """The body of a POST."""
+        """The body of a POST.
+
+        :raises ContentError: if a custom robot can't carry the message.
+        """
         return self.hook.custom_robot().encode_cut(message, at, language=language, msg_uuid=uuid)
 
     def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
@@ -81,7 +93,15 @@ class AppSender:
         self.misaddressed = False
         self.conn_id = hook.dingtalk_conn_id
         self.timeout_seconds = hook.settings.http.timeout_seconds
-        self.target = read_target(json.loads(target)) if target else None
+        self._unreachable = ""
+        self.target = None
+        try:
+            self.target = read_target(json.loads(target)) if target else None
+            if self.target is not None:
+                check_rendered(self.target)
+        except InvalidMessageError as problem:
+            # Written down by an older version, which didn't look at what was rendered.
+            self.target, self._unreachable = None, str(problem)
         is_notice = isinstance(self.target, WorkNotice)
         # DingTalk drops a notice whose content a person got that day, and knows no other repetition.
         self.recognises_repeats = is_notice
@@ -89,9 +109,32 @@ class AppSender:
         place = target or hook.settings.open_conversation_id or ""
         self.robot = _named(hook.settings.api_base_url, hook.settings.app.app_key, place)
 
+    def prepared(self, message: Message, *, language: str) -> Message:
+        """The message as the target can get it, cut with a note if it is too long.
+
+        :raises ContentError: if it can't get such a message.
+        """
+        from airflow_provider_dingpush.targets import WorkNotice
+
+        if not isinstance(self.target, WorkNotice):
+            return _for_robot(message, language)
+        from airflow_provider_dingpush.dingtalk import work_notice
+
+        return work_notice.prepared(
+            message,
+            user_ids=self.target.user_ids,
+            department_ids=self.target.department_ids,
+            everyone=self.target.everyone,
+            language=language,
+        )
+
     def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:  # noqa: ARG002 - a sender's signature
-        """What :meth:`post` needs to know: an app's messages are encoded for each target when they are sent."""
-        return json.dumps({"message": message.to_dict(), "language": language}, ensure_ascii=False).encode()
+        """What :meth:`post` needs to know: an app's messages are encoded for each target when they are sent.
+
+        :raises ContentError: if the target can't get such a message; mentions, which none can, are left out.
+        """
+        plain = self.prepared(message, language=language).to_dict()
+        return json.dumps({"message": plain, "language": language}, ensure_ascii=False).encode()
 
     def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
         """Send once, to the connection's own group if the target can't be reached: better there than nowhere."""
@@ -108,13 +151,39 @@ class AppSender:
                 return error
             return None
 
-        problem = send(self.target)
-        if isinstance(problem, TargetError) and self.target is not None and self.hook.has_own_group:
-            _log.warning("The alert can't go where to= says, so the connection's own group gets it: %s", problem)
-            if isinstance(message, Markdown):
-                message = replace(message, text=f"{message.text}\n\n{_UNREACHED[plain['language']]}")
+        problem = None if self._unreachable else send(self.target)
+        unreachable = isinstance(problem, TargetError) and self.target is not None and self.hook.has_own_group
+        if self._unreachable or unreachable:
+            why = self._unreachable or problem
+            _log.warning("The alert can't go where to= says, so the connection's own group gets it: %s", why)
+            message = _readable_in_group(message, plain["language"])
             problem = send(None)
         return outcome_of(problem)
+
+
+def _for_robot(message: Message, language: str) -> Message:
+    from airflow_provider_dingpush.dingtalk import app_robot
+
+    return app_robot.prepared(message, language=language)
+
+
+def _readable_in_group(message: Message, language: str) -> Message:
+    """A message that was for somebody else, for the app's robot in a group, with a word of why it is there.
+
+    What only a work notice can carry becomes its words.
+    """
+    try:
+        _for_robot(message, language)
+    except ContentError:
+        fields = (getattr(message, name, None) for name in ("title", "text", "content", "name", "message_url"))
+        rows = (f"{key}: {value}" for key, value in getattr(message, "rows", ()))
+        words = [str(each) for each in (*fields, *rows) if each] or [type(message).__name__]
+        message = Markdown(words[0], "\n\n".join(words))
+    if isinstance(message, Text):
+        return replace(message, content=f"{message.content}\n{_UNREACHED[language]}")
+    if isinstance(message, Markdown):
+        return replace(message, text=f"{message.text}\n\n{_UNREACHED[language]}")
+    return message
 
 
 def sender_for(mailbox: Mailbox) -> RobotSender | AppSender:

@@ -51,6 +51,7 @@ class Alert:
     :param summary: one line of what went wrong, redacted.
     :param log_link: the task's log.
     :param run_link: the run's page.
+    :param answer_link: the page where a person answers what the task asks.
     :param environment: which Airflow.
     :param owners: of the task or DAG; known to the connection's ``mentions``.
     :param facts: everything else about it, for the full text of an alert that is told alone.
@@ -61,6 +62,8 @@ class Alert:
         it is for a notifier that adds nothing of its own.
     :param also: messages of other notifiers about the same occurrence, in plain form, that are sent with this alert;
         see :func:`~airflow_provider_dingpush.delivery.joining.joined`.
+    :param problems: name of each argument of the notifier that can't be used -> why, redacted. It is put into words
+        when the receiver's language is known.
     """
 
     key: str
@@ -76,12 +79,14 @@ class Alert:
     summary: str = ""
     log_link: str | None = None
     run_link: str | None = None
+    answer_link: str | None = None
     environment: str | None = None
     owners: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     message: Mapping[str, Any] | None = None
     mentions: Mapping[str, Any] | None = None
     language: str | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
     occurrence: str = ""
     also: tuple[Mapping[str, Any], ...] = ()
 
@@ -162,7 +167,7 @@ def unique_key() -> str:
     return uuid.uuid4().hex
 
 
-def key_with(occurrence: str, message: Mapping[str, Any] | None, mentions: Mapping[str, Any] | None) -> str:
+def key_with(occurrence: str, message: Mapping[str, Any] | str | None, mentions: Mapping[str, Any] | None) -> str:
     """The key of an alert: the occurrence itself, unless its notifier adds a message or mentions."""
     if message is None and not mentions:
         return occurrence

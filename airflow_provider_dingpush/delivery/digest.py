@@ -16,6 +16,7 @@ from airflow_provider_dingpush.delivery.digest_rows import Kind, kind_of, told_t
 from airflow_provider_dingpush.delivery.digest_words import Words
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages import At, Markdown
+from airflow_provider_dingpush.messages.plain_forms import check_rendered
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
 RunKey = tuple[str, str]
@@ -97,7 +98,8 @@ def digest(
 def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> At | None:
     """Everyone whom these alerts call: the owners of what failed, and whom a notifier names itself.
 
-    Owners of what will be retried or has recovered sleep on. People beyond the 50 that DingTalk takes are left out.
+    Those whom a task asks are called as well. Owners of what will be retried or has recovered sleep on. People beyond
+    the 50 that DingTalk takes are left out.
 
     :param people: who an owner is, as the connection's ``mentions`` say; ``None`` if they don't.
     """
@@ -106,7 +108,18 @@ def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> 
     for alert in alerts:
         # Mentions that can't be read, such as a newer version's, must not cost the alert.
         with suppress(InvalidMessageError):
-            called.append(At.read(alert.mentions))
+            at = At.read(alert.mentions)
+            if at is not None:
+                check_rendered(at)
+            called.append(at)
         if kind_of(alert) in (Kind.FAILED, Kind.LATE):
             owners.update(dict.fromkeys(alert.owners))
+        elif kind_of(alert) is Kind.ASKING:
+            owners.update(dict.fromkeys(asked_of(alert.facts)))
     return At.union([*called, *map(people, owners)])
+
+
+def asked_of(facts: Mapping[str, object]) -> tuple[str, ...]:
+    """Names and ids of those who may answer what a task asks."""
+    lists = (facts.get(name) for name in ("assigned_users", "assigned_user_ids"))
+    return tuple(each for names in lists if isinstance(names, (list, tuple)) for each in names if isinstance(each, str))

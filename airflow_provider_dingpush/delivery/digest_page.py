@@ -18,6 +18,7 @@ from airflow_provider_dingpush.delivery.digest_rows import (
     Told,
     count_kinds,
     merged,
+    own_words_of,
     reason_of,
     reasons_of,
     rows_of,
@@ -43,6 +44,9 @@ _NAME_CHARACTERS = 60
 _CAUSE_CHARACTERS = 200
 """Of the reason that most alerts share."""
 
+_LIST_CHARACTERS = 120
+"""Of the options of a question, and of those who may answer."""
+
 _MOST_CAUSES = 3
 """Reasons that the message's head names."""
 
@@ -54,12 +58,13 @@ _LAST_MOMENT = 32_503_680_000.0  # The year 3000: a damaged file may hold any nu
 _MARKS = {
     Kind.FAILED: "🔴",
     Kind.LATE: "🟠",
+    Kind.ASKING: "🔵",
     Kind.RETRYING: "🟡",
     Kind.EARLIER: "🟡",
     Kind.RECOVERED: "🟢",
     Kind.OTHER: "⚪",
 }
-_TITLE_KINDS = (Kind.LATE, Kind.RETRYING, Kind.RECOVERED)
+_TITLE_KINDS = (Kind.LATE, Kind.ASKING, Kind.RETRYING, Kind.RECOVERED)
 """What a title counts besides the worst."""
 
 _GOOD_EVENTS = ("task_succeeded", "dag_succeeded")
@@ -127,7 +132,12 @@ class Page:
     @cached_property
     def troubles(self) -> tuple[Told, ...]:
         """What went wrong and isn't over."""
-        return tuple(each for each in self.told if each.kind not in (Kind.RECOVERED, Kind.OTHER))
+        return tuple(each for each in self.told if each.kind not in (Kind.ASKING, Kind.RECOVERED, Kind.OTHER))
+
+    @cached_property
+    def questions(self) -> tuple[Told, ...]:
+        """What people are asked."""
+        return tuple(each for each in self.told if each.kind is Kind.ASKING)
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
@@ -167,6 +177,13 @@ class Page:
         """The lines between the message's head and its foot, not written yet."""
         shown, left_out = _shown(self.sections, detail.sections)
         lines: list[Line] = []
+        if self.questions and len(self.questions) < len(self.told):
+            lines.append(partial(self._extras_heading, [Row(self.questions)]))
+        lines += [partial(self._question, each.alert, detail) for each in self.questions]
+        # A section with a heading of its own needs no other.
+        is_list = detail.rows == 0 or self._is_titled or (self.sections and len(self.sections[0].rows) == 1)
+        if self.questions and self.sections and is_list:
+            lines.append(partial(self._extras_heading, [each.whole for each in self.sections]))
         if detail.rows == 0:
             lines += [partial(self._flat, each, detail) for each in shown]
         else:
@@ -381,11 +398,34 @@ class Page:
         event = row.newest.event
         parts = [
             self._subject(row, [self._dag(row), *self._of_dag(row)]),
-            self.say(event) if event in _NAMED_EVENTS else self.escape(_name(event)),
+            # Words of the user's own say what happened; a notifier may be called in the middle of a task as well.
+            "" if own_words_of(row.newest) else self._event(event),
             self._times(row),
             self._reasons(row, detail),
         ]
         return f"- {'🟢' if event in _GOOD_EVENTS else '⚪'} {_joined(parts)}"
+
+    def _question(self, alert: Alert, detail: Detail) -> str:
+        """A whole question: what is asked where, until when, and the link to the page where to answer."""
+        row = Row((Told(alert, Kind.ASKING),))
+        known, own = alert.facts, " ".join(own_words_of(alert).split())
+        until = known.get("answer_by")
+        options, users = (_listed(known.get(name), self.say("comma")) for name in ("options", "assigned_users"))
+        names = [f"**{self.escape(self._dag(row))}**", self.escape(self._task(row))]
+        conditions = [
+            self.say("options", options=self.escape(_cut(options, _LIST_CHARACTERS))) if options else "",
+            self.say("answer_by", until=self._clock(_seconds_of(until))) if _seconds_of(until) else "",
+            self.say("assigned", users=self.escape(_cut(users, _LIST_CHARACTERS))) if users else "",
+        ]
+        body = own or known.get("body") if own or detail.reasons else None
+        lines = [
+            f"{_joined([each for each in names if each])}{self._indices(row)}",
+            self.escape(_cut(reason_of(alert), _CAUSE_CHARACTERS)),
+            self.escape(_cut(" ".join(body.split()), _CAUSE_CHARACTERS)) if isinstance(body, str) else "",
+            _joined(conditions),
+            _link(self.say("answer"), alert.answer_link) or self._link(alert).strip(),
+        ]
+        return "  \n".join(each for each in lines if each)
 
     # Parts of a line
 
@@ -431,6 +471,9 @@ class Page:
             return [self._task(row)]
         wrong = row.worst in (Kind.FAILED, Kind.LATE) and row.newest.event in _NAMED_EVENTS
         return [self.say(row.newest.event)] if wrong else []
+
+    def _event(self, event: str) -> str:
+        return self.say(event) if event in _NAMED_EVENTS else self.escape(_name(event))
 
     def _counted(self, kinds: Iterable[tuple[Kind, int]]) -> str:
         return self.say("comma").join(self.say(kind.value, n) for kind, n in kinds)
@@ -546,6 +589,19 @@ def _name(text: str) -> str:
     """A name on one line, without what can't be seen, and not too long."""
     visible = "".join(each for each in text if each.isprintable() or each.isspace())
     return _cut(" ".join(visible.split()), _NAME_CHARACTERS)
+
+
+def _listed(names: object, comma: str) -> str:
+    """Names out of a file, which may hold anything."""
+    return comma.join(_name(str(each)) for each in names) if isinstance(names, (list, tuple)) else ""
+
+
+def _seconds_of(time: object) -> float:
+    """A time of the facts, in seconds since 1970; 0 if it is none."""
+    try:
+        return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else 0.0
+    except ValueError:
+        return 0.0
 
 
 def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:

@@ -18,6 +18,8 @@ class Kind(Enum):
 
     FAILED = "failed"
     LATE = "late"
+    ASKING = "asking"
+    """A task waits for a person's answer: each stands whole, with its own link, and in no count."""
     RETRYING = "retrying"
     EARLIER = "earlier"
     """A try that failed and was retried, where a later try of the same is told as well."""
@@ -30,6 +32,7 @@ _KIND_OF_EVENT = {
     "dag_failed": Kind.FAILED,
     "deadline_missed": Kind.LATE,
     "task_retrying": Kind.RETRYING,
+    "answer_needed": Kind.ASKING,
 }
 
 
@@ -142,7 +145,9 @@ def rows_of(told: Iterable[Told]) -> tuple[Row, ...]:
     for each in told:
         alert, kind = each
         # Of one task everything that went wrong belongs together; "succeeded" and "started" don't.
-        what = alert.event if kind is Kind.OTHER else kind is Kind.LATE
+        # Words of the user's own aren't a count of something either, unless they are the same.
+        own = own_words_of(alert) if kind is Kind.OTHER else ""
+        what = f"{alert.event} {own}" if kind is Kind.OTHER else kind is Kind.LATE
         rows[alert.dag_id, alert.task_id, what].append(each)
     return tuple(sorted((Row(tuple(each)) for each in rows.values()), key=_largest_first))
 
@@ -212,13 +217,19 @@ def reason_of(alert: Alert) -> str:
     return " · ".join(each for each in reasons if each)
 
 
+def own_words_of(alert: Alert) -> str:
+    """The title or the text of a notifier's own message; empty if there is none."""
+    return _words_of(alert.message)
+
+
 def _first_line(message: Mapping[str, Any] | None) -> str:
-    if message is None:
-        return ""
-    said = message.get(str(message.get("msgtype")))
+    return " ".join(_words_of(message).partition("\n")[0].split())
+
+
+def _words_of(message: Mapping[str, Any] | None) -> str:
+    said = message.get(str(message.get("msgtype"))) if message else None
     texts = [said.get(name) for name in ("title", "content", "text")] if isinstance(said, dict) else []
-    first = next((each for each in texts if isinstance(each, str) and each.strip()), "")
-    return " ".join(first.strip().partition("\n")[0].split())
+    return next((each.strip() for each in texts if isinstance(each, str) and each.strip()), "")
 
 
 def _skeleton(reason: str) -> str:

@@ -19,6 +19,7 @@ from airflow_provider_dingpush.delivery.digest import Notes
 from airflow_provider_dingpush.delivery.drained import Drained, Relief
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try, name_of
+from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Rest
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.refusals import Refusals
@@ -224,11 +225,13 @@ class Spare:
     :param sender: sends through it.
     :param policy: its delivery options; its rate limit is what counts.
     :param lead: lead it, or not (``None``), as :meth:`~airflow_provider_dingpush.delivery.outbox.Outbox.leadership`.
+    :param compose: makes a message that it can carry, if other ones than those of the own robot.
     """
 
     sender: Sender
     policy: DeliveryPolicy
     lead: Callable[[], AbstractContextManager[LedgerBook | None]]
+    compose: Compose | None = None
 
 
 @dataclass(frozen=True)
@@ -239,6 +242,7 @@ class _Carrier:
     book: LedgerBook
     ledger: Ledger
     own: bool
+    compose: Compose
 
 
 class Dispatcher:
@@ -408,7 +412,7 @@ class Dispatcher:
             theirs = [each for each in self._spares if each.sender.robot == batch.robot]
             if theirs and self._send_through_spare(what, now, theirs):
                 return
-        self._send(what, _Carrier(self._sender, self._book, self._ledger, own=True), ())
+        self._send(what, _Carrier(self._sender, self._book, self._ledger, own=True, compose=self._compose), ())
         self._woken = False
 
     def _send_through_spare(self, what: What, now: float, spares: Sequence[Spare] | None = None) -> bool:
@@ -428,7 +432,8 @@ class Dispatcher:
                     if hold:
                         skipped.append((spare.sender.conn_id, hold.kind))
                     elif ledger.free_at(now) <= now:
-                        self._send(what, _Carrier(spare.sender, book, ledger, own=False), skipped)
+                        compose = spare.compose or self._compose
+                        self._send(what, _Carrier(spare.sender, book, ledger, own=False, compose=compose), skipped)
                         return True
             except LeadershipLostError:
                 # Ours or theirs: the next leader of either finds the message under way.
@@ -485,7 +490,7 @@ class Dispatcher:
             return self._worded(replace(old, robot=sender.robot), alerts, carrier, skipped, now)
         draft = Batch(self._new_uuid(), carrier.sender.robot, b"", (), created=now, due=now)
         if what is What.FRESH:
-            alerts = self._ledger.fresh(now)
+            alerts = fitting(self._ledger.fresh(now), carrier.sender.text_bytes)
         else:
             pen = self._ledger.pens[0]
             # Of a robot that takes nothing, one alert tells as much as all.
@@ -528,7 +533,9 @@ class Dispatcher:
                 merged_until_tomorrow=self._ledger.ends_the_day(now),
             )
         try:
-            message, at = (_bare(merged.said, draft.number), None) if draft.bare else self._compose(merged.said, notes)
+            message, at = (
+                (_bare(merged.said, draft.number), None) if draft.bare else carrier.compose(merged.said, notes)
+            )
             body = carrier.sender.encode(message, at, uuid=draft.uuid, language=self._language)
         except Exception as problem:  # noqa: BLE001 - whatever one alert does to the words must not silence the others
             what = str(problem) if isinstance(problem, DingTalkError) else type(problem).__name__
@@ -607,6 +614,8 @@ class Dispatcher:
     def _refused(self, batch: Batch, problem: str, end: Try | None, now: float) -> None:
         self._problem = problem
         self._log.warning("A message of %d alerts was refused: %s", len(batch.members), problem)
+        if self._ledger.give_up_own_words(batch, problem, end, now=now):
+            return
         buried = self._ledger.split(batch, problem, end, now=now)
         if buried:
             names = ", ".join(letter.name for letter in buried[:_MOST_NAMES])

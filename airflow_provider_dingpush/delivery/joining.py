@@ -45,6 +45,7 @@ def _one_of(alerts: Sequence[Alert]) -> Alert:
         at=min(each.at for each in alerts),
         also=tuple(also),
         mentions=mentions.to_dict() if mentions else None,
+        problems={name: what for each in alerts for name, what in each.problems.items()},
         language=next((each.language for each in (first, *alerts) if each.language), None),
     )
 

@@ -428,6 +428,25 @@ class Ledger:
         self._settled(list(buried))
         return tuple(self._dead_letter(key, record) for key, record in buried.items())
 
+    def give_up_own_words(self, batch: Batch, problem: str, end: Try | None = None, *, now: float) -> bool:
+        """Say the built-in alert, with the problem, instead of a notifier's own message that was refused alone.
+
+        ``False`` if it wasn't that which was refused.
+        """
+        alerts = self.alerts(batch.members)
+        if batch.bare or len(batch.members) != 1 or self._unsaid(batch) or not alerts or alerts[0].message is None:
+            return False
+        (alert,) = alerts
+        self._read[alert.key] = built_in = replace(alert, message=None, problems={**alert.problems, "message": problem})
+        puts: dict[Place, Any] = {
+            **self._slots.ended(end),
+            ("refused", ONLY): self._records.get("refused", default=0) + 1,
+            ("alert", alert.key): built_in.to_json(),
+            ("pen", f"{batch.uuid}.0"): _pen([alert.key], now, bare=False),
+        }
+        self._change(puts, [("batch", ONLY), *([("pen", batch.pen)] if batch.pen else [])])
+        return True
+
     def settle_silently(self, alerts: Iterable[Alert]) -> None:
         """These need no words any more."""
         keys = [each.key for each in alerts]

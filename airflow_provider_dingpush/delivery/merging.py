@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.digest import RunKey
+from airflow_provider_dingpush.delivery.digest_rows import Kind, kind_of
 from airflow_provider_dingpush.delivery.joining import joined
 
 TaskKey = tuple[str, int | None]
@@ -16,6 +17,7 @@ TaskKey = tuple[str, int | None]
 
 FAILURES = frozenset({"task_failed", "dag_failed", "deadline_missed"})
 """Events that say that something is wrong and stays so until it is resolved."""
+_QUESTION_BYTES = 1_800
 _ENDED_BY_RECOVERY = FAILURES | {"task_retrying"}
 
 
@@ -70,6 +72,19 @@ def merge(waiting: Sequence[Alert], told_tasks: Callable[[Alert], AbstractSet[Ta
         folded=folded,
         recovered=recovered,
     )
+
+
+def fitting(waiting: Sequence[Alert], text_bytes: int) -> tuple[Alert, ...]:
+    """Those of the waiting alerts that one message can tell.
+
+    Each question to a person stands in it whole, and in no count; those that have no room are told by the next one.
+
+    :param text_bytes: how long the message may be.
+    """
+    room = max(1, text_bytes // _QUESTION_BYTES)
+    asking = sorted((each for each in waiting if kind_of(each) is Kind.ASKING), key=lambda each: (each.at, each.key))
+    later = {each.key for each in asking[room:]}
+    return tuple(each for each in waiting if each.key not in later)
 
 
 def run_of(alert: Alert) -> RunKey | None:

@@ -22,7 +22,7 @@ from airflow_provider_dingpush.dingtalk.app_content import (
     uploaded,
     wire_json,
 )
-from airflow_provider_dingpush.dingtalk.media import MediaLibrary
+from airflow_provider_dingpush.dingtalk.media import MediaCheck, MediaLibrary
 from airflow_provider_dingpush.errors import (
     DingTalkError,
     InvalidMessageError,
@@ -234,13 +234,7 @@ class AppRobot:
         return [encoded(part, self._media) for part in parts]
 
     def _cut(self, message: Message, language: str) -> dict[str, str]:
-        check_rendered(message)
-        message = with_line_breaks(message)
-        if _is_long(message):
-            from airflow_provider_dingpush.messages.fitting import cut_to_size
-
-            message = cut_to_size(message, MAX_PARAM_BYTES, size_of=_size, language=language)
-        return encoded(message, self._media)
+        return encoded(_fitted(message, language), self._media)
 
     def _to_group(self, parts: Sequence[Mapping[str, str]], group: str) -> Sent:
         keys: list[str] = []
@@ -317,6 +311,27 @@ class AppRobot:
             done += [key for key in texts(answer.get("successResult")) if key not in failed]
             failed.update({key: "DingTalk says nothing about it." for key in some if key not in done + list(failed)})
         return Recalled(tuple(done), failed)
+
+
+def prepared(message: Message, *, language: str) -> Message:
+    """A message that an app robot can carry, cut with a note if it is too long; nothing is sent or uploaded.
+
+    :param language: ``zh`` or ``en``, of the note.
+    :raises ContentError: if an app robot can't carry it, or what would be uploaded can't be.
+    """
+    message = _fitted(message, language)
+    encoded(message, MediaCheck())
+    return message
+
+
+def _fitted(message: Message, language: str) -> Message:
+    check_rendered(message)
+    message = with_line_breaks(message)
+    if not _is_long(message):
+        return message
+    from airflow_provider_dingpush.messages.fitting import cut_to_size
+
+    return cut_to_size(message, MAX_PARAM_BYTES, size_of=_size, language=language)
 
 
 def encoded(message: Message, media: MediaLibrary | None) -> dict[str, str]:

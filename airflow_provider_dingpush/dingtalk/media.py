@@ -99,8 +99,7 @@ class MediaLibrary:
         found = describe(source)
         if found is not None and found.kind == "media_id":
             return str(source)
-        content = _content_of(source, field, min(at_most_bytes or RULES[kind].at_most_bytes, RULES[kind].at_most_bytes))
-        file_name = _file_name(kind, content, name or (found and found.name), field)
+        content, file_name = _read_and_checked(source, kind, name, field, at_most_bytes)
         place = (self._calls.whose, kind, file_name, hashlib.sha256(content).digest())
 
         def upload() -> str:
@@ -126,6 +125,41 @@ class MediaLibrary:
         if not media_id:
             raise UnavailableError("DingTalk's answer to an upload can't be read.", "Try again later. 请稍后重试。")
         return media_id
+
+
+class MediaCheck(MediaLibrary):
+    """Looks at what would be uploaded, by the same rules, and uploads nothing."""
+
+    def __init__(self) -> None:
+        pass
+
+    def media_id(
+        self,
+        source: Any,
+        *,
+        kind: MediaKind,
+        name: str | None = None,
+        field: str | None = None,
+        at_most_bytes: int | None = None,
+    ) -> str:
+        """A stand-in for the media id of a source that could be uploaded.
+
+        :raises InvalidMessageError: naming the field and the rule.
+        """
+        found = describe(source)
+        if found is not None and found.kind == "media_id":
+            return str(source)
+        _read_and_checked(source, kind, name, field or RULES[kind].field, at_most_bytes)
+        return "@"
+
+
+def _read_and_checked(
+    source: Any, kind: MediaKind, name: str | None, field: str, at_most_bytes: int | None
+) -> tuple[bytes, str]:
+    """What a source holds, and the name to upload it under."""
+    rule, found = RULES[kind], describe(source)
+    content = _content_of(source, field, min(at_most_bytes or rule.at_most_bytes, rule.at_most_bytes))
+    return content, _file_name(kind, content, name or (found and found.name), field)
 
 
 def _content_of(source: Any, field: str, at_most_bytes: int) -> bytes:

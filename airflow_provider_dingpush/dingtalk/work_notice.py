@@ -22,7 +22,7 @@ from airflow_provider_dingpush.dingtalk.app_content import (
     uploaded,
     wire_json,
 )
-from airflow_provider_dingpush.dingtalk.media import MediaLibrary
+from airflow_provider_dingpush.dingtalk.media import MediaCheck, MediaLibrary
 from airflow_provider_dingpush.errors import (
     ConnectionSettingsError,
     DingTalkError,
@@ -193,16 +193,8 @@ class WorkNotices:
         :param language: ``zh`` or ``en``, of the note.
         :raises DingTalkError: typed by what went wrong.
         """
-        check_rendered(message)
         recipients = self._recipients(user_ids, department_ids, everyone)
-        if isinstance(message, (Markdown, ActionCard)) and len(message.title) > _MAX_TITLE:
-            message = replace(message, title=f"{message.title[: _MAX_TITLE - 1]}…")
-        _refuse_status_bar(message, user_ids, department_ids, everyone)
-        message = with_line_breaks(message)
-        if _is_long(message):
-            from airflow_provider_dingpush.messages.fitting import cut_to_size
-
-            message = cut_to_size(message, MAX_MESSAGE_BYTES, size_of=_size, language=language)
+        message = _fitted(message, user_ids, department_ids, everyone, language)
         return self._hand_over(encoded(message, self._media), recipients)
 
     def progress(self, task_id: str) -> Progress:
@@ -295,6 +287,39 @@ class WorkNotices:
         answer = self._calls.oapi(f"{_PATH}/{what}", body=body, repeatable=True, expects=(expects,))
         found = answer[expects]
         return dict(found) if isinstance(found, Mapping) else {}
+
+
+def prepared(
+    message: Message,
+    *,
+    user_ids: Sequence[str] = (),
+    department_ids: Sequence[str | int] = (),
+    everyone: bool = False,
+    language: str,
+) -> Message:
+    """A message that a work notice to these people can carry, cut with a note if it is too long; nothing is sent.
+
+    :param language: ``zh`` or ``en``, of the note.
+    :raises ContentError: if a work notice can't carry it, or what would be uploaded can't be.
+    """
+    message = _fitted(message, user_ids, department_ids, everyone, language)
+    encoded(message, MediaCheck())
+    return message
+
+
+def _fitted(
+    message: Message, user_ids: Sequence[str], department_ids: Sequence[str | int], everyone: bool, language: str
+) -> Message:
+    check_rendered(message)
+    if isinstance(message, (Markdown, ActionCard)) and len(message.title) > _MAX_TITLE:
+        message = replace(message, title=f"{message.title[: _MAX_TITLE - 1]}…")
+    _refuse_status_bar(message, user_ids, department_ids, everyone)
+    message = with_line_breaks(message)
+    if not _is_long(message):
+        return message
+    from airflow_provider_dingpush.messages.fitting import cut_to_size
+
+    return cut_to_size(message, MAX_MESSAGE_BYTES, size_of=_size, language=language)
 
 
 def encoded(message: Message, media: MediaLibrary | None) -> dict[str, Any]:

@@ -90,6 +90,16 @@ class AirflowSite:
         )
         return f"{self.run_url(dag_id, run_id)}&{query}"
 
+    def answer_url(self, dag_id: str, run_id: str, task_id: str, *, map_index: int | None = None) -> str | None:
+        """Page where a person answers what a task asks; ``None`` for Airflow 2, whose tasks ask nothing.
+
+        :param map_index: of a mapped task instance; ``None`` for any other.
+        """
+        if self.layout != "pages":
+            return None
+        query = _query(map_index=str(-1 if map_index is None else map_index))
+        return f"{self.run_url(dag_id, run_id)}/tasks/{_quoted(task_id)}/required_actions?{query}"
+
     def _base(self) -> str:
         base = (self.base_url or "").strip().rstrip("/")
         try:

@@ -30,6 +30,9 @@ MAX_ALERT_BYTES = 10_000
 _LEAST_EXCEPTION_CHARACTERS = 60
 """Less of an exception's text isn't worth showing."""
 
+_LIST_CHARACTERS = 120
+"""Of the options of a question, and of those who may answer it."""
+
 _TITLE_NAME_CHARACTERS = 60
 """Of each name in a title; a phone shows less than that."""
 
@@ -44,6 +47,7 @@ _MARKS = {
     Event.DAG_FAILED: "🔴",
     Event.DAG_SUCCEEDED: "🟢",
     Event.DEADLINE_MISSED: "🟠",
+    Event.ANSWER_NEEDED: "🔵",
 }
 
 
@@ -66,14 +70,21 @@ def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_A
     while True:
         text = alert.render(facts=facts, title=title, mark=_MARKS[facts.event], listed=listed)
         text = re.sub(r"\n{3,}", "\n\n", text).strip()
-        told = len(facts.exception_text or "")
-        if json_bytes(text) <= at_most_bytes or (listed == 0 and told <= _LEAST_EXCEPTION_CHARACTERS):
+        shorter = replace(facts, exception_text=_shortened(facts.exception_text), body=_shortened(facts.body))
+        if json_bytes(text) <= at_most_bytes or (listed == 0 and shorter == facts):
             return Markdown(title, text)
         listed //= 2
-        if facts.exception_text and told > _LEAST_EXCEPTION_CHARACTERS:
-            shorter = shortened(facts.exception_text, told * 2 // 3)
-            # Whatever the lines are like, it ends.
-            facts = replace(facts, exception_text=shorter if len(shorter) < told else shorter[: told * 2 // 3])
+        facts = shorter
+
+
+def _shortened(text: str | None) -> str | None:
+    """Two thirds of a text, if that is still worth showing."""
+    if text is None or len(text) <= _LEAST_EXCEPTION_CHARACTERS:
+        return text
+    most = len(text) * 2 // 3
+    cut = shortened(text, most)
+    # Whatever the lines are like, it ends.
+    return cut if len(cut) < len(text) else cut[:most]
 
 
 class _Written(str):
@@ -96,11 +107,12 @@ def _templates(shown: Callable[[str], str]) -> Environment:
         # The templates are compiled once for one alert in most processes: optimising them costs more than it saves.
         optimized=False,
     )
-    environment.globals.update(links=_links, quote=_quote)
+    environment.globals.update(links=_links, quote=_quote, bold=_bold)
     environment.filters.update(
         local_time=lambda time: "" if time is None else local_time_text(time),
         duration=lambda seconds, language: "" if seconds is None else duration_text(seconds, language),
         short=_short,
+        brief=lambda text: text if len(text) <= _LIST_CHARACTERS else f"{text[:_LIST_CHARACTERS]}…",
         known_as=_known_as,
     )
     return environment
@@ -110,6 +122,12 @@ def _links(*links: tuple[str, str | None]) -> str:
     """Side by side, those of the links that have an address of a sensible length."""
     usable = [(words, address) for words, address in links if address and len(address) <= MAX_LINK_CHARACTERS]
     return _Written(" · ".join(f"[{escape_markdown(words)}]({address})" for words, address in usable))
+
+
+def _bold(text: str) -> str:
+    shown = escape_markdown(text)
+    # Nothing between the asterisks would make a rule of them.
+    return _Written(f"**{shown}**" if shown else "")
 
 
 def _quote(text: str, language: str) -> str:

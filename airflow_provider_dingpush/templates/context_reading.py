@@ -24,6 +24,12 @@ MAX_LISTED_TASKS = 10
 _MAX_ID_CHARACTERS = 250  # Airflow's own columns end there.
 _MAX_NAME_CHARACTERS = 120
 _MAX_PEOPLE = 10
+_MAX_OPTIONS = 10
+_MAX_OPTION_CHARACTERS = 60
+_MAX_BODY_LINES = 10
+_MAX_BODY_CHARACTERS = 600
+_LLM_OPTIONS = ["Approve", "Reject"]
+_LLM_DEFAULTS = {"approve": ["Approve"], "reject": ["Reject"]}
 _MAX_TAGS = 50
 _MAX_READ_CHARACTERS = 20_000
 """So much of a text is looked at; far more than is shown, so that a secret cut here is never seen."""
@@ -90,6 +96,9 @@ def read_run_facts(
     map_label = _free_text(_get(ti, "rendered_map_index"), redact, _MAX_NAME_CHARACTERS)
 
     moment = _instant(now())
+    question = _Question.read(task, redact, moment) if event is Event.TASK_STARTED else None
+    if question is not None:
+        event = Event.ANSWER_NEEDED
     logical_date = _first(_instant, (run, "logical_date"), (context, "logical_date"))
     started_at, ended_at = (_instant(_get(ti if is_about_task else run, name)) for name in ("start_date", "end_date"))
     run_started_at = _instant(_get(run, "start_date"))
@@ -132,7 +141,9 @@ def read_run_facts(
         log_url=log_url(task_id, map_index, tries.number),
         started_at=local(started_at),
         ended_at=local(ended_at),
-        duration_seconds=None if event is Event.TASK_STARTED else _seconds(started_at, ended_at or moment),
+        duration_seconds=None
+        if event in (Event.TASK_STARTED, Event.ANSWER_NEEDED)
+        else _seconds(started_at, ended_at or moment),
         exception_type=problem.error.type_name,
         exception_text=problem.error.text,
         exception_summary=problem.error.summary,
@@ -141,10 +152,14 @@ def read_run_facts(
         failed_task_count=None if failed is None else len(failed),
         deadline_at=local(deadline_at),
         late_seconds=_seconds(deadline_at, moment),
+        answer_url=site.answer_url(dag_id, run_id, task_id, map_index=map_index)
+        if question and dag_id and run_id and task_id
+        else None,
         is_local_link=site.is_local,
         links=site.links,
         run_started_at=local(run_started_at),
         occurrence=_occurrence(any_ti, run, deadline, logical_date, is_about_task=is_about_task),
+        **(question.facts(local) if question else {}),
     )
 
 
@@ -226,6 +241,73 @@ class _Problem:
         return cls(killed_from_outside=_get(ti, "state") is None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a task asks a person: an operator for approvals, or an LLM's whose output is to be approved.
+
+    These are told by what they have, since most installations have none of their classes.
+    """
+
+    subject: str | None
+    body: str | None
+    options: tuple[str, ...]
+    option_count: int
+    several: bool
+    defaults: tuple[str, ...]
+    form_fields: tuple[str, ...]
+    answer_by: datetime | None
+    users: tuple[str, ...]
+    user_ids: tuple[str, ...]
+
+    @classmethod
+    def read(cls, task: Any, redact: Callable[[str], str], moment: datetime | None) -> _Question | None:
+        """The question of a running task that has just asked it; ``None`` if it asks nothing, or hasn't yet."""
+        of_llm = _get(task, "approval_notifiers") is not None or _get(task, "require_approval") is True
+        subject = _free_text(_get(task, "subject"), redact, _MAX_NAME_CHARACTERS)
+        options = _LLM_OPTIONS if of_llm else _get(task, "options")
+        # The on_execute_callback of the same operator comes before it has asked. An LLM's has no subject then.
+        summary = _first(_anything, (task, "hitl_summary_extra"), (task, "hitl_summary"))
+        has_asked = "timeout_datetime" in summary if isinstance(summary, dict) and not of_llm else True
+        known = _names(options, redact)
+        if subject is None or not known or not has_asked:
+            return None
+        until = _instant(_get(summary, "timeout_datetime"))
+        patience = _get(task, "approval_timeout" if of_llm else "response_timeout")
+        if until is None and moment is not None and isinstance(patience, timedelta):
+            until = moment + patience
+        defaults = _get(task, "defaults")
+        if of_llm:
+            defaults = _LLM_DEFAULTS.get(_word(_get(task, "on_approval_timeout")) or "")
+        users = _list(_get(task, "approval_assigned_users" if of_llm else "assigned_users"))
+        may_edit = _get(task, "allow_modifications") is True
+        return cls(
+            subject=subject,
+            body=_opening(_get(task, "body"), redact),
+            options=known[:_MAX_OPTIONS],
+            option_count=len(known),
+            several=_get(task, "multiple") is True,
+            defaults=_names(defaults, redact)[:_MAX_OPTIONS],
+            form_fields=(("output",) if may_edit else ()) if of_llm else _form_fields(_get(task, "params")),
+            answer_by=until,
+            users=_names([_first(_anything, (each, "name"), (each, "id")) for each in users], redact)[:_MAX_PEOPLE],
+            user_ids=_names([_get(each, "id") for each in users], redact)[:_MAX_PEOPLE],
+        )
+
+    def facts(self, local: Callable[[datetime | None], datetime | None]) -> dict[str, Any]:
+        return {
+            "subject": self.subject,
+            "body": self.body,
+            "options": self.options,
+            "option_count": self.option_count,
+            "several_options": self.several,
+            "default_options": self.defaults,
+            "form_fields": self.form_fields,
+            "answer_by": local(self.answer_by),
+            "assigned_users": self.users,
+            "assigned_user_ids": self.user_ids,
+        }
+
+
 def _task_event(state: str | None, problem: _Problem, tries: _Tries) -> Event:
     if state in _EVENT_OF_STATE:
         return _EVENT_OF_STATE[state]
@@ -234,18 +316,18 @@ def _task_event(state: str | None, problem: _Problem, tries: _Tries) -> Event:
     return Event.TASK_STARTED
 
 
-_Question = ParamSpec("_Question")
+_Asked = ParamSpec("_Asked")
 _Answer = TypeVar("_Answer")
 
 
-def _unknown_if_it_raises(read: Callable[_Question, _Answer]) -> Callable[_Question, _Answer | None]:
+def _unknown_if_it_raises(read: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answer | None]:
     """Give ``None`` instead of raising: values of other people's classes may do anything when they are looked at.
 
     A timeout or a signal that Airflow raises meanwhile isn't an ``Exception``, and goes on its way.
     """
 
     @wraps(read)
-    def answer(*args: _Question.args, **kwargs: _Question.kwargs) -> _Answer | None:
+    def answer(*args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer | None:
         try:
             return read(*args, **kwargs)
         except Exception:  # noqa: BLE001 - see above
@@ -295,6 +377,37 @@ def _free_text(value: Any, redact: Callable[[str], str], most: int) -> str | Non
 @_unknown_if_it_raises
 def _read_exception(error: BaseException | str, redact: Callable[[str], str]) -> WhatWentWrong:
     return read_exception(error, redact)
+
+
+@_unknown_if_it_raises
+def _opening(text: Any, redact: Callable[[str], str]) -> str | None:
+    """The first lines of a text, cut to a readable size."""
+    lines = (_free_text(text, redact, _MAX_READ_CHARACTERS) or "").strip().splitlines()
+    kept = "\n".join(line for line in lines[:_MAX_BODY_LINES] if line.strip("`~ "))  # a fence shows nothing
+    cut = kept[:_MAX_BODY_CHARACTERS]
+    return (f"{cut}…" if len(kept) > len(cut) else f"{kept}\n…" if len(lines) > _MAX_BODY_LINES else kept) or None
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, (str, Mapping)):
+        return [value]
+    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else []
+
+
+def _names(values: Any, redact: Callable[[str], str]) -> tuple[str, ...]:
+    """Those of these values that can be shown as words, each of a readable length."""
+    numbers = (str(each) if isinstance(each, (int, float)) else each for each in _list(values))
+    shown = (_free_text(each, redact, _MAX_OPTION_CHARACTERS) for each in numbers)
+    return tuple(each for each in shown if each)
+
+
+@_unknown_if_it_raises
+def _params(params: Any) -> list[str]:
+    return [str(each)[:_MAX_OPTION_CHARACTERS] for each in params][:_MAX_OPTIONS]
+
+
+def _form_fields(params: Any) -> tuple[str, ...]:
+    return tuple(_params(params) or ()) if params is not None else ()
 
 
 def _int(value: Any) -> int | None:

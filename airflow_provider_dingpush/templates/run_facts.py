@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
 from airflow_provider_dingpush.templates.human_times import duration_text
 
-FREE_TEXT = ("reason", "map_label", "exception_text", "exception_summary")
+FREE_TEXT = ("reason", "map_label", "exception_text", "exception_summary", "subject", "body")
 """The facts that may hold secrets; all others are ids, names, times and links."""
 
 
@@ -26,6 +26,7 @@ class Event(str, Enum):
     DAG_FAILED = "dag_failed"
     DAG_SUCCEEDED = "dag_succeeded"
     DEADLINE_MISSED = "deadline_missed"
+    ANSWER_NEEDED = "answer_needed"
 
     def __str__(self) -> str:
         return self.value
@@ -111,6 +112,20 @@ class RunFacts:
     :param deadline_at: the deadline that was missed.
     :param late_seconds: how long ago that was.
 
+    **What is asked** by a task that waits for a person's answer (Airflow 3.1 and later)
+
+    :param subject: its question.
+    :param body: what is to be known before answering, its first lines.
+    :param options: the answers to choose from, at most ten.
+    :param option_count: how many there are in all.
+    :param several_options: whether more than one can be chosen.
+    :param default_options: what is chosen if nobody answers in time.
+    :param form_fields: names of the values that can be filled in.
+    :param answer_by: until when an answer is waited for; ``None`` for ever.
+    :param assigned_users: names of those who may answer; empty if everybody may who has the permission.
+    :param assigned_user_ids: their ids in Airflow.
+    :param answer_url: the page where to answer; see also ``answer_link``.
+
     **Links**
 
     :param is_local_link: the links open only on the machine that runs Airflow, because no base URL is configured.
@@ -155,6 +170,17 @@ class RunFacts:
     failed_task_count: int | None = None
     deadline_at: datetime | None = None
     late_seconds: float | None = None
+    subject: str | None = None
+    body: str | None = None
+    options: tuple[str, ...] = ()
+    option_count: int = 0
+    several_options: bool = False
+    default_options: tuple[str, ...] = ()
+    form_fields: tuple[str, ...] = ()
+    answer_by: datetime | None = None
+    assigned_users: tuple[str, ...] = ()
+    assigned_user_ids: tuple[str, ...] = ()
+    answer_url: str | None = None
     environment: str | None = None
     is_local_link: bool = False
     links: str = PC_BROWSER
@@ -170,6 +196,11 @@ class RunFacts:
     def run_link(self) -> str | None:
         """``run_url``, made to open as ``links`` says: by default in a PC's browser instead of inside DingTalk."""
         return self.run_url and browser_link(self.run_url, self.links)
+
+    @property
+    def answer_link(self) -> str | None:
+        """``answer_url``, made to open as ``links`` says."""
+        return self.answer_url and browser_link(self.answer_url, self.links)
 
     @property
     def try_text(self) -> str:
@@ -234,8 +265,13 @@ _FROM_JSON: dict[str, Any] = {
     "event": Event,
     "owners": tuple,
     "tags": tuple,
+    **dict.fromkeys(
+        ("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids"),
+        tuple,
+    ),
     "failed_tasks": _failed_tasks,
     **dict.fromkeys(
-        ("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at", "run_started_at"), _time
+        ("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at", "answer_by", "run_started_at"),
+        _time,
     ),
 }

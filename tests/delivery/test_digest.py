@@ -19,6 +19,7 @@ from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of
 from airflow_provider_dingpush.delivery.digest import Notes, digest, mentions_of
 from airflow_provider_dingpush.delivery.digest_page import MOST_LINES
 from airflow_provider_dingpush.delivery.digest_words import _EN, _ZH
+from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.messages import At, Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
@@ -160,6 +161,28 @@ OF_TROUBLED = Notes(
     },
 )
 
+PAGE = "https://airflow.example.com/prod/dags/etl_daily/runs/r/tasks/approve/required_actions?map_index="
+QUESTIONS = tuple(
+    alert(
+        "etl_daily",
+        "approve",
+        f"03:0{5 + index}:00",
+        event="answer_needed",
+        map_index=index,
+        summary=f"Publish part {index}?",
+        answer_link=opened(f"{PAGE}{index}"),
+        facts={
+            "subject": f"Publish part {index}?",
+            "body": "312 rows",
+            "options": ["Approve", "Reject"],
+            "answer_by": "2026-11-22T05:00:00+08:00",
+            "assigned_users": ["lisi"],
+            "assigned_user_ids": ["7"],
+        },
+    )
+    for index in range(2)
+)
+
 CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
     "three_tasks": (THREE, Notes(number="1c07")),
     "mapped": (MAPPED, Notes(number="77b0", folded={("报表_日结", RUN_ID): "dag_failed"})),
@@ -176,6 +199,7 @@ CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
         tuple(each for each in TROUBLED if each.resolved),
         replace(OF_TROUBLED, overflown=0, dead=(), skipped=(), paused=None, repeats={}, folded={}),
     ),
+    "questions": ((*THREE, *QUESTIONS, TROUBLED[-1]), Notes(number="9c9c")),
     "may_repeat": (THREE, Notes(number="1c07", may_repeat="1c07", merged_until_tomorrow=True)),
     "runs": (
         tuple(
@@ -269,6 +293,7 @@ def counted(message: Markdown) -> int:
         following = blocks[place + 1] if place + 1 < len(blocks) else ""
         if block.startswith("#### ") and not following.startswith("- "):
             total += sum(map(number, COUNTED.findall(block)))
+        total += block.startswith("**")  # a question
         for line in block.splitlines() if block.startswith("- ") else ():
             often = re.search(r" ×([\d,]+)", line)
             is_rest = line.startswith("- …and another ")
@@ -533,3 +558,60 @@ def test_at_most_fifty_people_are_called() -> None:
     called = mentions_of([alert(owners=(f"user_{n}",)) for n in range(80)], lambda owner: At(user_ids=owner))
     assert called is not None
     assert len(called.user_ids) == 50
+
+
+# Questions, and words of the user's own
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("others", [0, 3, 1000])
+@pytest.mark.parametrize("at_most_bytes", [6_000, AT_MOST_BYTES])
+def test_each_question_stands_whole_with_its_own_link(language: str, others: int, at_most_bytes: int) -> None:
+    """However much has failed beside it, and in whatever language; never in a count only."""
+    text = written((*STORM[:others], *QUESTIONS), language=language, at_most_bytes=at_most_bytes).text
+    assert json_bytes(text) <= at_most_bytes
+    for index in range(2):
+        assert f"Publish part {index}?" in text
+        assert f"]({opened(f'{PAGE}{index}')})" in text
+    assert text.count("Approve") == 2
+    assert text.count("05:00") == 2
+    assert text.count("lisi") == 2
+
+
+def test_one_message_takes_as_many_questions_as_have_room() -> None:
+    """The others are told by the next one; what isn't a question has no such bound."""
+    several = [replace(QUESTIONS[0], key=str(number), at=float(100 - number)) for number in range(30)]
+    kept = fitting([*STORM, *several], AT_MOST_BYTES)
+    assert [each.key for each in kept if each.event == "answer_needed"] == [str(number) for number in range(20, 30)]
+    assert len(kept) == len(STORM) + 10
+    assert len(fitting(several, 1_700)) == 1
+
+
+def test_those_who_are_asked_are_called() -> None:
+    """By name or by id, as the connection's ``mentions`` know them; the task's owner isn't asked."""
+    known = {"lisi": At("13800000001"), "7": At(user_ids="u7"), "zhangsan": At("13800000002")}
+    assert mentions_of(QUESTIONS, known.get) == At("13800000001", "u7")
+
+
+def test_mentions_that_nobody_rendered_are_left_out() -> None:
+    """An older version may have written them down."""
+    assert mentions_of([alert(mentions={"mobiles": ["{{ oops }}"]})], lambda owner: None) is None
+
+
+def own(words: str, task_id: str, **values: Any) -> Alert:
+    message = {"msgtype": "markdown", "markdown": {"title": words, "text": "[page](https://e.com)"}}
+    return alert(task_id=task_id, event="task_started", message=message, **values)
+
+
+def test_words_of_the_users_own_keep_a_link_each() -> None:
+    """What different words say isn't merged; that the task runs is no news beside them."""
+    alerts = (
+        own("half done", "load", map_index=0),
+        own("all done", "load", map_index=1),
+        alert(event="dag_succeeded", task_id=None, message={"msgtype": "text", "text": {"content": "report is out"}}),
+    )
+    text = written(alerts, language="en").text
+    for said, link in zip(("half done", "all done", "report is out"), alerts, strict=True):
+        (line,) = [each for each in text.splitlines() if said in each]
+        assert str(link.log_link or link.run_link) in line
+        assert "started" not in line

@@ -23,6 +23,7 @@ from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.delivery.sender import Fate, Outcome
 from airflow_provider_dingpush.delivery.silence import Hold
+from airflow_provider_dingpush.messages import Text
 from tests.delivery.dispatch_world import (
     DISK_FULL,
     START,
@@ -805,6 +806,29 @@ def test_the_name_of_a_dead_letter_does_not_poison_what_comes_after() -> None:
     world.drain(60.0)
     assert world.chat.told == ["a1", "a2"]
     assert [each.key for each in world.ledger().dead] == ["bad"]
+
+
+@pytest.mark.parametrize("among", [0, 3])
+def test_own_words_that_are_refused_give_way_to_the_built_in_alert(among: int) -> None:
+    """With the reason of the refusal; a name alone would tell nobody what failed."""
+    world = World()
+
+    def compose(alerts: Any, notes: Any) -> Any:
+        said = [each.key for each in alerts]
+        own = [each.key for each in alerts if each.message]
+        problems = [each.problems for each in alerts if each.problems]
+        return Text(json.dumps({"said": said, "own": own, "notes": {"problems": problems}})), None
+
+    world.compose = compose
+    world.robot.answers = lambda said: Outcome(Fate.REJECTED, "430102 banned word") if said.get("own") else None
+    own = {"msgtype": "text", "text": {"content": "banned"}}
+    world.put(failure("own", message=own, problems={"at": "no number"}), *failures(among))
+    world.drain(60.0)
+    assert sorted(world.chat.told) == sorted(["own", *(f"a{number}" for number in range(among))])
+    assert all("notes" in json.loads(each.text) for each in world.chat.said)
+    (problems,) = [each.notes["problems"] for each in world.chat.said if each.keys == ("own",)]
+    assert problems == [{"at": "no number", "message": "430102 banned word"}]
+    assert world.ledger().dead == ()
 
 
 def test_an_alert_that_breaks_the_words_does_not_silence_the_others() -> None:

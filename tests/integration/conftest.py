@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,15 +29,7 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory) -> DagTest:
         sandbox: Sandbox, dag_id: str, connections: dict[str, str], *, times: int = 1, home: Path | None = None
     ) -> str:
         home = home or tmp_path_factory.mktemp("airflow")
-        environment = {
-            **os.environ,
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).with_name("dags")),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
-            "PYTHONPATH": os.pathsep.join(sys.path),
-            **connections,
-        }
+        environment = _environment(home, connections)
         written = ""
         for command in (["db", "migrate"], *[["dags", "test", dag_id, "2026-11-22"]] * times):
             done = subprocess.run(
@@ -53,3 +46,41 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory) -> DagTest:
         return written
 
     return run
+
+
+@pytest.fixture(scope="session")
+def dag_that_waits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Run a DAG of that folder likewise until enough messages have arrived: it would wait for a person's answer."""
+
+    def run(sandbox: Sandbox, dag_id: str, connections: dict[str, str], *, messages: int) -> str:
+        home = tmp_path_factory.mktemp("airflow")
+        environment = _environment(home, connections)
+        airflow = [sys.executable, "-m", "airflow"]
+        subprocess.run(
+            [*airflow, "db", "migrate"], env=environment, capture_output=True, timeout=MOST_SECONDS, check=False
+        )
+        with (home / "output").open("w+b") as output:
+            command = [*airflow, "dags", "test", dag_id, "2026-11-22"]
+            running = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+            end = time.monotonic() + MOST_SECONDS
+            try:
+                while len(sandbox.messages) < messages and running.poll() is None and time.monotonic() < end:
+                    time.sleep(0.1)
+            finally:
+                running.kill()
+                running.wait()
+        return (home / "output").read_text(errors="replace")
+
+    return run
+
+
+def _environment(home: Path, connections: dict[str, str]) -> dict[str, str]:
+    return {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).with_name("dags")),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        **connections,
+    }

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_dingpush.airflow_compat import is_airflow_3
+from airflow_provider_dingpush.airflow_compat import is_airflow_3, notifier_takes_context
 from airflow_provider_dingpush.delivery.alert import Mailbox
 from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
@@ -181,6 +181,39 @@ def test_alerts_of_a_real_run_arrive_once_and_a_hanging_robot_changes_nothing(
     for robot in (sandbox.robot, hanging.robot):
         assert robot.access_token not in written
         assert str(robot.secret) not in written
+
+
+RUN_ALERT_FILE = """
+from datetime import datetime, timezone
+
+from airflow.sdk import DAG, task
+from airflow_provider_dingpush.notifications import DingTalkNotifier
+
+with DAG(
+    dag_id="first_alert",
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    schedule=None,
+    on_failure_callback=DingTalkNotifier(language="en"),
+):
+    @task
+    def breaks(number):
+        if number: raise ValueError(f"part {number} is broken")
+
+    breaks.expand(number=[0, 1])
+"""
+
+
+@pytest.mark.skipif(not notifier_takes_context(), reason="Airflow 3.0 can't be asked: install apache-airflow>=3.1")
+def test_the_first_run_alert_after_a_start_names_the_failed_tasks(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The DAG processor is asked while it still loads what answers."""
+    environment = {"AIRFLOW_CONN_DINGTALK_DEFAULT": f"{sandbox.webhook_url}&secret={sandbox.robot.secret}"}
+    with standalone(tmp_path, {"first_alert.py": RUN_ALERT_FILE}, {}, environment) as airflow:
+        airflow.run(("first_alert",), within_seconds=RUN_SECONDS)
+        airflow.wait_until("the alert", lambda: sandbox.messages, ALERT_SECONDS)
+    (message,) = sandbox.messages
+    text = message.payload["markdown"]["text"]
+    assert "Failed tasks (1)" in text, everything_written(airflow)[-3000:]
+    assert "breaks [1]" in text
 
 
 def _waiting(outbox: SpoolOutbox, conn_id: str) -> int:

@@ -492,3 +492,30 @@ def test_a_network_that_is_down_is_logged_with_advice(
     with caplog.at_level(logging.ERROR), pytest.raises(UnavailableError):
         DingTalkNotifier(raise_on_failure=True)(task_context())
     assert "检查本机网络" in caplog.text
+
+
+def test_a_question_that_takes_a_cold_start_is_waited_for(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The DAG processor answers the first one only when it has loaded what answers."""
+    loading = threading.Event()
+
+    def states(context: Any) -> dict[str, str]:
+        assert not loading.wait(3.5)
+        return {"boom": "failed"}
+
+    monkeypatch.setattr(airflow_compat, "_task_states", states)
+    DingTalkNotifier(language="en")(run_context())
+    assert "Failed tasks (1)" in texts(connected)[0]
+
+
+def test_a_question_leaves_half_of_the_time_for_the_alert(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However long it may take."""
+    for_ever = threading.Event()
+    monkeypatch.setattr(notifications, "DAG_PROCESSOR_SECONDS", 4.0)
+    monkeypatch.setattr(airflow_compat, "_task_states", lambda context: for_ever.wait())
+    with caplog.at_level(logging.INFO):
+        DingTalkNotifier(language="en")(run_context())
+    for_ever.set()
+    assert "Airflow doesn't tell here which tasks failed" in texts(connected)[0]
+    assert "The failed tasks of the run can't be listed" in caplog.text

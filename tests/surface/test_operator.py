@@ -144,6 +144,58 @@ def test_native_rendering_gives_lists_and_numbers(connected: Sandbox) -> None:
     assert sent["at"]["atUserIds"] == ["u1", "u2"]
 
 
+@pytest.mark.parametrize("words", ["1_000", "'失败'", "['north', 'south']", "{'a': 1}", "1e5", "True"])
+@pytest.mark.parametrize(
+    "source", ["{words}", "{{{{ params.words }}}}", "{{{{ params.words[:2] }}}}{{{{ params.words[2:] }}}}"]
+)
+def test_native_rendering_leaves_text_as_text(connected: Sandbox, words: str, source: str) -> None:
+    """Whatever it spells in Python; what holds no Jinja isn't rendered at all."""
+    source = source.format(words=words)
+    messages: list[Any] = [
+        source,
+        Text(source),
+        Markdown(source, "x"),
+        Link(source, "x", "https://e.com"),
+        {"msgtype": "text", "text": {"content": source}},
+        ActionCard("t", source, [Button(source, "https://e.com")]),
+    ]
+    with DAG("native_text", schedule=None, render_template_as_native_obj=True):
+        operators: list[Any] = [
+            DingTalkOperator(task_id=f"t{number}", message=message) for number, message in enumerate(messages)
+        ]
+    for operator in operators:
+        operator.render_template_fields({**CONTEXT, "params": {"words": words}}, operator.get_template_env())
+    text, typed, markdown, link, plain, card = (operator.message for operator in operators)
+    assert (text, typed, markdown.title, link.title) == (words, Text(words), words, words)
+    assert (plain["text"]["content"], card.text, card.buttons[0].title) == (words, words, words)
+
+
+def test_native_rendering_gives_a_whole_message(connected: Sandbox) -> None:
+    """The output of another task may be one, as DingTalk shapes it; None is an error that names the field."""
+    shape = {"msgtype": "text", "text": {"content": "from upstream"}}
+    with DAG("native_message", schedule=None, render_template_as_native_obj=True):
+        whole: Any = DingTalkOperator(task_id="whole", message="{{ shape }}")
+        rows: Any = DingTalkOperator(
+            task_id="rows", message={"msgtype": "feedCard", "feedCard": {"links": "{{ links }}"}}
+        )
+        nothing = DingTalkOperator(task_id="nothing", message=Text("{{ nothing }}"))
+    links = [{"title": "a", "messageURL": "https://e.com", "picURL": "https://e.com"}]
+    context: Any = {**CONTEXT, "shape": shape, "links": links}
+    for operator in (whole, rows):
+        operator.render_template_fields(context, operator.get_template_env())
+    assert (whole.message, rows.message["feedCard"]["links"]) == (shape, links)
+    with pytest.raises(AirflowFailException, match=r"Text\.content is None"):
+        nothing.render_template_fields(context, nothing.get_template_env())
+
+
+def test_a_dag_may_have_its_own_marks(connected: Sandbox) -> None:
+    """``jinja_environment_kwargs`` can change them."""
+    env = jinja2.Environment(variable_start_string="[[", variable_end_string="]]")
+    assert sent_by(DingTalkOperator(task_id="t", message="day [[ ds ]]"), connected, env=env)["text"] == {
+        "content": "day 2026-11-22"
+    }
+
+
 @pytest.mark.parametrize(
     ("message", "words"),
     [
@@ -202,7 +254,14 @@ def test_a_path_is_a_template_file(
     assert arrived == sent
 
 
-@pytest.mark.parametrize("words", ["see reports/daily.md", "{{ ds }}.md", "daily.markdown", "Text of a.md file"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("see reports/daily.md", "{{ ds }}.md", "daily.markdown", "Text of a.md file"),
+        *("数据已写入/data/out/orders.json", "https://example.com/runbook.md", "example.com/etl/runbook.md"),
+        *("/data/out/orders.json", "已生成report.txt", "done:orders.json", "（daily.md", "//host/plain.txt"),
+    ],
+)
 def test_a_sentence_that_ends_like_a_path_is_a_sentence(
     connected: Sandbox, env_with_files: jinja2.Environment, words: str
 ) -> None:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_dingpush import __version__, cli, dispatching, errors, messages
+from airflow_provider_dingpush.airflow_compat import notifier_takes_context
 from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
 from airflow_provider_dingpush.delivery import digest_words
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
@@ -129,6 +130,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("code", PYTHON_BLOCKS)
 def test_python_block_runs(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each block is run as it is; what it sends goes to the sandbox, and test functions in it are run as well."""
+    if "operators.hitl" in code and not notifier_takes_context():
+        pytest.skip("approvals need Airflow 3.1 or later: install apache-airflow>=3.1")
     compiled = compile(code, "<docs>", "exec")
     (tmp_path / "templates").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -110,6 +110,37 @@ CASES = {
         late_seconds=4.2,
         ended_at=None,
     ),
+    "answer_needed": replace(
+        UNTROUBLED,
+        event=Event.ANSWER_NEEDED,
+        task_id="approve",
+        task_name="approve",
+        ended_at=None,
+        duration_seconds=None,
+        subject="发布 11 月 22 日的日报？",
+        body="312 rows, 3 of them without a customer.\nSee **orders_pkey**.",
+        options=("Approve", "Reject"),
+        option_count=2,
+        default_options=("Reject",),
+        form_fields=("reason",),
+        answer_by=datetime(2026, 11, 22, 5, 4, 5, tzinfo=SHANGHAI),
+        assigned_users=("lisi", "wangwu"),
+        log_url=SITE.log_url("etl_daily", RUN_ID, "approve", try_number=1),
+        answer_url=SITE.answer_url("etl_daily", RUN_ID, "approve"),
+    ),
+    "answer_needed_many_options": replace(
+        UNTROUBLED,
+        event=Event.ANSWER_NEEDED,
+        map_index=3,
+        ended_at=None,
+        duration_seconds=None,
+        subject="Which regions?",
+        options=tuple(f"region {number}" for number in range(10)),
+        option_count=31,
+        several_options=True,
+        answer_by=datetime(2026, 11, 22, 5, 4, 5, tzinfo=SHANGHAI),
+        answer_url=SITE.answer_url("etl_daily", RUN_ID, "load_orders", map_index=3),
+    ),
 }
 
 
@@ -192,11 +223,19 @@ def longest(letter: str) -> RunFacts:
         reason=name,
         failed_tasks=tuple(FailedTask(long_id, index, url) for index in range(10)),
         failed_task_count=10_000,
+        subject=name,
+        body="\n".join([name] * 5),
+        options=(name[:60],) * 10,
+        option_count=10_000,
+        default_options=(name[:60],) * 10,
+        form_fields=(name[:60],) * 10,
+        assigned_users=(name[:60],) * 10,
+        answer_url=url,
     )
 
 
 @pytest.mark.parametrize("letter", ["a", "_", "日", "😀", "\\", '"', "<a"])
-@pytest.mark.parametrize("event", [Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED])
+@pytest.mark.parametrize("event", [Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED, Event.ANSWER_NEEDED])
 def test_size_is_bounded(event: Event, letter: str) -> None:
     """The longest facts give a message well below DingTalk's 20,000 bytes, and it still tells how many tasks failed."""
     alert = built_in_alert(replace(longest(letter), event=event), language="zh")
@@ -223,7 +262,7 @@ def test_many_failed_tasks_of_common_length_are_all_listed() -> None:
 NASTY = st.text(alphabet="`*_[](){}#+-.!<>&;~=|\\:/@ \n1aA中", min_size=1, max_size=40)
 
 
-@pytest.mark.parametrize("event", [Event.TASK_FAILED, Event.DAG_FAILED])
+@pytest.mark.parametrize("event", [Event.TASK_FAILED, Event.DAG_FAILED, Event.ANSWER_NEEDED])
 @given(word=NASTY, text=NASTY, other=NASTY)
 @settings(deadline=None)
 def test_facts_make_no_markdown(event: Event, word: str, text: str, other: str) -> None:
@@ -247,6 +286,14 @@ def test_facts_make_no_markdown(event: Event, word: str, text: str, other: str) 
         reason=text,
         failed_tasks=(FailedTask(word, 1, OF_TASK.log_url), FailedTask(other, None, OF_TASK.log_url)),
         failed_task_count=2,
+        subject=text,
+        body=f"{other}\n{word}\n{text}",
+        options=(word, text),
+        default_options=(other,),
+        form_fields=(word,),
+        assigned_users=(text,),
+        answer_by=OF_TASK.started_at,
+        answer_url=SITE.answer_url("etl_daily", RUN_ID, "load_orders"),
     )
     tokens = parser.parse(built_in_alert(facts, language="zh").text)
     pieces = [piece for token in tokens for piece in token.children or ()]
@@ -256,5 +303,8 @@ def test_facts_make_no_markdown(event: Event, word: str, text: str, other: str) 
         *("bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"),
         *("blockquote_open", "blockquote_close"),
     }
-    assert {piece.type for piece in pieces} <= {"text", "hardbreak", "link_open", "link_close"}
-    assert {piece.attrs["href"] for piece in pieces if piece.type == "link_open"} <= {facts.log_link, facts.run_link}
+    # What is asked stands in bold.
+    kinds = {"strong_open", "strong_close"} if event is Event.ANSWER_NEEDED else set()
+    assert {piece.type for piece in pieces} <= {"text", "hardbreak", "link_open", "link_close"} | kinds
+    links = {facts.log_link, facts.run_link, facts.answer_link}
+    assert {piece.attrs["href"] for piece in pieces if piece.type == "link_open"} <= links

@@ -91,6 +91,112 @@ def task_context(ti: Any, task: Any = None, **more: Any) -> dict[str, Any]:
     return {"dag": a_dag(), "task": task, "ti": ti, "task_instance": ti, "run_id": RUN_ID, "dag_run": a_run(), **more}
 
 
+class Params(dict[str, Any]):
+    """Airflow's, of which only the names are of interest."""
+
+
+def an_approval(**changes: Any) -> Any:
+    """What an operator of Airflow that asks a person has, when it has asked."""
+    given = {
+        "subject": "Publish?",
+        "body": "312 rows\n```\npassword is s3cret-word\n```",
+        "options": ["Approve", "Reject"],
+        "defaults": ["Reject"],
+        "multiple": False,
+        "params": Params(reason="why"),
+        "assigned_users": [{"id": "7", "name": "lisi"}],
+        "response_timeout": timedelta(hours=2),
+        "hitl_summary_extra": {"timeout_datetime": (NOW + timedelta(hours=2)).isoformat()},
+    }
+    return a_task(**{**given, **changes})
+
+
+def asked(task: Any, **ti: Any) -> RunFacts:
+    """The facts of a notifier that this task calls while it runs."""
+    context = task_context(a_ti(**{"state": State.RUNNING, "end_date": None, "try_number": 1, **ti}), task)
+    redact = lambda text: text.replace("s3cret-word", "***")  # noqa: E731
+    return read_run_facts(context, site=SITE, redact=redact, now=lambda: NOW)
+
+
+def test_a_task_that_asks_a_person() -> None:
+    facts = asked(an_approval())
+    assert facts.event is Event.ANSWER_NEEDED
+    assert (facts.subject, facts.body) == ("Publish?", "312 rows\npassword is ***")
+    assert (facts.options, facts.option_count, facts.default_options) == (("Approve", "Reject"), 2, ("Reject",))
+    assert (facts.form_fields, facts.assigned_users, facts.assigned_user_ids) == (("reason",), ("lisi",), ("7",))
+    assert facts.answer_by == datetime(2026, 11, 22, 5, 9, 5, tzinfo=SHANGHAI)
+    page = "https://airflow.example.com/prod/dags/etl_daily/runs/scheduled__2026-11-21T19%3A00%3A00%2B00%3A00"
+    assert facts.answer_url == f"{page}/tasks/load_orders/required_actions?map_index=-1"
+    assert RunFacts.from_dict(json.loads(json.dumps(facts.to_dict()))) == facts
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        pytest.param(
+            an_approval(hitl_summary_extra=None, assigned_users={"id": "7", "name": "lisi"}), {}, id="older operator"
+        ),
+        pytest.param(an_approval(response_timeout=None, hitl_summary_extra=None), {"answer_by": None}, id="no end"),
+        pytest.param(an_approval(defaults=None), {"default_options": ()}, id="no defaults"),
+        pytest.param(an_approval(multiple=True), {"several_options": True}, id="several"),
+        pytest.param(an_approval(body=None), {"body": None}, id="no body"),
+        pytest.param(an_approval(body="x" * 5000), {"body": "x" * 600 + "…"}, id="long body"),
+        pytest.param(an_approval(options=list(map(str, range(40)))), {"option_count": 40}, id="many options"),
+        pytest.param(an_approval(assigned_users=None), {"assigned_users": ()}, id="for everybody"),
+        pytest.param(an_approval(assigned_users=[{"id": "7"}]), {"assigned_users": ("7",)}, id="without a name"),
+    ],
+)
+def test_what_is_asked_may_lack_this_and_that(task: Any, expected: dict[str, Any]) -> None:
+    facts = asked(task)
+    assert facts.event is Event.ANSWER_NEEDED
+    assert {name: getattr(facts, name) for name in expected} == expected
+
+
+def test_an_llm_whose_output_is_to_be_approved() -> None:
+    """Its operator has other names for the same things, and no subject before it has asked."""
+    llm = a_task(
+        approval_notifiers=[],
+        require_approval=True,
+        approval_timeout=timedelta(hours=1),
+        on_approval_timeout="reject",
+        approval_assigned_users=[{"id": "9", "name": "wangwu"}],
+        allow_modifications=True,
+        params={"not": "asked"},
+    )
+    assert asked(llm).event is Event.TASK_STARTED
+    llm.subject, llm.body = "Review output for task `load_orders`", "```\nPrompt: x\n```"
+    facts = asked(llm)
+    assert facts.event is Event.ANSWER_NEEDED
+    assert (facts.options, facts.default_options, facts.form_fields) == (
+        ("Approve", "Reject"),
+        ("Reject",),
+        ("output",),
+    )
+    assert (facts.assigned_users, facts.body) == (("wangwu",), "Prompt: x")
+    assert facts.answer_by == datetime(2026, 11, 22, 4, 9, 5, tzinfo=SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    ("task", "ti", "event"),
+    [
+        pytest.param(an_approval(hitl_summary_extra={}), {}, Event.TASK_STARTED, id="on_execute_callback"),
+        pytest.param(an_approval(), {"state": State.SUCCESS}, Event.TASK_SUCCEEDED, id="answered"),
+        pytest.param(an_approval(), {"state": State.FAILED}, Event.TASK_FAILED, id="nobody answered"),
+        pytest.param(a_task(), {}, Event.TASK_STARTED, id="any other task"),
+        pytest.param(a_task(options=["a"]), {}, Event.TASK_STARTED, id="options of something else"),
+        pytest.param(a_task(subject="mail", options=None), {}, Event.TASK_STARTED, id="an e-mail has a subject"),
+    ],
+)
+def test_what_asks_nobody_is_no_question(task: Any, ti: dict[str, Any], event: Event) -> None:
+    assert asked(task, **ti).event is event
+
+
+def test_a_mapped_question_has_its_own_page() -> None:
+    url = asked(an_approval(), map_index=3).answer_url
+    assert url is not None
+    assert url.endswith("/tasks/load_orders/required_actions?map_index=3")
+
+
 def killed_context(*, try_number: int, known_to_server: bool) -> dict[str, Any]:
     """What the DAG processor of 3.x makes up for a task that is gone: no state, no times, no exception."""
     ti = a_ti(try_number=try_number, state=None, end_date=None, max_tries=3 if known_to_server else 0)
