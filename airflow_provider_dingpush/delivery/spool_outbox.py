@@ -21,6 +21,9 @@
 
 Putting takes no lock: a stopped or slow leader holds up nobody. No ``fsync`` of the folder follows the rename: an alert
 survives the death of every process, but a power cut only if the filesystem has written the folder by then.
+
+Nothing is opened through a symbolic link, and no folder of another user is used: where somebody else may write, a file
+of a known name could lead anywhere.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ from airflow_provider_dingpush.delivery.outbox import (
     Rest,
 )
 from airflow_provider_dingpush.delivery.state_file import StateFile, read_records
-from airflow_provider_dingpush.delivery.storage_trouble import trouble_with
+from airflow_provider_dingpush.delivery.storage_trouble import check_ours, trouble_with
 
 _LEFT_OVER_SECONDS = 3600.0  # nobody takes an hour to write a file
 _SWEEP_SECONDS = 86_400.0
@@ -91,9 +94,9 @@ class SpoolOutbox:
         incident = self._home / "open" / alert.incident
         body = alert.to_json().encode("utf-8", "surrogatepass")  # names of files may hold half characters
         with trouble_with(folder):
+            self._make_mailbox(alert.mailbox)
             if waiting.exists():
                 return
-            self._make_mailbox(alert.mailbox)
             if alert.opens_incident:
                 # Before the alert: a process that dies in between leaves a recovery that is told without its failure,
                 # the other way round would leave a failure that is never over.
@@ -120,7 +123,7 @@ class SpoolOutbox:
             if before == robot and link.exists():
                 return
             self._make_mailbox(mailbox)
-            _make_folder(link.parent)
+            self._make_folder(link.parent)
             # A mailbox that two robots name belongs to the one that it names itself.
             _touch(link)
             _write_whole(folder / "robot", robot.encode(), by_way_of=folder / "tmp")
@@ -143,7 +146,7 @@ class SpoolOutbox:
     def leadership(self, robot: str) -> Iterator[SpoolBook | None]:
         folder = self._robot(robot)
         with trouble_with(folder):
-            _make_folder(folder / "mailboxes")
+            self._make_folder(folder / "mailboxes")
             lock = _Lock.taken(folder / "leader.lock")
         if lock is None:
             yield None
@@ -177,7 +180,7 @@ class SpoolOutbox:
     def rest_of(self, robot: str) -> Rest | None:
         note = self._robot(robot) / "rest"
         with trouble_with(note), suppress(FileNotFoundError, ValueError):
-            rest, now = Rest.from_bytes(note.read_bytes()), self._clock()
+            rest, now = Rest.from_bytes(_read(note)), self._clock()
             if now < rest.until <= now + LONGEST_REST_SECONDS:
                 return rest
         return None
@@ -197,13 +200,13 @@ class SpoolOutbox:
 
     def note_flush(self, at: float) -> None:
         with trouble_with(self._home):
-            _make_folder(self._home)
+            self._make_folder(self._home)
             _write_whole(self._home / "flushed", str(at).encode(), by_way_of=self._home)
 
     def last_flush(self) -> float | None:
         with trouble_with(self._home):
             try:
-                return float((self._home / "flushed").read_text("ascii"))
+                return float(_read(self._home / "flushed").decode("ascii"))
             except (FileNotFoundError, ValueError):
                 return None
 
@@ -234,14 +237,25 @@ class SpoolOutbox:
 
     def _make_mailbox(self, mailbox: Mailbox) -> None:
         folder = self._folder(mailbox)
+        for each in (folder / "new", self._home / "open"):
+            self._make_folder(each)
         # Made last, so that where it is everything is.
         if (folder / "tmp").is_dir():
+            check_ours(folder / "tmp")
             return
-        for each in (folder / "new", self._home / "open"):
-            _make_folder(each)
         about = json.dumps({"conn_id": mailbox.conn_id, "target": mailbox.target}).encode()
         _write_whole(folder / "about.json", about, by_way_of=folder)
-        _make_folder(folder / "tmp")
+        self._make_folder(folder / "tmp")
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder of this outbox and those above it, or see that those that are there are this user's."""
+        place = self._home
+        _make_folder(place)
+        check_ours(place, may_be_link=True)
+        for name in folder.relative_to(self._home).parts:
+            place /= name
+            _make_folder(place)
+            check_ours(place)
 
     def _is_full(self, new: Path) -> bool:
         """Whether the mailbox takes no further alert.
@@ -359,7 +373,7 @@ class SpoolBook:
 
     def _read(self, path: Path) -> Alert | None:
         try:
-            return Alert.from_json(path.read_bytes())
+            return Alert.from_json(_read(path))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as problem:
@@ -425,7 +439,8 @@ class _Lock:
         """
         while True:
             try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o600)
+                flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if make else 0)
+                descriptor = os.open(path, flags, 0o600)
             except FileNotFoundError:
                 if make:
                     raise
@@ -514,7 +529,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _create(path: Path, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, flags | os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         if os.fstat(descriptor).st_mode & 0o777 != 0o600:  # a umask may have taken rights away from ourselves
             os.fchmod(descriptor, 0o600)
@@ -522,6 +537,11 @@ def _create(path: Path, flags: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _read(path: Path) -> bytes:
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb") as file:
+        return file.read()
 
 
 def _touch(path: Path) -> None:
@@ -597,7 +617,7 @@ def _size(path: Path | str) -> int | None:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text("utf-8")
+        return _read(path).decode("utf-8")
     except FileNotFoundError:
         return None
 
@@ -623,9 +643,9 @@ def _mailbox_in(folder: Path) -> Mailbox | None:
 
 
 def _mailbox_noted(folder: Path) -> Mailbox:
-    about = json.loads((folder / "about.json").read_bytes())
+    about = json.loads(_read(folder / "about.json"))
     return Mailbox(about["conn_id"], about["target"])
 
 
 def _mailbox_of_an_alert(folder: Path) -> Mailbox:
-    return Alert.from_json(next((folder / "new").iterdir(), folder / "new").read_bytes()).mailbox
+    return Alert.from_json(_read(next((folder / "new").iterdir(), folder / "new"))).mailbox

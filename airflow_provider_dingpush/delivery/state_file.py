@@ -6,6 +6,7 @@ A rollback journal and no write-ahead log: one writer needs none, and SQLite bef
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -137,6 +138,7 @@ def read_records(path: Path) -> dict[Place, Any]:
     with trouble_with(path):
         if not path.exists():
             return {}
+        _refuse_link(path)
         # Not read-only: what a leader left that died while it wrote has to be rolled back before it can be read.
         uri = f"{path.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)) as connection:
@@ -148,17 +150,24 @@ def read_records(path: Path) -> dict[Place, Any]:
                 raise OutboxError(f"{path}: a record isn't JSON ({problem}); its next leader starts anew") from problem
 
 
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+
+
 class _NewerFormatError(sqlite3.DatabaseError):
     """The file was written by a version of this package that knows more."""
 
 
 def _opened(path: Path) -> sqlite3.Connection:
     # SQLite would make it readable by others; its journal gets the rights of the file.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
+    # SQLite opens both by their names; nobody else can put a link into the folder after this.
+    _refuse_link(path.with_name(path.name + "-journal"))
     connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = TRUNCATE")
