@@ -7,6 +7,7 @@ import os
 import time
 from collections import ChainMap
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -36,16 +37,19 @@ from airflow_provider_dingpush.message_templates import rendered
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message
+from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_dingpush.airflow_compat import Context
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
-    from airflow_provider_dingpush.delivery.alert import Mailbox
-    from airflow_provider_dingpush.delivery.outbox import Outbox
+    from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+    from airflow_provider_dingpush.delivery.drained import Drained
+    from airflow_provider_dingpush.delivery.outbox import LedgerBook
     from airflow_provider_dingpush.dispatching import AnySender
     from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.stores import Store
     from airflow_provider_dingpush.targets import Target
     from airflow_provider_dingpush.templates import RunFacts
 
@@ -71,6 +75,10 @@ _budget = CallbackBudget(ticks=time.monotonic)
 _USUAL_OVERTIME = 20.0
 # A send that gets less time than this can only end in a message of unknown fate.
 _LEAST_SECONDS = 0.2
+# A success that most probably ends nothing isn't worth more; and what waits in files moves within so many seconds.
+_LOOK_UP_SECONDS = _MOVING_SECONDS = 1.0
+# The share of the time that is left to write down what came of it.
+_NOTING_SHARE = 1 / 16
 
 
 class DingTalkNotifier(BaseNotifier):
@@ -144,13 +152,14 @@ class DingTalkNotifier(BaseNotifier):
     def _notify(self, context: Mapping[str, Any], look_up: _LookUp) -> None:
         about = f"connection {self.dingtalk_conn_id!r}"
         try:
-            if self._ends_nothing(context):
+            ends_nothing, trouble = self._ends_nothing(context)
+            if ends_nothing:
                 return
             facts = _facts(context)
             about = f"{_subject(facts)}, {about}"
             occasion, seconds = _occasion(facts)
             with _budget.share(occasion, seconds) as seconds_left:
-                self._send(context, facts, seconds_left, look_up)
+                self._send(context, facts, seconds_left, look_up, trouble)
         except Exception as error:
             fate = "was not sent"
             if isinstance(error, AlertsWaitingError):
@@ -164,11 +173,24 @@ class DingTalkNotifier(BaseNotifier):
                 raise
 
     def _send(
-        self, context: Mapping[str, Any], facts: RunFacts, seconds_left: Callable[[], float], look_up: _LookUp
+        self,
+        context: Mapping[str, Any],
+        facts: RunFacts,
+        seconds_left: Callable[[], float],
+        look_up: _LookUp,
+        trouble: str | None,
     ) -> None:
+        """Put the alert where it is safe, and send what waits there.
+
+        :param seconds_left: for all that is done, whatever the storage does.
+        :param trouble: why the outbox needn't be asked any more.
+        """
+        from airflow_provider_dingpush.alert_sizes import bounded
         from airflow_provider_dingpush.alerts import alert_of, mailbox_of
         from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.outboxes import is_one_of_several, outbox
+        from airflow_provider_dingpush.outboxes import is_one_of_several
+        from airflow_provider_dingpush.store_moves import move_alerts
+        from airflow_provider_dingpush.stores import ends_a_failure, keep, stores
         from airflow_provider_dingpush.templates import Event
 
         if facts.event is Event.DAG_FAILED:
@@ -178,37 +200,55 @@ class DingTalkNotifier(BaseNotifier):
         conn_id = render(self.dingtalk_conn_id) if holds_jinja(self.dingtalk_conn_id) else self.dingtalk_conn_id
         mailbox = mailbox_of(str(conn_id), self._to(render))
         message, mentions = self._own_message(facts, render)
-        until = time.monotonic() + seconds_left()
+        deadline, alert = Deadline.after(seconds_left()), None
+        among = stores(deadline, lost=trouble)
         try:
-            box = outbox()
-            alert = alert_of(facts, mailbox, at=time.time(), message=message, mentions=mentions, language=self.language)
-            if alert.resolved and not box.has_open_incident(alert.incident):
+            alert = bounded(
+                alert_of(facts, mailbox, at=time.time(), message=message, mentions=mentions, language=self.language)
+            )
+            if alert.resolved and not ends_a_failure(alert, among):
                 return
             # Now it is safe. From here on nothing can lose it: not a connection that can't be looked up, and no kill.
-            box.put(alert)
-        except (OutboxError, ContentError) as trouble:
-            # A picture that can't be written down, or a disk that takes nothing: better said alone than not at all.
-            _log.warning("The alert is sent without the outbox: %s", redact(str(trouble)))
-            self._send_directly(facts, mailbox, (message, mentions), seconds_left, look_up)
+            store = keep(alert, among)
+        except (OutboxError, ContentError) as problem:
+            # A picture that can't be written down, or disks that take nothing: better said alone than not at all.
+            _log.warning("The alert is sent without the outbox: %s", redact(str(problem)))
+            self._send_directly(_Unkept(facts, mailbox, message, mentions, alert), among, deadline, look_up)
             return
+        if store is among[0]:
+            move_alerts(store, among[1:], deadline.sub(_MOVING_SECONDS))
         patient = not _in_dag_processor(facts)
-        if not patient and is_one_of_several():
+        if not patient and (store.stands_in or is_one_of_several()):
             # Nobody else would send it from here.
-            patient, until = True, min(until, time.monotonic() + CALLBACK_SECONDS)
-        self._serve(box, mailbox, until, look_up, patient=patient)
+            patient, deadline = True, deadline.sub(CALLBACK_SECONDS)
+        self._serve(alert, store, among, deadline, look_up, patient=patient)
 
-    def _serve(self, box: Outbox, mailbox: Mailbox, until: float, look_up: _LookUp, *, patient: bool) -> None:
+    def _serve(
+        self,
+        alert: Alert,
+        store: Store,
+        among: Sequence[Store],
+        deadline: Deadline,
+        look_up: _LookUp,
+        *,
+        patient: bool,
+    ) -> None:
         """Send what waits, or leave it to the process that does; the alert is safe either way."""
         from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.dispatching import report_left_overs, serve
-        from airflow_provider_dingpush.senders import sender_for
+        from airflow_provider_dingpush.dispatching import report_left_overs
 
-        def find(wanted: Mailbox) -> AnySender:
-            return look_up(lambda: sender_for(wanted), _enough(until - time.monotonic()))
-
+        mailbox = alert.mailbox
         try:
-            drained = serve(box, mailbox, until=until, patient=patient, find=find)
-        except (OutboxError, DingTalkError) as trouble:
+            drained = _drained(mailbox, store, among, deadline, look_up, patient=patient)
+            if store.outbox.lost is not None and not (drained and drained.messages):
+                raise OutboxError(store.outbox.lost)
+        except OutboxError as trouble:
+            from airflow_provider_dingpush.stores import keep_a_copy
+
+            if store is among[0]:
+                keep_a_copy(alert, among[1:])
+            raise AlertsWaitingError(redact(str(trouble))) from None
+        except DingTalkError as trouble:
             raise AlertsWaitingError(redact(str(trouble))) from None
         if drained is None:
             _log.info(
@@ -224,32 +264,62 @@ class DingTalkNotifier(BaseNotifier):
                 drained.messages,
                 mailbox.conn_id,
             )
-        report_left_overs(box, drained)
+        report_left_overs(store.outbox, drained)
         if drained.left and (drained.problem or self.raise_on_failure):
             raise AlertsWaitingError(drained.problem or drained.reason)
 
-    def _send_directly(
-        self,
-        facts: RunFacts,
-        mailbox: Mailbox,
-        own: tuple[Message | None, At | None],
-        seconds_left: Callable[[], float],
-        look_up: _LookUp,
-    ) -> None:
+    def _send_directly(self, unkept: _Unkept, among: Sequence[Store], deadline: Deadline, look_up: _LookUp) -> None:
+        """Send what no store takes, if the robot may say something now; otherwise try once more to keep it."""
         from airflow_provider_dingpush.alerts import default_language
         from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+        from airflow_provider_dingpush.direct_sends import room_now
         from airflow_provider_dingpush.senders import sender_for
         from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, built_in_alert
 
-        sender = look_up(lambda: sender_for(mailbox), _enough(seconds_left()))
-        settings, (message, mentions) = sender.hook.settings, own
-        language = self.language or settings.language or default_language()
-        if message is None:
-            most = min(MAX_ALERT_BYTES, sender.text_bytes)
-            message = built_in_alert(facts, language=language, at_most_bytes=most)
-        at = At.union([mentions, _owners(facts, settings)])
-        plan = AttemptPlan(budget_seconds=min(_enough(seconds_left()), CALLBACK_SECONDS))
-        sender.hook.send_alert(message, at, sender.target, language=language, plan=plan)
+        try:
+            sender = look_up(lambda: sender_for(unkept.mailbox), _enough(deadline.seconds_left()))
+            settings, message = sender.hook.settings, unkept.message
+            language = self.language or settings.language or default_language()
+            if message is None:
+                most = min(MAX_ALERT_BYTES, sender.text_bytes)
+                message = built_in_alert(unkept.facts, language=language, at_most_bytes=most)
+            at = At.union([unkept.mentions, _owners(unkept.facts, settings)])
+            with room_now(sender, unkept.mailbox, among, deadline):
+                plan = AttemptPlan(budget_seconds=min(_enough(deadline.seconds_left()), CALLBACK_SECONDS))
+                sender.hook.send_alert(message, at, sender.target, language=language, plan=plan)
+        except ContentError:
+            raise
+        except DingTalkError as problem:
+            self._keep_after_all(unkept, among, problem)
+
+    def _keep_after_all(self, unkept: _Unkept, among: Sequence[Store], problem: DingTalkError) -> None:
+        """What could neither be kept nor sent may be kept by now, or without what can't be written down.
+
+        :raises AlertsWaitingError: if it is.
+        :raises DingTalkError: what kept it from being sent, if it isn't.
+        """
+        from airflow_provider_dingpush.alerts import alert_of, default_language, with_note
+        from airflow_provider_dingpush.delivery.outbox import OutboxError
+        from airflow_provider_dingpush.stores import keep
+        from airflow_provider_dingpush.templates import built_in_alert
+
+        alert = unkept.alert
+        if alert is None:
+            language = self.language or default_language()
+            note = {"zh": "消息中的文件无法保存。", "en": "What it holds can't be kept."}[language]
+            alert = alert_of(
+                unkept.facts,
+                unkept.mailbox,
+                at=time.time(),
+                message=with_note(built_in_alert(unkept.facts, language=language), note, language),
+                mentions=unkept.mentions,
+                language=self.language,
+            )
+        try:
+            keep(alert, among)
+        except OutboxError:
+            raise problem from None
+        raise AlertsWaitingError(str(problem)) from None
 
     def _own_message(self, facts: RunFacts, render: Callable[[Any], Any]) -> tuple[Message | None, At | None]:
         """The notifier's own message, if it has one, and whom it mentions."""
@@ -268,24 +338,30 @@ class DingTalkNotifier(BaseNotifier):
             language = self.language or default_language()
             return with_note(built_in_alert(facts, language=language), what, language), self._at(render)
 
-    def _ends_nothing(self, context: Mapping[str, Any]) -> bool:
-        """Whether this is a success after which nobody waits for news, told without looking at anything else."""
+    def _ends_nothing(self, context: Mapping[str, Any]) -> tuple[bool, str | None]:
+        """Whether this is a success after which nobody waits for news, told without looking at anything else.
+
+        Also why the outbox couldn't say, so that it isn't asked a second time.
+        """
         if self.message is not None or holds_jinja(self.dingtalk_conn_id) or self.to is not None:
-            return False
+            return False, None
         success = _success_in(context)
         if success is None:
-            return False
-        from airflow_provider_dingpush.outboxes import nothing_failed, outbox
+            return False, None
+        from airflow_provider_dingpush.outboxes import nothing_failed
 
         if nothing_failed():
-            return True
+            return True, None
         from airflow_provider_dingpush.delivery.alert import Mailbox, incident_of
         from airflow_provider_dingpush.delivery.outbox import OutboxError
+        from airflow_provider_dingpush.stores import stores
 
+        incident = incident_of(Mailbox(self.dingtalk_conn_id), *success)
+        among = stores(Deadline.after(_LOOK_UP_SECONDS))
         try:
-            return not outbox().has_open_incident(incident_of(Mailbox(self.dingtalk_conn_id), *success))
+            return not any(store.outbox.has_open_incident(incident) for store in among), None
         except OutboxError:
-            return True
+            return False, among[0].outbox.lost
 
     def _to(self, render: Callable[[Any], Any]) -> Target | None:
         if self.to is None:
@@ -308,6 +384,65 @@ class DingTalkNotifier(BaseNotifier):
         except ContentError as problem:
             _log.warning("The notifier's mentions are left out: %s", redact(str(problem)))
             return None
+
+
+@dataclass(frozen=True)
+class _Unkept:
+    """What no store takes.
+
+    :param facts: what happened.
+    :param mailbox: where it would wait.
+    :param message: the notifier's own.
+    :param mentions: whom the notifier wants mentioned.
+    :param alert: all of it, if it can be written down.
+    """
+
+    facts: RunFacts
+    mailbox: Mailbox
+    message: Message | None
+    mentions: At | None
+    alert: Alert | None
+
+
+def _drained(
+    mailbox: Mailbox, store: Store, among: Sequence[Store], deadline: Deadline, look_up: _LookUp, *, patient: bool
+) -> Drained | None:
+    """What came of sending what waits in a store.
+
+    :raises OutboxError: if the store can't be used.
+    :raises DingTalkError: if no time is left, or the connection can't be looked up or is wrong.
+    """
+    from airflow_provider_dingpush.delivery.drained import Drained
+    from airflow_provider_dingpush.dispatching import serve
+    from airflow_provider_dingpush.senders import sender_for
+    from airflow_provider_dingpush.store_moves import carry_over
+    from airflow_provider_dingpush.stores import known_rest, note_known_rest
+
+    _enough(deadline.seconds_left())
+    is_first = store is among[0]
+    rest = None if is_first else known_rest(mailbox, among)
+    if rest is not None:
+        return Drained(0, 0, store.outbox.waiting_in(mailbox), rest.reason, rest.until)
+
+    def find(wanted: Mailbox) -> AnySender:
+        return look_up(lambda: sender_for(wanted), _enough(deadline.seconds_left()))
+
+    def bring_in(robot: str, book: LedgerBook) -> None:
+        for other in among[1:]:
+            carry_over(other, robot, book)
+
+    drained = serve(
+        store.outbox,
+        mailbox,
+        until=deadline.at - _NOTING_SHARE * max(0.0, deadline.seconds_left()),
+        patient=patient,
+        find=find,
+        share=store.share,
+        carry_over=bring_in if is_first else None,
+    )
+    if is_first and drained is not None and drained.left:
+        note_known_rest(mailbox, among)
+    return drained
 
 
 _LookUp = Callable[[Callable[[], "AnySender"], float], "AnySender"]

@@ -221,6 +221,13 @@ class RedisOutbox:
             if alert.resolved:
                 redis.delete(incident)
 
+    def open_incidents(self, incidents: Iterable[str]) -> None:
+        with self._server.asked() as redis:
+            opening = redis.pipeline(transaction=False)
+            for incident in incidents:
+                opening.set(self._names.shared("open", incident), _PRESENT, ex=int(INCIDENT_SECONDS))
+            _done(opening)
+
     def has_open_incident(self, incident: str) -> bool:
         with self._server.asked() as redis:
             return bool(redis.exists(self._names.shared("open", incident)))

@@ -16,6 +16,7 @@
                         mailboxes/<mailbox> an empty file for each mailbox that is the robot's
                         dead/               files that were no alerts
     home/open/<incident>                    an empty file for each failure that isn't over
+    home/recovered/<incident>               a success of which nobody could say whether it ends a failure
     home/swept                              when old ones of them were last removed
     home/flushed                            when a flusher last ran
 
@@ -50,7 +51,7 @@ from airflow_provider_dingpush.delivery.outbox import (
     Place,
     Rest,
 )
-from airflow_provider_dingpush.delivery.state_file import StateFile, read_records
+from airflow_provider_dingpush.delivery.state_file import StateFile, forget_keys, read_keys, read_records
 from airflow_provider_dingpush.delivery.storage_trouble import check_ours, trouble_with
 
 _LEFT_OVER_SECONDS = 3600.0  # nobody takes an hour to write a file
@@ -101,12 +102,19 @@ class SpoolOutbox:
                 # Before the alert: a process that dies in between leaves a recovery that is told without its failure,
                 # the other way round would leave a failure that is never over.
                 _touch(incident)
+                (self._home / "recovered" / alert.incident).unlink(missing_ok=True)
             if self._is_full(waiting.parent):
                 _append_byte(folder / "overflow")
             else:
                 _write_whole(waiting, body, by_way_of=folder / "tmp")
             if alert.resolved:
                 incident.unlink(missing_ok=True)
+
+    def open_incidents(self, incidents: Iterable[str]) -> None:
+        with trouble_with(self._home):
+            self._make_folder(self._home / "open")
+            for incident in incidents:
+                _touch(self._home / "open" / incident)
 
     def has_open_incident(self, incident: str) -> bool:
         return os.path.exists(f"{self._home}/open/{incident}")
@@ -218,6 +226,69 @@ class SpoolOutbox:
     def records_of(self, robot: str) -> dict[Place, Any]:
         """The records of a robot's book without leading it, for people who look."""
         return read_records(self._robot(robot) / "state.db")
+
+    # ---------------------------------------------------------------------------- standing in for another outbox
+
+    def mail_of(self, mailbox: Mailbox, at_most: int) -> list[tuple[Path, Alert]]:
+        """The oldest alerts of a mailbox that no leader has taken in, each with its file."""
+        with trouble_with(self._folder(mailbox)):
+            waiting = sorted(_files_with_age(self._folder(mailbox) / "new"), key=lambda each: (each[1], each[0]))
+            return _alerts_in(path for path, _ in waiting[:at_most])
+
+    def remove(self, path: Path) -> None:
+        """Remove the file of an alert that is safe elsewhere."""
+        with trouble_with(path):
+            path.unlink(missing_ok=True)
+
+    def opened_incidents(self, at_most: int) -> list[str]:
+        """Failures that aren't over."""
+        with trouble_with(self._home):
+            return _names(self._home / "open")[:at_most]
+
+    def forget_incident(self, incident: str, *, opened_again: bool) -> None:
+        """Forget what is kept of a failure, because another outbox knows more.
+
+        :param opened_again: it failed, which is no reason to forget that it is open.
+        """
+        with trouble_with(self._home):
+            (self._home / "recovered" / incident).unlink(missing_ok=True)
+            if not opened_again:
+                (self._home / "open" / incident).unlink(missing_ok=True)
+
+    def keep_success(self, alert: Alert) -> None:
+        """Keep a success until somebody knows whether it ends a failure; the newest one of each task is enough."""
+        kept = self._home / "recovered" / alert.incident
+        with trouble_with(kept):
+            self._make_folder(kept.parent)
+            _write_whole(kept, alert.to_json().encode("utf-8", "surrogatepass"), by_way_of=self._home)
+
+    def successes(self, at_most: int) -> list[tuple[Path, Alert]]:
+        """The successes that were kept, each with its file."""
+        folder = self._home / "recovered"
+        with trouble_with(folder):
+            return _alerts_in(folder / name for name in sorted(_names(folder))[:at_most])
+
+    def note_rest_of(self, mailbox: Mailbox, robot: str, rest: Rest) -> None:
+        """Note that a robot is shut out, as the leader in another outbox has learnt."""
+        self.assign(mailbox, robot)
+        note = self._robot(robot) / "rest"
+        with trouble_with(note):
+            _write_whole(note, rest.to_bytes(), by_way_of=note.parent)
+
+    def remembered(self, robot: str, at_most: int) -> list[str]:
+        """The newest keys that a robot's book remembers. Only for who leads it."""
+        return read_keys(self._robot(robot) / "state.db", at_most)
+
+    def forget_keys(self, robot: str, keys: Iterable[str]) -> None:
+        """Let a robot's book remember these no more, because they aren't told yet. Only for who leads it."""
+        forget_keys(self._robot(robot) / "state.db", keys)
+
+    def forget_book(self, robot: str) -> None:
+        """Let a robot have no book, because another outbox has all that is in it. Only for who leads it."""
+        with trouble_with(self._robot(robot)):
+            (self._robot(robot) / "state.db").unlink(missing_ok=True)
+
+    # ---------------------------------------------------------------------------- inside
 
     def _folder(self, mailbox: Mailbox) -> Path:
         return self._home / "mail" / mailbox.name
@@ -620,6 +691,15 @@ def _text(path: Path) -> str | None:
         return _read(path).decode("utf-8")
     except FileNotFoundError:
         return None
+
+
+def _alerts_in(paths: Iterable[Path]) -> list[tuple[Path, Alert]]:
+    """What can be read of these files; a leader sets the others aside."""
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError, ValueError):
+            found.append((path, Alert.from_json(_read(path))))
+    return found
 
 
 def _robot_of(folder: Path) -> str | None:

@@ -138,16 +138,45 @@ def read_records(path: Path) -> dict[Place, Any]:
     with trouble_with(path):
         if not path.exists():
             return {}
-        _refuse_link(path)
-        # Not read-only: what a leader left that died while it wrote has to be rolled back before it can be read.
-        uri = f"{path.absolute().as_uri()}?mode=rw"
-        with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)) as connection:
+        with closing(_looked_at(path)) as connection:
             if not connection.execute("PRAGMA user_version").fetchone()[0]:
                 return {}  # made a moment ago
             try:
                 return _records(connection)
             except ValueError as problem:
                 raise OutboxError(f"{path}: a record isn't JSON ({problem}); its next leader starts anew") from problem
+
+
+def read_keys(path: Path, at_most: int) -> list[str]:
+    """The newest keys that a book remembers; none if there is no book.
+
+    :raises OutboxError: if they can't be read.
+    """
+    with trouble_with(path):
+        if not path.exists():
+            return []
+        with closing(_looked_at(path)) as connection:
+            rows = connection.execute("SELECT key FROM known ORDER BY at DESC LIMIT ?", (at_most,)).fetchall()
+    return [key for (key,) in rows]
+
+
+def forget_keys(path: Path, keys: Iterable[str]) -> None:
+    """Let a book remember these keys no more. Only for its leader.
+
+    :raises OutboxError: if that can't be written.
+    """
+    with trouble_with(path), closing(_looked_at(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("DELETE FROM known WHERE key = ?", [(key,) for key in keys])
+        connection.execute("COMMIT")
+
+
+def _looked_at(path: Path) -> sqlite3.Connection:
+    """A connection beside the leader's."""
+    _refuse_link(path)
+    # Not read-only: what a leader left that died while it wrote has to be rolled back before it can be read.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
 
 
 def _refuse_link(path: Path) -> None:
