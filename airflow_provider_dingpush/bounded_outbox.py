@@ -28,6 +28,7 @@ _LEAVING_SECONDS = 0.5
 _LOOK_UP_SECONDS = _PUT_SECONDS = 1.0
 # What is done within this, in seconds, is usual, however often it is asked.
 _USUAL_SECONDS = 0.02
+_ROUND_TRIPS = 3
 # A question that is asked with less time than this, in seconds, can only be left behind.
 _LEAST_SECONDS = 0.01
 
@@ -178,9 +179,13 @@ class BoundedBook:
         self._outbox = outbox
         self._steps = steps
         self._slow_seconds = slow_seconds
+        self._round_trip = inf
 
     def now(self) -> float:
-        return self._step(self._book.now)
+        began = time.monotonic()
+        now = self._step(self._book.now)
+        self._round_trip = time.monotonic() - began
+        return now
 
     def arrivals(self, at_most: int) -> Sequence[tuple[str, Alert]]:
         """Alerts, unless the storage has become slow: they are safe, and who leads slowly may be killed for it."""
@@ -231,13 +236,12 @@ class BoundedBook:
             raise
 
     def _is_quick(self, seconds: float) -> bool:
-        """Whether the best of three round trips is no longer: a busy machine makes a single one slow."""
-        for _ in range(3):
-            began = time.monotonic()
-            self.now()
-            if time.monotonic() - began <= seconds:
+        """Whether the best of the last round trips is no longer: a busy machine makes a single one slow."""
+        for _ in range(_ROUND_TRIPS - 1):
+            if self._round_trip <= seconds:
                 return True
-        return False
+            self.now()
+        return self._round_trip <= seconds
 
 
 class _Held(Generic[Answer]):

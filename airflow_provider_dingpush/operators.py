@@ -237,13 +237,12 @@ class DingTalkFlushOperator(BaseOperator):
 
         :raises OutboxError: if the outbox can't be used.
         """
-        from airflow_provider_dingpush.dispatching import flush
-        from airflow_provider_dingpush.outboxes import outbox
+        from airflow_provider_dingpush.store_flush import flush_stores
 
-        sent, left, box = 0, 0, outbox()
-        for mailbox, came in flush(box, until=time.monotonic() + self.within_seconds):
+        sent, left = 0, 0
+        for store, mailbox, came in flush_stores(until=time.monotonic() + self.within_seconds):
             if isinstance(came, str):
-                left += box.waiting_in(mailbox)
+                left += store.outbox.waiting_in(mailbox)
                 _log.error("Alerts of connection %r wait: %s", mailbox.conn_id, came)
             elif came is not None:
                 sent, left = sent + came.alerts, left + came.left

@@ -351,6 +351,8 @@ class RedisBook:
         self._names = names
         self._lease = lease
         self._robot = robot
+        # By mailbox: what was only counted, and what of it is told; and what the next step of the book settles.
+        self._counts: dict[str, tuple[int, int]] | None = None
         self._counted: dict[str, int] = {}
 
     def now(self) -> float:
@@ -369,14 +371,12 @@ class RedisBook:
         return []
 
     def overflown(self) -> int:
-        with self._server.asked() as redis:
-            names = _mailboxes_of(redis, self._names, self._robot)
-            asking = redis.pipeline(transaction=False)
-            for name in names:
-                asking.mget(self._names.all_of(name, "overflow", "told"))
-            counts = {
-                name: [int(each or 0) for each in found] for name, found in zip(names, _done(asking), strict=True)
-            }
+        # Most often the mailboxes were looked into a moment ago.
+        counts, self._counts = self._counts, None
+        if counts is None:
+            with self._server.asked() as redis:
+                self._oldest(redis, 0)
+            counts, self._counts = self._counts or {}, None
         self._counted = {name: counted for name, (counted, _) in counts.items()}
         return sum(max(0, counted - told) for counted, told in counts.values())
 
@@ -393,7 +393,7 @@ class RedisBook:
             for name, counted in self._counted.items():
                 clearing.set(self._names.of(name, "told"), counted)
             _done(clearing)
-            self._counted = {}
+        self._counted, self._counts = {}, None
 
     def load(self) -> dict[Place, Any]:
         self._lease.check_process()
@@ -458,7 +458,13 @@ class RedisBook:
         asking = redis.pipeline(transaction=False)
         for name in names:
             asking.eval(_ARRIVALS, 2, *self._names.all_of(name, "alerts", "order"), at_most)
-        found = zip(names, _done(asking), strict=True)
+            asking.mget(self._names.all_of(name, "overflow", "told"))
+        answers = _done(asking)
+        self._counts = {
+            name: (int(counted or 0), int(told or 0))
+            for name, (counted, told) in zip(names, answers[1::2], strict=True)
+        }
+        found = zip(names, answers[::2], strict=True)
         every = [(float(score), name, key, body) for name, rows in found for key, score, body in rows]
         return sorted(every)[:at_most]
 
