@@ -24,14 +24,15 @@ _KEPT_IF_NEW = {"slot", "dead", "told", "run"}
 _log = logging.getLogger(__name__)
 
 
-def move_alerts(first: Store, others: Sequence[Store], deadline: Deadline, *, at_most: int = MOST_MOVED) -> int:
+def move_alerts(first: Store, others: Sequence[Store], deadline: Deadline, *, at_most: int | None = None) -> int:
     """Move what waits in files into the outbox, as far as there is time; says how many alerts were moved.
 
     The file of an alert is removed after the outbox has it, and both go by its key, so that many processes may do this
     at once and any of them may be killed. What a process of this machine is sending right now is left to that one.
 
-    :param at_most: how many alerts.
+    :param at_most: how many alerts; by default :data:`MOST_MOVED`.
     """
+    at_most = MOST_MOVED if at_most is None else at_most
     moved = 0
     for store in others:
         try:

@@ -17,6 +17,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests may name another one.
+_TEMPORARY = tempfile.gettempdir()
+
 
 @dataclass(frozen=True)
 class RedisServer:
@@ -43,7 +46,7 @@ def redis_server(*options: str) -> Iterator[RedisServer]:
     if importlib.util.find_spec("redis") is None:
         pytest.skip("redis-py isn't installed: pip install 'airflow-provider-dingpush[redis]'")
     # Not pytest's own folder: the path of a socket has at most 107 bytes (unix(7)).
-    with tempfile.TemporaryDirectory(prefix="dingpush-redis-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dingpush-redis-", dir=_TEMPORARY) as folder:
         path = Path(folder, "redis.sock")
         command = [program, "--port", "0", "--unixsocket", str(path), "--dir", folder, "--save", "", *options]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
