@@ -191,7 +191,7 @@ class DingTalkNotifier(BaseNotifier):
         from airflow_provider_dingpush.delivery.outbox import OutboxError
         from airflow_provider_dingpush.outboxes import is_one_of_several
         from airflow_provider_dingpush.store_moves import move_alerts
-        from airflow_provider_dingpush.stores import ends_a_failure, keep, stores
+        from airflow_provider_dingpush.stores import ends_a_failure, keep, stores, take_up_copies
         from airflow_provider_dingpush.templates import Event
 
         if facts.event is Event.DAG_FAILED:
@@ -218,6 +218,8 @@ class DingTalkNotifier(BaseNotifier):
             return
         if store is among[0]:
             move_alerts(store, among[1:], deadline.sub(_MOVING_SECONDS))
+        else:
+            take_up_copies(store)
         patient = not _in_dag_processor(facts)
         if not patient and (store.stands_in or is_one_of_several()):
             # Nobody else would send it from here.

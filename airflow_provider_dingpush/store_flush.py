@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.delivery.outbox import OutboxError
 from airflow_provider_dingpush.dispatching import flush
 from airflow_provider_dingpush.store_moves import carry_over, move_alerts
-from airflow_provider_dingpush.stores import stores
+from airflow_provider_dingpush.stores import stores, take_up_copies
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def flush_stores(*, until: float, all_now: bool = False) -> Iterator[Flushed]:
         trouble = problem
     for store in others:
         try:
+            if trouble is not None:
+                take_up_copies(store)
             if _is_in_use(store):
                 for mailbox, came in flush(store.outbox, until=until, all_now=all_now, share=store.share):
                     yield store, mailbox, came

@@ -38,7 +38,7 @@ def move_alerts(first: Store, others: Sequence[Store], deadline: Deadline, *, at
         try:
             if deadline.seconds_left() <= 0 or store.is_empty:
                 continue
-            _move_incidents(store, first, at_most)
+            _move_what_lies_aside(store, first, at_most)
             for mailbox in store.outbox.waiting_mailboxes():
                 moved += _move_mail(store, first, mailbox, deadline, at_most - moved)
             for robot in store.outbox.robots():
@@ -50,7 +50,8 @@ def move_alerts(first: Store, others: Sequence[Store], deadline: Deadline, *, at
     return moved
 
 
-def _move_incidents(store: Store, first: Store, at_most: int) -> None:
+def _move_what_lies_aside(store: Store, first: Store, at_most: int) -> None:
+    """Move open failures, successes of which nobody knew whether they end one, and copies."""
     opened = store.outbox.ask(partial(store.files.opened_incidents, at_most))
     if opened:
         first.outbox.open_incidents(opened)
@@ -59,6 +60,9 @@ def _move_incidents(store: Store, first: Store, at_most: int) -> None:
     for path, alert in store.outbox.ask(partial(store.files.successes, at_most)):
         if first.outbox.has_open_incident(alert.incident):
             first.outbox.put(alert)
+        store.outbox.ask(partial(store.files.remove, path))
+    for path, alert in store.outbox.ask(partial(store.files.copies, at_most)):
+        first.outbox.put(alert)
         store.outbox.ask(partial(store.files.remove, path))
 
 

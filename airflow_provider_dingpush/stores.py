@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 SHARE_OF_STAND_IN = 1 / 4
 """Of a robot's rate limit, what one machine uses while it can't know what the others send: four may do so at once."""
 _SLOW_SECONDS = 0.3
+COPY_SECONDS = 600.0
+"""How long an outbox may be away until the alerts that were put into it are taken for lost, in seconds."""
+_MOST_COPIES = 100
 # A look into files that most probably hold nothing isn't worth more, in seconds.
 _ASIDE_SECONDS = 0.5
 
@@ -75,7 +78,7 @@ class Store:
 
 
 # What the files of an outbox have once something was put there.
-_IN_USE = "mail", "robots", "recovered"
+_IN_USE = "mail", "robots", "recovered", "copies"
 
 
 def stores(
@@ -137,15 +140,28 @@ def keep(alert: Alert, among: Sequence[Store]) -> Store:
 def keep_a_copy(alert: Alert, among: Sequence[Store]) -> None:
     """Keep an alert in files as well, because the outbox that has it went away a moment ago, and may come back empty.
 
-    It isn't sent from there now; whoever moves it finds out by its key whether it was told.
+    It was perhaps told, so it isn't sent from there: whoever moves it finds out by its key. Only if the outbox stays
+    away for longer than :data:`COPY_SECONDS` it is taken for lost.
     """
     for store in among:
         try:
-            store.outbox.put(alert)
+            store.outbox.ask(partial(_copied, store, alert))
         except OutboxError:
             continue
-        _log.info("The outbox went away, so the alert waits in %s as well.", store.folder)
+        _log.info("The outbox went away, so a copy of the alert is kept in %s.", store.folder)
         return
+
+
+def _copied(store: Store, alert: Alert) -> None:
+    store.files.keep_copy(alert)
+
+
+def take_up_copies(store: Store) -> None:
+    """Let copies wait as alerts of their own, if the outbox that has them has been away for long."""
+    with suppress(OutboxError):
+        for path, alert in store.outbox.ask(partial(store.files.copies, _MOST_COPIES, older_than=COPY_SECONDS)):
+            store.outbox.put(alert)
+            store.outbox.ask(partial(store.files.remove, path))
 
 
 def _forget_elsewhere(alert: Alert, others: Sequence[Store]) -> None:

@@ -17,6 +17,7 @@
                         dead/               files that were no alerts
     home/open/<incident>                    an empty file for each failure that isn't over
     home/recovered/<incident>               a success of which nobody could say whether it ends a failure
+    home/copies/<key>                       an alert that is in an outbox which went away, and may come back empty
     home/swept                              when old ones of them were last removed
     home/flushed                            when a flusher last ran
 
@@ -257,16 +258,34 @@ class SpoolOutbox:
 
     def keep_success(self, alert: Alert) -> None:
         """Keep a success until somebody knows whether it ends a failure; the newest one of each task is enough."""
-        kept = self._home / "recovered" / alert.incident
+        self._keep_aside("recovered", alert.incident, alert)
+
+    def successes(self, at_most: int) -> list[tuple[Path, Alert]]:
+        """The successes that were kept, each with its file."""
+        return self._kept_aside("recovered", at_most)
+
+    def keep_copy(self, alert: Alert) -> None:
+        """Keep an alert that is in another outbox, should that one have lost it; no leader sees it here."""
+        self._keep_aside("copies", _file_name(alert.key), alert)
+
+    def copies(self, at_most: int, *, older_than: float = 0.0) -> list[tuple[Path, Alert]]:
+        """The copies that were kept, each with its file.
+
+        :param older_than: only those that are kept for so long, in seconds.
+        """
+        return self._kept_aside("copies", at_most, older_than=older_than)
+
+    def _keep_aside(self, folder: str, name: str, alert: Alert) -> None:
+        kept = self._home / folder / name
         with trouble_with(kept):
             self._make_folder(kept.parent)
             _write_whole(kept, alert.to_json().encode("utf-8", "surrogatepass"), by_way_of=self._home)
 
-    def successes(self, at_most: int) -> list[tuple[Path, Alert]]:
-        """The successes that were kept, each with its file."""
-        folder = self._home / "recovered"
+    def _kept_aside(self, name: str, at_most: int, *, older_than: float = 0.0) -> list[tuple[Path, Alert]]:
+        folder, latest = self._home / name, self._clock() - older_than
         with trouble_with(folder):
-            return _alerts_in(folder / name for name in sorted(_names(folder))[:at_most])
+            kept = [path for path, written in _files_with_age(folder) if not older_than or written / 1e9 < latest]
+            return _alerts_in(sorted(kept)[:at_most])
 
     def note_rest_of(self, mailbox: Mailbox, robot: str, rest: Rest) -> None:
         """Note that a robot is shut out, as the leader in another outbox has learnt."""

@@ -48,7 +48,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 def server() -> Iterator[RedisServer]:
     with redis_server() as running:
         yield running
-        running.process.send_signal(signal.SIGCONT)
+        running.process.send_signal(signal.SIGCONT)  # or it could not be ended
 
 
 @pytest.fixture
@@ -83,6 +83,11 @@ def waiting_in_redis(network: SlowNetwork) -> int:
 
 def said(sandbox: Sandbox) -> str:
     return "\n".join(message.payload["markdown"]["text"] for message in sandbox.messages).replace("\\", "")
+
+
+def times_told(sandbox: Sandbox, task_id: str) -> int:
+    """In how many messages a task is named."""
+    return sum(task_id in json.dumps(each.payload).replace("\\", "") for each in sandbox.messages)
 
 
 ENTRANCES: dict[str, Callable[[], Any]] = {
@@ -262,13 +267,46 @@ def test_a_redis_that_stops_in_the_middle_of_it_loses_nothing(
         began = time.monotonic()
         fail("in_the_middle")
         assert time.monotonic() - began < 8
-    assert len(list(outbox_home.glob("mail/*/new/*.json"))) == 1
+    assert len(list(outbox_home.glob("copies/*"))) == 1
+    with away(network.url, monkeypatch):
+        fail("meanwhile")  # it leaves the copy alone
     server.process.send_signal(signal.SIGCONT)
     fail("after")
     # Whoever was left behind may still hold what it asked for.
     main(["flush", "--now"])
-    assert sum("in_the_middle" in json.dumps(message.payload).replace("\\", "") for message in sandbox.messages) == 1
-    assert len(list(outbox_home.glob("mail/*/new/*.json"))) == 0
+    assert times_told(sandbox, "in_the_middle") == 1
+    assert len(list(outbox_home.glob("copies/*"))) == 0
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_redis_that_forgets_loses_nothing(
+    sandbox: Sandbox, server: RedisServer, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, comes_back: bool
+) -> None:
+    """Killed without having written anything down; or away for good, and then nobody waits for ever."""
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    use(server.url, monkeypatch)
+    put = RedisOutbox.put
+
+    def put_and_die(self: RedisOutbox, alert: Any) -> None:
+        put(self, alert)
+        server.process.kill()
+        server.process.wait()
+
+    with monkeypatch.context() as dying:
+        dying.setattr(RedisOutbox, "put", put_and_die)
+        fail("in_the_middle")
+    assert sandbox.messages == ()
+    if comes_back:
+        with redis_server() as empty:
+            use(empty.url, monkeypatch)
+            assert main(["flush"]) == 0
+    else:
+        fail("soon")
+        assert "in_the_middle" not in said(sandbox)
+        (copy,) = outbox_home.glob("copies/*")
+        os.utime(copy, (time.time() - 601, time.time() - 601))
+        fail("later")
+    assert times_told(sandbox, "in_the_middle") == 1
 
 
 def test_flush_and_status_know_both_places(
