@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.alerts import Composer, local_zone
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.alert import Mailbox
     from airflow_provider_dingpush.delivery.dispatcher import Spare
     from airflow_provider_dingpush.delivery.ledger import Ledger
+    from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 
 AnySender = RobotSender | AppSender
 Find = Callable[["Mailbox"], AnySender]
+CarryOver = Callable[[str, LedgerBook], None]
+"""Brings into a robot's book what was noted about it elsewhere."""
 
 _log = logging.getLogger(__name__)
 # Nobody needs to be told how to set up a flusher if one was seen since then; and it is relied on if it was just seen.
@@ -34,7 +38,16 @@ _STANDING_BY_SECONDS, _STANDING_BY_POLL_SECONDS = 1.5, 0.01
 _STILL_WAITING_SECONDS = 30.0
 
 
-def serve(outbox: Outbox, mailbox: Mailbox, *, until: float, patient: bool, find: Find = sender_for) -> Drained | None:
+def serve(
+    outbox: Outbox,
+    mailbox: Mailbox,
+    *,
+    until: float,
+    patient: bool,
+    find: Find = sender_for,
+    share: float = 1.0,
+    carry_over: CarryOver | None = None,
+) -> Drained | None:
     """Send what waits for the mailbox's robot, unless another process does: then ``None``, at once.
 
     While the robot is shut out, or a storm goes on and a flusher lives, nobody leads but the flusher.
@@ -42,6 +55,8 @@ def serve(outbox: Outbox, mailbox: Mailbox, *, until: float, patient: bool, find
     :param until: when to be back, in seconds of ``time.monotonic``.
     :param patient: wait for company and for a free slot; otherwise send only what can be sent now.
     :param find: looks the connection up.
+    :param share: of the robot's rate limit, what may be sent from this outbox.
+    :param carry_over: brings in what other outboxes know.
     :raises DingTalkError: if the connection can't be looked up or is wrong; what waits stays where it is.
     :raises OutboxError: if the outbox can't be used.
     """
@@ -51,11 +66,13 @@ def serve(outbox: Outbox, mailbox: Mailbox, *, until: float, patient: bool, find
         return Drained(0, 0, outbox.waiting_in(mailbox), rest.reason, rest.until)
 
     def relief() -> Relief:
-        if _flusher_lives(outbox):
+        # What stands in for an outbox is emptied by whoever is on this machine.
+        if share >= 1 and _flusher_lives(outbox):
             return Relief.FLUSHER
         return Relief.SUCCESSOR if patient else Relief.NOBODY
 
-    return _serve(outbox, mailbox, known, _Manner(until, patient, find, relief, may_stand_by=patient))
+    manner = _Manner(until, patient, find, relief, may_stand_by=patient, share=share, carry_over=carry_over)
+    return _serve(outbox, mailbox, known, manner)
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,8 @@ class _Manner:
     :param relief: tells who could tell in a storm what it leaves.
     :param may_stand_by: whether it goes on in a leader's place.
     :param lift_hold: whether a misconfigured robot is tried again at once.
+    :param share: of a robot's rate limit, what may be sent.
+    :param carry_over: brings in what other outboxes know.
     """
 
     until: float
@@ -76,6 +95,8 @@ class _Manner:
     relief: Callable[[], Relief]
     may_stand_by: bool = False
     lift_hold: bool = False
+    share: float = 1.0
+    carry_over: CarryOver | None = None
 
 
 def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner) -> Drained | None:
@@ -136,7 +157,9 @@ def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, manner: _Manner)
     from airflow_provider_dingpush.delivery.dispatcher import Dispatcher
     from airflow_provider_dingpush.delivery.ledger import Ledger
 
-    composer, policy, zone = Composer(sender), sender.hook.settings.delivery, local_zone()
+    composer, policy, zone = Composer(sender), shared(sender.hook.settings.delivery, manner.share), local_zone()
+    if manner.carry_over is not None:
+        manner.carry_over(sender.robot, book)
     if manner.lift_hold:
         Ledger(book, policy, zone=zone).lift_hold()
     dispatcher = Dispatcher(
@@ -146,12 +169,19 @@ def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, manner: _Manner)
         composer,
         language=composer.language,
         zone=zone,
-        spares=_spares(outbox, sender),
+        spares=_spares(outbox, sender, manner.share),
     )
     return dispatcher.drain(manner.until, patient=manner.patient, relief=manner.relief())
 
 
-def _spares(outbox: Outbox, sender: AnySender) -> Sequence[Spare]:
+def shared(policy: DeliveryPolicy, share: float) -> DeliveryPolicy:
+    """The options of a robot of whose rate limit others use a part that isn't known here."""
+    if share >= 1:
+        return policy
+    return replace(policy, rate_limit_per_minute=max(1, int(policy.rate_limit_per_minute * share)))
+
+
+def _spares(outbox: Outbox, sender: AnySender, share: float) -> Sequence[Spare]:
     """The other robots of the same group. One that can't be looked up is no reason not to use this one."""
     from airflow_provider_dingpush.delivery.alert import Mailbox
     from airflow_provider_dingpush.delivery.dispatcher import Spare
@@ -165,7 +195,8 @@ def _spares(outbox: Outbox, sender: AnySender) -> Sequence[Spare]:
             continue
         # Whose people and which language is told by the connection that the alerts are for.
         compose = Composer(other, sender.hook.settings)
-        found.append(Spare(other, other.hook.settings.delivery, _leading(outbox, other.robot), compose))
+        policy = shared(other.hook.settings.delivery, share)
+        found.append(Spare(other, policy, _leading(outbox, other.robot), compose))
     return found
 
 
@@ -173,16 +204,25 @@ def _leading(outbox: Outbox, robot: str) -> Callable[[], AbstractContextManager[
     return lambda: outbox.leadership(robot)
 
 
-def flush(outbox: Outbox, *, until: float, all_now: bool = False) -> Iterator[tuple[Mailbox, Drained | str | None]]:
+def flush(
+    outbox: Outbox,
+    *,
+    until: float,
+    all_now: bool = False,
+    share: float = 1.0,
+    carry_over: CarryOver | None = None,
+) -> Iterator[tuple[Mailbox, Drained | str | None]]:
     """Send whatever waits for any robot; gives for each what came of it, or what went wrong.
 
     :param until: when to be back, in seconds of ``time.monotonic``.
     :param all_now: leave nothing to the next flush that could be sent, and try a misconfigured robot again; otherwise
         the messages of a storm are few.
+    :param share: of each robot's rate limit, what may be sent from this outbox.
+    :param carry_over: brings in what other outboxes know.
     """
     relief = Relief.FLUSHER if not all_now and _flusher_lives(outbox) else Relief.NOBODY
     outbox.note_flush(time.time())
-    manner = _Manner(until, True, sender_for, lambda: relief, lift_hold=all_now)
+    manner = _Manner(until, True, sender_for, lambda: relief, lift_hold=all_now, share=share, carry_over=carry_over)
     for mailbox in _one_for_each_robot(outbox):
         try:
             yield mailbox, _serve(outbox, mailbox, outbox.robot_of(mailbox), manner)
@@ -231,63 +271,85 @@ def _seen_within(outbox: Outbox, seconds: float) -> bool:
     return seen is not None and time.time() - seen < seconds
 
 
-def free_in(outbox: Outbox, sender: AnySender) -> float:
-    """How long it takes, in seconds, until the robot may say something; 0 if it may now or nobody can tell."""
-    with _ledger(outbox, sender) as ledger:
-        return 0.0 if ledger is None else max(0.0, ledger.free_at(now := ledger.now()) - now)
+def free_in(outbox: Outbox, sender: AnySender, *, share: float = 1.0) -> float:
+    """How long it takes, in seconds, until the robot may say something; 0 if it may now or nobody can tell.
+
+    :param share: of the robot's rate limit, what may be sent from this outbox.
+    """
+    with _ledger(outbox, sender, share) as ledger:
+        wait = 0.0 if ledger is None else max(0.0, ledger.free_at(now := ledger.now()) - now)
+    return max(wait, _shut_out_for(outbox, sender, share))
+
+
+def _shut_out_for(outbox: Outbox, sender: AnySender, share: float) -> float:
+    """For how long, in seconds, a robot is shut out of which another outbox has noted that here."""
+    rest = outbox.rest_of(sender.robot) if share < 1 else None
+    return max(0.0, rest.until - time.time()) if rest else 0.0
 
 
 @contextmanager
-def turn(outbox: Outbox, sender: AnySender, *, messages: int = 1) -> Iterator[None]:
+def turn(
+    outbox: Outbox, sender: AnySender, *, messages: int = 1, share: float = 1.0, until: float = inf
+) -> Iterator[None]:
     """Wait for the robot's turn and hold it while a message is sent.
 
     Alerts and messages of operators share one minute of the robot. Where the outbox can't be used the message is sent
     all the same.
 
     :param messages: how many messages it may become.
+    :param share: of the robot's rate limit, what may be sent from this outbox.
+    :param until: until when it is waited for, in seconds of ``time.monotonic``; then the message is sent all the same.
     """
     slots: list[str] = []
     try:
-        slots.extend(_slot(outbox, sender) for _ in range(messages))
+        slots.extend(slot for _ in range(messages) if (slot := _slot(outbox, sender, share, until)) is not None)
     except OutboxError as problem:
         _log.warning("The robot's window can't be looked at, so this message doesn't wait for its turn: %s", problem)
     try:
         yield
     except DingTalkError as problem:
-        _give_back(outbox, sender, slots, problem)
+        _give_back(outbox, sender, slots, problem, share)
         raise
-    _give_back(outbox, sender, slots, None)
+    _give_back(outbox, sender, slots, None, share)
 
 
-def _slot(outbox: Outbox, sender: AnySender) -> str:
+def _slot(outbox: Outbox, sender: AnySender, share: float, until: float) -> str | None:
     said_at = time.monotonic()
     while True:
-        wait = _TURN_POLL_SECONDS
-        with _ledger(outbox, sender) as ledger:
-            if ledger is not None:
+        wait = max(_TURN_POLL_SECONDS, shut_out := _shut_out_for(outbox, sender, share))
+        with _ledger(outbox, sender, share) as ledger:
+            if ledger is not None and not shut_out:
                 now = ledger.now()
                 slot = ledger.take_slot(now, sender.timeout_seconds)
                 if slot is not None:
                     return slot
                 wait = max(wait, ledger.free_at(now) - now)
+        if time.monotonic() + wait > until:
+            return None
         if time.monotonic() - said_at > _STILL_WAITING_SECONDS or wait > _STILL_WAITING_SECONDS:
             _log.info("Waiting %.0f s for a turn of the robot of connection %r.", wait, sender.conn_id)
             said_at = time.monotonic()
         time.sleep(min(wait, _STILL_WAITING_SECONDS))
 
 
-def _give_back(outbox: Outbox, sender: AnySender, slots: Sequence[str], problem: DingTalkError | None) -> None:
+def _give_back(
+    outbox: Outbox, sender: AnySender, slots: Sequence[str], problem: DingTalkError | None, share: float
+) -> None:
+    if not slots and not isinstance(problem, ThrottledError):
+        return
     # Another process may lead. What went wrong is worth waiting for it; after a success the slot only counts longer.
     end = time.monotonic() + (0.0 if problem is None else _LEADER_DONE_SECONDS)
     try:
-        while not _is_given_back(outbox, sender, slots, problem) and time.monotonic() < end:
+        while not _is_given_back(outbox, sender, slots, problem, share) and time.monotonic() < end:
             time.sleep(_TURN_POLL_SECONDS)
     except OutboxError as trouble:
         _log.warning("The end of a message can't be noted in the robot's window: %s", trouble)
 
 
-def _is_given_back(outbox: Outbox, sender: AnySender, slots: Sequence[str], problem: DingTalkError | None) -> bool:
-    with _ledger(outbox, sender) as ledger:
+def _is_given_back(
+    outbox: Outbox, sender: AnySender, slots: Sequence[str], problem: DingTalkError | None, share: float
+) -> bool:
+    with _ledger(outbox, sender, share) as ledger:
         if ledger is None:
             return False
         now = ledger.now()
@@ -301,9 +363,12 @@ def _is_given_back(outbox: Outbox, sender: AnySender, slots: Sequence[str], prob
 
 
 @contextmanager
-def _ledger(outbox: Outbox, sender: AnySender) -> Iterator[Ledger | None]:
+def _ledger(outbox: Outbox, sender: AnySender, share: float) -> Iterator[Ledger | None]:
     """The robot's ledger, if no other process leads."""
     from airflow_provider_dingpush.delivery.ledger import Ledger
 
     with outbox.leadership(sender.robot) as book:
-        yield None if book is None else Ledger(book, sender.hook.settings.delivery, zone=local_zone())
+        if book is None:
+            yield None
+        else:
+            yield Ledger(book, shared(sender.hook.settings.delivery, share), zone=local_zone())

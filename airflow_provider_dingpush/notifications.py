@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -32,15 +34,18 @@ from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.notifier_arguments import read_arguments
+from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.airflow_compat import Context
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
-    from airflow_provider_dingpush.delivery.alert import Mailbox
-    from airflow_provider_dingpush.delivery.outbox import Outbox
+    from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+    from airflow_provider_dingpush.delivery.drained import Drained
+    from airflow_provider_dingpush.delivery.outbox import LedgerBook
     from airflow_provider_dingpush.dispatching import AnySender
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.notifier_arguments import Arguments
+    from airflow_provider_dingpush.stores import Store
     from airflow_provider_dingpush.targets import Target
     from airflow_provider_dingpush.templates import RunFacts
 
@@ -68,6 +73,10 @@ _USUAL_OVERTIME = 20.0
 _IN_EVERY_CONTEXT, _SLA_ARGUMENTS = ("dag", "dag_run", "ti", "task_instance"), 5
 # A send that gets less time than this can only end in a message of unknown fate.
 _LEAST_SECONDS = 0.2
+# A success that most probably ends nothing isn't worth more; and what waits in files moves within so many seconds.
+_LOOK_UP_SECONDS = _MOVING_SECONDS = 1.0
+# The share of the time that is left to write down what came of it.
+_NOTING_SHARE = 1 / 16
 
 
 class DingTalkNotifier(BaseNotifier):
@@ -145,13 +154,14 @@ class DingTalkNotifier(BaseNotifier):
     def _notify(self, context: Mapping[str, Any], look_up: _LookUp) -> None:
         about = f"connection {self.dingtalk_conn_id!r}"
         try:
-            if self._ends_nothing(context):
+            ends_nothing, trouble = self._ends_nothing(context)
+            if ends_nothing:
                 return
             facts = _facts(context)
             about = f"{_subject(facts)}, {about}"
             occasion, seconds = _occasion(facts)
             with _budget.share(occasion, seconds) as seconds_left:
-                self._send(context, facts, seconds_left, look_up)
+                self._send(context, facts, seconds_left, look_up, trouble)
         except Exception as error:
             fate = "was not sent"
             if isinstance(error, AlertsWaitingError):
@@ -165,11 +175,24 @@ class DingTalkNotifier(BaseNotifier):
                 raise
 
     def _send(
-        self, context: Mapping[str, Any], facts: RunFacts, seconds_left: Callable[[], float], look_up: _LookUp
+        self,
+        context: Mapping[str, Any],
+        facts: RunFacts,
+        seconds_left: Callable[[], float],
+        look_up: _LookUp,
+        trouble: str | None,
     ) -> None:
+        """Put the alert where it is safe, and send what waits there.
+
+        :param seconds_left: for all that is done, whatever the storage does.
+        :param trouble: why the outbox needn't be asked any more.
+        """
+        from airflow_provider_dingpush.alert_sizes import bounded
         from airflow_provider_dingpush.alerts import alert_of, mailbox_of
         from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.outboxes import is_one_of_several, outbox
+        from airflow_provider_dingpush.outboxes import is_one_of_several
+        from airflow_provider_dingpush.store_moves import move_alerts
+        from airflow_provider_dingpush.stores import ends_a_failure, keep, stores, take_up_copies
         from airflow_provider_dingpush.templates import Event
 
         if facts.event is Event.DAG_FAILED:
@@ -178,45 +201,66 @@ class DingTalkNotifier(BaseNotifier):
             context, facts, dingtalk_conn_id=self.dingtalk_conn_id, message=self.message, at=self.at, to=self.to
         )
         mailbox = mailbox_of(own.conn_id, own.target)
-        until = time.monotonic() + seconds_left()
+        deadline, alert = Deadline.after(seconds_left()), None
+        among = stores(deadline, lost=trouble)
         try:
-            box = outbox()
-            alert = alert_of(
-                facts,
-                mailbox,
-                at=time.time(),
-                message=own.message,
-                mentions=own.mentions,
-                language=self.language,
-                problems=own.problems,
+            alert = bounded(
+                alert_of(
+                    facts,
+                    mailbox,
+                    at=time.time(),
+                    message=own.message,
+                    mentions=own.mentions,
+                    language=self.language,
+                    problems=own.problems,
+                )
             )
-            if alert.resolved and not box.has_open_incident(alert.incident):
+            if alert.resolved and not ends_a_failure(alert, among):
                 return
             # Now it is safe. From here on nothing can lose it: not a connection that can't be looked up, and no kill.
-            box.put(alert)
-        except (OutboxError, ContentError) as trouble:
-            # A picture that can't be written down, or a disk that takes nothing: better said alone than not at all.
-            _log.warning("The alert is sent without the outbox: %s", redact(str(trouble)))
-            self._send_directly(facts, mailbox, own, seconds_left, look_up)
+            store = keep(alert, among)
+        except (OutboxError, ContentError) as problem:
+            # A picture that can't be written down, or disks that take nothing: better said alone than not at all.
+            what = redact(str(problem))
+            _log.warning("The alert is sent without the outbox: %s", what)
+            self._send_directly(_Unkept(facts, mailbox, own, alert, what), among, deadline, look_up)
             return
+        if store is among[0]:
+            move_alerts(store, among[1:], deadline.sub(_MOVING_SECONDS))
+        else:
+            take_up_copies(store)
         patient = not _in_dag_processor(facts)
-        if not patient and is_one_of_several():
+        if not patient and (store.stands_in or is_one_of_several()):
             # Nobody else would send it from here.
-            patient, until = True, min(until, time.monotonic() + CALLBACK_SECONDS)
-        self._serve(box, mailbox, until, look_up, patient=patient)
+            patient, deadline = True, deadline.sub(CALLBACK_SECONDS)
+        self._serve(alert, store, among, deadline, look_up, patient=patient)
 
-    def _serve(self, box: Outbox, mailbox: Mailbox, until: float, look_up: _LookUp, *, patient: bool) -> None:
+    def _serve(
+        self,
+        alert: Alert,
+        store: Store,
+        among: Sequence[Store],
+        deadline: Deadline,
+        look_up: _LookUp,
+        *,
+        patient: bool,
+    ) -> None:
         """Send what waits, or leave it to the process that does; the alert is safe either way."""
         from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.dispatching import report_left_overs, serve
-        from airflow_provider_dingpush.senders import sender_for
+        from airflow_provider_dingpush.dispatching import report_left_overs
 
-        def find(wanted: Mailbox) -> AnySender:
-            return look_up(lambda: sender_for(wanted), _enough(until - time.monotonic()))
-
+        mailbox = alert.mailbox
         try:
-            drained = serve(box, mailbox, until=until, patient=patient, find=find)
-        except (OutboxError, DingTalkError) as trouble:
+            drained = _drained(mailbox, store, among, deadline, look_up, patient=patient)
+            if store.outbox.lost is not None and not (drained and drained.messages):
+                raise OutboxError(store.outbox.lost)
+        except OutboxError as trouble:
+            from airflow_provider_dingpush.stores import keep_a_copy
+
+            if store is among[0]:
+                keep_a_copy(alert, among[1:])
+            raise AlertsWaitingError(redact(str(trouble))) from None
+        except DingTalkError as trouble:
             raise AlertsWaitingError(redact(str(trouble))) from None
         if drained is None:
             _log.info(
@@ -232,62 +276,153 @@ class DingTalkNotifier(BaseNotifier):
                 drained.messages,
                 mailbox.conn_id,
             )
-        report_left_overs(box, drained)
+        with suppress(OutboxError):  # it only says who sends the rest
+            report_left_overs(store.outbox, drained)
         if drained.left and (drained.problem or self.raise_on_failure):
             raise AlertsWaitingError(drained.problem or drained.reason)
 
-    def _send_directly(
-        self,
-        facts: RunFacts,
-        mailbox: Mailbox,
-        own: Arguments,
-        seconds_left: Callable[[], float],
-        look_up: _LookUp,
-    ) -> None:
+    def _send_directly(self, unkept: _Unkept, among: Sequence[Store], deadline: Deadline, look_up: _LookUp) -> None:
+        """Send what no store takes, if the robot may say something now; otherwise try once more to keep it."""
         from airflow_provider_dingpush.alerts import default_language, message_about
         from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+        from airflow_provider_dingpush.direct_sends import room_now
         from airflow_provider_dingpush.messages.plain_forms import redacted
         from airflow_provider_dingpush.senders import sender_for
 
-        sender = look_up(lambda: sender_for(mailbox), _enough(seconds_left()))
-        settings = sender.hook.settings
-        language = self.language or settings.language or default_language()
-        at = At.union([own.mentions, _owners(facts, settings)])
-        message = own.message and redacted(own.message, redact)
-
-        def send(whole: Message) -> None:
-            plan = AttemptPlan(budget_seconds=min(_enough(seconds_left()), CALLBACK_SECONDS))
-            sender.hook.send_alert(whole, at, sender.target, language=language, plan=plan, is_redacted=True)
-
+        own = unkept.own
         try:
-            send(message_about(facts, message, own.problems, sender=sender, language=language))
-        except ContentError as refused:
-            if own.message is None:
-                raise
-            problems = {**own.problems, "message": redact(str(refused))}
-            send(message_about(facts, None, problems, sender=sender, language=language))
+            sender = look_up(lambda: sender_for(unkept.mailbox), _enough(deadline.seconds_left()))
+            settings = sender.hook.settings
+            language = self.language or settings.language or default_language()
+            at = At.union([own.mentions, _owners(unkept.facts, settings)])
+            message = own.message and redacted(own.message, redact)
 
-    def _ends_nothing(self, context: Mapping[str, Any]) -> bool:
-        """Whether this is a success after which nobody waits for news, told without looking at anything else."""
+            def send(message: Message | None, problems: Mapping[str, str]) -> None:
+                whole = message_about(unkept.facts, message, problems, sender=sender, language=language)
+                plan = AttemptPlan(budget_seconds=min(_enough(deadline.seconds_left()), CALLBACK_SECONDS))
+                sender.hook.send_alert(whole, at, sender.target, language=language, plan=plan, is_redacted=True)
+
+            with room_now(sender, unkept.mailbox, among, deadline):
+                try:
+                    send(message, own.problems)
+                except ContentError as refused:
+                    if message is None:
+                        raise
+                    send(None, {**own.problems, "message": redact(str(refused))})
+        except DingTalkError as problem:
+            self._keep_after_all(unkept, among, problem)
+
+    def _keep_after_all(self, unkept: _Unkept, among: Sequence[Store], problem: DingTalkError) -> None:
+        """What could neither be kept nor sent may be kept by now, or without what can't be written down.
+
+        :raises AlertsWaitingError: if it is.
+        :raises DingTalkError: what kept it from being sent, if it isn't.
+        """
+        from airflow_provider_dingpush.alerts import alert_of
+        from airflow_provider_dingpush.delivery.outbox import OutboxError
+        from airflow_provider_dingpush.stores import keep
+
+        alert = unkept.alert or alert_of(
+            unkept.facts,
+            unkept.mailbox,
+            at=time.time(),
+            message=None,
+            mentions=unkept.own.mentions,
+            language=self.language,
+            problems={**unkept.own.problems, "message": unkept.problem},
+        )
+        try:
+            keep(alert, among)
+        except OutboxError:
+            raise problem from None
+        raise AlertsWaitingError(str(problem)) from None
+
+    def _ends_nothing(self, context: Mapping[str, Any]) -> tuple[bool, str | None]:
+        """Whether this is a success after which nobody waits for news, told without looking at anything else.
+
+        Also why the outbox couldn't say, so that it isn't asked a second time.
+        """
         if self.message is not None or holds_jinja(self.dingtalk_conn_id) or self.to is not None:
-            return False
+            return False, None
         try:
             success = _success_in(context)
         except Exception:  # noqa: BLE001 - a context may hold anything, and what isn't plainly a success is told
-            return False
+            return False, None
         if success is None:
-            return False
-        from airflow_provider_dingpush.outboxes import nothing_failed, outbox
+            return False, None
+        from airflow_provider_dingpush.outboxes import nothing_failed
 
         if nothing_failed():
-            return True
+            return True, None
         from airflow_provider_dingpush.delivery.alert import Mailbox, incident_of
         from airflow_provider_dingpush.delivery.outbox import OutboxError
+        from airflow_provider_dingpush.stores import stores
 
+        incident = incident_of(Mailbox(self.dingtalk_conn_id), *success)
+        among = stores(Deadline.after(_LOOK_UP_SECONDS))
         try:
-            return not outbox().has_open_incident(incident_of(Mailbox(self.dingtalk_conn_id), *success))
+            return not any(store.outbox.has_open_incident(incident) for store in among), None
         except OutboxError:
-            return True
+            return False, among[0].outbox.lost
+
+
+@dataclass(frozen=True)
+class _Unkept:
+    """What no store takes.
+
+    :param facts: what happened.
+    :param mailbox: where it would wait.
+    :param own: the notifier's arguments.
+    :param alert: all of it, if it can be written down.
+    :param problem: why no store takes it.
+    """
+
+    facts: RunFacts
+    mailbox: Mailbox
+    own: Arguments
+    alert: Alert | None
+    problem: str
+
+
+def _drained(
+    mailbox: Mailbox, store: Store, among: Sequence[Store], deadline: Deadline, look_up: _LookUp, *, patient: bool
+) -> Drained | None:
+    """What came of sending what waits in a store.
+
+    :raises OutboxError: if the store can't be used.
+    :raises DingTalkError: if no time is left, or the connection can't be looked up or is wrong.
+    """
+    from airflow_provider_dingpush.delivery.drained import Drained
+    from airflow_provider_dingpush.dispatching import serve
+    from airflow_provider_dingpush.senders import sender_for
+    from airflow_provider_dingpush.store_moves import carry_over
+    from airflow_provider_dingpush.stores import known_rest, note_known_rest
+
+    _enough(deadline.seconds_left())
+    is_first = store is among[0]
+    rest = None if is_first else known_rest(mailbox, among)
+    if rest is not None:
+        return Drained(0, 0, store.outbox.waiting_in(mailbox), rest.reason, rest.until)
+
+    def find(wanted: Mailbox) -> AnySender:
+        return look_up(lambda: sender_for(wanted), _enough(deadline.seconds_left()))
+
+    def bring_in(robot: str, book: LedgerBook) -> None:
+        for other in among[1:]:
+            carry_over(other, robot, book)
+
+    drained = serve(
+        store.outbox,
+        mailbox,
+        until=deadline.at - _NOTING_SHARE * max(0.0, deadline.seconds_left()),
+        patient=patient,
+        find=find,
+        share=store.share,
+        carry_over=bring_in if is_first else None,
+    )
+    if is_first and drained is not None and drained.left:
+        note_known_rest(mailbox, among)
+    return drained
 
 
 _LookUp = Callable[[Callable[[], "AnySender"], float], "AnySender"]

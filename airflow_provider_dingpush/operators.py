@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import AirflowFailException, BaseOperator, defers_by_default
@@ -31,6 +32,8 @@ __all__ = ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"]
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 3.0
 _WORTH_DEFERRING_SECONDS = 5.0
+# What one question about the robot's window may take; all of them twice that.
+_STORAGE_SECONDS = 1.5
 # DingTalk delivers to thousands of people within minutes.
 _LONGEST_WAIT = timedelta(hours=1)
 _SENT_BUT_UNKNOWN = "The work notice was sent, but DingTalk can't say whom it reached."
@@ -155,23 +158,27 @@ class DingTalkOperator(BaseOperator):
         """Send when it is this message's turn: alerts and messages of one robot share its minute."""
         from airflow_provider_dingpush.delivery.outbox import OutboxError
         from airflow_provider_dingpush.dispatching import free_in, turn
-        from airflow_provider_dingpush.outboxes import outbox
         from airflow_provider_dingpush.senders import messages_in, sender_of
+        from airflow_provider_dingpush.stores import stores
+        from airflow_provider_dingpush.timeouts import Deadline
 
-        try:
-            box = outbox()
-            sender = sender_of(self.hook, target)
-            wait = free_in(box, sender)
-        except OutboxError as trouble:
-            _log.warning("This message doesn't wait for its turn: %s", trouble)
-            return self._send(target, context)
-        if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
-            from airflow_provider_dingpush.triggers import TurnTrigger
+        sender = sender_of(self.hook, target)
+        # The turn is waited for as long as it takes, a storage that is slow is not.
+        for store in stores(Deadline(inf), most_seconds=_STORAGE_SECONDS, patience_seconds=2 * _STORAGE_SECONDS):
+            try:
+                wait = free_in(store.outbox, sender, share=store.share)
+            except OutboxError as trouble:
+                _log.warning("The robot's window can't be looked at in %s: %s", store.folder or "Redis", trouble)
+                continue
+            if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
+                from airflow_provider_dingpush.triggers import TurnTrigger
 
-            _log.info("The robot may say nothing for %.0f s; the worker slot is given back until then.", wait)
-            self.defer(trigger=TurnTrigger(moment=time.time() + wait), method_name="execute_in_turn")
-        with turn(box, sender, messages=messages_in(self.message)):
-            return self._send(target, context)
+                _log.info("The robot may say nothing for %.0f s; the worker slot is given back until then.", wait)
+                self.defer(trigger=TurnTrigger(moment=time.time() + wait), method_name="execute_in_turn")
+            with turn(store.outbox, sender, messages=messages_in(self.message), share=store.share):
+                return self._send(target, context)
+        _log.warning("This message doesn't wait for its turn.")
+        return self._send(target, context)
 
     def _send(self, target: Target | None, context: Context) -> Receipt:
         key = message_key(context, self.dingtalk_conn_id) if self._lifetime_seconds else None
@@ -282,13 +289,12 @@ class DingTalkFlushOperator(BaseOperator):
 
         :raises OutboxError: if the outbox can't be used.
         """
-        from airflow_provider_dingpush.dispatching import flush
-        from airflow_provider_dingpush.outboxes import outbox
+        from airflow_provider_dingpush.store_flush import flush_stores
 
-        sent, left, box = 0, 0, outbox()
-        for mailbox, came in flush(box, until=time.monotonic() + self.within_seconds):
+        sent, left = 0, 0
+        for store, mailbox, came in flush_stores(until=time.monotonic() + self.within_seconds):
             if isinstance(came, str):
-                left += box.waiting_in(mailbox)
+                left += store.outbox.waiting_in(mailbox)
                 _log.error("Alerts of connection %r wait: %s", mailbox.conn_id, came)
             elif came is not None:
                 sent, left = sent + came.alerts, left + came.left

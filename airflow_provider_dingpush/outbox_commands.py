@@ -15,19 +15,21 @@ from airflow_provider_dingpush.alerts import local_zone
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.outbox import LedgerBook, Outbox, OutboxError, Place
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.dispatching import flush
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.outboxes import outbox
 from airflow_provider_dingpush.senders import sender_for
+from airflow_provider_dingpush.store_flush import flush_stores, stores_for_people
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.alert import Alert
     from airflow_provider_dingpush.delivery.outbox import Rest
     from airflow_provider_dingpush.delivery.silence import Hold
+    from airflow_provider_dingpush.stores import Store
 
 # A leader is done within a callback's budget.
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.2
+_STATUS_SECONDS = 30.0
 
 
 def _reported(run: Callable[[], int]) -> int:
@@ -48,13 +50,13 @@ def run_flush(*, within_seconds: float, all_now: bool = False) -> int:
     """
 
     def run() -> int:
-        left, box = 0, outbox()
-        for mailbox, came in flush(box, until=time.monotonic() + within_seconds, all_now=all_now):
+        left = 0
+        for store, mailbox, came in flush_stores(until=time.monotonic() + within_seconds, all_now=all_now):
             if isinstance(came, str):
                 print(f"✗ {mailbox.conn_id}: {came}", file=sys.stderr)
                 left += 1
             elif came is None:
-                waiting = box.waiting_in(mailbox)
+                waiting = store.outbox.waiting_in(mailbox)
                 print(f"– {mailbox.conn_id}: another process is sending 其他进程正在发送, waiting 待发送 {waiting}")
                 left += waiting
             else:
@@ -72,28 +74,61 @@ def run_status(*, as_json: bool) -> int:
     """Print what each robot is at: waiting alerts, window, hold, messages sent, dead letters."""
 
     def run() -> int:
-        box = outbox()
-        rows = [_status_of(box, robot) for robot in box.robots()]
-        # Nobody has looked up yet where these go.
-        unknown = [each for each in box.waiting_mailboxes() if box.robot_of(each) is None]
-        rows += [
-            {"connections": [each.conn_id], "waiting": box.waiting_in(each), "state": "never sent 尚未发送"}
-            for each in unknown
-        ]
+        first, *others = stores_for_people(time.monotonic() + _STATUS_SECONDS)
+        trouble: OutboxError | None = None
+        rows: list[dict[str, Any]] = []
+        seen = None
+        try:
+            rows, seen = _rows_of(first.outbox), first.outbox.last_flush()
+        except OutboxError as problem:
+            trouble = problem
+        for store in others:
+            rows += _rows_in_files(store)
         if as_json:
             print(json.dumps(rows, ensure_ascii=False))
-            return 0
-        if not rows:
-            print("No alert was ever written here. 还没有任何告警记录。")
-        for row in rows:
-            print(" · ".join(row.pop("connections")) or "?")
-            for name, value in row.items():
-                print(f"    {_LABELS.get(name, name)}: {value}")
-        seen = box.last_flush()
-        print(f"flusher 定时发送: {'never seen 未发现' if seen is None else f'last run 最近一次 {_clock(seen)}'}")
+        else:
+            _print_rows(rows, seen, complete=trouble is None)
+        if trouble is not None:
+            raise trouble
         return 0
 
     return _reported(run)
+
+
+def _print_rows(rows: list[dict[str, Any]], seen: float | None, *, complete: bool) -> None:
+    """Print what each robot is at.
+
+    :param seen: when a flusher last ran, in seconds since 1970.
+    :param complete: whether the outbox itself could be asked.
+    """
+    if complete and not rows:
+        print("No alert was ever written here. 还没有任何告警记录。")
+    for row in rows:
+        print(" · ".join(row.pop("connections")) or "?")
+        for name, value in row.items():
+            print(f"    {_LABELS.get(name, name)}: {value}")
+    if complete:
+        print(f"flusher 定时发送: {'never seen 未发现' if seen is None else f'last run 最近一次 {_clock(seen)}'}")
+
+
+def _rows_in_files(store: Store) -> list[dict[str, Any]]:
+    """What waits in the files that stand in for the outbox, until it can be had again."""
+    try:
+        rows = [] if store.is_empty else _rows_of(store.outbox)
+    except OutboxError as problem:
+        print(f"dingpush: {problem}", file=sys.stderr)
+        return []
+    return [{**row, "folder": str(store.folder)} for row in rows if row["waiting"]]
+
+
+def _rows_of(box: Outbox) -> list[dict[str, Any]]:
+    rows = [_status_of(box, robot) for robot in box.robots()]
+    # Nobody has looked up yet where these go.
+    unknown = [each for each in box.waiting_mailboxes() if box.robot_of(each) is None]
+    return rows + [
+        {"connections": [each.conn_id], "waiting": box.waiting_in(each), "state": "never sent 尚未发送"}
+        for each in unknown
+    ]
 
 
 _LABELS = {
@@ -103,6 +138,7 @@ _LABELS = {
     "today": "sent today 今日已发",
     "month": "sent this month 本月已发",
     "dead": "dead letters 死信",
+    "folder": "in files of this machine, until the outbox can be had 暂存于本机文件",
 }
 
 

@@ -1,22 +1,30 @@
-"""Which outbox this Airflow has: files beside it, or Redis for many machines; and whether files can be enough."""
+"""Which outbox this Airflow has: files beside it, or Redis for many machines; and what stands in for it."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import tempfile
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, mask_secret
+from airflow_provider_dingpush.dingtalk.spare_threads import within
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.outbox import Outbox
+    from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
 
 _log = logging.getLogger(__name__)
 _APART = "Celery", "Kubernetes", "Ecs", "Batch", "Edge"
 _MOUNTS = Path("/proc/self/mountinfo")
+# A command or a secrets backend may have to tell outbox_url; one that hangs isn't asked again at once.
+_OPTION_SECONDS, _OPTION_PAUSE_SECONDS = 1.0, 60.0
+_LOOK_SECONDS = 1.0
+_option_hung_at: float | None = None
 
 
 def outbox() -> Outbox:
@@ -24,7 +32,29 @@ def outbox() -> Outbox:
 
     :raises OutboxError: if it can't be used.
     """
-    return _opened(airflow_option("dingpush", "outbox_url"), home())
+    return opened(outbox_url(), home())
+
+
+def outbox_url() -> str | None:
+    """``[dingpush] outbox_url``, ``None`` if files are enough.
+
+    :raises OutboxError: if whatever tells it doesn't do so in time.
+    """
+    from airflow_provider_dingpush.delivery.outbox import OutboxError
+
+    global _option_hung_at  # noqa: PLW0603 - one process, one configuration
+    hung = OutboxError(
+        "Airflow doesn't tell [dingpush] outbox_url in time: look at the command or secrets backend that it comes from."
+    )
+    if _option_hung_at is not None and time.monotonic() - _option_hung_at < _OPTION_PAUSE_SECONDS:
+        raise hung
+    try:
+        url = within(_OPTION_SECONDS, lambda: airflow_option("dingpush", "outbox_url"))
+    except TimeoutError:
+        _option_hung_at = time.monotonic()
+        raise hung from None
+    _option_hung_at = None
+    return url
 
 
 def home() -> Path:
@@ -34,38 +64,72 @@ def home() -> Path:
     return Path(named or Path(airflow_home, "dingpush")).expanduser()
 
 
+def second_home() -> Path:
+    """Where the files are if :func:`home` can't be used: a folder of this user's own below the one for temporary files.
+
+    It is another one for each home, so that two Airflows of one machine stay apart.
+    """
+    name = hashlib.sha256(str(home()).encode()).hexdigest()[:8]
+    return Path(tempfile.gettempdir(), f"dingpush-{os.geteuid()}-{name}")
+
+
 def nothing_failed() -> bool:
     """Whether no failure is open here, which every success asks first.
 
     Told by a look into the folder that :class:`~.delivery.spool_outbox.SpoolOutbox` keeps for it: most tasks succeed,
     and none of them should pay for loading the outbox.
     """
-    if airflow_option("dingpush", "outbox_url"):
-        return False
+    from airflow_provider_dingpush.delivery.outbox import OutboxError
+
     try:
-        with os.scandir(home() / "open") as incidents:
-            return next(incidents, None) is None
+        if outbox_url():
+            return False
+        return within(_LOOK_SECONDS, lambda: not any(_has_entry(each / "open") for each in (home(), second_home())))
+    except (OutboxError, TimeoutError):
+        return False
+
+
+def _has_entry(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
     except OSError:
-        return True
+        return False
 
 
 def is_one_of_several() -> bool:
     """Whether other machines have outboxes of their own: then nobody there sends what is left here."""
-    return not airflow_option("dingpush", "outbox_url") and _why_apart(home()) is not None
+    from airflow_provider_dingpush.delivery.outbox import OutboxError
+
+    try:
+        return not outbox_url() and _why_apart(home()) is not None
+    except OutboxError:
+        return False
 
 
 @lru_cache(maxsize=4)
-def _opened(url: str | None, folder: Path) -> Outbox:
+def opened(url: str | None, folder: Path) -> Outbox:
+    """The outbox of a URL, or of a folder if there is none.
+
+    :raises OutboxError: if it can't be used.
+    """
     if url:
         from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
+        from airflow_provider_dingpush.delivery.redis_url import RedisUrl
 
-        password = urlsplit(url).password
+        password = RedisUrl.read(url).password
         if password:
-            mask_secret(unquote(password))
+            mask_secret(password)
         return RedisOutbox(url)
+    _warn_if_apart(folder)
+    return files_in(folder)
+
+
+@lru_cache(maxsize=8)
+def files_in(folder: Path) -> SpoolOutbox:
+    """The outbox of one folder."""
     from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
 
-    _warn_if_apart(folder)
     return SpoolOutbox(folder)
 
 
@@ -101,12 +165,14 @@ def _why_apart(folder: Path) -> str | None:
 
 
 def _line_to_paste() -> str:
+    from airflow_provider_dingpush.delivery.outbox import OutboxError
+    from airflow_provider_dingpush.delivery.redis_url import RedisUrl
+
     broker = airflow_option("celery", "broker_url") or ""
-    if not broker.startswith(("redis://", "rediss://")):
+    try:
+        address = RedisUrl.read(broker)
+    except OutboxError:
         return "AIRFLOW__DINGPUSH__OUTBOX_URL=redis://your-redis:6379/0"
-    parts = urlsplit(broker)
     # Whoever reads the log needs the address, not the password.
-    secret = ":***@" if parts.password else ""
-    port = f":{parts.port}" if parts.port else ""
-    url = f"{parts.scheme}://{secret}{parts.hostname}{port}{parts.path}"
+    url = address.place.replace("://", "://:***@", 1) if address.password else address.place
     return f"AIRFLOW__DINGPUSH__OUTBOX_URL={url} (Celery's Redis; the whole URL is [celery] broker_url)"

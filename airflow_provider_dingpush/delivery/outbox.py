@@ -122,6 +122,9 @@ class Outbox(Protocol):
         Opens the alert's incident, or closes it if the alert says that it is resolved.
         """
 
+    def open_incidents(self, incidents: Iterable[str]) -> None:
+        """Let these failures be open, which were put into another outbox."""
+
     def has_open_incident(self, incident: str) -> bool:
         """Whether a failure was put whose end has not been: asked by every success, so it costs next to nothing."""
 

@@ -27,6 +27,9 @@ What changes in one step has one pair of braces, so that a cluster keeps it in o
 the same step that the writer still leads. Emptying a mailbox doesn't: it only follows such a write.
 
 An alert is as safe as Redis is: with ``appendonly yes`` it survives a restart, with an eviction policy it may vanish.
+
+A Redis that is slow counts as one that is away, before anything is written to it: leading takes about thirty round
+trips, and a callback has a few seconds. So what is put is surely there or surely not, and can go elsewhere.
 """
 
 from __future__ import annotations
@@ -36,11 +39,11 @@ import json
 import logging
 import os
 import re
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.outbox import (
@@ -52,6 +55,7 @@ from airflow_provider_dingpush.delivery.outbox import (
     Place,
     Rest,
 )
+from airflow_provider_dingpush.delivery.redis_url import RedisUrl
 from airflow_provider_dingpush.delivery.repetitions import log_repetition
 
 Redis: TypeAlias = Any
@@ -59,9 +63,13 @@ Redis: TypeAlias = Any
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
+SLOW_SECONDS = 0.15
+"""A Redis whose round trips take longer than this, in seconds, counts as one that is away."""
 REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long keys of alerts are known."""
 
+# The best of so many round trips counts: a busy machine makes a single one slow.
+_ROUND_TRIPS = 3
 _PRESENT = "1"
 _REPEATED = -1  # what putting a second alert of a key returns
 _SUCCESSION_SECONDS = 5.0  # a leader looks for a successor in its last second, and one that died isn't waited for long
@@ -188,6 +196,9 @@ return found
 """
 )
 
+# By name: redis-py has not had all of them always.
+_OF_A_CLUSTER = {"MovedError", "AskError", "ClusterCrossSlotError"}
+
 _log = logging.getLogger(__name__)
 
 
@@ -225,8 +236,9 @@ class RedisOutbox:
         body = alert.to_json().encode("utf-8", "surrogatepass")  # names of files may hold half characters
         incidents = self._names.shared("open")
         places = self._names.all_of(name, "alerts", "order", "bytes", "overflow")
+        self._server.see_kind()
         with self._server.asked() as redis:
-            if redis.hexists(places[0], alert.key):
+            if self._server.quickly(lambda: redis.hexists(places[0], alert.key)):
                 log_repetition(_log, alert)
                 return
             putting = redis.pipeline(transaction=False)
@@ -241,6 +253,14 @@ class RedisOutbox:
                 log_repetition(_log, alert)
             if alert.resolved:
                 redis.zrem(incidents, alert.incident)
+
+    def open_incidents(self, incidents: Iterable[str]) -> None:
+        place = self._names.shared("open")
+        with self._server.asked() as redis:
+            opening = redis.pipeline(transaction=False)
+            for incident in incidents:
+                opening.eval(_OPEN, 1, place, incident, int(INCIDENT_SECONDS), self._most_incidents)
+            _done(opening)
 
     def has_open_incident(self, incident: str) -> bool:
         with self._server.asked() as redis:
@@ -274,12 +294,10 @@ class RedisOutbox:
     @contextmanager
     def leadership(self, robot: str) -> Iterator[RedisBook | None]:
         lease = _Lease(self._server, self._names.of(robot, "leader"), self._lease_seconds)
-        if not lease.take():
+        if not lease.take(noting=(self._names.shared("robots"), robot)):
             yield None
             return
         try:
-            with self._server.asked() as redis:
-                redis.sadd(self._names.shared("robots"), robot)
             yield RedisBook(self._server, self._names, lease, robot)
         finally:
             lease.release()
@@ -304,7 +322,9 @@ class RedisOutbox:
     def rest_of(self, robot: str) -> Rest | None:
         with self._server.asked() as redis:
             noted = redis.get(self._names.of(robot, "rest"))
-        return None if noted is None else Rest.from_bytes(noted)
+        with suppress(ValueError):
+            return None if noted is None else Rest.from_bytes(noted)
+        return None
 
     def waiting_mailboxes(self) -> Sequence[Mailbox]:
         with self._server.asked() as redis:
@@ -365,6 +385,8 @@ class RedisBook:
         self._names = names
         self._lease = lease
         self._robot = robot
+        # By mailbox: what was only counted, and what of it is told; and what the next step of the book settles.
+        self._counts: dict[str, tuple[int, int]] | None = None
         self._counted: dict[str, int] = {}
 
     def now(self) -> float:
@@ -383,11 +405,14 @@ class RedisBook:
         return []
 
     def overflown(self) -> int:
-        with self._server.asked() as redis:
-            names = _mailboxes_of(redis, self._names, self._robot)
-            self._counted = {name: int(redis.get(self._names.of(name, "overflow")) or 0) for name in names}
-            told = {name: int(redis.get(self._names.of(name, "told")) or 0) for name in names}
-        return sum(max(0, counted - told[name]) for name, counted in self._counted.items())
+        # Most often the mailboxes were looked into a moment ago.
+        counts, self._counts = self._counts, None
+        if counts is None:
+            with self._server.asked() as redis:
+                self._oldest(redis, 0)
+            counts, self._counts = self._counts or {}, None
+        self._counted = {name: counted for name, (counted, _) in counts.items()}
+        return sum(max(0, counted - told) for counted, told in counts.values())
 
     def clear_away(self, tickets: Iterable[str]) -> None:
         self._lease.check_process()
@@ -396,11 +421,13 @@ class RedisBook:
             name, _, key = ticket.partition("/")
             by_mailbox.setdefault(name, []).append(key)
         with self._server.asked() as redis:
+            clearing = redis.pipeline(transaction=False)
             for name, keys in by_mailbox.items():
-                self._take_out(redis, name, keys, keep_as_dead=False)
+                self._take_out(clearing, name, keys, keep_as_dead=False)
             for name, counted in self._counted.items():
-                redis.set(self._names.of(name, "told"), counted)
-            self._counted = {}
+                clearing.set(self._names.of(name, "told"), counted)
+            _done(clearing)
+        self._counted, self._counts = {}, None
 
     def load(self) -> dict[Place, Any]:
         self._lease.check_process()
@@ -470,10 +497,18 @@ class RedisBook:
 
     def _oldest(self, redis: Redis, at_most: int) -> list[tuple[float, str, bytes, bytes]]:
         """When each alert came, its mailbox, its key and what was put."""
-        every = []
-        for name in _mailboxes_of(redis, self._names, self._robot):
-            found = redis.eval(_ARRIVALS, 2, *self._names.all_of(name, "alerts", "order"), at_most)
-            every += [(float(score), name, key, body) for key, score, body in found]
+        names = _mailboxes_of(redis, self._names, self._robot)
+        asking = redis.pipeline(transaction=False)
+        for name in names:
+            asking.eval(_ARRIVALS, 2, *self._names.all_of(name, "alerts", "order"), at_most)
+            asking.mget(self._names.all_of(name, "overflow", "told"))
+        answers = _done(asking)
+        self._counts = {
+            name: (int(counted or 0), int(told or 0))
+            for name, (counted, told) in zip(names, answers[1::2], strict=True)
+        }
+        found = zip(names, answers[::2], strict=True)
+        every = [(float(score), name, key, body) for name, rows in found for key, score, body in rows]
         return sorted(every)[:at_most]
 
     def _read(self, redis: Redis, name: str, key: bytes, body: bytes) -> Alert | None:
@@ -526,9 +561,17 @@ class _Lease:
         self._seconds = seconds
         self._process = os.getpid()
 
-    def take(self) -> bool:
+    def take(self, *, noting: tuple[str, str] | None = None) -> bool:
+        """Take it, unless somebody has it.
+
+        :param noting: a set and a member of it, to be added in the same round trip.
+        """
         with self._server.asked() as redis:
-            return bool(redis.eval(_TAKE, 1, self._key, self.token, _milliseconds(self._seconds)))
+            taking = redis.pipeline(transaction=False)
+            taking.eval(_TAKE, 1, self._key, self.token, _milliseconds(self._seconds))
+            if noting:
+                taking.sadd(*noting)
+            return bool(_done(taking)[0])
 
     def keep(self, seconds: float) -> None:
         """Let it last for so long at least, in seconds.
@@ -558,10 +601,12 @@ class _Server:
     def __init__(self, url: str) -> None:
         if importlib.util.find_spec("redis") is None:
             raise OutboxError("outbox_url needs redis-py: pip install 'airflow-provider-dingpush[redis]'")
-        self._place = _without_password(url)
-        self._redis = self._connected(url)
+        address = RedisUrl.read(url)
+        self._place = address.place
+        self._redis = self._connected(address)
+        self._kind_is_seen = False
 
-    def _connected(self, url: str) -> Redis:
+    def _connected(self, address: RedisUrl) -> Redis:
         from redis import Redis
         from redis.backoff import NoBackoff
         from redis.exceptions import ConnectionError as NoConnectionError
@@ -569,13 +614,11 @@ class _Server:
         from redis.retry import Retry
 
         try:
-            if "@" in urlsplit(url).path:
-                raise ValueError("the password has a slash, and what follows it was taken for the path")
             redis = Redis.from_url(
                 # Celery's URLs have other words for it: CERT_REQUIRED.
-                re.sub(r"(?<=ssl_cert_reqs=)CERT_\w+", lambda word: word[0][5:].lower(), url),
+                re.sub(r"(?<=ssl_cert_reqs=)CERT_\w+", lambda word: word[0][5:].lower(), address.url),
                 # A socket on this machine takes the other one, and redis-py 4.5 knows only that for it.
-                **({} if url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
+                **({} if address.url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
                 # Newer ones look their own version up for each connection, to tell the server: 2 ms.
                 **({"driver_info": None} if importlib.util.find_spec("redis.driver_info") else {}),
                 socket_timeout=READ_SECONDS,
@@ -588,8 +631,8 @@ class _Server:
         except (ValueError, TypeError, RedisError):
             # Its text may quote the URL.
             raise OutboxError(
-                f"[dingpush] outbox_url ({self._place}) is no Redis URL. It looks like redis://:password@host:6379/0, "
-                "with a password that is percent-encoded."
+                f"[dingpush] outbox_url ({self._place}) has an option that redis-py doesn't know. It looks like "
+                "redis://:password@host:6379/0, with a password that is percent-encoded."
             ) from None
         return redis
 
@@ -600,18 +643,61 @@ class _Server:
         try:
             yield self._redis
         except RedisError as problem:
+            if type(problem).__name__ in _OF_A_CLUSTER:
+                raise self._refused("is one node of a Redis Cluster, and keeps only some of the keys") from None
             text = str(problem).partition(" script: ")[0].rstrip(".").replace("\n", " ")
             raise OutboxError(f"{self._place}: {text}. Look at the Redis that outbox_url names.") from None
+        except (OSError, UnicodeError) as problem:
+            # A name that no look-up takes, or a socket that isn't there.
+            raise OutboxError(
+                f"{self._place}: {type(problem).__name__}. Look at the Redis that outbox_url names."
+            ) from None
 
+    def see_kind(self) -> None:
+        """See that this is a Redis that can keep alerts, and not one of several or one that only knows where it is.
 
-def _without_password(url: str) -> str:
-    """The scheme and, only where a password can't be mistaken for them, host and path."""
-    scheme, _, rest = url.partition("://")
-    before_options, _, options = rest.partition("?")
-    place = before_options.rpartition("@")[2]
-    if "@" in options or not re.fullmatch(r"/[^?#@]*|([\w.-]+|\[[\w:.]+\])(:\d+)?(/\d*)?", place):
-        place = "…"
-    return f"{scheme}://{place}" if re.fullmatch(r"\w+", scheme) else "…"
+        :raises OutboxError: if it isn't.
+        """
+        if self._kind_is_seen:
+            return
+        from redis.exceptions import ResponseError
+
+        with self.asked() as redis:
+            try:
+                kind = redis.info("server").get("redis_mode")
+                masters = int(redis.execute_command("CLUSTER INFO")["cluster_size"]) if kind == "cluster" else 1
+            except (ResponseError, LookupError, TypeError, ValueError, AttributeError):
+                return  # somebody who may not ask, or something that only speaks like a Redis: it is tried
+        if kind == "sentinel":
+            raise self._refused("is a Redis Sentinel, which only knows where the Redis is")
+        if masters > 1:
+            raise self._refused(f"is one of {masters} masters of a Redis Cluster, and keeps only some of the keys")
+        self._kind_is_seen = True
+
+    def quickly(self, ask: Callable[[], Any]) -> Any:
+        """What an answer says, if round trips are quick enough to work with.
+
+        :raises OutboxError: if they aren't.
+        """
+        took = []
+        for question in (ask, *(_ROUND_TRIPS - 1) * (self._redis.ping,)):
+            began = time.monotonic()
+            answer = question()
+            took.append(time.monotonic() - began)
+            if len(took) == 1:
+                first = answer
+            if took[-1] <= SLOW_SECONDS:
+                return first
+        raise OutboxError(
+            f"{self._place}: too slow to work with ({min(took):.1f} s for an answer). Look at the Redis that "
+            "outbox_url names, and at the network to it."
+        )
+
+    def _refused(self, what: str) -> OutboxError:
+        return OutboxError(
+            f"{self._place} {what}: set [dingpush] outbox_url to a single Redis, or to an address that follows its "
+            "master. 不支持 Redis Cluster 与 Sentinel，请将 outbox_url 指向单个 Redis 主节点。"
+        )
 
 
 def _done(pipeline: Redis) -> list[Any]:

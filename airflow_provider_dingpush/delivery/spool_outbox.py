@@ -16,11 +16,16 @@
                         mailboxes/<mailbox> an empty file for each mailbox that is the robot's
                         dead/               files that were no alerts
     home/open/<incident>                    an empty file for each failure that isn't over, of the newest 10,000
+    home/recovered/<incident>               a success of which nobody could say whether it ends a failure
+    home/copies/<key>                       an alert that is in an outbox which went away, and may come back empty
     home/swept                              when old ones of them were last removed
     home/flushed                            when a flusher last ran
 
 Putting takes no lock: a stopped or slow leader holds up nobody. No ``fsync`` of the folder follows the rename: an alert
 survives the death of every process, but a power cut only if the filesystem has written the folder by then.
+
+Nothing is opened through a symbolic link, and no folder of another user is used: where somebody else may write, a file
+of a known name could lead anywhere.
 """
 
 from __future__ import annotations
@@ -49,8 +54,8 @@ from airflow_provider_dingpush.delivery.outbox import (
     Rest,
 )
 from airflow_provider_dingpush.delivery.repetitions import log_repetition
-from airflow_provider_dingpush.delivery.state_file import StateFile, read_records
-from airflow_provider_dingpush.delivery.storage_trouble import trouble_with
+from airflow_provider_dingpush.delivery.state_file import StateFile, forget_keys, read_keys, read_records
+from airflow_provider_dingpush.delivery.storage_trouble import check_ours, trouble_with
 
 _LEFT_OVER_SECONDS = 3600.0  # nobody takes an hour to write a file
 _SWEEP_SECONDS = 86_400.0
@@ -98,20 +103,27 @@ class SpoolOutbox:
         incident = self._home / "open" / alert.incident
         body = alert.to_json().encode("utf-8", "surrogatepass")  # names of files may hold half characters
         with trouble_with(folder):
+            self._make_mailbox(alert.mailbox)
             if waiting.exists():
                 log_repetition(_log, alert)
                 return
-            self._make_mailbox(alert.mailbox)
             if alert.opens_incident:
                 # Before the alert: a process that dies in between leaves a recovery that is told without its failure,
                 # the other way round would leave a failure that is never over.
                 self._open_incident(incident)
+                (self._home / "recovered" / alert.incident).unlink(missing_ok=True)
             if self._is_full(waiting.parent):
                 _append_byte(folder / "overflow")
             else:
                 _write_whole(waiting, body, by_way_of=folder / "tmp")
             if alert.resolved:
                 incident.unlink(missing_ok=True)
+
+    def open_incidents(self, incidents: Iterable[str]) -> None:
+        with trouble_with(self._home):
+            self._make_folder(self._home / "open")
+            for incident in incidents:
+                _touch(self._home / "open" / incident)
 
     def has_open_incident(self, incident: str) -> bool:
         return os.path.exists(f"{self._home}/open/{incident}")
@@ -128,7 +140,7 @@ class SpoolOutbox:
             if before == robot and link.exists():
                 return
             self._make_mailbox(mailbox)
-            _make_folder(link.parent)
+            self._make_folder(link.parent)
             # A mailbox that two robots name belongs to the one that it names itself.
             _touch(link)
             _write_whole(folder / "robot", robot.encode(), by_way_of=folder / "tmp")
@@ -151,7 +163,7 @@ class SpoolOutbox:
     def leadership(self, robot: str) -> Iterator[SpoolBook | None]:
         folder = self._robot(robot)
         with trouble_with(folder):
-            _make_folder(folder / "mailboxes")
+            self._make_folder(folder / "mailboxes")
             lock = _Lock.taken(folder / "leader.lock")
         if lock is None:
             yield None
@@ -185,7 +197,7 @@ class SpoolOutbox:
     def rest_of(self, robot: str) -> Rest | None:
         note = self._robot(robot) / "rest"
         with trouble_with(note), suppress(FileNotFoundError, ValueError):
-            rest, now = Rest.from_bytes(note.read_bytes()), self._clock()
+            rest, now = Rest.from_bytes(_read(note)), self._clock()
             if now < rest.until <= now + LONGEST_REST_SECONDS:
                 return rest
         return None
@@ -205,13 +217,13 @@ class SpoolOutbox:
 
     def note_flush(self, at: float) -> None:
         with trouble_with(self._home):
-            _make_folder(self._home)
+            self._make_folder(self._home)
             _write_whole(self._home / "flushed", str(at).encode(), by_way_of=self._home)
 
     def last_flush(self) -> float | None:
         with trouble_with(self._home):
             try:
-                return float((self._home / "flushed").read_text("ascii"))
+                return float(_read(self._home / "flushed").decode("ascii"))
             except (FileNotFoundError, ValueError):
                 return None
 
@@ -223,6 +235,87 @@ class SpoolOutbox:
     def records_of(self, robot: str) -> dict[Place, Any]:
         """The records of a robot's book without leading it, for people who look."""
         return read_records(self._robot(robot) / "state.db")
+
+    # ---------------------------------------------------------------------------- standing in for another outbox
+
+    def mail_of(self, mailbox: Mailbox, at_most: int) -> list[tuple[Path, Alert]]:
+        """The oldest alerts of a mailbox that no leader has taken in, each with its file."""
+        with trouble_with(self._folder(mailbox)):
+            waiting = sorted(_files_with_age(self._folder(mailbox) / "new"), key=lambda each: (each[1], each[0]))
+            return _alerts_in(path for path, _ in waiting[:at_most])
+
+    def remove(self, path: Path) -> None:
+        """Remove the file of an alert that is safe elsewhere."""
+        with trouble_with(path):
+            path.unlink(missing_ok=True)
+
+    def opened_incidents(self, at_most: int) -> list[str]:
+        """Failures that aren't over."""
+        with trouble_with(self._home):
+            return _names(self._home / "open")[:at_most]
+
+    def forget_incident(self, incident: str, *, opened_again: bool) -> None:
+        """Forget what is kept of a failure, because another outbox knows more.
+
+        :param opened_again: it failed, which is no reason to forget that it is open.
+        """
+        with trouble_with(self._home):
+            (self._home / "recovered" / incident).unlink(missing_ok=True)
+            if not opened_again:
+                (self._home / "open" / incident).unlink(missing_ok=True)
+
+    def keep_success(self, alert: Alert) -> None:
+        """Keep a success until somebody knows whether it ends a failure; the newest one of each task is enough."""
+        self._keep_aside("recovered", alert.incident, alert)
+
+    def successes(self, at_most: int) -> list[tuple[Path, Alert]]:
+        """The successes that were kept, each with its file."""
+        return self._kept_aside("recovered", at_most)
+
+    def keep_copy(self, alert: Alert) -> None:
+        """Keep an alert that is in another outbox, should that one have lost it; no leader sees it here."""
+        self._keep_aside("copies", _file_name(alert.key), alert)
+
+    def copies(self, at_most: int, *, older_than: float = 0.0) -> list[tuple[Path, Alert]]:
+        """The copies that were kept, each with its file.
+
+        :param older_than: only those that are kept for so long, in seconds.
+        """
+        return self._kept_aside("copies", at_most, older_than=older_than)
+
+    def _keep_aside(self, folder: str, name: str, alert: Alert) -> None:
+        kept = self._home / folder / name
+        with trouble_with(kept):
+            self._make_folder(kept.parent)
+            _write_whole(kept, alert.to_json().encode("utf-8", "surrogatepass"), by_way_of=self._home)
+
+    def _kept_aside(self, name: str, at_most: int, *, older_than: float = 0.0) -> list[tuple[Path, Alert]]:
+        folder, latest = self._home / name, self._clock() - older_than
+        with trouble_with(folder):
+            kept = [path for path, written in _files_with_age(folder) if not older_than or written / 1e9 < latest]
+            return _alerts_in(sorted(kept)[:at_most])
+
+    def note_rest_of(self, mailbox: Mailbox, robot: str, rest: Rest) -> None:
+        """Note that a robot is shut out, as the leader in another outbox has learnt."""
+        self.assign(mailbox, robot)
+        note = self._robot(robot) / "rest"
+        with trouble_with(note):
+            _write_whole(note, rest.to_bytes(), by_way_of=note.parent)
+
+    def remembered(self, robot: str, at_most: int) -> list[str]:
+        """The newest keys that a robot's book remembers. Only for who leads it."""
+        return read_keys(self._robot(robot) / "state.db", at_most)
+
+    def forget_keys(self, robot: str, keys: Iterable[str]) -> None:
+        """Let a robot's book remember these no more, because they aren't told yet. Only for who leads it."""
+        forget_keys(self._robot(robot) / "state.db", keys)
+
+    def forget_book(self, robot: str) -> None:
+        """Let a robot have no book, because another outbox has all that is in it. Only for who leads it."""
+        with trouble_with(self._robot(robot)):
+            (self._robot(robot) / "state.db").unlink(missing_ok=True)
+
+    # ---------------------------------------------------------------------------- inside
 
     def _folder(self, mailbox: Mailbox) -> Path:
         return self._home / "mail" / mailbox.name
@@ -242,14 +335,25 @@ class SpoolOutbox:
 
     def _make_mailbox(self, mailbox: Mailbox) -> None:
         folder = self._folder(mailbox)
+        for each in (folder / "new", self._home / "open"):
+            self._make_folder(each)
         # Made last, so that where it is everything is.
         if (folder / "tmp").is_dir():
+            check_ours(folder / "tmp")
             return
-        for each in (folder / "new", self._home / "open"):
-            _make_folder(each)
         about = json.dumps({"conn_id": mailbox.conn_id, "target": mailbox.target}).encode()
         _write_whole(folder / "about.json", about, by_way_of=folder)
-        _make_folder(folder / "tmp")
+        self._make_folder(folder / "tmp")
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder of this outbox and those above it, or see that those that are there are this user's."""
+        place = self._home
+        _make_folder(place)
+        check_ours(place, may_be_link=True)
+        for name in folder.relative_to(self._home).parts:
+            place /= name
+            _make_folder(place)
+            check_ours(place)
 
     def _open_incident(self, incident: Path) -> None:
         """Note a failure, and now and then forget those beyond the bound that failed longest ago.
@@ -390,7 +494,7 @@ class SpoolBook:
 
     def _read(self, path: Path) -> Alert | None:
         try:
-            return Alert.from_json(path.read_bytes())
+            return Alert.from_json(_read(path))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as problem:
@@ -456,7 +560,8 @@ class _Lock:
         """
         while True:
             try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o600)
+                flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if make else 0)
+                descriptor = os.open(path, flags, 0o600)
             except FileNotFoundError:
                 if make:
                     raise
@@ -545,7 +650,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _create(path: Path, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, flags | os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         if os.fstat(descriptor).st_mode & 0o777 != 0o600:  # a umask may have taken rights away from ourselves
             os.fchmod(descriptor, 0o600)
@@ -553,6 +658,11 @@ def _create(path: Path, flags: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _read(path: Path) -> bytes:
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb") as file:
+        return file.read()
 
 
 def _touch(path: Path) -> None:
@@ -628,9 +738,18 @@ def _size(path: Path | str) -> int | None:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text("utf-8")
+        return _read(path).decode("utf-8")
     except FileNotFoundError:
         return None
+
+
+def _alerts_in(paths: Iterable[Path]) -> list[tuple[Path, Alert]]:
+    """What can be read of these files; a leader sets the others aside."""
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError, ValueError):
+            found.append((path, Alert.from_json(_read(path))))
+    return found
 
 
 def _robot_of(folder: Path) -> str | None:
@@ -654,9 +773,9 @@ def _mailbox_in(folder: Path) -> Mailbox | None:
 
 
 def _mailbox_noted(folder: Path) -> Mailbox:
-    about = json.loads((folder / "about.json").read_bytes())
+    about = json.loads(_read(folder / "about.json"))
     return Mailbox(about["conn_id"], about["target"])
 
 
 def _mailbox_of_an_alert(folder: Path) -> Mailbox:
-    return Alert.from_json(next((folder / "new").iterdir(), folder / "new").read_bytes()).mailbox
+    return Alert.from_json(_read(next((folder / "new").iterdir(), folder / "new"))).mailbox

@@ -6,6 +6,7 @@ A rollback journal and no write-ahead log: one writer needs none, and SQLite bef
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -150,15 +151,50 @@ def read_records(path: Path) -> dict[Place, Any]:
     with trouble_with(path):
         if not path.exists():
             return {}
-        # Not read-only: what a leader left that died while it wrote has to be rolled back before it can be read.
-        uri = f"{path.absolute().as_uri()}?mode=rw"
-        with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)) as connection:
+        with closing(_looked_at(path)) as connection:
             if not connection.execute("PRAGMA user_version").fetchone()[0]:
                 return {}  # made a moment ago
             try:
                 return _records(connection)
             except ValueError as problem:
                 raise OutboxError(f"{path}: a record isn't JSON ({problem}); its next leader starts anew") from problem
+
+
+def read_keys(path: Path, at_most: int) -> list[str]:
+    """The newest keys that a book remembers; none if there is no book.
+
+    :raises OutboxError: if they can't be read.
+    """
+    with trouble_with(path):
+        if not path.exists():
+            return []
+        with closing(_looked_at(path)) as connection:
+            rows = connection.execute("SELECT key FROM known ORDER BY at DESC LIMIT ?", (at_most,)).fetchall()
+    return [key for (key,) in rows]
+
+
+def forget_keys(path: Path, keys: Iterable[str]) -> None:
+    """Let a book remember these keys no more. Only for its leader.
+
+    :raises OutboxError: if that can't be written.
+    """
+    with trouble_with(path), closing(_looked_at(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("DELETE FROM known WHERE key = ?", [(key,) for key in keys])
+        connection.execute("COMMIT")
+
+
+def _looked_at(path: Path) -> sqlite3.Connection:
+    """A connection beside the leader's."""
+    _refuse_link(path)
+    # Not read-only: what a leader left that died while it wrote has to be rolled back before it can be read.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
 
 
 class _NewerFormatError(sqlite3.DatabaseError):
@@ -172,11 +208,13 @@ def _after(prefix: str) -> str:
 
 def _opened(path: Path) -> sqlite3.Connection:
     # SQLite would make it readable by others; its journal gets the rights of the file.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
+    # SQLite opens both by their names; nobody else can put a link into the folder after this.
+    _refuse_link(path.with_name(path.name + "-journal"))
     connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = TRUNCATE")

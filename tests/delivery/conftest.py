@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from tests.redis_servers import redis_server
 
 MakeAlert = Callable[..., Alert]
 
@@ -22,42 +18,15 @@ MakeAlert = Callable[..., Alert]
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A Redis that only these tests know; each test has a prefix of its own in it."""
-    with _redis() as url:
-        yield url
+    with redis_server() as server:
+        yield server.url
 
 
 @pytest.fixture
 def start_redis() -> Iterator[Callable[..., str]]:
     """Starts a Redis for one test, with options as on its command line; its URL."""
     with ExitStack() as servers:
-        yield lambda *options: servers.enter_context(_redis(*options))
-
-
-@contextmanager
-def _redis(*options: str) -> Iterator[str]:
-    """A running ``redis-server`` on a socket in a folder of its own; its URL."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("redis-server isn't installed: apt-get install redis-server")
-    if importlib.util.find_spec("redis") is None:
-        pytest.skip("redis-py isn't installed: pip install 'airflow-provider-dingpush[redis]'")
-    # Not pytest's own folder: the path of a socket has at most 107 bytes (unix(7)).
-    with tempfile.TemporaryDirectory(prefix="dingpush-redis-") as folder:
-        socket = Path(folder, "redis.sock")
-        command = [program, "--port", "0", "--unixsocket", str(socket), "--dir", folder, "--save", "", *options]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
-            try:
-                assert server.stdout is not None
-                said = []
-                for line in server.stdout:
-                    said.append(line)
-                    if "eady to accept connections" in line:
-                        break
-                else:
-                    pytest.fail(f"redis-server ended: {''.join(said)}")
-                yield f"unix://{socket}?db=0"
-            finally:
-                server.kill()
+        yield lambda *options: servers.enter_context(redis_server(*options)).url
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
+from tests.redis_servers import redis_server, slow_network
 
 ROBOT = "0123456789ab"
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_default", '{"user_ids":["user1"]}')
@@ -341,3 +344,101 @@ except Exception as problem:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
+
+
+@contextmanager
+def _cluster(start_redis: StartRedis, masters: int) -> Iterator[str]:
+    """The URL of one node of a real cluster that has as many masters."""
+    from redis import Redis
+
+    ports = [_free_port() for _ in range(2 * masters)]
+    urls = []
+    for port, bus in zip(ports[:masters], ports[masters:], strict=True):
+        urls.append(start_redis("--cluster-enabled", "yes", "--port", str(port), "--cluster-port", str(bus)))
+    clients: list[Any] = [Redis.from_url(url) for url in urls]
+    try:
+        share = -(-16384 // masters)
+        for number, client in enumerate(clients):
+            client.execute_command("CLUSTER ADDSLOTS", *range(share * number, min(16384, share * (number + 1))))
+            for port, bus in zip(ports[:masters], ports[masters:], strict=True):
+                client.execute_command("CLUSTER MEET", "127.0.0.1", port, bus)
+        while any(client.execute_command("CLUSTER INFO")["cluster_state"] != "ok" for client in clients):
+            pass
+        yield urls[0]
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_a_node_of_a_cluster_is_refused_with_a_word(start_redis: StartRedis, make_alert: MakeAlert) -> None:
+    """It would take some of the alerts, and send none of them. Whatever is asked first."""
+    with _cluster(start_redis, 3) as url:
+        for number in range(9):
+            with pytest.raises(OutboxError, match=r"3 masters of a Redis Cluster.*set \[dingpush\] outbox_url"):
+                RedisOutbox(url).put(make_alert(mailbox=Mailbox(f"conn_{number}")))
+        outbox, told = RedisOutbox(url), []
+        for number in range(40):
+            try:
+                outbox.robot_of(Mailbox(f"conn_{number}"))
+            except OutboxError as problem:
+                told.append(str(problem))
+        assert told
+        assert [each for each in told if "Redis Cluster" not in each or "MOVED" in each] == []
+
+
+def test_a_sentinel_is_refused_with_a_word(start_redis: StartRedis, tmp_path: Path, make_alert: MakeAlert) -> None:
+    """It only knows where the Redis is."""
+    (tmp_path / "sentinel.conf").write_text("sentinel monitor mymaster 127.0.0.1 1 1\n")
+    said = r"is a Redis Sentinel.*set \[dingpush\] outbox_url"
+    with _sentinel(tmp_path / "sentinel.conf") as url, pytest.raises(OutboxError, match=said):
+        RedisOutbox(url).put(make_alert())
+
+
+@contextmanager
+def _sentinel(configuration: Path) -> Iterator[str]:
+    port = _free_port()
+    program = shutil.which("redis-server")
+    assert program is not None
+    command = [program, str(configuration), "--sentinel", "--port", str(port), "--dir", str(configuration.parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        try:
+            assert server.stdout is not None
+            next(line for line in server.stdout if "+monitor" in line)
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            server.kill()
+
+
+def test_a_replica_says_that_it_takes_nothing(start_redis: StartRedis, make_alert: MakeAlert) -> None:
+    outbox = RedisOutbox(start_redis("--replicaof", "127.0.0.1", "1"))
+    with pytest.raises(OutboxError, match="replica"):
+        outbox.put(make_alert())
+
+
+def test_a_redis_that_is_slow_is_refused_before_anything_is_put(make_alert: MakeAlert) -> None:
+    """So that the alert is surely not there, and can go elsewhere. One slow round trip is no reason."""
+    with redis_server() as server, slow_network(server.socket) as network:
+        outbox = RedisOutbox(network.url)
+        outbox.put(make_alert("k1"))
+        network.seconds = 0.3
+        with pytest.raises(OutboxError, match=r"too slow to work with \(0\.[3-9] s"):
+            outbox.put(make_alert("k2"))
+        network.seconds = 0.0
+        assert outbox.waiting_in(HERE) == 1
+        outbox.put(make_alert("k2"))
+        assert outbox.waiting_in(HERE) == 2
+
+
+def test_a_leader_asks_rarely(make_alert: MakeAlert) -> None:
+    """Each question is a round trip, and a callback has a few seconds."""
+    with redis_server() as server, slow_network(server.socket) as network:
+        outbox = RedisOutbox(network.url)
+        outbox.assign(HERE, ROBOT)
+        outbox.put(make_alert())
+        before = network.round_trips
+        with outbox.leadership(ROBOT) as book:
+            assert book is not None
+            tickets = [ticket for ticket, _ in book.arrivals(9)]
+            assert book.overflown() == 0
+            book.clear_away(tickets)
+        assert network.round_trips - before <= 6

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -516,3 +516,99 @@ alert = Alert(key="k1", mailbox=Mailbox("dingtalk_default"), event="task_failed"
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+@pytest.mark.parametrize(
+    "prepared",
+    [
+        "open/{incident}",
+        "mail/{mailbox}/overflow",
+        "mail/{mailbox}/resolve.lock",
+        "mail/{mailbox}/robot",
+        "robots/{robot}/leader.lock",
+        "robots/{robot}/next.lock",
+        "robots/{robot}/state.db",
+        "robots/{robot}/state.db-journal",
+        "robots/{robot}/rest",
+        "robots/{robot}/mailboxes/{mailbox}",
+        "flushed",
+        "swept",
+        "recovered/{incident}",
+    ],
+)
+@pytest.mark.parametrize("there", [True, False], ids=["to-a-file", "to-nothing"])
+def test_no_file_is_opened_through_a_link(
+    home: Path, tmp_path: Path, make_alert: MakeAlert, prepared: str, there: bool
+) -> None:
+    """Whoever may write into the home, or could once, must not choose which files are made or get other rights."""
+    alert = make_alert()
+    outbox = SpoolOutbox(home, most_alerts=1)
+    outbox.put(make_alert("k0"))
+    names = {"incident": alert.incident, "mailbox": HERE.name, "robot": ROBOT}
+    link, target = home / prepared.format(**names), tmp_path / "of somebody else"
+    if there:
+        target.write_text("x")
+        target.chmod(0o644)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target)
+    for step in (
+        lambda: outbox.put(alert),
+        lambda: outbox.put(make_alert("k3")),
+        lambda: outbox.assign(HERE, ROBOT),
+        lambda: _led(outbox),
+        lambda: outbox.resolving(HERE).__enter__(),
+        lambda: outbox.rest_of(ROBOT),
+        lambda: outbox.note_flush(NOW),
+        lambda: outbox.keep_success(alert),
+        lambda: outbox.records_of(ROBOT),
+    ):
+        with suppress(OutboxError):
+            step()
+    if there:
+        assert (target.read_text(), stat.S_IMODE(target.stat().st_mode)) == ("x", 0o644)
+    else:
+        assert not target.exists()
+
+
+def _led(outbox: SpoolOutbox) -> None:
+    with outbox.leadership(ROBOT) as book:
+        if book is not None:
+            book.write({("a", "b"): 1}, keys=["k1"])
+            book.arrivals(9)
+            book.note_rest(Rest(NOW + 5, "x"))
+            book.want_successor(True)
+            book.clear_away([])
+
+
+@pytest.mark.parametrize("name", ["mail", "open", "robots", "mail/{mailbox}", "mail/{mailbox}/new", "robots/{robot}"])
+def test_no_folder_is_a_link(home: Path, tmp_path: Path, make_alert: MakeAlert, name: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = home / name.format(mailbox=HERE.name, robot=ROBOT)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    outbox = SpoolOutbox(home)
+    with pytest.raises(OutboxError, match=r"is a symbolic link.*\[dingpush\] home"):
+        outbox.assign(HERE, ROBOT) if "robots" in name else outbox.put(make_alert())
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_the_home_may_be_a_link_of_ones_own(home: Path, tmp_path: Path, make_alert: MakeAlert) -> None:
+    """To a larger disk, for example."""
+    (tmp_path / "large").mkdir()
+    home.symlink_to(tmp_path / "large")
+    outbox = SpoolOutbox(home)
+    outbox.put(make_alert())
+    assert outbox.waiting_in(HERE) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("name", ["", "mail", "robots/{robot}"])
+def test_a_folder_of_somebody_else_is_refused_with_a_word(home: Path, make_alert: MakeAlert, name: str) -> None:
+    """A task that runs as root must not be led by what a user prepared."""
+    folder = home / name.format(robot=ROBOT)
+    folder.mkdir(parents=True)
+    os.chown(folder, 12345, 12345)
+    outbox = SpoolOutbox(home)
+    with pytest.raises(OutboxError, match=rf"belongs to uid 12345.*uid {os.geteuid()}.*run_as_user"):
+        outbox.assign(HERE, ROBOT)

@@ -127,7 +127,7 @@ def left_and_dead(to: Target | None = None, conn_id: str = "dingtalk_default") -
     from airflow_provider_dingpush.alerts import mailbox_of
     from airflow_provider_dingpush.senders import sender_for
 
-    with dispatching._ledger(outbox(), sender_for(mailbox_of(conn_id, to))) as ledger:
+    with dispatching._ledger(outbox(), sender_for(mailbox_of(conn_id, to)), 1.0) as ledger:
         assert ledger is not None
         return ledger.waiting, sorted(each.name for each in ledger.dead)
 

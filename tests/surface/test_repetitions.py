@@ -287,7 +287,7 @@ def test_a_run_that_fails_again_is_told_though_its_tasks_were_told_before(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second time its task was killed, and nobody called back for that."""
-    monkeypatch.setattr(notifications, "failed_task_ids", lambda _: [("load_orders", -1)])
+    monkeypatch.setattr(notifications, "failed_task_ids", lambda _, seconds: [("load_orders", -1)])
     DingTalkNotifier()(ended(task_context(), start_date=START))
     DingTalkNotifier()(ended(run_context(), start_date=START))
     assert len(connected.messages) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -159,6 +160,7 @@ def test_where_nothing_can_be_written_the_alert_is_sent_at_once(
     in_the_way = tmp_path / "a file"
     in_the_way.write_text("")
     monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(in_the_way / "outbox"))
+    monkeypatch.setattr(tempfile, "tempdir", str(in_the_way))
     DingTalkNotifier()(task_context())
     assert titles(connected) == ["失败：etl_daily · load_orders"]
     assert "sent without the outbox" in caplog.text

@@ -1,0 +1,175 @@
+"""What stood in for the outbox goes into it once it can be had: alerts by anybody, a robot's book by its leader."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.delivery.repetitions import asked, remembered
+from airflow_provider_dingpush.stores import Store
+from airflow_provider_dingpush.timeouts import Deadline
+
+MOST_MOVED = 200
+"""So many alerts one callback moves at most; the next one moves the rest."""
+_MOST_KEYS = 10_000
+_BATCH: Place = ("batch", "")
+# Records that count something, by the name of the count.
+_COUNTED = {"day"}
+_KEPT_IF_NEW = {"slot", "dead", "told", "run"}
+
+_log = logging.getLogger(__name__)
+
+
+def move_alerts(first: Store, others: Sequence[Store], deadline: Deadline, *, at_most: int | None = None) -> int:
+    """Move what waits in files into the outbox, as far as there is time; says how many alerts were moved.
+
+    The file of an alert is removed after the outbox has it, and both go by its key, so that many processes may do this
+    at once and any of them may be killed. What a process of this machine is sending right now is left to that one.
+
+    :param at_most: how many alerts; by default :data:`MOST_MOVED`.
+    """
+    at_most = MOST_MOVED if at_most is None else at_most
+    moved = 0
+    for store in others:
+        try:
+            if deadline.seconds_left() <= 0 or store.is_empty:
+                continue
+            _move_what_lies_aside(store, first, at_most)
+            for mailbox in store.outbox.waiting_mailboxes():
+                moved += _move_mail(store, first, mailbox, deadline, at_most - moved)
+            for robot in store.outbox.robots():
+                moved += _move_taken_in(store, first, robot, deadline, at_most - moved)
+        except OutboxError as trouble:
+            _log.info("What waits in %s stays there for now: %s", store.folder, trouble)
+    if moved:
+        _log.info("%d alert(s) that had waited in files are in the outbox now.", moved)
+    return moved
+
+
+def _move_what_lies_aside(store: Store, first: Store, at_most: int) -> None:
+    """Move open failures, successes of which nobody knew whether they end one, and copies."""
+    opened = store.outbox.ask(partial(store.files.opened_incidents, at_most))
+    if opened:
+        first.outbox.open_incidents(opened)
+        for incident in opened:
+            store.outbox.ask(partial(store.files.forget_incident, incident, opened_again=False))
+    for path, alert in store.outbox.ask(partial(store.files.successes, at_most)):
+        if first.outbox.has_open_incident(alert.incident):
+            first.outbox.put(alert)
+        store.outbox.ask(partial(store.files.remove, path))
+    for path, alert in store.outbox.ask(partial(store.files.copies, at_most)):
+        first.outbox.put(alert)
+        store.outbox.ask(partial(store.files.remove, path))
+
+
+def _move_mail(store: Store, first: Store, mailbox: Mailbox, deadline: Deadline, at_most: int) -> int:
+    moved = 0
+    with _alone_with(store, mailbox) as alone:
+        if not alone:
+            return 0
+        for path, alert in store.outbox.ask(partial(store.files.mail_of, mailbox, at_most)):
+            if deadline.seconds_left() <= 0:
+                break
+            first.outbox.put(alert)
+            store.outbox.ask(partial(store.files.remove, path))
+            moved += 1
+    return moved
+
+
+@contextmanager
+def _alone_with(store: Store, mailbox: Mailbox) -> Iterator[bool]:
+    """Whether no other process of this machine sends what is in a mailbox, or will within this."""
+    robot = store.outbox.robot_of(mailbox)
+    if robot is None:
+        with store.outbox.resolving(mailbox) as first:
+            yield first
+        return
+    with store.outbox.leadership(robot) as book:
+        yield book is not None
+
+
+def _move_taken_in(store: Store, first: Store, robot: str, deadline: Deadline, at_most: int) -> int:
+    """Move what a leader of this machine took in and couldn't send, except a message that may have arrived."""
+    with store.outbox.leadership(robot) as book:
+        if book is None:
+            return 0
+        records = book.load()
+        batch = records.get(_BATCH)
+        fixed = batch if batch and (batch["under_way"] or batch["perhaps_arrived"]) else None
+        bound = set(fixed["members"]) if fixed else set()
+        keys = [key for kind, key in records if kind == "alert" and key not in bound][: max(0, at_most)]
+        moved: list[str] = []
+        names: list[str] = []
+        for key in keys:
+            if deadline.seconds_left() <= 0:
+                break
+            alert = Alert.from_json(records["alert", key])
+            first.outbox.put(alert)
+            moved.append(key)
+            names += remembered(alert)
+        if moved:
+            # First: what is remembered here counts as told when the book is carried over.
+            store.outbox.ask(partial(store.files.forget_keys, robot, names))
+            gone = [("alert", key) for key in moved]
+            book.write({}, [*gone, *([_BATCH] if batch and not fixed else [])])
+        return len(moved)
+
+
+def carry_over(store: Store, robot: str, book: LedgerBook) -> None:
+    """Let the outbox know what a robot has sent from files, and why it may not send; whoever leads it there does this.
+
+    Its places in the rate window, a hold, counts, dead letters, a message that may have arrived, and the keys of what
+    was told, so that it isn't told again.
+
+    :param book: the robot's, in the outbox.
+    """
+    try:
+        if store.is_empty or robot not in store.outbox.robots():
+            return
+        with store.outbox.leadership(robot) as theirs:
+            if theirs is None:
+                return
+            records = theirs.load()
+            keys = store.outbox.ask(partial(store.files.remembered, robot, _MOST_KEYS))
+            if records or keys:
+                waiting = {
+                    asked(Alert.from_json(alert))[0]: key for (kind, key), alert in records.items() if kind == "alert"
+                }
+                known = {waiting[name] for name in book.known(list(waiting))} if waiting else set()
+                book.write(_joined(book.load(), records, known), keys=keys)
+            store.outbox.ask(partial(store.files.forget_book, robot))
+    except LeadershipLostError:
+        # Theirs: then nothing was carried over. Ours: then the next step says so.
+        _log.info("What was sent from %s is noted in the outbox next time.", store.folder)
+    except OutboxError as trouble:
+        _log.info("What was sent from %s is noted in the outbox next time: %s", store.folder, trouble)
+
+
+def _joined(ours: Mapping[Place, Any], theirs: Mapping[Place, Any], known: set[str]) -> dict[Place, Any]:
+    """What of their records goes into our book."""
+    puts: dict[Place, Any] = {
+        place: value
+        for place, value in theirs.items()
+        if (place[0] in _KEPT_IF_NEW and place not in ours) or (place[0] == "alert" and place[1] not in known)
+    }
+    if _BATCH in theirs and _BATCH not in ours:
+        puts[_BATCH] = theirs[_BATCH]
+        puts.update({place: theirs[place] for place in theirs if place[0] == "alert"})
+    hold = theirs.get(("hold", ""))
+    if hold and hold["until"] > ours.get(("hold", ""), {"until": 0.0})["until"]:
+        puts["hold", ""] = hold
+    for place, counts in theirs.items():
+        if place[0] in _COUNTED:
+            before = ours.get(place, {})
+            puts[place] = {name: before.get(name, 0) + counts.get(name, 0) for name in {*before, *counts}}
+    told_at, overflown = theirs.get(("last", "")), theirs.get(("overflow", ""), 0)
+    if told_at and told_at > (ours.get(("last", "")) or 0.0):
+        puts["last", ""] = told_at
+    if overflown:
+        puts["overflow", ""] = ours.get(("overflow", ""), 0) + overflown
+    return puts
