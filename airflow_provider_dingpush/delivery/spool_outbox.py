@@ -46,6 +46,7 @@ from airflow_provider_dingpush.delivery.outbox import (
     LeadershipLostError,
     Place,
     Rest,
+    read_moment,
 )
 from airflow_provider_dingpush.delivery.state_file import StateFile, read_records
 from airflow_provider_dingpush.delivery.storage_trouble import trouble_with
@@ -203,8 +204,8 @@ class SpoolOutbox:
     def last_flush(self) -> float | None:
         with trouble_with(self._home):
             try:
-                return float((self._home / "flushed").read_text("ascii"))
-            except (FileNotFoundError, ValueError):
+                return read_moment((self._home / "flushed").read_bytes())
+            except FileNotFoundError:
                 return None
 
     def waiting_in(self, mailbox: Mailbox) -> int:
@@ -603,7 +604,11 @@ def _text(path: Path) -> str | None:
 
 
 def _robot_of(folder: Path) -> str | None:
-    return _text(folder / "robot") or None
+    try:
+        return _text(folder / "robot") or None
+    except ValueError:
+        _log.error("%s can't be read: whose alerts these are is looked up anew.", folder / "robot")
+        return None
 
 
 def _told_of(folder: Path) -> int:
@@ -624,7 +629,7 @@ def _mailbox_in(folder: Path) -> Mailbox | None:
 
 def _mailbox_noted(folder: Path) -> Mailbox:
     about = json.loads((folder / "about.json").read_bytes())
-    return Mailbox(about["conn_id"], about["target"])
+    return Mailbox.read([about["conn_id"], about["target"]])
 
 
 def _mailbox_of_an_alert(folder: Path) -> Mailbox:
