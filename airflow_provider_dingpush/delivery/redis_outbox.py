@@ -598,7 +598,9 @@ def _without_password(url: str) -> str:
 
 def _anyway(redis: Redis, command: str, key: str, *arguments: str | int) -> None:
     """A command that adds a little, also when all memory is used up."""
-    redis.eval(_ANYWAY, 2, key, f"{key}:room", command, *arguments)
+    # Where a key has no braces, all of it says which slot it is in.
+    room = f"{key}:room" if "{" in key else f"{{{key}}}:room"
+    redis.eval(_ANYWAY, 2, key, room, command, *arguments)
 
 
 def _done(pipeline: Redis) -> list[Any]:
