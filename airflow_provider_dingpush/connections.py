@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret, redact
+from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
 from airflow_provider_dingpush.connection_fields import (
     APP_FORM,
     ROBOT_FORM,
@@ -26,6 +26,7 @@ from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Ro
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS, HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError
+from airflow_provider_dingpush.look_ups import described
 from airflow_provider_dingpush.messages.mentions import At
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ _UNTYPED = ("generic", "http", "https", "")
 _TYPES = {ROBOT_FORM.conn_type: ROBOT_FORM, "dingding": ROBOT_FORM, APP_FORM.conn_type: APP_FORM}
 _SEND_PATH = "/robot/send"
 _FIELDS = ("conn_type", "host", "schema", "login", "password", "port", "extra")
-_MOST_CHARACTERS = 300
 _WHERE_TO_FIND_IT = (
     "In DingTalk: group settings > Bot > your custom robot > copy the webhook URL. "
     "钉钉群设置 → 机器人 → 自定义机器人 → 复制 Webhook 地址。"
@@ -163,18 +163,12 @@ def _asked_for(conn_id: str) -> Connection:
             "或 DingTalk App（填 AppKey 和 AppSecret）。",
         ) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - raised again, as an error that everybody here expects
-        said = f"{type(error).__name__}: {_without_credentials(str(error))}".rstrip(": ")
+        said = described(error)
     raise UnavailableError(
         f"Airflow can't look connection {conn_id!r} up ({said}).",
         "Look at the secrets backend ([secrets] backend), the metadata database, and AIRFLOW_CONN_… if it is set. "
         "请检查 secrets backend、元数据库以及 AIRFLOW_CONN_… 环境变量。",
     )
-
-
-def _without_credentials(text: str) -> str:
-    """The first line of somebody's error text, without what is masked and without user names and passwords of URLs."""
-    line = redact(next(iter(text.splitlines()), "")[:_MOST_CHARACTERS])
-    return re.sub(r"(?<=://)\S*@", "***@", line)
 
 
 def _unreadable_field(connection: Connection) -> str:

@@ -231,18 +231,20 @@ class DingTalkFlushOperator(BaseOperator):
         :raises OutboxError: if the outbox can't be used.
         """
         from airflow_provider_dingpush.dispatching import flush
+        from airflow_provider_dingpush.look_ups import look_up_within
         from airflow_provider_dingpush.outboxes import outbox
+        from airflow_provider_dingpush.pending import all_alerts
 
-        sent, left, box = 0, 0, outbox()
-        for mailbox, came in flush(box, until=time.monotonic() + self.within_seconds):
+        until = time.monotonic() + self.within_seconds
+        sent, box = 0, look_up_within(outbox, self.within_seconds)
+        for mailbox, came in flush(box, until=until):
             if isinstance(came, str):
-                left += box.waiting_in(mailbox)
                 _log.error("Alerts of connection %r wait: %s", mailbox.conn_id, came)
             elif came is not None:
-                sent, left = sent + came.alerts, left + came.left
+                sent += came.alerts
                 if came.left:
                     _log.warning("%d alert(s) of connection %r wait: %s", came.left, mailbox.conn_id, came.reason)
-        return {"sent": sent, "left": left}
+        return {"sent": sent, "left": all_alerts(box)}
 
 
 def create_flush_dag(dag_id: str = "dingpush_flush", *, every_minutes: int = 1, **dag_arguments: Any) -> Any:

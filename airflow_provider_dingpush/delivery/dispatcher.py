@@ -484,7 +484,7 @@ class Dispatcher:
         else:
             pen = self._ledger.pens[0]
             alerts = self._ledger.alerts(pen.keys)
-            draft = replace(draft, pen=pen.name, bare=pen.bare)
+            draft = replace(draft, pen=pen.name, bare=pen.bare, may_repeat=pen.may_repeat)
         return self._worded(draft, alerts, carrier, skipped, now)
 
     def _worded(
@@ -515,7 +515,7 @@ class Dispatcher:
                 repeats=repeats,
                 dead=tuple(each.name for each in dead),
                 skipped=tuple(skipped),
-                may_repeat=draft.number if draft.perhaps_arrived else "",
+                may_repeat=draft.number if draft.perhaps_arrived else draft.may_repeat,
                 folded=merged.folded,
                 recovered=merged.recovered,
                 merged_until_tomorrow=self._ledger.ends_the_day(now),

@@ -18,6 +18,9 @@ of records, and the data of each::
     dead      key -> an alert that was refused even alone
     refused   ""  -> how many messages were refused for what they say since the last one that arrived
     restart   at  -> when a damaged book was replaced by an empty one
+    transfer  name -> alerts on their way to another receiver's book, see :mod:`.transfer`
+    moved     key -> when an alert left for another receiver's book
+    transferred  name -> a transfer was taken in here and may still stand in the other book
 """
 
 from __future__ import annotations
@@ -232,7 +235,10 @@ class Ledger:
         every = self._records.of("pen").items()
         ordered = sorted(every, key=lambda each: (each[1]["bare"], each[1]["created"], each[0]))
         waiting = self._records.of("alert")
-        pens = (Pen(name, tuple(k for k in pen["keys"] if k in waiting), pen["bare"]) for name, pen in ordered)
+        pens = (
+            Pen(name, tuple(k for k in pen["keys"] if k in waiting), pen["bare"], pen.get("may_repeat", ""))
+            for name, pen in ordered
+        )
         return tuple(each for each in pens if each.keys)
 
     @property
@@ -337,7 +343,7 @@ class Ledger:
         """The message surely didn't arrive, and its alerts are merged anew with what else waits by then."""
         puts = {**self._slots.ended(end), **held(hold)}
         if batch.pen:
-            puts["pen", batch.pen] = _pen(batch.members, batch.created, bare=batch.bare)
+            puts["pen", batch.pen] = _pen(batch, batch.members, batch.created)
         self._change(puts, [("batch", ONLY)])
 
     def split(self, batch: Batch, problem: str, end: Try | None = None, *, now: float) -> tuple[DeadLetter, ...]:
@@ -356,17 +362,17 @@ class Ledger:
         if unsaid:
             # The name of a dead letter may be what was refused, and would be in every message from now on.
             puts.update({("dead", key): {**self._records.get("dead", key), "said": True} for key in unsaid})
-            puts["pen", f"{batch.uuid}.0"] = _pen(members, now, bare=batch.bare)
+            puts["pen", f"{batch.uuid}.0"] = _pen(batch, members, now)
             everyone = []
         elif half and not general:
-            puts["pen", f"{batch.uuid}.1"] = _pen(members[:half], now, bare=batch.bare)
-            puts["pen", f"{batch.uuid}.2"] = _pen(members[half:], now, bare=batch.bare)
+            puts["pen", f"{batch.uuid}.1"] = _pen(batch, members[:half], now)
+            puts["pen", f"{batch.uuid}.2"] = _pen(batch, members[half:], now)
             everyone = []
         else:
             deletes += [("pen", pen.name) for pen in alike]
         if everyone and not batch.bare:
             others = self._records.get("pen", _NAMES_ONLY, {"keys": []})["keys"]
-            puts["pen", _NAMES_ONLY] = _pen([*others, *everyone], now, bare=True)
+            puts["pen", _NAMES_ONLY] = _pen(replace(batch, bare=True, may_repeat=""), [*others, *everyone], now)
         buried = {key: _dead_record(self._records.get("alert", key), problem, now) for key in everyone if batch.bare}
         puts.update({("dead", key): record for key, record in buried.items()})
         self._change(puts, [*deletes, *(("alert", key) for key in buried)])
@@ -446,7 +452,10 @@ class Ledger:
         new: dict[str, Alert] = {}
         for ticket, alert in arrivals:
             self._uncleared[ticket] = alert.key
-            if alert.key in known or self._records.get("alert", alert.key) is not None:
+            if self._records.get("alert", alert.key) is not None:
+                continue
+            # What left for another receiver was never sent here: another mailbox may still speak of the same event.
+            if alert.key in known and self._records.get("moved", alert.key) is None:
                 continue
             new.setdefault(alert.key, alert)
         keys = list(new)
@@ -460,6 +469,7 @@ class Ledger:
         waiting = {each.key: each for each in (*self._alerts(self._free()), *new.values())} if muting else {}
         count_puts, counted = self._repeats.only_counted(waiting.values(), now)
         deletes: list[Place] = [("alert", key) for key in counted]
+        deletes += [("moved", key) for key in keys if self._records.get("moved", key) is not None]
         for place in deletes:
             puts.pop(place, None)
         self._change({**puts, **count_puts}, deletes, keys)
@@ -525,8 +535,9 @@ class Ledger:
         return DeadLetter(key, alert, record["problem"], record["at"])
 
 
-def _pen(keys: Sequence[str], now: float, *, bare: bool) -> dict[str, Any]:
-    return {"keys": list(keys), "bare": bare, "created": now}
+def _pen(batch: Batch, keys: Sequence[str], now: float) -> dict[str, Any]:
+    """The record of a pen with alerts of a message that was refused."""
+    return Pen("", tuple(keys), batch.bare, batch.may_repeat).to_record(now)
 
 
 def _dead_record(alert: str, problem: str, now: float) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Batch:
     :param repeats: what it says of the counts of repeated failures, by the record they stand in.
     :param dead: dead letters that it names.
     :param overflown: how many alerts it mentions that were only counted.
+    :param may_repeat: number of another message that it may repeat.
     """
 
     uuid: str
@@ -44,6 +45,7 @@ class Batch:
     repeats: Mapping[str, int] = field(default_factory=dict)
     dead: tuple[str, ...] = ()
     overflown: int = 0
+    may_repeat: str = ""
 
     @property
     def number(self) -> str:
@@ -66,11 +68,20 @@ class Pen:
     :param name: of its record.
     :param keys: keys of the alerts.
     :param bare: only their names are said, because their text was refused.
+    :param may_repeat: number of a message that may have told them already.
     """
 
     name: str
     keys: tuple[str, ...]
     bare: bool
+    may_repeat: str = ""
+
+    def to_record(self, created: float) -> dict[str, Any]:
+        """What stands in the book.
+
+        :param created: since when they are apart, in seconds since 1970.
+        """
+        return {"keys": list(self.keys), "bare": self.bare, "created": created, "may_repeat": self.may_repeat}
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,10 @@ def _batch(value: Any) -> bool:
 
 
 def _pen(value: Any) -> bool:
-    return _keys(value["keys"]) and isinstance(value["bare"], bool) and _moment(value["created"])
+    number = value.get("may_repeat", "")
+    return (
+        _keys(value["keys"]) and isinstance(value["bare"], bool) and _moment(value["created"]) and number == str(number)
+    )
 
 
 def _told(value: Any) -> bool:
@@ -73,6 +76,18 @@ def _dead(value: Any) -> bool:
 
 def _run(value: Any) -> bool:
     return _moment(value["at"]) and all(len(task) == 2 for task in value["tasks"])
+
+
+def _transfer(value: Any) -> bool:
+    parts = (value["alerts"], value["dead"], value["told"])
+    return (
+        isinstance(value["mailbox"], str)
+        and all(isinstance(each, dict) for each in parts)
+        and all(_pen(each) for each in value["pens"])
+        and all(_dead(each) for each in value["dead"].values())
+        and all(_told(each) for each in value["told"].values())
+        and _number(value["overflow"])
+    )
 
 
 def _day(value: Any) -> bool:
@@ -94,4 +109,6 @@ _SHAPES: dict[str, Callable[[Any], bool]] = {
     "dead": _dead,
     "refused": _number,
     "restart": _moment,
+    "transfer": _transfer,
+    "moved": _moment,
 }
