@@ -22,7 +22,7 @@ MakeAlert = Callable[..., Alert]
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A Redis that only these tests know; each test has a prefix of its own in it."""
-    with _redis() as url:
+    with running_redis() as url:
         yield url
 
 
@@ -30,11 +30,11 @@ def redis_url() -> Iterator[str]:
 def start_redis() -> Iterator[Callable[..., str]]:
     """Starts a Redis for one test, with options as on its command line; its URL."""
     with ExitStack() as servers:
-        yield lambda *options: servers.enter_context(_redis(*options))
+        yield lambda *options: servers.enter_context(running_redis(*options))
 
 
 @contextmanager
-def _redis(*options: str) -> Iterator[str]:
+def running_redis(*options: str) -> Iterator[str]:
     """A running ``redis-server`` on a socket in a folder of its own; its URL."""
     program = shutil.which("redis-server")
     if program is None:
