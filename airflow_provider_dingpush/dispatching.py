@@ -237,9 +237,12 @@ def flush(outbox: Outbox, *, until: float, all_now: bool = False) -> Iterator[tu
             left_behind.setdefault(robot, []).extend((mailbox, holder) for holder in holders)
         except Exception as problem:  # noqa: BLE001 - it must not stop the others
             problems[mailbox] = described(problem)
-    for robot, mailboxes in served.items():
+    for number, (robot, mailboxes) in enumerate(served.items()):
+        # One that can't be reached is tried again until its time is over.
+        share = (until - time.monotonic()) / (len(served) - number)
+        its_own = replace(manner, until=time.monotonic() + share, left_behind=left_behind[robot])
         try:
-            yield mailboxes[0], _serve(outbox, mailboxes[0], robot, replace(manner, left_behind=left_behind[robot]))
+            yield mailboxes[0], _serve(outbox, mailboxes[0], robot, its_own)
         except Exception as problem:  # noqa: BLE001 - it must not stop the others
             yield mailboxes[0], described(problem)
     for mailbox, what in problems.items():

@@ -387,7 +387,7 @@ class RedisBook:
             for name, keys in by_mailbox.items():
                 self._take_out(redis, name, keys, keep_as_dead=False)
             for name, counted in self._counted.items():
-                redis.set(self._names.of(name, "told"), counted)
+                _anyway(redis, "SET", self._names.of(name, "told"), counted)
             self._counted = {}
 
     def load(self) -> dict[Place, Any]:
