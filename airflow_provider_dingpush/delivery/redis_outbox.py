@@ -61,7 +61,7 @@ REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long keys of alerts are known."""
 
 _PRESENT = "1"
-_SUCCESSION_SECONDS = 5.0  # a leader looks for a successor in its last second, and one that died isn't waited for long
+_SUCCESSION_SECONDS = 10.0  # a leader looks for a successor as long as its callback lasts
 
 _NOW = """
 local time = redis.call('TIME')
