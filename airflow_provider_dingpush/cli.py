@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
@@ -11,22 +12,34 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from airflow_provider_dingpush import __version__
+from airflow_provider_dingpush.broken_pipes import readers_may_leave
 
 _DEFAULT_PORT = 8377
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    with readers_may_leave():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     # As on any server: SIGTERM ends it as Ctrl-C does, with everything closed.
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    if parsed.run in (_send, _status, _dead, _flush, _doctor):
+    if parsed.run in _WITH_AIRFLOW:
         # Airflow's log goes to standard output, where the answer is to be alone.
         os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     try:
         code: int = parsed.run(parsed)
     except KeyboardInterrupt:
         return 130
+    except Exception as problem:
+        if parsed.run not in _WITH_AIRFLOW:
+            raise
+        # Such as an Airflow that can't be loaded, because its configuration names a secrets backend that isn't there.
+        print(f"dingpush: {type(problem).__name__}: {_first_line(str(problem))}", file=sys.stderr)
+        return 1
     return code
 
 
@@ -262,6 +275,14 @@ def _sandbox(parsed: argparse.Namespace) -> int:
     finally:
         sandbox.stop()
     return 0
+
+
+_WITH_AIRFLOW = (_send, _status, _dead, _flush, _doctor)
+
+
+def _first_line(text: str) -> str:
+    """Without user names and passwords in URLs."""
+    return re.sub(r"(?<=://)\S*@", "***@", text.partition("\n")[0])
 
 
 def webhook_to_paste(webhook: str, secret: str | None, keywords: Sequence[str] = ()) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,7 +71,7 @@ def _flag(value: Any) -> bool:
 def _base_url(value: Any) -> str:
     address = one_word(value).rstrip("/")
     _refuse_foreign_in_url(address)
-    if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
+    if not _has_host(address, ("http", "https")):
         raise ValueError("must be a base URL such as https://dingtalk-gateway.example.com:8443/prefix")
     return address
 
@@ -136,9 +136,22 @@ def _proxy(value: Any) -> str:
     # Its password may hold any sign that is seen.
     proxy = edges_clean(visible(str(value)))
     _refuse_foreign_in_url(proxy.rpartition("@")[2])
-    if urlsplit(proxy).scheme not in ("http", "https", "socks5", "socks5h") or not urlsplit(proxy).hostname:
-        raise ValueError("must be a URL such as http://proxy.example.com:3128")
+    # Reserved characters in a password end the host too early: requests would look a part of the password up.
+    if not _has_host(proxy, ("http", "https", "socks5", "socks5h")) or "@" in "".join(urlsplit(proxy)[2:]):
+        raise ValueError(
+            "must be a URL such as http://proxy.example.com:3128 or http://user:password@proxy.example.com:3128 with a "
+            "password that is percent-encoded"
+        )
     return proxy
+
+
+def _has_host(address: str, schemes: Sequence[str]) -> bool:
+    """Whether this is a URL of such a scheme, with a host and, if there is one, a port that is a number."""
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def read_language(value: Any) -> str:
@@ -236,7 +249,7 @@ def _filled(extra: Mapping[str, Any], name: str) -> bool:
 def _read(conn_id: str, form_field: FormField, value: Any) -> Any:
     try:
         return form_field.read(value)
-    except (ValueError, TypeError, RecursionError, InvalidMessageError) as error:
+    except (ValueError, TypeError, ArithmeticError, RecursionError, InvalidMessageError) as error:
         said = str(error)
         rule = said if isinstance(error, InvalidMessageError) or said.startswith("must ") else "can't be read"
     # Out here the error that Python raised isn't kept as context: its text may show the value, and that may be a secret

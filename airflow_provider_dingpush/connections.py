@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -27,8 +27,9 @@ from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS, HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.errors import ConnectionSettingsError
+from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError
 from airflow_provider_dingpush.input_text import foreign_character, one_word
+from airflow_provider_dingpush.look_ups import described
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.written_connection import (
     WrittenConnection,
@@ -47,6 +48,7 @@ _Settings = TypeVar("_Settings")
 _UNTYPED = ("generic", "http", "https", "")
 _TYPES = {ROBOT_FORM.conn_type: ROBOT_FORM, "dingding": ROBOT_FORM, APP_FORM.conn_type: APP_FORM}
 _SEND_PATH = "/robot/send"
+_FIELDS = ("conn_type", "host", "schema", "login", "password", "port", "extra")
 _WHERE_TO_FIND_IT = (
     "In DingTalk: group settings > Bot > your custom robot > copy the webhook URL. "
     "钉钉群设置 → 机器人 → 自定义机器人 → 复制 Webhook 地址。"
@@ -122,19 +124,51 @@ def look_up(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
 
     :param read: :func:`robot_settings`, :func:`app_settings` or :func:`settings_of`.
     :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
+    :raises UnavailableError: if Airflow can't look it up, whatever its secrets backend raises.
     """
-    problem: ConnectionSettingsError
+    problem: DingTalkError
     try:
         return _read_connection(conn_id, read)
-    except ConnectionSettingsError as error:
+    except DingTalkError as error:
         # Loggers that print local variables must not find a token in the frames below.
         problem = error.with_traceback(None)
     raise problem
 
 
 def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
+    connection = _asked_for(conn_id)
     try:
-        connection = BaseHook.get_connection(conn_id)
+        for credential in credentials_of(connection):
+            mask_secret(credential)
+        settings = read(connection)
+        unknown, known = unknown_extras(connection)
+    except DingTalkError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one connection, whatever is in it, must not stop what serves many
+        what, kind = _unreadable_field(connection), type(error).__name__
+        # Without its text, which may quote what was read.
+        raise ConnectionSettingsError(
+            f"The {what} of connection {conn_id!r} can't be read ({kind}).",
+            "Fill it in again; if it was stored with another [core] fernet_key, store the whole connection anew. "
+            "请重新填写该字段；若 fernet_key 已更换，请重新保存该连接。",
+        ) from None
+    if unknown:
+        _log.warning(
+            "%r has extra fields %s that mean nothing here; known are: %s.", conn_id, unknown, ", ".join(known)
+        )
+    for problem in getattr(settings, "mention_problems", ()):
+        _log.warning("The extra field 'mentions' of connection %r: %s", conn_id, problem)
+    return settings
+
+
+def _asked_for(conn_id: str) -> Connection:
+    """What Airflow knows under an id.
+
+    :raises ConnectionSettingsError: if that is nothing.
+    :raises UnavailableError: if it can't tell: a secrets backend may raise anything, also when it is imported.
+    """
+    try:
+        return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         _refuse_unreadable_variable(conn_id)
         raise ConnectionSettingsError(
@@ -145,17 +179,31 @@ def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Setting
             "请在 Admin > Connections 新建该连接：类型选 DingTalk Robot（Password 填机器人的 Webhook 地址）"
             "或 DingTalk App（填 AppKey 和 AppSecret）。",
         ) from None
-    for credential in credentials_of(connection):
-        mask_secret(credential)
-    settings = read(connection)
-    unknown, known = unknown_extras(connection)
-    if unknown:
-        _log.warning(
-            "%r has extra fields %s that mean nothing here; known are: %s.", conn_id, unknown, ", ".join(known)
-        )
-    for problem in getattr(settings, "mention_problems", ()):
-        _log.warning("The extra field 'mentions' of connection %r: %s", conn_id, problem)
-    return settings
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - raised again, as an error that everybody here expects
+        said = described(error)
+    raise UnavailableError(
+        f"Airflow can't look connection {conn_id!r} up ({said}).",
+        "Look at the secrets backend ([secrets] backend), the metadata database, and AIRFLOW_CONN_… if it is set. "
+        "请检查 secrets backend、元数据库以及 AIRFLOW_CONN_… 环境变量。",
+    )
+
+
+def _unreadable_field(connection: Connection) -> str:
+    """The field that can't even be asked for, as one that was encrypted with another key."""
+    for name in _FIELDS:
+        try:
+            getattr(connection, name)
+        except Exception:  # noqa: BLE001 - this is what is looked for
+            return f"field {name!r}"
+    return "extra" if _cannot_be_parsed(connection) else "content"
+
+
+def _cannot_be_parsed(connection: Connection) -> bool:
+    try:
+        extra_of(connection)
+    except Exception:  # noqa: BLE001 - this is what is looked for
+        return True
+    return False
 
 
 def settings_of(connection: Connection) -> RobotSettings | AppSettings:
@@ -184,16 +232,17 @@ def credentials_of(connection: Connection) -> tuple[str, ...]:
         found += query_of(text).values()
     if not connection.conn_type and connection.schema:
         # A mangled URI leaves the token, or name and password, in the schema.
-        found += [connection.schema, _password_in(str(connection.schema))]
-    found.append(_password_in(str(extra.get("proxy") or "")))
+        found += [connection.schema, *_passwords_in(str(connection.schema))]
+    found += _passwords_in(str(extra.get("proxy") or ""))
     return tuple(dict.fromkeys(text for each in found if each and (text := str(each).strip())))
 
 
-def _password_in(url: str) -> str:
-    try:
-        return unquote(urlsplit(url.strip()).password or "")
-    except ValueError:
-        return ""
+def _passwords_in(address: str) -> Iterator[str]:
+    """The password of an address, as it is written and as it is meant; also of an address that can't be parsed."""
+    login = address.partition("://")[2].rpartition("@")[0]
+    password = login.partition(":")[2]
+    yield password
+    yield unquote(password)
 
 
 def robot_settings(connection: Connection) -> RobotSettings:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,9 @@ from airflow_provider_dingpush.alerts import Composer, local_zone
 from airflow_provider_dingpush.delivery.drained import Drained, Relief
 from airflow_provider_dingpush.delivery.outbox import LedgerBook, Outbox, OutboxError
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnknownOutcomeError
+from airflow_provider_dingpush.look_ups import LookUps, described
 from airflow_provider_dingpush.outboxes import is_one_of_several
+from airflow_provider_dingpush.pending import alerts_of, holders_of_alerts
 from airflow_provider_dingpush.senders import AppSender, RobotSender, sender_for
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ _TURN_POLL_SECONDS, _LEADER_DONE_SECONDS = 0.25, 10.0
 # A leader wants a successor in its last second only.
 _STANDING_BY_SECONDS, _STANDING_BY_POLL_SECONDS = 1.5, 0.01
 _STILL_WAITING_SECONDS = 30.0
+# Of a mailbox's new robot, to fetch what waits for the former one: as long as one that leads it takes to leave.
+_FETCH_SECONDS = 3.0
 
 
 def serve(
@@ -87,6 +91,7 @@ class _Manner:
     :param lift_hold: whether a misconfigured robot is tried again at once.
     :param share: of a robot's rate limit, what may be sent.
     :param carry_over: brings in what other outboxes know.
+    :param left_behind: mailboxes that got another robot, and the one whose book may still hold alerts of them.
     """
 
     until: float
@@ -97,6 +102,7 @@ class _Manner:
     lift_hold: bool = False
     share: float = 1.0
     carry_over: CarryOver | None = None
+    left_behind: list[tuple[Mailbox, str]] = field(default_factory=list)
 
 
 def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner) -> Drained | None:
@@ -104,10 +110,17 @@ def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner)
 
     :param known: the robot that the mailbox belongs to, as far as anybody knows.
     """
+    began = time.monotonic()
     while True:
         if manner.may_stand_by and known is not None and _stood_by(outbox, known, manner.until) is False:
             return None
         drained, robot = _serve_once(outbox, mailbox, known, manner)
+        fetches = any(former != robot for _, former in manner.left_behind)
+        if drained is None and fetches and time.monotonic() < min(began + _FETCH_SECONDS, manner.until):
+            # Nobody else knows what a mailbox of this robot left with its former one.
+            known = robot
+            time.sleep(_TURN_POLL_SECONDS)
+            continue
         if drained is None:
             return None
         if drained.handed_over:
@@ -142,15 +155,41 @@ def _serve_once(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Ma
                 return None, known
             sender = manner.find(mailbox)
             if sender.robot == known:
+                _fetch(outbox, known, book, manner.left_behind)
                 return _drain(outbox, book, sender, manner), known
         # Somebody gave the connection another robot.
+        manner.left_behind.append((mailbox, known))
     with outbox.resolving(mailbox) as first:
         if not first:
             return None, known or ""
         sender = manner.find(mailbox)
         outbox.assign(mailbox, sender.robot)
     with outbox.leadership(sender.robot) as book:
-        return (None if book is None else _drain(outbox, book, sender, manner)), sender.robot
+        if book is None:
+            return None, sender.robot
+        _fetch(outbox, sender.robot, book, manner.left_behind)
+        return _drain(outbox, book, sender, manner), sender.robot
+
+
+def _fetch(outbox: Outbox, robot: str, book: LedgerBook, left_behind: list[tuple[Mailbox, str]]) -> None:
+    """Take over what mailboxes of this robot left in the books of their former ones, where nobody else leads these."""
+    from airflow_provider_dingpush.delivery.transfer import move, take_back
+
+    for mailbox, former in list(left_behind):
+        try:
+            if former == robot:
+                moved = take_back(book, mailbox)
+            else:
+                with outbox.leadership(former) as old:
+                    if old is None:
+                        continue
+                    moved = move(old, book, mailbox, last=not outbox.mailboxes_of(former))
+        except OutboxError as problem:
+            _log.warning("What waits of connection %r can't go along to its new robot: %s", mailbox.conn_id, problem)
+            continue
+        left_behind.remove((mailbox, former))
+        if moved:
+            _log.info("%d alert(s) of connection %r go along to its new robot.", moved, mailbox.conn_id)
 
 
 def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, manner: _Manner) -> Drained:
@@ -169,7 +208,7 @@ def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, manner: _Manner)
         composer,
         language=composer.language,
         zone=zone,
-        spares=_spares(outbox, sender, manner.share),
+        spares=_spares(outbox, sender, manner),
     )
     return dispatcher.drain(manner.until, patient=manner.patient, relief=manner.relief())
 
@@ -181,7 +220,7 @@ def shared(policy: DeliveryPolicy, share: float) -> DeliveryPolicy:
     return replace(policy, rate_limit_per_minute=max(1, int(policy.rate_limit_per_minute * share)))
 
 
-def _spares(outbox: Outbox, sender: AnySender, share: float) -> Sequence[Spare]:
+def _spares(outbox: Outbox, sender: AnySender, manner: _Manner) -> Sequence[Spare]:
     """The other robots of the same group. One that can't be looked up is no reason not to use this one."""
     from airflow_provider_dingpush.delivery.alert import Mailbox
     from airflow_provider_dingpush.delivery.dispatcher import Spare
@@ -189,13 +228,13 @@ def _spares(outbox: Outbox, sender: AnySender, share: float) -> Sequence[Spare]:
     found = []
     for conn_id in sender.hook.settings.fallback_conn_ids:
         try:
-            other = sender_for(Mailbox(conn_id))
+            other = manner.find(Mailbox(conn_id))
         except DingTalkError as problem:
             _log.warning("The fallback robot %r can't be used: %s", conn_id, problem)
             continue
         # Whose people and which language is told by the connection that the alerts are for.
         compose = Composer(other, sender.hook.settings)
-        policy = shared(other.hook.settings.delivery, share)
+        policy = shared(other.hook.settings.delivery, manner.share)
         found.append(Spare(other, policy, _leading(outbox, other.robot), compose))
     return found
 
@@ -214,6 +253,9 @@ def flush(
 ) -> Iterator[tuple[Mailbox, Drained | str | None]]:
     """Send whatever waits for any robot; gives for each what came of it, or what went wrong.
 
+    Whatever is wrong with one connection, the others are served. Alerts that wait in the book of a robot that their
+    connection had before are fetched from there.
+
     :param until: when to be back, in seconds of ``time.monotonic``.
     :param all_now: leave nothing to the next flush that could be sent, and try a misconfigured robot again; otherwise
         the messages of a storm are few.
@@ -221,24 +263,45 @@ def flush(
     :param carry_over: brings in what other outboxes know.
     """
     relief = Relief.FLUSHER if not all_now and _flusher_lives(outbox) else Relief.NOBODY
-    outbox.note_flush(time.time())
-    manner = _Manner(until, True, sender_for, lambda: relief, lift_hold=all_now, share=share, carry_over=carry_over)
-    for mailbox in _one_for_each_robot(outbox):
+    with _logged("It can't be noted that a flusher ran"):
+        outbox.note_flush(time.time())
+    look_ups = LookUps(until)
+    manner = _Manner(
+        until, True, look_ups.sender, lambda: relief, lift_hold=all_now, share=share, carry_over=carry_over
+    )
+    served: dict[str, list[Mailbox]] = {}
+    left_behind: dict[str, list[tuple[Mailbox, str]]] = {}
+    problems: dict[Mailbox, str] = {}
+    for mailbox, holders in holders_of_alerts(outbox).items():
         try:
-            yield mailbox, _serve(outbox, mailbox, outbox.robot_of(mailbox), manner)
-        except (DingTalkError, OutboxError) as problem:
-            yield mailbox, str(problem)
+            robot = look_ups.sender(mailbox).robot
+            if outbox.robot_of(mailbox) != robot:
+                outbox.assign(mailbox, robot)
+            served.setdefault(robot, []).append(mailbox)
+            left_behind.setdefault(robot, []).extend((mailbox, holder) for holder in holders)
+        except Exception as problem:  # noqa: BLE001 - it must not stop the others
+            problems[mailbox] = described(problem)
+    for number, (robot, mailboxes) in enumerate(served.items()):
+        # One that can't be reached is tried again until its time is over.
+        seconds = (until - time.monotonic()) / (len(served) - number)
+        its_own = replace(manner, until=time.monotonic() + seconds, left_behind=left_behind[robot])
+        try:
+            yield mailboxes[0], _serve(outbox, mailboxes[0], robot, its_own)
+        except Exception as problem:  # noqa: BLE001 - it must not stop the others
+            yield mailboxes[0], described(problem)
+    for mailbox, what in problems.items():
+        # Another connection of the same robot may have taken its alerts along.
+        if alerts_of(outbox, mailbox):
+            yield mailbox, what
 
 
-def _one_for_each_robot(outbox: Outbox) -> Iterator[Mailbox]:
-    waiting = list(outbox.waiting_mailboxes())
-    served: set[str] = set()
-    for mailbox in [*waiting, *(each for robot in outbox.robots() for each in outbox.mailboxes_of(robot)[:1])]:
-        robot = outbox.robot_of(mailbox)
-        if robot is None or robot not in served:
-            yield mailbox
-        if robot is not None:
-            served.add(robot)
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Log what goes wrong with something that nothing depends on."""
+    try:
+        yield
+    except Exception as problem:  # noqa: BLE001 - nothing depends on it
+        _log.warning("%s: %s", what, described(problem))
 
 
 def report_left_overs(outbox: Outbox, drained: Drained) -> None:
@@ -267,8 +330,10 @@ def _flusher_lives(outbox: Outbox) -> bool:
 
 def _seen_within(outbox: Outbox, seconds: float) -> bool:
     """Whether a flusher ran so lately."""
-    seen = outbox.last_flush()
-    return seen is not None and time.time() - seen < seconds
+    with _logged("It can't be read when a flusher last ran"):
+        seen = outbox.last_flush()
+        return seen is not None and abs(time.time() - seen) < seconds
+    return False
 
 
 def free_in(outbox: Outbox, sender: AnySender, *, share: float = 1.0) -> float:

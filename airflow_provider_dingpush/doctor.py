@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from airflow_provider_dingpush.airflow_compat import search_all_secrets
 from airflow_provider_dingpush.dingtalk.app_probes import Finding
-from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
 from airflow_provider_dingpush.input_text import invisible_character
+from airflow_provider_dingpush.look_ups import described
 from airflow_provider_dingpush.messages.mentions import At
 
 _SUMMARY = {
     "zh": ("全部正常。", "有 {count} 项需要处理，见上文。"),
     "en": ("Everything that could be tested works.", "{count} to mend, see above."),
 }
+_FLUSHER_SEEN_SECONDS = 300.0
 _MARKS = {True: "✓", False: "✗", None: "–"}
 
 
@@ -35,9 +37,17 @@ def examined(dingtalk_conn_id: str) -> Iterator[Finding]:
     search_all_secrets()
     try:
         hook = hook_of(dingtalk_conn_id)
-    except DingTalkError as error:
-        yield Finding(what, False, str(error))
+    except Exception as error:  # noqa: BLE001 - what is found is said, whatever it is
+        yield Finding(what, False, described(error))
         return
+    try:
+        yield from _findings_of(hook, what)
+    except Exception as error:  # noqa: BLE001 - what is found is said, whatever it is
+        yield Finding(what, False, described(error))
+    yield from _flusher()
+
+
+def _findings_of(hook: DingTalkRobotHook | DingTalkAppHook, what: str) -> Iterator[Finding]:
     if isinstance(hook, DingTalkAppHook):
         app = hook.settings.app
         yield Finding(what, True, f"an enterprise app (企业应用), AppKey {app.app_key}, {hook.settings.api_base_url}.")
@@ -45,6 +55,30 @@ def examined(dingtalk_conn_id: str) -> Iterator[Finding]:
         return
     yield Finding(what, True, f"a custom robot (自定义机器人) at {hook.settings.base_url}.")
     yield from _robot_findings(hook)
+
+
+def _flusher() -> Iterator[Finding]:
+    """Asks for a flusher where alerts were written and none has been seen that sends what callbacks can't."""
+    from airflow_provider_dingpush.outboxes import outbox
+
+    what = "flusher 定时发送"
+    try:
+        box = outbox()
+        seen = box.last_flush()
+        is_used = bool(box.robots() or box.waiting_mailboxes())
+    except Exception as error:  # noqa: BLE001 - what is found is said, whatever it is
+        yield Finding(what, False, described(error))
+        return
+    if not is_used or (seen is not None and abs(time.time() - seen) < _FLUSHER_SEEN_SECONDS):
+        return
+    yield Finding(
+        what,
+        None,
+        "none ran within the last five minutes: what a callback can't send waits for the next one, and failures that "
+        "come one by one for long make more messages. Put `flush_dag = create_flush_dag()` of "
+        "airflow_provider_dingpush.operators into a DAG file, or `dingpush flush` into cron. "
+        "五分钟内未运行：请在任一 DAG 文件中加入 create_flush_dag()，或用 cron 调用 dingpush flush。",
+    )
 
 
 def _robot_findings(hook: DingTalkRobotHook) -> Iterator[Finding]:

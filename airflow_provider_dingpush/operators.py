@@ -289,18 +289,17 @@ class DingTalkFlushOperator(BaseOperator):
 
         :raises OutboxError: if the outbox can't be used.
         """
-        from airflow_provider_dingpush.store_flush import flush_stores
+        from airflow_provider_dingpush.store_flush import all_pending, flush_stores
 
-        sent, left = 0, 0
-        for store, mailbox, came in flush_stores(until=time.monotonic() + self.within_seconds):
+        sent, until = 0, time.monotonic() + self.within_seconds
+        for _, mailbox, came in flush_stores(until=until):
             if isinstance(came, str):
-                left += store.outbox.waiting_in(mailbox)
                 _log.error("Alerts of connection %r wait: %s", mailbox.conn_id, came)
             elif came is not None:
-                sent, left = sent + came.alerts, left + came.left
+                sent += came.alerts
                 if came.left:
                     _log.warning("%d alert(s) of connection %r wait: %s", came.left, mailbox.conn_id, came.reason)
-        return {"sent": sent, "left": left}
+        return {"sent": sent, "left": all_pending(until=until)}
 
 
 def create_flush_dag(dag_id: str = "dingpush_flush", *, every_minutes: int = 1, **dag_arguments: Any) -> Any:

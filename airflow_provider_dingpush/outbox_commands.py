@@ -15,10 +15,11 @@ from airflow_provider_dingpush.alerts import local_zone
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.outbox import LedgerBook, Outbox, OutboxError, Place
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.errors import DingTalkError
-from airflow_provider_dingpush.outboxes import outbox
+from airflow_provider_dingpush.delivery.transfer import alerts_in
+from airflow_provider_dingpush.look_ups import described, look_up_within
+from airflow_provider_dingpush.pending import alerts_of
 from airflow_provider_dingpush.senders import sender_for
-from airflow_provider_dingpush.store_flush import flush_stores, stores_for_people
+from airflow_provider_dingpush.store_flush import all_pending, flush_stores, stores_for_people
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.alert import Alert
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 _STATUS_SECONDS = 30.0
+_LOOK_UP_SECONDS = 10.0
 
 
 def _reported(run: Callable[[], int]) -> int:
@@ -37,8 +39,10 @@ def _reported(run: Callable[[], int]) -> int:
     search_all_secrets()
     try:
         return run()
-    except OutboxError as trouble:
-        print(f"dingpush: {trouble}", file=sys.stderr)
+    except BrokenPipeError:
+        raise
+    except Exception as trouble:  # noqa: BLE001 - said in one line, whatever it is
+        print(f"dingpush: {described(trouble)}", file=sys.stderr)
         return 1
 
 
@@ -50,22 +54,22 @@ def run_flush(*, within_seconds: float, all_now: bool = False) -> int:
     """
 
     def run() -> int:
-        left = 0
-        for store, mailbox, came in flush_stores(until=time.monotonic() + within_seconds, all_now=all_now):
+        until, failed = time.monotonic() + within_seconds, False
+        for store, mailbox, came in flush_stores(until=until, all_now=all_now):
             if isinstance(came, str):
+                failed = True
                 print(f"✗ {mailbox.conn_id}: {came}", file=sys.stderr)
-                left += 1
+                print(f"    left 剩余 {alerts_of(store.outbox, mailbox)}", file=sys.stderr)
             elif came is None:
-                waiting = store.outbox.waiting_in(mailbox)
+                waiting = alerts_of(store.outbox, mailbox)
                 print(f"– {mailbox.conn_id}: another process is sending 其他进程正在发送, waiting 待发送 {waiting}")
-                left += waiting
             else:
+                failed = failed or came.left > 0
                 told = f"alerts 告警 {came.alerts}, messages 消息 {came.messages}, left 剩余 {came.left}"
                 print(f"✓ {mailbox.conn_id}: {told}")
                 if came.left:
                     print(f"    {came.reason} {came.problem}".rstrip())
-                left += came.left
-        return 1 if left else 0
+        return 1 if all_pending(until=until) or failed else 0
 
     return _reported(run)
 
@@ -79,18 +83,20 @@ def run_status(*, as_json: bool) -> int:
         rows: list[dict[str, Any]] = []
         seen = None
         try:
-            rows, seen = _rows_of(first.outbox), first.outbox.last_flush()
+            rows = _rows_of(first.outbox)
+            seen = first.outbox.last_flush()
         except OutboxError as problem:
             trouble = problem
         for store in others:
             rows += _rows_in_files(store)
+        unreadable = any("problem" in row for row in rows)
         if as_json:
             print(json.dumps(rows, ensure_ascii=False))
         else:
             _print_rows(rows, seen, complete=trouble is None)
         if trouble is not None:
             raise trouble
-        return 0
+        return 1 if unreadable else 0
 
     return _reported(run)
 
@@ -104,7 +110,7 @@ def _print_rows(rows: list[dict[str, Any]], seen: float | None, *, complete: boo
     if complete and not rows:
         print("No alert was ever written here. 还没有任何告警记录。")
     for row in rows:
-        print(" · ".join(row.pop("connections")) or "?")
+        print(" · ".join(row.pop("connections")))
         for name, value in row.items():
             print(f"    {_LABELS.get(name, name)}: {value}")
     if complete:
@@ -118,11 +124,11 @@ def _rows_in_files(store: Store) -> list[dict[str, Any]]:
     except OutboxError as problem:
         print(f"dingpush: {problem}", file=sys.stderr)
         return []
-    return [{**row, "folder": str(store.folder)} for row in rows if row["waiting"]]
+    return [{**row, "folder": str(store.folder)} for row in rows if row.get("waiting") or "problem" in row]
 
 
 def _rows_of(box: Outbox) -> list[dict[str, Any]]:
-    rows = [_status_of(box, robot) for robot in box.robots()]
+    rows = [row for robot in box.robots() if (row := _row_of(box, robot)) is not None]
     # Nobody has looked up yet where these go.
     unknown = [each for each in box.waiting_mailboxes() if box.robot_of(each) is None]
     return rows + [
@@ -139,6 +145,7 @@ _LABELS = {
     "month": "sent this month 本月已发",
     "dead": "dead letters 死信",
     "folder": "in files of this machine, until the outbox can be had 暂存于本机文件",
+    "problem": "can't be read 无法读取",
 }
 
 
@@ -158,20 +165,40 @@ class _Peek:
         return 0
 
 
-def _status_of(box: Outbox, robot: str) -> dict[str, Any]:
+def _row_of(box: Outbox, robot: str) -> dict[str, Any] | None:
+    """What a robot is at; ``None`` if it has nothing more to do: no connection, no alert and no dead letter."""
+    try:
+        return _status_of(box, robot)
+    except Exception as trouble:  # noqa: BLE001 - the others are to be seen, whatever is wrong with this one
+        return {"connections": [f"robot 机器人 {robot}"], "problem": described(trouble)}
+
+
+def _status_of(box: Outbox, robot: str) -> dict[str, Any] | None:
     mailboxes = box.mailboxes_of(robot)
+    records = box.records_of(robot)
+    alerts = alerts_in(records)
     policy = _policy_of(mailboxes[0]) if mailboxes else DeliveryPolicy()
-    ledger = Ledger(cast("LedgerBook", _Peek(box.records_of(robot))), policy, zone=local_zone())
+    ledger = Ledger(cast("LedgerBook", _Peek(records)), policy, zone=local_zone())
+    if not mailboxes and not alerts and not ledger.dead:
+        return None
     now = time.time()
+    letters = (letter.alert.mailbox for letter in ledger.dead if letter.alert)
+    named = {each.conn_id for each in (*mailboxes, *alerts.values(), *letters) if each}
+    state = _state(ledger.hold(now), box.rest_of(robot)) if mailboxes else _MOVED
     return {
-        "connections": sorted({each.conn_id for each in mailboxes}),
-        "waiting": ledger.waiting + sum(box.waiting_in(each) for each in mailboxes),
-        "state": _state(ledger.hold(now), box.rest_of(robot)),
+        "connections": sorted(named) or [f"robot 机器人 {robot}"],
+        "waiting": len(alerts) + sum(box.waiting_in(each) for each in mailboxes),
+        "state": state,
         "window": f"{ledger.said_within_minute(now)}/{policy.rate_limit_per_minute}",
         "today": _of(ledger.sent_today(now), policy.max_messages_per_day),
         "month": _of(ledger.sent_this_month(now), policy.monthly_quota),
         "dead": len(ledger.dead),
     }
+
+
+_MOVED = (
+    "the connection has another robot now; the next flush sends these through it 连接已更换机器人，由下次 flush 发送"
+)
 
 
 def _state(hold: Hold | None, rest: Rest | None) -> str:
@@ -188,8 +215,8 @@ def _of(count: int, most: int | None) -> str:
 
 def _policy_of(mailbox: Any) -> DeliveryPolicy:
     try:
-        return sender_for(mailbox).hook.settings.delivery
-    except DingTalkError:
+        return look_up_within(lambda: sender_for(mailbox), _LOOK_UP_SECONDS).hook.settings.delivery
+    except Exception:  # noqa: BLE001 - only its limits are missing then
         return DeliveryPolicy()
 
 
@@ -201,26 +228,37 @@ def run_dead(action: str, key: str | None) -> int:
     """
 
     def run() -> int:
-        box = outbox()
-        found = 0
-        for robot in box.robots():
-            with _ledger(box, robot, DeliveryPolicy()) as ledger:
-                if ledger is None:
-                    print(
-                        "A robot is sending right now; try again in a few seconds. 正在发送，请稍后再试。",
-                        file=sys.stderr,
-                    )
-                    continue
-                for letter in ledger.dead:
-                    if key is not None and key != "all" and not letter.key.startswith(key):
-                        continue
-                    found += 1
-                    _handle(action, ledger, letter)
+        first, *others = stores_for_people(time.monotonic() + _STATUS_SECONDS)
+        found, troubles = 0, 0
+        for store in (first, *(each for each in others if not each.is_empty)):
+            for robot in store.outbox.robots():
+                try:
+                    found += _dead_letters_of(store.outbox, robot, action, key)
+                except BrokenPipeError:
+                    raise
+                except Exception as trouble:  # noqa: BLE001 - the others are to be seen, whatever is wrong with this one
+                    print(f"✗ robot 机器人 {robot}: {described(trouble)}", file=sys.stderr)
+                    troubles += 1
         if not found:
             print("There is none. 没有。")
-        return 0 if found or action == "list" else 1
+        return 0 if not troubles and (found or action == "list") else 1
 
     return _reported(run)
+
+
+def _dead_letters_of(box: Outbox, robot: str, action: str, key: str | None) -> int:
+    """Do something with the dead letters of a robot; says how many that were."""
+    with _ledger(box, robot, DeliveryPolicy()) as ledger:
+        if ledger is None:
+            print(
+                "A robot is sending right now; try again in a few seconds. 正在发送，请稍后再试。",
+                file=sys.stderr,
+            )
+            return 0
+        letters = [each for each in ledger.dead if key is None or key == "all" or each.key.startswith(key)]
+        for letter in letters:
+            _handle(action, ledger, letter)
+        return len(letters)
 
 
 def _handle(action: str, ledger: Ledger, letter: Any) -> None:

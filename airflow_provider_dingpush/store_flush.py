@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.outbox import OutboxError
 from airflow_provider_dingpush.dispatching import flush
+from airflow_provider_dingpush.pending import all_alerts
 from airflow_provider_dingpush.store_moves import carry_over, move_alerts
 from airflow_provider_dingpush.stores import stores, take_up_copies
 from airflow_provider_dingpush.timeouts import Deadline
@@ -53,7 +54,7 @@ def flush_stores(*, until: float, all_now: bool = False) -> Iterator[Flushed]:
             carry_over(other, robot, book)
 
     try:
-        first.outbox.last_flush()  # whether it can be had at all
+        first.outbox.robots()  # whether it can be had at all
         move_alerts(first, others, Deadline((time.monotonic() + until) / 2), at_most=_MOST_MOVED)
         for mailbox, came in flush(first.outbox, until=until, all_now=all_now, carry_over=bring_in):
             yield first, mailbox, came
@@ -70,6 +71,20 @@ def flush_stores(*, until: float, all_now: bool = False) -> Iterator[Flushed]:
             _log.warning("What waits in %s can't be sent from there: %s", store.folder, problem)
     if trouble is not None:
         raise trouble
+
+
+def all_pending(*, until: float) -> int:
+    """How many alerts wait anywhere that can be reached from this machine.
+
+    :param until: when to be back, in seconds of ``time.monotonic``.
+    """
+    found = 0
+    for store in stores_for_people(until):
+        try:
+            found += 0 if store.is_empty else all_alerts(store.outbox)
+        except OutboxError as problem:
+            _log.warning("What waits in %s can't be counted: %s", store.folder or "the outbox", problem)
+    return found
 
 
 def _is_in_use(store: Store) -> bool:

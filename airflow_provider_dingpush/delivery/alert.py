@@ -28,6 +28,16 @@ class Mailbox:
     conn_id: str
     target: str = ""
 
+    @classmethod
+    def read(cls, plain: Any) -> Mailbox:
+        """Read connection id and target from a list of both.
+
+        :raises ValueError: if it isn't that.
+        """
+        if not isinstance(plain, list) or len(plain) != 2 or not all(isinstance(each, str) for each in plain):
+            raise ValueError("this isn't a mailbox")
+        return cls(*plain)
+
     @property
     def name(self) -> str:
         """A short name that is the same in every process and safe in a path."""
@@ -114,6 +124,17 @@ class Alert:
         """Whether it is about a whole run and not about one task."""
         return self.task_id is None
 
+    def _is_sound(self) -> bool:
+        """Whether those of its fields that everybody relies on are what they should be."""
+        texts = (self.key, self.event, self.dag_id, self.summary)
+        names = (self.run_id, self.task_id, self.language, self.environment)
+        return (
+            all(isinstance(each, str) for each in (*texts, *self.owners))
+            and all(each is None or isinstance(each, str) for each in names)
+            and isinstance(self.at, (int, float))
+            and isinstance(self.facts, dict)
+        )
+
     def to_json(self) -> str:
         """One line of JSON."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -130,9 +151,12 @@ class Alert:
             plain = json.loads(text)
             known = {each.name for each in fields(cls)}
             values = {name: value for name, value in plain.items() if name in known}
-            conn_id, target = values["mailbox"]
+            mailbox = Mailbox.read(values["mailbox"])
             tuples = {name: tuple(values.get(name) or ()) for name in ("owners", "also")}
-            return cls(**{**values, **tuples, "mailbox": Mailbox(conn_id, target)})
+            alert = cls(**{**values, **tuples, "mailbox": mailbox})
+            if not alert._is_sound():
+                raise ValueError("a field of this alert is of another type")
+            return alert
         except (TypeError, KeyError, AttributeError, RecursionError) as problem:
             raise ValueError("this isn't an alert") from problem
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 import uuid
@@ -57,6 +58,12 @@ _MOST_BUSY_TRIES = 10
 _SHARE_OF_BUDGET = 0.75
 # So long before its last moment a leader looks for a successor: one that came earlier would have less time itself.
 _HANDING_OVER_SECONDS, _LOOK_ROUND_SECONDS = 1.0, 0.1
+# Where nothing has come for so long, the next callback may be the last one within this leader's time. Where more comes,
+# handing over to each would cost more than it is good for.
+_QUIET_SECONDS = 0.3
+# What a leader that could hand over keeps for the POST: the longer it waits, the surer somebody comes. DingTalk answers
+# within a second, and a message whose answer comes later is sent again under the same name.
+_POST_SECONDS_IN_STORM = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -82,6 +89,7 @@ class Standing:
     :param collects_until: until when further alerts are collected, in seconds since 1970; ``None`` if nothing was told
         yet.
     :param relief: who sees to it that they are told then, so that this leader needn't; nobody outside a storm.
+    :param last_arrival: when an alert came the last time, in seconds since 1970.
     :param succeeded: whether a successor stands by.
     :param free_at: when the window has a place, in seconds since 1970.
     :param hold: why the robot stays silent now.
@@ -95,6 +103,7 @@ class Standing:
     next_unmuted: float | None = None
     collects_until: float | None = None
     relief: Relief = Relief.NOBODY
+    last_arrival: float = math.inf
     succeeded: bool = False
     free_at: float = 0.0
     hold: Hold | None = None
@@ -184,8 +193,9 @@ def _left_to_others(standing: Standing, reason: str, at: float, *, now: float, s
         return Leave(reason, at)
     if standing.collects_until is not None and standing.collects_until <= start_by:
         return WaitUntil(at, reason)
-    if now < start_by - _HANDING_OVER_SECONDS:
-        return WaitUntil(start_by - _HANDING_OVER_SECONDS, reason)
+    hands_over_at = min(start_by - _HANDING_OVER_SECONDS, standing.last_arrival + _QUIET_SECONDS)
+    if now < hands_over_at:
+        return WaitUntil(hands_over_at, reason)
     if standing.succeeded:
         return Leave(reason, standing.collects_until, handed_over=True)
     return WaitUntil(min(now + _LOOK_ROUND_SECONDS, start_by), reason, for_successor=True)
@@ -297,6 +307,7 @@ class Dispatcher:
         self._problem = ""
         self._relief = Relief.NOBODY
         self._woken = self._seeking = False
+        self._last_arrival = 0.0
 
     def drain(self, until: float, *, patient: bool, relief: Relief = Relief.NOBODY) -> Drained:
         """Tell what waits and what comes meanwhile, until nothing waits or no time is left. Storage may fail: no error.
@@ -311,6 +322,7 @@ class Dispatcher:
         self._messages = self._alerts = 0
         self._problem = ""
         self._woken = self._seeking = False
+        self._last_arrival = 0.0
         end: Leave
         try:
             self._ledger = Ledger(self._book, self._policy, zone=self._zone)
@@ -339,7 +351,10 @@ class Dispatcher:
             self._ledger.mend_clock(now)
             if self._spares or self._ledger.hold(now) is None:
                 # While the robot stays silent, the bound of the mailboxes holds.
+                before = self._ledger.waiting
                 self._ledger.take_in(now)
+                if self._ledger.waiting != before or not self._last_arrival:
+                    self._last_arrival = now
             self._report_storage(self._ledger.problem)
             decision = decide(
                 self._standing(now),
@@ -379,6 +394,7 @@ class Dispatcher:
             next_unmuted=self._ledger.next_unmuted(now) if muting else None,
             collects_until=self._ledger.collects_until(at_leisure=relief is not Relief.NOBODY),
             relief=relief,
+            last_arrival=self._last_arrival or now,
             succeeded=self._seeking and self._is_succeeded(),
             free_at=self._ledger.free_at(now),
             hold=hold,
@@ -391,7 +407,9 @@ class Dispatcher:
 
     def _start_by(self, now: float) -> float:
         """The last moment at which a message may start, in seconds since 1970."""
-        spare_seconds = self._seconds_left() - self._post_seconds
+        could_hand_over = self._relief is Relief.SUCCESSOR and self._ledger.in_storm
+        kept = min(self._post_seconds, _POST_SECONDS_IN_STORM) if could_hand_over else self._post_seconds
+        spare_seconds = self._seconds_left() - kept
         if self._woken and -_LATENESS_SECONDS < spare_seconds < 0 and self._seconds_left() > _LEAST_SECONDS:
             # It was waited for; a machine that is busy woke us late, and the POST is given less time.
             return now
@@ -496,7 +514,7 @@ class Dispatcher:
             # Of a robot that takes nothing, one alert tells as much as all.
             probed = carrier.own and not pen.proven and self._ledger.refusals.of_receiver
             alerts = self._ledger.alerts(pen.keys[:1] if probed else pen.keys)
-            draft = replace(draft, pen=pen.name, bare=pen.bare, proven=pen.proven)
+            draft = replace(draft, pen=pen.name, bare=pen.bare, proven=pen.proven, may_repeat=pen.may_repeat)
         return self._worded(draft, alerts, carrier, skipped, now)
 
     def _worded(
@@ -527,7 +545,7 @@ class Dispatcher:
                 repeats=repeats,
                 dead=tuple(each.name for each in dead),
                 skipped=tuple(skipped),
-                may_repeat=draft.number if draft.perhaps_arrived else "",
+                may_repeat=draft.number if draft.perhaps_arrived else draft.may_repeat,
                 folded=merged.folded,
                 recovered=merged.recovered,
                 merged_until_tomorrow=self._ledger.ends_the_day(now),

@@ -19,6 +19,9 @@ of records, and the data of each::
     refused   ""  -> how many messages were refused for what they say since the last one that arrived
     refusals  ""  -> those that were refused for a reason that nobody knows since the last one that arrived
     restart   at  -> when a damaged book was replaced by an empty one
+    transfer  name -> alerts on their way to another receiver's book, see :mod:`.transfer`
+    moved     key -> when an alert left for another receiver's book
+    transferred  name -> a transfer was taken in here and may still stand in the other book
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ from airflow_provider_dingpush.delivery.rate_window import RateWindow
 from airflow_provider_dingpush.delivery.records import ONLY, Records
 from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
-from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, log_repetition
+from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, log_repetition, remembered
 from airflow_provider_dingpush.delivery.silence import (
     MISCONFIGURED,
     PROBED,
@@ -249,7 +252,13 @@ class Ledger:
         ordered = sorted(every, key=lambda each: (each[1]["bare"], each[1]["created"], each[0]))
         waiting = self._records.of("alert")
         pens = (
-            Pen(name, tuple(k for k in pen["keys"] if k in waiting), pen["bare"], pen.get("proven", False))
+            Pen(
+                name,
+                tuple(k for k in pen["keys"] if k in waiting),
+                pen["bare"],
+                pen.get("proven", False),
+                pen.get("may_repeat", ""),
+            )
             for name, pen in ordered
         )
         return tuple(each for each in pens if each.keys)
@@ -371,7 +380,7 @@ class Ledger:
         if batch.pen:
             others = self._records.get("pen", batch.pen, {"keys": []})["keys"]
             keys = list(dict.fromkeys([*batch.members, *others]))
-            puts["pen", batch.pen] = _pen(keys, batch.created, bare=batch.bare, proven=batch.proven)
+            puts["pen", batch.pen] = _pen(batch, keys, batch.created)
         self._change(puts, [("batch", ONLY)])
 
     def hold_back(self, batch: Batch, end: Try, refused: Iterable[str], *, now: float, hold: Hold | None) -> None:
@@ -388,7 +397,7 @@ class Ledger:
         # At the end those that were tried just now: each time others of them are tried.
         keys = dict.fromkeys(key for pen in pens for key in pen.keys if key not in batch.members)
         keys = {**keys, **dict.fromkeys(dead), **dict.fromkeys(batch.members)}
-        puts["pen", _HELD_BACK] = _pen(list(keys), now, bare=False)
+        puts["pen", _HELD_BACK] = Pen(_HELD_BACK, tuple(keys), bare=False).to_record(now)
         deletes: list[Place] = [("batch", ONLY), *(("pen", pen.name) for pen in pens), *(("dead", key) for key in dead)]
         self._change(puts, deletes)
 
@@ -410,18 +419,19 @@ class Ledger:
         if unsaid:
             # The name of a dead letter may be what was refused, and would be in every message from now on.
             puts.update({("dead", key): {**self._records.get("dead", key), "said": True} for key in unsaid})
-            puts["pen", f"{batch.uuid}.0"] = _pen(members, now, bare=batch.bare, proven=batch.proven)
+            puts["pen", f"{batch.uuid}.0"] = _pen(batch, members, now)
             everyone = []
         elif half and not general:
-            puts["pen", f"{batch.uuid}.1"] = _pen(members[:half], now, bare=batch.bare, proven=batch.proven)
-            puts["pen", f"{batch.uuid}.2"] = _pen(members[half:], now, bare=batch.bare, proven=batch.proven)
+            puts["pen", f"{batch.uuid}.1"] = _pen(batch, members[:half], now)
+            puts["pen", f"{batch.uuid}.2"] = _pen(batch, members[half:], now)
             everyone = []
         else:
             deletes += [("pen", pen.name) for pen in alike]
         if everyone and not batch.bare:
             others = self._records.get("pen", _NAMES_ONLY, {"keys": [], "proven": True})
             proven = batch.proven and others.get("proven", False)
-            puts["pen", _NAMES_ONLY] = _pen([*others["keys"], *everyone], now, bare=True, proven=proven)
+            names = replace(batch, bare=True, may_repeat="", proven=proven)
+            puts["pen", _NAMES_ONLY] = _pen(names, [*others["keys"], *everyone], now)
         buried = {key: _dead_record(self._records.get("alert", key), problem, now) for key in everyone if batch.bare}
         puts.update({("dead", key): record for key, record in buried.items()})
         self._change(puts, [*deletes, *(("alert", key) for key in buried)])
@@ -438,13 +448,12 @@ class Ledger:
             return False
         (alert,) = alerts
         self._read[alert.key] = built_in = replace(alert, message=None, problems={**alert.problems, "message": problem})
-        puts: dict[Place, Any] = {
-            **self._slots.ended(end),
-            ("refused", ONLY): self._records.get("refused", default=0) + 1,
-            ("alert", alert.key): built_in.to_json(),
-            ("pen", f"{batch.uuid}.0"): _pen([alert.key], now, bare=False),
-        }
-        self._change(puts, [("batch", ONLY), *([("pen", batch.pen)] if batch.pen else [])])
+        puts, deletes = self._out_of_pen(batch)
+        puts.update(self._slots.ended(end))
+        puts["refused", ONLY] = self._records.get("refused", default=0) + 1
+        puts["alert", alert.key] = built_in.to_json()
+        puts["pen", f"{batch.uuid}.0"] = _pen(batch, [alert.key], now)
+        self._change(puts, [("batch", ONLY), *deletes])
         return True
 
     def settle_silently(self, alerts: Iterable[Alert]) -> None:
@@ -523,6 +532,9 @@ class Ledger:
             self._records.problem = problem
             known = set()
         puts: dict[Place, Any] = {}
+        # What left for another receiver was never sent here: another mailbox may still speak of the same event.
+        left = (each for _, each in arrivals if self._records.get("moved", each.key) is not None)
+        known = known.difference(name for each in left for name in remembered(each))
         taken = Arrivals(known, is_waiting=self._records.of("alert").__contains__, unsent=self._unsent)
         for ticket, arrival in arrivals:
             alert = taken.take(arrival)
@@ -541,6 +553,7 @@ class Ledger:
         waiting = {each.key: each for each in (*self._alerts(self._free()), *new.values())} if muting else {}
         count_puts, counted = self._repeats.only_counted(waiting.values(), now)
         deletes: list[Place] = [("alert", key) for key in counted]
+        deletes += [("moved", key) for key in new if self._records.get("moved", key) is not None]
         for place in deletes:
             puts.pop(place, None)
         # What failed, recovered and fails again is news, also where nothing tells one run from the next.
@@ -642,8 +655,9 @@ def _run_record(alert: Alert) -> str:
     return json.dumps(attempt_of(alert))
 
 
-def _pen(keys: Sequence[str], now: float, *, bare: bool, proven: bool = False) -> dict[str, Any]:
-    return {"keys": list(keys), "bare": bare, "created": now, "proven": proven}
+def _pen(batch: Batch, keys: Sequence[str], now: float) -> dict[str, Any]:
+    """The record of a pen with alerts of a message that was refused."""
+    return Pen("", tuple(keys), batch.bare, batch.proven, batch.may_repeat).to_record(now)
 
 
 def _dead_record(alert: str, problem: str, now: float) -> dict[str, Any]:

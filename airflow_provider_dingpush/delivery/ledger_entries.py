@@ -29,6 +29,7 @@ class Batch:
     :param repeats: what it says of the counts of repeated failures, by the record they stand in.
     :param dead: dead letters that it names.
     :param overflown: how many alerts it mentions that were only counted.
+    :param may_repeat: number of another message that it may repeat.
     """
 
     uuid: str
@@ -46,6 +47,7 @@ class Batch:
     repeats: Mapping[str, int] = field(default_factory=dict)
     dead: tuple[str, ...] = ()
     overflown: int = 0
+    may_repeat: str = ""
 
     @property
     def number(self) -> str:
@@ -69,12 +71,27 @@ class Pen:
     :param keys: keys of the alerts.
     :param bare: only their names are said, because their text was refused.
     :param proven: another message arrived after these alerts had been refused.
+    :param may_repeat: number of a message that may have told them already.
     """
 
     name: str
     keys: tuple[str, ...]
     bare: bool
     proven: bool = False
+    may_repeat: str = ""
+
+    def to_record(self, created: float) -> dict[str, Any]:
+        """What stands in the book.
+
+        :param created: since when they are apart, in seconds since 1970.
+        """
+        return {
+            "keys": list(self.keys),
+            "bare": self.bare,
+            "created": created,
+            "proven": self.proven,
+            "may_repeat": self.may_repeat,
+        }
 
 
 @dataclass(frozen=True)

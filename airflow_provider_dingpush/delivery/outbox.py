@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from airflow_provider_dingpush.errors import DingTalkError
 
 Place = tuple[str, str]
 """Where a record stands in the book: its kind, and its key within the kind."""
 
 
-class OutboxError(Exception):
+class OutboxError(DingTalkError):
     """The storage can't be used: disk full, read-only, no permission, server gone. Its text says what and where."""
+
+    retryable = True
 
 
 class LeadershipLostError(OutboxError):
@@ -55,6 +58,16 @@ class Rest:
         return cls(float(until), reason)
 
 
+def read_moment(note: bytes) -> float | None:
+    """A moment that was noted, in seconds since 1970; ``None`` if the note is damaged."""
+    try:
+        moment = float(note)
+    except ValueError:
+        return None
+    return moment if 0 <= moment < _END_OF_TIME else None
+
+
+_END_OF_TIME = 253_402_300_800.0  # the year 10000, which no calendar of Python's has
 LONGEST_REST_SECONDS = 900.0
 """A rest that seems to last longer, in seconds, was noted by a clock that was set back since then."""
 

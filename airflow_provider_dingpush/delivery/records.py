@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.delivery.record_shapes import is_sound
 
 ONLY = ""
 """The key of what there is one of."""
+
+_log = logging.getLogger(__name__)
 
 
 class Records:
@@ -16,7 +20,7 @@ class Records:
 
     When the storage fails (disk full, server gone) the changes go on in memory: an alert told twice is better than one
     that isn't told. What couldn't be written is tried again with the next change, so the book never has the later
-    change without the earlier one. Records that couldn't be read are never written over.
+    change without the earlier one. Records that couldn't be read are never written over; a damaged one is left out.
 
     ``problem`` is what kept the last change, or the records at the start, from the storage; ``None`` if nothing did.
 
@@ -34,7 +38,10 @@ class Records:
         self._unforgotten: set[str] = set()
         try:
             for (kind, key), value in book.load().items():
-                self._kinds.setdefault(kind, {})[key] = value
+                if is_sound(kind, value):
+                    self._kinds.setdefault(kind, {})[key] = value
+                else:
+                    _log.error("The record %r %r of a robot's book is damaged and left out.", kind, key[:100])
         except LeadershipLostError:
             raise
         except OutboxError as problem:

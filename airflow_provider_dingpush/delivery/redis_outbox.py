@@ -54,6 +54,7 @@ from airflow_provider_dingpush.delivery.outbox import (
     OutboxError,
     Place,
     Rest,
+    read_moment,
 )
 from airflow_provider_dingpush.delivery.redis_url import RedisUrl
 from airflow_provider_dingpush.delivery.repetitions import log_repetition
@@ -72,7 +73,7 @@ REMEMBERED_SECONDS = 7 * 24 * 3600
 _ROUND_TRIPS = 3
 _PRESENT = "1"
 _REPEATED = -1  # what putting a second alert of a key returns
-_SUCCESSION_SECONDS = 5.0  # a leader looks for a successor in its last second, and one that died isn't waited for long
+_SUCCESSION_SECONDS = 10.0  # a leader looks for a successor as long as its callback lasts
 
 _NOW = """
 local time = redis.call('TIME')
@@ -118,16 +119,25 @@ _TAKE_OUT = """
 for i = 2, #ARGV do
   local alert = redis.call('HGET', KEYS[1], ARGV[i])
   if alert then
-    if ARGV[1] == '1' then redis.call('HSET', KEYS[4], ARGV[i], alert) end
     redis.call('HDEL', KEYS[1], ARGV[i])
+    if ARGV[1] == '1' then redis.call('HSET', KEYS[4], ARGV[i], alert) end
     redis.call('DECRBY', KEYS[3], #alert)
   end
   redis.call('ZREM', KEYS[2], ARGV[i])
 end
 if redis.call('HLEN', KEYS[1]) == 0 then redis.call('DEL', KEYS[3]) end
 """
-# token's key | token, milliseconds; a second time with the same token when the answer to the first was lost
+# What leads, settles and removes alerts has to go on when all memory is used up (maxmemory), or nothing would ever be
+# sent and free some. Redis lets a script go on that has removed something, even if there was nothing to remove.
+# key, any other in its slot | command, arguments...
+_ANYWAY = """
+redis.call('DEL', KEYS[2])
+return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))
+"""
+# token's key, any other in its slot | token, milliseconds; a second time with the same token when the answer to the
+# first was lost
 _TAKE = """
+redis.call('DEL', KEYS[2])
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0
 """
@@ -144,6 +154,7 @@ _WRITE = (
     _NOW
     + """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('HDEL', KEYS[2], '')
 local at = 6
 local function forget(names)
   for _, name in ipairs(names) do
@@ -176,11 +187,8 @@ return 1
 # leader, rest | token, milliseconds, note
 _NOTE_REST = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if tonumber(ARGV[2]) > 0 then
-  redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2])
-else
-  redis.call('DEL', KEYS[2])
-end
+redis.call('DEL', KEYS[2])
+if tonumber(ARGV[2]) > 0 then redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2]) end
 return 1
 """
 # known | seconds, keys...
@@ -275,9 +283,10 @@ class RedisOutbox:
         with self._server.asked() as redis:
             before = _text(redis.get(self._names.of(name, "robot")))
             # A mailbox that two robots name belongs to the one that it names itself.
-            redis.hset(self._names.shared("mailboxes"), name, json.dumps([mailbox.conn_id, mailbox.target]))
-            redis.sadd(self._names.of(robot, "mailboxes"), name)
-            redis.set(self._names.of(name, "robot"), robot)
+            about = json.dumps([mailbox.conn_id, mailbox.target])
+            _anyway(redis, "HSET", self._names.shared("mailboxes"), name, about)
+            _anyway(redis, "SADD", self._names.of(robot, "mailboxes"), name)
+            _anyway(redis, "SET", self._names.of(name, "robot"), robot)
             if before is not None and before != robot:
                 redis.srem(self._names.of(before, "mailboxes"), name)
 
@@ -328,7 +337,7 @@ class RedisOutbox:
 
     def waiting_mailboxes(self) -> Sequence[Mailbox]:
         with self._server.asked() as redis:
-            names = sorted(name.decode() for name in redis.hkeys(self._names.shared("mailboxes")))
+            names = sorted(_texts(redis.hkeys(self._names.shared("mailboxes"))))
             counting = redis.pipeline(transaction=False)
             for name in names:
                 counting.hlen(self._names.of(name, "alerts"))
@@ -337,7 +346,7 @@ class RedisOutbox:
 
     def robots(self) -> Sequence[str]:
         with self._server.asked() as redis:
-            return sorted(robot.decode() for robot in redis.smembers(self._names.shared("robots")))
+            return sorted(_texts(redis.smembers(self._names.shared("robots"))))
 
     def mailboxes_of(self, robot: str) -> Sequence[Mailbox]:
         with self._server.asked() as redis:
@@ -345,15 +354,12 @@ class RedisOutbox:
 
     def note_flush(self, at: float) -> None:
         with self._server.asked() as redis:
-            redis.set(self._names.shared("flushed"), repr(at))
+            _anyway(redis, "SET", self._names.shared("flushed"), repr(at))
 
     def last_flush(self) -> float | None:
         with self._server.asked() as redis:
             noted = redis.get(self._names.shared("flushed"))
-        try:
-            return None if noted is None else float(noted)
-        except ValueError:
-            return None
+        return None if noted is None else read_moment(noted)
 
     def waiting_in(self, mailbox: Mailbox) -> int:
         """How many alerts wait in a mailbox, for people who look."""
@@ -368,7 +374,20 @@ class RedisOutbox:
         if not names:
             return []
         noted = redis.hmget(self._names.shared("mailboxes"), list(names))
-        return [Mailbox(*json.loads(each)) for each in noted if each is not None]
+        every = [self._mailbox(redis, name, each) for name, each in zip(names, noted, strict=True)]
+        return [mailbox for mailbox in every if mailbox is not None]
+
+    def _mailbox(self, redis: Redis, name: str, noted: bytes | None) -> Mailbox | None:
+        """Which mailbox has this name; its alerts say so too, should the note be damaged or gone."""
+        with suppress(ValueError, TypeError, RecursionError):
+            return Mailbox.read(json.loads(noted))  # type: ignore[arg-type] # that of None is an error as well
+        places = self._names.all_of(name, "alerts", "order")
+        for _, _, alert in redis.eval(_ARRIVALS, 2, *places, 1):
+            with suppress(ValueError):
+                return Alert.from_json(alert).mailbox
+        if noted is not None:
+            _log.error("Nothing in %s says which connection %s is for.", self._names.shared("mailboxes"), name)
+        return None
 
 
 class RedisBook:
@@ -398,8 +417,8 @@ class RedisBook:
         self._lease.check_process()
         with self._server.asked() as redis:
             while oldest := self._oldest(redis, at_most):
-                read = [(f"{name}/{key.decode()}", self._read(redis, name, key, body)) for _, name, key, body in oldest]
-                alerts = [(ticket, alert) for ticket, alert in read if alert is not None]
+                read = [(name, key, self._read(redis, name, key, body)) for _, name, key, body in oldest]
+                alerts = [(f"{name}/{key.decode()}", alert) for name, key, alert in read if alert is not None]
                 if alerts:
                     return alerts
         return []
@@ -425,7 +444,7 @@ class RedisBook:
             for name, keys in by_mailbox.items():
                 self._take_out(clearing, name, keys, keep_as_dead=False)
             for name, counted in self._counted.items():
-                clearing.set(self._names.of(name, "told"), counted)
+                _anyway(clearing, "SET", self._names.of(name, "told"), counted)
             _done(clearing)
         self._counted, self._counts = {}, None
 
@@ -481,7 +500,8 @@ class RedisBook:
         self._lease.check_process()
         with self._server.asked() as redis:
             if wanted:
-                redis.set(self._names.of(self._robot, "wanted"), _PRESENT, px=_milliseconds(_SUCCESSION_SECONDS))
+                place = self._names.of(self._robot, "wanted")
+                _anyway(redis, "SET", place, _PRESENT, "PX", _milliseconds(_SUCCESSION_SECONDS))
             else:
                 redis.delete(self._names.of(self._robot, "wanted"))
 
@@ -504,8 +524,7 @@ class RedisBook:
             asking.mget(self._names.all_of(name, "overflow", "told"))
         answers = _done(asking)
         self._counts = {
-            name: (int(counted or 0), int(told or 0))
-            for name, (counted, told) in zip(names, answers[1::2], strict=True)
+            name: (_count(counted), _count(told)) for name, (counted, told) in zip(names, answers[1::2], strict=True)
         }
         found = zip(names, answers[::2], strict=True)
         every = [(float(score), name, key, body) for name, rows in found for key, score, body in rows]
@@ -513,6 +532,7 @@ class RedisBook:
 
     def _read(self, redis: Redis, name: str, key: bytes, body: bytes) -> Alert | None:
         try:
+            key.decode()
             return Alert.from_json(body)
         except ValueError as problem:
             dead = self._names.of(name, "dead")
@@ -568,9 +588,9 @@ class _Lease:
         """
         with self._server.asked() as redis:
             taking = redis.pipeline(transaction=False)
-            taking.eval(_TAKE, 1, self._key, self.token, _milliseconds(self._seconds))
+            taking.eval(_TAKE, 2, self._key, f"{self._key}:room", self.token, _milliseconds(self._seconds))
             if noting:
-                taking.sadd(*noting)
+                _anyway(taking, "SADD", *noting)
             return bool(_done(taking)[0])
 
     def keep(self, seconds: float) -> None:
@@ -700,6 +720,13 @@ class _Server:
         )
 
 
+def _anyway(redis: Redis, command: str, key: str, *arguments: str | int) -> None:
+    """A command that adds a little, also when all memory is used up."""
+    # Where a key has no braces, all of it says which slot it is in.
+    room = f"{key}:room" if "{" in key else f"{{{key}}}:room"
+    redis.eval(_ANYWAY, 2, key, room, command, *arguments)
+
+
 def _done(pipeline: Redis) -> list[Any]:
     """What each command of a pipeline came to."""
     answers: list[Any] = pipeline.execute(raise_on_error=False)
@@ -714,12 +741,27 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
+    """What is noted; ``None`` if that is nothing, or damaged."""
+    try:
+        return None if value is None else value.decode()
+    except ValueError:
+        return None
+
+
+def _texts(values: Iterable[bytes]) -> list[str]:
+    return [text for each in values if (text := _text(each)) is not None]
+
+
+def _count(value: bytes | None) -> int:
+    try:
+        return int(value or 0)
+    except ValueError:
+        return 0
 
 
 def _mailboxes_of(redis: Redis, names: _Names, robot: str) -> list[str]:
     """The names of the mailboxes that belong to a robot now."""
-    found = sorted(name.decode() for name in redis.smembers(names.of(robot, "mailboxes")))
+    found = sorted(_texts(redis.smembers(names.of(robot, "mailboxes"))))
     asking = redis.pipeline(transaction=False)
     for name in found:
         asking.get(names.of(name, "robot"))
@@ -727,10 +769,14 @@ def _mailboxes_of(redis: Redis, names: _Names, robot: str) -> list[str]:
 
 
 def _records_of(server: _Server, names: _Names, robot: str) -> dict[Place, Any]:
+    book_name = names.of(robot, "book")
     with server.asked() as redis:
-        book = redis.hgetall(names.of(robot, "book"))
+        book = redis.hgetall(book_name)
     records = {}
     for field, value in book.items():
-        kind, key = json.loads(field)
-        records[kind, key] = json.loads(value)
+        try:
+            kind, key = json.loads(field)
+            records[str(kind), str(key)] = json.loads(value)
+        except (ValueError, TypeError, RecursionError) as problem:
+            _log.error("A record in the hash %s can't be read (%s): %.100r is left out.", book_name, problem, field)
     return records

@@ -88,7 +88,8 @@ class Repeats:
             if each.event in FAILURES and not each.resolved and not over:
                 place = ("told", _told_key(each))
                 left = puts.get(place, before.get(place[1], {})).get("suppressed", 0)
-                puts[place] = {"at": now, "suppressed": left, "occasion": _occasion(each)}
+                told_now = {"at": now, "suppressed": left, "occasion": _occasion(each), "mailbox": each.mailbox.name}
+                puts[place] = told_now
         return puts, [place for place in deletes if place not in puts]
 
     def mended(self, now: float) -> dict[Place, Any]:

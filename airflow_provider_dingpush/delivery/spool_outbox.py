@@ -52,6 +52,7 @@ from airflow_provider_dingpush.delivery.outbox import (
     LeadershipLostError,
     Place,
     Rest,
+    read_moment,
 )
 from airflow_provider_dingpush.delivery.repetitions import log_repetition
 from airflow_provider_dingpush.delivery.state_file import StateFile, forget_keys, read_keys, read_records
@@ -223,8 +224,8 @@ class SpoolOutbox:
     def last_flush(self) -> float | None:
         with trouble_with(self._home):
             try:
-                return float(_read(self._home / "flushed").decode("ascii"))
-            except (FileNotFoundError, ValueError):
+                return read_moment(_read(self._home / "flushed"))
+            except FileNotFoundError:
                 return None
 
     def waiting_in(self, mailbox: Mailbox) -> int:
@@ -753,7 +754,11 @@ def _alerts_in(paths: Iterable[Path]) -> list[tuple[Path, Alert]]:
 
 
 def _robot_of(folder: Path) -> str | None:
-    return _text(folder / "robot") or None
+    try:
+        return _text(folder / "robot") or None
+    except ValueError:
+        _log.error("%s can't be read: whose alerts these are is looked up anew.", folder / "robot")
+        return None
 
 
 def _told_of(folder: Path) -> int:
@@ -774,7 +779,7 @@ def _mailbox_in(folder: Path) -> Mailbox | None:
 
 def _mailbox_noted(folder: Path) -> Mailbox:
     about = json.loads(_read(folder / "about.json"))
-    return Mailbox(about["conn_id"], about["target"])
+    return Mailbox.read([about["conn_id"], about["target"]])
 
 
 def _mailbox_of_an_alert(folder: Path) -> Mailbox:

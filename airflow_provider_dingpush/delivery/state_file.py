@@ -37,6 +37,7 @@ PRAGMA user_version = 1;
 COMMIT;
 """
 
+_DAMAGE = "no such", "malformed", "unsupported file format", "Could not decode to UTF-8"
 _log = logging.getLogger(__name__)
 
 
@@ -67,7 +68,7 @@ class StateFile:
         with trouble_with(self._path):
             try:
                 return _records(self._connection)
-            except (sqlite3.DatabaseError, ValueError) as problem:
+            except (sqlite3.DatabaseError, ValueError, TypeError, RecursionError) as problem:
                 if not _is_damage(problem):
                     raise
                 self._start_anew(problem, now)
@@ -156,7 +157,7 @@ def read_records(path: Path) -> dict[Place, Any]:
                 return {}  # made a moment ago
             try:
                 return _records(connection)
-            except ValueError as problem:
+            except (ValueError, TypeError, RecursionError) as problem:
                 raise OutboxError(f"{path}: a record isn't JSON ({problem}); its next leader starts anew") from problem
 
 
@@ -258,6 +259,8 @@ def _records(connection: sqlite3.Connection) -> dict[Place, Any]:
 def _is_damage(problem: Exception) -> bool:
     """Whether a file itself is to blame, and not the disk, its rights or another process."""
     if isinstance(problem, sqlite3.OperationalError):
-        return any(words in str(problem) for words in ("no such", "malformed", "unsupported file format"))
+        return any(words in str(problem) for words in _DAMAGE)
     # "not a database" and "malformed" are of the class itself; the others below it blame a statement.
-    return type(problem) in {sqlite3.DatabaseError, _NewerFormatError} or isinstance(problem, ValueError)
+    return type(problem) in {sqlite3.DatabaseError, _NewerFormatError} or isinstance(
+        problem, (ValueError, TypeError, RecursionError)
+    )

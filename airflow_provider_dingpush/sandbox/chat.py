@@ -13,6 +13,8 @@ from .custom_robot import Robot
 from .exchange import ReceivedRequest, Verdict
 from .organisation import App
 
+MAX_KEPT_BODY_BYTES = 65_536
+
 LineKind = Literal["message", "refused", "repeated", "fault", "recalled", "changed", "cleared"]
 
 
@@ -81,7 +83,7 @@ class Chat:
         if conversation is not None:
             where["conversation"] = conversation.to_dict()
         with self._changed:
-            self._requests.append(request)
+            self._requests.append(_cut(request))
             if request.outcome == "refused":
                 self._add_line("refused", request.received_at, {**(request.reply or {}), **where})
             elif request.outcome == "fault" and request.fault is not None:
@@ -195,6 +197,13 @@ class Chat:
     def _what_came(self, summary: str, timeout_seconds: float) -> str:
         came = [f"{request.outcome}: {_in_short(request)}" for request in self._requests[-20:]]
         return f"{summary} within {timeout_seconds:g} s; " + ("\n  ".join(["came:", *came]) if came else "nothing came")
+
+
+def _cut(request: ReceivedRequest) -> ReceivedRequest:
+    """The request as it is kept: of an upload only the beginning, or memory would fill up."""
+    if len(request.body) <= MAX_KEPT_BODY_BYTES:
+        return request
+    return replace(request, body=request.body[:MAX_KEPT_BODY_BYTES], json=None)
 
 
 def _in_short(request: ReceivedRequest) -> str:

@@ -65,7 +65,7 @@ class ChatPage:
     because a foreign web page could otherwise read the chat through a DNS name that it points at this server (DNS
     rebinding). ``describe_robots`` and ``describe_apps`` tell the page how to send a first message,
     ``describe_conversations`` which conversations there are before anything stands in them. ``media`` finds what was
-    uploaded by the last part of its ``/media/…`` path, or None.
+    uploaded by the last part of its ``/media/…`` path, or None, or says why it isn't here any more.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ChatPage:
         describe_robots: Callable[[], list[dict[str, Any]]],
         describe_apps: Callable[[], list[dict[str, Any]]],
         describe_conversations: Callable[[], list[dict[str, Any]]],
-        media: Callable[[str], Medium | None],
+        media: Callable[[str], Medium | str | None],
         is_over: Callable[[], bool],
     ) -> None:
         self._chat = chat
@@ -113,8 +113,9 @@ class ChatPage:
 
     def _answer_medium(self, request: ReceivedRequest) -> Answer:
         found = self._media(unquote(request.path[len(MEDIA_PREFIX) :]))
-        if found is None:
-            return self._answer("text/plain; charset=utf-8", b"no such media", status=404)
+        if found is None or isinstance(found, str):
+            said = found or "no such media"
+            return self._answer("text/plain; charset=utf-8", said.encode(errors="replace"), status=404)
         content_type, content, name = found
         headers: tuple[tuple[str, str], ...] = (("Accept-Ranges", "bytes"),)
         if content_type not in _INLINE_TYPES:

@@ -71,7 +71,7 @@ def _audio(media_id: str, seconds: float, media: Media) -> dict[str, Any]:
 
 def _file(media_id: str, name: str | None, media: Media) -> dict[str, Any]:
     medium = media.find(media_id)
-    known = (medium.name, len(medium.content)) if medium is not None else ("", 0)
+    known = (medium.name, medium.size) if medium is not None else ("", 0)
     return {"msgtype": "file", "file": {"url": media.url_of(media_id), "name": name or known[0], "bytes": known[1]}}
 
 

@@ -31,7 +31,7 @@ class ReceivedRequest:
     ``received_at`` is in seconds of the sandbox's clock; ``connection`` numbers the TCP connection, so that two
     requests with the same number prove keep-alive; ``app`` is the app whose access token it carried (or that asked for
     one); ``reply`` is the JSON object that was (or would have been) answered. Whatever may hold a token or a secret is
-    left out of ``repr``.
+    left out of ``repr``. Of a ``body`` of more than 64 KB, such as an upload, the sandbox keeps only the beginning.
     """
 
     method: str

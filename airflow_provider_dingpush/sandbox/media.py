@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal, cast, get_args
 from urllib.parse import unquote
@@ -24,6 +24,8 @@ UPLOAD_PATH = "/media/upload"
 MediaKind = Literal["image", "voice", "video", "file"]
 
 _MEGABYTE = 1024 * 1024
+KEPT_BYTES = 100 * _MEGABYTE
+"""How much of all uploads is kept: the contents of the oldest are dropped first."""
 _MAX_BYTES: dict[MediaKind, int] = {
     "image": 20 * _MEGABYTE,
     "voice": 2 * _MEGABYTE,
@@ -55,12 +57,16 @@ _CONTENT_TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Medium:
-    """Something that an app uploaded; ``created_at`` is in epoch seconds."""
+    """Something that an app uploaded; ``created_at`` is in epoch seconds.
+
+    Its ``content`` is empty once newer ones needed the room; ``size`` stays what it was, in bytes.
+    """
 
     media_id: str
     kind: MediaKind
     name: str
     content: bytes = field(repr=False)
+    size: int
     content_type: str
     app: App
     created_at: float
@@ -71,6 +77,11 @@ class Medium:
         return _ending_of(self.name)
 
     @property
+    def is_kept(self) -> bool:
+        """Whether its content is still here."""
+        return len(self.content) == self.size
+
+    @property
     def path(self) -> str:
         """Where the chat page finds it."""
         return f"{PATH_PREFIX}{self.media_id[1:]}"
@@ -79,10 +90,14 @@ class Medium:
 class MediaStore:
     """Keeps what was uploaded.
 
-    A medium can be sent by the app that uploaded it only. Whether DingTalk is that strict is not documented.
+    A medium can be sent by the app that uploaded it only. Whether DingTalk is that strict is not documented. One whose
+    content had to make room can still be sent: only whoever wants to look at it is told so.
+
+    ``most_bytes`` is how much is kept of all together; the newest is kept in any case.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._media: dict[str, Medium] = {}
 
@@ -96,10 +111,17 @@ class MediaStore:
             medium = self._media.get(media_id)
         return medium if medium is not None and medium.app == app else None
 
-    def served(self, last_of_path: str) -> tuple[str, bytes, str] | None:
-        """Return content type, content and name of the medium whose path ends so, or None."""
+    def served(self, last_of_path: str) -> tuple[str, bytes, str] | str | None:
+        """Return content type, content and name of the medium whose path ends so, None, or why it isn't here now."""
         medium = next((each for each in self.all() if each.media_id[1:] == last_of_path), None)
-        return None if medium is None else (medium.content_type, medium.content, medium.name)
+        if medium is None:
+            return None
+        if not medium.is_kept:
+            return (
+                f"{medium.name} is here no more: this sandbox keeps the newest {self._most_bytes / _MEGABYTE:g} MB of "
+                f"uploads. 沙箱只保留最近 {self._most_bytes / _MEGABYTE:g} MB 的上传内容。"
+            )
+        return medium.content_type, medium.content, medium.name
 
     def upload(self, call: OapiCall) -> Verdict:
         """Answer ``POST /media/upload``: multipart, the file in the part ``media``, the type in query or form."""
@@ -144,13 +166,25 @@ class MediaStore:
             kind=kind,
             name=part.file_name,
             content=part.content,
+            size=len(part.content),
             content_type=content_type,
             app=call.app,
             created_at=call.request.received_at,
         )
         with self._lock:
             self._media[medium.media_id] = medium
+            self._make_room()
         return medium
+
+    def _make_room(self) -> None:
+        """Drop contents, the oldest first, until the rest is little enough."""
+        kept = [each for each in self._media.values() if each.is_kept]
+        too_much = sum(each.size for each in kept) - self._most_bytes
+        for oldest in kept[:-1]:
+            if too_much <= 0:
+                return
+            self._media[oldest.media_id] = replace(oldest, content=b"")
+            too_much -= oldest.size
 
 
 @dataclass(frozen=True, kw_only=True)

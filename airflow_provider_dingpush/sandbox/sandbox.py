@@ -18,7 +18,7 @@ from .directory import Directory
 from .exchange import ReceivedRequest, Verdict
 from .faults import Fault, FaultQueue
 from .gate import Gate
-from .media import UPLOAD_PATH, MediaStore, Medium
+from .media import KEPT_BYTES, UPLOAD_PATH, MediaStore, Medium
 from .oapi_dialect import OapiDoor
 from .organisation import App, GroupChat, Organisation, Person, connection_json, default_people
 from .quotas import Quotas
@@ -40,7 +40,8 @@ class Sandbox:
     after `stop`. ``minute_seconds`` is the length of the minute of rate limits (60 in DingTalk); ``clock`` returns
     epoch seconds and is read once per request, so that tests of windows, signs and tokens need not wait.
     ``notice_seconds`` is how long a work notice is being sent, ``status_seconds`` how long nobody can say who has read
-    the message of an app robot.
+    the message of an app robot. ``kept_media_bytes`` is how much of all uploads is kept: the oldest ones lose their
+    content.
 
     Raises `ValueError` if two of a kind share an id or a token, or a duration is out of range, `OSError` from `start`
     if the port is taken.
@@ -60,6 +61,7 @@ class Sandbox:
         quotas: Quotas | None = None,
         notice_seconds: float = 0.0,
         status_seconds: float = 0.0,
+        kept_media_bytes: int = KEPT_BYTES,
     ) -> None:
         self._robots = tuple(robots) or (Robot(),)
         self._organisation = Organisation(
@@ -75,7 +77,7 @@ class Sandbox:
         quotas = quotas or Quotas()
         self._tokens = AccessTokens()
         self._gate = Gate(self._tokens, quotas)
-        self._media = MediaStore()
+        self._media = MediaStore(kept_media_bytes)
         self._custom_robots = CustomRobotDoor(
             self._robots,
             group=self._organisation.conversation_of(self._organisation.groups[0]),

@@ -383,7 +383,7 @@ def _check_medium(
     medium = find(text_in(holder, name, path))
     if medium is None or medium.kind != kind:
         raise refusal(40007, "不合法的媒体文件id")
-    if most is not None and len(medium.content) > most:
+    if most is not None and medium.size > most:
         raise refusal(40006, "不合法的文件大小")
 
 

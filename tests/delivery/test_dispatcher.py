@@ -261,13 +261,18 @@ def test_without_a_flusher_a_storm_goes_from_one_callback_to_the_next() -> None:
     assert world.chat.told[-1] == "now"
 
 
-def test_nobody_is_wanted_before_the_last_second() -> None:
+@pytest.mark.parametrize(("busy", "wanted_early"), [(True, False), (False, True)])
+def test_a_successor_is_wanted_early_where_little_comes(busy: bool, wanted_early: bool) -> None:
+    """The next callback may be the last one in time; where they follow each other, the last second is enough."""
     world = stormy_world()
+    began = world.clock.now - START
+    for tenth in range(1, 80 if busy else 1):
+        world.clock.at(began + tenth / 10, lambda tenth=tenth: world.put(failure(f"more {tenth}")))  # type: ignore[misc]
     wanted: list[bool] = []
-    for seconds in (1.9, 2.1):
-        world.clock.at(world.clock.now - START + seconds, lambda: wanted.append(world.storage.successor_wanted))
+    for seconds in (2.1, 5.9):
+        world.clock.at(began + seconds, lambda: wanted.append(world.storage.successor_wanted))
     assert world.drain(relief=Relief.SUCCESSOR).messages == 1
-    assert wanted == [False, True]
+    assert wanted == [wanted_early, True]
     assert not world.storage.successor_wanted
 
 

@@ -1,0 +1,82 @@
+"""Connections looked up within a time limit, and what went wrong in words that give nothing away."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_dingpush.airflow_compat import redact
+from airflow_provider_dingpush.dingtalk.spare_threads import within
+from airflow_provider_dingpush.errors import DingTalkError, UnavailableError
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.delivery.alert import Mailbox
+    from airflow_provider_dingpush.dispatching import AnySender
+
+Result = TypeVar("Result")
+
+_MOST_CHARACTERS = 300
+_LOGIN_IN_URL = re.compile(r"(?<=://)\S*@")
+# A look-up in a process that has loaded nothing yet can take ten seconds.
+_LONGEST_SECONDS, _LEAST_SECONDS = 10.0, 0.2
+
+
+def look_up_within(find: Callable[[], Result], seconds: float) -> Result:
+    """Look something up, but don't wait for a secrets backend any longer than this.
+
+    :param seconds: the most that it may take, in seconds; then it is left behind in its thread.
+    :raises UnavailableError: if it took longer.
+    """
+    try:
+        return within(seconds, find)
+    except TimeoutError:
+        raise UnavailableError(
+            "Looking up the Airflow connection took too long.", "Look for a slow secrets backend or metadata database."
+        ) from None
+
+
+class LookUps:
+    """The connections of one flush: each is looked up once, and one that hangs leaves time for the others.
+
+    :param until: when to be back, in seconds of ``time.monotonic``.
+    """
+
+    def __init__(self, until: float) -> None:
+        self._until = until
+        self._found: dict[Mailbox, AnySender | DingTalkError] = {}
+
+    def sender(self, mailbox: Mailbox) -> AnySender:
+        """The mailbox's sender.
+
+        :raises DingTalkError: if there is no such connection, or it is wrong, or that can't be found out in time.
+        """
+        if mailbox not in self._found:
+            self._found[mailbox] = self._looked_up(mailbox)
+        found = self._found[mailbox]
+        if isinstance(found, DingTalkError):
+            raise found
+        return found
+
+    def _looked_up(self, mailbox: Mailbox) -> AnySender | DingTalkError:
+        from airflow_provider_dingpush.senders import sender_for
+
+        seconds = min(_LONGEST_SECONDS, (self._until - time.monotonic()) / 2)
+        if seconds < _LEAST_SECONDS:
+            return UnavailableError("No time is left to look up the Airflow connection.", "Give the flush more time.")
+        try:
+            return look_up_within(lambda: sender_for(mailbox), seconds)
+        except DingTalkError as problem:
+            return problem
+        except Exception as problem:  # noqa: BLE001 - whatever is wrong with one connection must not stop the others
+            return UnavailableError(f"The connection can't be used ({described(problem)}).")
+
+
+def described(problem: BaseException) -> str:
+    """What went wrong, in one line: without what is masked, and without user names and passwords in URLs."""
+    if isinstance(problem, DingTalkError):
+        return str(problem)
+    line = redact(next(iter(str(problem).splitlines()), "")[:_MOST_CHARACTERS])
+    said = _LOGIN_IN_URL.sub("***@", line)
+    return f"{type(problem).__name__}: {said}".rstrip(": ")

@@ -1,0 +1,83 @@
+"""Commands whose reader leaves early, as in ``dingpush status | head -3``."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_dingpush.broken_pipes import readers_may_leave
+from airflow_provider_dingpush.outboxes import outbox
+from airflow_provider_dingpush.pending import all_alerts
+from airflow_provider_dingpush.sandbox import Sandbox
+from tests.surface.test_flush_goes_on import put
+
+
+def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
+    """Run the command with a standard output that nobody reads; its exit code and what it said as an error.
+
+    :param both: nobody reads that either.
+    """
+    program = shutil.which("dingpush", path=str(Path(sys.executable).parent)) or "dingpush"
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [program, *arguments],
+            stdout=writer,
+            stderr=writer if both else subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, "_AIRFLOW_PROCESS_CONTEXT": "server"},
+        )
+    finally:
+        os.close(writer)
+    return done.returncode, done.stderr or ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["status"], 0),
+        (["dead"], 0),
+        (["doctor"], 0),
+        (["send", "hello"], 0),
+        (["--help"], 0),
+    ],
+    ids=lambda each: "_".join(each) if isinstance(each, list) else "",
+)
+def test_a_command_ends_quietly(connected: Sandbox, arguments: list[str], code: int) -> None:
+    """With the exit code of what it has done, and without a traceback."""
+    put(*(f"dingtalk_{number}" for number in range(3)))
+    assert run_without_reader(*arguments) == (code, "")
+
+
+def test_a_flush_goes_on_sending(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads what it says, and all is sent."""
+    put("dingtalk_default")
+    assert run_without_reader("flush", both=True) == (0, "")
+    assert len(connected.messages) == 1
+    assert all_alerts(outbox()) == 0
+
+
+def test_letters_that_the_terminal_does_not_know_are_written_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names may hold half characters."""
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    with readers_may_leave():
+        print("钉钉 \udcff")  # noqa: T201 - this is what is tried
+    terminal.flush()
+    assert terminal.buffer.getvalue() == b"\\u9489\\u9489 \\udcff\n"
+
+
+def test_a_stream_that_was_closed_before_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with ``>&-``."""
+    monkeypatch.setattr(sys, "stdout", None)
+    with readers_may_leave():
+        print("nobody hears this")  # noqa: T201 - this is what is tried
