@@ -151,7 +151,7 @@ class InFlight:
 
     def why_no_answer(self) -> str:
         """That it was written and nothing came back, for people."""
-        return f"{self._written_place()} did not answer within {self.limit_seconds:g} s after it was asked"
+        return f"{self._written_place()} did not answer within {self.limit_seconds:.3g} s after it was asked"
 
     def _written_place(self) -> str:
         host, port = map(str, self._place or ("DingTalk", ""))

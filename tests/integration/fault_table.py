@@ -14,6 +14,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -40,7 +41,7 @@ from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 
 TOKEN = "0123456789abcdef" * 4
 SECRET = "SEC" + "5" * 40
-KEYWORD = "Airflow"
+KEYWORD = "运维告警"
 CONN = "AIRFLOW_CONN_DINGTALK_DEFAULT"
 AT_ONCE = 12
 SECRETS_HANG = "FAULT_TABLE_SECRETS_HANG"
@@ -53,6 +54,7 @@ LONGEST_SECONDS = 150.0
 MARK = "orders_daily"
 HANGING = ("swept", "flushed", f"mail/{Mailbox('dingtalk_default').name}/robot")
 """Files of the home whose opening never ends when the home hangs."""
+BEFORE = ".before"
 
 
 @dataclass
@@ -99,13 +101,13 @@ class Trouble:
 
     :param names: in English and in Chinese.
     :param start: makes it go wrong.
-    :param may_repeat: whether a message may stand in the chat twice, because nobody can know that it arrived.
+    :param cause: what a text must say of it, as a pattern, where the message isn't sent at once without a word.
     :param group: heading of the table it stands in.
     """
 
     names: tuple[str, str]
     start: Callable[[World], None]
-    may_repeat: bool = False
+    cause: str = ""
     group: str = "dingtalk"
 
 
@@ -227,6 +229,9 @@ def home_hangs(world: World) -> None:
     for folder in ("new", "tmp"):
         (world.home / HANGING[-1]).with_name(folder).mkdir(parents=True, exist_ok=True)
     for name in HANGING:
+        # What stands there already comes back with the mount.
+        with suppress(FileNotFoundError):
+            (world.home / name).rename(world.home / f"{name}{BEFORE}")
         os.mkfifo(world.home / name)
 
 
@@ -251,55 +256,122 @@ STORAGE = "The outbox", "发件箱"
 
 TROUBLES: dict[str, Trouble] = {
     "none": Trouble(("nothing goes wrong", "一切正常"), lambda world: None),
-    "http_500": Trouble(("HTTP 500", "HTTP 500"), answer_with(Fault.HTTP_500)),
-    "http_503": Trouble(("HTTP 503", "HTTP 503"), answer_with(Fault.HTTP_503)),
-    "http_504": Trouble(("HTTP 504, the message arrived", "HTTP 504，消息已送达"), answer_with(Fault.HTTP_504)),
-    "busy": Trouble(("system busy (-1)", "系统繁忙（-1）"), answer_with(Fault.BUSY)),
-    "throttled": Trouble(("too fast (130101), once", "发送过快（130101），一次"), answer_with(Fault.THROTTLED)),
-    "blocked": Trouble(("blocked for ten minutes", "被限流十分钟"), blocked),
-    "quota": Trouble(("the month's quota is used up", "当月额度用完"), answer_with(Fault.QUOTA_USED_UP)),
-    "html": Trouble(("a web page instead of an answer", "返回网页而不是响应"), answer_with(Fault.HTML_PAGE)),
-    "redirect": Trouble(("a redirect", "重定向"), answer_with(Fault.REDIRECT)),
-    "empty": Trouble(("an empty answer", "空响应"), answer_with(Fault.EMPTY_BODY)),
-    "garbage": Trouble(("an unreadable answer", "无法解析的响应"), answer_with(Fault.GARBAGE)),
-    "no_errcode": Trouble(("an answer without errcode", "响应中没有 errcode"), answer_with(Fault.NO_ERRCODE)),
+    "http_500": Trouble(("HTTP 500", "HTTP 500"), answer_with(Fault.HTTP_500), cause="HTTP 500"),
+    "http_503": Trouble(("HTTP 503", "HTTP 503"), answer_with(Fault.HTTP_503), cause="HTTP 503"),
+    "http_504": Trouble(
+        ("HTTP 504, the message arrived", "HTTP 504，消息已送达"), answer_with(Fault.HTTP_504), cause="HTTP 504"
+    ),
+    "busy": Trouble(("system busy (-1)", "系统繁忙（-1）"), answer_with(Fault.BUSY), cause="busy"),
+    "throttled": Trouble(
+        ("too fast (130101), once", "发送过快（130101），一次"), answer_with(Fault.THROTTLED), cause="130101"
+    ),
+    "blocked": Trouble(("blocked for ten minutes", "被限流十分钟"), blocked, cause="130101"),
+    "quota": Trouble(
+        ("the month's quota is used up", "当月额度用完"), answer_with(Fault.QUOTA_USED_UP), cause="allowance|quota"
+    ),
+    "html": Trouble(
+        ("a web page instead of an answer", "返回网页而不是响应"), answer_with(Fault.HTML_PAGE), cause="web page"
+    ),
+    "redirect": Trouble(("a redirect", "重定向"), answer_with(Fault.REDIRECT), cause="web page"),
+    "empty": Trouble(("an empty answer", "空响应"), answer_with(Fault.EMPTY_BODY), cause="empty body"),
+    "garbage": Trouble(("an unreadable answer", "无法解析的响应"), answer_with(Fault.GARBAGE), cause="unreadable"),
+    "no_errcode": Trouble(
+        ("an answer without errcode", "响应中没有 errcode"), answer_with(Fault.NO_ERRCODE), cause="unreadable"
+    ),
     "reset_before": Trouble(
         ("connection reset before the body", "发送正文前连接被重置"),
         answer_with(Fault.RESET_BEFORE_BODY),
+        cause="connection broke",
         group="network",
     ),
     "reset_accepted": Trouble(
         ("connection reset, the message arrived", "连接被重置，消息已送达"),
         answer_with(Fault.RESET_AFTER_BODY_ACCEPTED),
+        cause="connection broke",
         group="network",
     ),
     "reset_lost": Trouble(
         ("connection reset, the message is lost", "连接被重置，消息未送达"),
         answer_with(Fault.RESET_AFTER_BODY_NOT_ACCEPTED),
+        cause="connection broke",
         group="network",
     ),
     "slow": Trouble(
-        ("the answer comes too late", "响应超时到达"), answer_with(Fault.SLOW, seconds=30), group="network"
+        ("the answer comes too late", "响应超时到达"),
+        answer_with(Fault.SLOW, seconds=30),
+        cause="did not answer within",
+        group="network",
     ),
-    "drip": Trouble(("the answer drips", "响应逐字节到达"), answer_with(Fault.DRIP, seconds=30), group="network"),
-    "hang": Trouble(("no answer at all", "没有任何响应"), answer_with(Fault.HANG), group="network"),
-    "refused": Trouble(("nobody listens at the host", "主机端口没有监听"), dead_port, group="network"),
-    "connect_hangs": Trouble(("connecting hangs", "连接一直挂起"), hanging_connect, group="network"),
-    "no_name": Trouble(("the host name is unknown", "域名无法解析"), unknown_name, group="network"),
-    "dead_proxy": Trouble(("the proxy is down", "代理不可用"), dead_proxy, group="network"),
-    "no_tls": Trouble(("TLS fails", "TLS 握手失败"), no_tls, group="network"),
-    "token": Trouble(("the token is wrong", "token 错误"), connected(password="f" * 64), group="settings"),
-    "secret": Trouble(("the secret is wrong", "加签密钥错误"), connected(extra={"secret": "SEC0"}), group="settings"),
+    "drip": Trouble(
+        ("the answer drips", "响应逐字节到达"),
+        answer_with(Fault.DRIP, seconds=30),
+        cause="did not answer within",
+        group="network",
+    ),
+    "hang": Trouble(
+        ("no answer at all", "没有任何响应"), answer_with(Fault.HANG), cause="did not answer within", group="network"
+    ),
+    "refused": Trouble(
+        ("nobody listens at the host", "主机端口没有监听"),
+        dead_port,
+        cause="did not accept a connection",
+        group="network",
+    ),
+    "connect_hangs": Trouble(
+        ("connecting hangs", "连接一直挂起"),
+        hanging_connect,
+        cause="did not accept a connection within",
+        group="network",
+    ),
+    "no_name": Trouble(
+        ("the host name is unknown", "域名无法解析"), unknown_name, cause="could not be looked up", group="network"
+    ),
+    "dead_proxy": Trouble(
+        ("the proxy is down", "代理不可用"), dead_proxy, cause="the proxy .* did not accept", group="network"
+    ),
+    "no_tls": Trouble(("TLS fails", "TLS 握手失败"), no_tls, cause="TLS handshake", group="network"),
+    "token": Trouble(
+        ("the token is wrong", "token 错误"), connected(password="f" * 64), cause="access token", group="settings"
+    ),
+    "secret": Trouble(
+        ("the secret is wrong", "加签密钥错误"),
+        connected(extra={"secret": "SEC0"}),
+        cause="signature",
+        group="settings",
+    ),
     "no_secret": Trouble(
-        ("the secret is missing", "未填加签密钥"), connected(extra={"secret": None}), group="settings"
+        ("the secret is missing", "未填加签密钥"),
+        connected(extra={"secret": None}),
+        cause="has no secret",
+        group="settings",
     ),
-    "keyword": Trouble(("the keyword is missing", "缺少关键词"), connected(extra={"keyword": None}), group="settings"),
-    "no_connection": Trouble(("there is no connection", "连接不存在"), no_connection, group="settings"),
-    "slow_secrets": Trouble(("the secrets backend hangs", "密钥后端无响应"), slow_secrets, group="settings"),
-    "home_unwritable": Trouble(("the home can't be written", "目录不可写"), home_is_a_file, group="storage"),
-    "home_hangs": Trouble(("the home hangs", "目录所在挂载无响应"), home_hangs, group="storage"),
-    "redis_refuses": Trouble(("Redis is away", "Redis 不可用"), redis_refuses, group="storage"),
-    "redis_hangs": Trouble(("Redis doesn't answer", "Redis 无响应"), redis_says_nothing, group="storage"),
+    "keyword": Trouble(
+        ("the keyword is missing", "缺少关键词"), connected(extra={"keyword": None}), cause="keyword", group="settings"
+    ),
+    "no_connection": Trouble(
+        ("there is no connection", "连接不存在"),
+        no_connection,
+        cause="There is no Airflow connection",
+        group="settings",
+    ),
+    "slow_secrets": Trouble(
+        ("the secrets backend hangs", "密钥后端无响应"),
+        slow_secrets,
+        cause="took too long|There is no Airflow connection",
+        group="settings",
+    ),
+    "home_unwritable": Trouble(
+        ("the home can't be written", "目录不可写"), home_is_a_file, cause="Not a directory", group="storage"
+    ),
+    "home_hangs": Trouble(
+        ("the home hangs", "目录所在挂载无响应"), home_hangs, cause="has not answered within", group="storage"
+    ),
+    "redis_refuses": Trouble(
+        ("Redis is away", "Redis 不可用"), redis_refuses, cause="Connection refused", group="storage"
+    ),
+    "redis_hangs": Trouble(
+        ("Redis doesn't answer", "Redis 无响应"), redis_says_nothing, cause="has not answered within", group="storage"
+    ),
 }
 GROUPS = {"dingtalk": DINGTALK, "network": NETWORK, "settings": SETTINGS, "storage": STORAGE}
 
@@ -354,7 +426,7 @@ def missed_deadline() -> dict[str, Any]:
 
 
 def operate(world: World) -> None:
-    operator: Any = DingTalkOperator(task_id="say", message=f"{MARK} {KEYWORD}")
+    operator: Any = DingTalkOperator(task_id="say", message=f"{MARK} is ready")
     operator.execute(failed_task())
 
 
@@ -437,6 +509,8 @@ def make_well_again(world: World, entrance: Entrance, cell: Cell) -> None:
     for name in HANGING:
         if (world.home / name).is_fifo():
             (world.home / name).unlink()
+            with suppress(FileNotFoundError):
+                (world.home / f"{name}{BEFORE}").rename(world.home / name)
     world.heal()
     os.environ.pop(SECRETS_HANG, None)
     if not entrance.is_alert:
@@ -487,12 +561,15 @@ def verdict(cell: Cell, trouble: Trouble, entrance: Entrance) -> str | None:
     """What is wrong with a cell, if anything is."""
     if cell.seconds > entrance.most_seconds + SLACK_SECONDS:
         return f"took {cell.seconds:.1f} s of {entrance.most_seconds:g}"
-    if cell.in_the_end > 1 and not trouble.may_repeat:
+    if cell.in_the_end > 1:
         return f"stands {cell.in_the_end} times"
     if cell.in_the_end == 0 and (entrance.is_alert or not cell.raised):
         return "lost"
     if cell.raised and entrance.is_alert and entrance.enter is not flush_pending:
         return f"raised {cell.raised}"
+    said = " ".join([*cell.logged, cell.raised])
+    if (said.strip() or not cell.at_once) and not re.search(trouble.cause, said):
+        return f"doesn't name the cause: {trouble.cause}"
     return None
 
 
