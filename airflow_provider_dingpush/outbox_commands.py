@@ -54,8 +54,9 @@ def run_flush(*, within_seconds: float, all_now: bool = False) -> int:
     """
 
     def run() -> int:
-        until, failed = time.monotonic() + within_seconds, False
+        until, failed, is_idle = time.monotonic() + within_seconds, False, True
         for store, mailbox, came in flush_stores(until=until, all_now=all_now):
+            is_idle = False
             if isinstance(came, str):
                 failed = True
                 print(f"✗ {mailbox.conn_id}: {came}", file=sys.stderr)
@@ -69,7 +70,10 @@ def run_flush(*, within_seconds: float, all_now: bool = False) -> int:
                 print(f"✓ {mailbox.conn_id}: {told}")
                 if came.left:
                     print(f"    {came.reason} {came.problem}".rstrip())
-        return 1 if all_pending(until=until) or failed else 0
+        left = all_pending(until=until)
+        if is_idle and not left:
+            print("No pending alerts. 没有待发送的告警。")
+        return 1 if left or failed else 0
 
     return _reported(run)
 

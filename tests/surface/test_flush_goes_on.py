@@ -268,3 +268,9 @@ def test_a_secrets_backend_that_is_not_there_is_said_in_one_line(outbox_home: Pa
     assert done.returncode == 1
     assert "dingpush: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_flush_without_pending_alerts_says_so(outbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Silence would leave it open whether anything was looked at."""
+    assert main(["flush"]) == 0
+    assert capsys.readouterr().out == "No pending alerts. 没有待发送的告警。\n"
