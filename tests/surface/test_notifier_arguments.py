@@ -367,11 +367,11 @@ def test_text_stays_text(connected: Sandbox, words: str, template: str) -> None:
 
 
 def test_lists_of_people_are_lists_where_airflow_renders_natively(connected: Sandbox) -> None:
-    context = native_context(who=["u1", "u2"], number="1_000")
-    DingTalkNotifier(message="x", at={"user_ids": "{{ who }}", "mobiles": "['{{ who[0] }}']"})(context)
+    context = native_context(who=["u1", "u2"], number="1_000", mobile="13800000001")
+    DingTalkNotifier(message="x", at={"user_ids": "{{ who }}", "mobiles": "['{{ mobile }}']"})(context)
     DingTalkNotifier(message="y", at={"user_ids": "{{ number }}"})(context)
     assert [each.payload["at"]["atUserIds"] for each in connected.messages] == [["u1", "u2"], ["1_000"]]
-    assert connected.messages[0].payload["at"]["atMobiles"] == ["u1"]
+    assert connected.messages[0].payload["at"]["atMobiles"] == ["13800000001"]
 
 
 @pytest.mark.parametrize(
