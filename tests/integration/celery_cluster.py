@@ -28,6 +28,7 @@ import pytest
 
 from tests.integration.standalone_airflow import START_SECONDS, RunningAirflow, free_ports
 
+PROGRAMS = {"airflow": "airflow.__main__", "dingpush": "airflow_provider_dingpush.cli"}
 WORKERS = 2
 TASKS_OF_A_WORKER = 8
 LOST_AFTER_SECONDS = 30
@@ -157,10 +158,11 @@ class Cluster:
     def command(self, *arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run ``airflow`` or ``dingpush`` in the cluster's environment."""
         program, *rest = arguments
-        module = {"airflow": "airflow", "dingpush": "airflow_provider_dingpush.cli"}[program]
+        # Not the scripts: they may belong to another virtual environment than the tests.
+        start = f"import sys; from {PROGRAMS[program]} import main; sys.exit(main())"
         environment = {**self.environment, **({"AIRFLOW_HOME": str(home)} if home else {})}
         return subprocess.run(
-            [sys.executable, "-m", module, *rest],
+            [sys.executable, "-c", start, *rest],
             env=environment,
             capture_output=True,
             text=True,

@@ -262,7 +262,7 @@ def test_a_run_that_is_cleared_and_fails_again_is_told_each_time(scene: Scene) -
     run = f"/api/v2/dags/cleared/dagRuns/{quote(RUN_ID)}"
     airflow.start(["cleared"])
     for number, (state, title) in enumerate(
-        [("failed", "Run failed"), ("failed", "Run failed"), ("success", "ecovered"), ("failed", "Run failed")]
+        [("failed", "Run failed"), ("failed", "Run failed"), ("success", "Run succeeded"), ("failed", "Run failed")]
     ):
         airflow.wait_until(f"{state} {number}", lambda: (airflow.call(run) or {}).get("state") == state, 120)  # noqa: B023
         airflow.wait_until(f"message {number + 1}", lambda: len(scene.messages("cleared")) > number, 120)  # noqa: B023
