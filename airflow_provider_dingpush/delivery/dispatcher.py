@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.delivery.digest_rows import MARKS, kind_of
 from airflow_provider_dingpush.delivery.drained import Drained, Relief
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try, name_of
@@ -698,7 +699,7 @@ def _is_refused_for_unknown_reason(batch: Batch, outcome: Outcome) -> bool:
 
 def _bare(alerts: Sequence[Alert], number: str) -> Text:
     """What is left of alerts whose text was refused: their names."""
-    counts = Counter(f"{'🟢' if each.resolved else '🔴'} {name_of(each)}" for each in alerts)
+    counts = Counter(f"{MARKS[kind_of(each)]} {name_of(each)}" for each in alerts)
     lines = [f"{name} ×{count}" if count > 1 else name for name, count in counts.items()]
     more = len(alerts) - sum(list(counts.values())[:_MOST_NAMES])
     return Text("\n".join([*lines[:_MOST_NAMES], *([f"+{more}"] if more else []), f"#{number}"]))
