@@ -33,7 +33,8 @@ def look_up_within(find: Callable[[], Result], seconds: float) -> Result:
         return within(seconds, find)
     except TimeoutError:
         raise UnavailableError(
-            "Looking up the Airflow connection took too long.", "Look for a slow secrets backend or metadata database."
+            "Looking up the Airflow connection took too long.",
+            "Look for a slow secrets backend or metadata database. 请检查 secrets backend 或元数据库是否过慢。",
         ) from None
 
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import redact
+from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
 from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.message_templates import Renderer, holds_jinja_anywhere
@@ -64,13 +65,14 @@ def read_arguments(
         problems[argument] = redact(str(problem) if known else f"{type(problem).__name__}: {problem}")
         _log.warning("%s: %s", consequence, problems[argument])
 
-    conn_id = str(dingtalk_conn_id)
-    if holds_jinja(conn_id):  # compiling a template takes a while, and few connection ids are one
-        try:
-            conn_id = _connection_id(templates.strict(conn_id))
-        except Exception as problem:  # noqa: BLE001 - see the module
-            conn_id = DingTalkRobotHook.default_conn_name
-            note("dingtalk_conn_id", problem, f"The notifier's dingtalk_conn_id can't be used, so {conn_id!r} is")
+    try:
+        # Compiling a template takes a while, and few connection ids are one.
+        conn_id = _connection_id(
+            templates.strict(dingtalk_conn_id) if holds_jinja(dingtalk_conn_id) else dingtalk_conn_id
+        )
+    except Exception as problem:  # noqa: BLE001 - see the module
+        conn_id = DingTalkRobotHook.default_conn_name
+        note("dingtalk_conn_id", problem, f"The notifier's dingtalk_conn_id can't be used, so {conn_id!r} is")
     target = mentions = own = None
     if to is not None:
         try:
@@ -102,10 +104,21 @@ def _checked(at: At | None) -> At | None:
     return at
 
 
+def is_plain_id(conn_id: object) -> bool:
+    """Whether it is the id of a connection as it stands."""
+    try:
+        return not holds_jinja(conn_id) and read_connection_id(conn_id) == conn_id
+    except ValueError:
+        return False
+
+
 def _connection_id(rendered: Any) -> str:
-    conn_id = str(rendered).strip()
-    if not conn_id or rendered is None or holds_jinja(conn_id):
-        raise InvalidMessageError(f"It is {conn_id!r} when it is rendered, which is no connection's id.")
+    try:
+        conn_id = read_connection_id(rendered)
+        if holds_jinja(conn_id):
+            raise ValueError(f"is {conn_id!r} when it is rendered")
+    except ValueError as problem:
+        raise InvalidMessageError(f"It {problem}.", NO_CONNECTION_ID) from None
     return conn_id
 
 
@@ -169,7 +182,8 @@ class _Templates:
         except Exception as error:  # noqa: BLE001 - the DAG's own settings and classes may raise anything
             raise InvalidMessageError(
                 f"The DAG's template environment can't be made ({type(error).__name__}: {error}).",
-                "Look at jinja_environment_kwargs, user_defined_filters and user_defined_macros of the DAG.",
+                "Look at jinja_environment_kwargs, user_defined_filters and user_defined_macros of the DAG. "
+                "请检查 DAG 的这些参数。",
             ) from None
         return env
 
@@ -186,4 +200,6 @@ def _environment_of(dag: Any) -> jinja2.Environment:
 
 
 def _failed(error: Exception) -> InvalidMessageError:
-    return InvalidMessageError(f"Its template failed with {type(error).__name__}: {error}")
+    return InvalidMessageError(
+        f"Its template failed with {type(error).__name__}: {error}.", "Correct the template. 请修正该模板。"
+    )

@@ -299,7 +299,7 @@ def test_facts_1_and_2_notifiers_of_one_callback_share_their_time(
     passed = [0.0]
     monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=lambda: passed[0]))
     # The clock of this test stands still while the connection is looked up, however busy the machine is.
-    monkeypatch.setattr(notifications, "_within", lambda find, seconds: find())
+    monkeypatch.setattr(notifications, "look_up_within", lambda find, seconds: find())
 
     def slow_rendering(seconds: float) -> str:
         passed[0] += seconds
@@ -519,3 +519,27 @@ def test_a_question_leaves_half_of_the_time_for_the_alert(
     for_ever.set()
     assert "Airflow doesn't tell here which tasks failed" in texts(connected)[0]
     assert "The failed tasks of the run can't be listed" in caplog.text
+
+
+@pytest.mark.parametrize(("timeout", "most"), [(None, 10.0), ("600", 10.0), ("10", 4.0), ("nonsense", 10.0)])
+def test_the_alert_is_safe_long_before_the_dag_processor_is_killed(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, timeout: str | None, most: float
+) -> None:
+    """Reading the file may have taken half of its 50 seconds, and Airflow may be told to grant less."""
+    section = "DAG_PROCESSOR" if airflow_compat.is_airflow_3() else "CORE"
+    if timeout:
+        monkeypatch.setenv(f"AIRFLOW__{section}__DAG_FILE_PROCESSOR_TIMEOUT", timeout)
+    asked: list[float] = []
+    monkeypatch.setattr(notifications, "failed_task_ids", lambda _, seconds: asked.append(seconds))
+    DingTalkNotifier()(run_context())
+    assert len(connected.messages) == 1
+    assert most / 2 < asked[0] <= most
+
+
+def test_an_sla_of_airflow_2_shares_the_time_of_the_dag_processor() -> None:
+    """It is called there, and not in the triggerer, which nobody kills."""
+    sla = notifications._sla_context(task_context()["dag"], "load_orders", "", [], [])
+    missed = {"dag_run": {"dag_id": "etl_daily"}, "deadline": {"deadline_time": START}}
+    occasions = [notifications._occasion(notifications._facts(each)) for each in (sla, missed, run_context())]
+    assert occasions[0] == occasions[2] == ("DAG processor", notifications.DAG_PROCESSOR_SECONDS)
+    assert occasions[1][1] == notifications.DEADLINE_SECONDS
