@@ -204,8 +204,20 @@ class DingTalkNotifier(BaseNotifier):
             facts = _facts(
                 context, failed_tasks=failed_task_ids(context, min(seconds_left() / 2, _MOST_QUESTION_SECONDS))
             )
+        rendered_by = Deadline.after(min(seconds_left() / 2, _MOST_QUESTION_SECONDS))
+
+        def limit(render: Callable[[], Any]) -> Any:
+            # The context of Airflow 2 belongs to a database session of this thread.
+            return look_up(render, rendered_by.seconds_left()) if is_airflow_3() else render()
+
         own = read_arguments(
-            context, facts, dingtalk_conn_id=self.dingtalk_conn_id, message=self.message, at=self.at, to=self.to
+            context,
+            facts,
+            dingtalk_conn_id=self.dingtalk_conn_id,
+            message=self.message,
+            at=self.at,
+            to=self.to,
+            limit=limit,
         )
         mailbox = mailbox_of(own.conn_id, own.target)
         deadline, alert = Deadline.after(seconds_left()), None
@@ -412,7 +424,8 @@ def _drained(
         return Drained(0, 0, store.outbox.waiting_in(mailbox), rest.reason, rest.until)
 
     def find(wanted: Mailbox) -> AnySender:
-        return look_up(lambda: sender_for(wanted), _enough(deadline.seconds_left()))
+        sender: AnySender = look_up(lambda: sender_for(wanted), _enough(deadline.seconds_left()))
+        return sender
 
     def bring_in(robot: str, book: LedgerBook) -> None:
         for other in among[1:]:
@@ -432,7 +445,7 @@ def _drained(
     return drained
 
 
-_LookUp = Callable[[Callable[[], "AnySender"], float], "AnySender"]
+_LookUp = Callable[[Callable[[], Any], float], Any]
 
 
 def _sla_context(dag: Any, *arguments: Any) -> Any:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import logging
 import os
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import redact
 from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
-from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
+from airflow_provider_dingpush.errors import ContentError, InvalidMessageError, UnavailableError
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
-from airflow_provider_dingpush.message_templates import Renderer, holds_jinja_anywhere
+from airflow_provider_dingpush.message_templates import Renderer, holds_jinja_anywhere, is_constant
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message
@@ -51,13 +51,27 @@ class Arguments:
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
+Limit = Callable[[Callable[[], Any]], Any]
+"""Calls a function, or raises an :class:`~airflow_provider_dingpush.errors.UnavailableError` if it takes too long."""
+
+
 def read_arguments(
-    context: Mapping[str, Any], facts: RunFacts, *, dingtalk_conn_id: Any, message: Any, at: Any, to: Any
+    context: Mapping[str, Any],
+    facts: RunFacts,
+    *,
+    dingtalk_conn_id: Any,
+    message: Any,
+    at: Any,
+    to: Any,
+    limit: Limit = lambda render: render(),
 ) -> Arguments:
-    """Render a notifier's arguments for a context, and read what came of it. Never raises."""
+    """Render a notifier's arguments for a context, and read what came of it. Never raises.
+
+    :param limit: bounds the time of what is rendered: a template may ask a secrets backend for a variable.
+    """
     from airflow_provider_dingpush.targets import read_target
 
-    templates = _Templates(context, facts)
+    templates = _Templates(context, facts, limit)
     problems: dict[str, str] = {}
 
     def note(argument: str, problem: Exception, consequence: str) -> None:
@@ -125,8 +139,9 @@ def _connection_id(rendered: Any) -> str:
 class _Templates:
     """Renders the arguments of one callback."""
 
-    def __init__(self, context: Mapping[str, Any], facts: RunFacts) -> None:
+    def __init__(self, context: Mapping[str, Any], facts: RunFacts, limit: Limit) -> None:
         self._context = context
+        self._limit = limit
         self._names = ChainMap({"facts": facts}, context)  # type: ignore[arg-type]
 
     def message(self, value: Any) -> Any:
@@ -134,6 +149,25 @@ class _Templates:
 
         :raises InvalidMessageError: if it can't be rendered.
         """
+        return self._message(value) if is_constant(value) else self._in_time(lambda: self._message(value))
+
+    def strict(self, value: Any) -> Any:
+        """Mentions, a target or an id, which mean nothing with a gap in them.
+
+        :raises InvalidMessageError: if it can't be rendered, or a variable is missing.
+        """
+        return self._in_time(lambda: self._strict(value)) if holds_jinja_anywhere(value) else self._strict(value)
+
+    def _in_time(self, render: Callable[[], Any]) -> Any:
+        try:
+            return self._limit(render)
+        except UnavailableError:
+            raise InvalidMessageError(
+                "Its template took too long.",
+                "Look for a slow secrets backend, XCom or macro in it. 请检查模板中用到的变量、XCom 或宏是否过慢。",
+            ) from None
+
+    def _message(self, value: Any) -> Any:
         import jinja2
 
         class LeftOpen(jinja2.ChainableUndefined, jinja2.DebugUndefined):
@@ -151,11 +185,7 @@ class _Templates:
         except Exception as error:  # noqa: BLE001 - a filter, a macro or an attribute of the context may raise anything
             raise _failed(error) from None
 
-    def strict(self, value: Any) -> Any:
-        """Mentions, a target or an id, which mean nothing with a gap in them.
-
-        :raises InvalidMessageError: if it can't be rendered, or a variable is missing.
-        """
+    def _strict(self, value: Any) -> Any:
         try:
             env = self._env
         except InvalidMessageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import jinja2.nativetypes
 import pytest
 
 from airflow_provider_dingpush import notifications
-from airflow_provider_dingpush.airflow_compat import AirflowFailException
+from airflow_provider_dingpush.airflow_compat import AirflowFailException, is_airflow_3
 from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.dingtalk.app_robot import encoded
 from airflow_provider_dingpush.messages import (
@@ -221,6 +222,29 @@ def test_a_filter_that_is_none_sends_the_built_in_alert(connected: Sandbox) -> N
     context["dag"].get_template_env = lambda: env
     DingTalkNotifier(message="{{ 3 | money }}", language="en")(context)
     assert NOT_SENT in texts(connected)[0]
+
+
+@pytest.mark.skipif(not is_airflow_3(), reason="a context of Airflow 2 belongs to one thread")
+@pytest.mark.parametrize("argument", ["message", "at", "dingtalk_conn_id"])
+def test_a_template_that_hangs_costs_no_alert(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, argument: str
+) -> None:
+    """Such as a variable of a secrets backend that doesn't answer: the callback was killed before the alert was safe."""
+    monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 2.0)
+    answered = threading.Event()
+    templates: dict[str, Any] = {
+        "message": "{{ ask() }}",
+        "at": {"mobiles": "{{ ask() }}"},
+        "dingtalk_conn_id": "{{ ask() }}",
+    }
+    try:
+        arguments = {argument: templates[argument]}
+        DingTalkNotifier(**arguments, language="en")(task_context(ask=lambda: answered.wait(60) and "x"))
+        (text,) = texts(connected)
+    finally:
+        answered.set()
+    assert "no such table" in text
+    assert "Its template took too long" in text
 
 
 class RaisingState(SimpleNamespace):
