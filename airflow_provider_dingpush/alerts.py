@@ -178,9 +178,7 @@ class Composer:
         from airflow_provider_dingpush.templates import escape_markdown
 
         alerts = [_redacted(each) for each in alerts]
-        named = {each.language for each in alerts}
-        language = next(iter(named)) if len(named) == 1 else None
-        language = language or self.language
+        language = self.language_of(alerts)
         alone = len(alerts) == 1 and notes == Notes(number=notes.number)
         if alone:
             message = self._alone(alerts[0], language)
@@ -198,6 +196,12 @@ class Composer:
         if self._sender.misaddressed:
             message = _with_words(message, _MISADDRESSED[language])
         return message, mentions_of(alerts, self._people.get)
+
+    def language_of(self, alerts: Sequence[Alert]) -> str:
+        """``zh`` or ``en``: what all notifiers of these alerts say, or else the connection or ``[dingpush] language``."""
+        named = {each.language for each in alerts}
+        language = next(iter(named)) if len(named) == 1 else None
+        return language or self.language
 
     def _alone(self, alert: Alert, language: str) -> Message:
         from airflow_provider_dingpush.templates import RunFacts

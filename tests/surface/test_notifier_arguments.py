@@ -229,7 +229,7 @@ def test_a_filter_that_is_none_sends_the_built_in_alert(connected: Sandbox) -> N
 def test_a_template_that_hangs_costs_no_alert(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, argument: str
 ) -> None:
-    """Such as a variable of a secrets backend that doesn't answer: the callback was killed before the alert was safe."""
+    """Such as a variable of a backend that doesn't answer: the callback was killed before the alert was safe."""
     monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 2.0)
     answered = threading.Event()
     templates: dict[str, Any] = {
@@ -531,3 +531,21 @@ def test_a_credential_in_place_of_a_connection_id_is_in_no_log(
     written = [each.read_text(errors="replace") for each in outbox_home.rglob("*") if each.is_file()]
     for each in (text, caplog.text, str(refused.value), *written):
         assert "0123456789abcdef" not in each.replace(SECRET, "")
+
+
+@pytest.mark.parametrize(("language", "note"), [("en", "characters left out)"), ("zh", "字，此处省略")])
+def test_the_note_at_a_cut_text_speaks_the_language_of_the_notifier(
+    app_connected: Sandbox, language: str, note: str
+) -> None:
+    """And not that of the connection."""
+    DingTalkNotifier(dingtalk_conn_id=APP, to=WorkNotice("lisi"), message="row\n" * 2000, language=language)(
+        task_context()
+    )
+    (message,) = app_connected.messages
+    assert note in json.dumps(message.payload, ensure_ascii=False)
+
+
+def test_the_note_at_an_alert_for_somebody_else_speaks_the_language_of_the_notifier(app_connected: Sandbox) -> None:
+    DingTalkNotifier(dingtalk_conn_id=APP, to=Users("nobody"), language="en")(task_context())
+    (message,) = app_connected.messages
+    assert "This could not be sent to whom" in message.shown["markdown"]["text"]
