@@ -198,7 +198,7 @@ class Composer:
         return message, mentions_of(alerts, self._people.get)
 
     def language_of(self, alerts: Sequence[Alert]) -> str:
-        """``zh`` or ``en``: what all notifiers of these alerts say, or else the connection or ``[dingpush] language``."""
+        """``zh`` or ``en``: what the notifiers of all these alerts say, or else the connection or ``[dingpush]``."""
         named = {each.language for each in alerts}
         language = next(iter(named)) if len(named) == 1 else None
         return language or self.language
