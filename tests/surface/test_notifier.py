@@ -543,3 +543,27 @@ def test_an_sla_of_airflow_2_shares_the_time_of_the_dag_processor() -> None:
     occasions = [notifications._occasion(notifications._facts(each)) for each in (sla, missed, run_context())]
     assert occasions[0] == occasions[2] == ("DAG processor", notifications.DAG_PROCESSOR_SECONDS)
     assert occasions[1][1] == notifications.DEADLINE_SECONDS
+
+
+def test_all_failed_tasks_are_counted(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only some of them are named."""
+    monkeypatch.setattr(airflow_compat, "_task_states", lambda _: {f"m_{number}": "failed" for number in range(1500)})
+    DingTalkNotifier(language="en")(run_context())
+    assert "Failed tasks (1500)" in texts(connected)[0]
+
+
+@pytest.mark.parametrize("states", [{"boom": "failed", None: "failed"}, {5: "failed"}, ["failed"], "failed", 7])
+def test_an_odd_answer_about_the_failed_tasks_costs_no_alert(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, states: Any
+) -> None:
+    monkeypatch.setattr(airflow_compat, "_task_states", lambda _: states)
+    DingTalkNotifier(language="en")(run_context())
+    assert len(connected.messages) == 1
+
+
+def test_a_dag_whose_tasks_are_not_known_costs_no_alert(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(airflow_compat, "_task_states", lambda _: {"boom": "failed"})
+    context = run_context()
+    del context["dag"].task_ids
+    DingTalkNotifier(language="en")(context)
+    assert len(connected.messages) == 1
