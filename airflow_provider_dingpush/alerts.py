@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of, key_with, unique_key
-from airflow_provider_dingpush.errors import ContentError, DingTalkError, InvalidMessageError
+from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
+from airflow_provider_dingpush.look_ups import described
 from airflow_provider_dingpush.messages.kinds import Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
@@ -244,9 +245,7 @@ def message_about(
         try:
             sender.prepared(own, language=language)
         except Exception as refused:  # noqa: BLE001 - a source may be any class; nothing in it must cost the alert
-            known = isinstance(refused, DingTalkError)
-            what = str(refused) if known else f"{type(refused).__name__}: {refused}"
-            own, problems = None, {**problems, "message": redact(what)}
+            own, problems = None, {**problems, "message": redact(described(refused))}
     shown: Callable[[str], str] = str if isinstance(own, Text) else escape_markdown
     most = min(_PROBLEM_CHARACTERS, sender.text_bytes // _TEXT_BYTES_PER_PROBLEM_CHARACTER)
     notes = [

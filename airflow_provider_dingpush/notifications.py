@@ -32,7 +32,7 @@ from airflow_provider_dingpush.errors import (
 )
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
-from airflow_provider_dingpush.look_ups import look_up_within
+from airflow_provider_dingpush.look_ups import described, look_up_within
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.notifier_arguments import is_plain_id, read_arguments
 from airflow_provider_dingpush.timeouts import Deadline
@@ -174,8 +174,7 @@ class DingTalkNotifier(BaseNotifier):
             elif isinstance(error, UnknownOutcomeError):
                 fate = "may not have arrived"
             # Only what is known to hold no secrets is printed whole, and no traceback, which would show the rest.
-            what = str(error) if isinstance(error, DingTalkError) else f"{type(error).__name__}: {redact(str(error))}"
-            _log.error("%s %s (%s). %s", NOTICE_LOG_LINE, fate, about, what)
+            _log.error("%s %s (%s). %s", NOTICE_LOG_LINE, fate, about, described(error))
             if self.raise_on_failure:
                 raise
 

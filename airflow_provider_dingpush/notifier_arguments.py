@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import redact
 from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
-from airflow_provider_dingpush.errors import ContentError, InvalidMessageError, UnavailableError
+from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
+from airflow_provider_dingpush.look_ups import described
 from airflow_provider_dingpush.message_templates import Renderer, holds_jinja_anywhere, is_constant
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
@@ -75,8 +76,7 @@ def read_arguments(
     problems: dict[str, str] = {}
 
     def note(argument: str, problem: Exception, consequence: str) -> None:
-        known = isinstance(problem, ContentError)
-        problems[argument] = redact(str(problem) if known else f"{type(problem).__name__}: {problem}")
+        problems[argument] = redact(described(problem))
         _log.warning("%s: %s", consequence, problems[argument])
 
     try:
@@ -211,7 +211,7 @@ class _Templates:
             env = add_filters(_environment_of(self._context.get("dag")))
         except Exception as error:  # noqa: BLE001 - the DAG's own settings and classes may raise anything
             raise InvalidMessageError(
-                f"The DAG's template environment can't be made ({type(error).__name__}: {error}).",
+                f"The DAG's template environment can't be made ({described(error)}).",
                 "Look at jinja_environment_kwargs, user_defined_filters and user_defined_macros of the DAG. "
                 "请检查 DAG 的这些参数。",
             ) from None
@@ -230,6 +230,4 @@ def _environment_of(dag: Any) -> jinja2.Environment:
 
 
 def _failed(error: Exception) -> InvalidMessageError:
-    return InvalidMessageError(
-        f"Its template failed with {type(error).__name__}: {error}.", "Correct the template. 请修正该模板。"
-    )
+    return InvalidMessageError(f"Its template failed with {described(error)}.", "Correct the template. 请修正该模板。")

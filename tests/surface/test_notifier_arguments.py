@@ -214,6 +214,24 @@ def test_a_broken_template_environment_sends_the_built_in_alert(
     assert arrived.payload["at"]["atMobiles"] == ["13800000000"]
 
 
+class UnspeakableError(Exception):
+    """Fails when it is looked at."""
+
+    def __str__(self) -> str:
+        raise UnspeakableError
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("error", [UnspeakableError(), RecursionError(), MemoryError(), KeyError(object())])
+def test_whatever_a_macro_raises_the_alert_comes(connected: Sandbox, error: Exception) -> None:
+    at: Any = "{{ fail() }}"
+    DingTalkNotifier(message="{{ fail() }}", at=at, language="en")(task_context(fail=raises(error)))
+    (text,) = texts(connected)
+    assert f"Its template failed with {type(error).__name__}" in text
+    assert "no such table" in text
+
+
 def test_a_filter_that_is_none_sends_the_built_in_alert(connected: Sandbox) -> None:
     """``user_defined_filters`` may hold anything."""
     context = task_context()
