@@ -55,7 +55,6 @@ __all__ = [
 Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
-_MOST_FAILED_TASKS = 1000
 
 
 def __getattr__(name: str) -> Any:
@@ -159,17 +158,15 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
         dag_run: Any = context.get("dag_run")
         if hasattr(dag_run, "get_task_instances"):
             failed = dag_run.get_task_instances(state="failed")
-            return sorted((each.task_id, each.map_index) for each in failed)[:_MOST_FAILED_TASKS]
+            return sorted((each.task_id, each.map_index) for each in failed)
         states = within(seconds, lambda: _task_states(context))
+        if states is None:
+            return None
+        known = set(context["dag"].task_ids)
+        return sorted(_task_and_index(key, known) for key, state in states.items() if state == "failed")
     except Exception as error:  # noqa: BLE001 - a list that can't be had must not cost the alert
         _log.info("The failed tasks of the run can't be listed (%s: %s).", type(error).__name__, redact(str(error)))
         return None
-    if states is None:
-        return None
-    known = set(context["dag"].task_ids)
-    return sorted(_task_and_index(key, known) for key, state in states.items() if state == "failed")[
-        :_MOST_FAILED_TASKS
-    ]
 
 
 def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of, key_with, unique_key
-from airflow_provider_dingpush.errors import ContentError, DingTalkError, InvalidMessageError
+from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
+from airflow_provider_dingpush.look_ups import described
 from airflow_provider_dingpush.messages.kinds import Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
@@ -178,9 +179,7 @@ class Composer:
         from airflow_provider_dingpush.templates import escape_markdown
 
         alerts = [_redacted(each) for each in alerts]
-        named = {each.language for each in alerts}
-        language = next(iter(named)) if len(named) == 1 else None
-        language = language or self.language
+        language = self.language_of(alerts)
         alone = len(alerts) == 1 and notes == Notes(number=notes.number)
         if alone:
             message = self._alone(alerts[0], language)
@@ -199,11 +198,13 @@ class Composer:
             message = _with_words(message, _MISADDRESSED[language])
         return message, mentions_of(alerts, self._people.get)
 
-    def _alone(self, alert: Alert, language: str) -> Message:
-        message = self._of_one(alert, language)
-        return _with_also(message, alert.also) if alert.also else message
+    def language_of(self, alerts: Sequence[Alert]) -> str:
+        """``zh`` or ``en``: what the notifiers of all these alerts say, or else the connection or ``[dingpush]``."""
+        named = {each.language for each in alerts}
+        language = next(iter(named)) if len(named) == 1 else None
+        return language or self.language
 
-    def _of_one(self, alert: Alert, language: str) -> Message:
+    def _alone(self, alert: Alert, language: str) -> Message:
         from airflow_provider_dingpush.templates import RunFacts
 
         own, problems = None, alert.problems
@@ -212,17 +213,30 @@ class Composer:
                 own, _ = read_message(alert.message)
             except ContentError as problem:
                 problems = {**problems, "message": redact(str(problem))}
+        also, most = _words_of(alert.also), self._sender.text_bytes
+        # Half of the room at most is for the others, so that the built-in alert keeps its links.
+        kept = min(sum(map(_bytes_with_gap, also)), most // 2)
         facts = RunFacts.from_dict({"event": alert.event, "dag_id": alert.dag_id, **alert.facts})
-        return message_about(facts, own, problems, sender=self._sender, language=language)
+        if own is not None and also:
+            own = _as_markdown(own)
+        message = message_about(facts, own, problems, sender=self._sender, language=language, at_most_bytes=most - kept)
+        return _with_also(message, also, most, language, cut_first=own is not None) if also else message
 
 
 def message_about(
-    facts: RunFacts, own: Message | None, problems: Mapping[str, str], *, sender: RobotSender | AppSender, language: str
+    facts: RunFacts,
+    own: Message | None,
+    problems: Mapping[str, str],
+    *,
+    sender: RobotSender | AppSender,
+    language: str,
+    at_most_bytes: int | None = None,
 ) -> Message:
     """One alert as a message: the notifier's own if the sender can carry it, or else the built-in one.
 
     :param own: the notifier's own message.
     :param problems: name of each argument of the notifier that can't be used -> why; they are told in a note.
+    :param at_most_bytes: how long the built-in one may be; by default as long as the sender can carry.
     """
     from airflow_provider_dingpush.messages.sizes import json_bytes
     from airflow_provider_dingpush.templates import MAX_ALERT_BYTES, built_in_alert, escape_markdown
@@ -231,9 +245,7 @@ def message_about(
         try:
             sender.prepared(own, language=language)
         except Exception as refused:  # noqa: BLE001 - a source may be any class; nothing in it must cost the alert
-            known = isinstance(refused, DingTalkError)
-            what = str(refused) if known else f"{type(refused).__name__}: {refused}"
-            own, problems = None, {**problems, "message": redact(what)}
+            own, problems = None, {**problems, "message": redact(described(refused))}
     shown: Callable[[str], str] = str if isinstance(own, Text) else escape_markdown
     most = min(_PROBLEM_CHARACTERS, sender.text_bytes // _TEXT_BYTES_PER_PROBLEM_CHARACTER)
     notes = [
@@ -242,7 +254,7 @@ def message_about(
         if name in _PROBLEMS
     ]
     if own is None:
-        room = sender.text_bytes - json_bytes("\n\n".join(["", *notes]))
+        room = (at_most_bytes or sender.text_bytes) - json_bytes("\n\n".join(["", *notes]))
         own = built_in_alert(facts, language=language, at_most_bytes=min(MAX_ALERT_BYTES, room))
     return _with_words(own, *notes)
 
@@ -254,18 +266,65 @@ def _with_words(message: Message, *words: str) -> Message:
     return replace(message, content="\n".join([message.content, *words])) if isinstance(message, Text) else message
 
 
-def _with_also(message: Message, also: Sequence[Mapping[str, Any]]) -> Message:
-    """The message, and what other notifiers say of the same occurrence below it."""
+def _words_of(messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What these messages say, as Markdown."""
     from airflow_provider_dingpush.messages.in_words import in_words
     from airflow_provider_dingpush.templates import escape_markdown
 
-    texts = [in_words(message, escape_markdown)]
-    for each in also:
+    texts = []
+    for each in messages:
         # One that can't be read, such as a newer version's, must not cost the others.
         with suppress(ContentError):
             texts.append(in_words(read_message(each)[0], escape_markdown))
-    text = "\n\n".join(each for each in texts if each)
+    return [each for each in texts if each]
+
+
+def _as_markdown(message: Message, *more: str) -> Markdown:
+    """The message in words, and more of them below it."""
+    from airflow_provider_dingpush.messages.in_words import in_words
+    from airflow_provider_dingpush.templates import escape_markdown
+
+    text = "\n\n".join(each for each in (in_words(message, escape_markdown), *more) if each)
     return Markdown(getattr(message, "title", "") or text.strip().partition("\n")[0][:_TITLE_CHARACTERS], text)
+
+
+def _with_also(message: Message, also: Sequence[str], at_most_bytes: int, language: str, *, cut_first: bool) -> Message:
+    """The message, and what other notifiers say of the same occurrence below it, each cut so that all have room.
+
+    :param cut_first: whether the message itself may be cut; the built-in one is as short as it can be.
+    """
+    first = _as_markdown(message)
+    if cut_first:
+        text, *also = _side_by_side([first.text, *also], at_most_bytes, language)
+        first = replace(first, text=text)
+    else:
+        also = _side_by_side(also, at_most_bytes - _bytes_with_gap(first.text), language)
+    return _as_markdown(first, *also)
+
+
+def _side_by_side(texts: Sequence[str], room: int, language: str) -> list[str]:
+    """The texts, the longest of them cut, so that all of them take no more bytes than this."""
+    from airflow_provider_dingpush.messages.fitting import cut
+
+    fitted = list(texts)
+    for number, place in enumerate(sorted(range(len(texts)), key=lambda each: len(texts[each].encode()))):
+        share = room // (len(texts) - number) - _bytes_with_gap("")
+        try:
+            fitted[place] = cut(texts[place], share, language=language)
+        except ContentError:
+            _log.warning(
+                "There is no room for what another notifier says of the same: %s", texts[place][:_TITLE_CHARACTERS]
+            )
+            fitted[place] = ""
+        room -= _bytes_with_gap(fitted[place])
+    return fitted
+
+
+def _bytes_with_gap(text: str) -> int:
+    """What a text takes, and the empty line before it."""
+    from airflow_provider_dingpush.messages.sizes import json_bytes
+
+    return json_bytes(f"\n\n{text}")
 
 
 _MISADDRESSED = {

@@ -21,6 +21,7 @@ from airflow_provider_dingpush.connection_fields import (
     STORED_SECRET_PLACEHOLDER,
     ConnectionForm,
 )
+from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
 from airflow_provider_dingpush.connection_mentions import Mentions
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
@@ -128,11 +129,18 @@ def look_up(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
     """
     problem: DingTalkError
     try:
-        return _read_connection(conn_id, read)
+        return _read_connection(_plain_id(conn_id), read)
     except DingTalkError as error:
         # Loggers that print local variables must not find a token in the frames below.
         problem = error.with_traceback(None)
     raise problem
+
+
+def _plain_id(conn_id: object) -> str:
+    try:
+        return read_connection_id(conn_id)
+    except ValueError as problem:
+        raise ConnectionSettingsError(f"dingtalk_conn_id {problem}.", NO_CONNECTION_ID) from None
 
 
 def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:

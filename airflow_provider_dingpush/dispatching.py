@@ -206,7 +206,7 @@ def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, manner: _Manner)
         sender,
         policy,
         composer,
-        language=composer.language,
+        language_of=composer.language_of,
         zone=zone,
         spares=_spares(outbox, sender, manner),
     )

@@ -33,7 +33,8 @@ def look_up_within(find: Callable[[], Result], seconds: float) -> Result:
         return within(seconds, find)
     except TimeoutError:
         raise UnavailableError(
-            "Looking up the Airflow connection took too long.", "Look for a slow secrets backend or metadata database."
+            "Looking up the Airflow connection took too long.",
+            "Look for a slow secrets backend or metadata database. 请检查 secrets backend 或元数据库是否过慢。",
         ) from None
 
 
@@ -77,6 +78,10 @@ def described(problem: BaseException) -> str:
     """What went wrong, in one line: without what is masked, and without user names and passwords in URLs."""
     if isinstance(problem, DingTalkError):
         return str(problem)
-    line = redact(next(iter(str(problem).splitlines()), "")[:_MOST_CHARACTERS])
+    try:
+        words = str(problem)
+    except Exception:  # noqa: BLE001 - other people's errors may fail when they are looked at
+        words = ""
+    line = redact(next(iter(words.splitlines()), "")[:_MOST_CHARACTERS])
     said = _LOGIN_IN_URL.sub("***@", line)
     return f"{type(problem).__name__}: {said}".rstrip(": ")

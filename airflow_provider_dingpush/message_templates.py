@@ -210,7 +210,9 @@ class Renderer:
         try:
             return json.loads(self.text(source))
         except json.JSONDecodeError as error:
-            raise InvalidMessageError(f"The template file {path!r} is not JSON: {error}.") from None
+            raise InvalidMessageError(
+                f"The template file {path!r} is not JSON: {error}.", "Correct the file. 请修正该文件。"
+            ) from None
 
 
 def _source_of(path: str, env: jinja2.Environment) -> str | None:
@@ -230,12 +232,13 @@ def _source_of(path: str, env: jinja2.Environment) -> str | None:
             return None
         raise InvalidMessageError(
             f"There is no template file {path!r} beside the DAG file or in its template_searchpath.",
-            f"Correct the path; to send these very words, write Text({path!r}).",
+            f"Correct the path; to send these very words, write Text({path!r}). "
+            f"请修正路径；如果就是要发送这些文字，请写 Text({path!r})。",
         ) from None
     except (OSError, ValueError) as error:  # no right to read it, or not UTF-8
         raise InvalidMessageError(
             f"The template file {path!r} can't be read ({type(error).__name__}).",
-            "Save it as UTF-8, where this process may read it.",
+            "Save it as UTF-8, where this process may read it. 请存为 UTF-8，并确保进程有权读取。",
         ) from None
 
 

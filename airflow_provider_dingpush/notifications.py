@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import (
@@ -21,7 +22,7 @@ from airflow_provider_dingpush.airflow_compat import (
     run_in_thread,
 )
 from airflow_provider_dingpush.callback_budget import CallbackBudget
-from airflow_provider_dingpush.dingtalk.spare_threads import within
+from airflow_provider_dingpush.connection_ids import shown_connection_id
 from airflow_provider_dingpush.errors import (
     AlertsWaitingError,
     ContentError,
@@ -31,9 +32,9 @@ from airflow_provider_dingpush.errors import (
 )
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
-from airflow_provider_dingpush.messages.field_rules import holds_jinja
+from airflow_provider_dingpush.look_ups import described, look_up_within
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.notifier_arguments import read_arguments
+from airflow_provider_dingpush.notifier_arguments import is_plain_id, read_arguments
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ again.
 DAG_PROCESSOR_SECONDS = 40.0
 """What all notifiers of one DAG-processor process may take together, in seconds.
 
-It runs the DAG-level callbacks of one file one after the other and is killed after 50 seconds. Its first look-up of a
-connection can take ten.
+It runs the DAG-level callbacks of one file one after the other and is killed after 50 seconds, reading the file
+included. Its first look-up of a connection can take ten.
 """
 DEADLINE_SECONDS = 60.0
 """What the notifiers of one missed deadline may take, in seconds: nobody kills the triggerer for it."""
@@ -69,6 +70,10 @@ DEADLINE_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
 _USUAL_OVERTIME = 20.0
+# Of what Airflow grants its DAG processor for one file, this much is for notifiers.
+_SHARE_OF_DAG_PROCESSOR = 0.8
+# Before the alert is safe: of reading a DAG file that took half of its 50 seconds, enough must be left.
+_MOST_QUESTION_SECONDS = 10.0
 # One of these is in the context of any callback; an SLA of Airflow 2 has five arguments instead.
 _IN_EVERY_CONTEXT, _SLA_ARGUMENTS = ("dag", "dag_run", "ti", "task_instance"), 5
 # A send that gets less time than this can only end in a message of unknown fate.
@@ -149,10 +154,10 @@ class DingTalkNotifier(BaseNotifier):
 
         :raises DingTalkError: only with ``raise_on_failure=True``.
         """
-        self._notify(context, look_up=_within)
+        self._notify(context, look_up=look_up_within)
 
     def _notify(self, context: Mapping[str, Any], look_up: _LookUp) -> None:
-        about = f"connection {self.dingtalk_conn_id!r}"
+        about = f"connection {shown_connection_id(self.dingtalk_conn_id)}"
         try:
             ends_nothing, trouble = self._ends_nothing(context)
             if ends_nothing:
@@ -169,8 +174,7 @@ class DingTalkNotifier(BaseNotifier):
             elif isinstance(error, UnknownOutcomeError):
                 fate = "may not have arrived"
             # Only what is known to hold no secrets is printed whole, and no traceback, which would show the rest.
-            what = str(error) if isinstance(error, DingTalkError) else f"{type(error).__name__}: {redact(str(error))}"
-            _log.error("%s %s (%s). %s", NOTICE_LOG_LINE, fate, about, what)
+            _log.error("%s %s (%s). %s", NOTICE_LOG_LINE, fate, about, described(error))
             if self.raise_on_failure:
                 raise
 
@@ -196,9 +200,23 @@ class DingTalkNotifier(BaseNotifier):
         from airflow_provider_dingpush.templates import Event
 
         if facts.event is Event.DAG_FAILED:
-            facts = _facts(context, failed_tasks=failed_task_ids(context, seconds_left() / 2))
+            facts = _facts(
+                context, failed_tasks=failed_task_ids(context, min(seconds_left() / 2, _MOST_QUESTION_SECONDS))
+            )
+        rendered_by = Deadline.after(min(seconds_left() / 2, _MOST_QUESTION_SECONDS))
+
+        def limit(render: Callable[[], Any]) -> Any:
+            # The context of Airflow 2 belongs to a database session of this thread.
+            return look_up(render, rendered_by.seconds_left()) if is_airflow_3() else render()
+
         own = read_arguments(
-            context, facts, dingtalk_conn_id=self.dingtalk_conn_id, message=self.message, at=self.at, to=self.to
+            context,
+            facts,
+            dingtalk_conn_id=self.dingtalk_conn_id,
+            message=self.message,
+            at=self.at,
+            to=self.to,
+            limit=limit,
         )
         mailbox = mailbox_of(own.conn_id, own.target)
         deadline, alert = Deadline.after(seconds_left()), None
@@ -342,7 +360,7 @@ class DingTalkNotifier(BaseNotifier):
 
         Also why the outbox couldn't say, so that it isn't asked a second time.
         """
-        if self.message is not None or holds_jinja(self.dingtalk_conn_id) or self.to is not None:
+        if self.message is not None or not is_plain_id(self.dingtalk_conn_id) or self.to is not None:
             return False, None
         try:
             success = _success_in(context)
@@ -405,7 +423,8 @@ def _drained(
         return Drained(0, 0, store.outbox.waiting_in(mailbox), rest.reason, rest.until)
 
     def find(wanted: Mailbox) -> AnySender:
-        return look_up(lambda: sender_for(wanted), _enough(deadline.seconds_left()))
+        sender: AnySender = look_up(lambda: sender_for(wanted), _enough(deadline.seconds_left()))
+        return sender
 
     def bring_in(robot: str, book: LedgerBook) -> None:
         for other in among[1:]:
@@ -425,17 +444,7 @@ def _drained(
     return drained
 
 
-_LookUp = Callable[[Callable[[], "AnySender"], float], "AnySender"]
-
-
-def _within(find: Callable[[], AnySender], seconds: float) -> AnySender:
-    """Look up the connection, but don't wait for a secrets backend any longer than this."""
-    try:
-        return within(seconds, find)
-    except TimeoutError:
-        raise UnavailableError(
-            "Looking up the Airflow connection took too long.", "Look for a slow secrets backend or metadata database."
-        ) from None
+_LookUp = Callable[[Callable[[], Any], float], Any]
 
 
 def _sla_context(dag: Any, *arguments: Any) -> Any:
@@ -461,7 +470,9 @@ def _success_in(context: Mapping[str, Any]) -> tuple[str, str | None, int | None
 def _in_dag_processor(facts: RunFacts) -> bool:
     from airflow_provider_dingpush.templates import Event
 
-    return facts.event is not Event.DEADLINE_MISSED and (facts.task_id is None or facts.killed_from_outside)
+    # An SLA of Airflow 2 has no moment of its own, and no triggerer.
+    in_triggerer = facts.event is Event.DEADLINE_MISSED and facts.deadline_at is not None
+    return not in_triggerer and (facts.task_id is None or facts.killed_from_outside)
 
 
 def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] | None = None) -> RunFacts:
@@ -490,10 +501,10 @@ def _occasion(facts: RunFacts) -> tuple[Hashable, float]:
     """What shares one time budget, and the seconds in it."""
     from airflow_provider_dingpush.templates import Event
 
+    if _in_dag_processor(facts):
+        return "DAG processor", min(DAG_PROCESSOR_SECONDS, _most_of_the_file_timeout())
     if facts.event is Event.DEADLINE_MISSED:
         return (facts.dag_id, facts.run_id, facts.deadline_at), DEADLINE_SECONDS
-    if _in_dag_processor(facts):
-        return "DAG processor", DAG_PROCESSOR_SECONDS
     one_try = (facts.dag_id, facts.run_id, facts.task_id, facts.map_index, facts.try_number, facts.event)
     return one_try, min(CALLBACK_SECONDS, _half_of_airflows_patience())
 
@@ -504,6 +515,15 @@ def _half_of_airflows_patience() -> float:
         return max(_LEAST_SECONDS, float(airflow_option("core", "task_success_overtime") or _USUAL_OVERTIME) / 2)
     except ValueError:
         return _USUAL_OVERTIME / 2
+
+
+def _most_of_the_file_timeout() -> float:
+    """Most of what Airflow grants its DAG processor for one file, in seconds; it may be set lower than usual."""
+    granted = airflow_option("dag_processor" if is_airflow_3() else "core", "dag_file_processor_timeout")
+    try:
+        return max(_LEAST_SECONDS, float(granted or inf) * _SHARE_OF_DAG_PROCESSOR)
+    except ValueError:
+        return DAG_PROCESSOR_SECONDS
 
 
 def _enough(seconds: float) -> float:

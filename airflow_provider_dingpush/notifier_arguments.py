@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 import os
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import redact
-from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
+from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
+from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
-from airflow_provider_dingpush.message_templates import Renderer, holds_jinja_anywhere
+from airflow_provider_dingpush.look_ups import described
+from airflow_provider_dingpush.message_templates import Renderer, holds_jinja_anywhere, is_constant
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message
@@ -50,27 +52,41 @@ class Arguments:
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
+Limit = Callable[[Callable[[], Any]], Any]
+"""Calls a function, or raises an :class:`~airflow_provider_dingpush.errors.UnavailableError` if it takes too long."""
+
+
 def read_arguments(
-    context: Mapping[str, Any], facts: RunFacts, *, dingtalk_conn_id: Any, message: Any, at: Any, to: Any
+    context: Mapping[str, Any],
+    facts: RunFacts,
+    *,
+    dingtalk_conn_id: Any,
+    message: Any,
+    at: Any,
+    to: Any,
+    limit: Limit = lambda render: render(),
 ) -> Arguments:
-    """Render a notifier's arguments for a context, and read what came of it. Never raises."""
+    """Render a notifier's arguments for a context, and read what came of it. Never raises.
+
+    :param limit: bounds the time of what is rendered: a template may ask a secrets backend for a variable.
+    """
     from airflow_provider_dingpush.targets import read_target
 
-    templates = _Templates(context, facts)
+    templates = _Templates(context, facts, limit)
     problems: dict[str, str] = {}
 
     def note(argument: str, problem: Exception, consequence: str) -> None:
-        known = isinstance(problem, ContentError)
-        problems[argument] = redact(str(problem) if known else f"{type(problem).__name__}: {problem}")
+        problems[argument] = redact(described(problem))
         _log.warning("%s: %s", consequence, problems[argument])
 
-    conn_id = str(dingtalk_conn_id)
-    if holds_jinja(conn_id):  # compiling a template takes a while, and few connection ids are one
-        try:
-            conn_id = _connection_id(templates.strict(conn_id))
-        except Exception as problem:  # noqa: BLE001 - see the module
-            conn_id = DingTalkRobotHook.default_conn_name
-            note("dingtalk_conn_id", problem, f"The notifier's dingtalk_conn_id can't be used, so {conn_id!r} is")
+    try:
+        # Compiling a template takes a while, and few connection ids are one.
+        conn_id = _connection_id(
+            templates.strict(dingtalk_conn_id) if holds_jinja(dingtalk_conn_id) else dingtalk_conn_id
+        )
+    except Exception as problem:  # noqa: BLE001 - see the module
+        conn_id = DingTalkRobotHook.default_conn_name
+        note("dingtalk_conn_id", problem, f"The notifier's dingtalk_conn_id can't be used, so {conn_id!r} is")
     target = mentions = own = None
     if to is not None:
         try:
@@ -102,18 +118,30 @@ def _checked(at: At | None) -> At | None:
     return at
 
 
+def is_plain_id(conn_id: object) -> bool:
+    """Whether it is the id of a connection as it stands."""
+    try:
+        return not holds_jinja(conn_id) and read_connection_id(conn_id) == conn_id
+    except ValueError:
+        return False
+
+
 def _connection_id(rendered: Any) -> str:
-    conn_id = str(rendered).strip()
-    if not conn_id or rendered is None or holds_jinja(conn_id):
-        raise InvalidMessageError(f"It is {conn_id!r} when it is rendered, which is no connection's id.")
+    try:
+        conn_id = read_connection_id(rendered)
+        if holds_jinja(conn_id):
+            raise ValueError(f"is {conn_id!r} when it is rendered")
+    except ValueError as problem:
+        raise InvalidMessageError(f"It {problem}.", NO_CONNECTION_ID) from None
     return conn_id
 
 
 class _Templates:
     """Renders the arguments of one callback."""
 
-    def __init__(self, context: Mapping[str, Any], facts: RunFacts) -> None:
+    def __init__(self, context: Mapping[str, Any], facts: RunFacts, limit: Limit) -> None:
         self._context = context
+        self._limit = limit
         self._names = ChainMap({"facts": facts}, context)  # type: ignore[arg-type]
 
     def message(self, value: Any) -> Any:
@@ -121,6 +149,25 @@ class _Templates:
 
         :raises InvalidMessageError: if it can't be rendered.
         """
+        return self._message(value) if is_constant(value) else self._in_time(lambda: self._message(value))
+
+    def strict(self, value: Any) -> Any:
+        """Mentions, a target or an id, which mean nothing with a gap in them.
+
+        :raises InvalidMessageError: if it can't be rendered, or a variable is missing.
+        """
+        return self._in_time(lambda: self._strict(value)) if holds_jinja_anywhere(value) else self._strict(value)
+
+    def _in_time(self, render: Callable[[], Any]) -> Any:
+        try:
+            return self._limit(render)
+        except UnavailableError:
+            raise InvalidMessageError(
+                "Its template took too long.",
+                "Look for a slow secrets backend, XCom or macro in it. 请检查模板中用到的变量、XCom 或宏是否过慢。",
+            ) from None
+
+    def _message(self, value: Any) -> Any:
         import jinja2
 
         class LeftOpen(jinja2.ChainableUndefined, jinja2.DebugUndefined):
@@ -138,11 +185,7 @@ class _Templates:
         except Exception as error:  # noqa: BLE001 - a filter, a macro or an attribute of the context may raise anything
             raise _failed(error) from None
 
-    def strict(self, value: Any) -> Any:
-        """Mentions, a target or an id, which mean nothing with a gap in them.
-
-        :raises InvalidMessageError: if it can't be rendered, or a variable is missing.
-        """
+    def _strict(self, value: Any) -> Any:
         try:
             env = self._env
         except InvalidMessageError:
@@ -168,8 +211,9 @@ class _Templates:
             env = add_filters(_environment_of(self._context.get("dag")))
         except Exception as error:  # noqa: BLE001 - the DAG's own settings and classes may raise anything
             raise InvalidMessageError(
-                f"The DAG's template environment can't be made ({type(error).__name__}: {error}).",
-                "Look at jinja_environment_kwargs, user_defined_filters and user_defined_macros of the DAG.",
+                f"The DAG's template environment can't be made ({described(error)}).",
+                "Look at jinja_environment_kwargs, user_defined_filters and user_defined_macros of the DAG. "
+                "请检查 DAG 的这些参数。",
             ) from None
         return env
 
@@ -186,4 +230,4 @@ def _environment_of(dag: Any) -> jinja2.Environment:
 
 
 def _failed(error: Exception) -> InvalidMessageError:
-    return InvalidMessageError(f"Its template failed with {type(error).__name__}: {error}")
+    return InvalidMessageError(f"Its template failed with {described(error)}.", "Correct the template. 请修正该模板。")

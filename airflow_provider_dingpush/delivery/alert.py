@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 _OPENING = frozenset({"task_failed", "task_retrying", "dag_failed"})
@@ -74,6 +74,8 @@ class Alert:
         see :func:`~airflow_provider_dingpush.delivery.joining.joined`.
     :param problems: name of each argument of the notifier that can't be used -> why, redacted. It is put into words
         when the receiver's language is known.
+    :param given_up: the notifier's own message, if it was refused and the built-in text is sent instead; it is sent
+        after all if it was the receiver that refused everything.
     """
 
     key: str
@@ -99,10 +101,25 @@ class Alert:
     problems: Mapping[str, str] = field(default_factory=dict)
     occurrence: str = ""
     also: tuple[Mapping[str, Any], ...] = ()
+    given_up: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.occurrence:
             object.__setattr__(self, "occurrence", self.key)
+
+    def without_own_words(self, problem: str) -> Alert:
+        """The same with the built-in text.
+
+        :param problem: why the notifier's own message can't be sent.
+        """
+        return replace(self, message=None, given_up=self.message, problems={**self.problems, "message": problem})
+
+    def with_own_words(self) -> Alert:
+        """The same with the notifier's own message again, if it was given up."""
+        if self.given_up is None:
+            return self
+        others = {name: problem for name, problem in self.problems.items() if name != "message"}
+        return replace(self, message=self.given_up, given_up=None, problems=others)
 
     @property
     def adds_something(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.digest_rows import (
+    MARKS,
     Kind,
     Reason,
     Row,
@@ -55,15 +56,6 @@ _LINK_CHARACTERS = 2_000
 
 _LAST_MOMENT = 32_503_680_000.0  # The year 3000: a damaged file may hold any number, and no digest may fail at it.
 
-_MARKS = {
-    Kind.FAILED: "🔴",
-    Kind.LATE: "🟠",
-    Kind.ASKING: "🔵",
-    Kind.RETRYING: "🟡",
-    Kind.EARLIER: "🟡",
-    Kind.RECOVERED: "🟢",
-    Kind.OTHER: "⚪",
-}
 _TITLE_KINDS = (Kind.LATE, Kind.ASKING, Kind.RETRYING, Kind.RECOVERED)
 """What a title counts besides the worst."""
 
@@ -260,7 +252,7 @@ class Page:
     @property
     def _mark(self) -> str:
         kinds = count_kinds(self.told)
-        return _MARKS[kinds[0][0]] if kinds else "⚪"
+        return MARKS[kinds[0][0]] if kinds else "⚪"
 
     def _head(self) -> Iterable[str]:
         """When it happened, and what is to be known before reading on."""
@@ -339,7 +331,7 @@ class Page:
 
     def _extras_heading(self, rows: Sequence[Row]) -> str:
         whole = merged(rows)
-        return f"#### {_MARKS[whole.worst]} {self._counted(whole.kinds)}"
+        return f"#### {MARKS[whole.worst]} {self._counted(whole.kinds)}"
 
     def _more(self, rows: Sequence[Row], where: str) -> str:
         """``…and another 18 failures in 9 tasks``."""
@@ -432,7 +424,7 @@ class Page:
     def _subject(self, row: Row, names: Sequence[str]) -> str:
         """What the line speaks of, the first name in bold, and how often."""
         first, *rest = map(self.escape, names)
-        mark = f"{_MARKS[row.worst]} " if row.worst in (Kind.LATE, Kind.RETRYING, Kind.EARLIER) else ""
+        mark = f"{MARKS[row.worst]} " if row.worst in (Kind.LATE, Kind.RETRYING, Kind.EARLIER) else ""
         often = f" ×{len(row.told):,}" if len(row.told) > 1 else ""
         # Where the eye finds it: at the end of each line it would be somewhere else.
         link = self._link(row.newest, run_first=row.tasks > 1)

@@ -27,6 +27,17 @@ class Kind(Enum):
     OTHER = "other"
 
 
+MARKS = {
+    Kind.FAILED: "🔴",
+    Kind.LATE: "🟠",
+    Kind.ASKING: "🔵",
+    Kind.RETRYING: "🟡",
+    Kind.EARLIER: "🟡",
+    Kind.RECOVERED: "🟢",
+    Kind.OTHER: "⚪",
+}
+"""What stands before each of them."""
+
 _KIND_OF_EVENT = {
     "task_failed": Kind.FAILED,
     "dag_failed": Kind.FAILED,

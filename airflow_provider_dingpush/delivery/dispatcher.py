@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.delivery.digest_rows import MARKS, kind_of
 from airflow_provider_dingpush.delivery.drained import Drained, Relief
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try, name_of
@@ -262,7 +263,7 @@ class Dispatcher:
     :param sender: the robot.
     :param policy: its delivery options.
     :param compose: makes a message of alerts.
-    :param language: ``zh`` or ``en``, for the note at a message that had to be cut.
+    :param language_of: tells the language of alerts, ``zh`` or ``en``, for the note at a message that had to be cut.
     :param zone: the time zone whose midnight ends a day.
     :param spares: other robots of the same group, in the order in which they are asked.
     :param ticks: seconds that only go forward.
@@ -279,7 +280,7 @@ class Dispatcher:
         policy: DeliveryPolicy,
         compose: Compose,
         *,
-        language: str = "zh",
+        language_of: Callable[[Sequence[Alert]], str] = lambda _: "zh",
         zone: tzinfo = timezone.utc,
         spares: Sequence[Spare] = (),
         ticks: Callable[[], float] = time.monotonic,
@@ -292,7 +293,7 @@ class Dispatcher:
         self._sender = sender
         self._policy = policy
         self._compose = compose
-        self._language = language
+        self._language_of = language_of
         self._zone = zone
         self._spares = spares
         self._ticks = ticks
@@ -554,7 +555,8 @@ class Dispatcher:
             message, at = (
                 (_bare(merged.said, draft.number), None) if draft.bare else carrier.compose(merged.said, notes)
             )
-            body = carrier.sender.encode(message, at, uuid=draft.uuid, language=self._language)
+            language = self._language_of(merged.said)
+            body = carrier.sender.encode(message, at, uuid=draft.uuid, language=language)
         except Exception as problem:  # noqa: BLE001 - whatever one alert does to the words must not silence the others
             what = str(problem) if isinstance(problem, DingTalkError) else type(problem).__name__
             self._refused(draft, f"it can't be put into words ({what})", None, now)
@@ -698,7 +700,7 @@ def _is_refused_for_unknown_reason(batch: Batch, outcome: Outcome) -> bool:
 
 def _bare(alerts: Sequence[Alert], number: str) -> Text:
     """What is left of alerts whose text was refused: their names."""
-    counts = Counter(f"{'🟢' if each.resolved else '🔴'} {name_of(each)}" for each in alerts)
+    counts = Counter(f"{MARKS[kind_of(each)]} {name_of(each)}" for each in alerts)
     lines = [f"{name} ×{count}" if count > 1 else name for name, count in counts.items()]
     more = len(alerts) - sum(list(counts.values())[:_MOST_NAMES])
     return Text("\n".join([*lines[:_MOST_NAMES], *([f"+{more}"] if more else []), f"#{number}"]))

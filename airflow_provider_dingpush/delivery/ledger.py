@@ -387,12 +387,17 @@ class Ledger:
         """The robot takes nothing: all that it refused waits together, and whatever else there is is tried before it.
 
         :param refused: keys of alerts that were refused for the same reason; those that became dead letters by that
-            wait again.
+            wait again, and those whose own words were given up have them again.
         :param hold: until when this robot stays silent; ``None`` if it was another one.
         """
-        dead = {key: record for key in sorted(refused) if (record := self._records.get("dead", key)) is not None}
+        refused = sorted({*refused, *batch.members})
+        dead = {key: record for key in refused if (record := self._records.get("dead", key)) is not None}
         puts = {**self._slots.ended(end), **held(hold)}
-        puts.update({("alert", key): record["alert"] for key, record in dead.items()})
+        for key in refused:
+            written = dead[key]["alert"] if key in dead else self._records.get("alert", key)
+            if written is not None:
+                puts["alert", key] = _with_own_words(written)
+                self._read.pop(key, None)
         pens = self.pens
         # At the end those that were tried just now: each time others of them are tried.
         keys = dict.fromkeys(key for pen in pens for key in pen.keys if key not in batch.members)
@@ -447,7 +452,7 @@ class Ledger:
         if batch.bare or len(batch.members) != 1 or self._unsaid(batch) or not alerts or alerts[0].message is None:
             return False
         (alert,) = alerts
-        self._read[alert.key] = built_in = replace(alert, message=None, problems={**alert.problems, "message": problem})
+        self._read[alert.key] = built_in = alert.without_own_words(problem)
         puts, deletes = self._out_of_pen(batch)
         puts.update(self._slots.ended(end))
         puts["refused", ONLY] = self._records.get("refused", default=0) + 1
@@ -649,6 +654,13 @@ class Ledger:
 
 def _age(alert: Alert) -> tuple[float, str]:
     return alert.at, alert.key
+
+
+def _with_own_words(alert: str) -> str:
+    try:
+        return Alert.from_json(alert).with_own_words().to_json()
+    except ValueError:
+        return alert
 
 
 def _run_record(alert: Alert) -> str:

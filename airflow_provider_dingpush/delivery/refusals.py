@@ -1,8 +1,9 @@
 """Whose fault a refusal is that nobody knows the reason of: the message's, or the receiver's.
 
 The first one counts against its message. If another message is refused with the same code, and none arrived since, then
-it is the receiver that takes nothing: its alerts are kept. As soon as a message arrives, the receiver is cleared, and
-what was refused before and is refused again is refused for what it says.
+it is the receiver that takes nothing: its alerts are kept. So it is after many refusals with whatever codes. As soon as
+a message arrives, the receiver is cleared, and what was refused before and is refused again is refused for what it
+says.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-# Several alerts may each be refused for what they say; of so many refusals in a row it isn't that.
+# Several alerts may each be refused for what they say; of so many refusals in a row it isn't that. Of a receiver that
+# has another code each time, twice as many.
 _IN_A_ROW = 6
 
 
@@ -39,9 +41,10 @@ class Refusals:
         :param of_receiver: whether DingTalk's words speak of the receiver.
         """
         members, count = frozenset(keys), self.count + 1
-        others = [group for group in self.groups if group[0] == code and group[1].isdisjoint(members)]
+        others = {theirs for theirs, keys in self.groups if keys.isdisjoint(members)}
         # Two halves of one message may both hold an alert that is refused: only single ones tell soon.
-        told = bool(others) and (len(members) == 1 or count >= _IN_A_ROW)
+        told = code in others and (len(members) == 1 or count >= _IN_A_ROW)
+        told = told or (bool(others) and count >= 2 * _IN_A_ROW)
         kept = tuple(group for group in self.groups if group[0] != code or not group[1] >= members)
         told = told or of_receiver or self.of_receiver
         return replace(self, groups=(*kept, (code, members)), count=count, of_receiver=told)

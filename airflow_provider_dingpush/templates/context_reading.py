@@ -273,12 +273,16 @@ class _Question:
             return None
         until = _instant(_get(summary, "timeout_datetime"))
         patience = _get(task, "approval_timeout" if of_llm else "response_timeout")
+        if patience is None and not of_llm and summary is None:
+            # The first operators for approvals, of Airflow 3.1, knew no other timeout.
+            patience = _get(task, "execution_timeout")
         if until is None and moment is not None and isinstance(patience, timedelta):
             until = moment + patience
         defaults = _get(task, "defaults")
         if of_llm:
             defaults = _LLM_DEFAULTS.get(_word(_get(task, "on_approval_timeout")) or "")
         users = _list(_get(task, "approval_assigned_users" if of_llm else "assigned_users"))
+        users = [{"id": each} if isinstance(each, str) else each for each in users]
         may_edit = _get(task, "allow_modifications") is True
         return cls(
             subject=subject,

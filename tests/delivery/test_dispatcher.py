@@ -538,6 +538,26 @@ def test_a_poison_message_is_isolated_and_the_rest_is_told() -> None:
     assert world.ledger().dead == ()
 
 
+@pytest.mark.parametrize(
+    ("event", "mark"),
+    [
+        ("task_failed", "🔴"),
+        ("answer_needed", "🔵"),
+        ("task_retrying", "🟡"),
+        ("task_started", "⚪"),
+        ("deadline_missed", "🟠"),
+    ],
+)
+def test_bare_names_have_the_mark_of_what_happened(event: str, mark: str) -> None:
+    """A question, a retry and good news were marked as failures."""
+    world = World()
+    world.robot.answers = lambda said: None if "bare" in said else Outcome(Fate.REJECTED, "430102")
+    world.put(replace(failures(1)[0], event=event))
+    world.drain(60.0)
+    (said,) = world.chat.said
+    assert said.text.startswith(f"{mark} sales · ")
+
+
 @pytest.mark.parametrize(("names_pass", "told", "dead"), [(True, 50, 0), (False, 0, 400)])
 def test_a_filter_that_refuses_everything_takes_few_messages(names_pass: bool, told: int, dead: int) -> None:
     """Each alert holds a link that is forbidden, say: not a thousand messages, and not hours of sorting out."""

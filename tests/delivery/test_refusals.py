@@ -37,13 +37,17 @@ def after(*messages: Refused) -> Refusals:
         ([("7", "abcdefgh"), ("7", "abcd"), ("7", "efgh"), ("7", "ab"), ("7", "cd")], False),
         ([("7", "abcdefgh"), ("7", "abcd"), ("7", "efgh"), ("7", "ab"), ("7", "cd"), ("7", "ef")], True),
         ([("7", "a"), ("7", "b"), ("8", "c")], True),
+        # Another code each time.
+        ([(str(number), "abcdefghijk"[number]) for number in range(11)], False),
+        ([(str(number), "abcdefghijkl"[number]) for number in range(12)], True),
+        ([(str(number), "a") for number in range(20)], False),
     ],
     ids=lambda each: "-".join(code + keys for code, keys in each) if isinstance(each, list) else None,
 )
 def test_the_receiver_is_to_blame_when_another_message_is_refused(messages: list[Refused], of_receiver: bool) -> None:
     refusals = after(*messages)
     assert refusals.of_receiver is of_receiver
-    assert refusals.keys == {key for _, keys in messages for key in keys} or refusals.keys < set("abcdefgh")
+    assert refusals.keys == {key for _, keys in messages for key in keys} or refusals.keys < set("abcdefghijkl")
 
 
 def test_what_was_proven_says_nothing_of_the_receiver_but_is_remembered() -> None:

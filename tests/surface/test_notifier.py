@@ -22,6 +22,7 @@ import pytest
 from airflow_provider_dingpush import airflow_compat, notifications
 from airflow_provider_dingpush.airflow_compat import mask_secret, notifier_takes_context
 from airflow_provider_dingpush.callback_budget import CallbackBudget
+from airflow_provider_dingpush.cli import main
 from airflow_provider_dingpush.dingtalk import spare_threads
 from airflow_provider_dingpush.errors import AlertsWaitingError, UnavailableError
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
@@ -299,7 +300,7 @@ def test_facts_1_and_2_notifiers_of_one_callback_share_their_time(
     passed = [0.0]
     monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=lambda: passed[0]))
     # The clock of this test stands still while the connection is looked up, however busy the machine is.
-    monkeypatch.setattr(notifications, "_within", lambda find, seconds: find())
+    monkeypatch.setattr(notifications, "look_up_within", lambda find, seconds: find())
 
     def slow_rendering(seconds: float) -> str:
         passed[0] += seconds
@@ -364,6 +365,8 @@ def test_fact_6_a_question_that_is_never_answered_does_not_hold_up_the_alert(
     monkeypatch.setattr(airflow_compat, "_task_states", lambda context: spare_threads.within(0.05, for_ever.wait))
     DingTalkNotifier(language="en")(run_context())
     for_ever.set()
+    # It is safe, and on a machine that isn't busy sent by now.
+    assert main(["flush", "--now"]) == 0
     assert "Airflow doesn't tell here which tasks failed" in texts(connected)[0]
 
 
@@ -517,5 +520,55 @@ def test_a_question_leaves_half_of_the_time_for_the_alert(
     with caplog.at_level(logging.INFO):
         DingTalkNotifier(language="en")(run_context())
     for_ever.set()
+    # It is safe, and on a machine that isn't busy sent by now.
+    assert main(["flush", "--now"]) == 0
     assert "Airflow doesn't tell here which tasks failed" in texts(connected)[0]
     assert "The failed tasks of the run can't be listed" in caplog.text
+
+
+@pytest.mark.parametrize(("timeout", "most"), [(None, 10.0), ("600", 10.0), ("10", 4.0), ("nonsense", 10.0)])
+def test_the_alert_is_safe_long_before_the_dag_processor_is_killed(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, timeout: str | None, most: float
+) -> None:
+    """Reading the file may have taken half of its 50 seconds, and Airflow may be told to grant less."""
+    section = "DAG_PROCESSOR" if airflow_compat.is_airflow_3() else "CORE"
+    if timeout:
+        monkeypatch.setenv(f"AIRFLOW__{section}__DAG_FILE_PROCESSOR_TIMEOUT", timeout)
+    asked: list[float] = []
+    monkeypatch.setattr(notifications, "failed_task_ids", lambda _, seconds: asked.append(seconds))
+    DingTalkNotifier()(run_context())
+    assert len(connected.messages) == 1
+    assert most / 2 < asked[0] <= most
+
+
+def test_an_sla_of_airflow_2_shares_the_time_of_the_dag_processor() -> None:
+    """It is called there, and not in the triggerer, which nobody kills."""
+    sla = notifications._sla_context(task_context()["dag"], "load_orders", "", [], [])
+    missed = {"dag_run": {"dag_id": "etl_daily"}, "deadline": {"deadline_time": START}}
+    occasions = [notifications._occasion(notifications._facts(each)) for each in (sla, missed, run_context())]
+    assert occasions[0] == occasions[2] == ("DAG processor", notifications.DAG_PROCESSOR_SECONDS)
+    assert occasions[1][1] == notifications.DEADLINE_SECONDS
+
+
+def test_all_failed_tasks_are_counted(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only some of them are named."""
+    monkeypatch.setattr(airflow_compat, "_task_states", lambda _: {f"m_{number}": "failed" for number in range(1500)})
+    DingTalkNotifier(language="en")(run_context())
+    assert "Failed tasks (1500)" in texts(connected)[0]
+
+
+@pytest.mark.parametrize("states", [{"boom": "failed", None: "failed"}, {5: "failed"}, ["failed"], "failed", 7])
+def test_an_odd_answer_about_the_failed_tasks_costs_no_alert(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, states: Any
+) -> None:
+    monkeypatch.setattr(airflow_compat, "_task_states", lambda _: states)
+    DingTalkNotifier(language="en")(run_context())
+    assert len(connected.messages) == 1
+
+
+def test_a_dag_whose_tasks_are_not_known_costs_no_alert(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(airflow_compat, "_task_states", lambda _: {"boom": "failed"})
+    context = run_context()
+    del context["dag"].task_ids
+    DingTalkNotifier(language="en")(context)
+    assert len(connected.messages) == 1

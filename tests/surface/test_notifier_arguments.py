@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,9 @@ import jinja2.nativetypes
 import pytest
 
 from airflow_provider_dingpush import notifications
+from airflow_provider_dingpush.airflow_compat import AirflowFailException, is_airflow_3
 from airflow_provider_dingpush.callback_budget import CallbackBudget
+from airflow_provider_dingpush.cli import main
 from airflow_provider_dingpush.dingtalk.app_robot import encoded
 from airflow_provider_dingpush.messages import (
     OA,
@@ -32,9 +35,11 @@ from airflow_provider_dingpush.messages import (
     Video,
 )
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.senders import _readable_in_group
 from airflow_provider_dingpush.targets import Group, Users, WorkNotice
+from tests.conftest import SECRET
 from tests.surface.test_notifier import run_context, task_context, texts
 
 APP = "dingtalk_app_default"
@@ -210,6 +215,24 @@ def test_a_broken_template_environment_sends_the_built_in_alert(
     assert arrived.payload["at"]["atMobiles"] == ["13800000000"]
 
 
+class UnspeakableError(Exception):
+    """Fails when it is looked at."""
+
+    def __str__(self) -> str:
+        raise UnspeakableError
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("error", [UnspeakableError(), RecursionError(), MemoryError(), KeyError(object())])
+def test_whatever_a_macro_raises_the_alert_comes(connected: Sandbox, error: Exception) -> None:
+    at: Any = "{{ fail() }}"
+    DingTalkNotifier(message="{{ fail() }}", at=at, language="en")(task_context(fail=raises(error)))
+    (text,) = texts(connected)
+    assert f"Its template failed with {type(error).__name__}" in text
+    assert "no such table" in text
+
+
 def test_a_filter_that_is_none_sends_the_built_in_alert(connected: Sandbox) -> None:
     """``user_defined_filters`` may hold anything."""
     context = task_context()
@@ -218,6 +241,31 @@ def test_a_filter_that_is_none_sends_the_built_in_alert(connected: Sandbox) -> N
     context["dag"].get_template_env = lambda: env
     DingTalkNotifier(message="{{ 3 | money }}", language="en")(context)
     assert NOT_SENT in texts(connected)[0]
+
+
+@pytest.mark.skipif(not is_airflow_3(), reason="a context of Airflow 2 belongs to one thread")
+@pytest.mark.parametrize("argument", ["message", "at", "dingtalk_conn_id"])
+def test_a_template_that_hangs_costs_no_alert(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, argument: str
+) -> None:
+    """Such as a variable of a backend that doesn't answer: the callback was killed before the alert was safe."""
+    monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 2.0)
+    answered = threading.Event()
+    templates: dict[str, Any] = {
+        "message": "{{ ask() }}",
+        "at": {"mobiles": "{{ ask() }}"},
+        "dingtalk_conn_id": "{{ ask() }}",
+    }
+    try:
+        arguments = {argument: templates[argument]}
+        DingTalkNotifier(**arguments, language="en")(task_context(ask=lambda: answered.wait(60) and "x"))
+    finally:
+        answered.set()
+    # It is safe, and on a machine that isn't busy sent by now.
+    assert main(["flush", "--now"]) == 0
+    (text,) = texts(connected)
+    assert "no such table" in text
+    assert "Its template took too long" in text
 
 
 class RaisingState(SimpleNamespace):
@@ -367,11 +415,11 @@ def test_text_stays_text(connected: Sandbox, words: str, template: str) -> None:
 
 
 def test_lists_of_people_are_lists_where_airflow_renders_natively(connected: Sandbox) -> None:
-    context = native_context(who=["u1", "u2"], number="1_000", mobile="13800000001")
+    context = native_context(who=["u1", "u2"], number="1_000", mobile="13800000000")
     DingTalkNotifier(message="x", at={"user_ids": "{{ who }}", "mobiles": "['{{ mobile }}']"})(context)
     DingTalkNotifier(message="y", at={"user_ids": "{{ number }}"})(context)
     assert [each.payload["at"]["atUserIds"] for each in connected.messages] == [["u1", "u2"], ["1_000"]]
-    assert connected.messages[0].payload["at"]["atMobiles"] == ["13800000001"]
+    assert connected.messages[0].payload["at"]["atMobiles"] == ["13800000000"]
 
 
 @pytest.mark.parametrize(
@@ -446,3 +494,79 @@ def test_settings_without_names_are_refused_with_the_remedy(connected: Sandbox, 
     with pytest.raises(TypeError, match=r"by name only: write DingTalkNotifier\(dingtalk_conn_id="):
         DingTalkNotifier(argument)
     assert connected.requests == ()
+
+
+# The id of the connection.
+
+
+@pytest.mark.parametrize("conn_id", [None, "", "  ", "\u200b", ["dingtalk_default"], b"dingtalk_default", 0.5, {}])
+def test_what_is_no_connection_id_is_the_default_one(connected: Sandbox, conn_id: Any) -> None:
+    """Such as that of a variable that isn't set; the alert waited for ever for a connection named ``None``."""
+    DingTalkNotifier(dingtalk_conn_id=conn_id, language="en")(task_context())
+    (text,) = texts(connected)
+    assert "no such table" in text
+    assert "The notifier's dingtalk_conn_id can't be used" in text
+    assert "'dingtalk\\_default'" in text
+
+
+@pytest.mark.parametrize("conn_id", [" dingtalk_default", "dingtalk_default\u200b", "\ufeffdingtalk_default\n"])
+def test_what_nobody_sees_around_a_connection_id_does_not_count(connected: Sandbox, conn_id: str) -> None:
+    """And the recovery finds the failure."""
+    DingTalkNotifier(dingtalk_conn_id=conn_id)(task_context())
+    context = task_context()
+    context["ti"].state = "success"
+    del context["exception"]
+    DingTalkNotifier(dingtalk_conn_id=conn_id)(context)
+    titles = [each.payload["markdown"]["title"] for each in connected.messages]
+    assert [each.partition("：")[0] for each in titles] == ["失败", "成功"]
+    assert DingTalkOperator(task_id="say", message="x", dingtalk_conn_id=conn_id).execute({})
+
+
+@pytest.mark.parametrize("conn_id", [None, "", " ", ["dingtalk_default"]])
+def test_an_operator_says_that_it_is_no_connection_id(conn_id: Any) -> None:
+    """A retry would find the same."""
+    with pytest.raises(AirflowFailException, match=r"is no connection's id\. Write the id of one"):
+        DingTalkOperator(task_id="say", message="x", dingtalk_conn_id=conn_id).execute({})
+
+
+@pytest.mark.parametrize(
+    "conn_id",
+    [
+        "https://oapi.dingtalk.com/robot/send?access_token=0123456789abcdef",
+        " robot/send?access_token=0123456789abcdef",
+        "0123456789abcdef" * 4,
+        "SEC0123456789abcdef0123456789abcdef",
+    ],
+)
+def test_a_credential_in_place_of_a_connection_id_is_in_no_log(
+    connected: Sandbox, caplog: pytest.LogCaptureFixture, conn_id: str, outbox_home: Path
+) -> None:
+    """A webhook URL is what blog posts have in the DAG file; the alert comes, and says where it belongs."""
+    DingTalkNotifier(dingtalk_conn_id=conn_id, language="en")(task_context())
+    with pytest.raises(AirflowFailException) as refused:
+        DingTalkOperator(task_id="say", message="x", dingtalk_conn_id=conn_id).execute({})
+    (text,) = texts(connected)
+    assert "no such table" in text
+    assert "which belong into the connection" in text
+    assert "which belong into the connection" in str(refused.value)
+    written = [each.read_text(errors="replace") for each in outbox_home.rglob("*") if each.is_file()]
+    for each in (text, caplog.text, str(refused.value), *written):
+        assert "0123456789abcdef" not in each.replace(SECRET, "")
+
+
+@pytest.mark.parametrize(("language", "note"), [("en", "characters left out)"), ("zh", "字，此处省略")])
+def test_the_note_at_a_cut_text_speaks_the_language_of_the_notifier(
+    app_connected: Sandbox, language: str, note: str
+) -> None:
+    """And not that of the connection."""
+    DingTalkNotifier(dingtalk_conn_id=APP, to=WorkNotice("lisi"), message="row\n" * 2000, language=language)(
+        task_context()
+    )
+    (message,) = app_connected.messages
+    assert note in json.dumps(message.payload, ensure_ascii=False)
+
+
+def test_the_note_at_an_alert_for_somebody_else_speaks_the_language_of_the_notifier(app_connected: Sandbox) -> None:
+    DingTalkNotifier(dingtalk_conn_id=APP, to=Users("nobody"), language="en")(task_context())
+    (message,) = app_connected.messages
+    assert "This could not be sent to whom" in message.shown["markdown"]["text"]

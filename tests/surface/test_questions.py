@@ -160,3 +160,21 @@ def test_an_odd_question_costs_no_alert(connected: Sandbox, broken: dict[str, An
     """Whatever an operator of somebody else's holds under these names."""
     DingTalkNotifier()(running(approval(**broken)))
     assert len(connected.messages) == 1
+
+
+def test_the_first_operators_for_approvals_wait_for_their_execution_timeout(connected: Sandbox) -> None:
+    """Those of Airflow 3.1 had neither a summary nor a ``response_timeout``."""
+    task = approval(execution_timeout=timedelta(hours=2), assigned_users=["lisi"])
+    del task.hitl_summary_extra, task.response_timeout
+    DingTalkNotifier(language="en")(running(task))
+    text = connected.messages[0].payload["markdown"]["text"]
+    assert "Answer by: " in text
+    assert "To be answered by: lisi" in text
+
+
+@pytest.mark.parametrize("summary", [{"timeout_datetime": None}, {"timeout_datetime": None, "subject": "x"}])
+def test_a_question_without_a_deadline_has_none(connected: Sandbox, summary: dict[str, Any]) -> None:
+    """``execution_timeout`` ends the asking there, not the wait for an answer."""
+    task = approval(response_timeout=None, execution_timeout=timedelta(hours=2), hitl_summary_extra=summary)
+    DingTalkNotifier(language="en")(running(task))
+    assert "Answer by" not in connected.messages[0].payload["markdown"]["text"]

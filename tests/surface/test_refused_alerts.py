@@ -203,3 +203,43 @@ def test_an_operator_says_what_dingtalk_said_and_airflow_may_try_again(
     assert str(refusal["errcode"]) in str(caught.value)
     assert refusal["errmsg"] in str(caught.value)
     assert server.posted == (3 if "系统" in refusal["errmsg"] else 1)
+
+
+def test_a_receiver_that_refuses_everything_costs_no_own_words(start: Callable[[Any], DingTalk]) -> None:
+    """They were given up for the built-in text before the second message was refused, and stayed so."""
+    server = start(REFUSALS["302033"])
+    server.refuses = lambda _: True
+    for task_id in ("alpha", "beta"):
+        context = task_context(task_id)
+        context["ti"].state = "success"
+        del context["exception"]
+        notifications._budget = CallbackBudget(ticks=time.monotonic)
+        DingTalkNotifier(message=f"312 rows of {task_id}", language="en")(context)
+    assert left_and_dead() == (2, [])
+    server.refuses = lambda _: False
+    flushed()
+    told = "\n".join(server.taken)
+    assert "312 rows of alpha" in told
+    assert "312 rows of beta" in told
+    assert left_and_dead() == (0, [])
+
+
+def test_a_receiver_with_another_code_each_time_keeps_everything(start: Callable[[Any], DingTalk]) -> None:
+    """All alerts became dead letters, one after the other."""
+    server, codes = start({}), iter(range(700_000, 800_000))
+    server.refuses = lambda _: True
+    answer = server.answer
+
+    def refuse(path: str, body: str) -> tuple[int, Any]:
+        server.refusal = {"errcode": next(codes), "errmsg": "?"}
+        return answer(path, body)
+
+    server.answer = refuse  # type: ignore[method-assign]
+    for number in range(8):
+        fail(f"task_{number}")
+    assert left_and_dead()[1] == []
+    server.refuses = lambda _: False
+    flushed()
+    told = "\n".join(server.taken)
+    assert all(f"task_{number}" in told or f"task\\\\_{number}" in told for number in range(8))
+    assert left_and_dead() == (0, [])

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.digest import digest
-from airflow_provider_dingpush.delivery.digest_page import _MARKS as MARKS_OF_KINDS
+from airflow_provider_dingpush.delivery.digest_rows import MARKS as MARKS_OF_KINDS
 from airflow_provider_dingpush.delivery.digest_rows import Kind, kind_of
 from airflow_provider_dingpush.delivery.digest_words import Words
 from airflow_provider_dingpush.templates import Event, RunFacts, built_in_alert, escape_markdown

@@ -1,0 +1,36 @@
+"""What may be the id of a connection, in a DAG file or a command."""
+
+from __future__ import annotations
+
+import re
+
+from airflow_provider_dingpush.input_text import edges_clean
+
+NO_CONNECTION_ID = (
+    "Write the id of one connection, such as 'dingtalk_default'. 请填写一个连接的 id，例如 'dingtalk_default'。"
+)
+"""What to do about it."""
+
+# A webhook URL, the token in it, or the secret of a robot, which belong into the connection.
+_CREDENTIAL = re.compile(r".*://.*|.*access_token.*|[0-9a-fA-F]{64}|SEC[0-9a-zA-Z]{20,}", re.DOTALL)
+
+
+def read_connection_id(value: object) -> str:
+    """The id as Airflow knows it, without what was pasted around it.
+
+    :raises ValueError: saying what is wrong, if it is none, such as ``None`` or a webhook URL, which isn't quoted.
+    """
+    # A number is what a native template makes of an id of digits.
+    plain = edges_clean(str(value)) if isinstance(value, (str, int)) else ""
+    if _CREDENTIAL.fullmatch(plain):
+        raise ValueError(
+            "is a webhook URL, a token or a secret, which belong into the connection and not into the DAG file"
+        )
+    if not plain:
+        raise ValueError(f"is {value!r}, which is no connection's id")
+    return plain
+
+
+def shown_connection_id(value: object) -> str:
+    """It for the log, also if it isn't one."""
+    return "'***'" if isinstance(value, str) and _CREDENTIAL.fullmatch(value) else repr(value)
