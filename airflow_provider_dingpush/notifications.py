@@ -21,7 +21,6 @@ from airflow_provider_dingpush.airflow_compat import (
     run_in_thread,
 )
 from airflow_provider_dingpush.callback_budget import CallbackBudget
-from airflow_provider_dingpush.dingtalk.spare_threads import within
 from airflow_provider_dingpush.errors import (
     AlertsWaitingError,
     ContentError,
@@ -31,6 +30,7 @@ from airflow_provider_dingpush.errors import (
 )
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
+from airflow_provider_dingpush.look_ups import look_up_within
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.notifier_arguments import read_arguments
@@ -149,7 +149,7 @@ class DingTalkNotifier(BaseNotifier):
 
         :raises DingTalkError: only with ``raise_on_failure=True``.
         """
-        self._notify(context, look_up=_within)
+        self._notify(context, look_up=look_up_within)
 
     def _notify(self, context: Mapping[str, Any], look_up: _LookUp) -> None:
         about = f"connection {self.dingtalk_conn_id!r}"
@@ -426,16 +426,6 @@ def _drained(
 
 
 _LookUp = Callable[[Callable[[], "AnySender"], float], "AnySender"]
-
-
-def _within(find: Callable[[], AnySender], seconds: float) -> AnySender:
-    """Look up the connection, but don't wait for a secrets backend any longer than this."""
-    try:
-        return within(seconds, find)
-    except TimeoutError:
-        raise UnavailableError(
-            "Looking up the Airflow connection took too long.", "Look for a slow secrets backend or metadata database."
-        ) from None
 
 
 def _sla_context(dag: Any, *arguments: Any) -> Any:

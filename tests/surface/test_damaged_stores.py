@@ -1,0 +1,195 @@
+"""What stood in for an outbox and is damaged, foreign or out of date: nothing else waits because of it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush import outboxes
+from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.sandbox import Sandbox
+from airflow_provider_dingpush.senders import sender_for
+from tests.redis_servers import SlowNetwork, redis_server, slow_network
+from tests.surface.test_notifier import task_context
+from tests.surface.test_stores import (
+    HERE,
+    NOBODY,
+    away,
+    fail,
+    times_told,
+    use,
+)
+from tests.surface.test_storm import connect, success, titles
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowNetwork]:
+    """The way to the Redis that is the outbox of this Airflow."""
+    with redis_server() as server, slow_network(server.socket) as network:
+        use(network.url, monkeypatch)
+        yield network
+
+
+def alert(task_id: str, *, at: float = 1_800_000_000.0, event: str = "task_failed", **more: Any) -> Alert:
+    return Alert(f"key-{task_id}", HERE, event, at, dag_id="etl", run_id="r", task_id=task_id, **more)
+
+
+def damage(home: Path, kind: str, key: str, value: str) -> None:
+    """Write a record that nobody can use into the book of the one robot."""
+    (book,) = home.glob("robots/*/state.db")
+    with sqlite3.connect(book) as connection:
+        connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (kind, key, value))
+    connection.close()
+
+
+def _no_alert(home: Path) -> None:
+    damage(home, "alert", "damaged", '"no alert"')
+
+
+def _no_batch(home: Path) -> None:
+    damage(home, "batch", "", '{"members": 5}')
+
+
+def _no_hold(home: Path) -> None:
+    damage(home, "hold", "", "[1]")
+
+
+def _no_json(home: Path) -> None:
+    damage(home, "alert", "damaged", "{")
+
+
+def _no_file(home: Path) -> None:
+    folder = home / "mail" / HERE.name / "new" / "0.json"
+    folder.mkdir()
+
+
+def _no_letters(home: Path) -> None:
+    (home / "mail" / HERE.name / "new" / "0.json").write_bytes(b"\xff")
+
+
+def _no_copy(home: Path) -> None:
+    (home / "copies").mkdir()
+    (home / "copies" / "0").mkdir()
+    (home / "copies" / "1").write_text("{")
+
+
+def _no_success(home: Path) -> None:
+    (home / "recovered").mkdir()
+    (home / "recovered" / "0").mkdir()
+    (home / "recovered" / "1").write_text("{")
+
+
+@pytest.mark.parametrize(
+    "hurt", [_no_alert, _no_batch, _no_hold, _no_json, _no_file, _no_letters, _no_copy, _no_success]
+)
+@pytest.mark.parametrize("by", ["callback", "flush"])
+def test_what_is_damaged_in_files_holds_up_nothing_else(
+    connected: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, hurt: Any, by: str
+) -> None:
+    with away(network.url, monkeypatch):
+        fail("first")
+        robot = sender_for(HERE).robot
+        files = SpoolOutbox(outbox_home)
+        files.put(alert("taken_in"))
+        with files.leadership(robot) as book:
+            assert book is not None
+            ((ticket, taken),) = book.arrivals(10)
+            book.write({("alert", taken.key): taken.to_json()})
+            book.clear_away([ticket])
+        files.put(alert("waits"))
+        hurt(outbox_home)
+    if by == "callback":
+        fail("next")
+    else:
+        assert main(["flush", "--now"]) == 0
+    assert times_told(connected, "taken_in") >= 1
+    assert times_told(connected, "waits") >= 1
+
+
+def test_nothing_is_taken_from_a_folder_of_somebody_else(
+    connected: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
+) -> None:
+    """Everybody may make a folder below the one for temporary files, and its name can be guessed."""
+    second = outboxes.second_home()
+    planted = SpoolOutbox(second)
+    planted.keep_copy(alert("planted_copy"))
+    planted.put(alert("planted_mail"))
+    planted.keep_success(alert("planted_success", event="task_succeeded", resolved=True))
+    for each in (second, *second.rglob("*")):
+        os.chown(each, 65534, 65534)
+    fail("real")
+    assert main(["flush", "--now"]) == 0
+    assert main(["status"]) == 0
+    assert times_told(connected, "planted") == 0
+    assert times_told(connected, "real") == 1
+
+
+def test_a_success_of_before_the_failure_does_not_end_it(
+    sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
+) -> None:
+    """One machine keeps a success aside, and the task fails again on another one before that is moved."""
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    fail("load")
+    with away(network.url, monkeypatch):
+        DingTalkNotifier(language="en")(success("load"))
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home / "other"))
+    context = task_context("load", run_id="manual__2")
+    context["ti"].run_id = context["dag_run"].run_id = "manual__2"
+    DingTalkNotifier(language="en")(context)
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home))
+    assert main(["flush", "--now"]) == 0
+    assert titles(sandbox) == ["Failed: etl_daily · load"] * 2
+    DingTalkNotifier(language="en")(success("load"))
+    assert len(sandbox.messages) == 3
+
+
+def test_a_failure_and_its_end_that_move_together(
+    sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
+) -> None:
+    """It failed on one machine and succeeded on another while Redis was away: whichever is moved first."""
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    with away(network.url, monkeypatch):
+        fail("load")
+        monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home / "other"))
+        DingTalkNotifier(language="en")(success("load"))
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home))
+    assert main(["flush", "--now"]) == 0
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home / "other"))
+    assert main(["flush", "--now"]) == 0
+    assert [each.partition(":")[0] for each in titles(sandbox)] == ["Failed", "Succeeded"]
+
+
+def test_dead_letters_in_files_are_listed_though_redis_is_away(
+    connected: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, capsys: Any
+) -> None:
+    files = SpoolOutbox(outbox_home)
+    files.put(alert("waits"))
+    with files.leadership("robot") as book:
+        assert book is not None
+        book.write({("dead", "k"): {"alert": alert("buried").to_json(), "problem": "refused", "at": 1.0, "said": True}})
+    assert main(["dead", "list"]) == 0
+    assert "buried" in capsys.readouterr().out
+    use(NOBODY, monkeypatch)
+    assert main(["dead", "list"]) == 1
+    said = capsys.readouterr()
+    assert "buried" in said.out
+    assert "Connection refused" in said.err
+
+
+def test_status_without_the_note_of_the_last_flush(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, capsys: Any
+) -> None:
+    fail("told")
+    (outbox_home / "flushed").mkdir()
+    assert main(["status"]) == 1
+    said = capsys.readouterr()
+    assert "dingtalk_default" in said.out
+    assert "flushed" in said.err
