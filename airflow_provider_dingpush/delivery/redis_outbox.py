@@ -209,6 +209,16 @@ return found
 """
 )
 
+_NO_APPENDONLY = (
+    "this Redis writes no append-only file: when it is killed, the alerts that wait in it are lost, except for those "
+    "of its last snapshot, and what was told may be told again. Set `appendonly yes` in its configuration, or at once: "
+    "redis-cli CONFIG SET appendonly yes, then CONFIG REWRITE. 未开启 AOF，Redis 被杀时会丢失待发送的告警，请开启。"
+)
+_EVICTS = (
+    "this Redis may drop alerts when its memory is full (maxmemory-policy {policy}). Set maxmemory-policy noeviction: "
+    "then it refuses them instead, and they wait in files. 内存淘汰策略可能丢弃告警，请改为 noeviction。"
+)
+
 # By name: redis-py has not had all of them always.
 _OF_A_CLUSTER = {"MovedError", "AskError", "ClusterCrossSlotError"}
 
@@ -374,6 +384,27 @@ class RedisOutbox:
     def records_of(self, robot: str) -> dict[Place, Any]:
         """The records of a robot's book without leading it, for people who look."""
         return _records_of(self._server, self._names, robot)
+
+    def may_lose(self) -> list[str]:
+        """What of this server's settings may cost alerts that wait in it, for people; what it doesn't tell isn't said.
+
+        :raises OutboxError: if it can't be asked.
+        """
+        from redis.exceptions import ResponseError
+
+        self._server.see_kind()
+        found: list[str] = []
+        with self._server.asked() as redis:
+            try:
+                about = {**redis.info("persistence"), **redis.info("memory")}
+            except ResponseError:
+                return []  # somebody who may not ask
+        if about.get("aof_enabled") == 0:
+            found.append(_NO_APPENDONLY)
+        policy = about.get("maxmemory_policy", "noeviction")
+        if about.get("maxmemory") and policy != "noeviction":
+            found.append(_EVICTS.format(policy=policy))
+        return found
 
     def _open_incident(self, redis: Redis, incident: str, at: float) -> None:
         place, seconds = self._names.shared("open"), int(INCIDENT_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from airflow_provider_dingpush.cli import main
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.senders import sender_for
 from tests.redis_servers import SlowNetwork, redis_server, slow_network
 from tests.surface.test_notifier import task_context
 from tests.surface.test_stores import (
+    CONTEXT,
     HERE,
     NOBODY,
     away,
@@ -193,3 +196,53 @@ def test_status_without_the_note_of_the_last_flush(
     said = capsys.readouterr()
     assert "dingtalk_default" in said.out
     assert "flushed" in said.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--appendonly", "no"), "appendonly yes"),
+        (("--appendonly", "yes", "--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"), "allkeys-lru"),
+        (("--appendonly", "yes"), None),
+    ],
+)
+def test_doctor_names_a_redis_that_may_lose_alerts(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Any, options: tuple[str, ...], said: str | None
+) -> None:
+    with redis_server(*options) as server:
+        use(server.url, monkeypatch)
+        assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert (said in out) if said else ("outbox_url" not in out)
+
+
+def test_doctor_says_nothing_of_a_redis_that_may_not_be_asked(
+    connected: Sandbox, network: SlowNetwork, capsys: Any
+) -> None:
+    import redis
+
+    client: Any = redis.Redis.from_url(network.url)
+    client.execute_command("ACL", "SETUSER", "default", "-info")
+    fail("told")
+    assert main(["doctor"]) == 0
+    assert "outbox_url" not in capsys.readouterr().out
+    assert times_told(connected, "told") == 1
+
+
+def test_an_operator_that_waits_in_files_sees_the_outbox_come_back(
+    connected: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of the window is used up; the whole of it isn't, and Redis knows."""
+    with away(network.url, monkeypatch):
+        for _ in range(5):
+            DingTalkOperator(task_id="t", message="hello").execute(CONTEXT)
+
+        def come_back(_: float) -> None:
+            use(network.url, monkeypatch)
+
+        with monkeypatch.context() as waiting:
+            waiting.setattr("airflow_provider_dingpush.operators.time.sleep", come_back)
+            began = time.monotonic()
+            DingTalkOperator(task_id="t", message="the sixth").execute(CONTEXT)
+    assert time.monotonic() - began < 30
+    assert len(connected.messages) == 6
