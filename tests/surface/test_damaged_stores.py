@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import outboxes
+from airflow_provider_dingpush import dispatching, outboxes, store_flush
 from airflow_provider_dingpush.cli import main
 from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
@@ -234,7 +236,7 @@ def test_an_operator_that_waits_in_files_sees_the_outbox_come_back(
 ) -> None:
     """A quarter of the window is used up; the whole of it isn't, and Redis knows."""
     with away(network.url, monkeypatch):
-        for _ in range(5):
+        for _ in range(4):
             DingTalkOperator(task_id="t", message="hello").execute(CONTEXT)
 
         def come_back(_: float) -> None:
@@ -243,6 +245,75 @@ def test_an_operator_that_waits_in_files_sees_the_outbox_come_back(
         with monkeypatch.context() as waiting:
             waiting.setattr("airflow_provider_dingpush.operators.time.sleep", come_back)
             began = time.monotonic()
-            DingTalkOperator(task_id="t", message="the sixth").execute(CONTEXT)
+            DingTalkOperator(task_id="t", message="the fifth").execute(CONTEXT)
     assert time.monotonic() - began < 30
-    assert len(connected.messages) == 6
+    assert len(connected.messages) == 5
+
+
+def test_an_operator_waits_for_no_leader_that_never_ends(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that was stopped keeps its lock."""
+    monkeypatch.setattr(dispatching, "_LONGEST_LEAD_SECONDS", 0.5)
+    operator = DingTalkOperator(task_id="t", message="hello")
+    with SpoolOutbox(outbox_home).leadership(sender_for(HERE).robot) as book:
+        assert book is not None
+        thread = threading.Thread(target=operator.execute, args=(CONTEXT,), daemon=True)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
+    assert len(connected.messages) == 1
+    assert "doesn't end" in caplog.text
+
+
+def test_a_flush_that_loses_its_outbox_goes_on_with_the_files(
+    sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Redis goes away while the first connection is served: what waits in files is sent all the same."""
+    monkeypatch.delenv("AIRFLOW_CONN_DINGTALK_DEFAULT", raising=False)
+    fail("in_redis")
+    SpoolOutbox(outboxes.second_home()).put(alert("in_files"))
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    monkeypatch.setattr(store_flush, "move_alerts", lambda *_, **__: network.close())
+    assert main(["flush", "--now"]) == 1
+    assert len(sandbox.messages) == 1
+    assert "refused" in capsys.readouterr().err
+
+
+def _robots_is_a_file(home: Path) -> None:
+    (home / "robots").write_text("")
+
+
+def _lock_is_a_folder(home: Path) -> None:
+    (home / "robots" / sender_for(HERE).robot / "leader.lock").mkdir(parents=True)
+
+
+def _book_is_a_folder(home: Path) -> None:
+    (home / "robots" / sender_for(HERE).robot / "state.db").mkdir(parents=True)
+
+
+def _mailbox_has_no_robot(home: Path) -> None:
+    (home / "mail" / HERE.name / "robot").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("hurt", [_robots_is_a_file, _lock_is_a_folder, _book_is_a_folder, _mailbox_has_no_robot])
+def test_a_home_that_takes_alerts_and_can_not_be_sent_from(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, hurt: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a command that was run as root: the alert is told, and once, also when somebody has mended it."""
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    outbox_home.mkdir(mode=0o700)
+    hurt(outbox_home)
+    fail("first")
+    fail("second")
+    assert titles(sandbox) == ["Failed: etl_daily · first", "Failed: etl_daily · second"]
+    assert "Nothing can be sent from" in caplog.text
+    for each in ("robots", f"mail/{HERE.name}/robot"):
+        place = outbox_home / each
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+    assert main(["flush", "--now"]) == 0
+    fail("third")
+    assert [times_told(sandbox, each) for each in ("first", "second", "third")] == [1, 1, 1]
