@@ -91,11 +91,11 @@ class BoundedOutbox:
         # Others may have used up the time; that is no reason not to write the alert down.
         self.ask(lambda: self._opened().put(alert), at_least=_PUT_SECONDS)
 
-    def open_incidents(self, incidents: Iterable[str]) -> None:
+    def open_incidents(self, incidents: Mapping[str, float]) -> None:
         self.ask(lambda: self._opened().open_incidents(incidents))
 
-    def has_open_incident(self, incident: str) -> bool:
-        return self.ask(lambda: self._opened().has_open_incident(incident), at_most=_LOOK_UP_SECONDS)
+    def has_open_incident(self, incident: str, *, before: float = inf) -> bool:
+        return self.ask(lambda: self._opened().has_open_incident(incident, before=before), at_most=_LOOK_UP_SECONDS)
 
     def robot_of(self, mailbox: Mailbox) -> str | None:
         return self.ask(lambda: self._opened().robot_of(mailbox))

@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 _FLUSHER_SEEN_SECONDS, _FLUSHER_LIVES_SECONDS = 300.0, 180.0
 # A leader may hold its lock for a callback's whole budget; an operator asks again so often.
 _TURN_POLL_SECONDS, _LEADER_DONE_SECONDS = 0.25, 10.0
+# A flush leads for a minute; one that leads for longer is stopped, or hangs on its disk.
+_LONGEST_LEAD_SECONDS = 90.0
 # A leader wants a successor in its last second only.
 _STANDING_BY_SECONDS, _STANDING_BY_POLL_SECONDS = 1.5, 0.01
 _STILL_WAITING_SECONDS = 30.0
@@ -379,10 +381,12 @@ def turn(
 
 
 def _slot(outbox: Outbox, sender: AnySender, share: float, until: float) -> str | None:
-    said_at = time.monotonic()
+    said_at = seen_free_at = time.monotonic()
     while True:
         wait = max(_TURN_POLL_SECONDS, shut_out := _shut_out_for(outbox, sender, share))
         with _ledger(outbox, sender, share) as ledger:
+            if ledger is not None:
+                seen_free_at = time.monotonic()
             if ledger is not None and not shut_out:
                 now = ledger.now()
                 slot = ledger.take_slot(now, sender.timeout_seconds)
@@ -390,6 +394,9 @@ def _slot(outbox: Outbox, sender: AnySender, share: float, until: float) -> str 
                     return slot
                 wait = max(wait, ledger.free_at(now) - now)
         if time.monotonic() + wait > until:
+            return None
+        if time.monotonic() - seen_free_at > _LONGEST_LEAD_SECONDS:
+            _log.warning("Another process leads the robot and doesn't end, so this message doesn't wait for its turn.")
             return None
         if time.monotonic() - said_at > _STILL_WAITING_SECONDS or wait > _STILL_WAITING_SECONDS:
             _log.info("Waiting %.0f s for a turn of the robot of connection %r.", wait, sender.conn_id)

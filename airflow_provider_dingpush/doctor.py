@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from airflow_provider_dingpush.airflow_compat import search_all_secrets
 from airflow_provider_dingpush.dingtalk.app_probes import Finding
@@ -44,6 +45,7 @@ def examined(dingtalk_conn_id: str) -> Iterator[Finding]:
         yield from _findings_of(hook, what)
     except Exception as error:  # noqa: BLE001 - what is found is said, whatever it is
         yield Finding(what, False, described(error))
+    yield from _outbox()
     yield from _flusher()
 
 
@@ -55,6 +57,17 @@ def _findings_of(hook: DingTalkRobotHook | DingTalkAppHook, what: str) -> Iterat
         return
     yield Finding(what, True, f"a custom robot (自定义机器人) at {hook.settings.base_url}.")
     yield from _robot_findings(hook)
+
+
+def _outbox() -> Iterator[Finding]:
+    """What of the Redis that alerts wait in may cost some of them. Whether it answers, :func:`_flusher` says."""
+    from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
+    from airflow_provider_dingpush.outboxes import outbox
+
+    with suppress(Exception):
+        box = outbox()
+        for said in box.may_lose() if isinstance(box, RedisOutbox) else ():
+            yield Finding("outbox_url", None, said)
 
 
 def _flusher() -> Iterator[Finding]:

@@ -273,8 +273,12 @@ class DingTalkNotifier(BaseNotifier):
             if store.outbox.lost is not None and not (drained and drained.messages):
                 raise OutboxError(store.outbox.lost)
         except OutboxError as trouble:
-            from airflow_provider_dingpush.stores import keep_a_copy
+            from airflow_provider_dingpush.stores import keep_a_copy, keep_elsewhere
 
+            other = keep_elsewhere(alert, store, among, trouble)
+            if other is not None:
+                self._serve(alert, other, among, deadline, look_up, patient=patient)
+                return
             if store is among[0]:
                 keep_a_copy(alert, among[1:])
             raise AlertsWaitingError(redact(str(trouble))) from None

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_dingpush.airflow_compat import Context
+    from airflow_provider_dingpush.dispatching import AnySender
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.receipts import Receipt
+    from airflow_provider_dingpush.stores import Store
     from airflow_provider_dingpush.targets import Target
 
 __all__ = ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"]
@@ -156,25 +158,23 @@ class DingTalkOperator(BaseOperator):
 
     def _send_in_turn(self, target: Target | None, context: Context) -> Receipt:
         """Send when it is this message's turn: alerts and messages of one robot share its minute."""
-        from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.dispatching import free_in, turn
+        from airflow_provider_dingpush.dispatching import turn
         from airflow_provider_dingpush.senders import messages_in, sender_of
-        from airflow_provider_dingpush.stores import stores
-        from airflow_provider_dingpush.timeouts import Deadline
 
-        sender = sender_of(self.hook, target)
+        sender, said = sender_of(self.hook, target), set[str]()
         # The turn is waited for as long as it takes, a storage that is slow is not.
-        for store in stores(Deadline(inf), most_seconds=_STORAGE_SECONDS, patience_seconds=2 * _STORAGE_SECONDS):
-            try:
-                wait = free_in(store.outbox, sender, share=store.share)
-            except OutboxError as trouble:
-                _log.warning("The robot's window can't be looked at in %s: %s", store.folder or "Redis", trouble)
-                continue
+        while (window := _window_of(sender, said)) is not None:
+            store, wait = window
             if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
                 from airflow_provider_dingpush.triggers import TurnTrigger
 
                 _log.info("The robot may say nothing for %.0f s; the worker slot is given back until then.", wait)
                 self.defer(trigger=TurnTrigger(moment=time.time() + wait), method_name="execute_in_turn")
+            if store.stands_in and wait > _WORTH_DEFERRING_SECONDS:
+                # The outbox may be back before that, and know of more room.
+                _say_once(said, logging.INFO, f"Waiting for a turn of the robot, as {store.folder} knows it.")
+                time.sleep(_WORTH_DEFERRING_SECONDS)
+                continue
             with turn(store.outbox, sender, messages=messages_in(self.message), share=store.share):
                 return self._send(target, context)
         _log.warning("This message doesn't wait for its turn.")
@@ -261,6 +261,31 @@ class DingTalkOperator(BaseOperator):
             return renderer.text(content) if content is self.dingtalk_conn_id else renderer.native(content)
         except (jinja2.TemplateError, InvalidMessageError) as error:
             raise AirflowFailException(f"The message can't be rendered: {error}") from error
+
+
+def _window_of(sender: AnySender, said: set[str]) -> tuple[Store, float] | None:
+    """The first store that can tell of the robot's window, and how long it is full, in seconds.
+
+    :param said: what was logged before.
+    """
+    from airflow_provider_dingpush.delivery.outbox import OutboxError
+    from airflow_provider_dingpush.dispatching import free_in
+    from airflow_provider_dingpush.stores import stores
+    from airflow_provider_dingpush.timeouts import Deadline
+
+    for store in stores(Deadline(inf), most_seconds=_STORAGE_SECONDS, patience_seconds=2 * _STORAGE_SECONDS):
+        try:
+            return store, free_in(store.outbox, sender, share=store.share)
+        except OutboxError as trouble:
+            where = store.folder or "Redis"
+            _say_once(said, logging.WARNING, f"The robot's window can't be looked at in {where}: {trouble}")
+    return None
+
+
+def _say_once(said: set[str], level: int, line: str) -> None:
+    if line not in said:
+        said.add(line)
+        _log.log(level, "%s", line)
 
 
 def _all_reached(receipt: dict[str, Any], problems: Sequence[str]) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.outbox import LedgerBook, Outbox, OutboxError, Place
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.transfer import alerts_in
-from airflow_provider_dingpush.look_ups import described, look_up_within
+from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.look_ups import LookUps, described
 from airflow_provider_dingpush.pending import alerts_of
-from airflow_provider_dingpush.senders import sender_for
 from airflow_provider_dingpush.store_flush import all_pending, flush_stores, stores_for_people
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.delivery.alert import Alert
+    from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
     from airflow_provider_dingpush.delivery.outbox import Rest
     from airflow_provider_dingpush.delivery.silence import Hold
     from airflow_provider_dingpush.stores import Store
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 _STATUS_SECONDS = 30.0
-_LOOK_UP_SECONDS = 10.0
 
 
 def _reported(run: Callable[[], int]) -> int:
@@ -60,9 +59,9 @@ def run_flush(*, within_seconds: float, all_now: bool = False) -> int:
             if isinstance(came, str):
                 failed = True
                 print(f"✗ {mailbox.conn_id}: {came}", file=sys.stderr)
-                print(f"    left 剩余 {alerts_of(store.outbox, mailbox)}", file=sys.stderr)
+                print(f"    left 剩余 {_left_of(store.outbox, mailbox)}", file=sys.stderr)
             elif came is None:
-                waiting = alerts_of(store.outbox, mailbox)
+                waiting = _left_of(store.outbox, mailbox)
                 print(f"– {mailbox.conn_id}: another process is sending 其他进程正在发送, waiting 待发送 {waiting}")
             else:
                 failed = failed or came.left > 0
@@ -78,21 +77,31 @@ def run_flush(*, within_seconds: float, all_now: bool = False) -> int:
     return _reported(run)
 
 
+def _left_of(box: Outbox, mailbox: Mailbox) -> str:
+    """How many alerts of a mailbox wait; the flush goes on with the others if nobody can tell."""
+    try:
+        return str(alerts_of(box, mailbox))
+    except OutboxError:
+        return "?"
+
+
 def run_status(*, as_json: bool) -> int:
     """Print what each robot is at: waiting alerts, window, hold, messages sent, dead letters."""
 
     def run() -> int:
-        first, *others = stores_for_people(time.monotonic() + _STATUS_SECONDS)
+        until = time.monotonic() + _STATUS_SECONDS
+        look_ups = LookUps(until)
+        first, *others = stores_for_people(until)
         trouble: OutboxError | None = None
         rows: list[dict[str, Any]] = []
         seen = None
         try:
-            rows = _rows_of(first.outbox)
+            rows = _rows_of(first.outbox, look_ups)
             seen = first.outbox.last_flush()
         except OutboxError as problem:
             trouble = problem
         for store in others:
-            rows += _rows_in_files(store)
+            rows += _rows_in_files(store, look_ups)
         unreadable = any("problem" in row for row in rows)
         if as_json:
             print(json.dumps(rows, ensure_ascii=False))
@@ -121,18 +130,18 @@ def _print_rows(rows: list[dict[str, Any]], seen: float | None, *, complete: boo
         print(f"flusher 定时发送: {'never seen 未发现' if seen is None else f'last run 最近一次 {_clock(seen)}'}")
 
 
-def _rows_in_files(store: Store) -> list[dict[str, Any]]:
+def _rows_in_files(store: Store, look_ups: LookUps) -> list[dict[str, Any]]:
     """What waits in the files that stand in for the outbox, until it can be had again."""
     try:
-        rows = [] if store.is_empty else _rows_of(store.outbox)
+        rows = [] if store.is_empty else _rows_of(store.outbox, look_ups)
     except OutboxError as problem:
         print(f"dingpush: {problem}", file=sys.stderr)
         return []
     return [{**row, "folder": str(store.folder)} for row in rows if row.get("waiting") or "problem" in row]
 
 
-def _rows_of(box: Outbox) -> list[dict[str, Any]]:
-    rows = [row for robot in box.robots() if (row := _row_of(box, robot)) is not None]
+def _rows_of(box: Outbox, look_ups: LookUps) -> list[dict[str, Any]]:
+    rows = [row for robot in box.robots() if (row := _row_of(box, robot, look_ups)) is not None]
     # Nobody has looked up yet where these go.
     unknown = [each for each in box.waiting_mailboxes() if box.robot_of(each) is None]
     return rows + [
@@ -169,19 +178,19 @@ class _Peek:
         return 0
 
 
-def _row_of(box: Outbox, robot: str) -> dict[str, Any] | None:
+def _row_of(box: Outbox, robot: str, look_ups: LookUps) -> dict[str, Any] | None:
     """What a robot is at; ``None`` if it has nothing more to do: no connection, no alert and no dead letter."""
     try:
-        return _status_of(box, robot)
+        return _status_of(box, robot, look_ups)
     except Exception as trouble:  # noqa: BLE001 - the others are to be seen, whatever is wrong with this one
         return {"connections": [f"robot 机器人 {robot}"], "problem": described(trouble)}
 
 
-def _status_of(box: Outbox, robot: str) -> dict[str, Any] | None:
+def _status_of(box: Outbox, robot: str, look_ups: LookUps) -> dict[str, Any] | None:
     mailboxes = box.mailboxes_of(robot)
     records = box.records_of(robot)
     alerts = alerts_in(records)
-    policy = _policy_of(mailboxes[0]) if mailboxes else DeliveryPolicy()
+    policy = _policy_of(mailboxes[0], look_ups) if mailboxes else DeliveryPolicy()
     ledger = Ledger(cast("LedgerBook", _Peek(records)), policy, zone=local_zone())
     if not mailboxes and not alerts and not ledger.dead:
         return None
@@ -217,10 +226,10 @@ def _of(count: int, most: int | None) -> str:
     return f"{count:,}" if most is None else f"{count:,} / {most:,}"
 
 
-def _policy_of(mailbox: Any) -> DeliveryPolicy:
+def _policy_of(mailbox: Mailbox, look_ups: LookUps) -> DeliveryPolicy:
     try:
-        return look_up_within(lambda: sender_for(mailbox), _LOOK_UP_SECONDS).hook.settings.delivery
-    except Exception:  # noqa: BLE001 - only its limits are missing then
+        return look_ups.sender(mailbox).hook.settings.delivery
+    except DingTalkError:  # only its limits are missing then
         return DeliveryPolicy()
 
 
@@ -232,10 +241,15 @@ def run_dead(action: str, key: str | None) -> int:
     """
 
     def run() -> int:
-        first, *others = stores_for_people(time.monotonic() + _STATUS_SECONDS)
         found, troubles = 0, 0
-        for store in (first, *(each for each in others if not each.is_empty)):
-            for robot in store.outbox.robots():
+        for store in stores_for_people(time.monotonic() + _STATUS_SECONDS):
+            try:
+                robots = [] if store.is_empty else store.outbox.robots()
+            except OutboxError as trouble:
+                print(f"dingpush: {trouble}", file=sys.stderr)
+                troubles += 1
+                continue
+            for robot in robots:
                 try:
                     found += _dead_letters_of(store.outbox, robot, action, key)
                 except BrokenPipeError:
@@ -243,7 +257,7 @@ def run_dead(action: str, key: str | None) -> int:
                 except Exception as trouble:  # noqa: BLE001 - the others are to be seen, whatever is wrong with this one
                     print(f"✗ robot 机器人 {robot}: {described(trouble)}", file=sys.stderr)
                     troubles += 1
-        if not found:
+        if not found and not troubles:
             print("There is none. 没有。")
         return 0 if not troubles and (found or action == "list") else 1
 

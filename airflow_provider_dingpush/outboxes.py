@@ -130,7 +130,7 @@ def files_in(folder: Path) -> SpoolOutbox:
     """The outbox of one folder."""
     from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
 
-    return SpoolOutbox(folder)
+    return SpoolOutbox(folder, in_public=folder == second_home())
 
 
 def _warn_if_apart(folder: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from airflow_provider_dingpush.delivery.ledger_entries import Batch
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.delivery.record_shapes import is_sound
 from airflow_provider_dingpush.delivery.repetitions import asked, remembered
 from airflow_provider_dingpush.stores import Store
 from airflow_provider_dingpush.timeouts import Deadline
@@ -59,7 +61,8 @@ def _move_what_lies_aside(store: Store, first: Store, at_most: int) -> None:
         for incident in opened:
             store.outbox.ask(partial(store.files.forget_incident, incident, opened_again=False))
     for path, alert in store.outbox.ask(partial(store.files.successes, at_most)):
-        if first.outbox.has_open_incident(alert.incident):
+        # It may have failed again since then, on another machine.
+        if first.outbox.has_open_incident(alert.incident, before=alert.at):
             first.outbox.put(alert)
         store.outbox.ask(partial(store.files.remove, path))
     for path, alert in store.outbox.ask(partial(store.files.copies, at_most)):
@@ -98,17 +101,16 @@ def _move_taken_in(store: Store, first: Store, robot: str, deadline: Deadline, a
     with store.outbox.leadership(robot) as book:
         if book is None:
             return 0
-        records = book.load()
-        batch = records.get(_BATCH)
-        fixed = batch if batch and (batch["under_way"] or batch["perhaps_arrived"]) else None
-        bound = set(fixed["members"]) if fixed else set()
-        keys = [key for kind, key in records if kind == "alert" and key not in bound][: max(0, at_most)]
+        records = _sound_records(book)
+        batch = Batch.from_record(records[_BATCH]) if _BATCH in records else None
+        fixed = batch is not None and (batch.under_way or batch.perhaps_arrived)
+        bound = set(batch.members) if batch and fixed else set()
+        alerts = [(key, alert) for key, alert in _alerts_of(records) if key not in bound]
         moved: list[str] = []
         names: list[str] = []
-        for key in keys:
+        for key, alert in alerts[: max(0, at_most)]:
             if deadline.seconds_left() <= 0:
                 break
-            alert = Alert.from_json(records["alert", key])
             first.outbox.put(alert)
             moved.append(key)
             names += remembered(alert)
@@ -134,20 +136,31 @@ def carry_over(store: Store, robot: str, book: LedgerBook) -> None:
         with store.outbox.leadership(robot) as theirs:
             if theirs is None:
                 return
-            records = theirs.load()
+            records = _sound_records(theirs)
             keys = store.outbox.ask(partial(store.files.remembered, robot, _MOST_KEYS))
             if records or keys:
-                waiting = {
-                    asked(Alert.from_json(alert))[0]: key for (kind, key), alert in records.items() if kind == "alert"
-                }
+                waiting = {asked(alert)[0]: key for key, alert in _alerts_of(records)}
                 known = {waiting[name] for name in book.known(list(waiting))} if waiting else set()
-                book.write(_joined(book.load(), records, known), keys=keys)
+                book.write(_joined(_sound_records(book), records, known), keys=keys)
             store.outbox.ask(partial(store.files.forget_book, robot))
     except LeadershipLostError:
         # Theirs: then nothing was carried over. Ours: then the next step says so.
         _log.info("What was sent from %s is noted in the outbox next time.", store.folder)
     except OutboxError as trouble:
         _log.info("What was sent from %s is noted in the outbox next time: %s", store.folder, trouble)
+
+
+def _sound_records(book: LedgerBook) -> dict[Place, Any]:
+    """The records of a book without damaged ones."""
+    return {place: value for place, value in book.load().items() if is_sound(place[0], value)}
+
+
+def _alerts_of(records: Mapping[Place, Any]) -> Iterator[tuple[str, Alert]]:
+    """The alerts in a book that can be read, by key; the others are the matter of who leads next."""
+    for (kind, key), value in records.items():
+        if kind == "alert":
+            with suppress(ValueError):
+                yield key, Alert.from_json(value)
 
 
 def _joined(ours: Mapping[Place, Any], theirs: Mapping[Place, Any], known: set[str]) -> dict[Place, Any]:

@@ -137,6 +137,25 @@ def keep(alert: Alert, among: Sequence[Store]) -> Store:
     raise OutboxError(" ".join(troubles))
 
 
+def keep_elsewhere(alert: Alert, store: Store, among: Sequence[Store], trouble: OutboxError) -> Store | None:
+    """Put an alert into the next files as well, because those that took it answer and can't be sent from.
+
+    Whoever can use those again learns from the others' book that it was told.
+
+    :param trouble: why they can't.
+    """
+    others = among[among.index(store) + 1 :]
+    if store.folder is None or store.outbox.lost is not None or not others:
+        return None
+    with suppress(OutboxError):
+        other = keep(alert, others)
+        _log.warning(
+            "Nothing can be sent from %s, so the alert is sent from %s: %s", store.folder, other.folder, trouble
+        )
+        return other
+    return None
+
+
 def keep_a_copy(alert: Alert, among: Sequence[Store]) -> None:
     """Keep an alert in files as well, because the outbox that has it went away a moment ago, and may come back empty.
 

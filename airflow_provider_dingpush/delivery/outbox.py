@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Protocol
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
@@ -68,8 +69,14 @@ def read_moment(note: bytes) -> float | None:
 
 
 _END_OF_TIME = 253_402_300_800.0  # the year 10000, which no calendar of Python's has
+_OLDEST_OPENING_SECONDS = 7 * 86_400.0
 LONGEST_REST_SECONDS = 900.0
 """A rest that seems to last longer, in seconds, was noted by a clock that was set back since then."""
+
+
+def opened_at(alert: Alert, now: float) -> float:
+    """When a failure that is put now happened, in seconds since 1970; what no clock can have said isn't believed."""
+    return min(now, max(alert.at, now - _OLDEST_OPENING_SECONDS))
 
 
 class LedgerBook(Protocol):
@@ -135,11 +142,14 @@ class Outbox(Protocol):
         Opens the alert's incident, or closes it if the alert says that it is resolved.
         """
 
-    def open_incidents(self, incidents: Iterable[str]) -> None:
-        """Let these failures be open, which were put into another outbox."""
+    def open_incidents(self, incidents: Mapping[str, float]) -> None:
+        """Let these failures be open, which were put into another outbox; each with when, in seconds since 1970."""
 
-    def has_open_incident(self, incident: str) -> bool:
-        """Whether a failure was put whose end has not been: asked by every success, so it costs next to nothing."""
+    def has_open_incident(self, incident: str, *, before: float = inf) -> bool:
+        """Whether a failure was put whose end has not been: asked by every success, so it costs next to nothing.
+
+        :param before: only one that last happened no later than this, in seconds since 1970.
+        """
 
     def robot_of(self, mailbox: Mailbox) -> str | None:
         """The robot that the mailbox belonged to when it was last looked up, or ``None``."""

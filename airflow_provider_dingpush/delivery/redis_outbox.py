@@ -43,6 +43,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from math import inf
 from typing import Any, TypeAlias
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
@@ -54,6 +55,7 @@ from airflow_provider_dingpush.delivery.outbox import (
     OutboxError,
     Place,
     Rest,
+    opened_at,
     read_moment,
 )
 from airflow_provider_dingpush.delivery.redis_url import RedisUrl
@@ -79,11 +81,14 @@ _NOW = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
 """
-# open | incident, seconds, most incidents
+# open | incident, seconds, most incidents, when it happened
 _OPEN = (
     _NOW
     + """
-redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])
+local at = math.min(now, ARGV[4])
+if at > tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0) then
+  redis.call('ZADD', KEYS[1], string.format('%.6f', at), ARGV[1])
+end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.6f', now - ARGV[2]))
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[3] - 1)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
@@ -204,6 +209,16 @@ return found
 """
 )
 
+_NO_APPENDONLY = (
+    "this Redis writes no append-only file: when it is killed, the alerts that wait in it are lost, except for those "
+    "of its last snapshot, and what was told may be told again. Set `appendonly yes` in its configuration, or at once: "
+    "redis-cli CONFIG SET appendonly yes, then CONFIG REWRITE. 未开启 AOF，Redis 被杀时会丢失待发送的告警，请开启。"
+)
+_EVICTS = (
+    "this Redis may drop alerts when its memory is full (maxmemory-policy {policy}). Set maxmemory-policy noeviction: "
+    "then it refuses them instead, and they wait in files. 内存淘汰策略可能丢弃告警，请改为 noeviction。"
+)
+
 # By name: redis-py has not had all of them always.
 _OF_A_CLUSTER = {"MovedError", "AskError", "ClusterCrossSlotError"}
 
@@ -255,24 +270,24 @@ class RedisOutbox:
             )
             if alert.opens_incident:
                 # Before the alert, as in the files: a recovery without its failure is better than one that is not told.
-                putting.eval(_OPEN, 1, incidents, alert.incident, int(INCIDENT_SECONDS), self._most_incidents)
+                self._open_incident(putting, alert.incident, opened_at(alert, time.time()))
             putting.eval(_PUT, len(places), *places, alert.key, body, self._most_alerts, self._most_bytes)
             if _done(putting)[-1] == _REPEATED:
                 log_repetition(_log, alert)
             if alert.resolved:
                 redis.zrem(incidents, alert.incident)
 
-    def open_incidents(self, incidents: Iterable[str]) -> None:
-        place = self._names.shared("open")
+    def open_incidents(self, incidents: Mapping[str, float]) -> None:
         with self._server.asked() as redis:
             opening = redis.pipeline(transaction=False)
-            for incident in incidents:
-                opening.eval(_OPEN, 1, place, incident, int(INCIDENT_SECONDS), self._most_incidents)
+            for incident, at in incidents.items():
+                self._open_incident(opening, incident, at)
             _done(opening)
 
-    def has_open_incident(self, incident: str) -> bool:
+    def has_open_incident(self, incident: str, *, before: float = inf) -> bool:
         with self._server.asked() as redis:
-            return redis.zscore(self._names.shared("open"), incident) is not None
+            at = redis.zscore(self._names.shared("open"), incident)
+        return at is not None and at <= before
 
     def robot_of(self, mailbox: Mailbox) -> str | None:
         with self._server.asked() as redis:
@@ -369,6 +384,31 @@ class RedisOutbox:
     def records_of(self, robot: str) -> dict[Place, Any]:
         """The records of a robot's book without leading it, for people who look."""
         return _records_of(self._server, self._names, robot)
+
+    def may_lose(self) -> list[str]:
+        """What of this server's settings may cost alerts that wait in it, for people; what it doesn't tell isn't said.
+
+        :raises OutboxError: if it can't be asked.
+        """
+        from redis.exceptions import ResponseError
+
+        self._server.see_kind()
+        found: list[str] = []
+        with self._server.asked() as redis:
+            try:
+                about = {**redis.info("persistence"), **redis.info("memory")}
+            except ResponseError:
+                return []  # somebody who may not ask
+        if about.get("aof_enabled") == 0:
+            found.append(_NO_APPENDONLY)
+        policy = about.get("maxmemory_policy", "noeviction")
+        if about.get("maxmemory") and policy != "noeviction":
+            found.append(_EVICTS.format(policy=policy))
+        return found
+
+    def _open_incident(self, redis: Redis, incident: str, at: float) -> None:
+        place, seconds = self._names.shared("open"), int(INCIDENT_SECONDS)
+        redis.eval(_OPEN, 1, place, incident, seconds, self._most_incidents, repr(at))
 
     def _mailboxes(self, redis: Redis, names: Sequence[str]) -> list[Mailbox]:
         if not names:

@@ -18,6 +18,7 @@
     home/open/<incident>                    an empty file for each failure that isn't over, of the newest 10,000
     home/recovered/<incident>               a success of which nobody could say whether it ends a failure
     home/copies/<key>                       an alert that is in an outbox which went away, and may come back empty
+    home/dead/                              copies and successes that can't be read
     home/swept                              when old ones of them were last removed
     home/flushed                            when a flusher last ran
 
@@ -41,6 +42,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +52,10 @@ from airflow_provider_dingpush.delivery.outbox import (
     LONGEST_REST_SECONDS,
     MOST_INCIDENTS,
     LeadershipLostError,
+    OutboxError,
     Place,
     Rest,
+    opened_at,
     read_moment,
 )
 from airflow_provider_dingpush.delivery.repetitions import log_repetition
@@ -81,6 +85,7 @@ class SpoolOutbox:
     :param most_bytes: how many bytes of alerts, likewise; estimated from some of them when there are many.
     :param most_incidents: how many failures are open before those that happened longest ago are forgotten; it may be a
         few hundred more for a while.
+    :param in_public: whether it lies where everybody may make folders, so that somebody else may have prepared it.
     """
 
     def __init__(
@@ -91,8 +96,10 @@ class SpoolOutbox:
         most_alerts: int = 10_000,
         most_bytes: int = 50_000_000,
         most_incidents: int = MOST_INCIDENTS,
+        in_public: bool = False,
     ) -> None:
         self._home = home
+        self._in_public = in_public
         self._clock = clock
         self._most_alerts = most_alerts
         self._most_bytes = most_bytes
@@ -111,7 +118,7 @@ class SpoolOutbox:
             if alert.opens_incident:
                 # Before the alert: a process that dies in between leaves a recovery that is told without its failure,
                 # the other way round would leave a failure that is never over.
-                self._open_incident(incident)
+                self._open_incident(incident, opened_at(alert, self._clock()))
                 (self._home / "recovered" / alert.incident).unlink(missing_ok=True)
             if self._is_full(waiting.parent):
                 _append_byte(folder / "overflow")
@@ -120,17 +127,19 @@ class SpoolOutbox:
             if alert.resolved:
                 incident.unlink(missing_ok=True)
 
-    def open_incidents(self, incidents: Iterable[str]) -> None:
+    def open_incidents(self, incidents: Mapping[str, float]) -> None:
         with trouble_with(self._home):
             self._make_folder(self._home / "open")
-            for incident in incidents:
-                _touch(self._home / "open" / incident)
+            for incident, at in incidents.items():
+                self._open_incident(self._home / "open" / incident, at)
 
-    def has_open_incident(self, incident: str) -> bool:
-        return os.path.exists(f"{self._home}/open/{incident}")
+    def has_open_incident(self, incident: str, *, before: float = inf) -> bool:
+        with suppress(OSError):
+            return os.stat(f"{self._home}/open/{incident}").st_mtime <= before and self._is_ours()
+        return False
 
     def robot_of(self, mailbox: Mailbox) -> str | None:
-        with trouble_with(self._folder(mailbox)):
+        with self._looking(self._folder(mailbox)):
             return _robot_of(self._folder(mailbox))
 
     def assign(self, mailbox: Mailbox, robot: str) -> None:
@@ -197,23 +206,23 @@ class SpoolOutbox:
 
     def rest_of(self, robot: str) -> Rest | None:
         note = self._robot(robot) / "rest"
-        with trouble_with(note), suppress(FileNotFoundError, ValueError):
+        with self._looking(note), suppress(FileNotFoundError, ValueError):
             rest, now = Rest.from_bytes(_read(note)), self._clock()
             if now < rest.until <= now + LONGEST_REST_SECONDS:
                 return rest
         return None
 
     def waiting_mailboxes(self) -> Sequence[Mailbox]:
-        with trouble_with(self._home):
+        with self._looking(self._home):
             folders = [folder for folder in _entries(self._home / "mail") if _has_entries(folder / "new")]
             return [mailbox for folder in folders if (mailbox := _mailbox_in(folder)) is not None]
 
     def robots(self) -> Sequence[str]:
-        with trouble_with(self._home):
+        with self._looking(self._home):
             return [folder.name for folder in _entries(self._home / "robots") if (folder / "state.db").exists()]
 
     def mailboxes_of(self, robot: str) -> Sequence[Mailbox]:
-        with trouble_with(self._home):
+        with self._looking(self._home):
             return [mailbox for folder in self._mine(robot)() if (mailbox := _mailbox_in(folder)) is not None]
 
     def note_flush(self, at: float) -> None:
@@ -222,15 +231,16 @@ class SpoolOutbox:
             _write_whole(self._home / "flushed", str(at).encode(), by_way_of=self._home)
 
     def last_flush(self) -> float | None:
-        with trouble_with(self._home):
+        note = self._home / "flushed"
+        with self._looking(note):
             try:
-                return read_moment(_read(self._home / "flushed"))
+                return read_moment(_read(note))
             except FileNotFoundError:
                 return None
 
     def waiting_in(self, mailbox: Mailbox) -> int:
         """How many alerts wait in a mailbox, for people who look."""
-        with trouble_with(self._folder(mailbox)):
+        with self._looking(self._folder(mailbox)):
             return len(_names(self._folder(mailbox) / "new"))
 
     def records_of(self, robot: str) -> dict[Place, Any]:
@@ -241,19 +251,21 @@ class SpoolOutbox:
 
     def mail_of(self, mailbox: Mailbox, at_most: int) -> list[tuple[Path, Alert]]:
         """The oldest alerts of a mailbox that no leader has taken in, each with its file."""
-        with trouble_with(self._folder(mailbox)):
+        with self._looking(self._folder(mailbox)):
             waiting = sorted(_files_with_age(self._folder(mailbox) / "new"), key=lambda each: (each[1], each[0]))
-            return _alerts_in(path for path, _ in waiting[:at_most])
+            # A leader sets aside what can't be read.
+            return [(path, alert) for path, _ in waiting[:at_most] if isinstance(alert := _alert_in(path), Alert)]
 
     def remove(self, path: Path) -> None:
         """Remove the file of an alert that is safe elsewhere."""
         with trouble_with(path):
             path.unlink(missing_ok=True)
 
-    def opened_incidents(self, at_most: int) -> list[str]:
-        """Failures that aren't over."""
-        with trouble_with(self._home):
-            return _names(self._home / "open")[:at_most]
+    def opened_incidents(self, at_most: int) -> dict[str, float]:
+        """Failures that aren't over, and when they last happened, in seconds since 1970."""
+        with self._looking(self._home):
+            found = islice(_files_with_age(self._home / "open"), at_most)
+            return {path.name: written / 1e9 for path, written in found}
 
     def forget_incident(self, incident: str, *, opened_again: bool) -> None:
         """Forget what is kept of a failure, because another outbox knows more.
@@ -292,9 +304,18 @@ class SpoolOutbox:
 
     def _kept_aside(self, name: str, at_most: int, *, older_than: float = 0.0) -> list[tuple[Path, Alert]]:
         folder, latest = self._home / name, self._clock() - older_than
-        with trouble_with(folder):
+        found: list[tuple[Path, Alert]] = []
+        with self._looking(folder):
             kept = [path for path, written in _files_with_age(folder) if not older_than or written / 1e9 < latest]
-            return _alerts_in(sorted(kept)[:at_most])
+            for path in sorted(kept):
+                alert = _alert_in(path)
+                if isinstance(alert, Alert):
+                    found.append((path, alert))
+                elif alert is not None:
+                    _set_aside(path, self._home / "dead" / f"{name}-{path.name}", alert)
+                if len(found) == at_most:
+                    break
+        return found
 
     def note_rest_of(self, mailbox: Mailbox, robot: str, rest: Rest) -> None:
         """Note that a robot is shut out, as the leader in another outbox has learnt."""
@@ -317,6 +338,22 @@ class SpoolOutbox:
             (self._robot(robot) / "state.db").unlink(missing_ok=True)
 
     # ---------------------------------------------------------------------------- inside
+
+    @contextmanager
+    def _looking(self, path: Path) -> Iterator[None]:
+        """As :func:`trouble_with`, and nothing is taken from a folder that somebody else may have made."""
+        with trouble_with(path):
+            if self._in_public:
+                with suppress(FileNotFoundError):
+                    check_ours(self._home)
+            yield
+
+    def _is_ours(self) -> bool:
+        try:
+            with self._looking(self._home):
+                return True
+        except OutboxError:
+            return False
 
     def _folder(self, mailbox: Mailbox) -> Path:
         return self._home / "mail" / mailbox.name
@@ -356,15 +393,16 @@ class SpoolOutbox:
             _make_folder(place)
             check_ours(place)
 
-    def _open_incident(self, incident: Path) -> None:
+    def _open_incident(self, incident: Path, at: float) -> None:
         """Note a failure, and now and then forget those beyond the bound that failed longest ago.
 
         One in many looks, so that the others needn't: names are digests, spread evenly.
         """
+        with suppress(FileNotFoundError):
+            at = max(at, incident.stat().st_mtime)
         _touch(incident)
-        now = self._clock()
         with suppress(FileNotFoundError):  # it has just ended
-            os.utime(incident, (now, now))
+            os.utime(incident, (at, at))
         if not incident.name.startswith(_COUNTING_NAMES):
             return
         surplus = len(_names(incident.parent)) - self._most_incidents
@@ -494,17 +532,11 @@ class SpoolBook:
         self._lock.check()
 
     def _read(self, path: Path) -> Alert | None:
-        try:
-            return Alert.from_json(_read(path))
-        except FileNotFoundError:
+        alert = _alert_in(path)
+        if isinstance(alert, Exception):
+            _set_aside(path, self._folder / "dead" / f"{path.parent.parent.name}-{path.name}", alert)
             return None
-        except (OSError, ValueError) as problem:
-            aside = self._folder / "dead" / f"{path.parent.parent.name}-{path.name}"
-            _log.error("An alert can't be read (%s): it is set aside as %s.", problem, aside)
-            with suppress(OSError):  # then it is met again, and everything else goes on
-                _make_folder(aside.parent)
-                path.replace(aside)
-            return None
+        return alert
 
     def _sweep(self, folders: Iterable[Path]) -> None:
         """Remove what processes left that died while they wrote, and once a day failures that nobody mends."""
@@ -744,13 +776,21 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _alerts_in(paths: Iterable[Path]) -> list[tuple[Path, Alert]]:
-    """What can be read of these files; a leader sets the others aside."""
-    found = []
-    for path in paths:
-        with suppress(FileNotFoundError, ValueError):
-            found.append((path, Alert.from_json(_read(path))))
-    return found
+def _alert_in(path: Path) -> Alert | Exception | None:
+    """The alert in a file, or why it can't be read; ``None`` if it is gone."""
+    try:
+        return Alert.from_json(_read(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as problem:
+        return problem
+
+
+def _set_aside(path: Path, aside: Path, problem: Exception) -> None:
+    _log.error("An alert can't be read (%s): it is set aside as %s.", problem, aside)
+    with suppress(OSError):  # then it is met again, and everything else goes on
+        _make_folder(aside.parent)
+        path.replace(aside)
 
 
 def _robot_of(folder: Path) -> str | None:

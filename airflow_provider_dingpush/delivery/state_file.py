@@ -12,7 +12,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from airflow_provider_dingpush.delivery.outbox import OutboxError, Place
 from airflow_provider_dingpush.delivery.storage_trouble import trouble_with
 
 FORMAT = 1
-"""``PRAGMA user_version``. A file of a newer one is set aside: it holds state that can be done without, not alerts."""
+"""``PRAGMA user_version``. A file of a newer one is set aside; of what is in it only alerts can't be done without."""
 RESTART: Place = ("restart", "at")
 """The record that a book has which was started because its predecessor couldn't be used: since when."""
 REMEMBERED_SECONDS = 7 * 24 * 3600.0
@@ -240,6 +240,7 @@ def _started_anew(path: Path, problem: Exception, now: float) -> sqlite3.Connect
         problem,
         aside,
     )
+    alerts = _alerts_left(path)
     # The journal first: beside a new file it would be taken for that one's.
     journal = path.with_name(path.name + "-journal")
     if journal.exists():
@@ -247,8 +248,21 @@ def _started_anew(path: Path, problem: Exception, now: float) -> sqlite3.Connect
     if path.exists():
         path.replace(aside)
     connection = _opened(path)
-    connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (*RESTART, json.dumps(now)))
+    rows = [(*RESTART, json.dumps(now)), *(("alert", key, value) for key, value in alerts.items())]
+    connection.executemany("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", rows)
     return connection
+
+
+def _alerts_left(path: Path) -> dict[str, str]:
+    """The alerts in a damaged file that can be read, by key: one that is told twice is better than one that isn't."""
+    found: dict[str, str] = {}
+    with suppress(sqlite3.Error, OSError), closing(_looked_at(path)) as connection:
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        for key, value in connection.execute("SELECT key, value FROM record WHERE kind = 'alert'"):
+            with suppress(ValueError, TypeError, RecursionError):
+                json.loads(value)
+                found[key] = value
+    return found
 
 
 def _records(connection: sqlite3.Connection) -> dict[Place, Any]:

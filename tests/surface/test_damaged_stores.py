@@ -1,0 +1,319 @@
+"""What stood in for an outbox and is damaged, foreign or out of date: nothing else waits because of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush import dispatching, outboxes, store_flush
+from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.sandbox import Sandbox
+from airflow_provider_dingpush.senders import sender_for
+from tests.redis_servers import SlowNetwork, redis_server, slow_network
+from tests.surface.test_notifier import task_context
+from tests.surface.test_stores import (
+    CONTEXT,
+    HERE,
+    NOBODY,
+    away,
+    fail,
+    times_told,
+    use,
+)
+from tests.surface.test_storm import connect, success, titles
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowNetwork]:
+    """The way to the Redis that is the outbox of this Airflow."""
+    with redis_server() as server, slow_network(server.socket) as network:
+        use(network.url, monkeypatch)
+        yield network
+
+
+def alert(task_id: str, *, at: float = 1_800_000_000.0, event: str = "task_failed", **more: Any) -> Alert:
+    return Alert(f"key-{task_id}", HERE, event, at, dag_id="etl", run_id="r", task_id=task_id, **more)
+
+
+def damage(home: Path, kind: str, key: str, value: str) -> None:
+    """Write a record that nobody can use into the book of the one robot."""
+    (book,) = home.glob("robots/*/state.db")
+    with sqlite3.connect(book) as connection:
+        connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (kind, key, value))
+    connection.close()
+
+
+def _no_alert(home: Path) -> None:
+    damage(home, "alert", "damaged", '"no alert"')
+
+
+def _no_batch(home: Path) -> None:
+    damage(home, "batch", "", '{"members": 5}')
+
+
+def _no_hold(home: Path) -> None:
+    damage(home, "hold", "", "[1]")
+
+
+def _no_json(home: Path) -> None:
+    damage(home, "alert", "damaged", "{")
+
+
+def _no_file(home: Path) -> None:
+    folder = home / "mail" / HERE.name / "new" / "0.json"
+    folder.mkdir()
+
+
+def _no_letters(home: Path) -> None:
+    (home / "mail" / HERE.name / "new" / "0.json").write_bytes(b"\xff")
+
+
+def _no_copy(home: Path) -> None:
+    (home / "copies").mkdir()
+    (home / "copies" / "0").mkdir()
+    (home / "copies" / "1").write_text("{")
+
+
+def _no_success(home: Path) -> None:
+    (home / "recovered").mkdir()
+    (home / "recovered" / "0").mkdir()
+    (home / "recovered" / "1").write_text("{")
+
+
+@pytest.mark.parametrize(
+    "hurt", [_no_alert, _no_batch, _no_hold, _no_json, _no_file, _no_letters, _no_copy, _no_success]
+)
+@pytest.mark.parametrize("by", ["callback", "flush"])
+def test_what_is_damaged_in_files_holds_up_nothing_else(
+    connected: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, hurt: Any, by: str
+) -> None:
+    with away(network.url, monkeypatch):
+        fail("first")
+        robot = sender_for(HERE).robot
+        files = SpoolOutbox(outbox_home)
+        files.put(alert("taken_in"))
+        with files.leadership(robot) as book:
+            assert book is not None
+            ((ticket, taken),) = book.arrivals(10)
+            book.write({("alert", taken.key): taken.to_json()})
+            book.clear_away([ticket])
+        files.put(alert("waits"))
+        hurt(outbox_home)
+    if by == "callback":
+        fail("next")
+    else:
+        assert main(["flush", "--now"]) == 0
+    assert times_told(connected, "taken_in") >= 1
+    assert times_told(connected, "waits") >= 1
+
+
+def test_nothing_is_taken_from_a_folder_of_somebody_else(
+    connected: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
+) -> None:
+    """Everybody may make a folder below the one for temporary files, and its name can be guessed."""
+    second = outboxes.second_home()
+    planted = SpoolOutbox(second)
+    planted.keep_copy(alert("planted_copy"))
+    planted.put(alert("planted_mail"))
+    planted.keep_success(alert("planted_success", event="task_succeeded", resolved=True))
+    for each in (second, *second.rglob("*")):
+        os.chown(each, 65534, 65534)
+    fail("real")
+    assert main(["flush", "--now"]) == 0
+    assert main(["status"]) == 0
+    assert times_told(connected, "planted") == 0
+    assert times_told(connected, "real") == 1
+
+
+def test_a_success_of_before_the_failure_does_not_end_it(
+    sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
+) -> None:
+    """One machine keeps a success aside, and the task fails again on another one before that is moved."""
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    fail("load")
+    with away(network.url, monkeypatch):
+        DingTalkNotifier(language="en")(success("load"))
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home / "other"))
+    context = task_context("load", run_id="manual__2")
+    context["ti"].run_id = context["dag_run"].run_id = "manual__2"
+    DingTalkNotifier(language="en")(context)
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home))
+    assert main(["flush", "--now"]) == 0
+    assert titles(sandbox) == ["Failed: etl_daily · load"] * 2
+    DingTalkNotifier(language="en")(success("load"))
+    assert len(sandbox.messages) == 3
+
+
+def test_a_failure_and_its_end_that_move_together(
+    sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
+) -> None:
+    """It failed on one machine and succeeded on another while Redis was away: whichever is moved first."""
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    with away(network.url, monkeypatch):
+        fail("load")
+        monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home / "other"))
+        DingTalkNotifier(language="en")(success("load"))
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home))
+    assert main(["flush", "--now"]) == 0
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home / "other"))
+    assert main(["flush", "--now"]) == 0
+    assert [each.partition(":")[0] for each in titles(sandbox)] == ["Failed", "Succeeded"]
+
+
+def test_dead_letters_in_files_are_listed_though_redis_is_away(
+    connected: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, capsys: Any
+) -> None:
+    files = SpoolOutbox(outbox_home)
+    files.put(alert("waits"))
+    with files.leadership("robot") as book:
+        assert book is not None
+        book.write({("dead", "k"): {"alert": alert("buried").to_json(), "problem": "refused", "at": 1.0, "said": True}})
+    assert main(["dead", "list"]) == 0
+    assert "buried" in capsys.readouterr().out
+    use(NOBODY, monkeypatch)
+    assert main(["dead", "list"]) == 1
+    said = capsys.readouterr()
+    assert "buried" in said.out
+    assert "Connection refused" in said.err
+
+
+def test_status_without_the_note_of_the_last_flush(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, capsys: Any
+) -> None:
+    fail("told")
+    (outbox_home / "flushed").mkdir()
+    assert main(["status"]) == 1
+    said = capsys.readouterr()
+    assert "dingtalk_default" in said.out
+    assert "flushed" in said.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--appendonly", "no"), "appendonly yes"),
+        (("--appendonly", "yes", "--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"), "allkeys-lru"),
+        (("--appendonly", "yes"), None),
+    ],
+)
+def test_doctor_names_a_redis_that_may_lose_alerts(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Any, options: tuple[str, ...], said: str | None
+) -> None:
+    with redis_server(*options) as server:
+        use(server.url, monkeypatch)
+        assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert (said in out) if said else ("outbox_url" not in out)
+
+
+def test_doctor_says_nothing_of_a_redis_that_may_not_be_asked(
+    connected: Sandbox, network: SlowNetwork, capsys: Any
+) -> None:
+    import redis
+
+    client: Any = redis.Redis.from_url(network.url)
+    client.execute_command("ACL", "SETUSER", "default", "-info")
+    fail("told")
+    assert main(["doctor"]) == 0
+    assert "outbox_url" not in capsys.readouterr().out
+    assert times_told(connected, "told") == 1
+
+
+def test_an_operator_that_waits_in_files_sees_the_outbox_come_back(
+    connected: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of the window is used up; the whole of it isn't, and Redis knows."""
+    with away(network.url, monkeypatch):
+        for _ in range(4):
+            DingTalkOperator(task_id="t", message="hello").execute(CONTEXT)
+
+        def come_back(_: float) -> None:
+            use(network.url, monkeypatch)
+
+        with monkeypatch.context() as waiting:
+            waiting.setattr("airflow_provider_dingpush.operators.time.sleep", come_back)
+            began = time.monotonic()
+            DingTalkOperator(task_id="t", message="the fifth").execute(CONTEXT)
+    assert time.monotonic() - began < 30
+    assert len(connected.messages) == 5
+
+
+def test_an_operator_waits_for_no_leader_that_never_ends(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that was stopped keeps its lock."""
+    monkeypatch.setattr(dispatching, "_LONGEST_LEAD_SECONDS", 0.5)
+    operator = DingTalkOperator(task_id="t", message="hello")
+    with SpoolOutbox(outbox_home).leadership(sender_for(HERE).robot) as book:
+        assert book is not None
+        thread = threading.Thread(target=operator.execute, args=(CONTEXT,), daemon=True)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
+    assert len(connected.messages) == 1
+    assert "doesn't end" in caplog.text
+
+
+def test_a_flush_that_loses_its_outbox_goes_on_with_the_files(
+    sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Redis goes away while the first connection is served: what waits in files is sent all the same."""
+    monkeypatch.delenv("AIRFLOW_CONN_DINGTALK_DEFAULT", raising=False)
+    fail("in_redis")
+    SpoolOutbox(outboxes.second_home()).put(alert("in_files"))
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    monkeypatch.setattr(store_flush, "move_alerts", lambda *_, **__: network.close())
+    assert main(["flush", "--now"]) == 1
+    assert len(sandbox.messages) == 1
+    assert "refused" in capsys.readouterr().err
+
+
+def _robots_is_a_file(home: Path) -> None:
+    (home / "robots").write_text("")
+
+
+def _lock_is_a_folder(home: Path) -> None:
+    (home / "robots" / sender_for(HERE).robot / "leader.lock").mkdir(parents=True)
+
+
+def _book_is_a_folder(home: Path) -> None:
+    (home / "robots" / sender_for(HERE).robot / "state.db").mkdir(parents=True)
+
+
+def _mailbox_has_no_robot(home: Path) -> None:
+    (home / "mail" / HERE.name / "robot").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("hurt", [_robots_is_a_file, _lock_is_a_folder, _book_is_a_folder, _mailbox_has_no_robot])
+def test_a_home_that_takes_alerts_and_can_not_be_sent_from(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, hurt: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a command that was run as root: the alert is told, and once, also when somebody has mended it."""
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    outbox_home.mkdir(mode=0o700)
+    hurt(outbox_home)
+    fail("first")
+    fail("second")
+    assert titles(sandbox) == ["Failed: etl_daily · first", "Failed: etl_daily · second"]
+    assert "Nothing can be sent from" in caplog.text
+    for each in ("robots", f"mail/{HERE.name}/robot"):
+        place = outbox_home / each
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+    assert main(["flush", "--now"]) == 0
+    fail("third")
+    assert [times_told(sandbox, each) for each in ("first", "second", "third")] == [1, 1, 1]
