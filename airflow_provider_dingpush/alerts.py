@@ -141,14 +141,22 @@ def _redacted(alert: Alert) -> Alert:
     """
     from airflow_provider_dingpush.templates import FREE_TEXT
 
-    free = {name: redact(text) for name in FREE_TEXT if isinstance(text := alert.facts.get(name), str)}
+    free = {name: _redacted_fact(alert.facts[name]) for name in FREE_TEXT if name in alert.facts}
     return replace(
         alert,
         summary=redact(alert.summary),
         facts={**alert.facts, **free},
         message=alert.message and _redacted_message(alert.message),
         also=tuple(_redacted_message(each) for each in alert.also),
+        problems={name: redact(what) for name, what in alert.problems.items()},
     )
+
+
+def _redacted_fact(value: Any) -> Any:
+    """A text or a list of texts; anything else, which only a damaged file holds, as it is."""
+    if isinstance(value, (list, tuple)):
+        return [_redacted_fact(each) for each in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def _redacted_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
