@@ -16,6 +16,7 @@ from airflow_provider_dingpush.errors import ContentError, DingTalkError, Invali
 from airflow_provider_dingpush.messages.kinds import Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
+from airflow_provider_dingpush.redaction import redact_text
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
@@ -144,11 +145,11 @@ def _redacted(alert: Alert) -> Alert:
     free = {name: _redacted_fact(alert.facts[name]) for name in FREE_TEXT if name in alert.facts}
     return replace(
         alert,
-        summary=redact(alert.summary),
+        summary=redact_text(alert.summary),
         facts={**alert.facts, **free},
         message=alert.message and _redacted_message(alert.message),
         also=tuple(_redacted_message(each) for each in alert.also),
-        problems={name: redact(what) for name, what in alert.problems.items()},
+        problems={name: redact_text(what) for name, what in alert.problems.items()},
     )
 
 
@@ -156,7 +157,7 @@ def _redacted_fact(value: Any) -> Any:
     """A text or a list of texts; anything else, which only a damaged file holds, as it is."""
     if isinstance(value, (list, tuple)):
         return [_redacted_fact(each) for each in value]
-    return redact(value) if isinstance(value, str) else value
+    return redact_text(value) if isinstance(value, str) else value
 
 
 def _redacted_message(message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -34,6 +34,7 @@ from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.notifier_arguments import read_arguments
+from airflow_provider_dingpush.redaction import redact_text
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
@@ -169,7 +170,9 @@ class DingTalkNotifier(BaseNotifier):
             elif isinstance(error, UnknownOutcomeError):
                 fate = "may not have arrived"
             # Only what is known to hold no secrets is printed whole, and no traceback, which would show the rest.
-            what = str(error) if isinstance(error, DingTalkError) else f"{type(error).__name__}: {redact(str(error))}"
+            what = (
+                str(error) if isinstance(error, DingTalkError) else f"{type(error).__name__}: {redact_text(str(error))}"
+            )
             _log.error("%s %s (%s). %s", NOTICE_LOG_LINE, fate, about, what)
             if self.raise_on_failure:
                 raise
@@ -477,7 +480,7 @@ def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] |
         links=link_form(),
     )
     return read_run_facts(
-        context, site=site, redact=redact, failed_tasks=failed_tasks, now=lambda: datetime.now(timezone.utc)
+        context, site=site, redact=redact_text, failed_tasks=failed_tasks, now=lambda: datetime.now(timezone.utc)
     )
 
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import redact
 from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.message_templates import Renderer, holds_jinja_anywhere
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message
+from airflow_provider_dingpush.redaction import redact_text
 
 if TYPE_CHECKING:
     import jinja2
@@ -61,7 +61,7 @@ def read_arguments(
 
     def note(argument: str, problem: Exception, consequence: str) -> None:
         known = isinstance(problem, ContentError)
-        problems[argument] = redact(str(problem) if known else f"{type(problem).__name__}: {problem}")
+        problems[argument] = redact_text(str(problem) if known else f"{type(problem).__name__}: {problem}")
         _log.warning("%s: %s", consequence, problems[argument])
 
     conn_id = str(dingtalk_conn_id)
