@@ -362,11 +362,12 @@ def random_exception(inputs: Inputs, depth: int = 0) -> BaseException:
 
     kinds = (ValueError, KeyError, SystemExit, KeyboardInterrupt, UnprintableError, BytesError, OSError)
     made: BaseException = inputs.one_of(*kinds)(inputs.anything())
-    for name, value in (
-        ("__notes__", lambda: inputs.one_of(inputs.long_text, inputs.anything, lambda: [inputs.long_text(), 5])),
-        ("exceptions", lambda: inputs.one_of(inputs.anything, lambda: [other(), other()], lambda: (made, other()))),
-        ("stderr", lambda: inputs.one_of(inputs.long_text, b"\xff\n", inputs.anything)),
-    ):
+    more: dict[str, Callable[[], Any]] = {
+        "__notes__": lambda: inputs.one_of(inputs.long_text, inputs.anything, lambda: [inputs.long_text(), 5]),
+        "exceptions": lambda: inputs.one_of(inputs.anything, lambda: [other(), other()], lambda: (made, other())),
+        "stderr": lambda: inputs.one_of(inputs.long_text, b"\xff\n", inputs.anything),
+    }
+    for name, value in more.items():
         if inputs.chance.random() < 0.3:
             setattr(made, name, value())
     for name in ("__cause__", "__context__"):
