@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of, key_with, unique_key
 from airflow_provider_dingpush.errors import ContentError, DingTalkError, InvalidMessageError
-from airflow_provider_dingpush.messages.kinds import Markdown, Text
+from airflow_provider_dingpush.messages.kinds import ActionCard, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
 from airflow_provider_dingpush.redaction import redact_text
@@ -258,7 +258,7 @@ def message_about(
 
 def _with_words(message: Message, *words: str) -> Message:
     """The message with more words at its end, if it is of a kind that has room for them."""
-    if isinstance(message, Markdown):
+    if isinstance(message, (Markdown, ActionCard)):
         return replace(message, text="\n\n".join([message.text, *words]))
     return replace(message, content="\n".join([message.content, *words])) if isinstance(message, Text) else message
 
