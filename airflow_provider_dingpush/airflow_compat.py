@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dingpush.dingtalk.spare_threads import within
+from airflow_provider_dingpush.input_text import visible
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, Connection, Context
@@ -122,7 +123,8 @@ def airflow_option(section: str, key: str) -> str | None:
     except ImportError:
         from airflow.configuration import conf
     value = conf.get(section, key, fallback=None)
-    return str(value).strip() or None if value is not None else None
+    # What nobody sees, such as a byte order mark, would make another address or time zone of it.
+    return visible(str(value)).strip() or None if value is not None else None
 
 
 def default_timezone() -> str:

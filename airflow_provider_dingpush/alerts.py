@@ -14,9 +14,10 @@ from airflow_provider_dingpush.airflow_compat import airflow_option, default_tim
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox, key_of, key_with, unique_key
 from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
 from airflow_provider_dingpush.look_ups import described
-from airflow_provider_dingpush.messages.kinds import Markdown, Text
+from airflow_provider_dingpush.messages.kinds import ActionCard, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
+from airflow_provider_dingpush.redaction import redact_text
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
@@ -142,14 +143,22 @@ def _redacted(alert: Alert) -> Alert:
     """
     from airflow_provider_dingpush.templates import FREE_TEXT
 
-    free = {name: redact(text) for name in FREE_TEXT if isinstance(text := alert.facts.get(name), str)}
+    free = {name: _redacted_fact(alert.facts[name]) for name in FREE_TEXT if name in alert.facts}
     return replace(
         alert,
-        summary=redact(alert.summary),
+        summary=redact_text(alert.summary),
         facts={**alert.facts, **free},
         message=alert.message and _redacted_message(alert.message),
         also=tuple(_redacted_message(each) for each in alert.also),
+        problems={name: redact_text(what) for name, what in alert.problems.items()},
     )
+
+
+def _redacted_fact(value: Any) -> Any:
+    """A text or a list of texts; anything else, which only a damaged file holds, as it is."""
+    if isinstance(value, (list, tuple)):
+        return [_redacted_fact(each) for each in value]
+    return redact_text(value) if isinstance(value, str) else value
 
 
 def _redacted_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -261,7 +270,7 @@ def message_about(
 
 def _with_words(message: Message, *words: str) -> Message:
     """The message with more words at its end, if it is of a kind that has room for them."""
-    if isinstance(message, Markdown):
+    if isinstance(message, (Markdown, ActionCard)):
         return replace(message, text="\n\n".join([message.text, *words]))
     return replace(message, content="\n".join([message.content, *words])) if isinstance(message, Text) else message
 

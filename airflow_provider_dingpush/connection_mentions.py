@@ -20,9 +20,11 @@ _FORCED = re.compile(
     r"\s*(?:(?P<mobile>mobile|phone|tel|手机号?)|(?P<user>user|user[_ ]?id|用户))\s*:\s*(?P<value>.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_BETWEEN_PEOPLE = re.compile(r"[,;、\n]")
+_BETWEEN_PEOPLE = re.compile(r"[,;、|\n]")
 # Digits alone that nearly are a Chinese mobile number: a digit lost or doubled, or zeros before it.
 _NEARLY = re.compile(r"1[3-9][0-9]{8}|1[3-9][0-9]{10}|01[3-9][0-9]{9}|861[0-9]{8,9}|861[0-9]{11}|00[0-9]{8,}")
+# A whole one with something beside it, such as a name in brackets.
+_HOLDS_NUMBER = re.compile(r"(?<![0-9])(?:86)?1[3-9][0-9]{9}(?![0-9])")
 _KIND_OF = {"mobiles": "mobile", "atMobiles": "mobile", "user_ids": "user", "atUserIds": "user"}
 _FORM = 'must be JSON such as {"zhangsan": "13800000000", "lisi": "user123"}'
 _ADVICE = (
@@ -130,9 +132,18 @@ def _person(owner: str, value: str, kind: str | None, problems: list[str]) -> At
     except InvalidMessageError as error:
         problems.append(f"{value[:40]!r} of {owner!r} is left out: {error.problem} {_ADVICE}")
         return At()
-    if kind is None and _NEARLY.fullmatch(value):
-        problems.append(f"{value!r} of {owner!r} is taken for a user id, but is nearly a mobile number. {_ADVICE}")
+    if kind is None and (doubt := _doubt(value)):
+        problems.append(f"{value!r} of {owner!r} is taken for a user id, but {doubt}. {_ADVICE}")
     return person
+
+
+def _doubt(user_id: str) -> str | None:
+    """Why a value that can be a user id may be meant as something else; as ``user:…`` it is beyond doubt."""
+    if _NEARLY.fullmatch(user_id):
+        return "is nearly a mobile number"
+    if _HOLDS_NUMBER.search(user_id) and read_mobile(user_id) is None:
+        return "holds a mobile number"
+    return None if user_id.isascii() else "looks like a person's name"
 
 
 def _is_doubtful(number: str, digits: str) -> bool:

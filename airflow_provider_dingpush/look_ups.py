@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_dingpush.airflow_compat import redact
 from airflow_provider_dingpush.dingtalk.spare_threads import within
 from airflow_provider_dingpush.errors import DingTalkError, UnavailableError
+from airflow_provider_dingpush.redaction import redact_text
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.alert import Mailbox
@@ -82,6 +82,6 @@ def described(problem: BaseException) -> str:
         words = str(problem)
     except Exception:  # noqa: BLE001 - other people's errors may fail when they are looked at
         words = ""
-    line = redact(next(iter(words.splitlines()), "")[:_MOST_CHARACTERS])
+    line = redact_text(next(iter(words.splitlines()), ""))[:_MOST_CHARACTERS]
     said = _LOGIN_IN_URL.sub("***@", line)
     return f"{type(problem).__name__}: {said}".rstrip(": ")

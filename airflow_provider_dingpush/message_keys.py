@@ -14,22 +14,29 @@ from typing import Any
 _PROCESS = uuid.uuid4().hex
 
 
-def message_key(context: Mapping[str, Any], conn_id: str) -> str | None:
+def message_key(context: Mapping[str, Any], conn_id: str, *, task_id: str, place: int = 0) -> str | None:
     """A text that is the same for all tries of a task, and another one once the task is cleared; ``None`` without one.
+
+    An operator that a callback or another task calls is no task that is tried again: what it says about one try isn't
+    what it says about the next.
 
     A task that is cleared has ``max_tries`` raised by Airflow, and a run that is cleared, or deleted and created again
     under its id, has another start: whoever does that wants the message again.
 
     :param context: of the task.
     :param conn_id: through which it is sent: another robot has not got it.
+    :param task_id: of the operator that sends it.
+    :param place: how many messages it has sent before in this try.
     """
     task_instance = context.get("ti") or context.get("task_instance")
     names = [getattr(task_instance, name, None) for name in ("dag_id", "run_id", "task_id")]
-    if not all(isinstance(name, str) for name in names):
+    if not all(isinstance(name, str) for name in names) or names[-1] != task_id:
         return None
     # The last two tell the iterations of a task loop apart, from Airflow 3.4 on.
     more = [getattr(task_instance, name, None) for name in ("map_index", "max_tries", "region_id", "region_index")]
-    return "\n".join(map(str, [conn_id, *names, *more, *_run_identity(context.get("dag_run"))]))
+    return "\n".join(
+        map(str, [conn_id, *names, *more, *_run_identity(context.get("dag_run")), *([place] if place else [])])
+    )
 
 
 def is_retry(context: Mapping[str, Any], retries: int | None) -> bool:

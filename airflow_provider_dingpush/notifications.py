@@ -35,6 +35,7 @@ from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.look_ups import described, look_up_within
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.notifier_arguments import is_plain_id, read_arguments
+from airflow_provider_dingpush.redaction import redact_text
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
@@ -492,7 +493,7 @@ def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] |
         links=link_form(),
     )
     return read_run_facts(
-        context, site=site, redact=redact, failed_tasks=failed_tasks, now=lambda: datetime.now(timezone.utc)
+        context, site=site, redact=redact_text, failed_tasks=failed_tasks, now=lambda: datetime.now(timezone.utc)
     )
 
 

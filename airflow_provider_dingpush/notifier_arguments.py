@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import redact
 from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
 from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
@@ -23,6 +22,7 @@ from airflow_provider_dingpush.message_templates import Renderer, holds_jinja_an
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message
+from airflow_provider_dingpush.redaction import redact_text
 
 if TYPE_CHECKING:
     import jinja2
@@ -76,7 +76,7 @@ def read_arguments(
     problems: dict[str, str] = {}
 
     def note(argument: str, problem: Exception, consequence: str) -> None:
-        problems[argument] = redact(described(problem))
+        problems[argument] = redact_text(described(problem))
         _log.warning("%s: %s", consequence, problems[argument])
 
     try:

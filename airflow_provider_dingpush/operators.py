@@ -109,6 +109,7 @@ class DingTalkOperator(BaseOperator):
         self.to = to
         self.wait_for_delivery = wait_for_delivery
         self.deferrable = defers_by_default() if deferrable is None else deferrable
+        self._sent_in: tuple[object, int] = (None, 0)
         # Asked now, because rendering puts the outcome in the place of the templates.
         self._says_the_same_always = is_constant(message)
         if isinstance(at, At) and isinstance(message, (Text, Markdown, Link, ActionCard, FeedCard)):
@@ -181,9 +182,17 @@ class DingTalkOperator(BaseOperator):
         return self._send(target, context)
 
     def _send(self, target: Target | None, context: Context) -> Receipt:
-        key = message_key(context, self.dingtalk_conn_id) if self._lifetime_seconds else None
+        key = self._message_key(context) if self._lifetime_seconds else None
         receipt = self.hook.send(self.message, at=self.at, to=target, message_key=key)
         return replace(receipt, resent=True) if is_retry(context, self.retries) and receipt.task_id else receipt
+
+    def _message_key(self, context: Context) -> str | None:
+        ti = context.get("ti")
+        this_try = (getattr(ti, "run_id", None), getattr(ti, "map_index", None), getattr(ti, "try_number", None))
+        # A subclass may send several messages in one try, one after the other.
+        place = self._sent_in[1] + 1 if this_try == self._sent_in[0] else 0
+        self._sent_in = (this_try, place)
+        return message_key(context, self.dingtalk_conn_id, task_id=self.task_id, place=place)
 
     @property
     def _lifetime_seconds(self) -> float:

@@ -14,6 +14,12 @@ _HOME = "86"
 _HOME_NUMBER = re.compile(r"1[0-9]{10}")
 # The country codes of ITU-T E.164: those of one and of two digits; all others have three.
 _COUNTRY_CODE = re.compile("[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2}")
+# Where a 0 is dialled before a number within the country only, and is no part of it (elsewhere, as in Italy, it is).
+_WITH_TRUNK_ZERO = {
+    20, 27, 31, 32, 33, 40, 41, 43, 44, 46, 49, 60, 61, 62, 63, 64, 66, 81, 82, 84, 90, 91, 92, 94, 95, 98,
+    212, 213, 234, 251, 254, 255, 256, 263, 353, 355, 358, 359, 380, 381, 385, 386, 387, 389, 421, 855, 856, 880, 886,
+    962, 963, 964, 966, 967, 970, 971, 972, 976, 977,
+}  # fmt: skip
 _LEAST_FOREIGN_DIGITS, _MOST_DIGITS = 7, 15
 _PREFIX = re.compile(r"(?:tel|phone|mobile|手机号码?|手机|电话)\s*:\s*|@", re.IGNORECASE)
 # Dashes as text programs make them, dots, slashes and brackets stand between the groups of a number.
@@ -89,9 +95,9 @@ def mobile_or_digits(value: Any) -> str | None:
 
 
 def looks_like_phone_number(value: str) -> bool:
-    """Whether a text can only be a phone number: digits with ``+`` or separators, or a spreadsheet's 1.38E+10."""
+    """Whether a text can only be meant as one: a ``+``, digits with separators, or a spreadsheet's 1.38E+10."""
     text = _tidied(value)
-    if _SPREADSHEET.fullmatch(text):
+    if _SPREADSHEET.fullmatch(text) or text.startswith("+"):
         return True
     shape = _shape_of(value)
     return shape is not None and not plain_digits(text).isdecimal()
@@ -120,4 +126,6 @@ def _international(digits: str) -> str | None:
     if code == _HOME:
         number = number.removeprefix("0")
         return number if _HOME_NUMBER.fullmatch(number) else None
+    if int(code) in _WITH_TRUNK_ZERO:
+        number = number.removeprefix("0")
     return f"+{code}-{number}" if _LEAST_FOREIGN_DIGITS <= len(digits) <= _MOST_DIGITS else None

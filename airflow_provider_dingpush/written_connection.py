@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -25,6 +26,8 @@ _WEB_ADDRESS = re.compile(r"(?:.*[^a-z])?h?ttp(?P<safe>s?):?//?(?P<rest>.*)", re
 _OWN_TYPE = re.compile(r"d?ingtalk-(?P<kind>robot|app):?//(?P<rest>.*)", re.DOTALL)
 _UNDERSCORE = re.compile(r"d?ingtalk_(?:robot|app)//")
 _TOKEN_IN_TEXT = re.compile(r"access_token=([0-9A-Za-z_-]+)")
+# What a browser or a second question mark puts behind a token of letters and digits.
+_END_OF_ADDRESS = re.compile(r"(?<=[0-9A-Za-z]{32})(?:/|\?[^/]*)\Z")
 _SECRET_IN_TEXT = re.compile(r"SEC[0-9A-Za-z]{8,}")
 
 
@@ -93,10 +96,12 @@ def query_of(address: str) -> dict[str, str]:
     if "=" not in given:
         return {}
     try:
-        query = dict(reversed(parse_qsl(given)))
+        query = {name.lower(): value for name, value in reversed(parse_qsl(given))}
     except ValueError:  # more fields than Python takes
         return {}
-    return {name: one_word(query[name]) for name in ("access_token", "secret") if name in query}
+    return {
+        name: _END_OF_ADDRESS.sub("", one_word(query[name])) for name in ("access_token", "secret") if name in query
+    }
 
 
 def extra_of(connection: Connection) -> dict[str, Any]:
@@ -131,8 +136,18 @@ def _named_anew(extra: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _host(host: str) -> str:
-    """The host field; of a pasted webhook URL, only the URL."""
-    return without_label(host) if "://" in host else host
+    """The host field; of a pasted webhook URL, only the URL, and an IPv6 address in brackets."""
+    if "://" in host:
+        return without_label(host)
+    # Airflow drops the brackets of a URI's IPv6 address.
+    return f"[{host}]" if _is_ipv6(host) else host
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ip_address(host).version == 6
+    except ValueError:
+        return False
 
 
 def _taken_together(read: WrittenConnection) -> WrittenConnection:

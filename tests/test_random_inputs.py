@@ -298,12 +298,17 @@ def test_any_target_is_read_or_refused_with_our_own_error() -> None:
 
 FACTS_OF_TI = (
     "state", "dag_id", "run_id", "task_id", "map_index", "rendered_map_index", "try_number", "max_tries", "task",
-    "start_date", "end_date", "hostname", "task_display_name",
+    "start_date", "end_date", "hostname", "task_display_name", "id", "pid", "region_id", "region_index",
+)  # fmt: skip
+HUMAN = (
+    "subject", "body", "options", "defaults", "multiple", "params", "assigned_users", "response_timeout",
+    "hitl_summary_extra", "require_approval", "approval_notifiers", "approval_timeout", "on_approval_timeout",
+    "approval_assigned_users", "allow_modifications",
 )  # fmt: skip
 FACTS_OF_OTHERS = (
     "dag_id", "run_id", "dag_run_id", "state", "run_type", "logical_date", "start_date", "end_date", "owner",
     "tags", "retries", "retry_delay", "task_id", "fileloc", "dag_display_name", "deadline_time",
-    "get_template_env", "task_ids", "get_task_instances",
+    "get_template_env", "task_ids", "get_task_instances", "id", "name", *HUMAN,
 )  # fmt: skip
 CONTEXT_KEYS = (
     "dag", "dag_run", "ti", "task_instance", "task", "exception", "reason", "deadline", "run_id", "logical_date",
@@ -327,6 +332,8 @@ def random_context(inputs: Inputs) -> Any:
     def value(name: str) -> Any:
         if name == "exception":
             said = inputs.long_text()
+            if inputs.chance.random() < 0.5:
+                return random_exception(inputs)
             return inputs.one_of(
                 None,
                 said,
@@ -345,6 +352,35 @@ def random_context(inputs: Inputs) -> Any:
     if inputs.chance.random() < 0.02:
         return {}
     return inputs.shaped(inputs.chance.sample(CONTEXT_KEYS, inputs.chance.randrange(1, len(CONTEXT_KEYS))), value, 0.2)
+
+
+def random_exception(inputs: Inputs, depth: int = 0) -> BaseException:
+    """One with notes, causes and sub-exceptions of any kind, chained in circles now and then."""
+
+    def other() -> BaseException:
+        return random_exception(inputs, depth + 1) if depth < 3 else ValueError(inputs.text())
+
+    kinds = (ValueError, KeyError, SystemExit, KeyboardInterrupt, UnprintableError, BytesError, OSError)
+    made: BaseException = inputs.one_of(*kinds)(inputs.anything())
+    more: dict[str, Callable[[], Any]] = {
+        "__notes__": lambda: inputs.one_of(inputs.long_text, inputs.anything, lambda: [inputs.long_text(), 5]),
+        "exceptions": lambda: inputs.one_of(inputs.anything, lambda: [other(), other()], lambda: (made, other())),
+        "stderr": lambda: inputs.one_of(inputs.long_text, b"\xff\n", inputs.anything),
+    }
+    for name, value in more.items():
+        if inputs.chance.random() < 0.3:
+            setattr(made, name, value())
+    for name in ("__cause__", "__context__"):
+        if inputs.chance.random() < 0.3:
+            setattr(made, name, made if inputs.chance.random() < 0.1 else other())
+    return made
+
+
+class BytesError(Exception):
+    """An exception of somebody's driver, whose text is none."""
+
+    def __str__(self) -> Any:
+        return b"bytes"  # noqa: PLE0307 - that is the point
 
 
 class UnprintableError(Exception):

@@ -155,7 +155,10 @@ class InFlight:
 
     def _written_place(self) -> str:
         host, port = map(str, self._place or ("DingTalk", ""))
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}".rstrip(":")
+        words, _, name = host.rpartition(" ")
+        name = name.strip("[]")
+        shown = f"[{name}]" if ":" in name else name
+        return f"{words} {shown}:{port}".strip(" :")
 
     def __enter__(self) -> None:
         """Connections that this thread uses in this block belong to this request."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from airflow_provider_dingpush.errors import InvalidMessageError
+from airflow_provider_dingpush.input_text import edges_clean
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 
 PC_BROWSER = "pc_browser"
@@ -40,7 +41,7 @@ def browser_link(url: str, form: str = PC_BROWSER) -> str:
 
     In a template write ``{{ url | browser_link }}``, which takes the form that ``[dingpush] links`` names.
 
-    :param url: an http or https URL. Any other is returned as it is.
+    :param url: an http or https URL, also with blanks around it. Any other is returned as it is.
     :param form: ``pc_browser`` opens a PC's browser, and a view inside DingTalk on a phone; ``browser`` opens the
         browser on both, as far as is known (see this module); ``plain`` leaves it to DingTalk. Or an address of your
         own with ``{url}``, or ``{url_twice}`` where the URL stands in an address within an address. One that would be
@@ -52,6 +53,7 @@ def browser_link(url: str, form: str = PC_BROWSER) -> str:
             "browser_link() was given a template, whose URL isn't known yet.",
             "Use the filter in the template instead: {{ … | browser_link }}. 请在模板中使用过滤器 browser_link。",
         )
+    url = edges_clean(url)
     if not url.lower().startswith(("http://", "https://")):
         return url
     once = quote(url, safe="")

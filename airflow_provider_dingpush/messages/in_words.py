@@ -22,9 +22,14 @@ def in_words(message: Any, escape: Callable[[str], str]) -> str:
     if isinstance(message, Text):
         return "\n\n".join(escape(line) for line in message.content.splitlines() if line.strip())
     if isinstance(message, ActionCard):
-        return "\n\n".join([message.text, *(f"[{escape(each.title)}]({each.url})" for each in message.buttons)])
+        return "\n\n".join([message.text, *(_link(escape(each.title), each.url) for each in message.buttons)])
     if isinstance(message, Link):
-        return f"[{escape(message.title)}]({message.message_url})\n\n{escape(message.text)}"
+        return f"{_link(escape(message.title), message.message_url)}\n\n{escape(message.text)}"
     if isinstance(message, FeedCard):
-        return "\n\n".join(f"[{escape(each.title)}]({each.message_url})" for each in message.links)
+        return "\n\n".join(_link(escape(each.title), each.message_url) for each in message.links)
     return ""
+
+
+def _link(words: str, url: str) -> str:
+    # A bracket that isn't closed would end the link in its middle.
+    return f"[{words}]({url.replace('(', '%28').replace(')', '%29')})"

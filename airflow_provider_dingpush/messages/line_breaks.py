@@ -26,6 +26,8 @@ _DEEPEST_QUOTE = 8
 _NEWLINE = re.compile(r"\r\n?|\n")
 _FENCE = re.compile(r"\s*(`{3,}(?=[^`]*$)|~{3,})")
 _LIST_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)")
+# A list that begins right below a paragraph begins with 1, and its first item isn't empty; or it is that paragraph's.
+_LIST_BELOW_TEXT = re.compile(r"\s*(?:[-*+]|1[.)])\s+\S")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-+)\s*$")
 _RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
@@ -89,6 +91,10 @@ def _with_blanks(lines: Sequence[str], depth: int = 0) -> tuple[list[str], _Kind
             broken, ends[last - 1] = _with_blanks(inner, depth + 1)
             result[first:last] = [mark + line for mark, line in zip(marks, broken, strict=True)]
     within_code = _newlines_in_code(lines, kinds)
+    for place, kind in enumerate(kinds):
+        if kind is _Kind.BLANK and result[place].strip(" \t"):
+            # A wide or a non-breaking blank is text to Markdown, and the lines around it would be one paragraph.
+            result[place] = ""
     for place in range(len(lines) - 1):
         is_lone = kinds[place + 1] is _Kind.TEXT and ends[place] in (_Kind.TEXT, _Kind.LIST)
         if is_lone and place not in within_code and not _is_broken(result[place]):
@@ -139,7 +145,7 @@ def _kinds(lines: Sequence[str]) -> list[_Kind]:
             closes = partial(_closes_fence, fence[1])
         elif _RULE.match(line) or _HEADING.match(line) or (before is _Kind.TEXT and _UNDERLINE.match(line)):
             in_list = False
-        elif (_LIST_ITEM.match(line) and (in_list or indent < 4)) or (
+        elif (_LIST_ITEM.match(line) and (in_list or indent < 4) and _may_begin(line, before)) or (
             in_list and (indent >= 2 or (indent and before is _Kind.LIST))
         ):
             in_list, kind = True, _Kind.LIST
@@ -148,6 +154,10 @@ def _kinds(lines: Sequence[str]) -> list[_Kind]:
             kind, rows, closes = _block(lines, len(kinds))
         kinds += [kind] * rows
     return kinds
+
+
+def _may_begin(item: str, before: _Kind) -> bool:
+    return before is not _Kind.TEXT or _LIST_BELOW_TEXT.match(item) is not None
 
 
 def _closes_fence(fence: str, line: str) -> bool:

@@ -29,7 +29,7 @@ _NOTICE_NAMES = {"voice": "audio", "action_card": "actionCard"}
 
 # Where a Markdown link leads, and what DingTalk makes a link of. What has a password before its host is none.
 _ADDRESS = re.compile(
-    r"(?<=\]\()<?(?:[^()\s]|\([^()\s]*\))+|(?:https?|dingtalk|dtmd)://(?![^\s/?#]*@)[!#-&*-;=?-_a-~]+", re.IGNORECASE
+    r"(?<=\]\()<?(?:[^()\s]|\([^()\s]*\))+|(?:https?|dingtalk|dtmd)://(?![^\s/?#]*@)[!#-&*-;=?-_a-{}~]+", re.IGNORECASE
 )
 
 

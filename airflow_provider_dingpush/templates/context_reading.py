@@ -293,8 +293,9 @@ class _Question:
             defaults=_names(defaults, redact)[:_MAX_OPTIONS],
             form_fields=(("output",) if may_edit else ()) if of_llm else _form_fields(_get(task, "params")),
             answer_by=until,
-            users=_names([_first(_anything, (each, "name"), (each, "id")) for each in users], redact)[:_MAX_PEOPLE],
-            user_ids=_names([_get(each, "id") for each in users], redact)[:_MAX_PEOPLE],
+            # Names and ids are no free text: nobody is found by stars.
+            users=_names([_first(_anything, (each, "name"), (each, "id")) for each in users], _unchanged)[:_MAX_PEOPLE],
+            user_ids=_names([_get(each, "id") for each in users], _unchanged)[:_MAX_PEOPLE],
         )
 
     def facts(self, local: Callable[[datetime | None], datetime | None]) -> dict[str, Any]:

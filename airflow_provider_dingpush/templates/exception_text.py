@@ -91,7 +91,9 @@ def read_exception(error: BaseException | str, redact: Callable[[str], str]) -> 
         return WhatWentWrong(None, _joined(_clipped(lines)), _cut(_telling(lines), MAX_SUMMARY_CHARACTERS) or None)
     lines, parts = _own_lines(error, redact), _parts(error)
     more = [*_notes(error, redact), *_part_lines(parts, redact)]
-    more += [f"Caused by: {each}" for each in _causes(error, "\n".join([*lines, *more]), redact)]
+    # The class goes with it: what a process pool raises from repeats both.
+    told = "\n".join([_own_summary(error, redact), *lines, *more])
+    more += [f"Caused by: {each}" for each in _causes(error, told, redact)]
     own = _clipped(lines) if not more else _clipped(lines, MAX_EXCEPTION_LINES - 2)
     summary = _summary(error, redact)
     return WhatWentWrong(_type_name(error), _joined([*own, *more]), _cut(summary, MAX_SUMMARY_CHARACTERS))
@@ -208,13 +210,22 @@ def _known(read: Callable[[], _Known], otherwise: _Known) -> _Known:
 
 
 def _type_name(error: BaseException) -> str:
-    return str(type(error).__name__)[:_MOST_TYPE_CHARACTERS].encode("utf-8", "replace").decode()
+    name = " ".join(as_shown(type(error).__name__).split())
+    return name[:_MOST_TYPE_CHARACTERS] or "Exception"
+
+
+def _text_of(error: BaseException) -> str:
+    """Its text as it says itself; if it can't, as any exception with its arguments would."""
+    said = _known(lambda: str(error), None)
+    text = _known(lambda: BaseException.__str__(error), "") if said is None else said
+    # One of a subclass of str may do anything, too.
+    return str.__str__(text)
 
 
 def _own_lines(error: BaseException, redact: Callable[[str], str]) -> list[str]:
     """The lines of its text, and of what its command wrote if it is of a command."""
     nothing: list[str] = []
-    lines = _known(lambda: _lines(str(error), redact), nothing)
+    lines = _known(lambda: _lines(_text_of(error), redact), nothing)
     return [*lines, *_known(lambda: _command_lines(error, redact), nothing)]
 
 
@@ -265,6 +276,7 @@ def _part_lines(parts: Sequence[BaseException], redact: Callable[[str], str]) ->
 
 def _notes(error: BaseException, redact: Callable[[str], str]) -> list[str]:
     notes = _get(error, "__notes__")
+    notes = [notes] if isinstance(notes, str) else notes
     if not isinstance(notes, (list, tuple)):
         return []
     nothing: list[str] = []
@@ -327,6 +339,6 @@ def _own_summary(error: BaseException, redact: Callable[[str], str]) -> str:
     else:
         nothing: list[str] = []
         command = _telling(_known(lambda: _command_lines(error, redact), nothing), last=True)
-        said = _telling(_known(lambda: _lines(str(error), redact), nothing)).removeprefix(f"{name}: ")
+        said = _telling(_known(lambda: _lines(_text_of(error), redact), nothing)).removeprefix(f"{name}: ")
         said = f"{command} ({said})" if command else said
     return f"{name}: {said}" if said else name

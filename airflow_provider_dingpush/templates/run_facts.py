@@ -11,8 +11,17 @@ from typing import Any
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
 from airflow_provider_dingpush.templates.human_times import duration_text
 
-FREE_TEXT = ("reason", "map_label", "exception_text", "exception_summary", "subject", "body")
-"""The facts that may hold secrets; all others are ids, names, times and links."""
+FREE_TEXT = (
+    "reason",
+    "map_label",
+    "exception_text",
+    "exception_summary",
+    "subject",
+    "body",
+    "options",
+    "default_options",
+)
+"""The facts that may hold secrets, texts and lists of them; all others are ids, names, times and links."""
 
 
 class Event(str, Enum):

@@ -329,6 +329,13 @@ def test_a_proxy_that_says_nothing_is_named(raw_server: StartServer) -> None:
     proxy.stop()
 
 
+def test_a_proxy_at_an_address_of_ipv6_is_named_as_in_a_url() -> None:
+    """Host and port can be told apart."""
+    for scheme, proxy in (("https", "http://[::1]:1"), ("http", "http://[::1]:1")):
+        reply = post(HttpClient(f"{scheme}://{NAME}", HttpOptions(proxy=proxy)))
+        assert "the proxy [::1]:1 did not accept a connection" in str(reply)
+
+
 def test_a_proxy_that_refuses_is_quoted(raw_server: StartServer, answer: MakeAnswer) -> None:
     """Whoever set it up knows what the number means."""
     proxy = raw_server(answer(b"", status="403 Forbidden"))

@@ -86,3 +86,8 @@ def test_a_long_address_takes_a_shorter_form(form: str, characters: int) -> None
     assert len(link) <= MAX_LINK_CHARACTERS or link == url
     Link("t", "x", link)
     Button("open", link)
+
+
+def test_blanks_and_what_nobody_sees_around_a_url_go() -> None:
+    """Or it would pass for something else than a URL, and open inside DingTalk."""
+    assert browser_link("\u200b https://a.example.com/x\n") == browser_link("https://a.example.com/x")

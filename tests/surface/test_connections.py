@@ -212,6 +212,23 @@ SPELLINGS: dict[str, tuple[Any, RobotSettings]] = {
         robot(extra=dict.fromkeys((each.name for each in ROBOT_FORM.fields), "\u200b")),
         PLAIN,
     ),
+    "webhook URL with the slash of a browser": (robot(password=f"{WEBHOOK}/"), PLAIN),
+    "webhook URL with a second question mark": (robot(password=f"{WEBHOOK}?x=1"), PLAIN),
+    "webhook URL with large letters": (robot(password=WEBHOOK.replace("access_token", "Access_Token")), PLAIN),
+    "webhook URL with somebody's timestamp and sign": (
+        robot(password=f"{WEBHOOK}&timestamp=1700000000000&sign=a%2Bb%3D", extra={"secret": SECRET}), SIGNED
+    ),
+    "webhook URL of a host in large letters": (
+        robot(password=WEBHOOK.replace("oapi.dingtalk.com", "OAPI.DingTalk.COM")), PLAIN
+    ),
+    "webhook URL at an IPv6 address": (
+        robot(password=WEBHOOK.replace("oapi.dingtalk.com", "[2001:db8::1]:8443")), at("https://[2001:db8::1]:8443")
+    ),
+    "IPv6 address as host": (robot(host="2001:db8::1"), at("https://[2001:db8::1]")),
+    "IPv6 address as host, and a port": (robot(host="2001:db8::1", port=8443), at("https://[2001:db8::1]:8443")),
+    "URI of our type at an IPv6 address": (
+        f"dingtalk-robot://:{TOKEN}@[2001:db8::1]:8443", at("https://[2001:db8::1]:8443")
+    ),
     "URI after a byte order mark": (f"\ufeff{WEBHOOK}", PLAIN),
     "URI after two invisible characters": (f"\u200b\u2060{WEBHOOK}&secret={SECRET}", SIGNED),
     "URI before an invisible character": (f"{WEBHOOK}\u200b", PLAIN),
@@ -328,6 +345,9 @@ def test_nothing_for_verify_leaves_the_check_of_certificates_on(connect: Connect
         ("mobile:138000", At("138000")),
         ("手机：86-13800000000", At("13800000000")),
         ("\u200buser123\u200b", At(user_ids="user123")),
+        ("user:张三", At(user_ids="张三")),
+        ("13800000000|lisi|+81 090-1234-5678", At(["13800000000", "+81-9012345678"], "lisi")),
+        (["13800000000", "+86 138-0000-0000"], At("13800000000")),
         ("0061234567890", At(user_ids="0061234567890")),
     ],
     ids=ascii,
@@ -353,6 +373,10 @@ def test_owners_are_found_in_dingtalk(connect: Connect, people: Any, who: At, as
         ("861380000000", At(user_ids="861380000000"), "'861380000000'"),
         ("zhang san", At(), "'zhang san'"),
         ({"mobiles": ["138-000", "13800000000"]}, At("13800000000"), "'138-000'"),
+        ("张三", At(user_ids="张三"), "'张三'"),
+        ("+86-138****0000", At(), "'+86-138****0000'"),
+        ("13800000000(张三)", At(user_ids="13800000000(张三)"), "'13800000000(张三)'"),
+        ("zhangsan13800000000", At(user_ids="zhangsan13800000000"), "'zhangsan13800000000'"),
         ("mobile:zhangsan", At(), "'zhangsan'"),
     ],
     ids=ascii,

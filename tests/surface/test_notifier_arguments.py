@@ -340,6 +340,24 @@ def test_mentions_that_fail_stand_below_an_own_text(connected: Sandbox) -> None:
     assert texts(connected)[0].startswith("own words\n(The notifier's at= can't be used")
 
 
+def test_mentions_that_fail_stand_below_the_text_of_a_card(connected: Sandbox) -> None:
+    """It has a text as well."""
+    card = ActionCard("t", "x", [Button("b", PAGE)])
+    DingTalkNotifier(message=card, at={"mobiles": "{{ oops.mobile }}"}, language="en")(task_context("t"))
+    assert "at= can't be used" in connected.messages[0].payload["actionCard"]["text"]
+
+
+@pytest.mark.parametrize("url", ["\ufeffhttps://airflow.example.com", "https://airflow.\u200bexample.com/\u2060"])
+def test_what_nobody_sees_in_an_option_does_not_break_the_links(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """Options are pasted as well."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__BASE_URL", url)
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__LINKS", "\u200bplain")
+    DingTalkNotifier()(task_context("t"))
+    assert "](https://airflow.example.com/dags/" in connected.messages[0].payload["markdown"]["text"]
+
+
 @pytest.mark.parametrize(
     "to",
     [Users("{{ oops.id }}"), {"user_ids": "{{ oops }}"}, "{{ oops }}", Group("{{ oops }}"), {"work_notice": "{{ 1 }}"}],

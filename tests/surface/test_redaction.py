@@ -13,17 +13,18 @@ from typing import Any
 import jinja2
 import pytest
 
-from airflow_provider_dingpush.airflow_compat import mask_secret
+from airflow_provider_dingpush.airflow_compat import mask_secret, redact
 from airflow_provider_dingpush.alerts import Composer, alert_of, mailbox_of
 from airflow_provider_dingpush.delivery.digest import Notes
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.messages import OA, ActionCard, Button, FeedCard, FeedLink, Link, Markdown, Text
+from airflow_provider_dingpush.messages.in_words import in_words
 from airflow_provider_dingpush.messages.plain_forms import redacted
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.senders import sender_for
 from airflow_provider_dingpush.targets import WorkNotice
-from airflow_provider_dingpush.templates import AirflowSite, Event, RunFacts
+from airflow_provider_dingpush.templates import AirflowSite, Event, RunFacts, read_run_facts
 
 WORD = "kwalla"  # Not "orders": on Airflow 3 what is masked once stays so for all tests of a process.
 URL = f"https://airflow.{WORD}.example.com/dags/{WORD}_daily?{WORD}={WORD}#{WORD}"
@@ -227,3 +228,48 @@ def test_nothing_is_logged_where_nothing_is_masked(connected: Sandbox, caplog: p
     """Links are the rule, such a password is the exception."""
     DingTalkRobotHook().send(Markdown(WORD, f"{WORD} [a](https://example.com/a) https://example.com/b"))
     assert KEPT not in caplog.text
+
+
+def test_people_who_are_asked_keep_their_names_and_what_they_are_asked_does_not(connected: Sandbox) -> None:
+    """Whose name is a secret's is found and called all the same."""
+    asked = SimpleNamespace(
+        owner="",
+        task_id="ask",
+        subject=f"use {WORD}?",
+        options=[f"yes, {WORD}", "no"],
+        defaults=[f"yes, {WORD}"],
+        assigned_users=[{"id": WORD, "name": f"{WORD} 张"}],
+        hitl_summary={"timeout_datetime": "2026-11-22T04:00:00+00:00"},
+    )
+    ti = SimpleNamespace(
+        dag_id="d", task_id="ask", run_id="r", map_index=-1, try_number=1, max_tries=0, state="running"
+    )
+    facts = read_run_facts({"ti": ti, "task": asked}, site=AirflowSite("https://a.example.com"), now=lambda: NOW)
+    alert = alert_of(facts, mailbox_of("dingtalk_default", None), at=0.0, message=None, mentions=None, language="zh")
+    alert = replace(alert, problems={"at": f"not {WORD}"})
+    compose = Composer(sender_for(alert.mailbox))
+    alone, _ = compose([alert], Notes())
+    several, _ = compose([alert, replace(alert, key="2")], Notes())
+    for message in (alone, several):
+        text = message.text  # type: ignore[union-attr]
+        assert f"{WORD} 张" in text
+        assert text.count(WORD) == (1 if message is alone else 2)
+    redacted_facts = _facts_of({"ti": ti, "task": asked})
+    assert redacted_facts.assigned_user_ids == (WORD,)
+    assert redacted_facts.options == ("yes, ***", "no")
+
+
+def _facts_of(context: Any) -> RunFacts:
+    return read_run_facts(context, site=AirflowSite("https://a.example.com"), redact=redact, now=lambda: NOW)
+
+
+def test_the_next_cell_of_a_table_is_no_part_of_an_address(connected: Sandbox) -> None:
+    """It ends at the bar."""
+    DingTalkRobotHook().send(Markdown("t", f"|https://a.example.com/x|{WORD}|"))
+    assert connected.messages[0].payload["markdown"]["text"] == "|https://a.example.com/x|***|"
+
+
+def test_an_address_with_brackets_stays_whole_where_messages_are_joined() -> None:
+    """One bracket alone would end the link in its middle."""
+    said = in_words(Link("t", "x", "https://a.example.com/a)b(c"), str)
+    assert said.startswith("[t](https://a.example.com/a%29b%28c)")

@@ -250,9 +250,9 @@ def test_a_notice_that_another_task_sent_is_still_missed(app_connected: Sandbox)
 
 def test_without_a_task_there_is_no_key() -> None:
     """Each call is then a message of its own."""
-    assert message_key({}, "c") is None
-    assert message_key({"ti": SimpleNamespace(dag_id="d", run_id="r")}, "c") is None
-    assert message_key({"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t")}, "c") is not None
+    assert message_key({}, "c", task_id="t") is None
+    assert message_key({"ti": SimpleNamespace(dag_id="d", run_id="r")}, "c", task_id="t") is None
+    assert message_key({"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t")}, "c", task_id="t") is not None
 
 
 def test_runs_of_dags_test_on_airflow_2_differ_by_their_process() -> None:
@@ -261,9 +261,11 @@ def test_runs_of_dags_test_on_airflow_2_differ_by_their_process() -> None:
     def test_run() -> Any:
         return context_of(run=SimpleNamespace(start_date=START, execution_date=START))
 
-    assert message_key(test_run(), "c") == message_key(test_run(), "c")
+    assert message_key(test_run(), "c", task_id="t") == message_key(test_run(), "c", task_id="t")
     ordinary = context_of(run=SimpleNamespace(start_date=START, execution_date=START - timedelta(1)))
-    assert len((message_key(test_run(), "c") or "").splitlines()) > len((message_key(ordinary, "c") or "").splitlines())
+    assert len((message_key(test_run(), "c", task_id="t") or "").splitlines()) > len(
+        (message_key(ordinary, "c", task_id="t") or "").splitlines()
+    )
 
 
 @pytest.mark.parametrize(
@@ -275,3 +277,37 @@ def test_a_clear_begins_anew(try_number: int, max_tries: int, retries: int, expe
     """Airflow counts on, but whoever cleared the task wants it again."""
     assert is_retry(context_of(try_number, max_tries=max_tries), retries) is expected
     assert not is_retry({}, retries)
+
+
+def test_a_callback_that_calls_an_operator_says_something_each_time(connected: Sandbox) -> None:
+    """What it says about one try isn't what it says about the next, and the operator isn't the task that is tried."""
+    for number in (1, 2):
+        DingTalkOperator(task_id="tell", message=f"try {number} of t failed").execute(context_of(number))
+    assert texts(connected) == ["try 1 of t failed", "try 2 of t failed"]
+
+
+def test_a_task_that_calls_an_operator_more_than_once_says_all_of_it(connected: Sandbox) -> None:
+    """In a loop, by an operator made for each, all of one name."""
+    for city in ("上海", "北京"):
+        DingTalkOperator(task_id="tell", message=city).execute(context_of(1))
+    assert texts(connected) == ["上海", "北京"]
+
+
+class Cities(DingTalkOperator):
+    """Sends one message after the other."""
+
+    def execute(self, context: Any) -> Any:
+        """Each of them as the operator does."""
+        for self.message in ("上海", "北京", "北京"):
+            super().execute(context)
+
+
+def test_an_operator_made_of_this_one_may_send_several_messages(connected: Sandbox) -> None:
+    """Each of them is one, and its next try repeats none."""
+    for number in (1, 2):
+        Cities(task_id="t", message="", retries=1).execute(context_of(number))
+    again = Cities(task_id="t", message="", retries=1)
+    for number in (3, 4):
+        again.execute(context_of(number, max_tries=3))
+    assert texts(connected) == ["上海", "北京", "北京"] * 2
+    assert len(uuids(connected)) == 6

@@ -435,3 +435,51 @@ def test_no_exception_is_too_odd(error: BaseException) -> None:
     assert what.summary
     assert "\n" not in what.summary
     assert len(what.text or "") < 4_000
+
+
+class Words(str):
+    """A str that doesn't behave like one."""
+
+    __slots__ = ()
+
+    def split(self, *args: Any, **kwargs: Any) -> Any:
+        """Nothing of the kind."""
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("said", [b"bytes", None, 7], ids=["bytes", "nothing", "a number"])
+def test_a_text_that_is_none_gives_way_to_the_arguments(said: Any) -> None:
+    """As ``Exception`` itself shows them."""
+    error = named("DriverError", "no route to hunter2", __str__=lambda self: said)
+    assert read(error) == WhatWentWrong("DriverError", "no route to ***", "DriverError: no route to ***")
+
+
+def test_a_text_of_another_class_is_read_as_it_is() -> None:
+    """Whatever that class does."""
+    error = named("E", "", __str__=lambda self: Words("out of disk"))
+    assert read(error).summary == "E: out of disk"
+
+
+def test_the_name_of_a_class_takes_one_line() -> None:
+    """Programs make classes of any name."""
+    assert read(named("Remote\n\x1b[31mError\u200b ", "x")) == WhatWentWrong("Remote Error", "x", "Remote Error: x")
+    assert read(named("", "x")).type_name == "Exception"
+
+
+def test_a_note_that_is_no_list_is_a_note() -> None:
+    """As an old backport sets it."""
+    error = ValueError("x")
+    setattr(error, "__notes__", "while loading hunter2")  # noqa: B010 - Python 3.10 has none
+    assert read(error).text == "x\nwhile loading ***"
+
+
+@pytest.mark.parametrize("name", ["_RemoteTraceback", "RemoteTraceback"])
+def test_the_traceback_of_another_process_says_nothing_new(name: str) -> None:
+    """``concurrent.futures`` and ``multiprocessing`` raise from a text that repeats class and words."""
+    error = ValueError("no such order")
+    error.__cause__ = named(
+        name, '\n"""\nTraceback (most recent call last):\n  File "p.py", line 3, in f\nValueError: no such order\n"""'
+    )
+    assert read(error) == WhatWentWrong("ValueError", "no such order", "ValueError: no such order")
+    error.__cause__ = named(name, '"""\nTraceback (most recent call last):\nKeyError: \'city\'\n"""')
+    assert read(error).text == f"no such order\nCaused by: {name}: KeyError: 'city'"

@@ -1,0 +1,207 @@
+"""Secrets on the way of an alert: wherever it waits and whatever becomes of it, all that was written is searched."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from airflow_provider_dingpush import notifications, outboxes
+from airflow_provider_dingpush.callback_budget import CallbackBudget
+from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.delivery.alert import Mailbox
+from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+from airflow_provider_dingpush.messages import Image, Markdown
+from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
+from airflow_provider_dingpush.senders import sender_for
+from airflow_provider_dingpush.stores import stores
+from airflow_provider_dingpush.timeouts import Deadline
+from tests.redis_servers import redis_server
+from tests.surface.test_no_leaks import _around, _files_in, _quick, everything_logged
+from tests.surface.test_notifier import task_context
+from tests.surface.test_questions import approval, running
+
+__all__ = ["everything_logged"]
+
+TOKEN = "0123456789abcdef" * 4
+SECRET = "SEC" + "fedcba9876543210" * 4
+OTHER_TOKEN, OTHER_SECRET = "9876543210fedcba" * 4, "SEC" + "0f1e2d3c4b5a6978" * 4
+REDIS_PASSWORD = "r3dis/pa55?w0rd"
+PROXY_PASSWORD = "pr0xy-pa55word"
+WEBHOOK = f"https://oapi.dingtalk.com/robot/send?access_token={OTHER_TOKEN}"
+_AT_ONCE = "&rate_limit_per_minute=1000&group_interval_seconds=0"
+HIDDEN = (TOKEN, SECRET, OTHER_TOKEN, OTHER_SECRET, REDIS_PASSWORD, PROXY_PASSWORD)
+
+
+@dataclass(frozen=True)
+class World:
+    """What a failure is made of."""
+
+    sandbox: Sandbox
+    robot: Robot
+    env: pytest.MonkeyPatch
+    home: Path
+    redis_url: str
+
+    def connect(self, *, token: str = TOKEN, secret: str = SECRET, more: str = "") -> None:
+        """Point the default connection to the sandbox."""
+        query = f"access_token={quote_plus(token)}&secret={quote_plus(secret)}&timeout_seconds=0.5{_AT_ONCE}{more}"
+        self.env.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{self.sandbox.url}/robot/send?{query}")
+
+    def use(self, url: str) -> None:
+        """Let this Redis be the outbox."""
+        self.env.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", url)
+        outboxes.opened.cache_clear()
+
+
+Change = Callable[[World], None]
+
+
+def no_home(world: World) -> None:
+    """Neither home nor what stands in for it takes anything."""
+    world.home.parent.mkdir(exist_ok=True)
+    world.home.write_text("a file where a folder should be", "utf-8")
+    outboxes.second_home().write_text("another one", "utf-8")
+
+
+STORES: dict[str, Change] = {
+    "files": lambda world: None,
+    "files elsewhere": lambda world: world.home.touch(),
+    "no files": no_home,
+    "Redis": lambda world: world.use(world.redis_url),
+    "Redis is away": lambda world: world.use(f"redis://:{quote(REDIS_PASSWORD, safe='')}@127.0.0.1:1/0"),
+    "wrong password of Redis": lambda world: world.use(
+        world.redis_url.replace(quote(REDIS_PASSWORD, safe=""), quote(f"{REDIS_PASSWORD}x", safe=""))
+    ),
+    "unencoded password of Redis": lambda world: world.use(f"redis://:{REDIS_PASSWORD}@127.0.0.1:1/0"),
+    "Redis is a Sentinel": lambda world: world.use(f"redis+sentinel://:{quote_plus(REDIS_PASSWORD)}@127.0.0.1:1/0"),
+}
+
+FAILURES: dict[str, Change] = {
+    "nothing is wrong": lambda world: None,
+    "wrong token": lambda world: world.connect(token=OTHER_TOKEN),
+    "wrong secret": lambda world: world.connect(secret=OTHER_SECRET),
+    "no answer": lambda world: world.sandbox.fail_next(Fault.HANG, times=50),
+    "nobody there": lambda world: world.sandbox.stop(),
+    "a whole command": lambda world: world.env.setenv(
+        "AIRFLOW_CONN_DINGTALK_DEFAULT",
+        f"curl '{WEBHOOK}' -H 'Content-Type: application/json' -d '{{\"secret\": \"{SECRET}\"}}'",
+    ),
+    "secret in another field": lambda world: world.connect(more=f"&mentions={quote_plus(SECRET)}"),
+    "secret for a language": lambda world: world.connect(more=f"&language={quote_plus(SECRET)}"),
+    "unusable proxy": lambda world: world.connect(
+        more=f"&proxy={quote_plus(f'http://u:{PROXY_PASSWORD}[@127.0.0.1:1')}"
+    ),
+}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, outbox_home: Path) -> Iterator[World]:
+    """A robot whose messages are signed, and a Redis that wants a password."""
+    monkeypatch.setattr(AttemptPlan, "__init__", _quick(AttemptPlan.__init__))
+    robot = Robot(access_token=TOKEN, secret=SECRET, messages_per_minute=1000)
+    with Sandbox(robots=(robot,)) as sandbox, redis_server("--requirepass", REDIS_PASSWORD) as server:
+        url = f"unix://:{quote(REDIS_PASSWORD, safe='')}@{server.socket}"
+        made = World(sandbox, robot, monkeypatch, outbox_home, url)
+        made.connect()
+        yield made
+        outboxes.opened.cache_clear()
+
+
+def exceptions() -> Iterator[BaseException]:
+    """With secrets in each place that an alert quotes, and Airflow told of none of them."""
+    request = f"Max retries exceeded with url: /robot/send?access_token={OTHER_TOKEN}&timestamp=1700000000000&sign=x"
+    yield ValueError(request)
+    noted = ValueError("no answer")
+    noted.__notes__ = [f"asked {WEBHOOK}", f"signed with {OTHER_SECRET}"]  # type: ignore[attr-defined]
+    yield noted
+    caused = RuntimeError("not told")
+    caused.__cause__ = ConnectionError(f"redis://:{quote(REDIS_PASSWORD, safe='')}@127.0.0.1 of {WEBHOOK}")
+    yield caused
+    group: Any = type("ExceptionGroup", (Exception,), {"exceptions": (KeyError(WEBHOOK), OSError(OTHER_SECRET))})
+    yield group(f"{WEBHOOK} and another one")
+    yield subprocess.CalledProcessError(1, ["curl", WEBHOOK], stderr=f"proxy http://u:{PROXY_PASSWORD}@h:1".encode())
+
+
+def contexts() -> Sequence[dict[str, Any]]:
+    """What notifiers are called with."""
+    failed = [{**task_context(f"t{place}"), "exception": each} for place, each in enumerate(exceptions())]
+    said = f"use {WEBHOOK} with {OTHER_SECRET}?"
+    return [*failed, running(approval(subject=said, body=said, options=[said, "no"], defaults=[said]))]
+
+
+PAIRS = [(store, failure) for place, failure in enumerate(FAILURES) for store in (list(STORES)[place % len(STORES)],)]
+"""Each failure with one store, and each store with a failure that leaves something in it."""
+
+
+@pytest.mark.parametrize(("store", "failure"), [*PAIRS, *((store, "wrong token") for store in STORES)])
+def test_no_alert_shows_a_secret(
+    world: World,
+    store: str,
+    failure: str,
+    everything_logged: io.StringIO,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """Logs, files of either home, Redis, what is printed, returned or raised, and the chat itself."""
+    STORES[store](world)
+    FAILURES[failure](world)
+    written: list[str] = []
+    notifiers = [
+        *[DingTalkNotifier(raise_on_failure=True)] * 2,
+        DingTalkNotifier(message=Image(b"\x89PNG\r\n\x1a\n")),
+        DingTalkNotifier(message="{{ facts.exception_text }} {{ oops.x }}"),
+        DingTalkNotifier(at={"mobiles": OTHER_SECRET}),
+    ]
+    for place, context in enumerate(contexts()):
+        world.env.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+        notifier = notifiers[place % len(notifiers)]
+        told(lambda notifier=notifier, context=context: notifier(context), written)  # type: ignore[misc]
+        written.append(repr(vars(notifier)).replace(WEBHOOK, "").replace(OTHER_SECRET, ""))
+    among = stores(Deadline.after(1.0))
+    written += [repr(among), *(repr(vars(each)) for each in among)]
+    operator, nothing = DingTalkOperator(task_id="t", message=Markdown("t", "x")), cast("Any", {})
+    told(lambda: operator.execute(nothing), written)
+    told(lambda: written.append(repr(vars(sender_for(Mailbox("dingtalk_default"))))), written)
+    world.connect()
+    for command in (["status"], ["doctor"], ["flush", "--now", "--within", "2"]):
+        told(lambda command=command: main(command), written)  # type: ignore[misc]
+    written += [*_files_in(tmp_path), everything_logged.getvalue(), *capfd.readouterr()]
+    written += dump(world.redis_url)
+    written += [repr(message.payload) for message in world.sandbox.messages]
+    signs = {request.query["sign"] for request in world.sandbox.requests if "sign" in request.query}
+    text = "\n".join(written)
+    assert "t0" in text
+    for secret in (*HIDDEN, *signs):
+        for spelling in {secret, quote(secret, safe=""), quote_plus(secret), quote(secret)}:
+            assert spelling not in text, f"{store}, {failure}: a secret was written: {_around(text, spelling)}"
+
+
+def told(call: Callable[[], Any], written: list[str]) -> None:
+    """What a call returns or raises; not the frames, which hold the exceptions that it was given."""
+    try:
+        written.append(repr(call()))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - each kind of them is looked at
+        while error is not None:
+            written += [repr(error), str(error), repr(pickle.dumps(error)), repr(vars(error))]
+            error = error.__cause__ or error.__context__  # type: ignore[assignment]
+
+
+def dump(url: str) -> list[str]:
+    """All that a Redis holds."""
+    import redis
+
+    server: Any = redis.Redis.from_url(url)
+    everything = [f"{key}{server.dump(key)}" for key in server.scan_iter()]
+    server.close()
+    return everything
