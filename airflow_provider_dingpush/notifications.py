@@ -34,6 +34,7 @@ from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.notifier_arguments import read_arguments
+from airflow_provider_dingpush.recent_recovery import RecentRecovery
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ DEADLINE_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
+_recovery = RecentRecovery(ticks=time.monotonic)
 _USUAL_OVERTIME = 20.0
 # One of these is in the context of any callback; an SLA of Airflow 2 has five arguments instead.
 _IN_EVERY_CONTEXT, _SLA_ARGUMENTS = ("dag", "dag_run", "ti", "task_instance"), 5
@@ -215,10 +217,13 @@ class DingTalkNotifier(BaseNotifier):
                     problems=own.problems,
                 )
             )
-            if alert.resolved and not ends_a_failure(alert, among):
-                return
+            if alert.resolved:
+                alert = _recovery.timed(alert)
+                if not _recovery.includes(alert) and not ends_a_failure(alert, among):
+                    return
             # Now it is safe. From here on nothing can lose it: not a connection that can't be looked up, and no kill.
             store = keep(alert, among)
+            _recovery.note(alert)
         except (OutboxError, ContentError) as problem:
             # A picture that can't be written down, or disks that take nothing: better said alone than not at all.
             what = redact(str(problem))
@@ -348,7 +353,7 @@ class DingTalkNotifier(BaseNotifier):
             success = _success_in(context)
         except Exception:  # noqa: BLE001 - a context may hold anything, and what isn't plainly a success is told
             return False, None
-        if success is None:
+        if success is None or _recovery.is_about(success):
             return False, None
         from airflow_provider_dingpush.outboxes import nothing_failed
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
-from airflow_provider_dingpush.delivery.repetitions import asked, remembered
+from airflow_provider_dingpush.delivery.repetitions import asked, ended_by, remembered
 from airflow_provider_dingpush.stores import Store
 from airflow_provider_dingpush.timeouts import Deadline
 
@@ -141,7 +141,8 @@ def carry_over(store: Store, robot: str, book: LedgerBook) -> None:
                     asked(Alert.from_json(alert))[0]: key for (kind, key), alert in records.items() if kind == "alert"
                 }
                 known = {waiting[name] for name in book.known(list(waiting))} if waiting else set()
-                book.write(_joined(book.load(), records, known), keys=keys)
+                # What failed before a recovery that was sent from there is news again here, too.
+                book.write(_joined(book.load(), records, known), keys=keys, forget=ended_by(keys))
             store.outbox.ask(partial(store.files.forget_book, robot))
     except LeadershipLostError:
         # Theirs: then nothing was carried over. Ours: then the next step says so.
