@@ -20,7 +20,7 @@ _MOST_KEYS = 10_000
 _BATCH: Place = ("batch", "")
 # Records that count something, by the name of the count.
 _COUNTED = {"day"}
-_KEPT_IF_NEW = {"slot", "dead", "told", "run"}
+_KEPT_IF_NEW = {"slot", "dead", "told", "run", "ended"}
 
 _log = logging.getLogger(__name__)
 

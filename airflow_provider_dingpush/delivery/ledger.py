@@ -12,6 +12,7 @@ of records, and the data of each::
     last      ""  -> when alerts were last told
     pace      ""  -> for how long alerts are collected since then, if somebody comes who tells them
     told      incident and event -> when it was told, and how often it was only counted since
+    ended     subject -> when a task recovered, and in which try of which run
     run       DAG, run and when it started -> its failed tasks that were told
     day       2026-11-22 -> messages of that day
     overflow  ""  -> how many alerts were only counted
@@ -34,6 +35,7 @@ from datetime import timezone, tzinfo
 from typing import Any
 
 from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.late_failures import ENDED, end_of, noted
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, DeadLetter, Pen, Try
 from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, attempt_of, merge
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
@@ -531,7 +533,6 @@ class Ledger:
         except OutboxError as problem:
             self._records.problem = problem
             known = set()
-        puts: dict[Place, Any] = {}
         # What left for another receiver was never sent here: another mailbox may still speak of the same event.
         left = (each for _, each in arrivals if self._records.get("moved", each.key) is not None)
         known = known.difference(name for each in left for name in remembered(each))
@@ -543,6 +544,9 @@ class Ledger:
             if alert is None and self._records.get("alert", arrival.key) != arrival.to_json():
                 log_repetition(_log, arrival)
         new, ended = taken.news, taken.ended
+        over = self._records.of(ENDED)
+        puts, deletes = noted((each for each in new.values() if each.resolved), over, now)
+        new = {**new, **{end.key: end for each in new.values() if (end := end_of(each, over)) is not None}}
         if not self._policy.send_resolved:
             new = {key: alert for key, alert in new.items() if not alert.resolved}
         puts.update({("alert", key): alert.to_json() for key, alert in new.items()})
@@ -552,7 +556,7 @@ class Ledger:
         muting = self._policy.repeat_interval_seconds > 0
         waiting = {each.key: each for each in (*self._alerts(self._free()), *new.values())} if muting else {}
         count_puts, counted = self._repeats.only_counted(waiting.values(), now)
-        deletes: list[Place] = [("alert", key) for key in counted]
+        deletes += [("alert", key) for key in counted]
         deletes += [("moved", key) for key in new if self._records.get("moved", key) is not None]
         for place in deletes:
             puts.pop(place, None)

@@ -137,3 +137,13 @@ def test_two_connections_with_one_wrong_token_that_get_one_robot_tell_once(
     connect(sandbox.webhook_url)
     assert main(["flush", "--now"]) == 0
     assert len(sandbox.messages) == 1
+
+
+def test_three_notifiers_of_a_success_repeat_nothing(connected: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    DingTalkNotifier()(failed_task())
+    plain, mentions = DingTalkNotifier(), DingTalkNotifier(at=At(mobiles=("13800138000",)))
+    with caplog.at_level(logging.INFO):
+        for notifier in (mentions, plain, mentions):
+            notifier(succeeded(failed_task()))
+    assert len(texts(connected)) == 2
+    assert caplog.text.count("A repetition isn't sent again: task_succeeded") == 2
