@@ -266,8 +266,16 @@ class SpoolOutbox:
                 (self._home / "open" / incident).unlink(missing_ok=True)
 
     def keep_success(self, alert: Alert) -> None:
-        """Keep a success until somebody knows whether it ends a failure; the newest one of each task is enough."""
-        self._keep_aside("recovered", alert.incident, alert)
+        """Keep a success until somebody knows whether it ends a failure; the newest one of each task is enough.
+
+        With what several notifiers say of it.
+        """
+        from airflow_provider_dingpush.delivery.joining import joined
+
+        with trouble_with(self._home):
+            before = [each for _, each in _alerts_in([self._home / "recovered" / alert.incident])]
+        same = [each for each in before if each.occurrence == alert.occurrence]
+        self._keep_aside("recovered", alert.incident, joined([*same, alert])[0])
 
     def successes(self, at_most: int) -> list[tuple[Path, Alert]]:
         """The successes that were kept, each with its file."""
