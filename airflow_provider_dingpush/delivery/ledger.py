@@ -61,6 +61,8 @@ MOST_WAITING = 10_000
 """More alerts than this stay in their mailboxes, which have a bound of their own."""
 
 _AT_ONCE = 1_000
+# On a busy disk removing a file takes milliseconds, and a callback's outbox is given up after two seconds.
+_CLEARED_AT_ONCE = 250
 _RUNS_REMEMBERED_SECONDS = 86_400.0
 _MOST_TASKS_REMEMBERED = 2_000
 # One culprit makes two refusals in a row at most, and a few of them hardly more than this.
@@ -507,16 +509,18 @@ class Ledger:
         return durable
 
     def _clear_away(self, tickets: Sequence[str]) -> None:
-        try:
-            self._book.clear_away(tickets)
-        except LeadershipLostError:
-            raise
-        except OutboxError as problem:
-            # They stand in the book, which knows them when they come again.
-            _log.warning("Alerts that were taken in can't be removed from their mailboxes: %s", problem)
-            return
-        for ticket in tickets:
-            self._uncleared.pop(ticket, None)
+        for start in range(0, max(len(tickets), 1), _CLEARED_AT_ONCE):
+            some = tickets[start : start + _CLEARED_AT_ONCE]
+            try:
+                self._book.clear_away(some)
+            except LeadershipLostError:
+                raise
+            except OutboxError as problem:
+                # They stand in the book, which knows them when they come again.
+                _log.warning("Alerts that were taken in can't be removed from their mailboxes: %s", problem)
+                return
+            for ticket in some:
+                self._uncleared.pop(ticket, None)
 
     def _settled(self, keys: Sequence[str]) -> None:
         """What is told needn't lie in a mailbox, even where the book can't be written."""
