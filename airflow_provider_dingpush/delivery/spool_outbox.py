@@ -276,6 +276,8 @@ class SpoolOutbox:
             before = [each for _, each in _alerts_in([self._home / "recovered" / alert.incident])]
         same = [each for each in before if each.occurrence == alert.occurrence]
         self._keep_aside("recovered", alert.incident, joined([*same, alert])[0])
+        with trouble_with(self._home):
+            self._forget_surplus(self._home / "recovered" / alert.incident)
 
     def successes(self, at_most: int) -> list[tuple[Path, Alert]]:
         """The successes that were kept, each with its file."""
@@ -365,14 +367,18 @@ class SpoolOutbox:
             check_ours(place)
 
     def _open_incident(self, incident: Path) -> None:
-        """Note a failure, and now and then forget those beyond the bound that failed longest ago.
-
-        One in many looks, so that the others needn't: names are digests, spread evenly.
-        """
+        """Note a failure; those beyond the bound that failed longest ago are forgotten."""
         _touch(incident)
         now = self._clock()
         with suppress(FileNotFoundError):  # it has just ended
             os.utime(incident, (now, now))
+        self._forget_surplus(incident)
+
+    def _forget_surplus(self, incident: Path) -> None:
+        """Now and then forget what is the oldest in the folder of an incident, beyond the bound.
+
+        One in many looks, so that the others needn't: names are digests, spread evenly.
+        """
         if not incident.name.startswith(_COUNTING_NAMES):
             return
         surplus = len(_names(incident.parent)) - self._most_incidents
