@@ -35,6 +35,7 @@ from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.look_ups import described, look_up_within
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.notifier_arguments import is_plain_id, read_arguments
+from airflow_provider_dingpush.recent_recovery import RecentRecovery
 from airflow_provider_dingpush.redaction import redact_text
 from airflow_provider_dingpush.timeouts import Deadline
 
@@ -70,6 +71,7 @@ DEADLINE_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
+_recovery = RecentRecovery(ticks=time.monotonic)
 _USUAL_OVERTIME = 20.0
 # Of what Airflow grants its DAG processor for one file, this much is for notifiers.
 _SHARE_OF_DAG_PROCESSOR = 0.8
@@ -234,10 +236,13 @@ class DingTalkNotifier(BaseNotifier):
                     problems=own.problems,
                 )
             )
-            if alert.resolved and not ends_a_failure(alert, among):
-                return
+            if alert.resolved:
+                alert = _recovery.timed(alert)
+                if not _recovery.includes(alert) and not ends_a_failure(alert, among):
+                    return
             # Now it is safe. From here on nothing can lose it: not a connection that can't be looked up, and no kill.
             store = keep(alert, among)
+            _recovery.note(alert)
         except (OutboxError, ContentError) as problem:
             # A picture that can't be written down, or disks that take nothing: better said alone than not at all.
             what = redact(str(problem))
@@ -371,7 +376,7 @@ class DingTalkNotifier(BaseNotifier):
             success = _success_in(context)
         except Exception:  # noqa: BLE001 - a context may hold anything, and what isn't plainly a success is told
             return False, None
-        if success is None:
+        if success is None or _recovery.is_about(success):
             return False, None
         from airflow_provider_dingpush.outboxes import nothing_failed
 

@@ -12,7 +12,7 @@ from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.ledger_entries import Batch
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
 from airflow_provider_dingpush.delivery.record_shapes import is_sound
-from airflow_provider_dingpush.delivery.repetitions import asked, remembered
+from airflow_provider_dingpush.delivery.repetitions import asked, ended_by, remembered
 from airflow_provider_dingpush.stores import Store
 from airflow_provider_dingpush.timeouts import Deadline
 
@@ -22,7 +22,7 @@ _MOST_KEYS = 10_000
 _BATCH: Place = ("batch", "")
 # Records that count something, by the name of the count.
 _COUNTED = {"day"}
-_KEPT_IF_NEW = {"slot", "dead", "told", "run"}
+_KEPT_IF_NEW = {"slot", "dead", "told", "run", "ended"}
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +141,8 @@ def carry_over(store: Store, robot: str, book: LedgerBook) -> None:
             if records or keys:
                 waiting = {asked(alert)[0]: key for key, alert in _alerts_of(records)}
                 known = {waiting[name] for name in book.known(list(waiting))} if waiting else set()
-                book.write(_joined(_sound_records(book), records, known), keys=keys)
+                # What failed before a recovery that was sent from there is news again here, too.
+                book.write(_joined(_sound_records(book), records, known), keys=keys, forget=ended_by(keys))
             store.outbox.ask(partial(store.files.forget_book, robot))
     except LeadershipLostError:
         # Theirs: then nothing was carried over. Ours: then the next step says so.

@@ -166,8 +166,7 @@ class Alert:
         """
         try:
             plain = json.loads(text)
-            known = {each.name for each in fields(cls)}
-            values = {name: value for name, value in plain.items() if name in known}
+            values = {name: value for name, value in plain.items() if name in cls.__dataclass_fields__}
             mailbox = Mailbox.read(values["mailbox"])
             tuples = {name: tuple(values.get(name) or ()) for name in ("owners", "also")}
             alert = cls(**{**values, **tuples, "mailbox": mailbox})

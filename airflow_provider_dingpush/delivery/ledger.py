@@ -12,6 +12,7 @@ of records, and the data of each::
     last      ""  -> when alerts were last told
     pace      ""  -> for how long alerts are collected since then, if somebody comes who tells them
     told      incident and event -> when it was told, and how often it was only counted since
+    ended     subject -> when a task recovered, and in which try of which run
     run       DAG, run and when it started -> its failed tasks that were told
     day       2026-11-22 -> messages of that day
     overflow  ""  -> how many alerts were only counted
@@ -34,6 +35,7 @@ from datetime import timezone, tzinfo
 from typing import Any
 
 from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.delivery.late_failures import ENDED, end_of, noted
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, DeadLetter, Pen, Try
 from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, attempt_of, merge
 from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
@@ -59,6 +61,8 @@ MOST_WAITING = 10_000
 """More alerts than this stay in their mailboxes, which have a bound of their own."""
 
 _AT_ONCE = 1_000
+# On a busy disk removing a file takes milliseconds, and a callback's outbox is given up after two seconds.
+_CLEARED_AT_ONCE = 250
 _RUNS_REMEMBERED_SECONDS = 86_400.0
 _MOST_TASKS_REMEMBERED = 2_000
 # One culprit makes two refusals in a row at most, and a few of them hardly more than this.
@@ -510,16 +514,18 @@ class Ledger:
         return durable
 
     def _clear_away(self, tickets: Sequence[str]) -> None:
-        try:
-            self._book.clear_away(tickets)
-        except LeadershipLostError:
-            raise
-        except OutboxError as problem:
-            # They stand in the book, which knows them when they come again.
-            _log.warning("Alerts that were taken in can't be removed from their mailboxes: %s", problem)
-            return
-        for ticket in tickets:
-            self._uncleared.pop(ticket, None)
+        for start in range(0, max(len(tickets), 1), _CLEARED_AT_ONCE):
+            some = tickets[start : start + _CLEARED_AT_ONCE]
+            try:
+                self._book.clear_away(some)
+            except LeadershipLostError:
+                raise
+            except OutboxError as problem:
+                # They stand in the book, which knows them when they come again.
+                _log.warning("Alerts that were taken in can't be removed from their mailboxes: %s", problem)
+                return
+            for ticket in some:
+                self._uncleared.pop(ticket, None)
 
     def _settled(self, keys: Sequence[str]) -> None:
         """What is told needn't lie in a mailbox, even where the book can't be written."""
@@ -536,7 +542,6 @@ class Ledger:
         except OutboxError as problem:
             self._records.problem = problem
             known = set()
-        puts: dict[Place, Any] = {}
         # What left for another receiver was never sent here: another mailbox may still speak of the same event.
         left = (each for _, each in arrivals if self._records.get("moved", each.key) is not None)
         known = known.difference(name for each in left for name in remembered(each))
@@ -548,6 +553,9 @@ class Ledger:
             if alert is None and self._records.get("alert", arrival.key) != arrival.to_json():
                 log_repetition(_log, arrival)
         new, ended = taken.news, taken.ended
+        over = self._records.of(ENDED)
+        puts, deletes = noted((each for each in new.values() if each.resolved), over, now)
+        new = {**new, **{end.key: end for each in new.values() if (end := end_of(each, over)) is not None}}
         if not self._policy.send_resolved:
             new = {key: alert for key, alert in new.items() if not alert.resolved}
         puts.update({("alert", key): alert.to_json() for key, alert in new.items()})
@@ -557,7 +565,7 @@ class Ledger:
         muting = self._policy.repeat_interval_seconds > 0
         waiting = {each.key: each for each in (*self._alerts(self._free()), *new.values())} if muting else {}
         count_puts, counted = self._repeats.only_counted(waiting.values(), now)
-        deletes: list[Place] = [("alert", key) for key in counted]
+        deletes += [("alert", key) for key in counted]
         deletes += [("moved", key) for key in new if self._records.get("moved", key) is not None]
         for place in deletes:
             puts.pop(place, None)

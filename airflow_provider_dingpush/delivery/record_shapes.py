@@ -88,6 +88,10 @@ def _dead(value: Any) -> bool:
     return "alert" in value and isinstance(value["problem"], str) and _moment(value["at"]) and "said" in value
 
 
+def _ended(value: Any) -> bool:
+    return _moment(value["at"]) and _moment(value["taken"]) and isinstance(value["run"], str) and _number(value["try"])
+
+
 def _run(value: Any) -> bool:
     return _moment(value["at"]) and all(len(task) == 2 for task in value["tasks"])
 
@@ -117,6 +121,7 @@ _SHAPES: dict[str, Callable[[Any], bool]] = {
     "last": _moment,
     "pace": _moment,
     "told": _told,
+    "ended": _ended,
     "run": _run,
     "day": _day,
     "overflow": _number,

@@ -6,26 +6,35 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from airflow_provider_dingpush.delivery.alert import Alert
 
 
 def remembered(alert: Alert) -> tuple[str, ...]:
     """The names under which an alert is remembered: its key, and that its occurrence was spoken of."""
-    return (_name(alert), f"{subject_of(alert)}{alert.occurrence}+") if alert.adds_something else (_name(alert),)
+    return (_name(alert, alert.key), _spoken_of(alert)[-1]) if alert.adds_something else (_name(alert, alert.key),)
 
 
 def asked(alert: Alert) -> tuple[str, ...]:
-    """The names to look for before an alert is sent."""
-    return (_name(alert),) if alert.adds_something else (_name(alert), f"{_name(alert)}+")
+    """The names to look for before an alert is sent, its own first."""
+    if alert.adds_something and not alert.resolved:
+        return (_name(alert, alert.key),)
+    return (_name(alert, alert.key), *_spoken_of(alert))
 
 
-def _name(alert: Alert) -> str:
+def _spoken_of(alert: Alert) -> tuple[str, str]:
+    """The names that are remembered of an occurrence: of an alert that adds nothing to it, and of those that do."""
+    name = _name(alert, alert.occurrence)
+    return name, f"{name}+"
+
+
+def _name(alert: Alert, key: str) -> str:
     # Nobody puts a recovery unless something has failed since the last one, so another one is no repetition of that.
-    return f"{subject_of(alert)}{alert.key}{f'@{alert.at}' if alert.resolved else ''}"
+    return f"{subject_of(alert)}{key}{f'@{alert.at}' if alert.resolved else ''}"
 
 
 def subject_of(alert: Alert) -> str:
@@ -35,7 +44,17 @@ def subject_of(alert: Alert) -> str:
     """
     if not alert.opens_incident and not alert.resolved:
         return ""
-    subject = json.dumps([alert.dag_id, alert.task_id, alert.map_index])
+    return _subject(alert.dag_id, alert.task_id, alert.map_index)
+
+
+def ended_by(names: Iterable[str]) -> set[str]:
+    """What the recoveries among remembered names make forgotten."""
+    return {f"{name.partition('/')[0]}/" for name in names if "/" in name and "@" in name}
+
+
+@lru_cache(maxsize=2_000)
+def _subject(dag_id: str, task_id: str | None, map_index: int | None) -> str:
+    subject = json.dumps([dag_id, task_id, map_index])
     return f"{hashlib.sha256(subject.encode()).hexdigest()[:24]}/"
 
 
@@ -52,7 +71,7 @@ class Arrivals:
     """
 
     def __init__(
-        self, known: Collection[str], *, is_waiting: Callable[[str], bool], unsent: Callable[[], Iterable[Alert]]
+        self, known: AbstractSet[str], *, is_waiting: Callable[[str], bool], unsent: Callable[[], Iterable[Alert]]
     ) -> None:
         self.news: dict[str, Alert] = {}
         self.ended: dict[str, float] = {}
@@ -70,7 +89,7 @@ class Arrivals:
             self.news[alert.key] = alert
             self._newest[subject] = max(alert, self._newest.get(subject, alert), key=_age)
             self._names.update(dict.fromkeys(remembered(arrival), alert))
-            if alert.resolved:
+            if alert.resolved and self._known.isdisjoint(_spoken_of(arrival)):
                 self.ended[subject] = max(alert.at, self.ended.get(subject, alert.at))
         return alert
 
@@ -81,23 +100,37 @@ class Arrivals:
         return [name for name, each in every if each.at >= self.ended.get(subject_of(each), -math.inf)]
 
     def _as_news(self, alert: Alert) -> Alert | None:
-        name, spoken_of = asked(alert)[0], asked(alert)[-1]
+        name, spoken_of = asked(alert)[0], _spoken_of(alert)[-1]
         if alert.key not in self.news and not self._is_waiting(alert.key) and name not in self._known:
             # What isn't sent yet is joined with it; and what may never be sent, because it was refused, is no reason.
-            is_news = spoken_of not in self._known or alert.occurrence in self._unsent_occurrences
+            is_news = (
+                alert.adds_something or spoken_of not in self._known or alert.occurrence in self._unsent_occurrences
+            )
             return alert if is_news else None
         subject = subject_of(alert)
         newest = self._newest.get(subject) or (self._newest_unsent.get(subject) if subject else None)
         if newest is None or newest.resolved == alert.resolved or newest.at > alert.at:
-            return None
+            return self._for_another_mailbox(alert)
         # It failed, recovered, and fails again before that was sent, or the other way round; nothing tells one run from
         # the next.
         again = f"{alert.key}.{alert.at:.3f}"
         return replace(alert, key=again, occurrence=again)
 
+    def _for_another_mailbox(self, alert: Alert) -> Alert | None:
+        """What another connection says as well that has this robot now: sent as one, unless one gets another robot."""
+        same = self.news.get(alert.key) or self._waiting.get(alert.key)
+        if same is None or same.mailbox == alert.mailbox:
+            return None
+        apart = f"{alert.key}.{alert.mailbox.name}"
+        return None if apart in self.news or self._is_waiting(apart) else replace(alert, key=apart)
+
     @cached_property
     def _unsent(self) -> list[Alert]:
         return sorted(self._ask_for_unsent(), key=_age)
+
+    @cached_property
+    def _waiting(self) -> dict[str, Alert]:
+        return {each.key: each for each in self._unsent if self._is_waiting(each.key)}
 
     @cached_property
     def _unsent_occurrences(self) -> set[str]:

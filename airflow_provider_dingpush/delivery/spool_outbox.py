@@ -278,8 +278,18 @@ class SpoolOutbox:
                 (self._home / "open" / incident).unlink(missing_ok=True)
 
     def keep_success(self, alert: Alert) -> None:
-        """Keep a success until somebody knows whether it ends a failure; the newest one of each task is enough."""
-        self._keep_aside("recovered", alert.incident, alert)
+        """Keep a success until somebody knows whether it ends a failure; the newest one of each task is enough.
+
+        With what several notifiers say of it.
+        """
+        from airflow_provider_dingpush.delivery.joining import joined
+
+        with trouble_with(self._home):
+            before = _alert_in(self._home / "recovered" / alert.incident)
+        same = [before] if isinstance(before, Alert) and before.occurrence == alert.occurrence else []
+        self._keep_aside("recovered", alert.incident, joined([*same, alert])[0])
+        with trouble_with(self._home):
+            self._forget_surplus(self._home / "recovered" / alert.incident)
 
     def successes(self, at_most: int) -> list[tuple[Path, Alert]]:
         """The successes that were kept, each with its file."""
@@ -394,15 +404,19 @@ class SpoolOutbox:
             check_ours(place)
 
     def _open_incident(self, incident: Path, at: float) -> None:
-        """Note a failure, and now and then forget those beyond the bound that failed longest ago.
-
-        One in many looks, so that the others needn't: names are digests, spread evenly.
-        """
+        """Note when a failure was; those beyond the bound that failed longest ago are forgotten."""
         with suppress(FileNotFoundError):
             at = max(at, incident.stat().st_mtime)
         _touch(incident)
         with suppress(FileNotFoundError):  # it has just ended
             os.utime(incident, (at, at))
+        self._forget_surplus(incident)
+
+    def _forget_surplus(self, incident: Path) -> None:
+        """Now and then forget what is the oldest in the folder of an incident, beyond the bound.
+
+        One in many looks, so that the others needn't: names are digests, spread evenly.
+        """
         if not incident.name.startswith(_COUNTING_NAMES):
             return
         surplus = len(_names(incident.parent)) - self._most_incidents

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -17,7 +17,7 @@ from airflow_provider_dingpush.delivery.alert import Alert
 from airflow_provider_dingpush.delivery.digest import Notes
 from airflow_provider_dingpush.delivery.dispatcher import Leave, SendNow, Spare, Standing, WaitUntil, What, decide
 from airflow_provider_dingpush.delivery.drained import Relief
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError
+from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.repetitions import remembered
@@ -1483,3 +1483,25 @@ def test_an_alert_that_nobody_can_read_any_more_is_kept_for_people() -> None:
     world.drain(60.0)
     assert world.chat.told == ["a1"]
     assert [(each.key, each.alert, each.problem) for each in world.ledger().dead] == [("k9", None, "unreadable")]
+
+
+class SmallSteps(MemoryBook):
+    """A book that is given up when it is asked to empty much at once, as a callback's on a busy disk."""
+
+    def clear_away(self, tickets: Iterable[str]) -> None:
+        tickets = list(tickets)
+        if len(tickets) > 250:
+            raise OutboxError("it took too long")
+        super().clear_away(tickets)
+
+
+def test_mailboxes_are_emptied_in_small_steps(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.put(*failures(1_200))
+    world.storage.overflown = 7
+    drained = world.drain(book=SmallSteps(world.storage, world.clock.time))
+    assert (drained.alerts, drained.left) == (1_200, 0)
+    assert world.storage.mail == {}
+    assert world.chat.said[-1].notes["overflown"] == 7
+    assert world.storage.overflown == 0
+    assert "can't be removed" not in caplog.text

@@ -612,3 +612,19 @@ def test_a_folder_of_somebody_else_is_refused_with_a_word(home: Path, make_alert
     outbox = SpoolOutbox(home)
     with pytest.raises(OutboxError, match=rf"belongs to uid 12345.*uid {os.geteuid()}.*run_as_user"):
         outbox.assign(HERE, ROBOT)
+
+
+def test_successes_that_nobody_can_place_do_not_pile_up(tmp_path: Path) -> None:
+    """While another outbox is away; those that came last are kept."""
+    outbox = SpoolOutbox(tmp_path, most_incidents=20)
+
+    def success(number: int) -> Alert:
+        return Alert(f"k{number}", Mailbox("c"), "task_succeeded", 0.0, dag_id="d", task_id=str(number), resolved=True)
+
+    # One in many looks at how many there are.
+    counting = next(each for each in map(success, range(40, 10_000)) if each.incident.startswith(("00", "80")))
+    for each in (*map(success, range(40)), counting):
+        outbox.keep_success(each)
+    kept = {alert.key for _, alert in outbox.successes(100)}
+    assert len(kept) == 20
+    assert counting.key in kept

@@ -24,7 +24,7 @@ from airflow_provider_dingpush.delivery.alert import Mailbox, incident_of
 from airflow_provider_dingpush.delivery.outbox import Rest
 from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
 from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
-from airflow_provider_dingpush.messages import Image
+from airflow_provider_dingpush.messages import At, Image
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
@@ -236,6 +236,33 @@ def test_a_failure_after_a_success_that_was_kept_stays_open(
     assert titles(sandbox) == ["Failed: etl_daily · broken"] * 2
     DingTalkNotifier(language="en")(success("broken"))
     assert len(sandbox.messages) == 3
+
+
+def test_what_failed_before_a_recovery_that_files_told_is_news_again(
+    sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told through Redis, ended while it was away, and failed again once it is back: nothing tells the runs apart."""
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    fail("broken")
+    with away(network.url, monkeypatch):
+        fail("broken")  # the files know nothing of the first one
+        DingTalkNotifier(language="en")(success("broken"))
+    fail("broken")
+    assert [each.partition(":")[0] for each in titles(sandbox)] == ["Failed", "Failed", "Succeeded", "Failed"]
+
+
+def test_what_two_notifiers_add_to_a_success_that_is_kept_is_joined(
+    sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    fail("broken")
+    with away(network.url, monkeypatch):
+        for mobile in ("13800000001", "13800000002"):
+            DingTalkNotifier(language="en", at=At(mobile))(success("broken"))
+        DingTalkNotifier(language="en")(success("broken"))
+    fail("another")
+    mobiles = [each for message in sandbox.messages for each in message.payload.get("at", {}).get("atMobiles", ())]
+    assert sorted(mobiles) == ["13800000001", "13800000002"]
 
 
 def test_a_recovery_of_a_failure_that_only_files_know(
