@@ -13,6 +13,7 @@ from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages import At
 from airflow_provider_dingpush.phone_numbers import looks_like_phone_number, read_mobile, whole_number
 from airflow_provider_dingpush.targets import Users, WorkNotice, read_target
+from tests.parameter_ids import shown
 
 HOME = "13800138000"
 HONG_KONG = "+852-51234567"
@@ -102,7 +103,7 @@ SPELLINGS: dict[Any, str] = {
 }
 
 
-@pytest.mark.parametrize(("written", "number"), SPELLINGS.items(), ids=ascii)
+@pytest.mark.parametrize(("written", "number"), SPELLINGS.items(), ids=shown)
 def test_a_number_has_one_form_however_it_is_written(written: Any, number: str) -> None:
     """In every place that takes one."""
     assert read_mobile(written) == number
@@ -129,7 +130,7 @@ def test_a_number_in_two_spellings_is_one_person() -> None:
     ["zhangsan", "138-0013-800", "+86 1380", "+86-21-61234567", "1.38E+10", "021-6123 4567", "1-415-555-0100", "++1",
      "400-820-8820", "138,139", "1" * 61, f"{HOME} {HOME}", True, 1.5, float("nan"), float("inf"), -1, 1e300,
      Decimal("NaN"), Decimal("1E+999999999"), Float32(1380013800), b"13800138000", None, "", "\u200b"],
-    ids=ascii,
+    ids=shown,
 )  # fmt: skip
 def test_what_is_no_mobile_number_is_refused(written: Any) -> None:
     """By the name of the field, wherever it is given."""
@@ -161,7 +162,7 @@ def test_digits_alone_stay_as_they_are(digits: str) -> None:
         ("0123", "0123"),
         ("a.0", "a.0"),
     ],
-    ids=ascii,
+    ids=shown,
 )
 def test_a_user_id_is_what_was_meant(written: Any, user_id: str) -> None:
     """Numbers of any type are their digits, and nothing that nobody sees is part of one."""
@@ -170,7 +171,7 @@ def test_a_user_id_is_what_was_meant(written: Any, user_id: str) -> None:
     assert WorkNotice([written]).user_ids == (user_id,)
 
 
-@pytest.mark.parametrize("written", [True, 1.5, 1e300, float("nan"), 12345678901234567.0], ids=repr)
+@pytest.mark.parametrize("written", [True, 1.5, 1e300, float("nan"), 12345678901234567.0], ids=shown)
 def test_a_number_that_has_lost_digits_is_no_id(written: Any) -> None:
     """A float can't hold the digits of a long id; somebody else might have the id that is left."""
     for build in (At, Users, WorkNotice):
@@ -179,7 +180,7 @@ def test_a_number_that_has_lost_digits_is_no_id(written: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "number"), [(1001.0, "1001"), (Int64(1001), "1001"), ("１００１", "1001")], ids=ascii
+    ("written", "number"), [(1001.0, "1001"), (Int64(1001), "1001"), ("１００１", "1001")], ids=shown
 )
 def test_a_department_is_a_number_of_any_type(written: Any, number: str) -> None:
     """Departments too come out of XCom and data frames."""

@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages.plain_forms import check_rendered, is_ours, rebuilt
 from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotice, read_target
+from tests.parameter_ids import shown
 
 CID = "cidKhgcKYwN/iO+EEhjf==="
 any_target: Any = lambda kind, *values, **named: kind(*values, **named)  # noqa: E731 - what types don't promise
@@ -27,7 +28,7 @@ TARGETS: tuple[Target, ...] = (
     WorkNotice("zhangsan", 1001),  # type: ignore[arg-type]
     WorkNotice(everyone=True),
 )
-targets = pytest.mark.parametrize("target", TARGETS, ids=repr)
+targets = pytest.mark.parametrize("target", TARGETS, ids=shown)
 
 
 class XComArg:
@@ -58,7 +59,7 @@ def test_a_target_and_its_plain_form_are_the_same_thing(target: Target) -> None:
         ({"user_ids": ["zhangsan"], "department_ids": [1001]}, WorkNotice("zhangsan", "1001")),
         ({"everyone": "true"}, WorkNotice(everyone=True)),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_plain_forms_are_read(plain: object, target: Target | None) -> None:
     """A single id counts as a list of one, and numbers are ids too."""
@@ -85,7 +86,7 @@ def test_plain_forms_are_read(plain: object, target: Target | None) -> None:
         ({"work_notice": {}}, "WorkNotice names nobody."),
         ({"everyone": False}, "WorkNotice names nobody."),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_what_names_no_target_is_refused(plain: object, problem: str) -> None:
     """The error says what would be right."""

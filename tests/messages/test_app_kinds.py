@@ -20,6 +20,7 @@ from airflow_provider_dingpush.messages import OA, ActionCard, Audio, Button, Fi
 from airflow_provider_dingpush.messages.app_kinds import STATUS_COLORS
 from airflow_provider_dingpush.messages.media_source import describe
 from airflow_provider_dingpush.messages.plain_forms import check_rendered, is_ours, read_message, rebuilt, redacted
+from tests.parameter_ids import shown
 
 URL = "https://airflow.example.com/dags/etl"
 MEDIA_ID = "@lADOADmaWMzazQKA"
@@ -38,7 +39,7 @@ PLAIN_KINDS = (
     OA("etl_daily", URL, [("task", "load"), ("rows", "")], "It failed.", "airflow", ("failed", "red")),
     OA("etl_daily", URL, {"task": "load"}, status="failed"),
 )
-kinds = pytest.mark.parametrize("value", [*PLAIN_KINDS, Image(b"\x89PNG"), File(b"PK", "a.zip")], ids=repr)
+kinds = pytest.mark.parametrize("value", [*PLAIN_KINDS, Image(b"\x89PNG"), File(b"PK", "a.zip")], ids=shown)
 SOURCES: dict[str, Callable[[Any], Any]] = {
     "Image.source": Image,
     "File.source": lambda source: File(source, "report.xlsx"),
@@ -95,7 +96,7 @@ class XComArg:
         (7, None, None),
         (None, None, None),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_a_source_is_told_by_its_looks(source: object, kind: str | None, name: str | None) -> None:
     """Nothing is opened for that."""
@@ -105,7 +106,7 @@ def test_a_source_is_told_by_its_looks(source: object, kind: str | None, name: s
 
 @pytest.mark.parametrize("field", SOURCES)
 @pytest.mark.parametrize(
-    "source", ["a.bin", Path("a.bin"), b"bytes", bytearray(b"bytes"), StoredFile(), MEDIA_ID, "{{ path }}"], ids=repr
+    "source", ["a.bin", Path("a.bin"), b"bytes", bytearray(b"bytes"), StoredFile(), MEDIA_ID, "{{ path }}"], ids=shown
 )
 def test_every_field_takes_what_can_be_uploaded(field: str, source: Any) -> None:
     """Paths, bytes, stored objects, media ids and templates."""
@@ -156,7 +157,7 @@ def test_durations_are_numbers_of_seconds(given: Any, kept: object) -> None:
     assert Video(MEDIA_ID, given, MEDIA_ID).duration_seconds == kept
 
 
-@pytest.mark.parametrize("given", [0, -1, "", "long", None, True, float("inf"), float("nan"), [4]], ids=repr)
+@pytest.mark.parametrize("given", [0, -1, "", "long", None, True, float("inf"), float("nan"), [4]], ids=shown)
 def test_durations_that_are_none_are_refused(given: Any) -> None:
     """The error says what is meant."""
     with pytest.raises(InvalidMessageError, match=r"^Audio\.duration_seconds must be a number of seconds above 0"):
@@ -183,7 +184,7 @@ def test_braces_that_are_left_after_rendering_are_no_path() -> None:
         ({"reason": ""}, (("reason", ""),)),
         ({"task": "{{ ti.task_id }}"}, (("task", "{{ ti.task_id }}"),)),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_forms_are_pairs_however_they_are_written(form: Any, rows: object) -> None:
     """As a dict, as pairs, or as DingTalk's own list."""
@@ -286,7 +287,7 @@ def test_repr_is_the_same_in_every_process() -> None:
     assert "<Figure>" in outputs.pop()
 
 
-@pytest.mark.parametrize("message", PLAIN_KINDS, ids=repr)
+@pytest.mark.parametrize("message", PLAIN_KINDS, ids=shown)
 def test_a_message_and_its_dict_are_the_same_thing(message: Message) -> None:
     """Also after a journey through JSON."""
     assert read_message(json.loads(json.dumps(message.to_dict()))) == (message, None)
