@@ -247,6 +247,8 @@ class DingTalkNotifier(BaseNotifier):
             # A picture that can't be written down, or disks that take nothing: better said alone than not at all.
             what = redact(str(problem))
             _log.warning("The alert is sent without the outbox: %s", what)
+            if alert is not None:
+                _recovery.note(alert)
             self._send_directly(_Unkept(facts, mailbox, own, alert, what), among, deadline, look_up)
             return
         if store is among[0]:

@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -399,8 +400,7 @@ def test_a_journal_is_set_aside_with_its_state(outbox: SpoolOutbox, state: Path)
 def test_no_right_to_write_is_an_outbox_error(tmp_path: Path) -> None:
     """A read-only folder and a uid that nobody knows: the error names the place and what to do."""
     tmp_path.chmod(0o555)
-    for each in (tmp_path.parent, tmp_path.parent.parent):
-        each.chmod(0o755)
+    _let_others_in(tmp_path.parent)
     done = _as_somebody_else(
         """
 for what in (lambda: outbox.put(alert), lambda: outbox.assign(alert.mailbox, "abc"), lambda: outbox.note_flush(1.0)):
@@ -494,6 +494,13 @@ def test_the_mounts_of_this_machine_can_be_read() -> None:
     """As the kernel writes them; /proc is never shared."""
     assert shared_filesystem(Path("/proc"), Path("/proc/self/mountinfo").read_text("utf-8")) is None
     assert shared_filesystem(Path("/x"), "") is None
+
+
+def _let_others_in(folder: Path) -> None:
+    """Open the folders that pytest made for this run, one more for each of several processes, to every user."""
+    while folder != Path(tempfile.gettempdir()):
+        folder.chmod(0o755)
+        folder = folder.parent
 
 
 def _as_somebody_else(script: str, home: Path) -> str:

@@ -1,8 +1,8 @@
 """What each fault costs at each entrance: the table of the guide, made by trying every cell.
 
 A program, not a test: ``python tests/integration/fault_table.py`` prints the table as Markdown, in English or with
-``--language zh`` in Chinese, and ends with 1 if an alert was lost, stands twice where it must not, or took longer than
-its deadline. ``--fault`` and ``--entrance`` try only some; ``--details`` prints what each cell logged or raised.
+``--language zh`` in Chinese (``both``: one after the other), and ends with 1 if an alert was lost, stands twice, took
+longer than its deadline, or no text names the cause. ``--fault`` and ``--entrance`` try only some; ``--details`` prints what each cell logged or raised.
 The test of it is ``test_fault_table.py``. It takes a few minutes: most cells wait for something that doesn't come.
 """
 
@@ -370,7 +370,10 @@ TROUBLES: dict[str, Trouble] = {
         ("Redis is away", "Redis 不可用"), redis_refuses, cause="Connection refused", group="storage"
     ),
     "redis_hangs": Trouble(
-        ("Redis doesn't answer", "Redis 无响应"), redis_says_nothing, cause="has not answered within", group="storage"
+        ("Redis doesn't answer", "Redis 无响应"),
+        redis_says_nothing,
+        cause="has not answered within|Timeout reading",
+        group="storage",
     ),
 }
 GROUPS = {"dingtalk": DINGTALK, "network": NETWORK, "settings": SETTINGS, "storage": STORAGE}
@@ -662,12 +665,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fault", action="append", choices=[*TROUBLES], help="only this one; may be repeated")
     parser.add_argument("--entrance", action="append", choices=[*ENTRANCES], help="only this one; may be repeated")
-    parser.add_argument("--language", choices=("en", "zh"), default="en")
+    parser.add_argument("--language", choices=("en", "zh", "both"), default="en")
     parser.add_argument("--details", action="store_true", help="print what each cell logged or raised")
     parsed = parser.parse_args(arguments)
     pairs = [(fault, name) for fault in parsed.fault or TROUBLES for name in parsed.entrance or ENTRANCES]
     found = try_all(pairs)
-    print(table(found, parsed.language))
+    languages = ("en", "zh") if parsed.language == "both" else (parsed.language,)
+    print("\n\n".join(table(found, language) for language in languages))
     if parsed.details:
         for fault, name in pairs:
             cell = found[fault, name]

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
+
+from airflow_provider_dingpush import notifications
+from airflow_provider_dingpush.callback_budget import CallbackBudget
+from airflow_provider_dingpush.recent_recovery import RecentRecovery
+
+
+@pytest.fixture(autouse=True)
+def callback_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callbacks of each test are those of one process: they share neither time nor memory with another test's."""
+    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(notifications, "_recovery", RecentRecovery())
 
 
 @pytest.fixture(autouse=True)
