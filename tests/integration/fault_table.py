@@ -2,8 +2,9 @@
 
 A program, not a test: ``python tests/integration/fault_table.py`` prints the table as Markdown, in English or with
 ``--language zh`` in Chinese (``both``: one after the other), and ends with 1 if an alert was lost, stands twice, took
-longer than its deadline, or no text names the cause. ``--fault`` and ``--entrance`` try only some; ``--details`` prints what each cell logged or raised.
-The test of it is ``test_fault_table.py``. It takes a few minutes: most cells wait for something that doesn't come.
+longer than its deadline, or no text names the cause. ``--fault`` and
+``--entrance`` try only some; ``--details`` prints what each cell logged or raised. The test of it is
+``test_fault_table.py``. It takes a few minutes: most cells wait for something that doesn't come.
 """
 
 from __future__ import annotations
