@@ -34,7 +34,8 @@ def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
             text=True,
             timeout=120,
             check=False,
-            env={**os.environ, "_AIRFLOW_PROCESS_CONTEXT": "server"},
+            # What older Airflows call deprecated in themselves is no word of ours.
+            env={**os.environ, "_AIRFLOW_PROCESS_CONTEXT": "server", "PYTHONWARNINGS": "ignore"},
         )
     finally:
         os.close(writer)

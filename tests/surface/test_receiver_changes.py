@@ -102,7 +102,7 @@ def test_what_waited_for_a_wrong_token_is_sent_once_it_is_corrected(
     assert main(["status"]) == 0
     said = capsys.readouterr().out
     assert "?" not in said
-    assert said.count("dingtalk_default") == 1
+    assert said.splitlines().count("dingtalk_default") == 1
 
 
 def test_the_next_callback_takes_them_along(
