@@ -21,4 +21,5 @@ _CREDENTIALS = re.compile(
 
 def redact_text(text: str) -> str:
     """The text without what Airflow was told to mask, a robot's credentials, and logins in addresses."""
-    return _CREDENTIALS.sub("***", redact(text))
+    # In this order: a masked word may be the beginning of a token, which isn't recognised any more without it.
+    return redact(_CREDENTIALS.sub("***", text))

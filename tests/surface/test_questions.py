@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush import notifications
+from airflow_provider_dingpush.airflow_compat import is_airflow_3
 from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.messages import Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
@@ -18,6 +19,9 @@ from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotice
 from tests.surface.test_notifier import task_context
 
+pytestmark = pytest.mark.skipif(
+    not is_airflow_3(), reason="approvals need Airflow 3.1 or later: install apache-airflow>=3.1"
+)
 BASE_URL = "https://airflow.example.com/prefix"
 
 

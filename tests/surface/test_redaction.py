@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 import pytest
 
-from airflow_provider_dingpush.airflow_compat import mask_secret, redact
+from airflow_provider_dingpush.airflow_compat import is_airflow_3, mask_secret, redact
 from airflow_provider_dingpush.alerts import Composer, alert_of, mailbox_of
 from airflow_provider_dingpush.delivery.digest import Notes
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
@@ -73,7 +73,8 @@ def check_built_in(title: str, text: str) -> None:
     assert title == f"[{WORD}-prod] 失败：{WORD} 日报 · load_{WORD}"
     for name in (f"{WORD} 日报 ({WORD}\\_daily)", f"load\\_{WORD}", f"manual\\_\\_{WORD}", f"{WORD}-team"):
         assert name in text
-    assert f"airflow.{WORD}.example.com%2Fdags%2F{WORD}_daily%2Fruns%2Fmanual__{WORD}" in text
+    run = "runs%2F" if is_airflow_3() else "grid%3Fdag_run_id%3D"
+    assert f"airflow.{WORD}.example.com%2Fdags%2F{WORD}_daily%2F{run}manual__{WORD}" in text
     assert "password \\*\\*\\* refused" in text
     assert text.count("\\*\\*\\*") == 1
 
