@@ -121,11 +121,6 @@ def _occurrence(facts: RunFacts, at: float) -> str:
     )
 
 
-def is_recovery(facts: RunFacts) -> bool:
-    """Whether it may be the end of an earlier failure."""
-    return facts.event.value in _RESOLVING
-
-
 def _summary(facts: RunFacts) -> str:
     first = (facts.exception_text or "").splitlines()[:1]
     words = facts.exception_summary or ": ".join(each for each in (facts.exception_type, *first) if each)

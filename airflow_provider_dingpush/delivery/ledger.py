@@ -45,7 +45,7 @@ from airflow_provider_dingpush.delivery.rate_window import RateWindow
 from airflow_provider_dingpush.delivery.records import ONLY, Records
 from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
-from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, log_repetition, remembered
+from airflow_provider_dingpush.delivery.repetitions import Arrivals, age_of, asked, log_repetition, remembered
 from airflow_provider_dingpush.delivery.silence import (
     MISCONFIGURED,
     PROBED,
@@ -642,7 +642,7 @@ class Ledger:
                     self._change({("dead", key): record}, [("alert", key)])
                     continue
             found.append(self._read[key])
-        return tuple(sorted(found, key=_age))
+        return tuple(sorted(found, key=age_of))
 
     @property
     def _interval(self) -> float:
@@ -658,10 +658,6 @@ class Ledger:
         except ValueError:
             alert = None
         return DeadLetter(key, alert, record["problem"], record["at"])
-
-
-def _age(alert: Alert) -> tuple[float, str]:
-    return alert.at, alert.key
 
 
 def _with_own_words(alert: str) -> str:

@@ -87,7 +87,7 @@ class Arrivals:
         if alert is not None:
             subject = subject_of(alert)
             self.news[alert.key] = alert
-            self._newest[subject] = max(alert, self._newest.get(subject, alert), key=_age)
+            self._newest[subject] = max(alert, self._newest.get(subject, alert), key=age_of)
             self._names.update(dict.fromkeys(remembered(arrival), alert))
             if alert.resolved and self._known.isdisjoint(_spoken_of(arrival)):
                 self.ended[subject] = max(alert.at, self.ended.get(subject, alert.at))
@@ -126,7 +126,7 @@ class Arrivals:
 
     @cached_property
     def _unsent(self) -> list[Alert]:
-        return sorted(self._ask_for_unsent(), key=_age)
+        return sorted(self._ask_for_unsent(), key=age_of)
 
     @cached_property
     def _waiting(self) -> dict[str, Alert]:
@@ -141,7 +141,8 @@ class Arrivals:
         return {subject_of(each): each for each in self._unsent}
 
 
-def _age(alert: Alert) -> tuple[float, str]:
+def age_of(alert: Alert) -> tuple[float, str]:
+    """Orders alerts, the oldest first, in every process alike."""
     return alert.at, alert.key
 
 
