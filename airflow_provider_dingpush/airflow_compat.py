@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dingpush.dingtalk.spare_threads import within
-from airflow_provider_dingpush.input_text import visible
+from airflow_provider_dingpush.messages.input_text import visible
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, Connection, Context

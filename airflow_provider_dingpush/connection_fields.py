@@ -16,7 +16,7 @@ from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, InvalidMessageError
-from airflow_provider_dingpush.input_text import (
+from airflow_provider_dingpush.messages.input_text import (
     edges_clean,
     foreign_character,
     narrow,
@@ -24,7 +24,7 @@ from airflow_provider_dingpush.input_text import (
     visible,
     without_label,
 )
-from airflow_provider_dingpush.phone_numbers import whole_number
+from airflow_provider_dingpush.messages.phone_numbers import whole_number
 
 LANGUAGES = ("zh", "en")
 STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it stands for none

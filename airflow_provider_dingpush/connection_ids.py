@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_dingpush.input_text import edges_clean
+from airflow_provider_dingpush.messages.input_text import edges_clean
 
 NO_CONNECTION_ID = (
     "Write the id of one connection, such as 'dingtalk_default'. 请填写一个连接的 id，例如 'dingtalk_default'。"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.input_text import edges_clean, narrow, visible
+from airflow_provider_dingpush.messages.input_text import edges_clean, narrow, visible
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.phone_numbers import looks_like_phone_number, read_mobile, whole_number
+from airflow_provider_dingpush.messages.phone_numbers import looks_like_phone_number, read_mobile, whole_number
 
 _FORCED = re.compile(
     r"\s*(?:(?P<mobile>mobile|phone|tel|手机号?)|(?P<user>user|user[_ ]?id|用户))\s*:\s*(?P<value>.*)",

@@ -23,22 +23,22 @@ from airflow_provider_dingpush.connection_fields import (
 )
 from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
 from airflow_provider_dingpush.connection_mentions import Mentions
-from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
-from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
-from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS, HttpOptions
-from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError
-from airflow_provider_dingpush.input_text import foreign_character, one_word
-from airflow_provider_dingpush.look_ups import described
-from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.written_connection import (
+from airflow_provider_dingpush.connection_text import (
     WrittenConnection,
     credentials_in,
     extra_of,
     query_of,
     written,
 )
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
+from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
+from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS, HttpOptions
+from airflow_provider_dingpush.dingtalk.secret import Secret
+from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError
+from airflow_provider_dingpush.messages.input_text import foreign_character, one_word
+from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.pipeline.redaction import described
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.airflow_compat import Connection

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
     from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
     from airflow_provider_dingpush.dingtalk.http_client import HttpClient
-    from airflow_provider_dingpush.dingtalk.work_notice import Delivery, WorkNotices
+    from airflow_provider_dingpush.dingtalk.work_notification import Delivery, WorkNotices
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.receipts import Receipt
     from airflow_provider_dingpush.targets import Target, Users
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"]
 
 _log = logging.getLogger(__name__)
-_NOTICE = "work_notice"
+_NOTICE = "work_notification"
 
 
 class DingTalkRobotHook(BaseHook):
@@ -221,7 +221,8 @@ class DingTalkAppHook(BaseHook):
         ones; a work notice (2,048 bytes) is refused instead.
 
         :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
-        :param to: ``Group``, ``Users``, ``WorkNotice`` or a plain form of them; by default the connection's group.
+        :param to: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by default the
+            connection's group.
         :param at: nobody: an app's messages can't mention people.
         :param message_key: of no use here: DingTalk doesn't recognise a repeated message of an app. A work notice that
             says the same as an earlier one of the day it drops by itself.
@@ -358,8 +359,8 @@ class DingTalkAppHook(BaseHook):
         if not self.settings.open_conversation_id:
             raise TargetError(
                 f"Nobody is named to send to, and connection {self.dingtalk_conn_id!r} has no default group.",
-                'Write to=Group("cid…"), to=Users(["user id"]) or to=WorkNotice(["user id"]), or fill in the '
-                "connection's extra field 'open_conversation_id'. 请写明 to=Group/Users/WorkNotice，"
+                'Write to=Group("cid…"), to=Users(["user id"]) or to=WorkNotification(["user id"]), or fill in the '
+                "connection's extra field 'open_conversation_id'. 请写明 to=Group/Users/WorkNotification，"
                 "或在连接的 open_conversation_id 中填写默认群。",
             )
         return Group(self.settings.open_conversation_id)
@@ -373,11 +374,11 @@ class DingTalkAppHook(BaseHook):
         """
         from airflow_provider_dingpush.messages.plain_forms import check_rendered
         from airflow_provider_dingpush.receipts import Receipt
-        from airflow_provider_dingpush.targets import Group, WorkNotice
+        from airflow_provider_dingpush.targets import Group, WorkNotification
 
         check_rendered(target)
         calls = self._calls(plan)
-        if isinstance(target, WorkNotice):
+        if isinstance(target, WorkNotification):
             notices = self._notices(calls)
             to = {"user_ids": target.user_ids, "department_ids": target.department_ids, "everyone": target.everyone}
             task_ids = (
@@ -445,7 +446,7 @@ class DingTalkAppHook(BaseHook):
 
     def _notices(self, calls: AppCalls) -> WorkNotices:
         from airflow_provider_dingpush.dingtalk.media import MediaLibrary
-        from airflow_provider_dingpush.dingtalk.work_notice import WorkNotices
+        from airflow_provider_dingpush.dingtalk.work_notification import WorkNotices
 
         return WorkNotices(calls, MediaLibrary(calls), self.settings.app.agent_id)
 

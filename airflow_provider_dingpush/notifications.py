@@ -21,7 +21,6 @@ from airflow_provider_dingpush.airflow_compat import (
     redact,
     run_in_thread,
 )
-from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.connection_ids import shown_connection_id
 from airflow_provider_dingpush.errors import (
     AlertsWaitingError,
@@ -32,25 +31,26 @@ from airflow_provider_dingpush.errors import (
 )
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
-from airflow_provider_dingpush.look_ups import described, look_up_within
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.notifier_arguments import is_plain_id, read_arguments
-from airflow_provider_dingpush.recent_recovery import RecentRecovery
-from airflow_provider_dingpush.redaction import redact_text
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
+from airflow_provider_dingpush.pipeline.look_ups import look_up_within
+from airflow_provider_dingpush.pipeline.notifier_arguments import is_plain_id, read_arguments
+from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery
+from airflow_provider_dingpush.pipeline.redaction import described, redact_text
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.airflow_compat import Context
+    from airflow_provider_dingpush.alerts import RunFacts
+    from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
-    from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-    from airflow_provider_dingpush.delivery.drained import Drained
-    from airflow_provider_dingpush.delivery.outbox import LedgerBook
-    from airflow_provider_dingpush.dispatching import AnySender
+    from airflow_provider_dingpush.delivery.drain_result import Drained
     from airflow_provider_dingpush.messages import Message
-    from airflow_provider_dingpush.notifier_arguments import Arguments
-    from airflow_provider_dingpush.stores import Store
+    from airflow_provider_dingpush.pipeline.dispatching import AnySender
+    from airflow_provider_dingpush.pipeline.notifier_arguments import Arguments
+    from airflow_provider_dingpush.pipeline.stores import Store
+    from airflow_provider_dingpush.storage.contract import LedgerBook
     from airflow_provider_dingpush.targets import Target
-    from airflow_provider_dingpush.templates import RunFacts
 
 __all__ = ["DingTalkNotifier"]
 
@@ -101,10 +101,10 @@ class DingTalkNotifier(BaseNotifier):
     :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
     :param message: what is said instead of the built-in alert: a str, a dict of DingTalk's shape, a message, or the
         path of a template file; Jinja in it sees the context and, as ``facts``, the
-        :class:`~airflow_provider_dingpush.templates.RunFacts`. If it can't be rendered, the built-in alert is sent.
+        :class:`~airflow_provider_dingpush.alerts.RunFacts`. If it can't be rendered, the built-in alert is sent.
     :param at: who is mentioned, beside the owners that the connection's ``mentions`` knows (those of failures only).
-    :param to: who gets it from an app: ``Group``, ``Users``, ``WorkNotice`` or a plain form of them; by default the
-        connection's group. A custom robot takes none.
+    :param to: who gets it from an app: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by
+        default the connection's group. A custom robot takes none.
     :param language: ``zh`` or ``en``; by default what the connection says, or else ``[dingpush] language``.
     :param raise_on_failure: raise what goes wrong instead of only logging it: an
         :class:`~airflow_provider_dingpush.errors.AlertsWaitingError` if the alert is safe but could not be sent yet.
@@ -194,13 +194,13 @@ class DingTalkNotifier(BaseNotifier):
         :param seconds_left: for all that is done, whatever the storage does.
         :param trouble: why the outbox needn't be asked any more.
         """
-        from airflow_provider_dingpush.alert_sizes import bounded
-        from airflow_provider_dingpush.alerts import alert_of, mailbox_of
-        from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.outboxes import is_one_of_several
-        from airflow_provider_dingpush.store_moves import move_alerts
-        from airflow_provider_dingpush.stores import ends_a_failure, keep, stores, take_up_copies
-        from airflow_provider_dingpush.templates import Event
+        from airflow_provider_dingpush.alerts import Event
+        from airflow_provider_dingpush.pipeline.alert_sizes import bounded
+        from airflow_provider_dingpush.pipeline.composing import alert_of, mailbox_of
+        from airflow_provider_dingpush.pipeline.outboxes import is_one_of_several
+        from airflow_provider_dingpush.pipeline.store_moves import move_alerts
+        from airflow_provider_dingpush.pipeline.stores import ends_a_failure, keep, stores, take_up_copies
+        from airflow_provider_dingpush.storage.contract import OutboxError
 
         if facts.event is Event.DAG_FAILED:
             facts = _facts(
@@ -272,8 +272,8 @@ class DingTalkNotifier(BaseNotifier):
         patient: bool,
     ) -> None:
         """Send what waits, or leave it to the process that does; the alert is safe either way."""
-        from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.dispatching import report_left_overs
+        from airflow_provider_dingpush.pipeline.dispatching import report_left_overs
+        from airflow_provider_dingpush.storage.contract import OutboxError
 
         mailbox = alert.mailbox
         try:
@@ -281,7 +281,7 @@ class DingTalkNotifier(BaseNotifier):
             if store.outbox.lost is not None and not (drained and drained.messages):
                 raise OutboxError(store.outbox.lost)
         except OutboxError as trouble:
-            from airflow_provider_dingpush.stores import keep_a_copy, keep_elsewhere
+            from airflow_provider_dingpush.pipeline.stores import keep_a_copy, keep_elsewhere
 
             other = keep_elsewhere(alert, store, among, trouble)
             if other is not None:
@@ -313,11 +313,11 @@ class DingTalkNotifier(BaseNotifier):
 
     def _send_directly(self, unkept: _Unkept, among: Sequence[Store], deadline: Deadline, look_up: _LookUp) -> None:
         """Send what no store takes, if the robot may say something now; otherwise try once more to keep it."""
-        from airflow_provider_dingpush.alerts import default_language, message_about
         from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
-        from airflow_provider_dingpush.direct_sends import room_now
         from airflow_provider_dingpush.messages.plain_forms import redacted
-        from airflow_provider_dingpush.senders import sender_for
+        from airflow_provider_dingpush.pipeline.composing import default_language, message_about
+        from airflow_provider_dingpush.pipeline.direct_sends import room_now
+        from airflow_provider_dingpush.pipeline.senders import sender_for
 
         own = unkept.own
         try:
@@ -348,9 +348,9 @@ class DingTalkNotifier(BaseNotifier):
         :raises AlertsWaitingError: if it is.
         :raises DingTalkError: what kept it from being sent, if it isn't.
         """
-        from airflow_provider_dingpush.alerts import alert_of
-        from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.stores import keep
+        from airflow_provider_dingpush.pipeline.composing import alert_of
+        from airflow_provider_dingpush.pipeline.stores import keep
+        from airflow_provider_dingpush.storage.contract import OutboxError
 
         alert = unkept.alert or alert_of(
             unkept.facts,
@@ -380,13 +380,13 @@ class DingTalkNotifier(BaseNotifier):
             return False, None
         if success is None or _recovery.is_about(success):
             return False, None
-        from airflow_provider_dingpush.outboxes import nothing_failed
+        from airflow_provider_dingpush.pipeline.outboxes import nothing_failed
 
         if nothing_failed():
             return True, None
-        from airflow_provider_dingpush.delivery.alert import Mailbox, incident_of
-        from airflow_provider_dingpush.delivery.outbox import OutboxError
-        from airflow_provider_dingpush.stores import stores
+        from airflow_provider_dingpush.alerts.alert import Mailbox, incident_of
+        from airflow_provider_dingpush.pipeline.stores import stores
+        from airflow_provider_dingpush.storage.contract import OutboxError
 
         incident = incident_of(Mailbox(self.dingtalk_conn_id), *success)
         among = stores(Deadline.after(_LOOK_UP_SECONDS))
@@ -422,11 +422,11 @@ def _drained(
     :raises OutboxError: if the store can't be used.
     :raises DingTalkError: if no time is left, or the connection can't be looked up or is wrong.
     """
-    from airflow_provider_dingpush.delivery.drained import Drained
-    from airflow_provider_dingpush.dispatching import serve
-    from airflow_provider_dingpush.senders import sender_for
-    from airflow_provider_dingpush.store_moves import carry_over
-    from airflow_provider_dingpush.stores import known_rest, note_known_rest
+    from airflow_provider_dingpush.delivery.drain_result import Drained
+    from airflow_provider_dingpush.pipeline.dispatching import serve
+    from airflow_provider_dingpush.pipeline.senders import sender_for
+    from airflow_provider_dingpush.pipeline.store_moves import carry_over
+    from airflow_provider_dingpush.pipeline.stores import known_rest, note_known_rest
 
     _enough(deadline.seconds_left())
     is_first = store is among[0]
@@ -480,7 +480,7 @@ def _success_in(context: Mapping[str, Any]) -> tuple[str, str | None, int | None
 
 
 def _in_dag_processor(facts: RunFacts) -> bool:
-    from airflow_provider_dingpush.templates import Event
+    from airflow_provider_dingpush.alerts import Event
 
     # An SLA of Airflow 2 has no moment of its own, and no triggerer.
     in_triggerer = facts.event is Event.DEADLINE_MISSED and facts.deadline_at is not None
@@ -488,8 +488,8 @@ def _in_dag_processor(facts: RunFacts) -> bool:
 
 
 def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] | None = None) -> RunFacts:
-    from airflow_provider_dingpush.alerts import link_form
-    from airflow_provider_dingpush.templates import AirflowSite, read_run_facts
+    from airflow_provider_dingpush.alerts import AirflowSite, read_run_facts
+    from airflow_provider_dingpush.pipeline.composing import link_form
 
     section = "api" if is_airflow_3() else "webserver"
     site = AirflowSite(
@@ -511,7 +511,7 @@ def _subject(facts: RunFacts) -> str:
 
 def _occasion(facts: RunFacts) -> tuple[Hashable, float]:
     """What shares one time budget, and the seconds in it."""
-    from airflow_provider_dingpush.templates import Event
+    from airflow_provider_dingpush.alerts import Event
 
     if _in_dag_processor(facts):
         return "DAG processor", min(DAG_PROCESSOR_SECONDS, _most_of_the_file_timeout())
@@ -550,8 +550,8 @@ def _enough(seconds: float) -> float:
 
 def _owners(facts: RunFacts, settings: RobotSettings | AppSettings) -> At | None:
     """The owners of what failed and those who are asked, as the robot's ``mentions`` knows them. An app can't."""
+    from airflow_provider_dingpush.alerts import Event
     from airflow_provider_dingpush.connections import RobotSettings
-    from airflow_provider_dingpush.templates import Event
 
     if not isinstance(settings, RobotSettings):
         return None

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dingpush.airflow_compat import AirflowFailException, BaseOperator, defers_by_default
 from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError, UnknownOutcomeError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
-from airflow_provider_dingpush.message_keys import is_retry, message_key
-from airflow_provider_dingpush.message_templates import Renderer, is_constant
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.pipeline.message_keys import is_retry, message_key
+from airflow_provider_dingpush.templating import Renderer, is_constant
 
 if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_dingpush.airflow_compat import Context
-    from airflow_provider_dingpush.dispatching import AnySender
     from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.pipeline.dispatching import AnySender
+    from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.receipts import Receipt
-    from airflow_provider_dingpush.stores import Store
     from airflow_provider_dingpush.targets import Target
 
 __all__ = ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"]
@@ -80,7 +80,7 @@ class DingTalkOperator(BaseOperator):
         shape, or the output of another task that is one of these.
     :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
     :param at: who is mentioned in a robot's group: an ``At``, or a dict such as ``{"mobiles": ["138…"]}``.
-    :param to: who gets a message of an app: ``Group``, ``Users``, ``WorkNotice`` or a plain form of them, such as
+    :param to: who gets a message of an app: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them, such as
         ``{"user_ids": ["…"]}``. A custom robot takes none, it speaks to its own group.
     :param wait_for_delivery: for a work notice: wait until DingTalk has delivered it, and fail if somebody was not
         reached. DingTalk says at first only that it is queued.
@@ -123,16 +123,16 @@ class DingTalkOperator(BaseOperator):
         :raises AirflowFailException: for what a retry can't mend.
         :raises DingTalkError: for what it can, such as a network that is down.
         """
-        from airflow_provider_dingpush.targets import WorkNotice, read_target
+        from airflow_provider_dingpush.targets import WorkNotification, read_target
 
         is_notice = False
         try:
             target = read_target(self.to)
-            is_notice = isinstance(target, WorkNotice)
+            is_notice = isinstance(target, WorkNotification)
             if self.wait_for_delivery and not is_notice:
                 raise InvalidMessageError(
                     "wait_for_delivery= is for work notices: of other messages DingTalk says at once what came.",
-                    "Leave it out, or send to=WorkNotice(...).",
+                    "Leave it out, or send to=WorkNotification(...).",
                 )
             if is_notice and self._says_the_same_always:
                 _log.warning(_SAYS_THE_SAME)
@@ -159,8 +159,8 @@ class DingTalkOperator(BaseOperator):
 
     def _send_in_turn(self, target: Target | None, context: Context) -> Receipt:
         """Send when it is this message's turn: alerts and messages of one robot share its minute."""
-        from airflow_provider_dingpush.dispatching import turn
-        from airflow_provider_dingpush.senders import messages_in, sender_of
+        from airflow_provider_dingpush.pipeline.dispatching import turn
+        from airflow_provider_dingpush.pipeline.senders import messages_in, sender_of
 
         sender, said = sender_of(self.hook, target), set[str]()
         # The turn is waited for as long as it takes, a storage that is slow is not.
@@ -216,9 +216,9 @@ class DingTalkOperator(BaseOperator):
     def _waited_for(self, receipt: Receipt) -> dict[str, Any]:
         plain = receipt.to_dict()
         if self.deferrable:
-            from airflow_provider_dingpush.triggers import WorkNoticeTrigger
+            from airflow_provider_dingpush.triggers import WorkNotificationTrigger
 
-            trigger = WorkNoticeTrigger(
+            trigger = WorkNotificationTrigger(
                 dingtalk_conn_id=self.dingtalk_conn_id, receipt=plain, poll_seconds=_POLL_SECONDS
             )
             # The receipt comes back in the event: in `dag.test()` Airflow 3 forgets the arguments of a deferral.
@@ -255,7 +255,7 @@ class DingTalkOperator(BaseOperator):
 
         import jinja2
 
-        from airflow_provider_dingpush.template_filters import add_filters
+        from airflow_provider_dingpush.templating_filters import add_filters
 
         env = add_filters(jinja_env or self.get_template_env())
 
@@ -277,9 +277,9 @@ def _window_of(sender: AnySender, said: set[str]) -> tuple[Store, float] | None:
 
     :param said: what was logged before.
     """
-    from airflow_provider_dingpush.delivery.outbox import OutboxError
-    from airflow_provider_dingpush.dispatching import free_in
-    from airflow_provider_dingpush.stores import stores
+    from airflow_provider_dingpush.pipeline.dispatching import free_in
+    from airflow_provider_dingpush.pipeline.stores import stores
+    from airflow_provider_dingpush.storage.contract import OutboxError
     from airflow_provider_dingpush.timeouts import Deadline
 
     for store in stores(Deadline(inf), most_seconds=_STORAGE_SECONDS, patience_seconds=2 * _STORAGE_SECONDS):
@@ -323,7 +323,7 @@ class DingTalkFlushOperator(BaseOperator):
 
         :raises OutboxError: if the outbox can't be used.
         """
-        from airflow_provider_dingpush.store_flush import all_pending, flush_stores
+        from airflow_provider_dingpush.pipeline.store_flush import all_pending, flush_stores
 
         sent, until = 0, time.monotonic() + self.within_seconds
         for _, mailbox, came in flush_stores(until=until):

@@ -13,7 +13,8 @@ from airflow_provider_dingpush.errors import InvalidMessageError
 class Receipt:
     """Proof that DingTalk took a message, as plain data for XCom.
 
-    :param channel: which way it went: ``custom_robot``, ``app_robot_group``, ``app_robot_users`` or ``work_notice``.
+    :param channel: which way it went: ``custom_robot``, ``app_robot_group``, ``app_robot_users`` or
+        ``work_notification``.
     :param conn_id: the Airflow connection it went through.
     :param parts: into how many messages it was split; 1 if it fitted.
     :param outcome: ``sent``.

@@ -12,19 +12,20 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.input_text import narrow, one_word, visible
-from airflow_provider_dingpush.phone_numbers import mobile_or_digits, plain_digits, whole_number
+from airflow_provider_dingpush.messages.input_text import narrow, one_word, visible
+from airflow_provider_dingpush.messages.phone_numbers import mobile_or_digits, plain_digits, whole_number
 
-__all__ = ["Group", "Target", "Users", "WorkNotice", "read_target"]
+__all__ = ["Group", "Target", "Users", "WorkNotification", "read_target"]
 
 # The rules are said here once more and not taken from messages: what is said and who gets it don't know each other.
 # Metadata "rule" and its signature are the same, by which operator and notifier tell and render values of both.
 _JINJA_MARKS = ("{{", "{%", "{#")
 _SHOWN_IDS = 3
 _FORMS = (
-    'Write to=Group("cid…"), to=Users(["user id"]), to=Users(mobiles="138…") or to=WorkNotice(user_ids=["user id"]), '
-    'or as plain data {"open_conversation_id": "cid…"}, {"user_ids": […]}, {"mobiles": […]} or '
-    '{"work_notice": {"user_ids": […], "department_ids": […]}}.'
+    'Write to=Group("cid…"), to=Users(["user id"]), to=Users(mobiles="138…") or '
+    'to=WorkNotification(user_ids=["user id"]), or as plain data '
+    '{"open_conversation_id": "cid…"}, {"user_ids": […]}, {"mobiles": […]} or '
+    '{"work_notification": {"user_ids": […], "department_ids": […]}}.'
 )
 
 
@@ -205,7 +206,7 @@ class Users:
 
 
 @dataclass(frozen=True, repr=False)
-class WorkNotice:
+class WorkNotification:
     """People's work-notice conversation (工作通知), where the message stands under the app's name.
 
     :param user_ids: DingTalk user ids (``userid``); one string counts as a list of one.
@@ -222,10 +223,12 @@ class WorkNotice:
         _apply_rules(self)
         named = bool(self.user_ids or self.department_ids)
         if not named and not self.everyone:
-            raise InvalidMessageError("WorkNotice names nobody.", "Give it user_ids, department_ids or everyone=True.")
+            raise InvalidMessageError(
+                "WorkNotification names nobody.", "Give it user_ids, department_ids or everyone=True."
+            )
         if named and self.everyone is True:
             raise InvalidMessageError(
-                "WorkNotice names everyone, and people or departments besides.", "Leave one of the two out."
+                "WorkNotification names everyone, and people or departments besides.", "Leave one of the two out."
             )
 
     __repr__ = _short_repr
@@ -233,7 +236,7 @@ class WorkNotice:
     def to_dict(self) -> dict[str, Any]:
         """The plain form, which every ``to=`` takes as well."""
         return {
-            "work_notice": {
+            "work_notification": {
                 "user_ids": list(self.user_ids),
                 "department_ids": list(self.department_ids),
                 "everyone": self.everyone,
@@ -241,7 +244,7 @@ class WorkNotice:
         }
 
 
-Target = Group | Users | WorkNotice
+Target = Group | Users | WorkNotification
 """Anybody whom an enterprise app can send to."""
 
 
@@ -250,7 +253,7 @@ def read_target(value: Any) -> Target | None:
 
     :raises InvalidMessageError: for anything else, such as a bare user id (or is it a mobile number? it doesn't say).
     """
-    if value is None or isinstance(value, (Group, Users, WorkNotice)):
+    if value is None or isinstance(value, (Group, Users, WorkNotification)):
         return value
     _refuse_task_output("to", value)
     if isinstance(value, str):
@@ -259,18 +262,18 @@ def read_target(value: Any) -> Target | None:
         raise InvalidMessageError("to is a str, but no group's id: those start with 'cid'.", _FORMS)
     if not isinstance(value, Mapping):
         raise InvalidMessageError(
-            f"to must be a Group, Users, WorkNotice or a dict, not a {type(value).__name__}.", _FORMS
+            f"to must be a Group, Users, WorkNotification or a dict, not a {type(value).__name__}.", _FORMS
         )
     keys = set(value)
     if keys == {"open_conversation_id"}:
         return Group(**value)
     if keys and keys <= {"user_ids", "mobiles"}:
         return Users(**value)
-    if keys == {"work_notice"} and isinstance(value["work_notice"], Mapping):
-        value, keys = value["work_notice"], set(value["work_notice"])
+    if keys == {"work_notification"} and isinstance(value["work_notification"], Mapping):
+        value, keys = value["work_notification"], set(value["work_notification"])
     elif not keys & {"department_ids", "everyone"}:
         raise InvalidMessageError(f"to is a dict with {sorted(map(str, keys))}, which names no target.", _FORMS)
     unknown = sorted(map(str, keys - {"user_ids", "department_ids", "everyone"}))
     if unknown:
         raise InvalidMessageError(f"to names a work notice and has unknown keys {unknown}.", _FORMS)
-    return WorkNotice(**value)
+    return WorkNotification(**value)

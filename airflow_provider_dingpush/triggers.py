@@ -13,7 +13,7 @@ from airflow_provider_dingpush.airflow_compat import run_in_thread
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.hooks import DingTalkAppHook
 
-__all__ = ["TurnTrigger", "WorkNoticeTrigger"]
+__all__ = ["TurnTrigger", "WorkNotificationTrigger"]
 
 
 class TurnTrigger(BaseTrigger):
@@ -36,7 +36,7 @@ class TurnTrigger(BaseTrigger):
         yield TriggerEvent({"moment": self.moment})  # type: ignore[no-untyped-call,unused-ignore]
 
 
-class WorkNoticeTrigger(BaseTrigger):
+class WorkNotificationTrigger(BaseTrigger):
     """Waits until DingTalk has delivered a work notice, and says whom it did not reach.
 
     Its event is ``{"receipt": …, "problems": [a text for each reason]}``, or ``{"receipt": …, "unknown": text}`` if

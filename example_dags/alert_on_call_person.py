@@ -11,10 +11,10 @@ except ImportError:  # Airflow 2
     from airflow.decorators import task
 
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.targets import WorkNotice
+from airflow_provider_dingpush.targets import WorkNotification
 
 tell_on_call = DingTalkNotifier(
-    dingtalk_conn_id="dingtalk_app_default", to=WorkNotice(user_ids=["{{ params.on_call }}"])
+    dingtalk_conn_id="dingtalk_app_default", to=WorkNotification(user_ids=["{{ params.on_call }}"])
 )
 
 with DAG(

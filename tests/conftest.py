@@ -1,12 +1,16 @@
-"""What all tests share: an Airflow of their own, and a sandbox to send to."""
+"""What all tests share: an Airflow and an outbox of their own, a sandbox to send to, and a Redis."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,8 +29,15 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 for _name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy", "REQUESTS_CA_BUNDLE"):
     os.environ.pop(_name, None)
 
-from airflow_provider_dingpush.airflow_compat import is_airflow_3  # noqa: E402 - after the environment is clean
+from airflow_provider_dingpush import notifications  # noqa: E402 - after the environment is clean
+from airflow_provider_dingpush.airflow_compat import is_airflow_3  # noqa: E402
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox  # noqa: E402
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget  # noqa: E402
+from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery  # noqa: E402
 from airflow_provider_dingpush.sandbox import Robot, Sandbox  # noqa: E402
+from tests.redis_servers import redis_server  # noqa: E402
+
+MakeAlert = Callable[..., Alert]
 
 CONN_ID = "dingtalk_default"
 SECRET = "SEC0123456789abcdef0123456789abcdef"
@@ -75,3 +86,60 @@ def app_connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     connection["extra"]["group_interval_seconds"] = 0
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(connection))
     return sandbox
+
+
+@pytest.fixture(autouse=True)
+def callback_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callbacks of each test are those of one process: they share neither time nor memory with another test's."""
+    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(notifications, "_recovery", RecentRecovery())
+
+
+@pytest.fixture(autouse=True)
+def outbox_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An outbox of its own for each test: what one left behind is none of another's business."""
+    home = tmp_path / "outbox"
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(home))
+    # What stands in for it is below the folder for temporary files.
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return home
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis that only these tests know; each test has a prefix of its own in it."""
+    with redis_server() as server:
+        yield server.url
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., str]]:
+    """Starts a Redis for one test, with options as on its command line; its URL."""
+    with ExitStack() as servers:
+        yield lambda *options: servers.enter_context(redis_server(*options)).url
+
+
+@pytest.fixture
+def prefix() -> str:
+    """What the keys of one test begin with."""
+    return f"test-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def make_alert() -> MakeAlert:
+    """Builds an alert of a failed task; each argument can be given."""
+
+    usual = Mailbox("dingtalk_default")
+
+    def make(key: str = "k1", *, mailbox: Mailbox = usual, **given: Any) -> Alert:
+        values: dict[str, Any] = {
+            "event": "task_failed",
+            "at": 1_800_000_000.0,
+            "dag_id": "sales",
+            "run_id": "manual__1",
+            "task_id": f"task of {key}",
+        }
+        return Alert(key=key, mailbox=mailbox, **{**values, **given})
+
+    return make

@@ -38,7 +38,7 @@ PUBLIC = {
         "browser_link",
     ],
     "receipts": ["Receipt"],
-    "targets": ["Group", "Target", "Users", "WorkNotice", "read_target"],
+    "targets": ["Group", "Target", "Users", "WorkNotification", "read_target"],
     "errors": [
         "AlertsWaitingError",
         "ConfigurationError",

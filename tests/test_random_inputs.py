@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_dingpush.alerts import AirflowSite, RunFacts, built_in_alert, read_run_facts
 from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM
 from airflow_provider_dingpush.connections import (
     AppSettings,
@@ -27,7 +28,6 @@ from airflow_provider_dingpush.messages.fitting import cut_to_size, split_to_siz
 from airflow_provider_dingpush.messages.mentions import with_mentions
 from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message
 from airflow_provider_dingpush.targets import read_target
-from airflow_provider_dingpush.templates import AirflowSite, RunFacts, built_in_alert, read_run_facts
 from tests.random_inputs import INPUTS, Inputs
 
 TOKEN = "0123456789abcdef" * 4
@@ -205,7 +205,7 @@ def random_target(inputs: Inputs) -> Any:
     """Whom a message may be for, of any shape."""
 
     def value(name: str) -> Any:
-        if name == "work_notice" and inputs.chance.random() < 0.8:
+        if name == "work_notification" and inputs.chance.random() < 0.8:
             return inputs.shaped(("user_ids", "department_ids", "everyone"), value)
         return inputs.one_of(
             inputs.text,
@@ -219,7 +219,7 @@ def random_target(inputs: Inputs) -> Any:
             "false",
         )
 
-    keys = ("open_conversation_id", "user_ids", "mobiles", "work_notice", "department_ids", "everyone")
+    keys = ("open_conversation_id", "user_ids", "mobiles", "work_notification", "department_ids", "everyone")
     return inputs.one_of(
         lambda: inputs.shaped(inputs.chance.sample(keys, 2), value), "cidA==", inputs.text, inputs.anything
     )

@@ -13,7 +13,7 @@ RECEIPTS = (
     Receipt(channel="custom_robot", conn_id="dingtalk_default", parts=3),
     Receipt("app_robot_group", "dingtalk_app_default", process_query_keys=("k/+=",), open_conversation_id="cid1=="),
     Receipt("app_robot_users", "c", 2, "sent", ("k1", "k2"), None, ("nobody",), ("busy",)),
-    Receipt("work_notice", "c", task_id="1,2"),
+    Receipt("work_notification", "c", task_id="1,2"),
 )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages.plain_forms import check_rendered, is_ours, rebuilt
-from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotice, read_target
+from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotification, read_target
 from tests.parameter_ids import shown
 
 CID = "cidKhgcKYwN/iO+EEhjf==="
@@ -23,10 +23,10 @@ TARGETS: tuple[Target, ...] = (
     Users(["zhangsan", "lisi"]),
     Users(mobiles="13800000001"),
     Users("zhangsan", ["13800000001", "13800000002"]),
-    WorkNotice("zhangsan"),
-    WorkNotice(department_ids=[1001, "1002"]),
-    WorkNotice("zhangsan", 1001),  # type: ignore[arg-type]
-    WorkNotice(everyone=True),
+    WorkNotification("zhangsan"),
+    WorkNotification(department_ids=[1001, "1002"]),
+    WorkNotification("zhangsan", 1001),  # type: ignore[arg-type]
+    WorkNotification(everyone=True),
 )
 targets = pytest.mark.parametrize("target", TARGETS, ids=shown)
 
@@ -54,10 +54,10 @@ def test_a_target_and_its_plain_form_are_the_same_thing(target: Target) -> None:
         ({"user_ids": "zhangsan"}, Users("zhangsan")),
         ({"mobiles": [13800000001]}, Users(mobiles="13800000001")),
         ({"user_ids": ["zhangsan"], "mobiles": ["13800000001"]}, Users("zhangsan", "13800000001")),
-        ({"work_notice": {"user_ids": ["zhangsan"]}}, WorkNotice("zhangsan")),
-        ({"department_ids": [1001]}, WorkNotice(department_ids="1001")),
-        ({"user_ids": ["zhangsan"], "department_ids": [1001]}, WorkNotice("zhangsan", "1001")),
-        ({"everyone": "true"}, WorkNotice(everyone=True)),
+        ({"work_notification": {"user_ids": ["zhangsan"]}}, WorkNotification("zhangsan")),
+        ({"department_ids": [1001]}, WorkNotification(department_ids="1001")),
+        ({"user_ids": ["zhangsan"], "department_ids": [1001]}, WorkNotification("zhangsan", "1001")),
+        ({"everyone": "true"}, WorkNotification(everyone=True)),
     ],
     ids=shown,
 )
@@ -73,18 +73,18 @@ def test_plain_forms_are_read(plain: object, target: Target | None) -> None:
         ("13800000001", "to is a str, but no group's id"),
         ("", "to is a str, but no group's id"),
         ("chat6c1f0a", "Group.open_conversation_id was given a chatId"),
-        (7, "to must be a Group, Users, WorkNotice or a dict, not a int."),
-        (["zhangsan"], "to must be a Group, Users, WorkNotice or a dict, not a list."),
+        (7, "to must be a Group, Users, WorkNotification or a dict, not a int."),
+        (["zhangsan"], "to must be a Group, Users, WorkNotification or a dict, not a list."),
         (XComArg(), "to was given a task's output"),
         ({}, "to is a dict with [], which names no target."),
         ({"to_user": "zhangsan"}, "to is a dict with ['to_user'], which names no target."),
         ({"user_ids": ["a"], "open_conversation_id": CID}, "to is a dict with ['open_conversation_id', 'user_ids'],"),
-        ({"work_notice": "zhangsan"}, "to is a dict with ['work_notice'], which names no target."),
-        ({"work_notice": {"users": "a"}}, "to names a work notice and has unknown keys ['users']."),
+        ({"work_notification": "zhangsan"}, "to is a dict with ['work_notification'], which names no target."),
+        ({"work_notification": {"users": "a"}}, "to names a work notice and has unknown keys ['users']."),
         ({"department_ids": [1], "mobiles": ["138"]}, "to names a work notice and has unknown keys ['mobiles']."),
         ({"user_ids": []}, "Users names nobody."),
-        ({"work_notice": {}}, "WorkNotice names nobody."),
-        ({"everyone": False}, "WorkNotice names nobody."),
+        ({"work_notification": {}}, "WorkNotification names nobody."),
+        ({"everyone": False}, "WorkNotification names nobody."),
     ],
     ids=shown,
 )
@@ -111,11 +111,17 @@ def test_what_names_no_target_is_refused(plain: object, problem: str) -> None:
         (lambda: any_target(Users, mobiles=True), "Users.mobiles[0] must be text, not a bool."),
         (lambda: any_target(Users, XComArg()), "Users.user_ids was given a task's output"),
         (Users, "Users names nobody."),
-        (WorkNotice, "WorkNotice names nobody."),
-        (lambda: WorkNotice(department_ids="数据组"), "WorkNotice.department_ids[0] must be a department's number"),
-        (lambda: any_target(WorkNotice, everyone="perhaps"), "WorkNotice.everyone must be true or false"),
-        (lambda: any_target(WorkNotice, everyone=XComArg()), "WorkNotice.everyone was given a task's output"),
-        (lambda: WorkNotice("zhangsan", everyone=True), "WorkNotice names everyone, and people"),
+        (WorkNotification, "WorkNotification names nobody."),
+        (
+            lambda: WorkNotification(department_ids="数据组"),
+            "WorkNotification.department_ids[0] must be a department's number",
+        ),
+        (lambda: any_target(WorkNotification, everyone="perhaps"), "WorkNotification.everyone must be true or false"),
+        (
+            lambda: any_target(WorkNotification, everyone=XComArg()),
+            "WorkNotification.everyone was given a task's output",
+        ),
+        (lambda: WorkNotification("zhangsan", everyone=True), "WorkNotification names everyone, and people"),
     ],
 )
 def test_targets_that_break_a_rule_are_refused(build: Callable[[], object], problem: str) -> None:
@@ -128,7 +134,7 @@ def test_targets_that_break_a_rule_are_refused(build: Callable[[], object], prob
 def test_nobody_is_named_twice() -> None:
     """Whoever stands twice in a list gets one message."""
     assert Users(["a", "b", "a"]).user_ids == ("a", "b")
-    assert WorkNotice(department_ids=[1, "1"]).department_ids == ("1",)
+    assert WorkNotification(department_ids=[1, "1"]).department_ids == ("1",)
 
 
 @targets
@@ -167,8 +173,8 @@ def test_templates_in_targets_are_rendered_and_then_checked() -> None:
 
     assert rebuilt(Group("{{ group }}"), render) == Group(CID)
     assert rebuilt(Users(["{{ on_duty }}", "c"]), render) == Users(["a", "b", "c"])
-    assert rebuilt(WorkNotice(department_ids="{{ d }}"), render) == WorkNotice(department_ids="7")
-    assert rebuilt(WorkNotice(everyone="{{ all }}"), render) == WorkNotice(everyone=True)  # type: ignore[arg-type]
-    for unrendered in (Group("{{ group }}"), Users("{{ on_duty }}"), WorkNotice(department_ids="{{ d }}")):
+    assert rebuilt(WorkNotification(department_ids="{{ d }}"), render) == WorkNotification(department_ids="7")
+    assert rebuilt(WorkNotification(everyone="{{ all }}"), render) == WorkNotification(everyone=True)  # type: ignore[arg-type]
+    for unrendered in (Group("{{ group }}"), Users("{{ on_duty }}"), WorkNotification(department_ids="{{ d }}")):
         with pytest.raises(InvalidMessageError, match="must be"):
             check_rendered(unrendered)

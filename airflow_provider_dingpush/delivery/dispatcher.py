@@ -15,20 +15,20 @@ from datetime import timezone, tzinfo
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.delivery.alert import Alert
-from airflow_provider_dingpush.delivery.digest import Notes
-from airflow_provider_dingpush.delivery.digest_rows import MARKS, kind_of
-from airflow_provider_dingpush.delivery.drained import Drained, Relief
+from airflow_provider_dingpush.alerts.alert import Alert
+from airflow_provider_dingpush.alerts.digest import Notes
+from airflow_provider_dingpush.alerts.digest_rows import MARKS, kind_of
+from airflow_provider_dingpush.delivery.channel import Fate, Outcome, Sender
+from airflow_provider_dingpush.delivery.drain_result import Drained, Relief
+from airflow_provider_dingpush.delivery.holds import THROTTLED, Hold
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try, name_of
 from airflow_provider_dingpush.delivery.merging import fitting
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Rest
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.refusals import Refusals
-from airflow_provider_dingpush.delivery.sender import Fate, Outcome, Sender
-from airflow_provider_dingpush.delivery.silence import THROTTLED, Hold
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.messages.kinds import Text
+from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError, Rest
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages import At, Message
@@ -235,7 +235,7 @@ class Spare:
 
     :param sender: sends through it.
     :param policy: its delivery options; its rate limit is what counts.
-    :param lead: lead it, or not (``None``), as :meth:`~airflow_provider_dingpush.delivery.outbox.Outbox.leadership`.
+    :param lead: lead it, or not (``None``), as :meth:`~airflow_provider_dingpush.storage.contract.Outbox.leadership`.
     :param compose: makes a message that it can carry, if other ones than those of the own robot.
     """
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.merging import attempt_of
-from airflow_provider_dingpush.delivery.outbox import Place
 from airflow_provider_dingpush.delivery.repetitions import subject_of
+from airflow_provider_dingpush.storage.contract import Place
 
 ENDED = "ended"
 """The kind of record that says when a task or a run recovered."""

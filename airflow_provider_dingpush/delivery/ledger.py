@@ -34,19 +34,8 @@ from dataclasses import replace
 from datetime import timezone, tzinfo
 from typing import Any
 
-from airflow_provider_dingpush.delivery.alert import Alert
-from airflow_provider_dingpush.delivery.late_failures import ENDED, end_of, noted
-from airflow_provider_dingpush.delivery.ledger_entries import Batch, DeadLetter, Pen, Try
-from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, attempt_of, merge
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, OutboxError, Place
-from airflow_provider_dingpush.delivery.pace import is_storm, next_interval
-from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.delivery.rate_window import RateWindow
-from airflow_provider_dingpush.delivery.records import ONLY, Records
-from airflow_provider_dingpush.delivery.refusals import Refusals
-from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
-from airflow_provider_dingpush.delivery.repetitions import Arrivals, age_of, asked, log_repetition, remembered
-from airflow_provider_dingpush.delivery.silence import (
+from airflow_provider_dingpush.alerts.alert import Alert, age_of, log_repetition
+from airflow_provider_dingpush.delivery.holds import (
     MISCONFIGURED,
     PROBED,
     REFUSING,
@@ -55,7 +44,18 @@ from airflow_provider_dingpush.delivery.silence import (
     Silence,
     held,
 )
+from airflow_provider_dingpush.delivery.late_failures import ENDED, end_of, noted
+from airflow_provider_dingpush.delivery.ledger_entries import Batch, DeadLetter, Pen, Try
+from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, attempt_of, merge
+from airflow_provider_dingpush.delivery.pace import is_storm, next_interval
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.records import ONLY, Records
+from airflow_provider_dingpush.delivery.refusals import Refusals
+from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
+from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, remembered
 from airflow_provider_dingpush.delivery.slots import Slots
+from airflow_provider_dingpush.delivery.window import RateWindow
+from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError, Place
 
 MOST_WAITING = 10_000
 """More alerts than this stay in their mailboxes, which have a bound of their own."""

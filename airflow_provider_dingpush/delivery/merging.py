@@ -7,10 +7,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_dingpush.delivery.alert import Alert
-from airflow_provider_dingpush.delivery.digest import RunKey
-from airflow_provider_dingpush.delivery.digest_rows import Kind, kind_of
-from airflow_provider_dingpush.delivery.joining import joined
+from airflow_provider_dingpush.alerts.alert import Alert
+from airflow_provider_dingpush.alerts.digest import RunKey
+from airflow_provider_dingpush.alerts.digest_rows import Kind, kind_of
+from airflow_provider_dingpush.alerts.joining import joined
 
 TaskKey = tuple[str, int | None]
 """Names a task instance within its run."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.merging import FAILURES
-from airflow_provider_dingpush.delivery.outbox import Place
 from airflow_provider_dingpush.delivery.records import Records
+from airflow_provider_dingpush.storage.contract import Place
 
 
 class Repeats:

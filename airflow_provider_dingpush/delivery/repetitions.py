@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import math
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import cached_property, lru_cache
 
-from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.alerts.alert import Alert, age_of
 
 
 def remembered(alert: Alert) -> tuple[str, ...]:
@@ -139,21 +138,3 @@ class Arrivals:
     @cached_property
     def _newest_unsent(self) -> dict[str, Alert]:
         return {subject_of(each): each for each in self._unsent}
-
-
-def age_of(alert: Alert) -> tuple[float, str]:
-    """Orders alerts, the oldest first, in every process alike."""
-    return alert.at, alert.key
-
-
-def log_repetition(log: logging.Logger, alert: Alert) -> None:
-    """Say of what a repetition is dropped."""
-    about = {
-        "DAG": alert.dag_id,
-        "run": alert.run_id,
-        "task": alert.task_id,
-        "map index": alert.map_index,
-        "try": alert.try_number,
-    }
-    named = ", ".join(f"{name} {value}" for name, value in about.items() if value not in (None, ""))
-    log.info("A repetition isn't sent again: %s, %s.", alert.event, named)

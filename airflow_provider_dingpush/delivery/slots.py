@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_dingpush.delivery.ledger_entries import Try
-from airflow_provider_dingpush.delivery.outbox import Place
-from airflow_provider_dingpush.delivery.rate_window import RateWindow
 from airflow_provider_dingpush.delivery.records import Records
+from airflow_provider_dingpush.delivery.window import RateWindow
+from airflow_provider_dingpush.storage.contract import Place
 
 
 class Slots:

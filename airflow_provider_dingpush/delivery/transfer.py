@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, Pen
-from airflow_provider_dingpush.delivery.outbox import LedgerBook, OutboxError, Place
 from airflow_provider_dingpush.delivery.records import ONLY, Records
 from airflow_provider_dingpush.delivery.repetitions import remembered
+from airflow_provider_dingpush.storage.contract import LedgerBook, OutboxError, Place
 
 TRANSFER = "transfer"
 """The kind of record that a transfer is in the old book."""

@@ -117,7 +117,7 @@ def _group(calls: AppCalls, app: App, open_conversation_id: str | None) -> Findi
 def _agent(calls: AppCalls, app: App) -> Finding:
     what = "AgentId: work notices 工作通知"
     if not app.agent_id:
-        return Finding(what, None, "none set: WorkNotice needs 'agent_id'. 未设置 agent_id，无法发送工作通知。")
+        return Finding(what, None, "none set: WorkNotification needs 'agent_id'. 未设置 agent_id，无法发送工作通知。")
     path = "/topapi/message/corpconversation/getsendprogress"
     try:
         calls.oapi(path, body={"agent_id": int(app.agent_id), "task_id": 1}, repeatable=True)

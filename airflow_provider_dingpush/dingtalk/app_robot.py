@@ -343,7 +343,8 @@ def encoded(message: Message, media: MediaLibrary | None) -> dict[str, str]:
     encode = _ENCODERS.get(type(message))
     if encode is None:
         remedy = (
-            "Send it as a work notice, with to=WorkNotice(user_ids=…). 请改用工作通知：to=WorkNotice(user_ids=…)。"
+            "Send it as a work notification, with to=WorkNotification(user_ids=…). "
+            "请改用工作通知：to=WorkNotification(user_ids=…)。"
             if isinstance(message, OA)
             else "Send it through a group's custom robot, a connection of type 'dingtalk_robot'. "
             "请通过群自定义机器人（dingtalk_robot 连接）发送。"

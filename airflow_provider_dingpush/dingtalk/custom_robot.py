@@ -222,7 +222,7 @@ def carried(message: Message) -> Carried:
         if is_url(message.source):
             return message.as_markdown()
         kind = "Image that has no URL"
-    chats, notice = "to=Group(…) or to=Users(…)", "to=WorkNotice(…)"
+    chats, notice = "to=Group(…) or to=Users(…)", "to=WorkNotification(…)"
     by_kind: dict[type, str] = {Image: chats, File: chats, Audio: chats, Video: chats, OA: notice}
     target = by_kind.get(type(message))
     raise UnsupportedMessageError(

@@ -15,8 +15,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.input_text import edges_clean
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
+from airflow_provider_dingpush.messages.input_text import edges_clean
 
 PC_BROWSER = "pc_browser"
 LINK_FORMS = {

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.input_text import edges_clean, narrow, visible
-from airflow_provider_dingpush.phone_numbers import mobile_or_digits, plain_digits, whole_number
+from airflow_provider_dingpush.messages.input_text import edges_clean, narrow, visible
+from airflow_provider_dingpush.messages.phone_numbers import mobile_or_digits, plain_digits, whole_number
 
 Rule = Callable[[str, Any, bool], Any]
 

@@ -23,7 +23,7 @@ from airflow_provider_dingpush.messages.field_rules import (
     short_repr,
     user_id,
 )
-from airflow_provider_dingpush.phone_numbers import read_mobile
+from airflow_provider_dingpush.messages.phone_numbers import read_mobile
 
 # A mobile number that a text mentions, written in any way but with blanks; the wide @ is of a Chinese keyboard.
 _MENTIONED_NUMBER = re.compile(r"[@＠]([+＋(（0-9０-９][0-9０-９()（）./－-]{5,24}[0-9０-９])(?![0-9A-Za-z_])")

@@ -62,8 +62,8 @@ def read_message(value: Any) -> tuple[Message, At | None]:
     if extra:
         raise InvalidMessageError(
             f"message has unknown keys {extra} beside 'msgtype', {spelled!r} and 'at'.",
-            "Whom it is for stands in to=, not in the message: to=Users(…), to=Group(…) or to=WorkNotice(…), with a "
-            "connection of type 'DingTalk App'. 接收人请写在 to= 中，并使用 DingTalk App 类型的连接。"
+            "Whom it is for stands in to=, not in the message: to=Users(…), to=Group(…) or to=WorkNotification(…), "
+            "with a connection of type 'DingTalk App'. 接收人请写在 to= 中，并使用 DingTalk App 类型的连接。"
             if any(_NAMES_SOMEBODY.search(each) for each in extra)
             else "",
         )

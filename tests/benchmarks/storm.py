@@ -200,8 +200,8 @@ def rage(name: str, alerts: int, at_once: int, over: float, diary: Path) -> None
     warm_up()
     run([(work, []) for work in works], at_once=at_once, over=over)
     if name == OURS:
-        from airflow_provider_dingpush.dispatching import flush
-        from airflow_provider_dingpush.outboxes import outbox
+        from airflow_provider_dingpush.pipeline.dispatching import flush
+        from airflow_provider_dingpush.pipeline.outboxes import outbox
 
         list(flush(outbox(), until=time.monotonic() + FLUSH_SECONDS, all_now=True))
 
@@ -217,7 +217,7 @@ def timed(diary: Path, work: Callable[[], None]) -> None:
 def our_callback(number: int, diary: Path) -> None:
     """A callback as Airflow calls it, and whether it led."""
     from airflow_provider_dingpush.notifications import DingTalkNotifier
-    from airflow_provider_dingpush.outboxes import outbox
+    from airflow_provider_dingpush.pipeline.outboxes import outbox
     from tests.delivery.outbox_storm import note
     from tests.integration.callback_storm import context_of
 

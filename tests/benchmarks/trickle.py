@@ -86,12 +86,12 @@ def messages_of_a_trickle(every_seconds: float, *, minutes: float, flusher: bool
 def _played(
     virtual: VirtualTime, chance: random.Random, home: Path, every_seconds: float, minutes: float, *, flusher: bool
 ) -> int:
-    from airflow_provider_dingpush import dispatching, senders
+    from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
     from airflow_provider_dingpush.delivery import dispatcher
-    from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-    from airflow_provider_dingpush.delivery.sender import Fate, Outcome
-    from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+    from airflow_provider_dingpush.delivery.channel import Fate, Outcome
     from airflow_provider_dingpush.hooks import hook_of
+    from airflow_provider_dingpush.pipeline import dispatching, senders
+    from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 
     posted: list[float] = []
 

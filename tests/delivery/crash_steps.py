@@ -19,12 +19,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.alerts.alert import Alert
+from airflow_provider_dingpush.delivery.channel import Fate, Outcome
 from airflow_provider_dingpush.delivery.dispatcher import Dispatcher
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.delivery.sender import Fate, Outcome
-from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
 from airflow_provider_dingpush.messages import At, Message, Text
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 from tests.delivery.dispatch_world import MAILBOX, WatchedBook, compose, failure
 
 ROBOT = "0123456789ab"

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
-from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.alerts.digest import Notes
+from airflow_provider_dingpush.delivery.channel import Fate, Outcome
 from airflow_provider_dingpush.delivery.dispatcher import Dispatcher, Spare
-from airflow_provider_dingpush.delivery.drained import Drained, Relief
+from airflow_provider_dingpush.delivery.drain_result import Drained, Relief
 from airflow_provider_dingpush.delivery.ledger import Ledger
-from airflow_provider_dingpush.delivery.outbox import LedgerBook, OutboxError, Place, Rest
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.delivery.sender import Fate, Outcome
 from airflow_provider_dingpush.messages import At, Message, Text
+from airflow_provider_dingpush.storage.contract import LedgerBook, OutboxError, Place, Rest
 
 Result = TypeVar("Result")
 START = 1_800_000_000.0

@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, LedgerBook, Outbox
-from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
-from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, Outbox
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
 
 MAILBOXES = (Mailbox("dingtalk_default"), Mailbox("dingtalk_app_default", '{"user_ids":["user1"]}'))
 ROBOT = "0123456789ab"

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.delivery.outbox import LedgerBook
+from airflow_provider_dingpush.delivery.channel import Fate, Outcome
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.delivery.sender import Fate, Outcome
-from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.contract import LedgerBook
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 from tests.delivery.dispatch_world import MAILBOX, START, KilledError, WatchedBook, World, failure
 
 ROBOT = "0123456789ab"

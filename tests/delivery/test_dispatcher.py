@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.delivery.alert import Alert
-from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.alerts.alert import Alert
+from airflow_provider_dingpush.alerts.digest import Notes
+from airflow_provider_dingpush.delivery.channel import Fate, Outcome
 from airflow_provider_dingpush.delivery.dispatcher import Leave, SendNow, Spare, Standing, WaitUntil, What, decide
-from airflow_provider_dingpush.delivery.drained import Relief
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.delivery.drain_result import Relief
+from airflow_provider_dingpush.delivery.holds import Hold
 from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.repetitions import remembered
-from airflow_provider_dingpush.delivery.sender import Fate, Outcome
-from airflow_provider_dingpush.delivery.silence import Hold
 from airflow_provider_dingpush.messages import Text
+from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError
 from tests.delivery.dispatch_world import (
     DISK_FULL,
     START,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.delivery.alert import Alert
+from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from tests.delivery.dispatch_world import START, World, failure
 

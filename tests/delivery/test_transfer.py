@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.ledger_entries import Batch
-from airflow_provider_dingpush.delivery.outbox import LedgerBook, Place
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.delivery.transfer import alerts_in, move, take_back
+from airflow_provider_dingpush.storage.contract import LedgerBook, Place
 from tests.delivery.dispatch_world import KilledError, MemoryBook, Storage, WatchedBook, failure
 
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_other")

@@ -125,7 +125,7 @@ def test_every_golden_file_is_used() -> None:
     ("message", "problem", "remedy"),
     [
         (FeedCard([FeedLink("r", URL, PICTURE)]), "An app robot can't carry FeedCard.", "'dingtalk_robot'"),
-        (OA("t", URL), "An app robot can't carry OA.", "to=WorkNotice(user_ids=…)"),
+        (OA("t", URL), "An app robot can't carry OA.", "to=WorkNotification(user_ids=…)"),
         (ActionCard("t", "x", buttons(6)), "An app robot's ActionCard can't have 6 buttons.", "five below each other"),
         (
             ActionCard("t", "x", buttons(3), horizontal=True),

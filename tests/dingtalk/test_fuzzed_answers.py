@@ -19,10 +19,10 @@ from airflow_provider_dingpush.dingtalk.http_client import HttpClient, NoReply, 
 from airflow_provider_dingpush.dingtalk.media import MediaLibrary
 from airflow_provider_dingpush.dingtalk.people import user_ids_of
 from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.dingtalk.work_notice import WorkNotices
+from airflow_provider_dingpush.dingtalk.work_notification import WorkNotices
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.messages import Text
-from airflow_provider_dingpush.senders import outcome_of
+from airflow_provider_dingpush.pipeline.senders import outcome_of
 
 REPLIES = 20_000
 _TOKEN = "t0ken-of-the-app"

@@ -26,14 +26,20 @@ from typing import Any
 
 from jinja2.sandbox import SandboxedEnvironment
 
-from airflow_provider_dingpush import alerts, dispatching, outboxes, templates  # noqa: F401 - loaded once for all
-from airflow_provider_dingpush.delivery import digest, dispatcher, spool_outbox  # noqa: F401 - loaded once for all
-from airflow_provider_dingpush.delivery.alert import Alert
-from airflow_provider_dingpush.delivery.outbox import LedgerBook
+from airflow_provider_dingpush.alerts import digest  # noqa: F401 - loaded once for all
+from airflow_provider_dingpush.alerts.alert import Alert
+from airflow_provider_dingpush.delivery import dispatcher  # noqa: F401 - loaded once for all
 from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.hooks import hook_of
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.senders import RobotSender
+from airflow_provider_dingpush.pipeline import (
+    composing,
+    dispatching,  # noqa: F401 - loaded once for all
+    outboxes,
+)
+from airflow_provider_dingpush.pipeline.senders import RobotSender
+from airflow_provider_dingpush.storage.contract import LedgerBook
+from airflow_provider_dingpush.storage.files import outbox as _  # noqa: F401 - loaded once for all
 from tests.delivery.outbox_storm import FAILED, note, start, wait_for_one
 
 DAGS = 40
@@ -178,7 +184,7 @@ def warm_up() -> None:
     """Do what a task has done before its callback: read options, looked up a connection, rendered templates."""
     hook_of(DingTalkNotifier().dingtalk_conn_id)
     outboxes.outbox()  # imports redis-py, which takes longer than everything else
-    alerts.local_zone()
+    composing.local_zone()
     SandboxedEnvironment().from_string("")
 
 

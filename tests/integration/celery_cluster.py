@@ -28,7 +28,7 @@ import pytest
 
 from tests.integration.standalone_airflow import START_SECONDS, RunningAirflow, free_ports
 
-PROGRAMS = {"airflow": "airflow.__main__", "dingpush": "airflow_provider_dingpush.cli"}
+PROGRAMS = {"airflow": "airflow.__main__", "dingpush": "airflow_provider_dingpush.cli.main"}
 WORKERS = 2
 TASKS_OF_A_WORKER = 8
 LOST_AFTER_SECONDS = 30

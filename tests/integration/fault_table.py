@@ -31,14 +31,14 @@ from typing import Any
 from airflow.secrets import BaseSecretsBackend
 
 from airflow_provider_dingpush.airflow_compat import notifier_takes_context
-from airflow_provider_dingpush.delivery.alert import Mailbox
-from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
-from airflow_provider_dingpush.dispatching import flush
+from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.errors import ThrottledError
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator
+from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 
 TOKEN = "0123456789abcdef" * 4
 SECRET = "SEC" + "5" * 40

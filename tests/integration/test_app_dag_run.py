@@ -44,7 +44,7 @@ def test_everybody_got_what_is_theirs(run: tuple[Sandbox, str]) -> None:
     }, written[-5000:]
 
 
-def test_the_owner_gets_the_failures_as_work_notices(run: tuple[Sandbox, str]) -> None:
+def test_the_owner_gets_the_failures_as_work_notifications(run: tuple[Sandbox, str]) -> None:
     """That of the task which fails, and that of the notice which missed somebody."""
     sandbox, written = run
     titles = [words for _, words in told(sandbox, "notice:zhangsan")]

@@ -27,11 +27,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.delivery.outbox import Outbox
-from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
-from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
 from airflow_provider_dingpush.sandbox.chat import ChatMessage
+from airflow_provider_dingpush.storage.contract import Outbox
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
 from tests.integration.callback_storm import DAGS, dag_of
 
 STORM = Path(__file__).with_name("callback_storm.py")
@@ -76,7 +76,7 @@ class Airflow:
 
     def flush(self, *options: str) -> str:
         """What ``dingpush flush`` prints."""
-        code = "import sys; from airflow_provider_dingpush.cli import main; sys.exit(main())"
+        code = "import sys; from airflow_provider_dingpush.cli.main import main; sys.exit(main())"
         with self._started("-c", code, "flush", *options) as process:
             said, errors = process.communicate(timeout=MOST_SECONDS)
         return said + errors

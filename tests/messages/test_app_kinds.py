@@ -356,7 +356,7 @@ def test_what_is_no_plain_data_says_so(source: Any) -> None:
     ],
     ids=lambda value: value["msgtype"] if isinstance(value, dict) else None,
 )
-def test_the_shapes_of_work_notices_are_read(shape: dict[str, Any], message: Message) -> None:
+def test_the_shapes_of_work_notifications_are_read(shape: dict[str, Any], message: Message) -> None:
     """Whoever has such a dict from DingTalk's documentation can pass it on."""
     assert read_message(shape) == (message, None)
 

@@ -23,7 +23,7 @@ from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, 
 from airflow_provider_dingpush.messages import At, Image, Link, Markdown, Text
 from airflow_provider_dingpush.receipts import Receipt
 from airflow_provider_dingpush.sandbox import App, Fault, Sandbox
-from airflow_provider_dingpush.targets import Group, Users, WorkNotice
+from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 
 CONN_ID = "dingtalk_app_default"
 TOKEN_PATH = "/v1.0/oauth2/accessToken"
@@ -107,14 +107,14 @@ def test_nobody_reached_is_an_error(app_connected: Sandbox) -> None:
     assert app_connected.messages == ()
 
 
-def test_a_work_notice_is_queued_then_delivered_then_read(app_connected: Sandbox) -> None:
+def test_a_work_notification_is_queued_then_delivered_then_read(app_connected: Sandbox) -> None:
     """The handle in the receipt answers for it."""
     hook = DingTalkAppHook()
     receipt = hook.send(
-        Markdown("t", "x {{ no jinja here }}".replace("{{", "<").replace("}}", ">")), to=WorkNotice("lisi")
+        Markdown("t", "x {{ no jinja here }}".replace("{{", "<").replace("}}", ">")), to=WorkNotification("lisi")
     )
     assert stands(app_connected) == [("notice:lisi", "markdown")]
-    assert (receipt.channel, receipt.outcome) == ("work_notice", "queued")
+    assert (receipt.channel, receipt.outcome) == ("work_notification", "queued")
     (delivery,) = hook.delivery(receipt.to_dict()) or ()
     assert delivery.problems == ()
     assert delivery.unread_user_ids == ("lisi",)
@@ -125,20 +125,20 @@ def test_a_work_notice_is_queued_then_delivered_then_read(app_connected: Sandbox
 
 def test_a_department_gets_a_notice(app_connected: Sandbox) -> None:
     """Everybody in it, each in their own conversation."""
-    DingTalkAppHook().send("hello", to=WorkNotice(department_ids=[1001]))
+    DingTalkAppHook().send("hello", to=WorkNotification(department_ids=[1001]))
     assert stands(app_connected) == [("notice:zhangsan", "text"), ("notice:lisi", "text")]
 
 
 def test_a_notice_to_somebody_unknown_says_so_when_asked(app_connected: Sandbox) -> None:
     """DingTalk queues it without a word."""
     hook = DingTalkAppHook()
-    receipt = hook.send("hello", to=WorkNotice(["zhangsan", "nobody"]))
+    receipt = hook.send("hello", to=WorkNotification(["zhangsan", "nobody"]))
     (delivery,) = hook.delivery(receipt) or ()
     assert delivery.invalid_user_ids == ("nobody",)
     assert "nobody" in delivery.problems[0]
 
 
-@pytest.mark.parametrize("to", [None, Users(["zhangsan"]), WorkNotice(["zhangsan"])], ids=repr)
+@pytest.mark.parametrize("to", [None, Users(["zhangsan"]), WorkNotification(["zhangsan"])], ids=repr)
 def test_a_message_can_be_taken_back(app_connected: Sandbox, to: Any) -> None:
     """Also from another process, which has only the receipt's plain form."""
     plain = json.loads(json.dumps(DingTalkAppHook().send("hello", to=to).to_dict()))
@@ -180,7 +180,7 @@ def test_no_target_and_no_group_is_refused(app_connected: Sandbox, monkeypatch: 
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(connection))
     with pytest.raises(TargetError) as caught:
         DingTalkAppHook().send("hello")
-    for remedy in ("to=Group(", "to=Users(", "to=WorkNotice(", "'open_conversation_id'"):
+    for remedy in ("to=Group(", "to=Users(", "to=WorkNotification(", "'open_conversation_id'"):
         assert remedy in str(caught.value)
 
 
@@ -242,7 +242,7 @@ def test_a_token_that_ends_in_the_middle_costs_one_refresh_and_no_message(app_co
     app_connected.expire_tokens()
     hook.send("two")
     app_connected.expire_tokens()
-    hook.send("three", to=WorkNotice("zhangsan"))
+    hook.send("three", to=WorkNotification("zhangsan"))
     assert len(app_connected.messages) == 3
     assert paths(app_connected)[TOKEN_PATH] == 3
 
@@ -273,7 +273,7 @@ def test_who_wants_it_can_have_it_sent_again(app_connected: Sandbox, monkeypatch
 def test_a_notice_is_sent_again_because_dingtalk_recognises_it(app_connected: Sandbox) -> None:
     """The same content reaches a person once a day."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path=NOTICE_PATH)
-    DingTalkAppHook().send("hello", to=WorkNotice("zhangsan"))
+    DingTalkAppHook().send("hello", to=WorkNotification("zhangsan"))
     assert paths(app_connected)[NOTICE_PATH] == 2
     assert stands(app_connected) == [("notice:zhangsan", "text")]
 
@@ -337,7 +337,7 @@ def test_the_access_token_is_masked(app_connected: Sandbox) -> None:
 def test_what_to_do_with_a_link_without_a_picture(app_connected: Sandbox) -> None:
     """A group, a person and a notice get it, each in the form that its door takes."""
     hook, link = DingTalkAppHook(), Link("Report", "of the day", "https://example.com/r")
-    for to in (Group(app_connected.group.open_conversation_id), Users("lisi"), WorkNotice("lisi")):
+    for to in (Group(app_connected.group.open_conversation_id), Users("lisi"), WorkNotification("lisi")):
         hook.send(link, to=to)
     assert [where for where, _ in stands(app_connected)] == ["group:1", "private:lisi", "notice:lisi"]
     assert all("https://example.com/r" in json.dumps(each.payload) for each in app_connected.messages)

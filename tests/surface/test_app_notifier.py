@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush import notifications
-from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.errors import AlertsWaitingError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from airflow_provider_dingpush.targets import Group, Users, WorkNotice
+from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 from tests.surface.test_notifier import task_context
 
 CONN_ID = "dingtalk_app_default"
@@ -42,8 +42,8 @@ def alerts(sandbox: Sandbox) -> list[tuple[str, str]]:
     [
         (None, ["group:1"]),
         (Users(["zhangsan", "lisi"]), ["private:zhangsan", "private:lisi"]),
-        (WorkNotice("wangwu"), ["notice:wangwu"]),
-        ({"work_notice": {"department_ids": [1001]}}, ["notice:zhangsan", "notice:lisi"]),
+        (WorkNotification("wangwu"), ["notice:wangwu"]),
+        ({"work_notification": {"department_ids": [1001]}}, ["notice:zhangsan", "notice:lisi"]),
         (Users("{{ task.owner }}"), ["private:zhangsan"]),
         ({"user_ids": "{{ task.owner }}"}, ["private:zhangsan"]),
     ],
@@ -60,15 +60,17 @@ def test_two_alerts_of_one_task_to_one_person_differ(app_connected: Sandbox) -> 
     for number in (1, 2):
         context = task_context()
         context["ti"].try_number = number
-        notifier(to=WorkNotice("lisi"))(context)
+        notifier(to=WorkNotification("lisi"))(context)
     assert len(app_connected.messages) == 2
 
 
 @pytest.mark.parametrize("base_url", ["https://airflow.example.com", f"https://{'long.' * 30}example.com/prefix"])
-def test_a_work_notice_keeps_its_links(app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
+def test_a_work_notification_keeps_its_links(
+    app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, base_url: str
+) -> None:
     """It has 2,048 bytes; the exception's text gives way."""
     monkeypatch.setenv("AIRFLOW__DINGPUSH__BASE_URL", base_url)
-    notifier(to=WorkNotice("lisi"), language="en")(task_context(exception=ValueError("数据 " * 3000)))
+    notifier(to=WorkNotification("lisi"), language="en")(task_context(exception=ValueError("数据 " * 3000)))
     (message,) = app_connected.messages
     text = message.shown["markdown"]["text"]
     assert len(json.dumps(message.payload, ensure_ascii=False).encode()) <= 2048
@@ -102,7 +104,7 @@ def test_an_alert_for_nobody_is_an_error_in_the_log(
     del connection["extra"]["open_conversation_id"]
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(connection))
     notifier()(task_context())
-    assert "to=WorkNotice(" in caplog.text
+    assert "to=WorkNotification(" in caplog.text
     with pytest.raises(AlertsWaitingError, match="reached nobody"):
         notifier(raise_on_failure=True, to=Users("nobody"))(task_context())
 

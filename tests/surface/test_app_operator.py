@@ -16,8 +16,8 @@ from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableErr
 from airflow_provider_dingpush.messages import Audio, Image, Link, Markdown, Text
 from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from airflow_provider_dingpush.targets import Group, Users, WorkNotice
-from airflow_provider_dingpush.triggers import WorkNoticeTrigger
+from airflow_provider_dingpush.targets import Group, Users, WorkNotification
+from airflow_provider_dingpush.triggers import WorkNotificationTrigger
 
 try:
     from airflow.sdk import DAG
@@ -56,10 +56,10 @@ def places(sandbox: Sandbox) -> list[str]:
         (Users(["{{ owner_id }}"]), ["private:wangwu"]),
         ({"user_ids": ["{{ owner_id }}"]}, ["private:wangwu"]),
         ({"mobiles": "13800000003"}, ["private:wangwu"]),
-        (WorkNotice("{{ owner_id }}"), ["notice:wangwu"]),
-        ({"work_notice": {"user_ids": "{{ owner_id }}"}}, ["notice:wangwu"]),
+        (WorkNotification("{{ owner_id }}"), ["notice:wangwu"]),
+        ({"work_notification": {"user_ids": "{{ owner_id }}"}}, ["notice:wangwu"]),
         ({"department_ids": [1002]}, ["notice:wangwu"]),
-        (WorkNotice(everyone=True), ["notice:zhangsan", "notice:lisi", "notice:wangwu"]),
+        (WorkNotification(everyone=True), ["notice:zhangsan", "notice:lisi", "notice:wangwu"]),
     ],
     ids=repr,
 )
@@ -107,7 +107,7 @@ def test_the_receipt_is_plain_data(app_connected: Sandbox) -> None:
         ({"to": {"user_id": "zhangsan"}}, "to"),
         ({"to": "zhangsan"}, "to"),
         ({"at": {"mobiles": "13800000001"}}, "can't mention"),
-        ({"message": Audio("@media", 61), "to": WorkNotice("lisi")}, "60"),
+        ({"message": Audio("@media", 61), "to": WorkNotification("lisi")}, "60"),
         ({"message": Image("nowhere.png")}, "nowhere.png"),
         ({"wait_for_delivery": True}, "wait_for_delivery="),
         ({"wait_for_delivery": True, "to": Users("lisi")}, "wait_for_delivery="),
@@ -160,13 +160,13 @@ def test_a_notice_that_always_says_the_same_is_warned_of(
 ) -> None:
     """DingTalk would drop all but the first of a day, in silence."""
     with caplog.at_level(logging.WARNING):
-        run(operator(message, to=WorkNotice("lisi")))
+        run(operator(message, to=WorkNotification("lisi")))
     assert ("says the same each time" in caplog.text) is warned
 
 
 def test_waiting_ends_when_the_notice_is_delivered(app_connected: Sandbox) -> None:
     """In the worker, if not deferrable."""
-    receipt = run(operator(to=WorkNotice(["lisi"]), wait_for_delivery=True, deferrable=False))
+    receipt = run(operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=False))
     assert receipt["task_id"]
     assert app_connected.requests[-1].path.endswith("getsendresult")
 
@@ -176,21 +176,21 @@ def test_waiting_asks_again_while_dingtalk_is_at_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(operators, "_POLL_SECONDS", 0.02)
     with Sandbox(notice_seconds=0.1) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(sandbox.app))
-        run(operator(to=WorkNotice(["lisi"]), wait_for_delivery=True, deferrable=False))
+        run(operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=False))
         assert [request.path for request in sandbox.requests].count(PROGRESS_PATH) > 1
 
 
 def test_waiting_fails_if_somebody_was_not_reached(app_connected: Sandbox) -> None:
     """DingTalk itself calls it a success."""
     with pytest.raises(AirflowFailException, match=r"did not reach everybody.*nobody"):
-        run(operator(to=WorkNotice(["lisi", "nobody"]), wait_for_delivery=True, deferrable=False))
+        run(operator(to=WorkNotification(["lisi", "nobody"]), wait_for_delivery=True, deferrable=False))
 
 
 def test_the_same_notice_twice_a_day_fails_the_wait(app_connected: Sandbox) -> None:
     """With DingTalk's reason."""
-    run(operator(to=WorkNotice("lisi")))
+    run(operator(to=WorkNotification("lisi")))
     with pytest.raises(AirflowFailException, match="143106"):
-        run(operator(to=WorkNotice("lisi"), wait_for_delivery=True, deferrable=False))
+        run(operator(to=WorkNotification("lisi"), wait_for_delivery=True, deferrable=False))
 
 
 def deferred(task: DingTalkOperator) -> Any:
@@ -200,7 +200,7 @@ def deferred(task: DingTalkOperator) -> Any:
     return caught.value
 
 
-async def event_of(trigger: WorkNoticeTrigger) -> Any:
+async def event_of(trigger: WorkNotificationTrigger) -> Any:
     """What it says to the task."""
     async for event in trigger.run():
         return event.payload
@@ -209,12 +209,12 @@ async def event_of(trigger: WorkNoticeTrigger) -> Any:
 
 def test_a_deferrable_wait_holds_no_worker_slot(app_connected: Sandbox) -> None:
     """The trigger knows the connection's id, not its secret, and the task goes on with its event."""
-    task = operator(to=WorkNotice(["lisi"]), wait_for_delivery=True, deferrable=True)
+    task = operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=True)
     waiting = deferred(task)
     path, arguments = waiting.trigger.serialize()
-    assert path == "airflow_provider_dingpush.triggers.WorkNoticeTrigger"
+    assert path == "airflow_provider_dingpush.triggers.WorkNotificationTrigger"
     assert app_connected.app.app_secret not in json.dumps(arguments)
-    event = asyncio.run(event_of(WorkNoticeTrigger(**json.loads(json.dumps(arguments)))))
+    event = asyncio.run(event_of(WorkNotificationTrigger(**json.loads(json.dumps(arguments)))))
     assert event["problems"] == []
     assert waiting.method_name == "execute_complete"
     assert task.execute_complete(CONTEXT, event)["task_id"]
@@ -222,7 +222,7 @@ def test_a_deferrable_wait_holds_no_worker_slot(app_connected: Sandbox) -> None:
 
 def test_a_deferrable_wait_fails_if_somebody_was_not_reached(app_connected: Sandbox) -> None:
     """As the other does."""
-    task = operator(to=WorkNotice(["lisi", "nobody"]), wait_for_delivery=True, deferrable=True)
+    task = operator(to=WorkNotification(["lisi", "nobody"]), wait_for_delivery=True, deferrable=True)
     waiting = deferred(task)
     event = asyncio.run(event_of(waiting.trigger))
     with pytest.raises(AirflowFailException, match="nobody"):
@@ -231,7 +231,7 @@ def test_a_deferrable_wait_fails_if_somebody_was_not_reached(app_connected: Sand
 
 def test_a_trigger_that_can_not_ask_says_so(app_connected: Sandbox) -> None:
     """The notice was sent, so the task must not send it again."""
-    task = operator(to=WorkNotice(["lisi"]), wait_for_delivery=True, deferrable=True)
+    task = operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=True)
     waiting = deferred(task)
     app_connected.stop()
     event = asyncio.run(event_of(waiting.trigger))
@@ -246,7 +246,7 @@ def test_deferrable_follows_airflows_setting(app_connected: Sandbox, monkeypatch
     assert operator().deferrable
 
 
-@pytest.mark.parametrize(("target", "ids"), [(Users, ()), (WorkNotice, ()), (Group, "chat123"), (Users, "a,b")])
+@pytest.mark.parametrize(("target", "ids"), [(Users, ()), (WorkNotification, ()), (Group, "chat123"), (Users, "a,b")])
 def test_a_wrong_target_is_found_when_the_dag_is_read(target: Any, ids: Any) -> None:
     """Before anything runs."""
     with pytest.raises(InvalidMessageError):

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.bounded_outbox import BoundedOutbox
-from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.outbox import LeadershipLostError, OutboxError
-from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
-from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.pipeline.bounded_outbox import BoundedOutbox
+from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
 from airflow_provider_dingpush.timeouts import Deadline
 from tests.redis_servers import redis_server, slow_network
 

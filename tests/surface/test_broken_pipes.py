@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dingpush.broken_pipes import readers_may_leave
-from airflow_provider_dingpush.outboxes import outbox
-from airflow_provider_dingpush.pending import all_alerts
+from airflow_provider_dingpush.cli.broken_pipes import readers_may_leave
+from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.pending import all_alerts
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.surface.test_flush_goes_on import put
 

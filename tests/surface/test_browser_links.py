@@ -7,14 +7,14 @@ from typing import Any
 import jinja2
 import pytest
 
-from airflow_provider_dingpush.alerts import Composer, alert_of, mailbox_of
-from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.alerts import AirflowSite, Event, FailedTask, RunFacts, built_in_alert
+from airflow_provider_dingpush.alerts.digest import Notes
 from airflow_provider_dingpush.messages import ActionCard, Button, Link, Markdown, browser_link
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
+from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.senders import sender_for
-from airflow_provider_dingpush.templates import AirflowSite, Event, FailedTask, RunFacts, built_in_alert
 
 BASE = "https://airflow.example.com"
 JUMP = "(dingtalk://dingtalkclient/action/open_platform_link?pcLink="

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_dingpush.callback_budget import CallbackBudget
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 
 
 class Ticks:

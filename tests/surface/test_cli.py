@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import send
-from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.cli import send
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.sandbox import App, Sandbox
 
 APP = ["--conn-id", "dingtalk_app_default"]

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import dispatching, outboxes, store_flush
-from airflow_provider_dingpush.cli import main
-from airflow_provider_dingpush.delivery.alert import Alert
-from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+from airflow_provider_dingpush.alerts.alert import Alert
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.pipeline import dispatching, outboxes, store_flush
+from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.senders import sender_for
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 from tests.redis_servers import SlowNetwork, redis_server, slow_network
 from tests.surface.test_notifier import task_context
 from tests.surface.test_stores import (

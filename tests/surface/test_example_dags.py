@@ -17,9 +17,9 @@ from typing import Any
 import airflow
 import pytest
 
-from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.sandbox import App, ChatMessage, Robot, Sandbox
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "example_dags"
@@ -37,7 +37,7 @@ MENTIONS = {"zhangsan": "13800000000"}
 # What each run is told, where an example is run more than once.
 RUNS = {"report_recovery.py": [{}, {"source_is_up": True}, {"source_is_up": True}]}
 # The flush DAG has the id that its function gives it.
-DAG_IDS = {"flush_left_overs.py": "dingpush_flush"}
+DAG_IDS = {"flush_pending_alerts.py": "dingpush_flush"}
 LEFT_BEHIND = Mailbox("dingtalk_of_a_killed_process")
 
 # Runs in a process of its own: `DAG.test()` changes much in the process that calls it.
@@ -107,8 +107,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
             }
             for file in FILES
         }
-        flushes = robots["flush_left_overs.py"]
-        connections["flush_left_overs.py"][f"AIRFLOW_CONN_{LEFT_BEHIND.conn_id.upper()}"] = robot_connection(
+        flushes = robots["flush_pending_alerts.py"]
+        connections["flush_pending_alerts.py"][f"AIRFLOW_CONN_{LEFT_BEHIND.conn_id.upper()}"] = robot_connection(
             sandbox, flushes
         )
         leave_behind(home)
@@ -220,7 +220,7 @@ def test_examples_are_read_without_an_error(runs: Runs) -> None:
         ("daily_report_card.py", ["actionCard"]),
         ("deadline_alert.py", ["text"] if TESTS_DEADLINES else []),
         ("feed_of_reports.py", ["feedCard"]),
-        ("flush_left_overs.py", ["markdown"]),
+        ("flush_pending_alerts.py", ["markdown"]),
         ("mention_owner.py", ["markdown"]),
         ("message_per_partition.py", ["markdown"] * 3),
         ("own_alert_text.py", ["markdown"]),
@@ -250,9 +250,9 @@ def test_example_sends_what_it_promises(runs: Runs, file: str, kinds: list[str])
             "robot_to_person.py",
             [("private", "李四", "image"), ("private", "李四", "link"), ("private", "李四", "text")],
         ),
-        ("work_notice_delivered.py", [("notice", "张三", "oa"), ("notice", "李四", "oa")]),
+        ("work_notification_delivered.py", [("notice", "张三", "oa"), ("notice", "李四", "oa")]),
         (
-            "work_notice_to_person.py",
+            "work_notification_to_person.py",
             [("notice", "张三", "image"), ("notice", "张三", "oa"), ("notice", "张三", "text")],
         ),
     ],
@@ -300,7 +300,7 @@ def test_owner_and_person_on_duty_are_mentioned(runs: Runs) -> None:
 
 
 def test_what_was_left_behind_is_told_in_one_message(runs: Runs) -> None:
-    digest = only(runs, "flush_left_overs.py")
+    digest = only(runs, "flush_pending_alerts.py")
     assert digest["title"] == "2 个失败：etl_daily"
     assert "load\\_1" in digest["text"]
     assert "load\\_2" in digest["text"]
@@ -352,7 +352,7 @@ def test_task_sends_with_the_hook_and_mentions_somebody(runs: Runs) -> None:
     assert message["at"]["atMobiles"] == ["13800000000"]
 
 
-@pytest.mark.parametrize("file", ["robot_to_group.py", "robot_to_person.py", "work_notice_to_person.py"])
+@pytest.mark.parametrize("file", ["robot_to_group.py", "robot_to_person.py", "work_notification_to_person.py"])
 def test_picture_was_uploaded(runs: Runs, file: str) -> None:
     (media_id,) = [
         json.loads(each.payload["msgParam"])["photoURL"]
@@ -379,7 +379,9 @@ def test_alert_to_the_person_on_call_says_what_failed(runs: Runs) -> None:
 
 
 def test_notice_that_is_waited_for_has_its_form_and_status(runs: Runs) -> None:
-    (form,) = {json.dumps(each.payload["oa"], ensure_ascii=False) for each in runs.messages["work_notice_delivered.py"]}
+    (form,) = {
+        json.dumps(each.payload["oa"], ensure_ascii=False) for each in runs.messages["work_notification_delivered.py"]
+    }
     notice = json.loads(form)
     assert notice["status_bar"] == {"status_value": "待确认", "status_bg": "0xFFFF9D46"}
     assert notice["body"]["form"][0] == {"key": "差异", "value": "3 件"}

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.alerts import Composer, alert_of, mailbox_of
-from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.alerts import AirflowSite, read_run_facts
+from airflow_provider_dingpush.alerts.digest import Notes
 from airflow_provider_dingpush.messages import Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
+from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.senders import sender_for
-from airflow_provider_dingpush.targets import WorkNotice
-from airflow_provider_dingpush.templates import AirflowSite, read_run_facts
+from airflow_provider_dingpush.targets import WorkNotification
 
 NOW = datetime(2026, 11, 22, 3, 4, 5, tzinfo=timezone.utc)
 
@@ -80,10 +80,10 @@ def test_an_alert_alone(connected: Sandbox, case: str) -> None:
     assert f"{shown}\n\n" in connected.messages[0].payload["markdown"]["text"]
 
 
-def test_a_work_notice_keeps_the_last_line(app_connected: Sandbox) -> None:
+def test_a_work_notification_keeps_the_last_line(app_connected: Sandbox) -> None:
     """It holds a tenth of what a robot does; the reason and the links are in it all the same."""
     error = ValueError("\n".join([*("输出" * 60 for _ in range(60)), "the reason"]))
-    notifier = DingTalkNotifier(dingtalk_conn_id="dingtalk_app_default", to=WorkNotice("lisi"), language="zh")
+    notifier = DingTalkNotifier(dingtalk_conn_id="dingtalk_app_default", to=WorkNotification("lisi"), language="zh")
     notifier.notify(context("load", error))
     text = app_connected.messages[0].shown["markdown"]["text"]
     assert "the reason" in text

@@ -15,17 +15,17 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.connections import look_up, settings_of
-from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.outbox import Outbox
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator
-from airflow_provider_dingpush.outboxes import outbox
-from airflow_provider_dingpush.pending import all_alerts, holders_of_alerts
+from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.pending import all_alerts, holders_of_alerts
+from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from airflow_provider_dingpush.senders import sender_for
+from airflow_provider_dingpush.storage.contract import Outbox
 from tests.conftest import SECRET
 from tests.redis_servers import redis_server
 from tests.surface.test_notifier import task_context
@@ -112,7 +112,7 @@ def test_a_robot_that_can_not_be_reached_leaves_time_for_the_others(
     """It is tried again and again, in its share of the time."""
     monkeypatch.setenv(f"AIRFLOW_CONN_{BAD.upper()}", "http://127.0.0.1:9/robot/send?access_token=" + "a" * 64)
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{sandbox.webhook_url}&secret={SECRET}")
-    monkeypatch.setattr("airflow_provider_dingpush.dispatching.holders_of_alerts", _bad_one_first)
+    monkeypatch.setattr("airflow_provider_dingpush.pipeline.dispatching.holders_of_alerts", _bad_one_first)
     put(BAD, "dingtalk_default")
     assert main(["flush", "--within", "16"]) == 1
     assert "of_dingtalk_default" in chat(sandbox)

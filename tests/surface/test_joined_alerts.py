@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush import notifications
-from airflow_provider_dingpush.callback_budget import CallbackBudget
-from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import ActionCard, Button, FeedCard, FeedLink, Markdown, Text
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.targets import Users, WorkNotice
+from airflow_provider_dingpush.targets import Users, WorkNotification
 from tests.surface.test_notifier import task_context
 
 APP, CONNECTION = "dingtalk_app_default", "AIRFLOW_CONN_DINGTALK_APP_DEFAULT"
@@ -37,13 +37,13 @@ def joined(app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, *me
     monkeypatch.setenv(CONNECTION, connection)
     assert main(["flush", "--now"]) == 0
     (message,) = app_connected.messages
-    if isinstance(to, WorkNotice):
+    if isinstance(to, WorkNotification):
         assert len(json.dumps(message.payload, ensure_ascii=False).encode()) <= 2048
     text: str = message.shown["markdown"]["text"]
     return text
 
 
-@pytest.mark.parametrize("to", [None, Users("lisi"), WorkNotice("lisi")], ids=repr)
+@pytest.mark.parametrize("to", [None, Users("lisi"), WorkNotification("lisi")], ids=repr)
 @pytest.mark.parametrize(
     ("own", "words"),
     [
@@ -71,7 +71,7 @@ def test_each_of_them_has_a_word_where_not_all_have_room(
 def test_the_built_in_alert_gives_way_to_them(app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Less of a long exception is shown, and its links stay."""
     error = ValueError("数据 " * 3000)
-    text = joined(app_connected, monkeypatch, WorkNotice("lisi"), None, "call 张三", exception=error)
+    text = joined(app_connected, monkeypatch, WorkNotification("lisi"), None, "call 张三", exception=error)
     assert "数据" in text
     assert "[View run](" in text
     assert text.endswith("call 张三")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.messages import ActionCard, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.targets import Group, Users, WorkNotice
+from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 
 REPORT = "### 日报\n订单：12\n失败：3\n\n- a\n- b\n\n```\nx\ny\n```"
 READABLE = "### 日报\n订单：12  \n失败：3\n\n- a\n- b\n\n```\nx\ny\n```"
@@ -35,7 +35,9 @@ def test_a_robot(connected: Sandbox) -> None:
     assert shown(connected) == [READABLE] * 3
 
 
-@pytest.mark.parametrize("to", [Group, lambda _: Users("lisi"), lambda _: WorkNotice("lisi")], ids=["g", "u", "n"])
+@pytest.mark.parametrize(
+    "to", [Group, lambda _: Users("lisi"), lambda _: WorkNotification("lisi")], ids=["g", "u", "n"]
+)
 def test_an_app(app_connected: Sandbox, to: Any) -> None:
     """To a group, to people, as a work notice."""
     hook, target = DingTalkAppHook(), to(app_connected.group.open_conversation_id)
@@ -93,11 +95,11 @@ def test_the_limit_holds_with_the_blanks(connected: Sandbox, lines: int) -> None
     assert not any("x\nx" in text for text in texts)
 
 
-def test_a_work_notice_that_just_fits_is_sent(app_connected: Sandbox) -> None:
+def test_a_work_notification_that_just_fits_is_sent(app_connected: Sandbox) -> None:
     """With run-on lines rather than not at all; what has room gets its breaks."""
     hook, text = DingTalkAppHook(), "\n".join(["x" * 8] * 190)
-    hook.send(Markdown("t", text), to=WorkNotice("lisi"))
-    hook.send(Markdown("t", text[:1_000]), to=WorkNotice("lisi"))
+    hook.send(Markdown("t", text), to=WorkNotification("lisi"))
+    hook.send(Markdown("t", text[:1_000]), to=WorkNotification("lisi"))
     whole, short = shown(app_connected)
     assert whole == text
     assert short.count("  \n") == short.count("\n") > 100

@@ -17,16 +17,16 @@ import pytest
 
 from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import redact
-from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.dingtalk.access_tokens import TOKENS
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.messages import At, Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import App, Fault, Robot, Sandbox
-from airflow_provider_dingpush.targets import Users, WorkNotice
-from airflow_provider_dingpush.triggers import WorkNoticeTrigger
+from airflow_provider_dingpush.targets import Users, WorkNotification
+from airflow_provider_dingpush.triggers import WorkNotificationTrigger
 
 TOKEN = "tok/en+0123456789abcdefABCDEF"
 SECRET = "SECsecret/0123456789+abcdef"
@@ -198,7 +198,7 @@ def test_no_failure_of_an_app_shows_a_secret(
     monkeypatch.setattr(AttemptPlan, "__init__", _quick(AttemptPlan.__init__))
     conn_id = "dingtalk_app_default"
     app = App(app_key=APP_KEY, app_secret=APP_SECRET)
-    people, notice = Users("lisi"), WorkNotice("lisi")
+    people, notice = Users("lisi"), WorkNotification("lisi")
     with Sandbox(apps=(app,)) as sandbox:
         connect_app(sandbox, monkeypatch)
         APP_FAILURES[failure](sandbox, monkeypatch)
@@ -206,9 +206,9 @@ def test_no_failure_of_an_app_shows_a_secret(
         written: list[str] = []
         hook = DingTalkAppHook(conn_id)
         operator = DingTalkOperator(task_id="t", message="x", dingtalk_conn_id=conn_id, to=people)
-        trigger = WorkNoticeTrigger(
+        trigger = WorkNotificationTrigger(
             dingtalk_conn_id=conn_id,
-            receipt={"channel": "work_notice", "conn_id": conn_id, "task_id": "1"},
+            receipt={"channel": "work_notification", "conn_id": conn_id, "task_id": "1"},
             poll_seconds=1,
         )
         outcomes = [

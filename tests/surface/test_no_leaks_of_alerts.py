@@ -14,17 +14,18 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from airflow_provider_dingpush import notifications, outboxes
-from airflow_provider_dingpush.callback_budget import CallbackBudget
-from airflow_provider_dingpush.cli import main
-from airflow_provider_dingpush.delivery.alert import Mailbox
+from airflow_provider_dingpush import notifications
+from airflow_provider_dingpush.alerts.alert import Mailbox
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 from airflow_provider_dingpush.messages import Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.pipeline import outboxes
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
+from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.stores import stores
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
-from airflow_provider_dingpush.senders import sender_for
-from airflow_provider_dingpush.stores import stores
 from airflow_provider_dingpush.timeouts import Deadline
 from tests.redis_servers import redis_server
 from tests.surface.test_no_leaks import _around, _files_in, _quick, everything_logged

@@ -21,12 +21,12 @@ import pytest
 
 from airflow_provider_dingpush import airflow_compat, notifications
 from airflow_provider_dingpush.airflow_compat import mask_secret, notifier_takes_context
-from airflow_provider_dingpush.callback_budget import CallbackBudget
-from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.dingtalk import spare_threads
 from airflow_provider_dingpush.errors import AlertsWaitingError, UnavailableError
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 
 START = datetime.datetime(2026, 11, 22, 1, 2, 3, tzinfo=datetime.timezone.utc)

@@ -16,8 +16,7 @@ import pytest
 
 from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import AirflowFailException, is_airflow_3
-from airflow_provider_dingpush.callback_budget import CallbackBudget
-from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.dingtalk.app_robot import encoded
 from airflow_provider_dingpush.messages import (
     OA,
@@ -36,9 +35,10 @@ from airflow_provider_dingpush.messages import (
 )
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
+from airflow_provider_dingpush.pipeline.senders import _readable_in_group
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.senders import _readable_in_group
-from airflow_provider_dingpush.targets import Group, Users, WorkNotice
+from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 from tests.conftest import SECRET
 from tests.surface.test_notifier import run_context, task_context, texts
 
@@ -72,7 +72,7 @@ CANNOT_CARRY: dict[str, tuple[str, Any, list[Any]]] = {
     "app people": (APP, Users("lisi"), [FEED, OA("t", PAGE), Audio("/no/such.amr", 3), File(b"1,2", name="a.csv")]),
     "work notice": (
         APP,
-        WorkNotice("lisi"),
+        WorkNotification("lisi"),
         [
             FEED,
             MANY_BUTTONS,
@@ -104,13 +104,13 @@ def test_what_a_channel_can_not_carry_becomes_the_whole_built_in_alert(
     assert "no such table" in text
     assert "View log" in text
     assert NOT_SENT in text
-    if isinstance(to, WorkNotice):
+    if isinstance(to, WorkNotification):
         assert len(json.dumps(arrived.payload, ensure_ascii=False).encode()) <= 2048
 
 
 def test_a_status_bar_for_many_people_is_no_reason_to_lose_the_alert(app_connected: Sandbox) -> None:
     """A rule about message and people together."""
-    people = WorkNotice(["zhangsan", "lisi", "wangwu", "u4", "u5", "u6"])
+    people = WorkNotification(["zhangsan", "lisi", "wangwu", "u4", "u5", "u6"])
     DingTalkNotifier(dingtalk_conn_id=APP, to=people, message=OA("t", PAGE, status="failed"), language="en")(
         task_context()
     )
@@ -118,7 +118,7 @@ def test_a_status_bar_for_many_people_is_no_reason_to_lose_the_alert(app_connect
     assert shown(app_connected)
 
 
-@pytest.mark.parametrize("to", [None, Users("lisi"), WorkNotice("lisi")], ids=repr)
+@pytest.mark.parametrize("to", [None, Users("lisi"), WorkNotification("lisi")], ids=repr)
 def test_a_file_that_is_there_is_uploaded_and_sent(app_connected: Sandbox, tmp_path: Path, to: Any) -> None:
     """What the channel can carry it carries, also when it was written down before."""
     picture = tmp_path / "chart.png"
@@ -360,7 +360,13 @@ def test_what_nobody_sees_in_an_option_does_not_break_the_links(
 
 @pytest.mark.parametrize(
     "to",
-    [Users("{{ oops.id }}"), {"user_ids": "{{ oops }}"}, "{{ oops }}", Group("{{ oops }}"), {"work_notice": "{{ 1 }}"}],
+    [
+        Users("{{ oops.id }}"),
+        {"user_ids": "{{ oops }}"},
+        "{{ oops }}",
+        Group("{{ oops }}"),
+        {"work_notification": "{{ 1 }}"},
+    ],
     ids=repr,
 )
 def test_a_target_with_a_missing_variable_is_the_own_group(
@@ -577,7 +583,7 @@ def test_the_note_at_a_cut_text_speaks_the_language_of_the_notifier(
     app_connected: Sandbox, language: str, note: str
 ) -> None:
     """And not that of the connection."""
-    DingTalkNotifier(dingtalk_conn_id=APP, to=WorkNotice("lisi"), message="row\n" * 2000, language=language)(
+    DingTalkNotifier(dingtalk_conn_id=APP, to=WorkNotification("lisi"), message="row\n" * 2000, language=language)(
         task_context()
     )
     (message,) = app_connected.messages

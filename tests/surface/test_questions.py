@@ -12,11 +12,11 @@ import pytest
 
 from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
-from airflow_provider_dingpush.callback_budget import CallbackBudget
 from airflow_provider_dingpush.messages import Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.targets import WorkNotice
+from airflow_provider_dingpush.targets import WorkNotification
 from tests.surface.test_notifier import task_context
 
 pytestmark = pytest.mark.skipif(
@@ -100,10 +100,10 @@ def test_those_who_are_asked_are_mentioned(connected: Sandbox, monkeypatch: pyte
     assert connected.messages[0].payload["at"]["atMobiles"] == ["13800000001"]
 
 
-def test_a_work_notice_keeps_the_link_to_the_page(app_connected: Sandbox) -> None:
+def test_a_work_notification_keeps_the_link_to_the_page(app_connected: Sandbox) -> None:
     """It has 2,048 bytes, and the body gives way."""
     task = approval(body="数据 " * 500, subject="发布？" * 30, options=["同意" * 20, "拒绝" * 20])
-    DingTalkNotifier(dingtalk_conn_id="dingtalk_app_default", to=WorkNotice("lisi"))(running(task))
+    DingTalkNotifier(dingtalk_conn_id="dingtalk_app_default", to=WorkNotification("lisi"))(running(task))
     (message,) = app_connected.messages
     assert len(json.dumps(message.payload, ensure_ascii=False).encode()) <= 2048
     assert link() in message.shown["markdown"]["text"]

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.alerts import Composer, alert_of, mailbox_of
-from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.alerts import AirflowSite, read_run_facts
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.alerts.digest import Notes
 from airflow_provider_dingpush.errors import ContentError
-from airflow_provider_dingpush.notifier_arguments import read_arguments
-from airflow_provider_dingpush.senders import sender_for
-from airflow_provider_dingpush.targets import WorkNotice
-from airflow_provider_dingpush.templates import AirflowSite, read_run_facts
+from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
+from airflow_provider_dingpush.pipeline.notifier_arguments import read_arguments
+from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.targets import WorkNotification
 
 HOW_MANY = int(os.environ.get("DINGPUSH_RANDOM_INPUTS", "200"))
 
@@ -46,7 +46,19 @@ WORDS = st.lists(
     max_size=3,
 ).map("".join)
 KEYS = st.sampled_from(
-    ["msgtype", "text", "content", "at", "mobiles", "user_ids", "links", "markdown", "title", "work_notice", "everyone"]
+    [
+        "msgtype",
+        "text",
+        "content",
+        "at",
+        "mobiles",
+        "user_ids",
+        "links",
+        "markdown",
+        "title",
+        "work_notification",
+        "everyone",
+    ]
 )
 VALUES = st.recursive(
     WORDS | st.none() | st.booleans() | st.integers() | st.floats() | st.binary(max_size=3) | st.builds(Hostile),
@@ -106,7 +118,7 @@ def test_any_arguments_in_any_context_make_an_alert(context: Any, message: Any, 
     except ContentError:
         return  # a picture of bytes, which is sent without being written down
     alert = Alert.from_json(alert.to_json())
-    for mailbox in (Mailbox("robot"), Mailbox("app"), Mailbox("app", json.dumps(WorkNotice("u").to_dict()))):
+    for mailbox in (Mailbox("robot"), Mailbox("app"), Mailbox("app", json.dumps(WorkNotification("u").to_dict()))):
         sender = sender_for(mailbox)
         for alerts in ([alert], [alert, alert]):
             composed, mentions = Composer(sender)(alerts, Notes(number="1"))

@@ -17,16 +17,23 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_dingpush import __version__, cli, dispatching, errors, messages
+from airflow_provider_dingpush import __version__, errors, messages
 from airflow_provider_dingpush.airflow_compat import notifier_takes_context
+from airflow_provider_dingpush.alerts import Event, RunFacts, digest_words, escape_markdown
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.alerts.digest import Notes, digest
+from airflow_provider_dingpush.alerts.digest_page import MOST_LINES
+from airflow_provider_dingpush.cli import main
 from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
-from airflow_provider_dingpush.delivery import digest_words
-from airflow_provider_dingpush.delivery.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.digest import Notes, digest
-from airflow_provider_dingpush.delivery.digest_page import MOST_LINES
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS, DeliveryPolicy
-from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
-from airflow_provider_dingpush.dingtalk import app_reply_codes, app_robot, custom_robot, media, reply_codes, work_notice
+from airflow_provider_dingpush.dingtalk import (
+    app_reply_codes,
+    app_robot,
+    custom_robot,
+    media,
+    reply_codes,
+    work_notification,
+)
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.messages import (
@@ -45,10 +52,11 @@ from airflow_provider_dingpush.messages import (
     Video,
 )
 from airflow_provider_dingpush.notifications import CALLBACK_SECONDS
+from airflow_provider_dingpush.pipeline import dispatching
 from airflow_provider_dingpush.provider_info import get_provider_info
 from airflow_provider_dingpush.receipts import Receipt
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from airflow_provider_dingpush.templates import Event, RunFacts, escape_markdown
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 
 ROOT = Path(__file__).parents[2]
 README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
@@ -261,7 +269,7 @@ def test_codes_table_of_apps_is_what_is_known(page: str, header: str) -> None:
 )
 def test_table_of_undelivered_notices_is_what_is_known(page: str, header: str) -> None:
     told = [code for row in table_under(DOCS / page, header) for code in re.split(r"[,、]\s*", row[0])]
-    assert sorted(told) == sorted(work_notice._FORBIDDEN)
+    assert sorted(told) == sorted(work_notification._FORBIDDEN)
 
 
 KINDS: tuple[Message, ...] = (
@@ -306,7 +314,7 @@ def test_table_of_kinds_is_what_each_door_carries(page: Path, header: str) -> No
     doors: list[Callable[[Message], object]] = [
         custom_robot.carried,
         lambda message: app_robot.encoded(message, None),
-        lambda message: work_notice.encoded(message, None),
+        lambda message: work_notification.encoded(message, None),
     ]
     carried = {type(each).__name__: ["✓" if goes_through(door, each) else "–" for door in doors] for each in KINDS}
     # Of a URL a custom robot shows it.
@@ -336,8 +344,8 @@ def test_limits_are_told_right(page: str) -> None:
     text = (DOCS / page).read_text("utf-8")
     assert f"| {custom_robot.MAX_BODY_BYTES:,}" in text
     assert f"| {app_robot.MAX_PARAM_BYTES:,}" in text
-    assert f"| {work_notice.MAX_MESSAGE_BYTES:,}" in text
-    people, departments = work_notice.PEOPLE_PER_CALL, work_notice.DEPARTMENTS_PER_CALL
+    assert f"| {work_notification.MAX_MESSAGE_BYTES:,}" in text
+    people, departments = work_notification.PEOPLE_PER_CALL, work_notification.DEPARTMENTS_PER_CALL
     robot = app_robot.PEOPLE_PER_CALL
     told = {
         "apps.md": f"| {robot} by robot; {people} people and {departments} departments by work notice |",
@@ -361,7 +369,7 @@ def test_errors_of_the_blog_posts_snippet_are_those_that_are_raised(page: str, m
             error_of(lambda: robot_hook.send(Image("@lADO"))),
             error_of(lambda: robot_hook.send("hello", to={"user_ids": ["zhangsan"]})),
             error_of(lambda: app_hook.send("hello")),
-            error_of(lambda: app_hook.send("hello", to={"work_notice": {"user_ids": ["zhangsan"]}})),
+            error_of(lambda: app_hook.send("hello", to={"work_notification": {"user_ids": ["zhangsan"]}})),
         ]
         assert sandbox.messages == ()
         url = f"https://oapi.dingtalk.com/robot/send?access_token={sandbox.app.app_key}"
@@ -393,7 +401,7 @@ def test_commands_are_known(page: Path) -> None:
         for line in lines:
             _, found, arguments = line.partition("dingpush ")
             if found and not line.lstrip().startswith("#") and not arguments.startswith("--"):
-                cli._parser().parse_args(shlex.split(arguments))
+                main._parser().parse_args(shlex.split(arguments))
 
 
 @pytest.mark.parametrize(("page", "header"), [("alerts.md", "Fact"), ("zh/alerts.md", "名称")])
@@ -571,7 +579,7 @@ def test_the_two_lines_of_the_flush_dag_are_those_that_a_warning_prints(page: Pa
 
 
 def test_every_option_of_the_sandbox_is_told() -> None:
-    (commands,) = (each for each in cli._parser()._actions if isinstance(each, argparse._SubParsersAction))
+    (commands,) = (each for each in main._parser()._actions if isinstance(each, argparse._SubParsersAction))
     options = {flag for action in commands.choices["sandbox"]._actions for flag in action.option_strings}
     told = names_in([row[0] for row in table_under(DOCS / "sandbox.md", "Option")])
     assert set(told) == options - {"-h", "--help"}

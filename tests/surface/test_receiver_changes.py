@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.cli import main
-from airflow_provider_dingpush.delivery.alert import Mailbox
+from airflow_provider_dingpush.alerts.alert import Mailbox
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.dispatching import serve
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator
-from airflow_provider_dingpush.outboxes import outbox
-from airflow_provider_dingpush.pending import alerts_of, all_alerts
+from airflow_provider_dingpush.pipeline.dispatching import serve
+from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.pending import alerts_of, all_alerts
+from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Fault, GroupChat, Robot, Sandbox
-from airflow_provider_dingpush.senders import sender_for
 from tests.conftest import SECRET
 from tests.redis_servers import redis_server
 from tests.surface.test_notifier import task_context

@@ -14,17 +14,17 @@ import jinja2
 import pytest
 
 from airflow_provider_dingpush.airflow_compat import is_airflow_3, mask_secret, redact
-from airflow_provider_dingpush.alerts import Composer, alert_of, mailbox_of
-from airflow_provider_dingpush.delivery.digest import Notes
+from airflow_provider_dingpush.alerts import AirflowSite, Event, RunFacts, read_run_facts
+from airflow_provider_dingpush.alerts.digest import Notes
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.messages import OA, ActionCard, Button, FeedCard, FeedLink, Link, Markdown, Text
 from airflow_provider_dingpush.messages.in_words import in_words
 from airflow_provider_dingpush.messages.plain_forms import redacted
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
+from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.senders import sender_for
-from airflow_provider_dingpush.targets import WorkNotice
-from airflow_provider_dingpush.templates import AirflowSite, Event, RunFacts, read_run_facts
+from airflow_provider_dingpush.targets import WorkNotification
 
 WORD = "kwalla"  # Not "orders": on Airflow 3 what is masked once stays so for all tests of a process.
 URL = f"https://airflow.{WORD}.example.com/dags/{WORD}_daily?{WORD}={WORD}#{WORD}"
@@ -88,7 +88,7 @@ def test_a_built_in_alert(connected: Sandbox) -> None:
 
 def test_a_built_in_alert_of_an_app(app_connected: Sandbox) -> None:
     """To a group, and as a work notice."""
-    for to in (None, WorkNotice("lisi")):
+    for to in (None, WorkNotification("lisi")):
         DingTalkNotifier(language="zh", dingtalk_conn_id="dingtalk_app_default", to=to).notify(context())
     for message in app_connected.messages:
         check_built_in(message.shown["markdown"]["title"], message.shown["markdown"]["text"])
@@ -192,7 +192,7 @@ def test_an_address_stays_and_is_named_in_the_log(
 def test_the_address_of_a_form_stays(app_connected: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """And so does the name of its colour."""
     form = OA(WORD, URL, {WORD: WORD}, status=(WORD, "red"))
-    DingTalkAppHook().send(form, to=WorkNotice("lisi"))
+    DingTalkAppHook().send(form, to=WorkNotification("lisi"))
     shown = app_connected.messages[0].shown["oa"]
     assert (shown["title"], shown["messageUrl"], shown["form"]) == ("***", URL, [{"key": "***", "value": "***"}])
     assert f"{KEPT} OA.message_url" in caplog.text

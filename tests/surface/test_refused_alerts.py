@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import dispatching, notifications
+from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import AirflowFailException
-from airflow_provider_dingpush.callback_budget import CallbackBudget
-from airflow_provider_dingpush.dispatching import flush
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.outboxes import outbox
-from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotice
+from airflow_provider_dingpush.pipeline import dispatching
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
+from airflow_provider_dingpush.pipeline.dispatching import flush
+from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotification
 from tests.surface.test_notifier import task_context
 
 REFUSALS: dict[str, Any] = {
@@ -124,8 +125,8 @@ def flushed(*, all_now: bool = True) -> list[Any]:
 
 def left_and_dead(to: Target | None = None, conn_id: str = "dingtalk_default") -> tuple[int, list[str]]:
     """How many alerts wait, and the names of those that don't any more."""
-    from airflow_provider_dingpush.alerts import mailbox_of
-    from airflow_provider_dingpush.senders import sender_for
+    from airflow_provider_dingpush.pipeline.composing import mailbox_of
+    from airflow_provider_dingpush.pipeline.senders import sender_for
 
     with dispatching._ledger(outbox(), sender_for(mailbox_of(conn_id, to)), 1.0) as ledger:
         assert ledger is not None
@@ -145,7 +146,9 @@ def test_a_refused_alert_does_not_stop_the_robot(start: Callable[[Any], DingTalk
     assert "beta" in told
 
 
-@pytest.mark.parametrize("to", [Group("cid1"), Users(["u1"]), WorkNotice(["u1"])], ids=lambda to: type(to).__name__)
+@pytest.mark.parametrize(
+    "to", [Group("cid1"), Users(["u1"]), WorkNotification(["u1"])], ids=lambda to: type(to).__name__
+)
 @pytest.mark.parametrize("name", [*OF_APPS, "v1"])
 def test_a_refused_alert_does_not_stop_an_app(start: Callable[[Any], DingTalk], name: str, to: Target) -> None:
     server = start(OF_APPS.get(name, V1_REFUSAL))

@@ -13,10 +13,10 @@ import pytest
 from airflow_provider_dingpush.airflow_compat import AirflowFailException
 from airflow_provider_dingpush.errors import DingTalkError, UnknownOutcomeError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
-from airflow_provider_dingpush.message_keys import is_retry, message_key
 from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.pipeline.message_keys import is_retry, message_key
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from airflow_provider_dingpush.targets import WorkNotice
+from airflow_provider_dingpush.targets import WorkNotification
 
 START = datetime(2026, 11, 22, 6, 0, 7, 123456, tzinfo=timezone.utc)
 GROUP_PATH, NOTICE_PATH = "/v1.0/robot/groupMessages/send", "/topapi/message/corpconversation/asyncsend_v2"
@@ -195,7 +195,7 @@ def connect_resending(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None
     ("to", "path", "words"),
     [
         (None, GROUP_PATH, "as 'resend_unknown' of the connection says, and it may then come twice"),
-        (WorkNotice("lisi"), NOTICE_PATH, "the same content to a person once a day"),
+        (WorkNotification("lisi"), NOTICE_PATH, "the same content to a person once a day"),
     ],
     ids=["group", "work notice"],
 )
@@ -215,7 +215,7 @@ def notice(**arguments: Any) -> DingTalkOperator:
     """A work notice whose delivery is waited for."""
     return task(
         dingtalk_conn_id="dingtalk_app_default",
-        to=WorkNotice("lisi"),
+        to=WorkNotification("lisi"),
         wait_for_delivery=True,
         deferrable=False,
         **arguments,

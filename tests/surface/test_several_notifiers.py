@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush import notifications
-from airflow_provider_dingpush.callback_budget import CallbackBudget
-from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import At
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
 from tests.conftest import SECRET
 from tests.surface.test_notifier import START, run_context, task_context, texts

@@ -17,19 +17,20 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import notifications, outboxes
+from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import airflow_option
-from airflow_provider_dingpush.callback_budget import CallbackBudget
-from airflow_provider_dingpush.cli import main
-from airflow_provider_dingpush.delivery.alert import Mailbox, incident_of
-from airflow_provider_dingpush.delivery.outbox import Rest
-from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
-from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
+from airflow_provider_dingpush.alerts.alert import Mailbox, incident_of
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import At, Image
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator
+from airflow_provider_dingpush.pipeline import outboxes
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
+from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from airflow_provider_dingpush.senders import sender_for
+from airflow_provider_dingpush.storage.contract import Rest
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
 from tests.redis_servers import RedisServer, SlowNetwork, redis_server, slow_network
 from tests.surface.test_notifier import run_context, task_context
 from tests.surface.test_storm import connect, success, titles
@@ -200,7 +201,7 @@ def _operator_that_waits(env: pytest.MonkeyPatch) -> None:
         raise TimeoutError(f"execution stopped, it would wait {seconds:.0f} s")
 
     with env.context() as stopping:
-        stopping.setattr("airflow_provider_dingpush.dispatching.time.sleep", stop)
+        stopping.setattr("airflow_provider_dingpush.pipeline.dispatching.time.sleep", stop)
         DingTalkOperator(task_id="t", message="hello").execute(CONTEXT)
 
 
@@ -368,7 +369,7 @@ def test_a_callback_moves_no_more_than_it_has_time_for(
     sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
 ) -> None:
     """The next one moves the rest."""
-    from airflow_provider_dingpush import store_moves
+    from airflow_provider_dingpush.pipeline import store_moves
 
     monkeypatch.delenv("AIRFLOW_CONN_DINGTALK_DEFAULT", raising=False)
     with away(network.url, monkeypatch):
@@ -487,7 +488,7 @@ def test_what_nothing_takes_is_not_sent_to_a_robot_that_is_known_to_be_shut_out(
 
 
 def _full(*_: object) -> None:
-    from airflow_provider_dingpush.delivery.outbox import OutboxError
+    from airflow_provider_dingpush.storage.contract import OutboxError
 
     raise OutboxError("No space left on device")
 

@@ -16,18 +16,19 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import dispatching, notifications
-from airflow_provider_dingpush.callback_budget import CallbackBudget
-from airflow_provider_dingpush.cli import main
-from airflow_provider_dingpush.delivery.alert import Mailbox
-from airflow_provider_dingpush.delivery.drained import Drained
-from airflow_provider_dingpush.dispatching import free_in, turn
+from airflow_provider_dingpush import notifications
+from airflow_provider_dingpush.alerts.alert import Mailbox
+from airflow_provider_dingpush.cli.main import main
+from airflow_provider_dingpush.delivery.drain_result import Drained
 from airflow_provider_dingpush.errors import AlertsWaitingError, ContentRefusedError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
-from airflow_provider_dingpush.outboxes import outbox
+from airflow_provider_dingpush.pipeline import dispatching
+from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
+from airflow_provider_dingpush.pipeline.dispatching import free_in, turn
+from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.senders import RobotSender, sender_for
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
-from airflow_provider_dingpush.senders import RobotSender, sender_for
 from tests.conftest import SECRET
 from tests.surface.test_notifier import run_context, task_context
 
@@ -296,7 +297,7 @@ def test_an_operator_that_is_shut_out_says_so_though_another_process_leads(
             leads.wait()
             raise ThrottledError("130101", "Wait.", retry_after_seconds=600.0)
 
-    monkeypatch.setattr("airflow_provider_dingpush.dispatching.time.sleep", wait)
+    monkeypatch.setattr("airflow_provider_dingpush.pipeline.dispatching.time.sleep", wait)
     with pytest.raises(ThrottledError):
         send()
     assert 590 < free_in(box, sender) <= 600

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from airflow_provider_dingpush.messages import OA, File, Image, Link, Markdown, Text
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.targets import Users, WorkNotice
+from airflow_provider_dingpush.targets import Users, WorkNotification
 
 try:
     from airflow.sdk import DAG, task
@@ -28,7 +28,7 @@ with DAG(
     default_args={
         "owner": "zhangsan",
         "on_failure_callback": DingTalkNotifier(
-            dingtalk_conn_id=CONN_ID, to=WorkNotice("{{ task.owner }}"), language="en"
+            dingtalk_conn_id=CONN_ID, to=WorkNotification("{{ task.owner }}"), language="en"
         ),
     },
 ):
@@ -59,7 +59,7 @@ with DAG(
     DingTalkOperator(
         task_id="waits",
         dingtalk_conn_id=CONN_ID,
-        to=WorkNotice(["lisi"]),
+        to=WorkNotification(["lisi"]),
         message=OA("Report {{ ds }}", "https://example.com", form={"rows": "312"}, status=("done", "green")),
         wait_for_delivery=True,
         deferrable=True,
@@ -67,7 +67,7 @@ with DAG(
     DingTalkOperator(
         task_id="misses_somebody",
         dingtalk_conn_id=CONN_ID,
-        to=WorkNotice(["lisi", "nobody"]),
+        to=WorkNotification(["lisi", "nobody"]),
         message="{{ run_id }}",
         wait_for_delivery=True,
         deferrable=True,

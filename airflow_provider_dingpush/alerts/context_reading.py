@@ -1,0 +1,489 @@
+"""Reading the facts out of the context that Airflow hands to a callback.
+
+What a context holds depends on the Airflow version and on who runs the callback: the task's own process (everything),
+the DAG processor (no times, no state, no exception), the scheduler of 2.x (an exception that is a str), a deadline
+(two dicts). So nothing is taken for granted: whatever is missing, raises, or has an odd type is simply not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone, tzinfo
+from enum import Enum
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
+
+from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+from airflow_provider_dingpush.alerts.exception_text import WhatWentWrong, read_exception
+from airflow_provider_dingpush.alerts.run_facts import Event, FailedTask, RunFacts
+
+MAX_LISTED_TASKS = 10
+
+_MAX_ID_CHARACTERS = 250  # Airflow's own columns end there.
+_MAX_NAME_CHARACTERS = 120
+_MAX_PEOPLE = 10
+_MAX_OPTIONS = 10
+_MAX_OPTION_CHARACTERS = 60
+_MAX_BODY_LINES = 10
+_MAX_BODY_CHARACTERS = 600
+_LLM_OPTIONS = ["Approve", "Reject"]
+_LLM_DEFAULTS = {"approve": ["Approve"], "reject": ["Reject"]}
+_MAX_TAGS = 50
+_MAX_READ_CHARACTERS = 20_000
+"""So much of a text is looked at; far more than is shown, so that a secret cut here is never seen."""
+
+_WHOLE = 1_000_000_000
+
+# How the scheduler of 2.x speaks of a task whose process is gone: ids, as the repr of a dict, or what its executor
+# reports.
+_IDS_OF_LOST_TASK = "{'DAG Id'"
+_EXECUTOR_REPORT = "Executor "
+
+_EVENT_OF_STATE = {
+    "failed": Event.TASK_FAILED,
+    "upstream_failed": Event.TASK_FAILED,
+    "up_for_retry": Event.TASK_RETRYING,
+    "success": Event.TASK_SUCCEEDED,
+    "skipped": Event.TASK_SKIPPED,
+}
+
+
+def _unchanged(text: str) -> str:
+    return text
+
+
+def read_run_facts(
+    context: Mapping[str, Any],
+    *,
+    site: AirflowSite,
+    redact: Callable[[str], str] = _unchanged,
+    failed_tasks: Sequence[tuple[str, int]] | None = None,
+    now: Callable[[], datetime],
+) -> RunFacts:
+    """The facts in the context of any callback, of any Airflow version. Never raises, whatever the context is like.
+
+    :param context: what Airflow calls the callback with.
+    :param site: what the installation says of itself.
+    :param redact: takes secrets out of free text; if it fails, the text is withheld.
+    :param failed_tasks: task id and map index (-1 if not mapped) of the run's failed tasks, for DAG-level callbacks;
+        ``None`` if Airflow can't tell. It isn't read from the context, whose only task is often a wrong one (before
+        3.2, the last).
+    :param now: the time, with its zone.
+    """
+    dag, run, deadline = (_get(context, name) for name in ("dag", "dag_run", "deadline"))
+    ti = _first(_anything, (context, "ti"), (context, "task_instance"))
+    reason, run_state = _word(_get(context, "reason")), _word(_get(run, "state"))
+    is_about_task = deadline is None and reason is None and ti is not None
+    any_ti = ti
+    if not is_about_task:
+        ti = None
+    task = _first(_anything, (context, "task"), (ti, "task")) if is_about_task else None
+
+    tries, problem = _Tries.read(ti, task), _Problem.read(context, ti, redact)
+    if deadline is not None:
+        event = Event.DEADLINE_MISSED
+    elif is_about_task:
+        event = _task_event(_word(_get(ti, "state")), problem, tries)
+    else:
+        event = Event.DAG_SUCCEEDED if "success" in (reason, run_state) else Event.DAG_FAILED
+
+    dag_id = _first(_word, (ti, "dag_id"), (dag, "dag_id"), (run, "dag_id"), (task, "dag_id")) or ""
+    run_id = _first(_word, (context, "run_id"), (ti, "run_id"), (run, "run_id"), (run, "dag_run_id"))
+    task_id = _first(_word, (ti, "task_id"), (task, "task_id"))
+    map_index = _map_index(_get(ti, "map_index"))
+    map_label = _free_text(_get(ti, "rendered_map_index"), redact, _MAX_NAME_CHARACTERS)
+
+    moment = _instant(now())
+    question = _Question.read(task, redact, moment) if event is Event.TASK_STARTED else None
+    if question is not None:
+        event = Event.ANSWER_NEEDED
+    logical_date = _first(_instant, (run, "logical_date"), (context, "logical_date"))
+    started_at, ended_at = (_instant(_get(ti if is_about_task else run, name)) for name in ("start_date", "end_date"))
+    run_started_at = _instant(_get(run, "start_date"))
+    deadline_at = _instant(_get(deadline, "deadline_time"))
+    next_retry_at = _next_retry(task, ended_at) if event is Event.TASK_RETRYING else None
+    local = partial(_local, zone=site.zone)
+
+    def log_url(task_id: str | None, map_index: int | None, try_number: int | None = None) -> str | None:
+        if not (dag_id and run_id and task_id):
+            return None
+        return site.log_url(
+            dag_id, run_id, task_id, map_index=map_index, try_number=try_number, logical_date=logical_date
+        )
+
+    failed = _task_instances(failed_tasks) if event is Event.DAG_FAILED else None
+    listed = None
+    if failed is not None:
+        listed = tuple(FailedTask(*each, log_url(*each), site.links) for each in failed[:MAX_LISTED_TASKS])
+    return RunFacts(
+        event=event,
+        environment=_word((site.environment or "").strip(), _MAX_NAME_CHARACTERS),
+        dag_id=dag_id,
+        dag_name=_name(dag_id, (dag, "dag_display_name"), (run, "dag_display_name")) or "",
+        run_id=run_id,
+        run_url=site.run_url(dag_id, run_id) if dag_id and run_id else None,
+        run_type=_word(_get(run, "run_type")),
+        run_state=run_state,
+        logical_date=local(logical_date),
+        reason=_free_text(reason, redact, _MAX_NAME_CHARACTERS),
+        owners=_owners(task, dag),
+        tags=_tags(dag) or (),
+        task_id=task_id,
+        task_name=_name(task_id, (task, "task_display_name"), (ti, "task_display_name")),
+        map_index=map_index,
+        map_label=None if map_label == str(map_index) else map_label,
+        try_number=tries.number,
+        max_tries=tries.total,
+        next_retry_at=local(next_retry_at),
+        hostname=_word(_get(ti, "hostname")),
+        log_url=log_url(task_id, map_index, tries.number),
+        started_at=local(started_at),
+        ended_at=local(ended_at),
+        duration_seconds=None
+        if event in (Event.TASK_STARTED, Event.ANSWER_NEEDED)
+        else _seconds(started_at, ended_at or moment),
+        exception_type=problem.error.type_name,
+        exception_text=problem.error.text,
+        exception_summary=problem.error.summary,
+        killed_from_outside=problem.killed_from_outside,
+        failed_tasks=listed,
+        failed_task_count=None if failed is None else len(failed),
+        deadline_at=local(deadline_at),
+        late_seconds=_seconds(deadline_at, moment),
+        answer_url=site.answer_url(dag_id, run_id, task_id, map_index=map_index)
+        if question and dag_id and run_id and task_id
+        else None,
+        is_local_link=site.is_local,
+        links=site.links,
+        run_started_at=local(run_started_at),
+        occurrence=_occurrence(any_ti, run, deadline, logical_date, is_about_task=is_about_task),
+        **(question.facts(local) if question else {}),
+    )
+
+
+def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None, *, is_about_task: bool) -> str:
+    """What tells an event from another one of the same names, whichever process calls back for it.
+
+    Airflow 3 gives each try an id of its own, also after a task was cleared, and its DAG processor knows it too.
+    Without one a run is known by its start, which is a new one once it was cleared. In ``airflow dags test`` that is
+    the logical date, each time the same: there it takes the end of the run (of its last task on Airflow 2, which keeps
+    the run's own from us) or the times and the process of the task.
+
+    :param ti: that of the context, also if the event is about a whole run.
+    """
+    run_started_at = _instant(_get(run, "start_date"))
+    ti_id = _identifier(_get(ti, "id")) if is_about_task else None
+    if deadline is not None:
+        names = [(deadline, name) for name in ("id", "deadline_time", "name")]
+    elif ti_id:
+        names = [(ti, "id")]
+    elif run_started_at and run_started_at != logical_date:
+        names = [(run, "start_date")]
+    elif not is_about_task:
+        names = [(run, "end_date"), (ti, "end_date")] if run_started_at else [(run, "end_date")]
+    else:
+        # A sensor that is rescheduled has a new start each time, so it isn't looked at without need.
+        names = [(ti, name) for name in ("start_date", "end_date", "pid") if run_started_at]
+    region_index = _map_index(_get(ti, "region_index")) if is_about_task else None
+    if region_index is not None:  # of an iteration of a loop, since Airflow 3.4
+        names.append((ti, "region_id"))
+    parts = [*(_identifier(_get(*each)) for each in names), region_index]
+    return " ".join(str(each) for each in parts if each is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tries:
+    """Which try this is, and of how many."""
+
+    number: int | None
+    total: int | None
+
+    @property
+    def are_left(self) -> bool:
+        return bool(self.number and self.total and self.number < self.total)
+
+    @classmethod
+    def read(cls, ti: Any, task: Any) -> _Tries:
+        number, retries = _int(_get(ti, "try_number")), _int(_get(ti, "max_tries"))
+        if _get(ti, "state") is None:
+            # The DAG processor may leave ti.max_tries at a mere default of 0; otherwise it counts retries, and grows
+            # when a task is cleared.
+            retries = max((each for each in (retries, _int(_get(task, "retries"))) if each is not None), default=None)
+        total = None if retries is None else retries + 1
+        # A person may run a task more often than it would retry by itself; "try 5 of 3" helps nobody.
+        return cls(number, None if number and total and number > total else total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What went wrong with a task, as far as the context tells."""
+
+    error: WhatWentWrong = field(default_factory=WhatWentWrong)
+    killed_from_outside: bool = False
+
+    @classmethod
+    def read(cls, context: Any, ti: Any, redact: Callable[[str], str]) -> _Problem:
+        if ti is None:
+            return cls()
+        error = _get(context, "exception")
+        if isinstance(error, BaseException):
+            return cls(_read_exception(error, redact) or WhatWentWrong(type(error).__name__[:_MAX_NAME_CHARACTERS]))
+        said = _word(error, _WHOLE)
+        if said is not None:  # 2.x, and not always of a killed task: "Task failed due to SystemExit(1)".
+            if said.startswith(_IDS_OF_LOST_TASK):
+                return cls(killed_from_outside=True)
+            told = _read_exception(said, redact) or WhatWentWrong()
+            return cls(told, killed_from_outside=said.startswith(_EXECUTOR_REPORT))
+        # A task that lived to its end knows its state. Without one, the DAG processor of 3.x speaks for a task that
+        # is gone.
+        return cls(killed_from_outside=_get(ti, "state") is None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a task asks a person: an operator for approvals, or an LLM's whose output is to be approved.
+
+    These are told by what they have, since most installations have none of their classes.
+    """
+
+    subject: str | None
+    body: str | None
+    options: tuple[str, ...]
+    option_count: int
+    several: bool
+    defaults: tuple[str, ...]
+    form_fields: tuple[str, ...]
+    answer_by: datetime | None
+    users: tuple[str, ...]
+    user_ids: tuple[str, ...]
+
+    @classmethod
+    def read(cls, task: Any, redact: Callable[[str], str], moment: datetime | None) -> _Question | None:
+        """The question of a running task that has just asked it; ``None`` if it asks nothing, or hasn't yet."""
+        of_llm = _get(task, "approval_notifiers") is not None or _get(task, "require_approval") is True
+        subject = _free_text(_get(task, "subject"), redact, _MAX_NAME_CHARACTERS)
+        options = _LLM_OPTIONS if of_llm else _get(task, "options")
+        # The on_execute_callback of the same operator comes before it has asked. An LLM's has no subject then.
+        summary = _first(_anything, (task, "hitl_summary_extra"), (task, "hitl_summary"))
+        has_asked = "timeout_datetime" in summary if isinstance(summary, dict) and not of_llm else True
+        known = _names(options, redact)
+        if subject is None or not known or not has_asked:
+            return None
+        until = _instant(_get(summary, "timeout_datetime"))
+        patience = _get(task, "approval_timeout" if of_llm else "response_timeout")
+        if patience is None and not of_llm and summary is None:
+            # The first operators for approvals, of Airflow 3.1, knew no other timeout.
+            patience = _get(task, "execution_timeout")
+        if until is None and moment is not None and isinstance(patience, timedelta):
+            until = moment + patience
+        defaults = _get(task, "defaults")
+        if of_llm:
+            defaults = _LLM_DEFAULTS.get(_word(_get(task, "on_approval_timeout")) or "")
+        users = _list(_get(task, "approval_assigned_users" if of_llm else "assigned_users"))
+        users = [{"id": each} if isinstance(each, str) else each for each in users]
+        may_edit = _get(task, "allow_modifications") is True
+        return cls(
+            subject=subject,
+            body=_opening(_get(task, "body"), redact),
+            options=known[:_MAX_OPTIONS],
+            option_count=len(known),
+            several=_get(task, "multiple") is True,
+            defaults=_names(defaults, redact)[:_MAX_OPTIONS],
+            form_fields=(("output",) if may_edit else ()) if of_llm else _form_fields(_get(task, "params")),
+            answer_by=until,
+            # Names and ids are no free text: nobody is found by stars.
+            users=_names([_first(_anything, (each, "name"), (each, "id")) for each in users], _unchanged)[:_MAX_PEOPLE],
+            user_ids=_names([_get(each, "id") for each in users], _unchanged)[:_MAX_PEOPLE],
+        )
+
+    def facts(self, local: Callable[[datetime | None], datetime | None]) -> dict[str, Any]:
+        return {
+            "subject": self.subject,
+            "body": self.body,
+            "options": self.options,
+            "option_count": self.option_count,
+            "several_options": self.several,
+            "default_options": self.defaults,
+            "form_fields": self.form_fields,
+            "answer_by": local(self.answer_by),
+            "assigned_users": self.users,
+            "assigned_user_ids": self.user_ids,
+        }
+
+
+def _task_event(state: str | None, problem: _Problem, tries: _Tries) -> Event:
+    if state in _EVENT_OF_STATE:
+        return _EVENT_OF_STATE[state]
+    if state is None or problem != _Problem():
+        return Event.TASK_RETRYING if tries.are_left else Event.TASK_FAILED
+    return Event.TASK_STARTED
+
+
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+def _unknown_if_it_raises(read: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answer | None]:
+    """Give ``None`` instead of raising: values of other people's classes may do anything when they are looked at.
+
+    A timeout or a signal that Airflow raises meanwhile isn't an ``Exception``, and goes on its way.
+    """
+
+    @wraps(read)
+    def answer(*args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer | None:
+        try:
+            return read(*args, **kwargs)
+        except Exception:  # noqa: BLE001 - see above
+            return None
+
+    return answer
+
+
+@_unknown_if_it_raises
+def _get(source: Any, name: str) -> Any:
+    """What a mapping (told as ``dict()`` tells it) or an object holds under that name."""
+    # Whether an object is a Mapping is asked of every class that is one, 0.5 ms for each new class of objects.
+    return source.get(name) if hasattr(type(source), "keys") else getattr(source, name)
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _first(convert: Callable[[Any], Any], *places: tuple[Any, str]) -> Any:
+    """The first of these places that holds something the conversion can use."""
+    return next((value for value in (convert(_get(*place)) for place in places) if value is not None), None)
+
+
+@_unknown_if_it_raises
+def _word(value: Any, most: int = _MAX_ID_CHARACTERS) -> str | None:
+    """An id, a state (which Airflow gives as an Enum here and as a str there) or a name; ``None`` for anything else."""
+    plain = value.value if isinstance(value, Enum) else value
+    if not isinstance(plain, str):
+        return None
+    # What UTF-8 can't hold would break the file and the message that the word goes into.
+    return str(plain)[:most].encode("utf-8", "replace").decode() or None
+
+
+def _name(own_id: str | None, *places: tuple[Any, str]) -> str | None:
+    """The display name in one of these places, or else the id."""
+    return own_id and (_first(partial(_word, most=_MAX_NAME_CHARACTERS), *places) or own_id)
+
+
+@_unknown_if_it_raises
+def _free_text(value: Any, redact: Callable[[str], str], most: int) -> str | None:
+    """A text that may hold secrets. It is redacted before it is cut: half a secret isn't recognised as one."""
+    word = _word(value, _MAX_READ_CHARACTERS)
+    return _word(redact(word), most) if word is not None else None
+
+
+@_unknown_if_it_raises
+def _read_exception(error: BaseException | str, redact: Callable[[str], str]) -> WhatWentWrong:
+    return read_exception(error, redact)
+
+
+@_unknown_if_it_raises
+def _opening(text: Any, redact: Callable[[str], str]) -> str | None:
+    """The first lines of a text, cut to a readable size."""
+    lines = (_free_text(text, redact, _MAX_READ_CHARACTERS) or "").strip().splitlines()
+    kept = "\n".join(line for line in lines[:_MAX_BODY_LINES] if line.strip("`~ "))  # a fence shows nothing
+    cut = kept[:_MAX_BODY_CHARACTERS]
+    return (f"{cut}…" if len(kept) > len(cut) else f"{kept}\n…" if len(lines) > _MAX_BODY_LINES else kept) or None
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, (str, Mapping)):
+        return [value]
+    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else []
+
+
+def _names(values: Any, redact: Callable[[str], str]) -> tuple[str, ...]:
+    """Those of these values that can be shown as words, each of a readable length."""
+    numbers = (str(each) if isinstance(each, (int, float)) else each for each in _list(values))
+    shown = (_free_text(each, redact, _MAX_OPTION_CHARACTERS) for each in numbers)
+    return tuple(each for each in shown if each)
+
+
+@_unknown_if_it_raises
+def _params(params: Any) -> list[str]:
+    return [str(each)[:_MAX_OPTION_CHARACTERS] for each in params][:_MAX_OPTIONS]
+
+
+def _form_fields(params: Any) -> tuple[str, ...]:
+    return tuple(_params(params) or ()) if params is not None else ()
+
+
+def _int(value: Any) -> int | None:
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _map_index(value: Any) -> int | None:
+    index = _int(value)
+    return None if index is None or index < 0 else index
+
+
+@_unknown_if_it_raises
+def _instant(value: Any) -> datetime | None:
+    """A time from a datetime or an ISO 8601 text; one without a zone is UTC, as everything inside Airflow is."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    if not isinstance(value, datetime):
+        return None
+    aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    # Through text, because Airflow's times are of a subclass, which wouldn't be plain data.
+    return datetime.fromisoformat(aware.astimezone(timezone.utc).isoformat())
+
+
+@_unknown_if_it_raises
+def _identifier(value: Any) -> str | None:
+    """An id or a time as text."""
+    if isinstance(value, datetime):
+        moment = _instant(value)
+        return moment.isoformat() if moment else None
+    return str(value) if isinstance(value, (UUID, int)) else _word(value)
+
+
+@_unknown_if_it_raises
+def _local(time: datetime | None, zone: tzinfo) -> datetime | None:
+    """The time in that zone, in whole seconds, with a fixed offset (which is what JSON can hold)."""
+    return datetime.fromisoformat(time.astimezone(zone).isoformat(timespec="seconds")) if time else None
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return max((end - start).total_seconds(), 0.0) if start and end else None
+
+
+@_unknown_if_it_raises
+def _next_retry(task: Any, ended_at: datetime | None) -> datetime | None:
+    delay = _get(task, "retry_delay")
+    is_plain = not _get(task, "retry_exponential_backoff") and _get(task, "retry_policy") is None
+    return ended_at + delay if ended_at and isinstance(delay, timedelta) and is_plain else None
+
+
+def _owners(task: Any, dag: Any) -> tuple[str, ...]:
+    of_task = _word(_get(task, "owner"), _MAX_READ_CHARACTERS)
+    if of_task:
+        return _people(of_task)
+    # Airflow joins the owners of a DAG's tasks in no particular order.
+    of_dag = _word(_get(dag, "owner"), _MAX_READ_CHARACTERS) or ""
+    return _people(",".join(sorted(of_dag.split(", "))))
+
+
+def _people(text: str) -> tuple[str, ...]:
+    names = (name.strip()[:_MAX_NAME_CHARACTERS] for name in text.split(","))
+    return tuple(dict.fromkeys(name for name in names if name))[:_MAX_PEOPLE]
+
+
+@_unknown_if_it_raises
+def _tags(dag: Any) -> tuple[str, ...]:
+    words = [_word(tag, _MAX_NAME_CHARACTERS) for tag in _get(dag, "tags") or ()]
+    return tuple(sorted(word for word in words if word))[:_MAX_TAGS]
+
+
+@_unknown_if_it_raises
+def _task_instances(given: Any) -> tuple[tuple[str, int | None], ...] | None:
+    """Each task instance once, as ids and map indexes, without what isn't one."""
+    found = [(_word(task_id), _map_index(map_index)) for task_id, map_index in given]
+    return tuple(dict.fromkeys((task_id, map_index) for task_id, map_index in found if task_id))

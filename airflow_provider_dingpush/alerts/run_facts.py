@@ -1,0 +1,286 @@
+"""The facts that an alert is written from: plain values that survive being written to disk as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from airflow_provider_dingpush.alerts.human_times import duration_text
+from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
+
+FREE_TEXT = (
+    "reason",
+    "map_label",
+    "exception_text",
+    "exception_summary",
+    "subject",
+    "body",
+    "options",
+    "default_options",
+)
+"""The facts that may hold secrets, texts and lists of them; all others are ids, names, times and links."""
+
+
+class Event(str, Enum):
+    """What happened."""
+
+    TASK_STARTED = "task_started"
+    TASK_FAILED = "task_failed"
+    TASK_RETRYING = "task_retrying"
+    TASK_SUCCEEDED = "task_succeeded"
+    TASK_SKIPPED = "task_skipped"
+    DAG_FAILED = "dag_failed"
+    DAG_SUCCEEDED = "dag_succeeded"
+    DEADLINE_MISSED = "deadline_missed"
+    ANSWER_NEEDED = "answer_needed"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTask:
+    """One failed task instance of a failed run.
+
+    :param task_id: its task.
+    :param map_index: its place among the mapped instances, or ``None`` if the task isn't mapped.
+    :param log_url: page with its log.
+    :param links: how ``log_link`` opens; as in :class:`RunFacts`.
+    """
+
+    task_id: str
+    map_index: int | None = None
+    log_url: str | None = None
+    links: str = PC_BROWSER
+
+    @property
+    def log_link(self) -> str | None:
+        """``log_url``, made to open as ``links`` says."""
+        return self.log_url and browser_link(self.log_url, self.links)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is known about the run, task or deadline that an alert speaks of.
+
+    A template sees this as ``facts``: ``{{ facts.dag_id }}``, ``{{ facts.log_link }}``. What Airflow doesn't tell is
+    ``None`` (or an empty tuple). Times carry the site's zone and have no fractions of a second; free text has gone
+    through Airflow's redaction.
+
+    **What happened**
+
+    :param event: one of :class:`Event`; prints as ``task_failed``, ``dag_succeeded``, ...
+    :param environment: label of this Airflow, such as ``生产``.
+
+    **The run**
+
+    :param dag_id: id of the DAG; empty if Airflow names none.
+    :param dag_name: its display name, or its id if it has none.
+    :param run_id: id of the run.
+    :param run_url: its page in Airflow; see also ``run_link``.
+    :param run_type: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``, ...
+    :param run_state: ``running``, ``success``, ``failed``, ``queued``.
+    :param logical_date: of the run; a run that was triggered by hand or by an asset may have none in Airflow 3.
+    :param run_started_at: when the run started, for the last time if it was cleared since.
+    :param reason: of a finished run, in Airflow's words: ``task_failure``, ``all_tasks_deadlocked``, ``timed_out``,
+        ``success``.
+    :param owners: of the task, or of the DAG if the event is about the whole run.
+    :param tags: of the DAG.
+
+    **The task**, if the event is about one
+
+    :param task_id: id of the task, task groups included.
+    :param task_name: its display name, or its id if it has none.
+    :param map_index: place among the mapped instances; ``None`` if the task isn't mapped.
+    :param map_label: what ``map_index_template`` made of it.
+    :param try_number: which try this is, from 1.
+    :param max_tries: how many tries there are in all: retries + 1.
+    :param next_retry_at: when the next try is due; ``None`` if it isn't simply ``retry_delay`` later.
+    :param hostname: the machine that ran it.
+    :param log_url: page with its log; see also ``log_link``.
+
+    **Times**, of the task or else of the run
+
+    :param started_at: when it started.
+    :param ended_at: when it ended.
+    :param duration_seconds: from the start to the end, or to the moment of the event if it hasn't ended.
+
+    **What went wrong**
+
+    :param exception_type: name of the exception's class.
+    :param exception_text: its text, with its sub-exceptions, causes and notes if it has any; of a long one the first
+        and the last lines, and where the others were a line such as ``… 120 …``.
+    :param exception_summary: the one line of it that says most, with the class.
+    :param killed_from_outside: the task didn't fail by itself; there is no exception because nothing was left to
+        raise one.
+    :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if Airflow can't tell.
+    :param failed_task_count: how many failed in all; ``None`` if Airflow can't tell.
+    :param deadline_at: the deadline that was missed.
+    :param late_seconds: how long ago that was.
+
+    **What is asked** by a task that waits for a person's answer (Airflow 3.1 and later)
+
+    :param subject: its question.
+    :param body: what is to be known before answering, its first lines.
+    :param options: the answers to choose from, at most ten.
+    :param option_count: how many there are in all.
+    :param several_options: whether more than one can be chosen.
+    :param default_options: what is chosen if nobody answers in time.
+    :param form_fields: names of the values that can be filled in.
+    :param answer_by: until when an answer is waited for; ``None`` for ever.
+    :param assigned_users: names of those who may answer; empty if everybody may who has the permission.
+    :param assigned_user_ids: their ids in Airflow.
+    :param answer_url: the page where to answer; see also ``answer_link``.
+
+    **Links**
+
+    :param is_local_link: the links open only on the machine that runs Airflow, because no base URL is configured.
+    :param links: how ``log_link`` and ``run_link`` open: ``pc_browser``, ``browser``, ``plain``, or an address with
+        ``{url}`` in it.
+
+    **Which time it was**
+
+    :param occurrence: tells this event from another one of the same DAG, run, task and try, such as that of a run which
+        was deleted and created again; the same each time that Airflow calls back for it. Empty if the context has
+        nothing that does.
+    """
+
+    event: Event
+    dag_id: str
+    dag_name: str = ""
+    run_id: str | None = None
+    run_url: str | None = None
+    run_type: str | None = None
+    run_state: str | None = None
+    logical_date: datetime | None = None
+    reason: str | None = None
+    owners: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    task_id: str | None = None
+    task_name: str | None = None
+    map_index: int | None = None
+    map_label: str | None = None
+    try_number: int | None = None
+    max_tries: int | None = None
+    next_retry_at: datetime | None = None
+    hostname: str | None = None
+    log_url: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_seconds: float | None = None
+    exception_type: str | None = None
+    exception_text: str | None = None
+    exception_summary: str | None = None
+    killed_from_outside: bool = False
+    failed_tasks: tuple[FailedTask, ...] | None = None
+    failed_task_count: int | None = None
+    deadline_at: datetime | None = None
+    late_seconds: float | None = None
+    subject: str | None = None
+    body: str | None = None
+    options: tuple[str, ...] = ()
+    option_count: int = 0
+    several_options: bool = False
+    default_options: tuple[str, ...] = ()
+    form_fields: tuple[str, ...] = ()
+    answer_by: datetime | None = None
+    assigned_users: tuple[str, ...] = ()
+    assigned_user_ids: tuple[str, ...] = ()
+    answer_url: str | None = None
+    environment: str | None = None
+    is_local_link: bool = False
+    links: str = PC_BROWSER
+    run_started_at: datetime | None = None
+    occurrence: str = ""
+
+    @property
+    def log_link(self) -> str | None:
+        """``log_url``, made to open as ``links`` says: by default in a PC's browser instead of inside DingTalk."""
+        return self.log_url and browser_link(self.log_url, self.links)
+
+    @property
+    def run_link(self) -> str | None:
+        """``run_url``, made to open as ``links`` says: by default in a PC's browser instead of inside DingTalk."""
+        return self.run_url and browser_link(self.run_url, self.links)
+
+    @property
+    def answer_link(self) -> str | None:
+        """``answer_url``, made to open as ``links`` says."""
+        return self.answer_url and browser_link(self.answer_url, self.links)
+
+    @property
+    def try_text(self) -> str:
+        """``2/4`` for the second of four tries, ``2`` if it isn't known of how many; empty if neither is known."""
+        if self.try_number is None:
+            return ""
+        return str(self.try_number) if self.max_tries is None else f"{self.try_number}/{self.max_tries}"
+
+    def duration_text(self, language: str = "zh") -> str:
+        """``duration_seconds`` in words, such as ``3 分 12 秒`` or ``3m 12s``; empty if it isn't known."""
+        return "" if self.duration_seconds is None else duration_text(self.duration_seconds, language)
+
+    def to_dict(self) -> dict[str, Any]:
+        """These facts as JSON can hold them: times as ISO 8601, tuples as lists."""
+        return {field.name: _to_json(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunFacts:
+        """The facts that :meth:`to_dict` gave.
+
+        Names that this version doesn't know are ignored: a newer one wrote them.
+
+        :raises ValueError: if these aren't facts.
+        """
+        known = {field.name for field in fields(cls)}
+        try:
+            return cls(**{name: _FROM_JSON.get(name, _same)(data[name]) for name in known & data.keys()})
+        except (TypeError, KeyError, AttributeError) as problem:
+            raise ValueError("this isn't a dict made by RunFacts.to_dict()") from problem
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Event):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [_to_json(each) for each in value]
+    if isinstance(value, FailedTask):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _time(value: Any) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def _failed_tasks(value: Any) -> tuple[FailedTask, ...] | None:
+    if value is None:
+        return None
+    return tuple(
+        FailedTask(each["task_id"], each.get("map_index"), each.get("log_url"), each.get("links") or PC_BROWSER)
+        for each in value
+    )
+
+
+_FROM_JSON: dict[str, Any] = {
+    "event": Event,
+    "owners": tuple,
+    "tags": tuple,
+    **dict.fromkeys(
+        ("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids"),
+        tuple,
+    ),
+    "failed_tasks": _failed_tasks,
+    **dict.fromkeys(
+        ("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at", "answer_by", "run_started_at"),
+        _time,
+    ),
+}

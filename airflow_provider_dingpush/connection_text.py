@@ -1,0 +1,196 @@
+"""The fields of an Airflow Connection as they were meant, without what came along when they were pasted.
+
+Airflow takes a connection apart before anybody looks at it: what stands before the ``https`` of a URL that an
+environment variable holds, if only a character that nobody sees, leaves type and host empty and the rest in the schema.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from airflow_provider_dingpush.errors import ConnectionSettingsError
+from airflow_provider_dingpush.messages.input_text import narrow, one_word, visible, without_label
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.airflow_compat import Connection
+
+# Airflow drops the first colon and, if nothing stood before it, the first character.
+_WEB_ADDRESS = re.compile(r"(?:.*[^a-z])?h?ttp(?P<safe>s?):?//?(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_OWN_TYPE = re.compile(r"d?ingtalk-(?P<kind>robot|app):?//(?P<rest>.*)", re.DOTALL)
+_UNDERSCORE = re.compile(r"d?ingtalk_(?:robot|app)//")
+_TOKEN_IN_TEXT = re.compile(r"access_token=([0-9A-Za-z_-]+)")
+# What a browser or a second question mark puts behind a token of letters and digits.
+_END_OF_ADDRESS = re.compile(r"(?<=[0-9A-Za-z]{32})(?:/|\?[^/]*)\Z")
+_SECRET_IN_TEXT = re.compile(r"SEC[0-9A-Za-z]{8,}")
+
+
+@dataclass(frozen=True)
+class WrittenConnection:
+    """A connection's fields, each one word without blanks around it; an empty one is ``""``."""
+
+    conn_id: str
+    conn_type: str = ""
+    login: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    host: str = field(default="", repr=False)
+    schema: str = field(default="", repr=False)
+    port: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def place(self, name: str) -> str:
+        """A field for an error: where whoever filled it in finds it."""
+        if variable := self._uri_variable():
+            return f"{name} (in the URI of {variable})"
+        return name
+
+    def _uri_variable(self) -> str | None:
+        variable = f"AIRFLOW_CONN_{self.conn_id.upper()}"
+        text = visible(os.environ.get(variable, "")).strip()
+        return variable if text and not text.startswith("{") else None
+
+
+def written(connection: Connection, extra: Mapping[str, Any] | None = None) -> WrittenConnection:
+    """Read the fields of a connection.
+
+    :param extra: what :func:`extra_of` said, if that was asked before: Airflow masks parts of it each time.
+    :raises ConnectionSettingsError: if it was given as text that is no connection at all.
+    """
+    conn_id = str(connection.conn_id or "")
+    read = WrittenConnection(
+        conn_id=conn_id,
+        conn_type=one_word(connection.conn_type or "").replace("-", "_"),
+        login=without_label(one_word(connection.login or "")),
+        password=without_label(one_word(connection.password or "")),
+        host=_host(one_word(connection.host or "")),
+        schema=one_word(connection.schema or ""),
+        port=connection.port if isinstance(connection.port, int) else None,
+        extra=_named_anew(extra_of(connection) if extra is None else extra),
+    )
+    if not read.conn_type and read.schema:
+        return _taken_together(read)
+    if read.conn_type in ("http", "https") and read.schema:
+        path, question, query = read.schema.partition("?")
+        if question:
+            # A wide question mark, which is plain by now.
+            read = replace(read, schema=path, extra={**dict(parse_qsl(query)), **read.extra})
+        if not read.host and "/" in read.schema:
+            return replace(read, host=f"{read.conn_type}://{read.schema.lstrip('/')}", schema="")
+    return read
+
+
+def credentials_in(text: str) -> list[str]:
+    """Tokens and secrets that stand anywhere in a text, such as in a whole command."""
+    return [*_TOKEN_IN_TEXT.findall(text), *_SECRET_IN_TEXT.findall(text)]
+
+
+def query_of(address: str) -> dict[str, str]:
+    """What stands in the query of a pasted webhook URL; an old timestamp and sign in it mean nothing."""
+    given = address.partition("?")[2].partition("#")[0] if "?" in address else address
+    if "=" not in given:
+        return {}
+    try:
+        query = {name.lower(): value for name, value in reversed(parse_qsl(given))}
+    except ValueError:  # more fields than Python takes
+        return {}
+    return {
+        name: _END_OF_ADDRESS.sub("", one_word(query[name])) for name in ("access_token", "secret") if name in query
+    }
+
+
+def extra_of(connection: Connection) -> dict[str, Any]:
+    """The extra as a dict. Airflow's own reading of it also masks values whose names sound secret."""
+    text = connection.extra
+    if isinstance(text, str) and (plain := visible(text).strip()) != text.strip():
+        # Airflow would not read it, for a byte order mark before the first brace.
+        try:
+            extra = json.loads(plain)
+        except (ValueError, RecursionError):
+            extra = None
+    else:
+        try:
+            extra = connection.extra_dejson
+        except (ValueError, TypeError, RecursionError):
+            extra = None
+    return extra if isinstance(extra, dict) else {}
+
+
+def _named_anew(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The extra under names as they were meant, and what a wide ``＝`` or ``＆`` of a URL kept together apart."""
+    named: dict[str, Any] = {}
+    for key, given in extra.items():
+        name, equals, rest = one_word(key).partition("=")
+        value = rest if equals and given in ("", None) else given
+        if name == "access_token" and isinstance(value, str):
+            first, *others = narrow(visible(value)).split("&")
+            named[name] = without_label(one_word(first))
+            named.update({other: each for other, each in parse_qsl("&".join(others)) if other not in extra})
+        named.setdefault(name, value)
+    return named
+
+
+def _host(host: str) -> str:
+    """The host field; of a pasted webhook URL, only the URL, and an IPv6 address in brackets."""
+    if "://" in host:
+        return without_label(host)
+    # Airflow drops the brackets of a URI's IPv6 address.
+    return f"[{host}]" if _is_ipv6(host) else host
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ip_address(host).version == 6
+    except ValueError:
+        return False
+
+
+def _taken_together(read: WrittenConnection) -> WrittenConnection:
+    """A connection of which Airflow found no type, and put all into the schema."""
+    text = read.schema
+    if found := _WEB_ADDRESS.fullmatch(text):
+        scheme = f"http{found['safe'].lower()}"
+        return replace(read, conn_type=scheme, host=f"{scheme}://{found['rest']}", schema="")
+    if found := _OWN_TYPE.fullmatch(text):
+        try:
+            parts = urlsplit(f"//{found['rest']}")
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        return replace(
+            read,
+            conn_type=f"dingtalk_{found['kind']}",
+            login=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            host=parts.hostname or "",
+            port=port,
+            schema=parts.path.strip("/"),
+        )
+    if _UNDERSCORE.match(text):
+        raise ConnectionSettingsError(
+            f"Connection {read.conn_id!r} was given as a URI that starts with dingtalk_robot:// or dingtalk_app://, "
+            "which can't be parsed.",
+            "Write dingtalk-robot:// or dingtalk-app:// with a hyphen, or better, JSON: "
+            '{"conn_type": "dingtalk_robot", "password": "<webhook URL>", "extra": {"secret": "SEC…"}}. '
+            "URI 中请写 dingtalk-robot:// 或 dingtalk-app://（连字符），推荐改用 JSON。",
+        )
+    if read.password or read.login or read.host:
+        return read
+    raise ConnectionSettingsError(
+        f"Connection {read.conn_id!r} was given as text that is neither a URI nor JSON"
+        f"{_looks_of(text)}: Airflow found no type, no host and no password in it.",
+        f"Put the robot's whole webhook URL into AIRFLOW_CONN_{read.conn_id.upper()}, or JSON: "
+        '{"conn_type": "dingtalk_robot", "password": "<webhook URL>", "extra": {"secret": "SEC…"}}. '
+        "请填写完整的 Webhook 地址，或上面这样的 JSON。",
+    )
+
+
+def _looks_of(text: str) -> str:
+    if '"conn_type"' in text or text.lstrip("{").lstrip().startswith('"'):
+        return " (it looks like JSON, but something stands before its first brace that nobody may see)"
+    return " (a token alone is not enough)" if re.fullmatch(r"[0-9A-Za-z_-]{16,}", text) else ""

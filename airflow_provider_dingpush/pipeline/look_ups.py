@@ -1,0 +1,69 @@
+"""Connections looked up within a time limit, and what went wrong in words that give nothing away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_dingpush.dingtalk.spare_threads import within
+from airflow_provider_dingpush.errors import DingTalkError, UnavailableError
+from airflow_provider_dingpush.pipeline.redaction import described
+from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender, sender_for
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.alert import Mailbox
+
+Result = TypeVar("Result")
+
+# A look-up in a process that has loaded nothing yet can take ten seconds.
+_LONGEST_SECONDS, _LEAST_SECONDS = 10.0, 0.2
+
+
+def look_up_within(find: Callable[[], Result], seconds: float) -> Result:
+    """Look something up, but don't wait for a secrets backend any longer than this.
+
+    :param seconds: the most that it may take, in seconds; then it is left behind in its thread.
+    :raises UnavailableError: if it took longer.
+    """
+    try:
+        return within(seconds, find)
+    except TimeoutError:
+        raise UnavailableError(
+            "Looking up the Airflow connection took too long.",
+            "Look for a slow secrets backend or metadata database. 请检查 secrets backend 或元数据库是否过慢。",
+        ) from None
+
+
+class LookUps:
+    """The connections of one flush: each is looked up once, and one that hangs leaves time for the others.
+
+    :param until: when to be back, in seconds of ``time.monotonic``.
+    """
+
+    def __init__(self, until: float) -> None:
+        self._until = until
+        self._found: dict[Mailbox, RobotSender | AppSender | DingTalkError] = {}
+
+    def sender(self, mailbox: Mailbox) -> RobotSender | AppSender:
+        """The mailbox's sender.
+
+        :raises DingTalkError: if there is no such connection, or it is wrong, or that can't be found out in time.
+        """
+        if mailbox not in self._found:
+            self._found[mailbox] = self._looked_up(mailbox)
+        found = self._found[mailbox]
+        if isinstance(found, DingTalkError):
+            raise found
+        return found
+
+    def _looked_up(self, mailbox: Mailbox) -> RobotSender | AppSender | DingTalkError:
+        seconds = min(_LONGEST_SECONDS, (self._until - time.monotonic()) / 2)
+        if seconds < _LEAST_SECONDS:
+            return UnavailableError("No time is left to look up the Airflow connection.", "Give the flush more time.")
+        try:
+            return look_up_within(lambda: sender_for(mailbox), seconds)
+        except DingTalkError as problem:
+            return problem
+        except Exception as problem:  # noqa: BLE001 - whatever is wrong with one connection must not stop the others
+            return UnavailableError(f"The connection can't be used ({described(problem)}).")

@@ -1,0 +1,232 @@
+"""What a notifier was told to say, to whom and through what, as it is for one callback.
+
+A mistake in one of its arguments must not cost the alert: the argument is left out, and its problem is written into the
+log and into the alert.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
+from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
+from airflow_provider_dingpush.hooks import DingTalkRobotHook
+from airflow_provider_dingpush.messages.field_rules import holds_jinja
+from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message
+from airflow_provider_dingpush.pipeline.redaction import described, redact_text
+from airflow_provider_dingpush.templating import Renderer, holds_jinja_anywhere, is_constant
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from airflow_provider_dingpush.alerts import RunFacts
+    from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.targets import Target
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of a notifier, rendered and read.
+
+    :param conn_id: id of the connection.
+    :param target: who gets it from an app; ``None`` for the connection's own group.
+    :param message: what is said instead of the built-in alert.
+    :param mentions: who is mentioned, beside the owners.
+    :param problems: name of each argument that can't be used -> why, without secrets.
+    """
+
+    conn_id: str
+    target: Target | None = None
+    message: Message | None = None
+    mentions: At | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+Limit = Callable[[Callable[[], Any]], Any]
+"""Calls a function, or raises an :class:`~airflow_provider_dingpush.errors.UnavailableError` if it takes too long."""
+
+
+def read_arguments(
+    context: Mapping[str, Any],
+    facts: RunFacts,
+    *,
+    dingtalk_conn_id: Any,
+    message: Any,
+    at: Any,
+    to: Any,
+    limit: Limit = lambda render: render(),
+) -> Arguments:
+    """Render a notifier's arguments for a context, and read what came of it. Never raises.
+
+    :param limit: bounds the time of what is rendered: a template may ask a secrets backend for a variable.
+    """
+    from airflow_provider_dingpush.targets import read_target
+
+    templates = _Templates(context, facts, limit)
+    problems: dict[str, str] = {}
+
+    def note(argument: str, problem: Exception, consequence: str) -> None:
+        problems[argument] = redact_text(described(problem))
+        _log.warning("%s: %s", consequence, problems[argument])
+
+    try:
+        # Compiling a template takes a while, and few connection ids are one.
+        conn_id = _connection_id(
+            templates.strict(dingtalk_conn_id) if holds_jinja(dingtalk_conn_id) else dingtalk_conn_id
+        )
+    except Exception as problem:  # noqa: BLE001 - see the module
+        conn_id = DingTalkRobotHook.default_conn_name
+        note("dingtalk_conn_id", problem, f"The notifier's dingtalk_conn_id can't be used, so {conn_id!r} is")
+    target = mentions = own = None
+    if to is not None:
+        try:
+            target = read_target(templates.strict(to))
+            if target is not None:
+                check_rendered(target)
+        except Exception as problem:  # noqa: BLE001 - see the module
+            target = None
+            note("to", problem, "The notifier's to= can't be used, so the connection's own group is asked")
+    if at is not None:
+        try:
+            mentions = _checked(At.read(templates.strict(at)))
+        except Exception as problem:  # noqa: BLE001 - see the module
+            note("at", problem, "The notifier's mentions are left out")
+    if message is not None:
+        try:
+            own, told_at = read_message(templates.message(message))
+            mentions = At.union([mentions, _checked(told_at)])
+        except Exception as problem:  # noqa: BLE001 - see the module
+            own = None
+            note("message", problem, "The notifier's own message can't be sent, so the built-in alert is")
+    return Arguments(conn_id, target, own, mentions, problems)
+
+
+def _checked(at: At | None) -> At | None:
+    """Mentions whose rendering is over: braces in them are no number any more."""
+    if at is not None:
+        check_rendered(at)
+    return at
+
+
+def is_plain_id(conn_id: object) -> bool:
+    """Whether it is the id of a connection as it stands."""
+    try:
+        return not holds_jinja(conn_id) and read_connection_id(conn_id) == conn_id
+    except ValueError:
+        return False
+
+
+def _connection_id(rendered: Any) -> str:
+    try:
+        conn_id = read_connection_id(rendered)
+        if holds_jinja(conn_id):
+            raise ValueError(f"is {conn_id!r} when it is rendered")
+    except ValueError as problem:
+        raise InvalidMessageError(f"It {problem}.", NO_CONNECTION_ID) from None
+    return conn_id
+
+
+class _Templates:
+    """Renders the arguments of one callback."""
+
+    def __init__(self, context: Mapping[str, Any], facts: RunFacts, limit: Limit) -> None:
+        self._context = context
+        self._limit = limit
+        self._names = ChainMap({"facts": facts}, context)  # type: ignore[arg-type]
+
+    def message(self, value: Any) -> Any:
+        """A message; if a variable is missing, with a gap where it was written.
+
+        :raises InvalidMessageError: if it can't be rendered.
+        """
+        return self._message(value) if is_constant(value) else self._in_time(lambda: self._message(value))
+
+    def strict(self, value: Any) -> Any:
+        """Mentions, a target or an id, which mean nothing with a gap in them.
+
+        :raises InvalidMessageError: if it can't be rendered, or a variable is missing.
+        """
+        return self._in_time(lambda: self._strict(value)) if holds_jinja_anywhere(value) else self._strict(value)
+
+    def _in_time(self, render: Callable[[], Any]) -> Any:
+        try:
+            return self._limit(render)
+        except UnavailableError:
+            raise InvalidMessageError(
+                "Its template took too long.",
+                "Look for a slow secrets backend, XCom or macro in it. 请检查模板中用到的变量、XCom 或宏是否过慢。",
+            ) from None
+
+    def _message(self, value: Any) -> Any:
+        import jinja2
+
+        class LeftOpen(jinja2.ChainableUndefined, jinja2.DebugUndefined):
+            """A missing variable, shown as it was written: ``{{ exception }}``."""
+
+        env = self._env
+        try:
+            try:
+                return Renderer(env, self._names).message(value)
+            except jinja2.UndefinedError as missing:
+                _log.warning("A variable of the notifier's template is missing and stays as written: %s", missing)
+                return Renderer(env.overlay(undefined=LeftOpen), self._names).message(value)
+        except InvalidMessageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a filter, a macro or an attribute of the context may raise anything
+            raise _failed(error) from None
+
+    def _strict(self, value: Any) -> Any:
+        try:
+            env = self._env
+        except InvalidMessageError:
+            if holds_jinja_anywhere(value):
+                raise
+            return value
+        try:
+            return Renderer(env, self._names).native(value)
+        except InvalidMessageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            raise _failed(error) from None
+
+    @cached_property
+    def _env(self) -> jinja2.Environment:
+        """The DAG's environment; a plain one for a deadline, and for ``dag.test()`` of Airflow 3.3, whose DAG has none.
+
+        :raises InvalidMessageError: if the DAG's can't be made, such as with an extension that isn't installed.
+        """
+        from airflow_provider_dingpush.templating_filters import add_filters
+
+        try:
+            env = add_filters(_environment_of(self._context.get("dag")))
+        except Exception as error:  # noqa: BLE001 - the DAG's own settings and classes may raise anything
+            raise InvalidMessageError(
+                f"The DAG's template environment can't be made ({described(error)}).",
+                "Look at jinja_environment_kwargs, user_defined_filters and user_defined_macros of the DAG. "
+                "请检查 DAG 的这些参数。",
+            ) from None
+        return env
+
+
+def _environment_of(dag: Any) -> jinja2.Environment:
+    make = getattr(dag, "get_template_env", None)
+    if make is not None:
+        env: jinja2.Environment = make()
+        return env
+    import jinja2.sandbox
+
+    folder = os.path.dirname(getattr(dag, "fileloc", None) or "")
+    return jinja2.sandbox.SandboxedEnvironment(loader=jinja2.FileSystemLoader(folder) if folder else None)
+
+
+def _failed(error: Exception) -> InvalidMessageError:
+    return InvalidMessageError(f"Its template failed with {described(error)}.", "Correct the template. 请修正该模板。")

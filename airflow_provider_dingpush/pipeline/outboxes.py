@@ -1,0 +1,178 @@
+"""Which outbox this Airflow has: files beside it, or Redis for many machines; and what stands in for it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_dingpush.airflow_compat import airflow_option, mask_secret
+from airflow_provider_dingpush.dingtalk.spare_threads import within
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.storage.contract import Outbox
+    from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+
+_log = logging.getLogger(__name__)
+_APART = "Celery", "Kubernetes", "Ecs", "Batch", "Edge"
+_MOUNTS = Path("/proc/self/mountinfo")
+# A command or a secrets backend may have to tell outbox_url; one that hangs isn't asked again at once.
+_OPTION_SECONDS, _OPTION_PAUSE_SECONDS = 1.0, 60.0
+_LOOK_SECONDS = 1.0
+_option_hung_at: float | None = None
+
+
+def outbox() -> Outbox:
+    """The outbox that ``[dingpush] outbox_url`` or ``home`` name.
+
+    :raises OutboxError: if it can't be used.
+    """
+    return opened(outbox_url(), home())
+
+
+def outbox_url() -> str | None:
+    """``[dingpush] outbox_url``, ``None`` if files are enough.
+
+    :raises OutboxError: if whatever tells it doesn't do so in time.
+    """
+    from airflow_provider_dingpush.storage.contract import OutboxError
+
+    global _option_hung_at  # noqa: PLW0603 - one process, one configuration
+    hung = OutboxError(
+        "Airflow doesn't tell [dingpush] outbox_url in time: look at the command or secrets backend that it comes from."
+    )
+    if _option_hung_at is not None and time.monotonic() - _option_hung_at < _OPTION_PAUSE_SECONDS:
+        raise hung
+    try:
+        url = within(_OPTION_SECONDS, lambda: airflow_option("dingpush", "outbox_url"))
+    except TimeoutError:
+        _option_hung_at = time.monotonic()
+        raise hung from None
+    _option_hung_at = None
+    return url
+
+
+def home() -> Path:
+    """Where the files of the outbox are: ``[dingpush] home``, or ``dingpush`` in Airflow's home."""
+    named = airflow_option("dingpush", "home")
+    airflow_home = os.environ.get("AIRFLOW_HOME") or "~/airflow"
+    return Path(named or Path(airflow_home, "dingpush")).expanduser()
+
+
+def second_home() -> Path:
+    """Where the files are if :func:`home` can't be used: a folder of this user's own below the one for temporary files.
+
+    It is another one for each home, so that two Airflows of one machine stay apart.
+    """
+    name = hashlib.sha256(str(home()).encode()).hexdigest()[:8]
+    return Path(tempfile.gettempdir(), f"dingpush-{os.geteuid()}-{name}")
+
+
+def nothing_failed() -> bool:
+    """Whether no failure is open here, which every success asks first.
+
+    Told by a look into the folder that :class:`~.delivery.spool_outbox.SpoolOutbox` keeps for it: most tasks succeed,
+    and none of them should pay for loading the outbox.
+    """
+    from airflow_provider_dingpush.storage.contract import OutboxError
+
+    try:
+        if outbox_url():
+            return False
+        return within(_LOOK_SECONDS, lambda: not any(_has_entry(each / "open") for each in (home(), second_home())))
+    except (OutboxError, TimeoutError):
+        return False
+
+
+def _has_entry(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
+def is_one_of_several() -> bool:
+    """Whether other machines have outboxes of their own: then nobody there sends what is left here."""
+    from airflow_provider_dingpush.storage.contract import OutboxError
+
+    try:
+        return not outbox_url() and _why_apart(home()) is not None
+    except OutboxError:
+        return False
+
+
+@lru_cache(maxsize=4)
+def opened(url: str | None, folder: Path) -> Outbox:
+    """The outbox of a URL, or of a folder if there is none.
+
+    :raises OutboxError: if it can't be used.
+    """
+    if url:
+        from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+        from airflow_provider_dingpush.storage.redis.url import RedisUrl
+
+        password = RedisUrl.read(url).password
+        if password:
+            mask_secret(password)
+        return RedisOutbox(url)
+    _warn_if_apart(folder)
+    return files_in(folder)
+
+
+@lru_cache(maxsize=8)
+def files_in(folder: Path) -> SpoolOutbox:
+    """The outbox of one folder."""
+    from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+
+    return SpoolOutbox(folder, in_public=folder == second_home())
+
+
+def _warn_if_apart(folder: Path) -> None:
+    """Files on one machine know nothing of the others: each then counts its robot's minute for itself."""
+    reason = _why_apart(folder)
+    if reason is None:
+        return
+    _log.warning(
+        "%s, so each of its machines has an outbox of its own in %s: alerts are sent at once where they happen, but "
+        "merged and counted for each machine alone. Give all of them one outbox: pip install "
+        "'airflow-provider-dingpush[redis]' and set %s 多台机器请使用同一个 outbox_url（Redis）。",
+        reason,
+        folder,
+        _line_to_paste(),
+    )
+
+
+def _why_apart(folder: Path) -> str | None:
+    from airflow_provider_dingpush.storage.files.outbox import shared_filesystem
+
+    if os.environ.get("AIRFLOW_IS_K8S_EXECUTOR_POD"):
+        return "This task runs in a pod of its own"
+    executors = airflow_option("core", "executor") or ""
+    apart = next((name for name in _APART if name in executors), None)
+    if apart is not None:
+        return f"The executor is {executors}"
+    try:
+        kind = shared_filesystem(folder, _MOUNTS.read_text("utf-8"))
+    except OSError:
+        return None
+    return f"{folder} is on a shared file system ({kind}), where locks can't be relied on" if kind else None
+
+
+def _line_to_paste() -> str:
+    from airflow_provider_dingpush.storage.contract import OutboxError
+    from airflow_provider_dingpush.storage.redis.url import RedisUrl
+
+    broker = airflow_option("celery", "broker_url") or ""
+    try:
+        address = RedisUrl.read(broker)
+    except OutboxError:
+        return "AIRFLOW__DINGPUSH__OUTBOX_URL=redis://your-redis:6379/0"
+    # Whoever reads the log needs the address, not the password.
+    url = address.place.replace("://", "://:***@", 1) if address.password else address.place
+    return f"AIRFLOW__DINGPUSH__OUTBOX_URL={url} (Celery's Redis; the whole URL is [celery] broker_url)"

@@ -1,0 +1,52 @@
+"""What waits to be sent, and where: in mailboxes, and in the books of the robots that it is for or was for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from airflow_provider_dingpush.delivery.transfer import alerts_in
+from airflow_provider_dingpush.pipeline.redaction import described
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.alert import Mailbox
+    from airflow_provider_dingpush.storage.contract import Outbox
+
+_log = logging.getLogger(__name__)
+
+
+def holders_of_alerts(outbox: Outbox) -> dict[Mailbox, list[str]]:
+    """Every mailbox whose alerts wait, and the robots in whose books some of them are.
+
+    An alert that can't be read is the matter of any mailbox of its robot.
+    """
+    found: dict[Mailbox, list[str]] = {mailbox: [] for mailbox in outbox.waiting_mailboxes()}
+    for robot, mailboxes in _books(outbox):
+        owners = set(mailboxes.values())
+        others = outbox.mailboxes_of(robot)[:1] if None in owners else []
+        for mailbox in sorted({*(each for each in owners if each), *others}, key=lambda each: each.name):
+            found.setdefault(mailbox, []).append(robot)
+    return found
+
+
+def alerts_of(outbox: Outbox, mailbox: Mailbox) -> int:
+    """How many alerts of a mailbox wait, wherever they are."""
+    in_books = sum(list(mailboxes.values()).count(mailbox) for _, mailboxes in _books(outbox))
+    return in_books + outbox.waiting_in(mailbox)
+
+
+def all_alerts(outbox: Outbox) -> int:
+    """How many alerts wait, wherever they are."""
+    in_mailboxes = sum(outbox.waiting_in(mailbox) for mailbox in outbox.waiting_mailboxes())
+    return in_mailboxes + sum(len(mailboxes) for _, mailboxes in _books(outbox))
+
+
+def _books(outbox: Outbox) -> Iterator[tuple[str, dict[str, Mailbox | None]]]:
+    """The alerts in each book. One that can't be read counts as one with an alert that can't be read."""
+    for robot in outbox.robots():
+        try:
+            yield robot, alerts_in(outbox.records_of(robot))
+        except Exception as problem:  # noqa: BLE001 - whatever is wrong with one book
+            _log.error("The book of robot %s can't be read: %s", robot, described(problem))
+            yield robot, {"": None}

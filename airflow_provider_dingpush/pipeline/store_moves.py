@@ -1,0 +1,189 @@
+"""What stood in for the outbox goes into it once it can be had: alerts by anybody, a robot's book by its leader."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.delivery.ledger_entries import Batch
+from airflow_provider_dingpush.delivery.record_shapes import is_sound
+from airflow_provider_dingpush.delivery.repetitions import asked, ended_by, remembered
+from airflow_provider_dingpush.pipeline.stores import Store
+from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.timeouts import Deadline
+
+MOST_MOVED = 200
+"""So many alerts one callback moves at most; the next one moves the rest."""
+_MOST_KEYS = 10_000
+_BATCH: Place = ("batch", "")
+# Records that count something, by the name of the count.
+_COUNTED = {"day"}
+_KEPT_IF_NEW = {"slot", "dead", "told", "run", "ended"}
+
+_log = logging.getLogger(__name__)
+
+
+def move_alerts(first: Store, others: Sequence[Store], deadline: Deadline, *, at_most: int | None = None) -> int:
+    """Move what waits in files into the outbox, as far as there is time; says how many alerts were moved.
+
+    The file of an alert is removed after the outbox has it, and both go by its key, so that many processes may do this
+    at once and any of them may be killed. What a process of this machine is sending right now is left to that one.
+
+    :param at_most: how many alerts; by default :data:`MOST_MOVED`.
+    """
+    at_most = MOST_MOVED if at_most is None else at_most
+    moved = 0
+    for store in others:
+        try:
+            if deadline.seconds_left() <= 0 or store.is_empty:
+                continue
+            _move_what_lies_aside(store, first, at_most)
+            for mailbox in store.outbox.waiting_mailboxes():
+                moved += _move_mail(store, first, mailbox, deadline, at_most - moved)
+            for robot in store.outbox.robots():
+                moved += _move_taken_in(store, first, robot, deadline, at_most - moved)
+        except OutboxError as trouble:
+            _log.info("What waits in %s stays there for now: %s", store.folder, trouble)
+    if moved:
+        _log.info("%d alert(s) that had waited in files are in the outbox now.", moved)
+    return moved
+
+
+def _move_what_lies_aside(store: Store, first: Store, at_most: int) -> None:
+    """Move open failures, successes of which nobody knew whether they end one, and copies."""
+    opened = store.outbox.ask(partial(store.files.opened_incidents, at_most))
+    if opened:
+        first.outbox.open_incidents(opened)
+        for incident in opened:
+            store.outbox.ask(partial(store.files.forget_incident, incident, opened_again=False))
+    for path, alert in store.outbox.ask(partial(store.files.successes, at_most)):
+        # It may have failed again since then, on another machine.
+        if first.outbox.has_open_incident(alert.incident, before=alert.at):
+            first.outbox.put(alert)
+        store.outbox.ask(partial(store.files.remove, path))
+    for path, alert in store.outbox.ask(partial(store.files.copies, at_most)):
+        first.outbox.put(alert)
+        store.outbox.ask(partial(store.files.remove, path))
+
+
+def _move_mail(store: Store, first: Store, mailbox: Mailbox, deadline: Deadline, at_most: int) -> int:
+    moved = 0
+    with _alone_with(store, mailbox) as alone:
+        if not alone:
+            return 0
+        for path, alert in store.outbox.ask(partial(store.files.mail_of, mailbox, at_most)):
+            if deadline.seconds_left() <= 0:
+                break
+            first.outbox.put(alert)
+            store.outbox.ask(partial(store.files.remove, path))
+            moved += 1
+    return moved
+
+
+@contextmanager
+def _alone_with(store: Store, mailbox: Mailbox) -> Iterator[bool]:
+    """Whether no other process of this machine sends what is in a mailbox, or will within this."""
+    robot = store.outbox.robot_of(mailbox)
+    if robot is None:
+        with store.outbox.resolving(mailbox) as first:
+            yield first
+        return
+    with store.outbox.leadership(robot) as book:
+        yield book is not None
+
+
+def _move_taken_in(store: Store, first: Store, robot: str, deadline: Deadline, at_most: int) -> int:
+    """Move what a leader of this machine took in and couldn't send, except a message that may have arrived."""
+    with store.outbox.leadership(robot) as book:
+        if book is None:
+            return 0
+        records = _sound_records(book)
+        batch = Batch.from_record(records[_BATCH]) if _BATCH in records else None
+        fixed = batch is not None and (batch.under_way or batch.perhaps_arrived)
+        bound = set(batch.members) if batch and fixed else set()
+        alerts = [(key, alert) for key, alert in _alerts_of(records) if key not in bound]
+        moved: list[str] = []
+        names: list[str] = []
+        for key, alert in alerts[: max(0, at_most)]:
+            if deadline.seconds_left() <= 0:
+                break
+            first.outbox.put(alert)
+            moved.append(key)
+            names += remembered(alert)
+        if moved:
+            # First: what is remembered here counts as told when the book is carried over.
+            store.outbox.ask(partial(store.files.forget_keys, robot, names))
+            gone = [("alert", key) for key in moved]
+            book.write({}, [*gone, *([_BATCH] if batch and not fixed else [])])
+        return len(moved)
+
+
+def carry_over(store: Store, robot: str, book: LedgerBook) -> None:
+    """Let the outbox know what a robot has sent from files, and why it may not send; whoever leads it there does this.
+
+    Its places in the rate window, a hold, counts, dead letters, a message that may have arrived, and the keys of what
+    was told, so that it isn't told again.
+
+    :param book: the robot's, in the outbox.
+    """
+    try:
+        if store.is_empty or robot not in store.outbox.robots():
+            return
+        with store.outbox.leadership(robot) as theirs:
+            if theirs is None:
+                return
+            records = _sound_records(theirs)
+            keys = store.outbox.ask(partial(store.files.remembered, robot, _MOST_KEYS))
+            if records or keys:
+                waiting = {asked(alert)[0]: key for key, alert in _alerts_of(records)}
+                known = {waiting[name] for name in book.known(list(waiting))} if waiting else set()
+                # What failed before a recovery that was sent from there is news again here, too.
+                book.write(_joined(_sound_records(book), records, known), keys=keys, forget=ended_by(keys))
+            store.outbox.ask(partial(store.files.forget_book, robot))
+    except LeadershipLostError:
+        # Theirs: then nothing was carried over. Ours: then the next step says so.
+        _log.info("What was sent from %s is noted in the outbox next time.", store.folder)
+    except OutboxError as trouble:
+        _log.info("What was sent from %s is noted in the outbox next time: %s", store.folder, trouble)
+
+
+def _sound_records(book: LedgerBook) -> dict[Place, Any]:
+    """The records of a book without damaged ones."""
+    return {place: value for place, value in book.load().items() if is_sound(place[0], value)}
+
+
+def _alerts_of(records: Mapping[Place, Any]) -> Iterator[tuple[str, Alert]]:
+    """The alerts in a book that can be read, by key; the others are the matter of who leads next."""
+    for (kind, key), value in records.items():
+        if kind == "alert":
+            with suppress(ValueError):
+                yield key, Alert.from_json(value)
+
+
+def _joined(ours: Mapping[Place, Any], theirs: Mapping[Place, Any], known: set[str]) -> dict[Place, Any]:
+    """What of their records goes into our book."""
+    puts: dict[Place, Any] = {
+        place: value
+        for place, value in theirs.items()
+        if (place[0] in _KEPT_IF_NEW and place not in ours) or (place[0] == "alert" and place[1] not in known)
+    }
+    if _BATCH in theirs and _BATCH not in ours:
+        puts[_BATCH] = theirs[_BATCH]
+        puts.update({place: theirs[place] for place in theirs if place[0] == "alert"})
+    hold = theirs.get(("hold", ""))
+    if hold and hold["until"] > ours.get(("hold", ""), {"until": 0.0})["until"]:
+        puts["hold", ""] = hold
+    for place, counts in theirs.items():
+        if place[0] in _COUNTED:
+            before = ours.get(place, {})
+            puts[place] = {name: before.get(name, 0) + counts.get(name, 0) for name in {*before, *counts}}
+    told_at, overflown = theirs.get(("last", "")), theirs.get(("overflow", ""), 0)
+    if told_at and told_at > (ours.get(("last", "")) or 0.0):
+        puts["last", ""] = told_at
+    if overflown:
+        puts["overflow", ""] = ours.get(("overflow", ""), 0) + overflown
+    return puts

@@ -1,0 +1,280 @@
+"""The book of one robot's leader as a SQLite file: only the leader opens it for writing.
+
+A rollback journal and no write-ahead log: one writer needs none, and SQLite before 3.51.3 can lose commits of one
+(https://www.sqlite.org/wal.html#walresetbug).
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_dingpush.storage.contract import OutboxError, Place
+from airflow_provider_dingpush.storage.files.trouble import trouble_with
+
+FORMAT = 1
+"""``PRAGMA user_version``. A file of a newer one is set aside; of what is in it only alerts can't be done without."""
+RESTART: Place = ("restart", "at")
+"""The record that a book has which was started because its predecessor couldn't be used: since when."""
+REMEMBERED_SECONDS = 7 * 24 * 3600.0
+"""How long keys of alerts are known."""
+
+_BUSY_SECONDS = 5.0  # somebody may look at the records while they are written
+_ASKED_AT_ONCE = 500  # SQLite before 3.32 takes 999 variables
+_TABLES = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS record (kind TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS known_at ON known (at);
+PRAGMA user_version = 1;
+COMMIT;
+"""
+
+_DAMAGE = "no such", "malformed", "unsupported file format", "Could not decode to UTF-8"
+_log = logging.getLogger(__name__)
+
+
+class StateFile:
+    """Records and remembered keys in one file. Whoever makes one is the leader.
+
+    :param path: the file; it is made if it isn't there. One that is damaged or newer than :data:`FORMAT` is renamed to
+        ``….bad``, and the new one has a :data:`RESTART` record.
+    :param now: seconds since 1970, for that record.
+    :raises OutboxError: if it can't be opened.
+    """
+
+    def __init__(self, path: Path, *, now: float) -> None:
+        self._path = path
+        with trouble_with(path):
+            try:
+                self._connection = _opened(path)
+            except sqlite3.DatabaseError as problem:
+                if not _is_damage(problem):
+                    raise
+                self._connection = _started_anew(path, problem, now)
+
+    def load(self, *, now: float) -> dict[Place, Any]:
+        """All records; those of a new file if this one turns out to be damaged.
+
+        :param now: seconds since 1970.
+        """
+        with trouble_with(self._path):
+            try:
+                return _records(self._connection)
+            except (sqlite3.DatabaseError, ValueError, TypeError, RecursionError) as problem:
+                if not _is_damage(problem):
+                    raise
+                self._start_anew(problem, now)
+                return _records(self._connection)
+
+    def write(
+        self,
+        puts: Mapping[Place, Any],
+        deletes: Iterable[Place],
+        keys: Iterable[str],
+        forget: Iterable[str] = (),
+        *,
+        now: float,
+    ) -> None:
+        """Delete, put, forget and remember in one durable step.
+
+        :param forget: what the keys begin with that are forgotten.
+        :param now: seconds since 1970.
+        """
+        rows = [(*place, json.dumps(value, separators=(",", ":"))) for place, value in puts.items()]
+        stamped = [(key, now) for key in keys]
+        with self._watched(now):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany("DELETE FROM record WHERE kind = ? AND key = ?", list(deletes))
+                self._connection.executemany("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", rows)
+                # Between the bounds lie all keys that begin so, and no other: a range of the primary key.
+                self._connection.executemany(
+                    "DELETE FROM known WHERE key >= ? AND key < ?", [(each, _after(each)) for each in forget if each]
+                )
+                if stamped:
+                    self._connection.executemany("INSERT OR REPLACE INTO known VALUES (?, ?)", stamped)
+                    self._connection.execute("DELETE FROM known WHERE at < ?", (now - REMEMBERED_SECONDS,))
+                self._connection.execute("COMMIT")
+            except BaseException:  # also a task's timeout, which is raised anywhere
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def known(self, keys: Sequence[str], *, now: float) -> set[str]:
+        """Those of the keys that are remembered.
+
+        :param now: seconds since 1970.
+        """
+        found: set[str] = set()
+        with self._watched(now):
+            for start in range(0, len(keys), _ASKED_AT_ONCE):
+                some = keys[start : start + _ASKED_AT_ONCE]
+                marks = ",".join("?" * len(some))
+                rows = self._connection.execute(
+                    f"SELECT key FROM known WHERE at >= ? AND key IN ({marks})",  # noqa: S608 - only question marks
+                    (now - REMEMBERED_SECONDS, *some),
+                )
+                found.update(key for (key,) in rows)
+        return found
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _watched(self, now: float) -> Iterator[None]:
+        """Damage that shows in the middle costs the step, and the next leader finds a file that works."""
+        with trouble_with(self._path):
+            try:
+                yield
+            except sqlite3.DatabaseError as problem:
+                if _is_damage(problem):
+                    self._start_anew(problem, now)
+                raise
+
+    def _start_anew(self, problem: Exception, now: float) -> None:
+        self._connection.close()
+        self._connection = _started_anew(self._path, problem, now)
+
+
+def read_records(path: Path) -> dict[Place, Any]:
+    """The records of a book that somebody else may be leading; none if there is no book.
+
+    :raises OutboxError: if they can't be read.
+    """
+    with trouble_with(path):
+        if not path.exists():
+            return {}
+        with closing(_looked_at(path)) as connection:
+            if not connection.execute("PRAGMA user_version").fetchone()[0]:
+                return {}  # made a moment ago
+            try:
+                return _records(connection)
+            except (ValueError, TypeError, RecursionError) as problem:
+                raise OutboxError(f"{path}: a record isn't JSON ({problem}); its next leader starts anew") from problem
+
+
+def read_keys(path: Path, at_most: int) -> list[str]:
+    """The newest keys that a book remembers; none if there is no book.
+
+    :raises OutboxError: if they can't be read.
+    """
+    with trouble_with(path):
+        if not path.exists():
+            return []
+        with closing(_looked_at(path)) as connection:
+            rows = connection.execute("SELECT key FROM known ORDER BY at DESC LIMIT ?", (at_most,)).fetchall()
+    return [key for (key,) in rows]
+
+
+def forget_keys(path: Path, keys: Iterable[str]) -> None:
+    """Let a book remember these keys no more. Only for its leader.
+
+    :raises OutboxError: if that can't be written.
+    """
+    with trouble_with(path), closing(_looked_at(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("DELETE FROM known WHERE key = ?", [(key,) for key in keys])
+        connection.execute("COMMIT")
+
+
+def _looked_at(path: Path) -> sqlite3.Connection:
+    """A connection beside the leader's."""
+    _refuse_link(path)
+    # Not read-only: what a leader left that died while it wrote has to be rolled back before it can be read.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+
+
+class _NewerFormatError(sqlite3.DatabaseError):
+    """The file was written by a version of this package that knows more."""
+
+
+def _after(prefix: str) -> str:
+    """The first text after all those that begin so."""
+    return f"{prefix[:-1]}{chr(ord(prefix[-1]) + 1)}"
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    # SQLite would make it readable by others; its journal gets the rights of the file.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+    # SQLite opens both by their names; nobody else can put a link into the folder after this.
+    _refuse_link(path.with_name(path.name + "-journal"))
+    connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = TRUNCATE")
+        connection.execute("PRAGMA synchronous = FULL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > FORMAT:
+            raise _NewerFormatError(f"its format is {version}, and this version knows {FORMAT}")
+        if version < FORMAT:
+            connection.executescript(_TABLES)
+        connection.execute("SELECT kind, key, value FROM record LIMIT 1").fetchone()
+        connection.execute("SELECT key, at FROM known LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _started_anew(path: Path, problem: Exception, now: float) -> sqlite3.Connection:
+    aside = path.with_name(path.name + ".bad")
+    _log.error(
+        "The state of a DingTalk robot can't be used (%s): it is kept as %s, and sending starts anew after a pause.",
+        problem,
+        aside,
+    )
+    alerts = _alerts_left(path)
+    # The journal first: beside a new file it would be taken for that one's.
+    journal = path.with_name(path.name + "-journal")
+    if journal.exists():
+        journal.replace(aside.with_name(aside.name + "-journal"))
+    if path.exists():
+        path.replace(aside)
+    connection = _opened(path)
+    rows = [(*RESTART, json.dumps(now)), *(("alert", key, value) for key, value in alerts.items())]
+    connection.executemany("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", rows)
+    return connection
+
+
+def _alerts_left(path: Path) -> dict[str, str]:
+    """The alerts in a damaged file that can be read, by key: one that is told twice is better than one that isn't."""
+    found: dict[str, str] = {}
+    with suppress(sqlite3.Error, OSError), closing(_looked_at(path)) as connection:
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        for key, value in connection.execute("SELECT key, value FROM record WHERE kind = 'alert'"):
+            with suppress(ValueError, TypeError, RecursionError):
+                json.loads(value)
+                found[key] = value
+    return found
+
+
+def _records(connection: sqlite3.Connection) -> dict[Place, Any]:
+    rows = connection.execute("SELECT kind, key, value FROM record").fetchall()
+    return {(kind, key): json.loads(value) for kind, key, value in rows}
+
+
+def _is_damage(problem: Exception) -> bool:
+    """Whether a file itself is to blame, and not the disk, its rights or another process."""
+    if isinstance(problem, sqlite3.OperationalError):
+        return any(words in str(problem) for words in _DAMAGE)
+    # "not a database" and "malformed" are of the class itself; the others below it blame a statement.
+    return type(problem) in {sqlite3.DatabaseError, _NewerFormatError} or isinstance(
+        problem, (ValueError, TypeError, RecursionError)
+    )

@@ -1,0 +1,82 @@
+"""The URL of a Redis, read strictly: a password that isn't percent-encoded never passes for a host, path or option."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from airflow_provider_dingpush.storage.contract import OutboxError
+
+_SCHEMES = ("redis", "rediss", "unix")
+_HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", re.ASCII)
+_OPTIONS = re.compile(r"[a-z_0-9]+=[^&=@#?]*(&[a-z_0-9]+=[^&=@#?]*)*")
+
+
+@dataclass(frozen=True)
+class RedisUrl:
+    """A URL that says one thing only.
+
+    :param url: the whole of it.
+    :param place: scheme, host, port and database: what people may see of it.
+    :param password: what is to be masked wherever Airflow writes logs; empty if it has none.
+    """
+
+    url: str
+    place: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"RedisUrl({self.place!r})"
+
+    @classmethod
+    def read(cls, url: str) -> RedisUrl:
+        """Read a URL.
+
+        A ``/``, ``?``, ``#`` or ``@`` of a password that isn't percent-encoded ends its host or begins its path
+        early, and libraries then look up what is left of it as a name. So whatever could be meant in two ways is
+        refused before anybody sees it.
+
+        :raises OutboxError: if it is none; no part of the URL is in its text.
+        """
+        scheme = url.partition("://")[0]
+        if "sentinel" in scheme.lower() or "cluster" in scheme.lower():
+            raise OutboxError(
+                "[dingpush] outbox_url names Sentinels or a Redis Cluster, and alerts can be kept in neither. Set it "
+                "to the Redis itself, such as redis://:password@host:6379/0, or to an address that follows its master. "
+                "outbox_url 不支持 Sentinel 与 Cluster，请填写 Redis 主节点的地址。"
+            )
+        parts = _parts(url)
+        if parts is None:
+            raise OutboxError(
+                "[dingpush] outbox_url is no Redis URL. It looks like redis://:password@host:6379/0, with a password "
+                "that is percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40. "
+                "outbox_url 不是有效的 Redis 地址，密码中的特殊字符需要百分号编码。"
+            )
+        password = unquote(parts.password or "") or parse_qs(parts.query).get("password", [""])[0]
+        return cls(url, f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", password)
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of a URL, if each can only be what it is taken for."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    place = parts.netloc.rpartition("@")[2]
+    host = place if port is None else place.rpartition(":")[0]
+    if parts.scheme == "unix":
+        says_where = not place and parts.path.startswith("/")
+    else:
+        # No host at all is this machine; a port alone may be the beginning of a password.
+        says_where = (not place or _HOST.fullmatch(host) is not None) and re.fullmatch(r"/?\d*", parts.path) is not None
+    plain = (
+        url.startswith(f"{parts.scheme}://")
+        and parts.scheme in _SCHEMES
+        and "@" not in parts.path
+        # urlsplit drops some of these without a word, and everything behind a # is no part of an address.
+        and not re.search(r"[\s\x00-\x1f\x7f\\#]", url)
+        and ("?" not in url or _OPTIONS.fullmatch(parts.query) is not None)
+    )
+    return parts if plain and says_where else None

@@ -1,0 +1,617 @@
+"""Digests, read whole, and what no number of alerts may do to them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of
+from airflow_provider_dingpush.alerts.digest import Notes, digest, mentions_of
+from airflow_provider_dingpush.alerts.digest_page import MOST_LINES
+from airflow_provider_dingpush.alerts.digest_words import _EN, _ZH
+from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
+from airflow_provider_dingpush.delivery.merging import fitting
+from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
+from airflow_provider_dingpush.messages import At, Markdown
+from airflow_provider_dingpush.messages.sizes import json_bytes
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "digests"
+SHANGHAI = timezone(timedelta(hours=8))
+AT_MOST_BYTES = 18_500
+MAILBOX = Mailbox("dingtalk_default")
+RUN_ID = "scheduled__2026-11-21T18:00:00+00:00"
+NO_DATABASE = 'OperationalError: could not connect to server "ods-pg-3" (10.4.7.21), port 5432: Connection refused'
+DUPLICATE = 'UniqueViolation: duplicate key value violates unique constraint "orders_pkey"'
+
+
+def at(clock: str) -> float:
+    """That time of the night, in seconds since 1970."""
+    return datetime.fromisoformat(f"2026-11-22T{clock}+08:00").timestamp()
+
+
+def opened(url: str) -> str:
+    """A link as alerts have them."""
+    return f"dingtalk://dingtalkclient/page/link?url={quote(url, safe='')}&pc_slide=false"
+
+
+def alert(
+    dag_id: str = "etl_daily",
+    task_id: str | None = "load_orders",
+    clock: str = "03:04:05",
+    *,
+    event: str | None = None,
+    run_id: str = RUN_ID,
+    **values: Any,
+) -> Alert:
+    """A failure, unless it says otherwise."""
+    event = event or ("task_failed" if task_id else "dag_failed")
+    run_url = f"https://airflow.example.com/prod/dags/{dag_id}/runs/{quote(run_id, safe='')}"
+    index = values.get("map_index")
+    mapped = "" if index is None else f"/mapped/{index}"
+    values = {"try_number": 1, "owners": ("zhangsan",), **values}
+    return Alert(
+        key=key_of(
+            dag_id=dag_id,
+            run_id=run_id,
+            task_id=task_id,
+            map_index=index,
+            try_number=values["try_number"],
+            event=event,
+            distinction=str(values.get("resolved")),
+        ),
+        mailbox=MAILBOX,
+        event=event,
+        at=at(clock),
+        dag_id=dag_id,
+        run_id=run_id,
+        task_id=task_id,
+        log_link=opened(f"{run_url}/tasks/{task_id}{mapped}?try_number=1") if task_id else None,
+        run_link=opened(run_url),
+        environment="生产",
+        **values,
+    )
+
+
+THREE = (
+    alert(clock="03:04:05", summary=DUPLICATE, try_number=4),
+    alert(
+        task_id="load_items",
+        clock="03:04:41",
+        summary="AirflowSensorTimeout: waited 3,600 s for ods.items",
+        try_number=2,
+    ),
+    alert(task_id="check_totals", clock="03:06:12", summary="ValueError: 3 orders without a customer"),
+)
+
+MAPPED = tuple(
+    alert(
+        "报表_日结",
+        "按城市拆分",
+        f"03:{4 + index // 50:02}:{index % 50:02}",
+        map_index=index,
+        try_number=3,
+        summary=(
+            "KeyError: 'city_code'"
+            if index % 14 == 5
+            else "MemoryError"
+            if index in (17, 140, 141)
+            else f"TimeoutError: shard {index} of ods.orders didn't answer within 30 s"
+        ),
+        facts={"dag_name": "订单日报", "task_name": "按城市拆分"},
+    )
+    for index in range(200)
+)
+
+TEAMS = ("ads", "crm", "dwd", "finance", "ods", "risk", "search", "user")
+STORM = tuple(
+    alert(
+        f"{TEAMS[number % 8]}_{('hourly', 'daily', 'export', 'sync', 'report')[number // 8 % 5]}",
+        f"step_{number // 40:02}",
+        f"03:{4 + number // 400:02}:{number % 400 // 7:02}",
+        summary=NO_DATABASE if number % 9 else f"AirflowException: upstream file {number} is missing",
+    )
+    for number in range(1000)
+)
+
+TROUBLED = (
+    *THREE,
+    *(alert("ods_sync", f"copy_table_{number}", "03:07:30", summary=NO_DATABASE) for number in range(2)),
+    alert("ods_sync", "copy_views", "03:07:31", summary="TimeoutError"),
+    alert(
+        "crm_export",
+        "upload",
+        "03:05:00",
+        event="task_retrying",
+        try_number=2,
+        summary="SSLError: handshake failed",
+        facts={"max_tries": 4},
+    ),
+    alert("finance_close", None, "03:09:00", event="deadline_missed", summary=""),
+    alert("risk_scores", None, "03:01:00", summary=""),
+    alert("ads_hourly", "bid_prices", "03:09:10", event="task_succeeded", resolved=True),
+    *(
+        alert("ads_hourly", "by_region", f"03:09:{index:02}", event="task_succeeded", resolved=True, map_index=index)
+        for index in range(12)
+    ),
+    alert("user_sync", None, "03:08:00", event="dag_succeeded", resolved=True),
+    alert("search_index", "publish", "03:08:30", event="task_succeeded"),
+)
+OF_TROUBLED = Notes(
+    number="a3f2",
+    paused=(at("02:58:10"), at("03:08:25"), "throttled"),
+    overflown=5_321,
+    repeats={TROUBLED[0].incident: 59},
+    dead=("etl_weekly · render_report", "crm_export · mail_[all]"),
+    skipped=(("dingtalk_spare_1", "misconfigured"),),
+    folded={("etl_daily", RUN_ID): "dag_failed"},
+    recovered={
+        **{each.key: (at("02:51:00"), 3) for each in TROUBLED if each.task_id == "bid_prices"},
+        **{each.key: (at("02:55:00"), 2) for each in TROUBLED if each.task_id == "by_region"},
+        **{each.key: (at("02:13:00"), None) for each in TROUBLED if each.dag_id == "user_sync"},
+    },
+)
+
+PAGE = "https://airflow.example.com/prod/dags/etl_daily/runs/r/tasks/approve/required_actions?map_index="
+QUESTIONS = tuple(
+    alert(
+        "etl_daily",
+        "approve",
+        f"03:0{5 + index}:00",
+        event="answer_needed",
+        map_index=index,
+        summary=f"Publish part {index}?",
+        answer_link=opened(f"{PAGE}{index}"),
+        facts={
+            "subject": f"Publish part {index}?",
+            "body": "312 rows",
+            "options": ["Approve", "Reject"],
+            "answer_by": "2026-11-22T05:00:00+08:00",
+            "assigned_users": ["lisi"],
+            "assigned_user_ids": ["7"],
+        },
+    )
+    for index in range(2)
+)
+
+CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
+    "three_tasks": (THREE, Notes(number="1c07")),
+    "mapped": (MAPPED, Notes(number="77b0", folded={("报表_日结", RUN_ID): "dag_failed"})),
+    "storm": (STORM, Notes(number="e410")),
+    "troubled": (TROUBLED, OF_TROUBLED),
+    "twelve_dags": (
+        tuple(
+            alert(each.dag_id, each.task_id, "03:04:05", summary=f"{team.title()}Error: {team} is gone")
+            for each, team in zip(STORM[:12], TEAMS * 2, strict=False)
+        ),
+        Notes(number="0b1d"),
+    ),
+    "recovered": (
+        tuple(each for each in TROUBLED if each.resolved),
+        replace(OF_TROUBLED, overflown=0, dead=(), skipped=(), paused=None, repeats={}, folded={}),
+    ),
+    "questions": ((*THREE, *QUESTIONS, TROUBLED[-1]), Notes(number="9c9c")),
+    "may_repeat": (THREE, Notes(number="1c07", may_repeat="1c07", merged_until_tomorrow=True)),
+    "runs": (
+        tuple(
+            alert(run_id=f"backfill__2026-11-{day:02}", clock=f"03:{day:02}:00", summary=DUPLICATE)
+            for day in range(1, 21)
+        ),
+        Notes(
+            number="5a5a", folded={("etl_daily", f"backfill__2026-11-{day:02}"): "dag_failed" for day in range(1, 9)}
+        ),
+    ),
+}
+
+
+def written(alerts: Sequence[Alert], notes: Notes | None = None, **changes: Any) -> Markdown:
+    """The digest, in Chinese unless told otherwise."""
+    settings: dict[str, Any] = {
+        "language": "zh",
+        "zone": SHANGHAI,
+        "at_most_bytes": AT_MOST_BYTES,
+        "environment": "生产",
+        "escape": escape_markdown,
+    }
+    return digest(alerts, notes, **{**settings, **changes})
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("case", CASES)
+def test_digest_equals_its_golden_file(case: str, language: str) -> None:
+    """Title, blank line, text. After a change on purpose: run once with UPDATE_GOLDEN=1 and read the difference."""
+    message = written(*CASES[case], language=language)
+    path = GOLDEN / f"{case}.{language}.md"
+    text = f"{message.title}\n\n{message.text}\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("alerts", "notes", "expected"),
+    [
+        pytest.param(THREE[:1], Notes(), "[生产] 1 个失败：etl_daily · load_orders", id="one"),
+        pytest.param(THREE, Notes(), "[生产] 3 个失败：etl_daily", id="one DAG"),
+        pytest.param(STORM, Notes(), "[生产] 40 个 DAG 共 1,000 个失败", id="many DAGs"),
+        pytest.param(THREE, Notes(overflown=5321), "[生产] 3 个失败：etl_daily；另有 5,321 个未列出", id="overflown"),
+        pytest.param((), Notes(overflown=7), "[生产] 另有 7 个未列出", id="only overflown"),
+        pytest.param((), Notes(), "[生产] 关于消息发送的提示", id="nothing"),
+        pytest.param(TROUBLED[-1:], Notes(), "[生产] 1 条其他通知：search_index · publish", id="only another event"),
+        pytest.param((alert(""),), Notes(), "[生产] 1 个失败：未知 DAG · load_orders", id="unknown DAG"),
+        pytest.param((alert("a" * 99, "b"),), Notes(), f"[生产] 1 个失败：{'a' * 60}… · b", id="long name"),
+        pytest.param((alert("a\n\u202e# b"),), Notes(), "[生产] 1 个失败：a # b · load_orders", id="one line"),
+    ],
+)
+def test_title_says_how_much_failed_where(alerts: Sequence[Alert], notes: Notes, expected: str) -> None:
+    """A locked phone shows nothing else."""
+    assert written(alerts, notes).title == expected
+
+
+# What is counted
+
+COUNTED = re.compile(r"([\d,]+) (?:failures?|deadlines? missed|will be retried|earlier tr|recovered|other notices?)")
+EVENTS = ("task_failed", "task_retrying", "dag_failed", "deadline_missed", "task_succeeded", "task_started", "surprise")
+MANY = st.lists(
+    st.builds(
+        alert,
+        st.sampled_from(["etl_daily", "订单日报", "a_" * 60, ""]) | st.integers(0, 99).map("dag_{}".format),
+        st.none() | st.sampled_from(["load", "dag_1"]) | st.integers(0, 99).map("task_{}".format),
+        st.sampled_from(["03:04:05", "03:04:59", "23:59:59"]),
+        event=st.sampled_from(EVENTS),
+        run_id=st.sampled_from(["run_1", "run_2", "run_3"]),
+        map_index=st.none() | st.integers(0, 300),
+        try_number=st.none() | st.integers(1, 3),
+        resolved=st.booleans(),
+        summary=st.sampled_from(["", "MemoryError", "*" * 500, "- # > [x](y)"])
+        | st.integers(0, 999).map("row {}".format),
+        owners=st.sampled_from([(), ("zhangsan",), ("zhangsan", "lisi")]),
+    ),
+    max_size=150,
+)
+
+
+def number(text: str) -> int:
+    """A number as digests print it."""
+    return int(text.replace(",", ""))
+
+
+def counted(message: Markdown) -> int:
+    """How many alerts an English digest tells of: its lines, and the counts that stand for lines."""
+    total = 0
+    blocks = message.text.split("\n\n")
+    for place, block in enumerate(blocks):
+        following = blocks[place + 1] if place + 1 < len(blocks) else ""
+        if block.startswith("#### ") and not following.startswith("- "):
+            total += sum(map(number, COUNTED.findall(block)))
+        total += block.startswith("**")  # a question
+        for line in block.splitlines() if block.startswith("- ") else ():
+            often = re.search(r" ×([\d,]+)", line)
+            is_rest = line.startswith("- …and another ")
+            total += sum(map(number, COUNTED.findall(line))) if is_rest else number(often[1]) if often else 1
+    return total
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    alerts=MANY,
+    group_by=st.lists(st.sampled_from(GROUP_LABELS), unique=True, max_size=3),
+    at_most_bytes=st.integers(1_500, 19_000),
+)
+def test_the_counts_add_up_to_all_alerts(alerts: list[Alert], group_by: list[str], at_most_bytes: int) -> None:
+    """However many there are, however they are grouped and however little room there is: none gets lost."""
+    message = written(alerts, language="en", group_by=group_by, at_most_bytes=at_most_bytes)
+    assert counted(message) == len(alerts)
+    assert json_bytes(message.text) <= at_most_bytes
+    assert sum(line.startswith(("- ", "#### ", "…")) for line in message.text.splitlines()) <= MOST_LINES
+
+
+@settings(max_examples=50, deadline=None)
+@given(alerts=MANY, chance=st.randoms(use_true_random=False))
+def test_the_order_of_arrival_makes_no_difference(alerts: list[Alert], chance: Any) -> None:
+    """A batch that is written again says the same."""
+    alerts = list({each.key: each for each in alerts}.values())
+    shuffled = chance.sample(alerts, len(alerts))
+    assert written(shuffled) == written(alerts)
+
+
+@pytest.mark.parametrize("case", [*CASES, "mapped"])
+def test_golden_digests_count_everything(case: str) -> None:
+    """The same of the digests that people have read."""
+    alerts, notes = CASES[case]
+    assert counted(written(alerts, notes, language="en")) == len(alerts)
+
+
+@pytest.mark.parametrize("tasks", [1, 5, 30])
+@pytest.mark.parametrize("dags", [1, 3, 30, 300])
+def test_a_storm_of_any_shape_stays_readable(dags: int, tasks: int) -> None:
+    """It fits, and it isn't longer than people read."""
+    alerts = [
+        alert(f"dag_{dag}", f"task_{task}", summary=f"E{dag}: {'x' * 200}")
+        for dag in range(dags)
+        for task in range(tasks)
+    ]
+    message = written(alerts, language="en")
+    assert counted(message) == dags * tasks
+    assert json_bytes(message.text) <= AT_MOST_BYTES
+    assert len(message.text.splitlines()) <= 2 * MOST_LINES
+
+
+def test_the_largest_groups_are_shown_and_the_rest_is_counted() -> None:
+    """What is left out is what matters least."""
+    alerts = [alert(f"dag_{dag}", f"task_{each}") for dag in range(200) for each in range(2 + dag)]
+    lines = written(alerts, language="en").text.splitlines()
+    listed = [line for line in lines if line.startswith("- **")]
+    assert listed[0].startswith("- **dag\\_199** ×201 ")
+    left_out = 200 - len(listed)
+    rest = sum(2 + dag for dag in range(left_out))
+    assert f"- …and another {rest:,} failures in {left_out} DAGs" in lines
+
+
+# What is said of each
+
+
+def lines_of(*alerts: Alert, notes: Notes | None = None, **changes: Any) -> list[str]:
+    """The lines of the alerts, without links, and with brackets as people see them."""
+    text = re.sub(r" \[\w+\]\([^)]*\)|\\(?=\])", "", written(alerts, notes, **{"language": "en", **changes}).text)
+    return [line for line in text.splitlines() if line.startswith("- ")]
+
+
+def test_tries_of_one_task_are_one_line() -> None:
+    """``on_retry_callback`` doesn't make three failures of one."""
+    tries = [alert(event="task_retrying", try_number=each, clock=f"03:0{each}:00") for each in (1, 2)]
+    last = alert(try_number=3, clock="03:03:00", summary="MemoryError")
+    assert lines_of(*tries, last) == [
+        "- **load\\_orders** ×3 · 1 failure, 2 earlier tries · after 3 tries · MemoryError"
+    ]
+    assert lines_of(*tries) == ["- 🟡 **load\\_orders** ×2 · 1 will be retried, 1 earlier try · will be retried"]
+    assert written([*tries, last], language="en").title == "[生产] 1 failure: etl_daily · load_orders"
+
+
+def test_reasons_that_differ_in_numbers_only_are_one() -> None:
+    """Two hundred shards that time out are one trouble."""
+    alike = [alert(map_index=each, summary=f"shard {each} timed out") for each in (1, 2, 3)]
+    others = [alert(task_id="split", summary="MemoryError"), alert(task_id="merge", summary="KeyError")]
+    assert lines_of(*alike, *others)[0] == "- **load\\_orders** [1–3] ×3 · e.g. shard 3 timed out"
+    assert lines_of(*alike, *others, alert(map_index=9, summary="MemoryError"))[0] == (
+        "- **load\\_orders** [1–3, 9] ×4 · 3× e.g. shard 3 timed out; 1× MemoryError"
+    )
+
+
+def test_a_reason_of_most_tasks_is_said_once() -> None:
+    """It is what the person on call needs first."""
+    alike = [alert(task_id=f"copy_{each}", summary=NO_DATABASE) for each in range(5)]
+    message = written([*alike, alert(summary="KeyError")], language="en")
+    assert "> Same reason for 5 of 6:  \n> OperationalError: could not connect" in message.text
+    assert message.text.count("OperationalError") == 1
+    assert message.text.count("KeyError") == 1
+
+
+@pytest.mark.parametrize(
+    ("indices", "expected"),
+    [((3,), " [3]"), ((0, 1, 2), " [0–2] ×3"), ((0, 2, 3, 9), " [0, 2–3, 9] ×4"), ((0, 2, 4, 6), " [0, 2, 4, …] ×4")],
+)
+def test_mapped_instances_are_named(indices: tuple[int, ...], expected: str) -> None:
+    """As stretches, for they are many."""
+    assert lines_of(*(alert(map_index=each) for each in indices)) == [f"- **load\\_orders**{expected}"]
+
+
+def test_a_single_instance_has_its_label() -> None:
+    """As in the alert that is told alone."""
+    assert lines_of(alert(map_index=3, facts={"map_label": "华东_1"})) == ["- **load\\_orders** [华东\\_1]"]
+
+
+def test_times_have_their_day_after_midnight() -> None:
+    """23:58 alone would seem to lie ahead."""
+    message = written([alert(clock="00:03:00"), replace(alert(task_id="late"), at=at("00:00:00") - 120)], language="en")
+    assert "2026-11-21 23:58 – 2026-11-22 00:03 +08:00" in message.text
+    assert "- **late** [log]" in message.text
+    assert " · 11-21 23:58" in message.text
+
+
+LOAD, SPLIT, CRM = "- **etl\\_daily** · load\\_orders", "- **etl\\_daily** · split", "- **crm** · split"
+ONE_MORE = "#### Others · 1 failure"
+
+
+@pytest.mark.parametrize(
+    ("group_by", "expected"),
+    [
+        ((), [LOAD, SPLIT, CRM]),
+        (("dag_id",), ["#### etl\\_daily · 2 failures", "- **load\\_orders**", "- **split**", ONE_MORE, CRM]),
+        (("owner",), ["#### zhangsan · 2 failures", LOAD, SPLIT, ONE_MORE, "- **no owner** · crm · split"]),
+        (
+            ("task_id",),
+            [
+                "#### split · 2 failures",
+                "- **etl\\_daily**",
+                "- **crm**",
+                ONE_MORE,
+                "- **load\\_orders** · etl\\_daily",
+            ],
+        ),
+        (("dag_id", "task_id"), [LOAD, SPLIT, CRM]),
+        (
+            ("summary",),
+            ["#### KeyError · 2 failures", LOAD, CRM, ONE_MORE, "- **reason unknown** · etl\\_daily · split"],
+        ),
+        (("run_id",), ["#### scheduled\\_\\_2026-11-21T18:00:00+00:00 · 3 failures", LOAD, SPLIT, CRM]),
+    ],
+)
+def test_sections_are_grouped_as_wished(group_by: tuple[str, ...], expected: list[str]) -> None:
+    """Whatever the sections leave open, the lines say."""
+    alerts = [
+        alert("etl_daily", "load_orders", "03:01:00", summary="KeyError"),
+        alert("etl_daily", "split", "03:01:01"),
+        alert("crm", "split", "03:01:02", summary="KeyError", owners=()),
+    ]
+    text = re.sub(r" \[\w+\]\([^)]*\)", "", written(alerts, language="en", group_by=group_by).text)
+    found = [line.partition(" · KeyError")[0] if line.startswith("- ") else line for line in text.splitlines()]
+    assert [line for line in found if line.startswith(("- ", "#### "))] == expected
+
+
+def test_a_notifiers_own_message_gives_the_reason() -> None:
+    """Merged with others, its title is all there is room for."""
+    own = {"msgtype": "markdown", "markdown": {"title": "Orders are late", "text": "# Call **Li**"}}
+    text = {"msgtype": "text", "text": {"content": "Orders are late\nCall Li"}}
+    for message in (own, text):
+        assert lines_of(alert(message=message)) == ["- **load\\_orders** · Orders are late"]
+    assert lines_of(alert(message={"msgtype": "text"})) == ["- **load\\_orders**"]
+
+
+def test_reasons_of_a_pause_have_words_or_are_shown_as_they_are() -> None:
+    """Whoever pauses need not know the language."""
+    for reason, words in (("throttled", "机器人被钉钉限流"), ("errcode 1 *x*", "errcode 1 \\*x\\*")):
+        text = written(THREE, Notes(paused=(at("03:00:00"), at("03:03:00"), reason))).text
+        assert f"> 03:00–03:03 暂停发送：{words}。" in text
+
+
+def test_many_dead_letters_and_robots_are_counted() -> None:
+    """A note doesn't grow beyond reading."""
+    notes = Notes(dead=tuple(f"dag_{n}" for n in range(9)), skipped=tuple((f"spare_{n}", "full") for n in range(9)))
+    text = written(THREE, notes, language="en").text
+    assert "DingTalk refused 9 alerts: dag\\_0, dag\\_1, dag\\_2, dag\\_3, dag\\_4, …. To see them" in text
+    assert "spare\\_4" in text
+    assert "spare\\_5" not in text
+    assert "4 more robots were skipped" in text
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    word=st.text(min_size=1)
+    | st.sampled_from(["x](http://evil.example/) y", "> q", "# h", "- i", "**b**", "<b>", "a\n\n# b"])
+)
+def test_nothing_becomes_markdown_that_wasnt_meant_to(word: str) -> None:
+    """Every name and reason comes from outside."""
+    hostile = alert(word, word, summary=word, owners=(word,), map_index=3, facts={"map_label": word, "max_tries": word})
+    hostile = replace(hostile, log_link="https://airflow.example.com/a b)", run_link=None)
+    others = [
+        replace(hostile, key="2", resolved=True),
+        replace(hostile, key="3", event=word),
+        replace(hostile, key="4", task_id=None),
+    ]
+    notes = Notes(word, (0, 1, word), dead=(word,), skipped=((word, word),), may_repeat=word)
+    for group_by in (("dag_id",), ("owner", "summary")):
+        text = written([hostile, *others], notes, environment=word, group_by=group_by, language="en").text
+        assert "](" not in text.replace("\\](", "")
+        for line in filter(None, text.splitlines()):
+            assert line.startswith(("### ", "#### ", "- ", "> ", "2026-", "DingTalk refused", "Robot ", "Message #"))
+
+
+@pytest.mark.parametrize("moment", [float("nan"), -1e300, 1e300, -1.0])
+def test_an_impossible_time_costs_no_digest(moment: float) -> None:
+    """A damaged file may hold any number."""
+    assert "- **load\\_orders**" in written([replace(alert(), at=moment)]).text
+
+
+def test_both_languages_say_the_same_things() -> None:
+    """No word is missing, and none gets other values."""
+
+    def holes(spoken: str | tuple[str, str]) -> set[str]:
+        return set(re.findall(r"{(\w+)", spoken if isinstance(spoken, str) else spoken[1]))
+
+    assert list(_ZH) == list(_EN)
+    assert {name: holes(each) for name, each in _ZH.items()} == {name: holes(each) for name, each in _EN.items()}
+
+
+# Who is called
+
+PEOPLE = {"zhangsan": At(mobiles="13800000001"), "lisi": At(user_ids="lisi"), "both": At(user_ids=("lisi", "wangwu"))}
+
+
+@pytest.mark.parametrize(
+    ("alerts", "expected"),
+    [
+        pytest.param([], None, id="nobody"),
+        pytest.param([alert(owners=("stranger",))], None, id="not known"),
+        pytest.param(
+            [alert(owners=("zhangsan", "lisi")), alert(owners=("both",))],
+            At("13800000001", ("lisi", "wangwu")),
+            id="once",
+        ),
+        pytest.param([alert(event="deadline_missed", owners=("lisi",))], At(user_ids="lisi"), id="late"),
+        pytest.param([alert(event="task_retrying")], None, id="retried"),
+        pytest.param([alert(resolved=True)], None, id="recovered"),
+        pytest.param([alert(event="task_succeeded")], None, id="succeeded"),
+        pytest.param([alert(event="task_succeeded", mentions={"everyone": True})], At(everyone=True), id="explicit"),
+        pytest.param(
+            [alert(mentions={"atMobiles": ["13900000000"]})], At(("13900000000", "13800000001")), id="both ways"
+        ),
+        pytest.param([alert(mentions={"channels": ["x"]})], At("13800000001"), id="unreadable"),
+    ],
+)
+def test_owners_of_failures_are_called(alerts: list[Alert], expected: At | None) -> None:
+    """And nobody is woken for what is over or will be tried again."""
+    assert mentions_of(alerts, PEOPLE.get) == expected
+
+
+def test_at_most_fifty_people_are_called() -> None:
+    """DingTalk takes no more, and the message must not fail at it."""
+    called = mentions_of([alert(owners=(f"user_{n}",)) for n in range(80)], lambda owner: At(user_ids=owner))
+    assert called is not None
+    assert len(called.user_ids) == 50
+
+
+# Questions, and words of the user's own
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("others", [0, 3, 1000])
+@pytest.mark.parametrize("at_most_bytes", [6_000, AT_MOST_BYTES])
+def test_each_question_stands_whole_with_its_own_link(language: str, others: int, at_most_bytes: int) -> None:
+    """However much has failed beside it, and in whatever language; never in a count only."""
+    text = written((*STORM[:others], *QUESTIONS), language=language, at_most_bytes=at_most_bytes).text
+    assert json_bytes(text) <= at_most_bytes
+    for index in range(2):
+        assert f"Publish part {index}?" in text
+        assert f"]({opened(f'{PAGE}{index}')})" in text
+    assert text.count("Approve") == 2
+    assert text.count("05:00") == 2
+    assert text.count("lisi") == 2
+
+
+def test_one_message_takes_as_many_questions_as_have_room() -> None:
+    """The others are told by the next one; what isn't a question has no such bound."""
+    several = [replace(QUESTIONS[0], key=str(number), at=float(100 - number)) for number in range(30)]
+    kept = fitting([*STORM, *several], AT_MOST_BYTES)
+    assert [each.key for each in kept if each.event == "answer_needed"] == [str(number) for number in range(20, 30)]
+    assert len(kept) == len(STORM) + 10
+    assert len(fitting(several, 1_700)) == 1
+
+
+def test_those_who_are_asked_are_called() -> None:
+    """By name or by id, as the connection's ``mentions`` know them; the task's owner isn't asked."""
+    known = {"lisi": At("13800000001"), "7": At(user_ids="u7"), "zhangsan": At("13800000002")}
+    assert mentions_of(QUESTIONS, known.get) == At("13800000001", "u7")
+
+
+def test_mentions_that_nobody_rendered_are_left_out() -> None:
+    """An older version may have written them down."""
+    assert mentions_of([alert(mentions={"mobiles": ["{{ oops }}"]})], lambda owner: None) is None
+
+
+def own(words: str, task_id: str, **values: Any) -> Alert:
+    message = {"msgtype": "markdown", "markdown": {"title": words, "text": "[page](https://e.com)"}}
+    return alert(task_id=task_id, event="task_started", message=message, **values)
+
+
+def test_words_of_the_users_own_keep_a_link_each() -> None:
+    """What different words say isn't merged; that the task runs is no news beside them."""
+    alerts = (
+        own("half done", "load", map_index=0),
+        own("all done", "load", map_index=1),
+        alert(event="dag_succeeded", task_id=None, message={"msgtype": "text", "text": {"content": "report is out"}}),
+    )
+    text = written(alerts, language="en").text
+    for said, link in zip(("half done", "all done", "report is out"), alerts, strict=True):
+        (line,) = [each for each in text.splitlines() if said in each]
+        assert str(link.log_link or link.run_link) in line
+        assert "started" not in line

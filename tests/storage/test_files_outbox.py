@@ -1,0 +1,637 @@
+"""Alerts in files: what the filesystem, the kernel and SQLite do to them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError, Rest
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox, shared_filesystem
+
+ROBOT = "0123456789ab"
+HERE = Mailbox("dingtalk_default")
+NOW = 1_800_000_000.0
+DAY = 24 * 3600.0
+
+MakeAlert = Callable[..., Alert]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "dingpush"
+
+
+@pytest.fixture
+def outbox(home: Path) -> SpoolOutbox:
+    """An outbox at a fixed time whose mailbox has a robot."""
+    outbox = SpoolOutbox(home, clock=lambda: NOW)
+    outbox.assign(HERE, ROBOT)
+    return outbox
+
+
+@pytest.fixture
+def state(home: Path) -> Path:
+    return home / "robots" / ROBOT / "state.db"
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o777], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_only_its_user_may_read_it(home: Path, umask: int, make_alert: MakeAlert) -> None:
+    """Every folder and file, whatever the umask."""
+    outbox = SpoolOutbox(home, most_alerts=1)
+    for key in ("k1", "k2"):
+        outbox.put(make_alert(key))
+    outbox.assign(HERE, ROBOT)
+    outbox.note_flush(NOW)
+    with outbox.resolving(HERE), outbox.leadership(ROBOT) as book:
+        assert book is not None
+        book.write({("a", "b"): 1}, keys=["k1"])
+        assert book.overflown() == 1
+        book.clear_away([])
+    made = [home, *home.rglob("*")]
+    rights = {path.relative_to(home).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in made}
+    assert {"flushed", f"robots/{ROBOT}/state.db", f"mail/{HERE.name}/overflow.told"} <= set(rights)
+    assert {name for name, mode in rights.items() if mode != (0o700 if (home / name).is_dir() else 0o600)} == set()
+
+
+def test_new_alerts_can_be_read_with_ls_and_cat(home: Path, outbox: SpoolOutbox, make_alert: MakeAlert) -> None:
+    """One file each, named by its key, in a mailbox that says whose it is."""
+    outbox.put(make_alert("k1", summary="销售"))
+    folder = home / "mail" / HERE.name
+    assert "销售" in (folder / "new" / "k1.json").read_text("utf-8")
+    assert json.loads((folder / "about.json").read_bytes()) == {"conn_id": "dingtalk_default", "target": ""}
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_the_outbox_comes_back_when_its_folder_is_removed(
+    home: Path, outbox: SpoolOutbox, make_alert: MakeAlert
+) -> None:
+    """By a clean-up job, for example."""
+    outbox.put(make_alert("k1"))
+    home.rename(home.with_name("removed"))
+    outbox.put(make_alert("k2"))
+    outbox.assign(HERE, ROBOT)
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        assert [alert.key for _, alert in book.arrivals(9)] == ["k2"]
+
+
+def test_who_died_while_it_wrote_leaves_nothing_for_long(
+    home: Path, outbox: SpoolOutbox, make_alert: MakeAlert
+) -> None:
+    """After an hour a leader removes it; what is younger may still be written."""
+    outbox.put(make_alert("k1"))
+    drafts = home / "mail" / HERE.name / "tmp"
+    for name, age in (("old", 3601), ("young", 3599)):
+        (drafts / name).write_text("{", "utf-8")
+        os.utime(drafts / name, (NOW - age, NOW - age))
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        assert len(book.arrivals(9)) == 1
+    assert [path.name for path in drafts.iterdir()] == ["young"]
+
+
+def test_failures_that_nobody_mends_are_forgotten_after_three_months(home: Path, make_alert: MakeAlert) -> None:
+    """Or the folder would only grow. It is looked through once a day."""
+    left: list[set[str]] = []
+    for day, age in enumerate((90.5, 89.5, 91.0)):
+        outbox = SpoolOutbox(home, clock=lambda day=day: NOW + 0.6 * DAY * day)  # type: ignore[misc]
+        alert = make_alert(f"k{day}", mailbox=HERE)
+        outbox.put(alert)
+        outbox.assign(HERE, ROBOT)
+        os.utime(home / "open" / alert.incident, (NOW - age * DAY, NOW - age * DAY))
+        with outbox.leadership(ROBOT) as book:
+            assert book is not None
+            book.arrivals(9)
+        left.append({name for name in ("k0", "k1", "k2") if _is_open(home, make_alert(name, mailbox=HERE))})
+    assert left == [set(), {"k1"}, set()]
+
+
+def _is_open(home: Path, alert: Alert) -> bool:
+    return SpoolOutbox(home).has_open_incident(alert.incident)
+
+
+@pytest.mark.parametrize("note", ["", "later because", f"{NOW + 901} too long", f"{NOW} over", "\udcff"])
+def test_a_rest_that_cannot_be_is_none(home: Path, outbox: SpoolOutbox, note: str) -> None:
+    """A power cut has emptied the file, or the clock was set back: whoever looks leads, and sees for itself."""
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        book.note_rest(Rest(NOW + 900, "130101"))
+        assert outbox.rest_of(ROBOT) == Rest(NOW + 900, "130101")
+        (home / "robots" / ROBOT / "rest").write_bytes(note.encode("utf-8", "surrogateescape"))
+        assert outbox.rest_of(ROBOT) is None
+        book.note_rest(None)
+        book.note_rest(None)
+    assert outbox.rest_of(ROBOT) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b'{"v": 1, "key": "k1"}', b"[" * 100_000])
+def test_what_is_no_alert_is_set_aside(
+    home: Path, outbox: SpoolOutbox, make_alert: MakeAlert, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    """It never blocks the rest, and a log line names the file."""
+    outbox.put(make_alert("k1"))
+    new = home / "mail" / HERE.name / "new"
+    (new / "broken.json").write_bytes(content)
+    with outbox.leadership(ROBOT) as book, caplog.at_level(logging.ERROR):
+        assert book is not None
+        assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
+    (aside,) = (home / "robots" / ROBOT / "dead").iterdir()
+    assert aside.read_bytes() == content
+    assert str(aside) in caplog.text
+    assert [path.name for path in new.iterdir()] == ["k1.json"]
+
+
+def test_many_that_are_no_alerts_hide_no_alert(home: Path, outbox: SpoolOutbox, make_alert: MakeAlert) -> None:
+    """A leader that asks for two gets the third."""
+    for key in ("b1", "b2", "b3", "k1"):
+        outbox.put(make_alert(key))
+    for key in ("b1", "b2", "b3"):
+        os.truncate(home / "mail" / HERE.name / "new" / f"{key}.json", 0)
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        assert [alert.key for _, alert in book.arrivals(2)] == ["k1"]
+
+
+def test_an_alert_of_a_newer_version_is_read(home: Path, outbox: SpoolOutbox, make_alert: MakeAlert) -> None:
+    """What it knows more is passed over."""
+    outbox.put(make_alert("k1"))
+    path = home / "mail" / HERE.name / "new" / "k1.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "v": 2, "colour": "red"}), "utf-8")
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        assert [alert for _, alert in book.arrivals(9)] == [make_alert("k1")]
+
+
+@pytest.mark.parametrize("note", [b"", b"{", b"[]", None])
+def test_a_mailbox_whose_note_is_lost_is_known_by_its_alerts(
+    home: Path, outbox: SpoolOutbox, make_alert: MakeAlert, note: bytes | None
+) -> None:
+    """A power cut may have emptied it."""
+    outbox.put(make_alert("k1"))
+    about = home / "mail" / HERE.name / "about.json"
+    about.unlink()
+    if note is not None:
+        about.write_bytes(note)
+    assert list(outbox.waiting_mailboxes()) == [HERE]
+
+
+def test_who_dies_while_it_assigns_a_mailbox_leaves_it_to_one_robot(
+    home: Path, outbox: SpoolOutbox, make_alert: MakeAlert
+) -> None:
+    """Two robots name it then, and it goes to the one that it names itself."""
+    outbox.put(make_alert("k1"))
+    with outbox.leadership("ba9876543210") as book:
+        assert book is not None
+        (home / "robots" / "ba9876543210" / "mailboxes" / HERE.name).touch()
+        assert list(book.arrivals(9)) == []
+    assert list(outbox.mailboxes_of("ba9876543210")) == []
+    (home / "robots" / ROBOT / "mailboxes" / HERE.name).unlink()
+    outbox.assign(HERE, ROBOT)
+    assert list(outbox.mailboxes_of(ROBOT)) == [HERE]
+    outbox.assign(HERE, "ba9876543210")
+    assert list((home / "robots" / ROBOT / "mailboxes").iterdir()) == []
+
+
+def test_a_stopped_leader_holds_up_nobody(home: Path, outbox: SpoolOutbox, make_alert: MakeAlert) -> None:
+    """Others put their alerts and see that they don't lead."""
+    script = """
+import os, signal, sys
+from pathlib import Path
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+with SpoolOutbox(Path(sys.argv[1])).leadership(sys.argv[2]) as book:
+    book.arrivals(9)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+    with subprocess.Popen([sys.executable, "-c", script, str(home), ROBOT], env=_environment()) as leader:
+        assert os.WIFSTOPPED(os.waitpid(leader.pid, os.WUNTRACED)[1])
+        try:
+            outbox.put(make_alert("k1"))
+            assert list(outbox.waiting_mailboxes()) == [HERE]
+            with outbox.leadership(ROBOT) as book:
+                assert book is None
+        finally:
+            leader.send_signal(signal.SIGKILL)
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
+
+
+def test_who_loses_the_lock_file_loses_the_lead(home: Path, outbox: SpoolOutbox) -> None:
+    """Others lock a new file of that name, so the old leader must not write."""
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        (home / "robots" / ROBOT / "leader.lock").unlink()
+        with outbox.leadership(ROBOT) as other:
+            assert other is not None
+            with pytest.raises(LeadershipLostError, match=r"leader\.lock"):
+                book.write({("a", "b"): 1})
+            with pytest.raises(LeadershipLostError):
+                book.keep(1)
+            other.write({("a", "b"): 2})
+            assert other.load() == {("a", "b"): 2}
+
+
+def test_keys_are_known_for_seven_days(home: Path) -> None:
+    """And then forgotten, so that the file doesn't grow for ever."""
+    now = [NOW]
+    outbox = SpoolOutbox(home, clock=lambda: now[0])
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        assert book.now() == NOW
+        book.write({}, keys=["k1"])
+        now[0] += 6 * DAY
+        book.write({}, keys=["k2"])
+        now[0] += 1 * DAY - 1
+        assert book.known(["k1", "k2"]) == {"k1", "k2"}
+        now[0] += 2
+        assert book.known(["k1", "k2"]) == {"k2"}
+        book.write({}, keys=["k3"])
+    with closing(sqlite3.connect(home / "robots" / ROBOT / "state.db")) as file:
+        assert file.execute("SELECT key FROM known ORDER BY key").fetchall() == [("k2",), ("k3",)]
+
+
+def test_the_state_is_a_durable_rollback_journal(outbox: SpoolOutbox, state: Path) -> None:
+    """No write-ahead log appears, and the file says which format it has."""
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        book.write({("a", "b"): 1})
+        assert {path.name for path in state.parent.iterdir()} >= {"state.db", "state.db-journal"}
+        assert not state.with_name("state.db-wal").exists()
+    with closing(sqlite3.connect(state)) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def _garbage(state: Path) -> None:
+    state.write_bytes(b"this is no database, and quite long enough to be one" * 100)
+
+
+def _cut_off(state: Path) -> None:
+    os.truncate(state, state.stat().st_size - 4096)
+
+
+def _holes(state: Path) -> None:
+    content = bytearray(state.read_bytes())
+    content[4096:] = b"\x55" * (len(content) - 4096)
+    state.write_bytes(content)
+
+
+def _tables_gone(state: Path) -> None:
+    with closing(sqlite3.connect(state)) as file:
+        file.execute("DROP TABLE record")
+
+
+def _newer(state: Path) -> None:
+    with closing(sqlite3.connect(state)) as file:
+        file.execute("PRAGMA user_version = 2")
+
+
+def _record_is_no_json(state: Path) -> None:
+    with closing(sqlite3.connect(state, isolation_level=None)) as file:
+        file.execute("UPDATE record SET value = '{'")
+
+
+@pytest.mark.parametrize("harm", [_garbage, _cut_off, _holes, _tables_gone, _newer, _record_is_no_json])
+def test_a_state_that_cannot_be_used_is_set_aside(
+    outbox: SpoolOutbox, state: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None]
+) -> None:
+    """A new one begins, says when, and works; the log tells where the old one is."""
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        book.write({("batch", str(number)): "x" * 100 for number in range(200)}, keys=["k1"])
+    harm(state)
+    spoiled = state.read_bytes()
+    with outbox.leadership(ROBOT) as book, caplog.at_level(logging.ERROR):
+        assert book is not None
+        assert book.load() == {("restart", "at"): NOW}
+        assert book.known(["k1"]) == set()
+        book.write({("a", "b"): 1}, deletes=[("restart", "at")], keys=["k2"])
+        assert book.load() == {("a", "b"): 1}
+    assert state.with_name("state.db.bad").read_bytes() == spoiled
+    assert "state.db.bad" in caplog.text
+
+
+def test_damage_that_shows_while_it_is_written_costs_one_step(outbox: SpoolOutbox, state: Path) -> None:
+    """The caller is told, and what it writes next is kept for the leader that follows."""
+    records = {("batch", str(number)): "x" * 100 for number in range(500)}
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        book.write(records)
+    with state.open("r+b") as file:
+        file.seek(-2 * 4096, os.SEEK_END)
+        file.write(b"\x55" * 2 * 4096)
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        with pytest.raises(OutboxError, match=r"state\.db"):
+            book.write({}, deletes=records)
+        book.write({("attempt", "1"): NOW})
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        assert book.load() == {("restart", "at"): NOW, ("attempt", "1"): NOW}
+
+
+def test_a_write_that_fails_in_the_middle_changes_nothing(outbox: SpoolOutbox) -> None:
+    """And the next one works."""
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        book.write({("a", "b"): 1})
+        with pytest.raises(OutboxError):
+            book.write({("a", object()): 2}, deletes=[("a", "b")])  # type: ignore[dict-item]
+        assert book.load() == {("a", "b"): 1}
+        book.write({("a", "c"): 3})
+        assert book.load() == {("a", "b"): 1, ("a", "c"): 3}
+
+
+@pytest.mark.parametrize("look", [True, False], ids=["looked at first", "led at once"])
+def test_a_write_that_was_cut_off_is_undone(outbox: SpoolOutbox, state: Path, look: bool) -> None:
+    """A leader killed within a commit leaves a journal, which brings back what was before; also for those who look."""
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        book.write({("batch", str(number)): "before" * 100 for number in range(500)})
+    script = """
+import os, signal, sqlite3, sys
+file = sqlite3.connect(sys.argv[1], isolation_level=None)
+file.execute("PRAGMA journal_mode = TRUNCATE")
+file.execute("PRAGMA cache_size = 1")  # so that pages are written before the commit
+file.execute("BEGIN IMMEDIATE")
+file.execute("UPDATE record SET value = replace(value, 'before', 'after_')")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", script, str(state)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert b"after_" in state.read_bytes()
+    if look:
+        assert set(outbox.records_of(ROBOT).values()) == {"before" * 100}
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        assert set(book.load().values()) == {"before" * 100}
+
+
+def test_a_journal_is_set_aside_with_its_state(outbox: SpoolOutbox, state: Path) -> None:
+    """Beside the new file it would be taken for the new file's."""
+    with outbox.leadership(ROBOT):
+        pass
+    _newer(state)
+    state.with_name("state.db-journal").write_bytes(bytes(600))
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        assert book.load() == {("restart", "at"): NOW}
+    assert state.with_name("state.db.bad-journal").stat().st_size == 600
+
+
+def test_no_right_to_write_is_an_outbox_error(tmp_path: Path) -> None:
+    """A read-only folder and a uid that nobody knows: the error names the place and what to do."""
+    tmp_path.chmod(0o555)
+    _let_others_in(tmp_path.parent)
+    done = _as_somebody_else(
+        """
+for what in (lambda: outbox.put(alert), lambda: outbox.assign(alert.mailbox, "abc"), lambda: outbox.note_flush(1.0)):
+    try:
+        what()
+    except OutboxError as problem:
+        print(problem)
+for which in (outbox.leadership("abc"), outbox.resolving(alert.mailbox)):
+    try:
+        with which:
+            print("entered")
+    except OutboxError as problem:
+        print(problem)
+print(outbox.has_open_incident(alert.incident), outbox.last_flush(), outbox.waiting_mailboxes(), outbox.robots())
+""",
+        tmp_path / "dingpush",
+    )
+    *problems, looks = done.splitlines()
+    advice = f"Let uid {os.getuid() or 65534} write there, or set [dingpush] home to a folder where it may."
+    assert problems == [f"{tmp_path / 'dingpush'}: Permission denied. {advice}"] * 5
+    assert looks == "False None [] []"
+
+
+def test_a_full_disk_is_an_outbox_error(tmp_path: Path, make_alert: MakeAlert) -> None:
+    """Nothing half-written is left, and the alert may be put again when there is room."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)],  # noqa: S607 - where it is differs
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("a disk that is full soon is mounted as root only")
+    try:
+        outbox = SpoolOutbox(tmp_path / "dingpush")
+        with pytest.raises(OutboxError, match=r"No space left on device\. Free some space there"):
+            outbox.put(make_alert("k1", summary="x" * 100_000))
+        assert list((tmp_path / "dingpush" / "mail").rglob("*k1*")) == []
+        outbox.assign(HERE, ROBOT)
+        with outbox.leadership(ROBOT) as book:
+            assert book is not None
+            with pytest.raises(OutboxError, match="full"):
+                book.write({("a", "b"): "x" * 100_000})
+            book.write({("a", "b"): 1})
+            assert book.load() == {("a", "b"): 1}
+        outbox.put(make_alert("k1"))
+        assert list(outbox.waiting_mailboxes()) == [HERE]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)  # noqa: S607 - where it is differs
+
+
+MOUNTS = r"""22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+30 22 0:26 / /data rw shared:2 master:1 - nfs4 server:/export rw,vers=4.2
+31 30 254:1 / /data/local rw - xfs /dev/vdb rw
+32 22 0:40 / /with\040blank rw - cifs //server/share rw
+33 22 0:41 / /fuse rw - fuse.s3fs s3fs rw
+34 22 0:42 / /plain rw - fuse /dev/fuse rw
+35 22 8:1 / /windows rw - fuseblk /dev/sda1 rw
+36 22 0:43 / /srv/less rw - fuse.fuse-overlayfs fuse-overlayfs rw
+37 22 0:44 / /twice rw - ext4 /dev/vdc rw
+38 37 0:45 / /twice rw - nfs server:/other rw
+39 22 0:46 / /mac rw - virtiofs mac rw
+40 22 0:47 / /pod rw - overlay overlay rw
+broken line
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/opt/airflow/dingpush", None),
+        ("/data/airflow/dingpush", "nfs4"),
+        ("/data", "nfs4"),
+        ("/database", None),
+        ("/data/local/airflow", None),
+        ("/with blank/x", "cifs"),
+        ("/fuse/x", "fuse.s3fs"),
+        ("/plain/x", "fuse"),
+        ("/windows/x", None),
+        ("/srv/less/x", None),
+        ("/twice/x", "nfs"),
+        ("/mac/x", "virtiofs"),
+        ("/pod/x", None),
+    ],
+)
+def test_a_filesystem_that_others_share_is_named(path: str, kind: str | None) -> None:
+    """The one that the path lies on, by the longest and last mount."""
+    assert shared_filesystem(Path(path), MOUNTS) == kind
+
+
+def test_the_mounts_of_this_machine_can_be_read() -> None:
+    """As the kernel writes them; /proc is never shared."""
+    assert shared_filesystem(Path("/proc"), Path("/proc/self/mountinfo").read_text("utf-8")) is None
+    assert shared_filesystem(Path("/x"), "") is None
+
+
+def _let_others_in(folder: Path) -> None:
+    """Open the folders that pytest made for this run, one more for each of several processes, to every user."""
+    while folder != Path(tempfile.gettempdir()):
+        folder.chmod(0o755)
+        folder = folder.parent
+
+
+def _as_somebody_else(script: str, home: Path) -> str:
+    """What a process says that runs as a user without a name."""
+    beginning = f"""
+import os, sys
+from pathlib import Path
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.storage.contract import OutboxError
+from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+os.setuid({os.getuid() or 65534})
+outbox = SpoolOutbox(Path(sys.argv[1]))
+alert = Alert(key="k1", mailbox=Mailbox("dingtalk_default"), event="task_failed", at=1.0)
+"""
+    command = [sys.executable, "-c", beginning + script, str(home)]
+    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+@pytest.mark.parametrize(
+    "prepared",
+    [
+        "open/{incident}",
+        "mail/{mailbox}/overflow",
+        "mail/{mailbox}/resolve.lock",
+        "mail/{mailbox}/robot",
+        "robots/{robot}/leader.lock",
+        "robots/{robot}/next.lock",
+        "robots/{robot}/state.db",
+        "robots/{robot}/state.db-journal",
+        "robots/{robot}/rest",
+        "robots/{robot}/mailboxes/{mailbox}",
+        "flushed",
+        "swept",
+        "recovered/{incident}",
+    ],
+)
+@pytest.mark.parametrize("there", [True, False], ids=["to-a-file", "to-nothing"])
+def test_no_file_is_opened_through_a_link(
+    home: Path, tmp_path: Path, make_alert: MakeAlert, prepared: str, there: bool
+) -> None:
+    """Whoever may write into the home, or could once, must not choose which files are made or get other rights."""
+    alert = make_alert()
+    outbox = SpoolOutbox(home, most_alerts=1)
+    outbox.put(make_alert("k0"))
+    names = {"incident": alert.incident, "mailbox": HERE.name, "robot": ROBOT}
+    link, target = home / prepared.format(**names), tmp_path / "of somebody else"
+    if there:
+        target.write_text("x")
+        target.chmod(0o644)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target)
+    for step in (
+        lambda: outbox.put(alert),
+        lambda: outbox.put(make_alert("k3")),
+        lambda: outbox.assign(HERE, ROBOT),
+        lambda: _led(outbox),
+        lambda: outbox.resolving(HERE).__enter__(),
+        lambda: outbox.rest_of(ROBOT),
+        lambda: outbox.note_flush(NOW),
+        lambda: outbox.keep_success(alert),
+        lambda: outbox.records_of(ROBOT),
+    ):
+        with suppress(OutboxError):
+            step()
+    if there:
+        assert (target.read_text(), stat.S_IMODE(target.stat().st_mode)) == ("x", 0o644)
+    else:
+        assert not target.exists()
+
+
+def _led(outbox: SpoolOutbox) -> None:
+    with outbox.leadership(ROBOT) as book:
+        if book is not None:
+            book.write({("a", "b"): 1}, keys=["k1"])
+            book.arrivals(9)
+            book.note_rest(Rest(NOW + 5, "x"))
+            book.want_successor(True)
+            book.clear_away([])
+
+
+@pytest.mark.parametrize("name", ["mail", "open", "robots", "mail/{mailbox}", "mail/{mailbox}/new", "robots/{robot}"])
+def test_no_folder_is_a_link(home: Path, tmp_path: Path, make_alert: MakeAlert, name: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = home / name.format(mailbox=HERE.name, robot=ROBOT)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    outbox = SpoolOutbox(home)
+    with pytest.raises(OutboxError, match=r"is a symbolic link.*\[dingpush\] home"):
+        outbox.assign(HERE, ROBOT) if "robots" in name else outbox.put(make_alert())
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_the_home_may_be_a_link_of_ones_own(home: Path, tmp_path: Path, make_alert: MakeAlert) -> None:
+    """To a larger disk, for example."""
+    (tmp_path / "large").mkdir()
+    home.symlink_to(tmp_path / "large")
+    outbox = SpoolOutbox(home)
+    outbox.put(make_alert())
+    assert outbox.waiting_in(HERE) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("name", ["", "mail", "robots/{robot}"])
+def test_a_folder_of_somebody_else_is_refused_with_a_word(home: Path, make_alert: MakeAlert, name: str) -> None:
+    """A task that runs as root must not be led by what a user prepared."""
+    folder = home / name.format(robot=ROBOT)
+    folder.mkdir(parents=True)
+    os.chown(folder, 12345, 12345)
+    outbox = SpoolOutbox(home)
+    with pytest.raises(OutboxError, match=rf"belongs to uid 12345.*uid {os.geteuid()}.*run_as_user"):
+        outbox.assign(HERE, ROBOT)
+
+
+def test_successes_that_nobody_can_place_do_not_pile_up(tmp_path: Path) -> None:
+    """While another outbox is away; those that came last are kept."""
+    outbox = SpoolOutbox(tmp_path, most_incidents=20)
+
+    def success(number: int) -> Alert:
+        return Alert(f"k{number}", Mailbox("c"), "task_succeeded", 0.0, dag_id="d", task_id=str(number), resolved=True)
+
+    # One in many looks at how many there are.
+    counting = next(each for each in map(success, range(40, 10_000)) if each.incident.startswith(("00", "80")))
+    for each in (*map(success, range(40)), counting):
+        outbox.keep_success(each)
+    kept = {alert.key for _, alert in outbox.successes(100)}
+    assert len(kept) == 20
+    assert counting.key in kept

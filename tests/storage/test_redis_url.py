@@ -1,0 +1,101 @@
+"""The URL of a Redis: what could be meant in two ways is refused before anybody sees a part of it."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import traceback
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush.storage.contract import OutboxError
+from airflow_provider_dingpush.storage.redis.url import RedisUrl
+
+_looked_up: list[str] = []
+
+
+def _note_look_ups(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.getaddrinfo":
+        _looked_up.append(str(arguments[0]))
+
+
+sys.addaudithook(_note_look_ups)
+
+PIECES = ("Secr3t", "ru1n", "Gh0st")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:Secr3t@ru1n/x?y#z@Gh0st",
+        "redis://:Secr3t/ru1n@Gh0st:6379/0",
+        "redis://:Secr3t?ru1n@Gh0st:6379/0",
+        "redis://:Secr3t#ru1n@Gh0st:6379/0",
+        "redis://:Secr3t@ru1n?db=0@Gh0st",
+        "redis://:Secr3t@ru1n?db=Gh0st#0",
+        "redis://:Secr3t@ru1n/0?Gh0st",
+        "redis://:Secr3t@ru1n/0?db=0&Gh0st",
+        "redis://:Secr3t@ru1n/0/Gh0st",
+        "redis://:Secr3t@ru1n\\@Gh0st/0",
+        "redis://:Secr3t@ru 1n@Gh0st/0",
+        "redis://:Secr3t\n@ru1n@Gh0st/0",
+        "redis://:Secr3t@[ru1n/0",
+        "redis://:Secr3t[@ru1n]/0",
+        "redis://:Secr3t",
+        "redis://:12345/0",
+        "redis://Secr3t@:ru1n",
+        "redis://Secr3t:ru1n:6379/0",
+        "REDISS//:Secr3t@ru1n/0",
+        "unix://:Secr3t@ru1n/@Gh0st/redis.sock",
+        "unix://:Secr3t/ru1n@/redis.sock",
+        "memcached://:Secr3t@ru1n/0",
+        "",
+    ],
+)
+def test_what_may_hold_a_piece_of_a_password_is_refused(url: str) -> None:
+    """With a text that says how to write it, of which no word is the URL's; and no name is looked up."""
+    from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+
+    _looked_up.clear()
+    with pytest.raises(OutboxError) as caught:
+        RedisOutbox(url)
+    text = "".join(traceback.format_exception(caught.value))
+    assert [piece for piece in (*PIECES, "12345") if piece.lower() in text.lower()] == []
+    assert "redis://:password@host:6379/0" in text
+    assert _looked_up == []
+
+
+@pytest.mark.parametrize(
+    ("url", "place", "password"),
+    [
+        ("redis://redis.example.com", "redis://redis.example.com", ""),
+        ("redis://:p%40ss%2Fw%23rd%3F@redis:6379/0", "redis://redis:6379/0", "p@ss/w#rd?"),
+        ("redis://:p@ss@redis:6379/0", "redis://redis:6379/0", "p@ss"),
+        ("rediss://user:p@[::1]:6379/1?ssl_cert_reqs=CERT_NONE", "rediss://[::1]:6379/1", "p"),
+        ("redis://", "redis://", ""),
+        ("redis://:pw@/0", "redis:///0", "pw"),
+        ("redis://redis/0?password=p%40ss", "redis://redis/0", "p@ss"),
+        ("rediss://redis/0?ssl_ca_certs=/etc/ssl/ca.pem&health_check_interval=5", "rediss://redis/0", ""),
+        ("unix:///run/redis.sock?db=0", "unix:///run/redis.sock", ""),
+        ("unix://:pw@/run/redis.sock", "unix:///run/redis.sock", "pw"),
+    ],
+)
+def test_what_says_one_thing_is_taken(url: str, place: str, password: str) -> None:
+    """What people may see of it has no password, and neither has its repr."""
+    address = RedisUrl.read(url)
+    assert (address.url, address.place, address.password) == (url, place, password)
+    assert not password or password not in repr(address)
+
+
+@pytest.mark.parametrize("url", ["sentinel://a:26379;sentinel://b:26379", "redis+sentinel://a/0", "rediscluster://a"])
+def test_urls_of_sentinels_and_clusters_say_what_to_set(url: str) -> None:
+    with pytest.raises(OutboxError, match=r"Sentinels or a Redis Cluster.*redis://:password@host:6379/0"):
+        RedisUrl.read(url)
+
+
+def test_the_look_ups_of_this_process_are_seen() -> None:
+    """Or the test above would find none whatever is done."""
+    _looked_up.clear()
+    socket.getaddrinfo("localhost", 6379)
+    assert _looked_up == ["localhost"]
