@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts import RunFacts
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
-    from airflow_provider_dingpush.delivery.drain_result import Drained
+    from airflow_provider_dingpush.delivery.drain_result import DrainResult
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.pipeline.dispatching import AnySender
     from airflow_provider_dingpush.pipeline.notifier_arguments import Arguments
@@ -167,17 +167,17 @@ class DingTalkNotifier(BaseNotifier):
                 return
             facts = _facts(context)
             about = f"{_subject(facts)}, {about}"
-            occasion, seconds = _occasion(facts)
-            with _budget.share(occasion, seconds) as seconds_left:
+            budget_key, seconds = _budget_key(facts)
+            with _budget.share(budget_key, seconds) as seconds_left:
                 self._send(context, facts, seconds_left, look_up, trouble)
         except Exception as error:
-            fate = "was not sent"
+            status = "was not sent"
             if isinstance(error, AlertsWaitingError):
-                fate = "waits to be sent"
+                status = "waits to be sent"
             elif isinstance(error, UnknownOutcomeError):
-                fate = "may not have arrived"
+                status = "may not have arrived"
             # Only what is known to hold no secrets is printed whole, and no traceback, which would show the rest.
-            _log.error("%s %s (%s). %s", NOTICE_LOG_LINE, fate, about, described(error))
+            _log.error("%s %s (%s). %s", NOTICE_LOG_LINE, status, about, described(error))
             if self.raise_on_failure:
                 raise
 
@@ -197,7 +197,7 @@ class DingTalkNotifier(BaseNotifier):
         from airflow_provider_dingpush.alerts import Event
         from airflow_provider_dingpush.pipeline.alert_sizes import bounded
         from airflow_provider_dingpush.pipeline.composing import alert_of, mailbox_of
-        from airflow_provider_dingpush.pipeline.outboxes import is_one_of_several
+        from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
         from airflow_provider_dingpush.pipeline.store_moves import move_alerts
         from airflow_provider_dingpush.pipeline.stores import ends_a_failure, keep, stores, take_up_copies
         from airflow_provider_dingpush.storage.contract import OutboxError
@@ -256,7 +256,7 @@ class DingTalkNotifier(BaseNotifier):
         else:
             take_up_copies(store)
         patient = not _in_dag_processor(facts)
-        if not patient and (store.stands_in or is_one_of_several()):
+        if not patient and (store.stands_in or has_host_local_outbox()):
             # Nobody else would send it from here.
             patient, deadline = True, deadline.sub(CALLBACK_SECONDS)
         self._serve(alert, store, among, deadline, look_up, patient=patient)
@@ -272,7 +272,7 @@ class DingTalkNotifier(BaseNotifier):
         patient: bool,
     ) -> None:
         """Send what waits, or leave it to the process that does; the alert is safe either way."""
-        from airflow_provider_dingpush.pipeline.dispatching import report_left_overs
+        from airflow_provider_dingpush.pipeline.dispatching import report_pending
         from airflow_provider_dingpush.storage.contract import OutboxError
 
         mailbox = alert.mailbox
@@ -307,7 +307,7 @@ class DingTalkNotifier(BaseNotifier):
                 mailbox.conn_id,
             )
         with suppress(OutboxError):  # it only says who sends the rest
-            report_left_overs(store.outbox, drained)
+            report_pending(store.outbox, drained)
         if drained.left and (drained.problem or self.raise_on_failure):
             raise AlertsWaitingError(drained.problem or drained.reason)
 
@@ -321,7 +321,7 @@ class DingTalkNotifier(BaseNotifier):
 
         own = unkept.own
         try:
-            sender = look_up(lambda: sender_for(unkept.mailbox), _enough(deadline.seconds_left()))
+            sender = look_up(lambda: sender_for(unkept.mailbox), _require_time(deadline.seconds_left()))
             settings = sender.hook.settings
             language = self.language or settings.language or default_language()
             at = At.union([own.mentions, _owners(unkept.facts, settings)])
@@ -329,7 +329,7 @@ class DingTalkNotifier(BaseNotifier):
 
             def send(message: Message | None, problems: Mapping[str, str]) -> None:
                 whole = message_about(unkept.facts, message, problems, sender=sender, language=language)
-                plan = AttemptPlan(budget_seconds=min(_enough(deadline.seconds_left()), CALLBACK_SECONDS))
+                plan = AttemptPlan(budget_seconds=min(_require_time(deadline.seconds_left()), CALLBACK_SECONDS))
                 sender.hook.send_alert(whole, at, sender.target, language=language, plan=plan, is_redacted=True)
 
             with room_now(sender, unkept.mailbox, among, deadline):
@@ -416,26 +416,26 @@ class _Unkept:
 
 def _drained(
     mailbox: Mailbox, store: Store, among: Sequence[Store], deadline: Deadline, look_up: _LookUp, *, patient: bool
-) -> Drained | None:
+) -> DrainResult | None:
     """What came of sending what waits in a store.
 
     :raises OutboxError: if the store can't be used.
     :raises DingTalkError: if no time is left, or the connection can't be looked up or is wrong.
     """
-    from airflow_provider_dingpush.delivery.drain_result import Drained
+    from airflow_provider_dingpush.delivery.drain_result import DrainResult
     from airflow_provider_dingpush.pipeline.dispatching import serve
     from airflow_provider_dingpush.pipeline.senders import sender_for
     from airflow_provider_dingpush.pipeline.store_moves import carry_over
-    from airflow_provider_dingpush.pipeline.stores import known_rest, note_known_rest
+    from airflow_provider_dingpush.pipeline.stores import known_pause, note_known_pause
 
-    _enough(deadline.seconds_left())
+    _require_time(deadline.seconds_left())
     is_first = store is among[0]
-    rest = None if is_first else known_rest(mailbox, among)
-    if rest is not None:
-        return Drained(0, 0, store.outbox.waiting_in(mailbox), rest.reason, rest.until)
+    pause = None if is_first else known_pause(mailbox, among)
+    if pause is not None:
+        return DrainResult(0, 0, store.outbox.pending_in(mailbox), pause.reason, pause.until)
 
     def find(wanted: Mailbox) -> AnySender:
-        sender: AnySender = look_up(lambda: sender_for(wanted), _enough(deadline.seconds_left()))
+        sender: AnySender = look_up(lambda: sender_for(wanted), _require_time(deadline.seconds_left()))
         return sender
 
     def bring_in(robot: str, book: LedgerBook) -> None:
@@ -452,7 +452,7 @@ def _drained(
         carry_over=bring_in if is_first else None,
     )
     if is_first and drained is not None and drained.left:
-        note_known_rest(mailbox, among)
+        note_known_pause(mailbox, among)
     return drained
 
 
@@ -509,7 +509,7 @@ def _subject(facts: RunFacts) -> str:
     return " ".join(name for name in (facts.event.value, facts.dag_id, facts.run_id, facts.task_id) if name)
 
 
-def _occasion(facts: RunFacts) -> tuple[Hashable, float]:
+def _budget_key(facts: RunFacts) -> tuple[Hashable, float]:
     """What shares one time budget, and the seconds in it."""
     from airflow_provider_dingpush.alerts import Event
 
@@ -538,7 +538,7 @@ def _most_of_the_file_timeout() -> float:
         return DAG_PROCESSOR_SECONDS
 
 
-def _enough(seconds: float) -> float:
+def _require_time(seconds: float) -> float:
     """The seconds, if something can be done with them."""
     if seconds < _LEAST_SECONDS:
         raise UnavailableError(

@@ -159,7 +159,7 @@ class DingTalkOperator(BaseOperator):
 
     def _send_in_turn(self, target: Target | None, context: Context) -> Receipt:
         """Send when it is this message's turn: alerts and messages of one robot share its minute."""
-        from airflow_provider_dingpush.pipeline.dispatching import turn
+        from airflow_provider_dingpush.pipeline.dispatching import rate_limit_slot
         from airflow_provider_dingpush.pipeline.senders import messages_in, sender_of
 
         sender, said = sender_of(self.hook, target), set[str]()
@@ -176,7 +176,7 @@ class DingTalkOperator(BaseOperator):
                 _say_once(said, logging.INFO, f"Waiting for a turn of the robot, as {store.folder} knows it.")
                 time.sleep(_WORTH_DEFERRING_SECONDS)
                 continue
-            with turn(store.outbox, sender, messages=messages_in(self.message), share=store.share):
+            with rate_limit_slot(store.outbox, sender, messages=messages_in(self.message), share=store.share):
                 return self._send(target, context)
         _log.warning("This message doesn't wait for its turn.")
         return self._send(target, context)
@@ -277,14 +277,14 @@ def _window_of(sender: AnySender, said: set[str]) -> tuple[Store, float] | None:
 
     :param said: what was logged before.
     """
-    from airflow_provider_dingpush.pipeline.dispatching import free_in
+    from airflow_provider_dingpush.pipeline.dispatching import seconds_until_slot
     from airflow_provider_dingpush.pipeline.stores import stores
     from airflow_provider_dingpush.storage.contract import OutboxError
     from airflow_provider_dingpush.timeouts import Deadline
 
     for store in stores(Deadline(inf), most_seconds=_STORAGE_SECONDS, patience_seconds=2 * _STORAGE_SECONDS):
         try:
-            return store, free_in(store.outbox, sender, share=store.share)
+            return store, seconds_until_slot(store.outbox, sender, share=store.share)
         except OutboxError as trouble:
             where = store.folder or "Redis"
             _say_once(said, logging.WARNING, f"The robot's window can't be looked at in {where}: {trouble}")

@@ -88,14 +88,14 @@ def app_connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     return sandbox
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def callback_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callbacks of each test are those of one process: they share neither time nor memory with another test's."""
     monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
     monkeypatch.setattr(notifications, "_recovery", RecentRecovery())
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def outbox_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An outbox of its own for each test: what one left behind is none of another's business."""
     home = tmp_path / "outbox"

@@ -12,7 +12,7 @@ from datetime import tzinfo
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_page import DETAILS, MOST_LINES, Page
-from airflow_provider_dingpush.alerts.digest_rows import Kind, kind_of, told_together
+from airflow_provider_dingpush.alerts.digest_rows import Kind, kind_of, notified_together
 from airflow_provider_dingpush.alerts.digest_words import Words
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages import At, Markdown
@@ -46,7 +46,7 @@ class Notes:
 
     number: str = ""
     paused: tuple[float, float, str] | None = None
-    overflown: int = 0
+    overflow_count: int = 0
     repeats: Mapping[str, int] = field(default_factory=dict)
     dead: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
@@ -84,7 +84,7 @@ def digest(
     :param escape: makes of any text one line of Markdown that shows it as it is.
     """
     page = Page(
-        told_together(alerts), notes or Notes(), tuple(group_by), Words(language), zone, environment or "", escape
+        notified_together(alerts), notes or Notes(), tuple(group_by), Words(language), zone, environment or "", escape
     )
     for detail in DETAILS:
         lines = page.layout(detail)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_rows import (
     MARKS,
+    ClassifiedAlert,
     Kind,
     Reason,
     Row,
     Section,
-    Told,
     count_kinds,
     merged,
     own_words_of,
@@ -111,7 +111,7 @@ def _shown(several: Sequence[_Some], at_most: int | None) -> tuple[Sequence[_Som
 class Page:
     """A digest on its way to being written."""
 
-    told: tuple[Told, ...]
+    told: tuple[ClassifiedAlert, ...]
     notes: Notes
     group_by: tuple[str, ...]
     say: Words
@@ -122,12 +122,12 @@ class Page:
     # What there is to say
 
     @cached_property
-    def troubles(self) -> tuple[Told, ...]:
+    def troubles(self) -> tuple[ClassifiedAlert, ...]:
         """What went wrong and isn't over."""
         return tuple(each for each in self.told if each.kind not in (Kind.ASKING, Kind.RECOVERED, Kind.OTHER))
 
     @cached_property
-    def questions(self) -> tuple[Told, ...]:
+    def questions(self) -> tuple[ClassifiedAlert, ...]:
         """What people are asked."""
         return tuple(each for each in self.told if each.kind is Kind.ASKING)
 
@@ -183,8 +183,8 @@ class Page:
         if left_out:
             where = "in_dags" if self.group_by == ("dag_id",) else "in_groups"
             lines.append(partial(self._more, [each.whole for each in left_out], where))
-        if self.notes.overflown:
-            lines.append(partial(self.say, "overflown", self.notes.overflown))
+        if self.notes.overflow_count:
+            lines.append(partial(self.say, "overflown", self.notes.overflow_count))
         for rows, write in ((self.recovered, self._recovered), (self.others, partial(self._other, detail=detail))):
             kept, rest = _shown(rows, detail.extras)
             # What is all there is needs no heading: the title says it.
@@ -232,8 +232,8 @@ class Page:
         clauses = []
         if kinds:
             clauses.append(self._where(Row(tuple(each for each in self.told if each.kind is kinds[0][0]))))
-        if self.notes.overflown:
-            clauses.append(self.say("not_listed", self.notes.overflown))
+        if self.notes.overflow_count:
+            clauses.append(self.say("not_listed", self.notes.overflow_count))
         rest = [(kind, n) for kind, n in kinds[1:] if kind in _TITLE_KINDS]
         if rest:
             clauses.append(self._counted(rest))
@@ -399,7 +399,7 @@ class Page:
 
     def _question(self, alert: Alert, detail: Detail) -> str:
         """A whole question: what is asked where, until when, and the link to the page where to answer."""
-        row = Row((Told(alert, Kind.ASKING),))
+        row = Row((ClassifiedAlert(alert, Kind.ASKING),))
         known, own = alert.facts, " ".join(own_words_of(alert).split())
         until = known.get("answer_by")
         options, users = (_listed(known.get(name), self.say("comma")) for name in ("options", "assigned_users"))

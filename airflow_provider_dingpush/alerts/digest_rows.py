@@ -52,24 +52,24 @@ def kind_of(alert: Alert) -> Kind:
     return Kind.RECOVERED if alert.resolved else _KIND_OF_EVENT.get(alert.event, Kind.OTHER)
 
 
-class Told(NamedTuple):
+class ClassifiedAlert(NamedTuple):
     """An alert, and what it is among the others."""
 
     alert: Alert
     kind: Kind
 
 
-def told_together(alerts: Iterable[Alert]) -> tuple[Told, ...]:
+def notified_together(alerts: Iterable[Alert]) -> tuple[ClassifiedAlert, ...]:
     """The alerts, oldest first, and what each of them is among them."""
-    told = [Told(each, kind_of(each)) for each in sorted(alerts, key=_age)]
+    told = [ClassifiedAlert(each, kind_of(each)) for each in sorted(alerts, key=_age)]
     last_try: dict[tuple[Any, ...], int] = defaultdict(int)
     for alert, kind in told:
         if kind in (Kind.FAILED, Kind.RETRYING):
             last_try[_instance(alert)] = max(last_try[_instance(alert)], alert.try_number or 0)
     return tuple(
-        Told(alert, Kind.EARLIER)
+        ClassifiedAlert(alert, Kind.EARLIER)
         if kind is Kind.RETRYING and (alert.try_number or 0) < last_try[_instance(alert)]
-        else Told(alert, kind)
+        else ClassifiedAlert(alert, kind)
         for alert, kind in told
     )
 
@@ -87,7 +87,7 @@ def _instance(alert: Alert) -> tuple[Any, ...]:
 class Row:
     """Alerts that one line can tell: those of one task, or of one DAG's runs. Oldest first, at least one."""
 
-    told: tuple[Told, ...]
+    told: tuple[ClassifiedAlert, ...]
 
     @cached_property
     def alerts(self) -> tuple[Alert, ...]:
@@ -144,15 +144,15 @@ def merged(rows: Iterable[Row]) -> Row:
     return Row(tuple(sorted((each for row in rows for each in row.told), key=lambda each: each.alert.at)))
 
 
-def count_kinds(told: Iterable[Told]) -> list[tuple[Kind, int]]:
+def count_kinds(told: Iterable[ClassifiedAlert]) -> list[tuple[Kind, int]]:
     """How many there are of each kind, the worst first."""
     counts = Counter(each.kind for each in told)
     return [(kind, counts[kind]) for kind in Kind if kind in counts]
 
 
-def rows_of(told: Iterable[Told]) -> tuple[Row, ...]:
+def rows_of(told: Iterable[ClassifiedAlert]) -> tuple[Row, ...]:
     """One row per task and per DAG, the largest first, and of equal ones that which began first."""
-    rows: dict[tuple[Any, ...], list[Told]] = defaultdict(list)
+    rows: dict[tuple[Any, ...], list[ClassifiedAlert]] = defaultdict(list)
     for each in told:
         alert, kind = each
         # Of one task everything that went wrong belongs together; "succeeded" and "started" don't.
@@ -163,9 +163,9 @@ def rows_of(told: Iterable[Told]) -> tuple[Row, ...]:
     return tuple(sorted((Row(tuple(each)) for each in rows.values()), key=_largest_first))
 
 
-def sections_of(told: Iterable[Told], group_by: Sequence[str]) -> tuple[Section, ...]:
+def sections_of(told: Iterable[ClassifiedAlert], group_by: Sequence[str]) -> tuple[Section, ...]:
     """One section per group; those of several rows come first, then the largest, then that which began first."""
-    groups: dict[tuple[str, ...], list[Told]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[ClassifiedAlert]] = defaultdict(list)
     for each in told:
         groups[tuple(_label(each.alert, name) for name in group_by)].append(each)
     sections = (Section(label, rows_of(each)) for label, each in groups.items())

@@ -78,7 +78,7 @@ def _flusher() -> Iterator[Finding]:
     try:
         box = outbox()
         seen = box.last_flush()
-        is_used = bool(box.robots() or box.waiting_mailboxes())
+        is_used = bool(box.receivers() or box.pending_mailboxes())
     except Exception as error:  # noqa: BLE001 - what is found is said, whatever it is
         yield Finding(what, False, described(error))
         return

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
     from airflow_provider_dingpush.delivery.holds import Hold
     from airflow_provider_dingpush.pipeline.stores import Store
-    from airflow_provider_dingpush.storage.contract import Rest
+    from airflow_provider_dingpush.storage.contract import LeadPause
 
 # A leader is done within a callback's budget.
 _PATIENCE_SECONDS = 10.0
@@ -142,11 +142,11 @@ def _rows_in_files(store: Store, look_ups: LookUps) -> list[dict[str, Any]]:
 
 
 def _rows_of(box: Outbox, look_ups: LookUps) -> list[dict[str, Any]]:
-    rows = [row for robot in box.robots() if (row := _row_of(box, robot, look_ups)) is not None]
+    rows = [row for receiver_id in box.receivers() if (row := _row_of(box, receiver_id, look_ups)) is not None]
     # Nobody has looked up yet where these go.
-    unknown = [each for each in box.waiting_mailboxes() if box.robot_of(each) is None]
+    unknown = [each for each in box.pending_mailboxes() if box.receiver_of(each) is None]
     return rows + [
-        {"connections": [each.conn_id], "waiting": box.waiting_in(each), "state": "never sent 尚未发送"}
+        {"connections": [each.conn_id], "waiting": box.pending_in(each), "state": "never sent 尚未发送"}
         for each in unknown
     ]
 
@@ -175,21 +175,21 @@ class _Peek:
     def load(self) -> dict[Place, Any]:
         return self._records
 
-    def overflown(self) -> int:
+    def overflow_count(self) -> int:
         return 0
 
 
-def _row_of(box: Outbox, robot: str, look_ups: LookUps) -> dict[str, Any] | None:
+def _row_of(box: Outbox, receiver_id: str, look_ups: LookUps) -> dict[str, Any] | None:
     """What a robot is at; ``None`` if it has nothing more to do: no connection, no alert and no dead letter."""
     try:
-        return _status_of(box, robot, look_ups)
+        return _status_of(box, receiver_id, look_ups)
     except Exception as trouble:  # noqa: BLE001 - the others are to be seen, whatever is wrong with this one
-        return {"connections": [f"robot 机器人 {robot}"], "problem": described(trouble)}
+        return {"connections": [f"robot 机器人 {receiver_id}"], "problem": described(trouble)}
 
 
-def _status_of(box: Outbox, robot: str, look_ups: LookUps) -> dict[str, Any] | None:
-    mailboxes = box.mailboxes_of(robot)
-    records = box.records_of(robot)
+def _status_of(box: Outbox, receiver_id: str, look_ups: LookUps) -> dict[str, Any] | None:
+    mailboxes = box.mailboxes_of(receiver_id)
+    records = box.records_of(receiver_id)
     alerts = alerts_in(records)
     policy = _policy_of(mailboxes[0], look_ups) if mailboxes else DeliveryPolicy()
     ledger = Ledger(cast("LedgerBook", _Peek(records)), policy, zone=local_zone())
@@ -198,12 +198,12 @@ def _status_of(box: Outbox, robot: str, look_ups: LookUps) -> dict[str, Any] | N
     now = time.time()
     letters = (letter.alert.mailbox for letter in ledger.dead if letter.alert)
     named = {each.conn_id for each in (*mailboxes, *alerts.values(), *letters) if each}
-    state = _state(ledger.hold(now), box.rest_of(robot)) if mailboxes else _MOVED
+    state = _state(ledger.hold(now), box.pause_of(receiver_id)) if mailboxes else _MOVED
     return {
-        "connections": sorted(named) or [f"robot 机器人 {robot}"],
-        "waiting": len(alerts) + sum(box.waiting_in(each) for each in mailboxes),
+        "connections": sorted(named) or [f"robot 机器人 {receiver_id}"],
+        "waiting": len(alerts) + sum(box.pending_in(each) for each in mailboxes),
         "state": state,
-        "window": f"{ledger.said_within_minute(now)}/{policy.rate_limit_per_minute}",
+        "window": f"{ledger.sent_within_minute(now)}/{policy.rate_limit_per_minute}",
         "today": _of(ledger.sent_today(now), policy.max_messages_per_day),
         "month": _of(ledger.sent_this_month(now), policy.monthly_quota),
         "dead": len(ledger.dead),
@@ -215,11 +215,11 @@ _MOVED = (
 )
 
 
-def _state(hold: Hold | None, rest: Rest | None) -> str:
+def _state(hold: Hold | None, pause: LeadPause | None) -> str:
     if hold:
         return f"held until 暂停至 {_clock(hold.until)}: {hold.reason}"
-    if rest:
-        return f"storm, next message 告警风暴，下一条消息 {_clock(rest.until)}: {rest.reason}"
+    if pause:
+        return f"storm, next message 告警风暴，下一条消息 {_clock(pause.until)}: {pause.reason}"
     return "ready 正常"
 
 
@@ -245,18 +245,18 @@ def run_dead(action: str, key: str | None) -> int:
         found, troubles = 0, 0
         for store in stores_for_people(time.monotonic() + _STATUS_SECONDS):
             try:
-                robots = [] if store.is_empty else store.outbox.robots()
+                receivers = [] if store.is_empty else store.outbox.receivers()
             except OutboxError as trouble:
                 print(f"dingpush: {trouble}", file=sys.stderr)
                 troubles += 1
                 continue
-            for robot in robots:
+            for receiver_id in receivers:
                 try:
-                    found += _dead_letters_of(store.outbox, robot, action, key)
+                    found += _dead_letters_of(store.outbox, receiver_id, action, key)
                 except BrokenPipeError:
                     raise
                 except Exception as trouble:  # noqa: BLE001 - the others are to be seen, whatever is wrong with this one
-                    print(f"✗ robot 机器人 {robot}: {described(trouble)}", file=sys.stderr)
+                    print(f"✗ robot 机器人 {receiver_id}: {described(trouble)}", file=sys.stderr)
                     troubles += 1
         if not found and not troubles:
             print("There is none. 没有。")
@@ -265,9 +265,9 @@ def run_dead(action: str, key: str | None) -> int:
     return _reported(run)
 
 
-def _dead_letters_of(box: Outbox, robot: str, action: str, key: str | None) -> int:
+def _dead_letters_of(box: Outbox, receiver_id: str, action: str, key: str | None) -> int:
     """Do something with the dead letters of a robot; says how many that were."""
-    with _ledger(box, robot, DeliveryPolicy()) as ledger:
+    with _ledger(box, receiver_id, DeliveryPolicy()) as ledger:
         if ledger is None:
             print(
                 "A robot is sending right now; try again in a few seconds. 正在发送，请稍后再试。",
@@ -293,10 +293,10 @@ def _handle(action: str, ledger: Ledger, letter: Any) -> None:
 
 
 @contextmanager
-def _ledger(box: Outbox, robot: str, policy: DeliveryPolicy) -> Iterator[Ledger | None]:
+def _ledger(box: Outbox, receiver_id: str, policy: DeliveryPolicy) -> Iterator[Ledger | None]:
     end = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        with box.leadership(robot) as book:
+        with box.leadership(receiver_id) as book:
             if book is not None:
                 yield Ledger(book, policy, zone=local_zone())
                 return

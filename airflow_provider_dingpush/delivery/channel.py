@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.messages import At, Message
 
 
-class Fate(Enum):
+class SendStatus(Enum):
     """What became of a message."""
 
     SENT = "sent"
@@ -29,7 +29,7 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SendResult:
     """What came of one POST.
 
     :param fate: what became of the message.
@@ -38,7 +38,7 @@ class Outcome:
     :param unknown_code: DingTalk's code, if it isn't known what that means: then the fate is a guess from its words.
     """
 
-    fate: Fate
+    status: SendStatus
     problem: str = ""
     retry_after_seconds: float | None = None
     unknown_code: str | None = None
@@ -48,7 +48,7 @@ class Sender(Protocol):
     """One robot, or one app and target, ready to send."""
 
     @property
-    def robot(self) -> str:
+    def receiver_id(self) -> str:
         """Names its window and its ledger: the same for every connection id of the same robot."""
 
     @property
@@ -73,5 +73,5 @@ class Sender(Protocol):
         :raises DingTalkError: if such a message can't be encoded at all.
         """
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
+    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
         """Post once. Never raises."""

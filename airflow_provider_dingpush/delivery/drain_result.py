@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Relief(Enum):
+class Handover(Enum):
     """Who tells, in a storm, what this leader leaves. Outside a storm a leader tells all itself."""
 
     NOBODY = "nobody"
@@ -17,7 +17,7 @@ class Relief(Enum):
 
 
 @dataclass(frozen=True)
-class Drained:
+class DrainResult:
     """What a leader has done.
 
     :param messages: how many messages arrived.

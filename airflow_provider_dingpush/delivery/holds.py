@@ -40,7 +40,7 @@ class Hold:
     probe_seconds: float = 0.0
 
 
-class Silence:
+class Holds:
     """Holds of one robot, and its messages of each day. It changes nothing itself, but says what is to be changed.
 
     :param records: of the robot's book.
@@ -123,7 +123,7 @@ class Silence:
         month = self._day(now)[:7]
         return sum(day.get("sent", 0) for name, day in self._records.of("day").items() if name.startswith(month))
 
-    def mended(self, now: float) -> dict[Place, Any]:
+    def clamped(self, now: float) -> dict[Place, Any]:
         """What a clock that was set back makes wrong, put right."""
         puts: dict[Place, Any] = {}
         hold = self._latest()

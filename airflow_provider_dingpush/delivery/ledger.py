@@ -41,11 +41,11 @@ from airflow_provider_dingpush.delivery.holds import (
     REFUSING,
     THROTTLED,
     Hold,
-    Silence,
+    Holds,
     held,
 )
 from airflow_provider_dingpush.delivery.late_failures import ENDED, end_of, noted
-from airflow_provider_dingpush.delivery.ledger_entries import Batch, DeadLetter, Pen, Try
+from airflow_provider_dingpush.delivery.ledger_entries import Batch, DeadLetter, QuarantinedBatch, Try
 from airflow_provider_dingpush.delivery.merging import Merged, TaskKey, attempt_of, merge
 from airflow_provider_dingpush.delivery.pace import is_storm, next_interval
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
@@ -66,7 +66,7 @@ _CLEARED_AT_ONCE = 250
 _RUNS_REMEMBERED_SECONDS = 86_400.0
 _MOST_TASKS_REMEMBERED = 2_000
 # One culprit makes two refusals in a row at most, and a few of them hardly more than this.
-_REFUSALS_OF_ONE_CULPRIT = 6
+_REFUSALS_OF_ONE_ALERT = 6
 # Where other messages arrive in between, each one is worth finding.
 _REFUSALS_OF_PROVEN_ONES = 40
 _NAMES_ONLY, _HELD_BACK = "names", "held"
@@ -91,7 +91,7 @@ class Ledger:
         self._policy = policy
         self._records = Records(book)
         self._slots = Slots(self._records, RateWindow(policy.rate_limit_per_minute, policy.minute_seconds))
-        self._silence = Silence(self._records, policy, zone)
+        self._holds = Holds(self._records, policy, zone)
         self._repeats = Repeats(self._records, policy.repeat_interval_seconds)
         self._read: dict[str, Alert] = {}
         # Alerts that still lie in their mailboxes although they were taken in: ticket -> key.
@@ -127,7 +127,7 @@ class Ledger:
         if self.free_at(now) > now:
             return None
         name, puts, deletes = self._slots.taken(now, timeout_seconds)
-        self._change({**puts, **self._silence.counted(now)}, deletes)
+        self._change({**puts, **self._holds.counted(now)}, deletes)
         return name
 
     def give_back(self, slot: str, ended_at: float, *, sent: bool = True) -> None:
@@ -135,56 +135,56 @@ class Ledger:
 
         :param sent: whether a message was sent, for the counts of day and month.
         """
-        puts, deletes = self._cleared() if sent else (self._silence.counted(ended_at, -1), [])
+        puts, deletes = self._cleared() if sent else (self._holds.counted(ended_at, -1), [])
         self._change({**self._slots.ended(Try(slot, ended_at)), **puts}, deletes)
 
-    def said_within_minute(self, now: float) -> int:
+    def sent_within_minute(self, now: float) -> int:
         """How many places of the window are taken."""
         return self._slots.within(now)
 
     def sent_today(self, now: float) -> int:
         """How many messages this robot has sent today, operators' included."""
-        return self._silence.sent_today(now)
+        return self._holds.sent_today(now)
 
     def sent_this_month(self, now: float) -> int:
         """How many messages this robot has sent this month, operators' included."""
-        return self._silence.sent_this_month(now)
+        return self._holds.sent_this_month(now)
 
     def hold(self, now: float) -> Hold | None:
         """Why nothing may be sent now, if that is so."""
-        return self._silence.hold(now)
+        return self._holds.hold(now)
 
     def capped(self, now: float) -> Hold | None:
         """Why no alert may be told any more today, if that is so. Other messages only count."""
-        return self._silence.capped(now)
+        return self._holds.capped(now)
 
     def ends_the_day(self, now: float) -> bool:
         """Whether the next message is the last one of the day."""
-        return self._silence.ends_the_day(now)
+        return self._holds.ends_the_day(now)
 
     def paused(self, alerts: Iterable[Alert], now: float) -> Hold | None:
         """The silence that is over and that one of these alerts had to wait for."""
-        return self._silence.paused(min((each.at for each in alerts), default=now), now)
+        return self._holds.paused(min((each.at for each in alerts), default=now), now)
 
     def throttled(self, now: float, seconds: float, reason: str) -> Hold:
         """The silence that DingTalk asks for, to be kept from :meth:`stay_silent` on."""
-        return self._silence.throttled(now, seconds, reason)
+        return self._holds.throttled(now, seconds, reason)
 
     def misconfigured(self, now: float, reason: str) -> Hold:
         """The silence until the next probe, to be kept from :meth:`stay_silent` on."""
-        return self._silence.probed(MISCONFIGURED, now, reason)
+        return self._holds.probed(MISCONFIGURED, now, reason)
 
     def refusing(self, now: float, reason: str) -> Hold:
         """The silence until the next probe of a robot that refuses everything, for a reason that nobody knows."""
-        return self._silence.probed(REFUSING, now, reason)
+        return self._holds.probed(REFUSING, now, reason)
 
-    def stay_silent(self, hold: Hold) -> None:
+    def keep_hold(self, hold: Hold) -> None:
         """Send nothing until the hold is over."""
         self._change(held(hold))
 
-    def shut_out(self, now: float, seconds: float, reason: str) -> None:
+    def throttle(self, now: float, seconds: float, reason: str) -> None:
         """Send nothing for so long, in seconds: an operator's message was throttled."""
-        self.stay_silent(self.throttled(now, seconds, reason))
+        self.keep_hold(self.throttled(now, seconds, reason))
 
     def lift_hold(self) -> None:
         """Try again at once what is only probed: somebody has changed a setting. DingTalk's own holds last."""
@@ -192,10 +192,10 @@ class Ledger:
         if hold and hold.kind in PROBED:
             self._change({}, [("hold", ONLY)])
 
-    def mend_clock(self, now: float) -> None:
+    def clamp_future_times(self, now: float) -> None:
         """Bring stamps back that lie in the future because the clock was set back, or nothing is sent until then."""
-        puts = {**self._slots.mended(now), **self._silence.mended(now), **self._repeats.mended(now)}
-        if (self.last_told_at or now) > now:
+        puts = {**self._slots.clamped(now), **self._holds.clamped(now), **self._repeats.clamped(now)}
+        if (self.last_notified_at or now) > now:
             puts["last", ONLY] = now
         batch = self._records.get("batch")
         if batch and batch["created"] > now:
@@ -211,10 +211,10 @@ class Ledger:
             while len(self._records.of("alert")) < MOST_WAITING:
                 arrivals = self._book.arrivals(_AT_ONCE + len(self._uncleared))
                 fresh = [(ticket, alert) for ticket, alert in arrivals if ticket not in self._uncleared]
-                overflown = 0 if self.problem else self._book.overflown()
-                if not fresh and not overflown:
+                overflow_count = 0 if self.problem else self._book.overflow_count()
+                if not fresh and not overflow_count:
                     return
-                self._take(fresh, overflown, now)
+                self._take(fresh, overflow_count, now)
                 if len(fresh) < _AT_ONCE:
                     return
         except LeadershipLostError:
@@ -250,22 +250,22 @@ class Ledger:
         return min((each for each in until if each is not None), default=None)
 
     @property
-    def pens(self) -> tuple[Pen, ...]:
+    def quarantine(self) -> tuple[QuarantinedBatch, ...]:
         """Those with alerts in them: whole texts before bare names, and the oldest first."""
-        every = self._records.of("pen").items()
-        ordered = sorted(every, key=lambda each: (each[1]["bare"], each[1]["created"], each[0]))
+        every = self._records.of("quarantine").items()
+        ordered = sorted(every, key=lambda each: (each[1]["names_only"], each[1]["created"], each[0]))
         waiting = self._records.of("alert")
-        pens = (
-            Pen(
+        quarantine = (
+            QuarantinedBatch(
                 name,
-                tuple(k for k in pen["keys"] if k in waiting),
-                pen["bare"],
-                pen.get("proven", False),
-                pen.get("may_repeat", ""),
+                tuple(k for k in batch_apart["keys"] if k in waiting),
+                batch_apart["names_only"],
+                batch_apart.get("proven", False),
+                batch_apart.get("may_repeat", ""),
             )
-            for name, pen in ordered
+            for name, batch_apart in ordered
         )
-        return tuple(each for each in pens if each.keys)
+        return tuple(each for each in quarantine if each.keys)
 
     @property
     def refusals(self) -> Refusals:
@@ -286,7 +286,7 @@ class Ledger:
         return replace(batch, perhaps_arrived=True) if batch.under_way else batch
 
     @property
-    def last_told_at(self) -> float | None:
+    def last_notified_at(self) -> float | None:
         """When a message with alerts was last sent, in seconds since 1970."""
         at: float | None = self._records.get("last")
         return at
@@ -302,10 +302,10 @@ class Ledger:
         :param at_leisure: whether that may be longer than the group interval.
         """
         interval = self._interval if at_leisure else self._policy.group_interval_seconds
-        return None if self.last_told_at is None else self.last_told_at + interval
+        return None if self.last_notified_at is None else self.last_notified_at + interval
 
     @property
-    def overflown(self) -> int:
+    def overflow_count(self) -> int:
         """How many alerts were only counted, and aren't told yet."""
         count: int = self._records.get("overflow", default=0)
         return count
@@ -316,7 +316,7 @@ class Ledger:
 
     def merged(self, alerts: Sequence[Alert]) -> Merged:
         """What of these alerts is said."""
-        return merge(alerts, self._told_tasks)
+        return merge(alerts, self._notified_tasks)
 
     def repeats(self, alerts: Iterable[Alert]) -> tuple[dict[str, int], dict[str, int]]:
         """How often these incidents were only counted since they were told: by incident, and by record."""
@@ -335,7 +335,7 @@ class Ledger:
         :param timeout_seconds: the most that the try takes, in seconds; ``None`` if another robot sends it.
         """
         begun = replace(batch, tries=batch.tries + 1, under_way=True)
-        puts, deletes = self._out_of_pen(batch)
+        puts, deletes = self._out_of_quarantine(batch)
         puts["batch", ONLY] = begun.to_record()
         slot = None
         if timeout_seconds is not None:
@@ -348,19 +348,21 @@ class Ledger:
     def sent(self, batch: Batch, end: Try) -> None:
         """The message arrived."""
         now, alerts = end.ended_at, self.alerts(batch.members)
-        counts, no_more_silent = self._silence.after_message(now, own=end.slot is not None)
+        counts, no_more_silent = self._holds.after_message(now, own=end.slot is not None)
         told, forgotten = self._repeats.after_message(batch.repeats, alerts, now)
         runs, no_more_runs = self._runs_told(alerts, now)
         puts: dict[Place, Any] = {**self._slots.ended(end), **counts, **told, **runs}
         puts["pace", ONLY] = next_interval(
             self._interval,
-            since_last=None if self.last_told_at is None else now - self.last_told_at,
+            since_last=None if self.last_notified_at is None else now - self.last_notified_at,
             group_interval=self._policy.group_interval_seconds,
         )
         puts["last", ONLY] = now
-        puts.update({("dead", key): {**self._records.get("dead", key), "said": True} for key in self._unsaid(batch)})
-        if batch.overflown:
-            puts["overflow", ONLY] = max(0, self.overflown - batch.overflown)
+        puts.update(
+            {("dead", key): {**self._records.get("dead", key), "said": True} for key in self._unreported(batch)}
+        )
+        if batch.overflow_count:
+            puts["overflow", ONLY] = max(0, self.overflow_count - batch.overflow_count)
         deletes: list[Place] = [("alert", key) for key in batch.members]
         if end.slot is not None:
             deletes.append(("restart", "at"))
@@ -378,13 +380,13 @@ class Ledger:
         ).to_record()
         self._change({**self._slots.ended(end), **held(hold), ("batch", ONLY): kept})
 
-    def thaw(self, batch: Batch, end: Try | None = None, *, hold: Hold | None = None) -> None:
+    def unfreeze(self, batch: Batch, end: Try | None = None, *, hold: Hold | None = None) -> None:
         """The message surely didn't arrive, and its alerts are merged anew with what else waits by then."""
         puts = {**self._slots.ended(end), **held(hold)}
-        if batch.pen:
-            others = self._records.get("pen", batch.pen, {"keys": []})["keys"]
+        if batch.batch_apart:
+            others = self._records.get("quarantine", batch.batch_apart, {"keys": []})["keys"]
             keys = list(dict.fromkeys([*batch.members, *others]))
-            puts["pen", batch.pen] = _pen(batch, keys, batch.created)
+            puts["quarantine", batch.batch_apart] = _pen(batch, keys, batch.created)
         self._change(puts, [("batch", ONLY)])
 
     def hold_back(self, batch: Batch, end: Try, refused: Iterable[str], *, now: float, hold: Hold | None) -> None:
@@ -402,12 +404,16 @@ class Ledger:
             if written is not None:
                 puts["alert", key] = _with_own_words(written)
                 self._read.pop(key, None)
-        pens = self.pens
+        quarantine = self.quarantine
         # At the end those that were tried just now: each time others of them are tried.
-        keys = dict.fromkeys(key for pen in pens for key in pen.keys if key not in batch.members)
+        keys = dict.fromkeys(key for batch_apart in quarantine for key in batch_apart.keys if key not in batch.members)
         keys = {**keys, **dict.fromkeys(dead), **dict.fromkeys(batch.members)}
-        puts["pen", _HELD_BACK] = Pen(_HELD_BACK, tuple(keys), bare=False).to_record(now)
-        deletes: list[Place] = [("batch", ONLY), *(("pen", pen.name) for pen in pens), *(("dead", key) for key in dead)]
+        puts["quarantine", _HELD_BACK] = QuarantinedBatch(_HELD_BACK, tuple(keys), names_only=False).to_record(now)
+        deletes: list[Place] = [
+            ("batch", ONLY),
+            *(("quarantine", batch_apart.name) for batch_apart in quarantine),
+            *(("dead", key) for key in dead),
+        ]
         self._change(puts, deletes)
 
     def split(self, batch: Batch, problem: str, end: Try | None = None, *, now: float) -> tuple[DeadLetter, ...]:
@@ -417,35 +423,45 @@ class Ledger:
         the names of all of them are said. What is refused even so becomes dead letters, which are given back.
         """
         refusals = self._records.get("refused", default=0) + 1
-        puts, deletes = self._out_of_pen(batch)
+        puts, deletes = self._out_of_quarantine(batch)
         puts.update({**self._slots.ended(end), ("refused", ONLY): refusals})
         deletes.append(("batch", ONLY))
-        members, unsaid, half = batch.members, self._unsaid(batch), len(batch.members) // 2
-        most = _REFUSALS_OF_PROVEN_ONES if batch.proven else _REFUSALS_OF_ONE_CULPRIT
-        general = refusals >= most * (2 if batch.bare else 1)
-        alike = [pen for pen in self.pens if pen.bare == batch.bare and pen.name != batch.pen] if general else []
-        everyone = [*members, *(key for pen in alike for key in pen.keys)]
-        if unsaid:
+        members, unreported, half = batch.members, self._unreported(batch), len(batch.members) // 2
+        most = _REFUSALS_OF_PROVEN_ONES if batch.proven else _REFUSALS_OF_ONE_ALERT
+        general = refusals >= most * (2 if batch.names_only else 1)
+        alike = (
+            [
+                batch_apart
+                for batch_apart in self.quarantine
+                if batch_apart.names_only == batch.names_only and batch_apart.name != batch.batch_apart
+            ]
+            if general
+            else []
+        )
+        everyone = [*members, *(key for batch_apart in alike for key in batch_apart.keys)]
+        if unreported:
             # The name of a dead letter may be what was refused, and would be in every message from now on.
-            puts.update({("dead", key): {**self._records.get("dead", key), "said": True} for key in unsaid})
-            puts["pen", f"{batch.uuid}.0"] = _pen(batch, members, now)
+            puts.update({("dead", key): {**self._records.get("dead", key), "said": True} for key in unreported})
+            puts["quarantine", f"{batch.uuid}.0"] = _pen(batch, members, now)
             everyone = []
         elif half and not general:
-            puts["pen", f"{batch.uuid}.1"] = _pen(batch, members[:half], now)
-            puts["pen", f"{batch.uuid}.2"] = _pen(batch, members[half:], now)
+            puts["quarantine", f"{batch.uuid}.1"] = _pen(batch, members[:half], now)
+            puts["quarantine", f"{batch.uuid}.2"] = _pen(batch, members[half:], now)
             everyone = []
         else:
-            deletes += [("pen", pen.name) for pen in alike]
-        if everyone and not batch.bare:
-            others = self._records.get("pen", _NAMES_ONLY, {"keys": [], "proven": True})
+            deletes += [("quarantine", batch_apart.name) for batch_apart in alike]
+        if everyone and not batch.names_only:
+            others = self._records.get("quarantine", _NAMES_ONLY, {"keys": [], "proven": True})
             proven = batch.proven and others.get("proven", False)
-            names = replace(batch, bare=True, may_repeat="", proven=proven)
-            puts["pen", _NAMES_ONLY] = _pen(names, [*others["keys"], *everyone], now)
-        buried = {key: _dead_record(self._records.get("alert", key), problem, now) for key in everyone if batch.bare}
-        puts.update({("dead", key): record for key, record in buried.items()})
-        self._change(puts, [*deletes, *(("alert", key) for key in buried)])
-        self._settled(list(buried))
-        return tuple(self._dead_letter(key, record) for key, record in buried.items())
+            names = replace(batch, names_only=True, may_repeat="", proven=proven)
+            puts["quarantine", _NAMES_ONLY] = _pen(names, [*others["keys"], *everyone], now)
+        dead_lettered = {
+            key: _dead_record(self._records.get("alert", key), problem, now) for key in everyone if batch.names_only
+        }
+        puts.update({("dead", key): record for key, record in dead_lettered.items()})
+        self._change(puts, [*deletes, *(("alert", key) for key in dead_lettered)])
+        self._settled(list(dead_lettered))
+        return tuple(self._dead_letter(key, record) for key, record in dead_lettered.items())
 
     def give_up_own_words(self, batch: Batch, problem: str, end: Try | None = None, *, now: float) -> bool:
         """Say the built-in alert, with the problem, instead of a notifier's own message that was refused alone.
@@ -453,15 +469,21 @@ class Ledger:
         ``False`` if it wasn't that which was refused.
         """
         alerts = self.alerts(batch.members)
-        if batch.bare or len(batch.members) != 1 or self._unsaid(batch) or not alerts or alerts[0].message is None:
+        if (
+            batch.names_only
+            or len(batch.members) != 1
+            or self._unreported(batch)
+            or not alerts
+            or alerts[0].message is None
+        ):
             return False
         (alert,) = alerts
         self._read[alert.key] = built_in = alert.without_own_words(problem)
-        puts, deletes = self._out_of_pen(batch)
+        puts, deletes = self._out_of_quarantine(batch)
         puts.update(self._slots.ended(end))
         puts["refused", ONLY] = self._records.get("refused", default=0) + 1
         puts["alert", alert.key] = built_in.to_json()
-        puts["pen", f"{batch.uuid}.0"] = _pen(batch, [alert.key], now)
+        puts["quarantine", f"{batch.uuid}.0"] = _pen(batch, [alert.key], now)
         self._change(puts, [("batch", ONLY), *deletes])
         return True
 
@@ -480,7 +502,7 @@ class Ledger:
         return tuple(sorted(letters, key=lambda each: (each.at, each.key)))
 
     @property
-    def unsaid_dead(self) -> tuple[DeadLetter, ...]:
+    def unreported_dead_letters(self) -> tuple[DeadLetter, ...]:
         """Those that no message has named yet."""
         return tuple(each for each in self.dead if not self._records.get("dead", each.key)["said"])
 
@@ -517,7 +539,7 @@ class Ledger:
         for start in range(0, max(len(tickets), 1), _CLEARED_AT_ONCE):
             some = tickets[start : start + _CLEARED_AT_ONCE]
             try:
-                self._book.clear_away(some)
+                self._book.remove_arrivals(some)
             except LeadershipLostError:
                 raise
             except OutboxError as problem:
@@ -534,7 +556,7 @@ class Ledger:
         if tickets:
             self._clear_away(tickets)
 
-    def _take(self, arrivals: Sequence[tuple[str, Alert]], overflown: int, now: float) -> None:
+    def _take(self, arrivals: Sequence[tuple[str, Alert]], overflow_count: int, now: float) -> None:
         try:
             known = self._book.known([name for _, alert in arrivals for name in asked(alert)])
         except LeadershipLostError:
@@ -559,8 +581,8 @@ class Ledger:
         if not self._policy.send_resolved:
             new = {key: alert for key, alert in new.items() if not alert.resolved}
         puts.update({("alert", key): alert.to_json() for key, alert in new.items()})
-        if overflown:
-            puts["overflow", ONLY] = self.overflown + overflown
+        if overflow_count:
+            puts["overflow", ONLY] = self.overflow_count + overflow_count
         self._read.update(new)
         muting = self._policy.repeat_interval_seconds > 0
         waiting = {each.key: each for each in (*self._alerts(self._free()), *new.values())} if muting else {}
@@ -571,18 +593,22 @@ class Ledger:
             puts.pop(place, None)
         # What failed, recovered and fails again is news, also where nothing tells one run from the next.
         self._change({**puts, **count_puts}, deletes, taken.names_to_remember(), ended)
-        if overflown and not arrivals and not self.problem:
+        if overflow_count and not arrivals and not self.problem:
             # Only to reset the count; with arrivals that was done.
             self._clear_away([])
 
-    def _out_of_pen(self, batch: Batch) -> tuple[dict[Place, Any], list[Place]]:
+    def _out_of_quarantine(self, batch: Batch) -> tuple[dict[Place, Any], list[Place]]:
         """What is to be changed so that the pen of a message holds only what isn't in the message."""
-        if not batch.pen:
+        if not batch.batch_apart:
             return {}, []
-        pen: dict[str, Any] = self._records.get("pen", batch.pen, {"keys": []})
+        batch_apart: dict[str, Any] = self._records.get("quarantine", batch.batch_apart, {"keys": []})
         members = set(batch.members)
-        keys = [key for key in pen["keys"] if key not in members]
-        return ({("pen", batch.pen): {**pen, "keys": keys}}, []) if keys else ({}, [("pen", batch.pen)])
+        keys = [key for key in batch_apart["keys"] if key not in members]
+        return (
+            ({("quarantine", batch.batch_apart): {**batch_apart, "keys": keys}}, [])
+            if keys
+            else ({}, [("quarantine", batch.batch_apart)])
+        )
 
     def _cleared(self) -> tuple[dict[Place, Any], list[Place]]:
         """What is to be changed because a message arrived: now it is what was refused that is to blame."""
@@ -590,15 +616,18 @@ class Ledger:
             return {}, []
         hold = self._records.get("hold")
         over: list[Place] = [("hold", ONLY)] if hold and hold["kind"] in PROBED else []
-        pens = {("pen", name): {**pen, "proven": True} for name, pen in self._records.of("pen").items()}
-        return pens, [("refusals", ONLY), *over]
+        quarantine = {
+            ("quarantine", name): {**batch_apart, "proven": True}
+            for name, batch_apart in self._records.of("quarantine").items()
+        }
+        return quarantine, [("refusals", ONLY), *over]
 
     def _unsent(self) -> list[Alert]:
         """All alerts in the book, and those that were refused."""
         waiting = self._alerts(list(self._records.of("alert")))
         return [*waiting, *(letter.alert for letter in self.dead if letter.alert)]
 
-    def _told_tasks(self, alert: Alert) -> set[TaskKey]:
+    def _notified_tasks(self, alert: Alert) -> set[TaskKey]:
         record = self._records.get("run", _run_record(alert), {})
         return {(task_id, map_index) for task_id, map_index in record.get("tasks", ())}
 
@@ -607,7 +636,10 @@ class Ledger:
         told: dict[str, set[TaskKey]] = {}
         for each in alerts:
             if each.run_id and each.task_id and (each.event == "task_failed" or each.resolved):
-                tasks, task = told.setdefault(_run_record(each), self._told_tasks(each)), (each.task_id, each.map_index)
+                tasks, task = (
+                    told.setdefault(_run_record(each), self._notified_tasks(each)),
+                    (each.task_id, each.map_index),
+                )
                 if each.resolved:
                     tasks.discard(task)
                 else:
@@ -627,7 +659,10 @@ class Ledger:
     def _free(self) -> list[str]:
         """Keys of the waiting alerts that are neither in the batch nor in a pen."""
         record = self._records.get("batch")
-        bound = {*(record["members"] if record else ()), *(key for pen in self.pens for key in pen.keys)}
+        bound = {
+            *(record["members"] if record else ()),
+            *(key for batch_apart in self.quarantine for key in batch_apart.keys),
+        }
         return [key for key in self._records.of("alert") if key not in bound]
 
     def _alerts(self, keys: Iterable[str]) -> tuple[Alert, ...]:
@@ -649,7 +684,7 @@ class Ledger:
         interval: float = self._records.get("pace", default=self._policy.group_interval_seconds)
         return interval
 
-    def _unsaid(self, batch: Batch) -> list[str]:
+    def _unreported(self, batch: Batch) -> list[str]:
         return [key for key in batch.dead if self._records.get("dead", key) is not None]
 
     def _dead_letter(self, key: str, record: Mapping[str, Any]) -> DeadLetter:
@@ -673,7 +708,7 @@ def _run_record(alert: Alert) -> str:
 
 def _pen(batch: Batch, keys: Sequence[str], now: float) -> dict[str, Any]:
     """The record of a pen with alerts of a message that was refused."""
-    return Pen("", tuple(keys), batch.bare, batch.proven, batch.may_repeat).to_record(now)
+    return QuarantinedBatch("", tuple(keys), batch.names_only, batch.proven, batch.may_repeat).to_record(now)
 
 
 def _dead_record(alert: str, problem: str, now: float) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Batch:
     """
 
     uuid: str
-    robot: str
+    receiver_id: str
     body: bytes
     members: tuple[str, ...]
     created: float
@@ -41,12 +41,12 @@ class Batch:
     tries: int = 0
     under_way: bool = False
     perhaps_arrived: bool = False
-    pen: str = ""
-    bare: bool = False
+    batch_apart: str = ""
+    names_only: bool = False
     proven: bool = False
     repeats: Mapping[str, int] = field(default_factory=dict)
     dead: tuple[str, ...] = ()
-    overflown: int = 0
+    overflow_count: int = 0
     may_repeat: str = ""
 
     @property
@@ -64,7 +64,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Pen:
+class QuarantinedBatch:
     """Alerts that are said apart from the others.
 
     :param name: of its record.
@@ -76,7 +76,7 @@ class Pen:
 
     name: str
     keys: tuple[str, ...]
-    bare: bool
+    names_only: bool
     proven: bool = False
     may_repeat: str = ""
 
@@ -87,7 +87,7 @@ class Pen:
         """
         return {
             "keys": list(self.keys),
-            "bare": self.bare,
+            "names_only": self.names_only,
             "created": created,
             "proven": self.proven,
             "may_repeat": self.may_repeat,

@@ -38,7 +38,7 @@ class Merged:
     recovered: Mapping[str, tuple[float, int | None]]
 
 
-def merge(waiting: Sequence[Alert], told_tasks: Callable[[Alert], AbstractSet[TaskKey]]) -> Merged:
+def merge(waiting: Sequence[Alert], notified_tasks: Callable[[Alert], AbstractSet[TaskKey]]) -> Merged:
     """Join what speaks of one occurrence, failures with their recovery, and a run's alert with those of its tasks.
 
     :param told_tasks: the tasks of an alert's run whose failure was told already.
@@ -57,7 +57,7 @@ def merge(waiting: Sequence[Alert], told_tasks: Callable[[Alert], AbstractSet[Ta
         # Words of the user's own, and people who are to be mentioned, aren't a mere summary.
         if run is None or each.event != "dag_failed" or each.message is not None or each.mentions:
             continue
-        told = told_tasks(each)
+        told = notified_tasks(each)
         failing_now = failing.get(attempt_of(each))
         if failing_now and _names_no_other(each.facts, told | failing_now):
             folded[run] = each.event

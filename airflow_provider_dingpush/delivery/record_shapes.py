@@ -47,7 +47,7 @@ def _hold(value: Any) -> bool:
 
 def _batch(value: Any) -> bool:
     batch = Batch.from_record(value)
-    texts = (batch.uuid, batch.robot, batch.pen)
+    texts = (batch.uuid, batch.receiver_id, batch.batch_apart)
     return (
         all(isinstance(each, str) for each in texts)
         and _keys(batch.members)
@@ -55,13 +55,13 @@ def _batch(value: Any) -> bool:
         and _moment(batch.created)
         and _moment(batch.due)
         and _number(batch.tries)
-        and _number(batch.overflown)
+        and _number(batch.overflow_count)
         and all(_number(each) for each in batch.repeats.values())
     )
 
 
 def _pen(value: Any) -> bool:
-    number, flags = value.get("may_repeat", ""), (value["bare"], value.get("proven", False))
+    number, flags = value.get("may_repeat", ""), (value["names_only"], value.get("proven", False))
     return (
         _keys(value["keys"])
         and all(isinstance(each, bool) for each in flags)
@@ -101,7 +101,7 @@ def _transfer(value: Any) -> bool:
     return (
         isinstance(value["mailbox"], str)
         and all(isinstance(each, dict) for each in parts)
-        and all(_pen(each) for each in value["pens"])
+        and all(_pen(each) for each in value["quarantine"])
         and all(_dead(each) for each in value["dead"].values())
         and all(_told(each) for each in value["told"].values())
         and _number(value["overflow"])
@@ -114,7 +114,7 @@ def _day(value: Any) -> bool:
 
 _SHAPES: dict[str, Callable[[Any], bool]] = {
     "batch": _batch,
-    "pen": _pen,
+    "quarantine": _pen,
     "slot": _slot,
     "hold": _hold,
     "capped": _moment,

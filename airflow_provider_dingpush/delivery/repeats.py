@@ -26,7 +26,7 @@ class Repeats:
         """Until when an alert is only counted, or ``None`` if it may be told."""
         if not self._interval or alert.resolved or alert.event not in FAILURES:
             return None
-        told = self._records.get("told", _told_key(alert))
+        told = self._records.get("told", _notified_key(alert))
         # Two notifiers that speak of the same occurrence don't make it a repeat.
         if told is None or told["occasion"] == _occasion(alert):
             return None
@@ -41,16 +41,16 @@ class Repeats:
         muted: dict[str, list[Alert]] = {}
         for each in waiting if self._interval else ():
             if self.muted_until(each, now) is not None:
-                muted.setdefault(_told_key(each), []).append(each)
+                muted.setdefault(_notified_key(each), []).append(each)
         puts: dict[Place, Any] = {}
         counted: list[str] = []
-        for told_key, alerts in muted.items():
+        for notified_key, alerts in muted.items():
             newest = max(alerts, key=lambda each: (each.at, each.key)).occurrence
             older = [each for each in alerts if each.occurrence != newest]
             if older:
-                told = self._records.get("told", told_key)
+                told = self._records.get("told", notified_key)
                 occurrences = len({each.occurrence for each in older})
-                puts["told", told_key] = {**told, "suppressed": told["suppressed"] + occurrences}
+                puts["told", notified_key] = {**told, "suppressed": told["suppressed"] + occurrences}
                 counted += [each.key for each in older]
         return puts, counted
 
@@ -86,13 +86,13 @@ class Repeats:
         for each in alerts:
             over = each.at <= ended.get(each.incident, 0.0)
             if each.event in FAILURES and not each.resolved and not over:
-                place = ("told", _told_key(each))
+                place = ("told", _notified_key(each))
                 left = puts.get(place, before.get(place[1], {})).get("suppressed", 0)
                 told_now = {"at": now, "suppressed": left, "occasion": _occasion(each), "mailbox": each.mailbox.name}
                 puts[place] = told_now
         return puts, [place for place in deletes if place not in puts]
 
-    def mended(self, now: float) -> dict[Place, Any]:
+    def clamped(self, now: float) -> dict[Place, Any]:
         """What a clock that was set back makes wrong, put right."""
         told = self._records.of("told").items()
         return {("told", key): {**each, "at": now} for key, each in told if each["at"] > now}
@@ -103,7 +103,7 @@ def incident_of(record: str) -> str:
     return record.partition(" ")[0]
 
 
-def _told_key(alert: Alert) -> str:
+def _notified_key(alert: Alert) -> str:
     # A missed deadline is another matter than a failure of the same run.
     return f"{alert.incident} {alert.event}"
 

@@ -58,7 +58,7 @@ class Slots:
         # A clock that was set back meanwhile must not let a message count from before it started.
         return {("slot", end.slot): [start, end.ended_at if end.ended_at >= start else latest]}
 
-    def mended(self, now: float) -> dict[Place, Any]:
+    def clamped(self, now: float) -> dict[Place, Any]:
         """What a clock that was set back makes wrong, put right: nothing was begun in the future."""
         puts: dict[Place, Any] = {
             ("slot", name): [now, now + end - start]

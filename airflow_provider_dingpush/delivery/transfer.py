@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.ledger_entries import Batch, Pen
+from airflow_provider_dingpush.delivery.ledger_entries import Batch, QuarantinedBatch
 from airflow_provider_dingpush.delivery.records import ONLY, Records
 from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.storage.contract import LedgerBook, OutboxError, Place
@@ -43,7 +43,7 @@ class Transfer:
 
     mailbox: str
     alerts: Mapping[str, str] = field(default_factory=dict)
-    pens: Sequence[Mapping[str, Any]] = ()
+    quarantine: Sequence[Mapping[str, Any]] = ()
     dead: Mapping[str, Any] = field(default_factory=dict)
     told: Mapping[str, Any] = field(default_factory=dict)
     overflow: int = 0
@@ -119,34 +119,36 @@ def _set_apart(source: Records, mailbox: Mailbox, now: float, *, last: bool, new
     _unfreeze(source, mine, new_uuid)
     dead = {key: each for key, each in source.of("dead").items() if mailbox_in(each["alert"]) == mailbox}
     told = {key: each for key, each in source.of("told").items() if last or each.get("mailbox") == mailbox.name}
-    rest = Transfer(mailbox.name, dead=dead, told=told, overflow=source.get("overflow", default=0) if last else 0)
-    pens = _pens_of(source)
+    pause = Transfer(mailbox.name, dead=dead, told=told, overflow=source.get("overflow", default=0) if last else 0)
+    quarantine = _quarantine_of(source)
     for start in range(0, max(len(mine), 1), _AT_ONCE):
         some = dict.fromkeys(mine[start : start + _AT_ONCE])
-        if not some and not (rest.dead or rest.told or rest.overflow):
+        if not some and not (pause.dead or pause.told or pause.overflow):
             return
         transfer = replace(
-            rest,
+            pause,
             alerts={key: source.get("alert", key) for key in some},
-            pens=[
-                {**pen, "keys": keys} for pen in pens.values() if (keys := [key for key in pen["keys"] if key in some])
+            quarantine=[
+                {**batch_apart, "keys": keys}
+                for batch_apart in quarantine.values()
+                if (keys := [key for key in batch_apart["keys"] if key in some])
             ],
         )
         gone: list[Place] = [("alert", key) for key in some]
         gone += [("moved", key) for key, at in source.of("moved").items() if at < now - _REMEMBERED_SECONDS]
-        gone += [*(("dead", key) for key in rest.dead), *(("told", key) for key in rest.told)]
+        gone += [*(("dead", key) for key in pause.dead), *(("told", key) for key in pause.told)]
         puts: dict[Place, Any] = {(TRANSFER, new_uuid()): asdict(transfer)}
         puts.update({("moved", key): now for key in some})
-        for name, pen in pens.items():
-            left = [key for key in pen["keys"] if key not in some]
+        for name, batch_apart in quarantine.items():
+            left = [key for key in batch_apart["keys"] if key not in some]
             if not left:
-                gone.append(("pen", name))
-            elif len(left) < len(pen["keys"]):
-                puts["pen", name] = {**pen, "keys": left}
-        if rest.overflow:
+                gone.append(("quarantine", name))
+            elif len(left) < len(batch_apart["keys"]):
+                puts["quarantine", name] = {**batch_apart, "keys": left}
+        if pause.overflow:
             gone.append(("overflow", ONLY))
         _write(source, puts, gone)
-        rest, pens = Transfer(mailbox.name), _pens_of(source)
+        pause, quarantine = Transfer(mailbox.name), _quarantine_of(source)
 
 
 def _unfreeze(source: Records, mine: Iterable[str], new_uuid: Callable[[], str]) -> None:
@@ -166,14 +168,18 @@ def _unfreeze(source: Records, mine: Iterable[str], new_uuid: Callable[[], str])
     deletes: list[Place] = [("batch", ONLY)]
     if batch.perhaps_arrived or batch.under_way:
         keys = tuple(key for key in batch.members if key in ours)
-        pen = Pen(new_uuid(), keys, batch.bare, batch.proven, batch.may_repeat or batch.number)
-        puts["pen", pen.name] = pen.to_record(batch.created)
+        batch_apart = QuarantinedBatch(
+            new_uuid(), keys, batch.names_only, batch.proven, batch.may_repeat or batch.number
+        )
+        puts["quarantine", batch_apart.name] = batch_apart.to_record(batch.created)
         if others:
             puts["batch", ONLY] = replace(batch, members=others).to_record()
             deletes = []
-    elif batch.pen:
-        pen = Pen(batch.pen, batch.members, batch.bare, batch.proven, batch.may_repeat)
-        puts["pen", pen.name] = pen.to_record(batch.created)
+    elif batch.batch_apart:
+        batch_apart = QuarantinedBatch(
+            batch.batch_apart, batch.members, batch.names_only, batch.proven, batch.may_repeat
+        )
+        puts["quarantine", batch_apart.name] = batch_apart.to_record(batch.created)
     _write(source, puts, deletes)
 
 
@@ -181,7 +187,7 @@ def _taken_in(target: Records, name: str, transfer: Transfer) -> dict[Place, Any
     """What a transfer changes in the new book; what stands there already stays as it is."""
     puts: dict[Place, Any] = {(_TAKEN, name): True}
     puts.update({("alert", key): alert for key, alert in transfer.alerts.items()})
-    puts.update({("pen", f"{name}.{number}"): pen for number, pen in enumerate(transfer.pens)})
+    puts.update({("quarantine", f"{name}.{number}"): each for number, each in enumerate(transfer.quarantine)})
     puts.update({("dead", key): each for key, each in transfer.dead.items()})
     puts.update({("told", key): each for key, each in transfer.told.items()})
     if transfer.overflow:
@@ -197,8 +203,8 @@ def _names_of(alerts: Iterable[str]) -> Iterator[str]:
             yield from remembered(Alert.from_json(each))
 
 
-def _pens_of(source: Records) -> dict[str, Mapping[str, Any]]:
-    return dict(source.of("pen"))
+def _quarantine_of(source: Records) -> dict[str, Mapping[str, Any]]:
+    return dict(source.of("quarantine"))
 
 
 def _readable(book: LedgerBook) -> Records:

@@ -17,7 +17,7 @@ from airflow_provider_dingpush.dingtalk.app import App
 from airflow_provider_dingpush.dingtalk.app_reply_codes import answer_of
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient
 from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.dingtalk.shared_work import SharedWork
+from airflow_provider_dingpush.dingtalk.single_flight import SharedWork
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnavailableError, UnknownOutcomeError
 
 _PATH = "/v1.0/oauth2/accessToken"

@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from airflow_provider_dingpush.dingtalk.answer_fields import first_text, json_object, shortened
 from airflow_provider_dingpush.dingtalk.answer_words import Sense, sense_of
-from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply, Silence
+from airflow_provider_dingpush.dingtalk.http_client import NoReply, NoReplyReason, Reply
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import (
     ConfigurationError,
@@ -21,7 +21,7 @@ from airflow_provider_dingpush.errors import (
     UnknownOutcomeError,
 )
 
-SHUT_OUT_SECONDS = 600.0
+THROTTLED_SECONDS = 600.0
 """A robot that says more than 20 messages in a minute is shut out for ten (docs 0702 and 0717)."""
 IP_BAN_SECONDS = 300.0
 """An address that calls too often is banned for five minutes, with a page or JSON of the gateway (docs 1433)."""
@@ -69,7 +69,7 @@ _GATEWAY_PAGE = Meaning(
     ThrottledError,
     "A web page came back instead of an answer: DingTalk's gateway bans this address, or a proxy stands between.",
     "Wait ten minutes; if it persists, check the proxy settings. 请等待十分钟；若仍出现，请检查代理设置。",
-    SHUT_OUT_SECONDS,
+    THROTTLED_SECONDS,
 )
 # Whoever answers 200 may have passed the message on before. Tried again while DingTalk still recognises it.
 _PAGE_AS_ANSWER = Meaning(
@@ -102,32 +102,32 @@ _PROXY_LOGIN = Meaning(
     "Put them into the connection's 'proxy' or into HTTPS_PROXY. 请在连接的 proxy 字段中填写代理的账号密码。",
 )
 _LOOK = "Look into the chat whether it arrived. 请在会话中确认消息是否已送达。"
-_SILENCE_ADVICE: dict[Silence, str] = {
-    Silence.UNREACHABLE: (
+_NO_REPLY_ADVICE: dict[NoReplyReason, str] = {
+    NoReplyReason.UNREACHABLE: (
         "Nothing was sent. Check that this machine can reach the host: what its name resolves to (DNS), the proxy "
         "settings and the firewall. 消息没有发出：请检查本机网络、域名解析（DNS）、代理设置和防火墙。"
     ),
-    Silence.CERTIFICATE: (
+    NoReplyReason.CERTIFICATE: (
         "Behind a company proxy put the path of its CA file into the connection's extra field 'verify'. "
         "若使用公司代理，请在连接的 verify 字段填写 CA 证书路径。"
     ),
-    Silence.BAD_ADDRESS: (
+    NoReplyReason.BAD_ADDRESS: (
         "Correct the connection's host, 'proxy' or 'verify'. 请修改连接的 Host、proxy 或 verify 字段。"
     ),
-    Silence.CUT_OFF: _LOOK,
-    Silence.TOO_SLOW: (
+    NoReplyReason.CUT_OFF: _LOOK,
+    NoReplyReason.TOO_SLOW: (
         "Look into the chat whether it arrived; raise 'timeout_seconds' if the network is slow. "
         "请在会话中确认消息是否已送达；网络较慢时可调大 timeout_seconds。"
     ),
 }
 
 
-def error_of_silence(silence: NoReply) -> DingTalkError:
+def error_of_no_reply(reason: NoReply) -> DingTalkError:
     """Why there is no answer, as an error to raise."""
-    kind: type[DingTalkError] = UnavailableError if silence.why is Silence.UNREACHABLE else ConfigurationError
-    if silence.why.may_have_arrived:
+    kind: type[DingTalkError] = UnavailableError if reason.why is NoReplyReason.UNREACHABLE else ConfigurationError
+    if reason.why.may_have_arrived:
         kind = UnknownOutcomeError
-    return kind(f"No answer from DingTalk: {silence}.", _SILENCE_ADVICE[silence.why])
+    return kind(f"No answer from DingTalk: {reason}.", _NO_REPLY_ADVICE[reason.why])
 
 
 def guess(words: str, senses: Mapping[Sense, Meaning], unknown: Meaning = UNKNOWN_CODE) -> Meaning:

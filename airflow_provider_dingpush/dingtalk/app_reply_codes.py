@@ -19,7 +19,7 @@ from airflow_provider_dingpush.dingtalk.answer_words import Sense
 from airflow_provider_dingpush.dingtalk.answers import (
     IP_BAN_SECONDS,
     Meaning,
-    error_of_silence,
+    error_of_no_reply,
     error_without_code,
     guess,
     without,
@@ -310,7 +310,7 @@ def answer_of(
     :param hide: what DingTalk's own words must not show, should they ever quote what was sent.
     """
     if isinstance(reply, NoReply):
-        return error_of_silence(reply)
+        return error_of_no_reply(reply)
     answer = json_object(reply.body)
     if answer is not None:
         code = _code(answer)

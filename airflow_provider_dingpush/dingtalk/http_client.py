@@ -63,7 +63,7 @@ class Reply:
     content_type: str = ""
 
 
-class Silence(Enum):
+class NoReplyReason(Enum):
     """Why there is no answer, in words that fit after "No answer from DingTalk: "."""
 
     UNREACHABLE = "the connection could not be made"
@@ -75,7 +75,7 @@ class Silence(Enum):
     @property
     def may_have_arrived(self) -> bool:
         """Whether what was sent may have reached DingTalk nevertheless."""
-        return self in (Silence.CUT_OFF, Silence.TOO_SLOW)
+        return self in (NoReplyReason.CUT_OFF, NoReplyReason.TOO_SLOW)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class NoReply:
     :param detail: which step failed or took too long, with host and port; for people.
     """
 
-    why: Silence
+    why: NoReplyReason
     detail: str = field(default="", compare=False)
 
     def __str__(self) -> str:
@@ -155,8 +155,8 @@ class HttpClient:
             exchange.in_flight.leave()
             raise
         if may_arrive:
-            return NoReply(Silence.TOO_SLOW, exchange.in_flight.why_no_answer())
-        return NoReply(Silence.UNREACHABLE, exchange.in_flight.why_not_sent())
+            return NoReply(NoReplyReason.TOO_SLOW, exchange.in_flight.why_no_answer())
+        return NoReply(NoReplyReason.UNREACHABLE, exchange.in_flight.why_not_sent())
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -216,7 +216,7 @@ class _Exchange:
                 return self._reply()
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller waits for a value
             self.in_flight.failed()
-            return _silence(error, self.in_flight)
+            return _no_reply_reason(error, self.in_flight)
 
     def _reply(self) -> Reply:
         session, environment, blank = self._http.session()
@@ -245,7 +245,7 @@ class _Exchange:
         return body
 
 
-def _silence(error: Exception, in_flight: InFlight) -> Reply | NoReply:
+def _no_reply_reason(error: Exception, in_flight: InFlight) -> Reply | NoReply:
     """Sort a failure by whether the message can have reached DingTalk."""
     from requests import exceptions as high
     from urllib3.exceptions import TimeoutError as AnyTimeoutError
@@ -253,18 +253,18 @@ def _silence(error: Exception, in_flight: InFlight) -> Reply | NoReply:
     causes = list(_causes(error))
     if in_flight.written:
         if any(isinstance(each, (TimeoutError, AnyTimeoutError)) for each in causes):
-            return NoReply(Silence.TOO_SLOW, in_flight.why_no_answer())
-        return NoReply(Silence.CUT_OFF)
+            return NoReply(NoReplyReason.TOO_SLOW, in_flight.why_no_answer())
+        return NoReply(NoReplyReason.CUT_OFF)
     if any(isinstance(each, (ssl.SSLCertVerificationError, ssl.CertificateError)) for each in causes):
-        return NoReply(Silence.CERTIFICATE)
+        return NoReply(NoReplyReason.CERTIFICATE)
     # These are ValueErrors of requests, and the OSError of a CA bundle that doesn't exist.
     if isinstance(error, ValueError) or (isinstance(error, OSError) and not isinstance(error, high.RequestException)):
-        return NoReply(Silence.BAD_ADDRESS)
+        return NoReply(NoReplyReason.BAD_ADDRESS)
     reason = _reason(causes)
     if _WANTS_PASSWORD in reason:
         # As it says to a message that goes through it without a tunnel.
         return Reply(407, b"")
-    return NoReply(Silence.UNREACHABLE, in_flight.why_not_sent(reason))
+    return NoReply(NoReplyReason.UNREACHABLE, in_flight.why_not_sent(reason))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

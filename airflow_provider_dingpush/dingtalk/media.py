@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from airflow_provider_dingpush.dingtalk.answer_fields import text
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
-from airflow_provider_dingpush.dingtalk.shared_work import SharedWork
+from airflow_provider_dingpush.dingtalk.single_flight import SharedWork
 from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
 from airflow_provider_dingpush.messages.media_source import describe
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from airflow_provider_dingpush.dingtalk.answer_fields import code, first_text, json_object, shortened
 from airflow_provider_dingpush.dingtalk.answer_words import Sense, sense_of
 from airflow_provider_dingpush.dingtalk.answers import (
-    SHUT_OUT_SECONDS,
+    THROTTLED_SECONDS,
     Meaning,
-    error_of_silence,
+    error_of_no_reply,
     error_without_code,
     guess,
     without,
@@ -56,7 +56,7 @@ _THROTTLED = Meaning(
     ThrottledError,
     "DingTalk has shut the robot out for ten minutes because it said more than 20 messages in a minute.",
     "Send nothing until then; merge messages, or use another robot. 请等待十分钟，合并消息或改用其他机器人。",
-    SHUT_OUT_SECONDS,
+    THROTTLED_SECONDS,
 )
 _REFUSED_ADVICE = "Change what the message says; DingTalk's words tell which part. 请按钉钉的提示修改消息内容。"
 _OUR_FAULT = "This is a fault of this package: please report it with this text. 这是本软件包的缺陷，请附上此信息反馈。"
@@ -97,7 +97,7 @@ _MEANINGS: dict[str, Meaning] = {
         ThrottledError,
         "DingTalk says that the robot sends too many messages per minute (or that its token is malformed).",
         "Wait ten minutes; if it persists, copy the webhook URL again. 请等待十分钟；若仍出现，请重新复制地址。",
-        SHUT_OUT_SECONDS,
+        THROTTLED_SECONDS,
     ),
     "430101": Meaning(ContentRefusedError, "DingTalk refused a link as unsafe.", _REFUSED_ADVICE),
     "430102": Meaning(ContentRefusedError, "DingTalk refused the text.", _REFUSED_ADVICE),
@@ -159,7 +159,7 @@ _SENSES: Mapping[Sense, Meaning] = {
         ThrottledError,
         "DingTalk says that there are too many messages.",
         "Send nothing for ten minutes; merge messages, or use another robot. 请等待十分钟，合并消息或改用其他机器人。",
-        SHUT_OUT_SECONDS,
+        THROTTLED_SECONDS,
     ),
     Sense.BUSY: _MEANINGS["-1"],
 }
@@ -182,7 +182,7 @@ def error_of(reply: Reply | NoReply, *, signed: bool = True, hide: Iterable[Secr
     :param hide: what DingTalk's own words must not show, should they ever quote what was sent.
     """
     if isinstance(reply, NoReply):
-        return error_of_silence(reply)
+        return error_of_no_reply(reply)
     answer = json_object(reply.body)
     if answer is None or "errcode" not in answer:
         return error_without_code(reply, throttled=_THROTTLED, senses=_SENSES, hide=hide)

@@ -17,7 +17,14 @@ from typing import Any, Generic, TypeVar
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.dingtalk.spare_threads import within
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, Outbox, OutboxError, Place, Rest
+from airflow_provider_dingpush.storage.contract import (
+    LeadershipLostError,
+    LeadPause,
+    LedgerBook,
+    Outbox,
+    OutboxError,
+    Place,
+)
 from airflow_provider_dingpush.timeouts import Deadline
 
 Answer = TypeVar("Answer")
@@ -97,44 +104,44 @@ class BoundedOutbox:
     def has_open_incident(self, incident: str, *, before: float = inf) -> bool:
         return self.ask(lambda: self._opened().has_open_incident(incident, before=before), at_most=_LOOK_UP_SECONDS)
 
-    def robot_of(self, mailbox: Mailbox) -> str | None:
-        return self.ask(lambda: self._opened().robot_of(mailbox))
+    def receiver_of(self, mailbox: Mailbox) -> str | None:
+        return self.ask(lambda: self._opened().receiver_of(mailbox))
 
-    def assign(self, mailbox: Mailbox, robot: str) -> None:
-        self.ask(lambda: self._opened().assign(mailbox, robot))
+    def assign(self, mailbox: Mailbox, receiver_id: str) -> None:
+        self.ask(lambda: self._opened().assign(mailbox, receiver_id))
 
     def resolving(self, mailbox: Mailbox) -> AbstractContextManager[bool]:
         return self._entered(lambda: self._opened().resolving(mailbox))
 
     @contextmanager
-    def leadership(self, robot: str) -> Iterator[BoundedBook | None]:
+    def leadership(self, receiver_id: str) -> Iterator[BoundedBook | None]:
         steps = threading.Lock()
-        with self._entered(lambda: self._opened().leadership(robot), steps) as book:
+        with self._entered(lambda: self._opened().leadership(receiver_id), steps) as book:
             yield None if book is None else BoundedBook(book, self, steps, self._slow_seconds)
 
-    def awaits_successor(self, robot: str) -> bool:
-        return self.ask(lambda: self._opened().awaits_successor(robot))
+    def wants_successor(self, receiver_id: str) -> bool:
+        return self.ask(lambda: self._opened().wants_successor(receiver_id))
 
-    def standing_by(self, robot: str) -> AbstractContextManager[bool | None]:
-        return self._entered(lambda: self._opened().standing_by(robot))
+    def successor_slot(self, receiver_id: str) -> AbstractContextManager[bool | None]:
+        return self._entered(lambda: self._opened().successor_slot(receiver_id))
 
-    def rest_of(self, robot: str) -> Rest | None:
-        return self.ask(lambda: self._opened().rest_of(robot))
+    def pause_of(self, receiver_id: str) -> LeadPause | None:
+        return self.ask(lambda: self._opened().pause_of(receiver_id))
 
-    def waiting_mailboxes(self) -> Sequence[Mailbox]:
-        return self.ask(lambda: self._opened().waiting_mailboxes())
+    def pending_mailboxes(self) -> Sequence[Mailbox]:
+        return self.ask(lambda: self._opened().pending_mailboxes())
 
-    def robots(self) -> Sequence[str]:
-        return self.ask(lambda: self._opened().robots())
+    def receivers(self) -> Sequence[str]:
+        return self.ask(lambda: self._opened().receivers())
 
-    def mailboxes_of(self, robot: str) -> Sequence[Mailbox]:
-        return self.ask(lambda: self._opened().mailboxes_of(robot))
+    def mailboxes_of(self, receiver_id: str) -> Sequence[Mailbox]:
+        return self.ask(lambda: self._opened().mailboxes_of(receiver_id))
 
-    def waiting_in(self, mailbox: Mailbox) -> int:
-        return self.ask(lambda: self._opened().waiting_in(mailbox))
+    def pending_in(self, mailbox: Mailbox) -> int:
+        return self.ask(lambda: self._opened().pending_in(mailbox))
 
-    def records_of(self, robot: str) -> dict[Place, Any]:
-        return self.ask(lambda: self._opened().records_of(robot))
+    def records_of(self, receiver_id: str) -> dict[Place, Any]:
+        return self.ask(lambda: self._opened().records_of(receiver_id))
 
     def note_flush(self, at: float) -> None:
         self.ask(lambda: self._opened().note_flush(at))
@@ -194,11 +201,11 @@ class BoundedBook:
             raise LeadershipLostError(self._outbox.lost)
         return self._step(lambda: self._book.arrivals(at_most))
 
-    def overflown(self) -> int:
-        return self._step(self._book.overflown)
+    def overflow_count(self) -> int:
+        return self._step(self._book.overflow_count)
 
-    def clear_away(self, tickets: Iterable[str]) -> None:
-        self._step(lambda: self._book.clear_away(tickets))
+    def remove_arrivals(self, tickets: Iterable[str]) -> None:
+        self._step(lambda: self._book.remove_arrivals(tickets))
 
     def load(self) -> dict[Place, Any]:
         return self._step(self._book.load)
@@ -215,11 +222,11 @@ class BoundedBook:
     def known(self, keys: Sequence[str]) -> set[str]:
         return self._step(lambda: self._book.known(keys))
 
-    def note_rest(self, rest: Rest | None) -> None:
-        self._step(lambda: self._book.note_rest(rest))
+    def note_pause(self, pause: LeadPause | None) -> None:
+        self._step(lambda: self._book.note_pause(pause))
 
-    def want_successor(self, wanted: bool) -> None:
-        self._step(lambda: self._book.want_successor(wanted))
+    def ask_for_successor(self, wanted: bool) -> None:
+        self._step(lambda: self._book.ask_for_successor(wanted))
 
     def has_successor(self) -> bool:
         return self._step(self._book.has_successor)

@@ -21,7 +21,7 @@ class CallbackBudget:
         self._lock = threading.Lock()
 
     @contextmanager
-    def share(self, occasion: Hashable, seconds: float) -> Iterator[Callable[[], float]]:
+    def share(self, budget_key: Hashable, seconds: float) -> Iterator[Callable[[], float]]:
         """Take part in the budget of an occasion; gives a function that tells the seconds left.
 
         :param occasion: what the notifiers are called for, such as one try of a task. It is forgotten a minute after
@@ -32,10 +32,10 @@ class CallbackBudget:
         with self._lock:
             for old in [each for each, (since, _) in self._spent.items() if started - since > _FORGOTTEN_AFTER_SECONDS]:
                 del self._spent[old]
-            since, before = self._spent.setdefault(occasion, (started, 0.0))
+            since, before = self._spent.setdefault(budget_key, (started, 0.0))
         try:
             yield lambda: seconds - before - (self._ticks() - started)
         finally:
             with self._lock:
-                since, before = self._spent.get(occasion, (started, 0.0))
-                self._spent[occasion] = (since, before + self._ticks() - started)
+                since, before = self._spent.get(budget_key, (started, 0.0))
+                self._spent[budget_key] = (since, before + self._ticks() - started)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.errors import ThrottledError
 from airflow_provider_dingpush.pipeline.composing import local_zone
-from airflow_provider_dingpush.pipeline.dispatching import AnySender, free_in, turn
-from airflow_provider_dingpush.pipeline.stores import Store, known_rest
+from airflow_provider_dingpush.pipeline.dispatching import AnySender, rate_limit_slot, seconds_until_slot
+from airflow_provider_dingpush.pipeline.stores import Store, known_pause
 from airflow_provider_dingpush.storage.contract import OutboxError
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ def room_now(sender: AnySender, mailbox: Mailbox, among: Sequence[Store], deadli
 
     :raises ThrottledError: if the robot is known to be shut out or its minute to be used up.
     """
-    rest = known_rest(mailbox, among)
-    if rest is not None:
-        raise _too_early(rest.until - time.time(), rest.reason)
+    pause = known_pause(mailbox, among)
+    if pause is not None:
+        raise _too_early(pause.until - time.time(), pause.reason)
     for store in among:
         try:
-            wait = free_in(store.outbox, sender, share=store.share)
+            wait = seconds_until_slot(store.outbox, sender, share=store.share)
         except OutboxError:
             continue
         if wait > 0:
             raise _too_early(wait, "the window is full")
-        with turn(store.outbox, sender, share=store.share, until=deadline.sub(_TURN_SECONDS).at):
+        with rate_limit_slot(store.outbox, sender, share=store.share, until=deadline.sub(_TURN_SECONDS).at):
             yield
         return
     yield

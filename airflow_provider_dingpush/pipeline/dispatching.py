@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.delivery.drain_result import Drained, Relief
+from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnknownOutcomeError
 from airflow_provider_dingpush.pipeline.composing import Composer, local_zone
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
-from airflow_provider_dingpush.pipeline.outboxes import is_one_of_several
+from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
 from airflow_provider_dingpush.pipeline.pending import alerts_of, holders_of_alerts
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender, sender_for
@@ -22,7 +22,7 @@ from airflow_provider_dingpush.storage.contract import LedgerBook, Outbox, Outbo
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
-    from airflow_provider_dingpush.delivery.dispatcher import Spare
+    from airflow_provider_dingpush.delivery.dispatcher import Fallback
     from airflow_provider_dingpush.delivery.ledger import Ledger
     from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 
@@ -39,7 +39,7 @@ _TURN_POLL_SECONDS, _LEADER_DONE_SECONDS = 0.25, 10.0
 # A flush leads for a minute; one that leads for longer is stopped, or hangs on its disk.
 _LONGEST_LEAD_SECONDS = 90.0
 # A leader wants a successor in its last second only.
-_STANDING_BY_SECONDS, _STANDING_BY_POLL_SECONDS = 1.5, 0.01
+_SUCCESSOR_WAIT_SECONDS, _SUCCESSOR_POLL_SECONDS = 1.5, 0.01
 _STILL_WAITING_SECONDS = 30.0
 # Of a mailbox's new robot, to fetch what waits for the former one: as long as one that leads it takes to leave.
 _FETCH_SECONDS = 3.0
@@ -54,7 +54,7 @@ def serve(
     find: Find = sender_for,
     share: float = 1.0,
     carry_over: CarryOver | None = None,
-) -> Drained | None:
+) -> DrainResult | None:
     """Send what waits for the mailbox's robot, unless another process does: then ``None``, at once.
 
     While the robot is shut out, or a storm goes on and a flusher lives, nobody leads but the flusher.
@@ -67,23 +67,23 @@ def serve(
     :raises DingTalkError: if the connection can't be looked up or is wrong; what waits stays where it is.
     :raises OutboxError: if the outbox can't be used.
     """
-    known = outbox.robot_of(mailbox)
-    rest = None if known is None else outbox.rest_of(known)
-    if rest is not None:
-        return Drained(0, 0, outbox.waiting_in(mailbox), rest.reason, rest.until)
+    known = outbox.receiver_of(mailbox)
+    pause = None if known is None else outbox.pause_of(known)
+    if pause is not None:
+        return DrainResult(0, 0, outbox.pending_in(mailbox), pause.reason, pause.until)
 
-    def relief() -> Relief:
+    def handover() -> Handover:
         # What stands in for an outbox is emptied by whoever is on this machine.
         if share >= 1 and _flusher_lives(outbox):
-            return Relief.FLUSHER
-        return Relief.SUCCESSOR if patient else Relief.NOBODY
+            return Handover.FLUSHER
+        return Handover.SUCCESSOR if patient else Handover.NOBODY
 
-    manner = _Manner(until, patient, find, relief, may_stand_by=patient, share=share, carry_over=carry_over)
-    return _serve(outbox, mailbox, known, manner)
+    options = _DrainOptions(until, patient, find, handover, may_succeed=patient, share=share, carry_over=carry_over)
+    return _serve(outbox, mailbox, known, options)
 
 
 @dataclass(frozen=True)
-class _Manner:
+class _DrainOptions:
     """How a process leads.
 
     :param until: when to be back, in seconds of ``time.monotonic``.
@@ -100,87 +100,89 @@ class _Manner:
     until: float
     patient: bool
     find: Find
-    relief: Callable[[], Relief]
-    may_stand_by: bool = False
+    handover: Callable[[], Handover]
+    may_succeed: bool = False
     lift_hold: bool = False
     share: float = 1.0
     carry_over: CarryOver | None = None
     left_behind: list[tuple[Mailbox, str]] = field(default_factory=list)
 
 
-def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner) -> Drained | None:
+def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, options: _DrainOptions) -> DrainResult | None:
     """Lead, as often as somebody relied on it.
 
     :param known: the robot that the mailbox belongs to, as far as anybody knows.
     """
     began = time.monotonic()
     while True:
-        if manner.may_stand_by and known is not None and _stood_by(outbox, known, manner.until) is False:
+        if options.may_succeed and known is not None and _successor_slot_taken(outbox, known, options.until) is False:
             return None
-        drained, robot = _serve_once(outbox, mailbox, known, manner)
-        fetches = any(former != robot for _, former in manner.left_behind)
-        if drained is None and fetches and time.monotonic() < min(began + _FETCH_SECONDS, manner.until):
+        drained, receiver_id = _serve_once(outbox, mailbox, known, options)
+        fetches = any(former != receiver_id for _, former in options.left_behind)
+        if drained is None and fetches and time.monotonic() < min(began + _FETCH_SECONDS, options.until):
             # Nobody else knows what a mailbox of this robot left with its former one.
-            known = robot
+            known = receiver_id
             time.sleep(_TURN_POLL_SECONDS)
             continue
         if drained is None:
             return None
         if drained.handed_over:
             # To whom? If that one has given up meanwhile, it is still up to us.
-            known = robot
+            known = receiver_id
             continue
         # Somebody may have put an alert and left because this process led, after it had looked for the last time.
-        mine = set(outbox.mailboxes_of(robot))
-        if drained.left or time.monotonic() >= manner.until or not mine.intersection(outbox.waiting_mailboxes()):
+        mine = set(outbox.mailboxes_of(receiver_id))
+        if drained.left or time.monotonic() >= options.until or not mine.intersection(outbox.pending_mailboxes()):
             return drained
-        known = robot
+        known = receiver_id
 
 
-def _stood_by(outbox: Outbox, robot: str, until: float) -> bool | None:
+def _successor_slot_taken(outbox: Outbox, receiver_id: str, until: float) -> bool | None:
     """Wait until the leader leaves, if it wants somebody to: it may rely on this process to lead next.
 
     ``False`` if it relies on another one, ``None`` if it wants nobody.
 
     :param until: when to be back, in seconds of ``time.monotonic``; half of the time is left for leading.
     """
-    with outbox.standing_by(robot) as chosen:
-        end = min(time.monotonic() + _STANDING_BY_SECONDS, (time.monotonic() + until) / 2)
-        while chosen and outbox.awaits_successor(robot) and time.monotonic() < end:
-            time.sleep(_STANDING_BY_POLL_SECONDS)
+    with outbox.successor_slot(receiver_id) as chosen:
+        end = min(time.monotonic() + _SUCCESSOR_WAIT_SECONDS, (time.monotonic() + until) / 2)
+        while chosen and outbox.wants_successor(receiver_id) and time.monotonic() < end:
+            time.sleep(_SUCCESSOR_POLL_SECONDS)
         return chosen
 
 
-def _serve_once(outbox: Outbox, mailbox: Mailbox, known: str | None, manner: _Manner) -> tuple[Drained | None, str]:
+def _serve_once(
+    outbox: Outbox, mailbox: Mailbox, known: str | None, options: _DrainOptions
+) -> tuple[DrainResult | None, str]:
     if known is not None:
         with outbox.leadership(known) as book:
             if book is None:
                 return None, known
-            sender = manner.find(mailbox)
-            if sender.robot == known:
-                _fetch(outbox, known, book, manner.left_behind)
-                return _drain(outbox, book, sender, manner), known
+            sender = options.find(mailbox)
+            if sender.receiver_id == known:
+                _fetch(outbox, known, book, options.left_behind)
+                return _drain(outbox, book, sender, options), known
         # Somebody gave the connection another robot.
-        manner.left_behind.append((mailbox, known))
+        options.left_behind.append((mailbox, known))
     with outbox.resolving(mailbox) as first:
         if not first:
             return None, known or ""
-        sender = manner.find(mailbox)
-        outbox.assign(mailbox, sender.robot)
-    with outbox.leadership(sender.robot) as book:
+        sender = options.find(mailbox)
+        outbox.assign(mailbox, sender.receiver_id)
+    with outbox.leadership(sender.receiver_id) as book:
         if book is None:
-            return None, sender.robot
-        _fetch(outbox, sender.robot, book, manner.left_behind)
-        return _drain(outbox, book, sender, manner), sender.robot
+            return None, sender.receiver_id
+        _fetch(outbox, sender.receiver_id, book, options.left_behind)
+        return _drain(outbox, book, sender, options), sender.receiver_id
 
 
-def _fetch(outbox: Outbox, robot: str, book: LedgerBook, left_behind: list[tuple[Mailbox, str]]) -> None:
+def _fetch(outbox: Outbox, receiver_id: str, book: LedgerBook, left_behind: list[tuple[Mailbox, str]]) -> None:
     """Take over what mailboxes of this robot left in the books of their former ones, where nobody else leads these."""
     from airflow_provider_dingpush.delivery.transfer import move, take_back
 
     for mailbox, former in list(left_behind):
         try:
-            if former == robot:
+            if former == receiver_id:
                 moved = take_back(book, mailbox)
             else:
                 with outbox.leadership(former) as old:
@@ -195,14 +197,14 @@ def _fetch(outbox: Outbox, robot: str, book: LedgerBook, left_behind: list[tuple
             _log.info("%d alert(s) of connection %r go along to its new robot.", moved, mailbox.conn_id)
 
 
-def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, manner: _Manner) -> Drained:
+def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, options: _DrainOptions) -> DrainResult:
     from airflow_provider_dingpush.delivery.dispatcher import Dispatcher
     from airflow_provider_dingpush.delivery.ledger import Ledger
 
-    composer, policy, zone = Composer(sender), shared(sender.hook.settings.delivery, manner.share), local_zone()
-    if manner.carry_over is not None:
-        manner.carry_over(sender.robot, book)
-    if manner.lift_hold:
+    composer, policy, zone = Composer(sender), shared(sender.hook.settings.delivery, options.share), local_zone()
+    if options.carry_over is not None:
+        options.carry_over(sender.receiver_id, book)
+    if options.lift_hold:
         Ledger(book, policy, zone=zone).lift_hold()
     dispatcher = Dispatcher(
         book,
@@ -211,9 +213,9 @@ def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, manner: _Manner)
         composer,
         language_of=composer.language_of,
         zone=zone,
-        spares=_spares(outbox, sender, manner),
+        fallbacks=_fallbacks(outbox, sender, options),
     )
-    return dispatcher.drain(manner.until, patient=manner.patient, relief=manner.relief())
+    return dispatcher.drain(options.until, patient=options.patient, handover=options.handover())
 
 
 def shared(policy: DeliveryPolicy, share: float) -> DeliveryPolicy:
@@ -223,27 +225,27 @@ def shared(policy: DeliveryPolicy, share: float) -> DeliveryPolicy:
     return replace(policy, rate_limit_per_minute=max(1, int(policy.rate_limit_per_minute * share)))
 
 
-def _spares(outbox: Outbox, sender: AnySender, manner: _Manner) -> Sequence[Spare]:
+def _fallbacks(outbox: Outbox, sender: AnySender, options: _DrainOptions) -> Sequence[Fallback]:
     """The other robots of the same group. One that can't be looked up is no reason not to use this one."""
     from airflow_provider_dingpush.alerts.alert import Mailbox
-    from airflow_provider_dingpush.delivery.dispatcher import Spare
+    from airflow_provider_dingpush.delivery.dispatcher import Fallback
 
     found = []
     for conn_id in sender.hook.settings.fallback_conn_ids:
         try:
-            other = manner.find(Mailbox(conn_id))
+            other = options.find(Mailbox(conn_id))
         except DingTalkError as problem:
             _log.warning("The fallback robot %r can't be used: %s", conn_id, problem)
             continue
         # Whose people and which language is told by the connection that the alerts are for.
         compose = Composer(other, sender.hook.settings)
-        policy = shared(other.hook.settings.delivery, manner.share)
-        found.append(Spare(other, policy, _leading(outbox, other.robot), compose))
+        policy = shared(other.hook.settings.delivery, options.share)
+        found.append(Fallback(other, policy, _leading(outbox, other.receiver_id), compose))
     return found
 
 
-def _leading(outbox: Outbox, robot: str) -> Callable[[], AbstractContextManager[LedgerBook | None]]:
-    return lambda: outbox.leadership(robot)
+def _leading(outbox: Outbox, receiver_id: str) -> Callable[[], AbstractContextManager[LedgerBook | None]]:
+    return lambda: outbox.leadership(receiver_id)
 
 
 def flush(
@@ -253,7 +255,7 @@ def flush(
     all_now: bool = False,
     share: float = 1.0,
     carry_over: CarryOver | None = None,
-) -> Iterator[tuple[Mailbox, Drained | str | None]]:
+) -> Iterator[tuple[Mailbox, DrainResult | str | None]]:
     """Send whatever waits for any robot; gives for each what came of it, or what went wrong.
 
     Whatever is wrong with one connection, the others are served. Alerts that wait in the book of a robot that their
@@ -265,31 +267,31 @@ def flush(
     :param share: of each robot's rate limit, what may be sent from this outbox.
     :param carry_over: brings in what other outboxes know.
     """
-    relief = Relief.FLUSHER if not all_now and _flusher_lives(outbox) else Relief.NOBODY
+    handover = Handover.FLUSHER if not all_now and _flusher_lives(outbox) else Handover.NOBODY
     with _logged("It can't be noted that a flusher ran"):
         outbox.note_flush(time.time())
     look_ups = LookUps(until)
-    manner = _Manner(
-        until, True, look_ups.sender, lambda: relief, lift_hold=all_now, share=share, carry_over=carry_over
+    options = _DrainOptions(
+        until, True, look_ups.sender, lambda: handover, lift_hold=all_now, share=share, carry_over=carry_over
     )
     served: dict[str, list[Mailbox]] = {}
     left_behind: dict[str, list[tuple[Mailbox, str]]] = {}
     problems: dict[Mailbox, str] = {}
     for mailbox, holders in holders_of_alerts(outbox).items():
         try:
-            robot = look_ups.sender(mailbox).robot
-            if outbox.robot_of(mailbox) != robot:
-                outbox.assign(mailbox, robot)
-            served.setdefault(robot, []).append(mailbox)
-            left_behind.setdefault(robot, []).extend((mailbox, holder) for holder in holders)
+            receiver_id = look_ups.sender(mailbox).receiver_id
+            if outbox.receiver_of(mailbox) != receiver_id:
+                outbox.assign(mailbox, receiver_id)
+            served.setdefault(receiver_id, []).append(mailbox)
+            left_behind.setdefault(receiver_id, []).extend((mailbox, holder) for holder in holders)
         except Exception as problem:  # noqa: BLE001 - it must not stop the others
             problems[mailbox] = described(problem)
-    for number, (robot, mailboxes) in enumerate(served.items()):
+    for number, (receiver_id, mailboxes) in enumerate(served.items()):
         # One that can't be reached is tried again until its time is over.
         seconds = (until - time.monotonic()) / (len(served) - number)
-        its_own = replace(manner, until=time.monotonic() + seconds, left_behind=left_behind[robot])
+        its_own = replace(options, until=time.monotonic() + seconds, left_behind=left_behind[receiver_id])
         try:
-            yield mailboxes[0], _serve(outbox, mailboxes[0], robot, its_own)
+            yield mailboxes[0], _serve(outbox, mailboxes[0], receiver_id, its_own)
         except Exception as problem:  # noqa: BLE001 - it must not stop the others
             yield mailboxes[0], described(problem)
     for mailbox, what in problems.items():
@@ -307,7 +309,7 @@ def _logged(what: str) -> Iterator[None]:
         _log.warning("%s: %s", what, described(problem))
 
 
-def report_left_overs(outbox: Outbox, drained: Drained) -> None:
+def report_pending(outbox: Outbox, drained: DrainResult) -> None:
     """Say what still waits, and what sends it if nobody has been seen who does."""
     # What is only counted for a while is told when its interval ends; nobody has to be warned of that.
     if not drained.left or (drained.again_at is None and not drained.problem):
@@ -328,7 +330,7 @@ def report_left_overs(outbox: Outbox, drained: Drained) -> None:
 def _flusher_lives(outbox: Outbox) -> bool:
     """Whether a flusher will come by here."""
     # Of several machines, each has its turn now and then at most.
-    return not is_one_of_several() and _seen_within(outbox, _FLUSHER_LIVES_SECONDS)
+    return not has_host_local_outbox() and _seen_within(outbox, _FLUSHER_LIVES_SECONDS)
 
 
 def _seen_within(outbox: Outbox, seconds: float) -> bool:
@@ -339,7 +341,7 @@ def _seen_within(outbox: Outbox, seconds: float) -> bool:
     return False
 
 
-def free_in(outbox: Outbox, sender: AnySender, *, share: float = 1.0) -> float:
+def seconds_until_slot(outbox: Outbox, sender: AnySender, *, share: float = 1.0) -> float:
     """How long it takes, in seconds, until the robot may say something; 0 if it may now or nobody can tell.
 
     :param share: of the robot's rate limit, what may be sent from this outbox.
@@ -351,12 +353,12 @@ def free_in(outbox: Outbox, sender: AnySender, *, share: float = 1.0) -> float:
 
 def _shut_out_for(outbox: Outbox, sender: AnySender, share: float) -> float:
     """For how long, in seconds, a robot is shut out of which another outbox has noted that here."""
-    rest = outbox.rest_of(sender.robot) if share < 1 else None
-    return max(0.0, rest.until - time.time()) if rest else 0.0
+    pause = outbox.pause_of(sender.receiver_id) if share < 1 else None
+    return max(0.0, pause.until - time.time()) if pause else 0.0
 
 
 @contextmanager
-def turn(
+def rate_limit_slot(
     outbox: Outbox, sender: AnySender, *, messages: int = 1, share: float = 1.0, until: float = inf
 ) -> Iterator[None]:
     """Wait for the robot's turn and hold it while a message is sent.
@@ -384,11 +386,11 @@ def turn(
 def _slot(outbox: Outbox, sender: AnySender, share: float, until: float) -> str | None:
     said_at = seen_free_at = time.monotonic()
     while True:
-        wait = max(_TURN_POLL_SECONDS, shut_out := _shut_out_for(outbox, sender, share))
+        wait = max(_TURN_POLL_SECONDS, throttle := _shut_out_for(outbox, sender, share))
         with _ledger(outbox, sender, share) as ledger:
             if ledger is not None:
                 seen_free_at = time.monotonic()
-            if ledger is not None and not shut_out:
+            if ledger is not None and not throttle:
                 now = ledger.now()
                 slot = ledger.take_slot(now, sender.timeout_seconds)
                 if slot is not None:
@@ -431,7 +433,7 @@ def _is_given_back(
         # Whose outcome is unknown and who is asked to wait met the page of a gateway.
         asked = problem.retry_after_seconds if isinstance(problem, (ThrottledError, UnknownOutcomeError)) else None
         if asked or isinstance(problem, ThrottledError):
-            ledger.shut_out(now, asked or 600.0, str(problem))
+            ledger.throttle(now, asked or 600.0, str(problem))
         return True
 
 
@@ -440,7 +442,7 @@ def _ledger(outbox: Outbox, sender: AnySender, share: float) -> Iterator[Ledger 
     """The robot's ledger, if no other process leads."""
     from airflow_provider_dingpush.delivery.ledger import Ledger
 
-    with outbox.leadership(sender.robot) as book:
+    with outbox.leadership(sender.receiver_id) as book:
         if book is None:
             yield None
         else:

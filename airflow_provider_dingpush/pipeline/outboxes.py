@@ -97,7 +97,7 @@ def _has_entry(folder: Path) -> bool:
         return False
 
 
-def is_one_of_several() -> bool:
+def has_host_local_outbox() -> bool:
     """Whether other machines have outboxes of their own: then nobody there sends what is left here."""
     from airflow_provider_dingpush.storage.contract import OutboxError
 

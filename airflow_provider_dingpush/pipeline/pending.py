@@ -21,32 +21,32 @@ def holders_of_alerts(outbox: Outbox) -> dict[Mailbox, list[str]]:
 
     An alert that can't be read is the matter of any mailbox of its robot.
     """
-    found: dict[Mailbox, list[str]] = {mailbox: [] for mailbox in outbox.waiting_mailboxes()}
-    for robot, mailboxes in _books(outbox):
+    found: dict[Mailbox, list[str]] = {mailbox: [] for mailbox in outbox.pending_mailboxes()}
+    for receiver_id, mailboxes in _books(outbox):
         owners = set(mailboxes.values())
-        others = outbox.mailboxes_of(robot)[:1] if None in owners else []
+        others = outbox.mailboxes_of(receiver_id)[:1] if None in owners else []
         for mailbox in sorted({*(each for each in owners if each), *others}, key=lambda each: each.name):
-            found.setdefault(mailbox, []).append(robot)
+            found.setdefault(mailbox, []).append(receiver_id)
     return found
 
 
 def alerts_of(outbox: Outbox, mailbox: Mailbox) -> int:
     """How many alerts of a mailbox wait, wherever they are."""
     in_books = sum(list(mailboxes.values()).count(mailbox) for _, mailboxes in _books(outbox))
-    return in_books + outbox.waiting_in(mailbox)
+    return in_books + outbox.pending_in(mailbox)
 
 
 def all_alerts(outbox: Outbox) -> int:
     """How many alerts wait, wherever they are."""
-    in_mailboxes = sum(outbox.waiting_in(mailbox) for mailbox in outbox.waiting_mailboxes())
+    in_mailboxes = sum(outbox.pending_in(mailbox) for mailbox in outbox.pending_mailboxes())
     return in_mailboxes + sum(len(mailboxes) for _, mailboxes in _books(outbox))
 
 
 def _books(outbox: Outbox) -> Iterator[tuple[str, dict[str, Mailbox | None]]]:
     """The alerts in each book. One that can't be read counts as one with an alert that can't be read."""
-    for robot in outbox.robots():
+    for receiver_id in outbox.receivers():
         try:
-            yield robot, alerts_in(outbox.records_of(robot))
+            yield receiver_id, alerts_in(outbox.records_of(receiver_id))
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with one book
-            _log.error("The book of robot %s can't be read: %s", robot, described(problem))
-            yield robot, {"": None}
+            _log.error("The book of robot %s can't be read: %s", receiver_id, described(problem))
+            yield receiver_id, {"": None}

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import redact
-from airflow_provider_dingpush.delivery.channel import Fate, Outcome
+from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.errors import (
     ConfigurationError,
     ContentError,
@@ -57,7 +57,7 @@ class RobotSender:
         self.conn_id = hook.dingtalk_conn_id
         self.timeout_seconds = hook.settings.http.timeout_seconds
         # The window is the token's, whichever connection it comes from.
-        self.robot = _named(hook.settings.robot.access_token.revealed)
+        self.receiver_id = _named(hook.settings.robot.access_token.revealed)
 
     def prepared(self, message: Message, *, language: str) -> Message:
         """The message as it is, if a custom robot can carry it.
@@ -74,7 +74,7 @@ class RobotSender:
         """
         return self.hook.custom_robot().encode_cut(message, at, language=language, msg_uuid=uuid)
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
+    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
         """Post once."""
         return outcome_of(self.hook.custom_robot().post(body, timeout_seconds=timeout_seconds))
 
@@ -107,7 +107,7 @@ class AppSender:
         self.recognises_repeats = is_notice
         self.text_bytes = _NOTICE_TEXT_BYTES if is_notice else _APP_TEXT_BYTES
         place = target or hook.settings.open_conversation_id or ""
-        self.robot = _named(hook.settings.api_base_url, hook.settings.app.app_key, place)
+        self.receiver_id = _named(hook.settings.api_base_url, hook.settings.app.app_key, place)
 
     def prepared(self, message: Message, *, language: str) -> Message:
         """The message as the target can get it, cut with a note if it is too long.
@@ -136,7 +136,7 @@ class AppSender:
         plain = self.prepared(message, language=language).to_dict()
         return json.dumps({"message": plain, "language": language}, ensure_ascii=False).encode()
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
+    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
         """Send once, to the connection's own group if the target can't be reached: better there than nowhere."""
         from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 
@@ -214,25 +214,25 @@ def messages_in(message: Any) -> int:
     return 1 + len(text.encode()) // _APP_TEXT_BYTES
 
 
-def outcome_of(problem: DingTalkError | None) -> Outcome:
+def outcome_of(problem: DingTalkError | None) -> SendResult:
     """What an error means for the message, for its robot, and for when to try again."""
     if problem is None:
-        return Outcome(Fate.SENT)
-    fate = Fate.MISCONFIGURED
+        return SendResult(SendStatus.SENT)
+    status = SendStatus.MISCONFIGURED
     if isinstance(problem, ThrottledError):
-        fate = Fate.THROTTLED
+        status = SendStatus.THROTTLED
     elif isinstance(problem, UnknownOutcomeError):
-        fate = Fate.UNKNOWN
+        status = SendStatus.UNKNOWN
     elif isinstance(problem, UnavailableError):
-        fate = Fate.RETRY
+        status = SendStatus.RETRY
     elif not problem.recognised and not isinstance(problem, ConfigurationError):
-        fate = Fate.UNRECOGNISED
+        status = SendStatus.UNRECOGNISED
     elif isinstance(problem, ContentError):
-        fate = Fate.REJECTED
+        status = SendStatus.REJECTED
     elif isinstance(problem, TargetError) and problem.retryable:
-        fate = Fate.RETRY
+        status = SendStatus.RETRY
     unknown_code = None if problem.recognised else problem.errcode or ""
-    return Outcome(fate, redact(str(problem)), problem.retry_after_seconds, unknown_code)
+    return SendResult(status, redact(str(problem)), problem.retry_after_seconds, unknown_code)
 
 
 def _named(*parts: str) -> str:

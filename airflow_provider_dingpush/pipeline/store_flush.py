@@ -17,11 +17,11 @@ from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
-    from airflow_provider_dingpush.delivery.drain_result import Drained
+    from airflow_provider_dingpush.delivery.drain_result import DrainResult
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.storage.contract import LedgerBook
 
-Flushed = tuple["Store", "Mailbox", "Drained | str | None"]
+Flushed = tuple["Store", "Mailbox", "DrainResult | str | None"]
 """Where something waited, in which mailbox, and what came of it, or what went wrong."""
 
 _MOST_MOVED = 10_000
@@ -49,12 +49,12 @@ def flush_stores(*, until: float, all_now: bool = False) -> Iterator[Flushed]:
     first, *others = stores_for_people(until)
     trouble: OutboxError | None = None
 
-    def bring_in(robot: str, book: LedgerBook) -> None:
+    def bring_in(receiver_id: str, book: LedgerBook) -> None:
         for other in others:
-            carry_over(other, robot, book)
+            carry_over(other, receiver_id, book)
 
     try:
-        first.outbox.robots()  # whether it can be had at all
+        first.outbox.receivers()  # whether it can be had at all
         move_alerts(first, others, Deadline((time.monotonic() + until) / 2), at_most=_MOST_MOVED)
         for mailbox, came in flush(first.outbox, until=until, all_now=all_now, carry_over=bring_in):
             yield first, mailbox, came
@@ -88,4 +88,4 @@ def all_pending(*, until: float) -> int:
 
 
 def _is_in_use(store: Store) -> bool:
-    return not store.is_empty and bool(store.outbox.waiting_mailboxes() or store.outbox.robots())
+    return not store.is_empty and bool(store.outbox.pending_mailboxes() or store.outbox.receivers())

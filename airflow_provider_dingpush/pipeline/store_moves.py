@@ -42,10 +42,10 @@ def move_alerts(first: Store, others: Sequence[Store], deadline: Deadline, *, at
             if deadline.seconds_left() <= 0 or store.is_empty:
                 continue
             _move_what_lies_aside(store, first, at_most)
-            for mailbox in store.outbox.waiting_mailboxes():
+            for mailbox in store.outbox.pending_mailboxes():
                 moved += _move_mail(store, first, mailbox, deadline, at_most - moved)
-            for robot in store.outbox.robots():
-                moved += _move_taken_in(store, first, robot, deadline, at_most - moved)
+            for receiver_id in store.outbox.receivers():
+                moved += _move_taken_in(store, first, receiver_id, deadline, at_most - moved)
         except OutboxError as trouble:
             _log.info("What waits in %s stays there for now: %s", store.folder, trouble)
     if moved:
@@ -87,18 +87,18 @@ def _move_mail(store: Store, first: Store, mailbox: Mailbox, deadline: Deadline,
 @contextmanager
 def _alone_with(store: Store, mailbox: Mailbox) -> Iterator[bool]:
     """Whether no other process of this machine sends what is in a mailbox, or will within this."""
-    robot = store.outbox.robot_of(mailbox)
-    if robot is None:
+    receiver_id = store.outbox.receiver_of(mailbox)
+    if receiver_id is None:
         with store.outbox.resolving(mailbox) as first:
             yield first
         return
-    with store.outbox.leadership(robot) as book:
+    with store.outbox.leadership(receiver_id) as book:
         yield book is not None
 
 
-def _move_taken_in(store: Store, first: Store, robot: str, deadline: Deadline, at_most: int) -> int:
+def _move_taken_in(store: Store, first: Store, receiver_id: str, deadline: Deadline, at_most: int) -> int:
     """Move what a leader of this machine took in and couldn't send, except a message that may have arrived."""
-    with store.outbox.leadership(robot) as book:
+    with store.outbox.leadership(receiver_id) as book:
         if book is None:
             return 0
         records = _sound_records(book)
@@ -116,13 +116,13 @@ def _move_taken_in(store: Store, first: Store, robot: str, deadline: Deadline, a
             names += remembered(alert)
         if moved:
             # First: what is remembered here counts as told when the book is carried over.
-            store.outbox.ask(partial(store.files.forget_keys, robot, names))
+            store.outbox.ask(partial(store.files.forget_keys, receiver_id, names))
             gone = [("alert", key) for key in moved]
             book.write({}, [*gone, *([_BATCH] if batch and not fixed else [])])
         return len(moved)
 
 
-def carry_over(store: Store, robot: str, book: LedgerBook) -> None:
+def carry_over(store: Store, receiver_id: str, book: LedgerBook) -> None:
     """Let the outbox know what a robot has sent from files, and why it may not send; whoever leads it there does this.
 
     Its places in the rate window, a hold, counts, dead letters, a message that may have arrived, and the keys of what
@@ -131,19 +131,19 @@ def carry_over(store: Store, robot: str, book: LedgerBook) -> None:
     :param book: the robot's, in the outbox.
     """
     try:
-        if store.is_empty or robot not in store.outbox.robots():
+        if store.is_empty or receiver_id not in store.outbox.receivers():
             return
-        with store.outbox.leadership(robot) as theirs:
+        with store.outbox.leadership(receiver_id) as theirs:
             if theirs is None:
                 return
             records = _sound_records(theirs)
-            keys = store.outbox.ask(partial(store.files.remembered, robot, _MOST_KEYS))
+            keys = store.outbox.ask(partial(store.files.remembered, receiver_id, _MOST_KEYS))
             if records or keys:
                 waiting = {asked(alert)[0]: key for key, alert in _alerts_of(records)}
                 known = {waiting[name] for name in book.known(list(waiting))} if waiting else set()
                 # What failed before a recovery that was sent from there is news again here, too.
                 book.write(_joined(_sound_records(book), records, known), keys=keys, forget=ended_by(keys))
-            store.outbox.ask(partial(store.files.forget_book, robot))
+            store.outbox.ask(partial(store.files.forget_book, receiver_id))
     except LeadershipLostError:
         # Theirs: then nothing was carried over. Ours: then the next step says so.
         _log.info("What was sent from %s is noted in the outbox next time.", store.folder)
@@ -181,9 +181,9 @@ def _joined(ours: Mapping[Place, Any], theirs: Mapping[Place, Any], known: set[s
         if place[0] in _COUNTED:
             before = ours.get(place, {})
             puts[place] = {name: before.get(name, 0) + counts.get(name, 0) for name in {*before, *counts}}
-    told_at, overflown = theirs.get(("last", "")), theirs.get(("overflow", ""), 0)
+    told_at, overflow_count = theirs.get(("last", "")), theirs.get(("overflow", ""), 0)
     if told_at and told_at > (ours.get(("last", "")) or 0.0):
         puts["last", ""] = told_at
-    if overflown:
-        puts["overflow", ""] = ours.get(("overflow", ""), 0) + overflown
+    if overflow_count:
+        puts["overflow", ""] = ours.get(("overflow", ""), 0) + overflow_count
     return puts

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.delivery.holds import THROTTLED
 from airflow_provider_dingpush.pipeline.bounded_outbox import BoundedOutbox
 from airflow_provider_dingpush.pipeline.outboxes import files_in, home, opened, outbox_url, second_home
-from airflow_provider_dingpush.storage.contract import OutboxError, Rest
+from airflow_provider_dingpush.storage.contract import LeadPause, OutboxError
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
@@ -229,40 +229,40 @@ def _kept_for_later(store: Store, alert: Alert) -> None:
     store.files.keep_success(alert)
 
 
-def known_rest(mailbox: Mailbox, among: Sequence[Store]) -> Rest | None:
+def known_pause(mailbox: Mailbox, among: Sequence[Store]) -> LeadPause | None:
     """Why the mailbox's robot must not be used now, if any of the stores knows."""
     for store in among:
         try:
-            robot = store.outbox.robot_of(mailbox)
-            rest = None if robot is None else store.outbox.rest_of(robot)
+            receiver_id = store.outbox.receiver_of(mailbox)
+            pause = None if receiver_id is None else store.outbox.pause_of(receiver_id)
         except OutboxError:
             continue
-        if rest is not None:
-            return rest
+        if pause is not None:
+            return pause
     return None
 
 
-def note_known_rest(mailbox: Mailbox, among: Sequence[Store]) -> None:
+def note_known_pause(mailbox: Mailbox, among: Sequence[Store]) -> None:
     """Let this machine know even when Redis can't be reached that DingTalk has shut a robot out."""
     if among[0].folder is not None:
         return
     try:
-        robot = among[0].outbox.robot_of(mailbox)
-        rest = None if robot is None else among[0].outbox.rest_of(robot)
+        receiver_id = among[0].outbox.receiver_of(mailbox)
+        pause = None if receiver_id is None else among[0].outbox.pause_of(receiver_id)
     except OutboxError:
         return
     # Other rests are a storm's, in which a flusher is relied on that reaches Redis.
-    if robot is None or rest is None or not rest.reason.startswith(f"the robot is {THROTTLED}"):
+    if receiver_id is None or pause is None or not pause.reason.startswith(f"the robot is {THROTTLED}"):
         return
     for store in among[1:]:
         try:
-            if store.outbox.rest_of(robot) != rest:
-                store.outbox.ask(partial(_noted, store, mailbox, robot, rest), at_most=_ASIDE_SECONDS)
+            if store.outbox.pause_of(receiver_id) != pause:
+                store.outbox.ask(partial(_noted, store, mailbox, receiver_id, pause), at_most=_ASIDE_SECONDS)
         except OutboxError as trouble:
             _log.debug("It can't be noted that a robot is shut out: %s", trouble)
             continue
         return
 
 
-def _noted(store: Store, mailbox: Mailbox, robot: str, rest: Rest) -> None:
-    store.files.note_rest_of(mailbox, robot, rest)
+def _noted(store: Store, mailbox: Mailbox, receiver_id: str, pause: LeadPause) -> None:
+    store.files.note_rest_of(mailbox, receiver_id, pause)

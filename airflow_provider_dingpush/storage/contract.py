@@ -36,7 +36,7 @@ MOST_INCIDENTS = 10_000
 
 
 @dataclass(frozen=True)
-class Rest:
+class LeadPause:
     """A time in which nobody needs to lead a robot, because nothing could be sent.
 
     :param until: in seconds since 1970.
@@ -50,7 +50,7 @@ class Rest:
         return f"{self.until} {self.reason}".encode("utf-8", "replace")
 
     @classmethod
-    def from_bytes(cls, note: bytes) -> Rest:
+    def from_bytes(cls, note: bytes) -> LeadPause:
         """Read a note.
 
         :raises ValueError: if it is none.
@@ -70,7 +70,7 @@ def read_moment(note: bytes) -> float | None:
 
 _END_OF_TIME = 253_402_300_800.0  # the year 10000, which no calendar of Python's has
 _OLDEST_OPENING_SECONDS = 7 * 86_400.0
-LONGEST_REST_SECONDS = 900.0
+LONGEST_PAUSE_SECONDS = 900.0
 """A rest that seems to last longer, in seconds, was noted by a clock that was set back since then."""
 
 
@@ -91,10 +91,10 @@ class LedgerBook(Protocol):
         What can't be read is set aside and logged; it never blocks the rest.
         """
 
-    def overflown(self) -> int:
+    def overflow_count(self) -> int:
         """How many alerts were only counted since the last :meth:`clear_away`, because the mailboxes were full."""
 
-    def clear_away(self, tickets: Iterable[str]) -> None:
+    def remove_arrivals(self, tickets: Iterable[str]) -> None:
         """Remove alerts from the mailboxes, and reset :meth:`overflown`. Only after they stand in the book."""
 
     def load(self) -> dict[Place, Any]:
@@ -117,10 +117,10 @@ class LedgerBook(Protocol):
     def known(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that are remembered; they are for seven days."""
 
-    def note_rest(self, rest: Rest | None) -> None:
+    def note_pause(self, pause: LeadPause | None) -> None:
         """Tell those who would lead next that they needn't, or that they may (``None``)."""
 
-    def want_successor(self, wanted: bool) -> None:
+    def ask_for_successor(self, wanted: bool) -> None:
         """Let one of those who come next stand by, or none of them."""
 
     def has_successor(self) -> bool:
@@ -151,10 +151,10 @@ class Outbox(Protocol):
         :param before: only one that last happened no later than this, in seconds since 1970.
         """
 
-    def robot_of(self, mailbox: Mailbox) -> str | None:
+    def receiver_of(self, mailbox: Mailbox) -> str | None:
         """The robot that the mailbox belonged to when it was last looked up, or ``None``."""
 
-    def assign(self, mailbox: Mailbox, robot: str) -> None:
+    def assign(self, mailbox: Mailbox, receiver_id: str) -> None:
         """Let a mailbox belong to a robot, whose leader then empties it."""
 
     def resolving(self, mailbox: Mailbox) -> AbstractContextManager[bool]:
@@ -163,38 +163,38 @@ class Outbox(Protocol):
         Whoever ends it looks once more whether something has come.
         """
 
-    def leadership(self, robot: str) -> AbstractContextManager[LedgerBook | None]:
+    def leadership(self, receiver_id: str) -> AbstractContextManager[LedgerBook | None]:
         """Lead a robot, or not (``None``) because another process does: without waiting.
 
         The end of a process ends its leadership, at once or after the lease.
         """
 
-    def awaits_successor(self, robot: str) -> bool:
+    def wants_successor(self, receiver_id: str) -> bool:
         """Whether a process leads the robot at this moment and wants another one to lead next."""
 
-    def standing_by(self, robot: str) -> AbstractContextManager[bool | None]:
+    def successor_slot(self, receiver_id: str) -> AbstractContextManager[bool | None]:
         """Be the one that leads next, or not (``False``) because another process is: without waiting.
 
         ``None`` if nobody is wanted. Whoever was it tries to lead after it: the leader may have left because of that,
         and others, too.
         """
 
-    def rest_of(self, robot: str) -> Rest | None:
+    def pause_of(self, receiver_id: str) -> LeadPause | None:
         """The robot's rest, if its last leader noted one and it lasts: asked by every callback, so it costs little."""
 
-    def waiting_mailboxes(self) -> Sequence[Mailbox]:
+    def pending_mailboxes(self) -> Sequence[Mailbox]:
         """Those with alerts that no leader has taken in yet."""
 
-    def robots(self) -> Sequence[str]:
+    def receivers(self) -> Sequence[str]:
         """Every robot that has a book."""
 
-    def mailboxes_of(self, robot: str) -> Sequence[Mailbox]:
+    def mailboxes_of(self, receiver_id: str) -> Sequence[Mailbox]:
         """The mailboxes that belong to a robot."""
 
-    def waiting_in(self, mailbox: Mailbox) -> int:
+    def pending_in(self, mailbox: Mailbox) -> int:
         """How many alerts of a mailbox no leader has taken in yet."""
 
-    def records_of(self, robot: str) -> dict[Place, Any]:
+    def records_of(self, receiver_id: str) -> dict[Place, Any]:
         """The records of a robot's book, for people: read without leading, also while somebody leads."""
 
     def note_flush(self, at: float) -> None:

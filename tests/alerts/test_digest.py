@@ -149,7 +149,7 @@ TROUBLED = (
 OF_TROUBLED = Notes(
     number="a3f2",
     paused=(at("02:58:10"), at("03:08:25"), "throttled"),
-    overflown=5_321,
+    overflow_count=5_321,
     repeats={TROUBLED[0].incident: 59},
     dead=("etl_weekly · render_report", "crm_export · mail_[all]"),
     skipped=(("dingtalk_spare_1", "misconfigured"),),
@@ -197,7 +197,7 @@ CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
     ),
     "recovered": (
         tuple(each for each in TROUBLED if each.resolved),
-        replace(OF_TROUBLED, overflown=0, dead=(), skipped=(), paused=None, repeats={}, folded={}),
+        replace(OF_TROUBLED, overflow_count=0, dead=(), skipped=(), paused=None, repeats={}, folded={}),
     ),
     "questions": ((*THREE, *QUESTIONS, TROUBLED[-1]), Notes(number="9c9c")),
     "may_repeat": (THREE, Notes(number="1c07", may_repeat="1c07", merged_until_tomorrow=True)),
@@ -243,8 +243,10 @@ def test_digest_equals_its_golden_file(case: str, language: str) -> None:
         pytest.param(THREE[:1], Notes(), "[生产] 1 个失败：etl_daily · load_orders", id="one"),
         pytest.param(THREE, Notes(), "[生产] 3 个失败：etl_daily", id="one DAG"),
         pytest.param(STORM, Notes(), "[生产] 40 个 DAG 共 1,000 个失败", id="many DAGs"),
-        pytest.param(THREE, Notes(overflown=5321), "[生产] 3 个失败：etl_daily；另有 5,321 个未列出", id="overflown"),
-        pytest.param((), Notes(overflown=7), "[生产] 另有 7 个未列出", id="only overflown"),
+        pytest.param(
+            THREE, Notes(overflow_count=5321), "[生产] 3 个失败：etl_daily；另有 5,321 个未列出", id="overflown"
+        ),
+        pytest.param((), Notes(overflow_count=7), "[生产] 另有 7 个未列出", id="only overflown"),
         pytest.param((), Notes(), "[生产] 关于消息发送的提示", id="nothing"),
         pytest.param(TROUBLED[-1:], Notes(), "[生产] 1 条其他通知：search_index · publish", id="only another event"),
         pytest.param((alert(""),), Notes(), "[生产] 1 个失败：未知 DAG · load_orders", id="unknown DAG"),

@@ -208,7 +208,7 @@ def rage(name: str, alerts: int, at_once: int, over: float, diary: Path) -> None
 
 def timed(diary: Path, work: Callable[[], None]) -> None:
     """Note when a callback began."""
-    from tests.delivery.outbox_storm import note
+    from tests.storage.outbox_storm import note
 
     note(diary, at=time.time())
     work()
@@ -218,8 +218,8 @@ def our_callback(number: int, diary: Path) -> None:
     """A callback as Airflow calls it, and whether it led."""
     from airflow_provider_dingpush.notifications import DingTalkNotifier
     from airflow_provider_dingpush.pipeline.outboxes import outbox
-    from tests.delivery.outbox_storm import note
     from tests.integration.callback_storm import context_of
+    from tests.storage.outbox_storm import note
 
     led: list[bool] = []
     box: Any = outbox()
@@ -241,8 +241,8 @@ def our_callback(number: int, diary: Path) -> None:
 
 def official_callback(hook: Any, number: int, diary: Path) -> None:
     """A callback that says so itself."""
-    from tests.delivery.outbox_storm import note
     from tests.integration.callback_storm import context_of
+    from tests.storage.outbox_storm import note
 
     ti = context_of(number)["ti"]
     text = f"Task failed: {ti.dag_id} {ti.task_id} [{ti.map_index}]"

@@ -88,7 +88,7 @@ def _played(
 ) -> int:
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
     from airflow_provider_dingpush.delivery import dispatcher
-    from airflow_provider_dingpush.delivery.channel import Fate, Outcome
+    from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
     from airflow_provider_dingpush.hooks import hook_of
     from airflow_provider_dingpush.pipeline import dispatching, senders
     from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
@@ -96,10 +96,10 @@ def _played(
     posted: list[float] = []
 
     class Robot(senders.RobotSender):
-        def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
+        def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
             virtual.sleep(0.1)
             posted.append(virtual.now)
-            return Outcome(Fate.SENT)
+            return SendResult(SendStatus.SENT)
 
     mailbox = Mailbox("dingtalk_default")
     hook: Any = hook_of(mailbox.conn_id)
@@ -134,8 +134,8 @@ def _played(
         flush = lambda: list(dispatching.flush(box, until=time.monotonic() + 50.0))  # noqa: E731 - one line
         virtual.start(minute * 60.0, flush)
     virtual.run()
-    assert list(box.waiting_mailboxes()) == []
-    assert not any(kind == "alert" for robot in box.robots() for kind, _ in box.records_of(robot))
+    assert list(box.pending_mailboxes()) == []
+    assert not any(kind == "alert" for robot in box.receivers() for kind, _ in box.records_of(robot))
     return len(posted)
 
 

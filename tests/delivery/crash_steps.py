@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.delivery.channel import Fate, Outcome
+from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.dispatcher import Dispatcher
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.messages import At, Message, Text
@@ -35,7 +35,7 @@ POLICY = DeliveryPolicy(group_interval_seconds=0.0)
 class FileRobot:
     """A chat in a file: whoever has a uuid in it is in the chat once."""
 
-    robot = ROBOT
+    receiver_id = ROBOT
     conn_id = "dingtalk_default"
     recognises_repeats = True
     timeout_seconds = 1.0
@@ -49,14 +49,14 @@ class FileRobot:
         assert isinstance(message, Text)
         return json.dumps({"uuid": uuid, "said": json.loads(message.content)["said"]}).encode()
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
+    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
         self._meets("before post")
         uuid = json.loads(body)["uuid"]
         if not any(each["uuid"] == uuid for each in messages(self._chat)):
             with self._chat.open("ab") as file:
                 file.write(body + b"\n")
         self._meets("after post")
-        return Outcome(Fate.SENT)
+        return SendResult(SendStatus.SENT)
 
 
 def messages(chat: Path) -> list[dict[str, Any]]:
@@ -136,7 +136,7 @@ def outcome(folder: Path, die_at: int) -> dict[str, Any]:
         "died_at": next((each["died_at"] for each in notes if "died_at" in each), None),
         "recorded": [each["recorded"] for each in notes if "recorded" in each],
         "told": [key for each in messages(folder / "chat") for key in each["said"]],
-        "left": len(SpoolOutbox(folder / "home").waiting_mailboxes()),
+        "left": len(SpoolOutbox(folder / "home").pending_mailboxes()),
     }
 
 

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.alerts.digest import Notes
-from airflow_provider_dingpush.delivery.channel import Fate, Outcome
-from airflow_provider_dingpush.delivery.dispatcher import Dispatcher, Spare
-from airflow_provider_dingpush.delivery.drain_result import Drained, Relief
+from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
+from airflow_provider_dingpush.delivery.dispatcher import Dispatcher, Fallback
+from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.messages import At, Message, Text
-from airflow_provider_dingpush.storage.contract import LedgerBook, OutboxError, Place, Rest
+from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, OutboxError, Place
 
 Result = TypeVar("Result")
 START = 1_800_000_000.0
@@ -65,10 +65,10 @@ class Storage:
     """What outlives a process."""
 
     mail: dict[str, Alert] = field(default_factory=dict)
-    overflown: int = 0
+    overflow_count: int = 0
     records: dict[Place, str] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
-    rest: Rest | None = None
+    rest: LeadPause | None = None
     successor_wanted: bool = False
     successor_stands_by: bool = False
 
@@ -90,13 +90,13 @@ class MemoryBook:
     def arrivals(self, at_most: int) -> Sequence[tuple[str, Alert]]:
         return list(self._storage.mail.items())[:at_most]
 
-    def overflown(self) -> int:
-        return self._storage.overflown
+    def overflow_count(self) -> int:
+        return self._storage.overflow_count
 
-    def clear_away(self, tickets: Iterable[str]) -> None:
+    def remove_arrivals(self, tickets: Iterable[str]) -> None:
         for each in tickets:
             self._storage.mail.pop(each, None)
-        self._storage.overflown = 0
+        self._storage.overflow_count = 0
 
     def load(self) -> dict[Place, Any]:
         return {place: json.loads(text) for place, text in self._storage.records.items()}
@@ -117,10 +117,10 @@ class MemoryBook:
     def known(self, keys: Sequence[str]) -> set[str]:
         return self._storage.keys & set(keys)
 
-    def note_rest(self, rest: Rest | None) -> None:
+    def note_pause(self, rest: LeadPause | None) -> None:
         self._storage.rest = rest
 
-    def want_successor(self, wanted: bool) -> None:
+    def ask_for_successor(self, wanted: bool) -> None:
         self._storage.successor_wanted = wanted
 
     def has_successor(self) -> bool:
@@ -143,11 +143,11 @@ class WatchedBook:
     def arrivals(self, at_most: int) -> Sequence[tuple[str, Alert]]:
         return self._watched("arrivals", lambda: self._book.arrivals(at_most))
 
-    def overflown(self) -> int:
-        return self._watched("overflown", self._book.overflown)
+    def overflow_count(self) -> int:
+        return self._watched("overflown", self._book.overflow_count)
 
-    def clear_away(self, tickets: Iterable[str]) -> None:
-        self._watched("clear_away", lambda: self._book.clear_away(tickets))
+    def remove_arrivals(self, tickets: Iterable[str]) -> None:
+        self._watched("clear_away", lambda: self._book.remove_arrivals(tickets))
 
     def load(self) -> dict[Place, Any]:
         return self._watched("load", self._book.load)
@@ -164,11 +164,11 @@ class WatchedBook:
     def known(self, keys: Sequence[str]) -> set[str]:
         return self._watched("known", lambda: self._book.known(keys))
 
-    def note_rest(self, rest: Rest | None) -> None:
-        self._watched("note_rest", lambda: self._book.note_rest(rest))
+    def note_pause(self, rest: LeadPause | None) -> None:
+        self._watched("note_rest", lambda: self._book.note_pause(rest))
 
-    def want_successor(self, wanted: bool) -> None:
-        self._watched("want_successor", lambda: self._book.want_successor(wanted))
+    def ask_for_successor(self, wanted: bool) -> None:
+        self._watched("want_successor", lambda: self._book.ask_for_successor(wanted))
 
     def has_successor(self) -> bool:
         return self._watched("has_successor", self._book.has_successor)
@@ -207,16 +207,16 @@ class Chat:
         self.most_in_window = 0
         self.uuids: set[tuple[str, str]] = set()
 
-    def arrives(self, robot: str) -> Outcome | None:
+    def arrives(self, robot: str) -> SendResult | None:
         now = self.clock.now
         if now < self.banned_until.get(robot, 0.0):
-            return Outcome(Fate.THROTTLED, "130101 send too fast")
+            return SendResult(SendStatus.THROTTLED, "130101 send too fast")
         self.arrived.append((robot, now))
         within = sum(name == robot and at > now - self.window for name, at in self.arrived)
         self.most_in_window = max(self.most_in_window, within)
         if within > 20:
             self.banned_until[robot] = now + 600
-            return Outcome(Fate.THROTTLED, "130101 send too fast")
+            return SendResult(SendStatus.THROTTLED, "130101 send too fast")
         return None
 
     @property
@@ -240,13 +240,13 @@ class ChatRobot:
         conn_id: str = "dingtalk_default",
         recognises_repeats: bool = True,
         latency: Callable[[], float] = lambda: 0.1,
-        answers: Callable[[Mapping[str, Any]], Outcome | None] = lambda _: None,
+        answers: Callable[[Mapping[str, Any]], SendResult | None] = lambda _: None,
         lost_answers: Iterable[int] = (),
         timeout_seconds: float = 5.0,
         meets: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.chat = chat
-        self.robot = name
+        self.receiver_id = name
         self.conn_id = conn_id
         self.recognises_repeats = recognises_repeats
         self.timeout_seconds = timeout_seconds
@@ -262,7 +262,7 @@ class ChatRobot:
         assert isinstance(message, Text)
         return json.dumps({"uuid": uuid, "text": message.content}, ensure_ascii=False).encode()
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> Outcome:
+    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
         self.meets("before post")
         self.bodies.append(body)
         self.given.append(timeout_seconds)
@@ -272,11 +272,11 @@ class ChatRobot:
         self.chat.clock.pass_by(min(took, timeout_seconds) / 2)
         self.meets("after post")
         if took > timeout_seconds or len(self.bodies) in self._lost_answers:
-            return Outcome(Fate.UNKNOWN, "the answer never came")
+            return SendResult(SendStatus.UNKNOWN, "the answer never came")
         return outcome
 
-    def _taken(self, body: Mapping[str, Any]) -> Outcome:
-        refused = self.chat.arrives(self.robot)
+    def _taken(self, body: Mapping[str, Any]) -> SendResult:
+        refused = self.chat.arrives(self.receiver_id)
         if refused:
             return refused
         text = body["text"]
@@ -284,20 +284,20 @@ class ChatRobot:
         answer = self.answers(content)
         if answer:
             return answer
-        if self.recognises_repeats and (self.robot, body["uuid"]) in self.chat.uuids:
-            return Outcome(Fate.SENT)
-        self.chat.uuids.add((self.robot, body["uuid"]))
+        if self.recognises_repeats and (self.receiver_id, body["uuid"]) in self.chat.uuids:
+            return SendResult(SendStatus.SENT)
+        self.chat.uuids.add((self.receiver_id, body["uuid"]))
         self.chat.said.append(
             Said(
                 self.chat.clock.now,
-                self.robot,
+                self.receiver_id,
                 body["uuid"],
                 tuple(content["said"]),
                 content.get("notes", {}),
                 text,
             )
         )
-        return Outcome(Fate.SENT)
+        return SendResult(SendStatus.SENT)
 
 
 def _names(text: str) -> list[str]:
@@ -321,7 +321,7 @@ class World:
     storage: Storage = field(default_factory=Storage)
     meets: Callable[[str], None] = lambda _: None
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("dispatch"))
-    spares: tuple[Spare, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
     compose: Callable[[Sequence[Alert], Notes], tuple[Message, At | None]] = compose
     chat: Chat = field(init=False)
     robot: ChatRobot = field(init=False)
@@ -349,23 +349,23 @@ class World:
         seconds: float = 8.0,
         *,
         patient: bool = True,
-        relief: Relief = Relief.NOBODY,
+        handover: Handover = Handover.NOBODY,
         book: LedgerBook | None = None,
-    ) -> Drained:
+    ) -> DrainResult:
         """What one leader does within so many seconds."""
         dispatcher = Dispatcher(
             book or self.book(),
             self.robot,
             self.policy,
             self.compose,
-            spares=self.spares,
+            fallbacks=self.fallbacks,
             ticks=self.clock.ticks,
             sleep=self.clock.sleep,
             new_uuid=self.new_uuid,
             chance=lambda: 1.0,
             log=self.log,
         )
-        return dispatcher.drain(self.clock.ticks() + seconds, patient=patient, relief=relief)
+        return dispatcher.drain(self.clock.ticks() + seconds, patient=patient, handover=handover)
 
     def new_uuid(self) -> str:
         self.uuids += 1

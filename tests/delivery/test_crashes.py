@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.delivery.channel import Fate, Outcome
+from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.storage.contract import LedgerBook
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
@@ -37,14 +37,14 @@ class Story:
         self.posts = 0
         world.robot.answers = self._answer
 
-    def _answer(self, content: Mapping[str, Any]) -> Outcome | None:
+    def _answer(self, content: Mapping[str, Any]) -> SendResult | None:
         self.posts += 1
         if "poison" in content["said"]:
-            return Outcome(Fate.REJECTED, "430102")
+            return SendResult(SendStatus.REJECTED, "430102")
         if self.posts == 5:
-            return Outcome(Fate.THROTTLED, "130101", retry_after_seconds=30.0)
+            return SendResult(SendStatus.THROTTLED, "130101", retry_after_seconds=30.0)
         if self.posts in (3, 8):
-            return Outcome(Fate.RETRY, "connection refused")
+            return SendResult(SendStatus.RETRY, "connection refused")
         return None
 
     def chapters(self) -> Iterator[None]:
@@ -155,7 +155,7 @@ def check_files(world: World, outbox: SpoolOutbox) -> None:
     records = outbox.records_of(ROBOT)
     world.storage.records = {place: json.dumps(value) for place, value in records.items()}
     check(world)
-    assert outbox.waiting_mailboxes() == []
+    assert outbox.pending_mailboxes() == []
 
 
 def test_processes_killed_at_each_step_lose_and_repeat_nothing(tmp_path: Path) -> None:

@@ -15,9 +15,17 @@ import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest import Notes
-from airflow_provider_dingpush.delivery.channel import Fate, Outcome
-from airflow_provider_dingpush.delivery.dispatcher import Leave, SendNow, Spare, Standing, WaitUntil, What, decide
-from airflow_provider_dingpush.delivery.drain_result import Relief
+from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
+from airflow_provider_dingpush.delivery.dispatcher import (
+    DispatchState,
+    Fallback,
+    Leave,
+    SendNow,
+    WaitUntil,
+    Work,
+    decide,
+)
+from airflow_provider_dingpush.delivery.drain_result import Handover
 from airflow_provider_dingpush.delivery.holds import Hold
 from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
@@ -40,102 +48,105 @@ NOW = 1000.0
 HELD = Hold("throttled", NOW - 10, NOW + 500, "130101")
 MISCONFIGURED = Hold("misconfigured", NOW, NOW + 60, "310000", 60.0)
 CAPPED = Hold("daily_limit", NOW - 10, NOW + 500, "10 a day")
-FRESH = Standing(fresh=True)
-STORM = replace(FRESH, collects_until=NOW + 40, relief=Relief.SUCCESSOR)
-LEISURE = replace(FRESH, collects_until=NOW + 2, relief=Relief.FLUSHER)
+FRESH = DispatchState(fresh=True)
+STORM = replace(FRESH, collects_until=NOW + 40, handover=Handover.SUCCESSOR)
+LEISURE = replace(FRESH, collects_until=NOW + 2, handover=Handover.FLUSHER)
 
 
-def decided(standing: Standing, *, seconds: float = 3.0, patient: bool = True) -> object:
+def decided(state: DispatchState, *, seconds: float = 3.0, patient: bool = True) -> object:
     """The decision with so many seconds until the last start."""
-    return decide(standing, now=NOW, start_by=NOW + seconds, patient=patient)
+    return decide(state, now=NOW, start_by=NOW + seconds, patient=patient)
 
 
 @pytest.mark.parametrize(
-    ("standing", "decision"),
+    ("state", "decision"),
     [
-        (Standing(), Leave("nothing waits")),
-        (FRESH, SendNow(What.FRESH)),
-        (replace(FRESH, collects_until=NOW), SendNow(What.FRESH)),
+        (DispatchState(), Leave("nothing waits")),
+        (FRESH, SendNow(Work.FRESH)),
+        (replace(FRESH, collects_until=NOW), SendNow(Work.FRESH)),
         (replace(FRESH, collects_until=NOW + 2), WaitUntil(NOW + 2, "waiting for company")),
         # Too late to wait for all of the interval: as late as possible.
         (replace(FRESH, collects_until=NOW + 9), WaitUntil(NOW + 3, "waiting for company")),
         (replace(FRESH, free_at=NOW + 2), WaitUntil(NOW + 2, "the window is full")),
         (replace(FRESH, free_at=NOW + 4), Leave("the window is full", NOW + 4)),
         (replace(FRESH, collects_until=NOW + 2, free_at=NOW + 2.5), WaitUntil(NOW + 2.5, "waiting for company")),
-        (replace(FRESH, hold=HELD), Leave("the robot is throttled: 130101", NOW + 500, rest=True)),
+        (replace(FRESH, hold=HELD), Leave("the robot is throttled: 130101", NOW + 500, pause=True)),
         (replace(FRESH, capped=CAPPED), Leave("the messages of today are used up", NOW + 500)),
-        (Standing(capped=CAPPED), Leave("nothing waits")),
+        (DispatchState(capped=CAPPED), Leave("nothing waits")),
         # What lies in the mailboxes isn't known then.
-        (Standing(hold=HELD), Leave("the robot is throttled: 130101", NOW + 500, rest=True)),
+        (DispatchState(hold=HELD), Leave("the robot is throttled: 130101", NOW + 500, pause=True)),
         # Somebody may mend it any moment, so everybody looks.
-        (Standing(hold=MISCONFIGURED), Leave("the robot is misconfigured: 310000", NOW + 60)),
-        (Standing(next_unmuted=NOW + 60), Leave("what waits was told already and is only counted", NOW + 60)),
-        (replace(FRESH, unfinished_due=NOW), SendNow(What.UNFINISHED)),
+        (DispatchState(hold=MISCONFIGURED), Leave("the robot is misconfigured: 310000", NOW + 60)),
+        (DispatchState(next_unmuted=NOW + 60), Leave("what waits was told already and is only counted", NOW + 60)),
+        (replace(FRESH, unfinished_due=NOW), SendNow(Work.UNFINISHED)),
         # One message at a time: what comes after it waits for its fate.
         (replace(FRESH, unfinished_due=NOW + 2), WaitUntil(NOW + 2, "waiting before the next try")),
         (replace(FRESH, unfinished_due=NOW + 30), Leave("waiting before the next try", NOW + 30)),
-        (Standing(pen_due=NOW), SendNow(What.PENNED)),
-        (Standing(pen_due=NOW + 2), WaitUntil(NOW + 2, "what was refused waits for room in the window")),
-        (replace(FRESH, pen_due=NOW), SendNow(What.FRESH)),
-        (replace(FRESH, pen_due=NOW, collects_until=NOW + 2), SendNow(What.PENNED)),
+        (DispatchState(pen_due=NOW), SendNow(Work.QUARANTINED)),
+        (DispatchState(pen_due=NOW + 2), WaitUntil(NOW + 2, "what was refused waits for room in the window")),
+        (replace(FRESH, pen_due=NOW), SendNow(Work.FRESH)),
+        (replace(FRESH, pen_due=NOW, collects_until=NOW + 2), SendNow(Work.QUARANTINED)),
         (replace(FRESH, pen_due=NOW + 9, collects_until=NOW + 2), WaitUntil(NOW + 2, "waiting for company")),
         # Other robots: asked when something is due and this one can't.
-        (replace(FRESH, hold=HELD, spares=True), Leave("the robot is throttled: 130101", NOW + 500, What.FRESH)),
-        (replace(FRESH, free_at=NOW + 2, spares=True), WaitUntil(NOW + 2, "the window is full", What.FRESH)),
-        (replace(FRESH, free_at=NOW + 4, spares=True), Leave("the window is full", NOW + 4, What.FRESH)),
-        (replace(FRESH, hold=HELD, collects_until=NOW + 2, spares=True), WaitUntil(NOW + 2, "waiting for company")),
-        (replace(FRESH, hold=HELD, capped=CAPPED, spares=True), Leave("the messages of today are used up", NOW + 500)),
+        (replace(FRESH, hold=HELD, fallbacks=True), Leave("the robot is throttled: 130101", NOW + 500, Work.FRESH)),
+        (replace(FRESH, free_at=NOW + 2, fallbacks=True), WaitUntil(NOW + 2, "the window is full", Work.FRESH)),
+        (replace(FRESH, free_at=NOW + 4, fallbacks=True), Leave("the window is full", NOW + 4, Work.FRESH)),
+        (replace(FRESH, hold=HELD, collects_until=NOW + 2, fallbacks=True), WaitUntil(NOW + 2, "waiting for company")),
+        (
+            replace(FRESH, hold=HELD, capped=CAPPED, fallbacks=True),
+            Leave("the messages of today are used up", NOW + 500),
+        ),
     ],
 )
-def test_a_patient_leader_decides(standing: Standing, decision: object) -> None:
-    assert decided(standing) == decision
+def test_a_patient_leader_decides(state: DispatchState, decision: object) -> None:
+    assert decided(state) == decision
 
 
 @pytest.mark.parametrize(
-    ("standing", "decision"),
+    ("state", "decision"),
     [
-        (FRESH, SendNow(What.FRESH)),
-        (replace(FRESH, collects_until=NOW + 9), SendNow(What.FRESH)),
+        (FRESH, SendNow(Work.FRESH)),
+        (replace(FRESH, collects_until=NOW + 9), SendNow(Work.FRESH)),
         (replace(FRESH, free_at=NOW + 1), Leave("the window is full", NOW + 1)),
         (replace(FRESH, unfinished_due=NOW + 1), Leave("waiting before the next try", NOW + 1)),
     ],
 )
-def test_an_impatient_leader_sends_what_can_go_at_once(standing: Standing, decision: object) -> None:
-    assert decided(standing, patient=False) == decision
+def test_an_impatient_leader_sends_what_can_go_at_once(state: DispatchState, decision: object) -> None:
+    assert decided(state, patient=False) == decision
 
 
 @pytest.mark.parametrize("patient", [True, False])
 @pytest.mark.parametrize(
-    ("standing", "decision"),
+    ("state", "decision"),
     [
-        (LEISURE, Leave("waiting for company", NOW + 2, rest=True)),
-        (replace(LEISURE, collects_until=NOW), SendNow(What.FRESH)),
-        (replace(LEISURE, free_at=NOW + 30), Leave("waiting for company", NOW + 30, rest=True)),
-        (replace(LEISURE, spares=True, hold=HELD), Leave("waiting for company", NOW + 2, rest=True)),
+        (LEISURE, Leave("waiting for company", NOW + 2, pause=True)),
+        (replace(LEISURE, collects_until=NOW), SendNow(Work.FRESH)),
+        (replace(LEISURE, free_at=NOW + 30), Leave("waiting for company", NOW + 30, pause=True)),
+        (replace(LEISURE, fallbacks=True, hold=HELD), Leave("waiting for company", NOW + 2, pause=True)),
         # What was frozen or refused has its own time.
-        (replace(LEISURE, unfinished_due=NOW), SendNow(What.UNFINISHED)),
-        (replace(LEISURE, pen_due=NOW), SendNow(What.PENNED)),
+        (replace(LEISURE, unfinished_due=NOW), SendNow(Work.UNFINISHED)),
+        (replace(LEISURE, pen_due=NOW), SendNow(Work.QUARANTINED)),
     ],
 )
 def test_in_a_storm_everybody_leaves_what_is_not_due_to_the_flusher(
-    standing: Standing, decision: object, patient: bool
+    state: DispatchState, decision: object, patient: bool
 ) -> None:
-    assert decided(standing, patient=patient) == decision
+    assert decided(state, patient=patient) == decision
 
 
 @pytest.mark.parametrize(
-    ("standing", "decision"),
+    ("state", "decision"),
     [
         # Whoever comes too early to succeed has no more time than this one.
         (STORM, WaitUntil(NOW + 2, "waiting for company")),
         (replace(STORM, succeeded=True), WaitUntil(NOW + 2, "waiting for company")),
         (replace(STORM, collects_until=NOW + 3), WaitUntil(NOW + 3, "waiting for company")),
-        (replace(STORM, collects_until=NOW), SendNow(What.FRESH)),
+        (replace(STORM, collects_until=NOW), SendNow(Work.FRESH)),
         (replace(STORM, free_at=NOW + 4), Leave("waiting for company", NOW + 4)),
     ],
 )
-def test_a_leader_in_a_storm_waits_until_its_last_second(standing: Standing, decision: object) -> None:
-    assert decided(standing) == decision
+def test_a_leader_in_a_storm_waits_until_its_last_second(state: DispatchState, decision: object) -> None:
+    assert decided(state) == decision
 
 
 def test_in_its_last_second_it_hands_over_or_sends() -> None:
@@ -144,12 +155,12 @@ def test_in_its_last_second_it_hands_over_or_sends() -> None:
     assert decided(STORM, seconds=0.05) == replace(look_round, at=NOW + 0.05)
     succeeded = replace(STORM, succeeded=True)
     assert decided(succeeded, seconds=1.0) == Leave("waiting for company", NOW + 40, handed_over=True)
-    assert decided(STORM, seconds=0.0) == SendNow(What.FRESH)
+    assert decided(STORM, seconds=0.0) == SendNow(Work.FRESH)
 
 
 def test_nothing_starts_that_may_end_too_late() -> None:
     assert decided(FRESH, seconds=-0.1) == Leave("no time is left", NOW)
-    assert decided(Standing(), seconds=-0.1) == Leave("nothing waits")
+    assert decided(DispatchState(), seconds=-0.1) == Leave("nothing waits")
 
 
 # ---------------------------------------------------------------------------------------------------- first and next
@@ -199,14 +210,14 @@ def storm(world: World, minutes: int, *, every: float = 2.0) -> None:
     while (now := world.clock.now - begin) < 60 * minutes:
         if now >= 60 * count:
             count += 1
-            world.drain(50.0, relief=Relief.FLUSHER)
+            world.drain(50.0, handover=Handover.FLUSHER)
         world.put(failure(f"{begin} {now}"))
         if world.storage.rest is None or world.storage.rest.until <= world.clock.now:
-            world.drain(8.0, relief=Relief.FLUSHER)
+            world.drain(8.0, handover=Handover.FLUSHER)
         world.clock.pass_by(every)
     # Nobody drowned, and what came last waits for the next flush.
     world.clock.pass_by(LONGEST_INTERVAL_SECONDS)
-    world.drain(50.0, relief=Relief.FLUSHER)
+    world.drain(50.0, handover=Handover.FLUSHER)
 
 
 def test_a_storm_that_lasts_is_heard_of_less_and_less_often() -> None:
@@ -232,7 +243,7 @@ def test_after_a_storm_a_failure_is_told_at_once() -> None:
     for seconds in (0.0, 1.0):
         world.clock.pass_by(seconds)
         world.put(failure(f"after {seconds}"))
-        assert world.drain(relief=Relief.FLUSHER).messages == 1
+        assert world.drain(handover=Handover.FLUSHER).messages == 1
     assert [each.at - before < 6 for each in world.chat.said[-2:]] == [True, True]
 
 
@@ -250,13 +261,13 @@ def test_without_a_flusher_a_storm_goes_from_one_callback_to_the_next() -> None:
     world = stormy_world()
     began = world.clock.now
     world.clock.at(began - START + 2.5, lambda: setattr(world.storage, "successor_stands_by", True))
-    drained = world.drain(relief=Relief.SUCCESSOR)
+    drained = world.drain(handover=Handover.SUCCESSOR)
     assert (drained.messages, drained.left, drained.handed_over) == (0, 1, True)
     assert 2.5 <= world.clock.now - began < 2.7
     assert world.storage.successor_wanted
     # It leads now, and nobody comes after it.
     world.storage.successor_stands_by = False
-    assert world.drain(relief=Relief.SUCCESSOR).messages == 1
+    assert world.drain(handover=Handover.SUCCESSOR).messages == 1
     assert not world.storage.successor_wanted
     assert world.chat.told[-1] == "now"
 
@@ -271,7 +282,7 @@ def test_a_successor_is_wanted_early_where_little_comes(busy: bool, wanted_early
     wanted: list[bool] = []
     for seconds in (2.1, 5.9):
         world.clock.at(began + seconds, lambda: wanted.append(world.storage.successor_wanted))
-    assert world.drain(relief=Relief.SUCCESSOR).messages == 1
+    assert world.drain(handover=Handover.SUCCESSOR).messages == 1
     assert wanted == [wanted_early, True]
     assert not world.storage.successor_wanted
 
@@ -281,7 +292,7 @@ def test_without_a_flusher_nothing_is_left_behind() -> None:
     world = World()
     for number in range(40):
         world.put(failure(f"a{number}"))
-        assert world.drain(8.0, relief=Relief.SUCCESSOR).left == 0
+        assert world.drain(8.0, handover=Handover.SUCCESSOR).left == 0
         world.clock.pass_by(1.0)
     assert len(world.chat.told) == 40
     assert world.storage.rest is None
@@ -397,7 +408,7 @@ def test_a_repetition_says_so_where_it_may_not_be_recognised(recognises_repeats:
 def test_a_message_that_surely_did_not_arrive_is_no_repetition() -> None:
     world = World()
     world.robot = ChatRobot(world.chat, recognises_repeats=False)
-    refusals = [Outcome(Fate.RETRY, "connection refused")] * 2
+    refusals = [SendResult(SendStatus.RETRY, "connection refused")] * 2
     world.robot.answers = lambda _: refusals.pop() if refusals else None
     world.put(failure("a1"))
     world.drain(60.0)
@@ -409,9 +420,9 @@ def test_waits_between_tries_double_and_each_try_takes_a_slot() -> None:
     world = World()
     tries: list[float] = []
 
-    def down(_: Mapping[str, Any]) -> Outcome:
+    def down(_: Mapping[str, Any]) -> SendResult:
         tries.append(world.clock.now)
-        return Outcome(Fate.RETRY, "connection refused")
+        return SendResult(SendStatus.RETRY, "connection refused")
 
     world.robot.answers = down
     world.put(failure("a1"))
@@ -430,7 +441,7 @@ def test_waits_between_tries_double_and_each_try_takes_a_slot() -> None:
 def test_a_robot_shut_out_by_somebody_else_is_left_alone_until_that_is_over() -> None:
     """Exactly one message meets the refusal; afterwards all that came is one message, which says how long it took."""
     world = World()
-    world.chat.banned_until[world.robot.robot] = START + 600
+    world.chat.banned_until[world.robot.receiver_id] = START + 600
     world.put(failure("a1"))
     drained = world.drain()
     assert (drained.messages, drained.left) == (0, 1)
@@ -454,7 +465,7 @@ def test_a_robot_shut_out_by_somebody_else_is_left_alone_until_that_is_over() ->
 
 def test_the_silence_that_dingtalk_names_is_kept() -> None:
     world = World()
-    world.robot.answers = lambda _: Outcome(Fate.THROTTLED, "slow down", retry_after_seconds=30.0)
+    world.robot.answers = lambda _: SendResult(SendStatus.THROTTLED, "slow down", retry_after_seconds=30.0)
     world.put(failure("a1"))
     assert world.drain().again_at == pytest.approx(START + 45, abs=1)
 
@@ -465,7 +476,7 @@ def test_a_throttled_message_that_may_have_arrived_before_stays_the_same() -> No
     world.robot = ChatRobot(world.chat, lost_answers=[1])
     world.put(failure("a1"))
     world.drain(1.0)
-    world.robot.answers = lambda _: Outcome(Fate.THROTTLED, "slow down", retry_after_seconds=30.0)
+    world.robot.answers = lambda _: SendResult(SendStatus.THROTTLED, "slow down", retry_after_seconds=30.0)
     world.clock.pass_by(10)
     world.drain()
     world.robot.answers = lambda _: None
@@ -480,7 +491,7 @@ def test_a_throttled_message_that_may_have_arrived_before_stays_the_same() -> No
 def test_a_misconfigured_robot_is_probed_less_and_less_often(caplog: pytest.LogCaptureFixture) -> None:
     """Everything is kept, whoever reads the log sees why, and what was frozen for the wrong settings isn't repeated."""
     world = World()
-    world.robot.answers = lambda _: Outcome(Fate.MISCONFIGURED, "310000 keywords not in content")
+    world.robot.answers = lambda _: SendResult(SendStatus.MISCONFIGURED, "310000 keywords not in content")
     world.put(failure("a1"))
     probes = []
     for _ in range(9):
@@ -502,7 +513,7 @@ def test_a_misconfigured_robot_is_probed_less_and_less_often(caplog: pytest.LogC
 
 def test_somebody_who_changed_a_setting_need_not_wait_for_the_probe() -> None:
     world = World()
-    world.robot.answers = lambda _: Outcome(Fate.MISCONFIGURED, "310000 sign not match")
+    world.robot.answers = lambda _: SendResult(SendStatus.MISCONFIGURED, "310000 sign not match")
     world.put(failure("a1"))
     world.drain()
     world.robot.answers = lambda _: None
@@ -513,7 +524,7 @@ def test_somebody_who_changed_a_setting_need_not_wait_for_the_probe() -> None:
 def test_followers_of_a_silent_robot_read_nothing_in() -> None:
     """The bound of the mailboxes holds, and a leader is gone at once."""
     world = World()
-    world.robot.answers = lambda _: Outcome(Fate.THROTTLED, "130101")
+    world.robot.answers = lambda _: SendResult(SendStatus.THROTTLED, "130101")
     world.put(failure("a1"))
     world.drain()
     world.put(*failures(500, start=10))
@@ -527,14 +538,14 @@ def test_followers_of_a_silent_robot_read_nothing_in() -> None:
 def test_a_poison_message_is_isolated_and_the_rest_is_told() -> None:
     world = World()
     world.robot.answers = lambda said: (
-        Outcome(Fate.REJECTED, "430102") if "a77" in said["said"] and "bare" not in said else None
+        SendResult(SendStatus.REJECTED, "430102") if "a77" in said["said"] and "bare" not in said else None
     )
     world.put(*failures(200))
     world.drain(600.0)
     assert sorted(world.chat.told) == sorted(each.key for each in failures(200))
     assert world.chat.most_in_window <= 18
-    (bare,) = [each for each in world.chat.said if each.keys == ("a77",)]
-    assert bare.text == f"🔴 sales · a77\n#{bare.uuid[:4]}"
+    (names_only,) = [each for each in world.chat.said if each.keys == ("a77",)]
+    assert names_only.text == f"🔴 sales · a77\n#{names_only.uuid[:4]}"
     assert world.ledger().dead == ()
 
 
@@ -551,7 +562,7 @@ def test_a_poison_message_is_isolated_and_the_rest_is_told() -> None:
 def test_bare_names_have_the_mark_of_what_happened(event: str, mark: str) -> None:
     """A question, a retry and good news were marked as failures."""
     world = World()
-    world.robot.answers = lambda said: None if "bare" in said else Outcome(Fate.REJECTED, "430102")
+    world.robot.answers = lambda said: None if "bare" in said else SendResult(SendStatus.REJECTED, "430102")
     world.put(replace(failures(1)[0], event=event))
     world.drain(60.0)
     (said,) = world.chat.said
@@ -562,7 +573,7 @@ def test_bare_names_have_the_mark_of_what_happened(event: str, mark: str) -> Non
 def test_a_filter_that_refuses_everything_takes_few_messages(names_pass: bool, told: int, dead: int) -> None:
     """Each alert holds a link that is forbidden, say: not a thousand messages, and not hours of sorting out."""
     world = World()
-    refusal = Outcome(Fate.REJECTED, "430102")
+    refusal = SendResult(SendStatus.REJECTED, "430102")
     world.robot.answers = lambda said: None if names_pass and "bare" in said else refusal
     world.put(*failures(400))
     world.drain(600.0)
@@ -573,9 +584,9 @@ def test_a_filter_that_refuses_everything_takes_few_messages(names_pass: bool, t
         assert said.text.splitlines()[-2:] == ["+350", f"#{said.uuid[:4]}"]
 
 
-def unrecognised(code: str = "400402") -> Outcome:
+def unrecognised(code: str = "400402") -> SendResult:
     """A refusal whose reason nobody knows."""
-    return Outcome(Fate.UNRECOGNISED, f"{code} parameter missing", unknown_code=code)
+    return SendResult(SendStatus.UNRECOGNISED, f"{code} parameter missing", unknown_code=code)
 
 
 def test_what_is_refused_for_an_unknown_reason_is_isolated_and_the_rest_is_told() -> None:
@@ -700,7 +711,7 @@ def test_two_messages_refused_with_different_codes_are_two_messages_faults() -> 
 def test_words_that_speak_of_a_setting_hold_the_robot_but_no_culprit_for_ever() -> None:
     """What an unknown code means is a guess then: other alerts are tried first, and clear the robot."""
     world = World()
-    guess = Outcome(Fate.MISCONFIGURED, "404404 bad token", unknown_code="404404")
+    guess = SendResult(SendStatus.MISCONFIGURED, "404404 bad token", unknown_code="404404")
     world.robot.answers = lambda said: guess if "a1" in said["said"] else None
     world.put(failure("a1"))
     drained = world.drain(60.0)
@@ -716,7 +727,7 @@ def test_words_that_speak_of_a_setting_hold_the_robot_but_no_culprit_for_ever() 
 def test_a_message_that_is_always_busy_is_refused_for_what_it_says() -> None:
     """Where the code is known, DingTalk is really busy, and all waits."""
     world = World()
-    busy = Outcome(Fate.RETRY, "302999 system error", unknown_code="302999")
+    busy = SendResult(SendStatus.RETRY, "302999 system error", unknown_code="302999")
     world.robot.answers = lambda said: busy if "a1" in said["said"] else None
     world.put(failure("a1"), failure("a2"))
     for _ in range(40):
@@ -730,7 +741,7 @@ def test_the_name_of_what_was_refused_does_not_speak_of_the_robot() -> None:
     """The message that names a dead letter is refused for the name: that is no second message."""
     world = World()
 
-    def refuse(said: Mapping[str, Any]) -> Outcome | None:
+    def refuse(said: Mapping[str, Any]) -> SendResult | None:
         poison = "bad" in said["said"] or any("bad" in name for name in said.get("notes", {}).get("dead", ()))
         return unrecognised() if poison else None
 
@@ -763,13 +774,13 @@ def test_an_operators_message_that_arrives_clears_the_robot() -> None:
 def test_an_answer_that_may_hide_an_arrival_silences_the_robot_and_is_repeated_as_it_is() -> None:
     """A page of a gateway: nothing is sent for a while, and then the same message again, which DingTalk recognises."""
     world = World()
-    page = [Outcome(Fate.UNKNOWN, "a web page", retry_after_seconds=300.0)]
+    page = [SendResult(SendStatus.UNKNOWN, "a web page", retry_after_seconds=300.0)]
 
-    def arrived_behind_a_page(said: Mapping[str, Any]) -> Outcome | None:
+    def arrived_behind_a_page(said: Mapping[str, Any]) -> SendResult | None:
         if not page:
             return None
         body = json.loads(world.robot.bodies[-1])
-        world.chat.uuids.add((world.robot.robot, body["uuid"]))
+        world.chat.uuids.add((world.robot.receiver_id, body["uuid"]))
         return page.pop()
 
     world.robot.answers = arrived_behind_a_page
@@ -786,7 +797,9 @@ def test_an_answer_that_may_hide_an_arrival_silences_the_robot_and_is_repeated_a
 
 def test_what_is_refused_even_bare_is_a_dead_letter_that_the_next_message_names() -> None:
     world = World()
-    world.robot.answers = lambda said: Outcome(Fate.REJECTED, "430102 banned word") if "a1" in said["said"] else None
+    world.robot.answers = lambda said: (
+        SendResult(SendStatus.REJECTED, "430102 banned word") if "a1" in said["said"] else None
+    )
     world.put(failure("a0"), failure("a1"), failure("a2"))
     drained = world.drain(300.0)
     assert sorted(world.chat.told) == ["a0", "a2"]
@@ -805,7 +818,7 @@ def test_fresh_alerts_pass_by_those_that_are_sorted_out() -> None:
     """Sorting out takes many messages; what comes meanwhile is told after the usual interval."""
     world = World()
     world.robot.answers = lambda said: (
-        Outcome(Fate.REJECTED, "430102") if any(k.startswith("bad") for k in said["said"]) else None
+        SendResult(SendStatus.REJECTED, "430102") if any(k.startswith("bad") for k in said["said"]) else None
     )
     world.put(*[failure(f"bad{number}") for number in range(40)])
     world.arrives(1.0, failure("good"))
@@ -820,9 +833,9 @@ def test_the_name_of_a_dead_letter_does_not_poison_what_comes_after() -> None:
     """The filter refuses the task's very name: it is named no more, and every other alert is told."""
     world = World()
 
-    def refuse(said: Mapping[str, Any]) -> Outcome | None:
+    def refuse(said: Mapping[str, Any]) -> SendResult | None:
         poison = "bad" in said["said"] or any("bad" in name for name in said.get("notes", {}).get("dead", ()))
-        return Outcome(Fate.REJECTED, "430102") if poison else None
+        return SendResult(SendStatus.REJECTED, "430102") if poison else None
 
     world.robot.answers = refuse
     world.put(failure("bad"))
@@ -845,7 +858,9 @@ def test_own_words_that_are_refused_give_way_to_the_built_in_alert(among: int) -
         return Text(json.dumps({"said": said, "own": own, "notes": {"problems": problems}})), None
 
     world.compose = compose
-    world.robot.answers = lambda said: Outcome(Fate.REJECTED, "430102 banned word") if said.get("own") else None
+    world.robot.answers = lambda said: (
+        SendResult(SendStatus.REJECTED, "430102 banned word") if said.get("own") else None
+    )
     own = {"msgtype": "text", "text": {"content": "banned"}}
     world.put(failure("own", message=own, problems={"at": "no number"}), *failures(among))
     world.drain(60.0)
@@ -875,7 +890,7 @@ def test_an_alert_that_breaks_the_words_does_not_silence_the_others() -> None:
 
 def test_a_dead_letter_can_be_told_again_or_dropped() -> None:
     world = World()
-    world.robot.answers = lambda _: Outcome(Fate.REJECTED, "430102")
+    world.robot.answers = lambda _: SendResult(SendStatus.REJECTED, "430102")
     world.put(failure("a1"), failure("a2"))
     world.drain(60.0)
     world.robot.answers = lambda _: None
@@ -1087,7 +1102,9 @@ def test_one_occurrence_is_told_with_all_that_is_added(
 def test_words_that_were_refused_do_not_cost_the_built_in_alert() -> None:
     """A notifier whose own words DingTalk doesn't take is no reason to drop what the other one says."""
     world = World()
-    world.robot.answers = lambda content: Outcome(Fate.REJECTED, "refused") if "a1 bad" in content["said"] else None
+    world.robot.answers = lambda content: (
+        SendResult(SendStatus.REJECTED, "refused") if "a1 bad" in content["said"] else None
+    )
     world.put(failure("a1 bad", task_id="a1 bad", occurrence="a1"))
     world.drain(60.0)
     assert [each.key for each in world.ledger().dead] == ["a1 bad"]
@@ -1210,7 +1227,7 @@ def test_operators_and_alerts_share_one_window() -> None:
     assert None not in taken
     assert len(set(taken)) == 3
     assert world.ledger().take_slot(world.clock.now, 5.0) is None
-    assert world.ledger().said_within_minute(world.clock.now) == 3
+    assert world.ledger().sent_within_minute(world.clock.now) == 3
     # Three are under way and may take 5 seconds.
     assert world.ledger().free_at(world.clock.now) == START + 65
     world.clock.pass_by(1)
@@ -1229,7 +1246,7 @@ def test_operators_and_alerts_share_one_window() -> None:
 
 def test_an_operator_that_is_shut_out_silences_the_alerts_too() -> None:
     world = World()
-    world.ledger().shut_out(world.clock.now, 600.0, "130101")
+    world.ledger().throttle(world.clock.now, 600.0, "130101")
     world.put(failure("a1"))
     assert world.drain().messages == 0
     assert world.ledger().free_at(world.clock.now) == START + 600
@@ -1241,11 +1258,11 @@ def test_an_operator_that_is_shut_out_silences_the_alerts_too() -> None:
 class Group:
     """A world whose group has other robots."""
 
-    def __init__(self, *spares: ChatRobot, world: World) -> None:
-        self.storages = [Storage() for _ in spares]
-        world.spares = tuple(
-            Spare(robot, world.policy, lambda storage=storage: nullcontext(MemoryBook(storage, world.clock.time)))  # type: ignore[misc]
-            for robot, storage in zip(spares, self.storages, strict=True)
+    def __init__(self, *fallbacks: ChatRobot, world: World) -> None:
+        self.storages = [Storage() for _ in fallbacks]
+        world.fallbacks = tuple(
+            Fallback(robot, world.policy, lambda storage=storage: nullcontext(MemoryBook(storage, world.clock.time)))  # type: ignore[misc]
+            for robot, storage in zip(fallbacks, self.storages, strict=True)
         )
 
 
@@ -1267,12 +1284,12 @@ def test_windows_of_several_robots_add_up() -> None:
 @pytest.mark.parametrize(
     ("outcome", "reason"),
     [
-        (Outcome(Fate.THROTTLED, "130101"), "throttled"),
-        (Outcome(Fate.MISCONFIGURED, "300005 token"), "misconfigured"),
-        (Outcome(Fate.MISCONFIGURED, "404404 token", unknown_code="404404"), "misconfigured"),
+        (SendResult(SendStatus.THROTTLED, "130101"), "throttled"),
+        (SendResult(SendStatus.MISCONFIGURED, "300005 token"), "misconfigured"),
+        (SendResult(SendStatus.MISCONFIGURED, "404404 token", unknown_code="404404"), "misconfigured"),
     ],
 )
-def test_a_robot_that_takes_nothing_is_skipped_and_named(outcome: Outcome, reason: str) -> None:
+def test_a_robot_that_takes_nothing_is_skipped_and_named(outcome: SendResult, reason: str) -> None:
     world = World()
     first, second = spare_robot(world, 1, answers=lambda _: outcome), spare_robot(world, 2)
     Group(first, second, world=world)
@@ -1281,7 +1298,7 @@ def test_a_robot_that_takes_nothing_is_skipped_and_named(outcome: Outcome, reaso
     drained = world.drain()
     assert (drained.messages, drained.left) == (1, 0)
     (said,) = world.chat.said
-    assert said.robot == second.robot
+    assert said.robot == second.receiver_id
     assert said.notes["skipped"] == [["dingtalk_default", reason], ["spare_1", reason]]
     assert len(first.bodies) == 1
 
@@ -1289,26 +1306,26 @@ def test_a_robot_that_takes_nothing_is_skipped_and_named(outcome: Outcome, reaso
 def test_a_message_that_may_have_arrived_through_a_spare_is_repeated_there() -> None:
     """Another robot's message would stand beside it."""
     world = World()
-    spare = spare_robot(world, 1, lost_answers=[1])
-    Group(spare, world=world)
-    world.ledger().shut_out(world.clock.now, 5.0, "130101")
+    fallback = spare_robot(world, 1, lost_answers=[1])
+    Group(fallback, world=world)
+    world.ledger().throttle(world.clock.now, 5.0, "130101")
     world.put(failure("a1"))
     world.drain(1.0)
     world.clock.pass_by(10)
     world.drain()
-    assert len(spare.bodies) == 2
+    assert len(fallback.bodies) == 2
     assert world.chat.told == ["a1"]
 
 
 def test_a_message_that_no_other_robot_can_repeat_says_so() -> None:
     world = World()
-    spare = spare_robot(world, 1, lost_answers=[1])
-    Group(spare, world=world)
-    world.ledger().shut_out(world.clock.now, 5.0, "130101")
+    fallback = spare_robot(world, 1, lost_answers=[1])
+    Group(fallback, world=world)
+    world.ledger().throttle(world.clock.now, 5.0, "130101")
     world.put(failure("a1"))
     world.drain(1.0)
     world.clock.pass_by(10)
-    world.spares = ()
+    world.fallbacks = ()
     world.drain()
     assert [each.notes["may_repeat"] for each in world.chat.said] == ["", world.chat.said[0].notes["number"]]
 
@@ -1317,11 +1334,11 @@ def test_a_message_that_may_have_arrived_waits_for_its_own_robot() -> None:
     """The others' windows are free, but in their messages it would stand there twice."""
     world = World(DeliveryPolicy(rate_limit_per_minute=1))
     world.robot = ChatRobot(world.chat, lost_answers=[1])
-    spare = spare_robot(world)
-    Group(spare, world=world)
+    fallback = spare_robot(world)
+    Group(fallback, world=world)
     world.put(failure("a1"))
     world.drain(120.0)
-    assert (world.chat.told, len(world.robot.bodies), spare.bodies) == (["a1"], 2, [])
+    assert (world.chat.told, len(world.robot.bodies), fallback.bodies) == (["a1"], 2, [])
 
 
 def test_a_spare_does_not_make_up_for_a_damaged_book() -> None:
@@ -1330,15 +1347,15 @@ def test_a_spare_does_not_make_up_for_a_damaged_book() -> None:
     Group(spare_robot(world), world=world)
     world.put(failure("a1"))
     assert world.drain().messages == 1
-    world.spares = ()
+    world.fallbacks = ()
     world.put(failure("a2"))
     assert world.drain().again_at == START + 40
 
 
 def test_a_busy_spare_is_passed_over() -> None:
     world = World()
-    world.spares = (Spare(spare_robot(world), world.policy, lambda: nullcontext(None)),)
-    world.ledger().shut_out(world.clock.now, 600.0, "130101")
+    world.fallbacks = (Fallback(spare_robot(world), world.policy, lambda: nullcontext(None)),)
+    world.ledger().throttle(world.clock.now, 600.0, "130101")
     world.put(failure("a1"))
     assert world.drain().left == 1
 
@@ -1396,7 +1413,7 @@ def test_a_disk_that_has_room_again_gets_everything() -> None:
 def test_a_book_that_cannot_be_read_is_not_written_over() -> None:
     world = World()
     world.put(failure("a1"))
-    world.robot.answers = lambda _: Outcome(Fate.RETRY, "connection refused")
+    world.robot.answers = lambda _: SendResult(SendStatus.RETRY, "connection refused")
     world.drain(3.0)
     before = world.snapshot().records
     world.robot.answers = lambda _: None
@@ -1460,7 +1477,7 @@ def test_a_clock_that_was_set_back_costs_no_more_than_a_window() -> None:
 
 def test_a_clock_that_was_set_back_does_not_prolong_a_silence() -> None:
     world = World()
-    world.ledger().shut_out(world.clock.now, 600.0, "130101")
+    world.ledger().throttle(world.clock.now, 600.0, "130101")
     world.clock.now -= 86_400
     world.put(failure("a1"))
     assert world.drain().again_at == world.clock.now + 600
@@ -1468,12 +1485,12 @@ def test_a_clock_that_was_set_back_does_not_prolong_a_silence() -> None:
 
 def test_what_was_only_counted_is_said_once() -> None:
     world = World()
-    world.storage.overflown = 5321
+    world.storage.overflow_count = 5321
     world.put(failure("a1"))
     world.drain()
     world.put(failure("a2"))
     world.drain(60.0)
-    assert [each.notes["overflown"] for each in world.chat.said] == [5321, 0]
+    assert [each.notes["overflow_count"] for each in world.chat.said] == [5321, 0]
 
 
 def test_an_alert_that_nobody_can_read_any_more_is_kept_for_people() -> None:
@@ -1488,20 +1505,20 @@ def test_an_alert_that_nobody_can_read_any_more_is_kept_for_people() -> None:
 class SmallSteps(MemoryBook):
     """A book that is given up when it is asked to empty much at once, as a callback's on a busy disk."""
 
-    def clear_away(self, tickets: Iterable[str]) -> None:
+    def remove_arrivals(self, tickets: Iterable[str]) -> None:
         tickets = list(tickets)
         if len(tickets) > 250:
             raise OutboxError("it took too long")
-        super().clear_away(tickets)
+        super().remove_arrivals(tickets)
 
 
 def test_mailboxes_are_emptied_in_small_steps(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     world.put(*failures(1_200))
-    world.storage.overflown = 7
+    world.storage.overflow_count = 7
     drained = world.drain(book=SmallSteps(world.storage, world.clock.time))
     assert (drained.alerts, drained.left) == (1_200, 0)
     assert world.storage.mail == {}
-    assert world.chat.said[-1].notes["overflown"] == 7
-    assert world.storage.overflown == 0
+    assert world.chat.said[-1].notes["overflow_count"] == 7
+    assert world.storage.overflow_count == 0
     assert "can't be removed" not in caplog.text

@@ -74,8 +74,8 @@ def test_only_what_belongs_to_the_mailbox_goes() -> None:
     letter = {"alert": dead.to_json(), "problem": "refused", "at": NOW, "said": False}
     told = {"at": NOW, "suppressed": 3, "occasion": ["r1", 1]}
     more: dict[str, Any] = {
-        "pen mixed": {"keys": [mine[0].key, theirs[0].key], "bare": False, "created": NOW},
-        "pen mine": {"keys": [mine[1].key], "bare": True, "created": NOW},
+        "quarantine mixed": {"keys": [mine[0].key, theirs[0].key], "names_only": False, "created": NOW},
+        "quarantine mine": {"keys": [mine[1].key], "names_only": True, "created": NOW},
         f"dead {dead.key}": letter,
         "told mine": {**told, "mailbox": HERE.name},
         "told theirs": {**told, "mailbox": THERE.name},
@@ -85,8 +85,8 @@ def test_only_what_belongs_to_the_mailbox_goes() -> None:
     assert books.move() == 4
     assert keys(books.new) == sorted(each.key for each in mine)
     assert keys(books.old) == sorted(each.key for each in theirs)
-    assert records(books.old, "pen") == {"mixed": {**more["pen mixed"], "keys": [theirs[0].key]}}
-    assert sorted((pen["keys"], pen["bare"]) for pen in records(books.new, "pen").values()) == [
+    assert records(books.old, "quarantine") == {"mixed": {**more["quarantine mixed"], "keys": [theirs[0].key]}}
+    assert sorted((pen["keys"], pen["names_only"]) for pen in records(books.new, "quarantine").values()) == [
         ([mine[0].key], False),
         ([mine[1].key], True),
     ]
@@ -123,8 +123,8 @@ def test_a_frozen_message_is_taken_apart(perhaps_arrived: bool, shared: bool) ->
     left = records(books.old, "batch")
     assert bool(left) == (perhaps_arrived and shared)
     assert not left or left[""]["members"] == [each.key for each in theirs]
-    pens = list(records(books.new, "pen").values())
-    assert [(pen["keys"], pen["may_repeat"]) for pen in pens] == (
+    quarantine = list(records(books.new, "quarantine").values())
+    assert [(pen["keys"], pen["may_repeat"]) for pen in quarantine] == (
         [([each.key for each in mine], "3f9a")] if perhaps_arrived else []
     )
     assert records(books.new, "batch") == {}

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_dingpush import errors
 from airflow_provider_dingpush.dingtalk import app_reply_codes
 from airflow_provider_dingpush.dingtalk.app_reply_codes import answer_of
-from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply, Silence
+from airflow_provider_dingpush.dingtalk.http_client import NoReply, NoReplyReason, Reply
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import DingTalkError
 
@@ -199,9 +199,9 @@ ANSWERS: dict[str, tuple[Reply | NoReply, type[DingTalkError], float | None]] = 
     "not what was expected": (reply({"success": True}), errors.UnknownOutcomeError, None),
     "list": (reply([{"key": 1}]), errors.UnknownOutcomeError, None),
     "no UTF-8": (reply(b'\xff{"key":0}'), errors.UnknownOutcomeError, None),
-    "unreachable": (NoReply(Silence.UNREACHABLE), errors.UnavailableError, None),
-    "cut off": (NoReply(Silence.CUT_OFF), errors.UnknownOutcomeError, None),
-    "too slow": (NoReply(Silence.TOO_SLOW), errors.UnknownOutcomeError, None),
+    "unreachable": (NoReply(NoReplyReason.UNREACHABLE), errors.UnavailableError, None),
+    "cut off": (NoReply(NoReplyReason.CUT_OFF), errors.UnknownOutcomeError, None),
+    "too slow": (NoReply(NoReplyReason.TOO_SLOW), errors.UnknownOutcomeError, None),
 }
 
 

@@ -71,7 +71,7 @@ PAYLOADS: dict[str, Message] = {
 
 
 @pytest.fixture
-def robot_of(app_client_of: AppClientOf) -> Callable[..., AppRobot]:
+def receiver_of(app_client_of: AppClientOf) -> Callable[..., AppRobot]:
     """Make the robot of a sandbox's first app, or of the app that is given."""
 
     def make(sandbox: Sandbox, *, app: App | None = None, people_per_call: int = 20, **options: Any) -> AppRobot:
@@ -91,10 +91,10 @@ def sends(sandbox: Sandbox) -> list[Any]:
 
 @pytest.mark.parametrize("target", ["group", "people"])
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_payload_on_the_wire(name: str, target: str, start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_payload_on_the_wire(name: str, target: str, start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """Message key and parameters are as in the golden file, to a group and to people alike."""
     sandbox = start_sandbox()
-    robot = robot_of(sandbox)
+    robot = receiver_of(sandbox)
     if target == "group":
         sent = robot.send_to_group(PAYLOADS[name], sandbox.group.open_conversation_id)
         to: dict[str, Any] = {"openConversationId": sandbox.group.open_conversation_id}
@@ -142,21 +142,21 @@ def test_every_golden_file_is_used() -> None:
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
 )
 def test_what_it_cannot_carry_is_refused_with_the_way_that_can(
-    start_sandbox: StartSandbox, robot_of: RobotOf, message: Message, problem: str, remedy: str
+    start_sandbox: StartSandbox, receiver_of: RobotOf, message: Message, problem: str, remedy: str
 ) -> None:
     """Before anything is asked of DingTalk, a token or an upload included."""
     sandbox = start_sandbox()
     with pytest.raises(errors.UnsupportedMessageError) as caught:
-        robot_of(sandbox).send_to_group(message, sandbox.group.open_conversation_id)
+        receiver_of(sandbox).send_to_group(message, sandbox.group.open_conversation_id)
     assert caught.value.problem.startswith(problem)
     assert remedy in caught.value.advice
     assert sandbox.requests == ()
 
 
-def test_a_file_that_is_in_dingtalk_already_needs_a_name(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_a_file_that_is_in_dingtalk_already_needs_a_name(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """People see it, and its ending tells DingTalk the type."""
     sandbox = start_sandbox()
-    robot = robot_of(sandbox)
+    robot = receiver_of(sandbox)
     robot.send_to_people(File(b"PK\x03\x04", "a.zip"), ["lisi"])
     (medium,) = sandbox.media
     robot.send_to_people(File(medium.media_id, "b.zip"), ["lisi"])
@@ -180,13 +180,13 @@ def test_a_robot_without_a_library_takes_what_is_uploaded_already(
         AppRobot(calls, None, calls.app.robot_code).send_to_people(Image(PNG), ["lisi"])
 
 
-def test_templates_that_nobody_rendered_are_refused(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_templates_that_nobody_rendered_are_refused(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """Braces are no URL, and what was built may never have been rendered."""
     sandbox = start_sandbox()
     with pytest.raises(errors.InvalidMessageError, match=r"^Link\.message_url must be"):
-        robot_of(sandbox).send_to_people(Link("t", "x", "{{ url }}"), ["lisi"])
+        receiver_of(sandbox).send_to_people(Link("t", "x", "{{ url }}"), ["lisi"])
     with pytest.raises(errors.InvalidMessageError, match="template that nobody rendered"):
-        robot_of(sandbox).send_cut_to_people(Image("{{ path }}"), ["lisi"], language="zh")
+        receiver_of(sandbox).send_cut_to_people(Image("{{ path }}"), ["lisi"], language="zh")
     assert sandbox.requests == ()
 
 
@@ -199,12 +199,14 @@ def test_mentions_are_refused_with_the_door_that_has_them() -> None:
 
 
 @pytest.mark.parametrize("kind", [Text, Markdown], ids=["text", "markdown"])
-def test_a_long_message_is_split_into_numbered_parts(start_sandbox: StartSandbox, robot_of: RobotOf, kind: Any) -> None:
+def test_a_long_message_is_split_into_numbered_parts(
+    start_sandbox: StartSandbox, receiver_of: RobotOf, kind: Any
+) -> None:
     """Each fits and has a handle of its own; nothing is lost."""
     sandbox = start_sandbox()
     words = "\n".join(f'行 {number:05} "abc"' for number in range(2000))
     message = Text(words) if kind is Text else Markdown("title", words)
-    sent = robot_of(sandbox).send_to_group(message, sandbox.group.open_conversation_id)
+    sent = receiver_of(sandbox).send_to_group(message, sandbox.group.open_conversation_id)
     bodies = sends(sandbox)
     assert sent.parts == len(bodies) == len(set(sent.process_query_keys)) == 3
     params = [json.loads(each["msgParam"]) for each in bodies]
@@ -217,20 +219,20 @@ def test_a_long_message_is_split_into_numbered_parts(start_sandbox: StartSandbox
 
 
 @pytest.mark.parametrize("size", range(14_930, 15_010, 7))
-def test_the_size_limit_holds_to_the_byte(start_sandbox: StartSandbox, robot_of: RobotOf, size: int) -> None:
+def test_the_size_limit_holds_to_the_byte(start_sandbox: StartSandbox, receiver_of: RobotOf, size: int) -> None:
     """DingTalk never sees parameters that are too long, and what just fits is left alone."""
     sandbox = start_sandbox()
-    robot = robot_of(sandbox)
+    robot = receiver_of(sandbox)
     robot.send_to_people(Text("a" * size), ["lisi"])
     robot.send_cut_to_people(Markdown("t", "中" * (size // 3) + '"' * 9), ["lisi"], language="zh")
     assert all(each.outcome in ("accepted", "answered") for each in sandbox.requests)
     assert len(sends(sandbox)) == (2 if size + len('{"content":""}') <= MAX_PARAM_BYTES else 3)
 
 
-def test_what_is_too_long_is_refused_before_anything_is_sent(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_what_is_too_long_is_refused_before_anything_is_sent(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """Also when it could be split, but into too many parts; an alert is cut instead."""
     sandbox = start_sandbox()
-    robot = robot_of(sandbox)
+    robot = receiver_of(sandbox)
     group = sandbox.group.open_conversation_id
     for message in (Text("a" * 80_000), Link("t", "a" * 15_000, URL), ActionCard("t", "a" * 15_000, buttons(2))):
         with pytest.raises(errors.MessageTooLongError):
@@ -244,12 +246,12 @@ def test_what_is_too_long_is_refused_before_anything_is_sent(start_sandbox: Star
     assert card["actionTitle2"] == "按钮 2"
 
 
-def test_people_are_sent_to_in_pieces(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_people_are_sent_to_in_pieces(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """Of twenty, each person once, in the order that was given."""
     people = tuple(Person(user_id=f"user{number}", name="人", mobile=f"139{number:08}") for number in range(45))
     sandbox = start_sandbox(people=people)
     ids = [each.user_id for each in people]
-    sent = robot_of(sandbox).send_to_people(Text("hello"), [*ids, *ids])
+    sent = receiver_of(sandbox).send_to_people(Text("hello"), [*ids, *ids])
     assert [each["userIds"] for each in sends(sandbox)] == [ids[:20], ids[20:40], ids[40:]]
     assert sent.parts == 1
     assert len(sent.process_query_keys) == 3
@@ -257,11 +259,11 @@ def test_people_are_sent_to_in_pieces(start_sandbox: StartSandbox, robot_of: Rob
     assert [len(each["userIds"]) for each in sends(sandbox)] == [20, 20, 5]
     # Both readings of DingTalk's page work where the organisation has the other one.
     generous = start_sandbox(people=people, quotas=Quotas(people_per_robot_call=100))
-    robot_of(generous, people_per_call=100).send_to_people(Text("hello"), ids)
+    receiver_of(generous, people_per_call=100).send_to_people(Text("hello"), ids)
     assert [each["userIds"] for each in sends(generous)] == [ids]
 
 
-def test_people_who_were_not_reached_are_told(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_people_who_were_not_reached_are_told(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """Unknown, out of sight, or unwilling ones; the others get the message."""
     people = (
         Person(user_id="zhangsan", name="张三", mobile="13800000001"),
@@ -270,16 +272,16 @@ def test_people_who_were_not_reached_are_told(start_sandbox: StartSandbox, robot
     )
     app = App(visible_user_ids=("zhangsan", "lisi"))
     sandbox = start_sandbox(people=people, apps=(app,))
-    sent = robot_of(sandbox).send_to_people(Text("hello"), ["zhangsan", "lisi", "boss", "nobody"])
+    sent = receiver_of(sandbox).send_to_people(Text("hello"), ["zhangsan", "lisi", "boss", "nobody"])
     assert set(sent.invalid_user_ids) == {"lisi", "boss", "nobody"}
     assert [each.conversation.key for each in sandbox.messages] == ["private:zhangsan"]
     assert sandbox.messages[0].payload["msgKey"] == "sampleText"
 
 
-def test_people_who_get_too_much_are_told(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_people_who_get_too_much_are_told(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """DingTalk holds the message back from them and sends it to the others."""
     sandbox = start_sandbox(quotas=Quotas(robot_messages_per_person_a_minute=1))
-    robot = robot_of(sandbox)
+    robot = receiver_of(sandbox)
     robot.send_to_people(Text("hello"), ["lisi"])
     sent = robot.send_to_people(Text("hello again"), ["zhangsan", "lisi"])
     assert sent.flow_controlled_user_ids == ("lisi",)
@@ -291,10 +293,10 @@ def test_people_who_get_too_much_are_told(start_sandbox: StartSandbox, robot_of:
     assert "fewer messages" in caught.value.advice
 
 
-def test_the_beginning_of_a_message_is_not_the_message(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_the_beginning_of_a_message_is_not_the_message(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """Whom a part didn't reach gets no later one; with nobody left it failed, and a retry would double the first."""
     sandbox = start_sandbox(quotas=Quotas(robot_messages_per_person_a_minute=1))
-    robot = robot_of(sandbox)
+    robot = receiver_of(sandbox)
     with pytest.raises(
         errors.TargetError, match=r"held back by DingTalk.*: wangwu; only its first part arrived"
     ) as caught:
@@ -304,18 +306,18 @@ def test_the_beginning_of_a_message_is_not_the_message(start_sandbox: StartSandb
     assert len(sandbox.messages) == 1
 
 
-def test_a_message_that_reached_nobody_is_an_error(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_a_message_that_reached_nobody_is_an_error(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """DingTalk calls it a success."""
     sandbox = start_sandbox()
     with pytest.raises(errors.TargetError) as caught:
-        robot_of(sandbox).send_to_people(Text("hello"), ["13800000001", "张三"])
+        receiver_of(sandbox).send_to_people(Text("hello"), ["13800000001", "张三"])
     assert caught.value.problem == (
         "The message reached nobody; unknown or out of the app's visible scope: 13800000001, 张三."
     )
     assert "userid" in caught.value.advice
     assert not caught.value.retryable
     with pytest.raises(errors.TargetError, match="it named nobody"):
-        robot_of(sandbox).send_to_people(Text("hello"), [])
+        receiver_of(sandbox).send_to_people(Text("hello"), [])
 
 
 @pytest.mark.parametrize(
@@ -329,23 +331,23 @@ def test_a_message_that_reached_nobody_is_an_error(start_sandbox: StartSandbox, 
     ids=["not published", "robot not in the group", "unknown group", "no permission"],
 )
 def test_a_robot_that_may_not_send_says_why(
-    start_sandbox: StartSandbox, robot_of: RobotOf, options: dict[str, Any], group: str | None, kind: Any
+    start_sandbox: StartSandbox, receiver_of: RobotOf, options: dict[str, Any], group: str | None, kind: Any
 ) -> None:
     """With advice, and nothing stands in the group."""
     sandbox = start_sandbox(**options)
     with pytest.raises(kind) as caught:
-        robot_of(sandbox).send_to_group(Text("hello"), group or sandbox.group.open_conversation_id)
+        receiver_of(sandbox).send_to_group(Text("hello"), group or sandbox.group.open_conversation_id)
     assert not caught.value.retryable
     assert caught.value.advice
     assert caught.value.request_id
     assert sandbox.messages == ()
 
 
-def test_an_unpublished_robot_reaches_no_person(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_an_unpublished_robot_reaches_no_person(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """DingTalk's own reason comes out, not a list of ids that are all right."""
     sandbox = start_sandbox(apps=(App(published=False),))
     with pytest.raises(errors.DingTalkError) as caught:
-        robot_of(sandbox).send_to_people(Text("hello"), ["zhangsan"])
+        receiver_of(sandbox).send_to_people(Text("hello"), ["zhangsan"])
     assert caught.value.errcode == "robot.oto.notExist"
     assert not caught.value.retryable
 
@@ -356,33 +358,33 @@ def test_an_unpublished_robot_reaches_no_person(start_sandbox: StartSandbox, rob
     ids=str,
 )
 def test_what_may_have_arrived_is_not_sent_again(
-    start_sandbox: StartSandbox, robot_of: RobotOf, fault: Fault, arrived: int
+    start_sandbox: StartSandbox, receiver_of: RobotOf, fault: Fault, arrived: int
 ) -> None:
     """DingTalk could not tell the second from the first; the error says so and no retry is advised."""
     sandbox = start_sandbox()
     sandbox.fail_next(fault, path=GROUP_SEND)
     with pytest.raises(errors.UnknownOutcomeError) as caught:
-        robot_of(sandbox).send_to_group(Text("hello"), sandbox.group.open_conversation_id)
+        receiver_of(sandbox).send_to_group(Text("hello"), sandbox.group.open_conversation_id)
     assert not caught.value.retryable
     assert len(sends(sandbox)) == 1
     assert len(sandbox.messages) == arrived
 
 
-def test_people_after_those_in_doubt_still_get_the_message(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_people_after_those_in_doubt_still_get_the_message(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """The error names who may have it and who has it."""
     sandbox = start_sandbox()
     sandbox.fail_next(Fault.HTTP_504, path=PEOPLE_SEND)
     with pytest.raises(errors.UnknownOutcomeError) as caught:
-        robot_of(sandbox, people_per_call=1).send_to_people(Text("hello"), ["zhangsan", "lisi", "wangwu"])
+        receiver_of(sandbox, people_per_call=1).send_to_people(Text("hello"), ["zhangsan", "lisi", "wangwu"])
     assert caught.value.problem.startswith("It may or may not have arrived at zhangsan; sent to lisi, wangwu: ")
     assert not caught.value.retryable
     assert [each["userIds"] for each in sends(sandbox)] == [["zhangsan"], ["lisi"], ["wangwu"]]
 
 
-def test_a_failure_in_the_middle_says_who_has_it(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_a_failure_in_the_middle_says_who_has_it(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """And no retry is advised: it would send to the first ones again."""
     sandbox = start_sandbox()
-    robot = robot_of(sandbox, people_per_call=1)
+    robot = receiver_of(sandbox, people_per_call=1)
     robot.send_to_people(Text("hello"), ["zhangsan"])
     sandbox.fail_next(Fault.STRING_ERRCODE, path=PEOPLE_SEND)  # the usual answer: it stands before the next one
     sandbox.fail_next(Fault.QUOTA_USED_UP, path=PEOPLE_SEND)
@@ -392,22 +394,22 @@ def test_a_failure_in_the_middle_says_who_has_it(start_sandbox: StartSandbox, ro
     assert len(sends(sandbox)) == 3
 
 
-def test_a_part_that_fails_says_which_ones_arrived(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_a_part_that_fails_says_which_ones_arrived(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """The reader of the log knows what is in the group already, and no later part is sent."""
     sandbox = start_sandbox()
     sandbox.fail_next(Fault.STRING_ERRCODE, path=GROUP_SEND)
     sandbox.fail_next(Fault.THROTTLED_LONG, times=5, path=GROUP_SEND)
     with pytest.raises(errors.ThrottledError) as caught:
-        robot_of(sandbox).send_to_group(Text("word " * 8_000), sandbox.group.open_conversation_id)
+        receiver_of(sandbox).send_to_group(Text("word " * 8_000), sandbox.group.open_conversation_id)
     assert caught.value.problem.startswith("Part 2 of 3 failed, those before it were sent: ")
     assert not caught.value.retryable
     assert len(sandbox.messages) == 1
 
 
-def test_messages_are_taken_back(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_messages_are_taken_back(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """From a group and from people, twenty handles a call; what can't be taken back has a reason."""
     sandbox = start_sandbox()
-    robot, group = robot_of(sandbox), sandbox.group.open_conversation_id
+    robot, group = receiver_of(sandbox), sandbox.group.open_conversation_id
     keys = [robot.send_to_group(Text(f"{number}"), group).process_query_keys[0] for number in range(23)]
     own = robot.send_to_people(Text("hello"), ["zhangsan"]).process_query_keys[0]
     done = robot.recall_from_group([*keys, own], group)
@@ -421,11 +423,11 @@ def test_messages_are_taken_back(start_sandbox: StartSandbox, robot_of: RobotOf)
     assert robot.read_status_of_group(keys[0], group).state == "recalled"
 
 
-def test_who_has_read_a_message(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_who_has_read_a_message(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """Keys hold characters that mean something in a URL; groups are asked page by page."""
     people = tuple(Person(user_id=f"user{number}", name="人", mobile=f"139{number:08}") for number in range(450))
     sandbox = start_sandbox(people=people)
-    robot, group = robot_of(sandbox), sandbox.group.open_conversation_id
+    robot, group = receiver_of(sandbox), sandbox.group.open_conversation_id
     in_group = robot.send_to_group(Text("hello"), group).process_query_keys[0]
     in_chats = robot.send_to_people(Text("hello"), ["user0", "user1"]).process_query_keys[0]
     assert {"/", "+", "="} <= set(in_chats)
@@ -439,10 +441,10 @@ def test_who_has_read_a_message(start_sandbox: StartSandbox, robot_of: RobotOf) 
     assert len([each for each in sandbox.requests if each.path.endswith("groupMessages/query")]) == 4
 
 
-def test_the_status_of_a_fresh_message_may_not_be_known_yet(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_the_status_of_a_fresh_message_may_not_be_known_yet(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """DingTalk has one code for too early and too late."""
     sandbox = start_sandbox(status_seconds=60.0)
-    robot = robot_of(sandbox)
+    robot = receiver_of(sandbox)
     key = robot.send_to_people(Text("hello"), ["zhangsan"]).process_query_keys[0]
     with pytest.raises(errors.DingTalkError) as caught:
         robot.read_status_of_people(key)
@@ -517,9 +519,9 @@ def test_damaged_answers_about_a_message_are_read_as_far_as_they_go(
     assert "k" in done.failed
 
 
-def test_custom_robots_of_the_group_are_not_asked(start_sandbox: StartSandbox, robot_of: RobotOf) -> None:
+def test_custom_robots_of_the_group_are_not_asked(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """The app's robot has a name and a token of its own."""
     sandbox = start_sandbox(Robot())
-    robot_of(sandbox).send_to_group(Text("hello"), sandbox.group.open_conversation_id)
+    receiver_of(sandbox).send_to_group(Text("hello"), sandbox.group.open_conversation_id)
     (message,) = sandbox.messages
     assert message.sender == sandbox.app

@@ -14,14 +14,14 @@ import pytest
 
 from airflow_provider_dingpush.dingtalk import transport
 from airflow_provider_dingpush.dingtalk.connecting import first_to_accept
-from airflow_provider_dingpush.dingtalk.http_client import HttpClient, HttpOptions, NoReply, Reply, Silence
+from airflow_provider_dingpush.dingtalk.http_client import HttpClient, HttpOptions, NoReply, NoReplyReason, Reply
 from airflow_provider_dingpush.dingtalk.reply_codes import error_of
 from airflow_provider_dingpush.errors import ConfigurationError, UnavailableError
 from airflow_provider_dingpush.messages import Text
 
 OK = b'{"errcode":0,"errmsg":"ok"}'
 NAME = "oapi.dingtalk.invalid"
-NOT_SENT = NoReply(Silence.UNREACHABLE)
+NOT_SENT = NoReply(NoReplyReason.UNREACHABLE)
 
 StartServer = Callable[..., Any]
 MakeAnswer = Callable[..., Any]
@@ -258,7 +258,7 @@ def test_a_message_that_is_half_written_is_cut(raw_server: StartServer) -> None:
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         body = b"x" * 50_000_000
-        assert post(HttpClient(url, HttpOptions(timeout_seconds=0.5)), body) == NoReply(Silence.TOO_SLOW)
+        assert post(HttpClient(url, HttpOptions(timeout_seconds=0.5)), body) == NoReply(NoReplyReason.TOO_SLOW)
         left.set()
         assert told.wait(30)
         thread.join(30)
@@ -269,7 +269,7 @@ def test_waiting_for_an_answer_is_told_apart(raw_server: StartServer) -> None:
     """The message was written, so it may have arrived."""
     server = raw_server(lambda _, over: over.wait(30))
     reply = post(HttpClient(server.url, HttpOptions(timeout_seconds=0.4)))
-    assert reply == NoReply(Silence.TOO_SLOW)
+    assert reply == NoReply(NoReplyReason.TOO_SLOW)
     assert f"127.0.0.1:{server.port} did not answer within 0.4 s" in str(reply)
     assert len(server.requests) == 1
     server.stop()

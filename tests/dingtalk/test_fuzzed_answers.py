@@ -15,7 +15,7 @@ from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_probes import examine
 from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
 from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot, Robot
-from airflow_provider_dingpush.dingtalk.http_client import HttpClient, NoReply, Reply, Silence
+from airflow_provider_dingpush.dingtalk.http_client import HttpClient, NoReply, NoReplyReason, Reply
 from airflow_provider_dingpush.dingtalk.media import MediaLibrary
 from airflow_provider_dingpush.dingtalk.people import user_ids_of
 from airflow_provider_dingpush.dingtalk.secret import Secret
@@ -116,7 +116,7 @@ def any_reply(chance: random.Random, answer: dict[str, Any]) -> Reply | NoReply:
     """Anything that may come back."""
     kind = chance.random()
     if kind < 0.02:
-        return NoReply(chance.choice(list(Silence)))
+        return NoReply(chance.choice(list(NoReplyReason)))
     if kind < 0.15:
         body = chance.choice(BODIES)
     elif kind < 0.2:

@@ -18,16 +18,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.dingtalk.http_client import HttpClient, HttpOptions, NoReply, Reply, Silence
+from airflow_provider_dingpush.dingtalk.http_client import HttpClient, HttpOptions, NoReply, NoReplyReason, Reply
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 
 TOKEN = "t"
 OK = b'{"errcode":0,"errmsg":"ok"}'
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-SILENT_FOR_GOOD = NoReply(Silence.UNREACHABLE)
-SLOW = NoReply(Silence.TOO_SLOW)
-CUT_OFF = NoReply(Silence.CUT_OFF)
-UNTRUSTED = NoReply(Silence.CERTIFICATE)
+SILENT_FOR_GOOD = NoReply(NoReplyReason.UNREACHABLE)
+SLOW = NoReply(NoReplyReason.TOO_SLOW)
+CUT_OFF = NoReply(NoReplyReason.CUT_OFF)
+UNTRUSTED = NoReply(NoReplyReason.CERTIFICATE)
 
 StartServer = Callable[..., Any]
 MakeAnswer = Callable[..., Any]
@@ -471,7 +471,7 @@ def test_the_check_of_certificates_can_be_switched_off(tls_server: Any, monkeypa
 )
 def test_an_address_that_cannot_be_used_says_so(base_url: str, options: HttpOptions) -> None:
     """It is a person who must change something, not the network."""
-    assert post(HttpClient(base_url, options)) == NoReply(Silence.BAD_ADDRESS)
+    assert post(HttpClient(base_url, options)) == NoReply(NoReplyReason.BAD_ADDRESS)
 
 
 def test_debug_logs_hold_no_credentials(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
@@ -488,7 +488,7 @@ def test_debug_logs_hold_no_credentials(sandbox: Sandbox, caplog: pytest.LogCapt
 
 def test_only_what_was_cut_off_or_slow_may_have_arrived() -> None:
     """Whatever else ended a request ended it before anything was sent."""
-    assert {each for each in Silence if each.may_have_arrived} == {Silence.CUT_OFF, Silence.TOO_SLOW}
+    assert {each for each in NoReplyReason if each.may_have_arrived} == {NoReplyReason.CUT_OFF, NoReplyReason.TOO_SLOW}
 
 
 def test_options_hide_the_password_of_a_proxy() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush import errors
-from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply, Silence
+from airflow_provider_dingpush.dingtalk.http_client import NoReply, NoReplyReason, Reply
 from airflow_provider_dingpush.dingtalk.reply_codes import error_of
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import DingTalkError
@@ -240,11 +240,11 @@ ANSWERS: dict[str, tuple[Reply | NoReply, type[DingTalkError], bool, float | Non
     "half a JSON": (reply(b'{"errcode":0'), errors.UnknownOutcomeError, True, None),
     "no UTF-8": (reply(b'\xff\xfe{"errcode":0}'), errors.UnknownOutcomeError, True, None),
     "two JSONs": (reply(b'{"errcode":0}{"errcode":0}'), errors.UnknownOutcomeError, True, None),
-    "unreachable": (NoReply(Silence.UNREACHABLE), errors.UnavailableError, True, None),
-    "certificate": (NoReply(Silence.CERTIFICATE), errors.ConfigurationError, False, None),
-    "bad address": (NoReply(Silence.BAD_ADDRESS), errors.ConfigurationError, False, None),
-    "cut off": (NoReply(Silence.CUT_OFF), errors.UnknownOutcomeError, True, None),
-    "too slow": (NoReply(Silence.TOO_SLOW), errors.UnknownOutcomeError, True, None),
+    "unreachable": (NoReply(NoReplyReason.UNREACHABLE), errors.UnavailableError, True, None),
+    "certificate": (NoReply(NoReplyReason.CERTIFICATE), errors.ConfigurationError, False, None),
+    "bad address": (NoReply(NoReplyReason.BAD_ADDRESS), errors.ConfigurationError, False, None),
+    "cut off": (NoReply(NoReplyReason.CUT_OFF), errors.UnknownOutcomeError, True, None),
+    "too slow": (NoReply(NoReplyReason.TOO_SLOW), errors.UnknownOutcomeError, True, None),
 }
 
 

@@ -40,7 +40,7 @@ from airflow_provider_dingpush.pipeline import (
 from airflow_provider_dingpush.pipeline.senders import RobotSender
 from airflow_provider_dingpush.storage.contract import LedgerBook
 from airflow_provider_dingpush.storage.files import outbox as _  # noqa: F401 - loaded once for all
-from tests.delivery.outbox_storm import FAILED, note, start, wait_for_one
+from tests.storage.outbox_storm import FAILED, note, start, wait_for_one
 
 DAGS = 40
 """Few enough for a digest to have a line for each: every message tells how many failures of each it speaks of."""

@@ -219,6 +219,6 @@ def test_the_first_run_alert_after_a_start_names_the_failed_tasks(tmp_path: Path
 def _waiting(outbox: SpoolOutbox, conn_id: str) -> int:
     """How many alerts are in the book of a connection's robot, or on their way to it."""
     mailbox = Mailbox(conn_id)
-    robot = outbox.robot_of(mailbox)
+    robot = outbox.receiver_of(mailbox)
     assert robot is not None
-    return outbox.waiting_in(mailbox) + sum(kind == "alert" for kind, _ in outbox.records_of(robot))
+    return outbox.pending_in(mailbox) + sum(kind == "alert" for kind, _ in outbox.records_of(robot))

@@ -153,7 +153,7 @@ def flush_until_nothing_waits(airflow: Airflow) -> None:
     """As the flush DAG does every minute; in Redis the lease of a dead leader has to run out first."""
     until = time.monotonic() + MOST_SECONDS
     said = ""
-    while not said or "another process" in said or airflow.outbox.waiting_mailboxes():
+    while not said or "another process" in said or airflow.outbox.pending_mailboxes():
         assert time.monotonic() < until, said
         said = airflow.flush("--now", "--within", "150")
         assert "✗" not in said, said
@@ -162,10 +162,10 @@ def flush_until_nothing_waits(airflow: Airflow) -> None:
 def known(airflow: Airflow, keys: Mapping[str, int]) -> Counter[str]:
     """How many failures of each DAG ever came into the book, in which nothing waits any more."""
     outbox = airflow.outbox
-    (robot,) = outbox.robots()
+    (robot,) = outbox.receivers()
     with outbox.leadership(robot) as book:
         assert book is not None
-        assert not {kind for kind, _ in book.load()} & {"alert", "batch", "pen", "dead", "overflow", "hold"}
+        assert not {kind for kind, _ in book.load()} & {"alert", "batch", "quarantine", "dead", "overflow", "hold"}
         return Counter(dag_of(keys[key]) for key in book.known(list(keys)))
 
 
@@ -247,12 +247,12 @@ def test_beyond_a_full_minute_alerts_wait_and_none_is_lost(chat: Sandbox, tmp_pa
     told = sum(told_in(message).total() for message in chat.messages)
     assert [request.outcome for request in chat.requests] == ["accepted"]
     assert 1 <= told <= 30
-    assert told + waiting_in(airflow.outbox) == 60
+    assert told + pending_in(airflow.outbox) == 60
 
 
-def waiting_in(outbox: Outbox) -> int:
+def pending_in(outbox: Outbox) -> int:
     """How many alerts are in the book or on their way to it."""
-    (robot,) = outbox.robots()
+    (robot,) = outbox.receivers()
     with outbox.leadership(robot) as book:
         assert book is not None
         written = sum(kind == "alert" for kind, _ in book.load())

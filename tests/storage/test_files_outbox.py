@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError, Rest
+from airflow_provider_dingpush.storage.contract import LeadershipLostError, LeadPause, OutboxError
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox, shared_filesystem
 
 ROBOT = "0123456789ab"
@@ -64,8 +64,8 @@ def test_only_its_user_may_read_it(home: Path, umask: int, make_alert: MakeAlert
     with outbox.resolving(HERE), outbox.leadership(ROBOT) as book:
         assert book is not None
         book.write({("a", "b"): 1}, keys=["k1"])
-        assert book.overflown() == 1
-        book.clear_away([])
+        assert book.overflow_count() == 1
+        book.remove_arrivals([])
     made = [home, *home.rglob("*")]
     rights = {path.relative_to(home).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in made}
     assert {"flushed", f"robots/{ROBOT}/state.db", f"mail/{HERE.name}/overflow.told"} <= set(rights)
@@ -134,13 +134,13 @@ def test_a_rest_that_cannot_be_is_none(home: Path, outbox: SpoolOutbox, note: st
     """A power cut has emptied the file, or the clock was set back: whoever looks leads, and sees for itself."""
     with outbox.leadership(ROBOT) as book:
         assert book is not None
-        book.note_rest(Rest(NOW + 900, "130101"))
-        assert outbox.rest_of(ROBOT) == Rest(NOW + 900, "130101")
+        book.note_pause(LeadPause(NOW + 900, "130101"))
+        assert outbox.pause_of(ROBOT) == LeadPause(NOW + 900, "130101")
         (home / "robots" / ROBOT / "rest").write_bytes(note.encode("utf-8", "surrogateescape"))
-        assert outbox.rest_of(ROBOT) is None
-        book.note_rest(None)
-        book.note_rest(None)
-    assert outbox.rest_of(ROBOT) is None
+        assert outbox.pause_of(ROBOT) is None
+        book.note_pause(None)
+        book.note_pause(None)
+    assert outbox.pause_of(ROBOT) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b'{"v": 1, "key": "k1"}', b"[" * 100_000])
@@ -191,7 +191,7 @@ def test_a_mailbox_whose_note_is_lost_is_known_by_its_alerts(
     about.unlink()
     if note is not None:
         about.write_bytes(note)
-    assert list(outbox.waiting_mailboxes()) == [HERE]
+    assert list(outbox.pending_mailboxes()) == [HERE]
 
 
 def test_who_dies_while_it_assigns_a_mailbox_leaves_it_to_one_robot(
@@ -225,7 +225,7 @@ with SpoolOutbox(Path(sys.argv[1])).leadership(sys.argv[2]) as book:
         assert os.WIFSTOPPED(os.waitpid(leader.pid, os.WUNTRACED)[1])
         try:
             outbox.put(make_alert("k1"))
-            assert list(outbox.waiting_mailboxes()) == [HERE]
+            assert list(outbox.pending_mailboxes()) == [HERE]
             with outbox.leadership(ROBOT) as book:
                 assert book is None
         finally:
@@ -414,7 +414,7 @@ for which in (outbox.leadership("abc"), outbox.resolving(alert.mailbox)):
             print("entered")
     except OutboxError as problem:
         print(problem)
-print(outbox.has_open_incident(alert.incident), outbox.last_flush(), outbox.waiting_mailboxes(), outbox.robots())
+print(outbox.has_open_incident(alert.incident), outbox.last_flush(), outbox.pending_mailboxes(), outbox.receivers())
 """,
         tmp_path / "dingpush",
     )
@@ -446,7 +446,7 @@ def test_a_full_disk_is_an_outbox_error(tmp_path: Path, make_alert: MakeAlert) -
             book.write({("a", "b"): 1})
             assert book.load() == {("a", "b"): 1}
         outbox.put(make_alert("k1"))
-        assert list(outbox.waiting_mailboxes()) == [HERE]
+        assert list(outbox.pending_mailboxes()) == [HERE]
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)  # noqa: S607 - where it is differs
 
@@ -564,7 +564,7 @@ def test_no_file_is_opened_through_a_link(
         lambda: outbox.assign(HERE, ROBOT),
         lambda: _led(outbox),
         lambda: outbox.resolving(HERE).__enter__(),
-        lambda: outbox.rest_of(ROBOT),
+        lambda: outbox.pause_of(ROBOT),
         lambda: outbox.note_flush(NOW),
         lambda: outbox.keep_success(alert),
         lambda: outbox.records_of(ROBOT),
@@ -582,9 +582,9 @@ def _led(outbox: SpoolOutbox) -> None:
         if book is not None:
             book.write({("a", "b"): 1}, keys=["k1"])
             book.arrivals(9)
-            book.note_rest(Rest(NOW + 5, "x"))
-            book.want_successor(True)
-            book.clear_away([])
+            book.note_pause(LeadPause(NOW + 5, "x"))
+            book.ask_for_successor(True)
+            book.remove_arrivals([])
 
 
 @pytest.mark.parametrize("name", ["mail", "open", "robots", "mail/{mailbox}", "mail/{mailbox}/new", "robots/{robot}"])
@@ -606,7 +606,7 @@ def test_the_home_may_be_a_link_of_ones_own(home: Path, tmp_path: Path, make_ale
     home.symlink_to(tmp_path / "large")
     outbox = SpoolOutbox(home)
     outbox.put(make_alert())
-    assert outbox.waiting_in(HERE) == 1
+    assert outbox.pending_in(HERE) == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

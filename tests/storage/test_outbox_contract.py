@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, Outbox, Rest
+from airflow_provider_dingpush.storage.contract import LeadershipLostError, LeadPause, LedgerBook, Outbox
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
 
@@ -146,7 +146,7 @@ def test_any_key_will_do(outbox: Outbox, make_alert: MakeAlert, key: str) -> Non
     with leading(outbox) as book:
         ((ticket, found),) = book.arrivals(100)
         assert found == alert
-        book.clear_away([ticket])
+        book.remove_arrivals([ticket])
         assert list(book.arrivals(100)) == []
 
 
@@ -156,8 +156,8 @@ def test_only_what_is_cleared_away_is_gone(outbox: Outbox, make_alert: MakeAlert
         outbox.put(make_alert(f"k{number}"))
     with leading(outbox) as book:
         tickets = [ticket for ticket, alert in book.arrivals(100) if alert.key in {"k0", "k2"}]
-        book.clear_away(tickets)
-        book.clear_away(tickets)
+        book.remove_arrivals(tickets)
+        book.remove_arrivals(tickets)
     assert [alert.key for alert in arrived(outbox)] == ["k1", "k3"]
 
 
@@ -166,7 +166,7 @@ def test_what_was_cleared_away_may_come_again(outbox: Outbox, make_alert: MakeAl
     outbox.put(make_alert())
     with leading(outbox) as book:
         book.write({}, keys=["k1"])
-        book.clear_away([ticket for ticket, _ in book.arrivals(100)])
+        book.remove_arrivals([ticket for ticket, _ in book.arrivals(100)])
         outbox.put(make_alert())
         assert book.known([alert.key for _, alert in book.arrivals(100)]) == {"k1"}
 
@@ -174,16 +174,16 @@ def test_what_was_cleared_away_may_come_again(outbox: Outbox, make_alert: MakeAl
 def test_mailboxes_that_wait_are_known_before_their_robot_is(open_outbox: Open, make_alert: MakeAlert) -> None:
     """Whoever looks them up finds connection id and target."""
     outbox = open_outbox()
-    assert list(outbox.waiting_mailboxes()) == []
+    assert list(outbox.pending_mailboxes()) == []
     outbox.put(make_alert(mailbox=HERE))
     outbox.put(make_alert(mailbox=THERE))
-    assert set(open_outbox().waiting_mailboxes()) == {HERE, THERE}
-    assert outbox.robot_of(HERE) is None
+    assert set(open_outbox().pending_mailboxes()) == {HERE, THERE}
+    assert outbox.receiver_of(HERE) is None
     outbox.assign(HERE, ROBOT)
-    assert set(outbox.waiting_mailboxes()) == {HERE, THERE}
+    assert set(outbox.pending_mailboxes()) == {HERE, THERE}
     with leading(outbox) as book:
-        book.clear_away([ticket for ticket, _ in book.arrivals(100)])
-    assert list(outbox.waiting_mailboxes()) == [THERE]
+        book.remove_arrivals([ticket for ticket, _ in book.arrivals(100)])
+    assert list(outbox.pending_mailboxes()) == [THERE]
 
 
 def test_a_leader_sees_the_mailboxes_of_its_robot_only(outbox: Outbox, make_alert: MakeAlert) -> None:
@@ -202,7 +202,7 @@ def test_a_mailbox_belongs_to_the_robot_it_was_assigned_last(outbox: Outbox, mak
     outbox.put(make_alert(mailbox=HERE))
     outbox.assign(HERE, OTHER_ROBOT)
     outbox.assign(HERE, OTHER_ROBOT)
-    assert outbox.robot_of(HERE) == OTHER_ROBOT
+    assert outbox.receiver_of(HERE) == OTHER_ROBOT
     assert list(outbox.mailboxes_of(ROBOT)) == [THERE]
     assert list(outbox.mailboxes_of(OTHER_ROBOT)) == [HERE]
     assert arrived(outbox) == []
@@ -329,9 +329,9 @@ def test_who_has_left_writes_no_more(outbox: Outbox) -> None:
         with pytest.raises(LeadershipLostError):
             book.keep(1)
         with pytest.raises(LeadershipLostError):
-            book.note_rest(Rest(time.time() + 60.0, "too late"))
+            book.note_pause(LeadPause(time.time() + 60.0, "too late"))
         assert next_book.load() == {}
-        assert outbox.rest_of(ROBOT) is None
+        assert outbox.pause_of(ROBOT) is None
         assert next_book.known(["k1"]) == set()
 
 
@@ -345,7 +345,7 @@ storm = Storm(**json.loads(sys.argv[1]))
 with storm.outbox().leadership(ROBOT) as book:
     child = os.fork()
     if not child:
-        for step in (lambda: book.write({("a", "b"): 1}), lambda: book.keep(1), lambda: book.clear_away([])):
+        for step in (lambda: book.write({("a", "b"): 1}), lambda: book.keep(1), lambda: book.remove_arrivals([])):
             try:
                 step()
             except LeadershipLostError:
@@ -401,10 +401,10 @@ def test_beyond_so_many_alerts_they_are_counted(open_outbox: Open, make_alert: M
         outbox.put(make_alert(f"k{number}"))
     outbox.put(make_alert("k9", mailbox=THERE))
     with leading(outbox) as book:
-        assert book.overflown() == 2
+        assert book.overflow_count() == 2
         assert [alert.key for _, alert in book.arrivals(100)] == ["k0", "k1", "k2", "k9"]
-        book.clear_away([ticket for ticket, _ in book.arrivals(100)])
-        assert book.overflown() == 0
+        book.remove_arrivals([ticket for ticket, _ in book.arrivals(100)])
+        assert book.overflow_count() == 0
         outbox.put(make_alert("k5"))
         assert [alert.key for _, alert in book.arrivals(100)] == ["k5"]
 
@@ -416,15 +416,15 @@ def test_what_overflows_after_it_was_counted_is_told_next_time(open_outbox: Open
     for number in range(4):
         outbox.put(make_alert(f"k{number}"))
     with leading(outbox) as book:
-        assert book.overflown() == 3
+        assert book.overflow_count() == 3
     with leading(outbox) as book:
-        assert book.overflown() == 3
+        assert book.overflow_count() == 3
         outbox.put(make_alert("k8"))
-        book.clear_away([])
-        assert book.overflown() == 1
+        book.remove_arrivals([])
+        assert book.overflow_count() == 1
         outbox.put(make_alert("k9"))
     with leading(outbox) as book:
-        assert book.overflown() == 2
+        assert book.overflow_count() == 2
 
 
 def test_beyond_so_many_bytes_they_are_counted(open_outbox: Open, make_alert: MakeAlert) -> None:
@@ -434,12 +434,12 @@ def test_beyond_so_many_bytes_they_are_counted(open_outbox: Open, make_alert: Ma
     for number in range(4):
         outbox.put(make_alert(f"k{number}", summary="x" * 3_000))
     with leading(outbox) as book:
-        assert book.overflown() == 2
+        assert book.overflow_count() == 2
         first, second = [ticket for ticket, _ in book.arrivals(100)]
-        book.clear_away([first])
+        book.remove_arrivals([first])
         outbox.put(make_alert("k8"))
         assert [alert.key for _, alert in book.arrivals(100)] == ["k1", "k8"]
-        book.clear_away([second, *[ticket for ticket, _ in book.arrivals(100)]])
+        book.remove_arrivals([second, *[ticket for ticket, _ in book.arrivals(100)]])
         outbox.put(make_alert("huge", summary="x" * 6_000))
         assert [alert.key for _, alert in book.arrivals(100)] == ["huge"]
 
@@ -505,11 +505,11 @@ def test_one_looks_a_connection_up_at_a_time(open_outbox: Open) -> None:
 
 def test_robots_with_a_book_are_listed(outbox: Outbox) -> None:
     """Not those that only own a mailbox."""
-    assert list(outbox.robots()) == []
+    assert list(outbox.receivers()) == []
     for robot in (OTHER_ROBOT, ROBOT):
         with leading(outbox, robot):
             pass
-    assert sorted(outbox.robots()) == sorted([ROBOT, OTHER_ROBOT])
+    assert sorted(outbox.receivers()) == sorted([ROBOT, OTHER_ROBOT])
 
 
 def test_a_flush_is_remembered(outbox: Outbox, open_outbox: Open) -> None:
@@ -522,48 +522,48 @@ def test_a_flush_is_remembered(outbox: Outbox, open_outbox: Open) -> None:
 
 def test_a_rest_lasts_until_it_is_over(outbox: Outbox, open_outbox: Open) -> None:
     """Everybody can ask, nobody has to lead for it."""
-    rest = Rest(time.time() + 60.0, "the robot is throttled: 130101 发送过快 ?")
+    rest = LeadPause(time.time() + 60.0, "the robot is throttled: 130101 发送过快 ?")
     with leading(outbox) as book:
-        book.note_rest(replace(rest, reason=rest.reason.replace("?", "\udcff")))
-        assert open_outbox().rest_of(ROBOT) == rest
-    assert open_outbox().rest_of(ROBOT) == rest
-    assert outbox.rest_of(OTHER_ROBOT) is None
+        book.note_pause(replace(rest, reason=rest.reason.replace("?", "\udcff")))
+        assert open_outbox().pause_of(ROBOT) == rest
+    assert open_outbox().pause_of(ROBOT) == rest
+    assert outbox.pause_of(OTHER_ROBOT) is None
     with leading(outbox) as book:
-        book.note_rest(None)
-    assert outbox.rest_of(ROBOT) is None
+        book.note_pause(None)
+    assert outbox.pause_of(ROBOT) is None
     with leading(outbox) as book:
-        book.note_rest(Rest(time.time() - 1.0, "over"))
-    assert outbox.rest_of(ROBOT) is None
+        book.note_pause(LeadPause(time.time() - 1.0, "over"))
+    assert outbox.pause_of(ROBOT) is None
 
 
 def test_one_stands_by_if_the_leader_wants_somebody(outbox: Outbox, open_outbox: Open) -> None:
     """And the leader knows; nobody has to wait for that."""
     other = open_outbox()
     with leading(outbox) as book:
-        assert not other.awaits_successor(ROBOT)
-        with other.standing_by(ROBOT) as chosen:
+        assert not other.wants_successor(ROBOT)
+        with other.successor_slot(ROBOT) as chosen:
             assert chosen is None
-        book.want_successor(True)
+        book.ask_for_successor(True)
         assert not book.has_successor()
-        with other.standing_by(ROBOT) as chosen:
+        with other.successor_slot(ROBOT) as chosen:
             assert chosen is True
             assert book.has_successor()
-            with open_outbox().standing_by(ROBOT) as second:
+            with open_outbox().successor_slot(ROBOT) as second:
                 assert second is False
             assert book.has_successor()
         assert not book.has_successor()
-        assert other.awaits_successor(ROBOT)
-    assert not other.awaits_successor(ROBOT)
+        assert other.wants_successor(ROBOT)
+    assert not other.wants_successor(ROBOT)
     # The leader left and relies on whoever is chosen, so that one can be chosen still.
-    with other.standing_by(ROBOT) as chosen:
+    with other.successor_slot(ROBOT) as chosen:
         assert chosen is True
-    assert other.robots() == [ROBOT]
+    assert other.receivers() == [ROBOT]
     with leading(other) as book:
-        assert outbox.awaits_successor(ROBOT)
-        book.want_successor(False)
-        book.want_successor(False)
-        assert not outbox.awaits_successor(ROBOT)
-        with outbox.standing_by(ROBOT) as chosen:
+        assert outbox.wants_successor(ROBOT)
+        book.ask_for_successor(False)
+        book.ask_for_successor(False)
+        assert not outbox.wants_successor(ROBOT)
+        with outbox.successor_slot(ROBOT) as chosen:
             assert chosen is None
 
 
@@ -571,12 +571,12 @@ def test_people_look_without_leading(open_outbox: Open, make_alert: MakeAlert) -
     """Also while somebody leads."""
     outbox: Any = open_outbox()
     assert outbox.records_of(ROBOT) == {}
-    assert outbox.waiting_in(HERE) == 0
+    assert outbox.pending_in(HERE) == 0
     outbox.put(make_alert())
     with leading(outbox) as book:
         book.write({("a", "b"): [1]})
         assert open_outbox().records_of(ROBOT) == {("a", "b"): [1]}
-    assert outbox.waiting_in(HERE) == 1
+    assert outbox.pending_in(HERE) == 1
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -164,7 +164,7 @@ def test_nothing_is_left_of_what_was_cleared_away(
     assert int(client.get(f"{box}:bytes")) > 2000
     with outbox.leadership(ROBOT) as book:
         assert book is not None
-        book.clear_away([ticket for ticket, _ in book.arrivals(9)])
+        book.remove_arrivals([ticket for ticket, _ in book.arrivals(9)])
     assert sorted(name.decode() for name in client.keys(f"{box}:*")) == [f"{box}:robot"]
 
 
@@ -187,8 +187,8 @@ def test_several_airflows_share_a_redis(redis_url: str, prefix: str, make_alert:
     """Each under a prefix of its own."""
     first, second = (RedisOutbox(redis_url, prefix=f"{prefix}-{name}") for name in ("a", "b"))
     first.put(make_alert())
-    assert list(first.waiting_mailboxes()) == [HERE]
-    assert list(second.waiting_mailboxes()) == []
+    assert list(first.pending_mailboxes()) == [HERE]
+    assert list(second.pending_mailboxes()) == []
     with first.leadership(ROBOT), second.leadership(ROBOT) as book:
         assert book is not None
 
@@ -198,7 +198,7 @@ def test_a_closed_connection_is_opened_again(outbox: RedisOutbox, client: Any, m
     outbox.put(make_alert("k1"))
     client.client_kill_filter(_type="normal", skipme=True)
     outbox.put(make_alert("k2"))
-    assert outbox.waiting_in(HERE) == 2
+    assert outbox.pending_in(HERE) == 2
 
 
 def test_every_step_stays_in_one_slot(start_redis: StartRedis, tmp_path: Path, make_alert: MakeAlert) -> None:
@@ -217,20 +217,20 @@ def test_every_step_stays_in_one_slot(start_redis: StartRedis, tmp_path: Path, m
         for key in ("k1", "k2"):
             outbox.put(make_alert(key, mailbox=mailbox))
         outbox.put(make_alert("k3", mailbox=mailbox, resolved=True))
-    assert set(outbox.waiting_mailboxes()) == {HERE, THERE}
+    assert set(outbox.pending_mailboxes()) == {HERE, THERE}
     with outbox.resolving(HERE) as mine, outbox.leadership(ROBOT) as book:
         assert mine
         assert book is not None
         tickets = [ticket for ticket, _ in book.arrivals(9)]
         assert len(tickets) == 2
-        assert book.overflown() == 4
+        assert book.overflow_count() == 4
         book.keep(1)
         book.write({("a", "b"): 1}, deletes=[("c", "d")], keys=["k1"], forget=["k0"])
-        book.clear_away(tickets)
-        assert (book.load(), book.known(["k1"]), book.overflown()) == ({("a", "b"): 1}, {"k1"}, 0)
+        book.remove_arrivals(tickets)
+        assert (book.load(), book.known(["k1"]), book.overflow_count()) == ({("a", "b"): 1}, {"k1"}, 0)
     outbox.assign(HERE, "ba9876543210")
     assert list(outbox.mailboxes_of(ROBOT)) == [THERE]
-    assert list(outbox.robots()) == [ROBOT]
+    assert list(outbox.receivers()) == [ROBOT]
 
 
 def test_a_full_server_is_an_outbox_error(start_redis: StartRedis, make_alert: MakeAlert) -> None:
@@ -241,7 +241,7 @@ def test_a_full_server_is_an_outbox_error(start_redis: StartRedis, make_alert: M
         redis.config_set("maxmemory", "1mb")
     with pytest.raises(OutboxError, match=r"sock: .*maxmemory'\. Look at the Redis"):
         outbox.put(make_alert("k2"))
-    assert outbox.waiting_in(HERE) == 1
+    assert outbox.pending_in(HERE) == 1
 
 
 def test_a_server_that_is_gone_is_an_outbox_error(tmp_path: Path, make_alert: MakeAlert) -> None:
@@ -253,7 +253,7 @@ def test_a_server_that_is_gone_is_an_outbox_error(tmp_path: Path, make_alert: Ma
         lambda: outbox.has_open_incident("x"),
         lambda: outbox.leadership(ROBOT).__enter__(),
         lambda: outbox.resolving(HERE).__enter__(),
-        outbox.waiting_mailboxes,
+        outbox.pending_mailboxes,
     ):
         with pytest.raises(OutboxError, match=r"redis://127\.0\.0\.1:\d+/0: .*refused.* outbox_url") as caught:
             step()
@@ -379,7 +379,7 @@ def test_a_node_of_a_cluster_is_refused_with_a_word(start_redis: StartRedis, mak
         outbox, told = RedisOutbox(url), []
         for number in range(40):
             try:
-                outbox.robot_of(Mailbox(f"conn_{number}"))
+                outbox.receiver_of(Mailbox(f"conn_{number}"))
             except OutboxError as problem:
                 told.append(str(problem))
         assert told
@@ -424,9 +424,9 @@ def test_a_redis_that_is_slow_is_refused_before_anything_is_put(make_alert: Make
         with pytest.raises(OutboxError, match=r"too slow to work with \(0\.[3-9] s"):
             outbox.put(make_alert("k2"))
         network.seconds = 0.0
-        assert outbox.waiting_in(HERE) == 1
+        assert outbox.pending_in(HERE) == 1
         outbox.put(make_alert("k2"))
-        assert outbox.waiting_in(HERE) == 2
+        assert outbox.pending_in(HERE) == 2
 
 
 def test_a_leader_asks_rarely(make_alert: MakeAlert) -> None:
@@ -439,6 +439,6 @@ def test_a_leader_asks_rarely(make_alert: MakeAlert) -> None:
         with outbox.leadership(ROBOT) as book:
             assert book is not None
             tickets = [ticket for ticket, _ in book.arrivals(9)]
-            assert book.overflown() == 0
-            book.clear_away(tickets)
+            assert book.overflow_count() == 0
+            book.remove_arrivals(tickets)
         assert network.round_trips - before <= 6

@@ -61,7 +61,7 @@ def eventually(true: Callable[[], bool]) -> bool:
 def test_an_answer_in_time_is_given_back(files: SpoolOutbox) -> None:
     box = bounded(files, most=30.0)
     box.put(ALERT)
-    assert (box.waiting_in(HERE), box.robot_of(HERE), box.lost) == (1, ROBOT, None)
+    assert (box.pending_in(HERE), box.receiver_of(HERE), box.lost) == (1, ROBOT, None)
     with box.leadership(ROBOT) as book:
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
@@ -80,10 +80,10 @@ def test_a_file_that_hangs_is_left_behind_and_nothing_is_asked_again(files: Spoo
     began = time.monotonic()
     for _ in range(100):
         with pytest.raises(OutboxError, match="has not answered within"):
-            box.robot_of(HERE)
+            box.receiver_of(HERE)
     assert time.monotonic() - began < 5
     with open(fifo, "rb", buffering=0):
-        assert eventually(lambda: files.waiting_in(HERE) == 2)
+        assert eventually(lambda: files.pending_in(HERE) == 2)
 
 
 def test_a_leadership_that_comes_too_late_is_given_up_where_it_comes(files: SpoolOutbox) -> None:
@@ -153,9 +153,9 @@ def test_what_cannot_be_opened_is_no_outbox() -> None:
 def test_an_alert_is_written_down_though_others_have_used_up_the_time(files: SpoolOutbox) -> None:
     box = bounded(files, seconds=-1.0)
     box.put(ALERT)
-    assert files.waiting_in(HERE) == 1
+    assert files.pending_in(HERE) == 1
     with pytest.raises(OutboxError, match="used up the time"):
-        box.robot_of(HERE)
+        box.receiver_of(HERE)
 
 
 def test_many_questions_that_are_a_little_slow_use_up_the_patience() -> None:
@@ -164,7 +164,7 @@ def test_many_questions_that_are_a_little_slow_use_up_the_patience() -> None:
         answers = 0
         with suppress(OutboxError):
             while answers < 20:
-                box.robot_of(HERE)
+                box.receiver_of(HERE)
                 answers += 1
         assert answers < 8
         assert box.lost
@@ -188,4 +188,4 @@ def test_a_leader_whose_round_trips_become_slow_leaves_at_once() -> None:
             with pytest.raises(LeadershipLostError, match="too slowly to lead"):
                 book.write({("a", "b"): 1})
         network.seconds = 0.0
-        assert outbox.waiting_in(HERE) == 1
+        assert outbox.pending_in(HERE) == 1

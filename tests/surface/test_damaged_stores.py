@@ -100,14 +100,14 @@ def test_what_is_damaged_in_files_holds_up_nothing_else(
 ) -> None:
     with away(network.url, monkeypatch):
         fail("first")
-        robot = sender_for(HERE).robot
+        receiver_id = sender_for(HERE).receiver_id
         files = SpoolOutbox(outbox_home)
         files.put(alert("taken_in"))
-        with files.leadership(robot) as book:
+        with files.leadership(receiver_id) as book:
             assert book is not None
             ((ticket, taken),) = book.arrivals(10)
             book.write({("alert", taken.key): taken.to_json()})
-            book.clear_away([ticket])
+            book.remove_arrivals([ticket])
         files.put(alert("waits"))
         hurt(outbox_home)
     if by == "callback":
@@ -255,7 +255,7 @@ def test_an_operator_waits_for_no_leader_that_never_ends(
     """A process that was stopped keeps its lock."""
     monkeypatch.setattr(dispatching, "_LONGEST_LEAD_SECONDS", 0.5)
     operator: Any = DingTalkOperator(task_id="t", message="hello")
-    with SpoolOutbox(outbox_home).leadership(sender_for(HERE).robot) as book:
+    with SpoolOutbox(outbox_home).leadership(sender_for(HERE).receiver_id) as book:
         assert book is not None
         operator.execute(CONTEXT)
     assert len(connected.messages) == 1
@@ -281,11 +281,11 @@ def _robots_is_a_file(home: Path) -> None:
 
 
 def _lock_is_a_folder(home: Path) -> None:
-    (home / "robots" / sender_for(HERE).robot / "leader.lock").mkdir(parents=True)
+    (home / "robots" / sender_for(HERE).receiver_id / "leader.lock").mkdir(parents=True)
 
 
 def _book_is_a_folder(home: Path) -> None:
-    (home / "robots" / sender_for(HERE).robot / "state.db").mkdir(parents=True)
+    (home / "robots" / sender_for(HERE).receiver_id / "state.db").mkdir(parents=True)
 
 
 def _mailbox_has_no_robot(home: Path) -> None:

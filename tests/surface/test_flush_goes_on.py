@@ -153,7 +153,7 @@ def _no_mailbox(home: Path) -> None:
 
 
 def _no_database(home: Path) -> None:
-    state = home / "robots" / sender_for(Mailbox(BAD)).robot / "state.db"
+    state = home / "robots" / sender_for(Mailbox(BAD)).receiver_id / "state.db"
     state.unlink()
     state.mkdir()
 
@@ -161,8 +161,21 @@ def _no_database(home: Path) -> None:
 def _no_records(home: Path) -> None:
     import sqlite3
 
-    with sqlite3.connect(home / "robots" / sender_for(Mailbox(BAD)).robot / "state.db") as state:
-        for kind in ("hold", "batch", "pen", "slot", "last", "pace", "told", "run", "day", "overflow", "dead", "alert"):
+    with sqlite3.connect(home / "robots" / sender_for(Mailbox(BAD)).receiver_id / "state.db") as state:
+        for kind in (
+            "hold",
+            "batch",
+            "quarantine",
+            "slot",
+            "last",
+            "pace",
+            "told",
+            "run",
+            "day",
+            "overflow",
+            "dead",
+            "alert",
+        ):
             state.execute("INSERT OR REPLACE INTO record VALUES (?, 'x', '[1, {}]')", (kind,))
             state.execute("INSERT OR REPLACE INTO record VALUES (?, '', '\"x\"')", (kind,))
     state.close()

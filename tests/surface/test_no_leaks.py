@@ -58,7 +58,7 @@ def unresolvable(sandbox: Sandbox, env: pytest.MonkeyPatch) -> None:
     env.setattr(socket, "getaddrinfo", no_address)
 
 
-def shut_out(sandbox: Sandbox, env: pytest.MonkeyPatch) -> None:
+def throttle(sandbox: Sandbox, env: pytest.MonkeyPatch) -> None:
     """The robot has said more than it may."""
     for number in range(sandbox.robot.messages_per_minute):
         DingTalkRobotHook().send(f"message {number}")
@@ -84,7 +84,7 @@ FAILURES: dict[str, Break] = {
         "AIRFLOW_CONN_DINGTALK_DEFAULT",
         f"https://127.0.0.1:1/robot/send?access_token={quote_plus(TOKEN)}&secret={quote_plus(SECRET)}&verify=/no/ca.pem",
     ),
-    "shut out": shut_out,
+    "shut out": throttle,
 }
 
 

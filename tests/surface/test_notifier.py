@@ -332,9 +332,9 @@ def test_it_takes_half_of_airflows_patience_at_most(connected: Sandbox, monkeypa
     shared: list[float] = []
     share = CallbackBudget.share
 
-    def note(self: CallbackBudget, occasion: Any, seconds: float) -> Any:
+    def note(self: CallbackBudget, budget_key: Any, seconds: float) -> Any:
         shared.append(seconds)
-        return share(self, occasion, seconds)
+        return share(self, budget_key, seconds)
 
     monkeypatch.setattr(CallbackBudget, "share", note)
     DingTalkNotifier()(task_context("usual"))
@@ -545,7 +545,7 @@ def test_an_sla_of_airflow_2_shares_the_time_of_the_dag_processor() -> None:
     """It is called there, and not in the triggerer, which nobody kills."""
     sla = notifications._sla_context(task_context()["dag"], "load_orders", "", [], [])
     missed = {"dag_run": {"dag_id": "etl_daily"}, "deadline": {"deadline_time": START}}
-    occasions = [notifications._occasion(notifications._facts(each)) for each in (sla, missed, run_context())]
+    occasions = [notifications._budget_key(notifications._facts(each)) for each in (sla, missed, run_context())]
     assert occasions[0] == occasions[2] == ("DAG processor", notifications.DAG_PROCESSOR_SECONDS)
     assert occasions[1][1] == notifications.DEADLINE_SECONDS
 

@@ -573,7 +573,7 @@ def test_bounds_of_a_storm_are_told_right(page: Path) -> None:
 def test_the_two_lines_of_the_flush_dag_are_those_that_a_warning_prints(page: Path) -> None:
     (code,) = (code for language, code in blocks(page) if language == "python" and "create_flush_dag" in code)
     lines = [line for line in code.splitlines() if line]
-    printed = inspect.getsource(dispatching.report_left_overs)
+    printed = inspect.getsource(dispatching.report_pending)
     assert len(lines) == 2
     assert [line for line in lines if line not in printed] == []
 

@@ -78,8 +78,8 @@ def said_by(sandbox: Sandbox) -> list[str]:
 def books_with_alerts() -> list[str]:
     """The robots in whose books something stands that waits."""
     box = outbox()
-    kinds = ("alert", "transfer", "pen", "batch")
-    return [robot for robot in box.robots() if any(kind in kinds for kind, _ in box.records_of(robot))]
+    kinds = ("alert", "transfer", "quarantine", "batch")
+    return [robot for robot in box.receivers() if any(kind in kinds for kind, _ in box.records_of(robot))]
 
 
 def test_what_waited_for_a_wrong_token_is_sent_once_it_is_corrected(
@@ -89,7 +89,7 @@ def test_what_waited_for_a_wrong_token_is_sent_once_it_is_corrected(
     sandbox, first, _ = two_robots
     connect(sandbox, monkeypatch)
     fail("one", "two", "three")
-    former = sender_for(HERE).robot
+    former = sender_for(HERE).receiver_id
     assert main(["flush", "--now"]) == 1
     assert sandbox.messages == ()
     connect(sandbox, monkeypatch, first)
@@ -166,15 +166,15 @@ def test_a_message_that_was_frozen_is_made_anew(
     connect(sandbox, monkeypatch, conn_id=THERE.conn_id)
     fail("one", "two")
     fail("theirs", conn_id=THERE.conn_id)
-    robot, box = sender_for(HERE).robot, outbox()
-    with box.leadership(robot) as book:
+    receiver_id, box = sender_for(HERE).receiver_id, outbox()
+    with box.leadership(receiver_id) as book:
         assert book is not None
         ledger = Ledger(book, DeliveryPolicy())
         now = ledger.now()
         ledger.take_in(now)
         members = tuple(key for kind, key in book.load() if kind == "alert")
         assert len(members) == 3
-        batch, _ = ledger.begin(Batch("3f9a" * 8, robot, b"{}", members, created=now, due=now), now, None)
+        batch, _ = ledger.begin(Batch("3f9a" * 8, receiver_id, b"{}", members, created=now, due=now), now, None)
         if not perhaps_arrived:
             ledger.keep(batch, Try(None, now), due=now, perhaps_arrived=False)
     connect(sandbox, monkeypatch, second)
@@ -182,8 +182,8 @@ def test_a_message_that_was_frozen_is_made_anew(
     assert set(said_by(sandbox)) == {"second"}
     assert [name in chat(sandbox) for name in ("one", "two", "theirs")] == [True, True, False]
     assert ("You may have seen this already, as #3f9a" in chat(sandbox)) == perhaps_arrived
-    (theirs,) = [key for kind, key in box.records_of(robot) if kind == "alert"]
-    frozen = box.records_of(robot).get(("batch", ""))
+    (theirs,) = [key for kind, key in box.records_of(receiver_id) if kind == "alert"]
+    frozen = box.records_of(receiver_id).get(("batch", ""))
     # The other connection's alert goes on in the same message, which DingTalk recognises by its name.
     assert frozen is None or frozen["members"] == [theirs]
 
@@ -197,21 +197,21 @@ def test_a_quarantine_and_dead_letters_go_along(
     fail("quiet")
     connect(sandbox, monkeypatch)
     fail("one", "two")
-    robot = sender_for(HERE).robot
+    receiver_id = sender_for(HERE).receiver_id
     box = outbox()
-    with box.leadership(robot) as book:
+    with box.leadership(receiver_id) as book:
         assert book is not None
         ledger = Ledger(book, DeliveryPolicy())
         ledger.lift_hold()
         ledger.take_in(ledger.now())
         one, two = sorted(key for kind, key in book.load() if kind == "alert")
         dead = {"alert": book.load()["alert", one], "problem": "refused", "at": 1.0, "said": False}
-        pen = {"keys": [two], "bare": False, "created": 1.0}
-        book.write({("pen", "p"): pen, ("dead", one): dead}, [("alert", one)])
+        pen = {"keys": [two], "names_only": False, "created": 1.0}
+        book.write({("quarantine", "p"): pen, ("dead", one): dead}, [("alert", one)])
     connect(sandbox, monkeypatch, second)
     assert main(["flush", "--now"]) == 0
     assert said_by(sandbox)[-1] == "second"
-    assert not {kind for kind, _ in box.records_of(robot)} & {"pen", "dead", "alert", "transfer"}
+    assert not {kind for kind, _ in box.records_of(receiver_id)} & {"quarantine", "dead", "alert", "transfer"}
     capsys.readouterr()
     main(["dead", "list"])
     key = capsys.readouterr().out.splitlines()[-1].split()[0]
@@ -285,10 +285,10 @@ def test_a_book_whose_mailbox_is_lost_is_served(
     sandbox, first, _ = two_robots
     connect(sandbox, monkeypatch)
     fail("one")
-    box, robot = outbox(), sender_for(HERE).robot
-    assert [kind for kind, _ in box.records_of(robot)].count("alert") == 1
+    box, receiver_id = outbox(), sender_for(HERE).receiver_id
+    assert [kind for kind, _ in box.records_of(receiver_id)].count("alert") == 1
     box.assign(HERE, "0123456789ab")
-    assert box.mailboxes_of(robot) == []
+    assert box.mailboxes_of(receiver_id) == []
     assert main(["status"]) == 0
     said = capsys.readouterr().out
     assert "?" not in said
@@ -305,7 +305,7 @@ def test_while_somebody_leads_the_former_robot_the_rest_stays_for_the_next_flush
     sandbox, first, _ = two_robots
     connect(sandbox, monkeypatch)
     fail("one")
-    former = sender_for(HERE).robot
+    former = sender_for(HERE).receiver_id
     connect(sandbox, monkeypatch, first)
     with outbox().leadership(former) as book:
         assert book is not None
@@ -325,12 +325,12 @@ def test_a_leader_of_the_former_robot_does_not_send_what_leaves_it(
     connect(sandbox, monkeypatch, first, THERE.conn_id)
     sandbox.fail_next(Fault.TOKEN_REFUSED)
     fail("one")
-    robot = sender_for(HERE).robot
+    receiver_id = sender_for(HERE).receiver_id
     connect(sandbox, monkeypatch, second)
     box = outbox()
-    with box.leadership(robot) as book:
+    with box.leadership(receiver_id) as book:
         assert book is not None
-        box.assign(HERE, sender_for(HERE).robot)
+        box.assign(HERE, sender_for(HERE).receiver_id)
         with monkeypatch.context() as dying:
             dying.setattr(transfer, "_taken_in", _die)
             with pytest.raises(KeyboardInterrupt):

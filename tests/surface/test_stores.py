@@ -28,7 +28,7 @@ from airflow_provider_dingpush.pipeline import outboxes
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from airflow_provider_dingpush.storage.contract import Rest
+from airflow_provider_dingpush.storage.contract import LeadPause
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
 from tests.redis_servers import RedisServer, SlowNetwork, redis_server, slow_network
@@ -80,7 +80,7 @@ def fail(task_id: str) -> None:
 
 
 def waiting_in_redis(network: SlowNetwork) -> int:
-    return RedisOutbox(network.url).waiting_in(HERE)
+    return RedisOutbox(network.url).pending_in(HERE)
 
 
 def said(sandbox: Sandbox) -> str:
@@ -160,8 +160,8 @@ def test_places_in_the_window_are_carried_over(
         for number in range(3):
             fail(f"t{number}")
     fail("after")
-    robot = sender_for(HERE).robot
-    records = RedisOutbox(network.url).records_of(robot)
+    receiver_id = sender_for(HERE).receiver_id
+    records = RedisOutbox(network.url).records_of(receiver_id)
     assert sum(kind == "slot" for kind, _ in records) == 4
     assert [value["sent"] for (kind, _), value in records.items() if kind == "day"] == [4]
 
@@ -478,7 +478,7 @@ def test_what_nothing_takes_is_not_sent_to_a_robot_that_is_known_to_be_shut_out(
     """A disk that is full can still be read."""
     fail("before")
     SpoolOutbox(outbox_home).note_rest_of(
-        HERE, sender_for(HERE).robot, Rest(time.time() + 600, "the robot is throttled")
+        HERE, sender_for(HERE).receiver_id, LeadPause(time.time() + 600, "the receiver_id is throttled")
     )
     monkeypatch.setattr(tempfile, "tempdir", "/dev/null/nowhere")
     monkeypatch.setattr(SpoolOutbox, "put", _full)
@@ -505,8 +505,8 @@ def test_a_picture_that_cannot_be_kept_counts_in_the_window_and_waits_as_words(
         DingTalkNotifier(dingtalk_conn_id="dingtalk_app_default", message=picture)(task_context(f"t{number}"))
     assert [message.shown["msgtype"] for message in app_connected.messages] == ["image"]
     mailbox = Mailbox("dingtalk_app_default")
-    assert outboxes.outbox().waiting_in(mailbox) == 1
-    assert sender_for(mailbox).robot in outboxes.outbox().robots()
+    assert outboxes.outbox().pending_in(mailbox) == 1
+    assert sender_for(mailbox).receiver_id in outboxes.outbox().receivers()
 
 
 @pytest.mark.parametrize("kind", ["text", "markdown", "actionCard"])

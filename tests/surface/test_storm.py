@@ -19,13 +19,13 @@ import pytest
 from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
-from airflow_provider_dingpush.delivery.drain_result import Drained
+from airflow_provider_dingpush.delivery.drain_result import DrainResult
 from airflow_provider_dingpush.errors import AlertsWaitingError, ContentRefusedError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
 from airflow_provider_dingpush.pipeline import dispatching
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
-from airflow_provider_dingpush.pipeline.dispatching import free_in, turn
+from airflow_provider_dingpush.pipeline.dispatching import rate_limit_slot, seconds_until_slot
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.senders import RobotSender, sender_for
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
@@ -281,7 +281,7 @@ def test_an_operator_that_is_shut_out_says_so_though_another_process_leads(
     leads, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
     def lead() -> None:
-        with box.leadership(sender.robot) as book:
+        with box.leadership(sender.receiver_id) as book:
             assert book is not None
             leads.set()
             may_end.wait()
@@ -292,7 +292,7 @@ def test_an_operator_that_is_shut_out_says_so_though_another_process_leads(
         ended.wait()
 
     def send() -> None:
-        with turn(box, sender):
+        with rate_limit_slot(box, sender):
             threading.Thread(target=lead).start()
             leads.wait()
             raise ThrottledError("130101", "Wait.", retry_after_seconds=600.0)
@@ -300,7 +300,7 @@ def test_an_operator_that_is_shut_out_says_so_though_another_process_leads(
     monkeypatch.setattr("airflow_provider_dingpush.pipeline.dispatching.time.sleep", wait)
     with pytest.raises(ThrottledError):
         send()
-    assert 590 < free_in(box, sender) <= 600
+    assert 590 < seconds_until_slot(box, sender) <= 600
 
 
 @pytest.mark.parametrize("somebody_stands_by", [False, True])
@@ -309,19 +309,21 @@ def test_a_leader_sees_that_somebody_goes_on_before_it_relies_on_that(
 ) -> None:
     """A successor may have given up in the moment in which the leader left."""
     DingTalkNotifier()(task_context("before"))
-    robot = sender_for(Mailbox("dingtalk_default")).robot
-    with outbox().leadership(robot) as book:
+    receiver_id = sender_for(Mailbox("dingtalk_default")).receiver_id
+    with outbox().leadership(receiver_id) as book:
         assert book is not None
-        book.want_successor(True)
-    handed_over = Drained(0, 0, 1, "waiting for company", handed_over=True)
-    reigns = iter([lambda *_: (handed_over, robot), dispatching._serve_once])
+        book.ask_for_successor(True)
+    handed_over = DrainResult(0, 0, 1, "waiting for company", handed_over=True)
+    reigns = iter([lambda *_: (handed_over, receiver_id), dispatching._serve_once])
 
     def reign(*given: Any) -> Any:
         return next(reigns)(*given)
 
     monkeypatch.setattr(dispatching, "_serve_once", reign)
-    monkeypatch.setattr(dispatching, "_stood_by", partial(_stood_by_later, [None], dispatching._stood_by))
-    with outbox().standing_by(robot) if somebody_stands_by else nullcontext():
+    monkeypatch.setattr(
+        dispatching, "_successor_slot_taken", partial(_stood_by_later, [None], dispatching._successor_slot_taken)
+    )
+    with outbox().successor_slot(receiver_id) if somebody_stands_by else nullcontext():
         DingTalkNotifier()(task_context("now"))
     assert len(connected.messages) == (1 if somebody_stands_by else 2)
 

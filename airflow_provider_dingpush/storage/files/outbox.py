@@ -49,12 +49,12 @@ from typing import Any
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, log_repetition
 from airflow_provider_dingpush.storage.contract import (
     INCIDENT_SECONDS,
-    LONGEST_REST_SECONDS,
+    LONGEST_PAUSE_SECONDS,
     MOST_INCIDENTS,
     LeadershipLostError,
+    LeadPause,
     OutboxError,
     Place,
-    Rest,
     opened_at,
     read_moment,
 )
@@ -137,24 +137,24 @@ class SpoolOutbox:
             return os.stat(f"{self._home}/open/{incident}").st_mtime <= before and self._is_ours()
         return False
 
-    def robot_of(self, mailbox: Mailbox) -> str | None:
+    def receiver_of(self, mailbox: Mailbox) -> str | None:
         with self._looking(self._folder(mailbox)):
-            return _robot_of(self._folder(mailbox))
+            return _receiver_of(self._folder(mailbox))
 
-    def assign(self, mailbox: Mailbox, robot: str) -> None:
+    def assign(self, mailbox: Mailbox, receiver_id: str) -> None:
         folder = self._folder(mailbox)
-        link = self._robot(robot) / "mailboxes" / mailbox.name
+        link = self._receiver_id(receiver_id) / "mailboxes" / mailbox.name
         with trouble_with(folder):
-            before = _robot_of(folder)
-            if before == robot and link.exists():
+            before = _receiver_of(folder)
+            if before == receiver_id and link.exists():
                 return
             self._make_mailbox(mailbox)
             self._make_folder(link.parent)
             # A mailbox that two robots name belongs to the one that it names itself.
             _touch(link)
-            _write_whole(folder / "robot", robot.encode(), by_way_of=folder / "tmp")
-            if before is not None and before != robot:
-                (self._robot(before) / "mailboxes" / mailbox.name).unlink(missing_ok=True)
+            _write_whole(folder / "robot", receiver_id.encode(), by_way_of=folder / "tmp")
+            if before is not None and before != receiver_id:
+                (self._receiver_id(before) / "mailboxes" / mailbox.name).unlink(missing_ok=True)
 
     @contextmanager
     def resolving(self, mailbox: Mailbox) -> Iterator[bool]:
@@ -169,8 +169,8 @@ class SpoolOutbox:
                 lock.release()
 
     @contextmanager
-    def leadership(self, robot: str) -> Iterator[SpoolBook | None]:
-        folder = self._robot(robot)
+    def leadership(self, receiver_id: str) -> Iterator[SpoolBook | None]:
+        folder = self._receiver_id(receiver_id)
         with trouble_with(folder):
             self._make_folder(folder / "mailboxes")
             lock = _Lock.taken(folder / "leader.lock")
@@ -180,20 +180,20 @@ class SpoolOutbox:
         try:
             state = StateFile(folder / "state.db", now=self._clock())
             try:
-                yield SpoolBook(folder, lock, state, self._mine(robot), self._clock)
+                yield SpoolBook(folder, lock, state, self._mine(receiver_id), self._clock)
             finally:
                 state.close()
         finally:
             lock.release()
 
-    def awaits_successor(self, robot: str) -> bool:
-        folder = self._robot(robot)
+    def wants_successor(self, receiver_id: str) -> bool:
+        folder = self._receiver_id(receiver_id)
         with trouble_with(folder):
             return (folder / "next.lock").exists() and _is_held(folder / "leader.lock")
 
     @contextmanager
-    def standing_by(self, robot: str) -> Iterator[bool | None]:
-        place = self._robot(robot) / "next.lock"
+    def successor_slot(self, receiver_id: str) -> Iterator[bool | None]:
+        place = self._receiver_id(receiver_id) / "next.lock"
         with trouble_with(place):
             lock = _Lock.taken(place, make=False)
             wanted = lock is not None or place.exists()
@@ -203,26 +203,26 @@ class SpoolOutbox:
             if lock is not None:
                 lock.release()
 
-    def rest_of(self, robot: str) -> Rest | None:
-        note = self._robot(robot) / "rest"
+    def pause_of(self, receiver_id: str) -> LeadPause | None:
+        note = self._receiver_id(receiver_id) / "rest"
         with self._looking(note), suppress(FileNotFoundError, ValueError):
-            rest, now = Rest.from_bytes(_read(note)), self._clock()
-            if now < rest.until <= now + LONGEST_REST_SECONDS:
-                return rest
+            pause, now = LeadPause.from_bytes(_read(note)), self._clock()
+            if now < pause.until <= now + LONGEST_PAUSE_SECONDS:
+                return pause
         return None
 
-    def waiting_mailboxes(self) -> Sequence[Mailbox]:
+    def pending_mailboxes(self) -> Sequence[Mailbox]:
         with self._looking(self._home):
             folders = [folder for folder in _entries(self._home / "mail") if _has_entries(folder / "new")]
             return [mailbox for folder in folders if (mailbox := _mailbox_in(folder)) is not None]
 
-    def robots(self) -> Sequence[str]:
+    def receivers(self) -> Sequence[str]:
         with self._looking(self._home):
             return [folder.name for folder in _entries(self._home / "robots") if (folder / "state.db").exists()]
 
-    def mailboxes_of(self, robot: str) -> Sequence[Mailbox]:
+    def mailboxes_of(self, receiver_id: str) -> Sequence[Mailbox]:
         with self._looking(self._home):
-            return [mailbox for folder in self._mine(robot)() if (mailbox := _mailbox_in(folder)) is not None]
+            return [mailbox for folder in self._mine(receiver_id)() if (mailbox := _mailbox_in(folder)) is not None]
 
     def note_flush(self, at: float) -> None:
         with trouble_with(self._home):
@@ -237,14 +237,14 @@ class SpoolOutbox:
             except FileNotFoundError:
                 return None
 
-    def waiting_in(self, mailbox: Mailbox) -> int:
+    def pending_in(self, mailbox: Mailbox) -> int:
         """How many alerts wait in a mailbox, for people who look."""
         with self._looking(self._folder(mailbox)):
             return len(_names(self._folder(mailbox) / "new"))
 
-    def records_of(self, robot: str) -> dict[Place, Any]:
+    def records_of(self, receiver_id: str) -> dict[Place, Any]:
         """The records of a robot's book without leading it, for people who look."""
-        return read_records(self._robot(robot) / "state.db")
+        return read_records(self._receiver_id(receiver_id) / "state.db")
 
     # ---------------------------------------------------------------------------- standing in for another outbox
 
@@ -326,25 +326,25 @@ class SpoolOutbox:
                     break
         return found
 
-    def note_rest_of(self, mailbox: Mailbox, robot: str, rest: Rest) -> None:
+    def note_rest_of(self, mailbox: Mailbox, receiver_id: str, pause: LeadPause) -> None:
         """Note that a robot is shut out, as the leader in another outbox has learnt."""
-        self.assign(mailbox, robot)
-        note = self._robot(robot) / "rest"
+        self.assign(mailbox, receiver_id)
+        note = self._receiver_id(receiver_id) / "rest"
         with trouble_with(note):
-            _write_whole(note, rest.to_bytes(), by_way_of=note.parent)
+            _write_whole(note, pause.to_bytes(), by_way_of=note.parent)
 
-    def remembered(self, robot: str, at_most: int) -> list[str]:
+    def remembered(self, receiver_id: str, at_most: int) -> list[str]:
         """The newest keys that a robot's book remembers. Only for who leads it."""
-        return read_keys(self._robot(robot) / "state.db", at_most)
+        return read_keys(self._receiver_id(receiver_id) / "state.db", at_most)
 
-    def forget_keys(self, robot: str, keys: Iterable[str]) -> None:
+    def forget_keys(self, receiver_id: str, keys: Iterable[str]) -> None:
         """Let a robot's book remember these no more, because they aren't told yet. Only for who leads it."""
-        forget_keys(self._robot(robot) / "state.db", keys)
+        forget_keys(self._receiver_id(receiver_id) / "state.db", keys)
 
-    def forget_book(self, robot: str) -> None:
+    def forget_book(self, receiver_id: str) -> None:
         """Let a robot have no book, because another outbox has all that is in it. Only for who leads it."""
-        with trouble_with(self._robot(robot)):
-            (self._robot(robot) / "state.db").unlink(missing_ok=True)
+        with trouble_with(self._receiver_id(receiver_id)):
+            (self._receiver_id(receiver_id) / "state.db").unlink(missing_ok=True)
 
     # ---------------------------------------------------------------------------- inside
 
@@ -367,16 +367,16 @@ class SpoolOutbox:
     def _folder(self, mailbox: Mailbox) -> Path:
         return self._home / "mail" / mailbox.name
 
-    def _robot(self, robot: str) -> Path:
-        return self._home / "robots" / _file_name(robot)
+    def _receiver_id(self, receiver_id: str) -> Path:
+        return self._home / "robots" / _file_name(receiver_id)
 
-    def _mine(self, robot: str) -> Callable[[], list[Path]]:
+    def _mine(self, receiver_id: str) -> Callable[[], list[Path]]:
         """Finds the folders of the mailboxes that belong to a robot now."""
 
         def folders() -> list[Path]:
-            names = sorted(_names(self._robot(robot) / "mailboxes"))
+            names = sorted(_names(self._receiver_id(receiver_id) / "mailboxes"))
             every = [self._home / "mail" / name for name in names]
-            return [folder for folder in every if _robot_of(folder) == robot]
+            return [folder for folder in every if _receiver_of(folder) == receiver_id]
 
         return folders
 
@@ -482,12 +482,12 @@ class SpoolBook:
             read = ((_ticket(path), self._read(path)) for _, path in waiting)
             return list(islice(((ticket, alert) for ticket, alert in read if alert is not None), at_most))
 
-    def overflown(self) -> int:
+    def overflow_count(self) -> int:
         with trouble_with(self._folder):
             self._counted = {folder: _size(folder / "overflow") or 0 for folder in self._mailboxes()}
             return sum(max(0, counted - _told_of(folder)) for folder, counted in self._counted.items())
 
-    def clear_away(self, tickets: Iterable[str]) -> None:
+    def remove_arrivals(self, tickets: Iterable[str]) -> None:
         self._lock.check()
         mail = self._folder.parent.parent / "mail"
         with trouble_with(self._folder):
@@ -519,16 +519,16 @@ class SpoolBook:
         self._lock.check()
         return self._state.known(keys, now=self._clock())
 
-    def note_rest(self, rest: Rest | None) -> None:
+    def note_pause(self, pause: LeadPause | None) -> None:
         self._lock.check()
         note = self._folder / "rest"
         with trouble_with(note):
-            if rest is None:
+            if pause is None:
                 note.unlink(missing_ok=True)
             else:
-                _write_whole(note, rest.to_bytes(), by_way_of=self._folder)
+                _write_whole(note, pause.to_bytes(), by_way_of=self._folder)
 
-    def want_successor(self, wanted: bool) -> None:
+    def ask_for_successor(self, wanted: bool) -> None:
         self._lock.check()
         with trouble_with(self._folder):
             if wanted:
@@ -806,7 +806,7 @@ def _set_aside(path: Path, aside: Path, problem: Exception) -> None:
         path.replace(aside)
 
 
-def _robot_of(folder: Path) -> str | None:
+def _receiver_of(folder: Path) -> str | None:
     try:
         return _text(folder / "robot") or None
     except ValueError:

@@ -49,12 +49,12 @@ from typing import Any, TypeAlias
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, log_repetition
 from airflow_provider_dingpush.storage.contract import (
     INCIDENT_SECONDS,
-    LONGEST_REST_SECONDS,
+    LONGEST_PAUSE_SECONDS,
     MOST_INCIDENTS,
     LeadershipLostError,
+    LeadPause,
     OutboxError,
     Place,
-    Rest,
     opened_at,
     read_moment,
 )
@@ -189,7 +189,7 @@ return 1
 """
 )
 # leader, rest | token, milliseconds, note
-_NOTE_REST = """
+_NOTE_PAUSE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
 if tonumber(ARGV[2]) > 0 then redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2]) end
@@ -288,20 +288,20 @@ class RedisOutbox:
             at = redis.zscore(self._names.shared("open"), incident)
         return at is not None and at <= before
 
-    def robot_of(self, mailbox: Mailbox) -> str | None:
+    def receiver_of(self, mailbox: Mailbox) -> str | None:
         with self._server.asked() as redis:
             return _text(redis.get(self._names.of(mailbox.name, "robot")))
 
-    def assign(self, mailbox: Mailbox, robot: str) -> None:
+    def assign(self, mailbox: Mailbox, receiver_id: str) -> None:
         name = mailbox.name
         with self._server.asked() as redis:
             before = _text(redis.get(self._names.of(name, "robot")))
             # A mailbox that two robots name belongs to the one that it names itself.
             about = json.dumps([mailbox.conn_id, mailbox.target])
             _anyway(redis, "HSET", self._names.shared("mailboxes"), name, about)
-            _anyway(redis, "SADD", self._names.of(robot, "mailboxes"), name)
-            _anyway(redis, "SET", self._names.of(name, "robot"), robot)
-            if before is not None and before != robot:
+            _anyway(redis, "SADD", self._names.of(receiver_id, "mailboxes"), name)
+            _anyway(redis, "SET", self._names.of(name, "robot"), receiver_id)
+            if before is not None and before != receiver_id:
                 redis.srem(self._names.of(before, "mailboxes"), name)
 
     @contextmanager
@@ -315,26 +315,26 @@ class RedisOutbox:
                 lease.release()
 
     @contextmanager
-    def leadership(self, robot: str) -> Iterator[RedisBook | None]:
-        lease = _Lease(self._server, self._names.of(robot, "leader"), self._lease_seconds)
-        if not lease.take(noting=(self._names.shared("robots"), robot)):
+    def leadership(self, receiver_id: str) -> Iterator[RedisBook | None]:
+        lease = _Lease(self._server, self._names.of(receiver_id, "leader"), self._lease_seconds)
+        if not lease.take(noting=(self._names.shared("robots"), receiver_id)):
             yield None
             return
         try:
-            yield RedisBook(self._server, self._names, lease, robot)
+            yield RedisBook(self._server, self._names, lease, receiver_id)
         finally:
             lease.release()
 
-    def awaits_successor(self, robot: str) -> bool:
-        places = self._names.all_of(robot, "leader", "wanted")
+    def wants_successor(self, receiver_id: str) -> bool:
+        places = self._names.all_of(receiver_id, "leader", "wanted")
         with self._server.asked() as redis:
             return bool(redis.exists(*places) == len(places))
 
     @contextmanager
-    def standing_by(self, robot: str) -> Iterator[bool | None]:
+    def successor_slot(self, receiver_id: str) -> Iterator[bool | None]:
         with self._server.asked() as redis:
-            wanted = redis.exists(self._names.of(robot, "wanted"))
-        lease = _Lease(self._server, self._names.of(robot, "next"), _SUCCESSION_SECONDS)
+            wanted = redis.exists(self._names.of(receiver_id, "wanted"))
+        lease = _Lease(self._server, self._names.of(receiver_id, "next"), _SUCCESSION_SECONDS)
         chosen = bool(wanted) and lease.take()
         try:
             yield chosen if wanted else None
@@ -342,14 +342,14 @@ class RedisOutbox:
             if chosen:
                 lease.release()
 
-    def rest_of(self, robot: str) -> Rest | None:
+    def pause_of(self, receiver_id: str) -> LeadPause | None:
         with self._server.asked() as redis:
-            noted = redis.get(self._names.of(robot, "rest"))
+            noted = redis.get(self._names.of(receiver_id, "rest"))
         with suppress(ValueError):
-            return None if noted is None else Rest.from_bytes(noted)
+            return None if noted is None else LeadPause.from_bytes(noted)
         return None
 
-    def waiting_mailboxes(self) -> Sequence[Mailbox]:
+    def pending_mailboxes(self) -> Sequence[Mailbox]:
         with self._server.asked() as redis:
             names = sorted(_texts(redis.hkeys(self._names.shared("mailboxes"))))
             counting = redis.pipeline(transaction=False)
@@ -358,13 +358,13 @@ class RedisOutbox:
             waiting = [name for name, count in zip(names, _done(counting), strict=True) if count]
             return self._mailboxes(redis, waiting)
 
-    def robots(self) -> Sequence[str]:
+    def receivers(self) -> Sequence[str]:
         with self._server.asked() as redis:
             return sorted(_texts(redis.smembers(self._names.shared("robots"))))
 
-    def mailboxes_of(self, robot: str) -> Sequence[Mailbox]:
+    def mailboxes_of(self, receiver_id: str) -> Sequence[Mailbox]:
         with self._server.asked() as redis:
-            return self._mailboxes(redis, _mailboxes_of(redis, self._names, robot))
+            return self._mailboxes(redis, _mailboxes_of(redis, self._names, receiver_id))
 
     def note_flush(self, at: float) -> None:
         with self._server.asked() as redis:
@@ -375,14 +375,14 @@ class RedisOutbox:
             noted = redis.get(self._names.shared("flushed"))
         return None if noted is None else read_moment(noted)
 
-    def waiting_in(self, mailbox: Mailbox) -> int:
+    def pending_in(self, mailbox: Mailbox) -> int:
         """How many alerts wait in a mailbox, for people who look."""
         with self._server.asked() as redis:
             return int(redis.hlen(self._names.of(mailbox.name, "alerts")))
 
-    def records_of(self, robot: str) -> dict[Place, Any]:
+    def records_of(self, receiver_id: str) -> dict[Place, Any]:
         """The records of a robot's book without leading it, for people who look."""
-        return _records_of(self._server, self._names, robot)
+        return _records_of(self._server, self._names, receiver_id)
 
     def may_lose(self) -> list[str]:
         """What of this server's settings may cost alerts that wait in it, for people; what it doesn't tell isn't said.
@@ -438,11 +438,11 @@ class RedisBook:
     :param robot: whose book it is.
     """
 
-    def __init__(self, server: _Server, names: _Names, lease: _Lease, robot: str) -> None:
+    def __init__(self, server: _Server, names: _Names, lease: _Lease, receiver_id: str) -> None:
         self._server = server
         self._names = names
         self._lease = lease
-        self._robot = robot
+        self._receiver_id = receiver_id
         # By mailbox: what was only counted, and what of it is told; and what the next step of the book settles.
         self._counts: dict[str, tuple[int, int]] | None = None
         self._counted: dict[str, int] = {}
@@ -462,7 +462,7 @@ class RedisBook:
                     return alerts
         return []
 
-    def overflown(self) -> int:
+    def overflow_count(self) -> int:
         # Most often the mailboxes were looked into a moment ago.
         counts, self._counts = self._counts, None
         if counts is None:
@@ -472,7 +472,7 @@ class RedisBook:
         self._counted = {name: counted for name, (counted, _) in counts.items()}
         return sum(max(0, counted - told) for counted, told in counts.values())
 
-    def clear_away(self, tickets: Iterable[str]) -> None:
+    def remove_arrivals(self, tickets: Iterable[str]) -> None:
         self._lease.check_process()
         by_mailbox: dict[str, list[str]] = {}
         for ticket in tickets:
@@ -489,7 +489,7 @@ class RedisBook:
 
     def load(self) -> dict[Place, Any]:
         self._lease.check_process()
-        return _records_of(self._server, self._names, self._robot)
+        return _records_of(self._server, self._names, self._receiver_id)
 
     def write(
         self,
@@ -513,50 +513,50 @@ class RedisBook:
             *keys,
         )
         with self._server.asked() as redis:
-            places = self._names.all_of(self._robot, "leader", "book", "known", "names")
+            places = self._names.all_of(self._receiver_id, "leader", "book", "known", "names")
             done = redis.eval(_WRITE, len(places), *places, *arguments)
         if not done:
             raise self._lost()
 
     def known(self, keys: Sequence[str]) -> set[str]:
         with self._server.asked() as redis:
-            found = redis.eval(_KNOWN, 1, self._names.of(self._robot, "known"), REMEMBERED_SECONDS, *keys)
+            found = redis.eval(_KNOWN, 1, self._names.of(self._receiver_id, "known"), REMEMBERED_SECONDS, *keys)
         return {key.decode() for key in found}
 
-    def note_rest(self, rest: Rest | None) -> None:
+    def note_pause(self, pause: LeadPause | None) -> None:
         self._lease.check_process()
         milliseconds, note = 0, b""
-        if rest is not None:
-            milliseconds = round(1000 * min(rest.until - self.now(), LONGEST_REST_SECONDS))
-            note = rest.to_bytes()
-        places = self._names.all_of(self._robot, "leader", "rest")
+        if pause is not None:
+            milliseconds = round(1000 * min(pause.until - self.now(), LONGEST_PAUSE_SECONDS))
+            note = pause.to_bytes()
+        places = self._names.all_of(self._receiver_id, "leader", "rest")
         with self._server.asked() as redis:
-            done = redis.eval(_NOTE_REST, len(places), *places, self._lease.token, milliseconds, note)
+            done = redis.eval(_NOTE_PAUSE, len(places), *places, self._lease.token, milliseconds, note)
         if not done:
             raise self._lost()
 
-    def want_successor(self, wanted: bool) -> None:
+    def ask_for_successor(self, wanted: bool) -> None:
         self._lease.check_process()
         with self._server.asked() as redis:
             if wanted:
-                place = self._names.of(self._robot, "wanted")
+                place = self._names.of(self._receiver_id, "wanted")
                 _anyway(redis, "SET", place, _PRESENT, "PX", _milliseconds(_SUCCESSION_SECONDS))
             else:
-                redis.delete(self._names.of(self._robot, "wanted"))
+                redis.delete(self._names.of(self._receiver_id, "wanted"))
 
     def has_successor(self) -> bool:
         with self._server.asked() as redis:
-            return bool(redis.exists(self._names.of(self._robot, "next")))
+            return bool(redis.exists(self._names.of(self._receiver_id, "next")))
 
     def keep(self, seconds: float) -> None:
         self._lease.keep(seconds)
 
     def _lost(self) -> LeadershipLostError:
-        return LeadershipLostError(f"another process leads robot {self._robot} by now, or may")
+        return LeadershipLostError(f"another process leads robot {self._receiver_id} by now, or may")
 
     def _oldest(self, redis: Redis, at_most: int) -> list[tuple[float, str, bytes, bytes]]:
         """When each alert came, its mailbox, its key and what was put."""
-        names = _mailboxes_of(redis, self._names, self._robot)
+        names = _mailboxes_of(redis, self._names, self._receiver_id)
         asking = redis.pipeline(transaction=False)
         for name in names:
             asking.eval(_ARRIVALS, 2, *self._names.all_of(name, "alerts", "order"), at_most)
@@ -798,17 +798,17 @@ def _count(value: bytes | None) -> int:
         return 0
 
 
-def _mailboxes_of(redis: Redis, names: _Names, robot: str) -> list[str]:
+def _mailboxes_of(redis: Redis, names: _Names, receiver_id: str) -> list[str]:
     """The names of the mailboxes that belong to a robot now."""
-    found = sorted(_texts(redis.smembers(names.of(robot, "mailboxes"))))
+    found = sorted(_texts(redis.smembers(names.of(receiver_id, "mailboxes"))))
     asking = redis.pipeline(transaction=False)
     for name in found:
         asking.get(names.of(name, "robot"))
-    return [name for name, owner in zip(found, _done(asking), strict=True) if _text(owner) == robot]
+    return [name for name, owner in zip(found, _done(asking), strict=True) if _text(owner) == receiver_id]
 
 
-def _records_of(server: _Server, names: _Names, robot: str) -> dict[Place, Any]:
-    book_name = names.of(robot, "book")
+def _records_of(server: _Server, names: _Names, receiver_id: str) -> dict[Place, Any]:
+    book_name = names.of(receiver_id, "book")
     with server.asked() as redis:
         book = redis.hgetall(book_name)
     records = {}

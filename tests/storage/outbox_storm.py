@@ -1,6 +1,6 @@
 """Many short processes that put alerts at once, while leaders come, take them in, and are killed in the middle.
 
-A program, not a test: ``python tests/delivery/outbox_storm.py '{"home": "/tmp/x"}'`` prints what became of it as JSON,
+A program, not a test: ``python tests/storage/outbox_storm.py '{"home": "/tmp/x"}'`` prints what became of it as JSON,
 with how long each put took. The test of it is in ``test_outbox_contract.py``.
 """
 
@@ -88,7 +88,7 @@ def take_in(book: LedgerBook, step: Callable[[str], None] = lambda _: None) -> N
             taken += 1
             book.write({("taken", str(taken)): new}, keys=new)
         step("written")
-        book.clear_away([ticket for ticket, _ in arrivals])
+        book.remove_arrivals([ticket for ticket, _ in arrivals])
         step("cleared")
 
 

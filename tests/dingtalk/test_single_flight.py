@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_dingpush.dingtalk.shared_work import SharedWork
+from airflow_provider_dingpush.dingtalk.single_flight import SharedWork
 from airflow_provider_dingpush.errors import QuotaExhaustedError
 
 
@@ -119,7 +119,7 @@ def test_a_forked_process_does_not_wait_for_its_parent() -> None:
     """The thread that works stayed behind, so it will never be done there."""
     script = """
 import os, threading
-from airflow_provider_dingpush.dingtalk.shared_work import SharedWork
+from airflow_provider_dingpush.dingtalk.single_flight import SharedWork
 shared, begun, go_on = SharedWork(), threading.Event(), threading.Event()
 def work():
     begun.set()
