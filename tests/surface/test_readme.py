@@ -64,7 +64,7 @@ DOCS = ROOT / "docs"
 PAGES = [
     README,
     README_ZH,
-    ROOT / "CHANGELOG.md",
+    *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
     ROOT / "example_dags" / "README.md",
     *sorted(DOCS.glob("*.md")),
     *sorted(DOCS.glob("zh/*.md")),
