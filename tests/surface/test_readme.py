@@ -348,7 +348,7 @@ def test_limits_are_told_right(page: str) -> None:
     people, departments = work_notification.PEOPLE_PER_CALL, work_notification.DEPARTMENTS_PER_CALL
     robot = app_robot.PEOPLE_PER_CALL
     told = {
-        "apps.md": f"| {robot} by robot; {people} people and {departments} departments by work notice |",
+        "apps.md": f"| {robot} by robot; {people} people and {departments} departments by work notification |",
         "zh/apps.md": f"| 机器人 {robot} 人；工作通知 {people} 人、{departments} 个部门 |",
     }
     assert told[page] in text
