@@ -16,7 +16,7 @@ with DAG(
     dag_id="dingpush_alert_on_run_failure",
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     schedule=None,
-    # On the DAG and not in default_args: it speaks of the whole run. Airflow calls it for killed tasks as well.
+    # On the DAG and not in default_args: it reports the whole run. Airflow calls it for killed tasks as well.
     on_failure_callback=DingTalkNotifier(),
 ):
 

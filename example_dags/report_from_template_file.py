@@ -1,4 +1,4 @@
-"""Appears in DingTalk: a Markdown report whose text stands in a file of its own, templates/report.md."""
+"""Appears in DingTalk: a Markdown report whose text is in a file of its own, templates/report.md."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ with DAG(
 
     @task
     def load_orders(params: dict) -> None:
-        """Fails on purpose, unless the run was told that its source is up."""
+        """Fails on purpose, unless the run's conf has that its source is up."""
         if not params["source_is_up"]:
             raise ConnectionError("orders-db:5432 拒绝连接 (this task fails on purpose)")
 

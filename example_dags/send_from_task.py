@@ -17,7 +17,7 @@ with DAG(dag_id="dingpush_send_from_task", start_date=datetime(2026, 1, 1, tzinf
 
     @task
     def check_stock() -> dict[str, object] | None:
-        """Returns the receipt, which says through which connection the message went and in how many parts."""
+        """Returns the receipt: the connection that the message went through, and in how many parts."""
         short = {"SKU-001": 3, "SKU-002": 0}
         if not short:
             return None

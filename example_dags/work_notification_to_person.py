@@ -1,7 +1,7 @@
-"""Appears in DingTalk: a text, a picture and a link among a person's work notices (工作通知), under the app's name.
+"""Appears in DingTalk: a text, a picture and a link among a person's work notifications (工作通知), under the app's name.
 
-Needs the AgentId in the connection "dingtalk_app_default", and no robot. DingTalk shows a person the same notice once a
-day, so what changes stands in the text; the picture is the same each time, and a second one today won't come.
+Needs the AgentId in the connection "dingtalk_app_default", and no robot. DingTalk shows a person the same text once a
+day, so the text has something that changes; the picture is the same each time, and a second one today won't come.
 """
 
 from __future__ import annotations
