@@ -1,4 +1,4 @@
-"""Appears in DingTalk: an alert for each task that fails, as a work notification to the person on call, and nobody else."""
+"""Appears in DingTalk: an alert for each failed task, as a work notification to the person on call only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appears in DingTalk: a work notification whose task waits until all have got it, and fails with the reasons if not."""
+"""Appears in DingTalk: a work notification whose task waits for delivery, and fails with the reasons if not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appears in DingTalk: a text, a picture and a link among a person's work notifications (工作通知), under the app's name.
+"""Appears in DingTalk: text, picture and link among a person's work notifications (工作通知), under the app's name.
 
 Needs the AgentId in the connection "dingtalk_app_default", and no robot. DingTalk shows a person the same text once a
 day, so the text has something that changes; the picture is the same each time, and a second one today won't come.
