@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote
 
-from .chat import Chat
-from .exchange import Answer, ReceivedRequest
+from airflow_provider_dingpush.sandbox.chat import Chat
+from airflow_provider_dingpush.sandbox.model import MEDIA_PATH_PREFIX, Answer, ReceivedRequest
 
 HEARTBEAT_SECONDS = 15.0
 
@@ -44,28 +44,31 @@ _NAMES = (
     *("chat.js", "conversations.js", "conversation_list.js", "timeline.js", "strays.js", "first_message.js"),
     *("bubbles.js", "cards.js", "media.js", "markdown.js", "mentions.js", "links.js", "notes.js"),
     *("elements.js", "times.js", "words.js"),
-    *("robot.svg", "app.svg", "notice.svg"),
+    *("robot.svg", "app.svg", "notification.svg"),
 )
 _FILES = {"/": "index.html", "/favicon.ico": "robot.svg", **{f"/{name}": name for name in _NAMES}}
 
-MEDIA_PREFIX = "/media/"
 # Shown in place. SVG is not among them: it can hold scripts.
 _INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/bmp", "image/webp"})
 # Sent under their own type, so that the page can play them, but as a download to whoever opens their address.
 _PLAYABLE_TYPE = re.compile(r"(audio|video)/[a-z0-9.+-]+")
 
-Medium = tuple[str, bytes, str]
+ServedMedium = tuple[str, bytes, str]
 """Content type, content and file name of something that was uploaded."""
 
 
 class ChatPage:
     """Serves the page's paths to readers on this machine.
 
-    ``bound_host`` is the host the server listens on; a request whose Host header names another machine is refused,
-    because a foreign web page could otherwise read the chat through a DNS name that it points at this server (DNS
-    rebinding). ``describe_robots`` and ``describe_apps`` tell the page how to send a first message,
-    ``describe_conversations`` which conversations there are before anything stands in them. ``media`` finds what was
-    uploaded by the last part of its ``/media/…`` path, or None, or says why it isn't here any more.
+    A request whose Host header names another machine is refused: a foreign web page could otherwise read the chat
+    through a DNS name that it points at this server (DNS rebinding).
+
+    :param bound_host: the host the server listens on.
+    :param describe_robots: returns what the page needs to suggest a first message by a robot.
+    :param describe_apps: the same for apps.
+    :param describe_conversations: returns the conversations that exist before they have messages.
+    :param media: finds an upload by the last part of its ``/media/…`` path: the upload, None, or why it is gone.
+    :param is_over: whether the sandbox is stopping.
     """
 
     def __init__(
@@ -76,7 +79,7 @@ class ChatPage:
         describe_robots: Callable[[], list[dict[str, Any]]],
         describe_apps: Callable[[], list[dict[str, Any]]],
         describe_conversations: Callable[[], list[dict[str, Any]]],
-        media: Callable[[str], Medium | str | None],
+        media: Callable[[str], ServedMedium | str | None],
         is_over: Callable[[], bool],
     ) -> None:
         self._chat = chat
@@ -88,7 +91,7 @@ class ChatPage:
         self._is_over = is_over
 
     def knows(self, path: str) -> bool:
-        return path in _FILES or path in ("/messages.json", "/events") or path.startswith(MEDIA_PREFIX)
+        return path in _FILES or path in ("/messages.json", "/events") or path.startswith(MEDIA_PATH_PREFIX)
 
     def answer(self, request: ReceivedRequest) -> Answer:
         """Answer a GET for one of the page's own paths."""
@@ -100,7 +103,7 @@ class ChatPage:
         if request.path == "/events":
             last_id = request.headers.get("last-event-id") or request.query.get("after", "")
             return Answer(content_type="text/event-stream", headers=_SECURITY_HEADERS, stream=self._events(last_id))
-        if request.path.startswith(MEDIA_PREFIX):
+        if request.path.startswith(MEDIA_PATH_PREFIX):
             return self._answer_medium(request)
         name = _FILES[request.path]
         body = (resources.files(__package__) / "page" / name).read_bytes()
@@ -112,10 +115,10 @@ class ChatPage:
         return Answer(status=status, content_type=content_type, body=body, headers=(*_SECURITY_HEADERS, *headers))
 
     def _answer_medium(self, request: ReceivedRequest) -> Answer:
-        found = self._media(unquote(request.path[len(MEDIA_PREFIX) :]))
+        found = self._media(unquote(request.path[len(MEDIA_PATH_PREFIX) :]))
         if found is None or isinstance(found, str):
-            said = found or "no such media"
-            return self._answer("text/plain; charset=utf-8", said.encode(errors="replace"), status=404)
+            reason = found or "no such media"
+            return self._answer("text/plain; charset=utf-8", reason.encode(errors="replace"), status=404)
         content_type, content, name = found
         headers: tuple[tuple[str, str], ...] = (("Accept-Ranges", "bytes"),)
         if content_type not in _INLINE_TYPES:

@@ -30,8 +30,7 @@ import pytest
 from airflow_provider_dingpush.delivery.outbox import Outbox
 from airflow_provider_dingpush.delivery.redis_outbox import RedisOutbox
 from airflow_provider_dingpush.delivery.spool_outbox import SpoolOutbox
-from airflow_provider_dingpush.sandbox import Robot, Sandbox
-from airflow_provider_dingpush.sandbox.chat import ChatMessage
+from airflow_provider_dingpush.sandbox import ChatMessage, Robot, Sandbox
 from tests.integration.callback_storm import DAGS, dag_of
 
 STORM = Path(__file__).with_name("callback_storm.py")

@@ -238,7 +238,7 @@ def test_an_unknown_result_means_that_the_message_was_accepted(sandbox: Sandbox,
         )
         sandbox.fail_next(Fault.UNKNOWN_RESULT, path=NOTICE)
         assert client.oapi(NOTICE, notice) == {"errcode": 15, "errmsg": "isp.top-remote-connection-timeout"}
-    assert [message.conversation.kind for message in sandbox.messages] == ["group", "notice", "group"]
+    assert [message.conversation.kind for message in sandbox.messages] == ["group", "notification", "group"]
     # What a rule refuses is refused, whatever was planned.
     sandbox.fail_next(Fault.UNKNOWN_RESULT, path=GROUP_SEND)
     assert client.v1(GROUP_SEND, {})[1]["code"] == "invalidParameter.robotCode.empty"
@@ -264,7 +264,7 @@ def test_a_fault_can_wait_for_its_path(sandbox: Sandbox, client: Any) -> None:
     assert client.oapi(BY_MOBILE, MOBILE, token=token)["errcode"] == 0
     assert client.v1(GROUP_SEND, group_text(sandbox), token=token)[0] == 429
     assert client.v1(GROUP_SEND, group_text(sandbox), token=token)[0] == 200
-    with pytest.raises(ValueError, match="no door lives at"):
+    with pytest.raises(ValueError, match="no API at"):
         sandbox.fail_next(Fault.BUSY, path="/v1.0/robot/oToMessages/batchRecall")
 
 
@@ -288,8 +288,8 @@ def test_a_string_errcode_changes_nothing_where_there_is_none(sandbox: Sandbox, 
         (lambda: App(calls_per_second=0), ValueError),
         (lambda: GroupChat(app_keys="x"), TypeError),  # type: ignore[arg-type]
         (lambda: GroupChat(chat_id=""), ValueError),
-        (lambda: Quotas(people_per_notice=0), ValueError),
-        (lambda: Sandbox(notice_seconds=-1), ValueError),
+        (lambda: Quotas(people_per_notification=0), ValueError),
+        (lambda: Sandbox(notification_seconds=-1), ValueError),
         (lambda: Sandbox(apps=(App(app_key="a", agent_id=1), App(app_key="a", agent_id=2))), ValueError),
         (lambda: Sandbox(apps=(App(agent_id=1), App(agent_id=1))), ValueError),
     ],

@@ -585,7 +585,7 @@ def test_nothing_is_wider_than_the_screen(browser: Any, show: Callable[..., Any]
             },
             {"msgtype": "link", "link": {"title": "t" * 200, "text": "x" * 300, "messageUrl": "https://e.com"}},
         )
-        for key, wanted in (("group:1", ".file-card"), ("notice:zhangsan", ".oa-card")):
+        for key, wanted in (("group:1", ".file-card"), ("notification:zhangsan", ".oa-card")):
             browser.execute_script("location.hash = arguments[0]", key)
             browser.execute_async_script(WAIT_FOR, wanted, 1)
             overflow = browser.execute_script(
@@ -684,7 +684,7 @@ def test_each_conversation_stands_alone(browser: Any, app: AppClient, open_page:
     app.to_people("sampleText", "zhangsan", "lisi", content="to two")
     app.notice({"msgtype": "text", "text": {"content": "a notice"}}, "zhangsan")
     pages = {}
-    for key in ("group:1", "private:zhangsan", "private:lisi", "notice:zhangsan"):
+    for key in ("group:1", "private:zhangsan", "private:lisi", "notification:zhangsan"):
         open_page(key, messages=1)
         (name,) = texts(browser, ".chat-name")
         (subtitle,) = texts(browser, ".chat-subtitle")
@@ -693,7 +693,7 @@ def test_each_conversation_stands_alone(browser: Any, app: AppClient, open_page:
         "group:1": ("数据平台告警群", "Group chat", ["to all"]),
         "private:zhangsan": ("张三", "Private chat with the robot · zhangsan", ["to two"]),
         "private:lisi": ("李四", "Private chat with the robot · lisi", ["to two"]),
-        "notice:zhangsan": ("张三", "Work notices · zhangsan", ["a notice"]),
+        "notification:zhangsan": ("张三", "Work notifications · zhangsan", ["a notice"]),
     }
 
 
@@ -819,7 +819,7 @@ def test_voices_and_videos_play_or_can_be_fetched(browser: Any, app: AppClient, 
     app.notice({"msgtype": "voice", "voice": {"media_id": voice, "duration": "3"}}, "lisi")
     app.to_group("sampleAudio", mediaId=amr, duration="61000")
     app.to_group("sampleVideo", videoMediaId=video, videoType="mp4", picMediaId=cover, duration="75")
-    open_page("notice:lisi", messages=1)
+    open_page("notification:lisi", messages=1)
     browser.find_element("css selector", ".voice").click()
     browser.execute_async_script(WAIT_FOR, ".voice.playing", 1)
     assert texts(browser, ".voice") == ["3″"]
@@ -839,7 +839,7 @@ def test_forms_have_a_status_and_six_rows(
     """And the status changes with the message."""
     rows = [{"key": f"k{number}:", "value": f"v{number}"} for number in range(8)]
     task = app.notice(oa(title="Report", form=rows, status="open", content="<b>all</b>", author="ann"), "lisi")
-    open_page("notice:lisi", messages=1)
+    open_page("notification:lisi", messages=1)
     assert texts(browser, ".oa-card") == [
         "Report\nopen\n" + "\n".join(f"k{number}:\nv{number}" for number in range(6)) + "\n<b>all</b>\nann\nDetails"
     ]
@@ -900,7 +900,7 @@ def test_what_reached_no_conversation_is_seen_from_everywhere(
         app.to_group("sampleText")
     open_page("private:zhangsan", messages=1)
     assert texts(browser, ".note") == []
-    assert texts(browser, ".strays-count") == ["2 requests of no conversation"]
+    assert texts(browser, ".strays-count") == ["2 requests outside any conversation"]
     assert texts(browser, ".strays-newest .note-text") == [
         "refused: invalidClientIdOrSecret 无效的clientId或者clientSecret"
     ]
@@ -934,7 +934,7 @@ def test_nothing_that_an_app_sends_is_executed(browser: Any, app: AppClient, ope
     assert texts(browser, ".file-name") == [code]
     form = [{"key": code, "value": code}]
     app.notice(oa(title=code, form=form, status=code[:20], content=code, author=code), "lisi")
-    open_page("notice:lisi", messages=1)
+    open_page("notification:lisi", messages=1)
     look_for_strange_things(browser)
 
 
@@ -947,7 +947,7 @@ def test_the_list_can_be_used_without_seeing_it(app: AppClient, open_page: Calla
     tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
     links = [node["name"]["value"] for node in tree if node.get("role", {}).get("value") == "link"]
     notice, private = links[1:3]
-    assert notice.startswith("张三 notices")
+    assert notice.startswith("张三 notifications")
     assert notice.endswith("a notice 1 unread")
     assert private.endswith("hi 1 unread")
     browser.get_log("browser")

@@ -22,7 +22,7 @@ RECALL = "/topapi/message/corpconversation/recall"
 STATUS = "/topapi/message/corpconversation/status_bar/update"
 ZHANGSAN = {"key": "private:zhangsan", "kind": "private", "name": "张三"}
 LISI = {"key": "private:lisi", "kind": "private", "name": "李四"}
-NOTICES = {"key": "notice:zhangsan", "kind": "notice", "name": "张三"}
+NOTICES = {"key": "notification:zhangsan", "kind": "notification", "name": "张三"}
 
 StartSandbox = Callable[..., Sandbox]
 

@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_dingpush import sandbox as sandbox_package
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.sandbox.chat_page import ChatPage
-from airflow_provider_dingpush.sandbox.exchange import Answer, ReceivedRequest
+from airflow_provider_dingpush.sandbox.model import Answer, ReceivedRequest
 
 TEXT = {"msgtype": "text", "text": {"content": "hello"}}
 PAGE = Path(sandbox_package.__file__).with_name("page")

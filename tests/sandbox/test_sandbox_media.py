@@ -191,7 +191,7 @@ def test_uploads_fill_no_memory(client_of: Any) -> None:
         assert [medium.size for medium in small.media] == [MEGABYTE] * 5
         status, _, said = fetch(small, ids[0])
         assert status == 404
-        assert said.decode().startswith("0.png is here no more: this sandbox keeps the newest 3 MB of uploads.")
+        assert said.decode().startswith("0.png is no longer available: this sandbox keeps the newest 3 MB of uploads.")
         assert fetch(small, ids[-1])[2] == contents[-1]
         assert sum(len(request.body) for request in small.requests) < MEGABYTE
         assert ours.media_id("image", "big.png", PNG + bytes(4 * MEGABYTE))

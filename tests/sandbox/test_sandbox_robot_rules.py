@@ -492,7 +492,7 @@ def test_a_robot_does_not_show_its_secrets() -> None:
         ({"access_token": ""}, ValueError),
         ({"secret": ""}, ValueError),
         ({"messages_per_minute": 0}, ValueError),
-        ({"shut_out_minutes": -1}, ValueError),
+        ({"block_minutes": -1}, ValueError),
     ],
 )
 def test_a_robot_with_impossible_settings_is_refused(settings: dict[str, Any], error: type[Exception]) -> None:

@@ -87,7 +87,7 @@ def test_an_expected_100_continue_is_given(sandbox: Sandbox, connect: Connect, r
         ("POST /robot/send HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         ("POST /robot/send HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
         ("POST /robot/send HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
-        ("GET /" + "x" * 70_000 + " HTTP/1.1\r\n\r\n", 431),
+        ("GET /" + "x" * 70_000 + " HTTP/1.1\r\n\r\n", 414),
         ("GET / HTTP/1.1\r\n" + "a: b\r\n" * 101 + "\r\n", 431),
     ],
 )
@@ -158,7 +158,7 @@ def test_waiting_returns_as_soon_as_enough_is_there(sandbox: Sandbox, post: Post
 def test_waiting_in_vain_says_what_came_instead(start_sandbox: StartSandbox, post: Post) -> None:
     """The error tells what arrived, what was refused and why, and no token."""
     sandbox = start_sandbox(Robot(keywords=("alert",)))
-    with pytest.raises(TimeoutError, match="nothing came"):
+    with pytest.raises(TimeoutError, match="nothing received"):
         sandbox.wait_for_messages(1, timeout_seconds=0)
     post(sandbox.webhook_url, TEXT)
     sandbox.fail_next(Fault.BUSY)

@@ -82,8 +82,8 @@ def test_a_notice_to_people(sandbox: Sandbox, client: Any, clock: Any) -> None:
     number = int(sandbox.messages[0].handle)
     assert without_number(reply) == {"errcode": 0, "errmsg": "ok", "task_id": number}
     assert [message.conversation.to_dict() for message in sandbox.messages] == [
-        {"key": "notice:zhangsan", "kind": "notice", "name": "张三"},
-        {"key": "notice:lisi", "kind": "notice", "name": "李四"},
+        {"key": "notification:zhangsan", "kind": "notification", "name": "张三"},
+        {"key": "notification:lisi", "kind": "notification", "name": "李四"},
     ]
     message = sandbox.messages[0]
     assert (message.payload, message.shown) == (TEXT, TEXT)
@@ -107,7 +107,7 @@ def test_a_notice_to_people(sandbox: Sandbox, client: Any, clock: Any) -> None:
 def test_departments_and_everybody(sandbox: Sandbox, client: Any, fields: dict[str, Any], names: list[str]) -> None:
     """The root holds all, and nobody has a notice twice."""
     assert client.oapi(SEND, notice(sandbox, **fields))["errcode"] == 0
-    assert readers(sandbox) == [f"notice:{name}" for name in names]
+    assert readers(sandbox) == [f"notification:{name}" for name in names]
 
 
 def test_a_form_is_taken_too(sandbox: Sandbox, client: Any) -> None:
@@ -165,7 +165,7 @@ def test_the_agent_must_be_that_of_the_token(start_sandbox: StartSandbox, client
 
 def test_older_limits_can_be_set(start_sandbox: StartSandbox, client_of: Any) -> None:
     """Pages of the docs disagree about the number of recipients."""
-    sandbox = start_sandbox(quotas=Quotas(people_per_notice=5000, departments_per_notice=500))
+    sandbox = start_sandbox(quotas=Quotas(people_per_notification=5000, departments_per_notification=500))
     body = notice(sandbox, userid_list=",".join(f"u{number}" for number in range(5000)))
     assert client_of(sandbox).oapi(SEND, body)["errcode"] == 0
 
@@ -461,7 +461,7 @@ def test_whom_a_notice_does_not_reach(start_sandbox: StartSandbox, client_of: An
         "unread_user_id_list": ["a"],
         "invalid_dept_id_list": [77],
     }
-    assert readers(sandbox) == ["notice:a"]
+    assert readers(sandbox) == ["notification:a"]
     assert client.oapi(SEND, notice(sandbox, userid_list="nobody"))["errcode"] == 0
     assert len(sandbox.messages) == 1
 
@@ -477,7 +477,7 @@ def test_nobody_gets_the_same_twice_a_day(sandbox: Sandbox, client: Any, clock: 
         "unread_user_id_list": ["lisi"],
         "forbidden_list": [{"code": "143106", "count": 1, "userid": "zhangsan"}],
     }
-    assert readers(sandbox) == ["notice:zhangsan", "notice:lisi"]
+    assert readers(sandbox) == ["notification:zhangsan", "notification:lisi"]
     # Other words are another notice, the same in another order are not.
     task(sandbox, client, msg={"msgtype": "text", "text": {"content": "hello again"}})
     task(sandbox, client, msg=dict(reversed(TEXT.items())))
@@ -495,7 +495,7 @@ def test_nobody_gets_the_same_twice_a_day(sandbox: Sandbox, client: Any, clock: 
 
 def test_a_person_has_so_many_notices_a_day(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
     """500 in DingTalk; the rule against repetition can be switched off."""
-    sandbox = start_sandbox(quotas=Quotas(notices_per_person_a_day=2, same_notice_once_a_day=False))
+    sandbox = start_sandbox(quotas=Quotas(notifications_per_person_a_day=2, same_notification_once_a_day=False))
     client = client_of(sandbox)
     for _ in range(2):
         assert result(client, task(sandbox, client))["forbidden_list"] == []
@@ -509,7 +509,7 @@ def test_a_person_has_so_many_notices_a_day(start_sandbox: StartSandbox, client_
 
 def test_so_many_people_get_one_in_a_minute(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
     """The others never do, and the send says ok."""
-    sandbox = start_sandbox(quotas=Quotas(notice_recipients_a_minute=2), minute_seconds=10)
+    sandbox = start_sandbox(quotas=Quotas(notification_recipients_a_minute=2), minute_seconds=10)
     client = client_of(sandbox)
     question = task(sandbox, client, to_all_user=True)
     assert result(client, question)["forbidden_list"] == [{"code": "143103", "count": 2, "userid": "wangwu"}]
@@ -519,7 +519,7 @@ def test_so_many_people_get_one_in_a_minute(start_sandbox: StartSandbox, client_
 
 def test_everybody_is_told_so_many_times_a_day(start_sandbox: StartSandbox, client_of: Any) -> None:
     """Three times in DingTalk, here once; single people are no matter."""
-    sandbox = start_sandbox(quotas=Quotas(notices_to_everyone_a_day=1))
+    sandbox = start_sandbox(quotas=Quotas(notifications_to_everyone_a_day=1))
     client = client_of(sandbox)
     task(sandbox, client, to_all_user=True)
     again = {"msgtype": "text", "text": {"content": "again"}}
@@ -530,7 +530,7 @@ def test_everybody_is_told_so_many_times_a_day(start_sandbox: StartSandbox, clie
 
 def test_progress_and_result(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
     """Not begun, running, done; the result is empty until then."""
-    sandbox = start_sandbox(notice_seconds=4)
+    sandbox = start_sandbox(notification_seconds=4)
     client = client_of(sandbox)
     question = task(sandbox, client, userid_list="zhangsan,lisi,nobody")
     seen = []
@@ -622,7 +622,7 @@ def test_the_status_of_an_oa_message(sandbox: Sandbox, client: Any) -> None:
 
 def test_a_status_is_for_few(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
     """At most five people, no department, not everybody, and only once the notice is sent."""
-    sandbox = start_sandbox(notice_seconds=1)
+    sandbox = start_sandbox(notification_seconds=1)
     client = client_of(sandbox)
     msg = {"msgtype": "oa", "oa": {**OA, "status_bar": STATUS}}
     words = (41052, "本次发送人数过多,不再返回发送结果")

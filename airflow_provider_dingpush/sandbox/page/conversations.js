@@ -100,7 +100,7 @@ export function keyIn(hash) {
   } catch {
     return null;
   }
-  return /^(group|private|notice):./.test(key) ? key : null;
+  return /^(group|private|notification):./.test(key) ? key : null;
 }
 
 /** Whose conversation it is. */

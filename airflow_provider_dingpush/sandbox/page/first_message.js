@@ -32,7 +32,7 @@ function curl(robot, words) {
 
 function idsOf(app, conversation, groups) {
   const ids = [["AppKey", app.app_key]];
-  if (conversation.kind === "notice") ids.push(["AgentId", app.agent_id]);
+  if (conversation.kind === "notification") ids.push(["AgentId", app.agent_id]);
   else ids.push(["robotCode", app.robot_code]);
   if (conversation.kind !== "group") ids.push(["userId", userIdOf(conversation)]);
   // An app names one of the groups that its robot is in; of several, the page can't tell which.

@@ -1,4 +1,4 @@
-"""Work notices (工作通知): sending, how far that is, what came of it, taking back, and the status of an OA message.
+"""Work notifications (工作通知): sending, its progress and result, recalls, and the status of an OA message.
 
 Facts: DingTalk docs 0769-0775 and 0013 (read 2026-08-22). Where the docs are silent the choice is named as an
 assumption.
@@ -10,19 +10,27 @@ import itertools
 import json
 import re
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import display_forms
-from .conversations import Change, Conversation, Post
-from .exchange import ReceivedRequest, RefusedError, Verdict
-from .media import MediaKind, MediaStore, Medium
-from .oapi_dialect import OapiCall, invalid, missing, refusal, succeeded
-from .organisation import App, Organisation, Person, notices_to
-from .payload_fields import object_in, objects_in, text_in
-from .quotas import Quotas, day_of
+from airflow_provider_dingpush.sandbox.field_rules import OAPI, Fields, Media
+from airflow_provider_dingpush.sandbox.media import MediaStore
+from airflow_provider_dingpush.sandbox.message_kinds import NOTIFICATION_FORMS, STATUS_RULES, status_of
+from airflow_provider_dingpush.sandbox.model import (
+    App,
+    CallResult,
+    Change,
+    Conversation,
+    Person,
+    Post,
+    Quotas,
+    ReceivedRequest,
+    RefusedError,
+)
+from airflow_provider_dingpush.sandbox.oapi_dialect import OapiCall, invalid, missing, refusal, succeeded
+from airflow_provider_dingpush.sandbox.organisation import Organisation, notifications_to
+from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindow, day_of
 
 SEND = "/topapi/message/corpconversation/asyncsend_v2"
 PROGRESS = "/topapi/message/corpconversation/getsendprogress"
@@ -32,14 +40,13 @@ UPDATE_STATUS = "/topapi/message/corpconversation/status_bar/update"
 PERMISSION = "qyapi_base"
 
 MAX_MSG_BYTES = 2048
-MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_PEOPLE_WITH_STATUS = 5
 DAY_SECONDS = 86_400
 
 
 @dataclass(kw_only=True)
 class _Task:
-    """One accepted send and what came of it."""
+    """One accepted send and its result."""
 
     number: int
     app: App
@@ -56,15 +63,18 @@ class _Task:
     is_recalled: bool = False
 
 
-class WorkNoticeDesk:
-    """Answers everything about work notices.
+class WorkNotificationApi:
+    """Answers everything about work notifications.
 
-    Order of the checks: agent, recipients, message. A notice stands in the conversations of its recipients at once, but
-    for ``notice_seconds`` the task says that it is still being sent.
+    Order of the checks: agent, recipients, message. A notification is in the conversations of its recipients at once,
+    but for ``notification_seconds`` its task reports that it is still being sent.
 
     Assumptions, because DingTalk does not document them: people outside of the app's visible scope are invalid users;
-    who refuses messages is a failed user; until a task is done its result is empty; taking back twice succeeds twice;
-    a day is Beijing's; a minute's recipients are counted per app; a status can be changed for 24 h.
+    who refuses messages is a failed user; until a task is done its result is empty; recalling twice succeeds twice; a
+    day is Beijing's; a minute's recipients are counted per app; a status can be changed for 24 h.
+
+    :param minute_seconds: the length of the minute of rate limits.
+    :raises ValueError: if ``notification_seconds`` is negative.
     """
 
     def __init__(
@@ -74,37 +84,42 @@ class WorkNoticeDesk:
         quotas: Quotas,
         *,
         minute_seconds: float,
-        notice_seconds: float,
+        notification_seconds: float,
     ) -> None:
-        if notice_seconds < 0:
-            raise ValueError(f"notice_seconds must not be negative: {notice_seconds}")
+        if notification_seconds < 0:
+            raise ValueError(f"notification_seconds must not be negative: {notification_seconds}")
         self._organisation = organisation
         self._media = media
         self._quotas = quotas
         self._minute_seconds = minute_seconds
-        self._notice_seconds = notice_seconds
+        self._notification_seconds = notification_seconds
         self._numbers = itertools.count(256_271_667_526)
         self._lock = threading.Lock()
         self._tasks: dict[int, _Task] = {}
         self._sent_on_day: dict[tuple[int, str, str], set[str]] = {}
         self._counts_of_day: dict[tuple[int, str, str], int] = {}
-        self._recipients_at: dict[str, deque[float]] = {}
+        self._recipients: dict[str, SlidingWindow] = {}
 
-    def send(self, call: OapiCall) -> Verdict:
-        """Answer ``asyncsend_v2``: what passes is queued, and what became of it shows in the result only."""
+    def handlers(self) -> dict[str, Callable[[OapiCall], CallResult]]:
+        """Return what answers the POST at each path."""
+        return {
+            SEND: self.send,
+            PROGRESS: self.progress,
+            RESULT: self.result,
+            RECALL: self.recall,
+            UPDATE_STATUS: self.update_status,
+        }
+
+    def send(self, call: OapiCall) -> CallResult:
+        """Answer ``asyncsend_v2``: what passes is queued, and only the result tells who got it."""
         app = self._app_of(call)
         user_ids, department_ids, everyone = self._recipients_of(call)
         msg = _msg_of(call)
 
-        def find(media_id: str) -> Medium | None:
-            return self._media.find(media_id, app)
-
-        check_msg(msg, find)
+        shown = show_valid(msg, Media(lambda media_id: self._media.find(media_id, app)))
         if "status_bar" in msg.get("oa", {}) and (everyone or department_ids or len(user_ids) > MAX_PEOPLE_WITH_STATUS):
             raise refusal(41052, "本次发送人数过多,不再返回发送结果")
         people, invalid_user_ids, invalid_department_ids = self._people_for(app, user_ids, department_ids, everyone)
-
-        shown = display_forms.of_notice(msg, display_forms.Media(find))
         task = _Task(
             number=next(self._numbers),
             app=app,
@@ -119,30 +134,30 @@ class WorkNoticeDesk:
             self._deliver(task, people, to_everyone=everyone)
         handle = str(task.number)
         posts = tuple(
-            Post(conversation=notices_to(person), sender=app, payload=msg, shown=shown, handle=handle)
+            Post(conversation=notifications_to(person), sender=app, payload=msg, shown=shown, handle=handle)
             for person in task.reached
         )
-        return Verdict(
+        return CallResult(
             outcome="accepted",
             reply=succeeded(call.request.path, task_id=task.number),
             posts=posts,
-            already_in=tuple(notices_to(person) for person in task.repeated),
+            already_in=tuple(notifications_to(person) for person in task.repeated),
         )
 
     def addressee(self, request: ReceivedRequest) -> Conversation | None:
-        """Return the notices of the only person that a request names."""
+        """Return the work notifications of the only person that a request names."""
         body = request.json if isinstance(request.json, dict) else {}
         person = self._organisation.person(str(body.get("userid_list")))
-        return notices_to(person) if person is not None else None
+        return notifications_to(person) if person is not None else None
 
-    def progress(self, call: OapiCall) -> Verdict:
+    def progress(self, call: OapiCall) -> CallResult:
         task = self._task_of(call, "task_id", unknown=invalid("task_id"))
         percent = self._percent(task, call.request.received_at)
         status = 2 if percent == 100 else 1 if percent else 0
         progress = {"progress_in_percent": percent, "status": status}
-        return Verdict(outcome="answered", reply=succeeded(call.request.path, progress=progress))
+        return CallResult(outcome="answered", reply=succeeded(call.request.path, progress=progress))
 
-    def result(self, call: OapiCall) -> Verdict:
+    def result(self, call: OapiCall) -> CallResult:
         task = self._task_of(call, "task_id", unknown=invalid("task_id"))
         is_done = self._percent(task, call.request.received_at) == 100
         with self._lock:
@@ -158,33 +173,31 @@ class WorkNoticeDesk:
             "invalid_dept_id_list": list(task.invalid_department_ids) if is_done else [],
             "forbidden_list": forbidden,
         }
-        return Verdict(outcome="answered", reply=succeeded(call.request.path, send_result=result))
+        return CallResult(outcome="answered", reply=succeeded(call.request.path, send_result=result))
 
-    def recall(self, call: OapiCall) -> Verdict:
+    def recall(self, call: OapiCall) -> CallResult:
         """Answer ``recall``, whose task is in the field ``msg_task_id``."""
         task = self._task_of(call, "msg_task_id", unknown=refusal(400002, "agentId不合法或taskId不合法"))
         with self._lock:
             task.is_recalled = True
-        return Verdict(outcome="answered", reply=succeeded(call.request.path), recalled_handles=(str(task.number),))
+        return CallResult(outcome="answered", reply=succeeded(call.request.path), recalled_handles=(str(task.number),))
 
-    def update_status(self, call: OapiCall) -> Verdict:
+    def update_status(self, call: OapiCall) -> CallResult:
         """Answer ``status_bar/update``: other words and another colour for an OA message."""
         task = self._task_of(call, "task_id", unknown=invalid("task_id"))
         if task.msg["msgtype"] != "oa":
             raise invalid("task_id")
         if self._percent(task, call.request.received_at) < 100 or len(task.reached) > MAX_PEOPLE_WITH_STATUS:
             raise refusal(41052, "本次发送人数过多,不再返回发送结果")
-        value = text_in(call.body, "status_value", "status_value")
-        background = text_in(call.body, "status_bg", "status_bg", required=False)
-        _check_status_background(background, "status_bg")
+        Fields(call.body, OAPI).check(STATUS_RULES)
         with self._lock:
-            status = display_forms.status_of(value, background)
+            status = status_of(call.body["status_value"], call.body.get("status_bg") or "")
             task.shown = {**task.shown, "oa": {**task.shown["oa"], "status": status}}
         change = Change(handle=str(task.number), shown=task.shown)
-        return Verdict(outcome="answered", reply=succeeded(call.request.path), changes=(change,))
+        return CallResult(outcome="answered", reply=succeeded(call.request.path), changes=(change,))
 
     def read(self, user_id: str) -> None:
-        """Mark all notices to one person as read."""
+        """Mark all notifications to one person as read."""
         with self._lock:
             for task in self._tasks.values():
                 task.read_by.add(user_id)
@@ -195,7 +208,7 @@ class WorkNoticeDesk:
             self._tasks.clear()
             self._sent_on_day.clear()
             self._counts_of_day.clear()
-            self._recipients_at.clear()
+            self._recipients.clear()
 
     # Who sends and who gets it
 
@@ -227,10 +240,10 @@ class WorkNoticeDesk:
         if not (user_ids or department_ids or everyone):
             raise missing("userid_list, dept_id_list, to_all_user")
         # Which number the limits of page 0769 have is not on record.
-        if len(user_ids) > self._quotas.people_per_notice:
-            raise refusal(41029, f"超过消息接收者人数上限: userid_list, {self._quotas.people_per_notice}")
-        if len(department_ids) > self._quotas.departments_per_notice:
-            raise refusal(41029, f"超过消息接收者人数上限: dept_id_list, {self._quotas.departments_per_notice}")
+        if len(user_ids) > self._quotas.people_per_notification:
+            raise refusal(41029, f"超过消息接收者人数上限: userid_list, {self._quotas.people_per_notification}")
+        if len(department_ids) > self._quotas.departments_per_notification:
+            raise refusal(41029, f"超过消息接收者人数上限: dept_id_list, {self._quotas.departments_per_notification}")
         return user_ids, tuple(department_ids), bool(everyone)
 
     def _people_for(
@@ -254,23 +267,23 @@ class WorkNoticeDesk:
         return tuple(found.values()), tuple(invalid_user_ids), tuple(invalid_department_ids)
 
     def _deliver(self, task: _Task, people: tuple[Person, ...], *, to_everyone: bool) -> None:
-        """Sort the people by what becomes of the notice to them; the caller holds the lock."""
+        """Sort the people by whether the notification reaches them; the caller holds the lock."""
         day, key = day_of(task.sent_at), task.app.app_key
         content = json.dumps(task.msg, sort_keys=True)
-        is_one_too_many = to_everyone and not self._count((day, key, ""), self._quotas.notices_to_everyone_a_day)
+        is_one_too_many = to_everyone and not self._count((day, key, ""), self._quotas.notifications_to_everyone_a_day)
         reached, repeated, failed, forbidden = [], [], [], []
         for person in people:
             sent = self._sent_on_day.setdefault((day, key, person.user_id), set())
             if person.refuses:
                 failed.append(person.user_id)
-            elif self._quotas.same_notice_once_a_day and content in sent:
+            elif self._quotas.same_notification_once_a_day and content in sent:
                 repeated.append(person)
                 forbidden.append({"code": "143106", "count": 1, "userid": person.user_id})
             elif is_one_too_many or not self._admit(key, task.sent_at):
-                count = self._quotas.notice_recipients_a_minute or 0
+                count = self._quotas.notification_recipients_a_minute or 0
                 forbidden.append({"code": "143103", "count": count, "userid": person.user_id})
-            elif not self._count((day, key, person.user_id), self._quotas.notices_per_person_a_day):
-                count = self._quotas.notices_per_person_a_day or 0
+            elif not self._count((day, key, person.user_id), self._quotas.notifications_per_person_a_day):
+                count = self._quotas.notifications_per_person_a_day or 0
                 forbidden.append({"code": "143105", "count": count, "userid": person.user_id})
             else:
                 sent.add(content)
@@ -286,14 +299,8 @@ class WorkNoticeDesk:
         return True
 
     def _admit(self, app_key: str, now: float) -> bool:
-        recipients_at = self._recipients_at.setdefault(app_key, deque())
-        while recipients_at and recipients_at[0] <= now - self._minute_seconds:
-            recipients_at.popleft()
-        most = self._quotas.notice_recipients_a_minute
-        if most is not None and len(recipients_at) >= most:
-            return False
-        recipients_at.append(now)
-        return True
+        window = self._recipients.setdefault(app_key, SlidingWindow(self._minute_seconds))
+        return window.take(now, self._quotas.notification_recipients_a_minute)
 
     # Tasks
 
@@ -311,20 +318,22 @@ class WorkNoticeDesk:
 
     def _percent(self, task: _Task, now: float) -> int:
         passed = now - task.sent_at
-        if passed >= self._notice_seconds:
+        if passed >= self._notification_seconds:
             return 100
-        return int(100 * passed / self._notice_seconds)
+        return int(100 * passed / self._notification_seconds)
 
 
-def check_msg(msg: dict[str, Any], medium: Callable[[str], Medium | None]) -> None:
-    """Refuse a message whose type, fields, lengths or media are not as DingTalk docs 0775 and 0013 want them."""
-    msgtype = text_in(msg, "msgtype", "msg.msgtype")
-    check = _CHECKS.get(msgtype)
-    if check is None:
+def show_valid(msg: dict[str, Any], media: Media) -> dict[str, Any]:
+    """Return the display form of a message; refuse what is not as DingTalk docs 0775 and 0013 want it."""
+    fields = Fields(msg, OAPI, "msg.", media)
+    msgtype = fields.text("msgtype")
+    form = NOTIFICATION_FORMS.get(msgtype)
+    if form is None:
         raise refusal(40008, "不合法的消息类型")
-    if others := [name for name in _CHECKS if name in msg and name != msgtype]:
-        raise invalid(f"msg.{others[0]}")
-    check(object_in(msg, msgtype, f"msg.{msgtype}"), medium)
+    if others := [name for name in NOTIFICATION_FORMS if name in msg and name != msgtype]:
+        raise fields.invalid(others[0])
+    fields.part(msgtype).check(form.rules)
+    return form.show(msg[msgtype], media)
 
 
 def _msg_of(call: OapiCall) -> dict[str, Any]:
@@ -338,7 +347,7 @@ def _msg_of(call: OapiCall) -> dict[str, Any]:
         raise missing("msg")
     if not isinstance(msg, dict):
         raise invalid("msg")
-    # The number for this is not on record; 34016 is what longer fields are told. Blanks between the values don't count.
+    # The code for this is not on record; 34016 is that of longer fields. Blanks between the values don't count.
     try:
         size = len(json.dumps(msg, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
     except RecursionError:
@@ -362,122 +371,3 @@ def _integer(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     return int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,18}", value, re.ASCII) else None
-
-
-def _limited(holder: dict[str, Any], name: str, path: str, most: int, *, required: bool = True) -> str:
-    value = text_in(holder, name, path, required=required)
-    if len(value) > most:
-        raise refusal(34016, f"会话消息的内容超长: {path}, {len(value)} > {most}")
-    return value
-
-
-def _check_medium(
-    holder: dict[str, Any],
-    name: str,
-    path: str,
-    find: Callable[[str], Medium | None],
-    kind: MediaKind,
-    *,
-    most: int | None = None,
-) -> None:
-    medium = find(text_in(holder, name, path))
-    if medium is None or medium.kind != kind:
-        raise refusal(40007, "不合法的媒体文件id")
-    if most is not None and medium.size > most:
-        raise refusal(40006, "不合法的文件大小")
-
-
-def _check_status_background(value: str, path: str) -> None:
-    if value and not re.fullmatch(r"0x[0-9A-Fa-f]{8}", value):
-        raise invalid(path)
-
-
-def _check_text(content: dict[str, Any], find: Callable[[str], Medium | None]) -> None:  # noqa: ARG001 - others need it
-    if not content.get("content"):
-        raise refusal(44004, "文本消息内容为空")
-    text_in(content, "content", "msg.text.content")
-
-
-def _check_image(content: dict[str, Any], find: Callable[[str], Medium | None]) -> None:
-    _check_medium(content, "media_id", "msg.image.media_id", find, "image")
-
-
-def _check_voice(content: dict[str, Any], find: Callable[[str], Medium | None]) -> None:
-    _check_medium(content, "media_id", "msg.voice.media_id", find, "voice")
-    duration = text_in(content, "duration", "msg.voice.duration")
-    if not re.fullmatch(r"[1-5]?\d", duration, re.ASCII) or int(duration) == 0:
-        raise invalid("msg.voice.duration")
-
-
-def _check_file(content: dict[str, Any], find: Callable[[str], Medium | None]) -> None:
-    _check_medium(content, "media_id", "msg.file.media_id", find, "file", most=MAX_FILE_BYTES)
-
-
-def _check_link(content: dict[str, Any], find: Callable[[str], Medium | None]) -> None:
-    for name in ("messageUrl", "title", "text"):
-        text_in(content, name, f"msg.link.{name}")
-    _check_medium(content, "picUrl", "msg.link.picUrl", find, "image")
-
-
-def _check_markdown(content: dict[str, Any], find: Callable[[str], Medium | None]) -> None:  # noqa: ARG001
-    _limited(content, "title", "msg.markdown.title", 64)
-    _limited(content, "text", "msg.markdown.text", 5000)
-
-
-def _check_action_card(content: dict[str, Any], find: Callable[[str], Medium | None]) -> None:  # noqa: ARG001
-    path = "msg.action_card"
-    _limited(content, "title", f"{path}.title", 64, required=False)
-    _limited(content, "markdown", f"{path}.markdown", 5000)
-    if content.get("single_title") or content.get("single_url"):
-        _limited(content, "single_title", f"{path}.single_title", 20)
-        _limited(content, "single_url", f"{path}.single_url", 500)
-        return
-    if text_in(content, "btn_orientation", f"{path}.btn_orientation") not in ("0", "1"):
-        raise invalid(f"{path}.btn_orientation")
-    buttons = objects_in(content, "btn_json_list", f"{path}.btn_json_list")
-    for index, button in enumerate(buttons):
-        _limited(button, "title", f"{path}.btn_json_list[{index}].title", 20)
-        _limited(button, "action_url", f"{path}.btn_json_list[{index}].action_url", 700)
-    size = len(json.dumps(buttons, ensure_ascii=False, separators=(",", ":")))
-    if size > 1000:
-        raise refusal(34016, f"会话消息的内容超长: {path}.btn_json_list, {size} > 1000")
-
-
-def _check_oa(content: dict[str, Any], find: Callable[[str], Medium | None]) -> None:
-    path = "msg.oa"
-    text_in(content, "message_url", f"{path}.message_url")
-    text_in(content, "pc_message_url", f"{path}.pc_message_url", required=False)
-    head = object_in(content, "head", f"{path}.head")
-    if not re.fullmatch(r"[0-9A-Fa-f]{8}", text_in(head, "bgcolor", f"{path}.head.bgcolor")):
-        raise invalid(f"{path}.head.bgcolor")
-    text_in(head, "text", f"{path}.head.text")
-    if content.get("status_bar") is not None:
-        status = object_in(content, "status_bar", f"{path}.status_bar")
-        text_in(status, "status_value", f"{path}.status_bar.status_value")
-        background = text_in(status, "status_bg", f"{path}.status_bar.status_bg", required=False)
-        _check_status_background(background, f"{path}.status_bar.status_bg")
-    body = object_in(content, "body", f"{path}.body")
-    for name in ("title", "content", "author", "file_count"):
-        text_in(body, name, f"{path}.body.{name}", required=False)
-    if body.get("form") is not None:
-        for index, row in enumerate(objects_in(body, "form", f"{path}.body.form")):
-            for name in ("key", "value"):
-                text_in(row, name, f"{path}.body.form[{index}].{name}", required=False)
-    if body.get("rich") is not None:
-        rich = object_in(body, "rich", f"{path}.body.rich")
-        for name in ("num", "unit"):
-            text_in(rich, name, f"{path}.body.rich.{name}", required=False)
-    if body.get("image"):
-        _check_medium(body, "image", f"{path}.body.image", find, "image")
-
-
-_CHECKS: dict[str, Callable[[dict[str, Any], Callable[[str], Medium | None]], None]] = {
-    "text": _check_text,
-    "image": _check_image,
-    "voice": _check_voice,
-    "file": _check_file,
-    "link": _check_link,
-    "markdown": _check_markdown,
-    "action_card": _check_action_card,
-    "oa": _check_oa,
-}

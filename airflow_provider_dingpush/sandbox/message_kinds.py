@@ -1,0 +1,352 @@
+"""The kinds of message: which channels carry each, how they validate its fields, and how the chat page displays it.
+
+A new kind is one entry in `KINDS`. Its display form is one of those that the page draws (``page/bubbles.js``): the
+form of webhooks, and of a few kinds that webhooks don't have.
+
+Facts: DingTalk docs 0699 and 0717 (webhooks and app robots), 0775 and 0013 (work notifications), read 2026-08-22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_dingpush.sandbox.field_rules import (
+    Fields,
+    Media,
+    Rules,
+    at_most,
+    each,
+    either,
+    matching,
+    medium,
+    optional_text,
+    part,
+    picture,
+    text,
+)
+from airflow_provider_dingpush.sandbox.oapi_dialect import refusal
+
+Content = dict[str, Any]
+
+MAX_FILE_BYTES = 10 * 1024 * 1024
+_MAX_FORM_ROWS = 6
+_DEFAULT_STATUS_COLOR = "#78C06E"
+
+STATUS_RULES: Rules = {"status_value": text, "status_bg": matching(r"0x[0-9A-Fa-f]{8}", required=False)}
+"""The rules for the status of an OA message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookForm:
+    """A kind as custom robots take it, whose payload is its display form too.
+
+    :param visible: returns the texts that a reader sees, in which keywords are searched.
+    """
+
+    rules: Rules
+    visible: Callable[[Content], list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppForm:
+    """A kind as an app's robot or work notifications take it.
+
+    :param show: returns the display form of valid fields.
+    """
+
+    rules: Rules
+    show: Callable[[Content, Media], Content]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageKind:
+    """One kind of message, by the names that it has in each channel: msgtype, msgKey, msgtype."""
+
+    webhook: dict[str, WebhookForm] = field(default_factory=dict)
+    app_robot: dict[str, AppForm] = field(default_factory=dict)
+    notification: dict[str, AppForm] = field(default_factory=dict)
+
+
+def status_of(value: str, background: str) -> dict[str, str]:
+    """Return the display form of an OA message's status; the background is ARGB with ``0x``."""
+    return {"value": value, "color": f"#{background[-6:].upper()}" if background else _DEFAULT_STATUS_COLOR}
+
+
+def _show_text(content: Content, media: Media) -> Content:  # noqa: ARG001 - the others need it
+    return {"msgtype": "text", "text": {"content": content["content"]}}
+
+
+def _show_markdown(content: Content, media: Media) -> Content:
+    return {"msgtype": "markdown", "markdown": {"title": content["title"], "text": media.in_markdown(content["text"])}}
+
+
+def _show_link(content: Content, media: Media) -> Content:
+    link = {name: content[name] for name in ("title", "text", "messageUrl")}
+    if content.get("picUrl"):
+        link["picUrl"] = media.url_of(content["picUrl"])
+    return {"msgtype": "link", "link": link}
+
+
+def _show_image(media_id: str, media: Media) -> Content:
+    return {"msgtype": "image", "image": {"url": media.url_of(media_id)}}
+
+
+def _show_audio(media_id: str, seconds: float, media: Media) -> Content:
+    return {"msgtype": "audio", "audio": {"url": media.url_of(media_id), "seconds": seconds}}
+
+
+def _show_file(media_id: str, name: str | None, media: Media) -> Content:
+    found = media.find(media_id)
+    known = (found.name, found.size) if found is not None else ("", 0)
+    return {"msgtype": "file", "file": {"url": media.url_of(media_id), "name": name or known[0], "bytes": known[1]}}
+
+
+def _show_video(param: Content, media: Media) -> Content:
+    video = {
+        "url": media.url_of(param["videoMediaId"]),
+        "coverUrl": media.url_of(param["picMediaId"]),
+        "seconds": int(param["duration"]),
+    }
+    return {"msgtype": "video", "video": video}
+
+
+def _show_card(title: str, markdown: str, buttons: Content, media: Media) -> Content:
+    return {"msgtype": "actionCard", "actionCard": {"title": title, "text": media.in_markdown(markdown), **buttons}}
+
+
+def _show_single_button_card(param: Content, media: Media) -> Content:
+    button = {"singleTitle": param["singleTitle"], "singleURL": param["singleURL"]}
+    return _show_card(param["title"], param["text"], button, media)
+
+
+def _show_notification_card(content: Content, media: Media) -> Content:
+    if content.get("single_title"):
+        buttons = {"singleTitle": content["single_title"], "singleURL": content["single_url"]}
+    else:
+        buttons = {
+            "btnOrientation": content["btn_orientation"],
+            "btns": [{"title": one["title"], "actionURL": one["action_url"]} for one in content["btn_json_list"]],
+        }
+    return _show_card(content.get("title") or "", content["markdown"], buttons, media)
+
+
+def _robot_card(title: str, url: str, count: int, *, horizontal: bool = False) -> AppForm:
+    """Return a card with ``count`` buttons whose fields are called ``title`` and ``url`` with a number from 1."""
+    names = [(f"{title}{number}", f"{url}{number}") for number in range(1, count + 1)]
+
+    def show(param: Content, media: Media) -> Content:
+        buttons = [{"title": param[title_name], "actionURL": param[url_name]} for title_name, url_name in names]
+        orientation = "1" if horizontal else "0"
+        return _show_card(param["title"], param["text"], {"btnOrientation": orientation, "btns": buttons}, media)
+
+    return AppForm(
+        rules={"title": text, "text": text, **dict.fromkeys((name for pair in names for name in pair), text)}, show=show
+    )
+
+
+def _visible_on_card(content: Content) -> list[str]:
+    buttons = [content["singleTitle"]] if content.get("singleTitle") else [one["title"] for one in content["btns"]]
+    return [content["text"], *buttons]
+
+
+def _check_notification_text(fields: Fields, name: str) -> None:
+    if not fields.values.get(name):
+        raise refusal(44004, "文本消息内容为空")
+    fields.text(name)
+
+
+def _show_oa(content: Content, media: Media) -> Content:
+    body = content["body"]
+    status = content.get("status_bar")
+    form = [{"key": row.get("key") or "", "value": row.get("value") or ""} for row in body.get("form") or []]
+    oa = {
+        "title": body.get("title") or "",
+        "messageUrl": content["message_url"],
+        # DingTalk hides the others.
+        "form": form[:_MAX_FORM_ROWS],
+        "content": body.get("content") or None,
+        "author": body.get("author") or None,
+        "status": status_of(status["status_value"], status.get("status_bg") or "") if status else None,
+        "image": media.url_of(body["image"]) if body.get("image") else None,
+    }
+    return {"msgtype": "oa", "oa": oa}
+
+
+_FLAG = matching("[01]", required=False)
+_POSITIVE = r"[1-9]\d{0,8}"
+
+# Which fields an app robot requires is not said on page 0699; assumed: all of its samples, but the picture of a link.
+# That its audio has to be amr follows from ogg and amr (there) and amr, mp3 and wav (uploads, 0646). Which fields of a
+# webhook DingTalk searches for keywords is not documented; assumed: those drawn inside the message, hence not the title
+# of markdown and actionCard, which is a preview only. Markdown counts as it is written.
+KINDS: tuple[MessageKind, ...] = (
+    MessageKind(
+        webhook={"text": WebhookForm(rules={"content": text}, visible=lambda content: [content["content"]])},
+        app_robot={"sampleText": AppForm(rules={"content": text}, show=_show_text)},
+        notification={"text": AppForm(rules={"content": _check_notification_text}, show=_show_text)},
+    ),
+    MessageKind(
+        webhook={
+            "markdown": WebhookForm(rules={"title": text, "text": text}, visible=lambda content: [content["text"]])
+        },
+        app_robot={"sampleMarkdown": AppForm(rules={"title": text, "text": text}, show=_show_markdown)},
+        notification={"markdown": AppForm(rules={"title": at_most(64), "text": at_most(5000)}, show=_show_markdown)},
+    ),
+    MessageKind(
+        webhook={
+            "link": WebhookForm(
+                rules={"title": text, "text": text, "messageUrl": text, "picUrl": optional_text},
+                visible=lambda content: [content["title"], content["text"]],
+            )
+        },
+        app_robot={
+            "sampleLink": AppForm(
+                rules={"title": text, "text": text, "messageUrl": text, "picUrl": picture(required=False)},
+                show=_show_link,
+            )
+        },
+        notification={
+            "link": AppForm(
+                rules={"messageUrl": text, "title": text, "text": text, "picUrl": medium("image")}, show=_show_link
+            )
+        },
+    ),
+    MessageKind(
+        webhook={
+            "actionCard": WebhookForm(
+                rules={
+                    "title": text,
+                    "text": text,
+                    "btnOrientation": _FLAG,
+                    "hideAvatar": _FLAG,
+                    # One button wins: DingTalk ignores btns when it is given.
+                    "buttons": either(
+                        {"singleTitle": text, "singleURL": text},
+                        otherwise={"btns": each({"title": text, "actionURL": text})},
+                    ),
+                },
+                visible=_visible_on_card,
+            )
+        },
+        app_robot={
+            "sampleActionCard": AppForm(
+                rules={"title": text, "text": text, "singleTitle": text, "singleURL": text},
+                show=_show_single_button_card,
+            ),
+            **{f"sampleActionCard{count}": _robot_card("actionTitle", "actionURL", count) for count in (2, 3, 4, 5)},
+            "sampleActionCard6": _robot_card("buttonTitle", "buttonUrl", 2, horizontal=True),
+        },
+        notification={
+            "action_card": AppForm(
+                rules={
+                    "title": at_most(64, required=False),
+                    "markdown": at_most(5000),
+                    "buttons": either(
+                        {"single_title": at_most(20), "single_url": at_most(500)},
+                        otherwise={
+                            "btn_orientation": matching("[01]"),
+                            "btn_json_list": each(
+                                {"title": at_most(20), "action_url": at_most(700)}, most_characters=1000
+                            ),
+                        },
+                    ),
+                },
+                show=_show_notification_card,
+            )
+        },
+    ),
+    MessageKind(
+        webhook={
+            "feedCard": WebhookForm(
+                rules={"links": each({"title": text, "messageURL": text, "picURL": text})},
+                visible=lambda content: [link["title"] for link in content["links"]],
+            )
+        },
+    ),
+    MessageKind(
+        app_robot={
+            "sampleImageMsg": AppForm(
+                rules={"photoURL": picture()}, show=lambda param, media: _show_image(param["photoURL"], media)
+            )
+        },
+        notification={
+            "image": AppForm(
+                rules={"media_id": medium("image")}, show=lambda content, media: _show_image(content["media_id"], media)
+            )
+        },
+    ),
+    MessageKind(
+        app_robot={
+            "sampleFile": AppForm(
+                rules={
+                    "mediaId": medium("file"),
+                    "fileName": text,
+                    "fileType": matching("xlsx|pdf|zip|rar|doc|docx"),
+                },
+                show=lambda param, media: _show_file(param["mediaId"], param["fileName"], media),
+            )
+        },
+        notification={
+            "file": AppForm(
+                rules={"media_id": medium("file", max_bytes=MAX_FILE_BYTES)},
+                show=lambda content, media: _show_file(content["media_id"], None, media),
+            )
+        },
+    ),
+    MessageKind(
+        app_robot={
+            "sampleAudio": AppForm(
+                rules={"mediaId": medium("voice", "amr"), "duration": matching(_POSITIVE)},
+                show=lambda param, media: _show_audio(param["mediaId"], int(param["duration"]) / 1000, media),
+            )
+        },
+        notification={
+            "voice": AppForm(
+                rules={"media_id": medium("voice"), "duration": matching(r"[1-9]|[1-5]\d")},
+                show=lambda content, media: _show_audio(content["media_id"], int(content["duration"]), media),
+            )
+        },
+    ),
+    MessageKind(
+        app_robot={
+            "sampleVideo": AppForm(
+                rules={
+                    "duration": matching(_POSITIVE),
+                    "videoMediaId": medium("video"),
+                    "videoType": matching("mp4"),
+                    "picMediaId": medium("image"),
+                    "height": matching(_POSITIVE, required=False),
+                    "width": matching(_POSITIVE, required=False),
+                },
+                show=_show_video,
+            )
+        },
+    ),
+    MessageKind(
+        notification={
+            "oa": AppForm(
+                rules={
+                    "message_url": text,
+                    "pc_message_url": optional_text,
+                    "head": part({"bgcolor": matching("[0-9A-Fa-f]{8}"), "text": text}),
+                    "status_bar": part(STATUS_RULES, required=False),
+                    "body": part(
+                        {
+                            **dict.fromkeys(("title", "content", "author", "file_count"), optional_text),
+                            "form": each({"key": optional_text, "value": optional_text}, required=False),
+                            "rich": part({"num": optional_text, "unit": optional_text}, required=False),
+                            "image": medium("image", required=False),
+                        }
+                    ),
+                },
+                show=_show_oa,
+            )
+        },
+    ),
+)
+
+WEBHOOK_FORMS = {name: form for kind in KINDS for name, form in kind.webhook.items()}
+APP_ROBOT_FORMS = {name: form for kind in KINDS for name, form in kind.app_robot.items()}
+NOTIFICATION_FORMS = {name: form for kind in KINDS for name, form in kind.notification.items()}
