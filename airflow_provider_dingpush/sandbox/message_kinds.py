@@ -29,8 +29,12 @@ from airflow_provider_dingpush.sandbox.field_rules import (
 from airflow_provider_dingpush.sandbox.oapi_dialect import refusal
 
 Content = dict[str, Any]
+Show = Callable[[Content, Media], Content]
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
+_TITLE_AND_TEXT: Rules = {"title": text, "text": text}
+_SINGLE_BUTTON: Rules = {"singleTitle": text, "singleURL": text}
+_POSITIVE = r"[1-9]\d{0,8}"
 _MAX_FORM_ROWS = 6
 _DEFAULT_STATUS_COLOR = "#78C06E"
 
@@ -38,7 +42,7 @@ STATUS_RULES: Rules = {"status_value": text, "status_bg": matching(r"0x[0-9A-Fa-
 """The rules for the status of an OA message."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class WebhookForm:
     """A kind as custom robots take it, whose payload is its display form too.
 
@@ -49,7 +53,7 @@ class WebhookForm:
     visible: Callable[[Content], list[str]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class AppForm:
     """A kind as an app's robot or work notifications take it.
 
@@ -57,7 +61,7 @@ class AppForm:
     """
 
     rules: Rules
-    show: Callable[[Content, Media], Content]
+    show: Show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,18 +93,26 @@ def _show_link(content: Content, media: Media) -> Content:
     return {"msgtype": "link", "link": link}
 
 
-def _show_image(media_id: str, media: Media) -> Content:
-    return {"msgtype": "image", "image": {"url": media.url_of(media_id)}}
+def _show_image(name: str) -> Show:
+    return lambda content, media: {"msgtype": "image", "image": {"url": media.url_of(content[name])}}
 
 
-def _show_audio(media_id: str, seconds: float, media: Media) -> Content:
-    return {"msgtype": "audio", "audio": {"url": media.url_of(media_id), "seconds": seconds}}
+def _show_audio(name: str, *, milliseconds: bool = False) -> Show:
+    def show(content: Content, media: Media) -> Content:
+        seconds = int(content["duration"]) / (1000 if milliseconds else 1)
+        return {"msgtype": "audio", "audio": {"url": media.url_of(content[name]), "seconds": seconds}}
+
+    return show
 
 
-def _show_file(media_id: str, name: str | None, media: Media) -> Content:
-    found = media.find(media_id)
-    known = (found.name, found.size) if found is not None else ("", 0)
-    return {"msgtype": "file", "file": {"url": media.url_of(media_id), "name": name or known[0], "bytes": known[1]}}
+def _show_file(name: str) -> Show:
+    def show(content: Content, media: Media) -> Content:
+        found = media.find(content[name])
+        known = (found.name, found.size) if found is not None else ("", 0)
+        file = {"url": media.url_of(content[name]), "name": content.get("fileName") or known[0], "bytes": known[1]}
+        return {"msgtype": "file", "file": file}
+
+    return show
 
 
 def _show_video(param: Content, media: Media) -> Content:
@@ -141,9 +153,7 @@ def _robot_card(title: str, url: str, count: int, *, horizontal: bool = False) -
         orientation = "1" if horizontal else "0"
         return _show_card(param["title"], param["text"], {"btnOrientation": orientation, "btns": buttons}, media)
 
-    return AppForm(
-        rules={"title": text, "text": text, **dict.fromkeys((name for pair in names for name in pair), text)}, show=show
-    )
+    return AppForm({**_TITLE_AND_TEXT, **dict.fromkeys((name for pair in names for name in pair), text)}, show)
 
 
 def _visible_on_card(content: Content) -> list[str]:
@@ -174,78 +184,60 @@ def _show_oa(content: Content, media: Media) -> Content:
     return {"msgtype": "oa", "oa": oa}
 
 
-_FLAG = matching("[01]", required=False)
-_POSITIVE = r"[1-9]\d{0,8}"
-
 # Which fields an app robot requires is not said on page 0699; assumed: all of its samples, but the picture of a link.
 # That its audio has to be amr follows from ogg and amr (there) and amr, mp3 and wav (uploads, 0646). Which fields of a
 # webhook DingTalk searches for keywords is not documented; assumed: those drawn inside the message, hence not the title
 # of markdown and actionCard, which is a preview only. Markdown counts as it is written.
-KINDS: tuple[MessageKind, ...] = (
+KINDS = (
     MessageKind(
-        webhook={"text": WebhookForm(rules={"content": text}, visible=lambda content: [content["content"]])},
-        app_robot={"sampleText": AppForm(rules={"content": text}, show=_show_text)},
-        notification={"text": AppForm(rules={"content": _check_notification_text}, show=_show_text)},
+        webhook={"text": WebhookForm({"content": text}, visible=lambda content: [content["content"]])},
+        app_robot={"sampleText": AppForm({"content": text}, _show_text)},
+        notification={"text": AppForm({"content": _check_notification_text}, _show_text)},
     ),
     MessageKind(
-        webhook={
-            "markdown": WebhookForm(rules={"title": text, "text": text}, visible=lambda content: [content["text"]])
-        },
-        app_robot={"sampleMarkdown": AppForm(rules={"title": text, "text": text}, show=_show_markdown)},
-        notification={"markdown": AppForm(rules={"title": at_most(64), "text": at_most(5000)}, show=_show_markdown)},
+        webhook={"markdown": WebhookForm(_TITLE_AND_TEXT, visible=lambda content: [content["text"]])},
+        app_robot={"sampleMarkdown": AppForm(_TITLE_AND_TEXT, _show_markdown)},
+        notification={"markdown": AppForm({"title": at_most(64), "text": at_most(5000)}, _show_markdown)},
     ),
     MessageKind(
         webhook={
             "link": WebhookForm(
-                rules={"title": text, "text": text, "messageUrl": text, "picUrl": optional_text},
+                {**_TITLE_AND_TEXT, "messageUrl": text, "picUrl": optional_text},
                 visible=lambda content: [content["title"], content["text"]],
             )
         },
         app_robot={
             "sampleLink": AppForm(
-                rules={"title": text, "text": text, "messageUrl": text, "picUrl": picture(required=False)},
-                show=_show_link,
+                {**_TITLE_AND_TEXT, "messageUrl": text, "picUrl": picture(required=False)}, _show_link
             )
         },
-        notification={
-            "link": AppForm(
-                rules={"messageUrl": text, "title": text, "text": text, "picUrl": medium("image")}, show=_show_link
-            )
-        },
+        notification={"link": AppForm({"messageUrl": text, **_TITLE_AND_TEXT, "picUrl": medium("image")}, _show_link)},
     ),
     MessageKind(
         webhook={
             "actionCard": WebhookForm(
-                rules={
-                    "title": text,
-                    "text": text,
-                    "btnOrientation": _FLAG,
-                    "hideAvatar": _FLAG,
+                {
+                    **_TITLE_AND_TEXT,
+                    **dict.fromkeys(("btnOrientation", "hideAvatar"), matching("[01]", required=False)),
                     # One button wins: DingTalk ignores btns when it is given.
-                    "buttons": either(
-                        {"singleTitle": text, "singleURL": text},
-                        otherwise={"btns": each({"title": text, "actionURL": text})},
-                    ),
+                    "buttons": either(_SINGLE_BUTTON, {"btns": each({"title": text, "actionURL": text})}),
                 },
                 visible=_visible_on_card,
             )
         },
         app_robot={
-            "sampleActionCard": AppForm(
-                rules={"title": text, "text": text, "singleTitle": text, "singleURL": text},
-                show=_show_single_button_card,
-            ),
+            "sampleActionCard": AppForm({**_TITLE_AND_TEXT, **_SINGLE_BUTTON}, _show_single_button_card),
             **{f"sampleActionCard{count}": _robot_card("actionTitle", "actionURL", count) for count in (2, 3, 4, 5)},
             "sampleActionCard6": _robot_card("buttonTitle", "buttonUrl", 2, horizontal=True),
         },
         notification={
             "action_card": AppForm(
-                rules={
+                {
                     "title": at_most(64, required=False),
                     "markdown": at_most(5000),
                     "buttons": either(
                         {"single_title": at_most(20), "single_url": at_most(500)},
-                        otherwise={
+                        {
                             "btn_orientation": matching("[01]"),
                             "btn_json_list": each(
                                 {"title": at_most(20), "action_url": at_most(700)}, most_characters=1000
@@ -253,81 +245,62 @@ KINDS: tuple[MessageKind, ...] = (
                         },
                     ),
                 },
-                show=_show_notification_card,
+                _show_notification_card,
             )
         },
     ),
     MessageKind(
         webhook={
             "feedCard": WebhookForm(
-                rules={"links": each({"title": text, "messageURL": text, "picURL": text})},
+                {"links": each(dict.fromkeys(("title", "messageURL", "picURL"), text))},
                 visible=lambda content: [link["title"] for link in content["links"]],
             )
-        },
+        }
     ),
     MessageKind(
-        app_robot={
-            "sampleImageMsg": AppForm(
-                rules={"photoURL": picture()}, show=lambda param, media: _show_image(param["photoURL"], media)
-            )
-        },
-        notification={
-            "image": AppForm(
-                rules={"media_id": medium("image")}, show=lambda content, media: _show_image(content["media_id"], media)
-            )
-        },
+        app_robot={"sampleImageMsg": AppForm({"photoURL": picture()}, _show_image("photoURL"))},
+        notification={"image": AppForm({"media_id": medium("image")}, _show_image("media_id"))},
     ),
     MessageKind(
         app_robot={
             "sampleFile": AppForm(
-                rules={
-                    "mediaId": medium("file"),
-                    "fileName": text,
-                    "fileType": matching("xlsx|pdf|zip|rar|doc|docx"),
-                },
-                show=lambda param, media: _show_file(param["mediaId"], param["fileName"], media),
+                {"mediaId": medium("file"), "fileName": text, "fileType": matching("xlsx|pdf|zip|rar|doc|docx")},
+                _show_file("mediaId"),
             )
         },
-        notification={
-            "file": AppForm(
-                rules={"media_id": medium("file", max_bytes=MAX_FILE_BYTES)},
-                show=lambda content, media: _show_file(content["media_id"], None, media),
-            )
-        },
+        notification={"file": AppForm({"media_id": medium("file", max_bytes=MAX_FILE_BYTES)}, _show_file("media_id"))},
     ),
     MessageKind(
         app_robot={
             "sampleAudio": AppForm(
-                rules={"mediaId": medium("voice", "amr"), "duration": matching(_POSITIVE)},
-                show=lambda param, media: _show_audio(param["mediaId"], int(param["duration"]) / 1000, media),
+                {"mediaId": medium("voice", "amr"), "duration": matching(_POSITIVE)},
+                _show_audio("mediaId", milliseconds=True),
             )
         },
         notification={
             "voice": AppForm(
-                rules={"media_id": medium("voice"), "duration": matching(r"[1-9]|[1-5]\d")},
-                show=lambda content, media: _show_audio(content["media_id"], int(content["duration"]), media),
+                {"media_id": medium("voice"), "duration": matching(r"[1-9]|[1-5]\d")}, _show_audio("media_id")
             )
         },
     ),
     MessageKind(
         app_robot={
             "sampleVideo": AppForm(
-                rules={
+                {
                     "duration": matching(_POSITIVE),
                     "videoMediaId": medium("video"),
                     "videoType": matching("mp4"),
                     "picMediaId": medium("image"),
-                    "height": matching(_POSITIVE, required=False),
-                    "width": matching(_POSITIVE, required=False),
+                    **dict.fromkeys(("height", "width"), matching(_POSITIVE, required=False)),
                 },
-                show=_show_video,
+                _show_video,
             )
-        },
+        }
     ),
     MessageKind(
         notification={
             "oa": AppForm(
-                rules={
+                {
                     "message_url": text,
                     "pc_message_url": optional_text,
                     "head": part({"bgcolor": matching("[0-9A-Fa-f]{8}"), "text": text}),
@@ -341,9 +314,9 @@ KINDS: tuple[MessageKind, ...] = (
                         }
                     ),
                 },
-                show=_show_oa,
+                _show_oa,
             )
-        },
+        }
     ),
 )
 

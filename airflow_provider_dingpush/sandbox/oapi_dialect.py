@@ -14,14 +14,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, quote
 
 from airflow_provider_dingpush.sandbox.call_checks import CallChecks, RejectedError, Rejection
-from airflow_provider_dingpush.sandbox.model import (
-    App,
-    CallResult,
-    Conversation,
-    Fault,
-    ReceivedRequest,
-    RefusedError,
-)
+from airflow_provider_dingpush.sandbox.model import App, CallResult, Conversation, Fault, ReceivedRequest, RefusedError
 
 TOPAPI_PREFIX = "/topapi/"
 _FORM = "application/x-www-form-urlencoded"

@@ -12,14 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_dingpush.sandbox.call_checks import CallChecks, RejectedError, Rejection
-from airflow_provider_dingpush.sandbox.model import (
-    App,
-    CallResult,
-    Conversation,
-    Fault,
-    ReceivedRequest,
-    RefusedError,
-)
+from airflow_provider_dingpush.sandbox.model import App, CallResult, Conversation, Fault, ReceivedRequest, RefusedError
 
 PREFIX = "/v1.0/"
 TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - a name, no secret
