@@ -19,13 +19,13 @@ from airflow_provider_dingpush.sandbox.directory import (
     Directory,
 )
 from airflow_provider_dingpush.sandbox.media import UPLOAD_PATH, MediaStore
-from airflow_provider_dingpush.sandbox.model import CallResult, Quotas, Robot
-from airflow_provider_dingpush.sandbox.oapi_dialect import OapiCall, OapiEndpoint
+from airflow_provider_dingpush.sandbox.model import AppCall, CallResult, Quotas, Robot
+from airflow_provider_dingpush.sandbox.oapi_dialect import OapiEndpoint
 from airflow_provider_dingpush.sandbox.oapi_dialect import for_apps as oapi_for_apps
 from airflow_provider_dingpush.sandbox.organisation import Organisation
 from airflow_provider_dingpush.sandbox.service import Endpoint
 from airflow_provider_dingpush.sandbox.token_issuer import NEW_TOKEN, OLD_TOKEN, TokenIssuer
-from airflow_provider_dingpush.sandbox.v1_dialect import V1Call, V1Endpoint
+from airflow_provider_dingpush.sandbox.v1_dialect import V1Endpoint
 from airflow_provider_dingpush.sandbox.v1_dialect import for_apps as v1_for_apps
 from airflow_provider_dingpush.sandbox.work_notifications import PERMISSION as NOTIFICATION_PERMISSION
 from airflow_provider_dingpush.sandbox.work_notifications import WorkNotificationApi
@@ -78,10 +78,7 @@ class Apis:
             UPLOAD_PATH: self._oapi(UPLOAD_PATH, self.media.upload, reads_body=False),
             # Contacts are not on the monthly bill (docs 1432).
             USER_BY_MOBILE: self._oapi(
-                USER_BY_MOBILE,
-                lookups.user_by_mobile,
-                permissions=USER_BY_MOBILE_PERMISSIONS,
-                counts=False,
+                USER_BY_MOBILE, lookups.user_by_mobile, permissions=USER_BY_MOBILE_PERMISSIONS, counts=False
             ),
             PEOPLE_READ_STATUS: self._v1(self._app_robots.read_status_of_people, api=PEOPLE_READ_STATUS, method="GET"),
         }
@@ -108,7 +105,7 @@ class Apis:
 
     def _v1(
         self,
-        handle: Callable[[V1Call], CallResult],
+        handle: Callable[[AppCall], CallResult],
         *,
         api: str,
         permission: str = ROBOT_PERMISSION,
@@ -121,7 +118,7 @@ class Apis:
     def _oapi(
         self,
         path: str,
-        handle: Callable[[OapiCall], CallResult],
+        handle: Callable[[AppCall], CallResult],
         *,
         permissions: tuple[str, ...] = (NOTIFICATION_PERMISSION,),
         counts: bool = True,

@@ -20,6 +20,7 @@ from airflow_provider_dingpush.sandbox.media import MediaStore
 from airflow_provider_dingpush.sandbox.message_kinds import APP_ROBOT_FORMS
 from airflow_provider_dingpush.sandbox.model import (
     App,
+    AppCall,
     CallResult,
     Conversation,
     GroupChat,
@@ -31,7 +32,7 @@ from airflow_provider_dingpush.sandbox.model import (
 )
 from airflow_provider_dingpush.sandbox.organisation import Organisation, private_chat_with
 from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindow
-from airflow_provider_dingpush.sandbox.v1_dialect import V1Call, refusal
+from airflow_provider_dingpush.sandbox.v1_dialect import refusal
 
 GROUP_SEND = "/v1.0/robot/groupMessages/send"
 GROUP_QUERY = "/v1.0/robot/groupMessages/query"
@@ -92,7 +93,7 @@ class AppRobotApi:
         self._sent: dict[str, _Sent] = {}
         self._sent_to_person: dict[tuple[str, str], SlidingWindow] = {}
 
-    def handlers(self) -> dict[str, Callable[[V1Call], CallResult]]:
+    def handlers(self) -> dict[str, Callable[[AppCall], CallResult]]:
         """Return what answers the POST at each path; `read_status_of_people` is a GET."""
         return {
             GROUP_SEND: self.send_to_group,
@@ -104,19 +105,19 @@ class AppRobotApi:
 
     # Sending
 
-    def send_to_group(self, call: V1Call) -> CallResult:
-        app = self._robot_of(call)
-        group = self._group_of(call, app)
-        payload, shown = self._message_of(call)
+    def send_to_group(self, call: AppCall) -> CallResult:
+        app = _robot_of(self._organisation, call)
+        group = _group_of(self._organisation, call, app)
+        payload, shown = _message_of(call, self._media)
         key = self._remember(_Sent(app=app, people=(), group=group, sent_at=call.request.received_at))
         conversation = self._organisation.conversation_of(group)
         post = Post(conversation=conversation, sender=app, payload=payload, shown=shown, handle=key)
         return CallResult(outcome="accepted", reply={"processQueryKey": key}, conversation=conversation, posts=(post,))
 
-    def send_to_people(self, call: V1Call) -> CallResult:
-        app = self._robot_of(call, absent="robot.oto.notExist")
-        user_ids = self._user_ids_of(call)
-        payload, shown = self._message_of(call)
+    def send_to_people(self, call: AppCall) -> CallResult:
+        app = _robot_of(self._organisation, call, absent="robot.oto.notExist")
+        user_ids = _user_ids_of(call, self._quotas.people_per_robot_call)
+        payload, shown = _message_of(call, self._media)
         reached: list[Person] = []
         invalid, filtered, slowed = [], [], []
         for user_id in user_ids:
@@ -157,10 +158,10 @@ class AppRobotApi:
 
     # Read status
 
-    def query_group(self, call: V1Call) -> CallResult:
+    def query_group(self, call: AppCall) -> CallResult:
         """Answer who of a group has read a message; only its key is required."""
         if call.body.get("robotCode"):
-            self._robot_of(call)
+            _robot_of(self._organisation, call)
         sent = self._sent_for_status(call)
         if sent.group is None:
             raise refusal(400, "invalid.processQueryKey", "无效的processQueryKey")
@@ -186,8 +187,8 @@ class AppRobotApi:
             reply["nextToken"] = str(begin + size)
         return CallResult(outcome="answered", reply=reply)
 
-    def read_status_of_people(self, call: V1Call) -> CallResult:
-        self._robot_of(call)
+    def read_status_of_people(self, call: AppCall) -> CallResult:
+        _robot_of(self._organisation, call)
         sent = self._sent_for_status(call)
         if sent.group is not None:
             raise refusal(400, "invalid.processQueryKey", "无效的processQueryKey")
@@ -212,15 +213,15 @@ class AppRobotApi:
 
     # Recalls
 
-    def recall_from_group(self, call: V1Call) -> CallResult:
-        app = self._robot_of(call)
-        group = self._group_of(call, app)
+    def recall_from_group(self, call: AppCall) -> CallResult:
+        app = _robot_of(self._organisation, call)
+        group = _group_of(self._organisation, call, app)
         return self._recall(call, app, group)
 
-    def recall_from_people(self, call: V1Call) -> CallResult:
-        return self._recall(call, self._robot_of(call, absent="robot.oto.notExist"), None)
+    def recall_from_people(self, call: AppCall) -> CallResult:
+        return self._recall(call, _robot_of(self._organisation, call, absent="robot.oto.notExist"), None)
 
-    def _recall(self, call: V1Call, app: App, group: GroupChat | None) -> CallResult:
+    def _recall(self, call: AppCall, app: App, group: GroupChat | None) -> CallResult:
         keys = call.body.get("processQueryKeys")
         if not keys:
             raise refusal(400, "invalidParameter.processQueryKey.missing", "缺少processQueryKey")
@@ -255,74 +256,6 @@ class AppRobotApi:
             self._sent.clear()
             self._sent_to_person.clear()
 
-    # Shared by the calls
-
-    def _robot_of(self, call: V1Call, *, absent: str = "resource.not.found") -> App:
-        robot_code = call.body.get("robotCode")
-        if not isinstance(robot_code, str) or not robot_code:
-            raise refusal(400, "invalidParameter.robotCode.empty", "机器人robotCode为空")
-        app = self._organisation.app_of_robot_code(robot_code)
-        if app is None:
-            raise refusal(400, "invalidParameter.robotCode.notExsit", "机器人不存在")
-        if app != call.app:
-            raise refusal(
-                400,
-                "invalidParameter.robotCode.auth",
-                "此应用appkey和机器人robotCode不匹配，请使用机器人应用的appkey",
-            )
-        if not app.published:
-            words = "没有有效的机器人单聊会话" if absent == "robot.oto.notExist" else "机器人不存在"
-            raise refusal(400, absent, words)
-        return app
-
-    def _group_of(self, call: V1Call, app: App) -> GroupChat:
-        group_id = call.body.get("openConversationId")
-        if not group_id:
-            raise refusal(400, "miss.openConversationId", "缺少openConversationId")
-        group = self._organisation.group(group_id) if isinstance(group_id, str) else None
-        if group is None:
-            raise refusal(400, "invalid.openConversationId", "无效的openConversationId")
-        if not group.has_robot_of(app):
-            raise refusal(400, "resource.not.found", "机器人不存在")
-        return group
-
-    def _user_ids_of(self, call: V1Call) -> tuple[str, ...]:
-        user_ids = call.body.get("userIds")
-        if not user_ids:
-            raise refusal(400, "invalidParameter.userIds.empty", "用户userId列表为空")
-        if not isinstance(user_ids, list) or not all(isinstance(user_id, str) and user_id for user_id in user_ids):
-            raise refusal(400, "illegal.receivers", "接收者名单不合法")
-        most = self._quotas.people_per_robot_call
-        if len(user_ids) > most:
-            raise refusal(
-                400,
-                "invalidParameter.userIds.overMax",
-                f"用户userId列表超过最大限制{most},请将userId拆分成多个长度不超过{most}的数组，分批次调用此接口",
-            )
-        return tuple(dict.fromkeys(user_ids))
-
-    def _message_of(self, call: V1Call) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return a valid message as it was sent and in its display form."""
-        msg_key, msg_param = call.body.get("msgKey"), call.body.get("msgParam")
-        if not msg_key:
-            raise refusal(400, "invalidParameter.msgKey.empty", "msgKey为空")
-        form = APP_ROBOT_FORMS.get(msg_key) if isinstance(msg_key, str) else None
-        if form is None:
-            raise refusal(400, "invalidParameter.msgKey.invalid", "msgKey无效，请传入正确的msgKey")
-        if not isinstance(msg_param, str):
-            raise _not_json()
-        if len(msg_param.encode(errors="replace")) > MAX_MSG_PARAM_BYTES:
-            raise refusal(400, "invalidParameter.msgParam.tooLong", "消息内容太长，请缩减内容长度")
-        try:
-            values = json.loads(msg_param)
-        except (ValueError, RecursionError):
-            raise _not_json() from None
-        if not isinstance(values, dict):
-            raise _not_json()
-        media = Media(lambda media_id: self._media.find(media_id, call.app))
-        Fields(values, V1, media=media).check(form.rules)
-        return {"msgKey": msg_key, "msgParam": msg_param}, form.show(values, media)
-
     def _admit(self, app: App, person: Person, *, now: float) -> bool:
         with self._lock:
             window = self._sent_to_person.setdefault((app.app_key, person.user_id), SlidingWindow(self._minute_seconds))
@@ -335,7 +268,7 @@ class AppRobotApi:
             self._sent[key] = sent
         return key
 
-    def _sent_for_status(self, call: V1Call) -> _Sent:
+    def _sent_for_status(self, call: AppCall) -> _Sent:
         key = call.body.get("processQueryKey")
         if not isinstance(key, str) or not key:
             raise refusal(400, "invalidParameter.processQueryKey.missing", "缺少processQueryKey")
@@ -346,11 +279,76 @@ class AppRobotApi:
         age = call.request.received_at - sent.sent_at
         if age < self._status_seconds or age > DAY_SECONDS:
             raise refusal(
-                400,
-                "processQueryKey.expireTime",
-                "processQueryKey还未生成消息查询数据或已过期，无法查询消息",
+                400, "processQueryKey.expireTime", "processQueryKey还未生成消息查询数据或已过期，无法查询消息"
             )
         return sent
+
+
+def _robot_of(organisation: Organisation, call: AppCall, *, absent: str = "resource.not.found") -> App:
+    robot_code = call.body.get("robotCode")
+    if not isinstance(robot_code, str) or not robot_code:
+        raise refusal(400, "invalidParameter.robotCode.empty", "机器人robotCode为空")
+    app = organisation.app_of_robot_code(robot_code)
+    if app is None:
+        raise refusal(400, "invalidParameter.robotCode.notExsit", "机器人不存在")
+    if app != call.app:
+        raise refusal(
+            400, "invalidParameter.robotCode.auth", "此应用appkey和机器人robotCode不匹配，请使用机器人应用的appkey"
+        )
+    if not app.published:
+        words = "没有有效的机器人单聊会话" if absent == "robot.oto.notExist" else "机器人不存在"
+        raise refusal(400, absent, words)
+    return app
+
+
+def _group_of(organisation: Organisation, call: AppCall, app: App) -> GroupChat:
+    group_id = call.body.get("openConversationId")
+    if not group_id:
+        raise refusal(400, "miss.openConversationId", "缺少openConversationId")
+    group = organisation.group(group_id) if isinstance(group_id, str) else None
+    if group is None:
+        raise refusal(400, "invalid.openConversationId", "无效的openConversationId")
+    if not group.has_robot_of(app):
+        raise refusal(400, "resource.not.found", "机器人不存在")
+    return group
+
+
+def _user_ids_of(call: AppCall, most: int) -> tuple[str, ...]:
+    user_ids = call.body.get("userIds")
+    if not user_ids:
+        raise refusal(400, "invalidParameter.userIds.empty", "用户userId列表为空")
+    if not isinstance(user_ids, list) or not all(isinstance(user_id, str) and user_id for user_id in user_ids):
+        raise refusal(400, "illegal.receivers", "接收者名单不合法")
+    if len(user_ids) > most:
+        raise refusal(
+            400,
+            "invalidParameter.userIds.overMax",
+            f"用户userId列表超过最大限制{most},请将userId拆分成多个长度不超过{most}的数组，分批次调用此接口",
+        )
+    return tuple(dict.fromkeys(user_ids))
+
+
+def _message_of(call: AppCall, store: MediaStore) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a valid message as it was sent and in its display form."""
+    msg_key, msg_param = call.body.get("msgKey"), call.body.get("msgParam")
+    if not msg_key:
+        raise refusal(400, "invalidParameter.msgKey.empty", "msgKey为空")
+    form = APP_ROBOT_FORMS.get(msg_key) if isinstance(msg_key, str) else None
+    if form is None:
+        raise refusal(400, "invalidParameter.msgKey.invalid", "msgKey无效，请传入正确的msgKey")
+    if not isinstance(msg_param, str):
+        raise _not_json()
+    if len(msg_param.encode(errors="replace")) > MAX_MSG_PARAM_BYTES:
+        raise refusal(400, "invalidParameter.msgParam.tooLong", "消息内容太长，请缩减内容长度")
+    try:
+        values = json.loads(msg_param)
+    except (ValueError, RecursionError):
+        raise _not_json() from None
+    if not isinstance(values, dict):
+        raise _not_json()
+    media = Media(lambda media_id: store.find(media_id, call.app))
+    Fields(values, V1, media=media).check(form.rules)
+    return {"msgKey": msg_key, "msgParam": msg_param}, form.show(values, media)
 
 
 def _not_json() -> RefusedError:

@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_dingpush.sandbox.model import (
     App,
@@ -21,6 +21,8 @@ from airflow_provider_dingpush.sandbox.model import (
 )
 
 MAX_KEPT_BODY_BYTES = 65_536
+
+_Kept = TypeVar("_Kept")
 
 
 class Chat:
@@ -91,15 +93,7 @@ class Chat:
         return {"message": self._line_of_message[message.number], "conversation": message.conversation.to_dict()}
 
     def _post(self, post: Post, at: float) -> None:
-        message = ChatMessage(
-            number=self._next_message_number,
-            payload=post.payload,
-            conversation=post.conversation,
-            sender=post.sender,
-            received_at=at,
-            shown=post.shown,
-            handle=post.handle,
-        )
+        message = ChatMessage(number=self._next_message_number, received_at=at, **vars(post))
         self._next_message_number += 1
         self._messages.append(message)
         self._line_of_message[message.number] = self._next_line_number
@@ -120,16 +114,16 @@ class Chat:
         return {"kind": "robot", "name": sender.name, "number": self._robots.index(sender) + 1}
 
     def wait_for_messages(self, count: int, timeout_seconds: float) -> tuple[ChatMessage, ...]:
-        with self._changed:
-            if not self._changed.wait_for(lambda: len(self._messages) >= count, timeout_seconds):
-                raise TimeoutError(self._summary(f"{len(self._messages)} of {count} messages", timeout_seconds))
-            return tuple(self._messages)
+        return self._wait_for(count, "messages", self._messages, timeout_seconds)
 
     def wait_for_requests(self, count: int, timeout_seconds: float) -> tuple[ReceivedRequest, ...]:
+        return self._wait_for(count, "requests", self._requests, timeout_seconds)
+
+    def _wait_for(self, count: int, noun: str, kept: list[_Kept], timeout_seconds: float) -> tuple[_Kept, ...]:
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self._requests) >= count, timeout_seconds):
-                raise TimeoutError(self._summary(f"{len(self._requests)} of {count} requests", timeout_seconds))
-            return tuple(self._requests)
+            if not self._changed.wait_for(lambda: len(kept) >= count, timeout_seconds):
+                raise TimeoutError(self._summary(f"{len(kept)} of {count} {noun}", timeout_seconds))
+            return tuple(kept)
 
     def lines(self) -> tuple[ChatLine, ...]:
         with self._changed:

@@ -39,13 +39,8 @@ _CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_NAMES = (
-    *("chat.css", "conversations.css", "messages.css", "media.css"),
-    *("chat.js", "conversations.js", "conversation_list.js", "timeline.js", "strays.js", "first_message.js"),
-    *("bubbles.js", "cards.js", "media.js", "markdown.js", "mentions.js", "links.js", "notes.js"),
-    *("elements.js", "times.js", "words.js"),
-    *("robot.svg", "app.svg", "notification.svg"),
-)
+_PAGE = resources.files(__package__) / "page"
+_NAMES = sorted(each.name for each in _PAGE.iterdir() if PurePosixPath(each.name).suffix in _CONTENT_TYPES)
 _FILES = {"/": "index.html", "/favicon.ico": "robot.svg", **{f"/{name}": name for name in _NAMES}}
 
 # Shown in place. SVG is not among them: it can hold scripts.
@@ -64,9 +59,7 @@ class ChatPage:
     through a DNS name that it points at this server (DNS rebinding).
 
     :param bound_host: the host the server listens on.
-    :param describe_robots: returns what the page needs to suggest a first message by a robot.
-    :param describe_apps: the same for apps.
-    :param describe_conversations: returns the conversations that exist before they have messages.
+    :param describe: returns the robots, apps and conversations that there are before the first message.
     :param media: finds an upload by the last part of its ``/media/…`` path: the upload, None, or why it is gone.
     :param is_over: whether the sandbox is stopping.
     """
@@ -76,17 +69,13 @@ class ChatPage:
         chat: Chat,
         *,
         bound_host: str,
-        describe_robots: Callable[[], list[dict[str, Any]]],
-        describe_apps: Callable[[], list[dict[str, Any]]],
-        describe_conversations: Callable[[], list[dict[str, Any]]],
+        describe: Callable[[], dict[str, list[dict[str, Any]]]],
         media: Callable[[str], ServedMedium | str | None],
         is_over: Callable[[], bool],
     ) -> None:
         self._chat = chat
         self._bound_host = bound_host
-        self._describe_robots = describe_robots
-        self._describe_apps = describe_apps
-        self._describe_conversations = describe_conversations
+        self._describe = describe
         self._media = media
         self._is_over = is_over
 
@@ -98,7 +87,11 @@ class ChatPage:
         if not self._is_host_ours(request.headers.get("host", "")):
             return self._answer("text/plain; charset=utf-8", b"this Host is not served here", status=403)
         if request.path == "/messages.json":
-            chat = {**self._describe(), "lines": [line.to_dict() for line in self._chat.lines()]}
+            chat = {
+                "session": self._chat.session,
+                **self._describe(),
+                "lines": [line.to_dict() for line in self._chat.lines()],
+            }
             return self._answer("application/json", _json(chat))
         if request.path == "/events":
             last_id = request.headers.get("last-event-id") or request.query.get("after", "")
@@ -106,7 +99,7 @@ class ChatPage:
         if request.path.startswith(MEDIA_PATH_PREFIX):
             return self._answer_medium(request)
         name = _FILES[request.path]
-        body = (resources.files(__package__) / "page" / name).read_bytes()
+        body = (_PAGE / name).read_bytes()
         return self._answer(_CONTENT_TYPES[PurePosixPath(name).suffix], body)
 
     def _answer(
@@ -134,21 +127,14 @@ class ChatPage:
         headers += (("Content-Range", f"bytes {wanted.start}-{wanted.stop - 1}/{len(content)}"),)
         return self._answer(content_type, content[wanted.start : wanted.stop], status=206, headers=headers)
 
-    def _describe(self) -> dict[str, Any]:
-        return {
-            "session": self._chat.session,
-            "robots": self._describe_robots(),
-            "apps": self._describe_apps(),
-            "conversations": self._describe_conversations(),
-        }
-
     def _events(self, last_id: str) -> Iterator[bytes]:
         """Yield Server-Sent Events from the line after ``last_id``; another session's id starts at the beginning."""
         session, _, number = last_id.partition(":")
         after = int(number) if session == self._chat.session and number.isascii() and number.isdigit() else 0
         kept = self._chat.lines()
         # With the number of the last line so far, a page that opens late knows when it has caught up.
-        hello = {**self._describe(), "resumed": after > 0, "last": kept[-1].number if kept else 0}
+        last = kept[-1].number if kept else 0
+        hello = {"session": self._chat.session, **self._describe(), "resumed": after > 0, "last": last}
         yield b"retry: 1000\nevent: hello\ndata: " + _json(hello) + b"\n\n"
         while True:
             lines = self._chat.wait_for_lines(after, HEARTBEAT_SECONDS, self._is_over)

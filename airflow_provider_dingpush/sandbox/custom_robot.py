@@ -229,15 +229,10 @@ def check_message(request: ReceivedRequest) -> dict[str, Any]:
 def check_keyword(keywords: tuple[str, ...], payload: dict[str, Any]) -> None:
     """Refuse a message that contains none of the robot's keywords where readers can see it."""
     if keywords:
-        visible = visible_text(payload)
+        msgtype = payload["msgtype"]
+        visible = "\n".join(WEBHOOK_FORMS[msgtype].visible(payload[msgtype]))
         if not any(keyword in visible for keyword in keywords):
             raise refusal(310000, KEYWORD_MISSING)
-
-
-def visible_text(payload: dict[str, Any]) -> str:
-    """Return what a reader sees of a valid message."""
-    msgtype = payload["msgtype"]
-    return "\n".join(WEBHOOK_FORMS[msgtype].visible(payload[msgtype]))
 
 
 def _check_at(payload: dict[str, Any]) -> None:

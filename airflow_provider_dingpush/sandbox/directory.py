@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_dingpush.sandbox.model import CallResult
-from airflow_provider_dingpush.sandbox.oapi_dialect import OapiCall, missing, refusal, succeeded
+from airflow_provider_dingpush.sandbox.model import AppCall, CallResult
+from airflow_provider_dingpush.sandbox.oapi_dialect import missing, refusal, succeeded
 from airflow_provider_dingpush.sandbox.organisation import Organisation
-from airflow_provider_dingpush.sandbox.v1_dialect import V1Call
 from airflow_provider_dingpush.sandbox.v1_dialect import refusal as v1_refusal
 
 USER_BY_MOBILE = "/topapi/v2/user/getbymobile"
@@ -26,7 +25,7 @@ class Directory:
     def __init__(self, organisation: Organisation) -> None:
         self._organisation = organisation
 
-    def user_by_mobile(self, call: OapiCall) -> CallResult:
+    def user_by_mobile(self, call: AppCall) -> CallResult:
         mobile = call.body.get("mobile")
         if not mobile:
             raise missing("mobile")
@@ -38,7 +37,7 @@ class Directory:
             raise refusal(60121, "找不到该用户")
         return CallResult(outcome="answered", reply=succeeded(call.request.path, result={"userid": person.user_id}))
 
-    def open_conversation_id(self, call: V1Call) -> CallResult:
+    def open_conversation_id(self, call: AppCall) -> CallResult:
         chat_id = call.request.path[len(CONVERT_PREFIX) : -len(CONVERT_SUFFIX)]
         group = self._organisation.group_of_chat_id(chat_id)
         if group is None:

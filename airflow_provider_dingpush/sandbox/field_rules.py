@@ -38,11 +38,7 @@ class Refusals:
     unknown_medium: Callable[[str], RefusedError]
 
 
-OAPI = Refusals(
-    missing=missing,
-    invalid=invalid,
-    unknown_medium=lambda _: refusal(40007, "不合法的媒体文件id"),
-)
+OAPI = Refusals(missing=missing, invalid=invalid, unknown_medium=lambda _: refusal(40007, "不合法的媒体文件id"))
 V1 = Refusals(
     missing=lambda path: v1_refusal(400, f"miss.param.{path}", f"消息内容不合法，需要{path}属性"),
     invalid=lambda path: v1_refusal(400, "invalidParameter.param.invalid", f"参数不合法: {path}"),

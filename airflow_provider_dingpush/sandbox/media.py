@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from typing import cast, get_args
 from urllib.parse import unquote
 
-from airflow_provider_dingpush.sandbox.model import App, CallResult, MediaKind, Medium
-from airflow_provider_dingpush.sandbox.oapi_dialect import OapiCall, missing, refusal, succeeded
+from airflow_provider_dingpush.sandbox.model import App, AppCall, CallResult, MediaKind, Medium
+from airflow_provider_dingpush.sandbox.oapi_dialect import missing, refusal, succeeded
 
 UPLOAD_PATH = "/media/upload"
 
@@ -88,7 +88,7 @@ class MediaStore:
             )
         return medium.content_type, medium.content, medium.name
 
-    def upload(self, call: OapiCall) -> CallResult:
+    def upload(self, call: AppCall) -> CallResult:
         """Answer ``POST /media/upload``: multipart, the file in the part ``media``, the type in query or form."""
         boundary = _boundary_of(call.request.headers.get("content-type", ""))
         if boundary is None:
@@ -107,14 +107,11 @@ class MediaStore:
             raise missing("media.filename")
         medium = self._keep(cast(MediaKind, kind), part, call)
         reply = succeeded(
-            call.request.path,
-            media_id=medium.media_id,
-            type=medium.kind,
-            created_at=round(medium.created_at * 1000),
+            call.request.path, media_id=medium.media_id, type=medium.kind, created_at=round(medium.created_at * 1000)
         )
         return CallResult(outcome="answered", reply=reply)
 
-    def _keep(self, kind: MediaKind, part: Part, call: OapiCall) -> Medium:
+    def _keep(self, kind: MediaKind, part: Part, call: AppCall) -> Medium:
         if not part.content:
             raise refusal(44001, "多媒体文件为空")
         if len(part.content) > _MAX_BYTES[kind]:

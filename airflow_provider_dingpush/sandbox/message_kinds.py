@@ -99,7 +99,7 @@ def _show_image(name: str) -> Show:
 
 def _show_audio(name: str, *, milliseconds: bool = False) -> Show:
     def show(content: Content, media: Media) -> Content:
-        seconds = int(content["duration"]) / (1000 if milliseconds else 1)
+        seconds = int(content["duration"]) / 1000 if milliseconds else int(content["duration"])
         return {"msgtype": "audio", "audio": {"url": media.url_of(content[name]), "seconds": seconds}}
 
     return show

@@ -14,13 +14,7 @@ from enum import Enum
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-PERMISSIONS = (
-    "qyapi_base",
-    "qyapi_robot_sendmsg",
-    "qyapi_get_member",
-    "qyapi_get_member_by_mobile",
-    "qyapi_chat_read",
-)
+PERMISSIONS = ("qyapi_base", "qyapi_robot_sendmsg", "qyapi_get_member", "qyapi_get_member_by_mobile", "qyapi_chat_read")
 """The permission points that the sandbox's APIs ask for, as DingTalk's console names them."""
 
 MAX_KEYWORDS = 10
@@ -257,9 +251,10 @@ class Conversation:
 class Post:
     """One message on its way into one conversation.
 
-    :param payload: what was sent.
-    :param shown: the same in the display form that the chat page draws.
-    :param handle: the id by which the sender can name it later (a processQueryKey or a task id); messages of one call
+    :param payload: what was sent: the body for a webhook, ``msgKey`` and ``msgParam`` for an app robot, ``msg`` for a
+        work notification.
+    :param shown: the same in the display form that the chat page draws, media ids turned into paths of the sandbox.
+    :param handle: the processQueryKey or task id (as str) that was answered, empty for webhooks; messages of one call
         to several people share it.
     """
 
@@ -280,16 +275,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class ChatMessage:
-    """One message that is in a conversation.
-
-    :param number: counts from 1.
-    :param payload: what was sent: the body for a webhook, ``msgKey`` and ``msgParam`` for an app robot, ``msg`` for a
-        work notification.
-    :param received_at: epoch seconds.
-    :param shown: the payload in the display form that the chat page draws, media ids turned into paths of the sandbox.
-    :param handle: the processQueryKey or task id (as str) that was answered, empty for webhooks; messages of one call
-        to several people share it.
-    """
+    """One message that is in a conversation; ``number`` counts from 1, ``received_at`` is in epoch seconds."""
 
     number: int
     payload: dict[str, Any]
@@ -446,6 +432,20 @@ class CallResult:
     already_in: tuple[Conversation, ...] = ()
     recalled_handles: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppCall:
+    """A call of an app that passed the checks.
+
+    :param body: the JSON object, the form, or the query of a GET.
+    :param is_form: all values are str, and those that are objects in JSON are JSON texts.
+    """
+
+    request: ReceivedRequest
+    app: App
+    body: dict[str, Any] = field(repr=False)
+    is_form: bool = False
 
 
 class RefusedError(Exception):

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote
 
 from airflow_provider_dingpush.sandbox.call_checks import CallChecks, RejectedError, Rejection
-from airflow_provider_dingpush.sandbox.model import App, CallResult, Conversation, Fault, ReceivedRequest, RefusedError
+from airflow_provider_dingpush.sandbox.model import (
+    AppCall,
+    CallResult,
+    Conversation,
+    Fault,
+    ReceivedRequest,
+    RefusedError,
+)
 
 TOPAPI_PREFIX = "/topapi/"
 _FORM = "application/x-www-form-urlencoded"
@@ -45,19 +52,6 @@ _GATEWAY_FAULTS: dict[Fault, tuple[int, str]] = {
     Fault.QUOTA_USED_UP: _REJECTIONS[Rejection.QUOTA],
     Fault.TOKEN_REFUSED: _REJECTIONS[Rejection.TOKEN_UNKNOWN],
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class OapiCall:
-    """A call of an app that passed the checks; ``body`` holds the fields of the JSON object or of the form.
-
-    With ``is_form`` set, all values are str, and those that are objects in JSON are JSON texts.
-    """
-
-    request: ReceivedRequest
-    app: App
-    body: dict[str, Any] = field(repr=False)
-    is_form: bool = False
 
 
 def refusal(errcode: int, errmsg: str) -> RefusedError:
@@ -146,7 +140,7 @@ class OapiEndpoint:
 
 def for_apps(
     checks: CallChecks,
-    handle: Callable[[OapiCall], CallResult],
+    handle: Callable[[AppCall], CallResult],
     *,
     permissions: tuple[str, ...],
     counts: bool = True,
@@ -165,7 +159,7 @@ def for_apps(
             body = request.json
             if not isinstance(body, dict):
                 raise missing("json")
-        call = OapiCall(request=request, app=app, body=body or {}, is_form=form is not None)
+        call = AppCall(request=request, app=app, body=body or {}, is_form=form is not None)
         return replace(handle(call), app=app)
 
     return handle_request

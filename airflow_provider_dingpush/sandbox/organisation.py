@@ -78,9 +78,9 @@ class Organisation:
         number = self.groups.index(group) + 1
         return Conversation(key=f"group:{number}", kind="group", name=group.name)
 
-    def describe_apps(self) -> list[dict[str, Any]]:
-        """Return what the chat page needs to suggest a first message by each app."""
-        return [
+    def describe(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the apps and groups as the chat page needs them to suggest a first message."""
+        apps = [
             {
                 "number": number,
                 "name": app.name,
@@ -91,10 +91,7 @@ class Organisation:
             }
             for number, app in enumerate(self.apps, start=1)
         ]
-
-    def describe_conversations(self) -> list[dict[str, Any]]:
-        """Return the conversations that exist before they have messages: the groups."""
-        return [dict(self.conversation_of(group).to_dict()) for group in self.groups]
+        return {"apps": apps, "conversations": [dict(self.conversation_of(group).to_dict()) for group in self.groups]}
 
 
 def private_chat_with(person: Person) -> Conversation:

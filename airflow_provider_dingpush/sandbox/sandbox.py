@@ -34,7 +34,8 @@ from airflow_provider_dingpush.sandbox.service import Service
 class Sandbox:
     """A local DingTalk of one organisation; use it as a context manager or `start` and `stop` it.
 
-    Both hosts of DingTalk, api.dingtalk.com and oapi.dingtalk.com, are this one server.
+    Both hosts of DingTalk, api.dingtalk.com and oapi.dingtalk.com, are this one server. The attributes ``robots``,
+    ``apps``, ``people`` and ``groups`` are what there is; ``robot``, ``app`` and ``group`` are the first of each.
 
     :param robots: the custom robots of the first group; by default one with a random token and no security settings.
     :param port: 0 takes a free one, which is kept when the sandbox is started again after `stop`.
@@ -66,20 +67,27 @@ class Sandbox:
         status_seconds: float = 0.0,
         kept_media_bytes: int = KEPT_BYTES,
     ) -> None:
-        self._robots = tuple(robots) or (Robot(),)
+        self.robots = tuple(robots) or (Robot(),)
+        self.robot = self.robots[0]
         self._organisation = Organisation(
             tuple(apps) or (App(),), tuple(people) or default_people(), tuple(groups) or (GroupChat(),)
         )
+        self.apps, self.people, self.groups = (
+            self._organisation.apps,
+            self._organisation.people,
+            self._organisation.groups,
+        )
+        self.app, self.group = self.apps[0], self.groups[0]
         self._host = host
         self._port = port
         self._clock = clock
-        self._chat = Chat(self._robots, self._organisation.apps)
+        self._chat = Chat(self.robots, self.apps)
         self._faults = FaultQueue()
         self._stopping = threading.Event()
         self._stopping.set()
         self._apis = Apis(
             self._organisation,
-            self._robots,
+            self.robots,
             quotas or Quotas(),
             minute_seconds=minute_seconds,
             notification_seconds=notification_seconds,
@@ -89,11 +97,9 @@ class Sandbox:
         page = ChatPage(
             self._chat,
             bound_host=host,
-            describe_robots=self._describe_robots,
-            is_over=self._stopping.is_set,
-            describe_apps=self._organisation.describe_apps,
-            describe_conversations=self._organisation.describe_conversations,
+            describe=self._describe,
             media=self._apis.media.served,
+            is_over=self._stopping.is_set,
         )
         self._service = Service(
             chat=self._chat,
@@ -143,41 +149,6 @@ class Sandbox:
     def page_url(self) -> str:
         """The chat page's URL."""
         return f"{self.url}/"
-
-    @property
-    def robot(self) -> Robot:
-        """The first robot."""
-        return self._robots[0]
-
-    @property
-    def robots(self) -> tuple[Robot, ...]:
-        """All custom robots of the first group."""
-        return self._robots
-
-    @property
-    def app(self) -> App:
-        """The first app."""
-        return self._organisation.apps[0]
-
-    @property
-    def apps(self) -> tuple[App, ...]:
-        """All apps of the organisation."""
-        return self._organisation.apps
-
-    @property
-    def people(self) -> tuple[Person, ...]:
-        """All people of the organisation."""
-        return self._organisation.people
-
-    @property
-    def group(self) -> GroupChat:
-        """The first group, in which the custom robots are."""
-        return self._organisation.groups[0]
-
-    @property
-    def groups(self) -> tuple[GroupChat, ...]:
-        """All groups."""
-        return self._organisation.groups
 
     @property
     def media(self) -> tuple[Medium, ...]:
@@ -251,14 +222,15 @@ class Sandbox:
         self._apis.forget()
         self._chat.clear(at=self._clock())
 
-    def _describe_robots(self) -> list[dict[str, Any]]:
-        return [
+    def _describe(self) -> dict[str, list[dict[str, Any]]]:
+        robots = [
             {
                 "number": number,
                 "name": robot.name,
                 # Signed, so that the command on the empty page works as it is; good for one hour.
-                "webhook_url": f"{self.url}{PATH}?" + query_of(robot, signed_at=self._clock()),
+                "webhook_url": f"{self.url}{PATH}?{query_of(robot, signed_at=self._clock())}",
                 "keyword": robot.keywords[0] if robot.keywords else None,
             }
-            for number, robot in enumerate(self._robots, start=1)
+            for number, robot in enumerate(self.robots, start=1)
         ]
+        return {"robots": robots, **self._organisation.describe()}

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_dingpush.sandbox.call_checks import CallChecks, RejectedError, Rejection
-from airflow_provider_dingpush.sandbox.model import App, CallResult, Conversation, Fault, ReceivedRequest, RefusedError
+from airflow_provider_dingpush.sandbox.model import (
+    AppCall,
+    CallResult,
+    Conversation,
+    Fault,
+    ReceivedRequest,
+    RefusedError,
+)
 
 PREFIX = "/v1.0/"
 TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - a name, no secret
@@ -39,15 +46,6 @@ _FAULTS: dict[Fault, tuple[int, str, str]] = {
     Fault.TOKEN_REFUSED: _REJECTIONS[Rejection.TOKEN_UNKNOWN],
     Fault.UNKNOWN_RESULT: (400, "unknown.send.result", "未知的发送结果"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class V1Call:
-    """A call of an app that passed the checks; ``body`` is the JSON object, or the query of a GET."""
-
-    request: ReceivedRequest
-    app: App
-    body: dict[str, Any] = field(repr=False)
 
 
 def refusal(status: int, code: str, message: str, **more: Any) -> RefusedError:
@@ -93,11 +91,7 @@ class V1Endpoint:
         except RefusedError as error:
             refused = error
         return CallResult(
-            outcome="refused",
-            reply=refused.reply,
-            status=refused.status,
-            app=app,
-            conversation=self.addressee(request),
+            outcome="refused", reply=refused.reply, status=refused.status, app=app, conversation=self.addressee(request)
         )
 
     def reply_to(self, fault: Fault) -> tuple[int, dict[str, Any]] | None:
@@ -109,12 +103,7 @@ class V1Endpoint:
 
 
 def for_apps(
-    checks: CallChecks,
-    handle: Callable[[V1Call], CallResult],
-    *,
-    permission: str,
-    api: str,
-    reads_body: bool = True,
+    checks: CallChecks, handle: Callable[[AppCall], CallResult], *, permission: str, api: str, reads_body: bool = True
 ) -> Callable[[ReceivedRequest], CallResult]:
     """Return a handler that passes calls to ``handle`` once they pass `CallChecks`."""
 
@@ -126,7 +115,7 @@ def for_apps(
             body = request.json
             if not isinstance(body, dict) or not request.is_json:
                 raise refusal(400, "invalidParameter.msgBody.invalid", "body必须是JSON")
-        return replace(handle(V1Call(request=request, app=app, body=body)), app=app)
+        return replace(handle(AppCall(request=request, app=app, body=body)), app=app)
 
     return handle_request
 

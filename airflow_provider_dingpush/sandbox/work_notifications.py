@@ -19,6 +19,7 @@ from airflow_provider_dingpush.sandbox.media import MediaStore
 from airflow_provider_dingpush.sandbox.message_kinds import NOTIFICATION_FORMS, STATUS_RULES, status_of
 from airflow_provider_dingpush.sandbox.model import (
     App,
+    AppCall,
     CallResult,
     Change,
     Conversation,
@@ -28,7 +29,7 @@ from airflow_provider_dingpush.sandbox.model import (
     ReceivedRequest,
     RefusedError,
 )
-from airflow_provider_dingpush.sandbox.oapi_dialect import OapiCall, invalid, missing, refusal, succeeded
+from airflow_provider_dingpush.sandbox.oapi_dialect import invalid, missing, refusal, succeeded
 from airflow_provider_dingpush.sandbox.organisation import Organisation, notifications_to
 from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindow, day_of
 
@@ -100,7 +101,7 @@ class WorkNotificationApi:
         self._counts_of_day: dict[tuple[int, str, str], int] = {}
         self._recipients: dict[str, SlidingWindow] = {}
 
-    def handlers(self) -> dict[str, Callable[[OapiCall], CallResult]]:
+    def handlers(self) -> dict[str, Callable[[AppCall], CallResult]]:
         """Return what answers the POST at each path."""
         return {
             SEND: self.send,
@@ -110,10 +111,10 @@ class WorkNotificationApi:
             UPDATE_STATUS: self.update_status,
         }
 
-    def send(self, call: OapiCall) -> CallResult:
+    def send(self, call: AppCall) -> CallResult:
         """Answer ``asyncsend_v2``: what passes is queued, and only the result tells who got it."""
-        app = self._app_of(call)
-        user_ids, department_ids, everyone = self._recipients_of(call)
+        app = _app_of(self._organisation, call)
+        user_ids, department_ids, everyone = _recipients_of(call, self._quotas)
         msg = _msg_of(call)
 
         shown = show_valid(msg, Media(lambda media_id: self._media.find(media_id, app)))
@@ -150,14 +151,14 @@ class WorkNotificationApi:
         person = self._organisation.person(str(body.get("userid_list")))
         return notifications_to(person) if person is not None else None
 
-    def progress(self, call: OapiCall) -> CallResult:
+    def progress(self, call: AppCall) -> CallResult:
         task = self._task_of(call, "task_id", unknown=invalid("task_id"))
         percent = self._percent(task, call.request.received_at)
         status = 2 if percent == 100 else 1 if percent else 0
         progress = {"progress_in_percent": percent, "status": status}
         return CallResult(outcome="answered", reply=succeeded(call.request.path, progress=progress))
 
-    def result(self, call: OapiCall) -> CallResult:
+    def result(self, call: AppCall) -> CallResult:
         task = self._task_of(call, "task_id", unknown=invalid("task_id"))
         is_done = self._percent(task, call.request.received_at) == 100
         with self._lock:
@@ -175,14 +176,14 @@ class WorkNotificationApi:
         }
         return CallResult(outcome="answered", reply=succeeded(call.request.path, send_result=result))
 
-    def recall(self, call: OapiCall) -> CallResult:
+    def recall(self, call: AppCall) -> CallResult:
         """Answer ``recall``, whose task is in the field ``msg_task_id``."""
         task = self._task_of(call, "msg_task_id", unknown=refusal(400002, "agentId不合法或taskId不合法"))
         with self._lock:
             task.is_recalled = True
         return CallResult(outcome="answered", reply=succeeded(call.request.path), recalled_handles=(str(task.number),))
 
-    def update_status(self, call: OapiCall) -> CallResult:
+    def update_status(self, call: AppCall) -> CallResult:
         """Answer ``status_bar/update``: other words and another colour for an OA message."""
         task = self._task_of(call, "task_id", unknown=invalid("task_id"))
         if task.msg["msgtype"] != "oa":
@@ -211,40 +212,6 @@ class WorkNotificationApi:
             self._recipients.clear()
 
     # Who sends and who gets it
-
-    def _app_of(self, call: OapiCall) -> App:
-        value = call.body.get("agent_id")
-        if value is None or value == "":
-            raise refusal(41011, "缺少agentid")
-        agent_id = _integer(value)
-        app = self._organisation.app_of_agent_id(agent_id) if agent_id is not None else None
-        if app is None:
-            raise refusal(40056, "不合法的agentid")
-        if app != call.app:
-            raise refusal(41020, "agentid与access_token对应的应用不一致")
-        return app
-
-    def _recipients_of(self, call: OapiCall) -> tuple[tuple[str, ...], tuple[int, ...], bool]:
-        user_ids = _words(call.body.get("userid_list"), "userid_list")
-        department_ids = []
-        for word in _words(call.body.get("dept_id_list"), "dept_id_list"):
-            department_id = _integer(word)
-            if department_id is None or department_id < 1:
-                raise refusal(40009, "不合法的部门id")
-            department_ids.append(department_id)
-        everyone = call.body.get("to_all_user")
-        if call.is_form and everyone in ("true", "false"):
-            everyone = everyone == "true"
-        if not isinstance(everyone, bool | None):
-            raise invalid("to_all_user")
-        if not (user_ids or department_ids or everyone):
-            raise missing("userid_list, dept_id_list, to_all_user")
-        # Which number the limits of page 0769 have is not on record.
-        if len(user_ids) > self._quotas.people_per_notification:
-            raise refusal(41029, f"超过消息接收者人数上限: userid_list, {self._quotas.people_per_notification}")
-        if len(department_ids) > self._quotas.departments_per_notification:
-            raise refusal(41029, f"超过消息接收者人数上限: dept_id_list, {self._quotas.departments_per_notification}")
-        return user_ids, tuple(department_ids), bool(everyone)
 
     def _people_for(
         self, app: App, user_ids: tuple[str, ...], department_ids: tuple[int, ...], everyone: bool
@@ -304,8 +271,8 @@ class WorkNotificationApi:
 
     # Tasks
 
-    def _task_of(self, call: OapiCall, name: str, *, unknown: RefusedError) -> _Task:
-        app = self._app_of(call)
+    def _task_of(self, call: AppCall, name: str, *, unknown: RefusedError) -> _Task:
+        app = _app_of(self._organisation, call)
         value = call.body.get(name)
         if value is None or value == "":
             raise missing(name)
@@ -323,6 +290,42 @@ class WorkNotificationApi:
         return int(100 * passed / self._notification_seconds)
 
 
+def _app_of(organisation: Organisation, call: AppCall) -> App:
+    value = call.body.get("agent_id")
+    if value is None or value == "":
+        raise refusal(41011, "缺少agentid")
+    agent_id = _integer(value)
+    app = organisation.app_of_agent_id(agent_id) if agent_id is not None else None
+    if app is None:
+        raise refusal(40056, "不合法的agentid")
+    if app != call.app:
+        raise refusal(41020, "agentid与access_token对应的应用不一致")
+    return app
+
+
+def _recipients_of(call: AppCall, quotas: Quotas) -> tuple[tuple[str, ...], tuple[int, ...], bool]:
+    user_ids = _words(call.body.get("userid_list"), "userid_list")
+    department_ids = []
+    for word in _words(call.body.get("dept_id_list"), "dept_id_list"):
+        department_id = _integer(word)
+        if department_id is None or department_id < 1:
+            raise refusal(40009, "不合法的部门id")
+        department_ids.append(department_id)
+    everyone = call.body.get("to_all_user")
+    if call.is_form and everyone in ("true", "false"):
+        everyone = everyone == "true"
+    if not isinstance(everyone, bool | None):
+        raise invalid("to_all_user")
+    if not (user_ids or department_ids or everyone):
+        raise missing("userid_list, dept_id_list, to_all_user")
+    # Which number the limits of page 0769 have is not on record.
+    if len(user_ids) > quotas.people_per_notification:
+        raise refusal(41029, f"超过消息接收者人数上限: userid_list, {quotas.people_per_notification}")
+    if len(department_ids) > quotas.departments_per_notification:
+        raise refusal(41029, f"超过消息接收者人数上限: dept_id_list, {quotas.departments_per_notification}")
+    return user_ids, tuple(department_ids), bool(everyone)
+
+
 def show_valid(msg: dict[str, Any], media: Media) -> dict[str, Any]:
     """Return the display form of a message; refuse what is not as DingTalk docs 0775 and 0013 want it."""
     fields = Fields(msg, OAPI, "msg.", media)
@@ -336,7 +339,7 @@ def show_valid(msg: dict[str, Any], media: Media) -> dict[str, Any]:
     return form.show(msg[msgtype], media)
 
 
-def _msg_of(call: OapiCall) -> dict[str, Any]:
+def _msg_of(call: AppCall) -> dict[str, Any]:
     msg = call.body.get("msg")
     if call.is_form and isinstance(msg, str):
         try:

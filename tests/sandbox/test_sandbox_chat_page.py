@@ -130,9 +130,7 @@ def page_with(media: dict[str, tuple[str, bytes, str]], *, bound_host: str = "12
     return ChatPage(
         None,  # type: ignore[arg-type]
         bound_host=bound_host,
-        describe_robots=list,
-        describe_apps=list,
-        describe_conversations=list,
+        describe=dict,
         media=media.get,
         is_over=bool,
     )
