@@ -19,7 +19,7 @@ from airflow_provider_dingpush.sandbox.directory import (
     Directory,
 )
 from airflow_provider_dingpush.sandbox.media import UPLOAD_PATH, MediaStore
-from airflow_provider_dingpush.sandbox.model import AppCall, CallResult, Quotas, Robot
+from airflow_provider_dingpush.sandbox.model import AppCall, CallResult, Durations, Quotas, Robot
 from airflow_provider_dingpush.sandbox.oapi_dialect import OapiEndpoint
 from airflow_provider_dingpush.sandbox.oapi_dialect import for_apps as oapi_for_apps
 from airflow_provider_dingpush.sandbox.organisation import Organisation
@@ -34,9 +34,6 @@ from airflow_provider_dingpush.sandbox.work_notifications import WorkNotificatio
 class Apis:
     """The APIs of both generations over one organisation, and the state that they keep.
 
-    :param minute_seconds: the length of the minute of rate limits.
-    :param notification_seconds: how long a work notification is being sent.
-    :param status_seconds: how long the read status of an app robot's message is not available.
     :param kept_media_bytes: how much of all uploads is kept.
     """
 
@@ -45,24 +42,16 @@ class Apis:
         organisation: Organisation,
         robots: tuple[Robot, ...],
         quotas: Quotas,
-        *,
-        minute_seconds: float,
-        notification_seconds: float,
-        status_seconds: float,
+        durations: Durations,
         kept_media_bytes: int,
     ) -> None:
         self.tokens = AccessTokens()
         self.media = MediaStore(kept_media_bytes)
         self._checks = CallChecks(self.tokens, quotas)
-        self._custom_robots = CustomRobotEndpoint(
-            robots, group=organisation.conversation_of(organisation.groups[0]), minute_seconds=minute_seconds
-        )
-        self._app_robots = AppRobotApi(
-            organisation, self.media, quotas, minute_seconds=minute_seconds, status_seconds=status_seconds
-        )
-        self._notifications = WorkNotificationApi(
-            organisation, self.media, quotas, minute_seconds=minute_seconds, notification_seconds=notification_seconds
-        )
+        group = organisation.conversation_of(organisation.groups[0])
+        self._custom_robots = CustomRobotEndpoint(robots, group=group, minute_seconds=durations.minute)
+        self._app_robots = AppRobotApi(organisation, self.media, quotas, durations)
+        self._notifications = WorkNotificationApi(organisation, self.media, quotas, durations)
         tokens = TokenIssuer(organisation, self.tokens, self._checks)
         lookups = Directory(organisation)
         self._conversion = self._v1(

@@ -23,6 +23,7 @@ from airflow_provider_dingpush.sandbox.model import (
     AppCall,
     CallResult,
     Conversation,
+    Durations,
     GroupChat,
     Person,
     Post,
@@ -31,7 +32,7 @@ from airflow_provider_dingpush.sandbox.model import (
     RefusedError,
 )
 from airflow_provider_dingpush.sandbox.organisation import Organisation, private_chat_with
-from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindow
+from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindows
 from airflow_provider_dingpush.sandbox.v1_dialect import refusal
 
 GROUP_SEND = "/v1.0/robot/groupMessages/send"
@@ -70,28 +71,16 @@ class AppRobotApi:
     is not in the app's visible scope is an unknown person; who refuses messages is listed in ``filteredStaffIdList``,
     which the docs leave out and the official SDK knows; recalling a message twice succeeds twice; the read status of a
     group is available for 24 h, as that of people; a group's messages can be recalled at any time.
-
-    :param minute_seconds: the length of the minute of rate limits.
-    :param status_seconds: how long DingTalk needs until the read status is available; asking earlier is refused.
     """
 
-    def __init__(
-        self,
-        organisation: Organisation,
-        media: MediaStore,
-        quotas: Quotas,
-        *,
-        minute_seconds: float,
-        status_seconds: float,
-    ) -> None:
+    def __init__(self, organisation: Organisation, media: MediaStore, quotas: Quotas, durations: Durations) -> None:
         self._organisation = organisation
         self._media = media
         self._quotas = quotas
-        self._minute_seconds = minute_seconds
-        self._status_seconds = status_seconds
+        self._durations = durations
         self._lock = threading.Lock()
         self._sent: dict[str, _Sent] = {}
-        self._sent_to_person: dict[tuple[str, str], SlidingWindow] = {}
+        self._sent_to_person = SlidingWindows(durations.minute)
 
     def handlers(self) -> dict[str, Callable[[AppCall], CallResult]]:
         """Return what answers the POST at each path; `read_status_of_people` is a GET."""
@@ -258,8 +247,8 @@ class AppRobotApi:
 
     def _admit(self, app: App, person: Person, *, now: float) -> bool:
         with self._lock:
-            window = self._sent_to_person.setdefault((app.app_key, person.user_id), SlidingWindow(self._minute_seconds))
-            return window.take(now, self._quotas.robot_messages_per_person_a_minute)
+            key = (app.app_key, person.user_id)
+            return self._sent_to_person.take(key, now, self._quotas.robot_messages_per_person_a_minute)
 
     def _remember(self, sent: _Sent) -> str:
         # Keys may hold characters that mean something in a URL, and these always do.
@@ -277,7 +266,7 @@ class AppRobotApi:
         if sent is None or sent.app != call.app:
             raise refusal(400, "invalid.processQueryKey", "无效的processQueryKey，请检查processQueryKey是否正确")
         age = call.request.received_at - sent.sent_at
-        if age < self._status_seconds or age > DAY_SECONDS:
+        if age < self._durations.read_status or age > DAY_SECONDS:
             raise refusal(
                 400, "processQueryKey.expireTime", "processQueryKey还未生成消息查询数据或已过期，无法查询消息"
             )

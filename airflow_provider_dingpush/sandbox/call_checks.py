@@ -6,9 +6,8 @@ import threading
 from enum import Enum
 
 from airflow_provider_dingpush.sandbox.access_tokens import AccessTokens
-from airflow_provider_dingpush.sandbox.addresses import is_allowed_ip
-from airflow_provider_dingpush.sandbox.model import App, Quotas, ReceivedRequest
-from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindow, month_of
+from airflow_provider_dingpush.sandbox.model import App, Quotas, ReceivedRequest, is_allowed_ip
+from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindows, month_of
 
 
 class Rejection(Enum):
@@ -48,7 +47,7 @@ class CallChecks:
         self._tokens = tokens
         self._quotas = quotas
         self._lock = threading.Lock()
-        self._calls: dict[tuple[str, str], SlidingWindow] = {}
+        self._calls = SlidingWindows(1.0)
         self._calls_of_month: dict[tuple[int, int], int] = {}
 
     def check(
@@ -77,14 +76,14 @@ class CallChecks:
     def count(self, app: App, *, api: str, now: float, counts: bool) -> None:
         """Count a call of an app; raise `RejectedError` if it is one too many in this second or this month."""
         with self._lock:
-            window = self._calls.setdefault((app.app_key, api), SlidingWindow(1.0))
-            if window.is_full(now, app.calls_per_second):
+            key = (app.app_key, api)
+            if self._calls.is_full(key, now, app.calls_per_second):
                 raise RejectedError(Rejection.TOO_FAST, app)
             month = month_of(now)
             used = self._calls_of_month.get(month, 0)
             if counts and self._quotas.api_calls_a_month is not None and used >= self._quotas.api_calls_a_month:
                 raise RejectedError(Rejection.QUOTA, app)
-            window.add(now)
+            self._calls.take(key, now, app.calls_per_second)
             self._calls_of_month[month] = used + counts
 
     def forget(self) -> None:

@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
-from airflow_provider_dingpush.sandbox.addresses import is_allowed_ip
 from airflow_provider_dingpush.sandbox.field_rules import OAPI, Fields
 from airflow_provider_dingpush.sandbox.message_kinds import WEBHOOK_FORMS
 from airflow_provider_dingpush.sandbox.model import (
@@ -25,9 +24,10 @@ from airflow_provider_dingpush.sandbox.model import (
     ReceivedRequest,
     RefusedError,
     Robot,
+    is_allowed_ip,
 )
 from airflow_provider_dingpush.sandbox.oapi_dialect import invalid, refusal
-from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindow
+from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindows
 
 PATH = "/robot/send"
 MAX_BODY_BYTES = 20_000
@@ -83,8 +83,6 @@ class CustomRobotEndpoint:
     """
 
     def __init__(self, robots: Iterable[Robot], *, group: Conversation, minute_seconds: float) -> None:
-        if minute_seconds <= 0:
-            raise ValueError(f"minute_seconds must be positive: {minute_seconds}")
         self._group = group
         self._states: dict[str, _RobotState] = {}
         for robot in robots:
@@ -142,14 +140,16 @@ class _RobotState:
     def __init__(self, robot: Robot, minute_seconds: float) -> None:
         self.robot = robot
         self._minute_seconds = minute_seconds
-        self._lock = threading.Lock()
-        self._sent = SlidingWindow(minute_seconds)
+        self._lock = threading.RLock()
+        self._sent = SlidingWindows(minute_seconds)
         self._blocked_until: float | None = None
         self._known_uuids: set[str] = set()
 
     def check_block(self, now: float) -> None:
         with self._lock:
-            self._check_block(now)
+            if self._blocked_until is not None and now < self._blocked_until:
+                raise self._too_fast()
+            self._blocked_until = None
 
     def admit(self, msg_uuid: str | None, *, now: float) -> bool:
         """Count the message and return True, or False if it is known; raise `RefusedError` if it is one too many."""
@@ -157,8 +157,8 @@ class _RobotState:
             if msg_uuid is not None and msg_uuid in self._known_uuids:
                 return False
             # Again under the lock of the count: since the first check a parallel request may have used up the minute.
-            self._check_block(now)
-            if not self._sent.take(now, self.robot.messages_per_minute):
+            self.check_block(now)
+            if not self._sent.take("", now, self.robot.messages_per_minute):
                 self._blocked_until = now + self.robot.block_minutes * self._minute_seconds
                 raise self._too_fast()
             if msg_uuid is not None:
@@ -167,14 +167,9 @@ class _RobotState:
 
     def forget(self) -> None:
         with self._lock:
-            self._sent = SlidingWindow(self._minute_seconds)
+            self._sent.clear()
             self._blocked_until = None
             self._known_uuids.clear()
-
-    def _check_block(self, now: float) -> None:
-        if self._blocked_until is not None and now < self._blocked_until:
-            raise self._too_fast()
-        self._blocked_until = None
 
     def _too_fast(self) -> RefusedError:
         return refusal(130101, f"send too fast, exceed {self.robot.messages_per_minute} times per minute")

@@ -204,6 +204,27 @@ class Quotas:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Durations:
+    """How long things take, in seconds.
+
+    :param minute: the length of the minute of rate limits and blocks (60 in DingTalk).
+    :param notification: how long a work notification is being sent.
+    :param read_status: how long the read status of an app robot's message is not available.
+    :raises ValueError: if one is out of range.
+    """
+
+    minute: float = 60.0
+    notification: float = 0.0
+    read_status: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.minute <= 0:
+            raise ValueError(f"minute_seconds must be positive: {self.minute}")
+        if self.notification < 0:
+            raise ValueError(f"notification_seconds must not be negative: {self.notification}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Medium:
     """Something that an app uploaded; ``created_at`` is in epoch seconds, ``size`` in bytes.
 
@@ -351,24 +372,13 @@ class Fault(Enum):
     @property
     def message_accepted(self) -> bool:
         """Whether the message passes the usual rules (and so may be in the chat) although the sender sees an error."""
-        return self in _ACCEPTING
+        accepted = (Fault.RESET_AFTER_BODY_ACCEPTED, Fault.HTTP_504, Fault.STRING_ERRCODE, Fault.UNKNOWN_RESULT)
+        return self.takes_seconds or self in accepted
 
     @property
     def takes_seconds(self) -> bool:
         """Whether the fault lasts: ``seconds`` of `Sandbox.fail_next` applies."""
         return self in (Fault.SLOW, Fault.DRIP)
-
-
-_ACCEPTING = frozenset(
-    {
-        Fault.RESET_AFTER_BODY_ACCEPTED,
-        Fault.SLOW,
-        Fault.DRIP,
-        Fault.STRING_ERRCODE,
-        Fault.HTTP_504,
-        Fault.UNKNOWN_RESULT,
-    }
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -476,6 +486,14 @@ def _store_tuples(value: object, *names: str) -> None:
             raise TypeError(f"{name} must be a tuple of str, not one str")
         if given is not None:
             object.__setattr__(value, name, tuple(given))
+
+
+def is_allowed_ip(allowed_ips: tuple[str, ...], client_address: str) -> bool:
+    """Return whether an address is in one of the IPv4 addresses and ranges; no IPv6 address is."""
+    address = ipaddress.ip_address(client_address)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in ipaddress.IPv4Network(allowed, strict=False) for allowed in allowed_ips)
 
 
 def _check_networks(allowed_ips: tuple[str, ...]) -> None:

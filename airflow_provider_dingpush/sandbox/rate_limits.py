@@ -1,39 +1,38 @@
-"""Limits that count: a sliding window, and the day and month of DingTalk's organisations."""
+"""Limits that count: sliding windows, and the day and month of DingTalk's organisations."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Hashable
 
 # An organisation's day is Beijing's.
 _BEIJING_SECONDS_EAST = 8 * 3600
 
 
-class SlidingWindow:
-    """The times of what was counted lately; not locked, since each owner has a lock of its own.
-
-    :param seconds: the length of the window.
-    """
+class SlidingWindows:
+    """What was counted in the last ``seconds`` under each key; not locked, since each owner has a lock of its own."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._times: deque[float] = deque()
+        self._times: defaultdict[Hashable, deque[float]] = defaultdict(deque)
 
-    def is_full(self, now: float, limit: int | None) -> bool:
+    def is_full(self, key: Hashable, now: float, limit: int | None) -> bool:
         """Whether ``limit`` (None: no limit) are in the window that ends ``now`` (epoch seconds)."""
-        while self._times and self._times[0] <= now - self._seconds:
-            self._times.popleft()
-        return limit is not None and len(self._times) >= limit
+        times = self._times[key]
+        while times and times[0] <= now - self._seconds:
+            times.popleft()
+        return limit is not None and len(times) >= limit
 
-    def add(self, now: float) -> None:
-        self._times.append(now)
-
-    def take(self, now: float, limit: int | None) -> bool:
+    def take(self, key: Hashable, now: float, limit: int | None) -> bool:
         """Count one more and return True, or False if the window is full."""
-        if self.is_full(now, limit):
-            return False
-        self.add(now)
-        return True
+        is_full = self.is_full(key, now, limit)
+        if not is_full:
+            self._times[key].append(now)
+        return not is_full
+
+    def clear(self) -> None:
+        self._times.clear()
 
 
 def day_of(now: float) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, final
 
 from airflow_provider_dingpush.sandbox.apis import Apis
@@ -17,6 +16,7 @@ from airflow_provider_dingpush.sandbox.media import KEPT_BYTES
 from airflow_provider_dingpush.sandbox.model import (
     App,
     ChatMessage,
+    Durations,
     Fault,
     GroupChat,
     Medium,
@@ -85,15 +85,8 @@ class Sandbox:
         self._faults = FaultQueue()
         self._stopping = threading.Event()
         self._stopping.set()
-        self._apis = Apis(
-            self._organisation,
-            self.robots,
-            quotas or Quotas(),
-            minute_seconds=minute_seconds,
-            notification_seconds=notification_seconds,
-            status_seconds=status_seconds,
-            kept_media_bytes=kept_media_bytes,
-        )
+        durations = Durations(minute=minute_seconds, notification=notification_seconds, read_status=status_seconds)
+        self._apis = Apis(self._organisation, self.robots, quotas or Quotas(), durations, kept_media_bytes)
         page = ChatPage(
             self._chat,
             bound_host=host,
@@ -115,9 +108,7 @@ class Sandbox:
         self.start()
         return self
 
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:

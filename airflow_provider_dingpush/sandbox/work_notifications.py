@@ -23,6 +23,7 @@ from airflow_provider_dingpush.sandbox.model import (
     CallResult,
     Change,
     Conversation,
+    Durations,
     Person,
     Post,
     Quotas,
@@ -31,7 +32,7 @@ from airflow_provider_dingpush.sandbox.model import (
 )
 from airflow_provider_dingpush.sandbox.oapi_dialect import invalid, missing, refusal, succeeded
 from airflow_provider_dingpush.sandbox.organisation import Organisation, notifications_to
-from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindow, day_of
+from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindows, day_of
 
 SEND = "/topapi/message/corpconversation/asyncsend_v2"
 PROGRESS = "/topapi/message/corpconversation/getsendprogress"
@@ -56,50 +57,38 @@ class _Task:
     sent_at: float
     invalid_user_ids: tuple[str, ...]
     invalid_department_ids: tuple[int, ...]
-    reached: tuple[Person, ...] = ()
-    repeated: tuple[Person, ...] = ()
-    failed_user_ids: tuple[str, ...] = ()
-    forbidden: tuple[dict[str, Any], ...] = ()
+    reached: list[Person] = field(default_factory=list)
+    repeated: list[Person] = field(default_factory=list)
+    failed_user_ids: list[str] = field(default_factory=list)
+    forbidden: list[dict[str, Any]] = field(default_factory=list)
     read_by: set[str] = field(default_factory=set)
-    is_recalled: bool = False
+
+    def forbid(self, person: Person, code: str, count: int | None) -> None:
+        self.forbidden.append({"code": code, "count": count or 0, "userid": person.user_id})
 
 
 class WorkNotificationApi:
     """Answers everything about work notifications.
 
     Order of the checks: agent, recipients, message. A notification is in the conversations of its recipients at once,
-    but for ``notification_seconds`` its task reports that it is still being sent.
+    but for `Durations.notification` its task reports that it is still being sent.
 
     Assumptions, because DingTalk does not document them: people outside of the app's visible scope are invalid users;
     who refuses messages is a failed user; until a task is done its result is empty; recalling twice succeeds twice; a
     day is Beijing's; a minute's recipients are counted per app; a status can be changed for 24 h.
-
-    :param minute_seconds: the length of the minute of rate limits.
-    :raises ValueError: if ``notification_seconds`` is negative.
     """
 
-    def __init__(
-        self,
-        organisation: Organisation,
-        media: MediaStore,
-        quotas: Quotas,
-        *,
-        minute_seconds: float,
-        notification_seconds: float,
-    ) -> None:
-        if notification_seconds < 0:
-            raise ValueError(f"notification_seconds must not be negative: {notification_seconds}")
+    def __init__(self, organisation: Organisation, media: MediaStore, quotas: Quotas, durations: Durations) -> None:
         self._organisation = organisation
         self._media = media
         self._quotas = quotas
-        self._minute_seconds = minute_seconds
-        self._notification_seconds = notification_seconds
+        self._durations = durations
         self._numbers = itertools.count(256_271_667_526)
         self._lock = threading.Lock()
         self._tasks: dict[int, _Task] = {}
         self._sent_on_day: dict[tuple[int, str, str], set[str]] = {}
         self._counts_of_day: dict[tuple[int, str, str], int] = {}
-        self._recipients: dict[str, SlidingWindow] = {}
+        self._recipients = SlidingWindows(durations.minute)
 
     def handlers(self) -> dict[str, Callable[[AppCall], CallResult]]:
         """Return what answers the POST at each path."""
@@ -116,7 +105,6 @@ class WorkNotificationApi:
         app = _app_of(self._organisation, call)
         user_ids, department_ids, everyone = _recipients_of(call, self._quotas)
         msg = _msg_of(call)
-
         shown = show_valid(msg, Media(lambda media_id: self._media.find(media_id, app)))
         if "status_bar" in msg.get("oa", {}) and (everyone or department_ids or len(user_ids) > MAX_PEOPLE_WITH_STATUS):
             raise refusal(41052, "本次发送人数过多,不再返回发送结果")
@@ -164,23 +152,22 @@ class WorkNotificationApi:
         with self._lock:
             read = [person.user_id for person in task.reached if person.user_id in task.read_by]
             unread = [person.user_id for person in task.reached if person.user_id not in task.read_by]
-        forbidden = [dict(each) for each in task.forbidden] if is_done else []
-        result = {
-            "invalid_user_id_list": list(task.invalid_user_ids) if is_done else [],
-            "forbidden_user_id_list": [each["userid"] for each in forbidden],
-            "failed_user_id_list": list(task.failed_user_ids) if is_done else [],
-            "read_user_id_list": read if is_done else [],
-            "unread_user_id_list": unread if is_done else [],
-            "invalid_dept_id_list": list(task.invalid_department_ids) if is_done else [],
-            "forbidden_list": forbidden,
+        result: dict[str, list[Any]] = {
+            "invalid_user_id_list": list(task.invalid_user_ids),
+            "forbidden_user_id_list": [each["userid"] for each in task.forbidden],
+            "failed_user_id_list": task.failed_user_ids,
+            "read_user_id_list": read,
+            "unread_user_id_list": unread,
+            "invalid_dept_id_list": list(task.invalid_department_ids),
+            "forbidden_list": task.forbidden,
         }
+        if not is_done:
+            result = {name: [] for name in result}
         return CallResult(outcome="answered", reply=succeeded(call.request.path, send_result=result))
 
     def recall(self, call: AppCall) -> CallResult:
         """Answer ``recall``, whose task is in the field ``msg_task_id``."""
         task = self._task_of(call, "msg_task_id", unknown=refusal(400002, "agentId不合法或taskId不合法"))
-        with self._lock:
-            task.is_recalled = True
         return CallResult(outcome="answered", reply=succeeded(call.request.path), recalled_handles=(str(task.number),))
 
     def update_status(self, call: AppCall) -> CallResult:
@@ -238,25 +225,21 @@ class WorkNotificationApi:
         day, key = day_of(task.sent_at), task.app.app_key
         content = json.dumps(task.msg, sort_keys=True)
         is_one_too_many = to_everyone and not self._count((day, key, ""), self._quotas.notifications_to_everyone_a_day)
-        reached, repeated, failed, forbidden = [], [], [], []
+        a_minute, a_day = self._quotas.notification_recipients_a_minute, self._quotas.notifications_per_person_a_day
         for person in people:
             sent = self._sent_on_day.setdefault((day, key, person.user_id), set())
             if person.refuses:
-                failed.append(person.user_id)
+                task.failed_user_ids.append(person.user_id)
             elif self._quotas.same_notification_once_a_day and content in sent:
-                repeated.append(person)
-                forbidden.append({"code": "143106", "count": 1, "userid": person.user_id})
-            elif is_one_too_many or not self._admit(key, task.sent_at):
-                count = self._quotas.notification_recipients_a_minute or 0
-                forbidden.append({"code": "143103", "count": count, "userid": person.user_id})
-            elif not self._count((day, key, person.user_id), self._quotas.notifications_per_person_a_day):
-                count = self._quotas.notifications_per_person_a_day or 0
-                forbidden.append({"code": "143105", "count": count, "userid": person.user_id})
+                task.repeated.append(person)
+                task.forbid(person, "143106", 1)
+            elif is_one_too_many or not self._recipients.take(key, task.sent_at, a_minute):
+                task.forbid(person, "143103", a_minute)
+            elif not self._count((day, key, person.user_id), a_day):
+                task.forbid(person, "143105", a_day)
             else:
                 sent.add(content)
-                reached.append(person)
-        task.reached, task.repeated = tuple(reached), tuple(repeated)
-        task.failed_user_ids, task.forbidden = tuple(failed), tuple(forbidden)
+                task.reached.append(person)
 
     def _count(self, counter: tuple[int, str, str], most: int | None) -> bool:
         count = self._counts_of_day.get(counter, 0)
@@ -264,10 +247,6 @@ class WorkNotificationApi:
             return False
         self._counts_of_day[counter] = count + 1
         return True
-
-    def _admit(self, app_key: str, now: float) -> bool:
-        window = self._recipients.setdefault(app_key, SlidingWindow(self._minute_seconds))
-        return window.take(now, self._quotas.notification_recipients_a_minute)
 
     # Tasks
 
@@ -285,9 +264,9 @@ class WorkNotificationApi:
 
     def _percent(self, task: _Task, now: float) -> int:
         passed = now - task.sent_at
-        if passed >= self._notification_seconds:
+        if passed >= self._durations.notification:
             return 100
-        return int(100 * passed / self._notification_seconds)
+        return int(100 * passed / self._durations.notification)
 
 
 def _app_of(organisation: Organisation, call: AppCall) -> App:
