@@ -13,7 +13,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_dingpush.sandbox.field_rules import V1, Fields, Media
 from airflow_provider_dingpush.sandbox.media import MediaStore
@@ -82,14 +82,15 @@ class AppRobotApi:
         self._sent: dict[str, _Sent] = {}
         self._sent_to_person = SlidingWindows(durations.minute)
 
-    def handlers(self) -> dict[str, Callable[[AppCall], CallResult]]:
-        """Return what answers the POST at each path; `read_status_of_people` is a GET."""
+    def handlers(self) -> dict[str, tuple[Literal["GET", "POST"], Callable[[AppCall], CallResult]]]:
+        """Return what answers at each path."""
         return {
-            GROUP_SEND: self.send_to_group,
-            GROUP_QUERY: self.query_group,
-            GROUP_RECALL: self.recall_from_group,
-            PEOPLE_SEND: self.send_to_people,
-            PEOPLE_RECALL: self.recall_from_people,
+            GROUP_SEND: ("POST", self.send_to_group),
+            GROUP_QUERY: ("POST", self.query_group),
+            GROUP_RECALL: ("POST", self.recall_from_group),
+            PEOPLE_SEND: ("POST", self.send_to_people),
+            PEOPLE_READ_STATUS: ("GET", self.read_status_of_people),
+            PEOPLE_RECALL: ("POST", self.recall_from_people),
         }
 
     # Sending

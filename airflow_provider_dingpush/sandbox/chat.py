@@ -80,10 +80,10 @@ class Chat:
             for message in self._messages_of(handle):
                 self._messages.remove(message)
                 self._add_line("recalled", at, self._about(message))
-        for change in result.changes:
-            for message in self._messages_of(change.handle):
-                self._messages[self._messages.index(message)] = replace(message, shown=change.shown)
-                self._add_line("changed", at, {**self._about(message), "shown": change.shown})
+        for handle, shown in result.changes.items():
+            for message in self._messages_of(handle):
+                self._messages[self._messages.index(message)] = replace(message, shown=shown)
+                self._add_line("changed", at, {**self._about(message), "shown": shown})
 
     def _messages_of(self, handle: str) -> list[ChatMessage]:
         return [message for message in self._messages if message.handle == handle]

@@ -99,8 +99,8 @@ class CustomRobotEndpoint:
             state.check_block(request.received_at)
             if robot.secret is not None:
                 check_sign(robot.secret, request.query, now=request.received_at)
-            if robot.allowed_ips:
-                check_ip(robot.allowed_ips, request.client_address)
+            if robot.allowed_ips and not is_allowed_ip(robot.allowed_ips, request.client_address):
+                raise refusal(310000, IP_NOT_ALLOWED.format(ip=request.client_address.removeprefix("::ffff:")))
             payload = check_message(request)
             check_keyword(robot.keywords, payload)
             is_new = state.admit(payload.get("msgUuid") or None, now=request.received_at)
@@ -192,12 +192,6 @@ def check_sign(secret: str, query: dict[str, str], *, now: float) -> None:
         raise refusal(310000, SIGN_EXPIRED)
     if not hmac.compare_digest(sign_of(timestamp, secret).encode(), sign.encode()):
         raise refusal(310000, SIGN_MISMATCH)
-
-
-def check_ip(allowed_ips: tuple[str, ...], client_address: str) -> None:
-    """Refuse a sender outside the robot's IPv4 addresses and ranges."""
-    if not is_allowed_ip(allowed_ips, client_address):
-        raise refusal(310000, IP_NOT_ALLOWED.format(ip=client_address.removeprefix("::ffff:")))
 
 
 def check_message(request: ReceivedRequest) -> dict[str, Any]:

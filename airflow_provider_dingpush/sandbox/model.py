@@ -287,14 +287,6 @@ class Post:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
-    """A new display form for the messages of one handle."""
-
-    handle: str
-    shown: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
 class ChatMessage:
     """One message that is in a conversation; ``number`` counts from 1, ``received_at`` is in epoch seconds."""
 
@@ -430,7 +422,7 @@ class CallResult:
     :param posts: messages that are put into the chat.
     :param already_in: conversations that have the message already.
     :param recalled_handles: handles of messages that leave the chat.
-    :param changes: messages that look different from now on.
+    :param changes: new display forms by the handle of their messages.
     """
 
     outcome: Outcome
@@ -441,7 +433,7 @@ class CallResult:
     posts: tuple[Post, ...] = ()
     already_in: tuple[Conversation, ...] = ()
     recalled_handles: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

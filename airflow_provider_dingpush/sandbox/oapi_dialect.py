@@ -140,13 +140,15 @@ class OapiEndpoint:
 
 def for_apps(
     checks: CallChecks,
+    path: str,
     handle: Callable[[AppCall], CallResult],
     *,
     permissions: tuple[str, ...],
+    addressee: Callable[[ReceivedRequest], Conversation | None],
     counts: bool = True,
     reads_body: bool = True,
-) -> Callable[[ReceivedRequest], CallResult]:
-    """Return a handler that passes calls to ``handle`` once they pass `CallChecks`."""
+) -> OapiEndpoint:
+    """Return an API whose calls reach ``handle`` once they pass `CallChecks`."""
 
     def handle_request(request: ReceivedRequest) -> CallResult:
         form = _form_of(request) if reads_body and request.content_type == _FORM else None
@@ -162,7 +164,7 @@ def for_apps(
         call = AppCall(request=request, app=app, body=body or {}, is_form=form is not None)
         return replace(handle(call), app=app)
 
-    return handle_request
+    return OapiEndpoint(path, handle_request, addressee=addressee)
 
 
 def _form_of(request: ReceivedRequest) -> dict[str, str]:

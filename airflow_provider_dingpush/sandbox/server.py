@@ -41,7 +41,6 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, host: str, port: int, service: Service) -> None:
         self.service = service
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._connections_lock = threading.Lock()
         self._connections: dict[socket.socket, threading.Thread] = {}
         super().__init__((host, port), _Connection)
         self.port: int = self.socket.getsockname()[1]
@@ -64,8 +63,7 @@ class Server(http.server.ThreadingHTTPServer):
         self._acceptor.join()
         self.server_close()
         self.service.chat.wake()
-        with self._connections_lock:
-            connections = dict(self._connections)
+        connections = self._connections.copy()
         for connection in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -94,8 +92,7 @@ class Server(http.server.ThreadingHTTPServer):
         thread = threading.Thread(
             target=self._answer_connection, args=(request, client_address), name="sandbox-connection", daemon=True
         )
-        with self._connections_lock:
-            self._connections[request] = thread
+        self._connections[request] = thread
         thread.start()
 
     def _answer_connection(self, connection: socket.socket, client_address: Any) -> None:
@@ -103,8 +100,7 @@ class Server(http.server.ThreadingHTTPServer):
             with connection, contextlib.suppress(OSError):
                 self.finish_request(connection, client_address)
         finally:
-            with self._connections_lock:
-                del self._connections[connection]
+            del self._connections[connection]
 
 
 class _Connection(http.server.BaseHTTPRequestHandler):

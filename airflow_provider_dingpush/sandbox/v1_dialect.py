@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_dingpush.sandbox.call_checks import CallChecks, RejectedError, Rejection
 from airflow_provider_dingpush.sandbox.model import (
@@ -103,9 +103,16 @@ class V1Endpoint:
 
 
 def for_apps(
-    checks: CallChecks, handle: Callable[[AppCall], CallResult], *, permission: str, api: str, reads_body: bool = True
-) -> Callable[[ReceivedRequest], CallResult]:
-    """Return a handler that passes calls to ``handle`` once they pass `CallChecks`."""
+    checks: CallChecks,
+    api: str,
+    handle: Callable[[AppCall], CallResult],
+    *,
+    permission: str,
+    addressee: Callable[[ReceivedRequest], Conversation | None],
+    method: Literal["GET", "POST"] = "POST",
+    reads_body: bool = True,
+) -> V1Endpoint:
+    """Return an API whose calls reach ``handle`` once they pass `CallChecks`."""
 
     def handle_request(request: ReceivedRequest) -> CallResult:
         token = request.headers.get(TOKEN_HEADER, "")
@@ -117,7 +124,7 @@ def for_apps(
                 raise refusal(400, "invalidParameter.msgBody.invalid", "body必须是JSON")
         return replace(handle(AppCall(request=request, app=app, body=body)), app=app)
 
-    return handle_request
+    return V1Endpoint(handle_request, method=method, addressee=addressee)
 
 
 def _refusal_of(rejected: RejectedError) -> RefusedError:

@@ -21,7 +21,6 @@ from airflow_provider_dingpush.sandbox.model import (
     App,
     AppCall,
     CallResult,
-    Change,
     Conversation,
     Durations,
     Person,
@@ -87,7 +86,7 @@ class WorkNotificationApi:
         self._lock = threading.Lock()
         self._tasks: dict[int, _Task] = {}
         self._sent_on_day: dict[tuple[int, str, str], set[str]] = {}
-        self._counts_of_day: dict[tuple[int, str, str], int] = {}
+        self._sends_of_day = SlidingWindows(DAY_SECONDS)
         self._recipients = SlidingWindows(durations.minute)
 
     def handlers(self) -> dict[str, Callable[[AppCall], CallResult]]:
@@ -181,8 +180,8 @@ class WorkNotificationApi:
         with self._lock:
             status = status_of(call.body["status_value"], call.body.get("status_bg") or "")
             task.shown = {**task.shown, "oa": {**task.shown["oa"], "status": status}}
-        change = Change(handle=str(task.number), shown=task.shown)
-        return CallResult(outcome="answered", reply=succeeded(call.request.path), changes=(change,))
+        changes = {str(task.number): task.shown}
+        return CallResult(outcome="answered", reply=succeeded(call.request.path), changes=changes)
 
     def read(self, user_id: str) -> None:
         """Mark all notifications to one person as read."""
@@ -195,7 +194,7 @@ class WorkNotificationApi:
         with self._lock:
             self._tasks.clear()
             self._sent_on_day.clear()
-            self._counts_of_day.clear()
+            self._sends_of_day.clear()
             self._recipients.clear()
 
     # Who sends and who gets it
@@ -224,7 +223,8 @@ class WorkNotificationApi:
         """Sort the people by whether the notification reaches them; the caller holds the lock."""
         day, key = day_of(task.sent_at), task.app.app_key
         content = json.dumps(task.msg, sort_keys=True)
-        is_one_too_many = to_everyone and not self._count((day, key, ""), self._quotas.notifications_to_everyone_a_day)
+        to_all_a_day = self._quotas.notifications_to_everyone_a_day
+        is_one_too_many = to_everyone and not self._sends_of_day.take((day, key), task.sent_at, to_all_a_day)
         a_minute, a_day = self._quotas.notification_recipients_a_minute, self._quotas.notifications_per_person_a_day
         for person in people:
             sent = self._sent_on_day.setdefault((day, key, person.user_id), set())
@@ -235,18 +235,11 @@ class WorkNotificationApi:
                 task.forbid(person, "143106", 1)
             elif is_one_too_many or not self._recipients.take(key, task.sent_at, a_minute):
                 task.forbid(person, "143103", a_minute)
-            elif not self._count((day, key, person.user_id), a_day):
+            elif not self._sends_of_day.take((day, key, person.user_id), task.sent_at, a_day):
                 task.forbid(person, "143105", a_day)
             else:
                 sent.add(content)
                 task.reached.append(person)
-
-    def _count(self, counter: tuple[int, str, str], most: int | None) -> bool:
-        count = self._counts_of_day.get(counter, 0)
-        if most is not None and count >= most:
-            return False
-        self._counts_of_day[counter] = count + 1
-        return True
 
     # Tasks
 
