@@ -93,8 +93,6 @@ class AppRobotApi:
             PEOPLE_RECALL: ("POST", self.recall_from_people),
         }
 
-    # Sending
-
     def send_to_group(self, call: AppCall) -> CallResult:
         app = _robot_of(self._organisation, call)
         group = _group_of(self._organisation, call, app)
@@ -145,8 +143,6 @@ class AppRobotApi:
             person = self._organisation.person(str(user_ids[0]))
             return private_chat_with(person) if person is not None else None
         return None
-
-    # Read status
 
     def query_group(self, call: AppCall) -> CallResult:
         """Answer who of a group has read a message; only its key is required."""
@@ -200,8 +196,6 @@ class AppRobotApi:
             for sent in self._sent.values():
                 if sent.group is not None or any(person.user_id == user_id for person in sent.people):
                     sent.read_by.add(user_id)
-
-    # Recalls
 
     def recall_from_group(self, call: AppCall) -> CallResult:
         app = _robot_of(self._organisation, call)

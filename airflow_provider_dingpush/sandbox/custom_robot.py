@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import threading
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -82,7 +81,7 @@ class CustomRobotEndpoint:
     :param minute_seconds: the length of the minute that limits and blocks are measured in; a sign's validity is not.
     """
 
-    def __init__(self, robots: Iterable[Robot], *, group: Conversation, minute_seconds: float) -> None:
+    def __init__(self, robots: tuple[Robot, ...], *, group: Conversation, minute_seconds: float) -> None:
         self._group = group
         self._states: dict[str, _RobotState] = {}
         for robot in robots:

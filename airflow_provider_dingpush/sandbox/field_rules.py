@@ -90,13 +90,12 @@ class Fields:
             raise self.missing(name)
         if not isinstance(values, list):
             raise self.invalid(name)
+        parts = []
         for index, value in enumerate(values):
             if not isinstance(value, dict):
                 raise self.invalid(f"{name}[{index}]")
-        return [
-            Fields(value, self.refusals, f"{self.path}{name}[{index}].", self.media)
-            for index, value in enumerate(values)
-        ]
+            parts.append(Fields(value, self.refusals, f"{self.path}{name}[{index}].", self.media))
+        return parts
 
     def missing(self, name: str) -> RefusedError:
         return self.refusals.missing(self.path + name)

@@ -107,8 +107,7 @@ class OapiEndpoint:
                 raise refusal(43002, "需要POST请求") if self._method == "POST" else refusal(43001, "需要GET请求")
             return self._handle(request)
         except RejectedError as rejected:
-            app = rejected.app
-            reply = self._wrapped(*_words_for(rejected))
+            app, reply = rejected.app, self._wrapped(*_words_for(rejected))
         except RefusedError as refused:
             reply = refused.reply
             if self._path.startswith(TOPAPI_PREFIX):

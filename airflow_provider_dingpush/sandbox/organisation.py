@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from airflow_provider_dingpush.sandbox.model import ROOT_DEPARTMENT_ID, App, Conversation, GroupChat, Person
@@ -27,24 +26,20 @@ class Organisation:
     :raises ValueError: if two of a kind share an id.
     """
 
-    def __init__(self, apps: Iterable[App], people: Iterable[Person], groups: Iterable[GroupChat]) -> None:
-        self.apps = tuple(apps)
-        self.people = tuple(people)
-        self.groups = tuple(groups)
-        self._apps = {app.app_key: app for app in self.apps}
-        self._people = {person.user_id: person for person in self.people}
-        self._groups = {group.open_conversation_id: group for group in self.groups}
-        ids_of: dict[str, Sequence[object]] = {
-            "app_key": [app.app_key for app in self.apps],
-            "robot_code": [app.robot_code for app in self.apps],
-            "agent_id": [app.agent_id for app in self.apps],
-            "user_id": [person.user_id for person in self.people],
-            "mobile": [person.mobile for person in self.people],
-            "open_conversation_id": [group.open_conversation_id for group in self.groups],
-            "chat_id": [group.chat_id for group in self.groups],
+    def __init__(self, apps: tuple[App, ...], people: tuple[Person, ...], groups: tuple[GroupChat, ...]) -> None:
+        self.apps = apps
+        self.people = people
+        self.groups = groups
+        self._apps = {app.app_key: app for app in apps}
+        self._people = {person.user_id: person for person in people}
+        self._groups = {group.open_conversation_id: group for group in groups}
+        unique = {
+            **dict.fromkeys(("app_key", "robot_code", "agent_id"), apps),
+            **dict.fromkeys(("user_id", "mobile"), people),
+            **dict.fromkeys(("open_conversation_id", "chat_id"), groups),
         }
-        for name, ids in ids_of.items():
-            if len(set(ids)) < len(ids):
+        for name, holders in unique.items():
+            if len({getattr(each, name) for each in holders}) < len(holders):
                 raise ValueError(f"two have the same {name}")
 
     def app(self, app_key: str) -> App | None:

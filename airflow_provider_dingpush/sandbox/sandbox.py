@@ -69,15 +69,12 @@ class Sandbox:
     ) -> None:
         self.robots = tuple(robots) or (Robot(),)
         self.robot = self.robots[0]
-        self._organisation = Organisation(
-            tuple(apps) or (App(),), tuple(people) or default_people(), tuple(groups) or (GroupChat(),)
-        )
-        self.apps, self.people, self.groups = (
-            self._organisation.apps,
-            self._organisation.people,
-            self._organisation.groups,
-        )
-        self.app, self.group = self.apps[0], self.groups[0]
+        self.apps = tuple(apps) or (App(),)
+        self.app = self.apps[0]
+        self.people = tuple(people) or default_people()
+        self.groups = tuple(groups) or (GroupChat(),)
+        self.group = self.groups[0]
+        self._organisation = Organisation(self.apps, self.people, self.groups)
         self._host = host
         self._port = port
         self._clock = clock

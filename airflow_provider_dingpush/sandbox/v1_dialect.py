@@ -86,8 +86,7 @@ class V1Endpoint:
                 raise unknown_path()
             return self._handle(request)
         except RejectedError as rejected:
-            app = rejected.app
-            refused = _refusal_of(rejected)
+            app, refused = rejected.app, _refusal_of(rejected)
         except RefusedError as error:
             refused = error
         return CallResult(

@@ -197,8 +197,6 @@ class WorkNotificationApi:
             self._sends_of_day.clear()
             self._recipients.clear()
 
-    # Who sends and who gets it
-
     def _people_for(
         self, app: App, user_ids: tuple[str, ...], department_ids: tuple[int, ...], everyone: bool
     ) -> tuple[tuple[Person, ...], tuple[str, ...], tuple[int, ...]]:
@@ -241,8 +239,6 @@ class WorkNotificationApi:
                 sent.add(content)
                 task.reached.append(person)
 
-    # Tasks
-
     def _task_of(self, call: AppCall, name: str, *, unknown: RefusedError) -> _Task:
         app = _app_of(self._organisation, call)
         value = call.body.get(name)
@@ -256,10 +252,8 @@ class WorkNotificationApi:
         return task
 
     def _percent(self, task: _Task, now: float) -> int:
-        passed = now - task.sent_at
-        if passed >= self._durations.notification:
-            return 100
-        return int(100 * passed / self._durations.notification)
+        passed, whole = now - task.sent_at, self._durations.notification
+        return 100 if passed >= whole else int(100 * passed / whole)
 
 
 def _app_of(organisation: Organisation, call: AppCall) -> App:
