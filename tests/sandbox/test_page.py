@@ -96,7 +96,7 @@ def show(browser: Any, sandbox: Sandbox, post: Post) -> Callable[..., Any]:
 
 
 class AppClient:
-    """Speaks for an app of the sandbox through all of its doors, with nothing but the standard library."""
+    """Speaks for an app of the sandbox through all APIs, with nothing but the standard library."""
 
     def __init__(self, sandbox: Sandbox, app: App | None = None) -> None:
         self._sandbox = sandbox

@@ -17,7 +17,7 @@ export class ConversationList {
     this.#place = place;
   }
 
-  /** Show these conversations in this order; what stands there already is kept, so that it can be clicked meanwhile. */
+  /** Show these conversations in this order; items that exist are kept, so that they can be clicked meanwhile. */
   draw(conversations, currentKey, voice) {
     const focused = document.activeElement;
     const keys = new Set(conversations.map(({ key }) => key));
@@ -61,7 +61,7 @@ export function avatarOf(conversation) {
   return ornament(`person-avatar person-${hue}`, initialsOf(name));
 }
 
-/** What the newest line of a conversation says, in one line; and if it speaks to everyone or is bad news. */
+/** The newest line of a conversation as a preview, with a mark if it mentions everyone or is an error. */
 export function previewLine(conversation, voice) {
   const last = conversation.lines.findLast((line) => line.kind !== "repeated");
   const nothing = { at: last?.at, mark: "", text: "" };

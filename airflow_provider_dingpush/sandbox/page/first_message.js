@@ -1,4 +1,4 @@
-// What an empty conversation says: how to get a first message into it.
+// The hint in an empty conversation: how to send a first message to it.
 
 import { userIdOf } from "./conversations.js";
 import { element } from "./elements.js";

@@ -1,4 +1,4 @@
-// Everything the page says, in both languages.
+// All texts of the page, in both languages.
 
 export const WORDS = {
   zh: {
