@@ -79,7 +79,7 @@ class ChatPage:
         self._media = media
         self._is_over = is_over
 
-    def knows(self, path: str) -> bool:
+    def serves(self, path: str) -> bool:
         return path in _FILES or path in ("/messages.json", "/events") or path.startswith(MEDIA_PATH_PREFIX)
 
     def answer(self, request: ReceivedRequest) -> Answer:

@@ -13,7 +13,7 @@ import threading
 from typing import Any
 from urllib.parse import urlencode
 
-from airflow_provider_dingpush.sandbox.field_rules import OAPI, Fields
+from airflow_provider_dingpush.sandbox.field_rules import OAPI, Fields, Media
 from airflow_provider_dingpush.sandbox.message_kinds import WEBHOOK_FORMS
 from airflow_provider_dingpush.sandbox.model import (
     CallResult,
@@ -108,7 +108,7 @@ class CustomRobotEndpoint:
         reply = {"errcode": 0, "errmsg": "ok"}
         if not is_new:
             return CallResult(outcome="repeated", reply=reply, conversation=self._group, already_in=(self._group,))
-        post = Post(conversation=self._group, sender=robot, payload=payload, shown=payload)
+        post = Post(conversation=self._group, sender=robot, payload=payload, shown=_shown(payload))
         return CallResult(outcome="accepted", reply=reply, conversation=self._group, posts=(post,))
 
     def addressee(self, request: ReceivedRequest) -> Conversation | None:  # noqa: ARG002 - the robots have one group
@@ -221,6 +221,11 @@ def check_keyword(keywords: tuple[str, ...], payload: dict[str, Any]) -> None:
         visible = "\n".join(WEBHOOK_FORMS[msgtype].visible(payload[msgtype]))
         if not any(keyword in visible for keyword in keywords):
             raise refusal(310000, KEYWORD_MISSING)
+
+
+def _shown(payload: dict[str, Any]) -> dict[str, Any]:
+    show = WEBHOOK_FORMS[payload["msgtype"]].show
+    return payload if show is None else {"at": payload.get("at"), **show(payload[payload["msgtype"]], Media())}
 
 
 def _check_at(payload: dict[str, Any]) -> None:

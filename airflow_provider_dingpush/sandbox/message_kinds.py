@@ -44,13 +44,15 @@ STATUS_RULES: Rules = {"status_value": text, "status_bg": matching(r"0x[0-9A-Fa-
 
 @dataclass(frozen=True)
 class WebhookForm:
-    """A kind as custom robots take it, whose payload is its display form too.
+    """A kind as custom robots take it.
 
     :param visible: returns the texts that a reader sees, in which keywords are searched.
+    :param show: returns the display form of valid fields; None: the payload is one.
     """
 
     rules: Rules
     visible: Callable[[Content], list[str]]
+    show: Show | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from airflow_provider_dingpush.sandbox.apis import Apis
 from airflow_provider_dingpush.sandbox.chat import Chat
 from airflow_provider_dingpush.sandbox.chat_page import ChatPage, reachable_host
 from airflow_provider_dingpush.sandbox.custom_robot import PATH, query_of
-from airflow_provider_dingpush.sandbox.faults import FaultQueue
 from airflow_provider_dingpush.sandbox.media import KEPT_BYTES
 from airflow_provider_dingpush.sandbox.model import (
     App,
@@ -79,7 +78,6 @@ class Sandbox:
         self._port = port
         self._clock = clock
         self._chat = Chat(self.robots, self.apps)
-        self._faults = FaultQueue()
         self._stopping = threading.Event()
         self._stopping.set()
         durations = Durations(minute=minute_seconds, notification=notification_seconds, read_status=status_seconds)
@@ -92,12 +90,7 @@ class Sandbox:
             is_over=self._stopping.is_set,
         )
         self._service = Service(
-            chat=self._chat,
-            page=page,
-            endpoint_at=self._apis.at,
-            faults=self._faults,
-            clock=clock,
-            stopping=self._stopping,
+            chat=self._chat, page=page, endpoint_at=self._apis.at, clock=clock, stopping=self._stopping
         )
         self._server: Server | None = None
 
@@ -186,7 +179,7 @@ class Sandbox:
         """
         if path is not None and self._apis.at(path) is None:
             raise ValueError(f"no API at {path!r}")
-        self._faults.plan(fault, times=times, seconds=seconds, path=path)
+        self._service.faults.plan(fault, times=times, seconds=seconds, path=path)
 
     def expire_tokens(self) -> None:
         """Let all access tokens expire that apps have at the moment."""
@@ -206,7 +199,7 @@ class Sandbox:
 
         Access tokens and media stay, since clients keep them too.
         """
-        self._faults.clear()
+        self._service.faults.clear()
         self._apis.forget()
         self._chat.clear(at=self._clock())
 

@@ -214,13 +214,10 @@ class _Connection(http.server.BaseHTTPRequestHandler):
             self._send_answer(answer)
 
     def _send_answer(self, answer: Answer) -> None:
-        if answer.stream is None:
-            # One write for head and body: two would be two packets, and two turns of the scheduler at the client.
-            self.wfile.write(self._head_of(answer) + answer.body)
-            return
-        self.close_connection = True
-        self.wfile.write(self._head_of(answer))
-        for piece in answer.stream:
+        self.close_connection = self.close_connection or answer.stream is not None
+        # One write for head and body: two would be two packets, and two turns of the scheduler at the client.
+        self.wfile.write(self._head_of(answer) + answer.body)
+        for piece in answer.stream or ():
             self.wfile.write(piece)
 
     def _drip(self, answer: Answer, seconds: float) -> None:

@@ -43,9 +43,9 @@ class Service:
     chat: Chat
     page: ChatPage
     endpoint_at: Callable[[str], Endpoint | None]
-    faults: FaultQueue
     clock: Callable[[], float]
     stopping: threading.Event
+    faults: FaultQueue = field(default_factory=FaultQueue)
     connection_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def next_fault(self, request: ReceivedRequest) -> PlannedFault | None:
@@ -60,7 +60,7 @@ class Service:
             if fault is None or fault.message_accepted:
                 return self._call(request, endpoint, fault)
             return self._lose(request, endpoint, fault)
-        if request.method == "GET" and self.page.knows(request.path):
+        if request.method == "GET" and self.page.serves(request.path):
             return self.page.answer(request)
         return self._answer_unknown_path(request)
 

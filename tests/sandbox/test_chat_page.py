@@ -150,7 +150,7 @@ def get_medium(path: str, **headers: str) -> tuple[Answer, dict[str, str]]:
         client_address="127.0.0.1",
     )
     page = page_with(MEDIA)
-    assert page.knows(path)
+    assert page.serves(path)
     answer = page.answer(request)
     return answer, dict(answer.headers)
 

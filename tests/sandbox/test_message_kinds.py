@@ -21,9 +21,9 @@ def test_every_kind_has_a_channel_and_no_name_is_taken_twice() -> None:
     assert len(NOTIFICATION_FORMS) == sum(len(kind.notification) for kind in KINDS)
 
 
-@pytest.mark.parametrize("msgtype", WEBHOOK_FORMS)
-def test_the_page_draws_every_webhook(msgtype: str) -> None:
-    """A webhook's payload is its display form, which has a case in the page's own table."""
+@pytest.mark.parametrize("msgtype", [name for name, form in WEBHOOK_FORMS.items() if form.show is None])
+def test_the_page_draws_what_is_shown_as_it_was_sent(msgtype: str) -> None:
+    """The payload of such a webhook is a display form, which has a case in the page's own table."""
     bubbles = (resources.files(sandbox_package) / "page" / "bubbles.js").read_text("utf-8")
     assert re.search(rf'case "{msgtype}":', bubbles)
 

@@ -11,7 +11,6 @@ import pytest
 
 from airflow_provider_dingpush.sandbox.chat import Chat
 from airflow_provider_dingpush.sandbox.chat_page import ChatPage
-from airflow_provider_dingpush.sandbox.faults import FaultQueue
 from airflow_provider_dingpush.sandbox.model import CallResult, Conversation, Fault, ReceivedRequest
 from airflow_provider_dingpush.sandbox.service import Service
 
@@ -45,9 +44,7 @@ def service(api: OneApi) -> Service:
     chat = Chat((), ())
     page = ChatPage(chat, bound_host="127.0.0.1", describe=dict, media=lambda _: None, is_over=bool)
     at = {"/api": api}.get
-    return Service(
-        chat=chat, page=page, endpoint_at=at, faults=FaultQueue(), clock=lambda: 0.0, stopping=threading.Event()
-    )
+    return Service(chat=chat, page=page, endpoint_at=at, clock=lambda: 0.0, stopping=threading.Event())
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ export const WORDS = {
   zh: {
     locale: "zh-CN",
     skip: "跳到消息",
-    brand: "DingTalk 沙箱",
+    brand: "钉钉沙箱",
     conversations: "会话",
     badge: "本地沙箱",
     sandboxNote: "消息只留在这台机器上，不会发往钉钉。",
