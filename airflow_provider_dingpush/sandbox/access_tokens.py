@@ -1,18 +1,18 @@
-"""The access tokens of apps: who holds which, and until when. Facts: DingTalk docs 0033 and 1444 (read 2026-08-22)."""
+"""The access tokens of apps and when they expire. Facts: DingTalk docs 0033 and 1444 (read 2026-08-22)."""
 
 from __future__ import annotations
 
 import secrets
 import threading
 
-from .organisation import App
+from airflow_provider_dingpush.sandbox.model import App
 
 
 class AccessTokens:
     """The tokens of all apps.
 
-    Asking again within the lifetime gives the same token and extends it; after its end there is a new one. Both
-    generations give the same token, and each takes the other's (assumed for the old one's at the new APIs).
+    Requesting one again within its lifetime returns the same token and extends it; afterwards there is a new one. Both
+    generations return the same token, and each accepts the other's (assumed for the old one's at the new APIs).
     """
 
     def __init__(self) -> None:
@@ -30,11 +30,11 @@ class AccessTokens:
             return token
 
     def find(self, token: str) -> tuple[App, float] | None:
-        """Return whose token it is and when it ends (epoch seconds), also if that is over; None if nobody's."""
+        """Return the app of a token and when it expires (epoch seconds), also if it has; None if it is unknown."""
         with self._lock:
             return self._issued.get(token)
 
     def expire(self) -> None:
-        """End the life of all tokens at once."""
+        """Let all tokens expire at once."""
         with self._lock:
             self._issued = {token: (app, float("-inf")) for token, (app, _) in self._issued.items()}

@@ -1,4 +1,4 @@
-"""The robots of apps: messages to groups and to people, who has read them, and taking them back.
+"""The robots of apps: messages to groups and to people, their read status, and recalls.
 
 Facts: DingTalk docs 0699 "message types", 0714, 0716 (sending), 0720, 0722 (read status), 0723, 0725 (recall), read
 2026-08-22. Where the docs are silent the choice is named as an assumption.
@@ -11,18 +11,29 @@ import json
 import re
 import secrets
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from . import display_forms
-from .conversations import Conversation, Post
-from .exchange import ReceivedRequest, RefusedError, Verdict
-from .media import MediaKind, MediaStore, Medium
-from .organisation import App, GroupChat, Organisation, Person, private_chat_with
-from .quotas import Quotas
-from .v1_dialect import V1Call, refusal
+from airflow_provider_dingpush.sandbox.field_rules import V1, Fields, Media
+from airflow_provider_dingpush.sandbox.media import MediaStore
+from airflow_provider_dingpush.sandbox.message_kinds import APP_ROBOT_FORMS
+from airflow_provider_dingpush.sandbox.model import (
+    App,
+    AppCall,
+    CallResult,
+    Conversation,
+    Durations,
+    GroupChat,
+    Person,
+    Post,
+    Quotas,
+    ReceivedRequest,
+    RefusedError,
+)
+from airflow_provider_dingpush.sandbox.organisation import Organisation, private_chat_with
+from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindows
+from airflow_provider_dingpush.sandbox.v1_dialect import refusal
 
 GROUP_SEND = "/v1.0/robot/groupMessages/send"
 GROUP_QUERY = "/v1.0/robot/groupMessages/query"
@@ -38,10 +49,6 @@ MAX_KEYS_PER_RECALL = 20
 MAX_READERS_PER_PAGE = 200
 DAY_SECONDS = 86_400
 
-_FILE_TYPES = ("xlsx", "pdf", "zip", "rar", "doc", "docx")
-
-Check = Callable[["_Param", str], None]
-
 
 @dataclass(kw_only=True)
 class _Sent:
@@ -55,51 +62,50 @@ class _Sent:
     is_recalled: bool = False
 
 
-class AppRobotDesk:
+class AppRobotApi:
     """Answers everything about messages of app robots.
 
-    Order of the checks: robot, addressee, message. ``status_seconds`` is how long DingTalk needs until it knows who
-    has read a message; asking earlier is refused.
+    Order of the checks: robot, addressee, message.
 
     Assumptions, because DingTalk does not document them: a call with only unknown people succeeds and lists them; who
     is not in the app's visible scope is an unknown person; who refuses messages is listed in ``filteredStaffIdList``,
-    which the docs leave out and the official SDK knows; taking a message back twice succeeds twice; the read status of
-    a group can be asked for 24 h, as that of people; a group's messages can be taken back at any time.
+    which the docs leave out and the official SDK knows; recalling a message twice succeeds twice; the read status of a
+    group is available for 24 h, as that of people; a group's messages can be recalled at any time.
     """
 
-    def __init__(
-        self,
-        organisation: Organisation,
-        media: MediaStore,
-        quotas: Quotas,
-        *,
-        minute_seconds: float,
-        status_seconds: float,
-    ) -> None:
+    def __init__(self, organisation: Organisation, media: MediaStore, quotas: Quotas, durations: Durations) -> None:
         self._organisation = organisation
         self._media = media
         self._quotas = quotas
-        self._minute_seconds = minute_seconds
-        self._status_seconds = status_seconds
+        self._durations = durations
         self._lock = threading.Lock()
         self._sent: dict[str, _Sent] = {}
-        self._sent_to_person_at: dict[tuple[str, str], deque[float]] = {}
+        self._sent_to_person = SlidingWindows(durations.minute)
 
-    # Sending
+    def handlers(self) -> dict[str, tuple[Literal["GET", "POST"], Callable[[AppCall], CallResult]]]:
+        """Return what answers at each path."""
+        return {
+            GROUP_SEND: ("POST", self.send_to_group),
+            GROUP_QUERY: ("POST", self.query_group),
+            GROUP_RECALL: ("POST", self.recall_from_group),
+            PEOPLE_SEND: ("POST", self.send_to_people),
+            PEOPLE_READ_STATUS: ("GET", self.read_status_of_people),
+            PEOPLE_RECALL: ("POST", self.recall_from_people),
+        }
 
-    def send_to_group(self, call: V1Call) -> Verdict:
-        app = self._robot_of(call)
-        group = self._group_of(call, app)
-        payload, shown = self._message_of(call)
+    def send_to_group(self, call: AppCall) -> CallResult:
+        app = _robot_of(self._organisation, call)
+        group = _group_of(self._organisation, call, app)
+        payload, shown = _message_of(call, self._media)
         key = self._remember(_Sent(app=app, people=(), group=group, sent_at=call.request.received_at))
         conversation = self._organisation.conversation_of(group)
         post = Post(conversation=conversation, sender=app, payload=payload, shown=shown, handle=key)
-        return Verdict(outcome="accepted", reply={"processQueryKey": key}, conversation=conversation, posts=(post,))
+        return CallResult(outcome="accepted", reply={"processQueryKey": key}, conversation=conversation, posts=(post,))
 
-    def send_to_people(self, call: V1Call) -> Verdict:
-        app = self._robot_of(call, absent="robot.oto.notExist")
-        user_ids = self._user_ids_of(call)
-        payload, shown = self._message_of(call)
+    def send_to_people(self, call: AppCall) -> CallResult:
+        app = _robot_of(self._organisation, call, absent="robot.oto.notExist")
+        user_ids = _user_ids_of(call, self._quotas.people_per_robot_call)
+        payload, shown = _message_of(call, self._media)
         reached: list[Person] = []
         invalid, filtered, slowed = [], [], []
         for user_id in user_ids:
@@ -124,7 +130,7 @@ class AppRobotDesk:
             Post(conversation=private_chat_with(person), sender=app, payload=payload, shown=shown, handle=key)
             for person in reached
         )
-        return Verdict(outcome="accepted", reply=reply, posts=posts)
+        return CallResult(outcome="accepted", reply=reply, posts=posts)
 
     def addressee(self, request: ReceivedRequest) -> Conversation | None:
         """Return the group, or the only person, that a request names."""
@@ -138,12 +144,10 @@ class AppRobotDesk:
             return private_chat_with(person) if person is not None else None
         return None
 
-    # Who has read it
-
-    def query_group(self, call: V1Call) -> Verdict:
+    def query_group(self, call: AppCall) -> CallResult:
         """Answer who of a group has read a message; only its key is required."""
         if call.body.get("robotCode"):
-            self._robot_of(call)
+            _robot_of(self._organisation, call)
         sent = self._sent_for_status(call)
         if sent.group is None:
             raise refusal(400, "invalid.processQueryKey", "无效的processQueryKey")
@@ -167,10 +171,10 @@ class AppRobotDesk:
         }
         if has_more:
             reply["nextToken"] = str(begin + size)
-        return Verdict(outcome="answered", reply=reply)
+        return CallResult(outcome="answered", reply=reply)
 
-    def read_status_of_people(self, call: V1Call) -> Verdict:
-        self._robot_of(call)
+    def read_status_of_people(self, call: AppCall) -> CallResult:
+        _robot_of(self._organisation, call)
         sent = self._sent_for_status(call)
         if sent.group is not None:
             raise refusal(400, "invalid.processQueryKey", "无效的processQueryKey")
@@ -184,7 +188,7 @@ class AppRobotDesk:
                 for person in sent.people
             ]
         status = "RECALLED" if sent.is_recalled else "SUCCESS"
-        return Verdict(outcome="answered", reply={"sendStatus": status, "messageReadInfoList": infos})
+        return CallResult(outcome="answered", reply={"sendStatus": status, "messageReadInfoList": infos})
 
     def read(self, user_id: str) -> None:
         """Mark all messages that one person can see as read."""
@@ -193,17 +197,15 @@ class AppRobotDesk:
                 if sent.group is not None or any(person.user_id == user_id for person in sent.people):
                     sent.read_by.add(user_id)
 
-    # Taking back
-
-    def recall_from_group(self, call: V1Call) -> Verdict:
-        app = self._robot_of(call)
-        group = self._group_of(call, app)
+    def recall_from_group(self, call: AppCall) -> CallResult:
+        app = _robot_of(self._organisation, call)
+        group = _group_of(self._organisation, call, app)
         return self._recall(call, app, group)
 
-    def recall_from_people(self, call: V1Call) -> Verdict:
-        return self._recall(call, self._robot_of(call, absent="robot.oto.notExist"), None)
+    def recall_from_people(self, call: AppCall) -> CallResult:
+        return self._recall(call, _robot_of(self._organisation, call, absent="robot.oto.notExist"), None)
 
-    def _recall(self, call: V1Call, app: App, group: GroupChat | None) -> Verdict:
+    def _recall(self, call: AppCall, app: App, group: GroupChat | None) -> CallResult:
         keys = call.body.get("processQueryKeys")
         if not keys:
             raise refusal(400, "invalidParameter.processQueryKey.missing", "缺少processQueryKey")
@@ -230,97 +232,18 @@ class AppRobotDesk:
                     sent.is_recalled = True
                     recalled.append(key)
         reply = {"successResult": recalled, "failedResult": failed}
-        return Verdict(outcome="answered", reply=reply, recalled_handles=tuple(recalled))
+        return CallResult(outcome="answered", reply=reply, recalled_handles=tuple(recalled))
 
     def forget(self) -> None:
         """Forget all messages and flow control."""
         with self._lock:
             self._sent.clear()
-            self._sent_to_person_at.clear()
-
-    # What calls have in common
-
-    def _robot_of(self, call: V1Call, *, absent: str = "resource.not.found") -> App:
-        robot_code = call.body.get("robotCode")
-        if not isinstance(robot_code, str) or not robot_code:
-            raise refusal(400, "invalidParameter.robotCode.empty", "机器人robotCode为空")
-        app = self._organisation.app_of_robot_code(robot_code)
-        if app is None:
-            raise refusal(400, "invalidParameter.robotCode.notExsit", "机器人不存在")
-        if app != call.app:
-            raise refusal(
-                400,
-                "invalidParameter.robotCode.auth",
-                "此应用appkey和机器人robotCode不匹配，请使用机器人应用的appkey",
-            )
-        if not app.published:
-            words = "没有有效的机器人单聊会话" if absent == "robot.oto.notExist" else "机器人不存在"
-            raise refusal(400, absent, words)
-        return app
-
-    def _group_of(self, call: V1Call, app: App) -> GroupChat:
-        group_id = call.body.get("openConversationId")
-        if not group_id:
-            raise refusal(400, "miss.openConversationId", "缺少openConversationId")
-        group = self._organisation.group(group_id) if isinstance(group_id, str) else None
-        if group is None:
-            raise refusal(400, "invalid.openConversationId", "无效的openConversationId")
-        if not group.has_robot_of(app):
-            raise refusal(400, "resource.not.found", "机器人不存在")
-        return group
-
-    def _user_ids_of(self, call: V1Call) -> tuple[str, ...]:
-        user_ids = call.body.get("userIds")
-        if not user_ids:
-            raise refusal(400, "invalidParameter.userIds.empty", "用户userId列表为空")
-        if not isinstance(user_ids, list) or not all(isinstance(user_id, str) and user_id for user_id in user_ids):
-            raise refusal(400, "illegal.receivers", "接收者名单不合法")
-        most = self._quotas.people_per_robot_call
-        if len(user_ids) > most:
-            raise refusal(
-                400,
-                "invalidParameter.userIds.overMax",
-                f"用户userId列表超过最大限制{most},请将userId拆分成多个长度不超过{most}的数组，分批次调用此接口",
-            )
-        return tuple(dict.fromkeys(user_ids))
-
-    def _message_of(self, call: V1Call) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return a valid message as it was sent and in its display form."""
-        msg_key, msg_param = call.body.get("msgKey"), call.body.get("msgParam")
-        if not msg_key:
-            raise refusal(400, "invalidParameter.msgKey.empty", "msgKey为空")
-        rules = _RULES.get(msg_key) if isinstance(msg_key, str) else None
-        if rules is None:
-            raise refusal(400, "invalidParameter.msgKey.invalid", "msgKey无效，请传入正确的msgKey")
-        if not isinstance(msg_param, str):
-            raise _not_json()
-        if len(msg_param.encode(errors="replace")) > MAX_MSG_PARAM_BYTES:
-            raise refusal(400, "invalidParameter.msgParam.tooLong", "消息内容太长，请缩减内容长度")
-        try:
-            values = json.loads(msg_param)
-        except (ValueError, RecursionError):
-            raise _not_json() from None
-        if not isinstance(values, dict):
-            raise _not_json()
-        param = _Param(values, call.app, self._media)
-        for name, check in rules.items():
-            check(param, name)
-        payload = {"msgKey": msg_key, "msgParam": msg_param}
-        shown = display_forms.of_robot_message(msg_key, values, display_forms.Media(param.medium))
-        return payload, shown
+            self._sent_to_person.clear()
 
     def _admit(self, app: App, person: Person, *, now: float) -> bool:
-        most = self._quotas.robot_messages_per_person_a_minute
-        if most is None:
-            return True
         with self._lock:
-            sent_at = self._sent_to_person_at.setdefault((app.app_key, person.user_id), deque())
-            while sent_at and sent_at[0] <= now - self._minute_seconds:
-                sent_at.popleft()
-            if len(sent_at) >= most:
-                return False
-            sent_at.append(now)
-            return True
+            key = (app.app_key, person.user_id)
+            return self._sent_to_person.take(key, now, self._quotas.robot_messages_per_person_a_minute)
 
     def _remember(self, sent: _Sent) -> str:
         # Keys may hold characters that mean something in a URL, and these always do.
@@ -329,7 +252,7 @@ class AppRobotDesk:
             self._sent[key] = sent
         return key
 
-    def _sent_for_status(self, call: V1Call) -> _Sent:
+    def _sent_for_status(self, call: AppCall) -> _Sent:
         key = call.body.get("processQueryKey")
         if not isinstance(key, str) or not key:
             raise refusal(400, "invalidParameter.processQueryKey.missing", "缺少processQueryKey")
@@ -338,116 +261,79 @@ class AppRobotDesk:
         if sent is None or sent.app != call.app:
             raise refusal(400, "invalid.processQueryKey", "无效的processQueryKey，请检查processQueryKey是否正确")
         age = call.request.received_at - sent.sent_at
-        if age < self._status_seconds or age > DAY_SECONDS:
+        if age < self._durations.read_status or age > DAY_SECONDS:
             raise refusal(
-                400,
-                "processQueryKey.expireTime",
-                "processQueryKey还未生成消息查询数据或已过期，无法查询消息",
+                400, "processQueryKey.expireTime", "processQueryKey还未生成消息查询数据或已过期，无法查询消息"
             )
         return sent
 
 
+def _robot_of(organisation: Organisation, call: AppCall, *, absent: str = "resource.not.found") -> App:
+    robot_code = call.body.get("robotCode")
+    if not isinstance(robot_code, str) or not robot_code:
+        raise refusal(400, "invalidParameter.robotCode.empty", "机器人robotCode为空")
+    app = organisation.app_of_robot_code(robot_code)
+    if app is None:
+        raise refusal(400, "invalidParameter.robotCode.notExsit", "机器人不存在")
+    if app != call.app:
+        raise refusal(
+            400, "invalidParameter.robotCode.auth", "此应用appkey和机器人robotCode不匹配，请使用机器人应用的appkey"
+        )
+    if not app.published:
+        words = "没有有效的机器人单聊会话" if absent == "robot.oto.notExist" else "机器人不存在"
+        raise refusal(400, absent, words)
+    return app
+
+
+def _group_of(organisation: Organisation, call: AppCall, app: App) -> GroupChat:
+    group_id = call.body.get("openConversationId")
+    if not group_id:
+        raise refusal(400, "miss.openConversationId", "缺少openConversationId")
+    group = organisation.group(group_id) if isinstance(group_id, str) else None
+    if group is None:
+        raise refusal(400, "invalid.openConversationId", "无效的openConversationId")
+    if not group.has_robot_of(app):
+        raise refusal(400, "resource.not.found", "机器人不存在")
+    return group
+
+
+def _user_ids_of(call: AppCall, most: int) -> tuple[str, ...]:
+    user_ids = call.body.get("userIds")
+    if not user_ids:
+        raise refusal(400, "invalidParameter.userIds.empty", "用户userId列表为空")
+    if not isinstance(user_ids, list) or not all(isinstance(user_id, str) and user_id for user_id in user_ids):
+        raise refusal(400, "illegal.receivers", "接收者名单不合法")
+    if len(user_ids) > most:
+        raise refusal(
+            400,
+            "invalidParameter.userIds.overMax",
+            f"用户userId列表超过最大限制{most},请将userId拆分成多个长度不超过{most}的数组，分批次调用此接口",
+        )
+    return tuple(dict.fromkeys(user_ids))
+
+
+def _message_of(call: AppCall, store: MediaStore) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a valid message as it was sent and in its display form."""
+    msg_key, msg_param = call.body.get("msgKey"), call.body.get("msgParam")
+    if not msg_key:
+        raise refusal(400, "invalidParameter.msgKey.empty", "msgKey为空")
+    form = APP_ROBOT_FORMS.get(msg_key) if isinstance(msg_key, str) else None
+    if form is None:
+        raise refusal(400, "invalidParameter.msgKey.invalid", "msgKey无效，请传入正确的msgKey")
+    if not isinstance(msg_param, str):
+        raise _not_json()
+    if len(msg_param.encode(errors="replace")) > MAX_MSG_PARAM_BYTES:
+        raise refusal(400, "invalidParameter.msgParam.tooLong", "消息内容太长，请缩减内容长度")
+    try:
+        values = json.loads(msg_param)
+    except (ValueError, RecursionError):
+        raise _not_json() from None
+    if not isinstance(values, dict):
+        raise _not_json()
+    media = Media(lambda media_id: store.find(media_id, call.app))
+    Fields(values, V1, media=media).check(form.rules)
+    return {"msgKey": msg_key, "msgParam": msg_param}, form.show(values, media)
+
+
 def _not_json() -> RefusedError:
     return refusal(400, "invalidParameter.msgParam.invalid", "msgParam格式非法，必须是json格式")
-
-
-class _Param:
-    """The values of one ``msgParam``, and the media of the app that sends it."""
-
-    def __init__(self, values: dict[str, Any], app: App, media: MediaStore) -> None:
-        self._values = values
-        self._app = app
-        self._media = media
-
-    def text(self, name: str, *, required: bool = True) -> str:
-        value = self._values.get(name)
-        if value is None or value == "":
-            if required:
-                raise refusal(400, f"miss.param.{name}", f"消息内容不合法，需要{name}属性")
-            return ""
-        if not isinstance(value, str):
-            raise self.wrong(name)
-        return value
-
-    def wrong(self, name: str) -> RefusedError:
-        return refusal(400, "invalidParameter.param.invalid", f"参数不合法: {name}")
-
-    def medium(self, media_id: str) -> Medium | None:
-        return self._media.find(media_id, self._app)
-
-
-def _text(param: _Param, name: str) -> None:
-    param.text(name)
-
-
-def _picture(param: _Param, name: str) -> None:
-    _check_picture(param, name, param.text(name))
-
-
-def _picture_if_any(param: _Param, name: str) -> None:
-    address = param.text(name, required=False)
-    if address:
-        _check_picture(param, name, address)
-
-
-def _check_picture(param: _Param, name: str, address: str) -> None:
-    if re.match(r"https?://", address, re.IGNORECASE):
-        return
-    medium = param.medium(address)
-    if medium is None or medium.kind != "image":
-        raise param.wrong(name)
-
-
-def _medium_of(kind: MediaKind, *endings: str) -> Check:
-    def check(param: _Param, name: str) -> None:
-        medium = param.medium(param.text(name))
-        if medium is None or medium.kind != kind or (endings and medium.ending not in endings):
-            raise param.wrong(name)
-
-    return check
-
-
-def _number(param: _Param, name: str) -> None:
-    if not re.fullmatch(r"[1-9]\d{0,8}", param.text(name), re.ASCII):
-        raise param.wrong(name)
-
-
-def _number_if_any(param: _Param, name: str) -> None:
-    if param.text(name, required=False):
-        _number(param, name)
-
-
-def _one_of(*values: str) -> Check:
-    def check(param: _Param, name: str) -> None:
-        if param.text(name) not in values:
-            raise param.wrong(name)
-
-    return check
-
-
-def _buttons(title: str, url: str, count: int) -> dict[str, Check]:
-    names = (f"{part}{number}" for number in range(1, count + 1) for part in (title, url))
-    return {"title": _text, "text": _text, **dict.fromkeys(names, _text)}
-
-
-# Which fields are required is not said on page 0699; assumed: all of its samples, but the picture of a link. That
-# audio has to be amr follows from ogg and amr (there) and amr, mp3 and wav (uploads, 0646).
-_RULES: dict[str, dict[str, Check]] = {
-    "sampleText": {"content": _text},
-    "sampleMarkdown": {"title": _text, "text": _text},
-    "sampleImageMsg": {"photoURL": _picture},
-    "sampleLink": {"title": _text, "text": _text, "messageUrl": _text, "picUrl": _picture_if_any},
-    "sampleActionCard": {"title": _text, "text": _text, "singleTitle": _text, "singleURL": _text},
-    **{f"sampleActionCard{count}": _buttons("actionTitle", "actionURL", count) for count in (2, 3, 4, 5)},
-    "sampleActionCard6": _buttons("buttonTitle", "buttonUrl", 2),
-    "sampleAudio": {"mediaId": _medium_of("voice", "amr"), "duration": _number},
-    "sampleFile": {"mediaId": _medium_of("file"), "fileName": _text, "fileType": _one_of(*_FILE_TYPES)},
-    "sampleVideo": {
-        "duration": _number,
-        "videoMediaId": _medium_of("video"),
-        "videoType": _one_of("mp4"),
-        "picMediaId": _medium_of("image"),
-        "height": _number_if_any,
-        "width": _number_if_any,
-    },
-}

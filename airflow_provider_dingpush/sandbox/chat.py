@@ -1,53 +1,28 @@
-"""What stands in the conversations, what reached the server, and waiting for either."""
+"""What is in the conversations, what reached the server, and waiting for either."""
 
 from __future__ import annotations
 
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, TypeVar
 
-from .conversations import Conversation, Post
-from .custom_robot import Robot
-from .exchange import ReceivedRequest, Verdict
-from .organisation import App
+from airflow_provider_dingpush.sandbox.model import (
+    App,
+    CallResult,
+    ChatLine,
+    ChatMessage,
+    Conversation,
+    LineKind,
+    Post,
+    ReceivedRequest,
+    Robot,
+)
 
 MAX_KEPT_BODY_BYTES = 65_536
 
-LineKind = Literal["message", "refused", "repeated", "fault", "recalled", "changed", "cleared"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChatMessage:
-    """One message that stands in a conversation.
-
-    ``number`` counts from 1, ``received_at`` is in epoch seconds. ``payload`` is what was sent: the body for a webhook,
-    ``msgKey`` and ``msgParam`` for an app robot, ``msg`` for a work notice. ``shown`` is the same in the one form that
-    the chat page draws, with media ids turned into paths of the sandbox. ``handle`` is the processQueryKey or task id
-    (as str) that the sender was given, empty for webhooks; messages to several people share one.
-    """
-
-    number: int
-    payload: dict[str, Any]
-    conversation: Conversation
-    sender: Robot | App
-    received_at: float
-    shown: dict[str, Any] = field(repr=False)
-    handle: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChatLine:
-    """One line of the chat page: a message, or a note on why none came; ``number`` goes on even after a clear."""
-
-    number: int
-    kind: LineKind
-    at: float
-    fields: dict[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"number": self.number, "kind": self.kind, "at": self.at, **self.fields}
+_Kept = TypeVar("_Kept")
 
 
 class Chat:
@@ -76,9 +51,9 @@ class Chat:
             return tuple(self._messages)
 
     def record(
-        self, request: ReceivedRequest, verdict: Verdict | None = None, *, conversation: Conversation | None = None
+        self, request: ReceivedRequest, result: CallResult | None = None, *, conversation: Conversation | None = None
     ) -> None:
-        """Keep a finished request and do what its verdict says; ``conversation`` is where a lost message was to go."""
+        """Keep a finished request and apply its result; ``conversation`` is where a lost message was meant to go."""
         where: dict[str, Any] = {"path": request.path}
         if conversation is not None:
             where["conversation"] = conversation.to_dict()
@@ -88,45 +63,37 @@ class Chat:
                 self._add_line("refused", request.received_at, {**(request.reply or {}), **where})
             elif request.outcome == "fault" and request.fault is not None:
                 self._add_line("fault", request.received_at, {"fault": request.fault.value, **where})
-            if verdict is not None:
-                self._carry_out(verdict, request)
+            if result is not None:
+                self._apply(result, request)
             self._changed.notify_all()
 
-    def _carry_out(self, verdict: Verdict, request: ReceivedRequest) -> None:
+    def _apply(self, result: CallResult, request: ReceivedRequest) -> None:
         at = request.received_at
-        for post in verdict.posts:
+        for post in result.posts:
             self._post(post, at)
-        for conversation in verdict.already_in:
+        for conversation in result.already_in:
             fields: dict[str, Any] = {"conversation": conversation.to_dict(), "path": request.path}
             if isinstance(request.json, dict) and request.json.get("msgUuid"):
                 fields["msgUuid"] = request.json["msgUuid"]
             self._add_line("repeated", at, fields)
-        for handle in verdict.recalled_handles:
+        for handle in result.recalled_handles:
             for message in self._messages_of(handle):
                 self._messages.remove(message)
                 self._add_line("recalled", at, self._about(message))
-        for change in verdict.changes:
-            for message in self._messages_of(change.handle):
-                self._messages[self._messages.index(message)] = replace(message, shown=change.shown)
-                self._add_line("changed", at, {**self._about(message), "shown": change.shown})
+        for handle, shown in result.changes.items():
+            for message in self._messages_of(handle):
+                self._messages[self._messages.index(message)] = replace(message, shown=shown)
+                self._add_line("changed", at, {**self._about(message), "shown": shown})
 
     def _messages_of(self, handle: str) -> list[ChatMessage]:
         return [message for message in self._messages if message.handle == handle]
 
     def _about(self, message: ChatMessage) -> dict[str, Any]:
-        """Return what a line says that speaks about an earlier one, whose number it names."""
+        """Return the fields of a line about an earlier one, whose number it names."""
         return {"message": self._line_of_message[message.number], "conversation": message.conversation.to_dict()}
 
     def _post(self, post: Post, at: float) -> None:
-        message = ChatMessage(
-            number=self._next_message_number,
-            payload=post.payload,
-            conversation=post.conversation,
-            sender=post.sender,
-            received_at=at,
-            shown=post.shown,
-            handle=post.handle,
-        )
+        message = ChatMessage(number=self._next_message_number, received_at=at, **vars(post))
         self._next_message_number += 1
         self._messages.append(message)
         self._line_of_message[message.number] = self._next_line_number
@@ -147,16 +114,16 @@ class Chat:
         return {"kind": "robot", "name": sender.name, "number": self._robots.index(sender) + 1}
 
     def wait_for_messages(self, count: int, timeout_seconds: float) -> tuple[ChatMessage, ...]:
-        with self._changed:
-            if not self._changed.wait_for(lambda: len(self._messages) >= count, timeout_seconds):
-                raise TimeoutError(self._what_came(f"{len(self._messages)} of {count} messages", timeout_seconds))
-            return tuple(self._messages)
+        return self._wait_for(count, "messages", self._messages, timeout_seconds)
 
     def wait_for_requests(self, count: int, timeout_seconds: float) -> tuple[ReceivedRequest, ...]:
+        return self._wait_for(count, "requests", self._requests, timeout_seconds)
+
+    def _wait_for(self, count: int, noun: str, kept: list[_Kept], timeout_seconds: float) -> tuple[_Kept, ...]:
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self._requests) >= count, timeout_seconds):
-                raise TimeoutError(self._what_came(f"{len(self._requests)} of {count} requests", timeout_seconds))
-            return tuple(self._requests)
+            if not self._changed.wait_for(lambda: len(kept) >= count, timeout_seconds):
+                raise TimeoutError(self._summary(f"{len(kept)} of {count} {noun}", timeout_seconds))
+            return tuple(kept)
 
     def lines(self) -> tuple[ChatLine, ...]:
         with self._changed:
@@ -175,7 +142,7 @@ class Chat:
             return tuple(self._lines[max(0, after + 1 - first) :])
 
     def clear(self, at: float) -> None:
-        """Forget requests, messages and lines; the pages that look on are told to do the same."""
+        """Forget requests, messages and lines; open pages do the same."""
         with self._changed:
             self._requests.clear()
             self._messages.clear()
@@ -186,7 +153,7 @@ class Chat:
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Let whoever waits for lines look again whether the chat is over."""
+        """Let whoever waits for lines check again whether the chat is over."""
         with self._changed:
             self._changed.notify_all()
 
@@ -194,9 +161,10 @@ class Chat:
         self._lines.append(ChatLine(number=self._next_line_number, kind=kind, at=at, fields=fields))
         self._next_line_number += 1
 
-    def _what_came(self, summary: str, timeout_seconds: float) -> str:
-        came = [f"{request.outcome}: {_in_short(request)}" for request in self._requests[-20:]]
-        return f"{summary} within {timeout_seconds:g} s; " + ("\n  ".join(["came:", *came]) if came else "nothing came")
+    def _summary(self, counts: str, timeout_seconds: float) -> str:
+        received = [f"{request.outcome}: {_in_short(request)}" for request in self._requests[-20:]]
+        details = "\n  ".join(["received:", *received]) if received else "nothing received"
+        return f"{counts} within {timeout_seconds:g} s; {details}"
 
 
 def _cut(request: ReceivedRequest) -> ReceivedRequest:

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote
 
-from .chat import Chat
-from .exchange import Answer, ReceivedRequest
+from airflow_provider_dingpush.sandbox.chat import Chat
+from airflow_provider_dingpush.sandbox.model import MEDIA_PATH_PREFIX, Answer, ReceivedRequest
 
 HEARTBEAT_SECONDS = 15.0
 
@@ -39,33 +39,29 @@ _CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_NAMES = (
-    *("chat.css", "conversations.css", "messages.css", "media.css"),
-    *("chat.js", "conversations.js", "conversation_list.js", "timeline.js", "strays.js", "first_message.js"),
-    *("bubbles.js", "cards.js", "media.js", "markdown.js", "mentions.js", "links.js", "notes.js"),
-    *("elements.js", "times.js", "words.js"),
-    *("robot.svg", "app.svg", "notice.svg"),
-)
+_PAGE = resources.files(__package__) / "page"
+_NAMES = sorted(each.name for each in _PAGE.iterdir() if PurePosixPath(each.name).suffix in _CONTENT_TYPES)
 _FILES = {"/": "index.html", "/favicon.ico": "robot.svg", **{f"/{name}": name for name in _NAMES}}
 
-MEDIA_PREFIX = "/media/"
 # Shown in place. SVG is not among them: it can hold scripts.
 _INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/bmp", "image/webp"})
 # Sent under their own type, so that the page can play them, but as a download to whoever opens their address.
 _PLAYABLE_TYPE = re.compile(r"(audio|video)/[a-z0-9.+-]+")
 
-Medium = tuple[str, bytes, str]
+ServedMedium = tuple[str, bytes, str]
 """Content type, content and file name of something that was uploaded."""
 
 
 class ChatPage:
     """Serves the page's paths to readers on this machine.
 
-    ``bound_host`` is the host the server listens on; a request whose Host header names another machine is refused,
-    because a foreign web page could otherwise read the chat through a DNS name that it points at this server (DNS
-    rebinding). ``describe_robots`` and ``describe_apps`` tell the page how to send a first message,
-    ``describe_conversations`` which conversations there are before anything stands in them. ``media`` finds what was
-    uploaded by the last part of its ``/media/…`` path, or None, or says why it isn't here any more.
+    A request whose Host header names another machine is refused: a foreign web page could otherwise read the chat
+    through a DNS name that it points at this server (DNS rebinding).
+
+    :param bound_host: the host the server listens on.
+    :param describe: returns the robots, apps and conversations that there are before the first message.
+    :param media: finds an upload by the last part of its ``/media/…`` path: the upload, None, or why it is gone.
+    :param is_over: whether the sandbox is stopping.
     """
 
     def __init__(
@@ -73,37 +69,37 @@ class ChatPage:
         chat: Chat,
         *,
         bound_host: str,
-        describe_robots: Callable[[], list[dict[str, Any]]],
-        describe_apps: Callable[[], list[dict[str, Any]]],
-        describe_conversations: Callable[[], list[dict[str, Any]]],
-        media: Callable[[str], Medium | str | None],
+        describe: Callable[[], dict[str, list[dict[str, Any]]]],
+        media: Callable[[str], ServedMedium | str | None],
         is_over: Callable[[], bool],
     ) -> None:
         self._chat = chat
         self._bound_host = bound_host
-        self._describe_robots = describe_robots
-        self._describe_apps = describe_apps
-        self._describe_conversations = describe_conversations
+        self._describe = describe
         self._media = media
         self._is_over = is_over
 
-    def knows(self, path: str) -> bool:
-        return path in _FILES or path in ("/messages.json", "/events") or path.startswith(MEDIA_PREFIX)
+    def serves(self, path: str) -> bool:
+        return path in _FILES or path in ("/messages.json", "/events") or path.startswith(MEDIA_PATH_PREFIX)
 
     def answer(self, request: ReceivedRequest) -> Answer:
         """Answer a GET for one of the page's own paths."""
         if not self._is_host_ours(request.headers.get("host", "")):
             return self._answer("text/plain; charset=utf-8", b"this Host is not served here", status=403)
         if request.path == "/messages.json":
-            chat = {**self._describe(), "lines": [line.to_dict() for line in self._chat.lines()]}
+            chat = {
+                "session": self._chat.session,
+                **self._describe(),
+                "lines": [line.to_dict() for line in self._chat.lines()],
+            }
             return self._answer("application/json", _json(chat))
         if request.path == "/events":
             last_id = request.headers.get("last-event-id") or request.query.get("after", "")
             return Answer(content_type="text/event-stream", headers=_SECURITY_HEADERS, stream=self._events(last_id))
-        if request.path.startswith(MEDIA_PREFIX):
+        if request.path.startswith(MEDIA_PATH_PREFIX):
             return self._answer_medium(request)
         name = _FILES[request.path]
-        body = (resources.files(__package__) / "page" / name).read_bytes()
+        body = (_PAGE / name).read_bytes()
         return self._answer(_CONTENT_TYPES[PurePosixPath(name).suffix], body)
 
     def _answer(
@@ -112,10 +108,10 @@ class ChatPage:
         return Answer(status=status, content_type=content_type, body=body, headers=(*_SECURITY_HEADERS, *headers))
 
     def _answer_medium(self, request: ReceivedRequest) -> Answer:
-        found = self._media(unquote(request.path[len(MEDIA_PREFIX) :]))
+        found = self._media(unquote(request.path[len(MEDIA_PATH_PREFIX) :]))
         if found is None or isinstance(found, str):
-            said = found or "no such media"
-            return self._answer("text/plain; charset=utf-8", said.encode(errors="replace"), status=404)
+            reason = found or "no such media"
+            return self._answer("text/plain; charset=utf-8", reason.encode(errors="replace"), status=404)
         content_type, content, name = found
         headers: tuple[tuple[str, str], ...] = (("Accept-Ranges", "bytes"),)
         if content_type not in _INLINE_TYPES:
@@ -131,21 +127,14 @@ class ChatPage:
         headers += (("Content-Range", f"bytes {wanted.start}-{wanted.stop - 1}/{len(content)}"),)
         return self._answer(content_type, content[wanted.start : wanted.stop], status=206, headers=headers)
 
-    def _describe(self) -> dict[str, Any]:
-        return {
-            "session": self._chat.session,
-            "robots": self._describe_robots(),
-            "apps": self._describe_apps(),
-            "conversations": self._describe_conversations(),
-        }
-
     def _events(self, last_id: str) -> Iterator[bytes]:
         """Yield Server-Sent Events from the line after ``last_id``; another session's id starts at the beginning."""
         session, _, number = last_id.partition(":")
         after = int(number) if session == self._chat.session and number.isascii() and number.isdigit() else 0
         kept = self._chat.lines()
         # With the number of the last line so far, a page that opens late knows when it has caught up.
-        hello = {**self._describe(), "resumed": after > 0, "last": kept[-1].number if kept else 0}
+        last = kept[-1].number if kept else 0
+        hello = {"session": self._chat.session, **self._describe(), "resumed": after > 0, "last": last}
         yield b"retry: 1000\nevent: hello\ndata: " + _json(hello) + b"\n\n"
         while True:
             lines = self._chat.wait_for_lines(after, HEARTBEAT_SECONDS, self._is_over)

@@ -9,24 +9,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ipaddress
-import secrets
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from .addresses import is_allowed_ip
-from .conversations import Conversation, Post
-from .exchange import ReceivedRequest, RefusedError, Verdict
-from .faults import Fault
-from .oapi_dialect import invalid, refusal
-from .payload_fields import object_in, objects_in, text_in
+from airflow_provider_dingpush.sandbox.field_rules import OAPI, Fields, Media
+from airflow_provider_dingpush.sandbox.message_kinds import WEBHOOK_FORMS
+from airflow_provider_dingpush.sandbox.model import (
+    CallResult,
+    Conversation,
+    Fault,
+    Post,
+    ReceivedRequest,
+    RefusedError,
+    Robot,
+    is_allowed_ip,
+)
+from airflow_provider_dingpush.sandbox.oapi_dialect import invalid, refusal
+from airflow_provider_dingpush.sandbox.rate_limits import SlidingWindows
 
 PATH = "/robot/send"
-MAX_KEYWORDS = 10
 MAX_BODY_BYTES = 20_000
 SIGN_VALID_SECONDS = 3600
 
@@ -53,47 +55,6 @@ _FAULTS: dict[Fault, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Robot:
-    """One custom robot of the sandbox's group and its security settings.
-
-    Settings that are given must all pass: a signing ``secret``, up to ten ``keywords`` of which a message must contain
-    one, ``allowed_ips`` (IPv4 addresses or CIDR ranges; DingTalk knows no IPv6 here). With none of them the token is
-    enough. ``messages_per_minute`` is DingTalk's 20; a robot that exceeds it is shut out for ``shut_out_minutes``.
-    ``name`` is shown on the chat page. Neither token nor secret appears in ``repr``.
-
-    Raises `ValueError` for settings that DingTalk would not store and `TypeError` for a str where a tuple is meant.
-    """
-
-    access_token: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
-    secret: str | None = field(default=None, repr=False)
-    keywords: tuple[str, ...] = ()
-    allowed_ips: tuple[str, ...] = ()
-    messages_per_minute: int = 20
-    shut_out_minutes: float = 10
-    name: str = "Airflow"
-
-    def __post_init__(self) -> None:
-        for field_name in ("keywords", "allowed_ips"):
-            if isinstance(getattr(self, field_name), str):
-                raise TypeError(f"{field_name} must be a tuple of str, not one str")
-            object.__setattr__(self, field_name, tuple(getattr(self, field_name)))
-        if not self.access_token:
-            raise ValueError("access_token must not be empty")
-        if self.secret == "":
-            raise ValueError("secret must not be empty; None means that the robot wants no sign")
-        if len(self.keywords) > MAX_KEYWORDS:
-            raise ValueError(f"a robot has at most {MAX_KEYWORDS} keywords, not {len(self.keywords)}")
-        if not all(self.keywords):
-            raise ValueError("a keyword must not be empty")
-        if self.messages_per_minute < 1:
-            raise ValueError(f"messages_per_minute must be at least 1, not {self.messages_per_minute}")
-        if self.shut_out_minutes < 0:
-            raise ValueError(f"shut_out_minutes must not be negative: {self.shut_out_minutes}")
-        for allowed in self.allowed_ips:
-            ipaddress.IPv4Network(allowed, strict=False)
-
-
 def sign_of(timestamp: str, secret: str) -> str:
     """Return the plain Base64 signature (not URL-encoded) of a millisecond timestamp, DingTalk docs 0717."""
     digest = hmac.new(secret.encode(), f"{timestamp}\n{secret}".encode(), hashlib.sha256).digest()
@@ -101,7 +62,7 @@ def sign_of(timestamp: str, secret: str) -> str:
 
 
 def query_of(robot: Robot, *, signed_at: float | None = None) -> str:
-    """Return the query of the robot's webhook URL, signed at ``signed_at`` (epoch seconds) if the robot wants it."""
+    """Return the query of the robot's webhook URL, signed at ``signed_at`` (epoch seconds) if it has a secret."""
     query = {"access_token": robot.access_token}
     if robot.secret is not None and signed_at is not None:
         timestamp = str(round(signed_at * 1000))
@@ -109,114 +70,105 @@ def query_of(robot: Robot, *, signed_at: float | None = None) -> str:
     return urlencode(query)
 
 
-class CustomRobotDoor:
+class CustomRobotEndpoint:
     """Answers ``POST /robot/send`` for all robots of the group.
 
-    Order of the checks: HTTP form, token, shut-out, sign, IP, size, message type and fields, keyword, repetition, rate.
-    ``minute_seconds`` is the length of the minute in which ``messages_per_minute`` are allowed, so that tests can
-    shorten it; the shut-out is measured in the same minutes, the validity of a sign is not.
-
+    Order of the checks: HTTP form, token, block, sign, IP, size, message type and fields, keyword, repetition, rate.
     Assumptions, because DingTalk does not document them: a resend that is recognised by its ``msgUuid`` does not count
-    against the minute; a ``msgUuid`` is remembered until `forget`; only accepted messages count; calls while shut out
-    do not prolong it.
+    against the minute; a ``msgUuid`` is remembered until `forget`; only accepted messages count; calls during a
+    block do not prolong it.
+
+    :param minute_seconds: the length of the minute that limits and blocks are measured in; a sign's validity is not.
     """
 
-    def __init__(self, robots: Iterable[Robot], *, group: Conversation, minute_seconds: float) -> None:
-        if minute_seconds <= 0:
-            raise ValueError(f"minute_seconds must be positive: {minute_seconds}")
+    def __init__(self, robots: tuple[Robot, ...], *, group: Conversation, minute_seconds: float) -> None:
         self._group = group
-        self._desks: dict[str, _Desk] = {}
+        self._states: dict[str, _RobotState] = {}
         for robot in robots:
-            if robot.access_token in self._desks:
+            if robot.access_token in self._states:
                 raise ValueError("two robots have the same access_token")
-            self._desks[robot.access_token] = _Desk(robot, minute_seconds)
+            self._states[robot.access_token] = _RobotState(robot, minute_seconds)
 
-    def answer(self, request: ReceivedRequest) -> Verdict:
-        """Apply all rules to a request and say what becomes of its message."""
+    def answer(self, request: ReceivedRequest) -> CallResult:
+        """Apply all rules to a request."""
         try:
             check_http_form(request)
-            desk = self._desk_of(request)
-            robot = desk.robot
-            desk.check_shut_out(request.received_at)
+            state = self._state_of(request)
+            robot = state.robot
+            state.check_block(request.received_at)
             if robot.secret is not None:
                 check_sign(robot.secret, request.query, now=request.received_at)
-            if robot.allowed_ips:
-                check_ip(robot.allowed_ips, request.client_address)
+            if robot.allowed_ips and not is_allowed_ip(robot.allowed_ips, request.client_address):
+                raise refusal(310000, IP_NOT_ALLOWED.format(ip=request.client_address.removeprefix("::ffff:")))
             payload = check_message(request)
             check_keyword(robot.keywords, payload)
-            is_new = desk.admit(payload.get("msgUuid") or None, now=request.received_at)
+            is_new = state.admit(payload.get("msgUuid") or None, now=request.received_at)
         except RefusedError as refused:
-            return Verdict(outcome="refused", reply=refused.reply, conversation=self._group)
+            return CallResult(outcome="refused", reply=refused.reply, conversation=self._group)
         reply = {"errcode": 0, "errmsg": "ok"}
         if not is_new:
-            return Verdict(outcome="repeated", reply=reply, conversation=self._group, already_in=(self._group,))
-        post = Post(conversation=self._group, sender=robot, payload=payload, shown=payload)
-        return Verdict(outcome="accepted", reply=reply, conversation=self._group, posts=(post,))
+            return CallResult(outcome="repeated", reply=reply, conversation=self._group, already_in=(self._group,))
+        post = Post(conversation=self._group, sender=robot, payload=payload, shown=_shown(payload))
+        return CallResult(outcome="accepted", reply=reply, conversation=self._group, posts=(post,))
 
     def addressee(self, request: ReceivedRequest) -> Conversation | None:  # noqa: ARG002 - the robots have one group
         return self._group
 
     def reply_to(self, fault: Fault) -> tuple[int, dict[str, Any]] | None:
-        """Return what a fault says here, with its HTTP status, or None if it says nothing of its own."""
+        """Return HTTP status and reply of a fault in this API's words, or None if it has none."""
         return (200, dict(_FAULTS[fault])) if fault in _FAULTS else None
 
     def forget(self) -> None:
-        """Forget all windows, shut-outs and known ``msgUuid`` values."""
-        for desk in self._desks.values():
-            desk.forget()
+        """Forget all windows, blocks and known ``msgUuid`` values."""
+        for state in self._states.values():
+            state.forget()
 
-    def _desk_of(self, request: ReceivedRequest) -> _Desk:
+    def _state_of(self, request: ReceivedRequest) -> _RobotState:
         access_token = request.query.get("access_token")
         if not access_token:
             raise refusal(40035, "缺少参数 access_token")
-        desk = self._desks.get(access_token)
-        if desk is None:
+        state = self._states.get(access_token)
+        if state is None:
             raise refusal(300005, "token is not exist")
-        return desk
+        return state
 
 
-class _Desk:
-    """What the door remembers of one robot: the minute's messages, a shut-out, the known ``msgUuid`` values."""
+class _RobotState:
+    """What is remembered of one robot: the minute's messages, a block, the known ``msgUuid`` values."""
 
     def __init__(self, robot: Robot, minute_seconds: float) -> None:
         self.robot = robot
         self._minute_seconds = minute_seconds
-        self._lock = threading.Lock()
-        self._sent_at: deque[float] = deque()
-        self._shut_out_until: float | None = None
+        self._lock = threading.RLock()
+        self._sent = SlidingWindows(minute_seconds)
+        self._blocked_until: float | None = None
         self._known_uuids: set[str] = set()
 
-    def check_shut_out(self, now: float) -> None:
+    def check_block(self, now: float) -> None:
         with self._lock:
-            self._check_shut_out(now)
+            if self._blocked_until is not None and now < self._blocked_until:
+                raise self._too_fast()
+            self._blocked_until = None
 
     def admit(self, msg_uuid: str | None, *, now: float) -> bool:
         """Count the message and return True, or False if it is known; raise `RefusedError` if it is one too many."""
         with self._lock:
             if msg_uuid is not None and msg_uuid in self._known_uuids:
                 return False
-            # Again under the lock of the count: since the first look a parallel request may have used up the minute.
-            self._check_shut_out(now)
-            while self._sent_at and self._sent_at[0] <= now - self._minute_seconds:
-                self._sent_at.popleft()
-            if len(self._sent_at) >= self.robot.messages_per_minute:
-                self._shut_out_until = now + self.robot.shut_out_minutes * self._minute_seconds
+            # Again under the lock of the count: since the first check a parallel request may have used up the minute.
+            self.check_block(now)
+            if not self._sent.take("", now, self.robot.messages_per_minute):
+                self._blocked_until = now + self.robot.block_minutes * self._minute_seconds
                 raise self._too_fast()
-            self._sent_at.append(now)
             if msg_uuid is not None:
                 self._known_uuids.add(msg_uuid)
             return True
 
     def forget(self) -> None:
         with self._lock:
-            self._sent_at.clear()
-            self._shut_out_until = None
+            self._sent.clear()
+            self._blocked_until = None
             self._known_uuids.clear()
-
-    def _check_shut_out(self, now: float) -> None:
-        if self._shut_out_until is not None and now < self._shut_out_until:
-            raise self._too_fast()
-        self._shut_out_until = None
 
     def _too_fast(self) -> RefusedError:
         return refusal(130101, f"send too fast, exceed {self.robot.messages_per_minute} times per minute")
@@ -226,7 +178,7 @@ def check_http_form(request: ReceivedRequest) -> None:
     """Refuse what is not a POST of JSON."""
     if request.method != "POST":
         raise refusal(43002, "需要POST请求")
-    if not request.says_json:
+    if not request.is_json:
         raise refusal(43004, "无效的HTTP HEADER Content-Type")
 
 
@@ -241,107 +193,39 @@ def check_sign(secret: str, query: dict[str, str], *, now: float) -> None:
         raise refusal(310000, SIGN_MISMATCH)
 
 
-def check_ip(allowed_ips: tuple[str, ...], client_address: str) -> None:
-    """Refuse a sender outside the robot's IPv4 addresses and ranges."""
-    if not is_allowed_ip(allowed_ips, client_address):
-        raise refusal(310000, IP_NOT_ALLOWED.format(ip=client_address.removeprefix("::ffff:")))
-
-
 def check_message(request: ReceivedRequest) -> dict[str, Any]:
     """Return the payload if its size, message type and every field are as DingTalk docs 0717 and 0699 want them."""
     if len(request.body) > MAX_BODY_BYTES:
         raise refusal(460101, f"message too long, exceed {MAX_BODY_BYTES} bytes")
-    payload = request.json
-    if not isinstance(payload, dict):
+    if not isinstance(request.json, dict):
         raise refusal(40035, "缺少参数 json")
-    msgtype = text_in(payload, "msgtype", "msgtype")
-    check_fields = _CHECKS_OF_FIELDS.get(msgtype)
-    if check_fields is None:
+    payload = Fields(request.json, OAPI)
+    msgtype = payload.text("msgtype")
+    form = WEBHOOK_FORMS.get(msgtype)
+    if form is None:
         raise refusal(
             400105,
             f"description:不支持类型 msgType:{msgtype[:40]} ;solution:请使用支持的类型;"
             "link:请参考本接口对应文档查看支持的消息类型，或者在https://open.dingtalk.com/document/ 搜索对应文档;",
         )
-    text_in(payload, "msgUuid", "msgUuid", required=False)
-    _check_at(payload)
-    check_fields(object_in(payload, msgtype))
-    return payload
+    payload.text("msgUuid", required=False)
+    _check_at(request.json)
+    payload.part(msgtype).check(form.rules)
+    return request.json
 
 
 def check_keyword(keywords: tuple[str, ...], payload: dict[str, Any]) -> None:
     """Refuse a message that contains none of the robot's keywords where readers can see it."""
     if keywords:
-        visible = visible_text(payload)
+        msgtype = payload["msgtype"]
+        visible = "\n".join(WEBHOOK_FORMS[msgtype].visible(payload[msgtype]))
         if not any(keyword in visible for keyword in keywords):
             raise refusal(310000, KEYWORD_MISSING)
 
 
-def visible_text(payload: dict[str, Any]) -> str:
-    """Return what a reader sees of a valid message.
-
-    Which fields DingTalk searches for keywords is not documented. Assumed: those drawn inside the message, hence not
-    the title of markdown and actionCard, which is a preview only. Markdown counts as it is written.
-    """
-    msgtype = payload["msgtype"]
-    content = payload[msgtype]
-    if msgtype == "text":
-        parts = [content["content"]]
-    elif msgtype == "link":
-        parts = [content["title"], content["text"]]
-    elif msgtype == "markdown":
-        parts = [content["text"]]
-    elif msgtype == "actionCard":
-        buttons = [content["singleTitle"]] if content.get("singleTitle") else [b["title"] for b in content["btns"]]
-        parts = [content["text"], *buttons]
-    else:
-        parts = [link["title"] for link in content["links"]]
-    return "\n".join(parts)
-
-
-def _check_text(content: dict[str, Any]) -> None:
-    text_in(content, "content", "text.content")
-
-
-def _check_link(content: dict[str, Any]) -> None:
-    for name in ("title", "text", "messageUrl"):
-        text_in(content, name, f"link.{name}")
-    text_in(content, "picUrl", "link.picUrl", required=False)
-
-
-def _check_markdown(content: dict[str, Any]) -> None:
-    text_in(content, "title", "markdown.title")
-    text_in(content, "text", "markdown.text")
-
-
-def _check_action_card(content: dict[str, Any]) -> None:
-    text_in(content, "title", "actionCard.title")
-    text_in(content, "text", "actionCard.text")
-    for name in ("btnOrientation", "hideAvatar"):
-        if text_in(content, name, f"actionCard.{name}", required=False) not in ("", "0", "1"):
-            raise invalid(f"actionCard.{name}")
-    if content.get("singleTitle") or content.get("singleURL"):
-        # One button wins: DingTalk ignores btns when it is given.
-        text_in(content, "singleTitle", "actionCard.singleTitle")
-        text_in(content, "singleURL", "actionCard.singleURL")
-        return
-    for index, button in enumerate(objects_in(content, "btns", "actionCard.btns")):
-        text_in(button, "title", f"actionCard.btns[{index}].title")
-        text_in(button, "actionURL", f"actionCard.btns[{index}].actionURL")
-
-
-def _check_feed_card(content: dict[str, Any]) -> None:
-    for index, link in enumerate(objects_in(content, "links", "feedCard.links")):
-        for name in ("title", "messageURL", "picURL"):
-            text_in(link, name, f"feedCard.links[{index}].{name}")
-
-
-_CHECKS_OF_FIELDS: dict[str, Callable[[dict[str, Any]], None]] = {
-    "text": _check_text,
-    "link": _check_link,
-    "markdown": _check_markdown,
-    "actionCard": _check_action_card,
-    "feedCard": _check_feed_card,
-}
+def _shown(payload: dict[str, Any]) -> dict[str, Any]:
+    show = WEBHOOK_FORMS[payload["msgtype"]].show
+    return payload if show is None else {"at": payload.get("at"), **show(payload[payload["msgtype"]], Media())}
 
 
 def _check_at(payload: dict[str, Any]) -> None:

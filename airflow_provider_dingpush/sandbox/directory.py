@@ -1,4 +1,4 @@
-"""Looking up whom a phone number belongs to, and the new id of a group.
+"""Look-ups: the user of a phone number, and the new id of a group.
 
 Facts: DingTalk docs 0063 and 0745 (read 2026-08-22).
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 
-from .exchange import Verdict
-from .oapi_dialect import OapiCall, missing, refusal, succeeded
-from .organisation import Organisation
-from .v1_dialect import V1Call
-from .v1_dialect import refusal as v1_refusal
+from airflow_provider_dingpush.sandbox.model import AppCall, CallResult
+from airflow_provider_dingpush.sandbox.oapi_dialect import missing, refusal, succeeded
+from airflow_provider_dingpush.sandbox.organisation import Organisation
+from airflow_provider_dingpush.sandbox.v1_dialect import refusal as v1_refusal
 
 USER_BY_MOBILE = "/topapi/v2/user/getbymobile"
 USER_BY_MOBILE_PERMISSIONS = ("qyapi_get_member_by_mobile", "qyapi_get_member")
@@ -26,7 +25,7 @@ class Directory:
     def __init__(self, organisation: Organisation) -> None:
         self._organisation = organisation
 
-    def user_by_mobile(self, call: OapiCall) -> Verdict:
+    def user_by_mobile(self, call: AppCall) -> CallResult:
         mobile = call.body.get("mobile")
         if not mobile:
             raise missing("mobile")
@@ -36,12 +35,12 @@ class Directory:
         person = self._organisation.person_of_mobile(mobile)
         if person is None:
             raise refusal(60121, "找不到该用户")
-        return Verdict(outcome="answered", reply=succeeded(call.request.path, result={"userid": person.user_id}))
+        return CallResult(outcome="answered", reply=succeeded(call.request.path, result={"userid": person.user_id}))
 
-    def open_conversation_id(self, call: V1Call) -> Verdict:
+    def open_conversation_id(self, call: AppCall) -> CallResult:
         chat_id = call.request.path[len(CONVERT_PREFIX) : -len(CONVERT_SUFFIX)]
         group = self._organisation.group_of_chat_id(chat_id)
         if group is None:
             # The spelling is DingTalk's.
             raise v1_refusal(400, "invalideChatId", "不合法的chatId")
-        return Verdict(outcome="answered", reply={"openConversationId": group.open_conversation_id})
+        return CallResult(outcome="answered", reply={"openConversationId": group.open_conversation_id})

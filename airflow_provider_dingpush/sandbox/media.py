@@ -11,17 +11,13 @@ import secrets
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 from urllib.parse import unquote
 
-from .exchange import Verdict
-from .oapi_dialect import OapiCall, missing, refusal, succeeded
-from .organisation import App
+from airflow_provider_dingpush.sandbox.model import App, AppCall, CallResult, MediaKind, Medium
+from airflow_provider_dingpush.sandbox.oapi_dialect import missing, refusal, succeeded
 
-PATH_PREFIX = "/media/"
 UPLOAD_PATH = "/media/upload"
-
-MediaKind = Literal["image", "voice", "video", "file"]
 
 _MEGABYTE = 1024 * 1024
 KEPT_BYTES = 100 * _MEGABYTE
@@ -38,7 +34,7 @@ _ENDINGS: dict[MediaKind, tuple[str, ...]] = {
     "video": ("mp4",),
     "file": ("doc", "docx", "xls", "xlsx", "ppt", "pptx", "zip", "pdf", "rar"),
 }
-# Samples in the docs begin like these; nobody should read anything out of it.
+# Samples in the docs begin like these; the prefixes mean nothing.
 _BEGINNINGS: dict[MediaKind, str] = {"image": "@lADP", "voice": "@IR_P", "video": "$iQEL", "file": "@lAzP"}
 _PICTURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -55,45 +51,13 @@ _CONTENT_TYPES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Medium:
-    """Something that an app uploaded; ``created_at`` is in epoch seconds.
-
-    Its ``content`` is empty once newer ones needed the room; ``size`` stays what it was, in bytes.
-    """
-
-    media_id: str
-    kind: MediaKind
-    name: str
-    content: bytes = field(repr=False)
-    size: int
-    content_type: str
-    app: App
-    created_at: float
-
-    @property
-    def ending(self) -> str:
-        """The name's ending in lower case, without the dot."""
-        return _ending_of(self.name)
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether its content is still here."""
-        return len(self.content) == self.size
-
-    @property
-    def path(self) -> str:
-        """Where the chat page finds it."""
-        return f"{PATH_PREFIX}{self.media_id[1:]}"
-
-
 class MediaStore:
     """Keeps what was uploaded.
 
     A medium can be sent by the app that uploaded it only. Whether DingTalk is that strict is not documented. One whose
-    content had to make room can still be sent: only whoever wants to look at it is told so.
+    content was dropped can still be sent, but not displayed.
 
-    ``most_bytes`` is how much is kept of all together; the newest is kept in any case.
+    :param most_bytes: how much is kept of all together; the newest is kept in any case.
     """
 
     def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
@@ -112,18 +76,19 @@ class MediaStore:
         return medium if medium is not None and medium.app == app else None
 
     def served(self, last_of_path: str) -> tuple[str, bytes, str] | str | None:
-        """Return content type, content and name of the medium whose path ends so, None, or why it isn't here now."""
+        """Return content type, content and name of the medium whose path ends so, None, or why its content is gone."""
         medium = next((each for each in self.all() if each.media_id[1:] == last_of_path), None)
         if medium is None:
             return None
         if not medium.is_kept:
+            kept = f"{self._most_bytes / _MEGABYTE:g} MB"
             return (
-                f"{medium.name} is here no more: this sandbox keeps the newest {self._most_bytes / _MEGABYTE:g} MB of "
-                f"uploads. 沙箱只保留最近 {self._most_bytes / _MEGABYTE:g} MB 的上传内容。"
+                f"{medium.name} is no longer available: this sandbox keeps the newest {kept} of uploads. "
+                f"沙箱只保留最近 {kept} 的上传内容。"
             )
         return medium.content_type, medium.content, medium.name
 
-    def upload(self, call: OapiCall) -> Verdict:
+    def upload(self, call: AppCall) -> CallResult:
         """Answer ``POST /media/upload``: multipart, the file in the part ``media``, the type in query or form."""
         boundary = _boundary_of(call.request.headers.get("content-type", ""))
         if boundary is None:
@@ -142,19 +107,16 @@ class MediaStore:
             raise missing("media.filename")
         medium = self._keep(cast(MediaKind, kind), part, call)
         reply = succeeded(
-            call.request.path,
-            media_id=medium.media_id,
-            type=medium.kind,
-            created_at=round(medium.created_at * 1000),
+            call.request.path, media_id=medium.media_id, type=medium.kind, created_at=round(medium.created_at * 1000)
         )
-        return Verdict(outcome="answered", reply=reply)
+        return CallResult(outcome="answered", reply=reply)
 
-    def _keep(self, kind: MediaKind, part: Part, call: OapiCall) -> Medium:
+    def _keep(self, kind: MediaKind, part: Part, call: AppCall) -> Medium:
         if not part.content:
             raise refusal(44001, "多媒体文件为空")
         if len(part.content) > _MAX_BYTES[kind]:
             raise refusal(40006, "不合法的文件大小")
-        ending = _ending_of(part.file_name)
+        ending = PurePosixPath(part.file_name).suffix[1:].lower()
         content_type = _CONTENT_TYPES.get(ending, "application/octet-stream")
         if kind == "image":
             # Assumed: a picture is known by its content, everything else by its name.
@@ -173,11 +135,11 @@ class MediaStore:
         )
         with self._lock:
             self._media[medium.media_id] = medium
-            self._make_room()
+            self._drop_oldest()
         return medium
 
-    def _make_room(self) -> None:
-        """Drop contents, the oldest first, until the rest is little enough."""
+    def _drop_oldest(self) -> None:
+        """Drop contents, the oldest first, until the rest is small enough."""
         kept = [each for each in self._media.values() if each.is_kept]
         too_much = sum(each.size for each in kept) - self._most_bytes
         for oldest in kept[:-1]:
@@ -239,7 +201,3 @@ def _parameter(header: str, name: str) -> str:
         return ""
     # Browsers and libraries write a quote inside of a name as %22.
     return plain[1].replace("%22", '"') if plain[1] is not None else plain[2]
-
-
-def _ending_of(name: str) -> str:
-    return PurePosixPath(name).suffix[1:].lower()

@@ -1,6 +1,6 @@
-"""How the new generation of DingTalk's APIs (api.dingtalk.com) is called and how it says no.
+"""How the new generation of DingTalk's APIs (api.dingtalk.com) is called and how it refuses.
 
-The token stands in a header, the body is JSON, and a refusal is an HTTP status with ``code``, ``message`` and
+The token is in a header, the body is JSON, and a refusal is an HTTP status with ``code``, ``message`` and
 ``requestid``. Facts: DingTalk docs 0001 and 0013 (read 2026-08-22), published probes of 2026-09-11.
 """
 
@@ -8,49 +8,44 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
-from .conversations import Conversation
-from .exchange import ReceivedRequest, RefusedError, Verdict
-from .faults import Fault
-from .gate import Bar, BarredError, Gate
-from .organisation import App
+from airflow_provider_dingpush.sandbox.call_checks import CallChecks, RejectedError, Rejection
+from airflow_provider_dingpush.sandbox.model import (
+    AppCall,
+    CallResult,
+    Conversation,
+    Fault,
+    ReceivedRequest,
+    RefusedError,
+)
 
 PREFIX = "/v1.0/"
 TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - a name, no secret
 
 # HTTP status and code are DingTalk's; the words are those of docs 0013 where it has any.
-_BARS: dict[Bar, tuple[int, str, str]] = {
-    Bar.TOKEN_MISSING: (400, "AuthenticationFailed.MissingParameter", "缺少x-acs-dingtalk-access-token"),
-    Bar.TOKEN_UNKNOWN: (400, "InvalidAuthentication", "不合法的access_token"),
-    Bar.TOKEN_EXPIRED: (400, "InvalidAuthentication", "不合法的access_token"),
-    Bar.IP: (403, "Forbidden.AccessDenied.IpNotInWhiteList", "访问ip不在白名单之中"),
-    Bar.PERMISSION: (403, "Forbidden.AccessDenied.AccessTokenPermissionDenied", "没有调用该接口的权限"),
-    Bar.TOO_FAST: (
+_REJECTIONS: dict[Rejection, tuple[int, str, str]] = {
+    Rejection.TOKEN_MISSING: (400, "AuthenticationFailed.MissingParameter", "缺少x-acs-dingtalk-access-token"),
+    Rejection.TOKEN_UNKNOWN: (400, "InvalidAuthentication", "不合法的access_token"),
+    Rejection.TOKEN_EXPIRED: (400, "InvalidAuthentication", "不合法的access_token"),
+    Rejection.IP: (403, "Forbidden.AccessDenied.IpNotInWhiteList", "访问ip不在白名单之中"),
+    Rejection.PERMISSION: (403, "Forbidden.AccessDenied.AccessTokenPermissionDenied", "没有调用该接口的权限"),
+    Rejection.TOO_FAST: (
         403,
         "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi",
         "您的企业应用调用钉钉开放平台当前接口的所有请求都被暂时禁用了",
     ),
-    Bar.QUOTA: (403, "Forbidden.AccessDenied.ApiCountLimitForOrg", "企业本月的接口调用次数已用完"),
+    Rejection.QUOTA: (403, "Forbidden.AccessDenied.ApiCountLimitForOrg", "企业本月的接口调用次数已用完"),
 }
 _FAULTS: dict[Fault, tuple[int, str, str]] = {
     Fault.BUSY: (429, "system.busy", "系统繁忙，请稍后再试"),
-    Fault.THROTTLED: _BARS[Bar.TOO_FAST],
+    Fault.THROTTLED: _REJECTIONS[Rejection.TOO_FAST],
     Fault.THROTTLED_LONG: (400, "send.too.fast", "发送消息频率过快，请稍后再试"),
-    Fault.QUOTA_USED_UP: _BARS[Bar.QUOTA],
-    Fault.TOKEN_REFUSED: _BARS[Bar.TOKEN_UNKNOWN],
+    Fault.QUOTA_USED_UP: _REJECTIONS[Rejection.QUOTA],
+    Fault.TOKEN_REFUSED: _REJECTIONS[Rejection.TOKEN_UNKNOWN],
     Fault.UNKNOWN_RESULT: (400, "unknown.send.result", "未知的发送结果"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class V1Call:
-    """A call of an app that was let through; ``body`` is the JSON object, or the query of a GET."""
-
-    request: ReceivedRequest
-    app: App
-    body: dict[str, Any] = field(repr=False)
 
 
 def refusal(status: int, code: str, message: str, **more: Any) -> RefusedError:
@@ -60,29 +55,21 @@ def refusal(status: int, code: str, message: str, **more: Any) -> RefusedError:
     )
 
 
-def refusal_of(barred: BarredError) -> RefusedError:
-    """Return what a call is told that was not let through."""
-    more: dict[str, Any] = {}
-    if barred.permissions:
-        more["accessdenieddetail"] = {"requiredScopes": list(barred.permissions)}
-    status, code, message = _BARS[barred.bar]
-    return refusal(status, code, message, **more)
-
-
 def unknown_path() -> RefusedError:
-    """Return what a path without an API is told: a success, as far as the HTTP status goes."""
+    """Return the answer for a path without an API: a success, as far as the HTTP status goes."""
     return RefusedError({"errcode": 404, "errmsg": "请求的URI地址不存在"})
 
 
-class V1Door:
-    """One API behind one path: ``handle`` answers a request or raises `RefusedError` or `BarredError`.
+class V1Endpoint:
+    """One API at one path.
 
-    ``addressee`` finds the conversation that a request means, for the notes on the chat page.
+    :param handle: answers a request, or raises `RefusedError` or `RejectedError`.
+    :param addressee: finds the conversation that a request means, for the notes on the chat page.
     """
 
     def __init__(
         self,
-        handle: Callable[[ReceivedRequest], Verdict],
+        handle: Callable[[ReceivedRequest], CallResult],
         *,
         method: str = "POST",
         addressee: Callable[[ReceivedRequest], Conversation | None] = lambda _: None,
@@ -91,28 +78,23 @@ class V1Door:
         self._method = method
         self.addressee = addressee
 
-    def answer(self, request: ReceivedRequest) -> Verdict:
+    def answer(self, request: ReceivedRequest) -> CallResult:
         app = None
         try:
-            # What another method is told is not on record; assumed: it is another path.
+            # The answer to another method is not on record; assumed: it is another path.
             if request.method != self._method:
                 raise unknown_path()
             return self._handle(request)
-        except BarredError as barred:
-            app = barred.app
-            refused = refusal_of(barred)
+        except RejectedError as rejected:
+            app, refused = rejected.app, _refusal_of(rejected)
         except RefusedError as error:
             refused = error
-        return Verdict(
-            outcome="refused",
-            reply=refused.reply,
-            status=refused.status,
-            app=app,
-            conversation=self.addressee(request),
+        return CallResult(
+            outcome="refused", reply=refused.reply, status=refused.status, app=app, conversation=self.addressee(request)
         )
 
     def reply_to(self, fault: Fault) -> tuple[int, dict[str, Any]] | None:
-        """Return what a fault says here, with its HTTP status, or None if it says nothing of its own."""
+        """Return HTTP status and reply of a fault in this API's words, or None if it has none."""
         if fault not in _FAULTS:
             return None
         status, code, message = _FAULTS[fault]
@@ -120,24 +102,32 @@ class V1Door:
 
 
 def for_apps(
-    gate: Gate,
-    handle: Callable[[V1Call], Verdict],
+    checks: CallChecks,
+    api: str,
+    handle: Callable[[AppCall], CallResult],
     *,
     permission: str,
-    api: str,
-    counts: bool = True,
+    addressee: Callable[[ReceivedRequest], Conversation | None],
+    method: Literal["GET", "POST"] = "POST",
     reads_body: bool = True,
-) -> Callable[[ReceivedRequest], Verdict]:
-    """Let only calls of apps through to ``handle``, as `Gate.admit` says."""
+) -> V1Endpoint:
+    """Return an API whose calls reach ``handle`` once they pass `CallChecks`."""
 
-    def handle_request(request: ReceivedRequest) -> Verdict:
+    def handle_request(request: ReceivedRequest) -> CallResult:
         token = request.headers.get(TOKEN_HEADER, "")
-        app = gate.admit(request, token, api=api, permissions=(permission,), counts=counts)
+        app = checks.check(request, token, api=api, permissions=(permission,), counts=True)
         body: Any = request.query
         if request.method == "POST" and reads_body:
             body = request.json
-            if not isinstance(body, dict) or not request.says_json:
+            if not isinstance(body, dict) or not request.is_json:
                 raise refusal(400, "invalidParameter.msgBody.invalid", "body必须是JSON")
-        return replace(handle(V1Call(request=request, app=app, body=body)), app=app)
+        return replace(handle(AppCall(request=request, app=app, body=body)), app=app)
 
-    return handle_request
+    return V1Endpoint(handle_request, method=method, addressee=addressee)
+
+
+def _refusal_of(rejected: RejectedError) -> RefusedError:
+    more: dict[str, Any] = {}
+    if rejected.permissions:
+        more["accessdenieddetail"] = {"requiredScopes": list(rejected.permissions)}
+    return refusal(*_REJECTIONS[rejected.reason], **more)

@@ -103,7 +103,7 @@ def test_payload_on_the_wire(name: str, start_sandbox: StartSandbox, notices_of:
         "msg": json.loads((GOLDEN / f"{name}.json").read_text("utf-8")),
     }
     assert "\\u" not in text
-    assert [each.conversation.key for each in sandbox.messages] == ["notice:zhangsan", "notice:lisi"]
+    assert [each.conversation.key for each in sandbox.messages] == ["notification:zhangsan", "notification:lisi"]
 
 
 def test_every_golden_file_is_used() -> None:
@@ -167,7 +167,7 @@ def test_many_recipients_are_sent_to_in_pieces(start_sandbox: StartSandbox, noti
     assert [each["dept_id_list"].count(",") + 1 for each in bodies] == [20, 20, 10]
     # Whoever is named as a person and by a department gets it once.
     assert len(sandbox.messages) == 230
-    smaller = start_sandbox(people=people, quotas=Quotas(people_per_notice=2, departments_per_notice=1))
+    smaller = start_sandbox(people=people, quotas=Quotas(people_per_notification=2, departments_per_notification=1))
     made = notices_of(smaller, people_per_call=2, departments_per_call=1)
     assert len(made.send(Text("hello"), user_ids=ids[:3], department_ids=[1000])) == 2
 
@@ -250,7 +250,7 @@ def test_a_status_bar_goes_to_few_people_only(
 @pytest.mark.parametrize("size", range(1_980, 2_070, 7))
 def test_the_size_limit_holds_to_the_byte(start_sandbox: StartSandbox, notices_of: NoticesOf, size: int) -> None:
     """DingTalk never sees a notice that is too long, and what just fits is left alone."""
-    sandbox = start_sandbox(quotas=Quotas(same_notice_once_a_day=False))
+    sandbox = start_sandbox(quotas=Quotas(same_notification_once_a_day=False))
     notices = notices_of(sandbox)
     whole = Text("a" * size)
     if size + len('{"msgtype":"text","text":{"content":""}}') <= MAX_MESSAGE_BYTES:
@@ -290,7 +290,7 @@ def test_progress_and_result_of_a_notice(start_sandbox: StartSandbox, notices_of
         Person(user_id="boss", name="老板", mobile="13800000004"),
     )
     app = App(visible_user_ids=("zhangsan", "lisi", "off"))
-    sandbox = start_sandbox(people=people, apps=(app,), notice_seconds=10.0, clock=lambda: now[0])
+    sandbox = start_sandbox(people=people, apps=(app,), notification_seconds=10.0, clock=lambda: now[0])
     notices = notices_of(sandbox)
     (first,) = notices.send(Text("hello"), user_ids=["lisi"])
     (task,) = notices.send(Text("hello"), user_ids=["zhangsan", "lisi", "off", "boss"], department_ids=[1, 77])

@@ -47,16 +47,17 @@ def test_everybody_got_what_is_theirs(run: tuple[Sandbox, str]) -> None:
 def test_the_owner_gets_the_failures_as_work_notifications(run: tuple[Sandbox, str]) -> None:
     """That of the task which fails, and that of the notice which missed somebody."""
     sandbox, written = run
-    titles = [words for _, words in told(sandbox, "notice:zhangsan")]
+    titles = [words for _, words in told(sandbox, "notification:zhangsan")]
     assert titles == ["Failed: through_an_app · fails", "Failed: through_an_app · misses_somebody"], written[-5000:]
-    texts = [each.shown["markdown"]["text"] for each in sandbox.messages if each.conversation.key == "notice:zhangsan"]
+    messages = [each for each in sandbox.messages if each.conversation.key == "notification:zhangsan"]
+    texts = [each.shown["markdown"]["text"] for each in messages]
     assert all("Owner: zhangsan" in text and "[View log" in text for text in texts)
 
 
 def test_a_deferred_notice_arrives_once(run: tuple[Sandbox, str]) -> None:
     """Going on after the wait doesn't send it again."""
     sandbox, _ = run
-    assert [kind for kind, _ in told(sandbox, "notice:lisi")] == ["oa", "text"]
+    assert [kind for kind, _ in told(sandbox, "notification:lisi")] == ["oa", "text"]
     asked = [request for request in sandbox.requests if request.path.endswith("getsendresult")]
     assert len(asked) == 2
 

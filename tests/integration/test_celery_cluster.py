@@ -22,8 +22,7 @@ import pytest
 import requests
 
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
-from airflow_provider_dingpush.sandbox import Robot, Sandbox
-from airflow_provider_dingpush.sandbox.chat import ChatMessage
+from airflow_provider_dingpush.sandbox import ChatMessage, Robot, Sandbox
 from tests.integration.celery_cluster import TASKS_OF_A_WORKER, Cluster, celery_cluster
 from tests.integration.standalone_airflow import RUN_ID
 

@@ -17,8 +17,7 @@ import pytest
 
 from airflow_provider_dingpush.airflow_compat import is_airflow_3, notifier_takes_context
 from airflow_provider_dingpush.alerts.alert import Mailbox
-from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
-from airflow_provider_dingpush.sandbox.chat import ChatMessage
+from airflow_provider_dingpush.sandbox import ChatMessage, Fault, Robot, Sandbox
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 from tests.integration.standalone_airflow import RUN_ID, RunningAirflow, standalone
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
-from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.sandbox.chat import ChatMessage
+from airflow_provider_dingpush.sandbox import ChatMessage, Sandbox
 from tests.integration.standalone_airflow import standalone
 
 pytestmark = [

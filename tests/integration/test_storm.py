@@ -27,8 +27,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.sandbox import Robot, Sandbox
-from airflow_provider_dingpush.sandbox.chat import ChatMessage
+from airflow_provider_dingpush.sandbox import ChatMessage, Robot, Sandbox
 from airflow_provider_dingpush.storage.contract import Outbox
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox

@@ -113,7 +113,7 @@ def test_a_work_notification_is_queued_then_delivered_then_read(app_connected: S
     receipt = hook.send(
         Markdown("t", "x {{ no jinja here }}".replace("{{", "<").replace("}}", ">")), to=WorkNotification("lisi")
     )
-    assert stands(app_connected) == [("notice:lisi", "markdown")]
+    assert stands(app_connected) == [("notification:lisi", "markdown")]
     assert (receipt.channel, receipt.outcome) == ("work_notification", "queued")
     (delivery,) = hook.delivery(receipt.to_dict()) or ()
     assert delivery.problems == ()
@@ -126,7 +126,7 @@ def test_a_work_notification_is_queued_then_delivered_then_read(app_connected: S
 def test_a_department_gets_a_notice(app_connected: Sandbox) -> None:
     """Everybody in it, each in their own conversation."""
     DingTalkAppHook().send("hello", to=WorkNotification(department_ids=[1001]))
-    assert stands(app_connected) == [("notice:zhangsan", "text"), ("notice:lisi", "text")]
+    assert stands(app_connected) == [("notification:zhangsan", "text"), ("notification:lisi", "text")]
 
 
 def test_a_notice_to_somebody_unknown_says_so_when_asked(app_connected: Sandbox) -> None:
@@ -275,7 +275,7 @@ def test_a_notice_is_sent_again_because_dingtalk_recognises_it(app_connected: Sa
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path=NOTICE_PATH)
     DingTalkAppHook().send("hello", to=WorkNotification("zhangsan"))
     assert paths(app_connected)[NOTICE_PATH] == 2
-    assert stands(app_connected) == [("notice:zhangsan", "text")]
+    assert stands(app_connected) == [("notification:zhangsan", "text")]
 
 
 def test_the_connection_test_tells_what_works(app_connected: Sandbox) -> None:
@@ -339,5 +339,5 @@ def test_what_to_do_with_a_link_without_a_picture(app_connected: Sandbox) -> Non
     hook, link = DingTalkAppHook(), Link("Report", "of the day", "https://example.com/r")
     for to in (Group(app_connected.group.open_conversation_id), Users("lisi"), WorkNotification("lisi")):
         hook.send(link, to=to)
-    assert [where for where, _ in stands(app_connected)] == ["group:1", "private:lisi", "notice:lisi"]
+    assert [where for where, _ in stands(app_connected)] == ["group:1", "private:lisi", "notification:lisi"]
     assert all("https://example.com/r" in json.dumps(each.payload) for each in app_connected.messages)

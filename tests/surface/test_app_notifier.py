@@ -42,8 +42,8 @@ def alerts(sandbox: Sandbox) -> list[tuple[str, str]]:
     [
         (None, ["group:1"]),
         (Users(["zhangsan", "lisi"]), ["private:zhangsan", "private:lisi"]),
-        (WorkNotification("wangwu"), ["notice:wangwu"]),
-        ({"work_notification": {"department_ids": [1001]}}, ["notice:zhangsan", "notice:lisi"]),
+        (WorkNotification("wangwu"), ["notification:wangwu"]),
+        ({"work_notification": {"department_ids": [1001]}}, ["notification:zhangsan", "notification:lisi"]),
         (Users("{{ task.owner }}"), ["private:zhangsan"]),
         ({"user_ids": "{{ task.owner }}"}, ["private:zhangsan"]),
     ],

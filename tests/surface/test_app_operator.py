@@ -56,10 +56,10 @@ def places(sandbox: Sandbox) -> list[str]:
         (Users(["{{ owner_id }}"]), ["private:wangwu"]),
         ({"user_ids": ["{{ owner_id }}"]}, ["private:wangwu"]),
         ({"mobiles": "13800000003"}, ["private:wangwu"]),
-        (WorkNotification("{{ owner_id }}"), ["notice:wangwu"]),
-        ({"work_notification": {"user_ids": "{{ owner_id }}"}}, ["notice:wangwu"]),
-        ({"department_ids": [1002]}, ["notice:wangwu"]),
-        (WorkNotification(everyone=True), ["notice:zhangsan", "notice:lisi", "notice:wangwu"]),
+        (WorkNotification("{{ owner_id }}"), ["notification:wangwu"]),
+        ({"work_notification": {"user_ids": "{{ owner_id }}"}}, ["notification:wangwu"]),
+        ({"department_ids": [1002]}, ["notification:wangwu"]),
+        (WorkNotification(everyone=True), ["notification:zhangsan", "notification:lisi", "notification:wangwu"]),
     ],
     ids=repr,
 )
@@ -174,7 +174,7 @@ def test_waiting_ends_when_the_notice_is_delivered(app_connected: Sandbox) -> No
 def test_waiting_asks_again_while_dingtalk_is_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """And goes on when it is done."""
     monkeypatch.setattr(operators, "_POLL_SECONDS", 0.02)
-    with Sandbox(notice_seconds=0.1) as sandbox:
+    with Sandbox(notification_seconds=0.1) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(sandbox.app))
         run(operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=False))
         assert [request.path for request in sandbox.requests].count(PROGRESS_PATH) > 1

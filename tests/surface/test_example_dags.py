@@ -236,7 +236,7 @@ def test_example_sends_what_it_promises(runs: Runs, file: str, kinds: list[str])
 @pytest.mark.parametrize(
     ("file", "arrived"),
     [
-        ("alert_on_call_person.py", [("notice", "王五", "markdown")]),
+        ("alert_on_call_person.py", [("notification", "王五", "markdown")]),
         ("report_file_to_people.py", [("private", "张三", "file"), ("private", "李四", "file")]),
         (
             "robot_to_group.py",
@@ -250,10 +250,10 @@ def test_example_sends_what_it_promises(runs: Runs, file: str, kinds: list[str])
             "robot_to_person.py",
             [("private", "李四", "image"), ("private", "李四", "link"), ("private", "李四", "text")],
         ),
-        ("work_notification_delivered.py", [("notice", "张三", "oa"), ("notice", "李四", "oa")]),
+        ("work_notification_delivered.py", [("notification", "张三", "oa"), ("notification", "李四", "oa")]),
         (
             "work_notification_to_person.py",
-            [("notice", "张三", "image"), ("notice", "张三", "oa"), ("notice", "张三", "text")],
+            [("notification", "张三", "image"), ("notification", "张三", "oa"), ("notification", "张三", "text")],
         ),
     ],
 )
@@ -356,7 +356,7 @@ def test_task_sends_with_the_hook_and_mentions_somebody(runs: Runs) -> None:
 def test_picture_was_uploaded(runs: Runs, file: str) -> None:
     (media_id,) = [
         json.loads(each.payload["msgParam"])["photoURL"]
-        if each.conversation.kind != "notice"
+        if each.conversation.kind != "notification"
         else each.payload["image"]["media_id"]
         for each in runs.messages[file]
         if each.shown["msgtype"] == "image"

@@ -1,4 +1,4 @@
-// One message as DingTalk's clients draw it, and the line that stands for it in the conversation list.
+// One message as DingTalk's clients draw it, and its preview line in the conversation list.
 
 import { actionCard, feedCard, linkCard, oaCard } from "./cards.js";
 import { element } from "./elements.js";

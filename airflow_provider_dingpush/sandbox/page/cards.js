@@ -1,4 +1,4 @@
-// Messages that are cards: with buttons, with one link, with many, and the forms of work notices.
+// Messages that are cards: with buttons, with one link, with many, and the forms of work notifications.
 
 import { element, ornament } from "./elements.js";
 import { linkTo, picture } from "./links.js";

@@ -17,7 +17,7 @@ export class ConversationList {
     this.#place = place;
   }
 
-  /** Show these conversations in this order; what stands there already is kept, so that it can be clicked meanwhile. */
+  /** Show these conversations in this order; items that exist are kept, so that they can be clicked meanwhile. */
   draw(conversations, currentKey, voice) {
     const focused = document.activeElement;
     const keys = new Set(conversations.map(({ key }) => key));
@@ -52,16 +52,16 @@ export class ConversationList {
   }
 }
 
-/** The picture of a conversation: the group's faces, the person's name, or the sign of work notices. */
+/** The picture of a conversation: the group's faces, the person's name, or the sign of work notifications. */
 export function avatarOf(conversation) {
   if (conversation.kind === "group") return ornament("group-avatar");
-  if (conversation.kind === "notice") return ornament("notice-avatar");
+  if (conversation.kind === "notification") return ornament("notification-avatar");
   const name = conversation.name || "?";
   const hue = [...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % PERSON_COLOURS;
   return ornament(`person-avatar person-${hue}`, initialsOf(name));
 }
 
-/** What the newest line of a conversation says, in one line; and if it speaks to everyone or is bad news. */
+/** The newest line of a conversation as a preview, with a mark if it mentions everyone or is an error. */
 export function previewLine(conversation, voice) {
   const last = conversation.lines.findLast((line) => line.kind !== "repeated");
   const nothing = { at: last?.at, mark: "", text: "" };
@@ -94,7 +94,7 @@ function makeItem(conversation) {
   preview.append(element("span", "preview-at"), element("span", "preview"));
   const title = element("span", "conversation-title");
   title.append(element("span", "conversation-name"));
-  if (conversation.kind === "notice") title.append(element("span", "notice-tag"));
+  if (conversation.kind === "notification") title.append(element("span", "notification-tag"));
   link.append(avatarOf(conversation), title, element("time", "conversation-time"), preview, element("span", "unread"));
   item.append(link);
   return item;
@@ -106,7 +106,7 @@ function fill(item, conversation, isCurrent, voice) {
   if (isCurrent) link.setAttribute("aria-current", "true");
   else link.removeAttribute("aria-current");
   part("conversation-name").textContent = conversation.name;
-  if (conversation.kind === "notice") part("notice-tag").textContent = voice.words.notices;
+  if (conversation.kind === "notification") part("notification-tag").textContent = voice.words.notifications;
   const { at, mark, text } = previewLine(conversation, voice);
   part("conversation-time").textContent = at === undefined ? "" : listTimeWords(at, voice.words);
   part("preview-at").textContent = mark;

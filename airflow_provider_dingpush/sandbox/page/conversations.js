@@ -1,4 +1,4 @@
-// The conversations: what stands in each, what of it nobody has looked at yet, and the address of each on this page.
+// The conversations: the lines of each, which of them are unread, and the address of each on this page.
 
 const MAX_LINES = 1000;
 const READ_KEY = "dingtalk-sandbox-read";
@@ -11,7 +11,7 @@ export class Conversations {
   #names = new Map();
   #read = {};
 
-  /** Begin with the conversations that are there before anything stands in them; a new session forgets the old lines. */
+  /** Begin with the conversations that exist before the first message; a new session forgets the old lines. */
   begin(session, known) {
     this.#known = known;
     if (this.#session !== session) {
@@ -100,7 +100,7 @@ export function keyIn(hash) {
   } catch {
     return null;
   }
-  return /^(group|private|notice):./.test(key) ? key : null;
+  return /^(group|private|notification):./.test(key) ? key : null;
 }
 
 /** Whose conversation it is. */

@@ -7,7 +7,7 @@ export function element(tag, className, text) {
   return made;
 }
 
-/** A picture of the page's own that says nothing to those who can't see it. */
+/** A picture of the page's own that screen readers skip. */
 export function ornament(className, text) {
   const made = element("span", className, text);
   made.setAttribute("aria-hidden", "true");

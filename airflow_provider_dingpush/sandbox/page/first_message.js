@@ -1,4 +1,4 @@
-// What an empty conversation says: how to get a first message into it.
+// The hint in an empty conversation: how to send a first message to it.
 
 import { userIdOf } from "./conversations.js";
 import { element } from "./elements.js";
@@ -32,7 +32,7 @@ function curl(robot, words) {
 
 function idsOf(app, conversation, groups) {
   const ids = [["AppKey", app.app_key]];
-  if (conversation.kind === "notice") ids.push(["AgentId", app.agent_id]);
+  if (conversation.kind === "notification") ids.push(["AgentId", app.agent_id]);
   else ids.push(["robotCode", app.robot_code]);
   if (conversation.kind !== "group") ids.push(["userId", userIdOf(conversation)]);
   // An app names one of the groups that its robot is in; of several, the page can't tell which.

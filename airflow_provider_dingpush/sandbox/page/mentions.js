@@ -2,7 +2,7 @@
 
 import { element } from "./elements.js";
 
-/** Marks `@value` in plain text where the value stands in `at` too; @everyone needs no text and is added at the end. */
+/** Marks `@value` in plain text where `at` lists the value too; @everyone needs no text and is added at the end. */
 export function mentionMarker(at, names, words) {
   const values = names.flatMap((name) => at?.[name] ?? []).filter((value) => value !== "");
   const everyone = at?.isAtAll === true;

@@ -1,4 +1,4 @@
-// What stands where no message came: refused, repeated, or eaten by a fault that was asked for.
+// The notes in place of a message: refused, repeated, or lost by a planned fault.
 
 import { element } from "./elements.js";
 

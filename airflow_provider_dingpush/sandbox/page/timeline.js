@@ -129,7 +129,7 @@ function bubbleOrRaw(line, words) {
   return bubble;
 }
 
-/** DingTalk leaves no trace of it; here it can still be looked at, since that is what one is here for. */
+/** DingTalk keeps no trace of it; here it can still be opened, since a sandbox is for looking. */
 function recalledBubble(line, words) {
   const details = element("details", "recalled");
   details.append(element("summary", "", words.recalled));

@@ -9,7 +9,7 @@ export function clockWords(at, words) {
   return formatted(at, words, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
-/** Day and time, as they stand between messages. */
+/** Day and time, as they are shown between messages. */
 export function timeWords(at, words) {
   return `${nearDay(at, words) ?? formatted(at, words, { dateStyle: "medium" })} ${clockWords(at, words)}`;
 }

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.sandbox import App, Fault, GroupChat, Quotas, Sandbox
+from airflow_provider_dingpush.sandbox import App, Fault, Quotas, Sandbox
 
 GROUP_SEND = "/v1.0/robot/groupMessages/send"
 PEOPLE_SEND = "/v1.0/robot/oToMessages/batchSend"
 BY_MOBILE = "/topapi/v2/user/getbymobile"
-NOTICE = "/topapi/message/corpconversation/asyncsend_v2"
+NOTIFICATION = "/topapi/message/corpconversation/asyncsend_v2"
 MOBILE = {"mobile": "13800000001"}
 
 StartSandbox = Callable[..., Sandbox]
@@ -125,7 +125,7 @@ def test_the_months_quota(start_sandbox: StartSandbox, client_of: Any, clock: An
         403,
         {"code": "Forbidden.AccessDenied.ApiCountLimitForOrg", "message": "企业本月的接口调用次数已用完"},
     )
-    assert client.oapi(NOTICE, {})["sub_code"] == "90020"
+    assert client.oapi(NOTIFICATION, {})["sub_code"] == "90020"
     assert client.upload("image", "a.png", b"x") == {"errcode": 90020, "errmsg": "企业本月的接口调用次数已用完"}
     assert client.oapi(BY_MOBILE, MOBILE)["errcode"] == 0
     clock.now += 31 * 86_400
@@ -137,7 +137,7 @@ def test_the_months_quota(start_sandbox: StartSandbox, client_of: Any, clock: An
     [(b"{", "application/json"), (b"[]", "application/json"), (b"a=b", "application/x-www-form-urlencoded")],
 )
 def test_the_new_generation_reads_json_only(client: Any, body: bytes, content_type: str) -> None:
-    """Anything else is told so."""
+    """Anything else is refused."""
     headers = {"x-acs-dingtalk-access-token": client.token(), "Content-Type": content_type}
     status, reply = client.request("POST", GROUP_SEND, body, headers)
     assert (status, without_number(reply)) == (
@@ -147,7 +147,7 @@ def test_the_new_generation_reads_json_only(client: Any, body: bytes, content_ty
 
 
 def test_the_old_generation_reads_json_and_forms(client: Any) -> None:
-    """Another type, no object and another method are told so."""
+    """Another type, no object and another method are refused."""
     target = f"{BY_MOBILE}?access_token={client.token()}"
     for method, body, content_type, reply in [
         ("POST", b"{}", "text/plain", {"errcode": 43004, "errmsg": "无效的HTTP HEADER Content-Type"}),
@@ -199,7 +199,7 @@ def test_unknown_paths_of_the_old_generation(client: Any) -> None:
         (Fault.TOKEN_REFUSED, 300005, (400, "InvalidAuthentication"), (88, "40014"), 40014),
     ],
 )
-def test_a_fault_speaks_the_dialect_of_its_door(
+def test_a_fault_speaks_the_dialect_of_its_api(
     sandbox: Sandbox,
     client: Any,
     fault: Fault,
@@ -216,7 +216,7 @@ def test_a_fault_speaks_the_dialect_of_its_door(
     status, reply = client.v1(GROUP_SEND, group_text(sandbox), token=token)
     assert (status, reply["code"], "message" in reply, "requestid" in reply) == (*v1, True, True)
     body = {"agent_id": sandbox.app.agent_id, "userid_list": "zhangsan", "msg": text}
-    reply = client.oapi(NOTICE, body, token=token)
+    reply = client.oapi(NOTIFICATION, body, token=token)
     assert (reply["errcode"], reply.get("sub_code")) == topapi
     assert client.oapi("/media/upload", {}, token=token)["errcode"] == media
     assert [request.outcome for request in sandbox.requests[1:]] == ["fault"] * 4
@@ -226,9 +226,9 @@ def test_a_fault_speaks_the_dialect_of_its_door(
 
 
 def test_an_unknown_result_means_that_the_message_was_accepted(sandbox: Sandbox, client: Any) -> None:
-    """Whoever sends again is seen twice, but for a work notice, which nobody gets twice a day."""
+    """Whoever sends again is seen twice, but for a work notification, which nobody gets twice a day."""
     text = {"msgtype": "text", "text": {"content": "hello"}}
-    notice = {"agent_id": sandbox.app.agent_id, "userid_list": "zhangsan", "msg": text}
+    notification = {"agent_id": sandbox.app.agent_id, "userid_list": "zhangsan", "msg": text}
     for _ in range(2):
         sandbox.fail_next(Fault.UNKNOWN_RESULT, path=GROUP_SEND)
         status, reply = client.v1(GROUP_SEND, group_text(sandbox))
@@ -236,9 +236,9 @@ def test_an_unknown_result_means_that_the_message_was_accepted(sandbox: Sandbox,
             400,
             {"code": "unknown.send.result", "message": "未知的发送结果"},
         )
-        sandbox.fail_next(Fault.UNKNOWN_RESULT, path=NOTICE)
-        assert client.oapi(NOTICE, notice) == {"errcode": 15, "errmsg": "isp.top-remote-connection-timeout"}
-    assert [message.conversation.kind for message in sandbox.messages] == ["group", "notice", "group"]
+        sandbox.fail_next(Fault.UNKNOWN_RESULT, path=NOTIFICATION)
+        assert client.oapi(NOTIFICATION, notification) == {"errcode": 15, "errmsg": "isp.top-remote-connection-timeout"}
+    assert [message.conversation.kind for message in sandbox.messages] == ["group", "notification", "group"]
     # What a rule refuses is refused, whatever was planned.
     sandbox.fail_next(Fault.UNKNOWN_RESULT, path=GROUP_SEND)
     assert client.v1(GROUP_SEND, {})[1]["code"] == "invalidParameter.robotCode.empty"
@@ -254,7 +254,7 @@ def test_a_gateway_that_gives_up(sandbox: Sandbox, client: Any) -> None:
 
 
 def test_a_fault_can_wait_for_its_path(sandbox: Sandbox, client: Any) -> None:
-    """Others pass, in whatever order they come; a path without a door is a mistake."""
+    """Others pass, in whatever order they come; a path without an API is a mistake."""
     sandbox.fail_next(Fault.BUSY, path=GROUP_SEND)
     sandbox.fail_next(Fault.THROTTLED, path="/v1.0/oauth2/accessToken")
     sandbox.fail_next(Fault.BUSY, path="/v1.0/im/chat/x/convertToOpenConversationId")
@@ -264,7 +264,7 @@ def test_a_fault_can_wait_for_its_path(sandbox: Sandbox, client: Any) -> None:
     assert client.oapi(BY_MOBILE, MOBILE, token=token)["errcode"] == 0
     assert client.v1(GROUP_SEND, group_text(sandbox), token=token)[0] == 429
     assert client.v1(GROUP_SEND, group_text(sandbox), token=token)[0] == 200
-    with pytest.raises(ValueError, match="no door lives at"):
+    with pytest.raises(ValueError, match="no API at"):
         sandbox.fail_next(Fault.BUSY, path="/v1.0/robot/oToMessages/batchRecall")
 
 
@@ -274,44 +274,3 @@ def test_a_string_errcode_changes_nothing_where_there_is_none(sandbox: Sandbox, 
     sandbox.fail_next(Fault.STRING_ERRCODE, times=2)
     assert list(client.v1(GROUP_SEND, group_text(sandbox), token=token)[1]) == ["processQueryKey"]
     assert client.oapi(BY_MOBILE, MOBILE, token=token)["errcode"] == "0"
-
-
-@pytest.mark.parametrize(
-    ("make", "error"),
-    [
-        (lambda: App(app_key=""), ValueError),
-        (lambda: App(agent_id=0), ValueError),
-        (lambda: App(agent_id=True), ValueError),
-        (lambda: App(permissions="qyapi_base"), TypeError),  # type: ignore[arg-type]
-        (lambda: App(allowed_ips=("nonsense",)), ValueError),
-        (lambda: App(token_seconds=0), ValueError),
-        (lambda: App(calls_per_second=0), ValueError),
-        (lambda: GroupChat(app_keys="x"), TypeError),  # type: ignore[arg-type]
-        (lambda: GroupChat(chat_id=""), ValueError),
-        (lambda: Quotas(people_per_notice=0), ValueError),
-        (lambda: Sandbox(notice_seconds=-1), ValueError),
-        (lambda: Sandbox(apps=(App(app_key="a", agent_id=1), App(app_key="a", agent_id=2))), ValueError),
-        (lambda: Sandbox(apps=(App(agent_id=1), App(agent_id=1))), ValueError),
-    ],
-)
-def test_what_no_console_would_store_is_refused(make: Callable[[], Any], error: type[Exception]) -> None:
-    """A mistake of a test shows where it is made."""
-    with pytest.raises(error):
-        make()
-
-
-def test_a_connection_to_paste(sandbox: Sandbox) -> None:
-    """Everything that Airflow needs for the first app, both hosts being the sandbox."""
-    app = sandbox.app
-    assert json.loads(sandbox.connection_of(app)) == {
-        "conn_type": "dingtalk_app",
-        "login": app.app_key,
-        "password": app.app_secret,
-        "extra": {
-            "robot_code": app.robot_code,
-            "agent_id": str(app.agent_id),
-            "open_conversation_id": sandbox.group.open_conversation_id,
-            "api_base_url": sandbox.url,
-            "oapi_base_url": sandbox.url,
-        },
-    }

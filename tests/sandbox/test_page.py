@@ -96,7 +96,7 @@ def show(browser: Any, sandbox: Sandbox, post: Post) -> Callable[..., Any]:
 
 
 class AppClient:
-    """Speaks for an app of the sandbox through all of its doors, with nothing but the standard library."""
+    """Speaks for an app of the sandbox through all APIs, with nothing but the standard library."""
 
     def __init__(self, sandbox: Sandbox, app: App | None = None) -> None:
         self._sandbox = sandbox
@@ -138,8 +138,8 @@ class AppClient:
         reply = self.post("/v1.0/robot/oToMessages/batchSend", {**body, "msgParam": json.dumps(param)})
         return str(reply["processQueryKey"])
 
-    def notice(self, msg: dict[str, Any], /, *user_ids: str) -> int:
-        """Send a work notice; return the id of the task."""
+    def notification(self, msg: dict[str, Any], /, *user_ids: str) -> int:
+        """Send a work notification; return the id of the task."""
         body = {"agent_id": self._app.agent_id, "userid_list": ",".join(user_ids), "msg": msg}
         reply = self.post("/topapi/message/corpconversation/asyncsend_v2", body)
         assert reply["errcode"] == 0, reply
@@ -185,7 +185,7 @@ def screen(browser: Any, width: int, height: int = 800) -> Iterator[None]:
 
 
 def texts(browser: Any, selector: str) -> list[str]:
-    """Return what stands in the elements, as it is seen."""
+    """Return the text of the elements, as it is seen."""
     found: list[str] = browser.execute_script(
         "return [...document.querySelectorAll(arguments[0])].map((element) => element.innerText)", selector
     )
@@ -533,7 +533,7 @@ def test_the_page_comes_back_after_an_outage(browser: Any, sandbox: Sandbox, pos
 
 
 def test_the_newest_is_in_view_unless_the_reader_scrolled_up(browser: Any, sandbox: Sandbox, post: Post) -> None:
-    """A reader of old messages is not torn away, but told."""
+    """A reader of old messages stays there, and a button shows that there is more."""
     for number in range(18):
         post(sandbox.webhook_url, text(f"message {number}\n\n\n"))
     browser.get(sandbox.page_url)
@@ -570,7 +570,7 @@ def test_nothing_is_wider_than_the_screen(browser: Any, show: Callable[..., Any]
         app.to_group("sampleText", content="before")
         file_id = app.upload("file", "a.zip", b"PK")
         app.to_group("sampleFile", mediaId=file_id, fileName="n" * 150 + ".zip", fileType="zip")
-        app.notice(oa(form=[{"key": "k" * 90, "value": "v" * 90}], title="t" * 90, status="s" * 40), "zhangsan")
+        app.notification(oa(form=[{"key": "k" * 90, "value": "v" * 90}], title="t" * 90, status="s" * 40), "zhangsan")
         show(
             text("x" * 600),
             markdown("# " + "y" * 300 + "\n\n```\n" + "z" * 400 + "\n```\n\n`" + "w" * 300 + "`"),
@@ -585,7 +585,7 @@ def test_nothing_is_wider_than_the_screen(browser: Any, show: Callable[..., Any]
             },
             {"msgtype": "link", "link": {"title": "t" * 200, "text": "x" * 300, "messageUrl": "https://e.com"}},
         )
-        for key, wanted in (("group:1", ".file-card"), ("notice:zhangsan", ".oa-card")):
+        for key, wanted in (("group:1", ".file-card"), ("notification:zhangsan", ".oa-card")):
             browser.execute_script("location.hash = arguments[0]", key)
             browser.execute_async_script(WAIT_FOR, wanted, 1)
             overflow = browser.execute_script(
@@ -632,7 +632,7 @@ def oa(
     color: str = "0xFF78C06E",
     **more: Any,
 ) -> dict[str, Any]:
-    """Return an OA message as work notices take it."""
+    """Return an OA message as work notifications take it."""
     body = {"title": title, "form": form or [], **more}
     message: dict[str, Any] = {
         "message_url": "https://e.com/oa",
@@ -679,12 +679,12 @@ def test_one_conversation_looks_like_one(browser: Any, app: AppClient, open_page
 
 
 def test_each_conversation_stands_alone(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
-    """A group, two private chats and work notices, each at its own address, with its own name and lines."""
+    """A group, two private chats and work notifications, each at its own address, with its own name and lines."""
     app.to_group("sampleText", content="to all")
     app.to_people("sampleText", "zhangsan", "lisi", content="to two")
-    app.notice({"msgtype": "text", "text": {"content": "a notice"}}, "zhangsan")
+    app.notification({"msgtype": "text", "text": {"content": "a notification"}}, "zhangsan")
     pages = {}
-    for key in ("group:1", "private:zhangsan", "private:lisi", "notice:zhangsan"):
+    for key in ("group:1", "private:zhangsan", "private:lisi", "notification:zhangsan"):
         open_page(key, messages=1)
         (name,) = texts(browser, ".chat-name")
         (subtitle,) = texts(browser, ".chat-subtitle")
@@ -693,7 +693,7 @@ def test_each_conversation_stands_alone(browser: Any, app: AppClient, open_page:
         "group:1": ("数据平台告警群", "Group chat", ["to all"]),
         "private:zhangsan": ("张三", "Private chat with the robot · zhangsan", ["to two"]),
         "private:lisi": ("李四", "Private chat with the robot · lisi", ["to two"]),
-        "notice:zhangsan": ("张三", "Work notices · zhangsan", ["a notice"]),
+        "notification:zhangsan": ("张三", "Work notifications · zhangsan", ["a notification"]),
     }
 
 
@@ -739,7 +739,7 @@ def test_an_address_may_name_a_conversation_to_come(
 
 
 def test_a_strange_address_opens_what_spoke_last(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
-    """Whatever stands behind the "#"."""
+    """Whatever is behind the "#"."""
     app.to_people("sampleText", "zhangsan", content="hi")
     for key in ("group:7", "%", "nothing", "<b>:x", "private:"):
         open_page(key, messages=1)
@@ -816,10 +816,10 @@ def test_voices_and_videos_play_or_can_be_fetched(browser: Any, app: AppClient, 
     amr = app.upload("voice", "a.amr", b"#!AMR\n")
     cover = app.upload("image", "a.png", png(16, 9))
     video = app.upload("video", "a.mp4", b"no video")
-    app.notice({"msgtype": "voice", "voice": {"media_id": voice, "duration": "3"}}, "lisi")
+    app.notification({"msgtype": "voice", "voice": {"media_id": voice, "duration": "3"}}, "lisi")
     app.to_group("sampleAudio", mediaId=amr, duration="61000")
     app.to_group("sampleVideo", videoMediaId=video, videoType="mp4", picMediaId=cover, duration="75")
-    open_page("notice:lisi", messages=1)
+    open_page("notification:lisi", messages=1)
     browser.find_element("css selector", ".voice").click()
     browser.execute_async_script(WAIT_FOR, ".voice.playing", 1)
     assert texts(browser, ".voice") == ["3″"]
@@ -838,8 +838,8 @@ def test_forms_have_a_status_and_six_rows(
 ) -> None:
     """And the status changes with the message."""
     rows = [{"key": f"k{number}:", "value": f"v{number}"} for number in range(8)]
-    task = app.notice(oa(title="Report", form=rows, status="open", content="<b>all</b>", author="ann"), "lisi")
-    open_page("notice:lisi", messages=1)
+    task = app.notification(oa(title="Report", form=rows, status="open", content="<b>all</b>", author="ann"), "lisi")
+    open_page("notification:lisi", messages=1)
     assert texts(browser, ".oa-card") == [
         "Report\nopen\n" + "\n".join(f"k{number}:\nv{number}" for number in range(6)) + "\n<b>all</b>\nann\nDetails"
     ]
@@ -871,7 +871,7 @@ def test_senders_say_what_they_are(browser: Any, start_sandbox: StartSandbox, po
 
 
 def test_a_recalled_message_is_marked(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
-    """In the open page and in one that opens later; what it said can still be looked at."""
+    """In the open page and in one that opens later; what it contained can still be looked at."""
     app.to_group("sampleText", content="stays")
     key = app.to_group("sampleText", content="goes")
     open_page("group:1", messages=2)
@@ -890,7 +890,7 @@ def test_a_recalled_message_is_marked(browser: Any, app: AppClient, open_page: C
 def test_what_reached_no_conversation_is_seen_from_everywhere(
     browser: Any, app: AppClient, open_page: Callable[..., Any], sandbox: Sandbox
 ) -> None:
-    """Wrong credentials, for one, are said below every view; what a conversation missed stands in it."""
+    """Wrong credentials, for one, are shown below every view; what a conversation missed is shown in it."""
     app.to_people("sampleText", "zhangsan", content="hi")
     sandbox.fail_next(Fault.BUSY, path="/topapi/v2/user/getbymobile")
     app.post("/topapi/v2/user/getbymobile", {"mobile": "1"})
@@ -900,7 +900,7 @@ def test_what_reached_no_conversation_is_seen_from_everywhere(
         app.to_group("sampleText")
     open_page("private:zhangsan", messages=1)
     assert texts(browser, ".note") == []
-    assert texts(browser, ".strays-count") == ["2 requests of no conversation"]
+    assert texts(browser, ".strays-count") == ["2 requests outside any conversation"]
     assert texts(browser, ".strays-newest .note-text") == [
         "refused: invalidClientIdOrSecret 无效的clientId或者clientSecret"
     ]
@@ -933,22 +933,22 @@ def test_nothing_that_an_app_sends_is_executed(browser: Any, app: AppClient, ope
     look_for_strange_things(browser)
     assert texts(browser, ".file-name") == [code]
     form = [{"key": code, "value": code}]
-    app.notice(oa(title=code, form=form, status=code[:20], content=code, author=code), "lisi")
-    open_page("notice:lisi", messages=1)
+    app.notification(oa(title=code, form=form, status=code[:20], content=code, author=code), "lisi")
+    open_page("notification:lisi", messages=1)
     look_for_strange_things(browser)
 
 
 def test_the_list_can_be_used_without_seeing_it(app: AppClient, open_page: Callable[..., Any]) -> None:
     """Links with names that say whose conversation it is and what waits there."""
     app.to_people("sampleText", "zhangsan", content="hi")
-    app.notice({"msgtype": "text", "text": {"content": "a notice"}}, "zhangsan")
+    app.notification({"msgtype": "text", "text": {"content": "a notification"}}, "zhangsan")
     browser = open_page("group:1")
     browser.execute_async_script(WAIT_FOR, ".conversation", 3)
     tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
     links = [node["name"]["value"] for node in tree if node.get("role", {}).get("value") == "link"]
-    notice, private = links[1:3]
-    assert notice.startswith("张三 notices")
-    assert notice.endswith("a notice 1 unread")
+    notification, private = links[1:3]
+    assert notification.startswith("张三 notifications")
+    assert notification.endswith("a notification 1 unread")
     assert private.endswith("hi 1 unread")
     browser.get_log("browser")
     browser.refresh()

@@ -1,4 +1,4 @@
-"""The robots of apps say yes and no where DingTalk's do; who has read what, and taking back."""
+"""The robots of apps accept and refuse as DingTalk's do; read status and recalls."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def refused(answer: tuple[int, dict[str, Any]]) -> tuple[str, str]:
 
 
 def test_a_message_to_a_group(sandbox: Sandbox, client: Any, clock: Any) -> None:
-    """It stands in the group under the app's name, and the sender has a handle for it."""
+    """It is in the group under the app's name, and the sender has a handle for it."""
     status, reply = client.v1(GROUP_SEND, to_group(sandbox))
     (message,) = sandbox.messages
     assert (status, reply) == (200, {"processQueryKey": message.handle})
@@ -181,7 +181,7 @@ def test_the_size_limit_counts_bytes_of_the_msg_param(sandbox: Sandbox, client: 
     [
         (None, "invalidParameter.userIds.empty"),
         ([], "invalidParameter.userIds.empty"),
-        # The comma-separated text of work notices.
+        # The comma-separated text of work notifications.
         ("zhangsan,lisi", "illegal.receivers"),
         ([1], "illegal.receivers"),
         ([""], "illegal.receivers"),
@@ -546,7 +546,7 @@ def test_read_status_comes_late_and_ends(start_sandbox: StartSandbox, client_of:
     assert refused(client.v1(READ_STATUS, question, method="GET")) == late
 
 
-def test_taking_back_from_a_group(sandbox: Sandbox, client: Any) -> None:
+def test_recall_from_a_group(sandbox: Sandbox, client: Any) -> None:
     """The message is gone, the status says so, and unknown keys fail alone."""
     keys = [client.v1(GROUP_SEND, to_group(sandbox))[1]["processQueryKey"] for _ in range(3)]
     body = {
@@ -569,7 +569,7 @@ def test_taking_back_from_a_group(sandbox: Sandbox, client: Any) -> None:
     assert len(sandbox.messages) == 2
 
 
-def test_taking_back_from_people(sandbox: Sandbox, client: Any, clock: Any) -> None:
+def test_recall_from_people(sandbox: Sandbox, client: Any, clock: Any) -> None:
     """From all of them at once, within a day."""
     sent = client.v1(PEOPLE_SEND, to_people(sandbox, "zhangsan", "lisi"))[1]["processQueryKey"]
     late = client.v1(PEOPLE_SEND, to_people(sandbox, "zhangsan"))[1]["processQueryKey"]
@@ -583,7 +583,7 @@ def test_taking_back_from_people(sandbox: Sandbox, client: Any, clock: Any) -> N
     }
 
 
-def test_taking_back_what_another_robot_sent(start_sandbox: StartSandbox, client_of: Any) -> None:
+def test_recall_what_another_robot_sent(start_sandbox: StartSandbox, client_of: Any) -> None:
     """Only the sender may."""
     apps = (App(), App())
     sandbox = start_sandbox(apps=apps)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
+from airflow_provider_dingpush.sandbox import Robot, Sandbox
 
 OK = {"errcode": 0, "errmsg": "ok"}
 TEXT = {"msgtype": "text", "text": {"content": "hello"}}
@@ -87,11 +87,11 @@ def test_an_expected_100_continue_is_given(sandbox: Sandbox, connect: Connect, r
         ("POST /robot/send HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         ("POST /robot/send HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
         ("POST /robot/send HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
-        ("GET /" + "x" * 70_000 + " HTTP/1.1\r\n\r\n", 431),
+        ("GET /" + "x" * 70_000 + " HTTP/1.1\r\n\r\n", 414),
         ("GET / HTTP/1.1\r\n" + "a: b\r\n" * 101 + "\r\n", 431),
     ],
 )
-def test_malformed_requests_are_told_and_cut_off(
+def test_malformed_requests_are_answered_and_cut_off(
     sandbox: Sandbox, connect: Connect, request_text: str, status: int
 ) -> None:
     """What is no HTTP/1.1 request gets its status and the end of the connection."""
@@ -126,7 +126,7 @@ def test_http_1_0_gets_one_answer(sandbox: Sandbox, connect: Connect, raw_reques
 
 
 def test_unknown_paths(sandbox: Sandbox, post: Post) -> None:
-    """A POST is told errcode 22 as by DingTalk, a GET 404, anything else 405; all are written down."""
+    """A POST is answered errcode 22 as by DingTalk, a GET 404, anything else 405; all are recorded."""
     assert post(f"{sandbox.url}/robot/sendBySession?session=x", TEXT) == {"errcode": 22, "errmsg": "Invalid method"}
     address = urlsplit(sandbox.url)
     with closing(http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)) as connection:
@@ -146,60 +146,6 @@ def test_unknown_paths(sandbox: Sandbox, post: Post) -> None:
     ]
 
 
-def test_waiting_returns_as_soon_as_enough_is_there(sandbox: Sandbox, post: Post) -> None:
-    """A waiter is woken by the message it waits for."""
-    sender = threading.Thread(target=lambda: [post(sandbox.webhook_url, TEXT) for _ in range(3)])
-    sender.start()
-    assert len(sandbox.wait_for_messages(3)) == 3
-    assert len(sandbox.wait_for_requests(3)) == 3
-    sender.join()
-
-
-def test_waiting_in_vain_says_what_came_instead(start_sandbox: StartSandbox, post: Post) -> None:
-    """The error tells what arrived, what was refused and why, and no token."""
-    sandbox = start_sandbox(Robot(keywords=("alert",)))
-    with pytest.raises(TimeoutError, match="nothing came"):
-        sandbox.wait_for_messages(1, timeout_seconds=0)
-    post(sandbox.webhook_url, TEXT)
-    sandbox.fail_next(Fault.BUSY)
-    post(sandbox.webhook_url, TEXT)
-    with pytest.raises(TimeoutError) as caught:
-        sandbox.wait_for_messages(2, timeout_seconds=0)
-    assert "0 of 2 messages within 0 s" in str(caught.value)
-    assert "refused: POST /robot/send, text, 310000 description:关键词不匹配" in str(caught.value)
-    assert "fault: POST /robot/send, text, Fault.BUSY, -1" in str(caught.value)
-    assert sandbox.robot.access_token not in str(caught.value)
-    with pytest.raises(TimeoutError, match="2 of 3 requests"):
-        sandbox.wait_for_requests(3, timeout_seconds=0)
-
-
-def test_clear_makes_it_as_good_as_new(start_sandbox: StartSandbox, post: Post) -> None:
-    """Messages, requests, faults, windows, bans and known msgUuids are gone."""
-    sandbox = start_sandbox(Robot(messages_per_minute=1))
-    message = {**TEXT, "msgUuid": "a"}
-    post(sandbox.webhook_url, message)
-    assert post(sandbox.webhook_url, TEXT)["errcode"] == 130101
-    sandbox.fail_next(Fault.BUSY)
-    sandbox.clear()
-    assert (sandbox.messages, sandbox.requests) == ((), ())
-    assert post(sandbox.webhook_url, message) == OK
-    assert sandbox.messages[0].number == 1
-
-
-def test_it_can_stop_and_start_again_at_the_same_address(sandbox: Sandbox, post: Post) -> None:
-    """An outage: refused while it is down, as before when it is back, and nothing forgotten."""
-    url = sandbox.webhook_url
-    post(url, TEXT)
-    sandbox.stop()
-    with pytest.raises(ConnectionRefusedError):
-        post(url, TEXT)
-    assert len(sandbox.messages) == 1
-    sandbox.start()
-    assert sandbox.webhook_url == url
-    assert post(url, TEXT) == OK
-    assert len(sandbox.messages) == 2
-
-
 def test_stop_ends_idle_connections_and_all_threads(start_sandbox: StartSandbox, connect: Connect) -> None:
     """Nothing of it is left running, at once."""
     before = set(threading.enumerate())
@@ -216,25 +162,6 @@ def test_stop_ends_idle_connections_and_all_threads(start_sandbox: StartSandbox,
         assert connection.recv(65536) == b""
 
 
-def test_start_and_stop_are_hard_to_get_wrong() -> None:
-    """A second start is an error, a second stop is none, and there is no URL before the start."""
-    sandbox = Sandbox()
-    with pytest.raises(RuntimeError, match="started"):
-        _ = sandbox.url
-    sandbox.stop()
-    with sandbox, pytest.raises(RuntimeError, match="already"):
-        sandbox.start()
-    sandbox.stop()
-
-
-def test_a_taken_port_is_an_error_of_start(sandbox: Sandbox) -> None:
-    """And the sandbox can still be started elsewhere in time."""
-    other = Sandbox(port=urlsplit(sandbox.url).port or 0)
-    with pytest.raises(OSError, match="in use"):
-        other.start()
-    other.stop()
-
-
 def test_it_listens_on_ipv6_too(start_sandbox: StartSandbox, post: Post) -> None:
     """The URL has brackets, and an IPv4 allow list keeps such senders out."""
     if not socket.has_ipv6:
@@ -246,12 +173,3 @@ def test_it_listens_on_ipv6_too(start_sandbox: StartSandbox, post: Post) -> None
     assert sandbox.url.startswith("http://[::1]:")
     assert post(sandbox.webhook_url, TEXT) == OK
     assert post(sandbox.webhook_url_of(sandbox.robots[1]), TEXT)["errcode"] == 310000
-
-
-def test_urls(start_sandbox: StartSandbox) -> None:
-    """The robots' URLs look as DingTalk's settings show them."""
-    robot = Robot(access_token="a b", secret="SECx")
-    sandbox = start_sandbox(Robot(), robot)
-    assert sandbox.webhook_url == f"{sandbox.url}/robot/send?access_token={sandbox.robot.access_token}"
-    assert sandbox.webhook_url_of(robot) == f"{sandbox.url}/robot/send?access_token=a+b"
-    assert sandbox.page_url == f"{sandbox.url}/"

@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_dingpush import sandbox as sandbox_package
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.sandbox.chat_page import ChatPage
-from airflow_provider_dingpush.sandbox.exchange import Answer, ReceivedRequest
+from airflow_provider_dingpush.sandbox.model import Answer, ReceivedRequest
 
 TEXT = {"msgtype": "text", "text": {"content": "hello"}}
 PAGE = Path(sandbox_package.__file__).with_name("page")
@@ -130,9 +130,7 @@ def page_with(media: dict[str, tuple[str, bytes, str]], *, bound_host: str = "12
     return ChatPage(
         None,  # type: ignore[arg-type]
         bound_host=bound_host,
-        describe_robots=list,
-        describe_apps=list,
-        describe_conversations=list,
+        describe=dict,
         media=media.get,
         is_over=bool,
     )
@@ -152,7 +150,7 @@ def get_medium(path: str, **headers: str) -> tuple[Answer, dict[str, str]]:
         client_address="127.0.0.1",
     )
     page = page_with(MEDIA)
-    assert page.knows(path)
+    assert page.serves(path)
     answer = page.answer(request)
     return answer, dict(answer.headers)
 

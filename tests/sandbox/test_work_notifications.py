@@ -1,4 +1,4 @@
-"""Work notices say yes and no where DingTalk's do; what became of them, taking back, and their status."""
+"""Work notifications are accepted and refused as DingTalk does; their results, recalls, and their status."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ EMPTY_RESULT: dict[str, Any] = {
 StartSandbox = Callable[..., Sandbox]
 
 
-def notice(sandbox: Sandbox, msg: Any = TEXT, **fields: Any) -> dict[str, Any]:
-    """Return the body of a notice, to one person if nobody else is named; a field that is None is left out."""
+def notification(sandbox: Sandbox, msg: Any = TEXT, **fields: Any) -> dict[str, Any]:
+    """Return the body of a notification, to one person if nobody else is named; a field that is None is left out."""
     if not fields.keys() & {"userid_list", "dept_id_list", "to_all_user"}:
         fields["userid_list"] = "zhangsan"
     body = {"agent_id": sandbox.app.agent_id, "msg": msg, **fields}
@@ -60,36 +60,36 @@ def refused(reply: dict[str, Any]) -> tuple[int, str]:
 
 
 def task(sandbox: Sandbox, client: Any, *, name: str = "task_id", **fields: Any) -> dict[str, Any]:
-    """Send a notice and return the fields that name its task."""
-    return {"agent_id": sandbox.app.agent_id, name: client.oapi(SEND, notice(sandbox, **fields))["task_id"]}
+    """Send a notification and return the fields that name its task."""
+    return {"agent_id": sandbox.app.agent_id, name: client.oapi(SEND, notification(sandbox, **fields))["task_id"]}
 
 
 def result(client: Any, question: dict[str, Any]) -> dict[str, Any]:
-    """Return what became of a task."""
+    """Return the result of a task."""
     reply = without_number(client.oapi(f"{ROOT}/getsendresult", question))
     assert reply == {"errcode": 0, "errmsg": "ok", "send_result": reply["send_result"]}
     return dict(reply["send_result"])
 
 
 def readers(sandbox: Sandbox) -> list[str]:
-    """Return whose notices there are, in order."""
+    """Return whose notifications there are, in order."""
     return [message.conversation.key for message in sandbox.messages]
 
 
-def test_a_notice_to_people(sandbox: Sandbox, client: Any, clock: Any) -> None:
-    """It stands in the work notices of each, under the app's name; who is named twice has it once."""
-    reply = client.oapi(SEND, notice(sandbox, userid_list="zhangsan,lisi,zhangsan"))
+def test_a_notification_to_people(sandbox: Sandbox, client: Any, clock: Any) -> None:
+    """It is in the work notifications of each, under the app's name; who is named twice has it once."""
+    reply = client.oapi(SEND, notification(sandbox, userid_list="zhangsan,lisi,zhangsan"))
     number = int(sandbox.messages[0].handle)
     assert without_number(reply) == {"errcode": 0, "errmsg": "ok", "task_id": number}
     assert [message.conversation.to_dict() for message in sandbox.messages] == [
-        {"key": "notice:zhangsan", "kind": "notice", "name": "张三"},
-        {"key": "notice:lisi", "kind": "notice", "name": "李四"},
+        {"key": "notification:zhangsan", "kind": "notification", "name": "张三"},
+        {"key": "notification:lisi", "kind": "notification", "name": "李四"},
     ]
     message = sandbox.messages[0]
     assert (message.payload, message.shown) == (TEXT, TEXT)
     assert (message.sender, message.received_at, message.handle) == (sandbox.app, clock.now, str(number))
     assert (sandbox.requests[-1].outcome, sandbox.requests[-1].app) == ("accepted", sandbox.app)
-    assert client.oapi(SEND, notice(sandbox, userid_list="wangwu"))["task_id"] != number
+    assert client.oapi(SEND, notification(sandbox, userid_list="wangwu"))["task_id"] != number
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_a_notice_to_people(sandbox: Sandbox, client: Any, clock: Any) -> None:
     ],
 )
 def test_departments_and_everybody(sandbox: Sandbox, client: Any, fields: dict[str, Any], names: list[str]) -> None:
-    """The root holds all, and nobody has a notice twice."""
-    assert client.oapi(SEND, notice(sandbox, **fields))["errcode"] == 0
-    assert readers(sandbox) == [f"notice:{name}" for name in names]
+    """The root holds all, and nobody has a notification twice."""
+    assert client.oapi(SEND, notification(sandbox, **fields))["errcode"] == 0
+    assert readers(sandbox) == [f"notification:{name}" for name in names]
 
 
 def test_a_form_is_taken_too(sandbox: Sandbox, client: Any) -> None:
@@ -145,11 +145,11 @@ def test_a_form_is_taken_too(sandbox: Sandbox, client: Any) -> None:
         ),
     ],
 )
-def test_what_is_wrong_around_a_notice(
+def test_what_is_wrong_around_a_notification(
     sandbox: Sandbox, client: Any, fields: dict[str, Any], refusal: tuple[int, str]
 ) -> None:
     """Agent and recipients have numbers of their own."""
-    assert refused(client.oapi(SEND, notice(sandbox, **fields))) == refusal
+    assert refused(client.oapi(SEND, notification(sandbox, **fields))) == refusal
     assert sandbox.messages == ()
 
 
@@ -158,15 +158,15 @@ def test_the_agent_must_be_that_of_the_token(start_sandbox: StartSandbox, client
     apps = (App(), App())
     sandbox = start_sandbox(apps=apps)
     words = (41020, "agentid与access_token对应的应用不一致")
-    assert refused(client_of(sandbox, apps[1]).oapi(SEND, notice(sandbox))) == words
-    body = notice(sandbox, agent_id=str(apps[0].agent_id))
+    assert refused(client_of(sandbox, apps[1]).oapi(SEND, notification(sandbox))) == words
+    body = notification(sandbox, agent_id=str(apps[0].agent_id))
     assert client_of(sandbox, apps[0]).oapi(SEND, body)["errcode"] == 0
 
 
 def test_older_limits_can_be_set(start_sandbox: StartSandbox, client_of: Any) -> None:
     """Pages of the docs disagree about the number of recipients."""
-    sandbox = start_sandbox(quotas=Quotas(people_per_notice=5000, departments_per_notice=500))
-    body = notice(sandbox, userid_list=",".join(f"u{number}" for number in range(5000)))
+    sandbox = start_sandbox(quotas=Quotas(people_per_notification=5000, departments_per_notification=500))
+    body = notification(sandbox, userid_list=",".join(f"u{number}" for number in range(5000)))
     assert client_of(sandbox).oapi(SEND, body)["errcode"] == 0
 
 
@@ -247,15 +247,15 @@ def test_older_limits_can_be_set(start_sandbox: StartSandbox, client_of: Any) ->
         ),
     ],
 )
-def test_notices_without_media(sandbox: Sandbox, client: Any, msg: dict[str, Any], shown: dict[str, Any]) -> None:
+def test_notifications_without_media(sandbox: Sandbox, client: Any, msg: dict[str, Any], shown: dict[str, Any]) -> None:
     """Each is kept as it came, and shown in the page's form."""
-    assert client.oapi(SEND, notice(sandbox, msg))["errcode"] == 0
+    assert client.oapi(SEND, notification(sandbox, msg))["errcode"] == 0
     (message,) = sandbox.messages
     assert message.payload == msg
     assert message.shown == shown
 
 
-def test_notices_with_media(sandbox: Sandbox, client: Any) -> None:
+def test_notifications_with_media(sandbox: Sandbox, client: Any) -> None:
     """Media ids become paths of the page."""
     picture = client.media_id("image", "a.png", PNG)
     voice = client.media_id("voice", "a.mp3", b"ID3")
@@ -280,11 +280,11 @@ def test_notices_with_media(sandbox: Sandbox, client: Any) -> None:
         ),
     ]
     for msg, shown in cases:
-        reply = client.oapi(SEND, notice(sandbox, msg))
+        reply = client.oapi(SEND, notification(sandbox, msg))
         assert reply["errcode"] == 0, reply
         assert sandbox.messages[-1].shown == shown
     body = {"title": "t", "image": picture}
-    client.oapi(SEND, notice(sandbox, {"msgtype": "oa", "oa": {**OA, "body": body}}))
+    client.oapi(SEND, notification(sandbox, {"msgtype": "oa", "oa": {**OA, "body": body}}))
     assert sandbox.messages[-1].shown["oa"]["image"] == f"/media/{picture[1:]}"
 
 
@@ -410,9 +410,9 @@ WRONG_MESSAGES: dict[str, tuple[Any, int, str]] = {
 
 
 @pytest.mark.parametrize(("msg", "errcode", "errmsg"), WRONG_MESSAGES.values(), ids=WRONG_MESSAGES.keys())
-def test_what_is_wrong_in_a_notice(sandbox: Sandbox, client: Any, msg: Any, errcode: int, errmsg: str) -> None:
+def test_what_is_wrong_in_a_notification(sandbox: Sandbox, client: Any, msg: Any, errcode: int, errmsg: str) -> None:
     """Types, fields, lengths and media have numbers of their own."""
-    assert refused(client.oapi(SEND, notice(sandbox, msg))) == (errcode, errmsg)
+    assert refused(client.oapi(SEND, notification(sandbox, msg))) == (errcode, errmsg)
     assert sandbox.messages == ()
 
 
@@ -420,7 +420,7 @@ def test_what_is_wrong_in_a_notice(sandbox: Sandbox, client: Any, msg: Any, errc
 def test_a_voice_is_shorter_than_a_minute(sandbox: Sandbox, client: Any, duration: Any, is_good: bool) -> None:
     """In seconds, as text."""
     voice = {"media_id": client.media_id("voice", "a.amr", b"#!AMR\n"), "duration": duration}
-    reply = client.oapi(SEND, notice(sandbox, {"msgtype": "voice", "voice": voice}))
+    reply = client.oapi(SEND, notification(sandbox, {"msgtype": "voice", "voice": voice}))
     assert (reply["errcode"] == 0) is is_good
     if not is_good:
         assert refused(reply) == (40035, "不合法的参数 msg.voice.duration")
@@ -431,7 +431,7 @@ def test_a_file_is_smaller_than_its_upload_may_be(sandbox: Sandbox, client: Any)
     for size, errcode in [(10 * 1024 * 1024, 0), (10 * 1024 * 1024 + 1, 40006)]:
         media_id = client.media_id("file", "a.zip", b"x" * size)
         msg = {"msgtype": "file", "file": {"media_id": media_id}}
-        assert client.oapi(SEND, notice(sandbox, msg))["errcode"] == errcode
+        assert client.oapi(SEND, notification(sandbox, msg))["errcode"] == errcode
 
 
 def test_the_size_limit_counts_bytes_of_the_message(sandbox: Sandbox, client: Any) -> None:
@@ -439,12 +439,15 @@ def test_the_size_limit_counts_bytes_of_the_message(sandbox: Sandbox, client: An
     empty = len('{"msgtype":"text","text":{"content":""}}')
     rest = 2048 - empty
     content = "好" * (rest // 3) + "x" * (rest % 3)
-    assert client.oapi(SEND, notice(sandbox, {"msgtype": "text", "text": {"content": content}}))["errcode"] == 0
+    assert client.oapi(SEND, notification(sandbox, {"msgtype": "text", "text": {"content": content}}))["errcode"] == 0
     too_long = {"msgtype": "text", "text": {"content": f"{content}x"}}
-    assert refused(client.oapi(SEND, notice(sandbox, too_long))) == (34016, "会话消息的内容超长: msg, 2049 > 2048")
+    assert refused(client.oapi(SEND, notification(sandbox, too_long))) == (
+        34016,
+        "会话消息的内容超长: msg, 2049 > 2048",
+    )
 
 
-def test_whom_a_notice_does_not_reach(start_sandbox: StartSandbox, client_of: Any) -> None:
+def test_whom_a_notification_does_not_reach(start_sandbox: StartSandbox, client_of: Any) -> None:
     """The send says ok; the result tells."""
     people = (
         Person(user_id="a", name="A", mobile="1"),
@@ -461,8 +464,8 @@ def test_whom_a_notice_does_not_reach(start_sandbox: StartSandbox, client_of: An
         "unread_user_id_list": ["a"],
         "invalid_dept_id_list": [77],
     }
-    assert readers(sandbox) == ["notice:a"]
-    assert client.oapi(SEND, notice(sandbox, userid_list="nobody"))["errcode"] == 0
+    assert readers(sandbox) == ["notification:a"]
+    assert client.oapi(SEND, notification(sandbox, userid_list="nobody"))["errcode"] == 0
     assert len(sandbox.messages) == 1
 
 
@@ -477,8 +480,8 @@ def test_nobody_gets_the_same_twice_a_day(sandbox: Sandbox, client: Any, clock: 
         "unread_user_id_list": ["lisi"],
         "forbidden_list": [{"code": "143106", "count": 1, "userid": "zhangsan"}],
     }
-    assert readers(sandbox) == ["notice:zhangsan", "notice:lisi"]
-    # Other words are another notice, the same in another order are not.
+    assert readers(sandbox) == ["notification:zhangsan", "notification:lisi"]
+    # Other words are another notification, the same in another order are not.
     task(sandbox, client, msg={"msgtype": "text", "text": {"content": "hello again"}})
     task(sandbox, client, msg=dict(reversed(TEXT.items())))
     assert len(sandbox.messages) == 3
@@ -493,9 +496,9 @@ def test_nobody_gets_the_same_twice_a_day(sandbox: Sandbox, client: Any, clock: 
     assert len(sandbox.messages) == 1
 
 
-def test_a_person_has_so_many_notices_a_day(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
+def test_a_person_has_so_many_notifications_a_day(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
     """500 in DingTalk; the rule against repetition can be switched off."""
-    sandbox = start_sandbox(quotas=Quotas(notices_per_person_a_day=2, same_notice_once_a_day=False))
+    sandbox = start_sandbox(quotas=Quotas(notifications_per_person_a_day=2, same_notification_once_a_day=False))
     client = client_of(sandbox)
     for _ in range(2):
         assert result(client, task(sandbox, client))["forbidden_list"] == []
@@ -509,7 +512,7 @@ def test_a_person_has_so_many_notices_a_day(start_sandbox: StartSandbox, client_
 
 def test_so_many_people_get_one_in_a_minute(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
     """The others never do, and the send says ok."""
-    sandbox = start_sandbox(quotas=Quotas(notice_recipients_a_minute=2), minute_seconds=10)
+    sandbox = start_sandbox(quotas=Quotas(notification_recipients_a_minute=2), minute_seconds=10)
     client = client_of(sandbox)
     question = task(sandbox, client, to_all_user=True)
     assert result(client, question)["forbidden_list"] == [{"code": "143103", "count": 2, "userid": "wangwu"}]
@@ -517,9 +520,9 @@ def test_so_many_people_get_one_in_a_minute(start_sandbox: StartSandbox, client_
     assert result(client, task(sandbox, client, userid_list="wangwu"))["unread_user_id_list"] == ["wangwu"]
 
 
-def test_everybody_is_told_so_many_times_a_day(start_sandbox: StartSandbox, client_of: Any) -> None:
+def test_everybody_is_notified_so_many_times_a_day(start_sandbox: StartSandbox, client_of: Any) -> None:
     """Three times in DingTalk, here once; single people are no matter."""
-    sandbox = start_sandbox(quotas=Quotas(notices_to_everyone_a_day=1))
+    sandbox = start_sandbox(quotas=Quotas(notifications_to_everyone_a_day=1))
     client = client_of(sandbox)
     task(sandbox, client, to_all_user=True)
     again = {"msgtype": "text", "text": {"content": "again"}}
@@ -530,7 +533,7 @@ def test_everybody_is_told_so_many_times_a_day(start_sandbox: StartSandbox, clie
 
 def test_progress_and_result(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
     """Not begun, running, done; the result is empty until then."""
-    sandbox = start_sandbox(notice_seconds=4)
+    sandbox = start_sandbox(notification_seconds=4)
     client = client_of(sandbox)
     question = task(sandbox, client, userid_list="zhangsan,lisi,nobody")
     seen = []
@@ -576,7 +579,7 @@ def test_questions_end_after_a_day(sandbox: Sandbox, client: Any, clock: Any) ->
     assert len(sandbox.messages) == 1
 
 
-def test_taking_back(sandbox: Sandbox, client: Any) -> None:
+def test_recall(sandbox: Sandbox, client: Any) -> None:
     """From all, by a field of another name than elsewhere, and a second time changes nothing."""
     question = task(sandbox, client, userid_list="zhangsan,lisi", name="msg_task_id")
     kept = task(sandbox, client, userid_list="wangwu")
@@ -600,7 +603,7 @@ def test_a_task_of_another_app_is_unknown(start_sandbox: StartSandbox, client_of
 
 
 def test_the_status_of_an_oa_message(sandbox: Sandbox, client: Any) -> None:
-    """It changes where it stands; the text is wanted, the colour is not."""
+    """It changes in place; the text is required, the colour is not."""
     msg = {"msgtype": "oa", "oa": {**OA, "status_bar": STATUS}}
     question = task(sandbox, client, msg=msg, userid_list="zhangsan,lisi")
     update = f"{ROOT}/status_bar/update"
@@ -621,13 +624,13 @@ def test_the_status_of_an_oa_message(sandbox: Sandbox, client: Any) -> None:
 
 
 def test_a_status_is_for_few(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
-    """At most five people, no department, not everybody, and only once the notice is sent."""
-    sandbox = start_sandbox(notice_seconds=1)
+    """At most five people, no department, not everybody, and only once the notification is sent."""
+    sandbox = start_sandbox(notification_seconds=1)
     client = client_of(sandbox)
     msg = {"msgtype": "oa", "oa": {**OA, "status_bar": STATUS}}
     words = (41052, "本次发送人数过多,不再返回发送结果")
     for fields in ({"userid_list": "a,b,c,d,e,f"}, {"dept_id_list": "1002"}, {"to_all_user": True}):
-        assert refused(client.oapi(SEND, notice(sandbox, msg, **fields))) == words
+        assert refused(client.oapi(SEND, notification(sandbox, msg, **fields))) == words
     question = task(sandbox, client, msg=msg)
     update = {**question, "status_value": "ok"}
     assert refused(client.oapi(f"{ROOT}/status_bar/update", update)) == words

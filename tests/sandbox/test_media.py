@@ -182,16 +182,18 @@ def test_unknown_media_are_not_found(sandbox: Sandbox) -> None:
 
 
 def test_uploads_fill_no_memory(client_of: Any) -> None:
-    """The newest are kept, the oldest lose their content: they can still be sent, and whoever looks is told why."""
+    """The newest are kept, the oldest lose their content: they can still be sent, and whoever looks reads why."""
     with Sandbox(kept_media_bytes=3 * MEGABYTE) as small:
         ours = client_of(small)
         contents = [PNG + bytes(MEGABYTE - len(PNG)) for _ in range(5)]
         ids = [ours.media_id("image", f"{number}.png", each) for number, each in enumerate(contents)]
         assert [len(medium.content) for medium in small.media] == [0, 0, MEGABYTE, MEGABYTE, MEGABYTE]
         assert [medium.size for medium in small.media] == [MEGABYTE] * 5
-        status, _, said = fetch(small, ids[0])
+        status, _, reason = fetch(small, ids[0])
         assert status == 404
-        assert said.decode().startswith("0.png is here no more: this sandbox keeps the newest 3 MB of uploads.")
+        assert reason.decode().startswith(
+            "0.png is no longer available: this sandbox keeps the newest 3 MB of uploads."
+        )
         assert fetch(small, ids[-1])[2] == contents[-1]
         assert sum(len(request.body) for request in small.requests) < MEGABYTE
         assert ours.media_id("image", "big.png", PNG + bytes(4 * MEGABYTE))

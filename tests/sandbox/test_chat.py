@@ -1,4 +1,4 @@
-"""The lines that the chat page draws: where each message stands, who sent it, and what became of others."""
+"""The lines that the chat page draws: where each message is, who sent it, and why others are not there."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ TEXT = {"msgtype": "text", "text": {"content": "hello"}}
 SAMPLE = {"msgKey": "sampleText", "msgParam": '{"content": "hello"}'}
 GROUP_SEND = "/v1.0/robot/groupMessages/send"
 PEOPLE_SEND = "/v1.0/robot/oToMessages/batchSend"
-NOTICE = "/topapi/message/corpconversation/asyncsend_v2"
+NOTIFICATION = "/topapi/message/corpconversation/asyncsend_v2"
 RECALL = "/topapi/message/corpconversation/recall"
 STATUS = "/topapi/message/corpconversation/status_bar/update"
 ZHANGSAN = {"key": "private:zhangsan", "kind": "private", "name": "张三"}
 LISI = {"key": "private:lisi", "kind": "private", "name": "李四"}
-NOTICES = {"key": "notice:zhangsan", "kind": "notice", "name": "张三"}
+NOTIFICATIONS = {"key": "notification:zhangsan", "kind": "notification", "name": "张三"}
 
 StartSandbox = Callable[..., Sandbox]
 
@@ -55,7 +55,7 @@ def to_group(sandbox: Sandbox, group: GroupChat | None = None) -> dict[str, Any]
     return {"robotCode": sandbox.app.robot_code, "openConversationId": group_id, **SAMPLE}
 
 
-def test_messages_of_all_doors(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
+def test_messages_of_all_apis(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
     """Each names its conversation and its sender, and holds both what was sent and what is shown."""
     apps = (App(name="one"), App(name="two"))
     groups = (GroupChat(name="first"), GroupChat(name="second"))
@@ -67,7 +67,7 @@ def test_messages_of_all_doors(start_sandbox: StartSandbox, client_of: Any, cloc
     body = {"robotCode": apps[1].robot_code, "userIds": ["zhangsan", "lisi"], **SAMPLE}
     assert client.v1(PEOPLE_SEND, body)[0] == 200
     body = {"agent_id": apps[1].agent_id, "userid_list": "zhangsan", "msg": TEXT}
-    assert client.oapi(NOTICE, body)["errcode"] == 0
+    assert client.oapi(NOTIFICATION, body)["errcode"] == 0
     by_app = {"kind": "message", "sender": {"kind": "app", "name": "two", "number": 2}, "shown": TEXT}
     assert lines_of(sandbox, clock) == [
         {
@@ -80,7 +80,7 @@ def test_messages_of_all_doors(start_sandbox: StartSandbox, client_of: Any, cloc
         {**by_app, "conversation": group_of(sandbox, 2), "payload": SAMPLE},
         {**by_app, "conversation": ZHANGSAN, "payload": SAMPLE},
         {**by_app, "conversation": LISI, "payload": SAMPLE},
-        {**by_app, "conversation": NOTICES, "payload": TEXT},
+        {**by_app, "conversation": NOTIFICATIONS, "payload": TEXT},
     ]
 
 
@@ -120,8 +120,8 @@ def test_refusals_name_their_conversation(sandbox: Sandbox, client: Any, clock: 
     client.v1(GROUP_SEND, {**to_group(sandbox), **wrong}, token=token)
     client.v1(PEOPLE_SEND, {"robotCode": sandbox.app.robot_code, "userIds": ["lisi"], **wrong}, token=token)
     client.v1(PEOPLE_SEND, {"robotCode": sandbox.app.robot_code, "userIds": ["lisi", "x"], **wrong}, token=token)
-    client.oapi(NOTICE, {"agent_id": sandbox.app.agent_id, "userid_list": "zhangsan"}, token=token)
-    client.oapi(NOTICE, {}, token="junk")
+    client.oapi(NOTIFICATION, {"agent_id": sandbox.app.agent_id, "userid_list": "zhangsan"}, token=token)
+    client.oapi(NOTIFICATION, {}, token="junk")
     lines = lines_of(sandbox, clock)
     for line in lines:
         assert line.pop("requestid", "") or line.pop("request_id", "")
@@ -131,44 +131,44 @@ def test_refusals_name_their_conversation(sandbox: Sandbox, client: Any, clock: 
         {**refused, **key, "path": GROUP_SEND, "conversation": group_of(sandbox)},
         {**refused, **key, "path": PEOPLE_SEND, "conversation": LISI},
         {**refused, **key, "path": PEOPLE_SEND},
-        {**refused, "errcode": 40035, "errmsg": "缺少参数 msg", "path": NOTICE, "conversation": NOTICES},
+        {**refused, "errcode": 40035, "errmsg": "缺少参数 msg", "path": NOTIFICATION, "conversation": NOTIFICATIONS},
         {
             **refused,
             "errcode": 88,
             "sub_code": "40014",
             "sub_msg": "不合法的access_token",
             "errmsg": "ding talk error[subcode=40014,submsg=不合法的access_token]",
-            "path": NOTICE,
+            "path": NOTIFICATION,
         },
     ]
 
 
 def test_faults_name_their_conversation(sandbox: Sandbox, client: Any, clock: Any) -> None:
-    """Also before the door has looked at the message."""
+    """Also before the API has looked at the message."""
     token = client.token()
     sandbox.fail_next(Fault.BUSY, times=4)
     client.oapi("/robot/send", TEXT, token=sandbox.robot.access_token)
     client.v1(GROUP_SEND, to_group(sandbox), token=token)
-    client.oapi(NOTICE, {"userid_list": "zhangsan"}, token=token)
+    client.oapi(NOTIFICATION, {"userid_list": "zhangsan"}, token=token)
     client.oapi("/media/upload", {}, token=token)
     fault = {"kind": "fault", "fault": "busy"}
     assert lines_of(sandbox, clock) == [
         {**fault, "path": "/robot/send", "conversation": group_of(sandbox)},
         {**fault, "path": GROUP_SEND, "conversation": group_of(sandbox)},
-        {**fault, "path": NOTICE, "conversation": NOTICES},
+        {**fault, "path": NOTIFICATION, "conversation": NOTIFICATIONS},
         {**fault, "path": "/media/upload"},
     ]
 
 
 def test_repetitions_name_their_conversation(sandbox: Sandbox, client: Any, clock: Any) -> None:
-    """A webhook's by its msgUuid, a notice's by its words."""
-    notice = {"agent_id": sandbox.app.agent_id, "userid_list": "zhangsan", "msg": TEXT}
+    """A webhook's by its msgUuid, a notification's by its words."""
+    notification = {"agent_id": sandbox.app.agent_id, "userid_list": "zhangsan", "msg": TEXT}
     for _ in range(2):
         client.oapi("/robot/send", {**TEXT, "msgUuid": "a"}, token=sandbox.robot.access_token)
-        client.oapi(NOTICE, notice)
+        client.oapi(NOTIFICATION, notification)
     assert lines_of(sandbox, clock)[2:] == [
         {"kind": "repeated", "conversation": group_of(sandbox), "path": "/robot/send", "msgUuid": "a"},
-        {"kind": "repeated", "conversation": NOTICES, "path": NOTICE},
+        {"kind": "repeated", "conversation": NOTIFICATIONS, "path": NOTIFICATION},
     ]
 
 
@@ -177,8 +177,8 @@ def test_what_is_taken_back_or_changed_names_its_line(sandbox: Sandbox, client: 
     client.oapi("/robot/send", {"msgtype": "oa"}, token=sandbox.robot.access_token)
     key = client.v1(PEOPLE_SEND, {"robotCode": sandbox.app.robot_code, "userIds": ["zhangsan", "lisi"], **SAMPLE})[1]
     oa = {"message_url": "https://e.com", "head": {"bgcolor": "FFBBBBBB", "text": "x"}, "body": {"title": "t"}}
-    notice = {"agent_id": sandbox.app.agent_id, "userid_list": "zhangsan", "msg": {"msgtype": "oa", "oa": oa}}
-    task_id = client.oapi(NOTICE, notice)["task_id"]
+    notification = {"agent_id": sandbox.app.agent_id, "userid_list": "zhangsan", "msg": {"msgtype": "oa", "oa": oa}}
+    task_id = client.oapi(NOTIFICATION, notification)["task_id"]
     client.oapi(STATUS, {"agent_id": sandbox.app.agent_id, "task_id": task_id, "status_value": "ok"})
     body = {"robotCode": sandbox.app.robot_code, "processQueryKeys": [key["processQueryKey"]]}
     client.v1("/v1.0/robot/otoMessages/batchRecall", body)
@@ -189,7 +189,7 @@ def test_what_is_taken_back_or_changed_names_its_line(sandbox: Sandbox, client: 
         {
             "kind": "changed",
             "message": 4,
-            "conversation": NOTICES,
+            "conversation": NOTIFICATIONS,
             "shown": {
                 "msgtype": "oa",
                 "oa": {**lines[3]["shown"]["oa"], "status": {"value": "ok", "color": "#78C06E"}},
@@ -197,13 +197,13 @@ def test_what_is_taken_back_or_changed_names_its_line(sandbox: Sandbox, client: 
         },
         {"kind": "recalled", "message": 2, "conversation": ZHANGSAN},
         {"kind": "recalled", "message": 3, "conversation": LISI},
-        {"kind": "recalled", "message": 4, "conversation": NOTICES},
+        {"kind": "recalled", "message": 4, "conversation": NOTIFICATIONS},
     ]
     assert sandbox.messages == ()
 
 
 def test_waiting_in_vain_says_what_came_in_both_dialects(sandbox: Sandbox, client: Any) -> None:
-    """The error of waiting names doors, kinds and codes."""
+    """The error of waiting names APIs, kinds and codes."""
     client.v1(GROUP_SEND, {**to_group(sandbox), "robotCode": "x"})
     with pytest.raises(TimeoutError) as caught:
         sandbox.wait_for_messages(1, timeout_seconds=0)

@@ -1,4 +1,4 @@
-"""Access tokens of apps: who gets one, how long it lives, and where it has to stand."""
+"""Access tokens of apps: who gets one, how long it is valid, and where a request has to carry it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox's robot says yes and no where DingTalk's does."""
+"""The sandbox's robot accepts and refuses as DingTalk's does."""
 
 from __future__ import annotations
 
@@ -341,7 +341,7 @@ KEYWORD_CASES = [
 def test_a_keyword_must_be_visible(
     start_sandbox: StartSandbox, post: Post, payload: dict[str, Any], passes: bool
 ) -> None:
-    """One of the keywords must stand where readers see it; a preview title is not enough."""
+    """One of the keywords must be where readers see it; a preview title is not enough."""
     sandbox = start_sandbox(Robot(keywords=("告警", "alert")))
     reply = post(sandbox.webhook_url, payload)
     if passes:
@@ -373,7 +373,7 @@ def test_only_allowed_addresses_may_send(
         assert reply["errmsg"].startswith("description:ip 127.0.0.1 不在白名单中;solution:")
 
 
-def test_the_twenty_first_message_in_a_minute_shuts_the_robot_out(sandbox: Sandbox, post: Post, clock: Any) -> None:
+def test_the_twenty_first_message_in_a_minute_blocks_the_robot(sandbox: Sandbox, post: Post, clock: Any) -> None:
     """Twenty pass, the next is refused, and so is everything for ten minutes from then."""
     assert [post(sandbox.webhook_url, TEXT) for _ in range(20)] == [OK] * 20
     clock.now += 59
@@ -425,7 +425,7 @@ def test_the_limit_holds_for_parallel_senders(start_sandbox: StartSandbox, post:
 
 
 def test_a_known_msg_uuid_is_not_shown_again(start_sandbox: StartSandbox, post: Post) -> None:
-    """The resend is told ok, is recorded as repeated and takes no slot of the minute."""
+    """The resend is answered ok, is recorded as repeated and takes no slot of the minute."""
     sandbox = start_sandbox(Robot(messages_per_minute=2))
     resent = {**TEXT, "msgUuid": "run-1"}
     for _ in range(5):
@@ -461,7 +461,7 @@ def test_checks_come_in_dingtalks_order(start_sandbox: StartSandbox, post: Post,
     assert cause in reply["errmsg"]
 
 
-def test_a_shut_out_robot_is_refused_before_its_sign_is_looked_at(start_sandbox: StartSandbox, post: Post) -> None:
+def test_a_blocked_robot_is_refused_before_its_sign_is_looked_at(start_sandbox: StartSandbox, post: Post) -> None:
     """During a ban nothing else is checked."""
     sandbox = start_sandbox(Robot(secret=SECRET, messages_per_minute=1))
     signed = f"{sandbox.webhook_url}&timestamp=1577262236757&sign={ENCODED_SIGN}"
@@ -470,44 +470,7 @@ def test_a_shut_out_robot_is_refused_before_its_sign_is_looked_at(start_sandbox:
     assert post(sandbox.webhook_url, {"msgtype": "oa"})["errcode"] == 130101
 
 
-def test_a_robot_does_not_show_its_secrets() -> None:
-    """Neither token nor secret is in the repr; tokens are 64 hex digits and differ."""
-    robot = Robot(secret="SECx-very-secret", keywords=("alert",))
-    assert robot.access_token not in repr(robot)
-    assert "very-secret" not in repr(robot)
-    assert "alert" in repr(robot)
-    assert len(bytes.fromhex(robot.access_token)) == 32
-    assert robot.access_token != Robot().access_token
-
-
-@pytest.mark.parametrize(
-    ("settings", "error"),
-    [
-        ({"keywords": "alert"}, TypeError),
-        ({"allowed_ips": "127.0.0.1"}, TypeError),
-        ({"keywords": tuple("abcdefghijk")}, ValueError),
-        ({"keywords": ("",)}, ValueError),
-        ({"allowed_ips": ("::1",)}, ValueError),
-        ({"allowed_ips": ("localhost",)}, ValueError),
-        ({"access_token": ""}, ValueError),
-        ({"secret": ""}, ValueError),
-        ({"messages_per_minute": 0}, ValueError),
-        ({"shut_out_minutes": -1}, ValueError),
-    ],
-)
-def test_a_robot_with_impossible_settings_is_refused(settings: dict[str, Any], error: type[Exception]) -> None:
-    """What DingTalk would not store cannot be built."""
-    with pytest.raises(error):
-        Robot(**settings)
-
-
 def test_two_robots_cannot_share_a_token() -> None:
     """A token names one robot."""
     with pytest.raises(ValueError, match="same access_token"):
         Sandbox(robots=(Robot(access_token="a"), Robot(access_token="a")))
-
-
-def test_a_minute_has_a_length() -> None:
-    """A minute of nothing would make every limit meaningless."""
-    with pytest.raises(ValueError, match="minute_seconds"):
-        Sandbox(minute_seconds=0)
