@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -215,3 +215,56 @@ print(*sorted(loaded & {HEAVY!r}), "end")
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "end"
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The files that import each other, directly or through others: each is reachable from itself."""
+
+    def reachable(start: str) -> set[str]:
+        found: set[str] = set()
+        todo = [*graph[start]]
+        while todo:
+            module = todo.pop()
+            if module not in found:
+                found.add(module)
+                todo += graph.get(module, ())
+        return found
+
+    reached = {module: reachable(module) for module in graph}
+    in_circles = sorted(module for module in graph if module in reached[module])
+    groups = {
+        frozenset(each for each in in_circles if each in reached[one] and one in reached[each]) for one in in_circles
+    }
+    return sorted(sorted(group) for group in groups)
+
+
+def test_no_files_import_each_other() -> None:
+    """Not even within functions or for types: whoever changes one file of a circle must know all of them."""
+    names = {".".join([PACKAGE, *each.relative_to(HOME).with_suffix("").parts]): each for each in MODULES}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    graph = {}
+    for name, path in names.items():
+        tree = ast.parse(path.read_text("utf-8"))
+        package = path.name == "__init__.py"
+        graph[name] = files_imported(tree, f"{name}.__init__" if package else name, names) - {name}
+    assert circles(graph) == []
+
+
+def files_imported(tree: ast.AST, module: str, names: Container[str]) -> set[str]:
+    """The files of the package that a module imports; of ``from package import file`` the file."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(module.split(".")[: -node.level]) if node.level else ""
+            base = ".".join(part for part in (base, node.module) if part)
+            found |= {f"{base}.{each.name}" if f"{base}.{each.name}" in names else base for each in node.names}
+    return {name for name in found if name in names}
+
+
+def test_a_circle_is_found() -> None:
+    """A longer one, too; what only leads into it is none of it."""
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [["b", "c"]]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": set()}) == []
