@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -13,6 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Most tests wait for the disk: where this machine lends memory as a disk, their files lie there. TMPDIR decides otherwise.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - only folders with random names are made in it
+_MOST_BYTES = 2_000_000_000
+if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MOST_BYTES:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 # Airflow reads these when it is first imported: tests never meet the Airflow that may be configured on this machine.
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
@@ -35,7 +45,10 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox  # noqa: E402
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget  # noqa: E402
 from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery  # noqa: E402
 from airflow_provider_dingpush.sandbox import Robot, Sandbox  # noqa: E402
+from tests.half_characters import pytest_report_to_serializable  # noqa: E402
 from tests.redis_servers import redis_server  # noqa: E402
+
+__all__ = ["pytest_report_to_serializable"]
 
 MakeAlert = Callable[..., Alert]
 
@@ -43,10 +56,39 @@ CONN_ID = "dingtalk_default"
 SECRET = "SEC0123456789abcdef0123456789abcdef"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more process than the machine has processors, for ``-n auto``: many tests wait for another process."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.fixture(scope="session")
 def airflow_home() -> Path:
     """The throw-away home that Airflow uses in this test session."""
     return Path(_home.name)
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``airflow db migrate`` makes, once for all processes of a test run: whoever starts an Airflow copies it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "migrated"
+    shared.mkdir(exist_ok=True)
+    database = shared / "airflow.db"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not database.exists():
+            home = tmp_path_factory.mktemp("migrating")
+            done = subprocess.run(
+                [sys.executable, "-m", "airflow", "db", "migrate"],
+                env={**os.environ, "AIRFLOW_HOME": str(home), "PYTHONWARNINGS": "ignore"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+            (home / "airflow.db").rename(database)
+    return database
 
 
 @pytest.fixture(autouse=True)
