@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-# Most tests wait for the disk: where this machine lends memory as a disk, their files lie there. TMPDIR decides otherwise.
+# Most tests wait for the disk: where this machine lends memory as one, their files lie there. TMPDIR decides otherwise.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - only folders with random names are made in it
 _MOST_BYTES = 2_000_000_000
 if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MOST_BYTES:
@@ -40,7 +40,6 @@ for _name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_pro
     os.environ.pop(_name, None)
 
 from airflow_provider_dingpush import notifications  # noqa: E402 - after the environment is clean
-from airflow_provider_dingpush.airflow_compat import is_airflow_3  # noqa: E402
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox  # noqa: E402
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget  # noqa: E402
 from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery  # noqa: E402
@@ -91,18 +90,31 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return database
 
 
+# Where Airflow keeps what it masks in logs: 2, 3.0, 3.1 and later.
+_MASKERS = (
+    "airflow.utils.log.secrets_masker",
+    "airflow.sdk.execution_time.secrets_masker",
+    *(
+        f"{core}._shared.secrets_masker{module}"
+        for core in ("airflow", "airflow.sdk")
+        for module in ("", ".secrets_masker")
+    ),
+)
+
+
 @pytest.fixture(autouse=True)
 def _masked_anew() -> Iterator[None]:
-    """What one test has masked, the next may say: Airflow 2 masks a password that is a blank, and then every blank."""
-    if is_airflow_3():
-        yield
-        return
-    from airflow.utils.log.secrets_masker import _secrets_masker  # type: ignore[import-not-found]
+    """What one test has masked, the next may say.
 
-    masker = _secrets_masker()
-    kept = set(masker.patterns), masker.replacer
+    Airflow 2 masks a password that is a blank, and then every blank. And each secret makes the next one dearer: all of
+    a process are one regular expression, which is compiled anew.
+    """
+    loaded = [vars(sys.modules[name]) for name in _MASKERS if name in sys.modules]
+    maskers = [module["_secrets_masker"]() for module in loaded if "_secrets_masker" in module]
+    kept = [(set(masker.patterns), masker.replacer) for masker in maskers]
     yield
-    masker.patterns, masker.replacer = kept
+    for masker, (patterns, replacer) in zip(maskers, kept, strict=True):
+        masker.patterns, masker.replacer = patterns, replacer
 
 
 @pytest.fixture

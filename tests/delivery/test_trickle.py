@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ def test_a_trickle_makes_few_messages_without_a_flusher(every_seconds: int) -> N
     done = subprocess.run(
         [*program, "--every", str(every_seconds)],
         cwd=REPOSITORY,
-        env={"PYTHONPATH": str(REPOSITORY)},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
         timeout=600,
