@@ -45,6 +45,7 @@ from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget  #
 from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery  # noqa: E402
 from airflow_provider_dingpush.sandbox import Robot, Sandbox  # noqa: E402
 from tests.half_characters import pytest_report_to_serializable  # noqa: E402
+from tests.masked_secrets import masked_anew  # noqa: E402
 from tests.redis_servers import redis_server  # noqa: E402
 
 __all__ = ["pytest_report_to_serializable"]
@@ -90,31 +91,11 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return database
 
 
-# Where Airflow keeps what it masks in logs: 2, 3.0, 3.1 and later.
-_MASKERS = (
-    "airflow.utils.log.secrets_masker",
-    "airflow.sdk.execution_time.secrets_masker",
-    *(
-        f"{core}._shared.secrets_masker{module}"
-        for core in ("airflow", "airflow.sdk")
-        for module in ("", ".secrets_masker")
-    ),
-)
-
-
 @pytest.fixture(autouse=True)
 def _masked_anew() -> Iterator[None]:
-    """What one test has masked, the next may say.
-
-    Airflow 2 masks a password that is a blank, and then every blank. And each secret makes the next one dearer: all of
-    a process are one regular expression, which is compiled anew.
-    """
-    loaded = [vars(sys.modules[name]) for name in _MASKERS if name in sys.modules]
-    maskers = [module["_secrets_masker"]() for module in loaded if "_secrets_masker" in module]
-    kept = [(set(masker.patterns), masker.replacer) for masker in maskers]
-    yield
-    for masker, (patterns, replacer) in zip(maskers, kept, strict=True):
-        masker.patterns, masker.replacer = patterns, replacer
+    """What one test has masked, the next may say."""
+    with masked_anew():
+        yield
 
 
 @pytest.fixture
