@@ -5,14 +5,14 @@ pytest-xdist sends reports as UTF-8, which has no such halves: a failing test wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_report_to_serializable() -> Iterator[Any]:
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
     """Escape them in whatever a report says; pytest calls this only for reports that leave the process."""
     return without_halves((yield))
 
