@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import os
@@ -28,6 +29,7 @@ if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_us
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]
 _home = tempfile.TemporaryDirectory(prefix="dingpush-tests-")
+atexit.register(_home.cleanup)  # rather than with a warning, which would be an error here
 os.environ.update(
     AIRFLOW_HOME=_home.name,
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
