@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import fcntl
 import json
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -14,10 +19,17 @@ from typing import Any
 
 import pytest
 
+# Most tests wait for the disk: where this machine lends memory as one, their files lie there. TMPDIR decides otherwise.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - only folders with random names are made in it
+_MOST_BYTES = 2_000_000_000
+if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MOST_BYTES:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+
 # Airflow reads these when it is first imported: tests never meet the Airflow that may be configured on this machine.
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]
 _home = tempfile.TemporaryDirectory(prefix="dingpush-tests-")
+atexit.register(_home.cleanup)  # rather than with a warning, which would be an error here
 os.environ.update(
     AIRFLOW_HOME=_home.name,
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
@@ -30,17 +42,26 @@ for _name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_pro
     os.environ.pop(_name, None)
 
 from airflow_provider_dingpush import notifications  # noqa: E402 - after the environment is clean
-from airflow_provider_dingpush.airflow_compat import is_airflow_3  # noqa: E402
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox  # noqa: E402
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget  # noqa: E402
 from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery  # noqa: E402
 from airflow_provider_dingpush.sandbox import Robot, Sandbox  # noqa: E402
+from tests.half_characters import pytest_report_to_serializable  # noqa: E402
+from tests.masked_secrets import masked_anew  # noqa: E402
 from tests.redis_servers import redis_server  # noqa: E402
+
+__all__ = ["pytest_report_to_serializable"]
 
 MakeAlert = Callable[..., Alert]
 
 CONN_ID = "dingtalk_default"
 SECRET = "SEC0123456789abcdef0123456789abcdef"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more process than the machine has processors, for ``-n auto``: many tests wait for another process."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(scope="session")
@@ -49,18 +70,34 @@ def airflow_home() -> Path:
     return Path(_home.name)
 
 
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``airflow db migrate`` makes, once for all processes of a test run: whoever starts an Airflow copies it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "migrated"
+    shared.mkdir(exist_ok=True)
+    database = shared / "airflow.db"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not database.exists():
+            home = tmp_path_factory.mktemp("migrating")
+            done = subprocess.run(
+                [sys.executable, "-m", "airflow", "db", "migrate"],
+                env={**os.environ, "AIRFLOW_HOME": str(home), "PYTHONWARNINGS": "ignore"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+            (home / "airflow.db").rename(database)
+    return database
+
+
 @pytest.fixture(autouse=True)
 def _masked_anew() -> Iterator[None]:
-    """What one test has masked, the next may say: Airflow 2 masks a password that is a blank, and then every blank."""
-    if is_airflow_3():
+    """What one test has masked, the next may say."""
+    with masked_anew():
         yield
-        return
-    from airflow.utils.log.secrets_masker import _secrets_masker  # type: ignore[import-not-found]
-
-    masker = _secrets_masker()
-    kept = set(masker.patterns), masker.replacer
-    yield
-    masker.patterns, masker.replacer = kept
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,13 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("every_seconds", [1, 2, 3])
-def test_a_trickle_makes_few_messages_without_a_flusher(every_seconds: int) -> None:
+def test_a_trickle_makes_few_messages_without_a_flusher(every_seconds: int, tmp_path: Path) -> None:
     """Whoever sends, the interval that doubles is the receiver's. In a process of its own, whose time is not real."""
     program = [sys.executable, "tests/benchmarks/trickle.py", "--minutes", "8", "--without-flusher"]
     done = subprocess.run(
         [*program, "--every", str(every_seconds)],
         cwd=REPOSITORY,
-        env={"PYTHONPATH": str(REPOSITORY)},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=600,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ DagTest = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def dag_test(tmp_path_factory: pytest.TempPathFactory) -> DagTest:
+def dag_test(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> DagTest:
     """Run a DAG of the folder ``dags`` with ``airflow dags test`` in a home of its own; all that Airflow wrote.
 
     It takes how often it runs for the same date, and the home.
@@ -29,12 +30,12 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory) -> DagTest:
         sandbox: Sandbox, dag_id: str, connections: dict[str, str], *, times: int = 1, home: Path | None = None
     ) -> str:
         home = home or tmp_path_factory.mktemp("airflow")
-        environment = _environment(home, connections)
+        shutil.copy(migrated_database, home / "airflow.db")
         written = ""
-        for command in (["db", "migrate"], *[["dags", "test", dag_id, "2026-11-22"]] * times):
+        for _ in range(times):
             done = subprocess.run(
-                [sys.executable, "-m", "airflow", *command],
-                env=environment,
+                [sys.executable, "-m", "airflow", "dags", "test", dag_id, "2026-11-22"],
+                env=_environment(home, connections),
                 capture_output=True,
                 text=True,
                 timeout=MOST_SECONDS,
@@ -49,18 +50,15 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory) -> DagTest:
 
 
 @pytest.fixture(scope="session")
-def dag_that_waits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+def dag_that_waits(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Callable[..., str]:
     """Run a DAG of that folder likewise until enough messages have arrived: it would wait for a person's answer."""
 
     def run(sandbox: Sandbox, dag_id: str, connections: dict[str, str], *, messages: int) -> str:
         home = tmp_path_factory.mktemp("airflow")
+        shutil.copy(migrated_database, home / "airflow.db")
         environment = _environment(home, connections)
-        airflow = [sys.executable, "-m", "airflow"]
-        subprocess.run(
-            [*airflow, "db", "migrate"], env=environment, capture_output=True, timeout=MOST_SECONDS, check=False
-        )
         with (home / "output").open("w+b") as output:
-            command = [*airflow, "dags", "test", dag_id, "2026-11-22"]
+            command = [sys.executable, "-m", "airflow", "dags", "test", dag_id, "2026-11-22"]
             running = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
             end = time.monotonic() + MOST_SECONDS
             try:

@@ -343,6 +343,7 @@ from airflow_provider_dingpush.storage.contract import LeadershipLostError
 from outbox_storm import Storm, ROBOT
 storm = Storm(**json.loads(sys.argv[1]))
 with storm.outbox().leadership(ROBOT) as book:
+    book.keep(2)  # a busy machine takes its time for the steps below
     child = os.fork()
     if not child:
         for step in (lambda: book.write({("a", "b"): 1}), lambda: book.keep(1), lambda: book.remove_arrivals([])):

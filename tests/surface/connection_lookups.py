@@ -11,6 +11,7 @@ import sys
 
 from airflow_provider_dingpush.connections import look_up, settings_of
 from airflow_provider_dingpush.errors import DingTalkError
+from tests.masked_secrets import masked_anew
 from tests.random_inputs import Inputs
 from tests.test_random_inputs import SECRET, TOKEN, WEBHOOK, random_connection
 
@@ -36,7 +37,8 @@ def main(count: int) -> int:
     for _ in range(count):
         os.environ["AIRFLOW_CONN_RANDOM"] = text = random_variable(inputs)
         try:
-            look_up("random", settings_of)
+            with masked_anew():
+                look_up("random", settings_of)
         except DingTalkError as error:
             if TOKEN in str(error) or SECRET in str(error):
                 sys.stdout.write(f"shows a secret: {text!a} {error}\n")

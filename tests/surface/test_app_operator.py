@@ -174,7 +174,7 @@ def test_waiting_ends_when_the_notice_is_delivered(app_connected: Sandbox) -> No
 def test_waiting_asks_again_while_dingtalk_is_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """And goes on when it is done."""
     monkeypatch.setattr(operators, "_POLL_SECONDS", 0.02)
-    with Sandbox(notification_seconds=0.1) as sandbox:
+    with Sandbox(notification_seconds=1.0) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(sandbox.app))
         run(operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=False))
         assert [request.path for request in sandbox.requests].count(PROGRESS_PATH) > 1

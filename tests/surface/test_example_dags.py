@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -94,7 +95,7 @@ class Runs:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def runs(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Runs:
     home = tmp_path_factory.mktemp("examples")
     log, outcome = home / "log", home / "outcome.json"
     robots = {file.name: Robot(name=file.name, secret=f"SEC{file.stem}") for file in FILES}
@@ -113,7 +114,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
         )
         leave_behind(home)
         environment = environment_of(home)
-        call([sys.executable, "-m", "airflow", "db", "migrate"], environment, log)
+        shutil.copy(migrated_database, home / "airflow.db")
         arguments = [str(FOLDER), str(outcome), json.dumps(connections), json.dumps(RUNS)]
         call([sys.executable, "-c", RUN_ALL, *arguments], environment, log)
         messages, uploads = sandbox.messages, sandbox.media

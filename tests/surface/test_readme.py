@@ -119,7 +119,7 @@ PYTHON_BLOCKS = [
 @pytest.mark.parametrize("page", [README, README_ZH], ids=name_of)
 def test_commands_stand_where_they_are_looked_for(page: Path) -> None:
     assert after_mark(page, "demo-command").strip().endswith(".venv/bin/dingpush demo")
-    assert after_mark(page, "test-command").strip().endswith(".venv/bin/python -m pytest")
+    assert after_mark(page, "test-command").strip().endswith(".venv/bin/python -m pytest -n auto --dist worksteal")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
