@@ -113,6 +113,11 @@ class AppSettings:
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     fallback_conn_ids: tuple[str, ...] = ()
 
+    @property
+    def mentions(self) -> Mapping[str, At]:
+        """Nobody: an app's messages can't mention people."""
+        return {}
+
 
 # Client ids of apps look so, tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
 _APP_KEY = re.compile(r"ding[0-9a-z]{12,24}")

@@ -15,7 +15,6 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import redact
 from airflow_provider_dingpush.dingtalk.access_tokens import TOKENS
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
@@ -23,6 +22,7 @@ from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.messages import At, Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import App, Fault, Robot, Sandbox
 from airflow_provider_dingpush.targets import Users, WorkNotification
@@ -164,7 +164,7 @@ def test_no_failure_shows_a_secret(
     with Sandbox(robots=(robot,)) as sandbox:
         connect(sandbox, monkeypatch, more="&timeout_seconds=0.3")
         FAILURES[failure](sandbox, monkeypatch)
-        monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+        monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
         written: list[str] = []
         hook = DingTalkRobotHook()
         operator = DingTalkOperator(task_id="t", message=Markdown("t", "x"), at=At("13800000000"))
@@ -202,7 +202,7 @@ def test_no_failure_of_an_app_shows_a_secret(
     with Sandbox(apps=(app,)) as sandbox:
         connect_app(sandbox, monkeypatch)
         APP_FAILURES[failure](sandbox, monkeypatch)
-        monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+        monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
         written: list[str] = []
         hook = DingTalkAppHook(conn_id)
         operator = DingTalkOperator(task_id="t", message="x", dingtalk_conn_id=conn_id, to=people)

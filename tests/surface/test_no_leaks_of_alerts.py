@@ -14,14 +14,13 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 from airflow_provider_dingpush.messages import Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import outboxes
+from airflow_provider_dingpush.pipeline import callback, outboxes
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.pipeline.stores import stores
@@ -165,7 +164,7 @@ def test_no_alert_shows_a_secret(
         DingTalkNotifier(at={"mobiles": OTHER_SECRET}),
     ]
     for place, context in enumerate(contexts()):
-        world.env.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+        world.env.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
         notifier = notifiers[place % len(notifiers)]
         told(lambda notifier=notifier, context=context: notifier(context), written)  # type: ignore[misc]
         written.append(repr(vars(notifier)).replace(WEBHOOK, "").replace(OTHER_SECRET, ""))

@@ -19,13 +19,14 @@ from typing import Any
 import jinja2
 import pytest
 
-from airflow_provider_dingpush import airflow_compat, notifications
+from airflow_provider_dingpush import airflow_compat
 from airflow_provider_dingpush.airflow_compat import mask_secret, notifier_takes_context
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.dingtalk import spare_threads
 from airflow_provider_dingpush.errors import AlertsWaitingError, UnavailableError
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline import callback, callback_context, callback_limits, look_ups
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 
@@ -75,7 +76,7 @@ def run_context(**changes: Any) -> dict[str, Any]:
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def texts(sandbox: Sandbox) -> list[str]:
@@ -225,7 +226,7 @@ def test_it_logs_what_goes_wrong_and_raises_only_when_asked_to(
     break_it(connected, monkeypatch)
     DingTalkNotifier()(task_context())
     about = "(task_failed etl_daily manual__1 load_orders, connection 'dingtalk_default')"
-    assert f"The DingTalk notice waits to be sent {about}" in caplog.text
+    assert f"The DingTalk notification waits to be sent {about}" in caplog.text
     with pytest.raises(AlertsWaitingError, match=error):
         DingTalkNotifier(raise_on_failure=True)(task_context("another"))
 
@@ -298,9 +299,9 @@ def test_facts_1_and_2_notifiers_of_one_callback_share_their_time(
 ) -> None:
     """Airflow 3 kills a process that dawdles in callbacks, and may run its task again."""
     passed = [0.0]
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=lambda: passed[0]))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=lambda: passed[0]))
     # The clock of this test stands still while the connection is looked up, however busy the machine is.
-    monkeypatch.setattr(notifications, "look_up_within", lambda find, seconds: find())
+    monkeypatch.setattr(look_ups, "look_up_within", lambda find, seconds: find())
 
     def slow_rendering(seconds: float) -> str:
         passed[0] += seconds
@@ -319,10 +320,10 @@ def test_a_robot_that_hangs_is_left_when_the_time_is_up(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The notifier comes back although the server never answers; the alert waits for the next one."""
-    monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 2.0)
+    monkeypatch.setattr(callback_limits, "CALLBACK_SECONDS", 2.0)
     connected.fail_next(Fault.HANG, times=3)
     DingTalkNotifier()(task_context())
-    assert "The DingTalk notice waits to be sent" in caplog.text
+    assert "The DingTalk notification waits to be sent" in caplog.text
     assert "it took too long" in caplog.text
     assert len(connected.requests) == 1
 
@@ -350,8 +351,8 @@ def test_a_secrets_backend_that_hangs_is_left_when_the_time_is_up(
     """The connection is looked up within the same time."""
     for_ever = threading.Event()
     monkeypatch.setattr(airflow_compat.BaseHook, "get_connection", classmethod(lambda cls, conn_id: for_ever.wait()))
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=lambda: 0.0))
-    monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 0.3)
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=lambda: 0.0))
+    monkeypatch.setattr(callback_limits, "CALLBACK_SECONDS", 0.3)
     DingTalkNotifier()(task_context())
     for_ever.set()
     assert "Looking up the Airflow connection took too long" in caplog.text
@@ -515,7 +516,7 @@ def test_a_question_leaves_half_of_the_time_for_the_alert(
 ) -> None:
     """However long it may take."""
     for_ever = threading.Event()
-    monkeypatch.setattr(notifications, "DAG_PROCESSOR_SECONDS", 4.0)
+    monkeypatch.setattr(callback_limits, "DAG_PROCESSOR_SECONDS", 4.0)
     monkeypatch.setattr(airflow_compat, "_task_states", lambda context: for_ever.wait())
     with caplog.at_level(logging.INFO):
         DingTalkNotifier(language="en")(run_context())
@@ -535,7 +536,7 @@ def test_the_alert_is_safe_long_before_the_dag_processor_is_killed(
     if timeout:
         monkeypatch.setenv(f"AIRFLOW__{section}__DAG_FILE_PROCESSOR_TIMEOUT", timeout)
     asked: list[float] = []
-    monkeypatch.setattr(notifications, "failed_task_ids", lambda _, seconds: asked.append(seconds))
+    monkeypatch.setattr(callback, "failed_task_ids", lambda _, seconds: asked.append(seconds))
     DingTalkNotifier()(run_context())
     assert len(connected.messages) == 1
     assert most / 2 < asked[0] <= most
@@ -543,11 +544,11 @@ def test_the_alert_is_safe_long_before_the_dag_processor_is_killed(
 
 def test_an_sla_of_airflow_2_shares_the_time_of_the_dag_processor() -> None:
     """It is called there, and not in the triggerer, which nobody kills."""
-    sla = notifications._sla_context(task_context()["dag"], "load_orders", "", [], [])
+    sla = callback_context.context_of([task_context()["dag"], "load_orders", "", [], []])
     missed = {"dag_run": {"dag_id": "etl_daily"}, "deadline": {"deadline_time": START}}
-    occasions = [notifications._budget_key(notifications._facts(each)) for each in (sla, missed, run_context())]
-    assert occasions[0] == occasions[2] == ("DAG processor", notifications.DAG_PROCESSOR_SECONDS)
-    assert occasions[1][1] == notifications.DEADLINE_SECONDS
+    budgets = [callback_limits.budget_of(callback_context.facts_of(each)) for each in (sla, missed, run_context())]
+    assert budgets[0] == budgets[2] == (callback_limits.Process.DAG_PROCESSOR, callback_limits.DAG_PROCESSOR_SECONDS)
+    assert budgets[1][1] == callback_limits.DEADLINE_SECONDS
 
 
 def test_all_failed_tasks_are_counted(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ import jinja2
 import jinja2.nativetypes
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import AirflowFailException, is_airflow_3
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.dingtalk.app_robot import encoded
@@ -35,6 +34,7 @@ from airflow_provider_dingpush.messages import (
 )
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.pipeline import callback, callback_limits
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.senders import _readable_in_group
 from airflow_provider_dingpush.sandbox import Sandbox
@@ -50,7 +50,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def shown(sandbox: Sandbox) -> list[str]:
@@ -249,7 +249,7 @@ def test_a_template_that_hangs_costs_no_alert(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, argument: str
 ) -> None:
     """Such as a variable of a backend that doesn't answer: the callback was killed before the alert was safe."""
-    monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 2.0)
+    monkeypatch.setattr(callback_limits, "CALLBACK_SECONDS", 2.0)
     answered = threading.Event()
     templates: dict[str, Any] = {
         "message": "{{ ask() }}",

@@ -19,7 +19,7 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.alerts.digest import Notes
 from airflow_provider_dingpush.errors import ContentError
 from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
-from airflow_provider_dingpush.pipeline.notifier_arguments import read_arguments
+from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments, read_arguments
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.targets import WorkNotification
 
@@ -104,7 +104,7 @@ def _connections(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_any_arguments_in_any_context_make_an_alert(context: Any, message: Any, at: Any, to: Any, conn_id: str) -> None:
     """Alone and merged, through a robot, an app's robot and a work notice."""
     facts = read_run_facts(context, site=AirflowSite(), now=lambda: datetime.now(timezone.utc))
-    read = read_arguments(context, facts, dingtalk_conn_id=conn_id, message=message, at=at, to=to)
+    read = read_arguments(GivenArguments(conn_id, message, at, to), context, facts)
     try:
         alert = alert_of(
             facts,

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import AirflowFailException
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import dispatching
+from airflow_provider_dingpush.pipeline import callback, dispatching
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.pipeline.outboxes import outbox
@@ -109,12 +108,12 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], DingTalk]
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def fail(task_id: str, conn_id: str = "dingtalk_default", to: Target | None = None) -> None:
     """A task fails."""
-    notifications._budget = CallbackBudget(ticks=time.monotonic)
+    callback._budget = CallbackBudget(ticks=time.monotonic)
     DingTalkNotifier(dingtalk_conn_id=conn_id, to=to)(task_context(task_id))
 
 
@@ -216,7 +215,7 @@ def test_a_receiver_that_refuses_everything_costs_no_own_words(start: Callable[[
         context = task_context(task_id)
         context["ti"].state = "success"
         del context["exception"]
-        notifications._budget = CallbackBudget(ticks=time.monotonic)
+        callback._budget = CallbackBudget(ticks=time.monotonic)
         DingTalkNotifier(message=f"312 rows of {task_id}", language="en")(context)
     assert left_and_dead() == (2, [])
     server.refuses = lambda _: False

@@ -12,10 +12,10 @@ from uuid import UUID
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.conftest import SECRET
@@ -30,7 +30,7 @@ Context = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ def test_a_run_that_fails_again_is_told_though_its_tasks_were_told_before(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second time its task was killed, and nobody called back for that."""
-    monkeypatch.setattr(notifications, "failed_task_ids", lambda _, seconds: [("load_orders", -1)])
+    monkeypatch.setattr(callback, "failed_task_ids", lambda _, seconds: [("load_orders", -1)])
     DingTalkNotifier()(ended(task_context(), start_date=START))
     DingTalkNotifier()(ended(run_context(), start_date=START))
     assert len(connected.messages) == 1
