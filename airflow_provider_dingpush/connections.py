@@ -15,12 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
-from airflow_provider_dingpush.connection_fields import (
-    APP_FORM,
-    ROBOT_FORM,
-    STORED_SECRET_PLACEHOLDER,
-    ConnectionForm,
-)
+from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
 from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
 from airflow_provider_dingpush.connection_mentions import Mentions
 from airflow_provider_dingpush.connection_text import (
@@ -30,10 +25,11 @@ from airflow_provider_dingpush.connection_text import (
     query_of,
     written,
 )
+from airflow_provider_dingpush.connection_values import STORED_SECRET_PLACEHOLDER
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
-from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS, HttpOptions
+from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError
 from airflow_provider_dingpush.messages.input_text import foreign_character, one_word
@@ -290,20 +286,17 @@ def _robot_settings(given: WrittenConnection) -> RobotSettings:
             f" {_WHERE_TO_FIND_IT}",
         )
     values = ROBOT_FORM.read(given.extra, conn_id)
-    mentions = values.get("mentions", Mentions())
-    return RobotSettings(
+    mentions = values.pop("mentions", Mentions())
+    secret = values.pop("secret", None) or _pasted_secret(given)
+    return _filled(
+        RobotSettings,
+        values,
         conn_id=conn_id,
-        robot=Robot(
-            access_token=Secret(token),
-            secret=values.get("secret") or _pasted_secret(given),
-            keyword=values.get("keyword"),
-        ),
+        robot=_filled(Robot, values, access_token=Secret(token), secret=secret),
         base_url=_base_url(given),
-        http=_http_options(values),
-        language=values.get("language"),
+        http=_filled(HttpOptions, values),
+        delivery=_filled(DeliveryPolicy, values),
         mentions=mentions.people,
-        delivery=_policy(values),
-        fallback_conn_ids=values.get("fallback_conn_ids", ()),
         mention_problems=mentions.problems,
     )
 
@@ -387,32 +380,24 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
     _refuse_foreign(given, "AppKey", "login", app_key, f"Copy it again. {_WHERE_TO_FIND_THEM}")
     _refuse_foreign(given, "AppSecret", "password", app_secret, f"Copy it again. {_WHERE_TO_FIND_THEM}")
     values = APP_FORM.read(given.extra, conn_id)
-    # A gateway or a sandbox in the host field stands for both of DingTalk's APIs.
-    both = _base_of(given, given.host, "host", schema=given.schema, port=given.port) if given.host else None
-    return AppSettings(
+    if given.host:
+        # A gateway or a sandbox in the host field stands for both of DingTalk's APIs.
+        both = _base_of(given, given.host, "host", schema=given.schema, port=given.port)
+        values = {"api_base_url": both, "oapi_base_url": both, **values}
+    return _filled(
+        AppSettings,
+        values,
         conn_id=conn_id,
-        app=App(app_key, Secret(app_secret), robot_code=values.get("robot_code", ""), agent_id=values.get("agent_id")),
-        open_conversation_id=values.get("open_conversation_id"),
-        api_base_url=values.get("api_base_url") or both or DEFAULT_API_BASE_URL,
-        oapi_base_url=values.get("oapi_base_url") or both or DEFAULT_BASE_URL,
-        resend_unknown=values.get("resend_unknown", False),
-        http=_http_options(values),
-        language=values.get("language"),
-        delivery=_policy(values),
-        fallback_conn_ids=values.get("fallback_conn_ids", ()),
+        app=_filled(App, values, app_key=app_key, app_secret=Secret(app_secret)),
+        http=_filled(HttpOptions, values),
+        delivery=_filled(DeliveryPolicy, values),
     )
 
 
-def _policy(values: Mapping[str, Any]) -> DeliveryPolicy:
-    return DeliveryPolicy(**{each.name: values[each.name] for each in fields(DeliveryPolicy) if each.name in values})
-
-
-def _http_options(values: Mapping[str, Any]) -> HttpOptions:
-    return HttpOptions(
-        timeout_seconds=values.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
-        proxy=values.get("proxy"),
-        verify=values.get("verify"),
-    )
+def _filled(kind: type[_Settings], values: Mapping[str, Any], **known: Any) -> _Settings:
+    """A settings value of this kind, whose fields have what the connection's extra says under their names."""
+    named = {each.name for each in fields(kind)} & values.keys() - known.keys()  # type: ignore[arg-type]
+    return kind(**known, **{name: values[name] for name in named})
 
 
 def unknown_extras(connection: Connection) -> tuple[list[str], list[str]]:

@@ -113,7 +113,7 @@ class DingTalkNotifier(BaseNotifier):
 
 
 def _checked_language(language: str) -> str:
-    from airflow_provider_dingpush.connection_fields import read_language
+    from airflow_provider_dingpush.connection_values import read_language
 
     try:
         return read_language(language)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
-from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, STORED_SECRET_PLACEHOLDER, ConnectionForm
+from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
+from airflow_provider_dingpush.connection_values import STORED_SECRET_PLACEHOLDER
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.provider_info import get_provider_info
 
