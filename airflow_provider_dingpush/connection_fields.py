@@ -119,8 +119,8 @@ def _read(conn_id: str, form_field: FormField, value: Any) -> Any:
     try:
         return form_field.kind.read(value)
     except (ValueError, TypeError, ArithmeticError, RecursionError, InvalidMessageError) as error:
-        said = str(error)
-        rule = said if isinstance(error, InvalidMessageError) or said.startswith("must ") else "can't be read"
+        text = str(error)
+        rule = text if isinstance(error, InvalidMessageError) or text.startswith("must ") else "can't be read"
     # Out here the error that Python raised isn't kept as context: its text may show the value, and that may be a secret
     # in the wrong field.
     raise ConnectionSettingsError(

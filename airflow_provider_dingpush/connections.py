@@ -1,7 +1,7 @@
-"""From an Airflow Connection to settings that are right once they exist.
+"""From an Airflow Connection to settings, which are valid once they exist.
 
-Whatever a person may reasonably have put into a connection is understood; whatever is wrong gets an error that says
-which field to fill in with what.
+Whatever a person may reasonably have put into a connection is understood; for whatever is wrong an error names the
+field and what to fill in.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ _WHERE_TO_FIND_THEM = (
 
 @dataclass(frozen=True)
 class RobotSettings:
-    """Everything that a connection of type ``dingtalk_robot`` says.
+    """The settings in a connection of type ``dingtalk_robot``.
 
     :param conn_id: the connection's id, for receipts and errors.
     :param robot: which robot, with its credentials.
     :param base_url: where DingTalk is.
     :param http: time limit, proxy and certificates.
-    :param language: ``zh`` or ``en`` for built-in texts, if the connection says so.
+    :param language: ``zh`` or ``en`` for built-in texts, if the connection names one.
     :param mentions: whom an owner of a DAG or task is in DingTalk.
     :param mention_problems: for people: values of ``mentions`` that can't be read, or may be meant otherwise.
     :param delivery: how alerts are merged and limited.
@@ -84,16 +84,16 @@ class RobotSettings:
 
 @dataclass(frozen=True)
 class AppSettings:
-    """Everything that a connection of type ``dingtalk_app`` says.
+    """The settings in a connection of type ``dingtalk_app``.
 
     :param conn_id: the connection's id, for receipts and errors.
     :param app: which enterprise app, with its credentials.
     :param open_conversation_id: the group that gets messages without a target.
     :param api_base_url: where DingTalk's newer API is.
-    :param oapi_base_url: where its older one is, for work notices, uploads and look-ups of people.
-    :param resend_unknown: send a robot's message again if nobody knows whether it arrived.
+    :param oapi_base_url: where its older one is, for work notifications, uploads and look-ups of people.
+    :param resend_unknown: send a robot's message again if it is unknown whether it arrived.
     :param http: time limit, proxy and certificates.
-    :param language: ``zh`` or ``en`` for built-in texts, if the connection says so.
+    :param language: ``zh`` or ``en`` for built-in texts, if the connection names one.
     :param delivery: how alerts are merged and limited.
     :param fallback_conn_ids: more connections that reach the same group.
     """
@@ -145,7 +145,7 @@ def _plain_id(conn_id: object) -> str:
 
 
 def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
-    connection = _asked_for(conn_id)
+    connection = _get(conn_id)
     try:
         for credential in credentials_of(connection):
             mask_secret(credential)
@@ -170,10 +170,10 @@ def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Setting
     return settings
 
 
-def _asked_for(conn_id: str) -> Connection:
-    """What Airflow knows under an id.
+def _get(conn_id: str) -> Connection:
+    """The connection that Airflow has under an id.
 
-    :raises ConnectionSettingsError: if that is nothing.
+    :raises ConnectionSettingsError: if there is none.
     :raises UnavailableError: if it can't tell: a secrets backend may raise anything, also when it is imported.
     """
     try:
@@ -189,16 +189,16 @@ def _asked_for(conn_id: str) -> Connection:
             "或 DingTalk App（填 AppKey 和 AppSecret）。",
         ) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - raised again, as an error that everybody here expects
-        said = described(error)
+        what = described(error)
     raise UnavailableError(
-        f"Airflow can't look connection {conn_id!r} up ({said}).",
+        f"Airflow can't look connection {conn_id!r} up ({what}).",
         "Look at the secrets backend ([secrets] backend), the metadata database, and AIRFLOW_CONN_… if it is set. "
         "请检查 secrets backend、元数据库以及 AIRFLOW_CONN_… 环境变量。",
     )
 
 
 def _unreadable_field(connection: Connection) -> str:
-    """The field that can't even be asked for, as one that was encrypted with another key."""
+    """The field that can't even be read, such as one that was encrypted with another key."""
     for name in _FIELDS:
         try:
             getattr(connection, name)
@@ -228,7 +228,7 @@ def credentials_of(connection: Connection) -> tuple[str, ...]:
     """Every string of a connection that might be a token, a secret or a password, wherever it was put by mistake."""
     extra = extra_of(connection)
     found: list[Any] = [connection.password, extra.get("secret"), extra.get("access_token")]
-    # What is used is cleaned before, and what is masked must be the same.
+    # What is used is cleaned first, and the same must be masked.
     found += [one_word(each) for each in found if each]
     for text in (connection.password, connection.host, connection.schema, connection.extra):
         found += credentials_in(str(text or ""))
@@ -281,7 +281,7 @@ def _robot_settings(given: WrittenConnection) -> RobotSettings:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} holds an app's AppKey, which a custom robot's webhook doesn't take.",
             "For an app make a connection of type 'DingTalk App' with AppKey as login and AppSecret as password, and "
-            "say to whom with to=. AppKey 不能当作机器人的 access_token：请新建 "
+            "name the receiver with to=. AppKey 不能当作机器人的 access_token：请新建 "
             "DingTalk App 类型的连接，并用 to= 指定接收人。"
             f" {_WHERE_TO_FIND_IT}",
         )
@@ -357,7 +357,7 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
     if _form_of(given) is not APP_FORM:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} is a custom robot's, not an app's.",
-            "A custom robot speaks only to its own group. To reach people, departments or other groups make a "
+            "A custom robot can only post to its own group. To reach people, departments or other groups make a "
             "connection of type 'DingTalk App' with AppKey as login and AppSecret as password. "
             f"自定义机器人只能发到所在的群；发给个人或部门请使用 DingTalk App 类型的连接。{_WHERE_TO_FIND_THEM}",
         )
@@ -395,7 +395,7 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
 
 
 def _filled(kind: type[_Settings], values: Mapping[str, Any], **known: Any) -> _Settings:
-    """A settings value of this kind, whose fields have what the connection's extra says under their names."""
+    """A settings value of this kind, with the values of the connection's extra for its fields of the same names."""
     named = {each.name for each in fields(kind)} & values.keys() - known.keys()  # type: ignore[arg-type]
     return kind(**known, **{name: values[name] for name in named})
 
@@ -405,10 +405,10 @@ def unknown_extras(connection: Connection) -> tuple[list[str], list[str]]:
     given = written(connection)
     form = _form_of(given)
     known = [each.name for each in form.fields]
-    # What a robot's connection says stays harmless when its type is changed, and the other way round.
-    silent = {*known, "access_token", *(each.name for each in ROBOT_FORM.fields if form is APP_FORM)}
+    # Fields of a robot's connection are no mistake in one whose type was changed to an app's.
+    expected = {*known, "access_token", *(each.name for each in ROBOT_FORM.fields if form is APP_FORM)}
     # Airflow 2 tests a form with its fields under prefixed names as well.
-    unknown = [name for name in given.extra if name not in silent and not name.startswith("extra__")]
+    unknown = [name for name in given.extra if name not in expected and not name.startswith("extra__")]
     return sorted(unknown), known
 
 

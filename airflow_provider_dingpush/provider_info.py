@@ -1,4 +1,4 @@
-"""What Airflow reads of this package: it is loaded in every Airflow process, so it imports nothing heavy."""
+"""What Airflow reads about this package: it is loaded in every Airflow process, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
         "",
     ),
     "environment": (
-        "Label in alerts that tells this Airflow from others. Empty: Airflow's instance name.",
+        "Label in alerts that distinguishes this Airflow from others. Empty: Airflow's instance name.",
         "production",
         "",
     ),
@@ -56,7 +56,7 @@ def get_provider_info() -> dict[str, Any]:
         # Anything but the distribution's name here takes all of Airflow down.
         "package-name": "airflow-provider-dingpush",
         "name": "DingTalk (dingpush)",
-        "description": "DingTalk (钉钉): messages from any DAG, and alerts that say what failed and why. "
+        "description": "DingTalk (钉钉): messages from any DAG, and alerts that tell what failed and why. "
         "钉钉：从任意 DAG 发送消息，告警说明哪里失败、为什么失败。",
         "versions": [__version__],
         "connection-types": [

@@ -93,7 +93,7 @@ def notify(
 def _resolves_nothing(given: GivenArguments, context: Mapping[str, Any]) -> tuple[bool, str | None]:
     """Whether this is a success that resolves no incident, found out without loading anything else.
 
-    Also why the outbox couldn't say, so that it isn't asked a second time.
+    Also why the outbox can't be used, so that it isn't tried a second time.
     """
     if not given.is_plain:
         return False, None
@@ -305,7 +305,7 @@ class _Callback:
                 result.messages,
                 self.mailbox.conn_id,
             )
-        with suppress(OutboxError):  # it only says who sends the rest
+        with suppress(OutboxError):  # it only logs who sends the rest
             report_pending(store.outbox, result)
         if result.left and (result.problem or self.raise_on_failure):
             raise AlertsWaitingError(result.problem or result.reason)

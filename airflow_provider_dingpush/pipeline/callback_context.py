@@ -1,4 +1,4 @@
-"""What the context of a callback says: whether it is one at all, which success it reports, and the facts of its run."""
+"""The context of a callback: whether it is one at all, which success it reports, and the facts of its run."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
 
 
 def _attribute(source: object, name: str) -> Any:
-    """An attribute of an object of any class; ``None`` if it has none, or raises when it is asked."""
+    """An attribute of an object of any class; ``None`` if it has none, or reading it raises."""
     try:
         return getattr(source, name, None)
     except Exception:  # noqa: BLE001 - a context may hold anything

@@ -112,7 +112,7 @@ def read_arguments(
         default,
         f"The notifier's dingtalk_conn_id can't be used, so {default!r} is",
     )
-    target = read("to", _read_target, None, "The notifier's to= can't be used, so the connection's own group is asked")
+    target = read("to", _read_target, None, "The notifier's to= can't be used, so the connection's own group gets it")
     mentions = read("at", _read_mentions, None, "The notifier's mentions are left out")
     nothing: tuple[Message | None, At | None] = (None, None)
     message, message_at = read(

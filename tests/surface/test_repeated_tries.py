@@ -14,7 +14,6 @@ from airflow_provider_dingpush.airflow_compat import AirflowFailException
 from airflow_provider_dingpush.errors import DingTalkError, UnknownOutcomeError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline.message_keys import is_retry, message_key
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 
@@ -122,7 +121,7 @@ def test_another_robot_is_told_too(connected: Sandbox, monkeypatch: pytest.Monke
 def test_a_task_that_goes_on_after_its_turn_sends_the_same_message(connected: Sandbox) -> None:
     """Giving the worker slot back in between changes nothing."""
     task().execute(context_of(1))
-    task(deferrable=True).execute_in_turn(context_of(2), {"moment": 0.0})
+    task(deferrable=True).execute_after_wait(context_of(2), {"moment": 0.0})
     assert texts(connected) == ["hello"]
 
 
@@ -153,10 +152,10 @@ def test_an_app_takes_a_key_and_makes_nothing_of_it(app_connected: Sandbox) -> N
 @pytest.mark.parametrize(
     ("retry_delay", "lifetime", "words"),
     [
-        (timedelta(minutes=5), "", "which DingTalk shows once as long as it remembers it (counted on for 600 s)"),
-        (timedelta(minutes=15), "", "after 900 s or more, sends it again, and it may then come twice"),
+        (timedelta(minutes=5), "", "which DingTalk shows once as long as it remembers it (expected for 600 s)"),
+        (timedelta(minutes=15), "", "after 900 s or more, sends it again, and it may then arrive twice"),
         (timedelta(minutes=15), "&msg_uuid_lifetime_seconds=3600", "shows once"),
-        (timedelta(minutes=5), "&msg_uuid_lifetime_seconds=0", "it may then come twice"),
+        (timedelta(minutes=5), "&msg_uuid_lifetime_seconds=0", "it may then arrive twice"),
     ],
     ids=["soon", "late", "late, with the option", "without"],
 )
@@ -194,7 +193,7 @@ def connect_resending(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("to", "path", "words"),
     [
-        (None, GROUP_PATH, "as 'resend_unknown' of the connection says, and it may then come twice"),
+        (None, GROUP_PATH, "as 'resend_unknown' of the connection says, and it may then arrive twice"),
         (WorkNotification("lisi"), NOTICE_PATH, "the same content to a person once a day"),
     ],
     ids=["group", "work notice"],
@@ -246,37 +245,6 @@ def test_a_notice_that_another_task_sent_is_still_missed(app_connected: Sandbox)
     notice().execute(context_of(1))
     with pytest.raises(AirflowFailException, match="143106"):
         notice().execute(context_of(1, change=lambda ti, _: setattr(ti, "task_id", "other")))
-
-
-def test_without_a_task_there_is_no_key() -> None:
-    """Each call is then a message of its own."""
-    assert message_key({}, "c", task_id="t") is None
-    assert message_key({"ti": SimpleNamespace(dag_id="d", run_id="r")}, "c", task_id="t") is None
-    assert message_key({"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t")}, "c", task_id="t") is not None
-
-
-def test_runs_of_dags_test_on_airflow_2_differ_by_their_process() -> None:
-    """There such a run starts when its date says, each time."""
-
-    def test_run() -> Any:
-        return context_of(run=SimpleNamespace(start_date=START, execution_date=START))
-
-    assert message_key(test_run(), "c", task_id="t") == message_key(test_run(), "c", task_id="t")
-    ordinary = context_of(run=SimpleNamespace(start_date=START, execution_date=START - timedelta(1)))
-    assert len((message_key(test_run(), "c", task_id="t") or "").splitlines()) > len(
-        (message_key(ordinary, "c", task_id="t") or "").splitlines()
-    )
-
-
-@pytest.mark.parametrize(
-    ("try_number", "max_tries", "retries", "expected"),
-    [(1, 0, 0, False), (1, 2, 2, False), (2, 2, 2, True), (3, 2, 2, True), (2, 1, 0, False), (4, 5, 2, False)],
-    ids=["only", "first", "second", "last", "cleared without retries", "cleared with two"],
-)
-def test_a_clear_begins_anew(try_number: int, max_tries: int, retries: int, expected: bool) -> None:
-    """Airflow counts on, but whoever cleared the task wants it again."""
-    assert is_retry(context_of(try_number, max_tries=max_tries), retries) is expected
-    assert not is_retry({}, retries)
 
 
 def test_a_callback_that_calls_an_operator_says_something_each_time(connected: Sandbox) -> None:
