@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import BaseNotifier, notifier_takes_context, run_in_thread
@@ -81,24 +81,21 @@ class DingTalkNotifier(BaseNotifier):
 
     async def async_notify(self, context: Context) -> None:
         """Send the alert from an event loop: the work is done in a thread."""
-        # No second thread for the connection: only from this one can the triggerer be asked.
-        await run_in_thread(lambda: self._notify(context, call_within=lambda function, _: function()))
+        await run_in_thread(lambda: self._notify(context, in_triggerer=True))
 
     def notify(self, context: Context) -> None:
         """Send the alert. Nothing is kept on the notifier, so one can be used many times and from many threads.
 
         :raises DingTalkError: only with ``raise_on_failure=True``.
         """
-        from airflow_provider_dingpush.pipeline.look_ups import look_up_within
+        self._notify(context, in_triggerer=False)
 
-        self._notify(context, call_within=look_up_within)
-
-    def _notify(self, context: Mapping[str, Any], call_within: Callable[[Callable[[], Any], float], Any]) -> None:
+    def _notify(self, context: Mapping[str, Any], *, in_triggerer: bool) -> None:
         from airflow_provider_dingpush.pipeline.callback import notify
         from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments
 
         given = GivenArguments(self.dingtalk_conn_id, self.message, self.at, self.to, self.language)
-        notify(given, context, call_within=call_within, raise_on_failure=self.raise_on_failure)
+        notify(given, context, in_triggerer=in_triggerer, raise_on_failure=self.raise_on_failure)
 
     def _called(self, arguments: tuple[Any, ...]) -> None:
         """Tell what Airflow calls a callback with from a setting without its name, for which nothing may be sent."""

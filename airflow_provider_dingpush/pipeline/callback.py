@@ -49,13 +49,11 @@ _LOOK_UP_SECONDS = _MOVING_SECONDS = 1.0
 _NOTING_SHARE = 1 / 16
 
 
-def notify(
-    given: GivenArguments, context: Mapping[str, Any], *, call_within: CallWithin, raise_on_failure: bool
-) -> None:
+def notify(given: GivenArguments, context: Mapping[str, Any], *, in_triggerer: bool, raise_on_failure: bool) -> None:
     """Do all that a notifier does when Airflow calls it; what goes wrong is logged.
 
     :param given: the notifier's arguments, as the DAG file gives them.
-    :param call_within: how a connection is looked up within a time limit.
+    :param in_triggerer: no second thread may be used, because only this one can ask the triggerer for connections.
     :param raise_on_failure: also raise what goes wrong.
     :raises DingTalkError: only with ``raise_on_failure``.
     """
@@ -73,6 +71,7 @@ def notify(
             from airflow_provider_dingpush.pipeline.composing import mailbox_of
             from airflow_provider_dingpush.pipeline.stores import stores
 
+            call_within: CallWithin = _call_here if in_triggerer else _call_within
             facts, arguments = _read(given, context, facts, seconds_left, call_within)
             mailbox = mailbox_of(arguments.conn_id, arguments.target)
             deadline = Deadline.after(seconds_left())
@@ -88,6 +87,17 @@ def notify(
         _log.error("%s %s (%s). %s", NOTIFICATION_LOG_LINE, status, about, described(error))
         if raise_on_failure:
             raise
+
+
+def _call_here(function: Callable[[], Any], _seconds: float) -> Any:
+    return function()
+
+
+def _call_within(function: Callable[[], Any], seconds: float) -> Any:
+    # Loaded by whoever needs it: most callbacks send nothing.
+    from airflow_provider_dingpush.pipeline.look_ups import look_up_within
+
+    return look_up_within(function, seconds)
 
 
 def _resolves_nothing(given: GivenArguments, context: Mapping[str, Any]) -> tuple[bool, str | None]:
@@ -211,9 +221,10 @@ class _Callback:
         if store is not self.among[0]:
             take_up_copies(store)
             return
-        from airflow_provider_dingpush.pipeline.store_moves import move_alerts
+        if others := [each for each in self.among[1:] if _holds_something(each)]:
+            from airflow_provider_dingpush.pipeline.store_moves import move_alerts
 
-        move_alerts(store, self.among[1:], self.deadline.sub(_MOVING_SECONDS))
+            move_alerts(store, others, self.deadline.sub(_MOVING_SECONDS))
 
     def _patience(self, store: Store) -> tuple[bool, Deadline]:
         """Whether to wait until the receiver can get all that waits, and until when."""
@@ -261,23 +272,26 @@ class _Callback:
         :raises OutboxError: if the store can't be used.
         :raises DingTalkError: if no time is left, or the connection can't be looked up or is wrong.
         """
-        from airflow_provider_dingpush.delivery.drain_result import DrainResult
         from airflow_provider_dingpush.pipeline.dispatching import serve
-        from airflow_provider_dingpush.pipeline.senders import sender_for
-        from airflow_provider_dingpush.pipeline.store_moves import carry_over
         from airflow_provider_dingpush.pipeline.stores import known_pause, note_known_pause
 
         require_time(deadline)
         is_first = store is self.among[0]
         pause = None if is_first else known_pause(self.mailbox, self.among)
         if pause is not None:
+            from airflow_provider_dingpush.delivery.drain_result import DrainResult
+
             return DrainResult(0, 0, store.outbox.pending_in(self.mailbox), pause.reason, pause.until)
 
         def find(wanted: Mailbox) -> AnySender:
+            from airflow_provider_dingpush.pipeline.senders import sender_for
+
             sender: AnySender = self.call_within(lambda: sender_for(wanted), require_time(deadline))
             return sender
 
         def bring_in(receiver_id: str, book: LedgerBook) -> None:
+            from airflow_provider_dingpush.pipeline.store_moves import carry_over
+
             for other in self.among[1:]:
                 carry_over(other, receiver_id, book)
 
@@ -309,3 +323,10 @@ class _Callback:
             report_pending(store.outbox, result)
         if result.left and (result.problem or self.raise_on_failure):
             raise AlertsWaitingError(result.problem or result.reason)
+
+
+def _holds_something(store: Store) -> bool:
+    """Whether something was ever put into this store; ``True`` if that can't be found out, which is logged later."""
+    with suppress(OutboxError):
+        return not store.is_empty
+    return True
