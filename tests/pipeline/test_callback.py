@@ -47,7 +47,7 @@ def test_it_logs_what_goes_wrong_and_raises_only_when_asked_to(
     break_it: Any,
     error: str,
 ) -> None:
-    """A broken DingTalk never breaks a DAG, and the alert waits for it to be mended."""
+    """A broken DingTalk never breaks a DAG, and the alert waits until it is fixed."""
     break_it(connected, monkeypatch)
     DingTalkNotifier()(task_context())
     about = "(task_failed etl_daily manual__1 load_orders, connection 'dingtalk_default')"

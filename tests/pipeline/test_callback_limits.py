@@ -52,7 +52,7 @@ def test_a_robot_that_hangs_is_left_when_the_time_is_up(
 def test_a_callback_takes_at_most_half_of_what_airflow_grants(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where Airflow was told to kill a task's process sooner, its callbacks have less time."""
+    """Where Airflow is set to kill a task's process sooner, its callbacks have less time."""
     shared: list[float] = []
     share = CallbackBudget.share
 
@@ -85,7 +85,7 @@ def test_a_secrets_backend_that_hangs_is_left_when_the_time_is_up(
 def test_the_alert_is_safe_long_before_the_dag_processor_is_killed(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, timeout: str | None, most: float
 ) -> None:
-    """Reading the file may have taken half of its 50 seconds, and Airflow may be told to grant less."""
+    """Reading the file may have taken half of its 50 seconds, and Airflow may be set to grant less."""
     section = "DAG_PROCESSOR" if airflow_compat.is_airflow_3() else "CORE"
     if timeout:
         monkeypatch.setenv(f"AIRFLOW__{section}__DAG_FILE_PROCESSOR_TIMEOUT", timeout)

@@ -70,7 +70,7 @@ CANNOT_CARRY: dict[str, tuple[str, Any, list[Any]]] = {
     ),
     "app group": (APP, None, [FEED, OA("t", PAGE), MANY_BUTTONS, Image("/no/such.png"), File("/no/such.csv")]),
     "app people": (APP, Users("lisi"), [FEED, OA("t", PAGE), Audio("/no/such.amr", 3), File(b"1,2", name="a.csv")]),
-    "work notice": (
+    "work notification": (
         APP,
         WorkNotification("lisi"),
         [
@@ -142,7 +142,7 @@ def test_a_file_that_is_there_is_uploaded_and_sent(app_connected: Sandbox, tmp_p
 def test_what_was_for_somebody_who_can_not_be_reached_is_readable_in_the_group(
     message: Any, words: tuple[str, ...]
 ) -> None:
-    """Also what only a work notice can carry."""
+    """Also what only a work notification can carry."""
     instead = _readable_in_group(message, "en")
     param = encoded(instead, None)["msgParam"] if isinstance(instead, (Text, Markdown)) else repr(instead)
     assert all(each in param for each in words if each != "to=" or isinstance(instead, (Text, Markdown)))

@@ -1,4 +1,4 @@
-"""The notifier with a connection of an app: alerts to people, groups and work notices."""
+"""The notifier with a connection of an app: alerts to people, groups and work notifications."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_right_people_get_the_alert(app_connected: Sandbox, to: Any, places:
 
 
 def test_two_alerts_of_one_task_to_one_person_differ(app_connected: Sandbox) -> None:
-    """DingTalk drops a work notice that says what an earlier one of the day said: run, try and times are in it."""
+    """DingTalk drops a work notification with the content of an earlier one of the day; run, try, times are in it."""
     for number in (1, 2):
         context = task_context()
         context["ti"].try_number = number
@@ -110,7 +110,7 @@ def test_an_alert_for_nobody_is_an_error_in_the_log(
 
 
 def test_what_may_have_arrived_is_repeated_and_says_so(app_connected: Sandbox) -> None:
-    """DingTalk can't recognise it, and no alert may be lost: people are told that they may see it twice."""
+    """DingTalk can't recognise it, and no alert may be lost: it says that people may see it twice."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path="/v1.0/robot/groupMessages/send")
     notifier(language="en")(task_context())
     first, second = (each.shown["markdown"]["text"] for each in app_connected.messages)

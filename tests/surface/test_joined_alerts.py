@@ -59,7 +59,7 @@ def joined(app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, *me
 def test_each_of_them_has_a_word_where_not_all_have_room(
     app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, own: Any, words: str, built_in: bool
 ) -> None:
-    """The first long text took all of a work notice's 2,048 bytes, and what came after it was left out unnamed."""
+    """The first long text took all 2,048 bytes of a work notification, and the rest was left out unnamed."""
     text = joined(app_connected, monkeypatch, to, *([None] if built_in else []), own, "and the second one")
     assert words in text
     assert "and the second one" in text

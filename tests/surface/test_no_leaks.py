@@ -84,7 +84,7 @@ FAILURES: dict[str, Break] = {
         "AIRFLOW_CONN_DINGTALK_DEFAULT",
         f"https://127.0.0.1:1/robot/send?access_token={quote_plus(TOKEN)}&secret={quote_plus(SECRET)}&verify=/no/ca.pem",
     ),
-    "shut out": throttle,
+    "throttled": throttle,
 }
 
 
@@ -100,7 +100,7 @@ def connect_app(sandbox: Sandbox, env: pytest.MonkeyPatch, **changes: Any) -> No
 
 
 def fault_at(kind: Fault, path: str) -> Break:
-    """Every request to one door meets this fault."""
+    """Every request to one path meets this fault."""
     return lambda sandbox, env: sandbox.fail_next(kind, times=50, path=path)
 
 
@@ -198,7 +198,7 @@ def test_no_failure_of_an_app_shows_a_secret(
     monkeypatch.setattr(AttemptPlan, "__init__", _quick(AttemptPlan.__init__))
     conn_id = "dingtalk_app_default"
     app = App(app_key=APP_KEY, app_secret=APP_SECRET)
-    people, notice = Users("lisi"), WorkNotification("lisi")
+    people, work_notification = Users("lisi"), WorkNotification("lisi")
     with Sandbox(apps=(app,)) as sandbox:
         connect_app(sandbox, monkeypatch)
         APP_FAILURES[failure](sandbox, monkeypatch)
@@ -213,10 +213,13 @@ def test_no_failure_of_an_app_shows_a_secret(
         )
         outcomes = [
             _outcome_of(lambda: hook.send("hello", to=people), written),
-            _outcome_of(lambda: hook.send(Image(b"\x89PNG\r\n\x1a\n"), to=notice), written),
+            _outcome_of(lambda: hook.send(Image(b"\x89PNG\r\n\x1a\n"), to=work_notification), written),
             _outcome_of(lambda: operator.execute(CONTEXT), written),
             _outcome_of(
-                lambda: DingTalkNotifier(dingtalk_conn_id=conn_id, to=notice, raise_on_failure=True)(CONTEXT), written
+                lambda: DingTalkNotifier(dingtalk_conn_id=conn_id, to=work_notification, raise_on_failure=True)(
+                    CONTEXT
+                ),
+                written,
             ),
         ]
         DingTalkNotifier(dingtalk_conn_id=conn_id, to=people)(CONTEXT)

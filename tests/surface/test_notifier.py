@@ -124,8 +124,8 @@ def test_one_instance_serves_many_threads(connected: Sandbox) -> None:
     notifier = DingTalkNotifier(message="{{ ti.task_id }}")
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda number: notifier(task_context(f"task_{number}")), range(16)))
-    told = "\n".join(texts(connected)).replace("\\", "")
-    assert [number for number in range(16) if f"task_{number}" not in told] == []
+    sent = "\n".join(texts(connected)).replace("\\", "")
+    assert [number for number in range(16) if f"task_{number}" not in sent] == []
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda notifier: pickle.loads(pickle.dumps(notifier))])  # noqa: S301

@@ -102,7 +102,7 @@ def _connections(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(context=CONTEXTS, message=MESSAGES, at=VALUES, to=VALUES, conn_id=WORDS)
 @settings(max_examples=HOW_MANY, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_arguments_in_any_context_make_an_alert(context: Any, message: Any, at: Any, to: Any, conn_id: str) -> None:
-    """Alone and merged, through a robot, an app's robot and a work notice."""
+    """Alone and merged, through a robot, an app's robot and a work notification."""
     facts = read_run_facts(context, site=AirflowSite(), now=lambda: datetime.now(timezone.utc))
     read = read_arguments(GivenArguments(conn_id, message, at, to), context, facts)
     try:

@@ -134,15 +134,15 @@ def left_and_dead(to: Target | None = None, conn_id: str = "dingtalk_default") -
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_refused_alert_does_not_stop_the_robot(start: Callable[[Any], DingTalk], name: str) -> None:
-    """It was taken for a wrong setting: nothing at all was sent, and each probe repeated the culprit."""
+    """It was taken for a wrong setting: nothing at all was sent, and each probe repeated the refused alert."""
     server = start(REFUSALS[name])
     for task_id in ("poison", "alpha", "beta"):
         fail(task_id)
     flushed()
     assert left_and_dead() == (0, ["etl_daily · poison"])
-    told = "\n".join(server.taken)
-    assert "alpha" in told
-    assert "beta" in told
+    sent = "\n".join(server.taken)
+    assert "alpha" in sent
+    assert "beta" in sent
 
 
 @pytest.mark.parametrize(
@@ -155,9 +155,9 @@ def test_a_refused_alert_does_not_stop_an_app(start: Callable[[Any], DingTalk], 
         fail(task_id, "dingtalk_app_default", to)
     flushed()
     assert left_and_dead(to, "dingtalk_app_default") == (0, ["etl_daily · poison"])
-    told = "\n".join(server.taken)
-    assert "alpha" in told
-    assert "beta" in told
+    sent = "\n".join(server.taken)
+    assert "alpha" in sent
+    assert "beta" in sent
 
 
 def test_a_robot_that_refuses_everything_keeps_everything_and_a_person_can_have_it_tried(
@@ -180,8 +180,8 @@ def test_a_robot_that_refuses_everything_keeps_everything_and_a_person_can_have_
     (drained,) = flushed()
     assert drained.left == 0
     assert left_and_dead() == (0, [])
-    told = "\n".join(server.taken)
-    assert all(task_id in told for task_id in ("alpha", "beta", "gamma", "delta", "epsilon"))
+    sent = "\n".join(server.taken)
+    assert all(task_id in sent for task_id in ("alpha", "beta", "gamma", "delta", "epsilon"))
 
 
 @pytest.mark.parametrize(
@@ -220,9 +220,9 @@ def test_a_receiver_that_refuses_everything_costs_no_own_words(start: Callable[[
     assert left_and_dead() == (2, [])
     server.refuses = lambda _: False
     flushed()
-    told = "\n".join(server.taken)
-    assert "312 rows of alpha" in told
-    assert "312 rows of beta" in told
+    sent = "\n".join(server.taken)
+    assert "312 rows of alpha" in sent
+    assert "312 rows of beta" in sent
     assert left_and_dead() == (0, [])
 
 
@@ -242,6 +242,6 @@ def test_a_receiver_with_another_code_each_time_keeps_everything(start: Callable
     assert left_and_dead()[1] == []
     server.refuses = lambda _: False
     flushed()
-    told = "\n".join(server.taken)
-    assert all(f"task_{number}" in told or f"task\\\\_{number}" in told for number in range(8))
+    sent = "\n".join(server.taken)
+    assert all(f"task_{number}" in sent or f"task\\\\_{number}" in sent for number in range(8))
     assert left_and_dead() == (0, [])

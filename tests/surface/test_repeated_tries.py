@@ -62,7 +62,7 @@ def uuids(sandbox: Sandbox) -> set[str]:
 
 
 def test_three_late_answers_and_a_retry_are_one_message(hurried: Sandbox) -> None:
-    """Each of them was accepted, and none was heard of."""
+    """Each of them was accepted, and no reply came in time."""
     hurried.fail_next(Fault.SLOW, times=3, seconds=3)
     with pytest.raises(UnknownOutcomeError):
         task().execute(context_of(1))
@@ -110,7 +110,7 @@ def test_what_is_meant_to_be_said_again_is_said_again(connected: Sandbox, change
     assert texts(connected) == ["hello", "hello"]
 
 
-def test_another_robot_is_told_too(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_robot_gets_it_too(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has not got the message."""
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", f"{connected.webhook_url}&secret={connected.robot.secret}")
     task().execute(context_of(1))
@@ -118,7 +118,7 @@ def test_another_robot_is_told_too(connected: Sandbox, monkeypatch: pytest.Monke
     assert len(texts(connected)) == 2
 
 
-def test_a_task_that_goes_on_after_its_turn_sends_the_same_message(connected: Sandbox) -> None:
+def test_a_task_that_goes_on_after_the_wait_sends_the_same_message(connected: Sandbox) -> None:
     """Giving the worker slot back in between changes nothing."""
     task().execute(context_of(1))
     task(deferrable=True).execute_after_wait(context_of(2), {"moment": 0.0})
@@ -134,7 +134,7 @@ def test_the_option_makes_each_try_a_message(connected: Sandbox, monkeypatch: py
     assert texts(connected) == ["hello", "hello"]
 
 
-def test_a_hook_says_each_time_what_it_is_told_to(connected: Sandbox) -> None:
+def test_a_hook_sends_each_time_what_it_is_given(connected: Sandbox) -> None:
     """Unless its caller gives the message a key."""
     hook = DingTalkRobotHook()
     for key in (None, None, "order 17", "order 17", "order 18"):
@@ -196,7 +196,7 @@ def connect_resending(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None
         (None, GROUP_PATH, "as 'resend_unknown' of the connection says, and it may then arrive twice"),
         (WorkNotification("lisi"), NOTICE_PATH, "the same content to a person once a day"),
     ],
-    ids=["group", "work notice"],
+    ids=["group", "work notification"],
 )
 def test_an_app_that_is_tried_again_says_so(
     app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, path: str, words: str
@@ -210,8 +210,8 @@ def test_an_app_that_is_tried_again_says_so(
     assert words in str(caught.value)
 
 
-def notice(**arguments: Any) -> DingTalkOperator:
-    """A work notice whose delivery is waited for."""
+def work_notification(**arguments: Any) -> DingTalkOperator:
+    """A work notification whose delivery is waited for."""
     return task(
         dingtalk_conn_id="dingtalk_app_default",
         to=WorkNotification("lisi"),
@@ -221,30 +221,30 @@ def notice(**arguments: Any) -> DingTalkOperator:
     )
 
 
-def test_a_notice_that_came_with_an_earlier_attempt_has_come(app_connected: Sandbox) -> None:
+def test_a_work_notification_that_came_with_an_earlier_attempt_has_come(app_connected: Sandbox) -> None:
     """DingTalk keeps the second from the person, who has the first: nobody was missed."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path=NOTICE_PATH)
-    receipt = notice().execute(context_of(1))
+    receipt = work_notification().execute(context_of(1))
     assert receipt["resent"] is True
     assert len(app_connected.messages) == 1
 
 
-def test_a_notice_that_came_with_an_earlier_try_of_the_task_has_come(app_connected: Sandbox) -> None:
+def test_a_work_notification_that_came_with_an_earlier_try_of_the_task_has_come(app_connected: Sandbox) -> None:
     """Also for a triggerer, which knows only the receipt."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, times=3, path=NOTICE_PATH)
     with pytest.raises(UnknownOutcomeError):
-        notice().execute(context_of(1))
-    receipt = notice().execute(context_of(2))
+        work_notification().execute(context_of(1))
+    receipt = work_notification().execute(context_of(2))
     delivered = DingTalkAppHook().delivery(json.loads(json.dumps(receipt)))
     assert delivered is not None
     assert [each.problems for each in delivered] == [()]
 
 
-def test_a_notice_that_another_task_sent_is_still_missed(app_connected: Sandbox) -> None:
+def test_a_work_notification_that_another_task_sent_is_still_missed(app_connected: Sandbox) -> None:
     """What this task says, the person didn't get from it."""
-    notice().execute(context_of(1))
+    work_notification().execute(context_of(1))
     with pytest.raises(AirflowFailException, match="143106"):
-        notice().execute(context_of(1, change=lambda ti, _: setattr(ti, "task_id", "other")))
+        work_notification().execute(context_of(1, change=lambda ti, _: setattr(ti, "task_id", "other")))
 
 
 def test_a_callback_that_calls_an_operator_says_something_each_time(connected: Sandbox) -> None:

@@ -268,7 +268,7 @@ def test_a_task_may_say_the_same_again_and_again(connected: Sandbox) -> None:
     assert len(connected.messages) == 4
 
 
-def test_two_deadlines_and_a_failure_are_told_within_the_repeat_interval(
+def test_two_deadlines_and_a_failure_are_sent_within_the_repeat_interval(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second deadline escalates; another run that misses its first one is only counted."""
@@ -283,7 +283,7 @@ def test_two_deadlines_and_a_failure_are_told_within_the_repeat_interval(
     assert len(sandbox.messages) == 2
 
 
-def test_a_run_that_fails_again_is_told_though_its_tasks_were_told_before(
+def test_a_run_that_fails_again_is_sent_though_its_tasks_were_sent_before(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second time its task was killed, and nobody called back for that."""

@@ -100,7 +100,7 @@ def test_another_success_of_the_task_is_no_news(connected: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("event", ["failure", "recovery"])
-def test_two_connections_with_one_wrong_token_are_told_by_both_receivers(
+def test_two_connections_with_one_wrong_token_are_sent_by_both_receivers(
     monkeypatch: pytest.MonkeyPatch, event: str
 ) -> None:
     first, second = Robot(secret=SECRET, name="first"), Robot(secret=SECRET, name="second")
