@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
 from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
@@ -26,13 +26,21 @@ from airflow_provider_dingpush.connection_text import (
     written,
 )
 from airflow_provider_dingpush.connection_values import STORED_SECRET_PLACEHOLDER
+from airflow_provider_dingpush.connection_webhooks import (
+    WHERE_TO_FIND_WEBHOOK,
+    base_of,
+    base_url,
+    pasted_secret,
+    refuse_foreign,
+    token_of,
+)
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
 from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError
-from airflow_provider_dingpush.messages.input_text import foreign_character, one_word
+from airflow_provider_dingpush.messages.input_text import one_word
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.pipeline.redaction import described
 
@@ -44,12 +52,7 @@ _Settings = TypeVar("_Settings")
 # An image without this package stores generic without saying so; a URL in an environment variable makes http or https.
 _UNTYPED = ("generic", "http", "https", "")
 _TYPES = {ROBOT_FORM.conn_type: ROBOT_FORM, "dingding": ROBOT_FORM, APP_FORM.conn_type: APP_FORM}
-_SEND_PATH = "/robot/send"
 _FIELDS = ("conn_type", "host", "schema", "login", "password", "port", "extra")
-_WHERE_TO_FIND_IT = (
-    "In DingTalk: group settings > Bot > your custom robot > copy the webhook URL. "
-    "钉钉群设置 → 机器人 → 自定义机器人 → 复制 Webhook 地址。"
-)
 _WHERE_TO_FIND_THEM = (
     "In DingTalk's developer console: your app > Credentials: AppKey (Client ID) and AppSecret (Client Secret). "
     "钉钉开发者后台 → 应用 → 凭证与基础信息：AppKey 填到 Login，AppSecret 填到 Password。"
@@ -117,8 +120,6 @@ class AppSettings:
 
 # Client ids of apps look so, tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
 _APP_KEY = re.compile(r"ding[0-9a-z]{12,24}")
-# What follows the URL in a command: curl '…' -H 'Content-Type: …'
-_OPTION = re.compile(r"\s--?[A-Za-z]")
 
 
 def look_up(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
@@ -268,79 +269,36 @@ def _robot_settings(given: WrittenConnection) -> RobotSettings:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} is an app's (AppKey and AppSecret), not a custom robot's.",
             "Use DingTalkAppHook, or DingTalkOperator and DingTalkNotifier with to=; for a robot put its webhook URL "
-            f"into the password field and leave the login empty. {_WHERE_TO_FIND_IT}",
+            f"into the password field and leave the login empty. {WHERE_TO_FIND_WEBHOOK}",
         )
-    token, place = _token_of(given)
+    token, place = token_of(given)
     if not token:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} has no access token.",
-            f"Put the robot's webhook URL into its password field. {_WHERE_TO_FIND_IT}",
+            f"Put the robot's webhook URL into its password field. {WHERE_TO_FIND_WEBHOOK}",
         )
-    _refuse_foreign(given, "access token", place, token, f"Copy the webhook URL again, whole. {_WHERE_TO_FIND_IT}")
+    refuse_foreign(given, "access token", place, token, f"Copy the webhook URL again, whole. {WHERE_TO_FIND_WEBHOOK}")
     if _APP_KEY.fullmatch(token) or _APP_KEY.fullmatch(given.login):
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} holds an app's AppKey, which a custom robot's webhook doesn't take.",
             "For an app make a connection of type 'DingTalk App' with AppKey as login and AppSecret as password, and "
             "name the receiver with to=. AppKey 不能当作机器人的 access_token：请新建 "
             "DingTalk App 类型的连接，并用 to= 指定接收人。"
-            f" {_WHERE_TO_FIND_IT}",
+            f" {WHERE_TO_FIND_WEBHOOK}",
         )
     values = ROBOT_FORM.read(given.extra, conn_id)
     mentions = values.pop("mentions", Mentions())
-    secret = values.pop("secret", None) or _pasted_secret(given)
+    secret = values.pop("secret", None) or pasted_secret(given)
     return _filled(
         RobotSettings,
         values,
         conn_id=conn_id,
         robot=_filled(Robot, values, access_token=Secret(token), secret=secret),
-        base_url=_base_url(given),
+        base_url=base_url(given),
         http=_filled(HttpOptions, values),
         delivery=_filled(DeliveryPolicy, values),
         mentions=mentions.people,
         mention_problems=mentions.problems,
-    )
-
-
-def _token_of(given: WrittenConnection) -> tuple[str, str]:
-    """The robot's token, and the field that it stands in."""
-    in_password = query_of(given.password).get("access_token")
-    is_address = "://" in given.password or "access_token=" in given.password
-    places = (
-        (in_password, "password"),
-        ("" if is_address and not any(each.isspace() for each in given.password) else given.password, "password"),
-        (query_of(given.host).get("access_token"), "host"),
-        (one_word(given.extra.get("access_token") or ""), "extra field 'access_token'"),
-    )
-    return next(((token, place) for token, place in places if token), ("", ""))
-
-
-def _pasted_secret(given: WrittenConnection) -> Secret | None:
-    """The secret in the query of a pasted webhook URL."""
-    for text, place in ((given.password, "password"), (given.host, "host")):
-        if secret := query_of(text).get("secret"):
-            _refuse_foreign(given, "secret", place, secret, f"Copy it again. {_WHERE_TO_FIND_IT}")
-            return Secret(secret)
-    return None
-
-
-def _refuse_foreign(given: WrittenConnection, what: str, place: str, value: str, advice: str) -> None:
-    """Refuse a credential with a character that none has, by the field it stands in and the character's name."""
-    character = foreign_character(value)
-    if character is None:
-        return
-    if any(each.isspace() for each in value):
-        whole_command = (
-            " A whole command was pasted; only the URL inside it is wanted." if _OPTION.search(value) else ""
-        )
-        raise ConnectionSettingsError(
-            f"The {what} of connection {given.conn_id!r} has blanks in it ({character}); it stands in the "
-            f"{given.place(place)}.{whole_command}",
-            advice,
-        )
-    raise ConnectionSettingsError(
-        f"The {what} of connection {given.conn_id!r} holds {character}, which none has; it stands in the "
-        f"{given.place(place)}.",
-        advice,
     )
 
 
@@ -377,12 +335,12 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
             f"Connection {conn_id!r} is of an app's type, but its password is a robot's webhook URL.",
             f"Change its type to 'DingTalk Robot', or put AppKey and AppSecret into it. {_WHERE_TO_FIND_THEM}",
         )
-    _refuse_foreign(given, "AppKey", "login", app_key, f"Copy it again. {_WHERE_TO_FIND_THEM}")
-    _refuse_foreign(given, "AppSecret", "password", app_secret, f"Copy it again. {_WHERE_TO_FIND_THEM}")
+    refuse_foreign(given, "AppKey", "login", app_key, f"Copy it again. {_WHERE_TO_FIND_THEM}")
+    refuse_foreign(given, "AppSecret", "password", app_secret, f"Copy it again. {_WHERE_TO_FIND_THEM}")
     values = APP_FORM.read(given.extra, conn_id)
     if given.host:
         # A gateway or a sandbox in the host field stands for both of DingTalk's APIs.
-        both = _base_of(given, given.host, "host", schema=given.schema, port=given.port)
+        both = base_of(given, given.host, "host", schema=given.schema, port=given.port)
         values = {"api_base_url": both, "oapi_base_url": both, **values}
     return _filled(
         AppSettings,
@@ -428,55 +386,6 @@ def _form_of(given: WrittenConnection) -> ConnectionForm:
             "请将连接类型改为 DingTalk Robot（群自定义机器人）或 DingTalk App（企业应用）。",
         )
     return form
-
-
-def _base_url(given: WrittenConnection) -> str:
-    """The host field if there is one, else the host of a pasted webhook URL, else DingTalk's."""
-    if given.host:
-        return _base_of(given, given.host, "host", schema=given.schema, port=given.port)
-    return _base_of(given, given.password, "password") if "://" in given.password else DEFAULT_BASE_URL
-
-
-def _base_of(given: WrittenConnection, address: str, place: str, *, schema: str = "", port: int | None = None) -> str:
-    """The base URL in an address.
-
-    :param place: the field that the address stands in.
-    """
-    if "://" not in address:
-        # The HTTP provider's habit: the scheme in "schema". A pasted URL in an environment variable leaves its path
-        # there.
-        scheme = schema if schema in ("http", "https") else given.conn_type if given.conn_type == "http" else "https"
-        path = "" if schema in ("", "http", "https") else f"/{schema}"
-        address = f"{scheme}://{address}{path}"
-    character = foreign_character(address)
-    if character is None and (base := _without_path_of_api(address, port)):
-        return base
-    what = f"it holds {character}" if character else "it must start with https:// and name a host"
-    if place == "host":
-        raise ConnectionSettingsError(
-            f"The {given.place('host')} of connection {given.conn_id!r} is not a base URL: {what}.",
-            f"Leave it empty for {DEFAULT_BASE_URL}, or write one such as "
-            "https://dingtalk-gateway.example.com:8443/prefix. 通常留空即可；如需网关，请填写它的地址。",
-        )
-    raise ConnectionSettingsError(
-        f"The {given.place(place)} of connection {given.conn_id!r} is not a webhook URL: {what}.",
-        f"Copy the webhook URL again, whole. {_WHERE_TO_FIND_IT}",
-    )
-
-
-def _without_path_of_api(address: str, port: int | None) -> str | None:
-    """Scheme, host, port and prefix of an address; ``None`` if it is no URL."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port or port
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            return None
-        name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        base = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/').removesuffix(_SEND_PATH)}"
-        # A port that is out of range, and half a bracket, show only now.
-        return base if urlsplit(base).hostname and urlsplit(base).port == port else None
-    except ValueError:
-        return None
 
 
 def _refuse_unreadable_variable(conn_id: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, is_airflow_3
+from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts import RunFacts
@@ -54,7 +54,7 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
     :param failed_tasks: task id and map index of each failed task of the run; ``None`` if they are unknown.
     """
     from airflow_provider_dingpush.alerts import AirflowSite, read_run_facts
-    from airflow_provider_dingpush.pipeline.composing import link_form
+    from airflow_provider_dingpush.pipeline.composing import link_form, local_zone
     from airflow_provider_dingpush.pipeline.redaction import redact_text
 
     section = "api" if is_airflow_3() else "webserver"
@@ -62,7 +62,7 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
         base_url=airflow_option("dingpush", "base_url") or airflow_option(section, "base_url"),
         layout="pages" if is_airflow_3() else "grid",
         environment=airflow_option("dingpush", "environment") or airflow_option(section, "instance_name"),
-        timezone=airflow_option("dingpush", "timezone") or default_timezone(),
+        timezone=str(local_zone()),
         links=link_form(),
     )
     return read_run_facts(
