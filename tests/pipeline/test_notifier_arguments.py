@@ -377,7 +377,7 @@ def test_a_target_with_a_missing_variable_is_the_own_group(
     assert message.conversation.key == "group:1"
     assert "no such table" in message.shown["markdown"]["text"]
     assert "The notifier's to= can't be used" in message.shown["markdown"]["text"]
-    assert "the connection's own group is asked" in caplog.text
+    assert "the connection's own group gets it" in caplog.text
 
 
 @pytest.mark.parametrize("conn_id", ["{{ oops }}", "{{ '' }}", "{{ ti", "{{ 1 / 0 }}", "team_{{ oops.name }}"])
