@@ -1,5 +1,84 @@
-"""DingTalk (钉钉) for Apache Airflow."""
+"""DingTalk (钉钉) for Apache Airflow.
+
+The names that DAG files use most are offered here. Each is loaded when it is first used, because Airflow imports this
+package in every process: ``from airflow_provider_dingpush import DingTalkNotifier``.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.errors import DingTalkError
+    from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
+    from airflow_provider_dingpush.messages import (
+        OA,
+        ActionCard,
+        At,
+        Audio,
+        Button,
+        FeedCard,
+        FeedLink,
+        File,
+        Image,
+        Link,
+        Markdown,
+        Text,
+        Video,
+    )
+    from airflow_provider_dingpush.notifications import DingTalkNotifier
+    from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
+    from airflow_provider_dingpush.receipts import Receipt
+    from airflow_provider_dingpush.targets import Group, Users, WorkNotification
+
+__all__ = [
+    "OA",
+    "ActionCard",
+    "At",
+    "Audio",
+    "Button",
+    "DingTalkAppHook",
+    "DingTalkError",
+    "DingTalkFlushOperator",
+    "DingTalkNotifier",
+    "DingTalkOperator",
+    "DingTalkRobotHook",
+    "FeedCard",
+    "FeedLink",
+    "File",
+    "Group",
+    "Image",
+    "Link",
+    "Markdown",
+    "Receipt",
+    "Text",
+    "Users",
+    "Video",
+    "WorkNotification",
+    "create_flush_dag",
+]
 __version__ = "0.1.0"
+
+if not TYPE_CHECKING:  # or a type checker would take any name for one of this module
+    _HOMES = {
+        "errors": ("DingTalkError",),
+        "hooks": ("DingTalkAppHook", "DingTalkRobotHook"),
+        "notifications": ("DingTalkNotifier",),
+        "operators": ("DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"),
+        "receipts": ("Receipt",),
+        "targets": ("Group", "Users", "WorkNotification"),
+    }
+    _HOME_OF = dict.fromkeys(__all__, "messages") | {name: home for home, names in _HOMES.items() for name in names}
+
+    def __getattr__(name):
+        """A name of ``__all__``, from the module that defines it."""
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        return value
+
+    def __dir__():
+        """What the module has already, and what it offers."""
+        return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""The only place that knows how Airflow 2.10 to 3.3 differ.
+"""The only place that knows how Airflow 2.10 to 3.4 differ.
 
 Each name is looked for where the newest Airflow has it first, so that none of the old homes' deprecation warnings is
 touched. An entry can go once the oldest supported Airflow has the newer home.
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
         """Tell Airflow to print ``***`` instead of this string wherever it writes logs."""
 
     def redact(value: str) -> str:
-        """The string with everything that Airflow was told to mask taken out."""
+        """The string without everything that Airflow has been given to mask."""
 
 else:
     try:  # 3.0
@@ -138,10 +138,10 @@ def default_timezone() -> str:
 
 
 async def run_in_thread(function: Callable[[], Result]) -> Result:
-    """Call a function in a thread, from where it may ask Airflow for connections.
+    """Call a function in a thread, in which it may ask Airflow for connections.
 
     asgiref (a dependency of Airflow) rather than ``asyncio.to_thread``: up to Airflow 3.1 the triggerer answers such a
-    question only on its own event loop, and asgiref remembers in the thread which one that is.
+    request only on its own event loop, and asgiref remembers in the thread which one that is.
     """
     from asgiref.sync import sync_to_async
 
@@ -149,11 +149,11 @@ async def run_in_thread(function: Callable[[], Result]) -> Result:
 
 
 def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[str, int]] | None:
-    """The failed tasks of the run that a DAG-level callback speaks of, as (task id, map index); ``None`` if unknown.
+    """The failed tasks of the run that a DAG-level callback is about, as (task id, map index); ``None`` if unknown.
 
-    Airflow 2 has them in its database, Airflow 3.1 and later can be asked, Airflow 3.0 can't.
+    Airflow 2 reads them from its database, Airflow 3.1 and later answer a request, Airflow 3.0 has none for it.
 
-    :param seconds: the most that asking may take. The first question after a start of the DAG processor waits until the
+    :param seconds: the most that the request may take. The first one after a start of the DAG processor waits until the
         part of Airflow that answers is loaded; and an answer that can't be given never comes, not even as an error.
     """
     try:
@@ -173,7 +173,7 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
 
 def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
     if not notifier_takes_context():
-        # Airflow 3.0 has the question, but its DAG processor doesn't know it and then prints the message before it,
+        # Airflow 3.0 has this request, but its DAG processor doesn't know it and then prints the message before it,
         # which may be a secret to be masked.
         return None
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance

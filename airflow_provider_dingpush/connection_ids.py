@@ -1,4 +1,4 @@
-"""What may be the id of a connection, in a DAG file or a command."""
+"""Which values are ids of connections, in a DAG file or a command."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from airflow_provider_dingpush.messages.input_text import edges_clean
 NO_CONNECTION_ID = (
     "Write the id of one connection, such as 'dingtalk_default'. 请填写一个连接的 id，例如 'dingtalk_default'。"
 )
-"""What to do about it."""
+"""The advice for a value that is no id."""
 
 # A webhook URL, the token in it, or the secret of a robot, which belong into the connection.
 _CREDENTIAL = re.compile(r".*://.*|.*access_token.*|[0-9a-fA-F]{64}|SEC[0-9a-zA-Z]{20,}", re.DOTALL)
 
 
 def read_connection_id(value: object) -> str:
-    """The id as Airflow knows it, without what was pasted around it.
+    """The id as Airflow has it, without what was pasted around it.
 
     :raises ValueError: saying what is wrong, if it is none, such as ``None`` or a webhook URL, which isn't quoted.
     """
@@ -32,5 +32,5 @@ def read_connection_id(value: object) -> str:
 
 
 def shown_connection_id(value: object) -> str:
-    """It for the log, also if it isn't one."""
+    """The value as the log may show it, also if it is no id but a credential."""
     return "'***'" if isinstance(value, str) and _CREDENTIAL.fullmatch(value) else repr(value)

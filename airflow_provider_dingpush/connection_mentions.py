@@ -35,7 +35,7 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class Mentions:
-    """What ``mentions`` says.
+    """The people in ``mentions``.
 
     :param people: owner -> who is mentioned.
     :param problems: for people: each value that could not be read, or may have been misread, and whose it is.
@@ -84,9 +84,9 @@ def _people(owner: str, value: Any, problems: list[str]) -> At:
     persons: list[At] = []
     if isinstance(value, Mapping):
         by_field = {name: each for name, each in value.items() if name in _KIND_OF}
-        # Refuses names that nobody knows, and a field in both spellings.
-        told = At.read({name: () if name in by_field else each for name, each in value.items()})
-        everyone = told is not None and told.everyone
+        # Refuses unknown names, and a field in both spellings.
+        at = At.read({name: () if name in by_field else each for name, each in value.items()})
+        everyone = at is not None and at.everyone
         for name, several in by_field.items():
             persons += [_person(owner, each, _KIND_OF[name], problems) for each in _several(several)]
     else:
@@ -111,7 +111,7 @@ def _several(value: Any) -> list[str]:
 def _person(owner: str, value: str, kind: str | None, problems: list[str]) -> At:
     """One person: a mobile number, or else a user id.
 
-    :param kind: ``mobile`` or ``user`` if it was said which of them it is.
+    :param kind: ``mobile`` or ``user`` if the value names its kind.
     """
     if forced := _FORCED.match(value):
         kind, value = "mobile" if forced["mobile"] else "user", forced["value"]

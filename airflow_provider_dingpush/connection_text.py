@@ -59,7 +59,7 @@ class WrittenConnection:
 def written(connection: Connection, extra: Mapping[str, Any] | None = None) -> WrittenConnection:
     """Read the fields of a connection.
 
-    :param extra: what :func:`extra_of` said, if that was asked before: Airflow masks parts of it each time.
+    :param extra: the result of :func:`extra_of`, if it was called before: Airflow masks parts of it each time.
     :raises ConnectionSettingsError: if it was given as text that is no connection at all.
     """
     conn_id = str(connection.conn_id or "")

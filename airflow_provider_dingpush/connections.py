@@ -1,7 +1,7 @@
-"""From an Airflow Connection to settings that are right once they exist.
+"""From an Airflow Connection to settings, which are valid once they exist.
 
-Whatever a person may reasonably have put into a connection is understood; whatever is wrong gets an error that says
-which field to fill in with what.
+Whatever a person may reasonably have put into a connection is understood; for whatever is wrong an error names the
+field and what to fill in.
 """
 
 from __future__ import annotations
@@ -12,15 +12,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
-from airflow_provider_dingpush.connection_fields import (
-    APP_FORM,
-    ROBOT_FORM,
-    STORED_SECRET_PLACEHOLDER,
-    ConnectionForm,
-)
+from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
 from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
 from airflow_provider_dingpush.connection_mentions import Mentions
 from airflow_provider_dingpush.connection_text import (
@@ -30,13 +25,22 @@ from airflow_provider_dingpush.connection_text import (
     query_of,
     written,
 )
+from airflow_provider_dingpush.connection_values import STORED_SECRET_PLACEHOLDER
+from airflow_provider_dingpush.connection_webhooks import (
+    WHERE_TO_FIND_WEBHOOK,
+    base_of,
+    base_url,
+    pasted_secret,
+    refuse_foreign,
+    token_of,
+)
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
 from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
-from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS, HttpOptions
+from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError
-from airflow_provider_dingpush.messages.input_text import foreign_character, one_word
+from airflow_provider_dingpush.messages.input_text import one_word
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.pipeline.redaction import described
 
@@ -48,12 +52,7 @@ _Settings = TypeVar("_Settings")
 # An image without this package stores generic without saying so; a URL in an environment variable makes http or https.
 _UNTYPED = ("generic", "http", "https", "")
 _TYPES = {ROBOT_FORM.conn_type: ROBOT_FORM, "dingding": ROBOT_FORM, APP_FORM.conn_type: APP_FORM}
-_SEND_PATH = "/robot/send"
 _FIELDS = ("conn_type", "host", "schema", "login", "password", "port", "extra")
-_WHERE_TO_FIND_IT = (
-    "In DingTalk: group settings > Bot > your custom robot > copy the webhook URL. "
-    "钉钉群设置 → 机器人 → 自定义机器人 → 复制 Webhook 地址。"
-)
 _WHERE_TO_FIND_THEM = (
     "In DingTalk's developer console: your app > Credentials: AppKey (Client ID) and AppSecret (Client Secret). "
     "钉钉开发者后台 → 应用 → 凭证与基础信息：AppKey 填到 Login，AppSecret 填到 Password。"
@@ -62,13 +61,13 @@ _WHERE_TO_FIND_THEM = (
 
 @dataclass(frozen=True)
 class RobotSettings:
-    """Everything that a connection of type ``dingtalk_robot`` says.
+    """The settings in a connection of type ``dingtalk_robot``.
 
     :param conn_id: the connection's id, for receipts and errors.
     :param robot: which robot, with its credentials.
     :param base_url: where DingTalk is.
     :param http: time limit, proxy and certificates.
-    :param language: ``zh`` or ``en`` for built-in texts, if the connection says so.
+    :param language: ``zh`` or ``en`` for built-in texts, if the connection names one.
     :param mentions: whom an owner of a DAG or task is in DingTalk.
     :param mention_problems: for people: values of ``mentions`` that can't be read, or may be meant otherwise.
     :param delivery: how alerts are merged and limited.
@@ -88,16 +87,16 @@ class RobotSettings:
 
 @dataclass(frozen=True)
 class AppSettings:
-    """Everything that a connection of type ``dingtalk_app`` says.
+    """The settings in a connection of type ``dingtalk_app``.
 
     :param conn_id: the connection's id, for receipts and errors.
     :param app: which enterprise app, with its credentials.
     :param open_conversation_id: the group that gets messages without a target.
     :param api_base_url: where DingTalk's newer API is.
-    :param oapi_base_url: where its older one is, for work notices, uploads and look-ups of people.
-    :param resend_unknown: send a robot's message again if nobody knows whether it arrived.
+    :param oapi_base_url: where its older one is, for work notifications, uploads and look-ups of people.
+    :param resend_unknown: send a robot's message again if it is unknown whether it arrived.
     :param http: time limit, proxy and certificates.
-    :param language: ``zh`` or ``en`` for built-in texts, if the connection says so.
+    :param language: ``zh`` or ``en`` for built-in texts, if the connection names one.
     :param delivery: how alerts are merged and limited.
     :param fallback_conn_ids: more connections that reach the same group.
     """
@@ -113,11 +112,14 @@ class AppSettings:
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     fallback_conn_ids: tuple[str, ...] = ()
 
+    @property
+    def mentions(self) -> Mapping[str, At]:
+        """Nobody: an app's messages can't mention people."""
+        return {}
+
 
 # Client ids of apps look so, tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
 _APP_KEY = re.compile(r"ding[0-9a-z]{12,24}")
-# What follows the URL in a command: curl '…' -H 'Content-Type: …'
-_OPTION = re.compile(r"\s--?[A-Za-z]")
 
 
 def look_up(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
@@ -144,7 +146,7 @@ def _plain_id(conn_id: object) -> str:
 
 
 def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
-    connection = _asked_for(conn_id)
+    connection = _get(conn_id)
     try:
         for credential in credentials_of(connection):
             mask_secret(credential)
@@ -169,10 +171,10 @@ def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Setting
     return settings
 
 
-def _asked_for(conn_id: str) -> Connection:
-    """What Airflow knows under an id.
+def _get(conn_id: str) -> Connection:
+    """The connection that Airflow has under an id.
 
-    :raises ConnectionSettingsError: if that is nothing.
+    :raises ConnectionSettingsError: if there is none.
     :raises UnavailableError: if it can't tell: a secrets backend may raise anything, also when it is imported.
     """
     try:
@@ -188,16 +190,16 @@ def _asked_for(conn_id: str) -> Connection:
             "或 DingTalk App（填 AppKey 和 AppSecret）。",
         ) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - raised again, as an error that everybody here expects
-        said = described(error)
+        what = described(error)
     raise UnavailableError(
-        f"Airflow can't look connection {conn_id!r} up ({said}).",
+        f"Airflow can't look connection {conn_id!r} up ({what}).",
         "Look at the secrets backend ([secrets] backend), the metadata database, and AIRFLOW_CONN_… if it is set. "
         "请检查 secrets backend、元数据库以及 AIRFLOW_CONN_… 环境变量。",
     )
 
 
 def _unreadable_field(connection: Connection) -> str:
-    """The field that can't even be asked for, as one that was encrypted with another key."""
+    """The field that can't even be read, such as one that was encrypted with another key."""
     for name in _FIELDS:
         try:
             getattr(connection, name)
@@ -227,7 +229,7 @@ def credentials_of(connection: Connection) -> tuple[str, ...]:
     """Every string of a connection that might be a token, a secret or a password, wherever it was put by mistake."""
     extra = extra_of(connection)
     found: list[Any] = [connection.password, extra.get("secret"), extra.get("access_token")]
-    # What is used is cleaned before, and what is masked must be the same.
+    # What is used is cleaned first, and the same must be masked.
     found += [one_word(each) for each in found if each]
     for text in (connection.password, connection.host, connection.schema, connection.extra):
         found += credentials_in(str(text or ""))
@@ -267,82 +269,36 @@ def _robot_settings(given: WrittenConnection) -> RobotSettings:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} is an app's (AppKey and AppSecret), not a custom robot's.",
             "Use DingTalkAppHook, or DingTalkOperator and DingTalkNotifier with to=; for a robot put its webhook URL "
-            f"into the password field and leave the login empty. {_WHERE_TO_FIND_IT}",
+            f"into the password field and leave the login empty. {WHERE_TO_FIND_WEBHOOK}",
         )
-    token, place = _token_of(given)
+    token, place = token_of(given)
     if not token:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} has no access token.",
-            f"Put the robot's webhook URL into its password field. {_WHERE_TO_FIND_IT}",
+            f"Put the robot's webhook URL into its password field. {WHERE_TO_FIND_WEBHOOK}",
         )
-    _refuse_foreign(given, "access token", place, token, f"Copy the webhook URL again, whole. {_WHERE_TO_FIND_IT}")
+    refuse_foreign(given, "access token", place, token, f"Copy the webhook URL again, whole. {WHERE_TO_FIND_WEBHOOK}")
     if _APP_KEY.fullmatch(token) or _APP_KEY.fullmatch(given.login):
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} holds an app's AppKey, which a custom robot's webhook doesn't take.",
             "For an app make a connection of type 'DingTalk App' with AppKey as login and AppSecret as password, and "
-            "say to whom with to=. AppKey 不能当作机器人的 access_token：请新建 "
+            "name the receiver with to=. AppKey 不能当作机器人的 access_token：请新建 "
             "DingTalk App 类型的连接，并用 to= 指定接收人。"
-            f" {_WHERE_TO_FIND_IT}",
+            f" {WHERE_TO_FIND_WEBHOOK}",
         )
     values = ROBOT_FORM.read(given.extra, conn_id)
-    mentions = values.get("mentions", Mentions())
-    return RobotSettings(
+    mentions = values.pop("mentions", Mentions())
+    secret = values.pop("secret", None) or pasted_secret(given)
+    return _filled(
+        RobotSettings,
+        values,
         conn_id=conn_id,
-        robot=Robot(
-            access_token=Secret(token),
-            secret=values.get("secret") or _pasted_secret(given),
-            keyword=values.get("keyword"),
-        ),
-        base_url=_base_url(given),
-        http=_http_options(values),
-        language=values.get("language"),
+        robot=_filled(Robot, values, access_token=Secret(token), secret=secret),
+        base_url=base_url(given),
+        http=_filled(HttpOptions, values),
+        delivery=_filled(DeliveryPolicy, values),
         mentions=mentions.people,
-        delivery=_policy(values),
-        fallback_conn_ids=values.get("fallback_conn_ids", ()),
         mention_problems=mentions.problems,
-    )
-
-
-def _token_of(given: WrittenConnection) -> tuple[str, str]:
-    """The robot's token, and the field that it stands in."""
-    in_password = query_of(given.password).get("access_token")
-    is_address = "://" in given.password or "access_token=" in given.password
-    places = (
-        (in_password, "password"),
-        ("" if is_address and not any(each.isspace() for each in given.password) else given.password, "password"),
-        (query_of(given.host).get("access_token"), "host"),
-        (one_word(given.extra.get("access_token") or ""), "extra field 'access_token'"),
-    )
-    return next(((token, place) for token, place in places if token), ("", ""))
-
-
-def _pasted_secret(given: WrittenConnection) -> Secret | None:
-    """The secret in the query of a pasted webhook URL."""
-    for text, place in ((given.password, "password"), (given.host, "host")):
-        if secret := query_of(text).get("secret"):
-            _refuse_foreign(given, "secret", place, secret, f"Copy it again. {_WHERE_TO_FIND_IT}")
-            return Secret(secret)
-    return None
-
-
-def _refuse_foreign(given: WrittenConnection, what: str, place: str, value: str, advice: str) -> None:
-    """Refuse a credential with a character that none has, by the field it stands in and the character's name."""
-    character = foreign_character(value)
-    if character is None:
-        return
-    if any(each.isspace() for each in value):
-        whole_command = (
-            " A whole command was pasted; only the URL inside it is wanted." if _OPTION.search(value) else ""
-        )
-        raise ConnectionSettingsError(
-            f"The {what} of connection {given.conn_id!r} has blanks in it ({character}); it stands in the "
-            f"{given.place(place)}.{whole_command}",
-            advice,
-        )
-    raise ConnectionSettingsError(
-        f"The {what} of connection {given.conn_id!r} holds {character}, which none has; it stands in the "
-        f"{given.place(place)}.",
-        advice,
     )
 
 
@@ -359,7 +315,7 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
     if _form_of(given) is not APP_FORM:
         raise ConnectionSettingsError(
             f"Connection {conn_id!r} is a custom robot's, not an app's.",
-            "A custom robot speaks only to its own group. To reach people, departments or other groups make a "
+            "A custom robot can only post to its own group. To reach people, departments or other groups make a "
             "connection of type 'DingTalk App' with AppKey as login and AppSecret as password. "
             f"自定义机器人只能发到所在的群；发给个人或部门请使用 DingTalk App 类型的连接。{_WHERE_TO_FIND_THEM}",
         )
@@ -379,35 +335,27 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
             f"Connection {conn_id!r} is of an app's type, but its password is a robot's webhook URL.",
             f"Change its type to 'DingTalk Robot', or put AppKey and AppSecret into it. {_WHERE_TO_FIND_THEM}",
         )
-    _refuse_foreign(given, "AppKey", "login", app_key, f"Copy it again. {_WHERE_TO_FIND_THEM}")
-    _refuse_foreign(given, "AppSecret", "password", app_secret, f"Copy it again. {_WHERE_TO_FIND_THEM}")
+    refuse_foreign(given, "AppKey", "login", app_key, f"Copy it again. {_WHERE_TO_FIND_THEM}")
+    refuse_foreign(given, "AppSecret", "password", app_secret, f"Copy it again. {_WHERE_TO_FIND_THEM}")
     values = APP_FORM.read(given.extra, conn_id)
-    # A gateway or a sandbox in the host field stands for both of DingTalk's APIs.
-    both = _base_of(given, given.host, "host", schema=given.schema, port=given.port) if given.host else None
-    return AppSettings(
+    if given.host:
+        # A gateway or a sandbox in the host field stands for both of DingTalk's APIs.
+        both = base_of(given, given.host, "host", schema=given.schema, port=given.port)
+        values = {"api_base_url": both, "oapi_base_url": both, **values}
+    return _filled(
+        AppSettings,
+        values,
         conn_id=conn_id,
-        app=App(app_key, Secret(app_secret), robot_code=values.get("robot_code", ""), agent_id=values.get("agent_id")),
-        open_conversation_id=values.get("open_conversation_id"),
-        api_base_url=values.get("api_base_url") or both or DEFAULT_API_BASE_URL,
-        oapi_base_url=values.get("oapi_base_url") or both or DEFAULT_BASE_URL,
-        resend_unknown=values.get("resend_unknown", False),
-        http=_http_options(values),
-        language=values.get("language"),
-        delivery=_policy(values),
-        fallback_conn_ids=values.get("fallback_conn_ids", ()),
+        app=_filled(App, values, app_key=app_key, app_secret=Secret(app_secret)),
+        http=_filled(HttpOptions, values),
+        delivery=_filled(DeliveryPolicy, values),
     )
 
 
-def _policy(values: Mapping[str, Any]) -> DeliveryPolicy:
-    return DeliveryPolicy(**{each.name: values[each.name] for each in fields(DeliveryPolicy) if each.name in values})
-
-
-def _http_options(values: Mapping[str, Any]) -> HttpOptions:
-    return HttpOptions(
-        timeout_seconds=values.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
-        proxy=values.get("proxy"),
-        verify=values.get("verify"),
-    )
+def _filled(kind: type[_Settings], values: Mapping[str, Any], **known: Any) -> _Settings:
+    """A settings value of this kind, with the values of the connection's extra for its fields of the same names."""
+    named = {each.name for each in fields(kind)} & values.keys() - known.keys()  # type: ignore[arg-type]
+    return kind(**known, **{name: values[name] for name in named})
 
 
 def unknown_extras(connection: Connection) -> tuple[list[str], list[str]]:
@@ -415,10 +363,10 @@ def unknown_extras(connection: Connection) -> tuple[list[str], list[str]]:
     given = written(connection)
     form = _form_of(given)
     known = [each.name for each in form.fields]
-    # What a robot's connection says stays harmless when its type is changed, and the other way round.
-    silent = {*known, "access_token", *(each.name for each in ROBOT_FORM.fields if form is APP_FORM)}
+    # Fields of a robot's connection are no mistake in one whose type was changed to an app's.
+    expected = {*known, "access_token", *(each.name for each in ROBOT_FORM.fields if form is APP_FORM)}
     # Airflow 2 tests a form with its fields under prefixed names as well.
-    unknown = [name for name in given.extra if name not in silent and not name.startswith("extra__")]
+    unknown = [name for name in given.extra if name not in expected and not name.startswith("extra__")]
     return sorted(unknown), known
 
 
@@ -438,55 +386,6 @@ def _form_of(given: WrittenConnection) -> ConnectionForm:
             "请将连接类型改为 DingTalk Robot（群自定义机器人）或 DingTalk App（企业应用）。",
         )
     return form
-
-
-def _base_url(given: WrittenConnection) -> str:
-    """The host field if there is one, else the host of a pasted webhook URL, else DingTalk's."""
-    if given.host:
-        return _base_of(given, given.host, "host", schema=given.schema, port=given.port)
-    return _base_of(given, given.password, "password") if "://" in given.password else DEFAULT_BASE_URL
-
-
-def _base_of(given: WrittenConnection, address: str, place: str, *, schema: str = "", port: int | None = None) -> str:
-    """The base URL in an address.
-
-    :param place: the field that the address stands in.
-    """
-    if "://" not in address:
-        # The HTTP provider's habit: the scheme in "schema". A pasted URL in an environment variable leaves its path
-        # there.
-        scheme = schema if schema in ("http", "https") else given.conn_type if given.conn_type == "http" else "https"
-        path = "" if schema in ("", "http", "https") else f"/{schema}"
-        address = f"{scheme}://{address}{path}"
-    character = foreign_character(address)
-    if character is None and (base := _without_path_of_api(address, port)):
-        return base
-    what = f"it holds {character}" if character else "it must start with https:// and name a host"
-    if place == "host":
-        raise ConnectionSettingsError(
-            f"The {given.place('host')} of connection {given.conn_id!r} is not a base URL: {what}.",
-            f"Leave it empty for {DEFAULT_BASE_URL}, or write one such as "
-            "https://dingtalk-gateway.example.com:8443/prefix. 通常留空即可；如需网关，请填写它的地址。",
-        )
-    raise ConnectionSettingsError(
-        f"The {given.place(place)} of connection {given.conn_id!r} is not a webhook URL: {what}.",
-        f"Copy the webhook URL again, whole. {_WHERE_TO_FIND_IT}",
-    )
-
-
-def _without_path_of_api(address: str, port: int | None) -> str | None:
-    """Scheme, host, port and prefix of an address; ``None`` if it is no URL."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port or port
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            return None
-        name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        base = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/').removesuffix(_SEND_PATH)}"
-        # A port that is out of range, and half a bracket, show only now.
-        return base if urlsplit(base).hostname and urlsplit(base).port == port else None
-    except ValueError:
-        return None
 
 
 def _refuse_unreadable_variable(conn_id: str) -> None:

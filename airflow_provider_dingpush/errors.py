@@ -8,23 +8,23 @@
     │   ├── TokenError                DingTalk doesn't know the token, or its robot is gone
     │   ├── SignError                 the signature was refused (secret or clock)
     │   ├── CredentialsError          AppKey or AppSecret of the app is wrong
-    │   ├── PermissionMissingError    the app was not granted a permission; says which
+    │   ├── PermissionMissingError    the app was not granted a permission; names it
     │   ├── KeywordError              the robot demands a keyword that the message lacks
     │   └── IpNotAllowedError         the robot or app takes messages from listed addresses only
     ├── ContentError                the message must change; a retry can't help
     │   ├── InvalidMessageError       a field breaks a rule; found before anything is sent (also a ValueError)
     │   ├── MessageTooLongError       more bytes than DingTalk takes
     │   ├── UnsupportedMessageError   this way of sending can't carry this kind of message
-    │   └── ContentRefusedError       DingTalk's content filter said no
+    │   └── ContentRefusedError       DingTalk's content filter refused it
     ├── TargetError                 DingTalk can't reach whom the message is for
-    ├── ThrottledError              too many messages; says how long to stay silent
+    ├── ThrottledError              too many messages; has the time to wait
     ├── QuotaExhaustedError         the organisation's monthly allowance is used up
-    ├── UnknownOutcomeError         sent, but the answer never came: it may or may not have arrived
+    ├── UnknownOutcomeError         sent, but the reply never came: it may or may not have arrived
     └── UnavailableError            DingTalk could not be reached, or is out of order
         └── AlertsWaitingError        alerts are safe and wait; the next callback or flusher sends them
 
-Errors answer questions instead of being parsed: ``retryable``, ``retry_after_seconds``, ``errcode``, ``advice``. No
-error text ever holds a token, a secret, a signature or a URL with one of them.
+Errors have fields, so that nobody parses their text: ``retryable``, ``retry_after_seconds``, ``errcode``, ``advice``.
+No error text ever holds a token, a secret, a signature or a URL with one of them.
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ __all__ = [
 class DingTalkError(Exception):
     """Root of everything this package raises on purpose.
 
-    ``tries`` says how often the message was sent before giving up. ``recognised`` is false for a refusal whose code
-    this package doesn't know: the class is then a guess from DingTalk's words, and it may concern this message only.
+    ``tries`` is how often the message was sent before giving up. ``recognised`` is false for a refusal whose code
+    this package doesn't know: the class is then a guess from DingTalk's text, and it may concern this message only.
 
     :param problem: what happened, in one sentence.
-    :param advice: what a person should do about it, in one sentence (English, then Chinese where it speaks of
+    :param advice: what a person should do about it, in one sentence (English, then Chinese where it is about
         settings).
-    :param errcode: DingTalk's own code, if DingTalk answered with one.
-    :param errmsg: DingTalk's own words, with secrets taken out.
+    :param errcode: DingTalk's own code, if DingTalk replied with one.
+    :param errmsg: DingTalk's own text, with secrets taken out.
     :param request_id: DingTalk's id of the call, which its support asks for.
-    :param retryable: whether sending the same message again may work; by default what the class says.
+    :param retryable: whether sending the same message again may work; by default that of the class.
     :param retry_after_seconds: how long to wait before that, in seconds; ``None`` when nothing is known.
     """
 
@@ -121,7 +121,7 @@ class PermissionMissingError(ConfigurationError):
     """The app was not granted a permission point (权限点) that the call needs.
 
     ``missing_permissions`` names them as DingTalk's console does, such as ``qyapi_robot_sendmsg``; it is empty if
-    DingTalk didn't say.
+    DingTalk named none.
     """
 
     missing_permissions: tuple[str, ...] = ()
@@ -164,7 +164,7 @@ class TargetError(DingTalkError):
 
 
 class ThrottledError(DingTalkError):
-    """Too many messages in too short a time: stay silent for ``retry_after_seconds``."""
+    """Too many messages in too short a time: send nothing for ``retry_after_seconds``."""
 
     retryable = True
 
@@ -174,13 +174,13 @@ class QuotaExhaustedError(DingTalkError):
 
 
 class UnknownOutcomeError(DingTalkError):
-    """The message was sent but no readable answer came back, so it may or may not have arrived."""
+    """The message was sent but no readable reply came back, so it may or may not have arrived."""
 
     retryable = True
 
 
 class UnavailableError(DingTalkError):
-    """DingTalk could not be reached or said that it is out of order; the message did not arrive."""
+    """DingTalk could not be reached or reported that it is out of order; the message did not arrive."""
 
     retryable = True
 

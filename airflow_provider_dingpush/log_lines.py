@@ -1,9 +1,9 @@
-"""How our lines in Airflow's logs begin, for people and programs that look for them."""
+"""How this package's lines in Airflow's logs begin, for people and programs that look for them."""
 
 from __future__ import annotations
 
 SENT_LOG_LINE = "Sent to DingTalk"
-"""A message that DingTalk took; the message itself isn't logged."""
+"""A message that DingTalk accepted; the message itself isn't logged."""
 
-NOTICE_LOG_LINE = "The DingTalk notice"
-"""A notice that was not sent, or may not have arrived."""
+NOTIFICATION_LOG_LINE = "The DingTalk notification"
+"""A notification that was not sent, waits to be sent, or may not have arrived."""

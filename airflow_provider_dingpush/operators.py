@@ -1,4 +1,4 @@
-"""Operators: a task that says something in DingTalk."""
+"""Operators: a task that sends a message to DingTalk, and one that sends pending alerts."""
 
 from __future__ import annotations
 
@@ -34,56 +34,57 @@ __all__ = ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"]
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 3.0
 _WORTH_DEFERRING_SECONDS = 5.0
-# What one question about the robot's window may take; all of them twice that.
-_STORAGE_SECONDS = 1.5
+# What one look at the receiver's window may take; all of them twice that.
+_STORE_SECONDS = 1.5
 # DingTalk delivers to thousands of people within minutes.
 _LONGEST_WAIT = timedelta(hours=1)
-_SENT_BUT_UNKNOWN = "The work notice was sent, but DingTalk can't say whom it reached."
+_SENT_BUT_UNKNOWN = "The work notification was sent, but DingTalk can't say whom it reached."
 _ONCE = (
-    "The task's next try sends it as the same message, which DingTalk shows once as long as it remembers it (counted "
-    "on for {lifetime:g} s). 任务重试时使用同一 msgUuid，群里只会出现一次（按 {lifetime:g} 秒计）。"
+    "The task's next try sends it as the same message, which DingTalk shows once as long as it remembers it (expected "
+    "for {lifetime:g} s). 任务重试时使用同一 msgUuid，群里只会出现一次（按 {lifetime:g} 秒计）。"
 )
 _PERHAPS_TWICE = (
-    "The task's next try, after {delay:g} s or more, sends it again, and it may then come twice: DingTalk is counted "
-    "on to recognise it for {lifetime:g} s. 任务将在 {delay:g} 秒后重试，届时可能重复送达（去重按 {lifetime:g} 秒计）。"
+    "The task's next try, after {delay:g} s or more, sends it again, and it may then arrive twice: DingTalk is "
+    "expected to recognise it for {lifetime:g} s. "
+    "任务将在 {delay:g} 秒后重试，届时可能重复送达（去重按 {lifetime:g} 秒计）。"
 )
-_NOTICE_ONCE = (
+_ONCE_A_DAY = (
     "The task's next try sends it again, and DingTalk shows the same content to a person once a day. "
     "任务将重试；相同内容的工作通知，同一人一天只会收到一次。"
 )
 _APP_TWICE = (
-    "The task's next try sends it again, as 'resend_unknown' of the connection says, and it may then come twice. "
+    "The task's next try sends it again, as 'resend_unknown' of the connection says, and it may then arrive twice. "
     "连接已设置 resend_unknown，任务将重试，届时可能重复送达。"
 )
-_SAYS_THE_SAME = (
-    "This work notice says the same each time: DingTalk shows a person only the first of a day and drops the others "
-    "without a word. Put {{ ts }} or {{ run_id }} into it. "
+_SAME_CONTENT = (
+    "The content of this work notification is always the same: DingTalk shows a person only the first of a day and "
+    "drops the others without an error. Put {{ ts }} or {{ run_id }} into it. "
     "内容相同的工作通知，同一人一天只会收到一次，请在内容中加入 {{ ts }} 等变量。"
 )
 
 
 class DingTalkOperator(BaseOperator):
-    """Sends a message to DingTalk; the task fails if DingTalk doesn't take it.
+    """Sends a message to DingTalk; the task fails if DingTalk doesn't accept it.
 
     Every text may be Jinja. A str that is as a whole the path of a ``.md``, ``.json`` or ``.txt`` file, in ASCII and
     without blanks, is that template: ``.md`` becomes a Markdown titled by its first heading, ``.json`` a message in
     DingTalk's shape, ``.txt`` a Text.
 
-    Each try of the task sends the same message, so a group sees it once through its robot, although the answer to an
-    earlier try came too late: DingTalk knows it again for a while (the connection's ``msg_uuid_lifetime_seconds``). A
-    task that is cleared sends it anew. An app's message that may have arrived isn't left to a retry.
+    Each try of the task sends the same message, so a robot's group sees it once even if the reply to an earlier try
+    came too late: DingTalk recognises it for a while (the connection's ``msg_uuid_lifetime_seconds``). A task that is
+    cleared sends it anew. An app's message that may have arrived isn't left to a retry.
 
-    What a retry can't mend (wrong token, wrong message) fails the task at once, without retries. Returns the receipt as
+    What a retry can't fix (wrong token, wrong message) fails the task at once, without retries. Returns the receipt as
     plain data, see :class:`~airflow_provider_dingpush.receipts.Receipt`.
 
-    :param message: what is said: a message such as ``Markdown(title, text)``, a str (Text), a dict of DingTalk's
+    :param message: what is sent: a message such as ``Markdown(title, text)``, a str (Text), a dict of DingTalk's
         shape, or the output of another task that is one of these.
     :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
     :param at: who is mentioned in a robot's group: an ``At``, or a dict such as ``{"mobiles": ["138…"]}``.
     :param to: who gets a message of an app: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them, such as
-        ``{"user_ids": ["…"]}``. A custom robot takes none, it speaks to its own group.
-    :param wait_for_delivery: for a work notice: wait until DingTalk has delivered it, and fail if somebody was not
-        reached. DingTalk says at first only that it is queued.
+        ``{"user_ids": ["…"]}``. A custom robot takes none: it can only post to its own group.
+    :param wait_for_delivery: for a work notification: wait until DingTalk has delivered it, and fail if somebody was
+        not reached. DingTalk replies at first only that it is queued.
     :param deferrable: give the worker slot back while waiting; by default Airflow's ``[operators] default_deferrable``.
     :raises InvalidMessageError: when the DAG is read, if a message, mention or target without Jinja in it is wrong.
     """
@@ -110,8 +111,8 @@ class DingTalkOperator(BaseOperator):
         self.wait_for_delivery = wait_for_delivery
         self.deferrable = defers_by_default() if deferrable is None else deferrable
         self._sent_in: tuple[object, int] = (None, 0)
-        # Asked now, because rendering puts the outcome in the place of the templates.
-        self._says_the_same_always = is_constant(message)
+        # Now, because rendering puts the results in the place of the templates.
+        self._has_same_content = is_constant(message)
         if isinstance(at, At) and isinstance(message, (Text, Markdown, Link, ActionCard, FeedCard)):
             from airflow_provider_dingpush.dingtalk.custom_robot import refuse_unmentionable
 
@@ -120,36 +121,36 @@ class DingTalkOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the message, and wait for its delivery if that is asked for.
 
-        :raises AirflowFailException: for what a retry can't mend.
+        :raises AirflowFailException: for what a retry can't fix.
         :raises DingTalkError: for what it can, such as a network that is down.
         """
         from airflow_provider_dingpush.targets import WorkNotification, read_target
 
-        is_notice = False
+        is_work_notification = False
         try:
             target = read_target(self.to)
-            is_notice = isinstance(target, WorkNotification)
-            if self.wait_for_delivery and not is_notice:
+            is_work_notification = isinstance(target, WorkNotification)
+            if self.wait_for_delivery and not is_work_notification:
                 raise InvalidMessageError(
-                    "wait_for_delivery= is for work notices: of other messages DingTalk says at once what came.",
+                    "wait_for_delivery= is for work notifications: the result of other messages is known at once.",
                     "Leave it out, or send to=WorkNotification(...).",
                 )
-            if is_notice and self._says_the_same_always:
-                _log.warning(_SAYS_THE_SAME)
-            receipt = self._send_in_turn(target, context)
-            return self._waited_for(receipt) if self.wait_for_delivery else receipt.to_dict()
+            if is_work_notification and self._has_same_content:
+                _log.warning(_SAME_CONTENT)
+            receipt = self._send_within_rate_limit(target, context)
+            return self._after_delivery(receipt) if self.wait_for_delivery else receipt.to_dict()
         except DingTalkError as error:
             if error.retryable:
-                self._tell_of_the_next_try(error, context, is_notice)
+                self._announce_next_try(error, context, is_work_notification)
                 raise
             raise AirflowFailException(str(error)) from error
 
-    def execute_in_turn(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Go on after the wait for a turn of the robot."""
+    def execute_after_wait(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Go on after the wait for the receiver's rate limit."""
         return self.execute(context)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Go on after the wait for a work notice's delivery.
+        """Go on after the wait for the delivery of a work notification.
 
         :raises AirflowFailException: if somebody was not reached or DingTalk can't tell. A retry would send it again.
         """
@@ -157,28 +158,28 @@ class DingTalkOperator(BaseOperator):
             raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} {event['unknown']}")
         return _all_reached(event["receipt"], event["problems"])
 
-    def _send_in_turn(self, target: Target | None, context: Context) -> Receipt:
-        """Send when it is this message's turn: alerts and messages of one robot share its minute."""
+    def _send_within_rate_limit(self, target: Target | None, context: Context) -> Receipt:
+        """Send when the receiver has a free slot: alerts and messages share its window."""
         from airflow_provider_dingpush.pipeline.dispatching import rate_limit_slot
         from airflow_provider_dingpush.pipeline.senders import messages_in, sender_of
 
-        sender, said = sender_of(self.hook, target), set[str]()
-        # The turn is waited for as long as it takes, a storage that is slow is not.
-        while (window := _window_of(sender, said)) is not None:
+        sender, logged = sender_of(self.hook, target), set[str]()
+        # However long the slot is waited for, a slow store is not.
+        while (window := _window_of(sender, logged)) is not None:
             store, wait = window
             if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
-                from airflow_provider_dingpush.triggers import TurnTrigger
+                from airflow_provider_dingpush.triggers import RateLimitTrigger
 
-                _log.info("The robot may say nothing for %.0f s; the worker slot is given back until then.", wait)
-                self.defer(trigger=TurnTrigger(moment=time.time() + wait), method_name="execute_in_turn")
+                _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", wait)
+                self.defer(trigger=RateLimitTrigger(moment=time.time() + wait), method_name="execute_after_wait")
             if store.stands_in and wait > _WORTH_DEFERRING_SECONDS:
-                # The outbox may be back before that, and know of more room.
-                _say_once(said, logging.INFO, f"Waiting for a turn of the robot, as {store.folder} knows it.")
+                # The outbox may be back before that, and have a free slot.
+                _log_once(logged, logging.INFO, f"Waiting for the rate limit, as counted in {store.folder}.")
                 time.sleep(_WORTH_DEFERRING_SECONDS)
                 continue
             with rate_limit_slot(store.outbox, sender, messages=messages_in(self.message), share=store.share):
                 return self._send(target, context)
-        _log.warning("This message doesn't wait for its turn.")
+        _log.warning("This message is sent without waiting for the rate limit.")
         return self._send(target, context)
 
     def _send(self, target: Target | None, context: Context) -> Receipt:
@@ -196,12 +197,12 @@ class DingTalkOperator(BaseOperator):
 
     @property
     def _lifetime_seconds(self) -> float:
-        """How long DingTalk is counted on to know a message again; an app's it doesn't."""
+        """How long DingTalk is expected to recognise a message, in seconds; 0 for an app's, which it doesn't."""
         hook = self.hook
         return hook.settings.delivery.msg_uuid_lifetime_seconds if isinstance(hook, DingTalkRobotHook) else 0.0
 
-    def _tell_of_the_next_try(self, error: DingTalkError, context: Context, is_notice: bool) -> None:
-        """Say what becomes of a message that may have arrived when Airflow tries the task again."""
+    def _announce_next_try(self, error: DingTalkError, context: Context, is_work_notification: bool) -> None:
+        """Add to the error what the task's next try does with a message that may have arrived."""
         ti = context.get("ti")
         if not isinstance(error, UnknownOutcomeError) or getattr(ti, "try_number", 0) > getattr(ti, "max_tries", -1):
             return
@@ -210,10 +211,10 @@ class DingTalkOperator(BaseOperator):
         if isinstance(self.hook, DingTalkRobotHook):
             advice = _ONCE if seconds < lifetime else _PERHAPS_TWICE
         else:
-            advice = _NOTICE_ONCE if is_notice else _APP_TWICE
+            advice = _ONCE_A_DAY if is_work_notification else _APP_TWICE
         error.advice = f"{error.advice} {advice.format(lifetime=lifetime, delay=seconds)}"
 
-    def _waited_for(self, receipt: Receipt) -> dict[str, Any]:
+    def _after_delivery(self, receipt: Receipt) -> dict[str, Any]:
         plain = receipt.to_dict()
         if self.deferrable:
             from airflow_provider_dingpush.triggers import WorkNotificationTrigger
@@ -225,12 +226,12 @@ class DingTalkOperator(BaseOperator):
             self.defer(trigger=trigger, method_name="execute_complete", timeout=_LONGEST_WAIT)
         hook, end = self.hook, time.monotonic() + _LONGEST_WAIT.total_seconds()
         try:
-            while (delivery := hook.delivery(receipt)) is None:  # type: ignore[union-attr] # a robot sends no notice
+            while (delivery := hook.delivery(receipt)) is None:  # type: ignore[union-attr] # a robot sends no such messages
                 if time.monotonic() > end:
                     raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} It has not finished within {_LONGEST_WAIT}.")
                 time.sleep(_POLL_SECONDS)
         except DingTalkError as error:
-            # Not an error to try the task again for: that would send the notice a second time.
+            # Not an error to try the task again for: that would send it a second time.
             raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} {error}") from error
         return _all_reached(plain, [problem for each in delivery for problem in each.problems])
 
@@ -248,7 +249,7 @@ class DingTalkOperator(BaseOperator):
     ) -> Any:
         """Render a template field; a message is built anew from its rendered fields, never changed in place.
 
-        :raises AirflowFailException: if it can't be rendered or the outcome breaks a rule; a retry would do the same.
+        :raises AirflowFailException: if it can't be rendered or the result breaks a rule; a retry would do the same.
         """
         if seen_oids is not None and id(content) in seen_oids:
             return content
@@ -272,42 +273,42 @@ class DingTalkOperator(BaseOperator):
             raise AirflowFailException(f"The message can't be rendered: {error}") from error
 
 
-def _window_of(sender: AnySender, said: set[str]) -> tuple[Store, float] | None:
-    """The first store that can tell of the robot's window, and how long it is full, in seconds.
+def _window_of(sender: AnySender, logged: set[str]) -> tuple[Store, float] | None:
+    """The first store that knows the receiver's window, and the seconds until it has a free slot.
 
-    :param said: what was logged before.
+    :param logged: what was logged before.
     """
     from airflow_provider_dingpush.pipeline.dispatching import seconds_until_slot
     from airflow_provider_dingpush.pipeline.stores import stores
     from airflow_provider_dingpush.storage.contract import OutboxError
     from airflow_provider_dingpush.timeouts import Deadline
 
-    for store in stores(Deadline(inf), most_seconds=_STORAGE_SECONDS, patience_seconds=2 * _STORAGE_SECONDS):
+    for store in stores(Deadline(inf), most_seconds=_STORE_SECONDS, patience_seconds=2 * _STORE_SECONDS):
         try:
             return store, seconds_until_slot(store.outbox, sender, share=store.share)
         except OutboxError as trouble:
             where = store.folder or "Redis"
-            _say_once(said, logging.WARNING, f"The robot's window can't be looked at in {where}: {trouble}")
+            _log_once(logged, logging.WARNING, f"The receiver's window can't be read in {where}: {trouble}")
     return None
 
 
-def _say_once(said: set[str], level: int, line: str) -> None:
-    if line not in said:
-        said.add(line)
+def _log_once(logged: set[str], level: int, line: str) -> None:
+    if line not in logged:
+        logged.add(line)
         _log.log(level, "%s", line)
 
 
 def _all_reached(receipt: dict[str, Any], problems: Sequence[str]) -> dict[str, Any]:
     if problems:
-        raise AirflowFailException(f"The work notice did not reach everybody. {' '.join(problems)}")
+        raise AirflowFailException(f"The work notification did not reach everybody. {' '.join(problems)}")
     return receipt
 
 
 class DingTalkFlushOperator(BaseOperator):
-    """Sends the alerts that callbacks had to leave behind: while a robot was shut out, or when a process was killed.
+    """Sends pending alerts: those that callbacks could not send while a robot was throttled, or a process was killed.
 
-    Returns how many alerts were sent and how many still wait. It never fails because DingTalk is out of order: what
-    waits is safe, and the next run tries again.
+    Returns how many alerts were sent and how many still wait. It never fails because DingTalk is unavailable: pending
+    alerts are safe, and the next run tries again.
 
     :param within_seconds: the most that it may take, in seconds.
     """
@@ -319,25 +320,25 @@ class DingTalkFlushOperator(BaseOperator):
         self.within_seconds = within_seconds
 
     def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - Airflow's signature
-        """Send what waits.
+        """Send pending alerts.
 
         :raises OutboxError: if the outbox can't be used.
         """
         from airflow_provider_dingpush.pipeline.store_flush import all_pending, flush_stores
 
         sent, until = 0, time.monotonic() + self.within_seconds
-        for _, mailbox, came in flush_stores(until=until):
-            if isinstance(came, str):
-                _log.error("Alerts of connection %r wait: %s", mailbox.conn_id, came)
-            elif came is not None:
-                sent += came.alerts
-                if came.left:
-                    _log.warning("%d alert(s) of connection %r wait: %s", came.left, mailbox.conn_id, came.reason)
+        for _, mailbox, result in flush_stores(until=until):
+            if isinstance(result, str):
+                _log.error("Alerts of connection %r wait: %s", mailbox.conn_id, result)
+            elif result is not None:
+                sent += result.alerts
+                if result.left:
+                    _log.warning("%d alert(s) of connection %r wait: %s", result.left, mailbox.conn_id, result.reason)
         return {"sent": sent, "left": all_pending(until=until)}
 
 
 def create_flush_dag(dag_id: str = "dingpush_flush", *, every_minutes: int = 1, **dag_arguments: Any) -> Any:
-    """A DAG that sends left-over alerts every minute.
+    """A DAG that sends pending alerts every minute.
 
     Two lines in any DAG file are all it takes::
 
@@ -352,7 +353,7 @@ def create_flush_dag(dag_id: str = "dingpush_flush", *, every_minutes: int = 1, 
     with DAG(
         dag_id,
         **{
-            "description": "Sends DingTalk alerts that callbacks had to leave behind. 发送遗留的钉钉告警。",
+            "description": "Sends pending DingTalk alerts. 补发待发送的钉钉告警。",
             "schedule": timedelta(minutes=every_minutes),
             "start_date": datetime(2026, 1, 1, tzinfo=timezone.utc),
             "catchup": False,

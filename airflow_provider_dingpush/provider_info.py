@@ -1,4 +1,4 @@
-"""What Airflow reads of this package: it is loaded in every Airflow process, so it imports nothing heavy."""
+"""What Airflow reads about this package: it is loaded in every Airflow process, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
         "",
     ),
     "environment": (
-        "Label in alerts that tells this Airflow from others. Empty: Airflow's instance name.",
+        "Label in alerts that distinguishes this Airflow from others. Empty: Airflow's instance name.",
         "production",
         "",
     ),
@@ -56,7 +56,8 @@ def get_provider_info() -> dict[str, Any]:
         # Anything but the distribution's name here takes all of Airflow down.
         "package-name": "airflow-provider-dingpush",
         "name": "DingTalk (dingpush)",
-        "description": "DingTalk (钉钉): messages from any DAG, and alerts that say what failed and why.",
+        "description": "DingTalk (钉钉): messages from any DAG, and alerts that tell what failed and why. "
+        "钉钉：从任意 DAG 发送消息，告警说明哪里失败、为什么失败。",
         "versions": [__version__],
         "connection-types": [
             _connection_type(ROBOT_FORM, "DingTalkRobotHook"),
@@ -94,7 +95,11 @@ def _connection_type(form: ConnectionForm, hook: str) -> dict[str, Any]:
         "hook-class-name": f"airflow_provider_dingpush.hooks.{hook}",
         "hook-name": form.hook_name,
         "conn-fields": {
-            each.name: {"label": each.label, "description": each.description, "schema": dict(each.schema)}
+            each.name: {
+                "label": each.shown_label,
+                "description": each.description,
+                "schema": dict(each.kind.schema),
+            }
             for each in form.fields
         },
         "ui-field-behaviour": {key.replace("_", "-"): value for key, value in form.behaviour.items()},

@@ -13,11 +13,11 @@ from airflow_provider_dingpush.airflow_compat import run_in_thread
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.hooks import DingTalkAppHook
 
-__all__ = ["TurnTrigger", "WorkNotificationTrigger"]
+__all__ = ["RateLimitTrigger", "WorkNotificationTrigger"]
 
 
-class TurnTrigger(BaseTrigger):
-    """Waits until a robot may say something again.
+class RateLimitTrigger(BaseTrigger):
+    """Waits until the rate limit of a receiver allows the next message.
 
     :param moment: until when, in seconds since 1970.
     """
@@ -27,7 +27,7 @@ class TurnTrigger(BaseTrigger):
         self.moment = moment
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What Airflow stores of it."""
+        """What Airflow stores of the trigger."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {"moment": self.moment}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -37,14 +37,14 @@ class TurnTrigger(BaseTrigger):
 
 
 class WorkNotificationTrigger(BaseTrigger):
-    """Waits until DingTalk has delivered a work notice, and says whom it did not reach.
+    """Waits until DingTalk has delivered a work notification, and reports whom it did not reach.
 
     Its event is ``{"receipt": …, "problems": [a text for each reason]}``, or ``{"receipt": …, "unknown": text}`` if
     DingTalk can't be asked.
 
     :param dingtalk_conn_id: id of the connection that sent it, of type ``dingtalk_app``.
     :param receipt: the receipt as plain data.
-    :param poll_seconds: the pause between two questions, in seconds.
+    :param poll_seconds: the pause between two requests, in seconds.
     """
 
     def __init__(self, *, dingtalk_conn_id: str, receipt: Mapping[str, Any], poll_seconds: float) -> None:
@@ -54,7 +54,7 @@ class WorkNotificationTrigger(BaseTrigger):
         self.poll_seconds = poll_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What Airflow stores of it: no credentials, only the connection's id."""
+        """What Airflow stores of the trigger: no credentials, only the connection's id."""
         arguments = {
             "dingtalk_conn_id": self.dingtalk_conn_id,
             "receipt": self.receipt,
@@ -63,7 +63,7 @@ class WorkNotificationTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Ask until there is an answer."""
+        """Ask DingTalk until it has delivered the message."""
         hook = DingTalkAppHook(self.dingtalk_conn_id)
         while True:
             try:

@@ -41,8 +41,9 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 for _name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy", "REQUESTS_CA_BUNDLE"):
     os.environ.pop(_name, None)
 
-from airflow_provider_dingpush import notifications  # noqa: E402 - after the environment is clean
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox  # noqa: E402
+
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox  # noqa: E402 - after the environment is clean
+from airflow_provider_dingpush.pipeline import callback  # noqa: E402
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget  # noqa: E402
 from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery  # noqa: E402
 from airflow_provider_dingpush.sandbox import Robot, Sandbox  # noqa: E402
@@ -128,8 +129,8 @@ def app_connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 @pytest.fixture
 def callback_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callbacks of each test are those of one process: they share neither time nor memory with another test's."""
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
-    monkeypatch.setattr(notifications, "_recovery", RecentRecovery())
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_recovery", RecentRecovery())
 
 
 @pytest.fixture

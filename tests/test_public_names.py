@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import airflow_provider_dingpush
 from airflow_provider_dingpush import errors
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.receipts import Receipt
@@ -81,6 +82,43 @@ def test_a_public_name_can_be_imported(module: str, name: str) -> None:
 def test_all_lists_the_public_names(module: str) -> None:
     """No more and no less, so that ``import *`` and the documentation agree."""
     assert sorted(importlib.import_module(f"airflow_provider_dingpush.{module}").__all__) == sorted(PUBLIC[module])
+
+
+def test_the_package_offers_what_dag_files_use_most() -> None:
+    """The very objects that their modules have, so that ``isinstance`` and ``except`` agree."""
+    homes = {name: module for module, names in PUBLIC.items() for name in names}
+    assert set(airflow_provider_dingpush.__all__) <= set(homes)
+    assert {"DingTalkNotifier", "DingTalkOperator", "DingTalkRobotHook", "Markdown", "Users", "Receipt"} <= set(
+        airflow_provider_dingpush.__all__
+    )
+    for name in airflow_provider_dingpush.__all__:
+        home = importlib.import_module(f"airflow_provider_dingpush.{homes[name]}")
+        assert getattr(airflow_provider_dingpush, name) is getattr(home, name)
+    assert {*airflow_provider_dingpush.__all__, "__version__"} <= set(dir(airflow_provider_dingpush))
+
+
+def test_a_name_that_the_package_does_not_offer_is_missing_as_anywhere() -> None:
+    with pytest.raises(AttributeError, match="module 'airflow_provider_dingpush' has no attribute 'DingTalkNotifer'"):
+        _ = airflow_provider_dingpush.DingTalkNotifer  # type: ignore[attr-defined]
+    with pytest.raises(ImportError, match="cannot import name 'DingTalkNotifer'"):
+        from airflow_provider_dingpush import DingTalkNotifer  # type: ignore[attr-defined]  # noqa: F401
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    """Airflow does so in each of its processes, and a name that is used loads its own module only."""
+    script = (
+        "import __future__, importlib, sys, typing\n"
+        "before = set(sys.modules)\n"
+        "import airflow_provider_dingpush as package\n"
+        "print(*(set(sys.modules) - before))\n"
+        "package.DingTalkError\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "airflow_provider_dingpush",
+        "airflow_provider_dingpush airflow_provider_dingpush.errors",
+    ]
 
 
 def test_a_name_that_no_message_has_is_missing_as_anywhere() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_provider_dingpush.cli.main import webhook_to_paste
-from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
+from airflow_provider_dingpush.log_lines import NOTIFICATION_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.sandbox import ChatMessage, Robot, Sandbox
 
 DAG_ID = "dingpush_demo"
@@ -187,7 +187,7 @@ def _report(outcome: DemoOutcome, speech: Speech, *, real_robot: bool) -> None:
 def _telling_lines(log: Path, most: int = 8) -> list[str]:
     """The lines that say what went wrong: our own word if there is one, else the last ones that sound like trouble."""
     lines = [_COLOURS.sub("", line).strip() for line in log.read_text(errors="replace").splitlines()]
-    ours = [line for line in lines if NOTICE_LOG_LINE in line or "airflow_provider_dingpush.errors" in line]
+    ours = [line for line in lines if NOTIFICATION_LOG_LINE in line or "airflow_provider_dingpush.errors" in line]
     return [line[:400] for line in (ours or [line for line in lines if _TELLING.search(line)] or lines)[-most:]]
 
 

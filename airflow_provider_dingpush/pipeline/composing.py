@@ -359,7 +359,7 @@ _PROBLEM_CHARACTERS, _TEXT_BYTES_PER_PROBLEM_CHARACTER = 300, 12
 
 def default_language() -> str:
     """``zh`` or ``en``: what ``[dingpush] language`` says, or else Chinese."""
-    from airflow_provider_dingpush.connection_fields import read_language
+    from airflow_provider_dingpush.connection_values import read_language
 
     try:
         return read_language(airflow_option("dingpush", "language") or "zh")

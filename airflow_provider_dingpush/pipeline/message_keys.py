@@ -1,7 +1,7 @@
-"""What makes a task's message the same message for each try of the task.
+"""The key of a task's message, which is the same for each try of the task.
 
-DingTalk drops a message of a custom robot whose ``msgUuid`` it knows. A try whose answer came too late fails, although
-its message is in the group; so that the next try doesn't double it, both must say the same ``msgUuid``.
+DingTalk drops a message of a custom robot whose ``msgUuid`` it recognises. A try whose reply came too late fails,
+although its message is in the group; the next try must send the same ``msgUuid``, or the message would appear twice.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ _PROCESS = uuid.uuid4().hex
 
 
 def message_key(context: Mapping[str, Any], conn_id: str, *, task_id: str, place: int = 0) -> str | None:
-    """A text that is the same for all tries of a task, and another one once the task is cleared; ``None`` without one.
+    """A text that is the same for all tries of a task, and another one after it was cleared; ``None`` without a task.
 
-    An operator that a callback or another task calls is no task that is tried again: what it says about one try isn't
-    what it says about the next.
+    An operator that a callback or another task calls is no task that is tried again: its message about one try isn't
+    its message about the next.
 
     A task that is cleared has ``max_tries`` raised by Airflow, and a run that is cleared, or deleted and created again
     under its id, has another start: whoever does that wants the message again.
 
     :param context: of the task.
-    :param conn_id: through which it is sent: another robot has not got it.
+    :param conn_id: through which it is sent: another robot has not sent it yet.
     :param task_id: of the operator that sends it.
     :param place: how many messages it has sent before in this try.
     """
@@ -52,7 +52,7 @@ def is_retry(context: Mapping[str, Any], retries: int | None) -> bool:
 
 
 def _run_identity(run: Any) -> tuple[object, ...]:
-    """What else than its id tells a run from another one."""
+    """What else than its id distinguishes a run from another one."""
     begun, planned = getattr(run, "start_date", None), getattr(run, "run_after", None)
     dates = (getattr(run, "logical_date", None), getattr(run, "execution_date", None)) if planned is None else ()
     if begun is None or begun in dates:

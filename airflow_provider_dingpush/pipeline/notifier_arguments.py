@@ -1,4 +1,4 @@
-"""What a notifier was told to say, to whom and through what, as it is for one callback.
+"""A notifier's arguments: what it sends, to whom and through which connection, as they are for one callback.
 
 A mistake in one of its arguments must not cost the alert: the argument is left out, and its problem is written into the
 log and into the alert.
@@ -12,7 +12,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
 from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
@@ -30,17 +30,41 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.targets import Target
 
+Result = TypeVar("Result")
+
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Arguments:
+class GivenArguments:
+    """The arguments of a notifier as the DAG file gives them; Jinja may be in any but the language."""
+
+    dingtalk_conn_id: Any
+    message: Any = None
+    at: Any = None
+    to: Any = None
+    language: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether only a connection is named, by its id as it stands: no message, no target and no template."""
+        try:
+            conn_id = self.dingtalk_conn_id
+            is_plain_id = not holds_jinja(conn_id) and read_connection_id(conn_id) == conn_id
+        except ValueError:
+            return False
+        return is_plain_id and self.message is None and self.to is None
+
+
+@dataclass(frozen=True)
+class RenderedArguments:
     """The arguments of a notifier, rendered and read.
 
     :param conn_id: id of the connection.
     :param target: who gets it from an app; ``None`` for the connection's own group.
-    :param message: what is said instead of the built-in alert.
+    :param message: what is sent instead of the built-in alert.
     :param mentions: who is mentioned, beside the owners.
+    :param language: ``zh`` or ``en`` if the notifier names one.
     :param problems: name of each argument that can't be used -> why, without secrets.
     """
 
@@ -48,6 +72,7 @@ class Arguments:
     target: Target | None = None
     message: Message | None = None
     mentions: At | None = None
+    language: str | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -56,76 +81,52 @@ Limit = Callable[[Callable[[], Any]], Any]
 
 
 def read_arguments(
+    given: GivenArguments,
     context: Mapping[str, Any],
     facts: RunFacts,
     *,
-    dingtalk_conn_id: Any,
-    message: Any,
-    at: Any,
-    to: Any,
     limit: Limit = lambda render: render(),
-) -> Arguments:
-    """Render a notifier's arguments for a context, and read what came of it. Never raises.
+) -> RenderedArguments:
+    """Render a notifier's arguments for a context, and read the results. Never raises.
 
     :param limit: bounds the time of what is rendered: a template may ask a secrets backend for a variable.
     """
-    from airflow_provider_dingpush.targets import read_target
-
     templates = _Templates(context, facts, limit)
     problems: dict[str, str] = {}
 
-    def note(argument: str, problem: Exception, consequence: str) -> None:
-        problems[argument] = redact_text(described(problem))
-        _log.warning("%s: %s", consequence, problems[argument])
-
-    try:
-        # Compiling a template takes a while, and few connection ids are one.
-        conn_id = _connection_id(
-            templates.strict(dingtalk_conn_id) if holds_jinja(dingtalk_conn_id) else dingtalk_conn_id
-        )
-    except Exception as problem:  # noqa: BLE001 - see the module
-        conn_id = DingTalkRobotHook.default_conn_name
-        note("dingtalk_conn_id", problem, f"The notifier's dingtalk_conn_id can't be used, so {conn_id!r} is")
-    target = mentions = own = None
-    if to is not None:
+    def read(name: str, reader: Callable[[_Templates, Any], Result], otherwise: Result, consequence: str) -> Result:
+        value = getattr(given, name)
+        if value is None and name != "dingtalk_conn_id":
+            return otherwise
         try:
-            target = read_target(templates.strict(to))
-            if target is not None:
-                check_rendered(target)
+            return reader(templates, value)
         except Exception as problem:  # noqa: BLE001 - see the module
-            target = None
-            note("to", problem, "The notifier's to= can't be used, so the connection's own group is asked")
-    if at is not None:
-        try:
-            mentions = _checked(At.read(templates.strict(at)))
-        except Exception as problem:  # noqa: BLE001 - see the module
-            note("at", problem, "The notifier's mentions are left out")
-    if message is not None:
-        try:
-            own, told_at = read_message(templates.message(message))
-            mentions = At.union([mentions, _checked(told_at)])
-        except Exception as problem:  # noqa: BLE001 - see the module
-            own = None
-            note("message", problem, "The notifier's own message can't be sent, so the built-in alert is")
-    return Arguments(conn_id, target, own, mentions, problems)
+            problems[name] = redact_text(described(problem))
+            _log.warning("%s: %s", consequence, problems[name])
+            return otherwise
+
+    default = DingTalkRobotHook.default_conn_name
+    conn_id = read(
+        "dingtalk_conn_id",
+        _read_connection_id,
+        default,
+        f"The notifier's dingtalk_conn_id can't be used, so {default!r} is",
+    )
+    target = read("to", _read_target, None, "The notifier's to= can't be used, so the connection's own group gets it")
+    mentions = read("at", _read_mentions, None, "The notifier's mentions are left out")
+    nothing: tuple[Message | None, At | None] = (None, None)
+    message, message_at = read(
+        "message",
+        _read_message,
+        nothing,
+        "The notifier's own message can't be sent, so the built-in alert is",
+    )
+    return RenderedArguments(conn_id, target, message, At.union([mentions, message_at]), given.language, problems)
 
 
-def _checked(at: At | None) -> At | None:
-    """Mentions whose rendering is over: braces in them are no number any more."""
-    if at is not None:
-        check_rendered(at)
-    return at
-
-
-def is_plain_id(conn_id: object) -> bool:
-    """Whether it is the id of a connection as it stands."""
-    try:
-        return not holds_jinja(conn_id) and read_connection_id(conn_id) == conn_id
-    except ValueError:
-        return False
-
-
-def _connection_id(rendered: Any) -> str:
+def _read_connection_id(templates: _Templates, value: Any) -> str:
+    # Compiling a template takes a while, and few connection ids are one.
+    rendered = templates.strict(value) if holds_jinja(value) else value
     try:
         conn_id = read_connection_id(rendered)
         if holds_jinja(conn_id):
@@ -133,6 +134,31 @@ def _connection_id(rendered: Any) -> str:
     except ValueError as problem:
         raise InvalidMessageError(f"It {problem}.", NO_CONNECTION_ID) from None
     return conn_id
+
+
+def _read_target(templates: _Templates, value: Any) -> Target | None:
+    from airflow_provider_dingpush.targets import read_target
+
+    target = read_target(templates.strict(value))
+    if target is not None:
+        check_rendered(target)
+    return target
+
+
+def _read_mentions(templates: _Templates, value: Any) -> At | None:
+    return _checked(At.read(templates.strict(value)))
+
+
+def _read_message(templates: _Templates, value: Any) -> tuple[Message | None, At | None]:
+    message, at = read_message(templates.message(value))
+    return message, _checked(at)
+
+
+def _checked(at: At | None) -> At | None:
+    """Mentions whose rendering is over: braces in them are no number any more."""
+    if at is not None:
+        check_rendered(at)
+    return at
 
 
 class _Templates:

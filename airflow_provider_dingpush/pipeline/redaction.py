@@ -1,4 +1,4 @@
-"""Taking secrets out of text that somebody else wrote: an exception, a question, the words of a library's error."""
+"""Secrets taken out of text from elsewhere: an exception, a question to people, the error of a library."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from airflow_provider_dingpush.errors import DingTalkError
 _MOST_CHARACTERS = 300
 _LOGIN_IN_URL = re.compile(r"(?<=://)\S*@")
 
-# Airflow masks what it was told of. A task that posts to a robot by itself has told it nothing, and the exception of
-# its request holds the whole URL.
+# Airflow masks what it has been given. A task that posts to a robot by itself has given it nothing, and the exception
+# of its request holds the whole URL.
 _CREDENTIALS = re.compile(
     r"""
       (?<= access_token= ) [\w%+/.-]{16,}
@@ -24,7 +24,7 @@ _CREDENTIALS = re.compile(
 
 
 def redact_text(text: str) -> str:
-    """The text without what Airflow was told to mask, a robot's credentials, and logins in addresses."""
+    """The text without what Airflow masks, a robot's credentials, and logins in addresses."""
     # In this order: a masked word may be the beginning of a token, which isn't recognised any more without it.
     return redact(_CREDENTIALS.sub("***", text))
 
@@ -38,5 +38,5 @@ def described(problem: BaseException) -> str:
     except Exception:  # noqa: BLE001 - other people's errors may fail when they are looked at
         words = ""
     line = redact_text(next(iter(words.splitlines()), ""))[:_MOST_CHARACTERS]
-    said = _LOGIN_IN_URL.sub("***@", line)
-    return f"{type(problem).__name__}: {said}".rstrip(": ")
+    text = _LOGIN_IN_URL.sub("***@", line)
+    return f"{type(problem).__name__}: {text}".rstrip(": ")

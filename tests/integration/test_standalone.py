@@ -176,7 +176,7 @@ def test_alerts_of_a_real_run_arrive_once_and_a_hanging_robot_changes_nothing(
     assert waiting["hangs"] >= sum(FAILED.values())
 
     written = everything_written(airflow)
-    assert "The DingTalk notice waits to be sent (task_failed hangs try+it" in written
+    assert "The DingTalk notification waits to be sent (task_failed hangs try+it" in written
     for robot in (sandbox.robot, hanging.robot):
         assert robot.access_token not in written
         assert str(robot.secret) not in written

@@ -1,4 +1,4 @@
-"""The notifier with a connection of an app: alerts to people, groups and work notices."""
+"""The notifier with a connection of an app: alerts to people, groups and work notifications."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.errors import AlertsWaitingError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
@@ -24,7 +24,7 @@ CONN_ID = "dingtalk_app_default"
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def notifier(**arguments: Any) -> DingTalkNotifier:
@@ -56,7 +56,7 @@ def test_the_right_people_get_the_alert(app_connected: Sandbox, to: Any, places:
 
 
 def test_two_alerts_of_one_task_to_one_person_differ(app_connected: Sandbox) -> None:
-    """DingTalk drops a work notice that says what an earlier one of the day said: run, try and times are in it."""
+    """DingTalk drops a work notification with the content of an earlier one of the day; run, try, times are in it."""
     for number in (1, 2):
         context = task_context()
         context["ti"].try_number = number
@@ -110,7 +110,7 @@ def test_an_alert_for_nobody_is_an_error_in_the_log(
 
 
 def test_what_may_have_arrived_is_repeated_and_says_so(app_connected: Sandbox) -> None:
-    """DingTalk can't recognise it, and no alert may be lost: people are told that they may see it twice."""
+    """DingTalk can't recognise it, and no alert may be lost: it says that people may see it twice."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path="/v1.0/robot/groupMessages/send")
     notifier(language="en")(task_context())
     first, second = (each.shown["markdown"]["text"] for each in app_connected.messages)

@@ -1,4 +1,4 @@
-"""The operator with a connection of an app: targets, templates, and waiting for work notices."""
+"""The operator with a connection of an app: targets, templates, and waiting for work notifications."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_the_receipt_is_plain_data(app_connected: Sandbox) -> None:
     ],
     ids=repr,
 )
-def test_what_a_retry_can_not_mend_fails_at_once(
+def test_what_a_retry_can_not_fix_fails_at_once(
     app_connected: Sandbox, arguments: dict[str, Any], problem: str
 ) -> None:
     """Whoever is on call sees what to change."""
@@ -155,16 +155,16 @@ def test_what_did_not_arrive_is_left_to_a_retry(app_connected: Sandbox) -> None:
     ],
     ids=repr,
 )
-def test_a_notice_that_always_says_the_same_is_warned_of(
+def test_a_work_notification_of_constant_content_is_warned_of(
     app_connected: Sandbox, caplog: pytest.LogCaptureFixture, message: Any, warned: bool
 ) -> None:
-    """DingTalk would drop all but the first of a day, in silence."""
+    """DingTalk would drop all but the first of a day, without an error."""
     with caplog.at_level(logging.WARNING):
         run(operator(message, to=WorkNotification("lisi")))
-    assert ("says the same each time" in caplog.text) is warned
+    assert ("is always the same" in caplog.text) is warned
 
 
-def test_waiting_ends_when_the_notice_is_delivered(app_connected: Sandbox) -> None:
+def test_waiting_ends_when_the_work_notification_is_delivered(app_connected: Sandbox) -> None:
     """In the worker, if not deferrable."""
     receipt = run(operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=False))
     assert receipt["task_id"]
@@ -186,7 +186,7 @@ def test_waiting_fails_if_somebody_was_not_reached(app_connected: Sandbox) -> No
         run(operator(to=WorkNotification(["lisi", "nobody"]), wait_for_delivery=True, deferrable=False))
 
 
-def test_the_same_notice_twice_a_day_fails_the_wait(app_connected: Sandbox) -> None:
+def test_the_same_work_notification_twice_a_day_fails_the_wait(app_connected: Sandbox) -> None:
     """With DingTalk's reason."""
     run(operator(to=WorkNotification("lisi")))
     with pytest.raises(AirflowFailException, match="143106"):
@@ -230,7 +230,7 @@ def test_a_deferrable_wait_fails_if_somebody_was_not_reached(app_connected: Sand
 
 
 def test_a_trigger_that_can_not_ask_says_so(app_connected: Sandbox) -> None:
-    """The notice was sent, so the task must not send it again."""
+    """It was sent, so the task must not send it again."""
     task = operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=True)
     waiting = deferred(task)
     app_connected.stop()

@@ -84,4 +84,4 @@ def test_a_stream_that_was_closed_before_is_no_matter(monkeypatch: pytest.Monkey
     """As with ``>&-``."""
     monkeypatch.setattr(sys, "stdout", None)
     with readers_may_leave():
-        print("nobody hears this")  # noqa: T201 - this is what is tried
+        print("nobody reads this")  # noqa: T201 - this is what is tried

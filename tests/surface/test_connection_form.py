@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
-from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, STORED_SECRET_PLACEHOLDER, ConnectionForm
+from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
+from airflow_provider_dingpush.connection_values import STORED_SECRET_PLACEHOLDER
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.provider_info import get_provider_info
 
@@ -24,7 +25,7 @@ Hook = type[DingTalkRobotHook] | type[DingTalkAppHook]
 
 
 @FORMS
-def test_fact_4_provider_info_and_python_methods_describe_the_same_form(
+def test_provider_info_and_python_methods_describe_the_same_form(
     hook: Hook, form: ConnectionForm, shown: dict[str, Any]
 ) -> None:
     """Airflow 3.3 reads only the former, Airflow before 3.2 only the latter."""
@@ -56,7 +57,7 @@ def test_provider_info_is_read_without_airflow() -> None:
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
 
 
-def test_fact_9_the_package_name_is_the_distributions() -> None:
+def test_the_package_name_is_the_distributions() -> None:
     """Anything else takes all of Airflow down."""
     assert get_provider_info()["package-name"] == "airflow-provider-dingpush"
 

@@ -253,7 +253,7 @@ def test_a_spelling_is_understood(connect: Connect, written: Any, settings: Robo
 
 @pytest.mark.parametrize(("written", "settings"), SPELLINGS.values(), ids=SPELLINGS)
 def test_all_credentials_of_a_spelling_are_masked(connect: Connect, written: Any, settings: RobotSettings) -> None:
-    """Wherever token and secret were put, Airflow is told about them before anything can be logged."""
+    """Wherever token and secret were put, Airflow is given them to mask before anything can be logged."""
     credentials = credentials_of(connect(written))
     assert TOKEN in credentials
     assert settings.robot.secret is None or settings.robot.secret.revealed in credentials
@@ -354,7 +354,7 @@ def test_nothing_for_verify_leaves_the_check_of_certificates_on(connect: Connect
 )
 @pytest.mark.parametrize("as_text", [False, True], ids=["JSON", "text"])
 def test_owners_are_found_in_dingtalk(connect: Connect, people: Any, who: At, as_text: bool) -> None:
-    """A mobile number is told from a user id, and the plain form of a mention says it outright."""
+    """A mobile number is distinguished from a user id, and the plain form of a mention says it outright."""
     mentions = {" zhangsan ": people, "lisi": "user456"}
     settings = robot_settings(connect(robot(extra={"mentions": json.dumps(mentions) if as_text else mentions})))
     assert settings.mentions == {"zhangsan": who, "lisi": At(user_ids="user456")}
@@ -578,7 +578,7 @@ def test_settings_do_not_print_credentials(connect: Connect) -> None:
 
 
 def test_extras_that_mean_nothing_are_named(connect: Connect) -> None:
-    """A misspelt option is found instead of silently ignored."""
+    """A misspelt option is found instead of being ignored."""
     known = {each.name: "" for each in ROBOT_FORM.fields}
     connection = connect(
         robot(extra={**known, "access_token": "", "timeout": 3, "Secret": SECRET, "extra__x__keyword": ""})
@@ -704,7 +704,7 @@ def test_a_spelling_of_an_app_is_understood(connect: Connect, written: Any, sett
         assert hidden not in repr(settings)
 
 
-def test_a_robot_is_told_from_an_app(connect: Connect) -> None:
+def test_a_robot_is_distinguished_from_an_app(connect: Connect) -> None:
     """By its type, or by what it lacks."""
     assert settings_of(connect(robot())) == PLAIN
     assert settings_of(connect({"conn_type": "generic", "password": TOKEN})) == PLAIN

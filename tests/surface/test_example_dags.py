@@ -35,7 +35,7 @@ FAIL_ON_PURPOSE = {
     "own_alert_text.py",
 }
 MENTIONS = {"zhangsan": "13800000000"}
-# What each run is told, where an example is run more than once.
+# What each run is given, where an example is run more than once.
 RUNS = {"report_recovery.py": [{}, {"source_is_up": True}, {"source_is_up": True}]}
 # The flush DAG has the id that its function gives it.
 DAG_IDS = {"flush_pending_alerts.py": "dingpush_flush"}
@@ -79,7 +79,7 @@ with open(outcome, "w") as file:
 
 @dataclass(frozen=True)
 class Runs:
-    """What came of reading and running all example DAGs."""
+    """The results of reading and running all example DAGs."""
 
     import_errors: dict[str, str]
     dag_ids: dict[str, str]
@@ -300,15 +300,15 @@ def test_owner_and_person_on_duty_are_mentioned(runs: Runs) -> None:
     assert "@13800000000" in alert["text"]
 
 
-def test_what_was_left_behind_is_told_in_one_message(runs: Runs) -> None:
+def test_pending_alerts_are_sent_in_one_message(runs: Runs) -> None:
     digest = only(runs, "flush_pending_alerts.py")
     assert digest["title"] == "2 个失败：etl_daily"
     assert "load\\_1" in digest["text"]
     assert "load\\_2" in digest["text"]
 
 
-def test_recovery_is_told_once(runs: Runs) -> None:
-    """And the success after it isn't told at all."""
+def test_recovery_is_sent_once(runs: Runs) -> None:
+    """And the success after it isn't sent at all."""
     failure, recovery = (payload["markdown"]["title"] for payload in runs.payloads["report_recovery.py"])
     assert failure == "失败：dingpush_report_recovery · load_orders"
     assert "dingpush_report_recovery" in recovery
@@ -379,12 +379,12 @@ def test_alert_to_the_person_on_call_says_what_failed(runs: Runs) -> None:
     assert "airflow.example.com" in alert["text"]
 
 
-def test_notice_that_is_waited_for_has_its_form_and_status(runs: Runs) -> None:
+def test_work_notification_that_is_waited_for_has_its_form_and_status(runs: Runs) -> None:
     (form,) = {
         json.dumps(each.payload["oa"], ensure_ascii=False) for each in runs.messages["work_notification_delivered.py"]
     }
-    notice = json.loads(form)
-    assert notice["status_bar"] == {"status_value": "待确认", "status_bg": "0xFFFF9D46"}
-    assert notice["body"]["form"][0] == {"key": "差异", "value": "3 件"}
-    assert notice["body"]["form"][1]["value"].startswith("manual__")
+    sent = json.loads(form)
+    assert sent["status_bar"] == {"status_value": "待确认", "status_bg": "0xFFFF9D46"}
+    assert sent["body"]["form"][0] == {"key": "差异", "value": "3 件"}
+    assert sent["body"]["form"][1]["value"].startswith("manual__")
     assert "{{" not in form

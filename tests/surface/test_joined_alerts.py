@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import ActionCard, Button, FeedCard, FeedLink, Markdown, Text
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import Users, WorkNotification
@@ -24,7 +24,7 @@ PAGE = "https://example.com/page"
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
     monkeypatch.setenv("AIRFLOW__DINGPUSH__BASE_URL", "https://airflow.example.com")
 
 
@@ -59,7 +59,7 @@ def joined(app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, *me
 def test_each_of_them_has_a_word_where_not_all_have_room(
     app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, own: Any, words: str, built_in: bool
 ) -> None:
-    """The first long text took all of a work notice's 2,048 bytes, and what came after it was left out unnamed."""
+    """The first long text took all 2,048 bytes of a work notification, and the rest was left out unnamed."""
     text = joined(app_connected, monkeypatch, to, *([None] if built_in else []), own, "and the second one")
     assert words in text
     assert "and the second one" in text

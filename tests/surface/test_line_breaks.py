@@ -39,7 +39,7 @@ def test_a_robot(connected: Sandbox) -> None:
     "to", [Group, lambda _: Users("lisi"), lambda _: WorkNotification("lisi")], ids=["g", "u", "n"]
 )
 def test_an_app(app_connected: Sandbox, to: Any) -> None:
-    """To a group, to people, as a work notice."""
+    """To a group, to people, as a work notification."""
     hook, target = DingTalkAppHook(), to(app_connected.group.open_conversation_id)
     hook.send(Markdown("t", REPORT), to=target)
     hook.send(ActionCard("t", REPORT, BUTTONS), to=target)

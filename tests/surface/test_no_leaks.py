@@ -15,7 +15,6 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import redact
 from airflow_provider_dingpush.dingtalk.access_tokens import TOKENS
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
@@ -23,6 +22,7 @@ from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.messages import At, Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import App, Fault, Robot, Sandbox
 from airflow_provider_dingpush.targets import Users, WorkNotification
@@ -84,7 +84,7 @@ FAILURES: dict[str, Break] = {
         "AIRFLOW_CONN_DINGTALK_DEFAULT",
         f"https://127.0.0.1:1/robot/send?access_token={quote_plus(TOKEN)}&secret={quote_plus(SECRET)}&verify=/no/ca.pem",
     ),
-    "shut out": throttle,
+    "throttled": throttle,
 }
 
 
@@ -100,7 +100,7 @@ def connect_app(sandbox: Sandbox, env: pytest.MonkeyPatch, **changes: Any) -> No
 
 
 def fault_at(kind: Fault, path: str) -> Break:
-    """Every request to one door meets this fault."""
+    """Every request to one path meets this fault."""
     return lambda sandbox, env: sandbox.fail_next(kind, times=50, path=path)
 
 
@@ -164,7 +164,7 @@ def test_no_failure_shows_a_secret(
     with Sandbox(robots=(robot,)) as sandbox:
         connect(sandbox, monkeypatch, more="&timeout_seconds=0.3")
         FAILURES[failure](sandbox, monkeypatch)
-        monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+        monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
         written: list[str] = []
         hook = DingTalkRobotHook()
         operator = DingTalkOperator(task_id="t", message=Markdown("t", "x"), at=At("13800000000"))
@@ -198,11 +198,11 @@ def test_no_failure_of_an_app_shows_a_secret(
     monkeypatch.setattr(AttemptPlan, "__init__", _quick(AttemptPlan.__init__))
     conn_id = "dingtalk_app_default"
     app = App(app_key=APP_KEY, app_secret=APP_SECRET)
-    people, notice = Users("lisi"), WorkNotification("lisi")
+    people, work_notification = Users("lisi"), WorkNotification("lisi")
     with Sandbox(apps=(app,)) as sandbox:
         connect_app(sandbox, monkeypatch)
         APP_FAILURES[failure](sandbox, monkeypatch)
-        monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+        monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
         written: list[str] = []
         hook = DingTalkAppHook(conn_id)
         operator = DingTalkOperator(task_id="t", message="x", dingtalk_conn_id=conn_id, to=people)
@@ -213,10 +213,13 @@ def test_no_failure_of_an_app_shows_a_secret(
         )
         outcomes = [
             _outcome_of(lambda: hook.send("hello", to=people), written),
-            _outcome_of(lambda: hook.send(Image(b"\x89PNG\r\n\x1a\n"), to=notice), written),
+            _outcome_of(lambda: hook.send(Image(b"\x89PNG\r\n\x1a\n"), to=work_notification), written),
             _outcome_of(lambda: operator.execute(CONTEXT), written),
             _outcome_of(
-                lambda: DingTalkNotifier(dingtalk_conn_id=conn_id, to=notice, raise_on_failure=True)(CONTEXT), written
+                lambda: DingTalkNotifier(dingtalk_conn_id=conn_id, to=work_notification, raise_on_failure=True)(
+                    CONTEXT
+                ),
+                written,
             ),
         ]
         DingTalkNotifier(dingtalk_conn_id=conn_id, to=people)(CONTEXT)

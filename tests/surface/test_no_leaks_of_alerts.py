@@ -14,14 +14,13 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 from airflow_provider_dingpush.messages import Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import outboxes
+from airflow_provider_dingpush.pipeline import callback, outboxes
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.pipeline.stores import stores
@@ -120,13 +119,13 @@ def world(monkeypatch: pytest.MonkeyPatch, outbox_home: Path) -> Iterator[World]
 
 
 def exceptions() -> Iterator[BaseException]:
-    """With secrets in each place that an alert quotes, and Airflow told of none of them."""
+    """With secrets in each place that an alert quotes, and Airflow masks none of them."""
     request = f"Max retries exceeded with url: /robot/send?access_token={OTHER_TOKEN}&timestamp=1700000000000&sign=x"
     yield ValueError(request)
     noted = ValueError("no answer")
     noted.__notes__ = [f"asked {WEBHOOK}", f"signed with {OTHER_SECRET}"]  # type: ignore[attr-defined]
     yield noted
-    caused = RuntimeError("not told")
+    caused = RuntimeError("not masked")
     caused.__cause__ = ConnectionError(f"redis://:{quote(REDIS_PASSWORD, safe='')}@127.0.0.1 of {WEBHOOK}")
     yield caused
     group: Any = type("ExceptionGroup", (Exception,), {"exceptions": (KeyError(WEBHOOK), OSError(OTHER_SECRET))})
@@ -165,18 +164,18 @@ def test_no_alert_shows_a_secret(
         DingTalkNotifier(at={"mobiles": OTHER_SECRET}),
     ]
     for place, context in enumerate(contexts()):
-        world.env.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+        world.env.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
         notifier = notifiers[place % len(notifiers)]
-        told(lambda notifier=notifier, context=context: notifier(context), written)  # type: ignore[misc]
+        logged(lambda notifier=notifier, context=context: notifier(context), written)  # type: ignore[misc]
         written.append(repr(vars(notifier)).replace(WEBHOOK, "").replace(OTHER_SECRET, ""))
     among = stores(Deadline.after(1.0))
     written += [repr(among), *(repr(vars(each)) for each in among)]
     operator, nothing = DingTalkOperator(task_id="t", message=Markdown("t", "x")), cast("Any", {})
-    told(lambda: operator.execute(nothing), written)
-    told(lambda: written.append(repr(vars(sender_for(Mailbox("dingtalk_default"))))), written)
+    logged(lambda: operator.execute(nothing), written)
+    logged(lambda: written.append(repr(vars(sender_for(Mailbox("dingtalk_default"))))), written)
     world.connect()
     for command in (["status"], ["doctor"], ["flush", "--now", "--within", "2"]):
-        told(lambda command=command: main(command), written)  # type: ignore[misc]
+        logged(lambda command=command: main(command), written)  # type: ignore[misc]
     written += [*_files_in(tmp_path), everything_logged.getvalue(), *capfd.readouterr()]
     written += dump(world.redis_url)
     written += [repr(message.payload) for message in world.sandbox.messages]
@@ -188,7 +187,7 @@ def test_no_alert_shows_a_secret(
             assert spelling not in text, f"{store}, {failure}: a secret was written: {_around(text, spelling)}"
 
 
-def told(call: Callable[[], Any], written: list[str]) -> None:
+def logged(call: Callable[[], Any], written: list[str]) -> None:
     """What a call returns or raises; not the frames, which hold the exceptions that it was given."""
     try:
         written.append(repr(call()))

@@ -321,9 +321,9 @@ def test_a_throttled_robot_is_left_to_airflows_retries(connected: Sandbox) -> No
     with pytest.raises(TaskDeferred) as deferred:
         DingTalkOperator(task_id="t", message="hello", deferrable=True).execute(CONTEXT)
     path, arguments = deferred.value.trigger.serialize()
-    assert path == "airflow_provider_dingpush.triggers.TurnTrigger"
+    assert path == "airflow_provider_dingpush.triggers.RateLimitTrigger"
     assert 500 < arguments["moment"] - time.time() < 620
-    assert deferred.value.method_name == "execute_in_turn"
+    assert deferred.value.method_name == "execute_after_wait"
     assert len(connected.requests) == 1
 
 

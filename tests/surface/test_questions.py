@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
 from airflow_provider_dingpush.messages import Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
@@ -27,7 +27,7 @@ BASE_URL = "https://airflow.example.com/prefix"
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
     monkeypatch.setenv("AIRFLOW__DINGPUSH__BASE_URL", BASE_URL)
 
 

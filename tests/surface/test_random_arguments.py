@@ -19,7 +19,7 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.alerts.digest import Notes
 from airflow_provider_dingpush.errors import ContentError
 from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
-from airflow_provider_dingpush.pipeline.notifier_arguments import read_arguments
+from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments, read_arguments
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.targets import WorkNotification
 
@@ -102,9 +102,9 @@ def _connections(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(context=CONTEXTS, message=MESSAGES, at=VALUES, to=VALUES, conn_id=WORDS)
 @settings(max_examples=HOW_MANY, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_arguments_in_any_context_make_an_alert(context: Any, message: Any, at: Any, to: Any, conn_id: str) -> None:
-    """Alone and merged, through a robot, an app's robot and a work notice."""
+    """Alone and merged, through a robot, an app's robot and a work notification."""
     facts = read_run_facts(context, site=AirflowSite(), now=lambda: datetime.now(timezone.utc))
-    read = read_arguments(context, facts, dingtalk_conn_id=conn_id, message=message, at=at, to=to)
+    read = read_arguments(GivenArguments(conn_id, message, at, to), context, facts)
     try:
         alert = alert_of(
             facts,

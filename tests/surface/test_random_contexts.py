@@ -53,7 +53,7 @@ def test_no_context_makes_the_notifier_raise_or_lose_its_alert(caplog: pytest.Lo
 
 
 def test_what_random_contexts_make_is_taken_by_dingtalk(connected: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
-    """As many as a robot may send in a minute, each told as it comes."""
+    """As many as a robot may send in a minute, each sent as it comes."""
     inputs = Inputs(23)
     for _ in range(MESSAGES):
         context: Any = {**random_context(inputs), "run_id": inputs.text(), "ti": None, "reason": "failed"}

@@ -35,7 +35,7 @@ from airflow_provider_dingpush.dingtalk import (
     work_notification,
 )
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
-from airflow_provider_dingpush.log_lines import NOTICE_LOG_LINE, SENT_LOG_LINE
+from airflow_provider_dingpush.log_lines import NOTIFICATION_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.messages import (
     OA,
     ActionCard,
@@ -51,8 +51,8 @@ from airflow_provider_dingpush.messages import (
     Text,
     Video,
 )
-from airflow_provider_dingpush.notifications import CALLBACK_SECONDS
 from airflow_provider_dingpush.pipeline import dispatching
+from airflow_provider_dingpush.pipeline.callback_limits import CALLBACK_SECONDS
 from airflow_provider_dingpush.provider_info import get_provider_info
 from airflow_provider_dingpush.receipts import Receipt
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
@@ -421,7 +421,7 @@ def test_error_tree_is_complete() -> None:
 @pytest.mark.parametrize("page", ["troubleshooting.md", "zh/troubleshooting.md"])
 def test_log_lines_to_look_for_are_those_that_are_written(page: str) -> None:
     text = (DOCS / page).read_text("utf-8")
-    assert f"`{NOTICE_LOG_LINE}`" in text
+    assert f"`{NOTIFICATION_LOG_LINE}`" in text
     assert f"`{SENT_LOG_LINE}: …`" in text
 
 

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import AirflowFailException
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import dispatching
+from airflow_provider_dingpush.pipeline import callback, dispatching
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.pipeline.outboxes import outbox
@@ -109,12 +108,12 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], DingTalk]
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def fail(task_id: str, conn_id: str = "dingtalk_default", to: Target | None = None) -> None:
     """A task fails."""
-    notifications._budget = CallbackBudget(ticks=time.monotonic)
+    callback._budget = CallbackBudget(ticks=time.monotonic)
     DingTalkNotifier(dingtalk_conn_id=conn_id, to=to)(task_context(task_id))
 
 
@@ -135,15 +134,15 @@ def left_and_dead(to: Target | None = None, conn_id: str = "dingtalk_default") -
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_refused_alert_does_not_stop_the_robot(start: Callable[[Any], DingTalk], name: str) -> None:
-    """It was taken for a wrong setting: nothing at all was sent, and each probe repeated the culprit."""
+    """It was taken for a wrong setting: nothing at all was sent, and each probe repeated the refused alert."""
     server = start(REFUSALS[name])
     for task_id in ("poison", "alpha", "beta"):
         fail(task_id)
     flushed()
     assert left_and_dead() == (0, ["etl_daily · poison"])
-    told = "\n".join(server.taken)
-    assert "alpha" in told
-    assert "beta" in told
+    sent = "\n".join(server.taken)
+    assert "alpha" in sent
+    assert "beta" in sent
 
 
 @pytest.mark.parametrize(
@@ -156,9 +155,9 @@ def test_a_refused_alert_does_not_stop_an_app(start: Callable[[Any], DingTalk], 
         fail(task_id, "dingtalk_app_default", to)
     flushed()
     assert left_and_dead(to, "dingtalk_app_default") == (0, ["etl_daily · poison"])
-    told = "\n".join(server.taken)
-    assert "alpha" in told
-    assert "beta" in told
+    sent = "\n".join(server.taken)
+    assert "alpha" in sent
+    assert "beta" in sent
 
 
 def test_a_robot_that_refuses_everything_keeps_everything_and_a_person_can_have_it_tried(
@@ -181,8 +180,8 @@ def test_a_robot_that_refuses_everything_keeps_everything_and_a_person_can_have_
     (drained,) = flushed()
     assert drained.left == 0
     assert left_and_dead() == (0, [])
-    told = "\n".join(server.taken)
-    assert all(task_id in told for task_id in ("alpha", "beta", "gamma", "delta", "epsilon"))
+    sent = "\n".join(server.taken)
+    assert all(task_id in sent for task_id in ("alpha", "beta", "gamma", "delta", "epsilon"))
 
 
 @pytest.mark.parametrize(
@@ -216,14 +215,14 @@ def test_a_receiver_that_refuses_everything_costs_no_own_words(start: Callable[[
         context = task_context(task_id)
         context["ti"].state = "success"
         del context["exception"]
-        notifications._budget = CallbackBudget(ticks=time.monotonic)
+        callback._budget = CallbackBudget(ticks=time.monotonic)
         DingTalkNotifier(message=f"312 rows of {task_id}", language="en")(context)
     assert left_and_dead() == (2, [])
     server.refuses = lambda _: False
     flushed()
-    told = "\n".join(server.taken)
-    assert "312 rows of alpha" in told
-    assert "312 rows of beta" in told
+    sent = "\n".join(server.taken)
+    assert "312 rows of alpha" in sent
+    assert "312 rows of beta" in sent
     assert left_and_dead() == (0, [])
 
 
@@ -243,6 +242,6 @@ def test_a_receiver_with_another_code_each_time_keeps_everything(start: Callable
     assert left_and_dead()[1] == []
     server.refuses = lambda _: False
     flushed()
-    told = "\n".join(server.taken)
-    assert all(f"task_{number}" in told or f"task\\\\_{number}" in told for number in range(8))
+    sent = "\n".join(server.taken)
+    assert all(f"task_{number}" in sent or f"task\\\\_{number}" in sent for number in range(8))
     assert left_and_dead() == (0, [])

@@ -14,7 +14,6 @@ from airflow_provider_dingpush.airflow_compat import AirflowFailException
 from airflow_provider_dingpush.errors import DingTalkError, UnknownOutcomeError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline.message_keys import is_retry, message_key
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 
@@ -63,7 +62,7 @@ def uuids(sandbox: Sandbox) -> set[str]:
 
 
 def test_three_late_answers_and_a_retry_are_one_message(hurried: Sandbox) -> None:
-    """Each of them was accepted, and none was heard of."""
+    """Each of them was accepted, and no reply came in time."""
     hurried.fail_next(Fault.SLOW, times=3, seconds=3)
     with pytest.raises(UnknownOutcomeError):
         task().execute(context_of(1))
@@ -111,7 +110,7 @@ def test_what_is_meant_to_be_said_again_is_said_again(connected: Sandbox, change
     assert texts(connected) == ["hello", "hello"]
 
 
-def test_another_robot_is_told_too(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_robot_gets_it_too(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has not got the message."""
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", f"{connected.webhook_url}&secret={connected.robot.secret}")
     task().execute(context_of(1))
@@ -119,10 +118,10 @@ def test_another_robot_is_told_too(connected: Sandbox, monkeypatch: pytest.Monke
     assert len(texts(connected)) == 2
 
 
-def test_a_task_that_goes_on_after_its_turn_sends_the_same_message(connected: Sandbox) -> None:
+def test_a_task_that_goes_on_after_the_wait_sends_the_same_message(connected: Sandbox) -> None:
     """Giving the worker slot back in between changes nothing."""
     task().execute(context_of(1))
-    task(deferrable=True).execute_in_turn(context_of(2), {"moment": 0.0})
+    task(deferrable=True).execute_after_wait(context_of(2), {"moment": 0.0})
     assert texts(connected) == ["hello"]
 
 
@@ -135,7 +134,7 @@ def test_the_option_makes_each_try_a_message(connected: Sandbox, monkeypatch: py
     assert texts(connected) == ["hello", "hello"]
 
 
-def test_a_hook_says_each_time_what_it_is_told_to(connected: Sandbox) -> None:
+def test_a_hook_sends_each_time_what_it_is_given(connected: Sandbox) -> None:
     """Unless its caller gives the message a key."""
     hook = DingTalkRobotHook()
     for key in (None, None, "order 17", "order 17", "order 18"):
@@ -153,10 +152,10 @@ def test_an_app_takes_a_key_and_makes_nothing_of_it(app_connected: Sandbox) -> N
 @pytest.mark.parametrize(
     ("retry_delay", "lifetime", "words"),
     [
-        (timedelta(minutes=5), "", "which DingTalk shows once as long as it remembers it (counted on for 600 s)"),
-        (timedelta(minutes=15), "", "after 900 s or more, sends it again, and it may then come twice"),
+        (timedelta(minutes=5), "", "which DingTalk shows once as long as it remembers it (expected for 600 s)"),
+        (timedelta(minutes=15), "", "after 900 s or more, sends it again, and it may then arrive twice"),
         (timedelta(minutes=15), "&msg_uuid_lifetime_seconds=3600", "shows once"),
-        (timedelta(minutes=5), "&msg_uuid_lifetime_seconds=0", "it may then come twice"),
+        (timedelta(minutes=5), "&msg_uuid_lifetime_seconds=0", "it may then arrive twice"),
     ],
     ids=["soon", "late", "late, with the option", "without"],
 )
@@ -194,10 +193,10 @@ def connect_resending(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("to", "path", "words"),
     [
-        (None, GROUP_PATH, "as 'resend_unknown' of the connection says, and it may then come twice"),
+        (None, GROUP_PATH, "as 'resend_unknown' of the connection says, and it may then arrive twice"),
         (WorkNotification("lisi"), NOTICE_PATH, "the same content to a person once a day"),
     ],
-    ids=["group", "work notice"],
+    ids=["group", "work notification"],
 )
 def test_an_app_that_is_tried_again_says_so(
     app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, path: str, words: str
@@ -211,8 +210,8 @@ def test_an_app_that_is_tried_again_says_so(
     assert words in str(caught.value)
 
 
-def notice(**arguments: Any) -> DingTalkOperator:
-    """A work notice whose delivery is waited for."""
+def work_notification(**arguments: Any) -> DingTalkOperator:
+    """A work notification whose delivery is waited for."""
     return task(
         dingtalk_conn_id="dingtalk_app_default",
         to=WorkNotification("lisi"),
@@ -222,61 +221,30 @@ def notice(**arguments: Any) -> DingTalkOperator:
     )
 
 
-def test_a_notice_that_came_with_an_earlier_attempt_has_come(app_connected: Sandbox) -> None:
+def test_a_work_notification_that_came_with_an_earlier_attempt_has_come(app_connected: Sandbox) -> None:
     """DingTalk keeps the second from the person, who has the first: nobody was missed."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path=NOTICE_PATH)
-    receipt = notice().execute(context_of(1))
+    receipt = work_notification().execute(context_of(1))
     assert receipt["resent"] is True
     assert len(app_connected.messages) == 1
 
 
-def test_a_notice_that_came_with_an_earlier_try_of_the_task_has_come(app_connected: Sandbox) -> None:
+def test_a_work_notification_that_came_with_an_earlier_try_of_the_task_has_come(app_connected: Sandbox) -> None:
     """Also for a triggerer, which knows only the receipt."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, times=3, path=NOTICE_PATH)
     with pytest.raises(UnknownOutcomeError):
-        notice().execute(context_of(1))
-    receipt = notice().execute(context_of(2))
+        work_notification().execute(context_of(1))
+    receipt = work_notification().execute(context_of(2))
     delivered = DingTalkAppHook().delivery(json.loads(json.dumps(receipt)))
     assert delivered is not None
     assert [each.problems for each in delivered] == [()]
 
 
-def test_a_notice_that_another_task_sent_is_still_missed(app_connected: Sandbox) -> None:
+def test_a_work_notification_that_another_task_sent_is_still_missed(app_connected: Sandbox) -> None:
     """What this task says, the person didn't get from it."""
-    notice().execute(context_of(1))
+    work_notification().execute(context_of(1))
     with pytest.raises(AirflowFailException, match="143106"):
-        notice().execute(context_of(1, change=lambda ti, _: setattr(ti, "task_id", "other")))
-
-
-def test_without_a_task_there_is_no_key() -> None:
-    """Each call is then a message of its own."""
-    assert message_key({}, "c", task_id="t") is None
-    assert message_key({"ti": SimpleNamespace(dag_id="d", run_id="r")}, "c", task_id="t") is None
-    assert message_key({"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t")}, "c", task_id="t") is not None
-
-
-def test_runs_of_dags_test_on_airflow_2_differ_by_their_process() -> None:
-    """There such a run starts when its date says, each time."""
-
-    def test_run() -> Any:
-        return context_of(run=SimpleNamespace(start_date=START, execution_date=START))
-
-    assert message_key(test_run(), "c", task_id="t") == message_key(test_run(), "c", task_id="t")
-    ordinary = context_of(run=SimpleNamespace(start_date=START, execution_date=START - timedelta(1)))
-    assert len((message_key(test_run(), "c", task_id="t") or "").splitlines()) > len(
-        (message_key(ordinary, "c", task_id="t") or "").splitlines()
-    )
-
-
-@pytest.mark.parametrize(
-    ("try_number", "max_tries", "retries", "expected"),
-    [(1, 0, 0, False), (1, 2, 2, False), (2, 2, 2, True), (3, 2, 2, True), (2, 1, 0, False), (4, 5, 2, False)],
-    ids=["only", "first", "second", "last", "cleared without retries", "cleared with two"],
-)
-def test_a_clear_begins_anew(try_number: int, max_tries: int, retries: int, expected: bool) -> None:
-    """Airflow counts on, but whoever cleared the task wants it again."""
-    assert is_retry(context_of(try_number, max_tries=max_tries), retries) is expected
-    assert not is_retry({}, retries)
+        work_notification().execute(context_of(1, change=lambda ti, _: setattr(ti, "task_id", "other")))
 
 
 def test_a_callback_that_calls_an_operator_says_something_each_time(connected: Sandbox) -> None:

@@ -12,10 +12,10 @@ from uuid import UUID
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.conftest import SECRET
@@ -30,7 +30,7 @@ Context = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 @pytest.fixture
@@ -268,7 +268,7 @@ def test_a_task_may_say_the_same_again_and_again(connected: Sandbox) -> None:
     assert len(connected.messages) == 4
 
 
-def test_two_deadlines_and_a_failure_are_told_within_the_repeat_interval(
+def test_two_deadlines_and_a_failure_are_sent_within_the_repeat_interval(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second deadline escalates; another run that misses its first one is only counted."""
@@ -283,11 +283,11 @@ def test_two_deadlines_and_a_failure_are_told_within_the_repeat_interval(
     assert len(sandbox.messages) == 2
 
 
-def test_a_run_that_fails_again_is_told_though_its_tasks_were_told_before(
+def test_a_run_that_fails_again_is_sent_though_its_tasks_were_sent_before(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second time its task was killed, and nobody called back for that."""
-    monkeypatch.setattr(notifications, "failed_task_ids", lambda _, seconds: [("load_orders", -1)])
+    monkeypatch.setattr(callback, "failed_task_ids", lambda _, seconds: [("load_orders", -1)])
     DingTalkNotifier()(ended(task_context(), start_date=START))
     DingTalkNotifier()(ended(run_context(), start_date=START))
     assert len(connected.messages) == 1

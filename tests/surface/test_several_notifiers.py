@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import At
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
 from tests.conftest import SECRET
@@ -32,7 +32,7 @@ def failed_run() -> Context:
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 @pytest.mark.parametrize("context", [failed_task, failed_run], ids=["task", "run"])
@@ -100,7 +100,7 @@ def test_another_success_of_the_task_is_no_news(connected: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("event", ["failure", "recovery"])
-def test_two_connections_with_one_wrong_token_are_told_by_both_receivers(
+def test_two_connections_with_one_wrong_token_are_sent_by_both_receivers(
     monkeypatch: pytest.MonkeyPatch, event: str
 ) -> None:
     first, second = Robot(secret=SECRET, name="first"), Robot(secret=SECRET, name="second")

@@ -17,14 +17,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import airflow_option
 from airflow_provider_dingpush.alerts.alert import Mailbox, incident_of
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import At, Image
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator
-from airflow_provider_dingpush.pipeline import outboxes
+from airflow_provider_dingpush.pipeline import callback, callback_limits, outboxes
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
@@ -42,7 +41,7 @@ CONTEXT: Any = {}
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
     monkeypatch.setattr(outboxes, "_option_hung_at", None)
 
 
@@ -172,7 +171,7 @@ def test_a_machine_that_knows_nothing_of_the_others_sends_a_quarter(
     """Four machines without their Redis together stay within the limit of the robot."""
     use(NOBODY, monkeypatch)
     connect(sandbox, monkeypatch, group_interval_seconds=0, rate_limit_per_minute=8)
-    monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 2.0)
+    monkeypatch.setattr(callback_limits, "CALLBACK_SECONDS", 2.0)
     for number in range(4):
         fail(f"t{number}")
     assert len(sandbox.messages) == 2

@@ -16,14 +16,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.delivery.drain_result import DrainResult
 from airflow_provider_dingpush.errors import AlertsWaitingError, ContentRefusedError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
-from airflow_provider_dingpush.pipeline import dispatching
+from airflow_provider_dingpush.pipeline import callback, callback_limits, dispatching
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.dispatching import rate_limit_slot, seconds_until_slot
 from airflow_provider_dingpush.pipeline.outboxes import outbox
@@ -42,7 +41,7 @@ CONNECTION = "AIRFLOW_CONN_DINGTALK_DEFAULT"
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def connect(sandbox: Sandbox, env: pytest.MonkeyPatch, **extras: Any) -> None:
@@ -91,7 +90,7 @@ def test_the_first_is_told_at_once_and_the_rest_is_merged(
     DingTalkNotifier(language="en")(task_context("first"))
     assert titles(sandbox) == ["Failed: etl_daily · first"]
     sandbox.stop()
-    monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 1.0)
+    monkeypatch.setattr(callback_limits, "CALLBACK_SECONDS", 1.0)
     for number in range(4):
         DingTalkNotifier(language="en")(task_context(f"task_{number}"))
     sandbox.start()

@@ -1,4 +1,4 @@
-"""All notifiers of one occasion share one budget of time, and none waits longer than it says."""
+"""All notifiers of one callback share one budget of time, and none waits longer than its deadline."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_next_notifier_has_what_the_others_left(ticks: Ticks) -> None:
         assert seconds_left() == 3.0
 
 
-def test_another_occasion_has_a_budget_of_its_own(ticks: Ticks) -> None:
+def test_another_callback_has_a_budget_of_its_own(ticks: Ticks) -> None:
     """A callback process serves many tasks."""
     budget = CallbackBudget(ticks=ticks)
     with budget.share(("dag", "task", 1), 8):
@@ -62,7 +62,7 @@ def test_another_occasion_has_a_budget_of_its_own(ticks: Ticks) -> None:
         assert seconds_left() == 8.0
 
 
-def test_an_occasion_can_have_more_time_than_another(ticks: Ticks) -> None:
+def test_a_callback_can_have_more_time_than_another(ticks: Ticks) -> None:
     """What the others took counts against what each is given."""
     budget = CallbackBudget(ticks=ticks)
     with budget.share("dag", 20):
@@ -72,7 +72,7 @@ def test_an_occasion_can_have_more_time_than_another(ticks: Ticks) -> None:
 
 
 @pytest.mark.parametrize(("later", "left"), [(59.0, 3.0), (61.0, 8.0)], ids=["within a minute", "after a minute"])
-def test_an_occasion_is_forgotten_after_a_minute(ticks: Ticks, later: float, left: float) -> None:
+def test_a_callback_is_forgotten_after_a_minute(ticks: Ticks, later: float, left: float) -> None:
     """A long-lived process doesn't keep it, and one of the same name starts anew."""
     budget = CallbackBudget(ticks=ticks)
     with budget.share("task", 8):
@@ -82,7 +82,7 @@ def test_an_occasion_is_forgotten_after_a_minute(ticks: Ticks, later: float, lef
         assert seconds_left() == left
 
 
-def test_an_occasion_that_is_forgotten_while_its_notifier_works_does_no_harm(ticks: Ticks) -> None:
+def test_a_callback_that_is_forgotten_while_its_notifier_works_does_no_harm(ticks: Ticks) -> None:
     """Its time is booked on what is there then."""
     budget = CallbackBudget(ticks=ticks)
     with budget.share("slow", 8):

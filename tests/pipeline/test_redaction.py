@@ -87,7 +87,7 @@ def test_a_built_in_alert(connected: Sandbox) -> None:
 
 
 def test_a_built_in_alert_of_an_app(app_connected: Sandbox) -> None:
-    """To a group, and as a work notice."""
+    """To a group, and as a work notification."""
     for to in (None, WorkNotification("lisi")):
         DingTalkNotifier(language="zh", dingtalk_conn_id="dingtalk_app_default", to=to).notify(context())
     for message in app_connected.messages:

@@ -14,7 +14,6 @@ import jinja2
 import jinja2.nativetypes
 import pytest
 
-from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.airflow_compat import AirflowFailException, is_airflow_3
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.dingtalk.app_robot import encoded
@@ -35,6 +34,7 @@ from airflow_provider_dingpush.messages import (
 )
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
+from airflow_provider_dingpush.pipeline import callback, callback_limits
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.senders import _readable_in_group
 from airflow_provider_dingpush.sandbox import Sandbox
@@ -50,7 +50,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 
 @pytest.fixture(autouse=True)
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_budget", CallbackBudget(ticks=time.monotonic))
+    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def shown(sandbox: Sandbox) -> list[str]:
@@ -70,7 +70,7 @@ CANNOT_CARRY: dict[str, tuple[str, Any, list[Any]]] = {
     ),
     "app group": (APP, None, [FEED, OA("t", PAGE), MANY_BUTTONS, Image("/no/such.png"), File("/no/such.csv")]),
     "app people": (APP, Users("lisi"), [FEED, OA("t", PAGE), Audio("/no/such.amr", 3), File(b"1,2", name="a.csv")]),
-    "work notice": (
+    "work notification": (
         APP,
         WorkNotification("lisi"),
         [
@@ -142,7 +142,7 @@ def test_a_file_that_is_there_is_uploaded_and_sent(app_connected: Sandbox, tmp_p
 def test_what_was_for_somebody_who_can_not_be_reached_is_readable_in_the_group(
     message: Any, words: tuple[str, ...]
 ) -> None:
-    """Also what only a work notice can carry."""
+    """Also what only a work notification can carry."""
     instead = _readable_in_group(message, "en")
     param = encoded(instead, None)["msgParam"] if isinstance(instead, (Text, Markdown)) else repr(instead)
     assert all(each in param for each in words if each != "to=" or isinstance(instead, (Text, Markdown)))
@@ -249,7 +249,7 @@ def test_a_template_that_hangs_costs_no_alert(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, argument: str
 ) -> None:
     """Such as a variable of a backend that doesn't answer: the callback was killed before the alert was safe."""
-    monkeypatch.setattr(notifications, "CALLBACK_SECONDS", 2.0)
+    monkeypatch.setattr(callback_limits, "CALLBACK_SECONDS", 2.0)
     answered = threading.Event()
     templates: dict[str, Any] = {
         "message": "{{ ask() }}",
@@ -377,7 +377,7 @@ def test_a_target_with_a_missing_variable_is_the_own_group(
     assert message.conversation.key == "group:1"
     assert "no such table" in message.shown["markdown"]["text"]
     assert "The notifier's to= can't be used" in message.shown["markdown"]["text"]
-    assert "the connection's own group is asked" in caplog.text
+    assert "the connection's own group gets it" in caplog.text
 
 
 @pytest.mark.parametrize("conn_id", ["{{ oops }}", "{{ '' }}", "{{ ti", "{{ 1 / 0 }}", "team_{{ oops.name }}"])

@@ -1,0 +1,124 @@
+"""Webhook URLs in a connection, whole or in parts: the token, the secret and the base URL in them."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from airflow_provider_dingpush.connection_text import WrittenConnection, query_of
+from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL
+from airflow_provider_dingpush.dingtalk.secret import Secret
+from airflow_provider_dingpush.errors import ConnectionSettingsError
+from airflow_provider_dingpush.messages.input_text import foreign_character, one_word
+
+WHERE_TO_FIND_WEBHOOK = (
+    "In DingTalk: group settings > Bot > your custom robot > copy the webhook URL. "
+    "钉钉群设置 → 机器人 → 自定义机器人 → 复制 Webhook 地址。"
+)
+_SEND_PATH = "/robot/send"
+# What follows the URL in a command: curl '…' -H 'Content-Type: …'
+_OPTION = re.compile(r"\s--?[A-Za-z]")
+
+
+def token_of(given: WrittenConnection) -> tuple[str, str]:
+    """The robot's token, and the field that it stands in."""
+    in_password = query_of(given.password).get("access_token")
+    is_address = "://" in given.password or "access_token=" in given.password
+    places = (
+        (in_password, "password"),
+        ("" if is_address and not any(each.isspace() for each in given.password) else given.password, "password"),
+        (query_of(given.host).get("access_token"), "host"),
+        (one_word(given.extra.get("access_token") or ""), "extra field 'access_token'"),
+    )
+    return next(((token, place) for token, place in places if token), ("", ""))
+
+
+def pasted_secret(given: WrittenConnection) -> Secret | None:
+    """The secret in the query of a pasted webhook URL.
+
+    :raises ConnectionSettingsError: if it has a character that no secret has.
+    """
+    for text, place in ((given.password, "password"), (given.host, "host")):
+        if secret := query_of(text).get("secret"):
+            refuse_foreign(given, "secret", place, secret, f"Copy it again. {WHERE_TO_FIND_WEBHOOK}")
+            return Secret(secret)
+    return None
+
+
+def base_url(given: WrittenConnection) -> str:
+    """The host field if there is one, else the host of a pasted webhook URL, else DingTalk's.
+
+    :raises ConnectionSettingsError: if it is no base URL.
+    """
+    if given.host:
+        return base_of(given, given.host, "host", schema=given.schema, port=given.port)
+    return base_of(given, given.password, "password") if "://" in given.password else DEFAULT_BASE_URL
+
+
+def base_of(given: WrittenConnection, address: str, place: str, *, schema: str = "", port: int | None = None) -> str:
+    """The base URL in an address.
+
+    :param place: the field that the address stands in.
+    :raises ConnectionSettingsError: if there is none.
+    """
+    if "://" not in address:
+        # The HTTP provider's habit: the scheme in "schema". A pasted URL in an environment variable leaves its path
+        # there.
+        scheme = schema if schema in ("http", "https") else given.conn_type if given.conn_type == "http" else "https"
+        path = "" if schema in ("", "http", "https") else f"/{schema}"
+        address = f"{scheme}://{address}{path}"
+    character = foreign_character(address)
+    if character is None and (base := _without_path_of_api(address, port)):
+        return base
+    what = f"it holds {character}" if character else "it must start with https:// and name a host"
+    if place == "host":
+        raise ConnectionSettingsError(
+            f"The {given.place('host')} of connection {given.conn_id!r} is not a base URL: {what}.",
+            f"Leave it empty for {DEFAULT_BASE_URL}, or write one such as "
+            "https://dingtalk-gateway.example.com:8443/prefix. 通常留空即可；如需网关，请填写它的地址。",
+        )
+    raise ConnectionSettingsError(
+        f"The {given.place(place)} of connection {given.conn_id!r} is not a webhook URL: {what}.",
+        f"Copy the webhook URL again, whole. {WHERE_TO_FIND_WEBHOOK}",
+    )
+
+
+def _without_path_of_api(address: str, port: int | None) -> str | None:
+    """Scheme, host, port and prefix of an address; ``None`` if it is no URL."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or port
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return None
+        name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        base = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/').removesuffix(_SEND_PATH)}"
+        # A port that is out of range, and half a bracket, show only now.
+        return base if urlsplit(base).hostname and urlsplit(base).port == port else None
+    except ValueError:
+        return None
+
+
+def refuse_foreign(given: WrittenConnection, what: str, place: str, value: str, advice: str) -> None:
+    """Refuse a credential with a character that none has.
+
+    :param what: the credential's name.
+    :param place: the field that it stands in.
+    :raises ConnectionSettingsError: with that field and the character's name.
+    """
+    character = foreign_character(value)
+    if character is None:
+        return
+    if any(each.isspace() for each in value):
+        whole_command = (
+            " A whole command was pasted; only the URL inside it is wanted." if _OPTION.search(value) else ""
+        )
+        raise ConnectionSettingsError(
+            f"The {what} of connection {given.conn_id!r} has blanks in it ({character}); it stands in the "
+            f"{given.place(place)}.{whole_command}",
+            advice,
+        )
+    raise ConnectionSettingsError(
+        f"The {what} of connection {given.conn_id!r} holds {character}, which none has; it stands in the "
+        f"{given.place(place)}.",
+        advice,
+    )

@@ -1,0 +1,78 @@
+"""The context of a callback: whether it is one at all, which success it reports, and the facts of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts import RunFacts
+
+# One of these is in the context of any callback; an SLA of Airflow 2 has five arguments instead.
+_IN_EVERY_CONTEXT, _SLA_ARGUMENTS = ("dag", "dag_run", "ti", "task_instance"), 5
+
+
+def are_callback_arguments(arguments: Sequence[Any]) -> bool:
+    """Whether Airflow calls a callback with these, and they are no setting that lacks its name."""
+    first = arguments[0]
+    is_context = hasattr(type(first), "keys") and any(name in first for name in _IN_EVERY_CONTEXT)
+    return is_context or len(arguments) == _SLA_ARGUMENTS
+
+
+def context_of(arguments: Sequence[Any]) -> Any:
+    """The context that Airflow calls a callback with.
+
+    :param arguments: the context alone; for an ``sla_miss_callback`` of Airflow 2 five others, which become the context
+        of a missed deadline.
+    """
+    if len(arguments) == 1:
+        return arguments[0]
+    names = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
+    return {**dict(zip(names, arguments, strict=False)), "deadline": {}}
+
+
+def success_in(context: Mapping[str, Any]) -> tuple[str, str | None, int | None] | None:
+    """DAG, task and map index of a success; ``None`` if it is none, or not plainly one."""
+    ti, reason = context.get("ti"), context.get("reason")
+    if reason is not None:
+        is_success = isinstance(reason, str) and reason == "success"
+        return (str(_attribute(context.get("dag"), "dag_id") or ""), None, None) if is_success else None
+    state = _attribute(ti, "state")
+    state, dag_id, task_id = _attribute(state, "value") or state, _attribute(ti, "dag_id"), _attribute(ti, "task_id")
+    if not (isinstance(state, str) and state == "success" and isinstance(dag_id, str) and isinstance(task_id, str)):
+        return None
+    index = _attribute(ti, "map_index")
+    return dag_id, task_id, index if isinstance(index, int) and index >= 0 else None
+
+
+def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] | None = None) -> RunFacts:
+    """The facts of the run or task that the context is about.
+
+    :param failed_tasks: task id and map index of each failed task of the run; ``None`` if they are unknown.
+    """
+    from airflow_provider_dingpush.alerts import AirflowSite, read_run_facts
+    from airflow_provider_dingpush.pipeline.composing import link_form, local_zone
+    from airflow_provider_dingpush.pipeline.redaction import redact_text
+
+    section = "api" if is_airflow_3() else "webserver"
+    site = AirflowSite(
+        base_url=airflow_option("dingpush", "base_url") or airflow_option(section, "base_url"),
+        layout="pages" if is_airflow_3() else "grid",
+        environment=airflow_option("dingpush", "environment") or airflow_option(section, "instance_name"),
+        timezone=str(local_zone()),
+        links=link_form(),
+    )
+    return read_run_facts(
+        context, site=site, redact=redact_text, failed_tasks=failed_tasks, now=lambda: datetime.now(timezone.utc)
+    )
+
+
+def _attribute(source: object, name: str) -> Any:
+    """An attribute of an object of any class; ``None`` if it has none, or reading it raises."""
+    try:
+        return getattr(source, name, None)
+    except Exception:  # noqa: BLE001 - a context may hold anything
+        return None

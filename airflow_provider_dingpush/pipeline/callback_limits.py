@@ -1,0 +1,97 @@
+"""How long a callback may take: what Airflow grants the process that runs it decides, and its notifiers share it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from enum import Enum
+from math import inf
+from typing import TYPE_CHECKING
+
+from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
+from airflow_provider_dingpush.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts import RunFacts
+    from airflow_provider_dingpush.timeouts import Deadline
+
+CALLBACK_SECONDS = 8.0
+"""What all notifiers of one task callback may take together, in seconds.
+
+Airflow 3 kills a task's process about 20 seconds after its task ended, callbacks included, and may then run the task
+again.
+"""
+DAG_PROCESSOR_SECONDS = 40.0
+"""What all notifiers of one DAG-processor process may take together, in seconds.
+
+It runs the DAG-level callbacks of one file one after the other and is killed after 50 seconds, reading the file
+included. Its first look-up of a connection can take ten.
+"""
+DEADLINE_SECONDS = 60.0
+"""What the notifiers of one missed deadline may take, in seconds: nobody kills the triggerer for it."""
+
+_DEFAULT_OVERTIME_SECONDS = 20.0
+# Of what Airflow grants its DAG processor for one file, this much is for notifiers.
+_SHARE_OF_DAG_PROCESSOR = 0.8
+# A send that gets less time than this can only end in a message whose outcome is unknown.
+_LEAST_SECONDS = 0.2
+
+
+class Process(Enum):
+    """Which process of Airflow runs a callback."""
+
+    TASK = "task"
+    DAG_PROCESSOR = "DAG processor"
+    TRIGGERER = "triggerer"
+
+
+def process_of(facts: RunFacts) -> Process:
+    """The process that runs the callback with these facts."""
+    from airflow_provider_dingpush.alerts import Event
+
+    # An SLA of Airflow 2 has no moment of its own, and no triggerer.
+    if facts.event is Event.DEADLINE_MISSED and facts.deadline_at is not None:
+        return Process.TRIGGERER
+    return Process.DAG_PROCESSOR if facts.task_id is None or facts.killed_from_outside else Process.TASK
+
+
+def budget_of(facts: RunFacts) -> tuple[Hashable, float]:
+    """The key of the time budget that all notifiers of this callback share, and the seconds in it."""
+    process = process_of(facts)
+    if process is Process.DAG_PROCESSOR:
+        return process, min(DAG_PROCESSOR_SECONDS, _file_limit())
+    if process is Process.TRIGGERER:
+        return (facts.dag_id, facts.run_id, facts.deadline_at), DEADLINE_SECONDS
+    one_try = (facts.dag_id, facts.run_id, facts.task_id, facts.map_index, facts.try_number, facts.event)
+    return one_try, min(CALLBACK_SECONDS, _callback_limit())
+
+
+def require_time(deadline: Deadline) -> float:
+    """The seconds until the deadline, if they are enough to do something.
+
+    :raises UnavailableError: if they aren't.
+    """
+    seconds = deadline.seconds_left()
+    if seconds < _LEAST_SECONDS:
+        raise UnavailableError(
+            "The time that all notifiers of one callback share is used up.",
+            "Look for a slow network, a slow secrets backend, or too many notifiers in one callback.",
+        )
+    return seconds
+
+
+def _callback_limit() -> float:
+    """Half of what Airflow 3 grants a task's process after the task, in seconds; it may be set lower than usual."""
+    try:
+        granted = float(airflow_option("core", "task_success_overtime") or _DEFAULT_OVERTIME_SECONDS)
+    except ValueError:
+        granted = _DEFAULT_OVERTIME_SECONDS
+    return max(_LEAST_SECONDS, granted / 2)
+
+
+def _file_limit() -> float:
+    """Most of what Airflow grants its DAG processor for one file, in seconds; it may be set lower than usual."""
+    granted = airflow_option("dag_processor" if is_airflow_3() else "core", "dag_file_processor_timeout")
+    try:
+        return max(_LEAST_SECONDS, float(granted or inf) * _SHARE_OF_DAG_PROCESSOR)
+    except ValueError:
+        return DAG_PROCESSOR_SECONDS

@@ -1,0 +1,93 @@
+"""An alert that no store takes: sent at once if its receiver may get something now, else offered to the stores anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dingpush.airflow_compat import redact
+from airflow_provider_dingpush.errors import AlertsWaitingError, ContentError, DingTalkError
+from airflow_provider_dingpush.pipeline import callback_limits
+from airflow_provider_dingpush.pipeline.callback_limits import require_time
+from airflow_provider_dingpush.storage.contract import OutboxError
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts import RunFacts
+    from airflow_provider_dingpush.alerts.alert import Alert
+    from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.pipeline.stores import Store
+    from airflow_provider_dingpush.timeouts import Deadline
+
+
+@dataclass(frozen=True)
+class UnstoredAlert:
+    """What no store takes.
+
+    :param facts: what happened.
+    :param alert: what can be written down of it.
+    :param message: the notifier's own message, which may be more than can be written down.
+    :param problems: name of each argument of the notifier that can't be used -> why.
+    """
+
+    facts: RunFacts
+    alert: Alert
+    message: Message | None
+    problems: Mapping[str, str]
+
+
+def send_unstored(
+    unstored: UnstoredAlert,
+    stores: Sequence[Store],
+    deadline: Deadline,
+    call_within: Callable[[Callable[[], Any], float], Any],
+) -> None:
+    """Send the alert if its receiver may get something now; otherwise try once more to store it.
+
+    :param call_within: calls a function and waits for it so many seconds at most.
+    :raises AlertsWaitingError: if it was not sent, but a store has it now.
+    :raises DingTalkError: if it was neither sent nor stored.
+    """
+    try:
+        _send(unstored, stores, deadline, call_within)
+    except DingTalkError as problem:
+        from airflow_provider_dingpush.pipeline.stores import keep
+
+        try:
+            keep(unstored.alert, stores)
+        except OutboxError:
+            raise problem from None
+        raise AlertsWaitingError(str(problem)) from None
+
+
+def _send(
+    unstored: UnstoredAlert,
+    stores: Sequence[Store],
+    deadline: Deadline,
+    call_within: Callable[[Callable[[], Any], float], Any],
+) -> None:
+    from airflow_provider_dingpush.alerts.digest import mentions_of
+    from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
+    from airflow_provider_dingpush.messages.plain_forms import redacted
+    from airflow_provider_dingpush.pipeline.composing import Composer, message_about
+    from airflow_provider_dingpush.pipeline.direct_sends import room_now
+    from airflow_provider_dingpush.pipeline.senders import sender_for
+
+    alert = unstored.alert
+    sender = call_within(lambda: sender_for(alert.mailbox), require_time(deadline))
+    language = Composer(sender).language_of([alert])
+    at = mentions_of([alert], sender.hook.settings.mentions.get)
+    own = unstored.message and redacted(unstored.message, redact)
+
+    def send(message: Message | None, problems: Mapping[str, str]) -> None:
+        whole = message_about(unstored.facts, message, problems, sender=sender, language=language)
+        plan = AttemptPlan(budget_seconds=min(require_time(deadline), callback_limits.CALLBACK_SECONDS))
+        sender.hook.send_alert(whole, at, sender.target, language=language, plan=plan, is_redacted=True)
+
+    with room_now(sender, alert.mailbox, stores, deadline):
+        try:
+            send(own, unstored.problems)
+        except ContentError as refused:
+            if own is None:
+                raise
+            send(None, {**unstored.problems, "message": redact(str(refused))})
