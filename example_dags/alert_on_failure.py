@@ -16,12 +16,12 @@ with DAG(
     dag_id="dingpush_alert_on_failure",
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     schedule=None,
-    default_args={"owner": "zhangsan", "on_failure_callback": DingTalkNotifier()},  # holds for every task below
+    default_args={"owner": "zhangsan", "on_failure_callback": DingTalkNotifier()},  # applies to every task below
 ):
 
     @task
     def extract_orders() -> int:
-        """Goes well, so nothing is said about it."""
+        """Succeeds, so nothing is sent."""
         return 10086
 
     @task

@@ -1,4 +1,4 @@
-"""Appears in DingTalk: one alert per failed run, with a list of the tasks that failed, however many they are."""
+"""Appears in DingTalk: one alert per failed run, with a list of the failed tasks, however many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appears in DingTalk: alerts that had to wait, within a minute of the robot being able to say them."""
+"""Appears in DingTalk: pending alerts, within a minute once sending is possible again."""
 
 from airflow_provider_dingpush.operators import create_flush_dag
 

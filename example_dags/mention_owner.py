@@ -1,6 +1,6 @@
-"""Appears in DingTalk: an alert that mentions the task's owner (@), so that the right person's phone rings.
+"""Appears in DingTalk: an alert that mentions the task's owner (@), so that the right person is notified.
 
-The connection knows who that is. Its extra field "mentions" holds {"zhangsan": "13800000000", "lisi": "user123"}:
+The extra field "mentions" of the connection maps owners to people: {"zhangsan": "13800000000", "lisi": "user123"},
 for each owner a mobile number as registered in DingTalk, or a DingTalk user id.
 """
 

@@ -1,4 +1,4 @@
-"""Appears in DingTalk: one message for each partition that came in late; how many, a task finds out at run time."""
+"""Appears in DingTalk: one message for each late partition; a task finds them at run time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ with DAG(dag_id="dingpush_message_per_partition", start_date=datetime(2026, 1, 1
 
     @task
     def late_partitions() -> list[dict[str, object]]:
-        """Messages as dicts of DingTalk's own shape, which is what XCom can carry."""
+        """Messages as dicts in DingTalk's format, which XCom can store."""
         return [
             {"msgtype": "markdown", "markdown": {"title": f"{dt} 迟到", "text": f"### 分区 {dt} 迟到\n\n已入库。"}}
             for dt in ("2026-01-01", "2026-01-02", "2026-01-03")
         ]
 
-    # A robot may say 20 messages a minute, so send a list in one message if there may be more.
+    # A robot may send 20 messages a minute, so send one message with a list if there can be more.
     DingTalkOperator.partial(task_id="tell").expand(message=late_partitions())

@@ -1,4 +1,4 @@
-"""Appears in DingTalk: an alert with custom text, written with the facts that the built-in one uses as well."""
+"""Appears in DingTalk: an alert with custom text, with the same facts as the built-in alert."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appears in DingTalk: a report as a file, in two people's chats with the app's robot. A CSV goes in a zip."""
+"""Appears in DingTalk: a report as a file, in two people's chats with the app's robot. A CSV must be zipped."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from airflow_provider_dingpush.targets import Users
 
 with DAG(dag_id="dingpush_report_file_to_people", start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), schedule=None):
 
-    @task(multiple_outputs=False)  # one XCom, the receipt; a dict would else become one for each key
+    @task(multiple_outputs=False)  # one XCom, the receipt; otherwise a dict becomes one for each key
     def send_report() -> dict[str, object]:
-        """Makes the file and sends it in one task: the next one may run on another machine."""
+        """Creates and sends the file in one task, because the next task may run on another machine."""
         table = "sku,left\nSKU-001,3\nSKU-002,0\n"
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

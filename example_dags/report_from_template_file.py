@@ -18,7 +18,7 @@ with DAG(
 
     @task
     def check_tables() -> list[dict[str, object]]:
-        """What the checks of this night found."""
+        """Returns the results of the nightly checks."""
         return [{"table": "ods.orders", "rows": 10086, "ok": True}, {"table": "ods.stock", "rows": 0, "ok": False}]
 
     # The path is relative to this file; the template's first heading is the message's title.

@@ -1,7 +1,6 @@
-"""Appears in DingTalk: an alert when the task fails, one more when it works again, and nothing as long as it does.
+"""Appears in DingTalk: an alert when the task fails, and one when it recovers; nothing for other successes.
 
-See both: `airflow dags test dingpush_report_recovery`, and then `airflow dags test dingpush_report_recovery --conf
-'{"source_is_up": true}'`.
+To see both, run `airflow dags test dingpush_report_recovery`, and then the same with `--conf '{"source_is_up": true}'`.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     schedule=None,
     params={"source_is_up": False},
-    # The same connection in both: that is how the end of a failure finds its beginning.
+    # Both use the same connection, which matches the recovery with the failure.
     default_args={"on_failure_callback": tell, "on_success_callback": tell},
 ):
 
     @task
     def load_orders(params: dict) -> None:
-        """Fails on purpose, unless the run's conf has that its source is up."""
+        """Fails on purpose, unless the run's conf has source_is_up."""
         if not params["source_is_up"]:
             raise ConnectionError("orders-db:5432 拒绝连接 (this task fails on purpose)")
 

@@ -17,7 +17,7 @@ with DAG(
     dag_id="dingpush_robot_to_group",
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     schedule=None,
-    # Without "to" it is the group in the connection's "open_conversation_id"; for another add "to": Group("cid…").
+    # Without "to", messages go to the connection's "open_conversation_id"; for another add "to": Group("cid…").
     default_args={"dingtalk_conn_id": "dingtalk_app_default"},
 ):
     DingTalkOperator(task_id="send_text", message=Text("今天的销售数据已就绪"))

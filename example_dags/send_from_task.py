@@ -1,4 +1,4 @@
-"""Appears in DingTalk: what a Python task has to say, sent from within it, only if there is something to say."""
+"""Appears in DingTalk: a message from within a Python task, only if there is something to report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ with DAG(dag_id="dingpush_send_from_task", start_date=datetime(2026, 1, 1, tzinf
 
     @task
     def check_stock() -> dict[str, object] | None:
-        """Returns the receipt: the connection that the message went through, and in how many parts."""
+        """Returns the receipt, with the connection and the number of parts."""
         short = {"SKU-001": 3, "SKU-002": 0}
         if not short:
             return None

@@ -27,5 +27,5 @@ with DAG(
         ),
         to=WorkNotification(user_ids=["zhangsan", "lisi"]),
         wait_for_delivery=True,
-        deferrable=True,  # a triggerer waits, and the worker slot is free meanwhile
+        deferrable=True,  # a triggerer waits and the worker slot is released
     )

@@ -1,7 +1,7 @@
 """Appears in DingTalk: text, picture and link among a person's work notifications (工作通知), under the app's name.
 
-Needs the AgentId in the connection "dingtalk_app_default", and no robot. DingTalk shows a person the same text once a
-day, so the text has something that changes; the picture is the same each time, and a second one today won't come.
+Needs the AgentId in the connection "dingtalk_app_default", and no robot. DingTalk shows a person the same content once
+a day, so the texts contain the run id; the picture is always the same, and a second one on the same day is dropped.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ function sayHeader(shown) {
   header.querySelector(".chat-name").textContent = shown.name;
   const about = words().about[shown.kind];
   let subtitle = { mark: "", text: shown.kind === "group" ? about : `${about} · ${userIdOf(shown)}` };
-  // Alone on a phone, where the list never shows, the header says what the list would.
+  // Alone on a phone, where the list never shows, the header shows what the list would.
   if (!document.body.classList.contains("has-several")) subtitle = previewLine(shown, voice());
   header.querySelector(".header-mark").textContent = subtitle.mark;
   header.querySelector(".header-text").textContent = subtitle.text;

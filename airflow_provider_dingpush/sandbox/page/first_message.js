@@ -35,7 +35,7 @@ function idsOf(app, conversation, groups) {
   if (conversation.kind === "notification") ids.push(["AgentId", app.agent_id]);
   else ids.push(["robotCode", app.robot_code]);
   if (conversation.kind !== "group") ids.push(["userId", userIdOf(conversation)]);
-  // An app names one of the groups that its robot is in; of several, the page can't tell which.
+  // An app names one of the groups that its robot is in; of several, the page doesn't know which.
   else if (groups === 1 && app.group) ids.push(["openConversationId", app.group]);
   return ids;
 }
