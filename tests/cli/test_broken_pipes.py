@@ -1,4 +1,4 @@
-"""Commands whose reader leaves early, as in ``dingpush status | head -3``."""
+"""Commands whose output is read only in part, as in ``dingpush status | head -3``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
     ("arguments", "code"),
     [
         (["status"], 0),
-        (["dead"], 0),
+        (["dead-letters"], 0),
         (["doctor"], 0),
         (["send", "hello"], 0),
         (["--help"], 0),
