@@ -58,7 +58,7 @@ _TEXTS: Texts = {
     "mentions": ("mentions", "@ 谁"),
     "read_as": ("Read as {people}. Check numbers and user ids.", "识别为 {people}。请核对手机号与 userId。"),
     "mobile": ("mobile {number}", "手机号 {number}"),
-    "user_id": ("user id {user_id}", "userId {user_id}"),
+    "user_id": ("user id {user_id}", "员工 userId {user_id}"),
     "everyone": ("everyone", "所有人"),
     "nobody": ("nobody", "无人"),
     "flush": ("flush DAG or cron", "补发"),

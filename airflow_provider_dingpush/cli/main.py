@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from airflow_provider_dingpush.cli.broken_pipes import readers_may_leave
+from airflow_provider_dingpush.cli.broken_pipes import closed_pipes_ignored
 from airflow_provider_dingpush.cli.language import language_of_run
 from airflow_provider_dingpush.cli.options import COMMANDS, parser_of
 
@@ -19,7 +19,7 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    with readers_may_leave():
+    with closed_pipes_ignored():
         words = sys.argv[1:] if arguments is None else arguments
         language = language_of_run(words)
         parsed = parser_of(language).parse_args(words)

@@ -27,23 +27,28 @@ class Options:
         self._parser = parser
         self._zh = language == "zh"
         self.group("Options", "选项")
-        self.add("-h", "--help", en="show this help and exit", zh="显示帮助并退出", action="help")
+        self.add("-h --help", "show this help and exit", "显示帮助并退出", action="help")
 
     def group(self, en: str, zh: str) -> None:
         """Begin a group of options."""
         self._group = self._parser.add_argument_group(zh if self._zh else en)
 
-    def add(self, *names: str, en: str, zh: str, **settings: Any) -> None:
-        """Add an option to the group, or an argument if its name has no dash."""
-        self._group.add_argument(*names, help=zh if self._zh else en, **settings)
+    def add(self, names: str, en: str, zh: str, **settings: Any) -> None:
+        """Add an option to the group, or an argument if its name has no dash.
+
+        :param names: with blanks between them.
+        :param en: its help in English.
+        :param zh: its help in Chinese.
+        """
+        self._group.add_argument(*names.split(), help=zh if self._zh else en, **settings)
 
     def add_language(self) -> None:
         """Add ``--language``."""
         self.add(
             "--language",
+            "language of the output (default: [dingpush] language of Airflow, else that of the terminal)",
+            "输出语言（默认：Airflow 配置 [dingpush] language，其次终端语言）",
             choices=LANGUAGES,
-            en="language of the output (default: [dingpush] language of Airflow, else that of the terminal)",
-            zh="输出语言（默认：Airflow 配置 [dingpush] language，其次终端语言）",
         )
 
 
@@ -84,7 +89,7 @@ def parser_of(language: str) -> argparse.ArgumentParser:
     )
     options = Options(parser, language)
     version = f"dingpush {__version__}"
-    options.add("--version", en="print the version and exit", zh="显示版本并退出", action="version", version=version)
+    options.add("--version", "print the version and exit", "显示版本并退出", action="version", version=version)
     title = ("Commands", "命令")[place]
     commands = parser.add_subparsers(title=title, dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
@@ -104,23 +109,20 @@ def parser_of(language: str) -> argparse.ArgumentParser:
 def _demo(options: Options) -> None:
     options.add(
         "--webhook",
+        "webhook URL of a real robot, instead of the sandbox",
+        "真实机器人的 Webhook 地址（不用沙箱）",
         metavar="URL",
-        en="webhook URL of a real robot, instead of the sandbox",
-        zh="真实机器人的 Webhook 地址（不用沙箱）",
     )
-    options.add("--secret", metavar="SEC…", en="that robot's secret, if it has one", zh="该机器人的加签密钥（如有）")
+    options.add("--secret", "that robot's secret, if it has one", "该机器人的加签密钥（如有）", metavar="SEC…")
     options.add(
-        "--no-wait",
-        action="store_true",
-        en="exit when done instead of serving the page",
-        zh="完成后退出，不保留聊天页面",
+        "--no-wait", "exit when done instead of serving the page", "完成后退出，不保留聊天页面", action="store_true"
     )
     options.add(
         "--storm",
+        "let N tasks fail at once, in the sandbox: digests instead of a flood of messages",
+        "模拟 N 个任务同时失败（仅沙箱）：合并为少量汇总消息",
         type=int,
         metavar="N",
-        en="let N tasks fail at once, in the sandbox: digests instead of a flood of messages",
-        zh="模拟 N 个任务同时失败（仅沙箱）：合并为少量汇总消息",
     )
     _add_port(options, default=0)
     options.add_language()
@@ -129,54 +131,52 @@ def _demo(options: Options) -> None:
 def _send(options: Options) -> None:
     options.add(
         "text",
+        r"what to send; \n is a newline, \\n these two characters; '-' reads standard input as it is",
+        r"正文；\n 表示换行，\\n 表示这两个字符；- 表示原样读取标准输入",
         metavar="TEXT",
         nargs="?",
-        en=r"what to send; \n is a newline, \\n these two characters; '-' reads standard input as it is",
-        zh=r"正文；\n 表示换行，\\n 表示这两个字符；- 表示原样读取标准输入",
     )
     _add_connection(options, "--conn-id")
     options.add_language()
     options.group("Kind of message (default: plain text)", "消息类型（默认：纯文本）")
-    options.add("--title", en="title of markdown, links and cards", zh="Markdown、链接和卡片的标题")
-    options.add("--markdown", action="store_true", en="the text is Markdown", zh="正文是 Markdown")
-    options.add("--link", metavar="URL", en="a link message to this page", zh="链接消息，打开此页面")
-    options.add("--pic", metavar="URL", en="its picture: URL or media id", zh="链接消息的图片：URL 或 media id")
+    options.add("--title", "title of markdown, links and cards", "Markdown、链接和卡片的标题")
+    options.add("--markdown", "the text is Markdown", "正文是 Markdown", action="store_true")
+    options.add("--link", "a link message to this page", "链接消息，打开此页面", metavar="URL")
+    options.add("--pic", "its picture: URL or media id", "链接消息的图片：URL 或 media id", metavar="URL")
     options.add(
         "--button",
+        "a card with this button; repeatable",
+        "带此按钮的卡片，可重复",
         action="append",
         default=[],
         metavar="TITLE=URL",
-        en="a card with this button; repeatable",
-        zh="带此按钮的卡片，可重复",
     )
-    options.add("--image", metavar="SOURCE", en="an image: path, URL or media id", zh="图片：路径、URL 或 media id")
-    options.add("--file", metavar="SOURCE", en="a file: path or media id", zh="文件：路径或 media id")
+    options.add("--image", "an image: path, URL or media id", "图片：路径、URL 或 media id", metavar="SOURCE")
+    options.add("--file", "a file: path or media id", "文件：路径或 media id", metavar="SOURCE")
     options.add(
         "--json",
+        "a message of any kind as DingTalk's JSON, from a file or '-'",
+        "钉钉格式的 JSON 消息，来自文件或 -（标准输入）",
         metavar="FILE",
-        en="a message of any kind as DingTalk's JSON, from a file or '-'",
-        zh="钉钉格式的 JSON 消息，来自文件或 -（标准输入）",
     )
     many: dict[str, Any] = {"action": "append", "default": []}
     options.group("To whom (connections of an app)", "发给谁（企业应用连接）")
-    options.add("--group", metavar="CID", en="a group's openConversationId", zh="群的 openConversationId")
-    options.add("--user", **many, metavar="ID", en="a person's user id; repeatable", zh="员工 userId，可重复")
-    options.add("--mobile", **many, metavar="NUMBER", en="a person's mobile number", zh="员工手机号，可重复")
-    options.add("--notify-user", **many, metavar="ID", en="work notification to a person", zh="工作通知：员工 userId")
-    options.add(
-        "--notify-department", **many, metavar="ID", en="work notification to a department", zh="工作通知：部门 id"
-    )
-    options.add("--notify-everyone", action="store_true", en="work notification to everyone", zh="工作通知：全员")
+    options.add("--group", "a group's openConversationId", "群的 openConversationId", metavar="CID")
+    options.add("--user", "a person's user id; repeatable", "员工 userId，可重复", **many, metavar="ID")
+    options.add("--mobile", "a person's mobile number", "员工手机号，可重复", **many, metavar="NUMBER")
+    options.add("--notify-user", "work notification to a person", "工作通知：员工 userId", **many, metavar="ID")
+    options.add("--notify-department", "work notification to a department", "工作通知：部门 id", **many, metavar="ID")
+    options.add("--notify-everyone", "work notification to everyone", "工作通知：全员", action="store_true")
     options.add(
         "--wait",
+        "wait until a work notification is delivered, and print whom it did not reach",
+        "等待工作通知送达，并列出未送达的人",
         action="store_true",
-        en="wait until a work notification is delivered, and print whom it did not reach",
-        zh="等待工作通知送达，并列出未送达的人",
     )
     options.group("Whom to mention (custom robots)", "@ 谁（自定义机器人）")
-    options.add("--at-mobile", **many, metavar="NUMBER", en="by mobile number; repeatable", zh="手机号，可重复")
-    options.add("--at-user", **many, metavar="ID", en="by user id; repeatable", zh="userId，可重复")
-    options.add("--at-all", action="store_true", en="everyone in the group", zh="所有人")
+    options.add("--at-mobile", "by mobile number; repeatable", "手机号，可重复", **many, metavar="NUMBER")
+    options.add("--at-user", "by user id; repeatable", "userId，可重复", **many, metavar="ID")
+    options.add("--at-all", "everyone in the group", "所有人", action="store_true")
 
 
 def _doctor(options: Options) -> None:
@@ -187,63 +187,60 @@ def _doctor(options: Options) -> None:
 def _flush(options: Options) -> None:
     options.add(
         "--within",
+        "time limit in seconds (default: %(default)g)",
+        "最长用时（秒，默认 %(default)g）",
         type=float,
         default=50.0,
         metavar="SECONDS",
-        en="time limit in seconds (default: %(default)g)",
-        zh="最长用时（秒，默认 %(default)g）",
     )
     options.add(
         "--now",
+        "send everything now and retry robots whose settings you have fixed",
+        "立即发送全部告警，并重试配置已修复的机器人",
         action="store_true",
-        en="send everything now and retry robots whose settings you have fixed",
-        zh="立即发送全部告警，并重试配置已修复的机器人",
     )
     options.add_language()
 
 
 def _status(options: Options) -> None:
-    options.add("--json", action="store_true", dest="as_json", en="print JSON, for scripts", zh="输出 JSON，供脚本使用")
+    options.add("--json", "print JSON, for scripts", "输出 JSON，供脚本使用", action="store_true", dest="as_json")
     options.add_language()
 
 
 def _dead_letters(options: Options) -> None:
     options.add(
         "action",
+        "list them (default), show the alert, send it with the next flush, or delete it",
+        "列出（默认）、查看内容、下次补发时重试，或删除",
         choices=("list", "show", "retry", "drop"),
         nargs="?",
         default="list",
-        en="list them (default), show the alert, send it with the next flush, or delete it",
-        zh="列出（默认）、查看内容、下次补发时重试，或删除",
     )
-    options.add("key", metavar="KEY", nargs="?", en="beginning of its key, or 'all'", zh="编号的开头，或 all")
+    options.add("key", "beginning of its key, or 'all'", "编号的开头，或 all", metavar="KEY", nargs="?")
     options.add_language()
 
 
 def _sandbox(options: Options) -> None:
     _add_port(options, default=_SANDBOX_PORT)
     options.add(
-        "--host",
-        default="127.0.0.1",
-        en="address to listen on (default: %(default)s)",
-        zh="监听地址（默认 %(default)s）",
+        "--host", "address to listen on (default: %(default)s)", "监听地址（默认 %(default)s）", default="127.0.0.1"
     )
-    options.add("--token", en="the robot's access token (default: a random one)", zh="机器人的 token（默认随机）")
-    options.add("--secret", en="require signatures made with this secret", zh="要求用此密钥加签")
+    options.add("--token", "the robot's access token (default: a random one)", "机器人的 token（默认随机）")
+    options.add("--secret", "require signatures made with this secret", "要求用此密钥加签")
     options.add(
         "--keyword",
+        "require one of these keywords; repeatable",
+        "要求包含其中一个关键词，可重复",
         action="append",
         default=[],
-        en="require one of these keywords; repeatable",
-        zh="要求包含其中一个关键词，可重复",
     )
     options.add(
         "--minute-seconds",
+        "length of a minute of the rate limit in seconds, to try out limits (default: %(default)g)",
+        "限流所用一分钟的长度（秒，默认 %(default)g），便于试验限流",
         type=float,
         default=60.0,
         metavar="SECONDS",
-        en="length of a minute of the rate limit in seconds, to try out limits (default: %(default)g)",
-        zh="限流所用一分钟的长度（秒，默认 %(default)g），便于试验限流",
     )
     options.add_language()
 
@@ -251,10 +248,10 @@ def _sandbox(options: Options) -> None:
 def _add_connection(options: Options, name: str, **settings: Any) -> None:
     options.add(
         name,
+        "Airflow connection (default: %(default)s)",
+        "Airflow 连接（默认 %(default)s）",
         metavar="CONN_ID",
         default="dingtalk_default",
-        en="Airflow connection (default: %(default)s)",
-        zh="Airflow 连接（默认 %(default)s）",
         **settings,
     )
 
@@ -262,10 +259,10 @@ def _add_connection(options: Options, name: str, **settings: Any) -> None:
 def _add_port(options: Options, *, default: int) -> None:
     options.add(
         "--port",
+        "port of the sandbox; 0 takes a free one (default: %(default)s)",
+        "沙箱端口，0 表示任一空闲端口（默认 %(default)s）",
         type=int,
         default=default,
-        en="port of the sandbox; 0 takes a free one (default: %(default)s)",
-        zh="沙箱端口，0 表示任一空闲端口（默认 %(default)s）",
     )
 
 

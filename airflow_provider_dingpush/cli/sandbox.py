@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import threading
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -22,7 +23,6 @@ _TEXTS: Texts = {
         "Paste these two lines into the terminal that runs Airflow (custom robot and app):",
         "把下面两行粘贴到运行 Airflow 的终端（机器人、企业应用各一行）：",
     ),
-    "wrong_option": ("dingpush sandbox: {problem}", "dingpush sandbox：{problem}"),
     "port_taken": (
         (
             "dingpush sandbox: can't listen on {host}:{port}: {problem}. Choose another port with --port; 0 takes a "
@@ -42,7 +42,7 @@ def run(parsed: argparse.Namespace) -> int:
         sandbox = Sandbox(robots=(robot,), host=parsed.host, port=parsed.port, minute_seconds=parsed.minute_seconds)
         sandbox.start()
     except ValueError as problem:
-        screen.line("wrong_option", problem=problem, error=True)
+        print(f"dingpush sandbox: {problem}", file=sys.stderr)
         return 2
     except OSError as problem:
         screen.line("port_taken", host=parsed.host, port=parsed.port, problem=problem.strerror, error=True)

@@ -19,7 +19,6 @@ Texts = Mapping[str, tuple[str, str]]
 _NOUNS = {
     "alert": ("alert", "alerts", "条告警"),
     "dead letter": ("dead letter", "dead letters", "条死信"),
-    "failure": ("failure", "failures", "个失败"),
     "message": ("message", "messages", "条消息"),
     "problem": ("problem", "problems", "项"),
 }
@@ -91,9 +90,9 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
-    """Print a table: cut to the width of a terminal, and as plain aligned columns anywhere else.
+    """Print a table: as wide as the terminal, and anywhere else as plain aligned columns with one line for each row.
 
-    :param columns: the headings; without any, the rows alone. On a terminal the last column is the one that wraps.
+    :param columns: the headings; without any, the rows alone. On a terminal all columns but the first wrap.
     :param styles: of each row's last cell, as rich names them.
     """
     from rich import box
@@ -102,20 +101,21 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: S
     from rich.text import Text
 
     for_people = is_terminal(sys.stdout)
-    lines = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
+    knows_lines = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
+    frame = box.SIMPLE_HEAD if for_people and knows_lines and columns else None
     table = Table(
-        box=box.SIMPLE_HEAD if for_people and lines and columns else None,
+        box=frame,
         show_header=bool(columns),
-        padding=(0, 2, 0, 0),
+        padding=(0, 1 if frame else 2, 0, 0),  # the box has a blank of its own between columns
         pad_edge=False,
+        show_edge=False,
         header_style="bold",
     )
     names = columns or [""] * len(rows[0])
-    for name in names[:-1]:
-        table.add_column(name, no_wrap=True)
-    table.add_column(names[-1], overflow="fold")
+    for number, name in enumerate(names):
+        table.add_column(name, overflow="fold", no_wrap=number == 0)
     for row, style in zip(rows, styles or [""] * len(rows), strict=True):
-        *cells, last = (" ".join(cell.split("\n")) for cell in row)
+        *cells, last = row if for_people else (" ".join(cell.splitlines()) for cell in row)
         table.add_row(*(Text(cell) for cell in cells), Text(last, style=style))
     printed = io.StringIO()
     Console(
@@ -123,8 +123,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: S
         force_terminal=_takes_colour(sys.stdout),
         color_system="standard" if _takes_colour(sys.stdout) else None,
         width=shutil.get_terminal_size().columns if for_people else _UNLIMITED_WIDTH,
+        no_color=False,
         legacy_windows=False,
-        _environ={},
     ).print(table)
     for line in printed.getvalue().splitlines():
         print(line.rstrip())

@@ -25,16 +25,17 @@ from airflow_provider_dingpush.storage.redis.url import RedisUrl
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
+    from airflow_provider_dingpush.delivery.holds import Hold
     from airflow_provider_dingpush.pipeline.stores import Store
 
 _STATUS_SECONDS = 30.0
 
 _TEXTS: Texts = {
     "connections": ("Connection", "连接"),
-    "waiting": ("Pending alerts", "待发送"),
-    "window": ("Last minute", "最近一分钟"),
-    "today": ("Sent today", "今日已发"),
-    "month": ("This month", "本月已发"),
+    "waiting": ("Pending", "待发送"),
+    "window": ("Last minute", "近一分钟"),
+    "today": ("Today", "今日已发"),
+    "month": ("Month", "本月已发"),
     "dead": ("Dead letters", "死信"),
     "state": ("State", "状态"),
     "empty": ("No alerts in the outbox {place} yet.", "发件箱 {place} 中还没有告警。"),
@@ -103,7 +104,7 @@ def _print(rows: list[dict[str, Any]], screen: Screen) -> None:
         return
     cells = [[str(row.get(name, "")) for name in _COLUMNS] for row in rows]
     for line, row in zip(cells, rows, strict=True):
-        line[0] = " · ".join(row["connections"])
+        line[0] = "\n".join(row["connections"])
         if "problem" in row:
             line[-1] = screen.text("unreadable", problem=row["problem"])
         if "folder" in row:
@@ -166,27 +167,22 @@ class _Reading:
     def _row_of(self, box: Outbox, receiver_id: str) -> dict[str, Any] | None:
         """One receiver; ``None`` if it is of no interest: no connection, no alert and no dead letter."""
         mailboxes = box.mailboxes_of(receiver_id)
-        records = box.records_of(receiver_id)
-        alerts = alerts_in(records)
         policy = self._policy_of(mailboxes[0]) if mailboxes else DeliveryPolicy()
-        ledger = _ledger_of(records, policy)
-        if not mailboxes and not alerts and not ledger.dead:
+        figures = _figures_of(box.records_of(receiver_id), policy)
+        if not mailboxes and not figures.pending and not figures.dead:
             return None
-        now = time.time()
-        letters = (letter.alert.mailbox for letter in ledger.dead if letter.alert)
-        named = {each.conn_id for each in (*mailboxes, *alerts.values(), *letters) if each}
+        conn_ids = sorted({*figures.conn_ids, *(each.conn_id for each in mailboxes)})
         return {
-            "connections": sorted(named) or [self.screen.text("receiver", receiver_id=receiver_id)],
-            "waiting": len(alerts) + sum(box.pending_in(each) for each in mailboxes),
-            "state": self._state(ledger, box, receiver_id, now) if mailboxes else self.screen.text("moved"),
-            "window": f"{ledger.sent_within_minute(now)}/{policy.rate_limit_per_minute}",
-            "today": _of(ledger.sent_today(now), policy.max_messages_per_day),
-            "month": _of(ledger.sent_this_month(now), policy.monthly_quota),
-            "dead": len(ledger.dead),
+            "connections": conn_ids or [self.screen.text("receiver", receiver_id=receiver_id)],
+            "waiting": figures.pending + sum(box.pending_in(each) for each in mailboxes),
+            "state": self._state(figures.hold, box, receiver_id) if mailboxes else self.screen.text("moved"),
+            "window": f"{figures.last_minute}/{policy.rate_limit_per_minute}",
+            "today": _of(figures.today, policy.max_messages_per_day),
+            "month": _of(figures.month, policy.monthly_quota),
+            "dead": figures.dead,
         }
 
-    def _state(self, ledger: Ledger, box: Outbox, receiver_id: str, now: float) -> str:
-        hold = ledger.hold(now)
+    def _state(self, hold: Hold | None, box: Outbox, receiver_id: str) -> str:
         if hold:
             return self.screen.text("held", time=clock(hold.until), reason=hold.reason)
         pause = box.pause_of(receiver_id)
@@ -205,9 +201,42 @@ def _of(count: int, most: int | None) -> str:
     return f"{count:,}" if most is None else f"{count:,} / {most:,}"
 
 
-def _ledger_of(records: dict[Place, Any], policy: DeliveryPolicy) -> Ledger:
-    """A receiver's ledger for reading; whoever leads goes on meanwhile."""
-    return Ledger(cast("LedgerBook", _ReadOnlyBook(records)), policy, zone=local_zone())
+@dataclass(frozen=True)
+class _Figures:
+    """What the ledger of one receiver holds.
+
+    :param conn_ids: connections of its alerts and dead letters.
+    :param pending: how many alerts it holds.
+    :param dead: how many dead letters.
+    :param last_minute: messages sent within the last minute.
+    :param today: messages sent today.
+    :param month: messages sent this month.
+    :param hold: why nothing may be sent now, if that is so.
+    """
+
+    conn_ids: frozenset[str]
+    pending: int
+    dead: int
+    last_minute: int
+    today: int
+    month: int
+    hold: Hold | None
+
+
+def _figures_of(records: dict[Place, Any], policy: DeliveryPolicy) -> _Figures:
+    """Read a ledger without leading; the leader goes on meanwhile."""
+    ledger = Ledger(cast("LedgerBook", _ReadOnlyBook(records)), policy, zone=local_zone())
+    now, mailboxes = time.time(), alerts_in(records).values()
+    of_dead = (letter.alert.mailbox for letter in ledger.dead if letter.alert)
+    return _Figures(
+        conn_ids=frozenset(each.conn_id for each in (*mailboxes, *of_dead) if each),
+        pending=len(mailboxes),
+        dead=len(ledger.dead),
+        last_minute=ledger.sent_within_minute(now),
+        today=ledger.sent_today(now),
+        month=ledger.sent_this_month(now),
+        hold=ledger.hold(now),
+    )
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ _TEXTS: Texts = {
         "[2/3] {alerts:,} tasks fail, {at_once} callback processes at a time",
         "[2/3] 模拟 {alerts:,} 个任务失败（{at_once} 个回调进程并发）",
     ),
-    "progress": ("{done:,}/{failures}, {messages}", "已失败 {done:,}/{alerts:,}，群内 {messages}"),
+    "progress": ("{done:,}/{alerts:,} failures, {messages}", "已失败 {done:,}/{alerts:,}，群内 {messages}"),
     "flushing": ("[3/3] Sending queued alerts", "[3/3] 发送待发送的告警"),
     "pending": ("      some alerts are still pending: {reason}", "      仍有告警未发送：{reason}"),
     "busy": ("another process is sending", "其他进程正在发送"),
@@ -164,8 +164,8 @@ def _print_progress(done: int, alerts: int, sandbox: Sandbox, screen: Screen) ->
     for_people = is_terminal(sys.stdout)
     if done < alerts and (not for_people or done % max(1, alerts // 50)):
         return
-    messages, failures = screen.count(len(sandbox.messages), "message"), screen.count(alerts, "failure")
-    progress = screen.text("progress", done=done, alerts=alerts, failures=failures, messages=messages)
+    messages = screen.count(len(sandbox.messages), "message")
+    progress = screen.text("progress", done=done, alerts=alerts, messages=messages)
     bar = f"\r      {'█' * (30 * done // alerts):<30}" if for_people else "     "
     print(f"{bar} {progress}", end="", flush=True)
 

@@ -64,6 +64,6 @@ def test_they_can_be_dropped(
 def test_a_key_is_asked_for(capsys: pytest.CaptureFixture[str], language: str, hint: str) -> None:
     """With where to find it."""
     assert main(["dead-letters", "drop", "--language", language]) == 2
-    said = capsys.readouterr().err
-    assert hint in said
-    assert "dingpush dead-letters list" in said
+    printed = capsys.readouterr().err
+    assert hint in printed
+    assert "dingpush dead-letters list" in printed

@@ -56,9 +56,9 @@ def test_a_small_storm() -> None:
 def test_options_that_do_not_go_together(options: list[str], language: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each is explained."""
     assert main(["demo", *options, "--language", language]) == 2
-    said = capsys.readouterr().err
-    assert options[0] in said
-    assert is_chinese(said) is (language == "zh")
+    printed = capsys.readouterr().err
+    assert options[0] in printed
+    assert is_chinese(printed) is (language == "zh")
 
 
 def test_the_log_is_searched_for_the_reason(tmp_path: Path) -> None:

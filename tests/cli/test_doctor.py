@@ -20,12 +20,12 @@ def test_an_app_without_problems(
 ) -> None:
     """Step by step, without sending anything, and in one language."""
     assert main(["doctor", "dingtalk_app_default", "--language", language]) == 0
-    said = capsys.readouterr().out
-    assert [line[0] for line in said.splitlines() if line[:1] in ("✓", "✗", "–")] == ["✓"] * 6
-    assert fine in said
-    assert is_chinese(said) is (language == "zh")
+    printed = capsys.readouterr().out
+    assert [line[0] for line in printed.splitlines() if line[:1] in ("✓", "✗", "–")] == ["✓"] * 6
+    assert fine in printed
+    assert is_chinese(printed) is (language == "zh")
     assert app_connected.messages == ()
-    assert app_connected.app.app_secret not in said
+    assert app_connected.app.app_secret not in printed
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def test_what_to_fix_of_an_app(
     with Sandbox(apps=(app,)) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(app))
         assert main(["doctor", "dingtalk_app_default", "--language", language]) == 1
-    said = capsys.readouterr().out
-    assert works in said
-    assert "qyapi_get_member_by_mobile" in said
-    assert said.endswith(f"\n{to_fix}\n")
+    printed = capsys.readouterr().out
+    assert works in printed
+    assert "qyapi_get_member_by_mobile" in printed
+    assert printed.endswith(f"\n{to_fix}\n")
 
 
 @pytest.mark.parametrize(
@@ -58,31 +58,31 @@ def test_a_robot_without_problems(
 ) -> None:
     """Nothing is posted, and all is in one language."""
     assert main(["doctor", "--language", language]) == 0
-    said = capsys.readouterr().out
-    assert webhook in said
-    assert accepted in said
-    assert is_chinese(said) is (language == "zh")
+    printed = capsys.readouterr().out
+    assert webhook in printed
+    assert accepted in printed
+    assert is_chinese(printed) is (language == "zh")
     assert connected.messages == ()
 
 
 def test_how_mentions_are_read(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whom each value means, numbers without their middle; and which value can't be read, and whose it is."""
+    """Whom each value means, numbers partly masked; and which value can't be read, and whose it is."""
     mentions = {"zhangsan": ["86-13800000001", "lisi"], "wangwu": "138-0000", "zhaoliu": "+852-51234567"}
     fields = {"conn_type": "dingtalk_robot", "password": sandbox.webhook_url}
     extra = {"secret": sandbox.robot.secret, "keyword": "告\u200b警", "mentions": mentions}
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", json.dumps({**fields, "extra": extra}))
     assert main(["doctor", "--language", "en"]) == 1
-    said = capsys.readouterr().out
-    assert "zhangsan: mobile 138****0001, user id lisi" in said
-    assert "zhaoliu: mobile +852-****4567" in said
-    assert "✗ mentions" in said
-    assert "'138-0000' of 'wangwu' can't be read" in said
-    assert "U+200B ZERO WIDTH SPACE" in said
+    printed = capsys.readouterr().out
+    assert "zhangsan: mobile 138****0001, user id lisi" in printed
+    assert "zhaoliu: mobile +852-****4567" in printed
+    assert "✗ mentions" in printed
+    assert "'138-0000' of 'wangwu' can't be read" in printed
+    assert "U+200B ZERO WIDTH SPACE" in printed
     assert sandbox.messages == ()
     assert main(["doctor", "--language", "zh"]) == 1
-    assert "zhangsan: 手机号 138****0001, userId lisi" in capsys.readouterr().out
+    assert "zhangsan: 手机号 138****0001, 员工 userId lisi" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("language", "name"), [("en", "– flush DAG or cron\n"), ("zh", "– 补发\n")])
@@ -92,9 +92,9 @@ def test_a_flush_is_asked_for_where_alerts_were_written(
     """Until one ran."""
     put("dingtalk_default")
     assert main(["doctor", "--language", language]) == 0
-    said = capsys.readouterr().out
-    assert name in said
-    assert "create_flush_dag()" in said
+    printed = capsys.readouterr().out
+    assert name in printed
+    assert "create_flush_dag()" in printed
     main(["flush"])
     capsys.readouterr()
     main(["doctor", "--language", language])

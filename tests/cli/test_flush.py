@@ -45,10 +45,10 @@ def test_what_could_not_be_sent(capsys: pytest.CaptureFixture[str], language: st
     """Why, and how much is left."""
     put("nowhere")
     assert main(["flush", "--language", language]) == 1
-    said = capsys.readouterr().err
-    assert failed in said
-    assert "There is no Airflow connection 'nowhere'" in said
-    assert left in said.splitlines()
+    printed = capsys.readouterr().err
+    assert failed in printed
+    assert "There is no Airflow connection 'nowhere'" in printed
+    assert left in printed.splitlines()
 
 
 @pytest.mark.parametrize(

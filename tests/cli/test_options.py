@@ -21,12 +21,12 @@ def test_help_is_in_one_language(
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
     assert ended.value.code == 0
-    said = capsys.readouterr().out
-    assert "usage: dingpush" in said
-    assert ("示例" if language == "zh" else "Example") in said
-    assert not command or ("退出码" if language == "zh" else "Exit codes") in said
+    printed = capsys.readouterr().out
+    assert "usage: dingpush" in printed
+    assert ("示例" if language == "zh" else "Example") in printed
+    assert not command or ("退出码" if language == "zh" else "Exit codes") in printed
     examples = "".join(each.example for each in COMMANDS.values())
-    assert is_chinese("".join(each for each in said if each not in examples)) is (language == "zh")
+    assert is_chinese("".join(each for each in printed if each not in examples)) is (language == "zh")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import string
 from contextlib import redirect_stdout
+from importlib import import_module
 
 import pytest
 
-from airflow_provider_dingpush.cli.screen import Screen, print_table
+from airflow_provider_dingpush.cli.options import COMMANDS
+from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
+from tests.cli.conftest import is_chinese
 
 COLUMNS = ["连接", "State"]
 ROWS = [["dingtalk_default", "正常"], ["钉钉群", "held [until] " + "x" * 200]]
@@ -46,10 +50,10 @@ def test_a_table_on_a_terminal_has_its_width_and_colours(terminal: Terminal) -> 
     """What is too long goes on in the next line."""
     with redirect_stdout(terminal):
         print_table(COLUMNS, ROWS, ["green", "red"])
-    said = terminal.getvalue()
-    assert "─" in said
-    assert "\x1b[32m正常" in said
-    assert len(said.splitlines()) > 5
+    printed = terminal.getvalue()
+    assert "─" in printed
+    assert "\x1b[32m正常" in printed
+    assert len(printed.splitlines()) > 5
 
 
 def test_no_color_is_honoured(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +80,26 @@ def test_a_terminal_without_the_letters_gets_no_lines(terminal: Terminal) -> Non
     with redirect_stdout(terminal):
         print_table(["a", "b"], [["1", "2"]])
     assert terminal.getvalue().isascii()
+
+
+@pytest.mark.parametrize("module", [*(each.module for each in COMMANDS.values()), "storm"])
+def test_each_text_is_in_both_languages(module: str) -> None:
+    """With the same values."""
+    texts: Texts = import_module(f"airflow_provider_dingpush.cli.{module}")._TEXTS
+    for english, chinese in texts.values():
+        assert not is_chinese(english)
+        assert is_chinese(chinese) or not any(each.isalpha() for each in without_values(english))
+        assert values_of(english) == values_of(chinese)
+
+
+def values_of(text: str) -> set[str]:
+    """The names of a text's values."""
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def without_values(text: str) -> str:
+    """What is written around them."""
+    return "".join(literal for literal, *_ in string.Formatter().parse(text))
 
 
 @pytest.mark.parametrize(

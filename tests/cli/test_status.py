@@ -18,8 +18,8 @@ from tests.surface.test_notifier import task_context
 @pytest.mark.parametrize(
     ("language", "heading", "held"),
     [
-        ("en", r"Connection +Pending alerts +Last minute +Sent today +This month +Dead letters +State", "held until "),
-        ("zh", r"连接 +待发送 +最近一分钟 +今日已发 +本月已发 +死信 +状态", "暂停至 "),
+        ("en", r"Connection +Pending +Last minute +Today +Month +Dead letters +State", "held until "),
+        ("zh", r"连接 +待发送 +近一分钟 +今日已发 +本月已发 +死信 +状态", "暂停至 "),
     ],
 )
 def test_a_receiver_is_one_line(
@@ -30,13 +30,13 @@ def test_a_receiver_is_one_line(
     connected.fail_next(Fault.THROTTLED)
     DingTalkNotifier()(task_context("two"))
     assert main(["status", "--language", language]) == 0
-    said = capsys.readouterr().out
-    first, line, flush = said.splitlines()[-3:]
+    printed = capsys.readouterr().out
+    first, line, flush = printed.splitlines()[-3:]
     assert re.fullmatch(heading, first)
     assert re.match(rf"dingtalk_default +1 +2/18 +1 +1 / 3,000 +0 +{held}", line)
     assert flush in ("flush DAG or cron: never ran", "补发：从未运行")
     assert is_chinese(first + flush) is (language == "zh")
-    assert connected.robot.access_token not in said
+    assert connected.robot.access_token not in printed
     assert main(["status", "--json"]) == 0
     # Airflow 2 logs to standard output, which in a process of its own is silent.
     (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -67,6 +67,6 @@ def test_after_a_flush(capsys: pytest.CaptureFixture[str], language: str, state:
     put("nowhere")
     capsys.readouterr()
     assert main(["status", "--language", language]) == 0
-    said = capsys.readouterr().out
-    assert re.search(rf"^nowhere +1 +{state}$", said, re.MULTILINE)
-    assert flush in said
+    printed = capsys.readouterr().out
+    assert re.search(rf"^nowhere +1 +{state}$", printed, re.MULTILINE)
+    assert flush in printed
