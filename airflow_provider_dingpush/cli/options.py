@@ -380,8 +380,8 @@ COMMANDS: Mapping[str, Command] = {
         ),
         example="dingpush sandbox --port 0 --keyword 告警",
         exit_codes=(
-            "0: stopped with Ctrl-C; 1: the port is taken; 2: wrong options",
-            "0：按 Ctrl-C 结束；1：端口被占用；2：选项有误",
+            "130: stopped with Ctrl-C or SIGTERM; 1: the port is taken; 2: wrong options",
+            "130：按 Ctrl-C 或收到 SIGTERM 后结束；1：端口被占用；2：选项有误",
         ),
     ),
 }

@@ -49,14 +49,14 @@ def run(parsed: argparse.Namespace) -> int:
         return 1
     try:
         _introduce(sandbox, screen, webhook_to_paste(sandbox.webhook_url, parsed.secret, parsed.keyword))
-        wait_for_ctrl_c()
+        threading.Event().wait()
     finally:
         sandbox.stop()
     return 0
 
 
 def wait_for_ctrl_c() -> None:
-    """Let the sandbox serve its page until Ctrl-C or SIGTERM, which is the ordinary end."""
+    """Let the sandbox of a demo serve its page until Ctrl-C or SIGTERM; the exit code stays the demo's."""
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

@@ -87,7 +87,10 @@ def run(parsed: argparse.Namespace) -> int:
     if not parsed.as_json:
         if not reading.rows:
             screen.line("empty", place=_place_of(first))
-        screen.line("never_flushed") if flushed_at is None else screen.line("flushed", time=clock(flushed_at))
+        if flushed_at is None:
+            screen.line("never_flushed")
+        else:
+            screen.line("flushed", time=clock(flushed_at))
     return 1 if any("problem" in row for row in reading.rows) else 0
 
 
@@ -109,9 +112,8 @@ def _print(rows: list[dict[str, Any]], screen: Screen) -> None:
             line[-1] = screen.text("unreadable", problem=row["problem"])
         if "folder" in row:
             line[-1] = screen.text("in_files", state=line[-1], folder=row["folder"])
-    styles = [
-        "red" if "problem" in row else "green" if row["state"] == screen.text("ready") else "yellow" for row in rows
-    ]
+    colours = {screen.text("ready"): "green", None: "red"}
+    styles = [colours.get(row.get("state"), "yellow") for row in rows]
     print_table([screen.text(name) for name in _COLUMNS], cells, styles)
 
 

@@ -44,7 +44,7 @@ def test_what_it_prints_can_be_pasted(monkeypatch: pytest.MonkeyPatch, language:
         DingTalkRobotHook("dingtalk_default").send(Text("hello"))
         DingTalkAppHook("dingtalk_app_default").send(Text("hello"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(60) == 130
 
 
 def test_a_port_that_is_taken(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:

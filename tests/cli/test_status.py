@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -55,6 +56,17 @@ def test_before_the_first_alert(capsys: pytest.CaptureFixture[str], language: st
     first, second = capsys.readouterr().out.splitlines()[-2:]
     assert re.fullmatch(empty, first)
     assert second == flush
+
+
+def test_the_outbox_is_named_without_its_password(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, start_redis: Callable[..., str]
+) -> None:
+    url = start_redis("--requirepass", "pa55word").replace("://", "://:pa55word@")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", url)
+    assert main(["status"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"No alerts in the outbox (redis|unix)://\S+ yet\.", printed)
+    assert "pa55word" not in printed
 
 
 @pytest.mark.parametrize(
