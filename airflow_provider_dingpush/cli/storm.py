@@ -63,7 +63,7 @@ _TEXTS: Texts = {
 }
 
 Failure = tuple[str, str, int]
-"""What tells a failure of the storm from the others: DAG, task and map index."""
+"""What distinguishes a failure of the storm: DAG, task and map index."""
 
 
 @dataclass(frozen=True)
