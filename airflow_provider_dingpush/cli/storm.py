@@ -33,7 +33,8 @@ _REASONS = (
     ("AirflowException", "Bash command failed. The command returned a non-zero exit code 1."),
     ("TimeoutError", "read timed out after 300 seconds"),
 )
-_LOG_LINK = re.compile(r"https?%3A%2F%2F[^&)\s]*tasks%2F[^&)\s]*")
+# On Airflow 3 and on Airflow 2, inside a link that opens a browser.
+_LOG_LINK = re.compile(r"https?%3A%2F%2F[^&)\s]*(?:tasks%2F|task_id%3D)[^&)\s]*")
 
 _TEXTS: Texts = {
     "sandbox": (

@@ -33,6 +33,7 @@ def test_what_it_prints_can_be_pasted(monkeypatch: pytest.MonkeyPatch, language:
         lines: list[str] = []
         while not (lines and lines[-1].startswith("export AIRFLOW_CONN_DINGTALK_APP_DEFAULT=")):
             lines.append(process.stdout.readline())
+            assert lines[-1], lines
         assert lines[0] == f"{running}\n"
         found = re.search(r"http://127.0.0.1:\d+/", "".join(lines))
         assert found
