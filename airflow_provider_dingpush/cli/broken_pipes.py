@@ -1,4 +1,4 @@
-"""Commands whose reader leaves early, as in ``dingpush status | head -3``: they go on quietly with what they do."""
+"""Output that is read only in part, as in ``dingpush status | head -3``: the command goes on with its work."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, TextIO
 
 
 @contextmanager
-def readers_may_leave() -> Iterator[None]:
-    """Drop what is printed within the block once nobody reads it any more; the work and its exit code stay."""
+def closed_pipes_ignored() -> Iterator[None]:
+    """Drop what is printed within the block once its reader has closed the pipe; the work and its exit code stay."""
     out, err = _Stream(sys.stdout), _Stream(sys.stderr)
     with ExitStack() as stack:
-        # None where a stream was closed before the start: print() says nothing then.
+        # None where a stream was closed before the start: then print() does nothing.
         if sys.stdout is not None:
             stack.enter_context(redirect_stdout(out))
         if sys.stderr is not None:
@@ -27,9 +27,9 @@ def readers_may_leave() -> Iterator[None]:
 
 
 class _Stream:
-    """A stream that takes everything, also when its reader is gone, and letters that its encoding doesn't know.
+    """A stream that raises neither when its reader is gone nor for characters that its encoding lacks.
 
-    :param stream: where it goes while somebody reads.
+    :param stream: where it goes while the pipe is open.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -42,7 +42,7 @@ class _Stream:
             encoding = self._stream.encoding or "ascii"
             return self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         except BrokenPipeError:
-            self._give_up()
+            self._discard()
             return len(text)
 
     def flush(self) -> None:
@@ -51,14 +51,14 @@ class _Stream:
         try:
             self._stream.flush()
         except BrokenPipeError:
-            self._give_up()
+            self._discard()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def _give_up(self) -> None:
-        """Let the file lead nowhere, or Python would complain at its end of what is left in the buffer."""
+    def _discard(self) -> None:
+        """Redirect the file to the null device, or Python would report what is left in its buffer at exit."""
         with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_dingpush.airflow_compat import search_all_secrets
+from airflow_provider_dingpush.cli.screen import Screen, Texts
 from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, hook_of
 from airflow_provider_dingpush.messages import ActionCard, At, Button, File, Image, Link, Markdown, Text
@@ -19,41 +19,56 @@ from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotifica
 
 _POLL_SECONDS = 2.0
 
+_TEXTS: Texts = {
+    "no_json": ("--json is not JSON: {problem}.", "--json 的内容不是 JSON：{problem}。"),
+    "nothing": (
+        "Nothing to send: pass TEXT, --image, --file or --json.",
+        "没有可发送的内容：请给出 TEXT、--image、--file 或 --json。",
+    ),
+    "button": ("--button {words!r} must be TITLE=URL.", "--button {words!r} 应写成 TITLE=URL。"),
+    "targets": (
+        "One message goes to a group, to people, or as a work notification. Send it twice.",
+        "一条消息只能发到群、发给人，或作为工作通知，请分两次发送。",
+    ),
+    "unknown": ("dingpush: sent, but {problem}", "dingpush：已发送，但 {problem}"),
+    "not_reached": ("not delivered: {problem}", "未送达：{problem}"),
+}
 
-def run_send(parsed: argparse.Namespace) -> int:
-    """Send it, print the receipt as JSON, and return 0; else say why not and return 1."""
-    try:
-        message, at, to = _message(parsed), _at(parsed), _target(parsed)
-        search_all_secrets()
-        hook = hook_of(parsed.conn_id)
-        receipt = hook.send(message, at=at, to=to)
-    except (DingTalkError, OSError) as error:
-        print(f"dingpush send: {error}", file=sys.stderr)
-        return 1
+
+def run(parsed: argparse.Namespace) -> int:
+    """Send a message and print its receipt as JSON; 1 if ``--wait`` finds that it didn't reach somebody.
+
+    :raises DingTalkError: if it can't be sent.
+    """
+    screen = Screen(parsed.language, _TEXTS)
+    message, to = _message(parsed, screen), _target(parsed, screen)
+    at = At(mobiles=parsed.at_mobile, user_ids=parsed.at_user, everyone=parsed.at_all) or None
+    hook = hook_of(parsed.conn_id)
+    receipt = hook.send(message, at=at, to=to)
     print(json.dumps(receipt.to_dict(), ensure_ascii=False))
     if parsed.wait and isinstance(hook, DingTalkAppHook):
-        return _wait(hook, receipt)
+        return _wait(hook, receipt, screen)
     return 0
 
 
-def _message(parsed: argparse.Namespace) -> Any:
+def _message(parsed: argparse.Namespace, screen: Screen) -> Any:
     if parsed.json:
         try:
             return json.loads(_read(parsed.json))
         except ValueError as error:
-            raise InvalidMessageError(f"--json is not JSON: {error}.") from None
+            raise InvalidMessageError(screen.text("no_json", problem=error)) from None
     if parsed.image:
         return Image(parsed.image)
     if parsed.file:
         return File(parsed.file)
     text = _read("-") if parsed.text == "-" else _with_newlines(parsed.text or "")
     if not text.strip():
-        raise InvalidMessageError("There is nothing to say.", "Give a text, --image, --file or --json.")
+        raise InvalidMessageError(screen.text("nothing"))
     title = parsed.title or text.strip().splitlines()[0].lstrip("# ")[:64]
     if parsed.link:
         return Link(title, text, parsed.link, parsed.pic)
     if parsed.button:
-        return ActionCard(title, text, [_button(each) for each in parsed.button])
+        return ActionCard(title, text, [_button(each, screen) for each in parsed.button])
     return Markdown(title, text) if parsed.markdown else Text(text)
 
 
@@ -62,40 +77,36 @@ def _with_newlines(text: str) -> str:
     return re.sub(r"\\?\\n", lambda found: "\n" if len(found.group()) == 2 else r"\n", text)
 
 
-def _button(words: str) -> Button:
+def _button(words: str, screen: Screen) -> Button:
     title, equals, url = words.partition("=")
     if not equals:
-        raise InvalidMessageError(f"--button {words!r} must be TITLE=URL.")
+        raise InvalidMessageError(screen.text("button", words=words))
     return Button(title, url)
 
 
-def _at(parsed: argparse.Namespace) -> At | None:
-    return At(mobiles=parsed.at_mobile, user_ids=parsed.at_user, everyone=parsed.at_all) or None
-
-
-def _target(parsed: argparse.Namespace) -> Target | None:
+def _target(parsed: argparse.Namespace, screen: Screen) -> Target | None:
     targets: list[Target] = []
     if parsed.group:
         targets.append(Group(parsed.group))
     if parsed.user or parsed.mobile:
         targets.append(Users(user_ids=parsed.user, mobiles=parsed.mobile))
-    if parsed.notice_user or parsed.notice_department or parsed.notice_everyone:
-        targets.append(WorkNotification(parsed.notice_user, parsed.notice_department, parsed.notice_everyone))
+    if parsed.notify_user or parsed.notify_department or parsed.notify_everyone:
+        targets.append(WorkNotification(parsed.notify_user, parsed.notify_department, parsed.notify_everyone))
     if len(targets) > 1:
-        raise InvalidMessageError("One message goes to a group, to people, or as a work notice.", "Send it twice.")
+        raise InvalidMessageError(screen.text("targets"))
     return targets[0] if targets else None
 
 
-def _wait(hook: DingTalkAppHook, receipt: Receipt) -> int:
+def _wait(hook: DingTalkAppHook, receipt: Receipt, screen: Screen) -> int:
     try:
         while (delivery := hook.delivery(receipt)) is None:
             time.sleep(_POLL_SECONDS)
     except DingTalkError as error:
-        print(f"dingpush send: sent, but {error}", file=sys.stderr)
+        screen.line("unknown", problem=error, error=True)
         return 1
     problems = [problem for each in delivery for problem in each.problems]
     for problem in problems:
-        print(f"not reached 未送达: {problem}", file=sys.stderr)
+        screen.line("not_reached", problem=problem, error=True)
     return 1 if problems else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import re
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,30 +18,63 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
-from airflow_provider_dingpush.cli.demo import Speech
-from airflow_provider_dingpush.cli.main import webhook_to_paste
-from airflow_provider_dingpush.sandbox import Robot, Sandbox
+from airflow_provider_dingpush.cli.sandbox import wait_for_ctrl_c, webhook_to_paste
+from airflow_provider_dingpush.cli.screen import Screen, Texts, is_terminal, print_table
+from airflow_provider_dingpush.sandbox import ChatMessage, Robot, Sandbox
 
 _AT_ONCE = 16
 _FLUSH_SECONDS = 150.0
 _SECRET = "SEC-sandbox-storm"  # noqa: S105 - opens nothing but the sandbox
 _FAILURES_OF_A_DAG = 40
+_RUN_ID = "scheduled__2026-11-22T02:00:00+00:00"
 _REASONS = (
     ("ProgrammingError", 'relation "ods_orders" does not exist'),
     ("OperationalError", "could not connect to server: Connection refused (10.8.0.21:5432)"),
     ("AirflowException", "Bash command failed. The command returned a non-zero exit code 1."),
     ("TimeoutError", "read timed out after 300 seconds"),
 )
-_COUNT = re.compile(r"([\d,]+) (?:failures?\b|个失败|more not listed|个未列出)")
+# On Airflow 3 and on Airflow 2, inside a link that opens a browser.
+_LOG_LINK = re.compile(r"https?%3A%2F%2F[^&)\s]*(?:tasks%2F|task_id%3D)[^&)\s]*")
+
+_TEXTS: Texts = {
+    "sandbox": (
+        "[1/3] DingTalk sandbox is running (20 messages a minute, then blocked for ten minutes). Chat page: {page_url}",
+        "[1/3] 钉钉沙箱已启动（每分钟 20 条，超出即限流十分钟），聊天页面：{page_url}",
+    ),
+    "failing": (
+        "[2/3] {alerts:,} tasks fail, {at_once} callback processes at a time",
+        "[2/3] 模拟 {alerts:,} 个任务失败（{at_once} 个回调进程并发）",
+    ),
+    "progress": ("{done:,}/{alerts:,} failures, {messages}", "已失败 {done:,}/{alerts:,}，群内 {messages}"),
+    "flushing": ("[3/3] Sending queued alerts", "[3/3] 发送待发送的告警"),
+    "pending": ("      some alerts are still pending: {reason}", "      仍有告警未发送：{reason}"),
+    "busy": ("another process is sending", "其他进程正在发送"),
+    "failures": ("Failures", "失败任务"),
+    "messages": ("Messages in the group", "群内消息"),
+    "lost": ("Lost", "丢失"),
+    "repeated": ("Sent more than once", "重复发送"),
+    "refused": ("Refused by DingTalk", "被限流"),
+    "first": ("First message after", "首条送达用时"),
+    "last": ("Last message after", "末条送达用时"),
+    "seconds": ("{seconds:.1f} s", "{seconds:.1f} 秒"),
+    "page": (
+        "See the digests in your browser: {page_url} (press Ctrl-C to stop)",
+        "在浏览器中查看汇总消息：{page_url}（按 Ctrl-C 结束）",
+    ),
+}
+
+Failure = tuple[str, str, int]
+"""What distinguishes a failure of the storm: DAG, task and map index."""
 
 
 @dataclass(frozen=True)
-class StormOutcome:
-    """What became of a storm.
+class StormResult:
+    """The result of a storm.
 
-    :param alerts: failures that were to be told.
-    :param messages: messages that stand in the chat.
-    :param told: failures that stand in them, as lines or inside a count that is printed.
+    :param alerts: how many tasks failed.
+    :param messages: how many messages are in the chat.
+    :param lost: failures that no message reports.
+    :param repeated: failures that more than one message reports.
     :param first_seconds: from the first failure to the first message, in seconds.
     :param seconds: until the last message, in seconds.
     :param refused: how often the sandbox refused a message.
@@ -47,54 +82,40 @@ class StormOutcome:
 
     alerts: int
     messages: int
-    told: int
+    lost: int
+    repeated: int
     first_seconds: float
     seconds: float
     refused: int
 
-    @property
-    def lost(self) -> int:
-        """Failures that stand in no message."""
-        return max(0, self.alerts - self.told)
 
-    @property
-    def repeated(self) -> int:
-        """Failures that stand in more than one."""
-        return max(0, self.told - self.alerts)
-
-
-def run_storm(alerts: int, *, wait: bool = True, language: str = "zh", port: int = 0) -> int:
-    """Let so many tasks fail at once against the sandbox, and return 0 if each failure is told once, else 1.
+def run_storm(alerts: int, *, wait: bool, language: str, port: int = 0) -> int:
+    """Let so many tasks fail at once against the sandbox, and return 0 if each failure is reported once, else 1.
 
     :param alerts: how many failures.
     :param wait: keep the sandbox's page open until Ctrl-C.
     :param language: of what is printed, and of the digests.
     :param port: of the sandbox; 0 takes a free one.
     """
-    speech = Speech(language)
+    screen = Screen(language, _TEXTS)
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="dingpush-storm-"))
         sandbox = stack.enter_context(Sandbox(robots=(Robot(secret=_SECRET),), port=port))
-        speech.say(
-            f"[1/3] 钉钉沙箱已启动（每分钟 20 条，超出即禁言十分钟）：{sandbox.page_url}",
-            f"[1/3] The sandbox runs (20 messages a minute, then ten minutes shut out): {sandbox.page_url}",
-        )
+        screen.line("sandbox", page_url=sandbox.page_url)
         _prepare(home, sandbox, language)
-        speech.say(
-            f"[2/3] {alerts:,} 个任务失败，同时有 {_AT_ONCE} 个回调进程",
-            f"[2/3] {alerts:,} tasks fail, {_AT_ONCE} callback processes at a time",
-        )
+        screen.line("failing", alerts=alerts, at_once=_AT_ONCE)
         started = time.time()
-        _rage(alerts, sandbox, speech)
-        with speech.step("[3/3] 发送遗留的告警", "[3/3] Sending what callbacks left behind"):
-            left_because = _flush()
-        for reason in left_because:
-            speech.say(f"      仍有告警未发送：{reason}", f"      some alerts still wait: {reason}")
-        outcome = _outcome(alerts, sandbox, started)
-        _report(outcome, speech)
+        _fail_all(alerts, sandbox, screen)
+        with screen.step("flushing"):
+            reasons = _flush(screen)
+        for reason in reasons:
+            screen.line("pending", reason=reason)
+        result = _result(alerts, sandbox, started)
+        _print_result(result, screen)
         if wait:
-            _wait_for_ctrl_c(sandbox, speech)
-    return 0 if outcome.lost == outcome.repeated == 0 else 1
+            screen.line("page", page_url=sandbox.page_url)
+            wait_for_ctrl_c()
+    return 0 if result.lost == result.repeated == 0 else 1
 
 
 def _prepare(home: str, sandbox: Sandbox, language: str) -> None:
@@ -120,34 +141,38 @@ def _prepare(home: str, sandbox: Sandbox, language: str) -> None:
     )
 
 
-def _rage(alerts: int, sandbox: Sandbox, speech: Speech) -> None:
+def _fail_all(alerts: int, sandbox: Sandbox, screen: Screen) -> None:
     fork = multiprocessing.get_context("fork")
     done = 0
     lock = threading.Lock()
 
-    def one(number: int) -> None:
+    def fail_one(number: int) -> None:
         nonlocal done
         process = fork.Process(target=_fail, args=(number,))
         process.start()
         process.join()
         with lock:
             done += 1
-            if done % max(1, alerts // 50) == 0 or done == alerts:
-                _show_progress(done, alerts, len(sandbox.messages), speech)
+            _print_progress(done, alerts, sandbox, screen)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(one, range(alerts)))
+        list(pool.map(fail_one, range(alerts)))
     print()
 
 
-def _show_progress(done: int, alerts: int, messages: int, speech: Speech) -> None:
-    words = ("失败", "消息") if speech.language == "zh" else ("failures", "messages")
-    bar = "█" * (30 * done // alerts)
-    print(f"\r      {bar:<30} {done:,}/{alerts:,} {words[0]}, {messages} {words[1]}", end="", flush=True)
+def _print_progress(done: int, alerts: int, sandbox: Sandbox, screen: Screen) -> None:
+    """On a terminal one line that changes; anywhere else only the last state of it."""
+    for_people = is_terminal(sys.stdout)
+    if done < alerts and (not for_people or done % max(1, alerts // 50)):
+        return
+    messages = screen.count(len(sandbox.messages), "message")
+    progress = screen.text("progress", done=done, alerts=alerts, messages=messages)
+    bar = f"\r      {'█' * (30 * done // alerts):<30}" if for_people else "     "
+    print(f"{bar} {progress}", end="", flush=True)
 
 
 def _fail(number: int) -> None:
-    """What the process of a failed task does last."""
+    """Do what the process of a failed task does last."""
     from airflow_provider_dingpush.notifications import DingTalkNotifier
 
     # Airflow's own log of a callback is not what is to be seen here.
@@ -155,18 +180,21 @@ def _fail(number: int) -> None:
     DingTalkNotifier()(_context(number))
 
 
+def _failure(number: int) -> Failure:
+    dag_number, task_number = divmod(number, _FAILURES_OF_A_DAG)
+    return f"ods_sync_{dag_number:02d}", f"load_{task_number % 8}", task_number // 8
+
+
 def _context(number: int) -> dict[str, Any]:
     """Of the callback of a failed task, as Airflow gives it."""
-    dag_number, task_number = divmod(number, _FAILURES_OF_A_DAG)
-    dag_id, task_id = f"ods_sync_{dag_number:02d}", f"load_{task_number % 8}"
+    dag_id, task_id, map_index = _failure(number)
     kind, words = _REASONS[number % len(_REASONS)]
     ended = datetime.now(timezone.utc)
-    run_id = "scheduled__2026-11-22T02:00:00+00:00"
     ti = SimpleNamespace(
         dag_id=dag_id,
         task_id=task_id,
-        run_id=run_id,
-        map_index=task_number // 8,
+        run_id=_RUN_ID,
+        map_index=map_index,
         try_number=1,
         max_tries=0,
         state="failed",
@@ -177,64 +205,70 @@ def _context(number: int) -> dict[str, Any]:
         "dag": SimpleNamespace(dag_id=dag_id, owner="data-team", fileloc=None),
         "ti": ti,
         "task": SimpleNamespace(task_id=task_id, owner="data-team", retries=0),
-        "run_id": run_id,
+        "run_id": _RUN_ID,
         "exception": type(kind, (Exception,), {})(words),
     }
 
 
-def _flush() -> list[str]:
-    """Send what waits; says why anything is left."""
+def _flush(screen: Screen) -> list[str]:
+    """Send what is pending, and return why anything still is."""
     from airflow_provider_dingpush.pipeline.dispatching import flush
     from airflow_provider_dingpush.pipeline.outboxes import outbox
 
     reasons = []
-    for _, came in flush(outbox(), until=time.monotonic() + _FLUSH_SECONDS, all_now=True):
-        if came is None:
-            reasons.append("another process sends 其他进程正在发送")
-        elif isinstance(came, str):
-            reasons.append(came)
-        elif came.left:
-            reasons.append(f"{came.reason} {came.problem}".rstrip())
+    for _, result in flush(outbox(), until=time.monotonic() + _FLUSH_SECONDS, all_now=True):
+        if result is None:
+            reasons.append(screen.text("busy"))
+        elif isinstance(result, str):
+            reasons.append(result)
+        elif result.left:
+            reasons.append(f"{result.reason} {result.problem}".rstrip())
     return reasons
 
 
-def _outcome(alerts: int, sandbox: Sandbox, started: float) -> StormOutcome:
-    times = [message.received_at for message in sandbox.messages]
-    return StormOutcome(
+def _result(alerts: int, sandbox: Sandbox, started: float) -> StormResult:
+    messages = sandbox.messages
+    times = [message.received_at for message in messages]
+    return StormResult(
         alerts=alerts,
-        messages=len(sandbox.messages),
-        told=sum(_told_in(message.payload["markdown"]["title"]) for message in sandbox.messages),
+        messages=len(messages),
+        lost=len({_failure(number) for number in range(alerts)} - _notified()),
+        repeated=_repeated(messages),
         first_seconds=times[0] - started if times else 0.0,
         seconds=times[-1] - started if times else 0.0,
         refused=sum(1 for request in sandbox.requests if request.outcome == "refused"),
     )
 
 
-def _told_in(title: str) -> int:
-    """How many failures a message speaks of, by its title; that of a single alert has no count."""
-    counts = [int(count.replace(",", "")) for count in _COUNT.findall(title)]
-    return sum(counts) if counts else 1
+def _notified() -> set[Failure]:
+    """The failures that accepted messages report, as the ledger has them: of each run the failed tasks."""
+    from airflow_provider_dingpush.pipeline.outboxes import outbox
+
+    found: set[Failure] = set()
+    box = outbox()
+    for receiver_id in box.receivers():
+        for (kind, key), record in box.records_of(receiver_id).items():
+            if kind == "run":
+                found.update((json.loads(key)[0], task_id, map_index) for task_id, map_index in record["tasks"])
+    return found
 
 
-def _report(outcome: StormOutcome, speech: Speech) -> None:
-    rows = (
-        ("失败任务", "failures", f"{outcome.alerts:,}"),
-        ("群内消息", "messages in the group", f"{outcome.messages}"),
-        ("丢失", "lost", f"{outcome.lost}"),
-        ("重复", "repeated", f"{outcome.repeated}"),
-        ("被限流", "refused by DingTalk", f"{outcome.refused}"),
-        ("首条送达", "first message after", f"{outcome.first_seconds:.1f} s"),
-        ("末条送达", "last message after", f"{outcome.seconds:.1f} s"),
-    )
+def _repeated(messages: Sequence[ChatMessage]) -> int:
+    """How many links to a log are in more than one message, whatever its language."""
+    links = [link for message in messages for link in set(_LOG_LINK.findall(message.payload["markdown"]["text"]))]
+    return len(links) - len(set(links))
+
+
+def _print_result(result: StormResult, screen: Screen) -> None:
+    rows = [
+        ("failures", f"{result.alerts:,}"),
+        ("messages", f"{result.messages:,}"),
+        ("lost", f"{result.lost:,}"),
+        ("repeated", f"{result.repeated:,}"),
+        ("refused", f"{result.refused:,}"),
+        ("first", screen.text("seconds", seconds=result.first_seconds)),
+        ("last", screen.text("seconds", seconds=result.seconds)),
+    ]
     print()
-    for zh, en, value in rows:
-        speech.say(f"  {zh:　<6}{value:>10}", f"  {en:<24}{value:>10}")
+    print_table((), [(f"  {screen.text(name)}", value) for name, value in rows])
     print()
-
-
-def _wait_for_ctrl_c(sandbox: Sandbox, speech: Speech) -> None:
-    speech.say(
-        f"在浏览器中查看汇总消息：{sandbox.page_url}（按 Ctrl-C 结束）",
-        f"See the digests in your browser: {sandbox.page_url} (Ctrl-C ends it)",
-    )
-    threading.Event().wait()

@@ -39,21 +39,31 @@ _AGENT_CODES = ("33012", "40056", "41011", "41020", "70003")
 _NO_ANSWER = (UnavailableError, UnknownOutcomeError, ThrottledError, QuotaExhaustedError)
 
 
+Words = tuple[str, str]
+"""A text in English and in Chinese."""
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was checked.
 
-    :param what: its name, in English and Chinese.
-    :param ok: whether it works; ``None`` if that can't be told.
-    :param said: what was found and what to do about it.
+    :param what: its name.
+    :param ok: whether it works; ``None`` if that can't be known.
+    :param result: what was found and what to do about it; the text of an error is the same in both languages.
     """
 
-    what: str
+    what: Words
     ok: bool | None
-    said: str
+    result: Words | str
 
     def __str__(self) -> str:
-        return f"[{ {True: 'ok', False: 'NOT OK', None: '?'}[self.ok] }] {self.what}: {self.said}"
+        result = self.result if isinstance(self.result, str) else " ".join(self.result)
+        return f"[{ {True: 'ok', False: 'NOT OK', None: '?'}[self.ok] }] {' '.join(self.what)}: {result}"
+
+    def words(self, language: str) -> Words:
+        """Name and result in one language, ``zh`` or ``en``."""
+        place = 1 if language == "zh" else 0
+        return self.what[place], self.result if isinstance(self.result, str) else self.result[place]
 
 
 def examine(calls: AppCalls, app: App, open_conversation_id: str | None) -> Iterator[Finding]:
@@ -72,16 +82,16 @@ def examine(calls: AppCalls, app: App, open_conversation_id: str | None) -> Iter
 
 
 def _token(calls: AppCalls) -> Finding:
-    what = "access token 访问令牌"
+    what = "access token", "访问令牌"
     try:
         calls.token()
     except DingTalkError as error:
         return Finding(what, False, str(error))
-    return Finding(what, True, "AppKey and AppSecret are right. AppKey 与 AppSecret 正确。")
+    return Finding(what, True, ("AppKey and AppSecret are right.", "AppKey 与 AppSecret 正确。"))
 
 
 def _robot(calls: AppCalls, app: App) -> Finding:
-    what = "robot: send to groups and people 机器人发消息"
+    what = "robot: send to groups and people", "机器人发消息"
     body = {"robotCode": app.robot_code, "userIds": [], "msgKey": "sampleText", "msgParam": '{"content":"-"}'}
     problem = _asked(calls, "/v1.0/robot/oToMessages/batchSend", body)
     code = (problem and problem.errcode) or ""
@@ -89,17 +99,15 @@ def _robot(calls: AppCalls, app: App) -> Finding:
         return Finding(what, False, str(problem))
     if isinstance(problem, _NO_ANSWER):
         return Finding(what, None, str(problem))
-    return Finding(what, True, f"permission granted, robotCode {app.robot_code} accepted. 权限与 robotCode 正常。")
+    accepted = f"permission granted, robotCode {app.robot_code} accepted.", "权限与 robotCode 正常。"
+    return Finding(what, True, accepted)
 
 
 def _group(calls: AppCalls, app: App, open_conversation_id: str | None) -> Finding:
-    what = "default group 默认群"
+    what = "default group", "默认群"
     if not open_conversation_id:
-        return Finding(
-            what,
-            None,
-            "none set: messages need to=, or fill in 'open_conversation_id'. 未设置默认群，发送时需写 to=。",
-        )
+        unset = "none set: messages need to=, or fill in 'open_conversation_id'.", "未设置默认群，发送时需写 to=。"
+        return Finding(what, None, unset)
     body = {
         "robotCode": app.robot_code,
         "openConversationId": open_conversation_id,
@@ -111,13 +119,15 @@ def _group(calls: AppCalls, app: App, open_conversation_id: str | None) -> Findi
         return Finding(what, False, str(problem))
     if isinstance(problem, _NO_ANSWER):
         return Finding(what, None, str(problem))
-    return Finding(what, True, "DingTalk does not mind the id, nothing was posted. 群 ID 未见异常，未发送任何消息。")
+    accepted = "DingTalk accepted the group id; nothing was posted.", "群 ID 未见异常，未发送任何消息。"
+    return Finding(what, True, accepted)
 
 
 def _agent(calls: AppCalls, app: App) -> Finding:
-    what = "AgentId: work notices 工作通知"
+    what = "AgentId: work notifications", "AgentId：工作通知"
     if not app.agent_id:
-        return Finding(what, None, "none set: WorkNotification needs 'agent_id'. 未设置 agent_id，无法发送工作通知。")
+        unset = "none set: WorkNotification needs 'agent_id'.", "未设置 agent_id，无法发送工作通知。"
+        return Finding(what, None, unset)
     path = "/topapi/message/corpconversation/getsendprogress"
     try:
         calls.oapi(path, body={"agent_id": int(app.agent_id), "task_id": 1}, repeatable=True)
@@ -126,19 +136,20 @@ def _agent(calls: AppCalls, app: App) -> Finding:
             return Finding(what, False, str(error))
         if isinstance(error, _NO_ANSWER):
             return Finding(what, None, str(error))
-    return Finding(what, True, f"AgentId {app.agent_id} belongs to this app. AgentId 正常。")
+    return Finding(what, True, (f"AgentId {app.agent_id} belongs to this app.", f"AgentId {app.agent_id} 正常。"))
 
 
 def _contacts(calls: AppCalls) -> Finding:
-    what = "contacts: find people by mobile 按手机号查找"
+    what = "contacts: find people by mobile", "通讯录：按手机号查找"
     try:
         calls.oapi("/topapi/v2/user/getbymobile", body={"mobile": _NOBODYS_MOBILE}, repeatable=True)
     except PermissionMissingError as error:
-        return Finding(what, False, f"only Users(mobiles=...) needs it. 仅 Users(mobiles=...) 需要。{error}")
+        missing = f"only Users(mobiles=...) needs it. {error}", f"仅 Users(mobiles=...) 需要。{error}"
+        return Finding(what, False, missing)
     except DingTalkError as error:
         if isinstance(error, (ConfigurationError, *_NO_ANSWER)):
             return Finding(what, None, str(error))
-    return Finding(what, True, "permission granted. 权限正常。")
+    return Finding(what, True, ("permission granted.", "权限正常。"))
 
 
 def _asked(calls: AppCalls, path: str, body: Mapping[str, object]) -> DingTalkError | None:

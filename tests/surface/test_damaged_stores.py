@@ -179,10 +179,10 @@ def test_dead_letters_in_files_are_listed_though_redis_is_away(
     with files.leadership("robot") as book:
         assert book is not None
         book.write({("dead", "k"): {"alert": alert("buried").to_json(), "problem": "refused", "at": 1.0, "said": True}})
-    assert main(["dead", "list"]) == 0
+    assert main(["dead-letters", "list"]) == 0
     assert "buried" in capsys.readouterr().out
     use(NOBODY, monkeypatch)
-    assert main(["dead", "list"]) == 1
+    assert main(["dead-letters", "list"]) == 1
     said = capsys.readouterr()
     assert "buried" in said.out
     assert "Connection refused" in said.err

@@ -23,7 +23,7 @@ from airflow_provider_dingpush.alerts import Event, RunFacts, digest_words, esca
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.alerts.digest import Notes, digest
 from airflow_provider_dingpush.alerts.digest_page import MOST_LINES
-from airflow_provider_dingpush.cli import main
+from airflow_provider_dingpush.cli.options import parser_of
 from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS, DeliveryPolicy
 from airflow_provider_dingpush.dingtalk import (
@@ -401,7 +401,7 @@ def test_commands_are_known(page: Path) -> None:
         for line in lines:
             _, found, arguments = line.partition("dingpush ")
             if found and not line.lstrip().startswith("#") and not arguments.startswith("--"):
-                main._parser().parse_args(shlex.split(arguments))
+                parser_of("en").parse_args(shlex.split(arguments))
 
 
 @pytest.mark.parametrize(("page", "header"), [("alerts.md", "Fact"), ("zh/alerts.md", "名称")])
@@ -579,7 +579,7 @@ def test_the_two_lines_of_the_flush_dag_are_those_that_a_warning_prints(page: Pa
 
 
 def test_every_option_of_the_sandbox_is_told() -> None:
-    (commands,) = (each for each in main._parser()._actions if isinstance(each, argparse._SubParsersAction))
+    (commands,) = (each for each in parser_of("en")._actions if isinstance(each, argparse._SubParsersAction))
     options = {flag for action in commands.choices["sandbox"]._actions for flag in action.option_strings}
     told = names_in([row[0] for row in table_under(DOCS / "sandbox.md", "Option")])
     assert set(told) == options - {"-h", "--help"}

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import tempfile
@@ -345,10 +346,10 @@ def test_flush_and_status_know_both_places(
     with away(network.url, monkeypatch):
         fail("first")
         capsys.readouterr()
-        assert main(["status"]) == 1
+        assert main(["status", "--language", "en"]) == 1
         out, err = capsys.readouterr()
-        assert "waiting 待发送: 1" in out
-        assert "暂存于本机文件" in out
+        assert re.search(r"^dingtalk_default +1 ", out, re.MULTILINE)
+        assert "in files of this machine until the outbox is available" in out
         assert "refused" in err
         connect(sandbox, monkeypatch, group_interval_seconds=0)
         assert main(["flush"]) == 1

@@ -1,4 +1,4 @@
-"""Commands whose reader leaves early, as in ``dingpush status | head -3``."""
+"""Commands whose output is read only in part, as in ``dingpush status | head -3``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dingpush.cli.broken_pipes import readers_may_leave
+from airflow_provider_dingpush.cli.broken_pipes import closed_pipes_ignored
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.pending import all_alerts
 from airflow_provider_dingpush.sandbox import Sandbox
@@ -19,9 +19,9 @@ from tests.surface.test_flush_goes_on import put
 
 
 def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
-    """Run the command with a standard output that nobody reads; its exit code and what it said as an error.
+    """Run the command with a standard output that nobody reads; returns its exit code and its error output.
 
-    :param both: nobody reads that either.
+    :param both: nobody reads standard error either.
     """
     program = shutil.which("dingpush", path=str(Path(sys.executable).parent)) or "dingpush"
     reader, writer = os.pipe()
@@ -34,7 +34,7 @@ def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
             text=True,
             timeout=120,
             check=False,
-            # What older Airflows call deprecated in themselves is no word of ours.
+            # Older Airflows warn of parts of themselves.
             env={**os.environ, "_AIRFLOW_PROCESS_CONTEXT": "server", "PYTHONWARNINGS": "ignore"},
         )
     finally:
@@ -46,7 +46,7 @@ def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
     ("arguments", "code"),
     [
         (["status"], 0),
-        (["dead"], 0),
+        (["dead-letters"], 0),
         (["doctor"], 0),
         (["send", "hello"], 0),
         (["--help"], 0),
@@ -56,32 +56,32 @@ def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
 def test_a_command_ends_quietly(connected: Sandbox, arguments: list[str], code: int) -> None:
     """With the exit code of what it has done, and without a traceback."""
     put(*(f"dingtalk_{number}" for number in range(3)))
-    ended, said = run_without_reader(*arguments)
+    ended, errors = run_without_reader(*arguments)
     assert ended == code
     # Airflow may have a warning of its own.
-    assert not any(words in said for words in ("Traceback", "Error", "dingpush"))
+    assert not any(words in errors for words in ("Traceback", "Error", "dingpush"))
 
 
 def test_a_flush_goes_on_sending(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody reads what it says, and all is sent."""
+    """Nobody reads its output, and all is sent."""
     put("dingtalk_default")
     assert run_without_reader("flush", both=True) == (0, "")
     assert len(connected.messages) == 1
     assert all_alerts(outbox()) == 0
 
 
-def test_letters_that_the_terminal_does_not_know_are_written_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names may hold half characters."""
+def test_characters_that_the_terminal_lacks_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names may contain lone surrogates."""
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", terminal)
-    with readers_may_leave():
+    with closed_pipes_ignored():
         print("钉钉 \udcff")  # noqa: T201 - this is what is tried
     terminal.flush()
     assert terminal.buffer.getvalue() == b"\\u9489\\u9489 \\udcff\n"
 
 
-def test_a_stream_that_was_closed_before_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_was_closed_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with ``>&-``."""
     monkeypatch.setattr(sys, "stdout", None)
-    with readers_may_leave():
+    with closed_pipes_ignored():
         print("nobody reads this")  # noqa: T201 - this is what is tried

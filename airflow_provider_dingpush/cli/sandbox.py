@@ -1,0 +1,79 @@
+"""``dingpush sandbox``: a local DingTalk simulator, and what of it is pasted into Airflow's environment."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from airflow_provider_dingpush.cli.screen import Screen, Texts
+from airflow_provider_dingpush.sandbox import Robot, Sandbox
+
+_TEXTS: Texts = {
+    "running": (
+        "DingTalk sandbox is running (press Ctrl-C to stop).",
+        "钉钉沙箱已启动（按 Ctrl-C 结束）。",
+    ),
+    "page": ("  Chat page:    {page_url}", "  聊天页面：    {page_url}"),
+    "webhook": ("  Webhook URL:  {webhook}", "  Webhook 地址：{webhook}"),
+    "people": ("  People:       {people}", "  员工 userId： {people}"),
+    "paste": (
+        "Paste these two lines into the terminal that runs Airflow (custom robot and app):",
+        "把下面两行粘贴到运行 Airflow 的终端（机器人、企业应用各一行）：",
+    ),
+    "port_taken": (
+        (
+            "dingpush sandbox: can't listen on {host}:{port}: {problem}. Choose another port with --port; 0 takes a "
+            "free one."
+        ),
+        "dingpush sandbox：无法监听 {host}:{port}：{problem}。请用 --port 换一个端口，0 表示任一空闲端口。",
+    ),
+}
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Serve the sandbox until Ctrl-C; 1 if the port is taken, 2 if an option is wrong."""
+    screen = Screen(parsed.language, _TEXTS)
+    token = {"access_token": parsed.token} if parsed.token else {}
+    try:
+        robot = Robot(secret=parsed.secret, keywords=tuple(parsed.keyword), **token)
+        sandbox = Sandbox(robots=(robot,), host=parsed.host, port=parsed.port, minute_seconds=parsed.minute_seconds)
+        sandbox.start()
+    except ValueError as problem:
+        print(f"dingpush sandbox: {problem}", file=sys.stderr)
+        return 2
+    except OSError as problem:
+        screen.line("port_taken", host=parsed.host, port=parsed.port, problem=problem.strerror, error=True)
+        return 1
+    try:
+        _introduce(sandbox, screen, webhook_to_paste(sandbox.webhook_url, parsed.secret, parsed.keyword))
+        threading.Event().wait()
+    finally:
+        sandbox.stop()
+    return 0
+
+
+def wait_for_ctrl_c() -> None:
+    """Let the sandbox of a demo serve its page until Ctrl-C or SIGTERM; the exit code stays the demo's."""
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print()
+
+
+def webhook_to_paste(webhook: str, secret: str | None, keywords: Sequence[str] = ()) -> str:
+    """What ``AIRFLOW_CONN_…`` takes for this robot: its webhook URL, with its other settings in the query."""
+    settings = {"secret": secret, "keyword": keywords[0] if keywords else None}
+    return "&".join([webhook, *(f"{name}={quote(value, safe='')}" for name, value in settings.items() if value)])
+
+
+def _introduce(sandbox: Sandbox, screen: Screen, robot_connection: str) -> None:
+    screen.line("running")
+    screen.line("page", page_url=sandbox.page_url)
+    screen.line("webhook", webhook=sandbox.webhook_url)
+    screen.line("people", people=", ".join(f"{each.user_id} ({each.name} {each.mobile})" for each in sandbox.people))
+    screen.line("paste")
+    print(f"\nexport AIRFLOW_CONN_DINGTALK_DEFAULT='{robot_connection}'")
+    print(f"export AIRFLOW_CONN_DINGTALK_APP_DEFAULT='{sandbox.connection_of(sandbox.app)}'\n", flush=True)
