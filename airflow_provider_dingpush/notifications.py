@@ -41,8 +41,8 @@ from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.airflow_compat import Context
-    from airflow_provider_dingpush.alerts import RunFacts
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+    from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
     from airflow_provider_dingpush.delivery.drain_result import DrainResult
     from airflow_provider_dingpush.messages import Message
@@ -101,7 +101,8 @@ class DingTalkNotifier(BaseNotifier):
     :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
     :param message: what is said instead of the built-in alert: a str, a dict of DingTalk's shape, a message, or the
         path of a template file; Jinja in it sees the context and, as ``facts``, the
-        :class:`~airflow_provider_dingpush.alerts.RunFacts`. If it can't be rendered, the built-in alert is sent.
+        :class:`~airflow_provider_dingpush.alerts.run_facts.RunFacts`. If it can't be rendered, the built-in alert is
+        sent.
     :param at: who is mentioned, beside the owners that the connection's ``mentions`` knows (those of failures only).
     :param to: who gets it from an app: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by
         default the connection's group. A custom robot takes none.
@@ -194,15 +195,16 @@ class DingTalkNotifier(BaseNotifier):
         :param seconds_left: for all that is done, whatever the storage does.
         :param trouble: why the outbox needn't be asked any more.
         """
-        from airflow_provider_dingpush.alerts import Event
+        from airflow_provider_dingpush.alerts.alert import mailbox_of
+        from airflow_provider_dingpush.alerts.run_alert import alert_of
         from airflow_provider_dingpush.pipeline.alert_sizes import bounded
-        from airflow_provider_dingpush.pipeline.composing import alert_of, mailbox_of
+        from airflow_provider_dingpush.pipeline.composing import plain_form
         from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
         from airflow_provider_dingpush.pipeline.store_moves import move_alerts
         from airflow_provider_dingpush.pipeline.stores import ends_a_failure, keep, stores, take_up_copies
         from airflow_provider_dingpush.storage.contract import OutboxError
 
-        if facts.event is Event.DAG_FAILED:
+        if facts.event.is_run_failure:
             facts = _facts(
                 context, failed_tasks=failed_task_ids(context, min(seconds_left() / 2, _MOST_QUESTION_SECONDS))
             )
@@ -230,7 +232,7 @@ class DingTalkNotifier(BaseNotifier):
                     facts,
                     mailbox,
                     at=time.time(),
-                    message=own.message,
+                    message=plain_form(own.message),
                     mentions=own.mentions,
                     language=self.language,
                     problems=own.problems,
@@ -315,7 +317,7 @@ class DingTalkNotifier(BaseNotifier):
         """Send what no store takes, if the robot may say something now; otherwise try once more to keep it."""
         from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
         from airflow_provider_dingpush.messages.plain_forms import redacted
-        from airflow_provider_dingpush.pipeline.composing import default_language, message_about
+        from airflow_provider_dingpush.pipeline.composing import composer_for, default_language
         from airflow_provider_dingpush.pipeline.direct_sends import room_now
         from airflow_provider_dingpush.pipeline.senders import sender_for
 
@@ -328,7 +330,8 @@ class DingTalkNotifier(BaseNotifier):
             message = own.message and redacted(own.message, redact)
 
             def send(message: Message | None, problems: Mapping[str, str]) -> None:
-                whole = message_about(unkept.facts, message, problems, sender=sender, language=language)
+                composer = composer_for(sender, settings)
+                whole = composer.message_about(unkept.facts, message, problems, language=language)
                 plan = AttemptPlan(budget_seconds=min(_require_time(deadline.seconds_left()), CALLBACK_SECONDS))
                 sender.hook.send_alert(whole, at, sender.target, language=language, plan=plan, is_redacted=True)
 
@@ -348,7 +351,7 @@ class DingTalkNotifier(BaseNotifier):
         :raises AlertsWaitingError: if it is.
         :raises DingTalkError: what kept it from being sent, if it isn't.
         """
-        from airflow_provider_dingpush.pipeline.composing import alert_of
+        from airflow_provider_dingpush.alerts.run_alert import alert_of
         from airflow_provider_dingpush.pipeline.stores import keep
         from airflow_provider_dingpush.storage.contract import OutboxError
 
@@ -480,15 +483,14 @@ def _success_in(context: Mapping[str, Any]) -> tuple[str, str | None, int | None
 
 
 def _in_dag_processor(facts: RunFacts) -> bool:
-    from airflow_provider_dingpush.alerts import Event
-
     # An SLA of Airflow 2 has no moment of its own, and no triggerer.
-    in_triggerer = facts.event is Event.DEADLINE_MISSED and facts.deadline_at is not None
+    in_triggerer = facts.event.is_deadline and facts.deadline_at is not None
     return not in_triggerer and (facts.task_id is None or facts.killed_from_outside)
 
 
 def _facts(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]] | None = None) -> RunFacts:
-    from airflow_provider_dingpush.alerts import AirflowSite, read_run_facts
+    from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+    from airflow_provider_dingpush.alerts.context_reading import read_run_facts
     from airflow_provider_dingpush.pipeline.composing import link_form
 
     section = "api" if is_airflow_3() else "webserver"
@@ -511,11 +513,9 @@ def _subject(facts: RunFacts) -> str:
 
 def _budget_key(facts: RunFacts) -> tuple[Hashable, float]:
     """What shares one time budget, and the seconds in it."""
-    from airflow_provider_dingpush.alerts import Event
-
     if _in_dag_processor(facts):
         return "DAG processor", min(DAG_PROCESSOR_SECONDS, _most_of_the_file_timeout())
-    if facts.event is Event.DEADLINE_MISSED:
+    if facts.event.is_deadline:
         return (facts.dag_id, facts.run_id, facts.deadline_at), DEADLINE_SECONDS
     one_try = (facts.dag_id, facts.run_id, facts.task_id, facts.map_index, facts.try_number, facts.event)
     return one_try, min(CALLBACK_SECONDS, _half_of_airflows_patience())
@@ -550,15 +550,14 @@ def _require_time(seconds: float) -> float:
 
 def _owners(facts: RunFacts, settings: RobotSettings | AppSettings) -> At | None:
     """The owners of what failed and those who are asked, as the robot's ``mentions`` knows them. An app can't."""
-    from airflow_provider_dingpush.alerts import Event
     from airflow_provider_dingpush.connections import RobotSettings
 
     if not isinstance(settings, RobotSettings):
         return None
     people: tuple[str, ...] = ()
-    if facts.event in (Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED):
+    if facts.event.is_failure:
         people = facts.owners
-    elif facts.event is Event.ANSWER_NEEDED:
+    elif facts.event.is_question:
         people = (*facts.assigned_users, *facts.assigned_user_ids)
     return At.union(settings.mentions.get(each) for each in people)
 

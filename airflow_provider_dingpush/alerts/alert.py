@@ -8,9 +8,10 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
-_OPENING = frozenset({"task_failed", "task_retrying", "dag_failed"})
+from airflow_provider_dingpush.events import Event
+
 FORMAT = 1
 """Written into every alert. Readers ignore names that they don't know, so only a change of meaning needs a new one."""
 
@@ -51,7 +52,7 @@ class Alert:
 
     :param key: the same for everything that says the same of the same occurrence; a second one of a key isn't sent.
     :param mailbox: where it waits.
-    :param event: as :class:`~airflow_provider_dingpush.alerts.Event` spells it: ``task_failed``, ``dag_failed``, ...
+    :param event: what happened. JSON holds its name; one that only a newer version knows keeps it.
     :param at: when it happened, in seconds since 1970.
     :param dag_id: the DAG.
     :param run_id: the run.
@@ -81,7 +82,7 @@ class Alert:
 
     key: str
     mailbox: Mailbox
-    event: str
+    event: Event
     at: float
     dag_id: str = ""
     run_id: str | None = None
@@ -105,6 +106,7 @@ class Alert:
     given_up: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "event", Event(self.event))
         if not self.occurrence:
             object.__setattr__(self, "occurrence", self.key)
 
@@ -135,7 +137,7 @@ class Alert:
     @property
     def opens_incident(self) -> bool:
         """Whether something is wrong now that a success can end."""
-        return self.event in _OPENING
+        return self.event.opens_incident
 
     @property
     def speaks_of_run(self) -> bool:
@@ -144,7 +146,7 @@ class Alert:
 
     def _is_sound(self) -> bool:
         """Whether those of its fields that everybody relies on are what they should be."""
-        texts = (self.key, self.event, self.dag_id, self.summary)
+        texts = (self.key, self.dag_id, self.summary)
         names = (self.run_id, self.task_id, self.language, self.environment)
         return (
             all(isinstance(each, str) for each in (*texts, *self.owners))
@@ -176,6 +178,15 @@ class Alert:
             return alert
         except (TypeError, KeyError, AttributeError, RecursionError) as problem:
             raise ValueError("this isn't an alert") from problem
+
+
+class _Target(Protocol):
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def mailbox_of(conn_id: str, to: _Target | None) -> Mailbox:
+    """Where the alerts to a target wait."""
+    return Mailbox(conn_id, "" if to is None else json.dumps(to.to_dict(), sort_keys=True, ensure_ascii=False))
 
 
 def incident_of(mailbox: Mailbox, dag_id: str, task_id: str | None, map_index: int | None) -> str:

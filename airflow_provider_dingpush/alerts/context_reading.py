@@ -17,7 +17,8 @@ from uuid import UUID
 
 from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
 from airflow_provider_dingpush.alerts.exception_text import WhatWentWrong, read_exception
-from airflow_provider_dingpush.alerts.run_facts import Event, FailedTask, RunFacts
+from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
+from airflow_provider_dingpush.events import Event
 
 MAX_LISTED_TASKS = 10
 
@@ -40,14 +41,6 @@ _WHOLE = 1_000_000_000
 # reports.
 _IDS_OF_LOST_TASK = "{'DAG Id'"
 _EXECUTOR_REPORT = "Executor "
-
-_EVENT_OF_STATE = {
-    "failed": Event.TASK_FAILED,
-    "upstream_failed": Event.TASK_FAILED,
-    "up_for_retry": Event.TASK_RETRYING,
-    "success": Event.TASK_SUCCEEDED,
-    "skipped": Event.TASK_SKIPPED,
-}
 
 
 def _unchanged(text: str) -> str:
@@ -96,14 +89,14 @@ def read_run_facts(
     map_label = _free_text(_get(ti, "rendered_map_index"), redact, _MAX_NAME_CHARACTERS)
 
     moment = _instant(now())
-    question = _Question.read(task, redact, moment) if event is Event.TASK_STARTED else None
+    question = _Question.read(task, redact, moment) if event.in_progress else None
     if question is not None:
         event = Event.ANSWER_NEEDED
     logical_date = _first(_instant, (run, "logical_date"), (context, "logical_date"))
     started_at, ended_at = (_instant(_get(ti if is_about_task else run, name)) for name in ("start_date", "end_date"))
     run_started_at = _instant(_get(run, "start_date"))
     deadline_at = _instant(_get(deadline, "deadline_time"))
-    next_retry_at = _next_retry(task, ended_at) if event is Event.TASK_RETRYING else None
+    next_retry_at = _next_retry(task, ended_at) if event.will_retry else None
     local = partial(_local, zone=site.zone)
 
     def log_url(task_id: str | None, map_index: int | None, try_number: int | None = None) -> str | None:
@@ -113,7 +106,7 @@ def read_run_facts(
             dag_id, run_id, task_id, map_index=map_index, try_number=try_number, logical_date=logical_date
         )
 
-    failed = _task_instances(failed_tasks) if event is Event.DAG_FAILED else None
+    failed = _task_instances(failed_tasks) if event.is_run_failure else None
     listed = None
     if failed is not None:
         listed = tuple(FailedTask(*each, log_url(*each), site.links) for each in failed[:MAX_LISTED_TASKS])
@@ -141,9 +134,7 @@ def read_run_facts(
         log_url=log_url(task_id, map_index, tries.number),
         started_at=local(started_at),
         ended_at=local(ended_at),
-        duration_seconds=None
-        if event in (Event.TASK_STARTED, Event.ANSWER_NEEDED)
-        else _seconds(started_at, ended_at or moment),
+        duration_seconds=None if event.in_progress else _seconds(started_at, ended_at or moment),
         exception_type=problem.error.type_name,
         exception_text=problem.error.text,
         exception_summary=problem.error.summary,
@@ -314,8 +305,9 @@ class _Question:
 
 
 def _task_event(state: str | None, problem: _Problem, tries: _Tries) -> Event:
-    if state in _EVENT_OF_STATE:
-        return _EVENT_OF_STATE[state]
+    event = Event.of_task_state(state)
+    if event is not None:
+        return event
     if state is None or problem != _Problem():
         return Event.TASK_RETRYING if tries.are_left else Event.TASK_FAILED
     return Event.TASK_STARTED

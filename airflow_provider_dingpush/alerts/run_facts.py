@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 from airflow_provider_dingpush.alerts.human_times import duration_text
+from airflow_provider_dingpush.alerts.words import words_in
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
 
 FREE_TEXT = (
@@ -22,23 +23,6 @@ FREE_TEXT = (
     "default_options",
 )
 """The facts that may hold secrets, texts and lists of them; all others are ids, names, times and links."""
-
-
-class Event(str, Enum):
-    """What happened."""
-
-    TASK_STARTED = "task_started"
-    TASK_FAILED = "task_failed"
-    TASK_RETRYING = "task_retrying"
-    TASK_SUCCEEDED = "task_succeeded"
-    TASK_SKIPPED = "task_skipped"
-    DAG_FAILED = "dag_failed"
-    DAG_SUCCEEDED = "dag_succeeded"
-    DEADLINE_MISSED = "deadline_missed"
-    ANSWER_NEEDED = "answer_needed"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +56,7 @@ class RunFacts:
 
     **What happened**
 
-    :param event: one of :class:`Event`; prints as ``task_failed``, ``dag_succeeded``, ...
+    :param event: a :class:`~airflow_provider_dingpush.events.Event`; prints as ``task_failed``, ``dag_succeeded``, ...
     :param environment: label of this Airflow, such as ``生产``.
 
     **The run**
@@ -220,7 +204,7 @@ class RunFacts:
 
     def duration_text(self, language: str = "zh") -> str:
         """``duration_seconds`` in words, such as ``3 分 12 秒`` or ``3m 12s``; empty if it isn't known."""
-        return "" if self.duration_seconds is None else duration_text(self.duration_seconds, language)
+        return "" if self.duration_seconds is None else duration_text(self.duration_seconds, words_in(language))
 
     def to_dict(self) -> dict[str, Any]:
         """These facts as JSON can hold them: times as ISO 8601, tuples as lists."""
@@ -257,6 +241,13 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _known_event(value: Any) -> Event:
+    event = Event(value)
+    if not event.is_known:
+        raise ValueError(f"{event} is not an event of this version")
+    return event
+
+
 def _time(value: Any) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
 
@@ -271,7 +262,7 @@ def _failed_tasks(value: Any) -> tuple[FailedTask, ...] | None:
 
 
 _FROM_JSON: dict[str, Any] = {
-    "event": Event,
+    "event": _known_event,
     "owners": tuple,
     "tags": tuple,
     **dict.fromkeys(
