@@ -8,9 +8,19 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.events import Event
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Target(Protocol):
+        """Whom an app sends to."""
+
+        def to_dict(self) -> dict[str, Any]:
+            """The plain form of it."""
+
 
 FORMAT = 1
 """Written into every alert. Readers ignore names that they don't know, so only a change of meaning needs a new one."""
@@ -180,11 +190,7 @@ class Alert:
             raise ValueError("this isn't an alert") from problem
 
 
-class _Target(Protocol):
-    def to_dict(self) -> dict[str, Any]: ...
-
-
-def mailbox_of(conn_id: str, to: _Target | None) -> Mailbox:
+def mailbox_of(conn_id: str, to: Target | None) -> Mailbox:
     """Where the alerts to a target wait."""
     return Mailbox(conn_id, "" if to is None else json.dumps(to.to_dict(), sort_keys=True, ensure_ascii=False))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.alert_text import MAX_ALERT_BYTES, built_in_alert
@@ -21,27 +21,29 @@ from airflow_provider_dingpush.messages.plain_forms import read_message
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from airflow_provider_dingpush.messages import Message
 
+    class Channel(Protocol):
+        """What a composer asks a channel."""
+
+        @property
+        def text_bytes(self) -> int:
+            """How long a text may be, in bytes of JSON, so that nothing of it is cut."""
+
+        @property
+        def misaddressed(self) -> bool:
+            """Whether the notifier named a target that the channel doesn't have."""
+
+        def prepared(self, message: Message, *, language: str) -> Message:
+            """The message as the channel carries it.
+
+            :raises ContentError: if it can't.
+            """
+
+
 _PROBLEM_CHARACTERS, _TEXT_BYTES_PER_PROBLEM_CHARACTER = 300, 12
-
-
-class Channel(Protocol):
-    """What a composer asks a channel."""
-
-    @property
-    def text_bytes(self) -> int:
-        """How long a text may be, in bytes of JSON, so that nothing of it is cut."""
-
-    @property
-    def misaddressed(self) -> bool:
-        """Whether the notifier named a target that the channel doesn't have."""
-
-    def prepared(self, message: Message, *, language: str) -> Message:
-        """The message as the channel carries it.
-
-        :raises ContentError: if it can't.
-        """
 
 
 @dataclass(frozen=True)

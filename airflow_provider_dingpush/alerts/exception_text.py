@@ -39,26 +39,21 @@ _MOST_READ = 20_000
 _EDGE = 2_000
 """So much is dropped again where the middle of a text is missing: half a secret isn't recognised as one."""
 
-_GAP = re.compile(r"… (\d+) …")
+_GAP = r"… (\d+) …"
 # Lines that say where and not why: of Python's, Java's and Scala's stack traces, and rulers.
-_NO_REASON = re.compile(
-    r"""
+_NO_REASON = r"""(?x)
       at\s[\w.$/<>@]+ \( .*
     | \.\.\.\ \d+\ more
     | File\ "[^"]*",\ line\ \d+ .*
     | [\W_]*
     | An\ error\ occurred\ while\ calling\ \S+
     | \(Background\ on\ this\ error\ at:\ .*
-    """,
-    re.VERBOSE,
-)
+"""
 _TRACEBACK = "Traceback (most recent call last)"
-_NAMED_ERROR = re.compile(
-    r"(?:\w+\.)*\w*(?:Error|Exception|Warning|Exit|Interrupt|Failure|Fault)\w*(?::\s.*)?|(?:\w+\.)+\w+:\s.*"
-)
-_JAVA_CAUSE = re.compile(r"Caused by: (.+)")
+_NAMED_ERROR = r"(?:\w+\.)*\w*(?:Error|Exception|Warning|Exit|Interrupt|Failure|Fault)\w*(?::\s.*)?|(?:\w+\.)+\w+:\s.*"
+_JAVA_CAUSE = "Caused by: "
 # Lines that only announce the next one: "Runtime Error", "Database Error in model orders (models/orders.sql)", "…:".
-_ANNOUNCEMENT = re.compile(r".*:|(?:[A-Z]\w*[ ])*(?:Error|Exception|Failure)(?: in [^:]*)?")
+_ANNOUNCEMENT = r".*:|(?:[A-Z]\w*[ ])*(?:Error|Exception|Failure)(?: in [^:]*)?"
 
 _Known = TypeVar("_Known")
 
@@ -101,7 +96,7 @@ def read_exception(error: BaseException | str, redact: Callable[[str], str]) -> 
 
 def gap_in(line: str) -> int | None:
     """How many lines a line of the text stands for that are left out; ``None`` for a line of the text itself."""
-    found = _GAP.fullmatch(line)
+    found = re.fullmatch(_GAP, line) if line.startswith("… ") else None
     return int(found[1]) if found else None
 
 
@@ -142,7 +137,7 @@ def _clipped(
     kept = [line for line in lines if gap_in(line) is None]
     head, whole = min(before, len(kept)), len(kept)
     if whole > most_lines:
-        told = [line for line in kept if not _NO_REASON.fullmatch(line)] or kept
+        told = [line for line in kept if not _is_no_reason(line)] or kept
         head = min(_HEAD_LINES, most_lines // 2, before)
         kept = [*told[:head], *told[head:][head - most_lines :]]
     hidden += whole - len(kept)
@@ -183,19 +178,23 @@ def _telling(lines: Sequence[str], *, last: bool = False) -> str:
     :param last: look for it at the end, as in what a command wrote.
     """
     lines = [line[:_MOST_LINE_CHARACTERS] for line in lines if gap_in(line) is None]
-    causes = [found[1] for line in lines if (found := _JAVA_CAUSE.fullmatch(line))]
+    causes = [line[len(_JAVA_CAUSE) :] for line in lines if line.startswith(_JAVA_CAUSE) and line != _JAVA_CAUSE]
     if causes:
         return causes[-1]
-    lines = [line for line in lines if not _NO_REASON.fullmatch(line)] or lines[:1]
+    lines = [line for line in lines if not _is_no_reason(line)] or lines[:1]
     if any(_TRACEBACK in line for line in lines):
-        return next((line for line in reversed(lines) if _NAMED_ERROR.fullmatch(line)), lines[-1])
+        return next((line for line in reversed(lines) if re.fullmatch(_NAMED_ERROR, line)), lines[-1])
     said = ""
     for line in lines[-1:] if last else lines:
         words = line.removeprefix(": ")
         said = f"{said.rstrip(':. ')}: {words}" if said else words
-        if not _ANNOUNCEMENT.fullmatch(words) or len(said) > MAX_SUMMARY_CHARACTERS:
+        if not re.fullmatch(_ANNOUNCEMENT, words) or len(said) > MAX_SUMMARY_CHARACTERS:
             break
     return said
+
+
+def _is_no_reason(line: str) -> bool:
+    return re.fullmatch(_NO_REASON, line) is not None
 
 
 # What an exception is made of

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.messages.fitting import cut
 from airflow_provider_dingpush.pipeline.composing import default_language
 
 MOST_BYTES = 100_000
@@ -39,6 +38,9 @@ def bounded(alert: Alert) -> Alert:
 
 def _shortened(plain: Any, most: int, language: str) -> Any:
     """Plain data whose texts have no more bytes than this each, and whose lists are short."""
+    # Nearly no alert is that long.
+    from airflow_provider_dingpush.messages.fitting import cut
+
     if isinstance(plain, str):
         return cut(plain, most, language=language) if len(plain) * 3 > most else plain
     if isinstance(plain, Mapping):
