@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
 from datetime import timezone
+from pathlib import Path
 
 import pytest
 
+import airflow_provider_dingpush
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.alerts.alert_text import built_in_alert
 from airflow_provider_dingpush.alerts.digest import digest
@@ -15,6 +18,7 @@ from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.alerts.words import words_in
 from airflow_provider_dingpush.events import Event, Severity, Subject
 
+HOME = Path(airflow_provider_dingpush.__file__).parent
 UNKNOWN = "task_deferred_for_good"
 
 
@@ -53,8 +57,22 @@ def test_every_severity_has_its_kind(severity: Severity) -> None:
     assert isinstance(kind_of(Alert("k", Mailbox("c"), event, 0.0)), Kind)
 
 
-def test_no_other_module_names_an_event_to_compare_it() -> None:
-    """Whoever wants to know something of an event asks the event."""
+@pytest.mark.parametrize("module", [each for each in sorted(HOME.rglob("*.py")) if each.stem != "events"], ids=str)
+def test_no_other_module_compares_events(module: Path) -> None:
+    """Whoever wants to know something about an event asks the event."""
+    tree = ast.parse(module.read_text("utf-8"))
+    names = [
+        each.value for each in ast.walk(tree) if isinstance(each, ast.Constant) and each.value in set(map(str, Event))
+    ]
+    compared = [
+        ast.unparse(each)
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Compare) and any(word.startswith("Event.") for word in ast.unparse(each).split())
+    ]
+    assert (names, compared) == ([], [])
+
+
+def test_what_events_are() -> None:
     assert {each for each in Event if each.is_failure} == {
         Event.TASK_FAILED,
         Event.DAG_FAILED,

@@ -41,12 +41,15 @@ def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_A
     :param at_most_bytes: where it must be shorter, fewer failed tasks are listed and less of the exception is shown,
         so that the links at its end stay. The shortest text is returned even if it is longer than this.
     """
-    say = words_in(language)
-    title = _title(facts, say)
+    words = words_in(language)
+    title = _title(facts, words)
     listed = len(facts.failed_tasks or ())
     while True:
-        blocks = [f"### {facts.event.mark} {escape_markdown(title)}", *_BODIES[facts.event.subject](facts, say, listed)]
-        text = "\n\n".join(block for block in (*blocks, *_links(facts, say)) if block).strip()
+        blocks = [
+            f"### {facts.event.mark} {escape_markdown(title)}",
+            *_BODIES[facts.event.subject](facts, words, listed),
+        ]
+        text = "\n\n".join(block for block in (*blocks, *_links(facts, words)) if block).strip()
         shorter = replace(facts, exception_text=_shortened(facts.exception_text), body=_shortened(facts.body))
         if json_bytes(text) <= at_most_bytes or (listed == 0 and shorter == facts):
             return Markdown(title, text)
@@ -64,114 +67,114 @@ def _shortened(text: str | None) -> str | None:
     return cut if len(cut) < len(text) else cut[:most]
 
 
-def _title(facts: RunFacts, say: Words) -> str:
-    what = say.event_in_title(facts.event)
+def _title(facts: RunFacts, words: Words) -> str:
+    what = words.event_in_title(facts.event)
     if facts.event.will_retry and facts.try_text:
-        what = say("try_failed", tries=facts.try_text)
+        what = words("try_failed", tries=facts.try_text)
     place = f"[{_short(facts.environment)}] " if facts.environment else ""
-    name = _short(facts.dag_name or say("unknown_dag"))
+    name = _short(facts.dag_name or words("unknown_dag"))
     if facts.task_name:
         name += f" · {_short(facts.task_name)}"
     if facts.map_index is not None:
         name += f" [{_short(facts.map_label or str(facts.map_index))}]"
     if facts.subject:
         name += f" · {_short(facts.subject)}"
-    return plain_line(place + say("title", what=what, name=name))
+    return plain_line(place + words("title", what=what, name=name))
 
 
-def _task(facts: RunFacts, say: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - as all of them
+def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - as all of them
     yield _lines(
-        say,
+        words,
         {
             "dag": _known_as(facts.dag_name, facts.dag_id),
             "task": _known_as(facts.task_name, facts.task_id),
             "map_index": _known_as(facts.map_index, facts.map_label),
             "run_id": facts.run_id,
-            "try": _try(facts, say),
+            "try": _try(facts, words),
             "started": _time(facts.started_at),
-            "duration": _duration(facts.duration_seconds, say),
+            "duration": _duration(facts.duration_seconds, words),
             "next_try": _time(facts.next_retry_at),
-            "owner": say("comma").join(map(str, facts.owners)),
+            "owner": words("comma").join(map(str, facts.owners)),
             "host": facts.hostname if facts.killed_from_outside else None,
             "exception": facts.exception_type,
         },
     )
     if facts.killed_from_outside:
-        yield say("killed")
+        yield words("killed")
     if facts.exception_text:
-        yield _quote(facts.exception_text, say)
+        yield _quote(facts.exception_text, words)
 
 
-def _run(facts: RunFacts, say: Words, listed: int) -> Iterator[str]:
+def _run(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
     yield _lines(
-        say,
+        words,
         {
             "dag": _known_as(facts.dag_name, facts.dag_id),
             "run_id": facts.run_id,
-            "reason": facts.reason and say.known("reason", facts.reason),
+            "reason": facts.reason and words.known("reason", facts.reason),
             "started": _time(facts.started_at),
-            "duration": _duration(facts.duration_seconds, say),
-            "owner": say("comma").join(map(str, facts.owners)),
+            "duration": _duration(facts.duration_seconds, words),
+            "owner": words("comma").join(map(str, facts.owners)),
         },
     )
     if facts.failed_tasks:
         count = facts.failed_task_count or len(facts.failed_tasks)
-        yield say("failed_tasks", count)
-        tasks = [_failed_task(each, say) for each in facts.failed_tasks[:listed]]
-        yield "\n".join([*tasks, *([say("more_tasks", count - listed)] if count > listed else [])])
+        yield words("failed_tasks", count)
+        tasks = [_failed_task(each, words) for each in facts.failed_tasks[:listed]]
+        yield "\n".join([*tasks, *([words("more_tasks", count - listed)] if count > listed else [])])
     elif facts.failed_tasks is None and facts.event.is_run_failure:
-        yield say("failed_tasks_unknown")
+        yield words("failed_tasks_unknown")
 
 
-def _failed_task(task: FailedTask, say: Words) -> str:
+def _failed_task(task: FailedTask, words: Words) -> str:
     index = "" if task.map_index is None else f" [{task.map_index}]"
-    log = _link(say("log"), task.log_link)
+    log = _link(words("log"), task.log_link)
     return f"- {escape_markdown(task.task_id)}{index}{log and f' {log}'}"
 
 
-def _deadline(facts: RunFacts, say: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - as all of them
+def _deadline(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - as all of them
     yield _lines(
-        say,
+        words,
         {
             "dag": _known_as(facts.dag_name, facts.dag_id),
             "run_id": facts.run_id,
             "deadline": _time(facts.deadline_at),
-            "late_by": _duration(facts.late_seconds, say),
-            "run_state": facts.run_state and say.known("state", facts.run_state),
+            "late_by": _duration(facts.late_seconds, words),
+            "run_state": facts.run_state and words.known("state", facts.run_state),
             "started": _time(facts.started_at),
-            "running_for": _duration(facts.duration_seconds, say),
+            "running_for": _duration(facts.duration_seconds, words),
         },
     )
 
 
-def _question(facts: RunFacts, say: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - as all of them
+def _question(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - as all of them
     subject = escape_markdown(facts.subject or "")
     # Nothing between the asterisks would make a rule of them.
     yield f"**{subject}**" if subject else ""
     if facts.body:
-        yield _quote(facts.body, say)
-    yield _link(_at_place(say("answer"), facts, say), facts.answer_link)
-    options = _brief(facts.options, say)
+        yield _quote(facts.body, words)
+    yield _link(_at_place(words("answer"), facts, words), facts.answer_link)
+    options = _brief(facts.options, words)
     if facts.option_count > len(facts.options):
-        options = say("option_count", facts.option_count, options=options)
+        options = words("option_count", facts.option_count, options=options)
     if facts.several_options:
-        options = say("several_options", options=options)
-    default = say("task_fails")
+        options = words("several_options", options=options)
+    default = words("task_fails")
     if facts.default_options:
-        default = say("default_chosen", options=_brief(facts.default_options, say))
+        default = words("default_chosen", options=_brief(facts.default_options, words))
     yield _lines(
-        say,
+        words,
         {
             "option_label": options,
-            "form_fields": _brief(facts.form_fields, say),
+            "form_fields": _brief(facts.form_fields, words),
             "answer_until": _time(facts.answer_by),
             "without_answer": default if facts.answer_by else "",
-            "assigned_to": _brief(facts.assigned_users, say),
+            "assigned_to": _brief(facts.assigned_users, words),
             "dag": _known_as(facts.dag_name, facts.dag_id),
             "task": _known_as(facts.task_name, facts.task_id),
             "map_index": _known_as(facts.map_index, facts.map_label),
             "run_id": facts.run_id,
-            "owner": say("comma").join(map(str, facts.owners)),
+            "owner": words("comma").join(map(str, facts.owners)),
         },
     )
 
@@ -185,59 +188,59 @@ _BODIES: Mapping[Subject, Callable[[RunFacts, Words, int], Iterator[str]]] = {
 """What an event is about -> the paragraphs between title and links; of failed tasks, at most so many are listed."""
 
 
-def _links(facts: RunFacts, say: Words) -> Iterator[str]:
+def _links(facts: RunFacts, words: Words) -> Iterator[str]:
     links = (("view_log", facts.log_link), ("view_run", facts.run_link))
-    yield dotted(_link(_at_place(say(name), facts, say), address) for name, address in links)
+    yield dotted(_link(_at_place(words(name), facts, words), address) for name, address in links)
     if facts.is_local_link and facts.run_link:
-        yield escape_markdown(say("local_note"))
+        yield escape_markdown(words("local_note"))
 
 
-def _at_place(words: str, facts: RunFacts, say: Words) -> str:
-    return say("local_address", words=words) if facts.is_local_link else words
+def _at_place(label: str, facts: RunFacts, words: Words) -> str:
+    return words("local_address", label=label) if facts.is_local_link else label
 
 
-def _link(words: str, address: str | None) -> str:
+def _link(label: str, address: str | None) -> str:
     """A link, if it has an address of a sensible length."""
-    return f"[{words}]({address})" if address and len(address) <= MAX_LINK_CHARACTERS else ""
+    return f"[{label}]({address})" if address and len(address) <= MAX_LINK_CHARACTERS else ""
 
 
-def _lines(say: Words, values: Mapping[str, object]) -> str:
+def _lines(words: Words, values: Mapping[str, object]) -> str:
     """One line for each value that is known, by the name of its label."""
     known = ((label, value) for label, value in values.items() if value)
-    return "\n".join(say("line", label=say(label), value=escape_markdown(str(value))) for label, value in known)
+    return "\n".join(words("line", label=words(label), value=escape_markdown(str(value))) for label, value in known)
 
 
-def _quote(text: str, say: Words) -> str:
-    return quoted(_gap(line, say) or escape_markdown(line) for line in text.splitlines())
+def _quote(text: str, words: Words) -> str:
+    return quoted(_gap(line, words) or escape_markdown(line) for line in text.splitlines())
 
 
-def _gap(line: str, say: Words) -> str:
+def _gap(line: str, words: Words) -> str:
     """What stands for lines that are left out; empty for a line of the text itself."""
     left_out = gap_in(line)
-    return "" if left_out is None else say("gap", left_out)
+    return "" if left_out is None else words("gap", left_out)
 
 
-def _try(facts: RunFacts, say: Words) -> str:
+def _try(facts: RunFacts, words: Words) -> str:
     if facts.try_number is None:
         return ""
     name = "try_number" if facts.max_tries is None else "try_of"
-    return say(name, number=facts.try_number, total=facts.max_tries)
+    return words(name, number=facts.try_number, total=facts.max_tries)
 
 
 def _time(time: datetime | None) -> str:
     return local_time_text(time) if time else ""
 
 
-def _duration(seconds: float | None, say: Words) -> str:
-    return "" if seconds is None else duration_text(seconds, say)
+def _duration(seconds: float | None, words: Words) -> str:
+    return "" if seconds is None else duration_text(seconds, words)
 
 
 def _short(text: str) -> str:
     return text if len(text) <= _TITLE_NAME_CHARACTERS else f"{text[:_TITLE_NAME_CHARACTERS]}…"
 
 
-def _brief(names: Iterable[str], say: Words) -> str:
-    text = say("comma").join(map(str, names))
+def _brief(names: Iterable[str], words: Words) -> str:
+    text = words("comma").join(map(str, names))
     return text if len(text) <= _LIST_CHARACTERS else f"{text[:_LIST_CHARACTERS]}…"
 
 

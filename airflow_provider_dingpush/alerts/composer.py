@@ -156,10 +156,10 @@ class Composer:
         return _with_remarks(own, *remarks)
 
     def _remarks(self, problems: Mapping[str, str], language: str, shown: Callable[[str], str]) -> list[str]:
-        say = words_in(language)
+        words = words_in(language)
         most = min(_PROBLEM_CHARACTERS, self.channel.text_bytes // _TEXT_BYTES_PER_PROBLEM_CHARACTER)
-        known = [(f"problem_{name}", what) for name, what in problems.items() if f"problem_{name}" in say.texts]
-        return [say(name, what=shown(what[:most])) for name, what in known]
+        known = [(f"problem_{name}", what) for name, what in problems.items() if f"problem_{name}" in words.texts]
+        return [words(name, what=shown(what[:most])) for name, what in known]
 
 
 def _with_remarks(message: Message, *remarks: str) -> Message:

@@ -37,7 +37,7 @@ _MAX_READ_CHARACTERS = 20_000
 
 _WHOLE = 1_000_000_000
 
-# How the scheduler of 2.x speaks of a task whose process is gone: ids, as the repr of a dict, or what its executor
+# What the scheduler of 2.x reports of a task whose process is gone: ids, as the repr of a dict, or what its executor
 # reports.
 _IDS_OF_LOST_TASK = "{'DAG Id'"
 _EXECUTOR_REPORT = "Executor "
@@ -58,11 +58,11 @@ def read_run_facts(
     """The facts in the context of any callback, of any Airflow version. Never raises, whatever the context is like.
 
     :param context: what Airflow calls the callback with.
-    :param site: what the installation says of itself.
+    :param site: the installation.
     :param redact: takes secrets out of free text; if it fails, the text is withheld.
     :param failed_tasks: task id and map index (-1 if not mapped) of the run's failed tasks, for DAG-level callbacks;
-        ``None`` if Airflow can't tell. It isn't read from the context, whose only task is often a wrong one (before
-        3.2, the last).
+        ``None`` if Airflow doesn't provide them. They aren't read from the context, whose only task is often a wrong
+        one (before 3.2, the last).
     :param now: the time, with its zone.
     """
     dag, run, deadline = (_get(context, name) for name in ("dag", "dag_run", "deadline"))
@@ -155,7 +155,7 @@ def read_run_facts(
 
 
 def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None, *, is_about_task: bool) -> str:
-    """What tells an event from another one of the same names, whichever process calls back for it.
+    """What distinguishes an event from another one of the same names, whichever process calls back for it.
 
     Airflow 3 gives each try an id of its own, also after a task was cleared, and its DAG processor knows it too.
     Without one a run is known by its start, which is a new one once it was cleared. In ``airflow dags test`` that is
@@ -209,7 +209,7 @@ class _Tries:
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """What went wrong with a task, as far as the context tells."""
+    """What went wrong with a task, as far as the context has it."""
 
     error: WhatWentWrong = field(default_factory=WhatWentWrong)
     killed_from_outside: bool = False
@@ -221,13 +221,13 @@ class _Problem:
         error = _get(context, "exception")
         if isinstance(error, BaseException):
             return cls(_read_exception(error, redact) or WhatWentWrong(type(error).__name__[:_MAX_NAME_CHARACTERS]))
-        said = _word(error, _WHOLE)
-        if said is not None:  # 2.x, and not always of a killed task: "Task failed due to SystemExit(1)".
-            if said.startswith(_IDS_OF_LOST_TASK):
+        text = _word(error, _WHOLE)
+        if text is not None:  # 2.x, and not always of a killed task: "Task failed due to SystemExit(1)".
+            if text.startswith(_IDS_OF_LOST_TASK):
                 return cls(killed_from_outside=True)
-            told = _read_exception(said, redact) or WhatWentWrong()
-            return cls(told, killed_from_outside=said.startswith(_EXECUTOR_REPORT))
-        # A task that lived to its end knows its state. Without one, the DAG processor of 3.x speaks for a task that
+            read = _read_exception(text, redact) or WhatWentWrong()
+            return cls(read, killed_from_outside=text.startswith(_EXECUTOR_REPORT))
+        # A task that lived to its end knows its state. Without one, the DAG processor of 3.x calls back for a task that
         # is gone.
         return cls(killed_from_outside=_get(ti, "state") is None)
 
@@ -236,7 +236,7 @@ class _Problem:
 class _Question:
     """What a task asks a person: an operator for approvals, or an LLM's whose output is to be approved.
 
-    These are told by what they have, since most installations have none of their classes.
+    These are recognised by their attributes, since most installations have none of their classes.
     """
 
     subject: str | None
@@ -335,7 +335,7 @@ def _unknown_if_it_raises(read: Callable[_Asked, _Answer]) -> Callable[_Asked, _
 
 @_unknown_if_it_raises
 def _get(source: Any, name: str) -> Any:
-    """What a mapping (told as ``dict()`` tells it) or an object holds under that name."""
+    """What a mapping (recognised as ``dict()`` does it) or an object holds under that name."""
     # Whether an object is a Mapping is asked of every class that is one, 0.5 ms for each new class of objects.
     return source.get(name) if hasattr(type(source), "keys") else getattr(source, name)
 

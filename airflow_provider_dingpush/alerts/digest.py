@@ -55,7 +55,7 @@ def digest(
     of each: fewer tasks per section, then one line per section, then as many of those as fit, and always the count of
     the rest.
 
-    :param notes: what else the message has to say.
+    :param notes: what else the message reports.
     :param group_by: the labels that make a section; some of
         :data:`~airflow_provider_dingpush.delivery.policy.GROUP_LABELS`.
     :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.

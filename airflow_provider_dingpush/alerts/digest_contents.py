@@ -27,7 +27,7 @@ class Contents:
     """What a digest is about.
 
     :param classified: its alerts, oldest first.
-    :param notes: what else it says.
+    :param notes: what else it reports.
     :param group_by: the labels that make a section.
     """
 
@@ -78,5 +78,5 @@ class Contents:
 
     @property
     def is_titled(self) -> bool:
-        """Whether the only section needs no heading, because the title says what it is called."""
+        """Whether the only section needs no heading, because the title has its name."""
         return len(self.sections) == 1 and self.group_by in ((), ("dag_id",))

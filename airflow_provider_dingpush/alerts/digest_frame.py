@@ -35,9 +35,9 @@ class Frame:
     environment: str
 
     @property
-    def say(self) -> Words:
+    def words(self) -> Words:
         """The texts of its language."""
-        return self.write.say
+        return self.write.words
 
     @cached_property
     def title(self) -> str:
@@ -49,25 +49,25 @@ class Frame:
                 self._where(Row(tuple(each for each in self.contents.classified if each.kind is kinds[0][0])))
             )
         if self.contents.notes.overflow_count:
-            clauses.append(self.say("not_listed", self.contents.notes.overflow_count))
+            clauses.append(self.words("not_listed", self.contents.notes.overflow_count))
         rest = [(kind, n) for kind, n in kinds[1:] if kind in _TITLE_KINDS]
         if rest:
             clauses.append(self.write.counted(rest))
         place = f"[{plain_name(self.environment)}] " if self.environment else ""
         again = (
-            self.say("may_repeat_in_title", number=plain_name(self.contents.notes.may_repeat))
+            self.words("may_repeat_in_title", number=plain_name(self.contents.notes.may_repeat))
             if self.contents.notes.may_repeat
             else ""
         )
-        return f"{place}{self.say('semicolon').join(clauses) or self.say('nothing')}{again}"
+        return f"{place}{self.words('semicolon').join(clauses) or self.words('nothing')}{again}"
 
     def _where(self, row: Row) -> str:
         """How many of what, and where: the DAG, and the task if it is but one."""
         counted = self.write.counted(row.kinds)
         if row.dags > 1:
-            return self.say("in_dags", row.dags, counts=counted)
+            return self.words("in_dags", row.dags, counts=counted)
         task = f" · {self.write.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
-        return self.say("where", counts=counted, name=f"{self.write.dag(row)}{task}")
+        return self.words("where", counts=counted, name=f"{self.write.dag(row)}{task}")
 
     @property
     def mark(self) -> str:
@@ -91,19 +91,19 @@ class Frame:
         notes = self.contents.notes
         remarks = []
         if notes.may_repeat:
-            remarks.append(self.say("may_repeat", number=escape_markdown(plain_name(notes.may_repeat))))
+            remarks.append(self.words("may_repeat", number=escape_markdown(plain_name(notes.may_repeat))))
         if notes.paused:
             since, until, reason = notes.paused
             remarks.append(
-                self.say(
+                self.words(
                     "paused",
                     since=self.write.clock(since),
                     until=self.write.clock(until),
-                    reason=escape_markdown(cut(self.say.known("hold", reason), CAUSE_CHARACTERS)),
+                    reason=escape_markdown(cut(self.words.known("hold", reason), CAUSE_CHARACTERS)),
                 )
             )
         if notes.merged_until_tomorrow:
-            remarks.append(self.say("merged_until_tomorrow"))
+            remarks.append(self.words("merged_until_tomorrow"))
         if remarks:
             yield quoted(remarks)
 
@@ -115,30 +115,30 @@ class Frame:
         if more:
             named = [self.write.reason(each, CAUSE_CHARACTERS) for each in self.contents.causes]
             rest = total - sum(len(each.alerts) for each in self.contents.causes)
-            return quoted([self.say("reasons"), *named, *([self.say("other_reasons", rest)] if rest else [])])
+            return quoted([self.words("reasons"), *named, *([self.words("other_reasons", rest)] if rest else [])])
         alike = "same_reason" if cause.is_same else "similar_reason"
         name = f"all_{alike}" if len(cause.alerts) == total else alike
-        return quoted([self.say(name, len(cause.alerts), total=total), text])
+        return quoted([self.words(name, len(cause.alerts), total=total), text])
 
     def foot(self) -> Iterator[str]:
         """Dead letters, skipped robots, and the message's number."""
         dead, skipped = self.contents.notes.dead, self.contents.notes.skipped
         if dead:
-            names = self.say("comma").join(escape_markdown(plain_name(each)) for each in dead[:_MOST_NAMES])
+            names = self.words("comma").join(escape_markdown(plain_name(each)) for each in dead[:_MOST_NAMES])
             if len(dead) > _MOST_NAMES:
-                names = self.say("and_more_names", names=names)
-            yield self.say("dead_letters", len(dead), names=names)
+                names = self.words("and_more_names", names=names)
+            yield self.words("dead_letters", len(dead), names=names)
         if skipped:
             robots = [
-                self.say(
+                self.words(
                     "skipped",
                     conn_id=escape_markdown(plain_name(conn_id)),
-                    reason=escape_markdown(cut(self.say.known("hold", reason), CAUSE_CHARACTERS)),
+                    reason=escape_markdown(cut(self.words.known("hold", reason), CAUSE_CHARACTERS)),
                 )
                 for conn_id, reason in skipped[:_MOST_NAMES]
             ]
             if len(skipped) > _MOST_NAMES:
-                robots.append(self.say("skipped_more", len(skipped) - _MOST_NAMES))
+                robots.append(self.words("skipped_more", len(skipped) - _MOST_NAMES))
             yield from robots
         if self.contents.notes.number:
-            yield self.say("number", number=escape_markdown(plain_name(self.contents.notes.number)))
+            yield self.words("number", number=escape_markdown(plain_name(self.contents.notes.number)))

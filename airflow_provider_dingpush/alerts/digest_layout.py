@@ -51,7 +51,7 @@ class Layout:
             where = "in_dags" if self.contents.group_by == ("dag_id",) else "in_groups"
             lines.append(partial(self._more, [each.whole for each in left_out], where))
         if self.contents.notes.overflow_count:
-            lines.append(partial(self.write.say, "overflow_count", self.contents.notes.overflow_count))
+            lines.append(partial(self.write.words, "overflow_count", self.contents.notes.overflow_count))
         lines += self._extra_lines(self.contents.recovered, self.write.recovered, detail)
         return lines + self._extra_lines(self.contents.others, partial(self.write.other, detail=detail), detail)
 
@@ -112,7 +112,9 @@ class Layout:
         return f"#### {dotted([name, self.write.counted(section.whole.kinds), self.write.folded(section.whole)])}"
 
     def _others_heading(self, sections: Sequence[Section]) -> str:
-        return f"#### {self.write.say('others')} · {self.write.counted(merged(each.whole for each in sections).kinds)}"
+        return (
+            f"#### {self.write.words('others')} · {self.write.counted(merged(each.whole for each in sections).kinds)}"
+        )
 
     def _extras_heading(self, rows: Sequence[Row]) -> str:
         whole = merged(rows)
@@ -121,5 +123,5 @@ class Layout:
     def _more(self, rows: Sequence[Row], where: str) -> str:
         """``…and another 18 failures in 9 tasks``."""
         counts = self.write.counted(merged(rows).kinds)
-        say = self.write.say
-        return f"- {say('more', counts=say(where, len(rows), counts=counts))}"
+        words = self.write.words
+        return f"- {words('more', counts=words(where, len(rows), counts=counts))}"

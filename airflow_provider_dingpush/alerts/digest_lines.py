@@ -59,12 +59,12 @@ class LineWriter:
     """Writes the lines of a digest.
 
     :param contents: what the digest is about.
-    :param say: the texts of a language.
+    :param words: the texts of a language.
     :param zone: the time zone of all times.
     """
 
     contents: Contents
-    say: Words
+    words: Words
     zone: tzinfo
 
     def row(self, row: Row, detail: Detail, *, label: Sequence[str] = ()) -> str:
@@ -78,7 +78,7 @@ class LineWriter:
             self.counted(row.kinds) if len(row.kinds) > 1 else "",
             self._times(row),
             self._tries(row),
-            self.say("runs", row.runs) if several_runs and row.newest.task_id else "",
+            self.words("runs", row.runs) if several_runs and row.newest.task_id else "",
             self._repeats(row),
             self.folded(row) if label else "",
             self._reasons(row, detail),
@@ -93,7 +93,7 @@ class LineWriter:
         parts = [
             self._subject(whole, label),
             self.counted(whole.kinds) if len(whole.kinds) > 1 else "",
-            self.say("tasks", whole.tasks) if whole.tasks < len(whole.classified) else "",
+            self.words("tasks", whole.tasks) if whole.tasks < len(whole.classified) else "",
             self._times(whole),
             self._repeats(whole),
             self.folded(whole),
@@ -107,10 +107,10 @@ class LineWriter:
             self.contents.notes.recovered[each.key] for each in row.alerts if each.key in self.contents.notes.recovered
         ]
         since = self.clock(min(at for at, _ in known)) if len(known) == len(row.alerts) else ""
-        said = f"{'failed_' if since else ''}recovered{'_all' if len(row.alerts) > 1 else ''}"
+        name = f"{'failed_' if since else ''}recovered{'_all' if len(row.alerts) > 1 else ''}"
         parts = [
             self._subject(row, [self.dag(row), *self._of_dag(row)]),
-            self.say(f"{said}_at", since=since, until=self.clock(row.newest.at)),
+            self.words(f"{name}_at", since=since, until=self.clock(row.newest.at)),
             self._after(tries for _, tries in known),
             self._repeats(row),
         ]
@@ -120,8 +120,8 @@ class LineWriter:
         """``etl_daily · load_orders · succeeded``."""
         parts = [
             self._subject(row, [self.dag(row), *self._of_dag(row)]),
-            # Words of the user's own say what happened; a notifier may be called in the middle of a task as well.
-            "" if own_words_of(row.newest) else escape_markdown(plain_name(self.say.event_in_line(row.newest.event))),
+            # A notifier's own message has what happened; it may also come from the middle of a task.
+            "" if own_words_of(row.newest) else escape_markdown(plain_name(self.words.event_in_line(row.newest.event))),
             self._times(row),
             self._reasons(row, detail),
         ]
@@ -132,12 +132,12 @@ class LineWriter:
         row = Row((ClassifiedAlert(alert, Kind.ASKING),))
         known, own = alert.facts, " ".join(own_words_of(alert).split())
         until = known.get("answer_by")
-        options, users = (_listed(known.get(name), self.say("comma")) for name in ("options", "assigned_users"))
+        options, users = (_listed(known.get(name), self.words("comma")) for name in ("options", "assigned_users"))
         names = [f"**{escape_markdown(self.dag(row))}**", escape_markdown(self.task(row))]
         conditions = [
-            self.say("options", options=escape_markdown(cut(options, _LIST_CHARACTERS))) if options else "",
-            self.say("answer_by", until=self.clock(_seconds_of(until))) if _seconds_of(until) else "",
-            self.say("assigned", users=escape_markdown(cut(users, _LIST_CHARACTERS))) if users else "",
+            self.words("options", options=escape_markdown(cut(options, _LIST_CHARACTERS))) if options else "",
+            self.words("answer_by", until=self.clock(_seconds_of(until))) if _seconds_of(until) else "",
+            self.words("assigned", users=escape_markdown(cut(users, _LIST_CHARACTERS))) if users else "",
         ]
         body = own or known.get("body") if own or detail.reasons else None
         lines = [
@@ -145,7 +145,7 @@ class LineWriter:
             escape_markdown(cut(reason_of(alert), CAUSE_CHARACTERS)),
             escape_markdown(cut(" ".join(body.split()), CAUSE_CHARACTERS)) if isinstance(body, str) else "",
             dotted(conditions),
-            link(self.say("answer"), alert.answer_link) or self._link_of(alert).strip(),
+            link(self.words("answer"), alert.answer_link) or self._link_of(alert).strip(),
         ]
         return broken_lines(each for each in lines if each)
 
@@ -167,20 +167,20 @@ class LineWriter:
             self._label_of(section.whole, each, value)
             for each, value in zip(self.contents.group_by, section.label, strict=True)
         ]
-        return [each for each in named if each] or [self.say("all")]
+        return [each for each in named if each] or [self.words("all")]
 
     def _label_of(self, row: Row, label: str, value: str) -> str:
         if label == "dag_id":
             return self.dag(row)
         if label == "task_id":
-            return self.task(row) or self.say("whole_run")
+            return self.task(row) or self.words("whole_run")
         if label == "summary":
-            return cut(reason_of(row.newest), NAME_CHARACTERS) or self.say("no_reason")
-        return plain_name(value) or self.say("nobody" if label == "owner" else "none")
+            return cut(reason_of(row.newest), NAME_CHARACTERS) or self.words("no_reason")
+        return plain_name(value) or self.words("nobody" if label == "owner" else "none")
 
     def dag(self, row: Row) -> str:
         name = row.newest.facts.get("dag_name")
-        return plain_name(name if isinstance(name, str) and name else row.newest.dag_id) or self.say("unknown_dag")
+        return plain_name(name if isinstance(name, str) and name else row.newest.dag_id) or self.words("unknown_dag")
 
     def task(self, row: Row) -> str:
         name = row.newest.facts.get("task_name")
@@ -190,10 +190,10 @@ class LineWriter:
         """The task, or what happened to the run."""
         if row.newest.task_id:
             return [self.task(row)]
-        return [self.say.event_in_line(row.newest.event)] if row.worst in (Kind.FAILED, Kind.LATE) else []
+        return [self.words.event_in_line(row.newest.event)] if row.worst in (Kind.FAILED, Kind.LATE) else []
 
     def counted(self, kinds: Iterable[tuple[Kind, int]]) -> str:
-        return self.say("comma").join(self.say(kind.value, n) for kind, n in kinds)
+        return self.words("comma").join(self.words(kind.value, n) for kind, n in kinds)
 
     def _indices(self, row: Row) -> str:
         """Which of the mapped instances, of one run: ``[0–3, 7]``."""
@@ -226,53 +226,53 @@ class LineWriter:
             return ""
         number, total = row.newest.try_number, row.newest.facts.get("max_tries")
         if len(row.classified) > 1 or number is None:
-            return self.say("will_retry")
-        return self.say("try_retried", tries=f"{number}/{total}" if isinstance(total, int) else number)
+            return self.words("will_retry")
+        return self.words("try_retried", tries=f"{number}/{total}" if isinstance(total, int) else number)
 
     def _after(self, tries: Iterable[int | None]) -> str:
         known = {each for each in tries if each}
         if max(known, default=1) == 1:
             return ""
         least, most = min(known), max(known)
-        return self.say("tries", tries=most if least == most else f"{least}–{most}")
+        return self.words("tries", tries=most if least == most else f"{least}–{most}")
 
     def _repeats(self, row: Row) -> str:
         again = sum(self.contents.notes.repeats.get(each, 0) for each in {alert.incident for alert in row.alerts})
-        return self.say("repeats", again) if again else ""
+        return self.words("repeats", again) if again else ""
 
     def folded(self, row: Row) -> str:
-        """That the run itself has failed, if its own alert isn't told."""
+        """That the run itself has failed, if its own alert isn't listed."""
         runs = {(each.dag_id, each.run_id or ""): each for each in row.alerts}
         failed = [each for run, each in runs.items() if run in self.contents.notes.folded]
         if not failed:
             return ""
-        said = self.say("runs_failed", len(failed)) if len(runs) > 1 else self.say("run_failed")
-        return link(said, failed[-1].run_link) or said
+        label = self.words("runs_failed", len(failed)) if len(runs) > 1 else self.words("run_failed")
+        return link(label, failed[-1].run_link) or label
 
     def _reasons(self, row: Row, detail: Detail) -> str:
-        """Why, the most frequent reason first, except for what the message's head or the section's name says."""
+        """Why, the most frequent reason first, without those in the message's head or the section's name."""
         if not detail.reasons or self.contents.group_by == ("summary",):
             return ""
         # A line of one task without a reason has that of most; which one of several would stay open.
         is_whole = row.tasks > 1 or self.contents.has_one_row
-        told = {each.likeness for each in (self.contents.causes if is_whole else self.contents.causes[:1])}
+        named = {each.likeness for each in (self.contents.causes if is_whole else self.contents.causes[:1])}
         every = reasons_of(row.alerts)
-        news = [each for each in every if each.likeness not in told]
-        said = [self.reason(each, detail.characters, counted=len(every) > 1) for each in news[: detail.reasons]]
+        news = [each for each in every if each.likeness not in named]
+        reasons = [self.reason(each, detail.characters, counted=len(every) > 1) for each in news[: detail.reasons]]
         rest = sum(len(each.alerts) for each in news[detail.reasons :])
         if rest:
-            said.append(self.say("other_reasons", rest))
-        return self.say("semicolon").join(said)
+            reasons.append(self.words("other_reasons", rest))
+        return self.words("semicolon").join(reasons)
 
     def reason(self, reason: Reason, characters: int, *, counted: bool = True) -> str:
         text = escape_markdown(cut(reason.text, characters))
         if not reason.is_same:
-            text = self.say("similar", reason=text)
-        return self.say("counted_reason", len(reason.alerts), reason=text) if counted else text
+            text = self.words("similar", reason=text)
+        return self.words("counted_reason", len(reason.alerts), reason=text) if counted else text
 
     def _link_of(self, alert: Alert, *, run_first: bool = False) -> str:
         """To the log, or to the run where there is none."""
-        links = [link(self.say("log"), alert.log_link), link(self.say("run"), alert.run_link)]
+        links = [link(self.words("log"), alert.log_link), link(self.words("run"), alert.run_link)]
         return next((f" {each}" for each in (reversed(links) if run_first else links) if each), "")
 
     def moment(self, at: float) -> datetime:
@@ -309,8 +309,8 @@ def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
     return stretches
 
 
-def link(words: str, address: str | None) -> str:
+def link(label: str, address: str | None) -> str:
     """A link, if the address is one that Markdown and browsers can hold."""
     if not address or len(address) > MAX_LINK_CHARACTERS or re.search(r"[\s()<>]", address):
         return ""
-    return f"[{words}]({address})"
+    return f"[{label}]({address})"

@@ -1,4 +1,4 @@
-"""What a digest says besides its alerts."""
+"""What a digest reports besides its alerts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RunKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class Notes:
-    """What a digest says besides its alerts.
+    """What a digest reports besides its alerts.
 
     :param number: short name of the message, such as ``a3f2``; by it people recognise a repetition.
     :param paused: if this message had to wait: since when and until when, in seconds since 1970, and why. The reason

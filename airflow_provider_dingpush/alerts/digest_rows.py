@@ -75,7 +75,7 @@ class Row:
 
     @property
     def tasks(self) -> int:
-        """How many tasks they are of; what is said of a DAG's runs counts as one."""
+        """How many tasks they are of; a DAG's runs count as one."""
         return len({(each.dag_id, each.task_id) for each in self.alerts})
 
     @property
@@ -117,7 +117,7 @@ def rows_of(classified: Iterable[ClassifiedAlert]) -> tuple[Row, ...]:
     for each in classified:
         alert, kind = each
         # Of one task everything that went wrong belongs together; "succeeded" and "started" don't.
-        # Words of the user's own aren't a count of something either, unless they are the same.
+        # A notifier's own messages aren't a count of something either, unless they are the same.
         own = own_words_of(alert) if kind is Kind.OTHER else ""
         what = f"{alert.event} {own}" if kind is Kind.OTHER else kind is Kind.LATE
         rows[alert.dag_id, alert.task_id, what].append(each)
@@ -180,7 +180,7 @@ def reasons_of(alerts: Iterable[Alert]) -> list[Reason]:
 
 
 def reason_of(alert: Alert) -> str:
-    """What the alert says went wrong, on one line; of a notifier's own message its title or its first line.
+    """What went wrong, on one line; of a notifier's own message its title or its first line.
 
     If several notifiers have messages about it, all of them.
     """
@@ -199,8 +199,8 @@ def _first_line(message: Mapping[str, Any] | None) -> str:
 
 
 def _words_of(message: Mapping[str, Any] | None) -> str:
-    said = message.get(str(message.get("msgtype"))) if message else None
-    texts = [said.get(name) for name in ("title", "content", "text")] if isinstance(said, dict) else []
+    content = message.get(str(message.get("msgtype"))) if message else None
+    texts = [content.get(name) for name in ("title", "content", "text")] if isinstance(content, dict) else []
     return next((each.strip() for each in texts if isinstance(each, str) and each.strip()), "")
 
 

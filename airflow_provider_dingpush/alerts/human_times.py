@@ -1,4 +1,4 @@
-"""Times and durations as people say them."""
+"""Times and durations as people words them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ def local_time_text(time: datetime) -> str:
     return f"{text[:19]} {text[19:]}".rstrip()
 
 
-def duration_text(seconds: float, say: Words) -> str:
+def duration_text(seconds: float, words: Words) -> str:
     """A duration in its two largest units, such as ``3 分 12 秒`` or ``3m 12s``; below ten seconds with a fraction.
 
-    :param say: the texts of a language.
+    :param words: the texts of a language.
     """
     milliseconds = round(max(seconds, 0) * 1000)
     if milliseconds < 1000:
-        return say("milliseconds", milliseconds)
-    if milliseconds < 9950:  # From here on one decimal would say ten seconds.
-        return say("fraction", seconds=milliseconds / 1000)
+        return words("milliseconds", milliseconds)
+    if milliseconds < 9950:  # From here on one decimal would words ten seconds.
+        return words("fraction", seconds=milliseconds / 1000)
     rest = round(milliseconds / 1000)
     parts: list[str] = []
     for name, size in _UNITS:
         count, rest = divmod(rest, size)
         if count or parts:
-            parts.append(say(name, count) if count else "")
+            parts.append(words(name, count) if count else "")
     return " ".join(part for part in parts[:2] if part)

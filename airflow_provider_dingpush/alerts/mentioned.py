@@ -17,7 +17,7 @@ def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> 
     Those whom a task asks are mentioned as well. Owners are not mentioned for retries and recoveries. People beyond
     the 50 that DingTalk takes are left out.
 
-    :param people: who an owner is, as the connection's ``mentions`` say; ``None`` if they don't.
+    :param people: who an owner is, by the connection's ``mentions``; ``None`` if it isn't there.
     """
     mentioned: list[At | None] = []
     owners: dict[str, None] = {}

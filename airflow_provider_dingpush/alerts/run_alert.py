@@ -64,7 +64,7 @@ def alert_of(
 
 
 def _occurrence(facts: RunFacts, at: float) -> str:
-    """The name of what happened; of a run that nothing tells from its next attempt, only for an hour."""
+    """The name of what happened; of a run that nothing distinguishes from its next attempt, only for an hour."""
     distinction = facts.occurrence
     if not distinction and facts.task_id is None:
         distinction = str(int(at // _UNDATED_SECONDS))

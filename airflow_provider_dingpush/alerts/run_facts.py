@@ -48,9 +48,9 @@ class FailedTask:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is known about the run, task or deadline that an alert speaks of.
+    """What is known about the run, task or deadline that an alert is about.
 
-    A template sees this as ``facts``: ``{{ facts.dag_id }}``, ``{{ facts.log_link }}``. What Airflow doesn't tell is
+    A template sees this as ``facts``: ``{{ facts.dag_id }}``, ``{{ facts.log_link }}``. What Airflow doesn't provide is
     ``None`` (or an empty tuple). Times carry the site's zone and have no fractions of a second; free text has gone
     through Airflow's redaction.
 
@@ -97,11 +97,11 @@ class RunFacts:
     :param exception_type: name of the exception's class.
     :param exception_text: its text, with its sub-exceptions, causes and notes if it has any; of a long one the first
         and the last lines, and where the others were a line such as ``… 120 …``.
-    :param exception_summary: the one line of it that says most, with the class.
+    :param exception_summary: the line of it that explains most, with the class.
     :param killed_from_outside: the task didn't fail by itself; there is no exception because nothing was left to
         raise one.
-    :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if Airflow can't tell.
-    :param failed_task_count: how many failed in all; ``None`` if Airflow can't tell.
+    :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if they aren't known.
+    :param failed_task_count: how many failed in all; ``None`` if it isn't known.
     :param deadline_at: the deadline that was missed.
     :param late_seconds: how long ago that was.
 
@@ -127,9 +127,9 @@ class RunFacts:
 
     **Which time it was**
 
-    :param occurrence: tells this event from another one of the same DAG, run, task and try, such as that of a run which
-        was deleted and created again; the same each time that Airflow calls back for it. Empty if the context has
-        nothing that does.
+    :param occurrence: distinguishes this event from another one of the same DAG, run, task and try, such as one of a run
+        which was deleted and created again; the same each time that Airflow calls back for it. Empty if the context
+        has nothing that does.
     """
 
     event: Event

@@ -65,7 +65,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "assigned_to": "To be answered by",
     "view_log": "View log",
     "view_run": "View run",
-    "local_address": "{words} (local address)",
+    "local_address": "{label} (local address)",
     "local_note": "A local address opens only on the machine that runs Airflow: set [dingpush] base_url.",
     "misaddressed": "(A custom robot can't take to=, so this is in its own group; "
     "use a connection of type 'DingTalk App'.)",
