@@ -127,8 +127,8 @@ class RunFacts:
 
     **Which time it was**
 
-    :param occurrence: distinguishes this event from another one of the same DAG, run, task and try, such as one of a run
-        which was deleted and created again; the same each time that Airflow calls back for it. Empty if the context
+    :param occurrence: distinguishes this event from another one of the same DAG, run, task and try, such as that of a
+        run which was deleted and created again; the same each time that Airflow calls back for it. Empty if the context
         has nothing that does.
     """
 
