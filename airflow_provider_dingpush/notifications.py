@@ -30,7 +30,8 @@ class DingTalkNotifier(BaseNotifier):
     :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
     :param message: what is sent instead of the built-in alert: a str, a dict of DingTalk's shape, a message, or the
         path of a template file; Jinja in it sees the context and, as ``facts``, the
-        :class:`~airflow_provider_dingpush.alerts.RunFacts`. If it can't be rendered, the built-in alert is sent.
+        :class:`~airflow_provider_dingpush.alerts.run_facts.RunFacts`. If it can't be rendered, the built-in alert is
+        sent.
     :param at: who is mentioned, beside the owners that the connection's ``mentions`` knows (those of failures only).
     :param to: who gets it from an app: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by
         default the connection's group. A custom robot takes none.

@@ -50,13 +50,13 @@ def may_be_template_file(value: object) -> bool:
 def _may_be_words(path: str) -> bool:
     """Whether a path of which there is no file may be meant as words: a URL without its scheme, or a file of data.
 
-    An absolute path to a .md file is no data, and a relative one says nothing to whoever reads it in a group.
+    An absolute path to a .md file is no data, and a relative one means nothing to whoever reads it in a group.
     """
     return _BEGINS_WITH_HOST.match(path) is not None or (path.startswith("/") and not path.endswith(".md"))
 
 
 def is_constant(message: object) -> bool:
-    """Whether a message says the same each time: it holds no Jinja, and isn't a file or the output of a task."""
+    """Whether a message is the same each time: it holds no Jinja, and isn't a file or the output of a task."""
     if not (isinstance(message, (str, Mapping)) or is_ours(message)) or may_be_template_file(message):
         return False
     return not holds_jinja_anywhere(message)
@@ -83,9 +83,9 @@ def _joined(nodes: Iterable[Any]) -> str:
 
 def _only(nodes: Sequence[Any]) -> Any:
     """The value of a template that is one expression with nothing but blanks around it, or else a text."""
-    told = [each for each in nodes if not (isinstance(each, str) and not each.strip())]
+    pieces = [each for each in nodes if not (isinstance(each, str) and not each.strip())]
     # A variable that is missing raises here, or becomes what the environment makes of it.
-    return told[0] if len(told) == 1 and not _is_undefined(told[0]) else _joined(nodes)
+    return pieces[0] if len(pieces) == 1 and not _is_undefined(pieces[0]) else _joined(nodes)
 
 
 def _is_undefined(value: object) -> bool:
@@ -167,7 +167,7 @@ class Renderer:
         return _joined(self._nodes(source))
 
     def _text_of(self, nodes: Sequence[Any]) -> str | None:
-        # The rule of the field where it stands says what to do about None; "None" in the group would help nobody.
+        # The rule of the field decides what to do about None; "None" in the group would help nobody.
         return None if _only(nodes) is None else _joined(nodes)
 
     def _nodes(self, source: str) -> Sequence[Any]:
@@ -187,7 +187,7 @@ class Renderer:
 
     @cached_property
     def _is_native(self) -> bool:
-        # Told by its name: the module is loaded only where a DAG renders to native objects.
+        # Recognised by its name: the module is loaded only where a DAG renders to native objects.
         return any(kind.__name__ == "NativeEnvironment" for kind in type(self.env).__mro__)
 
     @cached_property

@@ -11,7 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_dingpush.alerts import AirflowSite, RunFacts, built_in_alert, read_run_facts
+from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+from airflow_provider_dingpush.alerts.alert_text import built_in_alert
+from airflow_provider_dingpush.alerts.context_reading import read_run_facts
+from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM
 from airflow_provider_dingpush.connections import (
     AppSettings,

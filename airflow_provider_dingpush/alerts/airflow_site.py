@@ -1,7 +1,7 @@
-"""What an Airflow installation says of itself, and the links into its web pages that follow from it.
+"""How people reach an Airflow installation, and the links into its web pages that follow from it.
 
 Links are built here and never taken from ``ti.log_url``: that one is malformed in 3.0, missing in DAG-level callbacks
-of 3.0, and on workers without a configured base URL it points to localhost whatever ours says.
+of 3.0, and on workers without a configured base URL it points to localhost whatever our option is.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ AIRFLOW_DEFAULT_BASE_URL = "http://localhost:8080"
 
 @dataclass(frozen=True, slots=True)
 class AirflowSite:
-    """What the installation says of itself.
+    """How people reach the installation, and how its times and links are shown.
 
     :param base_url: of the web pages as people reach them; a path prefix and a trailing slash are fine. Without one,
         or with one that isn't an http(s) URL, links point to Airflow's default on this machine and are marked as
         local.
     :param layout: ``pages`` is the URL layout of Airflow 3, ``grid`` that of Airflow 2.
-    :param environment: the label that tells production from test in a message, such as ``生产``.
+    :param environment: the label that distinguishes production from test in a message, such as ``生产``.
     :param timezone: IANA name of the zone in which times are shown; an unknown name means UTC.
     :param links: in which form of :data:`~airflow_provider_dingpush.messages.browser_links.LINK_FORMS` people get the
         links.

@@ -1,4 +1,4 @@
-"""An alert on its way: what happened, as plain data that survives the process it happened in."""
+"""An alert as it is written down: plain data that survives the process in which the event happened."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_OPENING = frozenset({"task_failed", "task_retrying", "dag_failed"})
+from airflow_provider_dingpush.events import Event
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Target(Protocol):
+        """Whom an app sends to."""
+
+        def to_dict(self) -> dict[str, Any]:
+            """The plain form of it."""
+
+
 FORMAT = 1
 """Written into every alert. Readers ignore names that they don't know, so only a change of meaning needs a new one."""
 
@@ -47,29 +58,29 @@ class Mailbox:
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing that happened, and where it is to be told.
+    """One event, written down to be sent.
 
-    :param key: the same for everything that says the same of the same occurrence; a second one of a key isn't sent.
+    :param key: the same for every alert with the same content about the same occurrence; a second one isn't sent.
     :param mailbox: where it waits.
-    :param event: as :class:`~airflow_provider_dingpush.alerts.Event` spells it: ``task_failed``, ``dag_failed``, ...
+    :param event: what happened. JSON holds its name; one that only a newer version knows keeps it.
     :param at: when it happened, in seconds since 1970.
     :param dag_id: the DAG.
     :param run_id: the run.
     :param task_id: the task; ``None`` if the whole run is meant.
     :param map_index: its place among mapped instances.
     :param try_number: which try it was, from 1.
-    :param resolved: whether it says that an earlier failure is over.
+    :param resolved: whether it reports that an earlier failure is over.
     :param summary: one line of what went wrong, redacted.
     :param log_link: the task's log.
     :param run_link: the run's page.
     :param answer_link: the page where a person answers what the task asks.
     :param environment: which Airflow.
     :param owners: of the task or DAG; known to the connection's ``mentions``.
-    :param facts: everything else about it, for the full text of an alert that is told alone.
+    :param facts: everything else about it, for the full text of an alert that is sent alone.
     :param message: the notifier's own message, in its plain form, instead of the built-in text.
     :param mentions: whom the notifier wants mentioned, in plain form.
     :param language: ``zh`` or ``en`` if the notifier names one.
-    :param occurrence: the same for everything that speaks of the same event of the same try; by default the key, which
+    :param occurrence: the same for every alert about the same event of the same try; by default the key, which
         it is for a notifier that adds nothing of its own.
     :param also: messages of other notifiers about the same occurrence, in plain form, that are sent with this alert;
         see :func:`~airflow_provider_dingpush.alerts.joining.joined`.
@@ -81,7 +92,7 @@ class Alert:
 
     key: str
     mailbox: Mailbox
-    event: str
+    event: Event
     at: float
     dag_id: str = ""
     run_id: str | None = None
@@ -105,6 +116,7 @@ class Alert:
     given_up: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "event", Event(self.event))
         if not self.occurrence:
             object.__setattr__(self, "occurrence", self.key)
 
@@ -124,7 +136,7 @@ class Alert:
 
     @property
     def adds_something(self) -> bool:
-        """Whether its notifier has words of its own, or mentions somebody."""
+        """Whether its notifier has a message of its own, or mentions somebody."""
         return self.key != self.occurrence
 
     @property
@@ -135,16 +147,11 @@ class Alert:
     @property
     def opens_incident(self) -> bool:
         """Whether something is wrong now that a success can end."""
-        return self.event in _OPENING
-
-    @property
-    def speaks_of_run(self) -> bool:
-        """Whether it is about a whole run and not about one task."""
-        return self.task_id is None
+        return self.event.opens_incident
 
     def _is_sound(self) -> bool:
         """Whether those of its fields that everybody relies on are what they should be."""
-        texts = (self.key, self.event, self.dag_id, self.summary)
+        texts = (self.key, self.dag_id, self.summary)
         names = (self.run_id, self.task_id, self.language, self.environment)
         return (
             all(isinstance(each, str) for each in (*texts, *self.owners))
@@ -178,8 +185,13 @@ class Alert:
             raise ValueError("this isn't an alert") from problem
 
 
+def mailbox_of(conn_id: str, to: Target | None) -> Mailbox:
+    """Where the alerts to a target wait."""
+    return Mailbox(conn_id, "" if to is None else json.dumps(to.to_dict(), sort_keys=True, ensure_ascii=False))
+
+
 def incident_of(mailbox: Mailbox, dag_id: str, task_id: str | None, map_index: int | None) -> str:
-    """The name of what fails and recovers, in a place that is told of it."""
+    """The name of what fails and recovers, for alerts of one mailbox."""
     return _digest([mailbox.name, dag_id, task_id, map_index])[:24]
 
 
@@ -195,7 +207,7 @@ def key_of(
 ) -> str:
     """The key of an occurrence. Airflow calls back twice now and then, and both calls must come to the same one.
 
-    :param distinction: what tells it from another one of the same names, such as the run's start.
+    :param distinction: what distinguishes it from another one of the same names, such as the run's start.
     """
     if not run_id:
         # What can't be named can't be recognised either, and an alert twice is better than none.
@@ -225,7 +237,7 @@ def age_of(alert: Alert) -> tuple[float, str]:
 
 
 def log_repetition(log: logging.Logger, alert: Alert) -> None:
-    """Say of what a repetition is dropped."""
+    """Log the alert that is dropped as a repetition."""
     about = {
         "DAG": alert.dag_id,
         "run": alert.run_id,

@@ -17,7 +17,8 @@ from uuid import UUID
 
 from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
 from airflow_provider_dingpush.alerts.exception_text import WhatWentWrong, read_exception
-from airflow_provider_dingpush.alerts.run_facts import Event, FailedTask, RunFacts
+from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
+from airflow_provider_dingpush.events import Event
 
 MAX_LISTED_TASKS = 10
 
@@ -36,18 +37,10 @@ _MAX_READ_CHARACTERS = 20_000
 
 _WHOLE = 1_000_000_000
 
-# How the scheduler of 2.x speaks of a task whose process is gone: ids, as the repr of a dict, or what its executor
+# What the scheduler of 2.x reports of a task whose process is gone: ids, as the repr of a dict, or what its executor
 # reports.
 _IDS_OF_LOST_TASK = "{'DAG Id'"
 _EXECUTOR_REPORT = "Executor "
-
-_EVENT_OF_STATE = {
-    "failed": Event.TASK_FAILED,
-    "upstream_failed": Event.TASK_FAILED,
-    "up_for_retry": Event.TASK_RETRYING,
-    "success": Event.TASK_SUCCEEDED,
-    "skipped": Event.TASK_SKIPPED,
-}
 
 
 def _unchanged(text: str) -> str:
@@ -65,11 +58,11 @@ def read_run_facts(
     """The facts in the context of any callback, of any Airflow version. Never raises, whatever the context is like.
 
     :param context: what Airflow calls the callback with.
-    :param site: what the installation says of itself.
+    :param site: the installation.
     :param redact: takes secrets out of free text; if it fails, the text is withheld.
     :param failed_tasks: task id and map index (-1 if not mapped) of the run's failed tasks, for DAG-level callbacks;
-        ``None`` if Airflow can't tell. It isn't read from the context, whose only task is often a wrong one (before
-        3.2, the last).
+        ``None`` if Airflow doesn't provide them. They aren't read from the context, whose only task is often a wrong
+        one (before 3.2, the last).
     :param now: the time, with its zone.
     """
     dag, run, deadline = (_get(context, name) for name in ("dag", "dag_run", "deadline"))
@@ -96,14 +89,14 @@ def read_run_facts(
     map_label = _free_text(_get(ti, "rendered_map_index"), redact, _MAX_NAME_CHARACTERS)
 
     moment = _instant(now())
-    question = _Question.read(task, redact, moment) if event is Event.TASK_STARTED else None
+    question = _Question.read(task, redact, moment) if event.in_progress else None
     if question is not None:
         event = Event.ANSWER_NEEDED
     logical_date = _first(_instant, (run, "logical_date"), (context, "logical_date"))
     started_at, ended_at = (_instant(_get(ti if is_about_task else run, name)) for name in ("start_date", "end_date"))
     run_started_at = _instant(_get(run, "start_date"))
     deadline_at = _instant(_get(deadline, "deadline_time"))
-    next_retry_at = _next_retry(task, ended_at) if event is Event.TASK_RETRYING else None
+    next_retry_at = _next_retry(task, ended_at) if event.will_retry else None
     local = partial(_local, zone=site.zone)
 
     def log_url(task_id: str | None, map_index: int | None, try_number: int | None = None) -> str | None:
@@ -113,7 +106,7 @@ def read_run_facts(
             dag_id, run_id, task_id, map_index=map_index, try_number=try_number, logical_date=logical_date
         )
 
-    failed = _task_instances(failed_tasks) if event is Event.DAG_FAILED else None
+    failed = _task_instances(failed_tasks) if event.is_run_failure else None
     listed = None
     if failed is not None:
         listed = tuple(FailedTask(*each, log_url(*each), site.links) for each in failed[:MAX_LISTED_TASKS])
@@ -141,9 +134,7 @@ def read_run_facts(
         log_url=log_url(task_id, map_index, tries.number),
         started_at=local(started_at),
         ended_at=local(ended_at),
-        duration_seconds=None
-        if event in (Event.TASK_STARTED, Event.ANSWER_NEEDED)
-        else _seconds(started_at, ended_at or moment),
+        duration_seconds=None if event.in_progress else _seconds(started_at, ended_at or moment),
         exception_type=problem.error.type_name,
         exception_text=problem.error.text,
         exception_summary=problem.error.summary,
@@ -164,7 +155,7 @@ def read_run_facts(
 
 
 def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None, *, is_about_task: bool) -> str:
-    """What tells an event from another one of the same names, whichever process calls back for it.
+    """What distinguishes an event from another one of the same names, whichever process calls back for it.
 
     Airflow 3 gives each try an id of its own, also after a task was cleared, and its DAG processor knows it too.
     Without one a run is known by its start, which is a new one once it was cleared. In ``airflow dags test`` that is
@@ -218,7 +209,7 @@ class _Tries:
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """What went wrong with a task, as far as the context tells."""
+    """What went wrong with a task, as far as the context has it."""
 
     error: WhatWentWrong = field(default_factory=WhatWentWrong)
     killed_from_outside: bool = False
@@ -230,13 +221,13 @@ class _Problem:
         error = _get(context, "exception")
         if isinstance(error, BaseException):
             return cls(_read_exception(error, redact) or WhatWentWrong(type(error).__name__[:_MAX_NAME_CHARACTERS]))
-        said = _word(error, _WHOLE)
-        if said is not None:  # 2.x, and not always of a killed task: "Task failed due to SystemExit(1)".
-            if said.startswith(_IDS_OF_LOST_TASK):
+        text = _word(error, _WHOLE)
+        if text is not None:  # 2.x, and not always of a killed task: "Task failed due to SystemExit(1)".
+            if text.startswith(_IDS_OF_LOST_TASK):
                 return cls(killed_from_outside=True)
-            told = _read_exception(said, redact) or WhatWentWrong()
-            return cls(told, killed_from_outside=said.startswith(_EXECUTOR_REPORT))
-        # A task that lived to its end knows its state. Without one, the DAG processor of 3.x speaks for a task that
+            read = _read_exception(text, redact) or WhatWentWrong()
+            return cls(read, killed_from_outside=text.startswith(_EXECUTOR_REPORT))
+        # A task that lived to its end knows its state. Without one, the DAG processor of 3.x calls back for a task that
         # is gone.
         return cls(killed_from_outside=_get(ti, "state") is None)
 
@@ -245,7 +236,7 @@ class _Problem:
 class _Question:
     """What a task asks a person: an operator for approvals, or an LLM's whose output is to be approved.
 
-    These are told by what they have, since most installations have none of their classes.
+    These are recognised by their attributes, since most installations have none of their classes.
     """
 
     subject: str | None
@@ -314,8 +305,9 @@ class _Question:
 
 
 def _task_event(state: str | None, problem: _Problem, tries: _Tries) -> Event:
-    if state in _EVENT_OF_STATE:
-        return _EVENT_OF_STATE[state]
+    event = Event.of_task_state(state)
+    if event is not None:
+        return event
     if state is None or problem != _Problem():
         return Event.TASK_RETRYING if tries.are_left else Event.TASK_FAILED
     return Event.TASK_STARTED
@@ -343,7 +335,7 @@ def _unknown_if_it_raises(read: Callable[_Asked, _Answer]) -> Callable[_Asked, _
 
 @_unknown_if_it_raises
 def _get(source: Any, name: str) -> Any:
-    """What a mapping (told as ``dict()`` tells it) or an object holds under that name."""
+    """What a mapping (recognised as ``dict()`` does it) or an object holds under that name."""
     # Whether an object is a Mapping is asked of every class that is one, 0.5 ms for each new class of objects.
     return source.get(name) if hasattr(type(source), "keys") else getattr(source, name)
 

@@ -1,4 +1,4 @@
-"""What a digest speaks of: alerts sorted into rows and sections, and what they have in common. No words yet."""
+"""What a digest is about: alerts sorted into rows and sections, and what they have in common. No words yet."""
 
 from __future__ import annotations
 
@@ -6,50 +6,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from airflow_provider_dingpush.alerts.alert import Alert
-
-
-class Kind(Enum):
-    """What an alert is among the others; the worst comes first."""
-
-    FAILED = "failed"
-    LATE = "late"
-    ASKING = "asking"
-    """A task waits for a person's answer: each stands whole, with its own link, and in no count."""
-    RETRYING = "retrying"
-    EARLIER = "earlier"
-    """A try that failed and was retried, where a later try of the same is told as well."""
-    RECOVERED = "recovered"
-    OTHER = "other"
-
-
-MARKS = {
-    Kind.FAILED: "🔴",
-    Kind.LATE: "🟠",
-    Kind.ASKING: "🔵",
-    Kind.RETRYING: "🟡",
-    Kind.EARLIER: "🟡",
-    Kind.RECOVERED: "🟢",
-    Kind.OTHER: "⚪",
-}
-"""What stands before each of them."""
-
-_KIND_OF_EVENT = {
-    "task_failed": Kind.FAILED,
-    "dag_failed": Kind.FAILED,
-    "deadline_missed": Kind.LATE,
-    "task_retrying": Kind.RETRYING,
-    "answer_needed": Kind.ASKING,
-}
-
-
-def kind_of(alert: Alert) -> Kind:
-    """What the alert is by itself."""
-    return Kind.RECOVERED if alert.resolved else _KIND_OF_EVENT.get(alert.event, Kind.OTHER)
+from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
 
 
 class ClassifiedAlert(NamedTuple):
@@ -59,18 +20,18 @@ class ClassifiedAlert(NamedTuple):
     kind: Kind
 
 
-def notified_together(alerts: Iterable[Alert]) -> tuple[ClassifiedAlert, ...]:
+def classify(alerts: Iterable[Alert]) -> tuple[ClassifiedAlert, ...]:
     """The alerts, oldest first, and what each of them is among them."""
-    told = [ClassifiedAlert(each, kind_of(each)) for each in sorted(alerts, key=_age)]
+    classified = [ClassifiedAlert(each, kind_of(each)) for each in sorted(alerts, key=_age)]
     last_try: dict[tuple[Any, ...], int] = defaultdict(int)
-    for alert, kind in told:
+    for alert, kind in classified:
         if kind in (Kind.FAILED, Kind.RETRYING):
             last_try[_instance(alert)] = max(last_try[_instance(alert)], alert.try_number or 0)
     return tuple(
         ClassifiedAlert(alert, Kind.EARLIER)
         if kind is Kind.RETRYING and (alert.try_number or 0) < last_try[_instance(alert)]
         else ClassifiedAlert(alert, kind)
-        for alert, kind in told
+        for alert, kind in classified
     )
 
 
@@ -85,22 +46,22 @@ def _instance(alert: Alert) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class Row:
-    """Alerts that one line can tell: those of one task, or of one DAG's runs. Oldest first, at least one."""
+    """Alerts that share one line: those of one task, or of one DAG's runs. Oldest first, at least one."""
 
-    told: tuple[ClassifiedAlert, ...]
+    classified: tuple[ClassifiedAlert, ...]
 
     @cached_property
     def alerts(self) -> tuple[Alert, ...]:
-        return tuple(each.alert for each in self.told)
+        return tuple(each.alert for each in self.classified)
 
     @property
     def newest(self) -> Alert:
-        return self.told[-1].alert
+        return self.classified[-1].alert
 
     @cached_property
     def kinds(self) -> list[tuple[Kind, int]]:
         """How many there are of each kind, the worst first."""
-        return count_kinds(self.told)
+        return count_kinds(self.classified)
 
     @property
     def worst(self) -> Kind:
@@ -114,7 +75,7 @@ class Row:
 
     @property
     def tasks(self) -> int:
-        """How many tasks they are of; what is said of a DAG's runs counts as one."""
+        """How many tasks they are of; a DAG's runs count as one."""
         return len({(each.dag_id, each.task_id) for each in self.alerts})
 
     @property
@@ -141,32 +102,32 @@ class Section:
 
 def merged(rows: Iterable[Row]) -> Row:
     """One row of several."""
-    return Row(tuple(sorted((each for row in rows for each in row.told), key=lambda each: each.alert.at)))
+    return Row(tuple(sorted((each for row in rows for each in row.classified), key=lambda each: each.alert.at)))
 
 
-def count_kinds(told: Iterable[ClassifiedAlert]) -> list[tuple[Kind, int]]:
+def count_kinds(classified: Iterable[ClassifiedAlert]) -> list[tuple[Kind, int]]:
     """How many there are of each kind, the worst first."""
-    counts = Counter(each.kind for each in told)
+    counts = Counter(each.kind for each in classified)
     return [(kind, counts[kind]) for kind in Kind if kind in counts]
 
 
-def rows_of(told: Iterable[ClassifiedAlert]) -> tuple[Row, ...]:
+def rows_of(classified: Iterable[ClassifiedAlert]) -> tuple[Row, ...]:
     """One row per task and per DAG, the largest first, and of equal ones that which began first."""
     rows: dict[tuple[Any, ...], list[ClassifiedAlert]] = defaultdict(list)
-    for each in told:
+    for each in classified:
         alert, kind = each
         # Of one task everything that went wrong belongs together; "succeeded" and "started" don't.
-        # Words of the user's own aren't a count of something either, unless they are the same.
+        # A notifier's own messages aren't a count of something either, unless they are the same.
         own = own_words_of(alert) if kind is Kind.OTHER else ""
         what = f"{alert.event} {own}" if kind is Kind.OTHER else kind is Kind.LATE
         rows[alert.dag_id, alert.task_id, what].append(each)
     return tuple(sorted((Row(tuple(each)) for each in rows.values()), key=_largest_first))
 
 
-def sections_of(told: Iterable[ClassifiedAlert], group_by: Sequence[str]) -> tuple[Section, ...]:
+def sections_of(classified: Iterable[ClassifiedAlert], group_by: Sequence[str]) -> tuple[Section, ...]:
     """One section per group; those of several rows come first, then the largest, then that which began first."""
     groups: dict[tuple[str, ...], list[ClassifiedAlert]] = defaultdict(list)
-    for each in told:
+    for each in classified:
         groups[tuple(_label(each.alert, name) for name in group_by)].append(each)
     sections = (Section(label, rows_of(each)) for label, each in groups.items())
     return tuple(sorted(sections, key=lambda each: (len(each.rows) == 1, *_largest_first(each.whole))))
@@ -174,7 +135,7 @@ def sections_of(told: Iterable[ClassifiedAlert], group_by: Sequence[str]) -> tup
 
 def _largest_first(row: Row) -> tuple[Any, ...]:
     first = row.alerts[0]
-    return -len(row.told), first.at, first.dag_id, first.task_id or ""
+    return -len(row.classified), first.at, first.dag_id, first.task_id or ""
 
 
 def _label(alert: Alert, name: str) -> str:
@@ -219,7 +180,7 @@ def reasons_of(alerts: Iterable[Alert]) -> list[Reason]:
 
 
 def reason_of(alert: Alert) -> str:
-    """What the alert says went wrong, on one line; of a notifier's own message its title or its first line.
+    """What went wrong, on one line; of a notifier's own message its title or its first line.
 
     If several notifiers have messages about it, all of them.
     """
@@ -238,8 +199,8 @@ def _first_line(message: Mapping[str, Any] | None) -> str:
 
 
 def _words_of(message: Mapping[str, Any] | None) -> str:
-    said = message.get(str(message.get("msgtype"))) if message else None
-    texts = [said.get(name) for name in ("title", "content", "text")] if isinstance(said, dict) else []
+    content = message.get(str(message.get("msgtype"))) if message else None
+    texts = [content.get(name) for name in ("title", "content", "text")] if isinstance(content, dict) else []
     return next((each.strip() for each in texts if isinstance(each, str) and each.strip()), "")
 
 

@@ -1,10 +1,10 @@
-"""What went wrong, in the words of an alert: of an exception, or of the str that Airflow 2 gives instead.
+"""What went wrong, as an alert shows it: of an exception, or of the str that Airflow 2 gives instead.
 
 The reason isn't always the exception's own text, and not always its beginning. An ``ExceptionGroup`` has it in its
 sub-exceptions, ``raise … from`` in the cause, ``add_note`` in a note, ``CalledProcessError`` in what the command wrote,
 and a notebook, Spark or dbt in its last lines. So all of these are read, and what is too long keeps head and tail.
 
-Nothing here speaks a language: ``… 120 …`` alone in a line stands for 120 lines that are left out, and
+Nothing here is of one language: ``… 120 …`` alone in a line stands for 120 lines that are left out, and
 :func:`gap_in` finds it for whoever writes the alert.
 """
 
@@ -39,37 +39,32 @@ _MOST_READ = 20_000
 _EDGE = 2_000
 """So much is dropped again where the middle of a text is missing: half a secret isn't recognised as one."""
 
-_GAP = re.compile(r"… (\d+) …")
+_GAP = r"… (\d+) …"
 # Lines that say where and not why: of Python's, Java's and Scala's stack traces, and rulers.
-_NO_REASON = re.compile(
-    r"""
+_NO_REASON = r"""(?x)
       at\s[\w.$/<>@]+ \( .*
     | \.\.\.\ \d+\ more
     | File\ "[^"]*",\ line\ \d+ .*
     | [\W_]*
     | An\ error\ occurred\ while\ calling\ \S+
     | \(Background\ on\ this\ error\ at:\ .*
-    """,
-    re.VERBOSE,
-)
+"""
 _TRACEBACK = "Traceback (most recent call last)"
-_NAMED_ERROR = re.compile(
-    r"(?:\w+\.)*\w*(?:Error|Exception|Warning|Exit|Interrupt|Failure|Fault)\w*(?::\s.*)?|(?:\w+\.)+\w+:\s.*"
-)
-_JAVA_CAUSE = re.compile(r"Caused by: (.+)")
+_NAMED_ERROR = r"(?:\w+\.)*\w*(?:Error|Exception|Warning|Exit|Interrupt|Failure|Fault)\w*(?::\s.*)?|(?:\w+\.)+\w+:\s.*"
+_JAVA_CAUSE = "Caused by: "
 # Lines that only announce the next one: "Runtime Error", "Database Error in model orders (models/orders.sql)", "…:".
-_ANNOUNCEMENT = re.compile(r".*:|(?:[A-Z]\w*[ ])*(?:Error|Exception|Failure)(?: in [^:]*)?")
+_ANNOUNCEMENT = r".*:|(?:[A-Z]\w*[ ])*(?:Error|Exception|Failure)(?: in [^:]*)?"
 
 _Known = TypeVar("_Known")
 
 
 @dataclass(frozen=True, slots=True)
 class WhatWentWrong:
-    """An exception as an alert tells it.
+    """An exception as an alert shows it.
 
     :param type_name: name of its class; ``None`` if there is only a text.
-    :param text: its text with sub-exceptions, causes and notes, some lines; ``None`` if it says nothing.
-    :param summary: the one line that tells most, with the class; ``None`` if nothing is known.
+    :param text: its text with sub-exceptions, causes and notes, some lines; ``None`` if it is empty.
+    :param summary: the line that explains most, with the class; ``None`` if nothing is known.
     """
 
     type_name: str | None = None
@@ -78,7 +73,7 @@ class WhatWentWrong:
 
 
 def read_exception(error: BaseException | str, redact: Callable[[str], str]) -> WhatWentWrong:
-    """What an exception says went wrong.
+    """What went wrong, as an exception describes it.
 
     It does a bounded work and raises nothing, whatever the exception is like: one that can't be printed keeps its
     class, and so does one whose text can't be redacted.
@@ -92,8 +87,8 @@ def read_exception(error: BaseException | str, redact: Callable[[str], str]) -> 
     lines, parts = _own_lines(error, redact), _parts(error)
     more = [*_notes(error, redact), *_part_lines(parts, redact)]
     # The class goes with it: what a process pool raises from repeats both.
-    told = "\n".join([_own_summary(error, redact), *lines, *more])
-    more += [f"Caused by: {each}" for each in _causes(error, told, redact)]
+    shown = "\n".join([_own_summary(error, redact), *lines, *more])
+    more += [f"Caused by: {each}" for each in _causes(error, shown, redact)]
     own = _clipped(lines) if not more else _clipped(lines, MAX_EXCEPTION_LINES - 2)
     summary = _summary(error, redact)
     return WhatWentWrong(_type_name(error), _joined([*own, *more]), _cut(summary, MAX_SUMMARY_CHARACTERS))
@@ -101,7 +96,7 @@ def read_exception(error: BaseException | str, redact: Callable[[str], str]) -> 
 
 def gap_in(line: str) -> int | None:
     """How many lines a line of the text stands for that are left out; ``None`` for a line of the text itself."""
-    found = _GAP.fullmatch(line)
+    found = re.fullmatch(_GAP, line) if line.startswith("… ") else None
     return int(found[1]) if found else None
 
 
@@ -142,9 +137,9 @@ def _clipped(
     kept = [line for line in lines if gap_in(line) is None]
     head, whole = min(before, len(kept)), len(kept)
     if whole > most_lines:
-        told = [line for line in kept if not _NO_REASON.fullmatch(line)] or kept
+        telling = [line for line in kept if not _is_no_reason(line)] or kept
         head = min(_HEAD_LINES, most_lines // 2, before)
-        kept = [*told[:head], *told[head:][head - most_lines :]]
+        kept = [*telling[:head], *telling[head:][head - most_lines :]]
     hidden += whole - len(kept)
     each = _longest_line(kept, most_characters)
     kept = [_middle_cut(line, each) for line in kept]
@@ -183,19 +178,23 @@ def _telling(lines: Sequence[str], *, last: bool = False) -> str:
     :param last: look for it at the end, as in what a command wrote.
     """
     lines = [line[:_MOST_LINE_CHARACTERS] for line in lines if gap_in(line) is None]
-    causes = [found[1] for line in lines if (found := _JAVA_CAUSE.fullmatch(line))]
+    causes = [line[len(_JAVA_CAUSE) :] for line in lines if line.startswith(_JAVA_CAUSE) and line != _JAVA_CAUSE]
     if causes:
         return causes[-1]
-    lines = [line for line in lines if not _NO_REASON.fullmatch(line)] or lines[:1]
+    lines = [line for line in lines if not _is_no_reason(line)] or lines[:1]
     if any(_TRACEBACK in line for line in lines):
-        return next((line for line in reversed(lines) if _NAMED_ERROR.fullmatch(line)), lines[-1])
+        return next((line for line in reversed(lines) if re.fullmatch(_NAMED_ERROR, line)), lines[-1])
     said = ""
     for line in lines[-1:] if last else lines:
         words = line.removeprefix(": ")
         said = f"{said.rstrip(':. ')}: {words}" if said else words
-        if not _ANNOUNCEMENT.fullmatch(words) or len(said) > MAX_SUMMARY_CHARACTERS:
+        if not re.fullmatch(_ANNOUNCEMENT, words) or len(said) > MAX_SUMMARY_CHARACTERS:
             break
     return said
+
+
+def _is_no_reason(line: str) -> bool:
+    return re.fullmatch(_NO_REASON, line) is not None
 
 
 # What an exception is made of
@@ -245,7 +244,7 @@ def _get(error: BaseException, name: str) -> Any:
 
 
 def _parts(error: BaseException) -> tuple[BaseException, ...]:
-    """The sub-exceptions of a group, those of the groups in it included; told by what it has, for Python 3.10."""
+    """The sub-exceptions of a group, nested ones included; recognised by attributes, for Python 3.10."""
     found: list[BaseException] = []
     seen = {id(error)}
     waiting = list(reversed(_parts_of(error)))
@@ -303,21 +302,21 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         error = cause
 
 
-def _causes(error: BaseException, told: str, redact: Callable[[str], str]) -> list[str]:
-    """One line for each cause that says more than what is told already; of many, the nearest and the first of all."""
+def _causes(error: BaseException, shown: str, redact: Callable[[str], str]) -> list[str]:
+    """One line for each cause that adds to what is shown already; of many, the nearest and the first of all."""
     news: list[str] = []
     for cause in _chain(error):
         line = _own_summary(cause, redact)
         words = line.partition(": ")[2]
-        if not _is_told(words or line, told):
+        if not _is_named(words or line, shown):
             news.append(_cut(line, _LINE_CHARACTERS))
-            told = f"{told}\n{line}"
+            shown = f"{shown}\n{line}"
     return news if len(news) <= _MOST_CAUSES else [news[0], news[-1]]
 
 
-def _is_told(words: str, told: str) -> bool:
-    said = re.escape(" ".join(words.split()))
-    return re.search(rf"(?<!\w){said}(?!\w)", " ".join(told.split())) is not None
+def _is_named(words: str, shown: str) -> bool:
+    pattern = re.escape(" ".join(words.split()))
+    return re.search(rf"(?<!\w){pattern}(?!\w)", " ".join(shown.split())) is not None
 
 
 def _summary(error: BaseException, redact: Callable[[str], str]) -> str:

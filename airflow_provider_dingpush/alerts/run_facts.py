@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 from airflow_provider_dingpush.alerts.human_times import duration_text
+from airflow_provider_dingpush.alerts.words import words_in
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
 
 FREE_TEXT = (
@@ -22,23 +23,6 @@ FREE_TEXT = (
     "default_options",
 )
 """The facts that may hold secrets, texts and lists of them; all others are ids, names, times and links."""
-
-
-class Event(str, Enum):
-    """What happened."""
-
-    TASK_STARTED = "task_started"
-    TASK_FAILED = "task_failed"
-    TASK_RETRYING = "task_retrying"
-    TASK_SUCCEEDED = "task_succeeded"
-    TASK_SKIPPED = "task_skipped"
-    DAG_FAILED = "dag_failed"
-    DAG_SUCCEEDED = "dag_succeeded"
-    DEADLINE_MISSED = "deadline_missed"
-    ANSWER_NEEDED = "answer_needed"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +48,15 @@ class FailedTask:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is known about the run, task or deadline that an alert speaks of.
+    """What is known about the run, task or deadline that an alert is about.
 
-    A template sees this as ``facts``: ``{{ facts.dag_id }}``, ``{{ facts.log_link }}``. What Airflow doesn't tell is
+    A template sees this as ``facts``: ``{{ facts.dag_id }}``, ``{{ facts.log_link }}``. What Airflow doesn't provide is
     ``None`` (or an empty tuple). Times carry the site's zone and have no fractions of a second; free text has gone
     through Airflow's redaction.
 
     **What happened**
 
-    :param event: one of :class:`Event`; prints as ``task_failed``, ``dag_succeeded``, ...
+    :param event: a :class:`~airflow_provider_dingpush.events.Event`; prints as ``task_failed``, ``dag_succeeded``, ...
     :param environment: label of this Airflow, such as ``生产``.
 
     **The run**
@@ -113,11 +97,11 @@ class RunFacts:
     :param exception_type: name of the exception's class.
     :param exception_text: its text, with its sub-exceptions, causes and notes if it has any; of a long one the first
         and the last lines, and where the others were a line such as ``… 120 …``.
-    :param exception_summary: the one line of it that says most, with the class.
+    :param exception_summary: the line of it that explains most, with the class.
     :param killed_from_outside: the task didn't fail by itself; there is no exception because nothing was left to
         raise one.
-    :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if Airflow can't tell.
-    :param failed_task_count: how many failed in all; ``None`` if Airflow can't tell.
+    :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if they aren't known.
+    :param failed_task_count: how many failed in all; ``None`` if it isn't known.
     :param deadline_at: the deadline that was missed.
     :param late_seconds: how long ago that was.
 
@@ -143,9 +127,9 @@ class RunFacts:
 
     **Which time it was**
 
-    :param occurrence: tells this event from another one of the same DAG, run, task and try, such as that of a run which
-        was deleted and created again; the same each time that Airflow calls back for it. Empty if the context has
-        nothing that does.
+    :param occurrence: distinguishes this event from another one of the same DAG, run, task and try, such as that of a
+        run which was deleted and created again; the same each time that Airflow calls back for it. Empty if the context
+        has nothing that does.
     """
 
     event: Event
@@ -220,7 +204,7 @@ class RunFacts:
 
     def duration_text(self, language: str = "zh") -> str:
         """``duration_seconds`` in words, such as ``3 分 12 秒`` or ``3m 12s``; empty if it isn't known."""
-        return "" if self.duration_seconds is None else duration_text(self.duration_seconds, language)
+        return "" if self.duration_seconds is None else duration_text(self.duration_seconds, words_in(language))
 
     def to_dict(self) -> dict[str, Any]:
         """These facts as JSON can hold them: times as ISO 8601, tuples as lists."""
@@ -257,6 +241,13 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _known_event(value: Any) -> Event:
+    event = Event(value)
+    if not event.is_known:
+        raise ValueError(f"{event} is not an event of this version")
+    return event
+
+
 def _time(value: Any) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
 
@@ -271,7 +262,7 @@ def _failed_tasks(value: Any) -> tuple[FailedTask, ...] | None:
 
 
 _FROM_JSON: dict[str, Any] = {
-    "event": Event,
+    "event": _known_event,
     "owners": tuple,
     "tags": tuple,
     **dict.fromkeys(

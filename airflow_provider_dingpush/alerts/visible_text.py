@@ -27,17 +27,15 @@ INVISIBLE = {
 _IDLE_JOINER = re.compile(r"\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])|(?<![\u0600-\u0dff])\u200c")
 
 # ECMA-48 and what terminals take beyond it. A sequence that isn't closed ends with its line, not with the text.
-_ESCAPE = re.compile(
-    r"""
+_ESCAPE = r"""
       (?: \x1b\] | \x9d ) [^\x07\x1b\x9c\n]* (?: \x07 | \x1b\\ | \x9c )?         # OSC: titles, links
     | (?: \x1b[PX^_] | [\x90\x98\x9e\x9f] ) [^\x1b\x9c\n]* (?: \x1b\\ | \x9c )?   # DCS, SOS, PM, APC
     | (?: \x1b\[ | \x9b ) [0-?]* [ -/]* [@-~]?                                    # CSI: colours, movements
     | \x1b [ -/]+ [0-~]?                                                          # character sets
     | \x1b [0-~]?
     | (?: \\x1b | \\u001b | \\033 | \\e | \u241b | \^\[ ) \[ [0-9;?]* [A-Za-z]    # the same, printed by a repr
-    """,
-    re.VERBOSE,
-)
+"""
+_MAY_ESCAPE = re.compile(r"[\x1b\x80-\x9f\u241b]|\\|\^\[")
 _LINE_END = re.compile(r"(?<!\r)\r+\n|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _STRUCK_OVER = re.compile(r"[^\x08\n]\x08")
 _MOST_STRIKES = 20
@@ -62,7 +60,8 @@ def as_shown(text: str) -> str:
 
 def without_escapes(text: str) -> str:
     """The text without a terminal's escape sequences, each of them whole."""
-    return _ESCAPE.sub("", text)
+    # Few texts have any, and compiling the pattern costs more than all the rest of a short one.
+    return re.sub(_ESCAPE, "", text, flags=re.VERBOSE) if _MAY_ESCAPE.search(text) else text
 
 
 def without_invisible(text: str) -> str:

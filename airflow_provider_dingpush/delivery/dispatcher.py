@@ -16,8 +16,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.alerts.digest import Notes
-from airflow_provider_dingpush.alerts.digest_rows import MARKS, kind_of
+from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.kinds import MARKS, kind_of
+from airflow_provider_dingpush.alerts.message_log import log_covered
 from airflow_provider_dingpush.delivery.channel import Sender, SendResult, SendStatus
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover
 from airflow_provider_dingpush.delivery.holds import THROTTLED, Hold
@@ -577,6 +578,7 @@ class Dispatcher:
             what = str(problem) if isinstance(problem, DingTalkError) else type(problem).__name__
             self._refused(draft, f"it can't be put into words ({what})", None, now)
             return None
+        log_covered(draft.uuid, draft.members)
         return replace(draft, body=body)
 
     # ------------------------------------------------------------------------------------------------ settling

@@ -13,6 +13,7 @@ from typing import Any
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.merging import attempt_of
 from airflow_provider_dingpush.delivery.repetitions import subject_of
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.storage.contract import Place
 
 ENDED = "ended"
@@ -61,7 +62,7 @@ def end_of(alert: Alert, ended: Mapping[str, Any]) -> Alert | None:
         alert,
         key=f"{alert.key}.over",
         occurrence=f"{alert.key}.over",
-        event="task_succeeded",
+        event=Event.TASK_SUCCEEDED,
         at=record["at"],
         try_number=record["try"],
         resolved=True,

@@ -635,7 +635,7 @@ class Ledger:
         """The failed tasks of each run that were told by now, and the runs that can be forgotten."""
         told: dict[str, set[TaskKey]] = {}
         for each in alerts:
-            if each.run_id and each.task_id and (each.event == "task_failed" or each.resolved):
+            if each.run_id and each.task_id and (each.event.is_task_failure or each.resolved):
                 tasks, task = (
                     told.setdefault(_run_record(each), self._notified_tasks(each)),
                     (each.task_id, each.map_index),

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.alerts.digest import RunKey
-from airflow_provider_dingpush.alerts.digest_rows import Kind, kind_of
+from airflow_provider_dingpush.alerts.digest_notes import RunKey
 from airflow_provider_dingpush.alerts.joining import joined
+from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
 
 TaskKey = tuple[str, int | None]
 """Names a task instance within its run."""
 
-FAILURES = frozenset({"task_failed", "dag_failed", "deadline_missed"})
-"""Events that say that something is wrong and stays so until it is resolved."""
 _QUESTION_BYTES = 1_800
-_ENDED_BY_RECOVERY = FAILURES | {"task_retrying"}
 
 
 @dataclass(frozen=True)
@@ -49,13 +46,13 @@ def merge(waiting: Sequence[Alert], notified_tasks: Callable[[Alert], AbstractSe
     still = [each for each in in_order if each.key not in over]
     failing: dict[tuple[Any, ...], set[TaskKey]] = {}
     for each in still:
-        if each.run_id and each.event == "task_failed" and each.task_id is not None:
+        if each.run_id and each.event.is_task_failure and each.task_id is not None:
             failing.setdefault(attempt_of(each), set()).add((each.task_id, each.map_index))
     folded: dict[RunKey, str] = {}
     for each in still:
         run = run_of(each)
         # Words of the user's own, and people who are to be mentioned, aren't a mere summary.
-        if run is None or each.event != "dag_failed" or each.message is not None or each.mentions:
+        if run is None or not each.event.is_run_failure or each.message is not None or each.mentions:
             continue
         told = notified_tasks(each)
         failing_now = failing.get(attempt_of(each))
@@ -103,7 +100,7 @@ def _recovered(in_order: Sequence[Alert]) -> tuple[dict[str, tuple[float, int | 
     failing: dict[str, list[Alert]] = {}
     over: set[str] = set()
     for each in in_order:
-        if each.event in _ENDED_BY_RECOVERY and not each.resolved:
+        if each.event.ends_with_recovery and not each.resolved:
             failing.setdefault(each.incident, []).append(each)
         elif each.resolved and (ended := failing.pop(each.incident, None)):
             recovered[each.key] = (ended[0].at, _tries(ended, each))

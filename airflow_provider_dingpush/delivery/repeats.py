@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.delivery.merging import FAILURES
 from airflow_provider_dingpush.delivery.records import Records
 from airflow_provider_dingpush.storage.contract import Place
 
@@ -24,7 +23,7 @@ class Repeats:
 
     def muted_until(self, alert: Alert, now: float) -> float | None:
         """Until when an alert is only counted, or ``None`` if it may be told."""
-        if not self._interval or alert.resolved or alert.event not in FAILURES:
+        if not self._interval or alert.resolved or not alert.event.is_failure:
             return None
         told = self._records.get("told", _notified_key(alert))
         # Two notifiers that speak of the same occurrence don't make it a repeat.
@@ -85,7 +84,7 @@ class Repeats:
                 puts["told", key] = {**told, "suppressed": max(0, told["suppressed"] - said_counts[key])}
         for each in alerts:
             over = each.at <= ended.get(each.incident, 0.0)
-            if each.event in FAILURES and not each.resolved and not over:
+            if each.event.is_failure and not each.resolved and not over:
                 place = ("told", _notified_key(each))
                 left = puts.get(place, before.get(place[1], {})).get("suppressed", 0)
                 told_now = {"at": now, "suppressed": left, "occasion": _occasion(each), "mailbox": each.mailbox.name}
@@ -110,4 +109,4 @@ def _notified_key(alert: Alert) -> str:
 
 def _occasion(alert: Alert) -> str | None:
     # A run may have several deadlines, and the second one is no repetition of the first.
-    return alert.run_id if alert.event == "deadline_missed" else alert.occurrence
+    return alert.run_id if alert.event.is_deadline else alert.occurrence

@@ -27,8 +27,8 @@ from airflow_provider_dingpush.storage.contract import OutboxError
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.alerts import RunFacts
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+    from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.delivery.drain_result import DrainResult
     from airflow_provider_dingpush.pipeline.dispatching import AnySender
     from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments, RenderedArguments
@@ -68,7 +68,7 @@ def notify(given: GivenArguments, context: Mapping[str, Any], *, in_triggerer: b
         about = f"{subject}, {about}"
         budget_key, seconds = budget_of(facts)
         with _budget.share(budget_key, seconds) as seconds_left:
-            from airflow_provider_dingpush.pipeline.composing import mailbox_of
+            from airflow_provider_dingpush.alerts.alert import mailbox_of
             from airflow_provider_dingpush.pipeline.stores import stores
 
             call_within: CallWithin = _call_here if in_triggerer else _call_within
@@ -136,10 +136,9 @@ def _read(
     call_within: CallWithin,
 ) -> tuple[RunFacts, RenderedArguments]:
     """All facts, which of a failed run only Airflow can complete, and the notifier's arguments rendered with them."""
-    from airflow_provider_dingpush.alerts import Event
     from airflow_provider_dingpush.pipeline.notifier_arguments import read_arguments
 
-    if facts.event is Event.DAG_FAILED:
+    if facts.event.is_run_failure:
         facts = facts_of(context, failed_task_ids(context, min(seconds_left() / 2, _READING_SECONDS)))
     rendered_by = Deadline.after(min(seconds_left() / 2, _READING_SECONDS))
 
@@ -188,14 +187,15 @@ class _Callback:
         self._serve(alert, store, *self._patience(store))
 
     def _alert(self, arguments: RenderedArguments) -> Alert:
+        from airflow_provider_dingpush.alerts.run_alert import alert_of
         from airflow_provider_dingpush.pipeline.alert_sizes import bounded
-        from airflow_provider_dingpush.pipeline.composing import alert_of
+        from airflow_provider_dingpush.pipeline.composing import plain_form
 
         alert = alert_of(
             self.facts,
             self.mailbox,
             at=time.time(),
-            message=arguments.message,
+            message=plain_form(arguments.message),
             mentions=arguments.mentions,
             language=arguments.language,
             problems=arguments.problems,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.alerts import RunFacts
+    from airflow_provider_dingpush.alerts.run_facts import RunFacts
 
 # One of these is in the context of any callback; an SLA of Airflow 2 has five arguments instead.
 _IN_EVERY_CONTEXT, _SLA_ARGUMENTS = ("dag", "dag_run", "ti", "task_instance"), 5
@@ -53,7 +53,8 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
 
     :param failed_tasks: task id and map index of each failed task of the run; ``None`` if they are unknown.
     """
-    from airflow_provider_dingpush.alerts import AirflowSite, read_run_facts
+    from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+    from airflow_provider_dingpush.alerts.context_reading import read_run_facts
     from airflow_provider_dingpush.pipeline.composing import link_form, local_zone
     from airflow_provider_dingpush.pipeline.redaction import redact_text
 

@@ -11,7 +11,7 @@ from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_
 from airflow_provider_dingpush.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.alerts import RunFacts
+    from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.timeouts import Deadline
 
 CALLBACK_SECONDS = 8.0
@@ -46,10 +46,8 @@ class Process(Enum):
 
 def process_of(facts: RunFacts) -> Process:
     """The process that runs the callback with these facts."""
-    from airflow_provider_dingpush.alerts import Event
-
     # An SLA of Airflow 2 has no moment of its own, and no triggerer.
-    if facts.event is Event.DEADLINE_MISSED and facts.deadline_at is not None:
+    if facts.event.is_deadline and facts.deadline_at is not None:
         return Process.TRIGGERER
     return Process.DAG_PROCESSOR if facts.task_id is None or facts.killed_from_outside else Process.TASK
 

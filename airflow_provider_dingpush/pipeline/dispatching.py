@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnknownOutcomeError
-from airflow_provider_dingpush.pipeline.composing import Composer, local_zone
+from airflow_provider_dingpush.pipeline.composing import composer_for, local_zone
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
 from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
 from airflow_provider_dingpush.pipeline.pending import alerts_of, holders_of_alerts
@@ -201,7 +201,8 @@ def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, options: _DrainO
     from airflow_provider_dingpush.delivery.dispatcher import Dispatcher
     from airflow_provider_dingpush.delivery.ledger import Ledger
 
-    composer, policy, zone = Composer(sender), shared(sender.hook.settings.delivery, options.share), local_zone()
+    settings, zone = sender.hook.settings, local_zone()
+    composer, policy = composer_for(sender, settings), shared(settings.delivery, options.share)
     if options.carry_over is not None:
         options.carry_over(sender.receiver_id, book)
     if options.lift_hold:
@@ -238,7 +239,7 @@ def _fallbacks(outbox: Outbox, sender: AnySender, options: _DrainOptions) -> Seq
             _log.warning("The fallback robot %r can't be used: %s", conn_id, problem)
             continue
         # Whose people and which language is told by the connection that the alerts are for.
-        compose = Composer(other, sender.hook.settings)
+        compose = composer_for(other, sender.hook.settings)
         policy = shared(other.hook.settings.delivery, options.share)
         found.append(Fallback(other, policy, _leading(outbox, other.receiver_id), compose))
     return found

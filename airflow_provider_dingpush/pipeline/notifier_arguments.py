@@ -26,7 +26,7 @@ from airflow_provider_dingpush.templating import Renderer, holds_jinja_anywhere,
 if TYPE_CHECKING:
     import jinja2
 
-    from airflow_provider_dingpush.alerts import RunFacts
+    from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.targets import Target
 

@@ -202,7 +202,7 @@ def sender_of(hook: DingTalkRobotHook | DingTalkAppHook, to: Target | None) -> R
     if isinstance(hook, DingTalkRobotHook):
         return RobotSender(hook)
     # Named as its mailbox is, or its alerts and its messages would have a window each.
-    from airflow_provider_dingpush.pipeline.composing import mailbox_of
+    from airflow_provider_dingpush.alerts.alert import mailbox_of
 
     return AppSender(hook, mailbox_of(hook.dingtalk_conn_id, to).target)
 

@@ -13,8 +13,8 @@ from airflow_provider_dingpush.pipeline.callback_limits import require_time
 from airflow_provider_dingpush.storage.contract import OutboxError
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.alerts import RunFacts
     from airflow_provider_dingpush.alerts.alert import Alert
+    from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.timeouts import Deadline
@@ -66,21 +66,22 @@ def _send(
     deadline: Deadline,
     call_within: Callable[[Callable[[], Any], float], Any],
 ) -> None:
-    from airflow_provider_dingpush.alerts.digest import mentions_of
+    from airflow_provider_dingpush.alerts.mentioned import mentions_of
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
     from airflow_provider_dingpush.messages.plain_forms import redacted
-    from airflow_provider_dingpush.pipeline.composing import Composer, message_about
+    from airflow_provider_dingpush.pipeline.composing import composer_for
     from airflow_provider_dingpush.pipeline.direct_sends import room_now
     from airflow_provider_dingpush.pipeline.senders import sender_for
 
     alert = unstored.alert
     sender = call_within(lambda: sender_for(alert.mailbox), require_time(deadline))
-    language = Composer(sender).language_of([alert])
-    at = mentions_of([alert], sender.hook.settings.mentions.get)
+    composer = composer_for(sender, sender.hook.settings)
+    language = composer.language_of([alert])
+    at = mentions_of([alert], composer.settings.people.get)
     own = unstored.message and redacted(unstored.message, redact)
 
     def send(message: Message | None, problems: Mapping[str, str]) -> None:
-        whole = message_about(unstored.facts, message, problems, sender=sender, language=language)
+        whole = composer.message_about(unstored.facts, message, problems, language=language)
         plan = AttemptPlan(budget_seconds=min(require_time(deadline), callback_limits.CALLBACK_SECONDS))
         sender.hook.send_alert(whole, at, sender.target, language=language, plan=plan, is_redacted=True)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_dingpush.alerts import AirflowSite
+from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
 
 RUN = "manual__2026-11-22T10:48:49.161845+00:00"
 QUOTED_RUN = "manual__2026-11-22T10%3A48%3A49.161845%2B00%3A00"

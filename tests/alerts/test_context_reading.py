@@ -16,7 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.alerts import AirflowSite, Event, FailedTask, RunFacts, built_in_alert, read_run_facts
+from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+from airflow_provider_dingpush.alerts.alert_text import built_in_alert
+from airflow_provider_dingpush.alerts.context_reading import read_run_facts
+from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
 RUN_ID = "scheduled__2026-11-21T19:00:00+00:00"

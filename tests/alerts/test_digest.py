@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_dingpush.alerts import words_en, words_zh
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of
-from airflow_provider_dingpush.alerts.digest import Notes, digest, mentions_of
-from airflow_provider_dingpush.alerts.digest_page import MOST_LINES
-from airflow_provider_dingpush.alerts.digest_words import _EN, _ZH
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
+from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
+from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.mentioned import mentions_of
 from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages import At, Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
@@ -66,11 +67,11 @@ def alert(
             task_id=task_id,
             map_index=index,
             try_number=values["try_number"],
-            event=event,
+            event=Event(event),
             distinction=str(values.get("resolved")),
         ),
         mailbox=MAILBOX,
-        event=event,
+        event=Event(event),
         at=at(clock),
         dag_id=dag_id,
         run_id=run_id,
@@ -220,7 +221,6 @@ def written(alerts: Sequence[Alert], notes: Notes | None = None, **changes: Any)
         "zone": SHANGHAI,
         "at_most_bytes": AT_MOST_BYTES,
         "environment": "生产",
-        "escape": escape_markdown,
     }
     return digest(alerts, notes, **{**settings, **changes})
 
@@ -261,7 +261,9 @@ def test_title_says_how_much_failed_where(alerts: Sequence[Alert], notes: Notes,
 
 # What is counted
 
-COUNTED = re.compile(r"([\d,]+) (?:failures?|deadlines? missed|will be retried|earlier tr|recovered|other notices?)")
+COUNTED = re.compile(
+    r"([\d,]+) (?:failures?|deadlines? missed|will be retried|earlier tr|recovered|other notifications?)"
+)
 EVENTS = ("task_failed", "task_retrying", "dag_failed", "deadline_missed", "task_succeeded", "task_started", "surprise")
 MANY = st.lists(
     st.builds(
@@ -497,7 +499,7 @@ def test_nothing_becomes_markdown_that_wasnt_meant_to(word: str) -> None:
     hostile = replace(hostile, log_link="https://airflow.example.com/a b)", run_link=None)
     others = [
         replace(hostile, key="2", resolved=True),
-        replace(hostile, key="3", event=word),
+        replace(hostile, key="3", event=Event(word)),
         replace(hostile, key="4", task_id=None),
     ]
     notes = Notes(word, (0, 1, word), dead=(word,), skipped=((word, word),), may_repeat=word)
@@ -520,8 +522,9 @@ def test_both_languages_say_the_same_things() -> None:
     def holes(spoken: str | tuple[str, str]) -> set[str]:
         return set(re.findall(r"{(\w+)", spoken if isinstance(spoken, str) else spoken[1]))
 
-    assert list(_ZH) == list(_EN)
-    assert {name: holes(each) for name, each in _ZH.items()} == {name: holes(each) for name, each in _EN.items()}
+    zh, en = words_zh.WORDS, words_en.WORDS
+    assert list(zh) == list(en)
+    assert {name: holes(each) for name, each in zh.items()} == {name: holes(each) for name, each in en.items()}
 
 
 # Who is called

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_dingpush.alerts.human_times import duration_text, local_time_text
+from airflow_provider_dingpush.alerts.words import words_in
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,8 @@ from airflow_provider_dingpush.alerts.human_times import duration_text, local_ti
 )
 def test_duration(seconds: float, zh: str, en: str) -> None:
     """Two units at most, and a fraction only where it matters."""
-    assert duration_text(seconds, "zh") == zh
-    assert duration_text(seconds, "en") == en
+    assert duration_text(seconds, words_in("zh")) == zh
+    assert duration_text(seconds, words_in("en")) == en
 
 
 @pytest.mark.parametrize(

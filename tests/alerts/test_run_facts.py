@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.alerts import Event, FailedTask, RunFacts
+from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
+from airflow_provider_dingpush.events import Event
 
 SHANGHAI = timezone(timedelta(hours=8))
 FULL = RunFacts(

@@ -89,6 +89,7 @@ def _played(
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
     from airflow_provider_dingpush.delivery import dispatcher
     from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
+    from airflow_provider_dingpush.events import Event
     from airflow_provider_dingpush.hooks import hook_of
     from airflow_provider_dingpush.pipeline import dispatching, senders
     from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
@@ -114,7 +115,7 @@ def _played(
             Alert(
                 key=f"k{number}",
                 mailbox=mailbox,
-                event="task_failed",
+                event=Event.TASK_FAILED,
                 at=time.time(),
                 dag_id="trickle",
                 run_id="r1",

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.alerts.digest import Notes
+from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.dispatcher import Dispatcher, Fallback
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.alerts.digest import Notes
+from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.dispatcher import (
     DispatchState,
@@ -30,6 +30,7 @@ from airflow_provider_dingpush.delivery.holds import Hold
 from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.repetitions import remembered
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages import Text
 from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError
 from tests.delivery.dispatch_world import (
@@ -563,7 +564,7 @@ def test_bare_names_have_the_mark_of_what_happened(event: str, mark: str) -> Non
     """A question, a retry and good news were marked as failures."""
     world = World()
     world.robot.answers = lambda said: None if "bare" in said else SendResult(SendStatus.REJECTED, "430102")
-    world.put(replace(failures(1)[0], event=event))
+    world.put(replace(failures(1)[0], event=Event(event)))
     world.drain(60.0)
     (said,) = world.chat.said
     assert said.text.startswith(f"{mark} sales · ")

@@ -9,11 +9,12 @@ import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.events import Event
 from tests.delivery.dispatch_world import START, World, failure
 
 
 def recovery(key: str, **given: Any) -> Alert:
-    return replace(failure(key, task_id="load", at=START + 60, try_number=3), event="task_succeeded", resolved=True)
+    return replace(failure(key, task_id="load", at=START + 60, try_number=3), event=Event.TASK_SUCCEEDED, resolved=True)
 
 
 def late(**given: Any) -> Alert:

@@ -28,6 +28,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from airflow_provider_dingpush.alerts import digest  # noqa: F401 - loaded once for all
 from airflow_provider_dingpush.alerts.alert import Alert
+from airflow_provider_dingpush.alerts.message_log import write_covered_to
 from airflow_provider_dingpush.delivery import dispatcher  # noqa: F401 - loaded once for all
 from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.hooks import hook_of
@@ -43,7 +44,6 @@ from airflow_provider_dingpush.storage.files import outbox as _  # noqa: F401 - 
 from tests.storage.outbox_storm import FAILED, note, start, wait_for_one
 
 DAGS = 40
-"""Few enough for a digest to have a line for each: every message tells how many failures of each it speaks of."""
 RUN_ID = "scheduled__2026-11-22T02:00:00+00:00"
 LEADS_BY_NOW_SECONDS = 0.3
 """Whoever is still there has become the leader."""
@@ -74,6 +74,11 @@ class Storm:
     killed: float = 0.2
     leaders_killed: float = 0.5
     dying: float = 0.3
+
+
+def covered_beside(diary: Path) -> Path:
+    """Where processes write which alerts their messages cover."""
+    return diary.with_name("covered")
 
 
 def dag_of(number: int) -> str:
@@ -111,7 +116,7 @@ def callback(number: int, diary: Path, *, dies: str | None = None) -> None:
     put, leadership, post = box.put, box.leadership, RobotSender.post
 
     def noted_put(alert: Alert) -> None:
-        note(diary, putting=number, key=remembered(alert)[0])
+        note(diary, putting=number, key=alert.key, remembered=remembered(alert)[0])
         put(alert)
         note(diary, put=number)
 
@@ -191,6 +196,7 @@ def warm_up() -> None:
 def main(storm: Storm) -> None:
     """Let all tasks fail and print how their processes ended."""
     warm_up()
+    write_covered_to(covered_beside(Path(storm.diary)))
     json.dump(run([*callbacks(storm)], at_once=storm.at_once, over=storm.over), sys.stdout)
 
 

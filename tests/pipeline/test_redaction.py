@@ -14,14 +14,19 @@ import jinja2
 import pytest
 
 from airflow_provider_dingpush.airflow_compat import is_airflow_3, mask_secret, redact
-from airflow_provider_dingpush.alerts import AirflowSite, Event, RunFacts, read_run_facts
-from airflow_provider_dingpush.alerts.digest import Notes
+from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+from airflow_provider_dingpush.alerts.alert import mailbox_of
+from airflow_provider_dingpush.alerts.context_reading import read_run_facts
+from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.run_alert import alert_of
+from airflow_provider_dingpush.alerts.run_facts import RunFacts
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.messages import OA, ActionCard, Button, FeedCard, FeedLink, Link, Markdown, Text
 from airflow_provider_dingpush.messages.in_words import in_words
 from airflow_provider_dingpush.messages.plain_forms import redacted
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
+from airflow_provider_dingpush.pipeline.composing import composer_for, plain_form
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
@@ -126,13 +131,13 @@ def test_a_digest(connected: Sandbox, monkeypatch: pytest.MonkeyPatch, group_by:
             replace(facts, task_id=f"{name}_{WORD}", task_name=f"{name}_{WORD}"),
             mailbox,
             at=1_900_000_000.0,
-            message=Text(f"{WORD} {URL}") if name == "own" else None,
+            message=plain_form(Text(f"{WORD} {URL}")) if name == "own" else None,
             mentions=None,
             language="en",
         )
         for name in ("load", "save", "own")
     ]
-    message, _ = Composer(sender_for(mailbox))(alerts, Notes(number="a3f2"))
+    message, _ = composer_for(sender := sender_for(mailbox), sender.hook.settings)(alerts, Notes(number="a3f2"))
     assert isinstance(message, Markdown)
     assert message.title == f"[{WORD}-prod] 3 failures: {WORD}_daily"
     for name in ("load", "save", "own"):
@@ -248,7 +253,7 @@ def test_people_who_are_asked_keep_their_names_and_what_they_are_asked_does_not(
     facts = read_run_facts({"ti": ti, "task": asked}, site=AirflowSite("https://a.example.com"), now=lambda: NOW)
     alert = alert_of(facts, mailbox_of("dingtalk_default", None), at=0.0, message=None, mentions=None, language="zh")
     alert = replace(alert, problems={"at": f"not {WORD}"})
-    compose = Composer(sender_for(alert.mailbox))
+    compose = composer_for(sender := sender_for(alert.mailbox), sender.hook.settings)
     alone, _ = compose([alert], Notes())
     several, _ = compose([alert, replace(alert, key="2")], Notes())
     for message in (alone, several):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, Outbox
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
@@ -60,7 +61,9 @@ def callback(storm: Storm, number: int, diary: Path, *, dies_at: str | None) -> 
     outbox = storm.outbox()
     mailbox = MAILBOXES[number % len(MAILBOXES)]
     outbox.put(
-        Alert(key=f"{number:040x}", mailbox=mailbox, event="task_failed", at=float(number), dag_id=f"dag {number % 7}")
+        Alert(
+            key=f"{number:040x}", mailbox=mailbox, event=Event.TASK_FAILED, at=float(number), dag_id=f"dag {number % 7}"
+        )
     )
     note(diary, put=number, seconds=time.perf_counter() - started)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.storage.contract import LeadershipLostError, LeadPause, OutboxError
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox, shared_filesystem
 
@@ -626,7 +627,9 @@ def test_successes_that_nobody_can_place_do_not_pile_up(tmp_path: Path) -> None:
     outbox = SpoolOutbox(tmp_path, most_incidents=20)
 
     def success(number: int) -> Alert:
-        return Alert(f"k{number}", Mailbox("c"), "task_succeeded", 0.0, dag_id="d", task_id=str(number), resolved=True)
+        return Alert(
+            f"k{number}", Mailbox("c"), Event.TASK_SUCCEEDED, 0.0, dag_id="d", task_id=str(number), resolved=True
+        )
 
     # One in many looks at how many there are.
     counting = next(each for each in map(success, range(40, 10_000)) if each.incident.startswith(("00", "80")))

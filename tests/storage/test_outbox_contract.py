@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.storage.contract import LeadershipLostError, LeadPause, LedgerBook, Outbox
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
@@ -79,7 +80,7 @@ def test_an_alert_arrives_as_it_was_put(outbox: Outbox, open_outbox: Open) -> No
     alert = Alert(
         key="k1",
         mailbox=THERE,
-        event="task_failed",
+        event=Event.TASK_FAILED,
         at=1_800_000_000.25,
         dag_id="销售日报",
         run_id="scheduled__2026-11-22T00:00:00+00:00",

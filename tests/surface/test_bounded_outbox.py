@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.pipeline.bounded_outbox import BoundedOutbox
 from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
@@ -21,7 +22,7 @@ from airflow_provider_dingpush.timeouts import Deadline
 from tests.redis_servers import redis_server, slow_network
 
 ROBOT, HERE = "0123456789ab", Mailbox("dingtalk_default")
-ALERT = Alert("k1", HERE, "task_failed", 1_800_000_000.0, dag_id="sales", task_id="t")
+ALERT = Alert("k1", HERE, Event.TASK_FAILED, 1_800_000_000.0, dag_id="sales", task_id="t")
 
 
 class Gate:
@@ -71,7 +72,7 @@ def test_an_answer_in_time_is_given_back(files: SpoolOutbox) -> None:
 
 def test_a_file_that_hangs_is_left_behind_and_nothing_is_asked_again(files: SpoolOutbox, tmp_path: Path) -> None:
     """As on a mount whose server is gone. What is left there ends when it can, and is not sent twice: it has a key."""
-    files.put(Alert("k0", HERE, "task_started", 1.0))
+    files.put(Alert("k0", HERE, Event.TASK_STARTED, 1.0))
     fifo = tmp_path / "home" / "open" / ALERT.incident
     os.mkfifo(fifo)
     box = bounded(files)

@@ -7,12 +7,17 @@ from typing import Any
 import jinja2
 import pytest
 
-from airflow_provider_dingpush.alerts import AirflowSite, Event, FailedTask, RunFacts, built_in_alert
-from airflow_provider_dingpush.alerts.digest import Notes
+from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+from airflow_provider_dingpush.alerts.alert import mailbox_of
+from airflow_provider_dingpush.alerts.alert_text import built_in_alert
+from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.run_alert import alert_of
+from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages import ActionCard, Button, Link, Markdown, browser_link
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
+from airflow_provider_dingpush.pipeline.composing import composer_for
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Sandbox
 
@@ -91,7 +96,7 @@ def test_a_digest_and_the_logs_of_failed_tasks(connected: Sandbox) -> None:
     alerts = [
         alert_of(facts, mailbox, at=float(place), message=None, mentions=None, language=None) for place in range(3)
     ]
-    message, _ = Composer(sender_for(mailbox))(alerts, Notes())
+    message, _ = composer_for(sender := sender_for(mailbox), sender.hook.settings)(alerts, Notes())
     assert isinstance(message, Markdown)
     assert JUMP in message.text
 

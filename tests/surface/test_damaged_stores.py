@@ -14,6 +14,7 @@ import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.cli.main import main
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.pipeline import dispatching, outboxes, store_flush
@@ -43,7 +44,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowNetwork]:
 
 
 def alert(task_id: str, *, at: float = 1_800_000_000.0, event: str = "task_failed", **more: Any) -> Alert:
-    return Alert(f"key-{task_id}", HERE, event, at, dag_id="etl", run_id="r", task_id=task_id, **more)
+    return Alert(f"key-{task_id}", HERE, Event(event), at, dag_id="etl", run_id="r", task_id=task_id, **more)
 
 
 def damage(home: Path, kind: str, key: str, value: str) -> None:

@@ -19,6 +19,7 @@ import airflow
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.sandbox import App, ChatMessage, Robot, Sandbox
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 
@@ -137,7 +138,7 @@ def leave_behind(home: Path) -> None:
         Alert(
             key=f"left-over-{number}",
             mailbox=LEFT_BEHIND,
-            event="task_failed",
+            event=Event.TASK_FAILED,
             at=time.time(),
             dag_id="etl_daily",
             run_id="manual__1",

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.alerts import AirflowSite, read_run_facts
-from airflow_provider_dingpush.alerts.digest import Notes
+from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+from airflow_provider_dingpush.alerts.alert import mailbox_of
+from airflow_provider_dingpush.alerts.context_reading import read_run_facts
+from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.run_alert import alert_of
 from airflow_provider_dingpush.messages import Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
+from airflow_provider_dingpush.pipeline.composing import composer_for
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
@@ -107,6 +110,6 @@ def test_a_line_of_a_digest(connected: Sandbox, case: str) -> None:
         )
         for task_id in ("load", "save")
     ]
-    message, _ = Composer(sender_for(mailbox))(alerts, Notes())
+    message, _ = composer_for(sender := sender_for(mailbox), sender.hook.settings)(alerts, Notes())
     assert isinstance(message, Markdown)
     assert summary in message.text

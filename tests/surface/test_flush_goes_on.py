@@ -19,6 +19,7 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.connections import look_up, settings_of
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator
 from airflow_provider_dingpush.pipeline.outboxes import outbox
@@ -43,7 +44,7 @@ def put(*conn_ids: str) -> None:
             Alert(
                 key=f"key of {conn_id}",
                 mailbox=Mailbox(conn_id),
-                event="task_failed",
+                event=Event.TASK_FAILED,
                 at=time.time(),
                 dag_id="sales",
                 run_id="r1",

@@ -87,7 +87,14 @@ def test_one_line_tells_what_failed_and_why(connected: Sandbox) -> None:
     (message,) = connected.messages
     assert message.payload["markdown"]["title"] == "失败：etl_daily · load_orders"
     text = message.payload["markdown"]["text"]
-    for said in ("第 2/4 次", "zhangsan", "ValueError", "no such table", "2026-11-22 01:02:03 +00:00", "5.0 秒"):
+    for said in (
+        "第 2 次（共 4 次）",
+        "zhangsan",
+        "ValueError",
+        "no such table",
+        "2026-11-22 01:02:03 +00:00",
+        "5.0 秒",
+    ):
         assert said in text
 
 

@@ -14,11 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.alerts import AirflowSite, read_run_facts
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.alerts.digest import Notes
+from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, mailbox_of
+from airflow_provider_dingpush.alerts.context_reading import read_run_facts
+from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.run_alert import alert_of
 from airflow_provider_dingpush.errors import ContentError
-from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
+from airflow_provider_dingpush.pipeline.composing import composer_for, plain_form
 from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments, read_arguments
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.targets import WorkNotification
@@ -110,7 +112,7 @@ def test_any_arguments_in_any_context_make_an_alert(context: Any, message: Any, 
             facts,
             mailbox_of(read.conn_id, read.target),
             at=1.0,
-            message=read.message,
+            message=plain_form(read.message),
             mentions=read.mentions,
             language=None,
             problems=read.problems,
@@ -121,5 +123,5 @@ def test_any_arguments_in_any_context_make_an_alert(context: Any, message: Any, 
     for mailbox in (Mailbox("robot"), Mailbox("app"), Mailbox("app", json.dumps(WorkNotification("u").to_dict()))):
         sender = sender_for(mailbox)
         for alerts in ([alert], [alert, alert]):
-            composed, mentions = Composer(sender)(alerts, Notes(number="1"))
+            composed, mentions = composer_for(sender, sender.hook.settings)(alerts, Notes(number="1"))
             assert sender.encode(composed, mentions, uuid="u", language="zh")

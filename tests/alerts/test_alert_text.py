@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.alerts import AirflowSite, Event, FailedTask, RunFacts, built_in_alert
+from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+from airflow_provider_dingpush.alerts.alert_text import built_in_alert
+from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "alerts"

@@ -1,0 +1,144 @@
+"""Title, head and foot of a digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from airflow_provider_dingpush.alerts.digest_contents import Contents
+from airflow_provider_dingpush.alerts.digest_lines import CAUSE_CHARACTERS, LineWriter
+from airflow_provider_dingpush.alerts.digest_rows import Row, count_kinds
+from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
+from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
+from airflow_provider_dingpush.alerts.markdown_parts import cut, dotted, plain_name, quoted
+from airflow_provider_dingpush.alerts.words import Words
+
+_MOST_NAMES = 5
+"""Of dead letters and skipped robots; ``dingpush status`` lists the rest."""
+
+_TITLE_KINDS = (Kind.LATE, Kind.ASKING, Kind.RETRYING, Kind.RECOVERED)
+"""What a title counts besides the worst."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands around the lines of a digest.
+
+    :param contents: what the digest is about.
+    :param write: writes the parts that its lines have as well.
+    :param environment: which Airflow; empty if that isn't to be named.
+    """
+
+    contents: Contents
+    write: LineWriter
+    environment: str
+
+    @property
+    def words(self) -> Words:
+        """The texts of its language."""
+        return self.write.words
+
+    @cached_property
+    def title(self) -> str:
+        """What the conversation list and a locked phone show; no Markdown."""
+        kinds = count_kinds(self.contents.classified)
+        clauses = []
+        if kinds:
+            clauses.append(
+                self._where(Row(tuple(each for each in self.contents.classified if each.kind is kinds[0][0])))
+            )
+        if self.contents.notes.overflow_count:
+            clauses.append(self.words("not_listed", self.contents.notes.overflow_count))
+        rest = [(kind, n) for kind, n in kinds[1:] if kind in _TITLE_KINDS]
+        if rest:
+            clauses.append(self.write.counted(rest))
+        place = f"[{plain_name(self.environment)}] " if self.environment else ""
+        again = (
+            self.words("may_repeat_in_title", number=plain_name(self.contents.notes.may_repeat))
+            if self.contents.notes.may_repeat
+            else ""
+        )
+        return f"{place}{self.words('semicolon').join(clauses) or self.words('nothing')}{again}"
+
+    def _where(self, row: Row) -> str:
+        """How many of what, and where: the DAG, and the task if it is but one."""
+        counted = self.write.counted(row.kinds)
+        if row.dags > 1:
+            return self.words("in_dags", row.dags, counts=counted)
+        task = f" · {self.write.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
+        return self.words("where", counts=counted, name=f"{self.write.dag(row)}{task}")
+
+    @property
+    def mark(self) -> str:
+        """The mark of the worst that the digest is about."""
+        kinds = count_kinds(self.contents.classified)
+        return MARKS[kinds[0][0]] if kinds else "⚪"
+
+    def head(self) -> Iterator[str]:
+        """When it happened, and what readers have to know first."""
+        if self.contents.classified:
+            first, last = (
+                self.write.moment(self.contents.classified[0].alert.at),
+                self.write.moment(self.contents.classified[-1].alert.at),
+            )
+            offset = last.isoformat(timespec="seconds")[19:]
+            when = f"{first:%Y-%m-%d %H:%M}"
+            if f"{last:%Y-%m-%d %H:%M}" != when:
+                when += f"–{last:%H:%M}" if first.date() == last.date() else f" – {last:%Y-%m-%d %H:%M}"
+            runs = self.write.folded(self.contents.sections[0].whole) if self.contents.is_titled else ""
+            yield dotted([f"{when} {offset}", runs])
+        notes = self.contents.notes
+        remarks = []
+        if notes.may_repeat:
+            remarks.append(self.words("may_repeat", number=escape_markdown(plain_name(notes.may_repeat))))
+        if notes.paused:
+            since, until, reason = notes.paused
+            remarks.append(
+                self.words(
+                    "paused",
+                    since=self.write.clock(since),
+                    until=self.write.clock(until),
+                    reason=escape_markdown(cut(self.words.known("hold", reason), CAUSE_CHARACTERS)),
+                )
+            )
+        if notes.merged_until_tomorrow:
+            remarks.append(self.words("merged_until_tomorrow"))
+        if remarks:
+            yield quoted(remarks)
+
+    def causes(self) -> str:
+        """The reasons that most of what went wrong has in common."""
+        total = len(self.contents.troubles)
+        cause, *more = self.contents.causes
+        text = escape_markdown(cut(cause.text, CAUSE_CHARACTERS))
+        if more:
+            named = [self.write.reason(each, CAUSE_CHARACTERS) for each in self.contents.causes]
+            rest = total - sum(len(each.alerts) for each in self.contents.causes)
+            return quoted([self.words("reasons"), *named, *([self.words("other_reasons", rest)] if rest else [])])
+        alike = "same_reason" if cause.is_same else "similar_reason"
+        name = f"all_{alike}" if len(cause.alerts) == total else alike
+        return quoted([self.words(name, len(cause.alerts), total=total), text])
+
+    def foot(self) -> Iterator[str]:
+        """Dead letters, skipped robots, and the message's number."""
+        dead, skipped = self.contents.notes.dead, self.contents.notes.skipped
+        if dead:
+            names = self.words("comma").join(escape_markdown(plain_name(each)) for each in dead[:_MOST_NAMES])
+            if len(dead) > _MOST_NAMES:
+                names = self.words("and_more_names", names=names)
+            yield self.words("dead_letters", len(dead), names=names)
+        if skipped:
+            robots = [
+                self.words(
+                    "skipped",
+                    conn_id=escape_markdown(plain_name(conn_id)),
+                    reason=escape_markdown(cut(self.words.known("hold", reason), CAUSE_CHARACTERS)),
+                )
+                for conn_id, reason in skipped[:_MOST_NAMES]
+            ]
+            if len(skipped) > _MOST_NAMES:
+                robots.append(self.words("skipped_more", len(skipped) - _MOST_NAMES))
+            yield from robots
+        if self.contents.notes.number:
+            yield self.words("number", number=escape_markdown(plain_name(self.contents.notes.number)))

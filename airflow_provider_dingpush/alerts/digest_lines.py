@@ -1,0 +1,316 @@
+"""The lines of a digest: how a row, a section, a recovery or a question reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone, tzinfo
+
+from airflow_provider_dingpush.alerts.alert import Alert
+from airflow_provider_dingpush.alerts.digest_contents import Contents
+from airflow_provider_dingpush.alerts.digest_rows import (
+    ClassifiedAlert,
+    Reason,
+    Row,
+    Section,
+    own_words_of,
+    reason_of,
+    reasons_of,
+)
+from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
+from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
+from airflow_provider_dingpush.alerts.markdown_parts import NAME_CHARACTERS, broken_lines, cut, dotted, plain_name
+from airflow_provider_dingpush.alerts.words import Words
+from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
+
+CAUSE_CHARACTERS = 200
+"""Of the reason that most alerts share."""
+
+_MOST_INDICES = 3
+"""Of the stretches of map indices."""
+
+_LIST_CHARACTERS = 120
+"""Of the options of a question, and of those who may answer."""
+
+_LAST_MOMENT = 32_503_680_000.0  # The year 3000: a damaged file may hold any number, and no digest may fail at it.
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much a digest shows.
+
+    :param rows: the most rows of one section; ``None`` sets no bound, 0 makes one line of each section.
+    :param reasons: the most reasons of one line.
+    :param characters: the most characters of one reason.
+    :param extras: the most rows of what has recovered, and of what else there is; ``None`` sets no bound.
+    :param sections: the most sections; ``None`` sets no bound.
+    """
+
+    rows: int | None = 0
+    reasons: int = 0
+    characters: int = 0
+    extras: int | None = 0
+    sections: int | None = None
+
+
+@dataclass(frozen=True)
+class LineWriter:
+    """Writes the lines of a digest.
+
+    :param contents: what the digest is about.
+    :param words: the texts of a language.
+    :param zone: the time zone of all times.
+    """
+
+    contents: Contents
+    words: Words
+    zone: tzinfo
+
+    def row(self, row: Row, detail: Detail, *, label: Sequence[str] = ()) -> str:
+        """``load_orders ×3 log · 03:04–03:09 · after 4 tries · TimeoutError``."""
+        names = [*label, *([] if "dag_id" in self.contents.group_by else [self.dag(row)])]
+        if not names or "task_id" not in self.contents.group_by or not row.newest.task_id:
+            names += self._of_dag(row)
+        several_runs = row.runs > 1 and len(row.classified) > 1
+        parts = [
+            self._subject(row, names or [self.dag(row)]),
+            self.counted(row.kinds) if len(row.kinds) > 1 else "",
+            self._times(row),
+            self._tries(row),
+            self.words("runs", row.runs) if several_runs and row.newest.task_id else "",
+            self._repeats(row),
+            self.folded(row) if label else "",
+            self._reasons(row, detail),
+        ]
+        return f"- {dotted(parts)}"
+
+    def flat(self, section: Section, detail: Detail) -> str:
+        """A section in one line."""
+        whole, label = section.whole, self.label(section)
+        if len(section.rows) == 1:
+            return self.row(whole, detail, label=label)
+        parts = [
+            self._subject(whole, label),
+            self.counted(whole.kinds) if len(whole.kinds) > 1 else "",
+            self.words("tasks", whole.tasks) if whole.tasks < len(whole.classified) else "",
+            self._times(whole),
+            self._repeats(whole),
+            self.folded(whole),
+            self._reasons(whole, detail),
+        ]
+        return f"- {dotted(parts)}"
+
+    def recovered(self, row: Row) -> str:
+        """``etl_daily · load_orders · failed 10:02, recovered 10:09 · after 3 tries``."""
+        known = [
+            self.contents.notes.recovered[each.key] for each in row.alerts if each.key in self.contents.notes.recovered
+        ]
+        since = self.clock(min(at for at, _ in known)) if len(known) == len(row.alerts) else ""
+        name = f"{'failed_' if since else ''}recovered{'_all' if len(row.alerts) > 1 else ''}"
+        parts = [
+            self._subject(row, [self.dag(row), *self._of_dag(row)]),
+            self.words(f"{name}_at", since=since, until=self.clock(row.newest.at)),
+            self._after(tries for _, tries in known),
+            self._repeats(row),
+        ]
+        return f"- {dotted(parts)}"
+
+    def other(self, row: Row, detail: Detail) -> str:
+        """``etl_daily · load_orders · succeeded``."""
+        parts = [
+            self._subject(row, [self.dag(row), *self._of_dag(row)]),
+            # A notifier's own message has what happened; it may also come from the middle of a task.
+            "" if own_words_of(row.newest) else escape_markdown(plain_name(self.words.event_in_line(row.newest.event))),
+            self._times(row),
+            self._reasons(row, detail),
+        ]
+        return f"- {row.newest.event.mark} {dotted(parts)}"
+
+    def question(self, alert: Alert, detail: Detail) -> str:
+        """A whole question: what is asked where, until when, and the link to the page where to answer."""
+        row = Row((ClassifiedAlert(alert, Kind.ASKING),))
+        known, own = alert.facts, " ".join(own_words_of(alert).split())
+        until = known.get("answer_by")
+        options, users = (_listed(known.get(name), self.words("comma")) for name in ("options", "assigned_users"))
+        names = [f"**{escape_markdown(self.dag(row))}**", escape_markdown(self.task(row))]
+        conditions = [
+            self.words("options", options=escape_markdown(cut(options, _LIST_CHARACTERS))) if options else "",
+            self.words("answer_by", until=self.clock(_seconds_of(until))) if _seconds_of(until) else "",
+            self.words("assigned", users=escape_markdown(cut(users, _LIST_CHARACTERS))) if users else "",
+        ]
+        body = own or known.get("body") if own or detail.reasons else None
+        lines = [
+            f"{dotted([each for each in names if each])}{self._indices(row)}",
+            escape_markdown(cut(reason_of(alert), CAUSE_CHARACTERS)),
+            escape_markdown(cut(" ".join(body.split()), CAUSE_CHARACTERS)) if isinstance(body, str) else "",
+            dotted(conditions),
+            link(self.words("answer"), alert.answer_link) or self._link_of(alert).strip(),
+        ]
+        return broken_lines(each for each in lines if each)
+
+    def _subject(self, row: Row, names: Sequence[str]) -> str:
+        """What the line is about, the first name in bold, and how often."""
+        first, *rest = map(escape_markdown, names)
+        mark = f"{MARKS[row.worst]} " if row.worst in (Kind.LATE, Kind.RETRYING, Kind.EARLIER) else ""
+        often = f" ×{len(row.classified):,}" if len(row.classified) > 1 else ""
+        # Where the eye finds it: at the end of each line it would be somewhere else.
+        log = self._link_of(row.newest, run_first=row.tasks > 1)
+        if rest and row.tasks == 1 and not row.newest.task_id and row.newest.run_link:
+            # "run failed" is what the link is called already.
+            rest[-1], log = link(rest[-1], row.newest.run_link) or rest[-1], ""
+        return f"{mark}{dotted([f'**{first}**', *rest])}{self._indices(row)}{often}{log}"
+
+    def label(self, section: Section) -> list[str]:
+        """What the section is called."""
+        named = [
+            self._label_of(section.whole, each, value)
+            for each, value in zip(self.contents.group_by, section.label, strict=True)
+        ]
+        return [each for each in named if each] or [self.words("all")]
+
+    def _label_of(self, row: Row, label: str, value: str) -> str:
+        if label == "dag_id":
+            return self.dag(row)
+        if label == "task_id":
+            return self.task(row) or self.words("whole_run")
+        if label == "summary":
+            return cut(reason_of(row.newest), NAME_CHARACTERS) or self.words("no_reason")
+        return plain_name(value) or self.words("nobody" if label == "owner" else "none")
+
+    def dag(self, row: Row) -> str:
+        name = row.newest.facts.get("dag_name")
+        return plain_name(name if isinstance(name, str) and name else row.newest.dag_id) or self.words("unknown_dag")
+
+    def task(self, row: Row) -> str:
+        name = row.newest.facts.get("task_name")
+        return plain_name(name if isinstance(name, str) and name else row.newest.task_id or "")
+
+    def _of_dag(self, row: Row) -> list[str]:
+        """The task, or what happened to the run."""
+        if row.newest.task_id:
+            return [self.task(row)]
+        return [self.words.event_in_line(row.newest.event)] if row.worst in (Kind.FAILED, Kind.LATE) else []
+
+    def counted(self, kinds: Iterable[tuple[Kind, int]]) -> str:
+        return self.words("comma").join(self.words(kind.value, n) for kind, n in kinds)
+
+    def _indices(self, row: Row) -> str:
+        """Which of the mapped instances, of one run: ``[0–3, 7]``."""
+        indices = sorted({each.map_index for each in row.alerts if each.map_index is not None})
+        if not indices or row.runs > 1 or row.tasks > 1:
+            return ""
+        label = row.newest.facts.get("map_label")
+        if len(indices) == 1 and isinstance(label, str) and label:
+            return " " + escape_markdown(f"[{plain_name(label)}]")
+        stretches = _stretches(indices)
+        texts = [str(first) if first == last else f"{first}–{last}" for first, last in stretches[:_MOST_INDICES]]
+        more = ["…"] if len(stretches) > _MOST_INDICES else []
+        return " " + escape_markdown(f"[{', '.join([*texts, *more])}]")
+
+    def _times(self, row: Row) -> str:
+        """First and last time, unless they are those in the message's head."""
+        first, last = self.clock(row.alerts[0].at), self.clock(row.newest.at)
+        if (first, last) == (
+            self.clock(self.contents.classified[0].alert.at),
+            self.clock(self.contents.classified[-1].alert.at),
+        ):
+            return ""
+        return first if first == last else f"{first}–{last}"
+
+    def _tries(self, row: Row) -> str:
+        """After how many tries it failed, or which try will be repeated."""
+        if row.worst is Kind.FAILED:
+            return self._after(alert.try_number for alert, kind in row.classified if kind is Kind.FAILED)
+        if row.worst is not Kind.RETRYING:
+            return ""
+        number, total = row.newest.try_number, row.newest.facts.get("max_tries")
+        if len(row.classified) > 1 or number is None:
+            return self.words("will_retry")
+        return self.words("try_retried", tries=f"{number}/{total}" if isinstance(total, int) else number)
+
+    def _after(self, tries: Iterable[int | None]) -> str:
+        known = {each for each in tries if each}
+        if max(known, default=1) == 1:
+            return ""
+        least, most = min(known), max(known)
+        return self.words("tries", tries=most if least == most else f"{least}–{most}")
+
+    def _repeats(self, row: Row) -> str:
+        again = sum(self.contents.notes.repeats.get(each, 0) for each in {alert.incident for alert in row.alerts})
+        return self.words("repeats", again) if again else ""
+
+    def folded(self, row: Row) -> str:
+        """That the run itself has failed, if its own alert isn't listed."""
+        runs = {(each.dag_id, each.run_id or ""): each for each in row.alerts}
+        failed = [each for run, each in runs.items() if run in self.contents.notes.folded]
+        if not failed:
+            return ""
+        label = self.words("runs_failed", len(failed)) if len(runs) > 1 else self.words("run_failed")
+        return link(label, failed[-1].run_link) or label
+
+    def _reasons(self, row: Row, detail: Detail) -> str:
+        """Why, the most frequent reason first, without those in the message's head or the section's name."""
+        if not detail.reasons or self.contents.group_by == ("summary",):
+            return ""
+        # A line of one task without a reason has that of most; which one of several would stay open.
+        is_whole = row.tasks > 1 or self.contents.has_one_row
+        named = {each.likeness for each in (self.contents.causes if is_whole else self.contents.causes[:1])}
+        every = reasons_of(row.alerts)
+        news = [each for each in every if each.likeness not in named]
+        reasons = [self.reason(each, detail.characters, counted=len(every) > 1) for each in news[: detail.reasons]]
+        rest = sum(len(each.alerts) for each in news[detail.reasons :])
+        if rest:
+            reasons.append(self.words("other_reasons", rest))
+        return self.words("semicolon").join(reasons)
+
+    def reason(self, reason: Reason, characters: int, *, counted: bool = True) -> str:
+        text = escape_markdown(cut(reason.text, characters))
+        if not reason.is_same:
+            text = self.words("similar", reason=text)
+        return self.words("counted_reason", len(reason.alerts), reason=text) if counted else text
+
+    def _link_of(self, alert: Alert, *, run_first: bool = False) -> str:
+        """To the log, or to the run where there is none."""
+        links = [link(self.words("log"), alert.log_link), link(self.words("run"), alert.run_link)]
+        return next((f" {each}" for each in (reversed(links) if run_first else links) if each), "")
+
+    def moment(self, at: float) -> datetime:
+        return datetime.fromtimestamp(at if 0 <= at <= _LAST_MOMENT else 0, timezone.utc).astimezone(self.zone)
+
+    def clock(self, at: float) -> str:
+        """The time of day, with the day if it isn't that of the newest alert."""
+        moment = self.moment(at)
+        today = self.moment(self.contents.classified[-1].alert.at if self.contents.classified else at)
+        return f"{moment:%H:%M}" if moment.date() == today.date() else f"{moment:%m-%d %H:%M}"
+
+
+def _listed(names: object, comma: str) -> str:
+    """Names out of a file, which may hold anything."""
+    return comma.join(plain_name(str(each)) for each in names) if isinstance(names, (list, tuple)) else ""
+
+
+def _seconds_of(time: object) -> float:
+    """A time of the facts, in seconds since 1970; 0 if it is none."""
+    try:
+        return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else 0.0
+    except ValueError:
+        return 0.0
+
+
+def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of each stretch without a gap, of sorted numbers."""
+    stretches: list[tuple[int, int]] = []
+    for number in numbers:
+        if stretches and stretches[-1][1] == number - 1:
+            stretches[-1] = (stretches[-1][0], number)
+        else:
+            stretches.append((number, number))
+    return stretches
+
+
+def link(label: str, address: str | None) -> str:
+    """A link, if the address is one that Markdown and browsers can hold."""
+    if not address or len(address) > MAX_LINK_CHARACTERS or re.search(r"[\s()<>]", address):
+        return ""
+    return f"[{label}]({address})"

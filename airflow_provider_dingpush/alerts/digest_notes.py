@@ -1,0 +1,42 @@
+"""What a digest reports besides its alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+RunKey = tuple[str, str]
+"""Names a run: its DAG's id and its own."""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What a digest reports besides its alerts.
+
+    :param number: short name of the message, such as ``a3f2``; by it people recognise a repetition.
+    :param paused: if this message had to wait: since when and until when, in seconds since 1970, and why. The reason
+        is ``throttled``, ``misconfigured``, ``refusing``, ``daily_limit``, ``unreachable`` or any text for people.
+    :param overflow_count: how many alerts were only counted, because too many waited; they aren't among the alerts.
+    :param repeats: incident -> how often it failed unreported since its last notification; shown if one of the alerts
+        is of that incident, and not part of any other count.
+    :param dead: names of alerts that DingTalk refused even alone, in plain text such as ``etl_daily · load_orders``.
+    :param skipped: fallbacks that were skipped: connection id and reason, both as plain text. Reasons as for
+        ``paused``, and ``window_full``.
+    :param may_repeat: number of an earlier message with the same alerts that may have arrived.
+    :param folded: runs whose own alert isn't among the alerts because those of their tasks are -> its event.
+    :param recovered: key of a resolved alert -> when the failure that it ends happened, in seconds since 1970, and how
+        many tries it took, the good one included (``None`` if that isn't known). That failure isn't among the alerts.
+    :param merged_until_tomorrow: this is the last message of the day (``max_messages_per_day``); what comes now waits
+        for the next day.
+    """
+
+    number: str = ""
+    paused: tuple[float, float, str] | None = None
+    overflow_count: int = 0
+    repeats: Mapping[str, int] = field(default_factory=dict)
+    dead: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    may_repeat: str = ""
+    folded: Mapping[RunKey, str] = field(default_factory=dict)
+    recovered: Mapping[str, tuple[float, int | None]] = field(default_factory=dict)
+    merged_until_tomorrow: bool = False

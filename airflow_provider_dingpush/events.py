@@ -1,0 +1,178 @@
+"""Every event that an alert can be about, with all that other modules need to know about it.
+
+A new event is one entry here and its words in ``alerts/words_zh.py`` and ``alerts/words_en.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Severity(Enum):
+    """How bad an event is, the worst first. The value is the mark that a message shows."""
+
+    FAILURE = "🔴"
+    LATE = "🟠"
+    QUESTION = "🔵"
+    """A task waits for a person's answer."""
+    RETRY = "🟡"
+    GOOD = "🟢"
+    INFO = "⚪"
+
+
+class Subject(Enum):
+    """What an event is about; alerts about the same have the same lines."""
+
+    TASK = "task"
+    RUN = "run"
+    DEADLINE = "deadline"
+    QUESTION = "question"
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What an event is.
+
+    :param severity: how bad it is.
+    :param subject: what it is about.
+    :param task_states: Airflow's states of a task instance in whose callbacks it happens.
+    :param opens_incident: whether something is wrong now that a success resolves.
+    :param resolves_incident: whether an open incident of the same task or run ends with it.
+    :param repeated_by_airflow: whether Airflow may call back for it more than once. What a running task sends through a
+        notifier that it calls itself is sent each time.
+    :param in_progress: whether the task goes on after it.
+    """
+
+    severity: Severity
+    subject: Subject
+    task_states: tuple[str, ...] = ()
+    opens_incident: bool = False
+    resolves_incident: bool = False
+    repeated_by_airflow: bool = True
+    in_progress: bool = False
+
+
+class Event(str, Enum):
+    """What happened. ``Event(name)`` of a name that only a newer version knows is an event too, and keeps its name."""
+
+    TASK_STARTED = "task_started"
+    TASK_FAILED = "task_failed"
+    TASK_RETRYING = "task_retrying"
+    TASK_SUCCEEDED = "task_succeeded"
+    TASK_SKIPPED = "task_skipped"
+    DAG_FAILED = "dag_failed"
+    DAG_SUCCEEDED = "dag_succeeded"
+    DEADLINE_MISSED = "deadline_missed"
+    ANSWER_NEEDED = "answer_needed"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Event | None:
+        if not isinstance(value, str):
+            return None
+        event = str.__new__(cls, value)
+        event._name_ = event._value_ = value
+        return event
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def traits(self) -> Traits:
+        """What it is."""
+        return _TRAITS.get(self, _UNKNOWN)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version knows it."""
+        return self in _TRAITS
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return self.traits.severity
+
+    @property
+    def subject(self) -> Subject:
+        """What it is about."""
+        return self.traits.subject
+
+    @property
+    def mark(self) -> str:
+        """The emoji in front of its alert."""
+        return self.severity.value
+
+    @property
+    def opens_incident(self) -> bool:
+        """Whether something is wrong now that a success resolves."""
+        return self.traits.opens_incident
+
+    @property
+    def resolves_incident(self) -> bool:
+        """Whether an open incident of the same task or run ends with it."""
+        return self.traits.resolves_incident
+
+    @property
+    def repeated_by_airflow(self) -> bool:
+        """Whether Airflow may call back for it more than once."""
+        return self.traits.repeated_by_airflow
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether the task goes on after it."""
+        return self.traits.in_progress
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something failed or is late, and stays so until it is resolved."""
+        return self.severity in (Severity.FAILURE, Severity.LATE)
+
+    @property
+    def is_task_failure(self) -> bool:
+        """Whether a task failed for good."""
+        return self.severity is Severity.FAILURE and self.subject is Subject.TASK
+
+    @property
+    def is_run_failure(self) -> bool:
+        """Whether a whole run failed."""
+        return self.severity is Severity.FAILURE and self.subject is Subject.RUN
+
+    @property
+    def is_deadline(self) -> bool:
+        """Whether a deadline was missed."""
+        return self.subject is Subject.DEADLINE
+
+    @property
+    def is_question(self) -> bool:
+        """Whether a person is asked."""
+        return self.subject is Subject.QUESTION
+
+    @property
+    def will_retry(self) -> bool:
+        """Whether Airflow tries again."""
+        return self.severity is Severity.RETRY
+
+    @property
+    def ends_with_recovery(self) -> bool:
+        """Whether a recovery of the same task or run makes it a thing of the past."""
+        return self.is_failure or self.will_retry
+
+    @classmethod
+    def of_task_state(cls, state: str | None) -> Event | None:
+        """The event in whose callback a task instance has that state; ``None`` if no event belongs to it."""
+        return next((event for event, traits in _TRAITS.items() if state in traits.task_states), None)
+
+
+_TRAITS = {
+    Event.TASK_STARTED: Traits(Severity.INFO, Subject.TASK, repeated_by_airflow=False, in_progress=True),
+    Event.TASK_FAILED: Traits(Severity.FAILURE, Subject.TASK, ("failed", "upstream_failed"), opens_incident=True),
+    Event.TASK_RETRYING: Traits(Severity.RETRY, Subject.TASK, ("up_for_retry",), opens_incident=True),
+    Event.TASK_SUCCEEDED: Traits(Severity.GOOD, Subject.TASK, ("success",), resolves_incident=True),
+    Event.TASK_SKIPPED: Traits(Severity.INFO, Subject.TASK, ("skipped",)),
+    Event.DAG_FAILED: Traits(Severity.FAILURE, Subject.RUN, opens_incident=True),
+    Event.DAG_SUCCEEDED: Traits(Severity.GOOD, Subject.RUN, resolves_incident=True),
+    Event.DEADLINE_MISSED: Traits(Severity.LATE, Subject.DEADLINE),
+    Event.ANSWER_NEEDED: Traits(Severity.QUESTION, Subject.QUESTION, repeated_by_airflow=False, in_progress=True),
+}
+_UNKNOWN = Traits(Severity.INFO, Subject.TASK, repeated_by_airflow=False)
+"""Of an event that only a newer version knows."""

@@ -1,0 +1,50 @@
+"""Which alerts a message covers can be read from the log, whatever language it is in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_dingpush.alerts import message_log
+from airflow_provider_dingpush.alerts.message_log import covered_alerts, log_covered, write_covered_to
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Iterator[Path]:
+    """A file to which the lines go for one test."""
+    log = message_log._log
+    before = log.handlers[:], log.level, log.propagate
+    write_covered_to(tmp_path / "covered")
+    yield tmp_path / "covered"
+    log.handlers[:], log.propagate = before[0], before[2]
+    log.setLevel(before[1])
+
+
+def test_alerts_are_counted_by_key(lines: Path) -> None:
+    log_covered("m1", ["a", "b"])
+    log_covered("m2", ["c"])
+    log_covered("m3", ["b"])
+    assert covered_alerts(lines.read_text("ascii"), ["m1", "m3"]) == {"a": 1, "b": 2}
+
+
+def test_a_message_that_is_posted_twice_counts_twice(lines: Path) -> None:
+    log_covered("m1", ["a"])
+    assert covered_alerts(lines.read_text("ascii"), ["m1", "m1"]) == {"a": 2}
+
+
+def test_a_message_that_nobody_logged_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        covered_alerts("", ["m1"])
+
+
+def test_no_message_is_no_alert() -> None:
+    assert not covered_alerts("", [])
+
+
+def test_it_is_no_line_of_a_normal_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        log_covered("m1", ["a"])
+    assert not caplog.records
