@@ -309,7 +309,7 @@ class DingTalkNotifier(BaseNotifier):
         with suppress(OutboxError):  # it only says who sends the rest
             report_pending(store.outbox, drained)
         if drained.left and (drained.problem or self.raise_on_failure):
-            raise AlertsWaitingError(drained.problem or drained.reason)
+            raise AlertsWaitingError(drained.problem or drained.in_words("en"))
 
     def _send_directly(self, unkept: _Unkept, among: Sequence[Store], deadline: Deadline, look_up: _LookUp) -> None:
         """Send what no store takes, if the robot may say something now; otherwise try once more to keep it."""
@@ -422,7 +422,7 @@ def _drained(
     :raises OutboxError: if the store can't be used.
     :raises DingTalkError: if no time is left, or the connection can't be looked up or is wrong.
     """
-    from airflow_provider_dingpush.delivery.drain_result import DrainResult
+    from airflow_provider_dingpush.delivery.drain_result import DrainResult, LeaderRole
     from airflow_provider_dingpush.pipeline.dispatching import serve
     from airflow_provider_dingpush.pipeline.senders import sender_for
     from airflow_provider_dingpush.pipeline.store_moves import carry_over
@@ -432,7 +432,7 @@ def _drained(
     is_first = store is among[0]
     pause = None if is_first else known_pause(mailbox, among)
     if pause is not None:
-        return DrainResult(0, 0, store.outbox.pending_in(mailbox), pause.reason, pause.until)
+        return DrainResult.of_pause(store.outbox.pending_in(mailbox), pause.reason, pause.until)
 
     def find(wanted: Mailbox) -> AnySender:
         sender: AnySender = look_up(lambda: sender_for(wanted), _require_time(deadline.seconds_left()))
@@ -445,8 +445,8 @@ def _drained(
     drained = serve(
         store.outbox,
         mailbox,
-        until=deadline.at - _NOTING_SHARE * max(0.0, deadline.seconds_left()),
-        patient=patient,
+        Deadline(deadline.at - _NOTING_SHARE * max(0.0, deadline.seconds_left()), deadline.clock),
+        LeaderRole.CALLBACK if patient else LeaderRole.DAG_PROCESSOR,
         find=find,
         share=store.share,
         carry_over=bring_in if is_first else None,

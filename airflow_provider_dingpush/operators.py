@@ -159,7 +159,7 @@ class DingTalkOperator(BaseOperator):
 
     def _send_in_turn(self, target: Target | None, context: Context) -> Receipt:
         """Send when it is this message's turn: alerts and messages of one robot share its minute."""
-        from airflow_provider_dingpush.pipeline.dispatching import rate_limit_slot
+        from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot
         from airflow_provider_dingpush.pipeline.senders import messages_in, sender_of
 
         sender, said = sender_of(self.hook, target), set[str]()
@@ -277,7 +277,7 @@ def _window_of(sender: AnySender, said: set[str]) -> tuple[Store, float] | None:
 
     :param said: what was logged before.
     """
-    from airflow_provider_dingpush.pipeline.dispatching import seconds_until_slot
+    from airflow_provider_dingpush.pipeline.rate_limit import seconds_until_slot
     from airflow_provider_dingpush.pipeline.stores import stores
     from airflow_provider_dingpush.storage.contract import OutboxError
     from airflow_provider_dingpush.timeouts import Deadline

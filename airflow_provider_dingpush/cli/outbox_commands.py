@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import search_all_secrets
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.reasons import from_text, words
+from airflow_provider_dingpush.delivery.receiver_view import ReceiverView
 from airflow_provider_dingpush.delivery.transfer import alerts_in
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.pipeline.composing import local_zone
@@ -20,11 +22,12 @@ from airflow_provider_dingpush.pipeline.look_ups import LookUps
 from airflow_provider_dingpush.pipeline.pending import alerts_of
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.store_flush import all_pending, flush_stores, stores_for_people
-from airflow_provider_dingpush.storage.contract import LedgerBook, Outbox, OutboxError, Place
+from airflow_provider_dingpush.storage.contract import Outbox, OutboxError
+from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-    from airflow_provider_dingpush.delivery.holds import Hold
+    from airflow_provider_dingpush.delivery.record_kinds import Hold
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.storage.contract import LeadPause
 
@@ -69,7 +72,7 @@ def run_flush(*, within_seconds: float, all_now: bool = False) -> int:
                 told = f"alerts 告警 {came.alerts}, messages 消息 {came.messages}, left 剩余 {came.left}"
                 print(f"✓ {mailbox.conn_id}: {told}")
                 if came.left:
-                    print(f"    {came.reason} {came.problem}".rstrip())
+                    print(f"    {came.in_words('en')} {came.in_words('zh')} {came.problem}".rstrip())
         left = all_pending(until=until)
         if is_idle and not left:
             print("No pending alerts. 没有待发送的告警。")
@@ -91,7 +94,7 @@ def run_status(*, as_json: bool) -> int:
 
     def run() -> int:
         until = time.monotonic() + _STATUS_SECONDS
-        look_ups = LookUps(until)
+        look_ups = LookUps(Deadline(until))
         first, *others = stores_for_people(until)
         trouble: OutboxError | None = None
         rows: list[dict[str, Any]] = []
@@ -163,22 +166,6 @@ _LABELS = {
 }
 
 
-class _Peek:
-    """A robot's book as it stands, for people; whoever leads goes on meanwhile."""
-
-    def __init__(self, records: dict[Place, Any]) -> None:
-        self._records = records
-
-    def now(self) -> float:
-        return time.time()
-
-    def load(self) -> dict[Place, Any]:
-        return self._records
-
-    def overflow_count(self) -> int:
-        return 0
-
-
 def _row_of(box: Outbox, receiver_id: str, look_ups: LookUps) -> dict[str, Any] | None:
     """What a robot is at; ``None`` if it has nothing more to do: no connection, no alert and no dead letter."""
     try:
@@ -192,21 +179,20 @@ def _status_of(box: Outbox, receiver_id: str, look_ups: LookUps) -> dict[str, An
     records = box.records_of(receiver_id)
     alerts = alerts_in(records)
     policy = _policy_of(mailboxes[0], look_ups) if mailboxes else DeliveryPolicy()
-    ledger = Ledger(cast("LedgerBook", _Peek(records)), policy, zone=local_zone())
-    if not mailboxes and not alerts and not ledger.dead:
+    view = ReceiverView(records, policy, zone=local_zone(), now=time.time())
+    if not mailboxes and not alerts and not view.dead_letters:
         return None
-    now = time.time()
-    letters = (letter.alert.mailbox for letter in ledger.dead if letter.alert)
+    letters = (letter.alert.mailbox for letter in view.dead_letters if letter.alert)
     named = {each.conn_id for each in (*mailboxes, *alerts.values(), *letters) if each}
-    state = _state(ledger.hold(now), box.pause_of(receiver_id)) if mailboxes else _MOVED
+    state = _state(view.hold, box.pause_of(receiver_id)) if mailboxes else _MOVED
     return {
         "connections": sorted(named) or [f"robot 机器人 {receiver_id}"],
         "waiting": len(alerts) + sum(box.pending_in(each) for each in mailboxes),
         "state": state,
-        "window": f"{ledger.sent_within_minute(now)}/{policy.rate_limit_per_minute}",
-        "today": _of(ledger.sent_today(now), policy.max_messages_per_day),
-        "month": _of(ledger.sent_this_month(now), policy.monthly_quota),
-        "dead": len(ledger.dead),
+        "window": f"{view.sent_within_minute}/{policy.rate_limit_per_minute}",
+        "today": _of(view.sent_today, policy.max_messages_per_day),
+        "month": _of(view.sent_this_month, policy.monthly_quota),
+        "dead": len(view.dead_letters),
     }
 
 
@@ -217,10 +203,15 @@ _MOVED = (
 
 def _state(hold: Hold | None, pause: LeadPause | None) -> str:
     if hold:
-        return f"held until 暂停至 {_clock(hold.until)}: {hold.reason}"
+        return f"held until 暂停至 {_clock(hold.until)}: {words(hold.reason, 'en', hold.detail)}"
     if pause:
-        return f"storm, next message 告警风暴，下一条消息 {_clock(pause.until)}: {pause.reason}"
+        return f"storm, next message 告警风暴，下一条消息 {_clock(pause.until)}: {_words_of(pause)}"
     return "ready 正常"
+
+
+def _words_of(pause: LeadPause) -> str:
+    reason, detail = from_text(pause.reason)
+    return words(reason, "en", detail)
 
 
 def _of(count: int, most: int | None) -> str:
@@ -274,7 +265,7 @@ def _dead_letters_of(box: Outbox, receiver_id: str, action: str, key: str | None
                 file=sys.stderr,
             )
             return 0
-        letters = [each for each in ledger.dead if key is None or key == "all" or each.key.startswith(key)]
+        letters = [each for each in ledger.dead_letters.all if key is None or key == "all" or each.key.startswith(key)]
         for letter in letters:
             _handle(action, ledger, letter)
         return len(letters)
@@ -283,9 +274,9 @@ def _dead_letters_of(box: Outbox, receiver_id: str, action: str, key: str | None
 def _handle(action: str, ledger: Ledger, letter: Any) -> None:
     alert: Alert | None = letter.alert
     if action == "requeue":
-        ledger.requeue(letter.key)
+        ledger.dead_letters.requeue(letter.key)
     elif action == "drop":
-        ledger.drop(letter.key)
+        ledger.dead_letters.drop(letter.key)
     conn_id = alert.mailbox.conn_id if alert else "?"
     print(f"{letter.key[:12]}  {_clock(letter.at)}  {conn_id}  {letter.name}  {letter.problem}")
     if action == "show" and alert:

@@ -184,17 +184,19 @@ def _context(number: int) -> dict[str, Any]:
 
 def _flush() -> list[str]:
     """Send what waits; says why anything is left."""
+    from airflow_provider_dingpush.delivery.drain_result import LeaderRole
     from airflow_provider_dingpush.pipeline.dispatching import flush
     from airflow_provider_dingpush.pipeline.outboxes import outbox
+    from airflow_provider_dingpush.timeouts import Deadline
 
     reasons = []
-    for _, came in flush(outbox(), until=time.monotonic() + _FLUSH_SECONDS, all_now=True):
+    for _, came in flush(outbox(), Deadline.after(_FLUSH_SECONDS), LeaderRole.PERSON):
         if came is None:
             reasons.append("another process sends 其他进程正在发送")
         elif isinstance(came, str):
             reasons.append(came)
         elif came.left:
-            reasons.append(f"{came.reason} {came.problem}".rstrip())
+            reasons.append(f"{came.in_words('en')} {came.in_words('zh')} {came.problem}".rstrip())
     return reasons
 
 

@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.ledger_entries import Batch
-from airflow_provider_dingpush.delivery.record_shapes import is_sound
+from airflow_provider_dingpush.delivery.record_kinds import Batch, is_sound
 from airflow_provider_dingpush.delivery.repetitions import asked, ended_by, remembered
 from airflow_provider_dingpush.pipeline.stores import Store
 from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError, Place
@@ -22,7 +21,7 @@ _MOST_KEYS = 10_000
 _BATCH: Place = ("batch", "")
 # Records that count something, by the name of the count.
 _COUNTED = {"day"}
-_KEPT_IF_NEW = {"slot", "dead", "told", "run", "ended"}
+_KEPT_IF_NEW = {"slot", "dead", "notified", "run", "recovered"}
 
 _log = logging.getLogger(__name__)
 

@@ -122,4 +122,4 @@ def test_any_arguments_in_any_context_make_an_alert(context: Any, message: Any, 
         sender = sender_for(mailbox)
         for alerts in ([alert], [alert, alert]):
             composed, mentions = Composer(sender)(alerts, Notes(number="1"))
-            assert sender.encode(composed, mentions, uuid="u", language="zh")
+            assert sender.prepare(composed, mentions, uuid="u", language="zh")

@@ -20,13 +20,14 @@ from airflow_provider_dingpush import notifications
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.delivery.drain_result import DrainResult
+from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.errors import AlertsWaitingError, ContentRefusedError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
 from airflow_provider_dingpush.pipeline import dispatching
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
-from airflow_provider_dingpush.pipeline.dispatching import rate_limit_slot, seconds_until_slot
 from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot, seconds_until_slot
 from airflow_provider_dingpush.pipeline.senders import RobotSender, sender_for
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from tests.conftest import SECRET
@@ -201,10 +202,10 @@ def test_while_a_robot_is_shut_out_callbacks_write_and_leave(
     DingTalkNotifier()(task_context())
     monkeypatch.delenv(CONNECTION)
     caplog.clear()
-    with pytest.raises(AlertsWaitingError, match="the robot is throttled"):
+    with pytest.raises(AlertsWaitingError, match="DingTalk throttles the receiver"):
         DingTalkNotifier(raise_on_failure=True)(task_context("another"))
     assert len(waiting_files(outbox_home)) == 1
-    assert "1 alert(s) wait for the robot (the robot is throttled" in caplog.text
+    assert "1 alert(s) are pending (DingTalk throttles the receiver" in caplog.text
     connect(sandbox, monkeypatch)
     assert main(["flush", "--now", "--within", "1"]) == 1  # what DingTalk asked for lasts, whoever is in a hurry
     assert len(sandbox.requests) == 1
@@ -297,15 +298,15 @@ def test_an_operator_that_is_shut_out_says_so_though_another_process_leads(
             leads.wait()
             raise ThrottledError("130101", "Wait.", retry_after_seconds=600.0)
 
-    monkeypatch.setattr("airflow_provider_dingpush.pipeline.dispatching.time.sleep", wait)
+    monkeypatch.setattr("airflow_provider_dingpush.pipeline.rate_limit.time.sleep", wait)
     with pytest.raises(ThrottledError):
         send()
     assert 590 < seconds_until_slot(box, sender) <= 600
 
 
-@pytest.mark.parametrize("somebody_stands_by", [False, True])
+@pytest.mark.parametrize("somebody_waits", [False, True])
 def test_a_leader_sees_that_somebody_goes_on_before_it_relies_on_that(
-    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, somebody_stands_by: bool
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, somebody_waits: bool
 ) -> None:
     """A successor may have given up in the moment in which the leader left."""
     DingTalkNotifier()(task_context("before"))
@@ -313,22 +314,22 @@ def test_a_leader_sees_that_somebody_goes_on_before_it_relies_on_that(
     with outbox().leadership(receiver_id) as book:
         assert book is not None
         book.ask_for_successor(True)
-    handed_over = DrainResult(0, 0, 1, "waiting for company", handed_over=True)
-    reigns = iter([lambda *_: (handed_over, receiver_id), dispatching._serve_once])
+    handed_over = DrainResult(0, 0, 1, Reason.COLLECTING, handed_over=True)
+    leads = iter([lambda *_: (handed_over, receiver_id), dispatching._serve_once])
 
-    def reign(*given: Any) -> Any:
-        return next(reigns)(*given)
+    def lead_once(*given: Any) -> Any:
+        return next(leads)(*given)
 
-    monkeypatch.setattr(dispatching, "_serve_once", reign)
+    monkeypatch.setattr(dispatching, "_serve_once", lead_once)
     monkeypatch.setattr(
-        dispatching, "_successor_slot_taken", partial(_stood_by_later, [None], dispatching._successor_slot_taken)
+        dispatching, "_successor_slot_taken", partial(_wanted_later, [None], dispatching._successor_slot_taken)
     )
-    with outbox().successor_slot(receiver_id) if somebody_stands_by else nullcontext():
+    with outbox().successor_slot(receiver_id) if somebody_waits else nullcontext():
         DingTalkNotifier()(task_context("now"))
-    assert len(connected.messages) == (1 if somebody_stands_by else 2)
+    assert len(connected.messages) == (1 if somebody_waits else 2)
 
 
-def _stood_by_later(first: list[None], real: Callable[..., bool | None], *given: Any) -> bool | None:
+def _wanted_later(first: list[None], real: Callable[..., bool | None], *given: Any) -> bool | None:
     """At first nobody was wanted, so that this process led."""
     return first.pop() if first else real(*given)
 
@@ -377,7 +378,7 @@ def test_dead_letters_can_be_seen_put_back_and_dropped(
 ) -> None:
     """What DingTalk refuses even alone is kept for people."""
     with monkeypatch.context() as refusing:
-        refusing.setattr(RobotSender, "encode", _refuse)
+        refusing.setattr(RobotSender, "prepare", _refuse)
         DingTalkNotifier()(task_context())
     assert connected.messages == ()
     assert main(["dead"]) == 0
