@@ -66,8 +66,6 @@ class Refusals:
         }
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any] | None) -> Refusals:
-        if record is None:
-            return cls()
+    def from_record(cls, record: Mapping[str, Any]) -> Refusals:
         groups = tuple((code, frozenset(keys)) for code, keys in record["groups"])
         return cls(groups, record["count"], record["of_receiver"], frozenset(record["proven"]))

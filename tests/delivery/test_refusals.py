@@ -7,6 +7,7 @@ import json
 import pytest
 
 from airflow_provider_dingpush.delivery.refusals import Refusals
+from tests.delivery.drain_world import World
 
 Refused = tuple[str, str]
 
@@ -58,4 +59,7 @@ def test_what_was_proven_says_nothing_of_the_receiver_but_is_remembered() -> Non
 
 def test_words_that_speak_of_the_receiver_need_no_second_message() -> None:
     assert Refusals().with_one("7", "a", of_receiver=True).of_receiver
-    assert Refusals.from_record(None) == Refusals()
+
+
+def test_a_receiver_without_a_record_has_no_refusals() -> None:
+    assert World().ledger().refusals == Refusals()

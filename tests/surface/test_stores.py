@@ -484,7 +484,7 @@ def test_what_nothing_takes_is_not_sent_to_a_robot_that_is_known_to_be_shut_out(
     monkeypatch.setattr(SpoolOutbox, "put", _full)
     fail("t")
     assert len(connected.messages) == 1
-    assert "The robot may say nothing before" in caplog.text
+    assert "Nothing may be sent before" in caplog.text
 
 
 def _full(*_: object) -> None:
