@@ -80,7 +80,7 @@ class DeadLetters:
         return [key for key in keys if self._records.table.get(DEAD, key) is not None]
 
     def requeue(self, key: str) -> bool:
-        """Let a dead letter wait among the others again; says whether there is one of this key."""
+        """Let a dead letter wait among the others again; ``True`` if there is one of this key."""
         record = self._records.table.get(DEAD, key)
         if record is None:
             return False
@@ -91,7 +91,7 @@ class DeadLetters:
         return True
 
     def drop(self, key: str) -> bool:
-        """Forget a dead letter; says whether there was one of this key."""
+        """Forget a dead letter; ``True`` if there was one of this key."""
         if self._records.table.get(DEAD, key) is None:
             return False
         changes = Changes()

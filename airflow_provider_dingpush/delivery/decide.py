@@ -91,7 +91,7 @@ class Leave:
     :param fallback_for: what a fallback could send now.
     :param pause: whether nobody else needs to lead before that.
     :param handed_over: whether a successor goes on.
-    :param detail: what DingTalk said, if the reason is a hold.
+    :param detail: what DingTalk answered, if the reason is a hold.
     """
 
     reason: Reason

@@ -234,7 +234,7 @@ class Drain:
         self._waited = False
 
     def _send_through_fallback(self, work: Work, now: float, receiver_id: str | None = None) -> bool:
-        """Send through the first fallback that can; says whether one of them could.
+        """Send through the first fallback that can; ``True`` if one of them could.
 
         :param receiver_id: of the only one to ask.
         """

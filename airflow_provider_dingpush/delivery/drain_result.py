@@ -72,7 +72,7 @@ class DrainResult:
     :param alerts: how many alerts they notified of.
     :param left: how many alerts still wait, at least: while a receiver is on hold, its mailboxes aren't counted.
     :param reason: why it ended.
-    :param detail: what DingTalk said, if the reason is a hold.
+    :param detail: what DingTalk answered, if the reason is a hold.
     :param again_at: when it is worth coming back, in seconds since 1970; ``None`` if nothing waits.
     :param problem: what went wrong last, for people; empty if nothing did.
     :param handed_over: whether it left because another process waited to lead next.

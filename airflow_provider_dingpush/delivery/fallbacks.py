@@ -76,7 +76,7 @@ class Fallbacks:
     def use_first(
         self, now: float, skipped: list[tuple[str, str]], send: Callable[[Route], None], receiver_id: str | None = None
     ) -> bool:
-        """Send through the first that can; says whether one of them could.
+        """Send through the first that can; ``True`` if one of them could.
 
         :param now: in seconds since 1970.
         :param skipped: connections that were asked before, and why they can't send.

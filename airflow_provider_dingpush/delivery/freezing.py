@@ -20,7 +20,7 @@ from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.messages.kinds import Text
 
 MOST_NAMES = 50
-"""In a message of bare names, and in the log."""
+"""How many names a message of names only has, and a line of the log."""
 
 
 @dataclass(frozen=True)

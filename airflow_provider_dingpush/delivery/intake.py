@@ -84,7 +84,7 @@ class Mailboxes:
 class Intake:
     """Takes alerts into a book.
 
-    :param book: says which alerts it knows.
+    :param book: knows which alerts it had.
     :param records: of the book.
     :param mailboxes: where they lie.
     :param queue: those that wait in the book.
@@ -146,7 +146,7 @@ class Intake:
             waiting = {each.key: each for each in (*self._queue.free(), *new.values())}
             for key in self._repeats.count(waiting.values(), now, changes):
                 changes.delete(ALERT, key)
-        # What failed, recovered and fails again is news, also where nothing tells one run from the next.
+        # What failed, recovered and fails again is news, also where one run looks like the next.
         changes.keys, changes.forget = taken.names_to_remember(), taken.ended
         self._records.change(changes)
         if overflow_count and not arrivals and not self._records.problem:

@@ -118,7 +118,7 @@ class Ledger:
     def take_slot(self, now: float, timeout_seconds: float) -> str | None:
         """Take a slot of the window for one POST that begins now, or ``None`` before :meth:`free_at`.
 
-        It counts as a message of the day until :meth:`give_back` says that it was none.
+        It counts as a message of the day until :meth:`give_back` notes that it was none.
 
         :param timeout_seconds: the most that it takes, in seconds.
         """

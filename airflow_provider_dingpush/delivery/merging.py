@@ -16,7 +16,7 @@ TaskKey = tuple[str, int | None]
 """Names a task instance within its run."""
 
 FAILURES = frozenset({"task_failed", "dag_failed", "deadline_missed"})
-"""Events that say that something is wrong and stays so until it is resolved."""
+"""Events of something that is wrong and stays so until it is resolved."""
 _QUESTION_BYTES = 1_800
 _ENDED_BY_RECOVERY = FAILURES | {"task_retrying"}
 
@@ -133,7 +133,7 @@ def _names_no_other(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) ->
 
 
 def _is_notified_whole(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
-    """Whether all that made a run fail was sent. Airflow names only some of many, and says how many there are."""
+    """Whether all that made a run fail was sent. Airflow names only some of many, and counts all of them."""
     named = _named(facts)
     if named is None:
         return False

@@ -1,4 +1,4 @@
-"""How alerts of one receiver are sent: what the connection's delivery options say, as one frozen value."""
+"""How alerts of one receiver are sent: the connection's delivery options, as one frozen value."""
 
 from __future__ import annotations
 

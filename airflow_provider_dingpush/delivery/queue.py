@@ -64,7 +64,7 @@ class Queue:
 
     @property
     def quarantine(self) -> tuple[tuple[str, QuarantinedBatch], ...]:
-        """Those with alerts in them, by name: whole texts before bare names, and the oldest first."""
+        """Those with alerts in them, by name: whole texts before names only, and the oldest first."""
         every = sorted(
             self._table.of(QUARANTINE).items(), key=lambda each: (each[1].names_only, each[1].created, each[0])
         )

@@ -52,7 +52,7 @@ def words(reason: Reason, language: str, detail: str = "") -> str:
     """A reason for people.
 
     :param language: ``zh``; anything else gets English.
-    :param detail: what DingTalk said, if the reason is a hold.
+    :param detail: what DingTalk answered, if the reason is a hold.
     """
     text = _WORDS[reason][0 if language == "zh" else 1]
     return f"{text}{'：' if language == 'zh' else ': '}{detail}" if detail else text

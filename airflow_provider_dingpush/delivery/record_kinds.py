@@ -83,16 +83,19 @@ _SOUND: dict[str, _Check] = {
 def _checked(value_type: type[Value], record: Any) -> Value:
     """A record as its value: each field sound by its type, and none that the type doesn't have.
 
-    :raises ValueError: if one isn't; whatever else is raised means a damaged record, too.
+    :raises ValueError: if it is damaged.
     """
-    if not isinstance(record, dict):
-        raise ValueError("no record")
     types = {each.name: str(each.type) for each in fields(value_type)}  # type: ignore[arg-type]
+    if not isinstance(record, dict) or not record.keys() <= types.keys():
+        raise ValueError(value_type.__name__)
     for name, given in record.items():
         if not _SOUND.get(types[name], _anything)(given):
             raise ValueError(name)
-    lists = {name: tuple(given) for name, given in record.items() if types[name].startswith("tuple")}
-    return value_type(**{**record, **lists})
+    try:
+        lists = {name: tuple(given) for name, given in record.items() if types[name].startswith("tuple")}
+        return value_type(**{**record, **lists})
+    except TypeError as problem:
+        raise ValueError(value_type.__name__) from problem
 
 
 # ------------------------------------------------------------------------------------------------------------ values
@@ -200,7 +203,7 @@ class Hold:
     :param reason: throttled, misconfigured, refusing or the daily limit.
     :param since: in seconds since 1970.
     :param until: in seconds since 1970.
-    :param detail: what DingTalk said, for people.
+    :param detail: what DingTalk answered, for people.
     :param probe_seconds: how long a receiver that somebody has to fix is left alone this time, in seconds.
     """
 
@@ -309,8 +312,8 @@ class Transfer:
         :raises ValueError: if it is damaged.
         """
         plain = _checked(cls, record)
-        if not isinstance(plain.alerts, dict):
-            raise ValueError("alerts")
+        if record.keys() != asdict(cls("")).keys() or not isinstance(plain.alerts, dict):
+            raise ValueError("transfer")
         return replace(
             plain,
             quarantine=tuple(QUARANTINE.read(each) for each in plain.quarantine),

@@ -112,7 +112,7 @@ class Records:
         self.table = RecordTable(plain)
 
     def change(self, changes: Changes) -> bool:
-        """Change records in one step; says whether it is durable."""
+        """Change records in one step; ``True`` if it is durable."""
         forget = tuple(changes.forget)
         self.table.apply(changes)
         gone, unforgotten = {*self._deleted, *changes.deletes} - changes.puts.keys(), {*self._unforgotten, *forget}

@@ -62,7 +62,7 @@ def _subject(dag_id: str, task_id: str | None, map_index: int | None) -> str:
 class Arrivals:
     """What a leader takes in in one step, without what repeats something that was taken in before.
 
-    ``news`` are the alerts to be sent, by key; ``ended`` says of each subject that recovers with them when it did, in
+    ``news`` are the alerts to be sent, by key; ``ended`` is when each subject recovered that recovers with them, in
     seconds since 1970.
 
     :param known: which of the :func:`asked` names are remembered.
@@ -114,7 +114,7 @@ class Arrivals:
         newest = self._newest.get(subject) or (self._newest_unsent.get(subject) if subject else None)
         if newest is None or newest.resolved == alert.resolved or newest.at > alert.at:
             return self._for_another_mailbox(alert)
-        # It failed, recovered, and fails again before that was sent, or the other way round; nothing tells one run from
+        # It failed, recovered, and fails again before that was sent, or the other way round; one run looks like
         # the next.
         again = f"{alert.key}.{alert.at:.3f}"
         return replace(alert, key=again, occurrence=again)

@@ -46,7 +46,7 @@ def move(
     last: bool,
     new_uuid: Callable[[], str] = lambda: uuid.uuid4().hex,
 ) -> int:
-    """Move everything of a mailbox from one book to another; says how many alerts that were. Lead both receivers.
+    """Move everything of a mailbox from one book to another; returns how many alerts that were. Lead both receivers.
 
     :param last: whether no other mailbox belongs to the old receiver: then what belongs to no mailbox goes along, too.
     :raises OutboxError: if a book can't be read or written. What isn't moved stays where it is.
@@ -74,7 +74,7 @@ def move(
 
 
 def take_back(book: LedgerBook, mailbox: Mailbox) -> int:
-    """Let a mailbox's alerts wait in this book again that were set apart for another; says how many that were.
+    """Let a mailbox's alerts wait in this book again that were set apart for another; returns how many that were.
 
     A connection got another receiver, the process that moved its alerts ended, and it got the former one back.
     """
@@ -158,7 +158,7 @@ def _one_transfer(table: RecordTable, besides: Transfer, keys: Sequence[str], no
 def _unfreeze(source: Records, mine: Iterable[str], new_uuid: Callable[[], str]) -> None:
     """Take the frozen batch apart if these alerts are in it: it was made for the old receiver.
 
-    One that may have arrived goes on without them, so that it is recognised, and they say that they may repeat it.
+    One that may have arrived goes on without them, so that it is recognised, and they are marked as a possible repeat.
     """
     batch = source.table.get(BATCH)
     ours = set(batch.members).intersection(mine) if batch else set()

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, LeaderRole
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
-from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.storage.contract import LedgerBook, Outbox, OutboxError
 from airflow_provider_dingpush.timeouts import Deadline
 
@@ -114,6 +113,7 @@ def flush(
     :param carry_over: brings in what other outboxes know.
     """
     from airflow_provider_dingpush.pipeline import look_ups, pending
+    from airflow_provider_dingpush.pipeline.redaction import described
 
     flusher_runs = role.rules.relies_on_flusher and _flusher_runs(outbox)
     with _logged("It can't be noted that a flusher ran"):
@@ -297,6 +297,8 @@ def _logged(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as problem:  # noqa: BLE001 - nothing depends on it
+        from airflow_provider_dingpush.pipeline.redaction import described
+
         _log.warning("%s: %s", what, described(problem))
 
 

@@ -29,7 +29,7 @@ Lead = Callable[[], Any]
 
 
 class Story:
-    """A lost answer, a poisonous alert, a refusal for half a minute, a recovery, a disturbance of each kind."""
+    """A lost answer, a refused alert, a refusal for half a minute, a recovery, a disturbance of each kind."""
 
     def __init__(self, world: World, put: Callable[[Any], None]) -> None:
         self.world = world
@@ -39,7 +39,7 @@ class Story:
 
     def _answer(self, content: Mapping[str, Any]) -> SendResult | None:
         self.posts += 1
-        if "poison" in content["keys"]:
+        if "bad" in content["keys"]:
             return SendResult(SendStatus.REJECTED, "430102")
         if self.posts == 5:
             return SendResult(SendStatus.THROTTLED, "130101", retry_after_seconds=30.0)
@@ -51,7 +51,7 @@ class Story:
         """What happens between two leaders."""
         self.put(failure("a1"))
         yield
-        for key in ("a2", "poison", "a3", "a4"):
+        for key in ("a2", "bad", "a3", "a4"):
             self.put(failure(key))
         yield
         self.put(failure("back", event="task_succeeded", resolved=True, task_id="a4", at=START + 50))
@@ -98,11 +98,11 @@ def play(world: World, book: Callable[[], Any], put: Callable[[Any], None], die_
 
 def check(world: World) -> None:
     sent = world.chat.keys
-    # Where the recovery came while its failure still waited, one line speaks of both.
+    # Where the recovery came while its failure still waited, one line is about both.
     joined = any("back" in each.notes["recovered"] for each in world.chat.shown if each.notes)
     assert sorted(sent) == sorted([*SENT, "back"] + ([] if joined else ["a4"]))
     assert world.chat.most_in_window <= 18
-    assert [each.key for each in world.ledger().dead_letters.all] == ["poison"]
+    assert [each.key for each in world.ledger().dead_letters.all] == ["bad"]
 
 
 def memory_world() -> tuple[World, Callable[[], Any], Callable[[Any], None]]:

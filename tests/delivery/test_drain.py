@@ -49,7 +49,7 @@ def test_the_first_alert_is_sent_at_once_and_alone() -> None:
 
 
 def test_all_that_comes_within_the_interval_is_one_message() -> None:
-    """The first goes at once; the next leader waits as long as its time allows, and tells all that came."""
+    """The first goes at once; the next leader waits as long as its time allows, and sends all that came."""
     world = World()
     world.put(failure("first"))
     world.drain()
@@ -161,7 +161,7 @@ def test_a_successor_is_wanted_early_where_little_comes(busy: bool, wanted_early
 
 
 def test_without_a_flusher_nothing_is_left_pending() -> None:
-    """However long the storm: nobody might come who tells it."""
+    """However long the storm: nobody might come who sends it."""
     world = World()
     for number in range(40):
         world.put(failure(f"a{number}"))
@@ -619,8 +619,8 @@ def test_the_name_of_what_was_refused_does_not_speak_of_the_robot() -> None:
     world = World()
 
     def refuse(content: Mapping[str, Any]) -> SendResult | None:
-        poison = "bad" in content["keys"] or any("bad" in name for name in content.get("notes", {}).get("dead", ()))
-        return unrecognised() if poison else None
+        is_refused = "bad" in content["keys"] or any("bad" in name for name in content.get("notes", {}).get("dead", ()))
+        return unrecognised() if is_refused else None
 
     world.robot.answers = refuse
     world.put(failure("bad"))
@@ -711,8 +711,8 @@ def test_the_name_of_a_dead_letter_does_not_refused_what_comes_after() -> None:
     world = World()
 
     def refuse(content: Mapping[str, Any]) -> SendResult | None:
-        poison = "bad" in content["keys"] or any("bad" in name for name in content.get("notes", {}).get("dead", ()))
-        return SendResult(SendStatus.REJECTED, "430102") if poison else None
+        is_refused = "bad" in content["keys"] or any("bad" in name for name in content.get("notes", {}).get("dead", ()))
+        return SendResult(SendStatus.REJECTED, "430102") if is_refused else None
 
     world.robot.answers = refuse
     world.put(failure("bad"))
@@ -927,7 +927,7 @@ def test_two_notifiers_of_one_try_are_no_repetition() -> None:
 
 
 def test_repetitions_are_counted_by_what_happened() -> None:
-    """And not by how many notifiers speak of it."""
+    """And not by how many notifiers have it."""
     world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
     world.put(failure("a1"))
     world.drain()
@@ -992,7 +992,7 @@ def test_words_that_were_refused_do_not_cost_the_built_in_alert() -> None:
 
 @pytest.mark.parametrize("send_resolved", [True, False])
 def test_what_recovered_and_fails_again_is_news(send_resolved: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """Failed, cleared, succeeded, cleared, failed: nothing in the context tells one run from the next."""
+    """Failed, cleared, succeeded, cleared, failed: in the context one run looks like the next."""
     caplog.set_level(logging.INFO)
     world = World(DeliveryPolicy(send_resolved=send_resolved))
     for number in range(3):

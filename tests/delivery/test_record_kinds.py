@@ -50,5 +50,9 @@ def test_a_damaged_record_is_recognised(kind: str, damaged: Any) -> None:
     assert not kinds.is_sound(kind, damaged)
 
 
+def test_a_transfer_without_its_alerts_is_damaged() -> None:
+    assert not kinds.is_sound("transfer", {"mailbox": "m"})
+
+
 def test_a_record_of_a_newer_version_is_kept_as_it_is() -> None:
     assert kinds.read_record("unheard-of", {"any": 1}) == {"any": 1}

@@ -27,7 +27,7 @@ def after(*messages: Refused) -> Refusals:
         ([("7", "a"), ("7", "a")], False),
         ([("7", "abcd"), ("7", "ab")], False),
         ([("7", "abcd"), ("7", "ab"), ("7", "a")], False),
-        # Two halves may hold a culprit each, two single alerts tell.
+        # Two halves may hold a refused alert each, two single alerts prove it.
         ([("7", "abcd"), ("7", "ab"), ("7", "cd")], False),
         ([("7", "abcd"), ("7", "ab"), ("7", "cd"), ("7", "a")], True),
         ([("7", "ab"), ("7", "a"), ("7", "b")], True),

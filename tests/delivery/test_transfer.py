@@ -87,7 +87,7 @@ def test_only_what_belongs_to_the_mailbox_goes() -> None:
     assert keys(books.new) == sorted(each.key for each in mine)
     assert keys(books.old) == sorted(each.key for each in theirs)
     assert records(books.old, "quarantine") == {"mixed": {**more["quarantine mixed"], "keys": [theirs[0].key]}}
-    assert sorted((pen["keys"], pen["names_only"]) for pen in records(books.new, "quarantine").values()) == [
+    assert sorted((each["keys"], each["names_only"]) for each in records(books.new, "quarantine").values()) == [
         ([mine[0].key], False),
         ([mine[1].key], True),
     ]
@@ -125,7 +125,7 @@ def test_a_frozen_message_is_taken_apart(perhaps_arrived: bool, shared: bool) ->
     assert bool(left) == (perhaps_arrived and shared)
     assert not left or left[""]["members"] == [each.key for each in theirs]
     quarantine = list(records(books.new, "quarantine").values())
-    assert [(pen["keys"], pen["may_repeat"]) for pen in quarantine] == (
+    assert [(each["keys"], each["may_repeat"]) for each in quarantine] == (
         [([each.key for each in mine], "3f9a")] if perhaps_arrived else []
     )
     assert records(books.new, "batch") == {}
@@ -192,6 +192,8 @@ def test_what_left_may_come_again() -> None:
 
 def test_a_damaged_book_is_left_alone() -> None:
     """What isn't moved stays, and what is damaged stops nobody."""
-    books = Books(book_with(*alerts(1), **{"pen p": 5, "transfer t": {"mailbox": HERE.name}, "batch": "x"}), Storage())
+    books = Books(
+        book_with(*alerts(1), **{"quarantine p": 5, "transfer t": {"mailbox": HERE.name}, "batch": "x"}), Storage()
+    )
     assert books.move() == 1
     assert len(keys(books.new)) == 1
