@@ -11,7 +11,7 @@ from airflow_provider_dingpush.pipeline.redaction import described
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
-    from airflow_provider_dingpush.pipeline.dispatching import AnySender
+    from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender
     from airflow_provider_dingpush.timeouts import Deadline
 
 Result = TypeVar("Result")
@@ -43,9 +43,9 @@ class LookUps:
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
-        self._found: dict[Mailbox, AnySender | DingTalkError] = {}
+        self._found: dict[Mailbox, RobotSender | AppSender | DingTalkError] = {}
 
-    def sender(self, mailbox: Mailbox) -> AnySender:
+    def sender(self, mailbox: Mailbox) -> RobotSender | AppSender:
         """The mailbox's sender.
 
         :raises DingTalkError: if there is no such connection, or it is wrong, or that can't be found out in time.
@@ -57,7 +57,7 @@ class LookUps:
             raise found
         return found
 
-    def _looked_up(self, mailbox: Mailbox) -> AnySender | DingTalkError:
+    def _looked_up(self, mailbox: Mailbox) -> RobotSender | AppSender | DingTalkError:
         from airflow_provider_dingpush.pipeline.senders import sender_for
 
         seconds = min(_LONGEST_SECONDS, self._deadline.seconds_left() / 2)
