@@ -160,7 +160,7 @@ class DingTalkOperator(BaseOperator):
 
     def _send_within_rate_limit(self, target: Target | None, context: Context) -> Receipt:
         """Send when the receiver has a free slot: alerts and messages share its window."""
-        from airflow_provider_dingpush.pipeline.dispatching import rate_limit_slot
+        from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot
         from airflow_provider_dingpush.pipeline.senders import messages_in, sender_of
 
         sender, logged = sender_of(self.hook, target), set[str]()
@@ -278,7 +278,7 @@ def _window_of(sender: AnySender, logged: set[str]) -> tuple[Store, float] | Non
 
     :param logged: what was logged before.
     """
-    from airflow_provider_dingpush.pipeline.dispatching import seconds_until_slot
+    from airflow_provider_dingpush.pipeline.rate_limit import seconds_until_slot
     from airflow_provider_dingpush.pipeline.stores import stores
     from airflow_provider_dingpush.storage.contract import OutboxError
     from airflow_provider_dingpush.timeouts import Deadline

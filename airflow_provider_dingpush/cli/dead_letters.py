@@ -20,7 +20,7 @@ from airflow_provider_dingpush.pipeline.store_flush import stores_for_people
 from airflow_provider_dingpush.storage.contract import OutboxError
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.delivery.ledger_entries import DeadLetter
+    from airflow_provider_dingpush.delivery.dead_letters import DeadLetter
     from airflow_provider_dingpush.storage.contract import Outbox
 
 _COMMAND_SECONDS = 30.0
@@ -89,8 +89,8 @@ def _handle(screen: Screen, box: Outbox, receiver_id: str, action: str, key: str
         if ledger is None:
             screen.line("busy", error=True)
             return ()
-        letters = [each for each in ledger.dead if each.key.startswith(key)]
-        change = {"retry": ledger.requeue, "drop": ledger.drop}.get(action)
+        letters = [each for each in ledger.dead_letters.all if each.key.startswith(key)]
+        change = {"retry": ledger.dead_letters.requeue, "drop": ledger.dead_letters.drop}.get(action)
         if change is not None:
             for letter in letters:
                 change(letter.key)

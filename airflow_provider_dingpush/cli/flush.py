@@ -64,7 +64,7 @@ def _print_result(screen: Screen, box: Outbox, mailbox: Mailbox, result: DrainRe
         *(("–", "yellow") if result.left else ("✓", "green")), screen.text("sent", conn_id=conn_id, **numbers)
     )
     if result.left:
-        print(f"    {result.reason} {result.problem}".rstrip())
+        print(f"    {result.in_words(screen.language)} {result.problem}".rstrip())
     return result.left > 0
 
 

@@ -8,11 +8,12 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
-from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.reasons import from_text, words
+from airflow_provider_dingpush.delivery.receiver_view import ReceiverView
 from airflow_provider_dingpush.delivery.transfer import alerts_in
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.pipeline.composing import local_zone
@@ -20,12 +21,13 @@ from airflow_provider_dingpush.pipeline.look_ups import LookUps
 from airflow_provider_dingpush.pipeline.outboxes import outbox_url
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_people
-from airflow_provider_dingpush.storage.contract import LedgerBook, Outbox, OutboxError, Place
+from airflow_provider_dingpush.storage.contract import Outbox, OutboxError
 from airflow_provider_dingpush.storage.redis.url import RedisUrl
+from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
-    from airflow_provider_dingpush.delivery.holds import Hold
+    from airflow_provider_dingpush.delivery.record_kinds import Hold
     from airflow_provider_dingpush.pipeline.stores import Store
 
 _STATUS_SECONDS = 30.0
@@ -66,7 +68,7 @@ def run(parsed: argparse.Namespace) -> int:
     """
     screen = Screen(parsed.language, _TEXTS)
     until = time.monotonic() + _STATUS_SECONDS
-    look_ups = LookUps(until)
+    look_ups = LookUps(Deadline(until))
     first, *others = stores_for_people(until)
     reading = _Reading(screen, look_ups)
     problem: OutboxError | None = None
@@ -170,26 +172,32 @@ class _Reading:
         """One receiver; ``None`` if it is of no interest: no connection, no alert and no dead letter."""
         mailboxes = box.mailboxes_of(receiver_id)
         policy = self._policy_of(mailboxes[0]) if mailboxes else DeliveryPolicy()
-        figures = _figures_of(box.records_of(receiver_id), policy)
-        if not mailboxes and not figures.pending and not figures.dead:
+        records = box.records_of(receiver_id)
+        alerts = alerts_in(records)
+        view = ReceiverView(records, policy, zone=local_zone(), now=time.time())
+        if not mailboxes and not alerts and not view.dead_letters:
             return None
-        conn_ids = sorted({*figures.conn_ids, *(each.conn_id for each in mailboxes)})
+        of_dead = (letter.alert.mailbox for letter in view.dead_letters if letter.alert)
+        conn_ids = sorted({each.conn_id for each in (*mailboxes, *alerts.values(), *of_dead) if each})
         return {
             "connections": conn_ids or [self.screen.text("receiver", receiver_id=receiver_id)],
-            "waiting": figures.pending + sum(box.pending_in(each) for each in mailboxes),
-            "state": self._state(figures.hold, box, receiver_id) if mailboxes else self.screen.text("moved"),
-            "window": f"{figures.last_minute}/{policy.rate_limit_per_minute}",
-            "today": _of(figures.today, policy.max_messages_per_day),
-            "month": _of(figures.month, policy.monthly_quota),
-            "dead": figures.dead,
+            "waiting": len(alerts) + sum(box.pending_in(each) for each in mailboxes),
+            "state": self._state(view.hold, box, receiver_id) if mailboxes else self.screen.text("moved"),
+            "window": f"{view.sent_within_minute}/{policy.rate_limit_per_minute}",
+            "today": _of(view.sent_today, policy.max_messages_per_day),
+            "month": _of(view.sent_this_month, policy.monthly_quota),
+            "dead": len(view.dead_letters),
         }
 
     def _state(self, hold: Hold | None, box: Outbox, receiver_id: str) -> str:
         if hold:
-            return self.screen.text("held", time=clock(hold.until), reason=hold.reason)
+            reason = words(hold.reason, self.screen.language, hold.detail)
+            return self.screen.text("held", time=clock(hold.until), reason=reason)
         pause = box.pause_of(receiver_id)
         if pause:
-            return self.screen.text("collecting", time=clock(pause.until), reason=pause.reason)
+            why, detail = from_text(pause.reason)
+            in_words = words(why, self.screen.language, detail)
+            return self.screen.text("collecting", time=clock(pause.until), reason=in_words)
         return self.screen.text("ready")
 
     def _policy_of(self, mailbox: Mailbox) -> DeliveryPolicy:
@@ -201,55 +209,3 @@ class _Reading:
 
 def _of(count: int, most: int | None) -> str:
     return f"{count:,}" if most is None else f"{count:,} / {most:,}"
-
-
-@dataclass(frozen=True)
-class _Figures:
-    """What the ledger of one receiver holds.
-
-    :param conn_ids: connections of its alerts and dead letters.
-    :param pending: how many alerts it holds.
-    :param dead: how many dead letters.
-    :param last_minute: messages sent within the last minute.
-    :param today: messages sent today.
-    :param month: messages sent this month.
-    :param hold: why nothing may be sent now, if that is so.
-    """
-
-    conn_ids: frozenset[str]
-    pending: int
-    dead: int
-    last_minute: int
-    today: int
-    month: int
-    hold: Hold | None
-
-
-def _figures_of(records: dict[Place, Any], policy: DeliveryPolicy) -> _Figures:
-    """Read a ledger without leading; the leader goes on meanwhile."""
-    ledger = Ledger(cast("LedgerBook", _ReadOnlyBook(records)), policy, zone=local_zone())
-    now, mailboxes = time.time(), alerts_in(records).values()
-    of_dead = (letter.alert.mailbox for letter in ledger.dead if letter.alert)
-    return _Figures(
-        conn_ids=frozenset(each.conn_id for each in (*mailboxes, *of_dead) if each),
-        pending=len(mailboxes),
-        dead=len(ledger.dead),
-        last_minute=ledger.sent_within_minute(now),
-        today=ledger.sent_today(now),
-        month=ledger.sent_this_month(now),
-        hold=ledger.hold(now),
-    )
-
-
-@dataclass(frozen=True)
-class _ReadOnlyBook:
-    records: dict[Place, Any]
-
-    def now(self) -> float:
-        return time.time()
-
-    def load(self) -> dict[Place, Any]:
-        return self.records
-
-    def overflow_count(self) -> int:
-        return 0

@@ -212,17 +212,19 @@ def _context(number: int) -> dict[str, Any]:
 
 def _flush(screen: Screen) -> list[str]:
     """Send what is pending, and return why anything still is."""
+    from airflow_provider_dingpush.delivery.drain_result import LeaderRole
     from airflow_provider_dingpush.pipeline.dispatching import flush
     from airflow_provider_dingpush.pipeline.outboxes import outbox
+    from airflow_provider_dingpush.timeouts import Deadline
 
     reasons = []
-    for _, result in flush(outbox(), until=time.monotonic() + _FLUSH_SECONDS, all_now=True):
+    for _, result in flush(outbox(), Deadline.after(_FLUSH_SECONDS), LeaderRole.PERSON):
         if result is None:
             reasons.append(screen.text("busy"))
         elif isinstance(result, str):
             reasons.append(result)
         elif result.left:
-            reasons.append(f"{result.reason} {result.problem}".rstrip())
+            reasons.append(f"{result.in_words(screen.language)} {result.problem}".rstrip())
     return reasons
 
 

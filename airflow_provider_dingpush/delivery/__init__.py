@@ -1,1 +1,1 @@
-"""Whether and when an alert is said: written down first, sent by one process for all, merged when there are many."""
+"""Whether and when an alert is sent: written down first, sent by one process for all, merged when there are many."""

@@ -1,4 +1,4 @@
-"""The contract of sending: what a dispatcher needs of a robot, without knowing how DingTalk is spoken to."""
+"""The contract of sending: what a drain needs of a channel, without knowing how DingTalk is spoken to."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages import At, Message
+    from airflow_provider_dingpush.timeouts import Deadline
 
 
 class SendStatus(Enum):
-    """What became of a message."""
+    """What a POST did to a message."""
 
     SENT = "sent"
     RETRY = "retry"
@@ -19,23 +20,23 @@ class SendStatus(Enum):
     UNKNOWN = "unknown"
     """It may have arrived."""
     THROTTLED = "throttled"
-    """The robot is shut out for a while, by us or by somebody else."""
+    """DingTalk takes nothing from the receiver for a while, because of us or of somebody else."""
     REJECTED = "rejected"
     """This message will never be taken; others may."""
     MISCONFIGURED = "misconfigured"
     """No message will be taken before somebody changes a setting."""
     UNRECOGNISED = "unrecognised"
-    """Refused for a reason that nobody knows: this message's, or if others are refused as well, the robot's."""
+    """Refused for an unknown reason: because of this message, or if others are refused as well, of the receiver."""
 
 
 @dataclass(frozen=True)
 class SendResult:
-    """What came of one POST.
+    """The result of one POST.
 
-    :param fate: what became of the message.
+    :param status: what it did to the message.
     :param problem: what went wrong, for people; without secrets.
-    :param retry_after_seconds: how long to stay silent, in seconds, if DingTalk says so.
-    :param unknown_code: DingTalk's code, if it isn't known what that means: then the fate is a guess from its words.
+    :param retry_after_seconds: how long to send nothing, in seconds, if DingTalk says so.
+    :param unknown_code: DingTalk's code, if its meaning isn't known: then the status is a guess from its words.
     """
 
     status: SendStatus
@@ -44,12 +45,12 @@ class SendResult:
     unknown_code: str | None = None
 
 
-class Sender(Protocol):
-    """One robot, or one app and target, ready to send."""
+class Channel(Protocol):
+    """A way of sending to one receiver."""
 
     @property
     def receiver_id(self) -> str:
-        """Names its window and its ledger: the same for every connection id of the same robot."""
+        """Names the receiver's window and its book: the same for every connection id of the same receiver."""
 
     @property
     def conn_id(self) -> str:
@@ -57,7 +58,7 @@ class Sender(Protocol):
 
     @property
     def recognises_repeats(self) -> bool:
-        """Whether the same message said twice, with one ``uuid``, stands in the chat once."""
+        """Whether the same message posted twice, with one ``uuid``, stands in the chat once."""
 
     @property
     def timeout_seconds(self) -> float:
@@ -67,11 +68,11 @@ class Sender(Protocol):
     def text_bytes(self) -> int:
         """How long a digest's text may be, in bytes of JSON, so that nothing of it is cut."""
 
-    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
         """The body of one POST, cut to what DingTalk takes; the same bytes are posted on every try.
 
-        :raises DingTalkError: if such a message can't be encoded at all.
+        :raises DingTalkError: at once, if the channel can't carry such a message.
         """
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
-        """Post once. Never raises."""
+    def post(self, body: bytes, deadline: Deadline) -> SendResult:
+        """Post once, and be back by the deadline. Never raises."""

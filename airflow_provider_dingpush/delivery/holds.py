@@ -1,151 +1,128 @@
-"""Why a robot stays silent, and until when: shut out by DingTalk, misconfigured, or the day's messages are used up.
-
-Or because DingTalk refuses everything that it says, for a reason that nobody knows.
-"""
+"""Why a receiver pauses, and until when: throttled, misconfigured, refusing, or the daily limit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
 
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.delivery.records import ONLY, Records
-from airflow_provider_dingpush.storage.contract import Place
+from airflow_provider_dingpush.delivery.reasons import Reason
+from airflow_provider_dingpush.delivery.record_kinds import DAY, HOLD, LIMITED_SINCE, DayCount, Hold
+from airflow_provider_dingpush.delivery.records import Changes, RecordTable
 
-THROTTLED, MISCONFIGURED, REFUSING, DAILY_LIMIT = "throttled", "misconfigured", "refusing", "daily_limit"
-PROBED = (MISCONFIGURED, REFUSING)
-"""What ends when somebody changes something: it is tried again now and then."""
+PROBED = (Reason.MISCONFIGURED, Reason.REFUSING)
+"""What ends when somebody fixes something: it is tried again now and then."""
 FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS = 60.0, 3600.0
-"""How long a misconfigured robot is left alone at first and at most, in seconds."""
+"""How long a misconfigured receiver is left alone at first and at most, in seconds."""
 _DAYS_REMEMBERED = 62
 
 
-@dataclass(frozen=True)
-class Hold:
-    """Why a robot stays silent.
-
-    :param kind: ``throttled``, ``misconfigured``, ``refusing`` or ``daily_limit``.
-    :param since: in seconds since 1970.
-    :param until: in seconds since 1970.
-    :param reason: for people.
-    :param probe_seconds: how long a misconfigured robot is left alone this time, in seconds.
-    """
-
-    kind: str
-    since: float
-    until: float
-    reason: str
-    probe_seconds: float = 0.0
-
-
 class Holds:
-    """Holds of one robot, and its messages of each day. It changes nothing itself, but says what is to be changed.
+    """Holds of one receiver, and its messages of each day.
 
-    :param records: of the robot's book.
+    :param table: the records of its book.
     :param policy: its delivery options.
     :param zone: the time zone whose midnight ends a day.
     """
 
-    def __init__(self, records: Records, policy: DeliveryPolicy, zone: tzinfo) -> None:
-        self._records = records
+    def __init__(self, table: RecordTable, policy: DeliveryPolicy, zone: tzinfo) -> None:
+        self._table = table
         self._most = policy.max_messages_per_day
         self._zone = zone
 
-    def hold(self, now: float) -> Hold | None:
+    def current(self, now: float) -> Hold | None:
         """Why nothing may be sent now, if that is so."""
-        hold = self._latest()
+        hold = self._table.get(HOLD)
         return hold if hold and now < hold.until else None
 
-    def throttled(self, now: float, seconds: float, reason: str) -> Hold:
-        """The silence that DingTalk asks for; one that follows another is the same one, longer."""
-        return Hold(THROTTLED, self._since(now), now + seconds, reason)
+    def throttled(self, now: float, seconds: float, detail: str) -> Hold:
+        """The hold that DingTalk asks for; one that follows another is the same one, longer."""
+        return Hold(Reason.THROTTLED, self._since(now), now + seconds, detail)
 
-    def probed(self, kind: str, now: float, reason: str) -> Hold:
-        """The silence until the next probe, each time twice as long.
+    def probed(self, reason: Reason, now: float, detail: str) -> Hold:
+        """The hold until the next probe, each time twice as long.
 
-        :param kind: one of :data:`PROBED`.
+        :param reason: one of :data:`PROBED`.
         """
-        before = self._latest()
+        before = self._table.get(HOLD)
         probe = FIRST_PROBE_SECONDS
-        if before and before.kind in PROBED:
+        if before and before.reason in PROBED:
             probe = min(2 * before.probe_seconds, LONGEST_PROBE_SECONDS)
-        return Hold(kind, self._since(now), now + probe, reason, probe)
+        return Hold(reason, self._since(now), now + probe, detail, probe)
 
-    def capped(self, now: float) -> Hold | None:
-        """Why no alert may be told any more today, if that is so."""
+    def put(self, hold: Hold | None, changes: Changes) -> None:
+        """Send nothing until the hold is over."""
+        if hold:
+            changes.put(HOLD, hold)
+
+    def daily_limit(self, now: float) -> Hold | None:
+        """Why no alert may be sent any more today, if that is so. Messages of operators only count."""
         if self._most is None or self._used(now) < self._most:
             return None
-        since = self._records.get("capped", default=now)
-        return Hold(DAILY_LIMIT, since, self._midnight(now), f"{self._most} messages a day")
+        since = self._table.get(LIMITED_SINCE)
+        return Hold(Reason.DAILY_LIMIT, now if since is None else since, self._midnight(now), "")
 
     def ends_the_day(self, now: float) -> bool:
         """Whether the next message is the last one of the day."""
         return self._most is not None and self._used(now) + 1 >= self._most
 
-    def paused(self, oldest: float, now: float) -> Hold | None:
-        """The silence that is over now, and that an alert of this time had to wait for.
+    def ended_since(self, oldest: float, now: float) -> Hold | None:
+        """The hold that is over now, and that an alert of this time had to wait for.
 
         :param oldest: in seconds since 1970, as ``now``.
         """
-        holds = [self._latest()]
-        since = self._records.get("capped")
+        holds = [self._table.get(HOLD)]
+        since = self._table.get(LIMITED_SINCE)
         if since is not None:
-            holds.append(Hold(DAILY_LIMIT, since, self._midnight(since), ""))
-        over = [each for each in holds if each and each.until <= now and oldest < each.until]
-        return over[0] if over else None
+            holds.append(Hold(Reason.DAILY_LIMIT, since, self._midnight(since), ""))
+        return next((each for each in holds if each and each.until <= now and oldest < each.until), None)
 
-    def after_message(self, now: float, *, own: bool) -> tuple[dict[Place, Any], list[Place]]:
-        """What a message with alerts changes: the counts of the day, and the silence that is over.
+    def after_message(self, now: float, changes: Changes, *, own: bool) -> None:
+        """Count a notification, and end the hold that is over.
 
-        :param own: whether this robot sent it and no other one.
+        :param own: whether this receiver got it, and not a fallback.
         """
-        puts = self.counted(now, where="sent" if own else "elsewhere")
-        deletes: list[Place] = [("hold", ONLY)] if own else []
-        if self.ends_the_day(now):
-            puts["capped", ONLY] = now
-        else:
-            deletes.append(("capped", ONLY))
+        if own:
+            changes.delete(HOLD)
+        self.count(now, changes, where="sent" if own else "elsewhere")
+        changes.put_or_delete(LIMITED_SINCE, now if self.ends_the_day(now) else None)
         first_day = self._day(now - _DAYS_REMEMBERED * 86_400)
-        return puts, [*deletes, *(("day", name) for name in self._records.of("day") if name < first_day)]
+        for name in self._table.of(DAY):
+            if name < first_day:
+                changes.delete(DAY, name)
 
-    def counted(self, now: float, more: int = 1, *, where: str = "sent") -> dict[Place, Any]:
-        """So many messages more today."""
-        day = self._records.get("day", self._day(now), {})
-        return {("day", self._day(now)): {**day, where: max(0, day.get(where, 0) + more)}}
+    def count(self, now: float, changes: Changes, more: int = 1, *, where: str = "sent") -> None:
+        """Count so many messages more today."""
+        day = self._today(now)
+        changes.put(DAY, replace(day, **{where: max(0, getattr(day, where) + more)}), self._day(now))
 
     def sent_today(self, now: float) -> int:
-        count: int = self._records.get("day", self._day(now), {}).get("sent", 0)
-        return count
+        """How many messages were sent today, operators' included."""
+        return self._today(now).sent
 
     def sent_this_month(self, now: float) -> int:
+        """How many messages were sent this month, operators' included."""
         month = self._day(now)[:7]
-        return sum(day.get("sent", 0) for name, day in self._records.of("day").items() if name.startswith(month))
+        return sum(day.sent for name, day in self._table.of(DAY).items() if name.startswith(month))
 
-    def clamped(self, now: float) -> dict[Place, Any]:
-        """What a clock that was set back makes wrong, put right."""
-        puts: dict[Place, Any] = {}
-        hold = self._latest()
+    def clamp(self, now: float, changes: Changes) -> None:
+        """Correct what a clock that was set back makes wrong."""
+        hold = self._table.get(HOLD)
         if hold and hold.since > now:
-            puts.update(held(replace(hold, since=now, until=now + hold.until - hold.since)))
-        if (self._records.get("capped") or now) > now:
-            puts["capped", ONLY] = now
-        return puts
-
-    def _latest(self) -> Hold | None:
-        """Also one that is over, until a message was sent."""
-        record: Mapping[str, Any] | None = self._records.get("hold")
-        return Hold(**record) if record else None
+            changes.put(HOLD, replace(hold, since=now, until=now + hold.until - hold.since))
+        if (self._table.get(LIMITED_SINCE) or now) > now:
+            changes.put(LIMITED_SINCE, now)
 
     def _since(self, now: float) -> float:
-        before = self._latest()
+        before = self._table.get(HOLD)
         return before.since if before else now
 
+    def _today(self, now: float) -> DayCount:
+        return self._table.get(DAY, self._day(now)) or DayCount()
+
     def _used(self, now: float) -> int:
-        day = self._records.get("day", self._day(now), {})
-        used: int = day.get("sent", 0) + day.get("elsewhere", 0)
-        return used
+        day = self._today(now)
+        return day.sent + day.elsewhere
 
     def _day(self, now: float) -> str:
         return datetime.fromtimestamp(now, self._zone).date().isoformat()
@@ -153,8 +130,3 @@ class Holds:
     def _midnight(self, now: float) -> float:
         tomorrow = datetime.fromtimestamp(now, self._zone).date() + timedelta(days=1)
         return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=self._zone).timestamp()
-
-
-def held(hold: Hold | None) -> dict[Place, Any]:
-    """What is to be changed for a hold."""
-    return {("hold", ONLY): asdict(hold)} if hold else {}

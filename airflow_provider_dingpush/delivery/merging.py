@@ -1,4 +1,4 @@
-"""Which of the waiting alerts are said, and which are settled along with another one that says the same."""
+"""Which of the waiting alerts a notification shows, and which of them another one covers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
 TaskKey = tuple[str, int | None]
 """Names a task instance within its run."""
 
+"""Events of something that is wrong and stays so until it is resolved."""
 _QUESTION_BYTES = 1_800
 
 
@@ -22,23 +23,23 @@ _QUESTION_BYTES = 1_800
 class Merged:
     """Waiting alerts, sorted out.
 
-    :param said: those that the message speaks of, oldest first.
-    :param along: those that need no words of their own any more.
+    :param shown: those that the notification shows, oldest first.
+    :param covered: those that need no notification of their own any more.
     :param folded: runs whose own alert is a remark at those of their tasks -> its event.
     :param recovered: key of a resolved alert -> when the failure was that it ends, in seconds since 1970, and the
         number of tries.
     """
 
-    said: tuple[Alert, ...]
-    along: tuple[Alert, ...]
+    shown: tuple[Alert, ...]
+    covered: tuple[Alert, ...]
     folded: Mapping[RunKey, str]
     recovered: Mapping[str, tuple[float, int | None]]
 
 
 def merge(waiting: Sequence[Alert], notified_tasks: Callable[[Alert], AbstractSet[TaskKey]]) -> Merged:
-    """Join what speaks of one occurrence, failures with their recovery, and a run's alert with those of its tasks.
+    """Join alerts of one occurrence, failures with their recovery, and a run's alert with those of its tasks.
 
-    :param told_tasks: the tasks of an alert's run whose failure was told already.
+    :param notified_tasks: the tasks of an alert's run whose failure was sent already.
     """
     every = sorted(waiting, key=lambda each: (each.at, each.key))
     in_order = joined(every)
@@ -54,29 +55,29 @@ def merge(waiting: Sequence[Alert], notified_tasks: Callable[[Alert], AbstractSe
         # Words of the user's own, and people who are to be mentioned, aren't a mere summary.
         if run is None or not each.event.is_run_failure or each.message is not None or each.mentions:
             continue
-        told = notified_tasks(each)
+        notified = notified_tasks(each)
         failing_now = failing.get(attempt_of(each))
-        if failing_now and _names_no_other(each.facts, told | failing_now):
+        if failing_now and _names_no_other(each.facts, notified | failing_now):
             folded[run] = each.event
             over.add(each.key)
-        elif _told_whole(each.facts, told):
+        elif _is_notified_whole(each.facts, notified):
             over.add(each.key)
-    said = tuple(each for each in in_order if each.key not in over)
-    keys = {each.key for each in said}
+    shown = tuple(each for each in in_order if each.key not in over)
+    keys = {each.key for each in shown}
     return Merged(
-        said=said,
-        along=tuple(each for each in every if each.key not in keys),
+        shown=shown,
+        covered=tuple(each for each in every if each.key not in keys),
         folded=folded,
         recovered=recovered,
     )
 
 
 def fitting(waiting: Sequence[Alert], text_bytes: int) -> tuple[Alert, ...]:
-    """Those of the waiting alerts that one message can tell.
+    """Those of the waiting alerts that fit into one notification.
 
-    Each question to a person stands in it whole, and in no count; those that have no room are told by the next one.
+    Each question to a person stands in it whole, and in no count; those that have no room are left to the next one.
 
-    :param text_bytes: how long the message may be.
+    :param text_bytes: how long its text may be, in bytes of JSON.
     """
     room = max(1, text_bytes // _QUESTION_BYTES)
     asking = sorted((each for each in waiting if kind_of(each) is Kind.ASKING), key=lambda each: (each.at, each.key))
@@ -85,12 +86,12 @@ def fitting(waiting: Sequence[Alert], text_bytes: int) -> tuple[Alert, ...]:
 
 
 def run_of(alert: Alert) -> RunKey | None:
-    """The run that an alert speaks of, if it names one."""
+    """The run that an alert is about, if it names one."""
     return (alert.dag_id, alert.run_id) if alert.run_id else None
 
 
 def attempt_of(alert: Alert) -> tuple[Any, ...]:
-    """The run that an alert speaks of, and when it started: one that was cleared starts anew."""
+    """The run that an alert is about, and when it started: one that was cleared starts anew."""
     return alert.dag_id, alert.run_id, alert.facts.get("run_started_at")
 
 
@@ -123,16 +124,16 @@ def _named(facts: Mapping[str, Any]) -> set[TaskKey] | None:
     return {(str(each.get("task_id")), each.get("map_index")) for each in named if isinstance(each, Mapping)}
 
 
-def _names_no_other(facts: Mapping[str, Any], told: AbstractSet[TaskKey]) -> bool:
-    """Whether a run's alert names no failed task that isn't told anyway: one that was killed may have no alert."""
+def _names_no_other(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
+    """Whether a run's alert names no failed task that isn't sent anyway: one that was killed may have no alert."""
     named = _named(facts)
-    return named is None or named <= told
+    return named is None or named <= notified
 
 
-def _told_whole(facts: Mapping[str, Any], told: AbstractSet[TaskKey]) -> bool:
-    """Whether all that made a run fail was told. Airflow names only some of many, and tells how many there are."""
+def _is_notified_whole(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
+    """Whether all that made a run fail was sent. Airflow names only some of many, and counts all of them."""
     named = _named(facts)
     if named is None:
         return False
     count = facts.get("failed_task_count") or len(named)
-    return len(told) >= count and named <= told
+    return len(notified) >= count and named <= notified

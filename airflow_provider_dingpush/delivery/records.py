@@ -3,90 +3,142 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from airflow_provider_dingpush.delivery.record_shapes import is_sound
+from airflow_provider_dingpush.delivery.record_kinds import KINDS, ONLY, RecordKind, Value, read_record
 from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError, Place
-
-ONLY = ""
-"""The key of what there is one of."""
 
 _log = logging.getLogger(__name__)
 
 
-class Records:
-    """The records of a book in memory.
+class Changes:
+    """What is to be changed in one step. Of a put and a delete of the same record the later one counts.
 
-    When the storage fails (disk full, server gone) the changes go on in memory: an alert told twice is better than one
-    that isn't told. What couldn't be written is tried again with the next change, so the book never has the later
-    change without the earlier one. Records that couldn't be read are never written over; a damaged one is left out.
+    ``keys`` are keys of alerts that the book shall remember; before that it forgets those that begin with ``forget``.
+    """
+
+    def __init__(self) -> None:
+        self.puts: dict[Place, Any] = {}
+        self.deletes: dict[Place, None] = {}
+        self.keys: Iterable[str] = ()
+        self.forget: Iterable[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.puts or self.deletes)
+
+    def put(self, kind: RecordKind[Value], value: Value, key: str = ONLY) -> None:
+        """Put a record."""
+        self.deletes.pop((kind.name, key), None)
+        self.puts[kind.name, key] = value
+
+    def delete(self, kind: RecordKind[Any], key: str = ONLY) -> None:
+        """Delete a record, if there is one."""
+        self.puts.pop((kind.name, key), None)
+        self.deletes[kind.name, key] = None
+
+    def put_or_delete(self, kind: RecordKind[Value], value: Value | None, key: str = ONLY) -> None:
+        """Put a record, or delete it if there is nothing to put."""
+        if value:
+            self.put(kind, value, key)
+        else:
+            self.delete(kind, key)
+
+
+class RecordTable:
+    """Records in memory, each as its value. A damaged one is left out.
+
+    :param plain: the records of a book, as plain JSON data.
+    """
+
+    def __init__(self, plain: Mapping[Place, Any]) -> None:
+        self._kinds: dict[str, dict[str, Any]] = {}
+        for (kind, key), record in plain.items():
+            try:
+                self._kinds.setdefault(kind, {})[key] = read_record(kind, record)
+            except ValueError:
+                _log.error("The record %r %r of a receiver's book is damaged and left out.", kind, key[:100])
+
+    def get(self, kind: RecordKind[Value], key: str = ONLY) -> Value | None:
+        """A record, or ``None``."""
+        return self._kinds.get(kind.name, {}).get(key)
+
+    def of(self, kind: RecordKind[Value]) -> Mapping[str, Value]:
+        """All records of one kind, by key."""
+        return self._kinds.get(kind.name, {})
+
+    def apply(self, changes: Changes) -> None:
+        """Change the records."""
+        for kind, key in changes.deletes:
+            self._kinds.get(kind, {}).pop(key, None)
+        for (kind, key), value in changes.puts.items():
+            self._kinds.setdefault(kind, {})[key] = value
+
+    def all(self) -> dict[Place, Any]:
+        """Every record's value."""
+        return {(kind, key): value for kind, records in self._kinds.items() for key, value in records.items()}
+
+
+class Records:
+    """The records of a book, and the changes that its storage still misses.
+
+    When the storage fails (disk full, server gone) the changes go on in memory: an alert sent twice is better than one
+    that isn't sent. What couldn't be written is tried again with the next change, so the book never has the later
+    change without the earlier one. Records that couldn't be read are never written over.
 
     ``problem`` is what kept the last change, or the records at the start, from the storage; ``None`` if nothing did.
 
     :param book: where they stand.
+    :param after_write: called when a change is durable.
     :raises LeadershipLostError: if another process leads; so does every method that writes.
     """
 
-    def __init__(self, book: LedgerBook) -> None:
+    def __init__(self, book: LedgerBook, after_write: Callable[[], None] = lambda: None) -> None:
         self.problem: OutboxError | None = None
         self._book = book
-        self._blind = False
-        self._kinds: dict[str, dict[str, Any]] = {}
+        self._after_write = after_write
+        self._unreadable = False
         self._deleted: set[Place] = set()
         self._unremembered: set[str] = set()
         self._unforgotten: set[str] = set()
+        plain: Mapping[Place, Any] = {}
         try:
-            for (kind, key), value in book.load().items():
-                if is_sound(kind, value):
-                    self._kinds.setdefault(kind, {})[key] = value
-                else:
-                    _log.error("The record %r %r of a robot's book is damaged and left out.", kind, key[:100])
+            plain = book.load()
         except LeadershipLostError:
             raise
         except OutboxError as problem:
             self.problem = problem
-            self._blind = True
+            self._unreadable = True
+        self.table = RecordTable(plain)
 
-    def get(self, kind: str, key: str = "", default: Any = None) -> Any:
-        return self._kinds.get(kind, {}).get(key, default)
-
-    def of(self, kind: str) -> Mapping[str, Any]:
-        """All records of one kind, by key."""
-        return self._kinds.get(kind, {})
-
-    def change(
-        self,
-        puts: Mapping[Place, Any],
-        deletes: Iterable[Place] = (),
-        keys: Iterable[str] = (),
-        forget: Iterable[str] = (),
-    ) -> bool:
-        """Change records in one step; says whether it is durable.
-
-        :param keys: keys of alerts that the book shall remember.
-        :param forget: what the keys begin with that it shall forget before that.
-        """
-        deletes, forget = list(deletes), tuple(forget)
-        for kind, key in deletes:
-            self._kinds.get(kind, {}).pop(key, None)
-        for (kind, key), value in puts.items():
-            self._kinds.setdefault(kind, {})[key] = value
-        gone, unforgotten = {*self._deleted, *deletes} - puts.keys(), {*self._unforgotten, *forget}
-        unremembered = {*(each for each in self._unremembered if not each.startswith(forget)), *keys}
-        if not self._blind:
-            try:
-                self._book.write(self._everything() if self.problem else puts, gone, unremembered, unforgotten)
-            except LeadershipLostError:
-                raise
-            except OutboxError as problem:
-                self.problem = problem
-            else:
-                self._deleted, self._unremembered, self._unforgotten, self.problem = set(), set(), set(), None
-                return True
+    def change(self, changes: Changes) -> bool:
+        """Change records in one step; ``True`` if it is durable."""
+        forget = tuple(changes.forget)
+        self.table.apply(changes)
+        gone, unforgotten = {*self._deleted, *changes.deletes} - changes.puts.keys(), {*self._unforgotten, *forget}
+        unremembered = {*(each for each in self._unremembered if not each.startswith(forget)), *changes.keys}
+        # The book may miss some of all records, or have been replaced by an empty one since it was read.
+        if self._is_written(self.table.all() if self.problem else changes.puts, gone, unremembered, unforgotten):
+            self._deleted, self._unremembered, self._unforgotten, self.problem = set(), set(), set(), None
+            self._after_write()
+            return True
         self._deleted, self._unremembered, self._unforgotten = gone, unremembered, unforgotten
         return False
 
-    def _everything(self) -> dict[Place, Any]:
-        """All records: the book may miss some, or have been replaced by an empty one since it was read."""
-        return {(kind, key): value for kind, records in self._kinds.items() for key, value in records.items()}
+    def _is_written(self, puts: Mapping[Place, Any], deletes: set[Place], keys: set[str], forget: set[str]) -> bool:
+        if self._unreadable:
+            return False
+        plain = {(kind, key): _to_json(kind, value) for (kind, key), value in puts.items()}
+        try:
+            self._book.write(plain, deletes, keys, forget)
+        except LeadershipLostError:
+            raise
+        except OutboxError as problem:
+            self.problem = problem
+            return False
+        return True
+
+
+def _to_json(kind: str, value: Any) -> Any:
+    known = KINDS.get(kind)
+    return value if known is None else known.to_json(value)

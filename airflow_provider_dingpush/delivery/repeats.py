@@ -1,112 +1,128 @@
-"""Failures that happen again soon after they were told: only counted, until an interval is over or they recover."""
+"""Failures that happen again soon after they were sent: only counted, until an interval is over or they recover."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.delivery.records import Records
-from airflow_provider_dingpush.storage.contract import Place
+from airflow_provider_dingpush.delivery.record_kinds import NOTIFIED, NotifiedFailure
+from airflow_provider_dingpush.delivery.records import Changes, RecordTable
 
 
 class Repeats:
-    """What was told of each incident, in the records of a book. It says what is to be changed, and changes nothing.
+    """Which failures were sent, and how often each was only counted since.
 
-    :param records: of the robot's book.
-    :param interval_seconds: how long a failure that was told is only counted, in seconds; 0 tells each.
+    :param table: the records of a receiver's book.
+    :param interval_seconds: how long a failure that was sent is only counted, in seconds; 0 sends each.
     """
 
-    def __init__(self, records: Records, interval_seconds: float) -> None:
-        self._records = records
+    def __init__(self, table: RecordTable, interval_seconds: float) -> None:
+        self._table = table
         self._interval = interval_seconds
 
-    def muted_until(self, alert: Alert, now: float) -> float | None:
-        """Until when an alert is only counted, or ``None`` if it may be told."""
+    def counted_until(self, alert: Alert, now: float) -> float | None:
+        """Until when an alert is only counted, or ``None`` if it may be sent."""
         if not self._interval or alert.resolved or not alert.event.is_failure:
             return None
-        told = self._records.get("told", _notified_key(alert))
-        # Two notifiers that speak of the same occurrence don't make it a repeat.
-        if told is None or told["occasion"] == _occasion(alert):
+        notified = self._table.get(NOTIFIED, _failure_key(alert))
+        # Two notifiers of the same occurrence don't make it a repeat.
+        if notified is None or notified.occurrence == _occurrence(alert):
             return None
-        until: float = told["at"] + self._interval
+        until = notified.at + self._interval
         return until if now < until else None
 
-    def only_counted(self, waiting: Iterable[Alert], now: float) -> tuple[dict[Place, Any], list[str]]:
-        """The keys of alerts that become a number: of each muted incident the newest goes on waiting, with its links.
+    def sendable(self, alerts: Sequence[Alert], now: float) -> tuple[Alert, ...]:
+        """Those of the alerts that aren't only counted."""
+        if not self._interval:
+            return tuple(alerts)
+        resolved = {each.incident: each.at for each in alerts if each.resolved}
+        return tuple(
+            each
+            for each in alerts
+            if self.counted_until(each, now) is None or each.at <= resolved.get(each.incident, 0.0)
+        )
 
-        The numbers are to be put.
+    def count(self, waiting: Iterable[Alert], now: float, changes: Changes) -> list[str]:
+        """Turn repeats into a number: of each such incident the newest goes on waiting, with its links.
+
+        Gives the keys of the others.
         """
-        muted: dict[str, list[Alert]] = {}
+        repeated: dict[str, list[Alert]] = {}
         for each in waiting if self._interval else ():
-            if self.muted_until(each, now) is not None:
-                muted.setdefault(_notified_key(each), []).append(each)
-        puts: dict[Place, Any] = {}
+            if self.counted_until(each, now) is not None:
+                repeated.setdefault(_failure_key(each), []).append(each)
         counted: list[str] = []
-        for notified_key, alerts in muted.items():
+        for failure_key, alerts in repeated.items():
             newest = max(alerts, key=lambda each: (each.at, each.key)).occurrence
             older = [each for each in alerts if each.occurrence != newest]
-            if older:
-                told = self._records.get("told", notified_key)
+            notified = self._table.get(NOTIFIED, failure_key)
+            if older and notified:
                 occurrences = len({each.occurrence for each in older})
-                puts["told", notified_key] = {**told, "suppressed": told["suppressed"] + occurrences}
+                changes.put(NOTIFIED, replace(notified, repeats=notified.repeats + occurrences), failure_key)
                 counted += [each.key for each in older]
-        return puts, counted
+        return counted
 
-    def counts(self, alerts: Iterable[Alert]) -> dict[str, int]:
-        """How often the incidents of these alerts were only counted since they were told, by record."""
+    def counts(self, alerts: Iterable[Alert]) -> tuple[dict[str, int], dict[str, int]]:
+        """How often the incidents of these alerts were only counted lately: by incident, and by record."""
         incidents = {each.incident for each in alerts}
-        return {
-            key: told["suppressed"]
-            for key, told in self._records.of("told").items()
-            if told["suppressed"] and incident_of(key) in incidents
-        }
+        by_incident: dict[str, int] = {}
+        by_record: dict[str, int] = {}
+        for key, notified in self._table.of(NOTIFIED).items():
+            incident = _incident_of(key)
+            if notified.repeats and incident in incidents:
+                by_record[key] = notified.repeats
+                by_incident[incident] = by_incident.get(incident, 0) + notified.repeats
+        return by_incident, by_record
 
     def after_message(
-        self, said_counts: Mapping[str, int], alerts: Sequence[Alert], now: float
-    ) -> tuple[dict[Place, Any], list[Place]]:
-        """What a message changes.
+        self, shown_counts: Mapping[str, int], alerts: Sequence[Alert], now: float, changes: Changes
+    ) -> None:
+        """Note what a notification shows.
 
-        :param said_counts: what it said of :meth:`counts`.
-        :param alerts: what it told.
+        :param shown_counts: what it shows of :meth:`counts`, by record.
+        :param alerts: those in it.
         """
-        before = self._records.of("told")
+        before = self._table.of(NOTIFIED)
         if not self._interval:
-            return {}, [("told", key) for key in before]
+            for key in before:
+                changes.delete(NOTIFIED, key)
+            return
         ended = {each.incident: each.at for each in alerts if each.resolved}
-        puts: dict[Place, Any] = {}
-        deletes: list[Place] = []
-        for key, told in before.items():
-            past = told["at"] + self._interval <= now and not told["suppressed"]
-            if past or incident_of(key) in ended:
-                deletes.append(("told", key))
-            elif said_counts.get(key):
-                puts["told", key] = {**told, "suppressed": max(0, told["suppressed"] - said_counts[key])}
+        left = {
+            key: max(0, notified.repeats - shown_counts.get(key, 0))
+            for key, notified in before.items()
+            if _incident_of(key) not in ended
+        }
+        for key, notified in before.items():
+            past = notified.at + self._interval <= now and not notified.repeats
+            if past or key not in left:
+                changes.delete(NOTIFIED, key)
+            elif shown_counts.get(key):
+                changes.put(NOTIFIED, replace(notified, repeats=left[key]), key)
         for each in alerts:
             over = each.at <= ended.get(each.incident, 0.0)
             if each.event.is_failure and not each.resolved and not over:
-                place = ("told", _notified_key(each))
-                left = puts.get(place, before.get(place[1], {})).get("suppressed", 0)
-                told_now = {"at": now, "suppressed": left, "occasion": _occasion(each), "mailbox": each.mailbox.name}
-                puts[place] = told_now
-        return puts, [place for place in deletes if place not in puts]
+                key = _failure_key(each)
+                repeats = left[key] if key in left else before[key].repeats if key in before else 0
+                changes.put(NOTIFIED, NotifiedFailure(now, repeats, _occurrence(each), each.mailbox.name), key)
 
-    def clamped(self, now: float) -> dict[Place, Any]:
-        """What a clock that was set back makes wrong, put right."""
-        told = self._records.of("told").items()
-        return {("told", key): {**each, "at": now} for key, each in told if each["at"] > now}
-
-
-def incident_of(record: str) -> str:
-    """The incident that a count belongs to."""
-    return record.partition(" ")[0]
+    def clamp(self, now: float, changes: Changes) -> None:
+        """Correct what a clock that was set back makes wrong."""
+        for key, notified in self._table.of(NOTIFIED).items():
+            if notified.at > now:
+                changes.put(NOTIFIED, replace(notified, at=now), key)
 
 
-def _notified_key(alert: Alert) -> str:
+def _incident_of(failure_key: str) -> str:
+    return failure_key.partition(" ")[0]
+
+
+def _failure_key(alert: Alert) -> str:
     # A missed deadline is another matter than a failure of the same run.
     return f"{alert.incident} {alert.event}"
 
 
-def _occasion(alert: Alert) -> str | None:
+def _occurrence(alert: Alert) -> str | None:
     # A run may have several deadlines, and the second one is no repetition of the first.
     return alert.run_id if alert.event.is_deadline else alert.occurrence

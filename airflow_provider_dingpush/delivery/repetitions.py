@@ -1,4 +1,4 @@
-"""Which alerts say again what was said: what is remembered of each alert, and what a recovery makes forgotten."""
+"""Which alerts repeat an earlier one: the names by which each is remembered, and what a recovery makes forgotten."""
 
 from __future__ import annotations
 
@@ -14,32 +14,34 @@ from airflow_provider_dingpush.alerts.alert import Alert, age_of
 
 
 def remembered(alert: Alert) -> tuple[str, ...]:
-    """The names under which an alert is remembered: its key, and that its occurrence was spoken of."""
-    return (_name(alert, alert.key), _spoken_of(alert)[-1]) if alert.adds_something else (_name(alert, alert.key),)
+    """The names under which an alert is remembered: its key, and that its occurrence was sent."""
+    return (
+        (_name(alert, alert.key), _occurrence_names(alert)[-1]) if alert.adds_something else (_name(alert, alert.key),)
+    )
 
 
 def asked(alert: Alert) -> tuple[str, ...]:
     """The names to look for before an alert is sent, its own first."""
     if alert.adds_something and not alert.resolved:
         return (_name(alert, alert.key),)
-    return (_name(alert, alert.key), *_spoken_of(alert))
+    return (_name(alert, alert.key), *_occurrence_names(alert))
 
 
-def _spoken_of(alert: Alert) -> tuple[str, str]:
+def _occurrence_names(alert: Alert) -> tuple[str, str]:
     """The names that are remembered of an occurrence: of an alert that adds nothing to it, and of those that do."""
     name = _name(alert, alert.occurrence)
     return name, f"{name}+"
 
 
 def _name(alert: Alert, key: str) -> str:
-    # Nobody puts a recovery unless something has failed since the last one, so another one is no repetition of that.
+    # A recovery is put only if something has failed since the last one, so another one is no repetition of that.
     return f"{subject_of(alert)}{key}{f'@{alert.at}' if alert.resolved else ''}"
 
 
 def subject_of(alert: Alert) -> str:
     """What the names of all alerts begin with that a recovery makes forgotten; empty if none does.
 
-    Whichever connection they come through: what is remembered belongs to a robot.
+    Whichever connection they come through: what is remembered belongs to a receiver.
     """
     if not alert.opens_incident and not alert.resolved:
         return ""
@@ -60,7 +62,7 @@ def _subject(dag_id: str, task_id: str | None, map_index: int | None) -> str:
 class Arrivals:
     """What a leader takes in in one step, without what repeats something that was taken in before.
 
-    ``news`` are the alerts to be sent, by key; ``ended`` says of each subject that recovers with them when it did, in
+    ``news`` are the alerts to be sent, by key; ``ended`` is when each subject recovered that recovers with them, in
     seconds since 1970.
 
     :param known: which of the :func:`asked` names are remembered.
@@ -88,7 +90,7 @@ class Arrivals:
             self.news[alert.key] = alert
             self._newest[subject] = max(alert, self._newest.get(subject, alert), key=age_of)
             self._names.update(dict.fromkeys(remembered(arrival), alert))
-            if alert.resolved and self._known.isdisjoint(_spoken_of(arrival)):
+            if alert.resolved and self._known.isdisjoint(_occurrence_names(arrival)):
                 self.ended[subject] = max(alert.at, self.ended.get(subject, alert.at))
         return alert
 
@@ -99,24 +101,26 @@ class Arrivals:
         return [name for name, each in every if each.at >= self.ended.get(subject_of(each), -math.inf)]
 
     def _as_news(self, alert: Alert) -> Alert | None:
-        name, spoken_of = asked(alert)[0], _spoken_of(alert)[-1]
+        name, occurrence_name = asked(alert)[0], _occurrence_names(alert)[-1]
         if alert.key not in self.news and not self._is_waiting(alert.key) and name not in self._known:
             # What isn't sent yet is joined with it; and what may never be sent, because it was refused, is no reason.
             is_news = (
-                alert.adds_something or spoken_of not in self._known or alert.occurrence in self._unsent_occurrences
+                alert.adds_something
+                or occurrence_name not in self._known
+                or alert.occurrence in self._unsent_occurrences
             )
             return alert if is_news else None
         subject = subject_of(alert)
         newest = self._newest.get(subject) or (self._newest_unsent.get(subject) if subject else None)
         if newest is None or newest.resolved == alert.resolved or newest.at > alert.at:
             return self._for_another_mailbox(alert)
-        # It failed, recovered, and fails again before that was sent, or the other way round; nothing tells one run from
+        # It failed, recovered, and fails again before that was sent, or the other way round; one run looks like
         # the next.
         again = f"{alert.key}.{alert.at:.3f}"
         return replace(alert, key=again, occurrence=again)
 
     def _for_another_mailbox(self, alert: Alert) -> Alert | None:
-        """What another connection says as well that has this robot now: sent as one, unless one gets another robot."""
+        """The same alert of another connection of this receiver: sent as one, unless one gets another receiver."""
         same = self.news.get(alert.key) or self._waiting.get(alert.key)
         if same is None or same.mailbox == alert.mailbox:
             return None

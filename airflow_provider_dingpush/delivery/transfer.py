@@ -11,42 +11,31 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.ledger_entries import Batch, QuarantinedBatch
-from airflow_provider_dingpush.delivery.records import ONLY, Records
+from airflow_provider_dingpush.delivery.record_kinds import (
+    ALERT,
+    BATCH,
+    DEAD,
+    MOVED,
+    NOTIFIED,
+    OVERFLOW,
+    QUARANTINE,
+    TRANSFER,
+    TRANSFERRED,
+    QuarantinedBatch,
+    RecordKind,
+    Transfer,
+)
+from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.storage.contract import LedgerBook, OutboxError, Place
 
-TRANSFER = "transfer"
-"""The kind of record that a transfer is in the old book."""
-
-_TAKEN = "transferred"
 _AT_ONCE = 1_000
 _STEP_SECONDS = 10.0
 _REMEMBERED_SECONDS = 7 * 86_400.0  # as long as the keys of alerts are known
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """Alerts on their way from one book to another.
-
-    :param mailbox: name of their mailbox.
-    :param alerts: those that wait, as JSON, by key.
-    :param pens: those of them that are sent apart, because a message with them was refused or may have arrived.
-    :param dead: dead letters, by key.
-    :param told: which failures were told when, and how often they were only counted since.
-    :param overflow: how many alerts were only counted.
-    """
-
-    mailbox: str
-    alerts: Mapping[str, str] = field(default_factory=dict)
-    quarantine: Sequence[Mapping[str, Any]] = ()
-    dead: Mapping[str, Any] = field(default_factory=dict)
-    told: Mapping[str, Any] = field(default_factory=dict)
-    overflow: int = 0
 
 
 def move(
@@ -57,50 +46,59 @@ def move(
     last: bool,
     new_uuid: Callable[[], str] = lambda: uuid.uuid4().hex,
 ) -> int:
-    """Move everything of a mailbox from one book to another; says how many alerts that were. Lead both receivers.
+    """Move everything of a mailbox from one book to another; returns how many alerts that were. Lead both receivers.
 
-    :param last: whether no other mailbox belongs to the old receiver: then what can't be told apart goes along, too.
+    :param last: whether no other mailbox belongs to the old receiver: then what belongs to no mailbox goes along, too.
     :raises OutboxError: if a book can't be read or written. What isn't moved stays where it is.
     """
     source, target = _readable(old), _readable(new)
     moved = 0
     _set_apart(source, mailbox, old.now(), last=last, new_uuid=new_uuid)
-    for name, record in list(source.of(TRANSFER).items()):
-        if record["mailbox"] != mailbox.name:
+    for name, transfer in list(source.table.of(TRANSFER).items()):
+        if transfer.mailbox != mailbox.name:
             continue
         for book in (old, new):
             book.keep(_STEP_SECONDS)
-        transfer = Transfer(**record)
-        if target.get(_TAKEN, name) is None:
-            back = [("moved", key) for key in transfer.alerts if target.get("moved", key) is not None]
-            _write(target, _taken_in(target, name, transfer), back, keys=_names_of(transfer.alerts.values()))
-        _write(source, {}, [(TRANSFER, name)])
-        _write(target, {}, [(_TAKEN, name)])
+        if target.table.get(TRANSFERRED, name) is None:
+            taken_in = _taken_in(target.table, name, transfer)
+            taken_in.put(TRANSFERRED, True, name)
+            for key in transfer.alerts:
+                if target.table.get(MOVED, key) is not None:
+                    taken_in.delete(MOVED, key)
+            taken_in.keys = list(_names_of(transfer.alerts.values()))
+            _write(target, taken_in)
+        _forget(source, TRANSFER, name)
+        _forget(target, TRANSFERRED, name)
         moved += len(transfer.alerts)
     return moved
 
 
 def take_back(book: LedgerBook, mailbox: Mailbox) -> int:
-    """Let a mailbox's alerts wait in this book again that were set apart for another; says how many that were.
+    """Let a mailbox's alerts wait in this book again that were set apart for another; returns how many that were.
 
-    A connection got another robot, the process that moved its alerts ended, and the connection got the former one back.
+    A connection got another receiver, the process that moved its alerts ended, and it got the former one back.
     """
     records = _readable(book)
-    mine = [(name, Transfer(**each)) for name, each in records.of(TRANSFER).items() if each["mailbox"] == mailbox.name]
+    mine = [(name, each) for name, each in records.table.of(TRANSFER).items() if each.mailbox == mailbox.name]
     for name, transfer in mine:
-        puts = _taken_in(records, name, transfer)
-        del puts[_TAKEN, name]
-        _write(records, puts, [(TRANSFER, name), *(("moved", key) for key in transfer.alerts)])
+        changes = _taken_in(records.table, name, transfer)
+        changes.delete(TRANSFER, name)
+        for key in transfer.alerts:
+            changes.delete(MOVED, key)
+        _write(records, changes)
     return sum(len(transfer.alerts) for _, transfer in mine)
 
 
 def alerts_in(records: Mapping[Place, Any]) -> dict[str, Mailbox | None]:
-    """The alerts that wait in a book, with their mailboxes; ``None`` for one that can't be read."""
+    """The alerts that wait in a book, with their mailboxes; ``None`` for one that can't be read.
+
+    :param records: as plain JSON data.
+    """
     found: dict[str, Mailbox | None] = {}
     for (kind, key), value in records.items():
-        if kind == "alert":
+        if kind == ALERT.name:
             found[key] = mailbox_in(value)
-        elif kind == TRANSFER and isinstance(value, dict) and isinstance(value.get("alerts"), dict):
+        elif kind == TRANSFER.name and isinstance(value, dict) and isinstance(value.get("alerts"), dict):
             found.update({each: mailbox_in(alert) for each, alert in value["alerts"].items()})
     return found
 
@@ -115,85 +113,90 @@ def mailbox_in(alert: Any) -> Mailbox | None:
 
 def _set_apart(source: Records, mailbox: Mailbox, now: float, *, last: bool, new_uuid: Callable[[], str]) -> None:
     """Turn everything of a mailbox into transfers, a thousand alerts at a time."""
-    mine = [key for key, alert in source.of("alert").items() if mailbox_in(alert) == mailbox]
+    table = source.table
+    mine = [key for key, alert in table.of(ALERT).items() if mailbox_in(alert) == mailbox]
     _unfreeze(source, mine, new_uuid)
-    dead = {key: each for key, each in source.of("dead").items() if mailbox_in(each["alert"]) == mailbox}
-    told = {key: each for key, each in source.of("told").items() if last or each.get("mailbox") == mailbox.name}
-    pause = Transfer(mailbox.name, dead=dead, told=told, overflow=source.get("overflow", default=0) if last else 0)
-    quarantine = _quarantine_of(source)
+    # What isn't an alert goes with the first of them.
+    besides = Transfer(
+        mailbox.name,
+        dead={key: each for key, each in table.of(DEAD).items() if mailbox_in(each.alert) == mailbox},
+        notified={key: each for key, each in table.of(NOTIFIED).items() if last or each.mailbox == mailbox.name},
+        overflow=(table.get(OVERFLOW) or 0) if last else 0,
+    )
     for start in range(0, max(len(mine), 1), _AT_ONCE):
-        some = dict.fromkeys(mine[start : start + _AT_ONCE])
-        if not some and not (pause.dead or pause.told or pause.overflow):
-            return
-        transfer = replace(
-            pause,
-            alerts={key: source.get("alert", key) for key in some},
-            quarantine=[
-                {**batch_apart, "keys": keys}
-                for batch_apart in quarantine.values()
-                if (keys := [key for key in batch_apart["keys"] if key in some])
-            ],
-        )
-        gone: list[Place] = [("alert", key) for key in some]
-        gone += [("moved", key) for key, at in source.of("moved").items() if at < now - _REMEMBERED_SECONDS]
-        gone += [*(("dead", key) for key in pause.dead), *(("told", key) for key in pause.told)]
-        puts: dict[Place, Any] = {(TRANSFER, new_uuid()): asdict(transfer)}
-        puts.update({("moved", key): now for key in some})
-        for name, batch_apart in quarantine.items():
-            left = [key for key in batch_apart["keys"] if key not in some]
-            if not left:
-                gone.append(("quarantine", name))
-            elif len(left) < len(batch_apart["keys"]):
-                puts["quarantine", name] = {**batch_apart, "keys": left}
-        if pause.overflow:
-            gone.append(("overflow", ONLY))
-        _write(source, puts, gone)
-        pause, quarantine = Transfer(mailbox.name), _quarantine_of(source)
+        some = mine[start : start + _AT_ONCE]
+        if some or besides.dead or besides.notified or besides.overflow:
+            _write(source, _one_transfer(table, besides, some, now, new_uuid()))
+        besides = Transfer(mailbox.name)
+
+
+def _one_transfer(table: RecordTable, besides: Transfer, keys: Sequence[str], now: float, name: str) -> Changes:
+    """Take these alerts out of the book, with their quarantine and what goes besides, and put one transfer there."""
+    changes, some = Changes(), set(keys)
+    quarantine = [(name, each) for name, each in table.of(QUARANTINE).items() if some.intersection(each.keys)]
+    moved = (replace(each, keys=tuple(key for key in each.keys if key in some)) for _, each in quarantine)
+    alerts = {key: table.of(ALERT)[key] for key in keys}
+    changes.put(TRANSFER, replace(besides, alerts=alerts, quarantine=tuple(moved)), name)
+    for quarantined, each in quarantine:
+        left = each.without(some)
+        changes.put_or_delete(QUARANTINE, left if left.keys else None, quarantined)
+    for key, at in table.of(MOVED).items():
+        if at < now - _REMEMBERED_SECONDS:
+            changes.delete(MOVED, key)
+    for key in keys:
+        changes.delete(ALERT, key)
+        changes.put(MOVED, now, key)
+    for key in besides.dead:
+        changes.delete(DEAD, key)
+    for key in besides.notified:
+        changes.delete(NOTIFIED, key)
+    if besides.overflow:
+        changes.delete(OVERFLOW)
+    return changes
 
 
 def _unfreeze(source: Records, mine: Iterable[str], new_uuid: Callable[[], str]) -> None:
-    """Take the frozen message apart if it tells of these alerts: it was made for the old receiver.
+    """Take the frozen batch apart if these alerts are in it: it was made for the old receiver.
 
-    One that may have arrived goes on without them, so that it is recognised, and they say that they may repeat it.
+    One that may have arrived goes on without them, so that it is recognised, and they are marked as a possible repeat.
     """
-    record = source.get("batch")
-    if record is None:
-        return
-    batch = Batch.from_record(record)
-    ours = set(batch.members).intersection(mine)
-    if not ours:
+    batch = source.table.get(BATCH)
+    ours = set(batch.members).intersection(mine) if batch else set()
+    if batch is None or not ours:
         return
     others = tuple(key for key in batch.members if key not in ours)
-    puts: dict[Place, Any] = {}
-    deletes: list[Place] = [("batch", ONLY)]
+    changes = Changes()
+    changes.delete(BATCH)
     if batch.perhaps_arrived or batch.under_way:
         keys = tuple(key for key in batch.members if key in ours)
-        batch_apart = QuarantinedBatch(
-            new_uuid(), keys, batch.names_only, batch.proven, batch.may_repeat or batch.number
-        )
-        puts["quarantine", batch_apart.name] = batch_apart.to_record(batch.created)
+        may_repeat = batch.may_repeat or batch.number
+        apart = QuarantinedBatch(keys, batch.names_only, batch.created, batch.proven, may_repeat)
+        changes.put(QUARANTINE, apart, new_uuid())
         if others:
-            puts["batch", ONLY] = replace(batch, members=others).to_record()
-            deletes = []
-    elif batch.batch_apart:
-        batch_apart = QuarantinedBatch(
-            batch.batch_apart, batch.members, batch.names_only, batch.proven, batch.may_repeat
-        )
-        puts["quarantine", batch_apart.name] = batch_apart.to_record(batch.created)
-    _write(source, puts, deletes)
+            changes.put(BATCH, replace(batch, members=others))
+    elif batch.quarantine:
+        apart = QuarantinedBatch(batch.members, batch.names_only, batch.created, batch.proven, batch.may_repeat)
+        changes.put(QUARANTINE, apart, batch.quarantine)
+    _write(source, changes)
 
 
-def _taken_in(target: Records, name: str, transfer: Transfer) -> dict[Place, Any]:
-    """What a transfer changes in the new book; what stands there already stays as it is."""
-    puts: dict[Place, Any] = {(_TAKEN, name): True}
-    puts.update({("alert", key): alert for key, alert in transfer.alerts.items()})
-    puts.update({("quarantine", f"{name}.{number}"): each for number, each in enumerate(transfer.quarantine)})
-    puts.update({("dead", key): each for key, each in transfer.dead.items()})
-    puts.update({("told", key): each for key, each in transfer.told.items()})
+def _taken_in(target: RecordTable, name: str, transfer: Transfer) -> Changes:
+    """What a transfer changes in the book that takes it in; what stands there already stays as it is."""
+    changes = Changes()
+    for number, quarantined in enumerate(transfer.quarantine):
+        changes.put(QUARANTINE, quarantined, f"{name}.{number}")
+    _put_new(target, ALERT, transfer.alerts, changes)
+    _put_new(target, DEAD, transfer.dead, changes)
+    _put_new(target, NOTIFIED, transfer.notified, changes)
     if transfer.overflow:
-        puts["overflow", ONLY] = transfer.overflow + target.get("overflow", default=0)
-    known = {place for place in puts if place[0] in ("alert", "dead", "told") and target.get(*place) is not None}
-    return {place: value for place, value in puts.items() if place not in known}
+        changes.put(OVERFLOW, transfer.overflow + (target.get(OVERFLOW) or 0))
+    return changes
+
+
+def _put_new(target: RecordTable, kind: RecordKind[Any], values: Mapping[str, Any], changes: Changes) -> None:
+    for key, value in values.items():
+        if target.get(kind, key) is None:
+            changes.put(kind, value, key)
 
 
 def _names_of(alerts: Iterable[str]) -> Iterator[str]:
@@ -203,10 +206,6 @@ def _names_of(alerts: Iterable[str]) -> Iterator[str]:
             yield from remembered(Alert.from_json(each))
 
 
-def _quarantine_of(source: Records) -> dict[str, Mapping[str, Any]]:
-    return dict(source.of("quarantine"))
-
-
 def _readable(book: LedgerBook) -> Records:
     records = Records(book)
     if records.problem:
@@ -214,8 +213,12 @@ def _readable(book: LedgerBook) -> Records:
     return records
 
 
-def _write(
-    records: Records, puts: Mapping[Place, Any], deletes: Sequence[Place] = (), *, keys: Iterable[str] = ()
-) -> None:
-    if not records.change(puts, deletes, keys):
+def _forget(records: Records, kind: RecordKind[Any], name: str) -> None:
+    changes = Changes()
+    changes.delete(kind, name)
+    _write(records, changes)
+
+
+def _write(records: Records, changes: Changes) -> None:
+    if not records.change(changes):
         raise records.problem or OutboxError("the outbox can't be written")

@@ -1,16 +1,19 @@
-"""How many messages go into any sliding stretch of time, reckoned so that the receiver can't count more than we do."""
+"""How many messages go into any sliding stretch of time, counted so that the receiver can't count more than we do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from airflow_provider_dingpush.delivery.record_kinds import RESTART, RESTART_KEY, SLOT, Slot
+from airflow_provider_dingpush.delivery.records import Changes, RecordTable
 
 
 @dataclass(frozen=True)
 class RateWindow:
     """At most so many messages within any window of so many seconds.
 
-    A message counts from the moment its sending **ended**. One that starts a whole window after an earlier one's end
+    A message counts from the moment its POST **ended**. One that starts a whole window after an earlier one's end
     arrives a whole window after that one arrived, however long either was under way: that holds whatever the network
     does. (Counting from the start lets through more than the limit when an early message is slow and a late one fast.)
     A message whose end isn't known counts as if it had taken all the time that it was given.
@@ -25,7 +28,78 @@ class RateWindow:
     def next_free(self, ended: Iterable[float], now: float) -> float:
         """When the next message may start: ``now``, or later.
 
-        :param ended: when the sending of earlier messages ended, or will have ended at the latest, in any order.
+        :param ended: when the POSTs of earlier messages ended, or will have ended at the latest, in any order.
         """
         latest = sorted(ended)[-self.limit :]
         return max(now, latest[0] + self.seconds) if len(latest) == self.limit else now
+
+
+@dataclass(frozen=True)
+class Try:
+    """The end of one try.
+
+    :param slot: its slot in this receiver's window; ``None`` if a fallback sent it.
+    :param ended_at: in seconds since 1970.
+    """
+
+    slot: str | None
+    ended_at: float
+
+
+class Slots:
+    """The slots of one receiver's window, which all who send to it share: taken before a POST, dated when it ended.
+
+    :param table: the records of its book.
+    :param window: how many messages go into how much time.
+    """
+
+    def __init__(self, table: RecordTable, window: RateWindow) -> None:
+        self._table = table
+        self._window = window
+
+    def free_at(self, now: float, *, kept_free: float = 0.0) -> float:
+        """When there is a slot: ``now``, or later.
+
+        :param kept_free: the share of the window that is kept for others.
+        """
+        window = replace(self._window, limit=max(1, round(self._window.limit * (1 - kept_free))))
+        free = window.next_free((slot.end for slot in self._table.of(SLOT).values()), now)
+        restarted = self._table.get(RESTART, RESTART_KEY)
+        # What was sent before a book was damaged isn't known any more.
+        return free if restarted is None else max(free, restarted + self._window.seconds)
+
+    def taken_within_window(self, now: float) -> int:
+        """How many slots are taken now."""
+        return sum(slot.end > now - self._window.seconds for slot in self._table.of(SLOT).values())
+
+    def take(self, now: float, timeout_seconds: float, changes: Changes) -> str:
+        """Take a slot, and give its name.
+
+        :param timeout_seconds: the most that the POST takes, in seconds; it counts as long as that until its end is
+            known.
+        """
+        slots = self._table.of(SLOT)
+        number = 0
+        while (name := f"{now:.6f}.{number}") in slots:
+            number += 1
+        for each, slot in slots.items():
+            if slot.end <= now - self._window.seconds:
+                changes.delete(SLOT, each)
+        changes.put(SLOT, Slot(now, now + timeout_seconds), name)
+        return name
+
+    def end(self, end: Try | None, changes: Changes) -> None:
+        """Date the slot of a try."""
+        if end is None or end.slot is None:
+            return
+        taken = self._table.get(SLOT, end.slot) or Slot(end.ended_at, end.ended_at)
+        # A clock that was set back meanwhile must not let a message count from before it started.
+        changes.put(SLOT, Slot(taken.start, end.ended_at if end.ended_at >= taken.start else taken.end), end.slot)
+
+    def clamp(self, now: float, changes: Changes) -> None:
+        """Correct what a clock that was set back makes wrong: nothing was begun in the future."""
+        for name, slot in self._table.of(SLOT).items():
+            if slot.start > now:
+                changes.put(SLOT, Slot(now, now + slot.end - slot.start), name)
+        if (self._table.get(RESTART, RESTART_KEY) or now) > now:
+            changes.put(RESTART, now, RESTART_KEY)

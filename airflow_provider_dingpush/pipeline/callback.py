@@ -29,7 +29,7 @@ from airflow_provider_dingpush.timeouts import Deadline
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
-    from airflow_provider_dingpush.delivery.drain_result import DrainResult
+    from airflow_provider_dingpush.delivery.drain_result import DrainResult, LeaderRole
     from airflow_provider_dingpush.pipeline.dispatching import AnySender
     from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments, RenderedArguments
     from airflow_provider_dingpush.pipeline.stores import Store
@@ -184,7 +184,7 @@ class _Callback:
             self._send_unstored(alert, redact(str(problem)))
             return
         self._move_what_waits(store)
-        self._serve(alert, store, *self._patience(store))
+        self._serve(alert, store, *self._role(store))
 
     def _alert(self, arguments: RenderedArguments) -> Alert:
         from airflow_provider_dingpush.alerts.run_alert import alert_of
@@ -226,24 +226,26 @@ class _Callback:
 
             move_alerts(store, others, self.deadline.sub(_MOVING_SECONDS))
 
-    def _patience(self, store: Store) -> tuple[bool, Deadline]:
-        """Whether to wait until the receiver can get all that waits, and until when."""
+    def _role(self, store: Store) -> tuple[LeaderRole, Deadline]:
+        """As what to lead, and until when."""
+        from airflow_provider_dingpush.delivery.drain_result import LeaderRole
         from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
 
         if process_of(self.facts) is not Process.DAG_PROCESSOR:
-            return True, self.deadline
-        # From an outbox of this host nobody else would send it.
-        patient = store.stands_in or has_host_local_outbox()
-        return patient, self.deadline.sub(callback_limits.CALLBACK_SECONDS) if patient else self.deadline
+            return LeaderRole.CALLBACK, self.deadline
+        if store.stands_in or has_host_local_outbox():
+            # From an outbox of this host nobody else would send it.
+            return LeaderRole.CALLBACK, self.deadline.sub(callback_limits.CALLBACK_SECONDS)
+        return LeaderRole.DAG_PROCESSOR, self.deadline
 
-    def _serve(self, alert: Alert, store: Store, patient: bool, deadline: Deadline) -> None:
+    def _serve(self, alert: Alert, store: Store, role: LeaderRole, deadline: Deadline) -> None:
         """Send what waits, or leave it to the process that does; the alert is safe either way.
 
         :raises AlertsWaitingError: if it could not be sent; with ``raise_on_failure`` also if it only waits its turn.
         """
         among = self.among
         try:
-            result = self._drain(store, patient, deadline)
+            result = self._drain(store, role, deadline)
             if store.outbox.lost is not None and not (result and result.messages):
                 raise OutboxError(store.outbox.lost)
         except OutboxError as trouble:
@@ -251,7 +253,7 @@ class _Callback:
 
             other = keep_elsewhere(alert, store, among, trouble)
             if other is not None:
-                self._serve(alert, other, patient, deadline)
+                self._serve(alert, other, role, deadline)
                 return
             if store is among[0]:
                 keep_a_copy(alert, among[1:])
@@ -266,7 +268,7 @@ class _Callback:
             return
         self._report(result, store)
 
-    def _drain(self, store: Store, patient: bool, deadline: Deadline) -> DrainResult | None:
+    def _drain(self, store: Store, role: LeaderRole, deadline: Deadline) -> DrainResult | None:
         """The result of sending what waits in a store; ``None`` if another process does that.
 
         :raises OutboxError: if the store can't be used.
@@ -281,7 +283,7 @@ class _Callback:
         if pause is not None:
             from airflow_provider_dingpush.delivery.drain_result import DrainResult
 
-            return DrainResult(0, 0, store.outbox.pending_in(self.mailbox), pause.reason, pause.until)
+            return DrainResult.of_pause(store.outbox.pending_in(self.mailbox), pause.reason, pause.until)
 
         def find(wanted: Mailbox) -> AnySender:
             from airflow_provider_dingpush.pipeline.senders import sender_for
@@ -298,8 +300,8 @@ class _Callback:
         result = serve(
             store.outbox,
             self.mailbox,
-            until=deadline.at - _NOTING_SHARE * max(0.0, deadline.seconds_left()),
-            patient=patient,
+            deadline.sub((1 - _NOTING_SHARE) * max(0.0, deadline.seconds_left())),
+            role,
             find=find,
             share=store.share,
             carry_over=bring_in if is_first else None,
@@ -322,7 +324,7 @@ class _Callback:
         with suppress(OutboxError):  # it only logs who sends the rest
             report_pending(store.outbox, result)
         if result.left and (result.problem or self.raise_on_failure):
-            raise AlertsWaitingError(result.problem or result.reason)
+            raise AlertsWaitingError(result.problem or result.in_words("en"))
 
 
 def _holds_something(store: Store) -> bool:

@@ -10,7 +10,7 @@ _FORGOTTEN_AFTER_SECONDS = 60.0
 
 
 class CallbackBudget:
-    """Keeps account of the time that notifiers took.
+    """The time that the notifiers of each callback took.
 
     :param ticks: seconds that only go forward.
     """
@@ -22,11 +22,11 @@ class CallbackBudget:
 
     @contextmanager
     def share(self, budget_key: Hashable, seconds: float) -> Iterator[Callable[[], float]]:
-        """Take part in the budget of an occasion; gives a function that tells the seconds left.
+        """Take part in the budget of a callback; gives a function that returns the seconds left.
 
-        :param occasion: what the notifiers are called for, such as one try of a task. It is forgotten a minute after
+        :param budget_key: what the notifiers are called for, such as one try of a task. It is forgotten a minute after
             its first notifier: by then it is over, or another one of the same name.
-        :param seconds: what the notifiers of this occasion may take together.
+        :param seconds: what the notifiers of this callback may take together, in seconds.
         """
         started = self._ticks()
         with self._lock:

@@ -1,18 +1,18 @@
-"""Connections looked up within a time limit, and what went wrong in words that give nothing away."""
+"""Connections looked up within a time limit; what goes wrong is described without secrets."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_dingpush.dingtalk.spare_threads import within
 from airflow_provider_dingpush.errors import DingTalkError, UnavailableError
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender, sender_for
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
+    from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender
+    from airflow_provider_dingpush.timeouts import Deadline
 
 Result = TypeVar("Result")
 
@@ -23,7 +23,7 @@ _LONGEST_SECONDS, _LEAST_SECONDS = 10.0, 0.2
 def look_up_within(find: Callable[[], Result], seconds: float) -> Result:
     """Look something up, but don't wait for a secrets backend any longer than this.
 
-    :param seconds: the most that it may take, in seconds; then it is left behind in its thread.
+    :param seconds: the most that it may take, in seconds; then it goes on in its thread, and nobody waits for it.
     :raises UnavailableError: if it took longer.
     """
     try:
@@ -38,11 +38,11 @@ def look_up_within(find: Callable[[], Result], seconds: float) -> Result:
 class LookUps:
     """The connections of one flush: each is looked up once, and one that hangs leaves time for the others.
 
-    :param until: when to be back, in seconds of ``time.monotonic``.
+    :param deadline: when to be back.
     """
 
-    def __init__(self, until: float) -> None:
-        self._until = until
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
         self._found: dict[Mailbox, RobotSender | AppSender | DingTalkError] = {}
 
     def sender(self, mailbox: Mailbox) -> RobotSender | AppSender:
@@ -58,7 +58,9 @@ class LookUps:
         return found
 
     def _looked_up(self, mailbox: Mailbox) -> RobotSender | AppSender | DingTalkError:
-        seconds = min(_LONGEST_SECONDS, (self._until - time.monotonic()) / 2)
+        from airflow_provider_dingpush.pipeline.senders import sender_for
+
+        seconds = min(_LONGEST_SECONDS, self._deadline.seconds_left() / 2)
         if seconds < _LEAST_SECONDS:
             return UnavailableError("No time is left to look up the Airflow connection.", "Give the flush more time.")
         try:

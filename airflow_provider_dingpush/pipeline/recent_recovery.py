@@ -1,6 +1,6 @@
-"""The recovery that this process told last: all notifiers of one callback say the same one.
+"""The recovery that this process put last: all notifiers of one callback put the same one.
 
-The first of them ends the failure in the outbox, and the others must not take that for a success that ends nothing.
+The first of them ends the failure in the outbox, and the others must not take that for a success that resolves nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Recovery:
     occurrence: str
     subject: Subject
     at: float
@@ -37,33 +37,33 @@ class RecentRecovery:
 
     def __init__(self, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks
-        self._last: _Told | None = None
+        self._last: _Recovery | None = None
 
     def note(self, alert: Alert) -> None:
         """Take notice of an alert that was put into the outbox."""
-        last = self._told()
+        last = self._latest()
         if alert.resolved:
             incidents = last.incidents if last and last.occurrence == alert.occurrence else frozenset()
             subject = (alert.dag_id, alert.task_id, alert.map_index)
-            self._last = _Told(alert.occurrence, subject, alert.at, incidents | {alert.incident}, self._ticks())
+            self._last = _Recovery(alert.occurrence, subject, alert.at, incidents | {alert.incident}, self._ticks())
         elif last and alert.opens_incident and last.subject == (alert.dag_id, alert.task_id, alert.map_index):
             self._last = None
 
     def is_about(self, subject: Subject) -> bool:
-        """Whether a success of this task or run may be the same one, told by another notifier."""
-        last = self._told()
+        """Whether a success of this task or run may be the same one, put by another notifier."""
+        last = self._latest()
         return last is not None and last.subject == subject
 
     def timed(self, alert: Alert) -> Alert:
-        """The alert; one of the same success says the same time, by which a repetition is known."""
-        last = self._told()
+        """The alert; one of the same success gets the same time, by which a repetition is recognised."""
+        last = self._latest()
         return replace(alert, at=last.at) if last and last.occurrence == alert.occurrence else alert
 
     def includes(self, alert: Alert) -> bool:
         """Whether another notifier of the same success has just ended this very incident."""
-        last = self._told()
+        last = self._latest()
         return last is not None and last.occurrence == alert.occurrence and alert.incident in last.incidents
 
-    def _told(self) -> _Told | None:
+    def _latest(self) -> _Recovery | None:
         last = self._last
         return last if last and self._ticks() - last.ticks < _SECONDS else None

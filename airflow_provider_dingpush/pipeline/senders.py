@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
     from airflow_provider_dingpush.messages import At, Message
     from airflow_provider_dingpush.targets import Target
+    from airflow_provider_dingpush.timeouts import Deadline
 
 _log = logging.getLogger(__name__)
 _UNREACHED = {
@@ -64,19 +65,19 @@ class RobotSender:
 
         :raises ContentError: if it can't.
         """
-        self.encode(message, None, uuid="", language=language)
+        self.prepare(message, None, uuid="", language=language)
         return message
 
-    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
         """The body of a POST.
 
         :raises ContentError: if a custom robot can't carry the message.
         """
         return self.hook.custom_robot().encode_cut(message, at, language=language, msg_uuid=uuid)
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
+    def post(self, body: bytes, deadline: Deadline) -> SendResult:
         """Post once."""
-        return outcome_of(self.hook.custom_robot().post(body, timeout_seconds=timeout_seconds))
+        return outcome_of(self.hook.custom_robot().post(body, timeout_seconds=deadline.seconds_left()))
 
 
 class AppSender:
@@ -128,7 +129,7 @@ class AppSender:
             language=language,
         )
 
-    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:  # noqa: ARG002 - a sender's signature
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:  # noqa: ARG002 - a sender's signature
         """What :meth:`post` needs to know: an app's messages are encoded for each target when they are sent.
 
         :raises ContentError: if the target can't get such a message; mentions, which none can, are left out.
@@ -136,13 +137,13 @@ class AppSender:
         plain = self.prepared(message, language=language).to_dict()
         return json.dumps({"message": plain, "language": language}, ensure_ascii=False).encode()
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
+    def post(self, body: bytes, deadline: Deadline) -> SendResult:
         """Send once, to the connection's own group if the target can't be reached: better there than nowhere."""
         from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 
         plain = json.loads(body)
         message, _ = read_message(plain["message"])
-        plan = AttemptPlan(attempts=1, budget_seconds=timeout_seconds)
+        plan = AttemptPlan(attempts=1, budget_seconds=deadline.seconds_left())
 
         def send(to: Any) -> DingTalkError | None:
             try:

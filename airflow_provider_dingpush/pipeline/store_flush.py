@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
+from airflow_provider_dingpush.delivery.drain_result import LeaderRole
 from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.pipeline.pending import all_alerts
 from airflow_provider_dingpush.pipeline.store_moves import carry_over, move_alerts
@@ -48,6 +49,7 @@ def flush_stores(*, until: float, all_now: bool = False) -> Iterator[Flushed]:
     """
     first, *others = stores_for_people(until)
     trouble: OutboxError | None = None
+    role = LeaderRole.PERSON if all_now else LeaderRole.FLUSHER
 
     def bring_in(receiver_id: str, book: LedgerBook) -> None:
         for other in others:
@@ -56,7 +58,7 @@ def flush_stores(*, until: float, all_now: bool = False) -> Iterator[Flushed]:
     try:
         first.outbox.receivers()  # whether it can be had at all
         move_alerts(first, others, Deadline((time.monotonic() + until) / 2), at_most=_MOST_MOVED)
-        for mailbox, came in flush(first.outbox, until=until, all_now=all_now, carry_over=bring_in):
+        for mailbox, came in flush(first.outbox, Deadline(until), role, carry_over=bring_in):
             yield first, mailbox, came
     except OutboxError as problem:
         trouble = problem
@@ -65,7 +67,7 @@ def flush_stores(*, until: float, all_now: bool = False) -> Iterator[Flushed]:
             if trouble is not None:
                 take_up_copies(store)
             if _is_in_use(store):
-                for mailbox, came in flush(store.outbox, until=until, all_now=all_now, share=store.share):
+                for mailbox, came in flush(store.outbox, Deadline(until), role, share=store.share):
                     yield store, mailbox, came
         except OutboxError as problem:
             _log.warning("What waits in %s can't be sent from there: %s", store.folder, problem)

@@ -9,9 +9,6 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.delivery.ledger_entries import Batch
-from airflow_provider_dingpush.delivery.record_shapes import is_sound
-from airflow_provider_dingpush.delivery.repetitions import asked, ended_by, remembered
 from airflow_provider_dingpush.pipeline.stores import Store
 from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError, Place
 from airflow_provider_dingpush.timeouts import Deadline
@@ -22,7 +19,7 @@ _MOST_KEYS = 10_000
 _BATCH: Place = ("batch", "")
 # Records that count something, by the name of the count.
 _COUNTED = {"day"}
-_KEPT_IF_NEW = {"slot", "dead", "told", "run", "ended"}
+_KEPT_IF_NEW = {"slot", "dead", "notified", "run", "recovered"}
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +95,9 @@ def _alone_with(store: Store, mailbox: Mailbox) -> Iterator[bool]:
 
 def _move_taken_in(store: Store, first: Store, receiver_id: str, deadline: Deadline, at_most: int) -> int:
     """Move what a leader of this machine took in and couldn't send, except a message that may have arrived."""
+    from airflow_provider_dingpush.delivery.record_kinds import Batch
+    from airflow_provider_dingpush.delivery.repetitions import remembered
+
     with store.outbox.leadership(receiver_id) as book:
         if book is None:
             return 0
@@ -130,6 +130,8 @@ def carry_over(store: Store, receiver_id: str, book: LedgerBook) -> None:
 
     :param book: the robot's, in the outbox.
     """
+    from airflow_provider_dingpush.delivery.repetitions import asked, ended_by
+
     try:
         if store.is_empty or receiver_id not in store.outbox.receivers():
             return
@@ -153,6 +155,8 @@ def carry_over(store: Store, receiver_id: str, book: LedgerBook) -> None:
 
 def _sound_records(book: LedgerBook) -> dict[Place, Any]:
     """The records of a book without damaged ones."""
+    from airflow_provider_dingpush.delivery.record_kinds import is_sound
+
     return {place: value for place, value in book.load().items() if is_sound(place[0], value)}
 
 

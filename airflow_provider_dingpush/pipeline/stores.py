@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.delivery.holds import THROTTLED
+from airflow_provider_dingpush.delivery.reasons import Reason, from_text
 from airflow_provider_dingpush.pipeline.bounded_outbox import BoundedOutbox
 from airflow_provider_dingpush.pipeline.outboxes import files_in, home, opened, outbox_url, second_home
 from airflow_provider_dingpush.storage.contract import LeadPause, OutboxError
@@ -252,7 +252,7 @@ def note_known_pause(mailbox: Mailbox, among: Sequence[Store]) -> None:
     except OutboxError:
         return
     # Other rests are a storm's, in which a flusher is relied on that reaches Redis.
-    if receiver_id is None or pause is None or not pause.reason.startswith(f"the robot is {THROTTLED}"):
+    if receiver_id is None or pause is None or from_text(pause.reason)[0] is not Reason.THROTTLED:
         return
     for store in among[1:]:
         try:

@@ -205,10 +205,12 @@ def rage(name: str, alerts: int, at_once: int, over: float, diary: Path) -> None
     warm_up()
     run([(work, []) for work in works], at_once=at_once, over=over)
     if name == OURS:
+        from airflow_provider_dingpush.delivery.drain_result import LeaderRole
         from airflow_provider_dingpush.pipeline.dispatching import flush
         from airflow_provider_dingpush.pipeline.outboxes import outbox
+        from airflow_provider_dingpush.timeouts import Deadline
 
-        list(flush(outbox(), until=time.monotonic() + FLUSH_SECONDS, all_now=True))
+        list(flush(outbox(), Deadline.after(FLUSH_SECONDS), LeaderRole.PERSON))
 
 
 def timed(diary: Path, work: Callable[[], None]) -> None:

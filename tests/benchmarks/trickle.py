@@ -87,17 +87,18 @@ def _played(
     virtual: VirtualTime, chance: random.Random, home: Path, every_seconds: float, minutes: float, *, flusher: bool
 ) -> int:
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-    from airflow_provider_dingpush.delivery import dispatcher
     from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
+    from airflow_provider_dingpush.delivery.drain_result import LeaderRole
     from airflow_provider_dingpush.events import Event
     from airflow_provider_dingpush.hooks import hook_of
     from airflow_provider_dingpush.pipeline import dispatching, senders
     from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+    from airflow_provider_dingpush.timeouts import Deadline
 
     posted: list[float] = []
 
     class Robot(senders.RobotSender):
-        def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
+        def post(self, body: bytes, deadline: Deadline) -> SendResult:
             virtual.sleep(0.1)
             posted.append(virtual.now)
             return SendResult(SendStatus.SENT)
@@ -122,17 +123,15 @@ def _played(
                 task_id=f"t{number}",
             )
         )
-        dispatching.serve(box, mailbox, until=time.monotonic() + 8.0, patient=True, find=find)
+        dispatching.serve(box, mailbox, Deadline.after(8.0, time.monotonic), LeaderRole.CALLBACK, find=find)
 
-    # What the modules took from time when they were loaded.
-    (dispatcher.Dispatcher.__init__.__kwdefaults__ or {}).update(ticks=time.monotonic, sleep=time.sleep)
     senders.sender_for = find  # type: ignore[assignment]
     failures = int(minutes * 60 / every_seconds)
     for number in range(failures):
         at = (number + chance.uniform(-0.3, 0.3)) * every_seconds
         virtual.start(max(0.0, at), lambda number=number: fail(number))  # type: ignore[misc]
     for minute in range(int(minutes) + 6 if flusher else 0):
-        flush = lambda: list(dispatching.flush(box, until=time.monotonic() + 50.0))  # noqa: E731 - one line
+        flush = lambda: list(dispatching.flush(box, Deadline.after(50.0, time.monotonic)))  # noqa: E731 - one line
         virtual.start(minute * 60.0, flush)
     virtual.run()
     assert list(box.pending_mailboxes()) == []

@@ -1,6 +1,6 @@
 """A process that puts alerts and leads, killed at its first step, at its second, and so on until it gets through.
 
-A program, not a test: ``python tests/delivery/crash_steps.py FOLDER`` prints as JSON what became of each. The test of
+A program, not a test: ``python tests/delivery/crash_steps.py FOLDER`` prints as JSON the result of each. The test of
 it is in ``test_crashes.py``. A step is what Python's audit hooks see (files opened, renamed, removed, locked), each
 call of the book, and each POST.
 """
@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
-from airflow_provider_dingpush.delivery.dispatcher import Dispatcher
+from airflow_provider_dingpush.delivery.drain import Drain
+from airflow_provider_dingpush.delivery.drain_result import LeaderRole
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.messages import At, Message, Text
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-from tests.delivery.dispatch_world import MAILBOX, WatchedBook, compose, failure
+from airflow_provider_dingpush.timeouts import Deadline
+from tests.delivery.drain_world import MAILBOX, WatchedBook, compose, failure
 
 ROBOT = "0123456789ab"
 STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "fcntl.flock", "os.listdir", "os.scandir", "sqlite3.connect"}
@@ -45,11 +46,11 @@ class FileRobot:
         self._chat = chat
         self._meets = meets
 
-    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
         assert isinstance(message, Text)
-        return json.dumps({"uuid": uuid, "said": json.loads(message.content)["said"]}).encode()
+        return json.dumps({"uuid": uuid, "keys": json.loads(message.content)["keys"]}).encode()
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
+    def post(self, body: bytes, deadline: Deadline) -> SendResult:
         self._meets("before post")
         uuid = json.loads(body)["uuid"]
         if not any(each["uuid"] == uuid for each in messages(self._chat)):
@@ -66,9 +67,9 @@ def messages(chat: Path) -> list[dict[str, Any]]:
 def lead(outbox: SpoolOutbox, chat: Path, meets: Callable[[str], None]) -> None:
     with outbox.leadership(ROBOT) as book:
         assert book is not None
-        Dispatcher(WatchedBook(book, meets), FileRobot(chat, meets), POLICY, compose).drain(
-            time.monotonic() + 8, patient=False
-        )
+        robot, deadline = FileRobot(chat, meets), Deadline.after(8)
+        watched = WatchedBook(book, meets)
+        Drain(watched, robot, POLICY, compose, deadline=deadline, role=LeaderRole.DAG_PROCESSOR).run()
 
 
 def first_life(folder: Path, die_at: int, notes: int) -> None:
@@ -89,11 +90,11 @@ def first_life(folder: Path, die_at: int, notes: int) -> None:
         outbox.put(alert)
         note(recorded=alert.key)
 
-    def heard(event: str, arguments: tuple[Any, ...]) -> None:
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
         if (event in STEPS and str(folder) in str(arguments)) or event == "fcntl.flock":
             step(event)
 
-    sys.addaudithook(heard)
+    sys.addaudithook(audit)
     outbox.assign(MAILBOX, ROBOT)
     put(failure("a1"))
     put(failure("a2"))
@@ -124,7 +125,7 @@ def in_a_process(work: Callable[[], None]) -> None:
 
 
 def outcome(folder: Path, die_at: int) -> dict[str, Any]:
-    """What became of a process that was killed at this step."""
+    """The result of a process that was killed at this step."""
     folder.mkdir()
     reading, writing = os.pipe()
     in_a_process(lambda: first_life(folder, die_at, writing))
@@ -135,7 +136,7 @@ def outcome(folder: Path, die_at: int) -> dict[str, Any]:
     return {
         "died_at": next((each["died_at"] for each in notes if "died_at" in each), None),
         "recorded": [each["recorded"] for each in notes if "recorded" in each],
-        "told": [key for each in messages(folder / "chat") for key in each["said"]],
+        "sent": [key for each in messages(folder / "chat") for key in each["keys"]],
         "left": len(SpoolOutbox(folder / "home").pending_mailboxes()),
     }
 

@@ -1,4 +1,4 @@
-"""A leader dies at any point: whatever was put is told, once, and the robot's window is never overrun.
+"""A leader dies at any point: whatever was put is sent, once, and the receiver's window is never overrun.
 
 The rows are those of the crash table: before and after each step in the book, before and after each POST. Repeats are
 swallowed by DingTalk here, as its documentation says (``msgUuid``).
@@ -21,14 +21,14 @@ from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.storage.contract import LedgerBook
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-from tests.delivery.dispatch_world import MAILBOX, START, KilledError, WatchedBook, World, failure
+from tests.delivery.drain_world import MAILBOX, START, KilledError, WatchedBook, World, failure
 
 ROBOT = "0123456789ab"
 Lead = Callable[[], Any]
 
 
 class Story:
-    """A lost answer, a poisonous alert, a refusal for half a minute, a recovery, a disturbance of each kind."""
+    """A lost answer, a refused alert, a refusal for half a minute, a recovery, a disturbance of each kind."""
 
     def __init__(self, world: World, put: Callable[[Any], None]) -> None:
         self.world = world
@@ -38,7 +38,7 @@ class Story:
 
     def _answer(self, content: Mapping[str, Any]) -> SendResult | None:
         self.posts += 1
-        if "poison" in content["said"]:
+        if "bad" in content["keys"]:
             return SendResult(SendStatus.REJECTED, "430102")
         if self.posts == 5:
             return SendResult(SendStatus.THROTTLED, "130101", retry_after_seconds=30.0)
@@ -50,7 +50,7 @@ class Story:
         """What happens between two leaders."""
         self.put(failure("a1"))
         yield
-        for key in ("a2", "poison", "a3", "a4"):
+        for key in ("a2", "bad", "a3", "a4"):
             self.put(failure(key))
         yield
         self.put(failure("back", event="task_succeeded", resolved=True, task_id="a4", at=START + 50))
@@ -60,11 +60,11 @@ class Story:
         yield
 
 
-TOLD = ["a1", "a2", "a3", "a5", "a6"]
+SENT = ["a1", "a2", "a3", "a5", "a6"]
 
 
-def tell(world: World, book: Callable[[], Any], put: Callable[[Any], None], die_at: tuple[int, ...]) -> int:
-    """Tell the story with deaths at these calls; how many calls there were."""
+def play(world: World, book: Callable[[], Any], put: Callable[[Any], None], die_at: tuple[int, ...]) -> int:
+    """Play the story with deaths at these calls; how many calls there were."""
     calls = 0
 
     def meets(_: str) -> None:
@@ -96,12 +96,12 @@ def tell(world: World, book: Callable[[], Any], put: Callable[[Any], None], die_
 
 
 def check(world: World) -> None:
-    told = world.chat.told
-    # Where the recovery came while its failure still waited, one line speaks of both.
-    joined = any("back" in each.notes["recovered"] for each in world.chat.said if each.notes)
-    assert sorted(told) == sorted([*TOLD, "back"] + ([] if joined else ["a4"]))
+    sent = world.chat.keys
+    # Where the recovery came while its failure still waited, one line is about both.
+    joined = any("back" in each.notes["recovered"] for each in world.chat.shown if each.notes)
+    assert sorted(sent) == sorted([*SENT, "back"] + ([] if joined else ["a4"]))
     assert world.chat.most_in_window <= 18
-    assert [each.key for each in world.ledger().dead] == ["poison"]
+    assert [each.key for each in world.ledger().dead_letters.all] == ["bad"]
 
 
 def memory_world() -> tuple[World, Callable[[], Any], Callable[[Any], None]]:
@@ -122,22 +122,22 @@ def spool_world(home: Path) -> tuple[World, Callable[[], Any], Callable[[Any], N
 
 
 def calls_of_an_undisturbed_story() -> int:
-    return tell(*memory_world(), ())
+    return play(*memory_world(), ())
 
 
 def test_a_death_at_any_call_loses_and_repeats_nothing() -> None:
     for die_at in range(1, calls_of_an_undisturbed_story() + 1):
         world, book, put = memory_world()
-        tell(world, book, put, (die_at,))
+        play(world, book, put, (die_at,))
         check(world)
-        assert world.ledger().waiting == 0, die_at
+        assert world.ledger().queue.waiting == 0, die_at
 
 
 @given(st.lists(st.integers(1, 200), min_size=2, max_size=12))
 @settings(deadline=None)
 def test_nor_do_many_deaths(die_at: list[int]) -> None:
     world, book, put = memory_world()
-    tell(world, book, put, tuple(die_at))
+    play(world, book, put, tuple(die_at))
     check(world)
 
 
@@ -146,7 +146,7 @@ def test_the_same_with_files(tmp_path: Path) -> None:
     calls = calls_of_an_undisturbed_story()
     for die_at in range(1, calls + 1):
         world, book, put = spool_world(tmp_path / str(die_at))
-        tell(world, book, put, (die_at,))
+        play(world, book, put, (die_at,))
         check_files(world, SpoolOutbox(tmp_path / str(die_at)))
 
 
@@ -166,9 +166,9 @@ def test_processes_killed_at_each_step_lose_and_repeat_nothing(tmp_path: Path) -
     died_at = {each["died_at"] for each in outcomes}
     assert {"before post", "after post", "os.rename", "os.remove", "fcntl.flock", "before write"} <= died_at
     for each in outcomes:
-        told = each["told"]
-        assert len(told) == len(set(told)), each
-        assert set(each["recorded"]) <= set(told) <= {"a1", "a2", "a3", "late"}, each
+        sent = each["sent"]
+        assert len(sent) == len(set(sent)), each
+        assert set(each["recorded"]) <= set(sent) <= {"a1", "a2", "a3", "late"}, each
         assert each["left"] == 0, each
     # The last one wasn't killed: there was no step beyond.
     assert outcomes[-1]["died_at"] is None

@@ -1,4 +1,4 @@
-"""Failures that arrive after their recovery was told."""
+"""Failures that arrive after their recovery was sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.events import Event
-from tests.delivery.dispatch_world import START, World, failure
+from tests.delivery.drain_world import START, World, failure
 
 
 def recovery(key: str, **given: Any) -> Alert:
@@ -21,7 +21,7 @@ def late(**given: Any) -> Alert:
     return failure("late", **{"task_id": "load", "at": START + 30, "try_number": 2, **given})
 
 
-def told_after_recovery(alert: Alert, policy: DeliveryPolicy | None = None) -> tuple[World, list[str]]:
+def sent_after_recovery(alert: Alert, policy: DeliveryPolicy | None = None) -> tuple[World, list[str]]:
     world = World(policy or DeliveryPolicy())
     world.put(failure("first", task_id="load", at=START, try_number=1))
     world.drain(9)
@@ -29,15 +29,15 @@ def told_after_recovery(alert: Alert, policy: DeliveryPolicy | None = None) -> t
     world.drain(9)
     world.put(alert)
     world.drain(9)
-    return world, world.chat.told[2:]
+    return world, world.chat.keys[2:]
 
 
 @pytest.mark.parametrize("event", ["task_failed", "task_retrying"])
-def test_a_failure_of_an_earlier_try_is_told_as_over(event: str) -> None:
-    world, told = told_after_recovery(late(event=event))
-    assert told == ["late.over"]
-    assert world.chat.said[-1].notes["recovered"] == {"late.over": [START + 30, 3]}
-    assert world.ledger().waiting == 0
+def test_a_failure_of_an_earlier_try_is_sent_as_over(event: str) -> None:
+    world, sent = sent_after_recovery(late(event=event))
+    assert sent == ["late.over"]
+    assert world.chat.shown[-1].notes["recovered"] == {"late.over": [START + 30, 3]}
+    assert world.ledger().queue.waiting == 0
 
 
 NEWS: list[dict[str, Any]] = [
@@ -51,18 +51,18 @@ NEWS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changes", NEWS)
-def test_what_may_be_news_is_told_as_a_failure(changes: dict[str, Any]) -> None:
+def test_what_may_be_news_is_sent_as_a_failure(changes: dict[str, Any]) -> None:
     """Another run or the same one anew, a later try, a later time: the clock of another machine may be slow."""
-    assert told_after_recovery(late(**changes))[1] == ["late"]
+    assert sent_after_recovery(late(**changes))[1] == ["late"]
 
 
-def test_where_recoveries_are_not_told_it_is_a_failure() -> None:
+def test_where_recoveries_are_not_sent_it_is_a_failure() -> None:
     world = World(DeliveryPolicy(send_resolved=False))
     world.put(recovery("end"))
     world.drain(9)
     world.put(late())
     world.drain(9)
-    assert world.chat.told == ["late"]
+    assert world.chat.keys == ["late"]
 
 
 def test_only_so_many_recoveries_are_remembered() -> None:
@@ -70,5 +70,5 @@ def test_only_so_many_recoveries_are_remembered() -> None:
     for start in (0, 1_500):
         world.put(*(replace(recovery(f"end{number}"), task_id=f"t{number}") for number in range(start, start + 1_500)))
         world.drain(9)
-    kept = [key for kind, key in world.storage.records if kind == "ended"]
+    kept = [key for kind, key in world.storage.records if kind == "recovered"]
     assert len(kept) == 2_000

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from airflow_provider_dingpush.delivery.refusals import Refusals
+from tests.delivery.drain_world import World
 
 Refused = tuple[str, str]
 
@@ -26,7 +27,7 @@ def after(*messages: Refused) -> Refusals:
         ([("7", "a"), ("7", "a")], False),
         ([("7", "abcd"), ("7", "ab")], False),
         ([("7", "abcd"), ("7", "ab"), ("7", "a")], False),
-        # Two halves may hold a culprit each, two single alerts tell.
+        # Two halves may hold a refused alert each, two single alerts prove it.
         ([("7", "abcd"), ("7", "ab"), ("7", "cd")], False),
         ([("7", "abcd"), ("7", "ab"), ("7", "cd"), ("7", "a")], True),
         ([("7", "ab"), ("7", "a"), ("7", "b")], True),
@@ -58,4 +59,7 @@ def test_what_was_proven_says_nothing_of_the_receiver_but_is_remembered() -> Non
 
 def test_words_that_speak_of_the_receiver_need_no_second_message() -> None:
     assert Refusals().with_one("7", "a", of_receiver=True).of_receiver
-    assert Refusals.from_record(None) == Refusals()
+
+
+def test_a_receiver_without_a_record_has_no_refusals() -> None:
+    assert World().ledger().refusals == Refusals()

@@ -10,12 +10,12 @@ import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.ledger import Ledger
-from airflow_provider_dingpush.delivery.ledger_entries import Batch
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.record_kinds import Batch
 from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.delivery.transfer import alerts_in, move, take_back
 from airflow_provider_dingpush.storage.contract import LedgerBook, Place
-from tests.delivery.dispatch_world import KilledError, MemoryBook, Storage, WatchedBook, failure
+from tests.delivery.drain_world import KilledError, MemoryBook, Storage, WatchedBook, failure
 
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_other")
 NOW = 1_800_000_000.0
@@ -69,16 +69,17 @@ def records(storage: Storage, kind: str) -> dict[str, Any]:
 
 
 def test_only_what_belongs_to_the_mailbox_goes() -> None:
-    """Pens, dead letters and counts as well."""
+    """Quarantined alerts, dead letters and counts as well."""
     mine, theirs, dead = alerts(4), alerts(2, THERE), alerts(1, start=9)[0]
-    letter = {"alert": dead.to_json(), "problem": "refused", "at": NOW, "said": False}
-    told = {"at": NOW, "suppressed": 3, "occasion": ["r1", 1]}
+    letter = {"alert": dead.to_json(), "problem": "refused", "at": NOW, "reported": False}
+    notified = {"at": NOW, "repeats": 3, "occurrence": "r1"}
+    whole = {"proven": False, "may_repeat": ""}
     more: dict[str, Any] = {
-        "quarantine mixed": {"keys": [mine[0].key, theirs[0].key], "names_only": False, "created": NOW},
+        "quarantine mixed": {"keys": [mine[0].key, theirs[0].key], "names_only": False, "created": NOW, **whole},
         "quarantine mine": {"keys": [mine[1].key], "names_only": True, "created": NOW},
         f"dead {dead.key}": letter,
-        "told mine": {**told, "mailbox": HERE.name},
-        "told theirs": {**told, "mailbox": THERE.name},
+        "notified mine": {**notified, "mailbox": HERE.name},
+        "notified theirs": {**notified, "mailbox": THERE.name},
         "overflow": 7,
     }
     books = Books(book_with(*mine, *theirs, **more), Storage())
@@ -86,18 +87,18 @@ def test_only_what_belongs_to_the_mailbox_goes() -> None:
     assert keys(books.new) == sorted(each.key for each in mine)
     assert keys(books.old) == sorted(each.key for each in theirs)
     assert records(books.old, "quarantine") == {"mixed": {**more["quarantine mixed"], "keys": [theirs[0].key]}}
-    assert sorted((pen["keys"], pen["names_only"]) for pen in records(books.new, "quarantine").values()) == [
+    assert sorted((each["keys"], each["names_only"]) for each in records(books.new, "quarantine").values()) == [
         ([mine[0].key], False),
         ([mine[1].key], True),
     ]
     assert (keys(books.old, "dead"), keys(books.new, "dead")) == ([], [dead.key])
-    assert (keys(books.old, "told"), keys(books.new, "told")) == (["theirs"], ["mine"])
+    assert (keys(books.old, "notified"), keys(books.new, "notified")) == (["theirs"], ["mine"])
     assert (records(books.old, "overflow"), records(books.new, "overflow")) == ({"": 7}, {})
     assert keys(books.old, "transfer") == keys(books.new, "transferred") == []
     assert {name for each in mine for name in remembered(each)} <= books.new.keys
 
 
-def test_with_the_last_mailbox_goes_what_can_not_be_told_apart() -> None:
+def test_with_the_last_mailbox_goes_what_belongs_to_no_mailbox() -> None:
     """How many were only counted, of whichever mailbox."""
     books = Books(book_with(*alerts(1), overflow=7), book_with(overflow=2))
     books.move(last=True)
@@ -124,7 +125,7 @@ def test_a_frozen_message_is_taken_apart(perhaps_arrived: bool, shared: bool) ->
     assert bool(left) == (perhaps_arrived and shared)
     assert not left or left[""]["members"] == [each.key for each in theirs]
     quarantine = list(records(books.new, "quarantine").values())
-    assert [(pen["keys"], pen["may_repeat"]) for pen in quarantine] == (
+    assert [(each["keys"], each["may_repeat"]) for each in quarantine] == (
         [([each.key for each in mine], "3f9a")] if perhaps_arrived else []
     )
     assert records(books.new, "batch") == {}
@@ -183,14 +184,16 @@ def test_what_left_may_come_again() -> None:
     books.old.put(again)
     ledger = Ledger(books.open(books.old), DeliveryPolicy())
     ledger.take_in(NOW)
-    assert [each.mailbox for each in ledger.fresh(NOW)] == [THERE]
+    assert [each.mailbox for each in ledger.queue.fresh(NOW)] == [THERE]
     books.old.put(alert)
     ledger.take_in(NOW)
-    assert len(ledger.merged(ledger.fresh(NOW)).said) == 1
+    assert len(ledger.merged(ledger.queue.fresh(NOW)).shown) == 1
 
 
 def test_a_damaged_book_is_left_alone() -> None:
     """What isn't moved stays, and what is damaged stops nobody."""
-    books = Books(book_with(*alerts(1), **{"pen p": 5, "transfer t": {"mailbox": HERE.name}, "batch": "x"}), Storage())
+    books = Books(
+        book_with(*alerts(1), **{"quarantine p": 5, "transfer t": {"mailbox": HERE.name}, "batch": "x"}), Storage()
+    )
     assert books.move() == 1
     assert len(keys(books.new)) == 1

@@ -29,7 +29,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from airflow_provider_dingpush.alerts import digest  # noqa: F401 - loaded once for all
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.message_log import write_covered_to
-from airflow_provider_dingpush.delivery import dispatcher  # noqa: F401 - loaded once for all
+from airflow_provider_dingpush.delivery import drain  # noqa: F401 - loaded once for all
 from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.hooks import hook_of
 from airflow_provider_dingpush.notifications import DingTalkNotifier

@@ -32,6 +32,7 @@ from airflow.secrets import BaseSecretsBackend
 
 from airflow_provider_dingpush.airflow_compat import notifier_takes_context
 from airflow_provider_dingpush.alerts.alert import Mailbox
+from airflow_provider_dingpush.delivery.drain_result import LeaderRole
 from airflow_provider_dingpush.errors import ThrottledError
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.notifications import DingTalkNotifier
@@ -39,6 +40,7 @@ from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkO
 from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.timeouts import Deadline
 
 TOKEN = "0123456789abcdef" * 4
 SECRET = "SEC" + "5" * 40
@@ -525,7 +527,7 @@ def make_well_again(world: World, entrance: Entrance, cell: Cell) -> None:
                 entrance.enter(world)
         return
     box = SpoolOutbox(world.home, clock=lambda: time.time() + LATER_SECONDS)
-    for _ in flush(box, until=time.monotonic() + 20, all_now=True):
+    for _ in flush(box, Deadline.after(20), LeaderRole.PERSON):
         pass
 
 

@@ -17,7 +17,7 @@ from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import dispatching, outboxes, store_flush
+from airflow_provider_dingpush.pipeline import outboxes, rate_limit, store_flush
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
@@ -179,7 +179,9 @@ def test_dead_letters_in_files_are_listed_though_redis_is_away(
     files.put(alert("waits"))
     with files.leadership("robot") as book:
         assert book is not None
-        book.write({("dead", "k"): {"alert": alert("buried").to_json(), "problem": "refused", "at": 1.0, "said": True}})
+        book.write(
+            {("dead", "k"): {"alert": alert("buried").to_json(), "problem": "refused", "at": 1.0, "reported": True}}
+        )
     assert main(["dead-letters", "list"]) == 0
     assert "buried" in capsys.readouterr().out
     use(NOBODY, monkeypatch)
@@ -254,7 +256,7 @@ def test_an_operator_waits_for_no_leader_that_never_ends(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A process that was stopped keeps its lock."""
-    monkeypatch.setattr(dispatching, "_LONGEST_LEAD_SECONDS", 0.5)
+    monkeypatch.setattr(rate_limit, "_LONGEST_LEAD_SECONDS", 0.5)
     operator: Any = DingTalkOperator(task_id="t", message="hello")
     with SpoolOutbox(outbox_home).leadership(sender_for(HERE).receiver_id) as book:
         assert book is not None

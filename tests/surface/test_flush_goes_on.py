@@ -113,7 +113,7 @@ def test_a_robot_that_can_not_be_reached_leaves_time_for_the_others(
     """It is tried again and again, in its share of the time."""
     monkeypatch.setenv(f"AIRFLOW_CONN_{BAD.upper()}", "http://127.0.0.1:9/robot/send?access_token=" + "a" * 64)
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{sandbox.webhook_url}&secret={SECRET}")
-    monkeypatch.setattr("airflow_provider_dingpush.pipeline.dispatching.holders_of_alerts", _bad_one_first)
+    monkeypatch.setattr("airflow_provider_dingpush.pipeline.pending.holders_of_alerts", _bad_one_first)
     put(BAD, "dingtalk_default")
     assert main(["flush", "--within", "16"]) == 1
     assert "of_dingtalk_default" in chat(sandbox)
@@ -169,8 +169,8 @@ def _no_records(home: Path) -> None:
             "quarantine",
             "slot",
             "last",
-            "pace",
-            "told",
+            "interval",
+            "notified",
             "run",
             "day",
             "overflow",

@@ -124,4 +124,4 @@ def test_any_arguments_in_any_context_make_an_alert(context: Any, message: Any, 
         sender = sender_for(mailbox)
         for alerts in ([alert], [alert, alert]):
             composed, mentions = composer_for(sender, sender.hook.settings)(alerts, Notes(number="1"))
-            assert sender.encode(composed, mentions, uuid="u", language="zh")
+            assert sender.prepare(composed, mentions, uuid="u", language="zh")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,11 @@ import pytest
 
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
+from airflow_provider_dingpush.delivery.drain_result import LeaderRole
 from airflow_provider_dingpush.delivery.ledger import Ledger
-from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.record_kinds import Batch
+from airflow_provider_dingpush.delivery.window import Try
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator
 from airflow_provider_dingpush.pipeline.dispatching import serve
@@ -23,6 +24,7 @@ from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.pending import alerts_of, all_alerts
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Fault, GroupChat, Robot, Sandbox
+from airflow_provider_dingpush.timeouts import Deadline
 from tests.conftest import SECRET
 from tests.redis_servers import redis_server
 from tests.surface.test_notifier import task_context
@@ -206,7 +208,7 @@ def test_a_quarantine_and_dead_letters_go_along(
         ledger.lift_hold()
         ledger.take_in(ledger.now())
         one, two = sorted(key for kind, key in book.load() if kind == "alert")
-        dead = {"alert": book.load()["alert", one], "problem": "refused", "at": 1.0, "said": False}
+        dead = {"alert": book.load()["alert", one], "problem": "refused", "at": 1.0, "reported": False}
         pen = {"keys": [two], "names_only": False, "created": 1.0}
         book.write({("quarantine", "p"): pen, ("dead", one): dead}, [("alert", one)])
     connect(sandbox, monkeypatch, second)
@@ -339,7 +341,7 @@ def test_a_leader_of_the_former_robot_does_not_send_what_leaves_it(
         Ledger(book, DeliveryPolicy()).lift_hold()
     fail("theirs", conn_id=THERE.conn_id)
     assert (said_by(sandbox), "one" in chat(sandbox)) == (["first"], False)
-    came = serve(box, HERE, until=time.monotonic() + 8, patient=True)
+    came = serve(box, HERE, Deadline.after(8), LeaderRole.CALLBACK)
     assert came is not None
     assert main(["flush", "--now"]) == 0
     assert "one" in chat(sandbox)

@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.airflow_compat import AirflowFailException
+from airflow_provider_dingpush.delivery.drain_result import LeaderRole
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import callback, dispatching
+from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.rate_limit import ledger_of
 from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotification
+from airflow_provider_dingpush.timeouts import Deadline
 from tests.surface.test_notifier import task_context
 
 REFUSALS: dict[str, Any] = {
@@ -117,9 +120,9 @@ def fail(task_id: str, conn_id: str = "dingtalk_default", to: Target | None = No
     DingTalkNotifier(dingtalk_conn_id=conn_id, to=to)(task_context(task_id))
 
 
-def flushed(*, all_now: bool = True) -> list[Any]:
+def flushed(role: LeaderRole = LeaderRole.PERSON) -> list[Any]:
     """What a flush made of each robot."""
-    return [drained for _, drained in flush(outbox(), until=time.monotonic() + 60.0, all_now=all_now)]
+    return [drained for _, drained in flush(outbox(), Deadline.after(60.0), role)]
 
 
 def left_and_dead(to: Target | None = None, conn_id: str = "dingtalk_default") -> tuple[int, list[str]]:
@@ -127,9 +130,9 @@ def left_and_dead(to: Target | None = None, conn_id: str = "dingtalk_default") -
     from airflow_provider_dingpush.alerts.alert import mailbox_of
     from airflow_provider_dingpush.pipeline.senders import sender_for
 
-    with dispatching._ledger(outbox(), sender_for(mailbox_of(conn_id, to)), 1.0) as ledger:
+    with ledger_of(outbox(), sender_for(mailbox_of(conn_id, to))) as ledger:
         assert ledger is not None
-        return ledger.waiting, sorted(each.name for each in ledger.dead)
+        return ledger.queue.waiting, sorted(each.name for each in ledger.dead_letters.all)
 
 
 @pytest.mark.parametrize("name", REFUSALS)
@@ -171,7 +174,7 @@ def test_a_robot_that_refuses_everything_keeps_everything_and_a_person_can_have_
     posted = server.posted
     assert posted <= 6
     fail("epsilon")
-    flushed(all_now=False)
+    flushed(LeaderRole.FLUSHER)
     assert server.posted == posted
     flushed()
     assert server.posted == posted + 1

@@ -191,7 +191,7 @@ def test_a_robot_that_is_shut_out_is_left_alone_though_redis_is_away(
         assert len(sandbox.requests) == 1
         with pytest.raises(Exception, match="execution"):
             _operator_that_waits(monkeypatch)
-    assert "the robot is throttled" in caplog.text
+    assert "DingTalk throttles the receiver" in caplog.text
 
 
 def _operator_that_waits(env: pytest.MonkeyPatch) -> None:
@@ -478,13 +478,13 @@ def test_what_nothing_takes_is_not_sent_to_a_robot_that_is_known_to_be_shut_out(
     """A disk that is full can still be read."""
     fail("before")
     SpoolOutbox(outbox_home).note_rest_of(
-        HERE, sender_for(HERE).receiver_id, LeadPause(time.time() + 600, "the receiver_id is throttled")
+        HERE, sender_for(HERE).receiver_id, LeadPause(time.time() + 600, "throttled 130101")
     )
     monkeypatch.setattr(tempfile, "tempdir", "/dev/null/nowhere")
     monkeypatch.setattr(SpoolOutbox, "put", _full)
     fail("t")
     assert len(connected.messages) == 1
-    assert "The robot may say nothing before" in caplog.text
+    assert "Nothing may be sent before" in caplog.text
 
 
 def _full(*_: object) -> None:

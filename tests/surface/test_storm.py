@@ -1,4 +1,4 @@
-"""Alerts on their way through the outbox: safe first, merged then, told once; and what flushes what is left."""
+"""Alerts on their way through the outbox: safe first, merged then, sent once; and what flushes what is pending."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ import pytest
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.delivery.drain_result import DrainResult
+from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.errors import AlertsWaitingError, ThrottledError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
 from airflow_provider_dingpush.pipeline import callback, callback_limits, dispatching
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
-from airflow_provider_dingpush.pipeline.dispatching import rate_limit_slot, seconds_until_slot
 from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot, seconds_until_slot
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from tests.conftest import SECRET
@@ -81,7 +82,7 @@ def test_an_alert_is_safe_before_its_connection_is_looked_up(
     assert waiting_files(outbox_home) == []
 
 
-def test_the_first_is_told_at_once_and_the_rest_is_merged(
+def test_the_first_is_sent_at_once_and_the_rest_is_merged(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
 ) -> None:
     """What waited while nobody could send comes as one digest, after a message that was on its way already."""
@@ -100,7 +101,7 @@ def test_the_first_is_told_at_once_and_the_rest_is_merged(
 
 
 def test_airflow_may_call_back_twice(connected: Sandbox) -> None:
-    """The same failure is told once."""
+    """The same failure is sent once."""
     for _ in range(3):
         DingTalkNotifier()(task_context())
     assert len(connected.messages) == 1
@@ -120,7 +121,7 @@ def test_a_success_without_a_failure_does_nothing(connected: Sandbox, outbox_hom
     assert not outbox_home.exists() or list(outbox_home.rglob("*.json")) == []
 
 
-def test_a_recovery_is_told_once(connected: Sandbox) -> None:
+def test_a_recovery_is_sent_once(connected: Sandbox) -> None:
     """With what failed before."""
     DingTalkNotifier(language="en")(task_context())
     for _ in range(3):
@@ -131,7 +132,7 @@ def test_a_recovery_is_told_once(connected: Sandbox) -> None:
     assert len(connected.messages) == 2
 
 
-def test_the_recovery_of_one_task_says_nothing_of_another(connected: Sandbox) -> None:
+def test_the_recovery_of_one_task_is_not_of_another(connected: Sandbox) -> None:
     """Each failure has its own end."""
     DingTalkNotifier()(task_context("a"))
     DingTalkNotifier()(success("b"))
@@ -146,7 +147,7 @@ def test_who_wants_no_recoveries_gets_none(sandbox: Sandbox, monkeypatch: pytest
     assert len(sandbox.messages) == 1
 
 
-def test_a_message_of_ones_own_is_told_of_every_success(connected: Sandbox) -> None:
+def test_a_message_of_ones_own_is_sent_of_every_success(connected: Sandbox) -> None:
     """It was asked for, whatever happened before."""
     DingTalkNotifier(message="loaded {{ ti.task_id }}")(success())
     assert connected.messages[0].payload["text"]["content"] == "loaded load_orders"
@@ -155,7 +156,7 @@ def test_a_message_of_ones_own_is_told_of_every_success(connected: Sandbox) -> N
 def test_where_nothing_can_be_written_the_alert_is_sent_at_once(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A read-only root, a random uid, a full disk: better said alone than not at all."""
+    """A read-only root, a random uid, a full disk: better sent alone than not at all."""
     in_the_way = tmp_path / "a file"
     in_the_way.write_text("")
     monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(in_the_way / "outbox"))
@@ -176,7 +177,7 @@ def test_a_picture_that_can_not_be_written_down_is_sent_at_once(app_connected: S
     assert [message.shown["msgtype"] for message in app_connected.messages] == ["image"]
 
 
-def test_what_a_shut_out_robot_left_is_warned_of(
+def test_what_a_throttled_robot_left_is_warned_of(
     connected: Sandbox, caplog: pytest.LogCaptureFixture, outbox_home: Path
 ) -> None:
     """With the two lines to paste, unless a flusher was seen."""
@@ -190,19 +191,19 @@ def test_what_a_shut_out_robot_left_is_warned_of(
     assert len(connected.requests) == 1
 
 
-def test_while_a_robot_is_shut_out_callbacks_write_and_leave(
+def test_while_a_robot_is_throttled_callbacks_write_and_leave(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """They lead nobody and look nothing up: the alert is safe, and the flusher knows when the silence is over."""
+    """They lead nobody and look nothing up: the alert is safe, and the flusher knows when the hold is over."""
     connect(sandbox, monkeypatch)
     sandbox.fail_next(Fault.THROTTLED)
     DingTalkNotifier()(task_context())
     monkeypatch.delenv(CONNECTION)
     caplog.clear()
-    with pytest.raises(AlertsWaitingError, match="the robot is throttled"):
+    with pytest.raises(AlertsWaitingError, match="DingTalk throttles the receiver"):
         DingTalkNotifier(raise_on_failure=True)(task_context("another"))
     assert len(waiting_files(outbox_home)) == 1
-    assert "1 alert(s) wait for the robot (the robot is throttled" in caplog.text
+    assert "1 alert(s) are pending (DingTalk throttles the receiver" in caplog.text
     connect(sandbox, monkeypatch)
     assert main(["flush", "--now", "--within", "1"]) == 1  # what DingTalk asked for lasts, whoever is in a hurry
     assert len(sandbox.requests) == 1
@@ -224,7 +225,7 @@ def test_in_a_storm_a_flusher_that_lives_is_left_what_comes_next(
     assert titles(sandbox)[3:] == ["6 failures: etl_daily"]
 
 
-def test_a_robot_that_was_mended_can_be_tried_at_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_robot_that_was_fixed_can_be_tried_at_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has just corrected the secret doesn't want to wait for the next probe."""
     monkeypatch.setenv(CONNECTION, f"{sandbox.webhook_url}&secret=SECwrong")
     DingTalkNotifier()(task_context())
@@ -271,10 +272,10 @@ def test_operators_and_alerts_share_one_window(sandbox: Sandbox, monkeypatch: py
     assert len(sandbox.messages) == 2
 
 
-def test_an_operator_that_is_shut_out_says_so_though_another_process_leads(
+def test_an_operator_that_is_throttled_says_so_though_another_process_leads(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or the alerts would run into the same silence."""
+    """Or the alerts would be throttled, too."""
     box, sender = outbox(), sender_for(Mailbox("dingtalk_default"))
     leads, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
@@ -295,15 +296,15 @@ def test_an_operator_that_is_shut_out_says_so_though_another_process_leads(
             leads.wait()
             raise ThrottledError("130101", "Wait.", retry_after_seconds=600.0)
 
-    monkeypatch.setattr("airflow_provider_dingpush.pipeline.dispatching.time.sleep", wait)
+    monkeypatch.setattr("airflow_provider_dingpush.pipeline.rate_limit.time.sleep", wait)
     with pytest.raises(ThrottledError):
         send()
     assert 590 < seconds_until_slot(box, sender) <= 600
 
 
-@pytest.mark.parametrize("somebody_stands_by", [False, True])
+@pytest.mark.parametrize("somebody_waits", [False, True])
 def test_a_leader_sees_that_somebody_goes_on_before_it_relies_on_that(
-    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, somebody_stands_by: bool
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, somebody_waits: bool
 ) -> None:
     """A successor may have given up in the moment in which the leader left."""
     DingTalkNotifier()(task_context("before"))
@@ -311,53 +312,53 @@ def test_a_leader_sees_that_somebody_goes_on_before_it_relies_on_that(
     with outbox().leadership(receiver_id) as book:
         assert book is not None
         book.ask_for_successor(True)
-    handed_over = DrainResult(0, 0, 1, "waiting for company", handed_over=True)
-    reigns = iter([lambda *_: (handed_over, receiver_id), dispatching._serve_once])
+    handed_over = DrainResult(0, 0, 1, Reason.COLLECTING, handed_over=True)
+    leads = iter([lambda *_: (handed_over, receiver_id), dispatching._serve_once])
 
-    def reign(*given: Any) -> Any:
-        return next(reigns)(*given)
+    def lead_once(*given: Any) -> Any:
+        return next(leads)(*given)
 
-    monkeypatch.setattr(dispatching, "_serve_once", reign)
+    monkeypatch.setattr(dispatching, "_serve_once", lead_once)
     monkeypatch.setattr(
-        dispatching, "_successor_slot_taken", partial(_stood_by_later, [None], dispatching._successor_slot_taken)
+        dispatching, "_successor_slot_taken", partial(_wanted_later, [None], dispatching._successor_slot_taken)
     )
-    with outbox().successor_slot(receiver_id) if somebody_stands_by else nullcontext():
+    with outbox().successor_slot(receiver_id) if somebody_waits else nullcontext():
         DingTalkNotifier()(task_context("now"))
-    assert len(connected.messages) == (1 if somebody_stands_by else 2)
+    assert len(connected.messages) == (1 if somebody_waits else 2)
 
 
-def _stood_by_later(first: list[None], real: Callable[..., bool | None], *given: Any) -> bool | None:
+def _wanted_later(first: list[None], real: Callable[..., bool | None], *given: Any) -> bool | None:
     """At first nobody was wanted, so that this process led."""
     return first.pop() if first else real(*given)
 
 
-def test_another_robot_of_the_group_speaks_while_one_is_shut_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_robot_of_the_group_sends_while_one_is_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
     """And says which one could not."""
-    robots = (Robot(secret=SECRET), Robot(secret=SECRET, name="spare"))
+    robots = (Robot(secret=SECRET), Robot(secret=SECRET, name="fallback"))
     with Sandbox(robots=robots) as sandbox:
-        connect(sandbox, monkeypatch, fallback_conn_ids="dingtalk_spare", group_interval_seconds=0)
-        monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_SPARE", f"{sandbox.webhook_url_of(robots[1])}&secret={SECRET}")
+        connect(sandbox, monkeypatch, fallback_conn_ids="dingtalk_fallback", group_interval_seconds=0)
+        monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_FALLBACK", f"{sandbox.webhook_url_of(robots[1])}&secret={SECRET}")
         sandbox.fail_next(Fault.THROTTLED)
         DingTalkNotifier(language="en")(task_context("first"))
         DingTalkNotifier(language="en")(task_context("second"))
-        assert {getattr(message.sender, "name", "") for message in sandbox.messages} == {"spare"}
+        assert {getattr(message.sender, "name", "") for message in sandbox.messages} == {"fallback"}
         assert "dingtalk_default" in sandbox.messages[-1].payload["markdown"]["text"].replace("\\", "")
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "warning"),
     [
         ({"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}, "The executor is CeleryExecutor"),
         ({"AIRFLOW_IS_K8S_EXECUTOR_POD": "True"}, "This task runs in a pod of its own"),
     ],
     ids=["Celery", "Kubernetes"],
 )
-def test_many_machines_are_told_to_share_one_outbox(
+def test_many_machines_are_sent_to_share_one_outbox(
     connected: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     settings: dict[str, str],
-    said: str,
+    warning: str,
 ) -> None:
     """With the line to paste, whose password is left out; and the alert is sent all the same."""
     for name, value in settings.items():
@@ -365,7 +366,7 @@ def test_many_machines_are_told_to_share_one_outbox(
     monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", "redis://:pa55word@redis.example.com:6379/0")
     with caplog.at_level(logging.WARNING):
         DingTalkNotifier()(task_context())
-    assert said in caplog.text
+    assert warning in caplog.text
     assert "AIRFLOW__DINGPUSH__OUTBOX_URL=redis://:***@redis.example.com:6379/0" in caplog.text
     assert "pa55word" not in caplog.text
     assert len(connected.messages) == 1

@@ -1,4 +1,4 @@
-"""A world to dispatch in: time that passes only where somebody waits, a book in memory, and robots in a chat."""
+"""A world to drain in: time that passes only where somebody waits, a book in memory, and robots in a chat."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
-from airflow_provider_dingpush.delivery.dispatcher import Dispatcher, Fallback
-from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover
+from airflow_provider_dingpush.delivery.drain import Drain
+from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover, LeaderRole
+from airflow_provider_dingpush.delivery.fallbacks import Fallback
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.messages import At, Message, Text
 from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.timeouts import Deadline
 
 Result = TypeVar("Result")
 START = 1_800_000_000.0
@@ -68,9 +70,9 @@ class Storage:
     overflow_count: int = 0
     records: dict[Place, str] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
-    rest: LeadPause | None = None
+    pause: LeadPause | None = None
     successor_wanted: bool = False
-    successor_stands_by: bool = False
+    successor_waits: bool = False
 
     def put(self, *alerts: Alert) -> None:
         for each in alerts:
@@ -117,21 +119,21 @@ class MemoryBook:
     def known(self, keys: Sequence[str]) -> set[str]:
         return self._storage.keys & set(keys)
 
-    def note_pause(self, rest: LeadPause | None) -> None:
-        self._storage.rest = rest
+    def note_pause(self, pause: LeadPause | None) -> None:
+        self._storage.pause = pause
 
     def ask_for_successor(self, wanted: bool) -> None:
         self._storage.successor_wanted = wanted
 
     def has_successor(self) -> bool:
-        return self._storage.successor_stands_by
+        return self._storage.successor_waits
 
     def keep(self, seconds: float) -> None:
         assert seconds > 0
 
 
 class WatchedBook:
-    """Any ledger book. ``meets`` is told of each call before and after it takes effect, and may raise."""
+    """Any ledger book. ``meets`` gets each call before and after it takes effect, and may raise."""
 
     def __init__(self, book: LedgerBook, meets: Callable[[str], None]) -> None:
         self._book = book
@@ -144,10 +146,10 @@ class WatchedBook:
         return self._watched("arrivals", lambda: self._book.arrivals(at_most))
 
     def overflow_count(self) -> int:
-        return self._watched("overflown", self._book.overflow_count)
+        return self._watched("overflow_count", self._book.overflow_count)
 
     def remove_arrivals(self, tickets: Iterable[str]) -> None:
-        self._watched("clear_away", lambda: self._book.remove_arrivals(tickets))
+        self._watched("remove_arrivals", lambda: self._book.remove_arrivals(tickets))
 
     def load(self) -> dict[Place, Any]:
         return self._watched("load", self._book.load)
@@ -164,11 +166,11 @@ class WatchedBook:
     def known(self, keys: Sequence[str]) -> set[str]:
         return self._watched("known", lambda: self._book.known(keys))
 
-    def note_pause(self, rest: LeadPause | None) -> None:
-        self._watched("note_rest", lambda: self._book.note_pause(rest))
+    def note_pause(self, pause: LeadPause | None) -> None:
+        self._watched("note_pause", lambda: self._book.note_pause(pause))
 
     def ask_for_successor(self, wanted: bool) -> None:
-        self._watched("want_successor", lambda: self._book.ask_for_successor(wanted))
+        self._watched("ask_for_successor", lambda: self._book.ask_for_successor(wanted))
 
     def has_successor(self) -> bool:
         return self._watched("has_successor", self._book.has_successor)
@@ -184,11 +186,11 @@ class WatchedBook:
 
 
 @dataclass
-class Said:
+class Shown:
     """One message in the chat."""
 
     at: float
-    robot: str
+    receiver_id: str
     uuid: str
     keys: tuple[str, ...]
     notes: Mapping[str, Any]
@@ -196,12 +198,12 @@ class Said:
 
 
 class Chat:
-    """A group, and what DingTalk does to its robots: 20 messages in a sliding minute, then ten minutes of silence."""
+    """A group, and what DingTalk does to its robots: 20 messages in a sliding minute, then a ban of ten minutes."""
 
     def __init__(self, clock: Clock, *, window: float = 60.0) -> None:
         self.clock = clock
         self.window = window
-        self.said: list[Said] = []
+        self.shown: list[Shown] = []
         self.arrived: list[tuple[str, float]] = []
         self.banned_until: dict[str, float] = {}
         self.most_in_window = 0
@@ -220,15 +222,15 @@ class Chat:
         return None
 
     @property
-    def told(self) -> list[str]:
+    def keys(self) -> list[str]:
         """Keys of all alerts that stand in the chat, one for each time."""
-        return [key for each in self.said for key in each.keys]
+        return [key for each in self.shown for key in each.keys]
 
 
 class ChatRobot:
-    """A robot in the chat: a real sender as far as a dispatcher can tell.
+    """A robot in the chat: a real channel as far as a drain can see.
 
-    :param answers: what it says to a message instead of taking it; the message counts nevertheless.
+    :param answers: what it answers to a message instead of taking it; the message counts nevertheless.
     :param lost_answers: of these tries, counted from 1, the message arrives and the answer doesn't.
     """
 
@@ -258,13 +260,14 @@ class ChatRobot:
         self._lost_answers = set(lost_answers)
         self.meets = meets
 
-    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
         assert isinstance(message, Text)
         return json.dumps({"uuid": uuid, "text": message.content}, ensure_ascii=False).encode()
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
+    def post(self, body: bytes, deadline: Deadline) -> SendResult:
         self.meets("before post")
         self.bodies.append(body)
+        timeout_seconds = deadline.seconds_left()
         self.given.append(timeout_seconds)
         took = self._latency()
         self.chat.clock.pass_by(min(took, timeout_seconds) / 2)
@@ -280,19 +283,19 @@ class ChatRobot:
         if refused:
             return refused
         text = body["text"]
-        content = json.loads(text) if text.startswith("{") else {"bare": text, "said": _names(text)}
+        content = json.loads(text) if text.startswith("{") else {"names_only": text, "keys": _names(text)}
         answer = self.answers(content)
         if answer:
             return answer
         if self.recognises_repeats and (self.receiver_id, body["uuid"]) in self.chat.uuids:
             return SendResult(SendStatus.SENT)
         self.chat.uuids.add((self.receiver_id, body["uuid"]))
-        self.chat.said.append(
-            Said(
+        self.chat.shown.append(
+            Shown(
                 self.chat.clock.now,
                 self.receiver_id,
                 body["uuid"],
-                tuple(content["said"]),
+                tuple(content["keys"]),
                 content.get("notes", {}),
                 text,
             )
@@ -301,7 +304,7 @@ class ChatRobot:
 
 
 def _names(text: str) -> list[str]:
-    """Whom a message of bare names is about; alerts are named like their key here."""
+    """What a message of names only is about; alerts are named like their key here."""
     return [line.split(" · ")[1] for line in text.splitlines() if " · " in line]
 
 
@@ -309,7 +312,7 @@ def compose(alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
     """Names the alerts and prints the notes, for tests to read."""
     plain = asdict(notes)
     plain["folded"] = {"/".join(run): event for run, event in notes.folded.items()}
-    return Text(json.dumps({"said": [each.key for each in alerts], "notes": plain}, ensure_ascii=False)), None
+    return Text(json.dumps({"keys": [each.key for each in alerts], "notes": plain}, ensure_ascii=False)), None
 
 
 @dataclass
@@ -320,7 +323,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     storage: Storage = field(default_factory=Storage)
     meets: Callable[[str], None] = lambda _: None
-    log: logging.Logger = field(default_factory=lambda: logging.getLogger("dispatch"))
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("drain"))
     fallbacks: tuple[Fallback, ...] = ()
     compose: Callable[[Sequence[Alert], Notes], tuple[Message, At | None]] = compose
     chat: Chat = field(init=False)
@@ -348,24 +351,25 @@ class World:
         self,
         seconds: float = 8.0,
         *,
-        patient: bool = True,
+        role: LeaderRole = LeaderRole.CALLBACK,
         handover: Handover = Handover.NOBODY,
         book: LedgerBook | None = None,
     ) -> DrainResult:
         """What one leader does within so many seconds."""
-        dispatcher = Dispatcher(
+        return Drain(
             book or self.book(),
             self.robot,
             self.policy,
             self.compose,
+            deadline=Deadline.after(seconds, self.clock.ticks),
+            role=role,
+            handover=handover,
             fallbacks=self.fallbacks,
-            ticks=self.clock.ticks,
             sleep=self.clock.sleep,
             new_uuid=self.new_uuid,
             chance=lambda: 1.0,
             log=self.log,
-        )
-        return dispatcher.drain(self.clock.ticks() + seconds, patient=patient, handover=handover)
+        ).run()
 
     def new_uuid(self) -> str:
         self.uuids += 1

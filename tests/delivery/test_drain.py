@@ -1,4 +1,4 @@
-"""What a leader does: when it sends, what it merges, and how it gets over the failures of the world."""
+"""What a drain does: when it sends, what it merges, and how it gets over the failures of the world."""
 
 from __future__ import annotations
 
@@ -16,24 +16,16 @@ import pytest
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
-from airflow_provider_dingpush.delivery.dispatcher import (
-    DispatchState,
-    Fallback,
-    Leave,
-    SendNow,
-    WaitUntil,
-    Work,
-    decide,
-)
-from airflow_provider_dingpush.delivery.drain_result import Handover
-from airflow_provider_dingpush.delivery.holds import Hold
+from airflow_provider_dingpush.delivery.drain_result import Handover, LeaderRole
+from airflow_provider_dingpush.delivery.fallbacks import Fallback
 from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages import Text
 from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError
-from tests.delivery.dispatch_world import (
+from tests.delivery.drain_world import (
     DISK_FULL,
     START,
     ChatRobot,
@@ -45,139 +37,20 @@ from tests.delivery.dispatch_world import (
     failures,
 )
 
-NOW = 1000.0
-HELD = Hold("throttled", NOW - 10, NOW + 500, "130101")
-MISCONFIGURED = Hold("misconfigured", NOW, NOW + 60, "310000", 60.0)
-CAPPED = Hold("daily_limit", NOW - 10, NOW + 500, "10 a day")
-FRESH = DispatchState(fresh=True)
-STORM = replace(FRESH, collects_until=NOW + 40, handover=Handover.SUCCESSOR)
-LEISURE = replace(FRESH, collects_until=NOW + 2, handover=Handover.FLUSHER)
-
-
-def decided(state: DispatchState, *, seconds: float = 3.0, patient: bool = True) -> object:
-    """The decision with so many seconds until the last start."""
-    return decide(state, now=NOW, start_by=NOW + seconds, patient=patient)
-
-
-@pytest.mark.parametrize(
-    ("state", "decision"),
-    [
-        (DispatchState(), Leave("nothing waits")),
-        (FRESH, SendNow(Work.FRESH)),
-        (replace(FRESH, collects_until=NOW), SendNow(Work.FRESH)),
-        (replace(FRESH, collects_until=NOW + 2), WaitUntil(NOW + 2, "waiting for company")),
-        # Too late to wait for all of the interval: as late as possible.
-        (replace(FRESH, collects_until=NOW + 9), WaitUntil(NOW + 3, "waiting for company")),
-        (replace(FRESH, free_at=NOW + 2), WaitUntil(NOW + 2, "the window is full")),
-        (replace(FRESH, free_at=NOW + 4), Leave("the window is full", NOW + 4)),
-        (replace(FRESH, collects_until=NOW + 2, free_at=NOW + 2.5), WaitUntil(NOW + 2.5, "waiting for company")),
-        (replace(FRESH, hold=HELD), Leave("the robot is throttled: 130101", NOW + 500, pause=True)),
-        (replace(FRESH, capped=CAPPED), Leave("the messages of today are used up", NOW + 500)),
-        (DispatchState(capped=CAPPED), Leave("nothing waits")),
-        # What lies in the mailboxes isn't known then.
-        (DispatchState(hold=HELD), Leave("the robot is throttled: 130101", NOW + 500, pause=True)),
-        # Somebody may mend it any moment, so everybody looks.
-        (DispatchState(hold=MISCONFIGURED), Leave("the robot is misconfigured: 310000", NOW + 60)),
-        (DispatchState(next_unmuted=NOW + 60), Leave("what waits was told already and is only counted", NOW + 60)),
-        (replace(FRESH, unfinished_due=NOW), SendNow(Work.UNFINISHED)),
-        # One message at a time: what comes after it waits for its fate.
-        (replace(FRESH, unfinished_due=NOW + 2), WaitUntil(NOW + 2, "waiting before the next try")),
-        (replace(FRESH, unfinished_due=NOW + 30), Leave("waiting before the next try", NOW + 30)),
-        (DispatchState(pen_due=NOW), SendNow(Work.QUARANTINED)),
-        (DispatchState(pen_due=NOW + 2), WaitUntil(NOW + 2, "what was refused waits for room in the window")),
-        (replace(FRESH, pen_due=NOW), SendNow(Work.FRESH)),
-        (replace(FRESH, pen_due=NOW, collects_until=NOW + 2), SendNow(Work.QUARANTINED)),
-        (replace(FRESH, pen_due=NOW + 9, collects_until=NOW + 2), WaitUntil(NOW + 2, "waiting for company")),
-        # Other robots: asked when something is due and this one can't.
-        (replace(FRESH, hold=HELD, fallbacks=True), Leave("the robot is throttled: 130101", NOW + 500, Work.FRESH)),
-        (replace(FRESH, free_at=NOW + 2, fallbacks=True), WaitUntil(NOW + 2, "the window is full", Work.FRESH)),
-        (replace(FRESH, free_at=NOW + 4, fallbacks=True), Leave("the window is full", NOW + 4, Work.FRESH)),
-        (replace(FRESH, hold=HELD, collects_until=NOW + 2, fallbacks=True), WaitUntil(NOW + 2, "waiting for company")),
-        (
-            replace(FRESH, hold=HELD, capped=CAPPED, fallbacks=True),
-            Leave("the messages of today are used up", NOW + 500),
-        ),
-    ],
-)
-def test_a_patient_leader_decides(state: DispatchState, decision: object) -> None:
-    assert decided(state) == decision
-
-
-@pytest.mark.parametrize(
-    ("state", "decision"),
-    [
-        (FRESH, SendNow(Work.FRESH)),
-        (replace(FRESH, collects_until=NOW + 9), SendNow(Work.FRESH)),
-        (replace(FRESH, free_at=NOW + 1), Leave("the window is full", NOW + 1)),
-        (replace(FRESH, unfinished_due=NOW + 1), Leave("waiting before the next try", NOW + 1)),
-    ],
-)
-def test_an_impatient_leader_sends_what_can_go_at_once(state: DispatchState, decision: object) -> None:
-    assert decided(state, patient=False) == decision
-
-
-@pytest.mark.parametrize("patient", [True, False])
-@pytest.mark.parametrize(
-    ("state", "decision"),
-    [
-        (LEISURE, Leave("waiting for company", NOW + 2, pause=True)),
-        (replace(LEISURE, collects_until=NOW), SendNow(Work.FRESH)),
-        (replace(LEISURE, free_at=NOW + 30), Leave("waiting for company", NOW + 30, pause=True)),
-        (replace(LEISURE, fallbacks=True, hold=HELD), Leave("waiting for company", NOW + 2, pause=True)),
-        # What was frozen or refused has its own time.
-        (replace(LEISURE, unfinished_due=NOW), SendNow(Work.UNFINISHED)),
-        (replace(LEISURE, pen_due=NOW), SendNow(Work.QUARANTINED)),
-    ],
-)
-def test_in_a_storm_everybody_leaves_what_is_not_due_to_the_flusher(
-    state: DispatchState, decision: object, patient: bool
-) -> None:
-    assert decided(state, patient=patient) == decision
-
-
-@pytest.mark.parametrize(
-    ("state", "decision"),
-    [
-        # Whoever comes too early to succeed has no more time than this one.
-        (STORM, WaitUntil(NOW + 2, "waiting for company")),
-        (replace(STORM, succeeded=True), WaitUntil(NOW + 2, "waiting for company")),
-        (replace(STORM, collects_until=NOW + 3), WaitUntil(NOW + 3, "waiting for company")),
-        (replace(STORM, collects_until=NOW), SendNow(Work.FRESH)),
-        (replace(STORM, free_at=NOW + 4), Leave("waiting for company", NOW + 4)),
-    ],
-)
-def test_a_leader_in_a_storm_waits_until_its_last_second(state: DispatchState, decision: object) -> None:
-    assert decided(state) == decision
-
-
-def test_in_its_last_second_it_hands_over_or_sends() -> None:
-    look_round = WaitUntil(NOW + 0.1, "waiting for company", for_successor=True)
-    assert decided(STORM, seconds=1.0) == look_round
-    assert decided(STORM, seconds=0.05) == replace(look_round, at=NOW + 0.05)
-    succeeded = replace(STORM, succeeded=True)
-    assert decided(succeeded, seconds=1.0) == Leave("waiting for company", NOW + 40, handed_over=True)
-    assert decided(STORM, seconds=0.0) == SendNow(Work.FRESH)
-
-
-def test_nothing_starts_that_may_end_too_late() -> None:
-    assert decided(FRESH, seconds=-0.1) == Leave("no time is left", NOW)
-    assert decided(DispatchState(), seconds=-0.1) == Leave("nothing waits")
-
-
 # ---------------------------------------------------------------------------------------------------- first and next
 
 
-def test_the_first_alert_is_told_at_once_and_alone() -> None:
+def test_the_first_alert_is_sent_at_once_and_alone() -> None:
     world = World()
     world.put(failure("a1"))
     drained = world.drain()
-    assert (drained.messages, drained.alerts, drained.left, drained.reason) == (1, 1, 0, "nothing waits")
-    assert [(each.at - START < 0.2, each.keys) for each in world.chat.said] == [(True, ("a1",))]
+    assert (drained.messages, drained.alerts, drained.left, drained.reason) == (1, 1, 0, Reason.NOTHING_PENDING)
+    assert [(each.at - START < 0.2, each.keys) for each in world.chat.shown] == [(True, ("a1",))]
     assert world.clock.waits == []
 
 
 def test_all_that_comes_within_the_interval_is_one_message() -> None:
-    """The first goes at once; the next leader waits as long as its time allows, and tells all that came."""
+    """The first goes at once; the next leader waits as long as its time allows, and sends all that came."""
     world = World()
     world.put(failure("first"))
     world.drain()
@@ -185,7 +58,7 @@ def test_all_that_comes_within_the_interval_is_one_message() -> None:
     world.arrives(2.0, *failures(100, start=300))
     drained = world.drain(8.0)
     assert (drained.messages, drained.alerts, drained.left) == (1, 400, 0)
-    first, second = world.chat.said
+    first, second = world.chat.shown
     assert set(second.keys) == {each.key for each in failures(400)}
     # 8 seconds, less the 5 that a POST may take: not one moment later.
     assert 3.0 <= second.at - first.at < 3.3
@@ -199,8 +72,8 @@ def test_with_time_the_whole_interval_is_waited_for() -> None:
     world.arrives(9.0, failure("third"))
     world.arrives(10.15, failure("fourth"))
     assert world.drain(60.0).messages == 2
-    at = [each.at - START for each in world.chat.said]
-    assert [each.keys for each in world.chat.said] == [("first",), ("second", "third"), ("fourth",)]
+    at = [each.at - START for each in world.chat.shown]
+    assert [each.keys for each in world.chat.shown] == [("first",), ("second", "third"), ("fourth",)]
     assert at[1] - at[0] == pytest.approx(10.0, abs=0.2)
     assert at[2] - at[1] == pytest.approx(10.0, abs=0.2)
 
@@ -213,7 +86,7 @@ def storm(world: World, minutes: int, *, every: float = 2.0) -> None:
             count += 1
             world.drain(50.0, handover=Handover.FLUSHER)
         world.put(failure(f"{begin} {now}"))
-        if world.storage.rest is None or world.storage.rest.until <= world.clock.now:
+        if world.storage.pause is None or world.storage.pause.until <= world.clock.now:
             world.drain(8.0, handover=Handover.FLUSHER)
         world.clock.pass_by(every)
     # Nobody drowned, and what came last waits for the next flush.
@@ -221,13 +94,13 @@ def storm(world: World, minutes: int, *, every: float = 2.0) -> None:
     world.drain(50.0, handover=Handover.FLUSHER)
 
 
-def test_a_storm_that_lasts_is_heard_of_less_and_less_often() -> None:
+def test_a_storm_that_lasts_is_reported_less_and_less_often() -> None:
     world = World()
     storm(world, 30)
-    put = [key for each in world.chat.said for key in each.keys]
+    put = [key for each in world.chat.shown for key in each.keys]
     assert len(put) == len(set(put)) > 800
-    assert world.ledger().waiting == 0
-    at = [each.at for each in world.chat.said]
+    assert world.ledger().queue.waiting == 0
+    at = [each.at for each in world.chat.shown]
     gaps = [later - earlier for earlier, later in pairwise(at)]
     # The first three come quickly, whoever is on call shall not wait for what it is about.
     assert max(gaps[:2]) < 5.2
@@ -236,7 +109,7 @@ def test_a_storm_that_lasts_is_heard_of_less_and_less_often() -> None:
     assert len(at) <= 13
 
 
-def test_after_a_storm_a_failure_is_told_at_once() -> None:
+def test_after_a_storm_a_failure_is_sent_at_once() -> None:
     world = World()
     storm(world, 10)
     world.clock.pass_by(2 * LONGEST_INTERVAL_SECONDS)
@@ -245,7 +118,7 @@ def test_after_a_storm_a_failure_is_told_at_once() -> None:
         world.clock.pass_by(seconds)
         world.put(failure(f"after {seconds}"))
         assert world.drain(handover=Handover.FLUSHER).messages == 1
-    assert [each.at - before < 6 for each in world.chat.said[-2:]] == [True, True]
+    assert [each.at - before < 6 for each in world.chat.shown[-2:]] == [True, True]
 
 
 def stormy_world() -> World:
@@ -261,16 +134,16 @@ def stormy_world() -> World:
 def test_without_a_flusher_a_storm_goes_from_one_callback_to_the_next() -> None:
     world = stormy_world()
     began = world.clock.now
-    world.clock.at(began - START + 2.5, lambda: setattr(world.storage, "successor_stands_by", True))
+    world.clock.at(began - START + 2.5, lambda: setattr(world.storage, "successor_waits", True))
     drained = world.drain(handover=Handover.SUCCESSOR)
     assert (drained.messages, drained.left, drained.handed_over) == (0, 1, True)
     assert 2.5 <= world.clock.now - began < 2.7
     assert world.storage.successor_wanted
     # It leads now, and nobody comes after it.
-    world.storage.successor_stands_by = False
+    world.storage.successor_waits = False
     assert world.drain(handover=Handover.SUCCESSOR).messages == 1
     assert not world.storage.successor_wanted
-    assert world.chat.told[-1] == "now"
+    assert world.chat.keys[-1] == "now"
 
 
 @pytest.mark.parametrize(("busy", "wanted_early"), [(True, False), (False, True)])
@@ -288,15 +161,15 @@ def test_a_successor_is_wanted_early_where_little_comes(busy: bool, wanted_early
     assert not world.storage.successor_wanted
 
 
-def test_without_a_flusher_nothing_is_left_behind() -> None:
-    """However long the storm: nobody might come who tells it."""
+def test_without_a_flusher_nothing_is_left_pending() -> None:
+    """However long the storm: nobody might come who sends it."""
     world = World()
     for number in range(40):
         world.put(failure(f"a{number}"))
         assert world.drain(8.0, handover=Handover.SUCCESSOR).left == 0
         world.clock.pass_by(1.0)
-    assert len(world.chat.told) == 40
-    assert world.storage.rest is None
+    assert len(world.chat.keys) == 40
+    assert world.storage.pause is None
 
 
 def test_a_leader_that_waits_looks_up_often_enough_to_stay_leader() -> None:
@@ -305,7 +178,7 @@ def test_a_leader_that_waits_looks_up_often_enough_to_stay_leader() -> None:
     world.drain()
     world.put(failure("second"))
     world.drain(120.0)
-    assert len(world.chat.said) == 2
+    assert len(world.chat.shown) == 2
     assert max(world.clock.waits) <= 5.0
 
 
@@ -329,7 +202,7 @@ def test_what_comes_while_the_last_message_is_under_way_is_left_to_the_next_lead
     world.put(failure("second"))
     world.arrives(3.15, failure("third"))
     drained = world.drain(8.0)
-    assert (drained.messages, drained.left, drained.reason) == (1, 1, "no time is left")
+    assert (drained.messages, drained.left, drained.reason) == (1, 1, Reason.NO_TIME)
     assert world.drain(8.0).alerts == 1
 
 
@@ -344,19 +217,19 @@ def test_no_time_at_all_leaves_everything_where_it_is() -> None:
     world = World()
     world.put(failure())
     drained = world.drain(0.1)
-    assert (drained.messages, drained.left, drained.reason) == (0, 1, "no time is left")
+    assert (drained.messages, drained.left, drained.reason) == (0, 1, Reason.NO_TIME)
 
 
-def test_an_impatient_leader_uses_the_free_slots_and_never_waits() -> None:
+def test_a_leader_that_does_not_wait_uses_the_free_slots_and_never_waits() -> None:
     world = World()
     for number in range(25):
         world.put(failure(f"a{number}"))
-        world.drain(30.0, patient=False)
-    assert len(world.chat.said) == 18
+        world.drain(30.0, role=LeaderRole.DAG_PROCESSOR)
+    assert len(world.chat.shown) == 18
     assert world.clock.waits == []
-    # What didn't fit is told by the next one that may wait.
+    # What didn't fit is sent by the next one that may wait.
     assert world.drain(120.0).messages == 1
-    assert sorted(world.chat.told) == sorted(f"a{number}" for number in range(25))
+    assert sorted(world.chat.keys) == sorted(f"a{number}" for number in range(25))
 
 
 def test_the_window_is_never_overrun() -> None:
@@ -366,14 +239,14 @@ def test_the_window_is_never_overrun() -> None:
     while world.clock.now < START + 200:
         world.drain(8.0)
         world.clock.pass_by(0.5)
-    assert sorted(world.chat.told) == sorted(f"a{number}" for number in range(60))
+    assert sorted(world.chat.keys) == sorted(f"a{number}" for number in range(60))
     assert world.chat.most_in_window <= 18
 
 
-# ---------------------------------------------------------------------------------------------------- told once
+# ---------------------------------------------------------------------------------------------------- sent once
 
 
-def test_a_second_alert_of_a_key_is_not_told_again() -> None:
+def test_a_second_alert_of_a_key_is_not_sent_again() -> None:
     world = World()
     world.put(failure("a1"))
     world.drain()
@@ -389,7 +262,7 @@ def test_a_message_whose_answer_was_lost_is_repeated_byte_by_byte_and_stands_the
     world.arrives(0.5, failure("a2"))
     world.drain(60.0)
     assert world.robot.bodies[0] == world.robot.bodies[1]
-    assert world.chat.told == ["a1", "a2"]
+    assert world.chat.keys == ["a1", "a2"]
 
 
 @pytest.mark.parametrize("recognises_repeats", [True, False])
@@ -403,7 +276,7 @@ def test_a_repetition_says_so_where_it_may_not_be_recognised(recognises_repeats:
     world.drain(5.0)
     notes = [json.loads(json.loads(body)["text"])["notes"] for body in world.robot.bodies]
     assert [each["may_repeat"] for each in notes] == ["", notes[0]["number"]]
-    assert world.chat.told == (["a1"] if recognises_repeats else ["a1", "a1"])
+    assert world.chat.keys == (["a1"] if recognises_repeats else ["a1", "a1"])
 
 
 def test_a_message_that_surely_did_not_arrive_is_no_repetition() -> None:
@@ -413,7 +286,7 @@ def test_a_message_that_surely_did_not_arrive_is_no_repetition() -> None:
     world.robot.answers = lambda _: refusals.pop() if refusals else None
     world.put(failure("a1"))
     world.drain(60.0)
-    assert [each.notes["may_repeat"] for each in world.chat.said] == [""]
+    assert [each.notes["may_repeat"] for each in world.chat.shown] == [""]
     assert len(set(world.robot.bodies)) == 1
 
 
@@ -433,13 +306,13 @@ def test_waits_between_tries_double_and_each_try_takes_a_slot() -> None:
     assert world.ledger().free_at(world.clock.now) == world.clock.now
     world.robot.answers = lambda _: None
     world.drain(120.0)
-    assert world.chat.told == ["a1"]
+    assert world.chat.keys == ["a1"]
 
 
-# ---------------------------------------------------------------------------------------------------- silence
+# ---------------------------------------------------------------------------------------------------- holds
 
 
-def test_a_robot_shut_out_by_somebody_else_is_left_alone_until_that_is_over() -> None:
+def test_a_robot_throttled_by_somebody_else_is_left_alone_until_that_is_over() -> None:
     """Exactly one message meets the refusal; afterwards all that came is one message, which says how long it took."""
     world = World()
     world.chat.banned_until[world.robot.receiver_id] = START + 600
@@ -454,17 +327,17 @@ def test_a_robot_shut_out_by_somebody_else_is_left_alone_until_that_is_over() ->
     assert len(world.robot.bodies) == 1
     world.clock.pass_by(80)
     world.drain()
-    (said,) = world.chat.said
-    assert len(said.keys) == 10
-    since, until, reason = said.notes["paused"]
+    (shown,) = world.chat.shown
+    assert len(shown.keys) == 10
+    since, until, reason = shown.notes["paused"]
     assert (since, until, reason) == (pytest.approx(START, abs=1), pytest.approx(START + 615, abs=1), "throttled")
     world.clock.pass_by(30)
     world.put(failure("later"))
     world.drain()
-    assert world.chat.said[-1].notes["paused"] is None
+    assert world.chat.shown[-1].notes["paused"] is None
 
 
-def test_the_silence_that_dingtalk_names_is_kept() -> None:
+def test_the_hold_that_dingtalk_names_is_kept() -> None:
     world = World()
     world.robot.answers = lambda _: SendResult(SendStatus.THROTTLED, "slow down", retry_after_seconds=30.0)
     world.put(failure("a1"))
@@ -486,7 +359,7 @@ def test_a_throttled_message_that_may_have_arrived_before_stays_the_same() -> No
     world.drain(60.0)
     assert len(world.robot.bodies) == 4
     assert len(set(world.robot.bodies[:3])) == 1
-    assert world.chat.told == ["a1", "a2"]
+    assert world.chat.keys == ["a1", "a2"]
 
 
 def test_a_misconfigured_robot_is_probed_less_and_less_often(caplog: pytest.LogCaptureFixture) -> None:
@@ -508,8 +381,8 @@ def test_a_misconfigured_robot_is_probed_less_and_less_often(caplog: pytest.LogC
     world.robot.answers = lambda _: None
     world.put(failure("a2"))
     world.drain()
-    assert world.chat.told == ["a1", "a2"]
-    assert world.chat.said[0].notes["paused"][2] == "misconfigured"
+    assert world.chat.keys == ["a1", "a2"]
+    assert world.chat.shown[0].notes["paused"][2] == "misconfigured"
 
 
 def test_somebody_who_changed_a_setting_need_not_wait_for_the_probe() -> None:
@@ -522,7 +395,7 @@ def test_somebody_who_changed_a_setting_need_not_wait_for_the_probe() -> None:
     assert world.drain().messages == 1
 
 
-def test_followers_of_a_silent_robot_read_nothing_in() -> None:
+def test_followers_of_a_held_robot_read_nothing_in() -> None:
     """The bound of the mailboxes holds, and a leader is gone at once."""
     world = World()
     world.robot.answers = lambda _: SendResult(SendStatus.THROTTLED, "130101")
@@ -533,21 +406,21 @@ def test_followers_of_a_silent_robot_read_nothing_in() -> None:
     assert len(world.storage.mail) == 500
 
 
-# ---------------------------------------------------------------------------------------------------- poison
+# ---------------------------------------------------------------------------------------------------- refused
 
 
-def test_a_poison_message_is_isolated_and_the_rest_is_told() -> None:
+def test_a_refused_message_is_isolated_and_the_rest_is_sent() -> None:
     world = World()
-    world.robot.answers = lambda said: (
-        SendResult(SendStatus.REJECTED, "430102") if "a77" in said["said"] and "bare" not in said else None
+    world.robot.answers = lambda content: (
+        SendResult(SendStatus.REJECTED, "430102") if "a77" in content["keys"] and "names_only" not in content else None
     )
     world.put(*failures(200))
     world.drain(600.0)
-    assert sorted(world.chat.told) == sorted(each.key for each in failures(200))
+    assert sorted(world.chat.keys) == sorted(each.key for each in failures(200))
     assert world.chat.most_in_window <= 18
-    (names_only,) = [each for each in world.chat.said if each.keys == ("a77",)]
+    (names_only,) = [each for each in world.chat.shown if each.keys == ("a77",)]
     assert names_only.text == f"🔴 sales · a77\n#{names_only.uuid[:4]}"
-    assert world.ledger().dead == ()
+    assert world.ledger().dead_letters.all == ()
 
 
 @pytest.mark.parametrize(
@@ -560,29 +433,29 @@ def test_a_poison_message_is_isolated_and_the_rest_is_told() -> None:
         ("deadline_missed", "🟠"),
     ],
 )
-def test_bare_names_have_the_mark_of_what_happened(event: str, mark: str) -> None:
+def test_names_have_the_mark_of_what_happened(event: str, mark: str) -> None:
     """A question, a retry and good news were marked as failures."""
     world = World()
-    world.robot.answers = lambda said: None if "bare" in said else SendResult(SendStatus.REJECTED, "430102")
+    world.robot.answers = lambda content: None if "names_only" in content else SendResult(SendStatus.REJECTED, "430102")
     world.put(replace(failures(1)[0], event=Event(event)))
     world.drain(60.0)
-    (said,) = world.chat.said
-    assert said.text.startswith(f"{mark} sales · ")
+    (shown,) = world.chat.shown
+    assert shown.text.startswith(f"{mark} sales · ")
 
 
-@pytest.mark.parametrize(("names_pass", "told", "dead"), [(True, 50, 0), (False, 0, 400)])
-def test_a_filter_that_refuses_everything_takes_few_messages(names_pass: bool, told: int, dead: int) -> None:
+@pytest.mark.parametrize(("names_pass", "sent", "dead"), [(True, 50, 0), (False, 0, 400)])
+def test_a_filter_that_refuses_everything_takes_few_messages(names_pass: bool, sent: int, dead: int) -> None:
     """Each alert holds a link that is forbidden, say: not a thousand messages, and not hours of sorting out."""
     world = World()
     refusal = SendResult(SendStatus.REJECTED, "430102")
-    world.robot.answers = lambda said: None if names_pass and "bare" in said else refusal
+    world.robot.answers = lambda content: None if names_pass and "names_only" in content else refusal
     world.put(*failures(400))
     world.drain(600.0)
     assert len(world.robot.bodies) <= 13
-    assert (len(world.chat.told), len(world.ledger().dead), world.ledger().waiting) == (told, dead, 0)
+    assert (len(world.chat.keys), len(world.ledger().dead_letters.all), world.ledger().queue.waiting) == (sent, dead, 0)
     if names_pass:
-        (said,) = world.chat.said
-        assert said.text.splitlines()[-2:] == ["+350", f"#{said.uuid[:4]}"]
+        (shown,) = world.chat.shown
+        assert shown.text.splitlines()[-2:] == ["+350", f"#{shown.uuid[:4]}"]
 
 
 def unrecognised(code: str = "400402") -> SendResult:
@@ -590,35 +463,37 @@ def unrecognised(code: str = "400402") -> SendResult:
     return SendResult(SendStatus.UNRECOGNISED, f"{code} parameter missing", unknown_code=code)
 
 
-def test_what_is_refused_for_an_unknown_reason_is_isolated_and_the_rest_is_told() -> None:
+def test_what_is_refused_for_an_unknown_reason_is_isolated_and_the_rest_is_sent() -> None:
     """One alert that nobody knows what DingTalk minds about: it doesn't stop the robot."""
     world = World()
-    world.robot.answers = lambda said: unrecognised() if "a77" in said["said"] else None
+    world.robot.answers = lambda content: unrecognised() if "a77" in content["keys"] else None
     world.put(*failures(200))
     world.drain(900.0)
-    assert sorted(world.chat.told) == sorted(each.key for each in failures(200) if each.key != "a77")
-    assert [each.key for each in world.ledger().dead] == ["a77"]
-    assert world.ledger().hold(world.clock.now) is None
-    assert world.ledger().waiting == 0
+    assert sorted(world.chat.keys) == sorted(each.key for each in failures(200) if each.key != "a77")
+    assert [each.key for each in world.ledger().dead_letters.all] == ["a77"]
+    assert world.ledger().holds.current(world.clock.now) is None
+    assert world.ledger().queue.waiting == 0
 
 
-@pytest.mark.parametrize("culprits", [("a3", "a150"), ("a3", "a60", "a110", "a150", "a199")])
-def test_several_alerts_that_are_refused_for_an_unknown_reason_do_not_stop_the_others(culprits: Sequence[str]) -> None:
+@pytest.mark.parametrize("refused_ones", [("a3", "a150"), ("a3", "a60", "a110", "a150", "a199")])
+def test_several_alerts_that_are_refused_for_an_unknown_reason_do_not_stop_the_others(
+    refused_ones: Sequence[str],
+) -> None:
     world = World()
-    world.robot.answers = lambda said: unrecognised() if set(culprits) & set(said["said"]) else None
+    world.robot.answers = lambda content: unrecognised() if set(refused_ones) & set(content["keys"]) else None
     world.put(*failures(200))
     for _ in range(5):
         world.drain(900.0)
         world.clock.pass_by(120)
-    assert sorted(world.chat.told) == sorted(each.key for each in failures(200) if each.key not in culprits)
-    assert sorted(each.key for each in world.ledger().dead) == sorted(culprits)
+    assert sorted(world.chat.keys) == sorted(each.key for each in failures(200) if each.key not in refused_ones)
+    assert sorted(each.key for each in world.ledger().dead_letters.all) == sorted(refused_ones)
     assert len(world.robot.bodies) < 90
 
 
 def test_a_robot_that_refuses_every_message_for_an_unknown_reason_is_held_and_loses_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Few messages meet the refusal, probes get rarer, no alert becomes a dead letter, and all is told when it ends."""
+    """Few messages meet the refusal, probes get rarer, no alert becomes a dead letter, and all is sent when it ends."""
     world = World()
     world.robot.answers = lambda _: unrecognised()
     world.put(*failures(40))
@@ -634,14 +509,14 @@ def test_a_robot_that_refuses_every_message_for_an_unknown_reason_is_held_and_lo
         again_at = world.drain(600.0).again_at
     assert probes == [60, 120, 240, 480]
     assert len(world.robot.bodies) == first + 4
-    assert (world.ledger().waiting, world.ledger().dead) == (40, ())
+    assert (world.ledger().queue.waiting, world.ledger().dead_letters.all) == (40, ())
     world.robot.answers = lambda _: None
     assert again_at is not None
     world.clock.now = again_at
     world.drain(600.0)
-    assert sorted(world.chat.told) == sorted(each.key for each in failures(40))
-    assert len(world.chat.said) <= 3
-    assert world.chat.said[0].notes["paused"][2] == "refusing"
+    assert sorted(world.chat.keys) == sorted(each.key for each in failures(40))
+    assert len(world.chat.shown) <= 3
+    assert world.chat.shown[0].notes["paused"][2] == "refusing"
 
 
 def test_what_was_taken_for_the_messages_fault_waits_again_when_another_is_refused_too() -> None:
@@ -650,20 +525,20 @@ def test_what_was_taken_for_the_messages_fault_waits_again_when_another_is_refus
     world.robot.answers = lambda _: unrecognised("302033")
     world.put(failure("a1"))
     world.drain(60.0)
-    assert [each.key for each in world.ledger().dead] == ["a1"]
+    assert [each.key for each in world.ledger().dead_letters.all] == ["a1"]
     world.put(failure("a2"))
     drained = world.drain(60.0)
-    assert (world.ledger().dead, world.ledger().waiting, drained.left) == ((), 2, 2)
+    assert (world.ledger().dead_letters.all, world.ledger().queue.waiting, drained.left) == ((), 2, 2)
     world.robot.answers = lambda _: None
     world.ledger().lift_hold()
     world.drain(60.0)
-    assert sorted(world.chat.told) == ["a1", "a2"]
+    assert sorted(world.chat.keys) == ["a1", "a2"]
 
 
 def test_probes_go_out_with_other_alerts() -> None:
-    """Two culprits hold the robot; the next alert clears it, and they are sorted out and never tried again."""
+    """Two refused_ones hold the robot; the next alert clears it, and they are sorted out and never tried again."""
     world = World()
-    world.robot.answers = lambda said: unrecognised() if {"a1", "a2"} & set(said["said"]) else None
+    world.robot.answers = lambda content: unrecognised() if {"a1", "a2"} & set(content["keys"]) else None
     world.put(failure("a1"), failure("a2"))
     drained = world.drain(60.0)
     assert drained.left == 2
@@ -673,13 +548,13 @@ def test_probes_go_out_with_other_alerts() -> None:
     assert len(world.robot.bodies) == posted
     world.clock.pass_by(61)
     world.drain(60.0)
-    assert world.chat.told == ["b1"]
-    assert json.loads(json.loads(world.robot.bodies[posted])["text"])["said"] == ["b1"]
-    assert sorted(each.key for each in world.ledger().dead) == ["a1", "a2"]
+    assert world.chat.keys == ["b1"]
+    assert json.loads(json.loads(world.robot.bodies[posted])["text"])["keys"] == ["b1"]
+    assert sorted(each.key for each in world.ledger().dead_letters.all) == ["a1", "a2"]
     posted = len(world.robot.bodies)
     world.put(failure("b2"))
     world.drain(60.0)
-    assert (world.chat.told, len(world.robot.bodies)) == (["b1", "b2"], posted + 1)
+    assert (world.chat.keys, len(world.robot.bodies)) == (["b1", "b2"], posted + 1)
 
 
 def test_probes_without_other_alerts_take_turns() -> None:
@@ -693,91 +568,93 @@ def test_probes_without_other_alerts_take_turns() -> None:
         posted = len(world.robot.bodies)
         world.drain(60.0)
         assert len(world.robot.bodies) == posted + 1
-        probed.extend(json.loads(json.loads(world.robot.bodies[-1])["text"])["said"])
+        probed.extend(json.loads(json.loads(world.robot.bodies[-1])["text"])["keys"])
     assert sorted(probed) == ["a0", "a0", "a1", "a1", "a2", "a2"]
 
 
 def test_two_messages_refused_with_different_codes_are_two_messages_faults() -> None:
     world = World()
     codes = {"a1": "400402", "a2": "302033"}
-    world.robot.answers = lambda said: next((unrecognised(codes[key]) for key in said["said"] if key in codes), None)
+    world.robot.answers = lambda content: next(
+        (unrecognised(codes[key]) for key in content["keys"] if key in codes), None
+    )
     world.put(failure("a1"))
     world.drain(60.0)
     world.put(failure("a2"))
     world.drain(60.0)
-    assert sorted(each.key for each in world.ledger().dead) == ["a1", "a2"]
-    assert world.ledger().hold(world.clock.now) is None
+    assert sorted(each.key for each in world.ledger().dead_letters.all) == ["a1", "a2"]
+    assert world.ledger().holds.current(world.clock.now) is None
 
 
-def test_words_that_speak_of_a_setting_hold_the_robot_but_no_culprit_for_ever() -> None:
+def test_words_that_speak_of_a_setting_hold_the_robot_but_no_alert_for_ever() -> None:
     """What an unknown code means is a guess then: other alerts are tried first, and clear the robot."""
     world = World()
     guess = SendResult(SendStatus.MISCONFIGURED, "404404 bad token", unknown_code="404404")
-    world.robot.answers = lambda said: guess if "a1" in said["said"] else None
+    world.robot.answers = lambda content: guess if "a1" in content["keys"] else None
     world.put(failure("a1"))
     drained = world.drain(60.0)
-    assert (drained.messages, drained.left, world.ledger().dead) == (0, 1, ())
+    assert (drained.messages, drained.left, world.ledger().dead_letters.all) == (0, 1, ())
     assert len(world.robot.bodies) == 1
     world.put(failure("a2"))
     world.clock.pass_by(61)
     world.drain(60.0)
-    assert world.chat.told == ["a2"]
-    assert [each.key for each in world.ledger().dead] == ["a1"]
+    assert world.chat.keys == ["a2"]
+    assert [each.key for each in world.ledger().dead_letters.all] == ["a1"]
 
 
 def test_a_message_that_is_always_busy_is_refused_for_what_it_says() -> None:
     """Where the code is known, DingTalk is really busy, and all waits."""
     world = World()
     busy = SendResult(SendStatus.RETRY, "302999 system error", unknown_code="302999")
-    world.robot.answers = lambda said: busy if "a1" in said["said"] else None
+    world.robot.answers = lambda content: busy if "a1" in content["keys"] else None
     world.put(failure("a1"), failure("a2"))
     for _ in range(40):
         world.drain(60.0)
         world.clock.pass_by(60)
-    assert world.chat.told == ["a2"]
-    assert [each.key for each in world.ledger().dead] == ["a1"]
+    assert world.chat.keys == ["a2"]
+    assert [each.key for each in world.ledger().dead_letters.all] == ["a1"]
 
 
 def test_the_name_of_what_was_refused_does_not_speak_of_the_robot() -> None:
     """The message that names a dead letter is refused for the name: that is no second message."""
     world = World()
 
-    def refuse(said: Mapping[str, Any]) -> SendResult | None:
-        poison = "bad" in said["said"] or any("bad" in name for name in said.get("notes", {}).get("dead", ()))
-        return unrecognised() if poison else None
+    def refuse(content: Mapping[str, Any]) -> SendResult | None:
+        is_refused = "bad" in content["keys"] or any("bad" in name for name in content.get("notes", {}).get("dead", ()))
+        return unrecognised() if is_refused else None
 
     world.robot.answers = refuse
     world.put(failure("bad"))
     world.drain(60.0)
     world.put(failure("a1"), failure("a2"))
     world.drain(60.0)
-    assert world.chat.told == ["a1", "a2"]
-    assert [each.key for each in world.ledger().dead] == ["bad"]
+    assert world.chat.keys == ["a1", "a2"]
+    assert [each.key for each in world.ledger().dead_letters.all] == ["bad"]
 
 
 def test_an_operators_message_that_arrives_clears_the_robot() -> None:
     world = World()
-    world.robot.answers = lambda said: unrecognised() if {"a1", "a2"} & set(said["said"]) else None
+    world.robot.answers = lambda content: unrecognised() if {"a1", "a2"} & set(content["keys"]) else None
     world.put(failure("a1"), failure("a2"))
     world.drain(60.0)
     ledger = world.ledger()
-    hold = ledger.hold(world.clock.now)
+    hold = ledger.holds.current(world.clock.now)
     assert hold is not None
-    assert hold.kind == "refusing"
+    assert hold.reason is Reason.REFUSING
     slot = ledger.take_slot(world.clock.now, 5.0)
     assert slot is not None
     ledger.give_back(slot, world.clock.now)
-    assert world.ledger().hold(world.clock.now) is None
+    assert world.ledger().holds.current(world.clock.now) is None
     world.drain(60.0)
-    assert sorted(each.key for each in world.ledger().dead) == ["a1", "a2"]
+    assert sorted(each.key for each in world.ledger().dead_letters.all) == ["a1", "a2"]
 
 
-def test_an_answer_that_may_hide_an_arrival_silences_the_robot_and_is_repeated_as_it_is() -> None:
+def test_an_answer_that_may_hide_an_arrival_stops_the_robot_and_is_repeated_as_it_is() -> None:
     """A page of a gateway: nothing is sent for a while, and then the same message again, which DingTalk recognises."""
     world = World()
     page = [SendResult(SendStatus.UNKNOWN, "a web page", retry_after_seconds=300.0)]
 
-    def arrived_behind_a_page(said: Mapping[str, Any]) -> SendResult | None:
+    def arrived_behind_a_page(content: Mapping[str, Any]) -> SendResult | None:
         if not page:
             return None
         body = json.loads(world.robot.bodies[-1])
@@ -793,86 +670,86 @@ def test_an_answer_that_may_hide_an_arrival_silences_the_robot_and_is_repeated_a
     world.clock.pass_by(316)
     world.drain(60.0)
     assert world.robot.bodies[0] == world.robot.bodies[1]
-    assert world.chat.told == ["a2"]
+    assert world.chat.keys == ["a2"]
 
 
-def test_what_is_refused_even_bare_is_a_dead_letter_that_the_next_message_names() -> None:
+def test_what_is_refused_even_by_name_is_a_dead_letter_that_the_next_message_names() -> None:
     world = World()
-    world.robot.answers = lambda said: (
-        SendResult(SendStatus.REJECTED, "430102 banned word") if "a1" in said["said"] else None
+    world.robot.answers = lambda content: (
+        SendResult(SendStatus.REJECTED, "430102 banned word") if "a1" in content["keys"] else None
     )
     world.put(failure("a0"), failure("a1"), failure("a2"))
     drained = world.drain(300.0)
-    assert sorted(world.chat.told) == ["a0", "a2"]
-    (letter,) = world.ledger().dead
+    assert sorted(world.chat.keys) == ["a0", "a2"]
+    (letter,) = world.ledger().dead_letters.all
     assert (letter.key, letter.problem, letter.name) == ("a1", "430102 banned word", "sales · a1")
     assert drained.problem == "430102 banned word"
     world.put(failure("a3"))
     world.drain(300.0)
     world.put(failure("a4"))
     world.drain(300.0)
-    named = [each.notes["dead"] for each in world.chat.said if each.keys in (("a3",), ("a4",))]
+    named = [each.notes["dead"] for each in world.chat.shown if each.keys in (("a3",), ("a4",))]
     assert named == [["sales · a1"], []]
 
 
 def test_fresh_alerts_pass_by_those_that_are_sorted_out() -> None:
-    """Sorting out takes many messages; what comes meanwhile is told after the usual interval."""
+    """Sorting out takes many messages; what comes meanwhile is sent after the usual interval."""
     world = World()
-    world.robot.answers = lambda said: (
-        SendResult(SendStatus.REJECTED, "430102") if any(k.startswith("bad") for k in said["said"]) else None
+    world.robot.answers = lambda content: (
+        SendResult(SendStatus.REJECTED, "430102") if any(k.startswith("bad") for k in content["keys"]) else None
     )
     world.put(*[failure(f"bad{number}") for number in range(40)])
     world.arrives(1.0, failure("good"))
     world.drain(600.0)
-    (said,) = world.chat.said
-    assert said.keys == ("good",)
-    assert said.at < START + 5
-    assert len(world.ledger().dead) == 40
+    (shown,) = world.chat.shown
+    assert shown.keys == ("good",)
+    assert shown.at < START + 5
+    assert len(world.ledger().dead_letters.all) == 40
 
 
-def test_the_name_of_a_dead_letter_does_not_poison_what_comes_after() -> None:
-    """The filter refuses the task's very name: it is named no more, and every other alert is told."""
+def test_the_name_of_a_dead_letter_does_not_refused_what_comes_after() -> None:
+    """The filter refuses the task's very name: it is named no more, and every other alert is sent."""
     world = World()
 
-    def refuse(said: Mapping[str, Any]) -> SendResult | None:
-        poison = "bad" in said["said"] or any("bad" in name for name in said.get("notes", {}).get("dead", ()))
-        return SendResult(SendStatus.REJECTED, "430102") if poison else None
+    def refuse(content: Mapping[str, Any]) -> SendResult | None:
+        is_refused = "bad" in content["keys"] or any("bad" in name for name in content.get("notes", {}).get("dead", ()))
+        return SendResult(SendStatus.REJECTED, "430102") if is_refused else None
 
     world.robot.answers = refuse
     world.put(failure("bad"))
     world.drain(60.0)
     world.put(failure("a1"), failure("a2"))
     world.drain(60.0)
-    assert world.chat.told == ["a1", "a2"]
-    assert [each.key for each in world.ledger().dead] == ["bad"]
+    assert world.chat.keys == ["a1", "a2"]
+    assert [each.key for each in world.ledger().dead_letters.all] == ["bad"]
 
 
 @pytest.mark.parametrize("among", [0, 3])
 def test_own_words_that_are_refused_give_way_to_the_built_in_alert(among: int) -> None:
-    """With the reason of the refusal; a name alone would tell nobody what failed."""
+    """With the reason of the refusal; a name alone would show nobody what failed."""
     world = World()
 
     def compose(alerts: Any, notes: Any) -> Any:
-        said = [each.key for each in alerts]
+        keys = [each.key for each in alerts]
         own = [each.key for each in alerts if each.message]
         problems = [each.problems for each in alerts if each.problems]
-        return Text(json.dumps({"said": said, "own": own, "notes": {"problems": problems}})), None
+        return Text(json.dumps({"keys": keys, "own": own, "notes": {"problems": problems}})), None
 
     world.compose = compose
-    world.robot.answers = lambda said: (
-        SendResult(SendStatus.REJECTED, "430102 banned word") if said.get("own") else None
+    world.robot.answers = lambda content: (
+        SendResult(SendStatus.REJECTED, "430102 banned word") if content.get("own") else None
     )
     own = {"msgtype": "text", "text": {"content": "banned"}}
     world.put(failure("own", message=own, problems={"at": "no number"}), *failures(among))
     world.drain(60.0)
-    assert sorted(world.chat.told) == sorted(["own", *(f"a{number}" for number in range(among))])
-    assert all("notes" in json.loads(each.text) for each in world.chat.said)
-    (problems,) = [each.notes["problems"] for each in world.chat.said if each.keys == ("own",)]
+    assert sorted(world.chat.keys) == sorted(["own", *(f"a{number}" for number in range(among))])
+    assert all("notes" in json.loads(each.text) for each in world.chat.shown)
+    (problems,) = [each.notes["problems"] for each in world.chat.shown if each.keys == ("own",)]
     assert problems == [{"at": "no number", "message": "430102 banned word"}]
-    assert world.ledger().dead == ()
+    assert world.ledger().dead_letters.all == ()
 
 
-def test_an_alert_that_breaks_the_words_does_not_silence_the_others() -> None:
+def test_an_alert_that_breaks_the_words_does_not_hold_the_others() -> None:
     """It takes no slot to find that out."""
     world = World()
     sound = world.compose
@@ -885,25 +762,25 @@ def test_an_alert_that_breaks_the_words_does_not_silence_the_others() -> None:
     world.compose = compose
     world.put(*failures(8))
     world.drain(60.0)
-    assert sorted(world.chat.told) == [f"a{number}" for number in range(8)]
+    assert sorted(world.chat.keys) == [f"a{number}" for number in range(8)]
     assert len(world.robot.bodies) == 4
 
 
-def test_a_dead_letter_can_be_told_again_or_dropped() -> None:
+def test_a_dead_letter_can_be_sent_again_or_dropped() -> None:
     world = World()
     world.robot.answers = lambda _: SendResult(SendStatus.REJECTED, "430102")
     world.put(failure("a1"), failure("a2"))
     world.drain(60.0)
     world.robot.answers = lambda _: None
     ledger = world.ledger()
-    assert [each.key for each in ledger.dead] == ["a1", "a2"]
-    assert ledger.requeue("a1")
-    assert ledger.drop("a2")
-    assert not ledger.drop("a2")
-    assert not ledger.requeue("a2")
+    assert [each.key for each in ledger.dead_letters.all] == ["a1", "a2"]
+    assert ledger.dead_letters.requeue("a1")
+    assert ledger.dead_letters.drop("a2")
+    assert not ledger.dead_letters.drop("a2")
+    assert not ledger.dead_letters.requeue("a2")
     world.drain(60.0)
-    assert world.chat.told == ["a1"]
-    assert world.ledger().dead == ()
+    assert world.chat.keys == ["a1"]
+    assert world.ledger().dead_letters.all == ()
 
 
 # ---------------------------------------------------------------------------------------------------- merging
@@ -922,10 +799,10 @@ def test_a_run_is_a_remark_at_its_tasks() -> None:
     world = World()
     world.put(failure("a1"), failure("a2"), dag_failure())
     world.drain()
-    (said,) = world.chat.said
-    assert said.keys == ("a1", "a2")
-    assert said.notes["folded"] == {"sales/r1": "dag_failed"}
-    assert world.ledger().waiting == 0
+    (shown,) = world.chat.shown
+    assert shown.keys == ("a1", "a2")
+    assert shown.notes["folded"] == {"sales/r1": "dag_failed"}
+    assert world.ledger().queue.waiting == 0
 
 
 def facts(*tasks: str, count: int | None = None) -> dict[str, Any]:
@@ -943,23 +820,23 @@ def facts(*tasks: str, count: int | None = None) -> dict[str, Any]:
         ({"failed_tasks": None}, 2),
         ({}, 2),
     ],
-    ids=["all told", "another one", "more than are named", "no task failed", "Airflow can't tell", "no facts"],
+    ids=["all sent", "another one", "more than are named", "no task failed", "Airflow can't tell", "no facts"],
 )
-def test_a_run_whose_failed_tasks_were_all_told_needs_no_message(known: dict[str, Any], messages: int) -> None:
+def test_a_run_whose_failed_tasks_were_all_sent_needs_no_message(known: dict[str, Any], messages: int) -> None:
     world = World()
     world.put(failure("a1"), failure("a2"))
     world.drain()
     world.put(dag_failure(facts=known))
     world.drain(60.0)
-    assert len(world.chat.said) == messages
-    assert world.ledger().waiting == 0
+    assert len(world.chat.shown) == messages
+    assert world.ledger().queue.waiting == 0
 
 
-def test_a_run_with_words_of_its_own_is_told() -> None:
+def test_a_run_with_words_of_its_own_is_sent() -> None:
     world = World()
     world.put(failure("a1"), dag_failure(message={"msgtype": "text", "text": {"content": "call me"}}))
     world.drain()
-    assert world.chat.told == ["a1", "d1"]
+    assert world.chat.keys == ["a1", "d1"]
 
 
 def test_a_recovery_joins_the_failure_that_still_waits() -> None:
@@ -967,42 +844,42 @@ def test_a_recovery_joins_the_failure_that_still_waits() -> None:
     world.put(failure("a1"), failure("a2"), failure("b1", at=START + 500), recovery("r1", "a1"))
     world.put(replace(failure("b1late", at=START + 600, task_id="a1"), try_number=1, run_id="r2"))
     world.drain()
-    (said,) = world.chat.said
+    (shown,) = world.chat.shown
     # What failed again after the recovery is news.
-    assert said.keys == ("a2", "r1", "b1", "b1late")
-    assert said.notes["recovered"] == {"r1": [START, 3]}
+    assert shown.keys == ("a2", "r1", "b1", "b1late")
+    assert shown.notes["recovered"] == {"r1": [START, 3]}
 
 
-def test_a_recovery_of_what_was_told_is_told() -> None:
+def test_a_recovery_of_what_was_sent_is_sent() -> None:
     world = World()
     world.put(failure("a1"))
     world.drain()
     world.put(recovery("r1", "a1"))
     world.drain(60.0)
-    assert world.chat.told == ["a1", "r1"]
-    assert world.chat.said[1].notes["recovered"] == {}
+    assert world.chat.keys == ["a1", "r1"]
+    assert world.chat.shown[1].notes["recovered"] == {}
 
 
 def test_recoveries_are_left_out_where_nobody_wants_them() -> None:
     world = World(DeliveryPolicy(send_resolved=False))
     world.put(failure("a1"), recovery("r1", "a1"))
     world.drain()
-    assert world.chat.told == ["a1"]
+    assert world.chat.keys == ["a1"]
     assert world.storage.mail == {}
 
 
-def test_a_dag_that_fails_every_minute_is_one_notice_and_a_count() -> None:
+def test_a_dag_that_fails_every_minute_is_one_notification_and_a_count() -> None:
     world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
     for minute in range(123):
         world.put(dag_failure(f"d{minute}", run_id=f"r{minute}", at=START + 60 * minute))
         world.drain()
         world.clock.pass_by(START + 60 * (minute + 1) - world.clock.now)
-    said = [(each.keys, sum(each.notes["repeats"].values())) for each in world.chat.said]
+    shown = [(each.keys, sum(each.notes["repeats"].values())) for each in world.chat.shown]
     # Those that wait when the hour is over are named, with their links.
-    assert said == [(("d0",), 0), (("d60", "d61"), 59), (("d121", "d122"), 59)]
+    assert shown == [(("d0",), 0), (("d60", "d61"), 59), (("d121", "d122"), 59)]
 
 
-def test_the_last_of_a_muted_failure_is_told_when_the_interval_is_over() -> None:
+def test_the_last_of_a_muted_failure_is_sent_when_the_interval_is_over() -> None:
     """Nothing is dropped silently, also if it never fails again."""
     world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
     world.put(failure("a1"))
@@ -1015,7 +892,7 @@ def test_the_last_of_a_muted_failure_is_told_when_the_interval_is_over() -> None
     assert drained.again_at == pytest.approx(START + 3600, abs=1)
     world.clock.now = drained.again_at
     world.drain()
-    assert [(each.keys, list(each.notes["repeats"].values())) for each in world.chat.said] == [
+    assert [(each.keys, list(each.notes["repeats"].values())) for each in world.chat.shown] == [
         (("a1",), []),
         (("a4",), [2]),
     ]
@@ -1031,14 +908,14 @@ def test_a_recovery_ends_the_muting() -> None:
     world.drain()
     world.put(recovery("ok", "a1", run_id="r4", try_number=1))
     world.drain(60.0)
-    said = world.chat.said[-1]
-    assert said.keys == ("ok",)
-    assert list(said.notes["repeats"].values()) == [1]
-    assert said.notes["recovered"]["ok"][0] == START + 3
+    shown = world.chat.shown[-1]
+    assert shown.keys == ("ok",)
+    assert list(shown.notes["repeats"].values()) == [1]
+    assert shown.notes["recovered"]["ok"][0] == START + 3
     world.clock.pass_by(500)
     world.put(failure("a5", task_id="a1", run_id="r5", at=START + 900))
     world.drain(60.0)
-    assert world.chat.told[-1] == "a5"
+    assert world.chat.keys[-1] == "a5"
 
 
 def test_two_notifiers_of_one_try_are_no_repetition() -> None:
@@ -1047,11 +924,11 @@ def test_two_notifiers_of_one_try_are_no_repetition() -> None:
     world.drain()
     world.put(failure("a1 in other words", task_id="a1", occurrence="a1"))
     world.drain(60.0)
-    assert len(world.chat.told) == 2
+    assert len(world.chat.keys) == 2
 
 
 def test_repetitions_are_counted_by_what_happened() -> None:
-    """And not by how many notifiers speak of it."""
+    """And not by how many notifiers have it."""
     world = World(DeliveryPolicy(repeat_interval_seconds=3600.0))
     world.put(failure("a1"))
     world.drain()
@@ -1062,7 +939,7 @@ def test_repetitions_are_counted_by_what_happened() -> None:
     assert world.drain().messages == 0
     world.clock.now = START + 3700
     world.drain()
-    assert [list(each.notes["repeats"].values()) for each in world.chat.said] == [[], [2]]
+    assert [list(each.notes["repeats"].values()) for each in world.chat.shown] == [[], [2]]
 
 
 # ---------------------------------------------------------------------------------------------------- occurrences
@@ -1072,12 +949,12 @@ def repetitions(caplog: pytest.LogCaptureFixture) -> int:
     return sum("repetition" in each.getMessage() for each in caplog.records)
 
 
-@pytest.mark.parametrize("first_is_told", [True, False])
+@pytest.mark.parametrize("first_is_sent", [True, False])
 @pytest.mark.parametrize("plain_is_first", [True, False])
-def test_one_occurrence_is_told_with_all_that_is_added(
-    plain_is_first: bool, first_is_told: bool, caplog: pytest.LogCaptureFixture
+def test_one_occurrence_is_sent_with_all_that_is_added(
+    plain_is_first: bool, first_is_sent: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Together if both wait; if the first one is told already, the other only if it adds something."""
+    """Together if both wait; if the first one is sent already, the other only if it adds something."""
     caplog.set_level(logging.INFO)
     people = {"mobiles": ["13800000000"], "user_ids": [], "everyone": False}
     plain, adds = failure("a1"), failure("a1 @", task_id="a1", occurrence="a1", mentions=people)
@@ -1090,33 +967,33 @@ def test_one_occurrence_is_told_with_all_that_is_added(
     world = World(compose=compose_it)
     first, second = (plain, adds) if plain_is_first else (adds, plain)
     world.put(first)
-    if first_is_told:
+    if first_is_sent:
         world.drain()
     world.put(second)
     world.drain(60.0)
     assert people in mentions
-    assert len(world.chat.told) == (2 if first_is_told and plain_is_first else 1)
-    assert repetitions(caplog) == (1 if first_is_told and not plain_is_first else 0)
-    assert world.ledger().waiting == 0
+    assert len(world.chat.keys) == (2 if first_is_sent and plain_is_first else 1)
+    assert repetitions(caplog) == (1 if first_is_sent and not plain_is_first else 0)
+    assert world.ledger().queue.waiting == 0
 
 
 def test_words_that_were_refused_do_not_cost_the_built_in_alert() -> None:
     """A notifier whose own words DingTalk doesn't take is no reason to drop what the other one says."""
     world = World()
     world.robot.answers = lambda content: (
-        SendResult(SendStatus.REJECTED, "refused") if "a1 bad" in content["said"] else None
+        SendResult(SendStatus.REJECTED, "refused") if "a1 bad" in content["keys"] else None
     )
     world.put(failure("a1 bad", task_id="a1 bad", occurrence="a1"))
     world.drain(60.0)
-    assert [each.key for each in world.ledger().dead] == ["a1 bad"]
+    assert [each.key for each in world.ledger().dead_letters.all] == ["a1 bad"]
     world.put(failure("a1"))
     world.drain(60.0)
-    assert "a1" in world.chat.told
+    assert "a1" in world.chat.keys
 
 
 @pytest.mark.parametrize("send_resolved", [True, False])
 def test_what_recovered_and_fails_again_is_news(send_resolved: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """Failed, cleared, succeeded, cleared, failed: nothing in the context tells one run from the next."""
+    """Failed, cleared, succeeded, cleared, failed: in the context one run looks like the next."""
     caplog.set_level(logging.INFO)
     world = World(DeliveryPolicy(send_resolved=send_resolved))
     for number in range(3):
@@ -1124,11 +1001,11 @@ def test_what_recovered_and_fails_again_is_news(send_resolved: bool, caplog: pyt
         world.drain(60.0)
         world.put(recovery("r1", "a1", at=START + 20 * number + 10))
         world.drain(60.0)
-    assert world.chat.told == (["a1", "r1"] if send_resolved else ["a1"]) * 3
+    assert world.chat.keys == (["a1", "r1"] if send_resolved else ["a1"]) * 3
     assert repetitions(caplog) == 0
 
 
-def test_what_fails_again_before_its_recovery_is_sent_is_told_last(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_fails_again_before_its_recovery_is_sent_is_sent_last(caplog: pytest.LogCaptureFixture) -> None:
     """Or the group would stay green over a red run."""
     caplog.set_level(logging.INFO)
     world = World()
@@ -1139,7 +1016,7 @@ def test_what_fails_again_before_its_recovery_is_sent_is_told_last(caplog: pytes
         world.ledger().take_in(world.clock.now)
     world.put(failure("a1", at=START + 100))
     world.drain(60.0)
-    assert world.chat.told[-1].startswith("a1")
+    assert world.chat.keys[-1].startswith("a1")
     assert repetitions(caplog) == 0
     world.put(failure("a1", at=START + 101))
     world.drain(60.0)
@@ -1149,13 +1026,13 @@ def test_what_fails_again_before_its_recovery_is_sent_is_told_last(caplog: pytes
 def test_an_alert_whose_leader_died_is_no_repetition(caplog: pytest.LogCaptureFixture) -> None:
     """It stands in the book and still lies in its mailbox."""
     caplog.set_level(logging.INFO)
-    world = World(meets=failing("clear_away"))
+    world = World(meets=failing("remove_arrivals"))
     world.put(failure("a1"))
     world.ledger().take_in(world.clock.now)
     assert world.storage.mail
     world.meets = failing()
     world.drain()
-    assert (world.chat.told, repetitions(caplog)) == (["a1"], 0)
+    assert (world.chat.keys, repetitions(caplog)) == (["a1"], 0)
 
 
 def test_forgetting_survives_a_full_disk() -> None:
@@ -1176,17 +1053,17 @@ def test_forgetting_survives_a_full_disk() -> None:
     assert world.storage.keys == set(remembered(recovery("r1", "a1")))
 
 
-def test_a_run_that_starts_anew_is_told_though_its_tasks_were_told() -> None:
+def test_a_run_that_starts_anew_is_sent_though_its_tasks_were_sent() -> None:
     """The task may have been killed the second time, and then nobody calls back for it."""
     world = World()
     world.put(failure("a1", facts={"run_started_at": "1"}))
     world.drain()
     world.put(dag_failure(facts={**facts("a1"), "run_started_at": "1"}))
     world.drain(60.0)
-    assert world.chat.told == ["a1"]
+    assert world.chat.keys == ["a1"]
     world.put(dag_failure("d2", facts={**facts("a1"), "run_started_at": "2"}))
     world.drain(60.0)
-    assert world.chat.told == ["a1", "d2"]
+    assert world.chat.keys == ["a1", "d2"]
 
 
 # ---------------------------------------------------------------------------------------------------- a day's messages
@@ -1198,18 +1075,18 @@ def test_the_last_message_of_the_day_says_so_and_the_rest_is_merged_until_tomorr
         world.put(failure(f"a{number}", at=world.clock.now))
         drained = world.drain()
         world.clock.pass_by(60)
-    assert [each.notes["merged_until_tomorrow"] for each in world.chat.said] == [False, False, True]
+    assert [each.notes["merged_until_tomorrow"] for each in world.chat.shown] == [False, False, True]
     midnight = datetime(2027, 1, 16, tzinfo=timezone.utc).timestamp()
     assert drained.again_at == midnight
     world.clock.now = midnight + 5
     world.drain()
-    assert world.chat.said[3].keys == ("a3", "a4", "a5")
-    assert world.chat.said[3].notes["paused"][1:] == [midnight, "daily_limit"]
+    assert world.chat.shown[3].keys == ("a3", "a4", "a5")
+    assert world.chat.shown[3].notes["paused"][1:] == [midnight, "daily_limit"]
     ledger = world.ledger()
-    assert (ledger.sent_today(world.clock.now), ledger.sent_this_month(world.clock.now)) == (1, 4)
+    assert (ledger.holds.sent_today(world.clock.now), ledger.holds.sent_this_month(world.clock.now)) == (1, 4)
 
 
-def test_a_higher_cap_is_heard_at_once() -> None:
+def test_a_higher_cap_counts_at_once() -> None:
     world = World(DeliveryPolicy(max_messages_per_day=1, group_interval_seconds=0.0))
     world.put(failure("a1"))
     world.drain()
@@ -1228,24 +1105,24 @@ def test_operators_and_alerts_share_one_window() -> None:
     assert None not in taken
     assert len(set(taken)) == 3
     assert world.ledger().take_slot(world.clock.now, 5.0) is None
-    assert world.ledger().sent_within_minute(world.clock.now) == 3
+    assert world.ledger().slots.taken_within_window(world.clock.now) == 3
     # Three are under way and may take 5 seconds.
     assert world.ledger().free_at(world.clock.now) == START + 65
     world.clock.pass_by(1)
     world.ledger().give_back(str(taken[0]), world.clock.now)
     # A message whose end nobody hears of counts, one that surely wasn't sent doesn't.
-    assert world.ledger().sent_today(world.clock.now) == 3
+    assert world.ledger().holds.sent_today(world.clock.now) == 3
     world.ledger().give_back(str(taken[1]), world.clock.now, sent=False)
-    assert world.ledger().sent_today(world.clock.now) == 2
+    assert world.ledger().holds.sent_today(world.clock.now) == 2
     assert world.ledger().free_at(world.clock.now) == START + 61
     world.put(failure("a1"))
     assert world.drain().messages == 0
     world.clock.pass_by(61)
     assert world.drain().messages == 1
-    assert world.ledger().sent_today(world.clock.now) == 3
+    assert world.ledger().holds.sent_today(world.clock.now) == 3
 
 
-def test_an_operator_that_is_shut_out_silences_the_alerts_too() -> None:
+def test_an_operator_that_is_throttled_stops_the_alerts_too() -> None:
     world = World()
     world.ledger().throttle(world.clock.now, 600.0, "130101")
     world.put(failure("a1"))
@@ -1253,7 +1130,7 @@ def test_an_operator_that_is_shut_out_silences_the_alerts_too() -> None:
     assert world.ledger().free_at(world.clock.now) == START + 600
 
 
-# ---------------------------------------------------------------------------------------------------- spares
+# ---------------------------------------------------------------------------------------------------- fallbacks
 
 
 class Group:
@@ -1267,18 +1144,18 @@ class Group:
         )
 
 
-def spare_robot(world: World, number: int = 1, **given: Any) -> ChatRobot:
-    return ChatRobot(world.chat, name=f"{number}" * 12, conn_id=f"spare_{number}", **given)
+def fallback_robot(world: World, number: int = 1, **given: Any) -> ChatRobot:
+    return ChatRobot(world.chat, name=f"{number}" * 12, conn_id=f"fallback_{number}", **given)
 
 
 def test_windows_of_several_robots_add_up() -> None:
     world = World(DeliveryPolicy(rate_limit_per_minute=2, group_interval_seconds=0.0))
-    Group(spare_robot(world, 1), spare_robot(world, 2), world=world)
+    Group(fallback_robot(world, 1), fallback_robot(world, 2), world=world)
     for number in range(8):
         world.put(failure(f"a{number}"))
         world.drain(6.0)
-    assert [each.robot[0] for each in world.chat.said] == ["0", "0", "1", "1", "2", "2"]
-    assert all(each.notes["skipped"] == [] for each in world.chat.said)
+    assert [each.receiver_id[0] for each in world.chat.shown] == ["0", "0", "1", "1", "2", "2"]
+    assert all(each.notes["skipped"] == [] for each in world.chat.shown)
     assert world.drain(6.0).left == 2
 
 
@@ -1292,22 +1169,22 @@ def test_windows_of_several_robots_add_up() -> None:
 )
 def test_a_robot_that_takes_nothing_is_skipped_and_named(outcome: SendResult, reason: str) -> None:
     world = World()
-    first, second = spare_robot(world, 1, answers=lambda _: outcome), spare_robot(world, 2)
+    first, second = fallback_robot(world, 1, answers=lambda _: outcome), fallback_robot(world, 2)
     Group(first, second, world=world)
     world.robot.answers = lambda _: outcome
     world.put(failure("a1"))
     drained = world.drain()
     assert (drained.messages, drained.left) == (1, 0)
-    (said,) = world.chat.said
-    assert said.robot == second.receiver_id
-    assert said.notes["skipped"] == [["dingtalk_default", reason], ["spare_1", reason]]
+    (shown,) = world.chat.shown
+    assert shown.receiver_id == second.receiver_id
+    assert shown.notes["skipped"] == [["dingtalk_default", reason], ["fallback_1", reason]]
     assert len(first.bodies) == 1
 
 
-def test_a_message_that_may_have_arrived_through_a_spare_is_repeated_there() -> None:
+def test_a_message_that_may_have_arrived_through_a_fallback_is_repeated_there() -> None:
     """Another robot's message would stand beside it."""
     world = World()
-    fallback = spare_robot(world, 1, lost_answers=[1])
+    fallback = fallback_robot(world, 1, lost_answers=[1])
     Group(fallback, world=world)
     world.ledger().throttle(world.clock.now, 5.0, "130101")
     world.put(failure("a1"))
@@ -1315,12 +1192,12 @@ def test_a_message_that_may_have_arrived_through_a_spare_is_repeated_there() -> 
     world.clock.pass_by(10)
     world.drain()
     assert len(fallback.bodies) == 2
-    assert world.chat.told == ["a1"]
+    assert world.chat.keys == ["a1"]
 
 
 def test_a_message_that_no_other_robot_can_repeat_says_so() -> None:
     world = World()
-    fallback = spare_robot(world, 1, lost_answers=[1])
+    fallback = fallback_robot(world, 1, lost_answers=[1])
     Group(fallback, world=world)
     world.ledger().throttle(world.clock.now, 5.0, "130101")
     world.put(failure("a1"))
@@ -1328,24 +1205,24 @@ def test_a_message_that_no_other_robot_can_repeat_says_so() -> None:
     world.clock.pass_by(10)
     world.fallbacks = ()
     world.drain()
-    assert [each.notes["may_repeat"] for each in world.chat.said] == ["", world.chat.said[0].notes["number"]]
+    assert [each.notes["may_repeat"] for each in world.chat.shown] == ["", world.chat.shown[0].notes["number"]]
 
 
 def test_a_message_that_may_have_arrived_waits_for_its_own_robot() -> None:
     """The others' windows are free, but in their messages it would stand there twice."""
     world = World(DeliveryPolicy(rate_limit_per_minute=1))
     world.robot = ChatRobot(world.chat, lost_answers=[1])
-    fallback = spare_robot(world)
+    fallback = fallback_robot(world)
     Group(fallback, world=world)
     world.put(failure("a1"))
     world.drain(120.0)
-    assert (world.chat.told, len(world.robot.bodies), fallback.bodies) == (["a1"], 2, [])
+    assert (world.chat.keys, len(world.robot.bodies), fallback.bodies) == (["a1"], 2, [])
 
 
-def test_a_spare_does_not_make_up_for_a_damaged_book() -> None:
+def test_a_fallback_does_not_make_up_for_a_damaged_book() -> None:
     world = World(DeliveryPolicy(group_interval_seconds=0.0))
     world.storage.records["restart", "at"] = json.dumps(START - 20)
-    Group(spare_robot(world), world=world)
+    Group(fallback_robot(world), world=world)
     world.put(failure("a1"))
     assert world.drain().messages == 1
     world.fallbacks = ()
@@ -1353,9 +1230,9 @@ def test_a_spare_does_not_make_up_for_a_damaged_book() -> None:
     assert world.drain().again_at == START + 40
 
 
-def test_a_busy_spare_is_passed_over() -> None:
+def test_a_busy_fallback_is_passed_over() -> None:
     world = World()
-    world.fallbacks = (Fallback(spare_robot(world), world.policy, lambda: nullcontext(None)),)
+    world.fallbacks = (Fallback(fallback_robot(world), world.policy, lambda: nullcontext(None)),)
     world.ledger().throttle(world.clock.now, 600.0, "130101")
     world.put(failure("a1"))
     assert world.drain().left == 1
@@ -1372,8 +1249,8 @@ def failing(*calls: str) -> Any:
     return meets
 
 
-def test_a_full_disk_silences_nobody() -> None:
-    """What can't be written down is told, and removed from its mailbox, so that it isn't told by every leader."""
+def test_a_full_disk_stops_nobody() -> None:
+    """What can't be written down is sent, and removed from its mailbox, so that it isn't sent by every leader."""
     world = World(meets=failing("write"))
     world.put(*failures(3))
     drained = world.drain()
@@ -1381,12 +1258,12 @@ def test_a_full_disk_silences_nobody() -> None:
     assert "No space left" in drained.problem
     assert world.storage.mail == {}
     world.drain()
-    assert world.chat.told == ["a0", "a1", "a2"]
+    assert world.chat.keys == ["a0", "a1", "a2"]
 
 
 def test_one_message_is_all_that_a_leader_without_a_book_sends() -> None:
     """Nobody keeps count of the window then."""
-    world = World(DeliveryPolicy(group_interval_seconds=0.0), meets=failing("write", "clear_away"))
+    world = World(DeliveryPolicy(group_interval_seconds=0.0), meets=failing("write", "remove_arrivals"))
     world.put(failure("a1"))
     world.arrives(0.05, failure("a2"))
     assert world.drain(60.0).messages == 1
@@ -1405,7 +1282,7 @@ def test_a_disk_that_has_room_again_gets_everything() -> None:
     world.meets = full_once
     world.put(*failures(3))
     world.drain()
-    assert world.chat.told == ["a0", "a1", "a2"]
+    assert world.chat.keys == ["a0", "a1", "a2"]
     assert world.storage.mail == {}
     assert world.storage.keys == {name for each in failures(3) for name in remembered(each)}
     assert not any(kind in ("alert", "batch") for kind, _ in world.storage.records)
@@ -1424,7 +1301,7 @@ def test_a_book_that_cannot_be_read_is_not_written_over() -> None:
     assert world.storage.records == before
     world.meets = failing()
     world.drain(60.0)
-    assert sorted(world.chat.told) == ["a1", "a2"]
+    assert sorted(world.chat.keys) == ["a1", "a2"]
 
 
 def test_alerts_that_cannot_be_read_are_reported() -> None:
@@ -1435,7 +1312,7 @@ def test_alerts_that_cannot_be_read_are_reported() -> None:
     assert len(world.storage.mail) == 1
 
 
-@pytest.mark.parametrize("call", ["load", "arrivals", "known", "write", "clear_away", "keep"])
+@pytest.mark.parametrize("call", ["load", "arrivals", "known", "write", "remove_arrivals", "keep"])
 def test_a_leader_that_leads_no_more_stops_at_once(call: str) -> None:
     world = World()
 
@@ -1446,7 +1323,7 @@ def test_a_leader_that_leads_no_more_stops_at_once(call: str) -> None:
     world.meets = meets
     world.put(failure("a1"))
     drained = world.drain()
-    assert (drained.messages, drained.reason) == (0, "another process leads now")
+    assert (drained.messages, drained.reason) == (0, Reason.OTHER_LEADER)
     assert world.robot.bodies == []
 
 
@@ -1476,7 +1353,7 @@ def test_a_clock_that_was_set_back_costs_no_more_than_a_window() -> None:
     assert world.drain().messages == 1
 
 
-def test_a_clock_that_was_set_back_does_not_prolong_a_silence() -> None:
+def test_a_clock_that_was_set_back_does_not_prolong_a_hold() -> None:
     world = World()
     world.ledger().throttle(world.clock.now, 600.0, "130101")
     world.clock.now -= 86_400
@@ -1491,7 +1368,7 @@ def test_what_was_only_counted_is_said_once() -> None:
     world.drain()
     world.put(failure("a2"))
     world.drain(60.0)
-    assert [each.notes["overflow_count"] for each in world.chat.said] == [5321, 0]
+    assert [each.notes["overflow_count"] for each in world.chat.shown] == [5321, 0]
 
 
 def test_an_alert_that_nobody_can_read_any_more_is_kept_for_people() -> None:
@@ -1499,8 +1376,10 @@ def test_an_alert_that_nobody_can_read_any_more_is_kept_for_people() -> None:
     world.storage.records["alert", "k9"] = json.dumps("{broken")
     world.put(failure("a1"))
     world.drain(60.0)
-    assert world.chat.told == ["a1"]
-    assert [(each.key, each.alert, each.problem) for each in world.ledger().dead] == [("k9", None, "unreadable")]
+    assert world.chat.keys == ["a1"]
+    assert [(each.key, each.alert, each.problem) for each in world.ledger().dead_letters.all] == [
+        ("k9", None, "unreadable")
+    ]
 
 
 class SmallSteps(MemoryBook):
@@ -1520,6 +1399,6 @@ def test_mailboxes_are_emptied_in_small_steps(caplog: pytest.LogCaptureFixture) 
     drained = world.drain(book=SmallSteps(world.storage, world.clock.time))
     assert (drained.alerts, drained.left) == (1_200, 0)
     assert world.storage.mail == {}
-    assert world.chat.said[-1].notes["overflow_count"] == 7
+    assert world.chat.shown[-1].notes["overflow_count"] == 7
     assert world.storage.overflow_count == 0
     assert "can't be removed" not in caplog.text

@@ -1,0 +1,174 @@
+"""From the mailboxes into the book: alerts are taken in, and removed where they lay once they stand in the book."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from airflow_provider_dingpush.alerts.alert import Alert, log_repetition
+from airflow_provider_dingpush.delivery.late_failures import end_of, note_recoveries
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.queue import Queue
+from airflow_provider_dingpush.delivery.record_kinds import ALERT, MOVED, OVERFLOW, RECOVERED
+from airflow_provider_dingpush.delivery.records import Changes, Records
+from airflow_provider_dingpush.delivery.repeats import Repeats
+from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, remembered
+from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError
+
+MOST_WAITING = 10_000
+"""More alerts than this stay in their mailboxes, which have a bound of their own."""
+
+_AT_ONCE = 1_000
+# On a busy disk removing a file takes milliseconds, and a callback's outbox is given up after two seconds.
+_REMOVED_AT_ONCE = 250
+_log = logging.getLogger(__name__)
+
+
+class Mailboxes:
+    """A receiver's mailboxes, and which of their alerts were taken in and still lie there.
+
+    :param book: gives and removes them.
+    """
+
+    def __init__(self, book: LedgerBook) -> None:
+        self._book = book
+        self._taken: dict[str, str] = {}
+
+    def arrivals(self) -> list[tuple[str, Alert]]:
+        """Up to a thousand alerts that weren't taken in, each with its ticket.
+
+        :raises OutboxError: if the mailboxes can't be read.
+        """
+        arrivals = self._book.arrivals(_AT_ONCE + len(self._taken))
+        return [(ticket, alert) for ticket, alert in arrivals if ticket not in self._taken]
+
+    def overflow_count(self) -> int:
+        """How many alerts were only counted because a mailbox was full."""
+        return self._book.overflow_count()
+
+    def taken(self, ticket: str, key: str) -> None:
+        """Note that an arrival is about to stand in the book, under this key."""
+        self._taken[ticket] = key
+
+    def clear(self) -> None:
+        """Remove what was taken in; it stands in the book now."""
+        if self._taken:
+            self._remove(list(self._taken))
+
+    def clear_sent(self, keys: Iterable[str]) -> None:
+        """Remove what was sent, even where the book can't be written."""
+        done = set(keys)
+        tickets = [ticket for ticket, key in self._taken.items() if key in done]
+        if tickets:
+            self._remove(tickets)
+
+    def reset_overflow(self) -> None:
+        """Forget the count of alerts that were only counted: it stands in the book."""
+        self._remove([])
+
+    def _remove(self, tickets: Sequence[str]) -> None:
+        for start in range(0, max(len(tickets), 1), _REMOVED_AT_ONCE):
+            some = tickets[start : start + _REMOVED_AT_ONCE]
+            try:
+                self._book.remove_arrivals(some)
+            except LeadershipLostError:
+                raise
+            except OutboxError as problem:
+                # They stand in the book, which knows them when they come again.
+                _log.warning("Alerts that were taken in can't be removed from their mailboxes: %s", problem)
+                return
+            for ticket in some:
+                self._taken.pop(ticket, None)
+
+
+class Intake:
+    """Takes alerts into a book.
+
+    :param book: knows which alerts it had.
+    :param records: of the book.
+    :param mailboxes: where they lie.
+    :param queue: those that wait in the book.
+    :param repeats: which of them are only counted.
+    :param policy: the receiver's delivery options.
+    """
+
+    def __init__(
+        self,
+        book: LedgerBook,
+        records: Records,
+        mailboxes: Mailboxes,
+        *,
+        queue: Queue,
+        repeats: Repeats,
+        policy: DeliveryPolicy,
+    ) -> None:
+        self._book = book
+        self._records = records
+        self._mailboxes = mailboxes
+        self._queue = queue
+        self._repeats = repeats
+        self._policy = policy
+
+    def take_in(self, now: float) -> None:
+        """Move what lies in the mailboxes into the book. What the book knows already is only removed."""
+        try:
+            while self._queue.waiting < MOST_WAITING:
+                arrivals = self._mailboxes.arrivals()
+                overflow_count = 0 if self._records.problem else self._mailboxes.overflow_count()
+                if not arrivals and not overflow_count:
+                    return
+                self._take(arrivals, overflow_count, now)
+                if len(arrivals) < _AT_ONCE:
+                    return
+        except LeadershipLostError:
+            raise
+        except OutboxError as problem:
+            self._records.problem = self._records.problem or problem
+
+    def _take(self, arrivals: Sequence[tuple[str, Alert]], overflow_count: int, now: float) -> None:
+        taken = Arrivals(self._known(arrivals), is_waiting=self._queue.is_waiting, unsent=self._queue.unsent)
+        for ticket, arrival in arrivals:
+            alert = taken.take(arrival)
+            self._mailboxes.taken(ticket, arrival.key if alert is None else alert.key)
+            # The book may have this very one from a leader that died before it emptied the mailbox.
+            if alert is None and self._records.table.get(ALERT, arrival.key) != arrival.to_json():
+                log_repetition(_log, arrival)
+        changes = Changes()
+        new = self._with_known_ends(taken.news, now, changes)
+        for key, alert in new.items():
+            changes.put(ALERT, alert.to_json(), key)
+            if self._records.table.get(MOVED, key) is not None:
+                changes.delete(MOVED, key)
+        if overflow_count:
+            changes.put(OVERFLOW, self._queue.overflow_count + overflow_count)
+        self._queue.remember(new)
+        if self._policy.repeat_interval_seconds > 0:
+            waiting = {each.key: each for each in (*self._queue.free(), *new.values())}
+            for key in self._repeats.count(waiting.values(), now, changes):
+                changes.delete(ALERT, key)
+        # What failed, recovered and fails again is news, also where one run looks like the next.
+        changes.keys, changes.forget = taken.names_to_remember(), taken.ended
+        self._records.change(changes)
+        if overflow_count and not arrivals and not self._records.problem:
+            self._mailboxes.reset_overflow()
+
+    def _known(self, arrivals: Sequence[tuple[str, Alert]]) -> set[str]:
+        """Which of the arrivals' names the book remembers."""
+        try:
+            known = self._book.known([name for _, alert in arrivals for name in asked(alert)])
+        except LeadershipLostError:
+            raise
+        except OutboxError as problem:
+            self._records.problem = problem
+            return set()
+        # What left for another receiver was never sent here: another mailbox may still have an alert of the same event.
+        moved = (each for _, each in arrivals if self._records.table.get(MOVED, each.key) is not None)
+        return known.difference(name for each in moved for name in remembered(each))
+
+    def _with_known_ends(self, news: dict[str, Alert], now: float, changes: Changes) -> dict[str, Alert]:
+        """The new alerts; a failure whose recovery was sent before it arrived is over."""
+        recovered = self._records.table.of(RECOVERED)
+        ends = {end.key: end for each in news.values() if (end := end_of(each, recovered)) is not None}
+        note_recoveries((each for each in news.values() if each.resolved), self._records.table, now, changes)
+        new = {**news, **ends}
+        return new if self._policy.send_resolved else {key: each for key, each in new.items() if not each.resolved}

@@ -1,0 +1,120 @@
+"""The alerts in a receiver's book: which can be sent now, which are in the batch, and which are quarantined."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from airflow_provider_dingpush.alerts.alert import Alert, age_of
+from airflow_provider_dingpush.delivery.dead_letters import DeadLetters
+from airflow_provider_dingpush.delivery.record_kinds import ALERT, BATCH, OVERFLOW, QUARANTINE, Batch, QuarantinedBatch
+from airflow_provider_dingpush.delivery.records import Changes, Records
+from airflow_provider_dingpush.delivery.repeats import Repeats
+
+_log = logging.getLogger(__name__)
+
+
+class Queue:
+    """What waits in a book.
+
+    :param records: of the book.
+    :param repeats: which alerts are only counted.
+    :param dead_letters: takes alerts that can't be read.
+    """
+
+    def __init__(self, records: Records, repeats: Repeats, dead_letters: DeadLetters) -> None:
+        self._records = records
+        self._table = records.table
+        self._repeats = repeats
+        self._dead_letters = dead_letters
+        self._read: dict[str, Alert] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many alerts in the book aren't sent yet."""
+        return len(self._table.of(ALERT))
+
+    @property
+    def overflow_count(self) -> int:
+        """How many alerts were only counted, and aren't reported yet."""
+        return self._table.get(OVERFLOW) or 0
+
+    @property
+    def has_fresh(self) -> bool:
+        """Whether an alert waits that is neither in the batch nor quarantined; it may be only counted."""
+        return len(self._free()) > 0
+
+    def is_waiting(self, key: str) -> bool:
+        """Whether an alert of this key waits."""
+        return key in self._table.of(ALERT)
+
+    def fresh(self, now: float) -> tuple[Alert, ...]:
+        """The alerts that can be sent now, except those in the batch and in quarantine; oldest first."""
+        return self._repeats.sendable(self.free(), now)
+
+    def free(self) -> tuple[Alert, ...]:
+        """The alerts that are neither in the batch nor quarantined, oldest first."""
+        return self._parsed(self._free())
+
+    def next_repeat_due(self, now: float) -> float | None:
+        """When the first of the alerts that are only counted can be sent, or ``None`` if there is none."""
+        until = [self._repeats.counted_until(each, now) for each in self.free()]
+        return min((each for each in until if each is not None), default=None)
+
+    @property
+    def quarantine(self) -> tuple[tuple[str, QuarantinedBatch], ...]:
+        """Those with alerts in them, by name: whole texts before names only, and the oldest first."""
+        every = sorted(
+            self._table.of(QUARANTINE).items(), key=lambda each: (each[1].names_only, each[1].created, each[0])
+        )
+        present = (
+            (name, replace(each, keys=tuple(key for key in each.keys if self.is_waiting(key)))) for name, each in every
+        )
+        return tuple((name, each) for name, each in present if each.keys)
+
+    @property
+    def unfinished(self) -> Batch | None:
+        """The batch that was begun and isn't finished."""
+        batch = self._table.get(BATCH)
+        return replace(batch, perhaps_arrived=True) if batch and batch.under_way else batch
+
+    def alerts(self, keys: Iterable[str]) -> tuple[Alert, ...]:
+        """The waiting alerts with these keys, oldest first."""
+        return self._parsed(key for key in keys if self.is_waiting(key))
+
+    def unsent(self) -> list[Alert]:
+        """All alerts in the book, and those that were refused."""
+        waiting = self._parsed(list(self._table.of(ALERT)))
+        return [*waiting, *(letter.alert for letter in self._dead_letters.all if letter.alert)]
+
+    def remember(self, alerts: Mapping[str, Alert]) -> None:
+        """These alerts are about to stand in the book, and needn't be read from it."""
+        self._read.update(alerts)
+
+    def reread(self, key: str) -> None:
+        """This alert is about to stand in the book in another form."""
+        self._read.pop(key, None)
+
+    def _free(self) -> list[str]:
+        batch = self._table.get(BATCH)
+        bound = {
+            *(batch.members if batch else ()),
+            *(key for each in self._table.of(QUARANTINE).values() for key in each.keys),
+        }
+        return [key for key in self._table.of(ALERT) if key not in bound]
+
+    def _parsed(self, keys: Iterable[str]) -> tuple[Alert, ...]:
+        found = []
+        for key in keys:
+            if key not in self._read:
+                try:
+                    self._read[key] = Alert.from_json(self._table.of(ALERT)[key])
+                except ValueError:
+                    _log.error("The alert %s in the book can't be read; it is kept among the dead letters.", key)
+                    changes = Changes()
+                    self._dead_letters.add(key, "unreadable", 0.0, changes)
+                    self._records.change(changes)
+                    continue
+            found.append(self._read[key])
+        return tuple(sorted(found, key=age_of))

@@ -1,0 +1,434 @@
+"""The records of a receiver's book: each kind with its value, how it is read, checked and written. Nowhere else.
+
+A record that doesn't look as its kind says is damaged: reading it raises ``ValueError``, and it is left out when a book
+is loaded.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Generic, TypeVar
+
+from airflow_provider_dingpush.delivery.reasons import Reason
+from airflow_provider_dingpush.delivery.refusals import Refusals
+
+ONLY = ""
+"""The key of a record that there is one of."""
+
+Value = TypeVar("Value")
+_Check = Callable[[Any], bool]
+
+
+@dataclass(frozen=True, eq=False)
+class RecordKind(Generic[Value]):
+    """A kind of record.
+
+    :param name: in the book.
+    :param read: makes a value of plain JSON data; what it raises means that the record is damaged.
+    :param to_json: the plain JSON data of a value.
+    """
+
+    name: str
+    read: Callable[[Any], Value]
+    to_json: Callable[[Value], Any]
+
+
+# ------------------------------------------------------------------------------------------------------------ checks
+
+
+def _moment(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+
+
+def _counts(value: Any) -> bool:
+    return isinstance(value, dict) and all(_count(each) for each in value.values())
+
+
+def _anything(_: Any) -> bool:
+    return True
+
+
+_SOUND: dict[str, _Check] = {
+    "float": _moment,
+    "int": _count,
+    "str": _text,
+    "bool": _flag,
+    "tuple[str, ...]": _texts,
+    "Mapping[str, int]": _counts,
+    "bytes": _text,
+    "Reason": _text,
+}
+
+
+def _checked(value_type: type[Value], record: Any) -> Value:
+    """A record as its value: each field sound by its type, and none that the type doesn't have.
+
+    :raises ValueError: if it is damaged.
+    """
+    types = {each.name: str(each.type) for each in fields(value_type)}  # type: ignore[arg-type]
+    if not isinstance(record, dict) or not record.keys() <= types.keys():
+        raise ValueError(value_type.__name__)
+    for name, given in record.items():
+        if not _SOUND.get(types[name], _anything)(given):
+            raise ValueError(name)
+    try:
+        lists = {name: tuple(given) for name, given in record.items() if types[name].startswith("tuple")}
+        return value_type(**{**record, **lists})
+    except TypeError as problem:
+        raise ValueError(value_type.__name__) from problem
+
+
+# ------------------------------------------------------------------------------------------------------------ values
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Alerts frozen into one notification before its first try, so that every try sends the same.
+
+    :param uuid: by which DingTalk recognises a repeat.
+    :param receiver_id: whom it was prepared for.
+    :param body: the bytes of the POST.
+    :param members: keys of its alerts.
+    :param created: when it was frozen, in seconds since 1970.
+    :param due: not to be tried before that, in seconds since 1970.
+    :param tries: how often it was tried.
+    :param under_way: a try was begun and its result isn't known.
+    :param perhaps_arrived: one of its tries may have arrived.
+    :param quarantine: name of the quarantined batch that its alerts come from.
+    :param names_only: it shows an alert's name and nothing else.
+    :param proven: another message arrived after these alerts had been refused, so it is they that are refused.
+    :param repeats: what it shows of the counts of repeated failures, by the record they stand in.
+    :param dead: dead letters that it names.
+    :param overflow_count: how many alerts it mentions that were only counted.
+    :param may_repeat: number of another notification that it may repeat.
+    """
+
+    uuid: str
+    receiver_id: str
+    body: bytes
+    members: tuple[str, ...]
+    created: float
+    due: float
+    tries: int = 0
+    under_way: bool = False
+    perhaps_arrived: bool = False
+    quarantine: str = ""
+    names_only: bool = False
+    proven: bool = False
+    repeats: Mapping[str, int] = field(default_factory=dict)
+    dead: tuple[str, ...] = ()
+    overflow_count: int = 0
+    may_repeat: str = ""
+
+    @property
+    def number(self) -> str:
+        """A short name, by which people recognise a repetition."""
+        return self.uuid[:4]
+
+    def to_record(self) -> dict[str, Any]:
+        """Its plain JSON data."""
+        return {**asdict(self), "body": base64.b64encode(self.body).decode()}
+
+    @classmethod
+    def from_record(cls, record: Any) -> Batch:
+        """Read a record.
+
+        :raises ValueError: if it is damaged.
+        """
+        batch = _checked(cls, record)
+        try:
+            return replace(batch, body=base64.b64decode(batch.body))
+        except (binascii.Error, TypeError) as problem:
+            raise ValueError("body") from problem
+
+
+@dataclass(frozen=True)
+class QuarantinedBatch:
+    """Alerts that are sent apart from the others.
+
+    :param keys: keys of the alerts.
+    :param names_only: only their names are sent, because their text was refused.
+    :param created: since when they are apart, in seconds since 1970.
+    :param proven: another message arrived after these alerts had been refused.
+    :param may_repeat: number of a notification that may have had them already.
+    """
+
+    keys: tuple[str, ...]
+    names_only: bool
+    created: float
+    proven: bool = False
+    may_repeat: str = ""
+
+    def without(self, keys: set[str]) -> QuarantinedBatch:
+        """The same without these alerts."""
+        return replace(self, keys=tuple(key for key in self.keys if key not in keys))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in the rate window.
+
+    :param start: when its POST began, in seconds since 1970.
+    :param end: when it ended, or will have ended at the latest, in seconds since 1970.
+    """
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why nothing may be sent.
+
+    :param reason: throttled, misconfigured, refusing or the daily limit.
+    :param since: in seconds since 1970.
+    :param until: in seconds since 1970.
+    :param detail: what DingTalk answered, for people.
+    :param probe_seconds: how long a receiver that somebody has to fix is left alone this time, in seconds.
+    """
+
+    reason: Reason
+    since: float
+    until: float
+    detail: str
+    probe_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class NotifiedFailure:
+    """A failure that was sent.
+
+    :param at: when, in seconds since 1970.
+    :param repeats: how often it was only counted since.
+    :param occurrence: what happened, so that a second alert of it is no repeat.
+    :param mailbox: name of the mailbox that it came through.
+    """
+
+    at: float
+    repeats: int
+    occurrence: str | None
+    mailbox: str = ""
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A task that recovered.
+
+    :param at: when, in seconds since 1970.
+    :param run: which run of it.
+    :param try_number: in which try.
+    :param taken_at: when the book took it in, in seconds since 1970.
+    """
+
+    at: float
+    run: str
+    try_number: int
+    taken_at: float
+
+
+@dataclass(frozen=True)
+class NotifiedRun:
+    """A run of which failed tasks were sent.
+
+    :param tasks: task id and map index of each.
+    :param at: when the last one was sent, in seconds since 1970.
+    """
+
+    tasks: tuple[tuple[str, int | None], ...]
+    at: float
+
+
+@dataclass(frozen=True)
+class DayCount:
+    """Messages of one day.
+
+    :param sent: through this receiver.
+    :param elsewhere: of its alerts, through a fallback.
+    """
+
+    sent: int = 0
+    elsewhere: int = 0
+
+
+@dataclass(frozen=True)
+class DeadRecord:
+    """An alert that DingTalk refused even alone.
+
+    :param alert: as JSON.
+    :param problem: why.
+    :param at: when it was given up, in seconds since 1970.
+    :param reported: whether a notification has named it.
+    """
+
+    alert: str
+    problem: str
+    at: float
+    reported: bool = False
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Alerts on their way from one book to another.
+
+    :param mailbox: name of their mailbox.
+    :param alerts: those that wait, as JSON, by key.
+    :param quarantine: those of them that are sent apart, because a batch with them was refused or may have arrived.
+    :param dead: dead letters, by key.
+    :param notified: which failures were sent when, and how often they were only counted since.
+    :param overflow: how many alerts were only counted.
+    """
+
+    mailbox: str
+    alerts: Mapping[str, str] = field(default_factory=dict)
+    quarantine: tuple[QuarantinedBatch, ...] = ()
+    dead: Mapping[str, DeadRecord] = field(default_factory=dict)
+    notified: Mapping[str, NotifiedFailure] = field(default_factory=dict)
+    overflow: int = 0
+
+    @classmethod
+    def from_record(cls, record: Any) -> Transfer:
+        """Read a record.
+
+        :raises ValueError: if it is damaged.
+        """
+        plain = _checked(cls, record)
+        if record.keys() != asdict(cls("")).keys() or not isinstance(plain.alerts, dict):
+            raise ValueError("transfer")
+        return replace(
+            plain,
+            quarantine=tuple(QUARANTINE.read(each) for each in plain.quarantine),
+            dead={key: DEAD.read(each) for key, each in plain.dead.items()},
+            notified={key: NOTIFIED.read(each) for key, each in plain.notified.items()},
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------- kinds
+
+
+def _plain(name: str, check: _Check) -> RecordKind[Any]:
+    def read(record: Any) -> Any:
+        if not check(record):
+            raise ValueError(name)
+        return record
+
+    return RecordKind(name, read, lambda value: value)
+
+
+def _values(name: str, value_type: type[Value]) -> RecordKind[Value]:
+    return RecordKind(name, lambda record: _checked(value_type, record), asdict)  # type: ignore[arg-type]
+
+
+def _read_slot(record: Any) -> Slot:
+    start, end = record
+    if not (_moment(start) and _moment(end)):
+        raise ValueError("slot")
+    return Slot(start, end)
+
+
+def _read_hold(record: Any) -> Hold:
+    hold = _checked(Hold, record)
+    return replace(hold, reason=Reason(hold.reason))
+
+
+def _read_run(record: Any) -> NotifiedRun:
+    run = _checked(NotifiedRun, record)
+    return replace(run, tasks=tuple((task_id, map_index) for task_id, map_index in run.tasks))
+
+
+def _read_refusals(record: Any) -> Refusals:
+    refusals = Refusals.from_record(record)
+    groups = all(isinstance(code, str) and _texts(list(keys)) for code, keys in refusals.groups)
+    if not (groups and _count(refusals.count) and _flag(refusals.of_receiver) and _texts(list(refusals.proven))):
+        raise ValueError("refusals")
+    return refusals
+
+
+ALERT: RecordKind[str] = _plain("alert", _anything)
+"""By key: an alert's JSON; it waits, or is a member of the batch or quarantined."""
+BATCH = RecordKind("batch", Batch.from_record, Batch.to_record)
+"""The one notification that was begun and isn't finished."""
+QUARANTINE = _values("quarantine", QuarantinedBatch)
+"""By name."""
+SLOT = RecordKind("slot", _read_slot, lambda slot: [slot.start, slot.end])
+"""By name: one POST."""
+HOLD = RecordKind("hold", _read_hold, lambda hold: {**asdict(hold), "reason": hold.reason.value})
+LIMITED_SINCE: RecordKind[float] = _plain("limited_since", _moment)
+"""Since when the day's messages are used up."""
+LAST_SENT: RecordKind[float] = _plain("last", _moment)
+"""When a notification was last sent."""
+INTERVAL: RecordKind[float] = _plain("interval", _moment)
+"""For how long alerts are collected since then, if somebody comes who sends them."""
+NOTIFIED = _values("notified", NotifiedFailure)
+"""By incident and event."""
+RECOVERED = _values("recovered", Recovered)
+"""By subject."""
+RUN = RecordKind("run", _read_run, asdict)
+"""By DAG, run and when it started."""
+DAY = _values("day", DayCount)
+"""By date, such as 2026-11-22."""
+OVERFLOW: RecordKind[int] = _plain("overflow", _count)
+"""How many alerts were only counted."""
+DEAD = _values("dead", DeadRecord)
+"""By key of the alert."""
+REFUSED: RecordKind[int] = _plain("refused", _count)
+"""How many messages were refused for their content since the last one that arrived."""
+REFUSALS = RecordKind("refusals", _read_refusals, Refusals.to_record)
+"""Those that were refused for an unknown reason since the last one that arrived."""
+RESTART: RecordKind[float] = _plain("restart", _moment)
+"""When a damaged book was replaced by an empty one, under the key :data:`RESTART_KEY`."""
+TRANSFER = RecordKind("transfer", Transfer.from_record, asdict)
+"""By name: alerts on their way to another receiver's book, see :mod:`.transfer`."""
+MOVED: RecordKind[float] = _plain("moved", _moment)
+"""By key: when an alert left for another receiver's book."""
+TRANSFERRED: RecordKind[bool] = _plain("transferred", _anything)
+"""By name: a transfer was taken in here and may still stand in the other book."""
+
+RESTART_KEY = "at"
+KINDS: Mapping[str, RecordKind[Any]] = {
+    kind.name: kind
+    for kind in (
+        *(ALERT, BATCH, QUARANTINE, SLOT, HOLD, LIMITED_SINCE, LAST_SENT, INTERVAL, NOTIFIED, RECOVERED, RUN, DAY),
+        *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED),
+    )
+}
+
+
+def read_record(kind: str, record: Any) -> Any:
+    """A record's value; one of an unknown kind as it is, whatever a newer version means by it.
+
+    :raises ValueError: if it is damaged.
+    """
+    known = KINDS.get(kind)
+    try:
+        return record if known is None else known.read(record)
+    except (TypeError, KeyError, AttributeError) as problem:
+        raise ValueError(kind) from problem
+
+
+def is_sound(kind: str, record: Any) -> bool:
+    """Whether a record isn't damaged."""
+    try:
+        read_record(kind, record)
+    except ValueError:
+        return False
+    return True
