@@ -20,7 +20,7 @@ def _refuse(*_: object, **__: object) -> bytes:
 def refused(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """A sandbox that has refused one alert."""
     with monkeypatch.context() as refusing:
-        refusing.setattr(RobotSender, "encode", _refuse)
+        refusing.setattr(RobotSender, "prepare", _refuse)
         DingTalkNotifier()(task_context())
     assert connected.messages == ()
     return connected
