@@ -136,8 +136,8 @@ def _refuse_task_output(where: str, value: object) -> None:
         )
 
 
-def _ruled(rule: Callable[[str, Any, bool], Any], **options: Any) -> Any:
-    return field(metadata={"rule": rule}, **options)
+def _ruled(rule: Callable[[str, Any, bool], Any]) -> dict[str, Any]:
+    return {"rule": rule}
 
 
 def _apply_rules(target: Any) -> None:
@@ -168,7 +168,7 @@ class Group:
     :raises InvalidMessageError: if it isn't one id, or is an old ``chatId``.
     """
 
-    open_conversation_id: str = _ruled(_group_id)
+    open_conversation_id: str = field(metadata=_ruled(_group_id))
 
     def __post_init__(self) -> None:
         _apply_rules(self)
@@ -190,8 +190,8 @@ class Users:
     :raises InvalidMessageError: if it names nobody, or something that is not one id or number.
     """
 
-    user_ids: Sequence[str] = _ruled(_several(_identifier), default=())
-    mobiles: Sequence[str] = _ruled(_several(_mobile), default=())
+    user_ids: Sequence[str] = field(default=(), metadata=_ruled(_several(_identifier)))
+    mobiles: Sequence[str] = field(default=(), metadata=_ruled(_several(_mobile)))
 
     def __post_init__(self) -> None:
         _apply_rules(self)
@@ -215,9 +215,9 @@ class WorkNotification:
     :raises InvalidMessageError: if it names nobody, or everyone and somebody besides.
     """
 
-    user_ids: Sequence[str] = _ruled(_several(_identifier), default=())
-    department_ids: Sequence[str | int] = _ruled(_several(_department), default=())
-    everyone: bool = _ruled(_flag, default=False)
+    user_ids: Sequence[str] = field(default=(), metadata=_ruled(_several(_identifier)))
+    department_ids: Sequence[str | int] = field(default=(), metadata=_ruled(_several(_department)))
+    everyone: bool = field(default=False, metadata=_ruled(_flag))
 
     def __post_init__(self) -> None:
         _apply_rules(self)

@@ -88,7 +88,7 @@ def test_a_name_that_no_message_has_is_missing_as_anywhere() -> None:
     from airflow_provider_dingpush import messages
 
     with pytest.raises(AttributeError, match="has no attribute 'Picture'"):
-        _ = messages.Picture
+        _ = messages.Picture  # type: ignore[attr-defined]
 
 
 def test_what_only_an_app_sends_is_not_loaded_for_other_messages() -> None:

@@ -37,11 +37,12 @@ __all__ = [
     "browser_link",
 ]
 
+if not TYPE_CHECKING:  # a type checker would take any other name for one of these too
 
-def __getattr__(name: str) -> Any:
-    """Load what only an enterprise app can send when a DAG file asks for it."""
-    if name not in ("OA", "Audio", "File", "Image", "Message", "Video"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from airflow_provider_dingpush.messages import app_kinds
+    def __getattr__(name: str) -> Any:
+        """Load what only an enterprise app can send when a DAG file asks for it."""
+        if name not in ("OA", "Audio", "File", "Image", "Message", "Video"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from airflow_provider_dingpush.messages import app_kinds
 
-    return getattr(app_kinds, name)
+        return getattr(app_kinds, name)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from airflow_provider_dingpush.errors import InvalidMessageError
@@ -109,7 +109,7 @@ class Image:
     names: ClassVar = {"source": "source"}
     aliases: ClassVar = {"media_id": "source", "photoURL": "source"}
 
-    source: Any = ruled(picture_source, shown=shown_source)  # noqa: RUF009 - declares a field
+    source: Any = field(metadata=ruled(picture_source, shown=shown_source))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -141,8 +141,8 @@ class File:
     names: ClassVar = {"source": "source", "name": "name"}
     aliases: ClassVar = {"media_id": "source", "mediaId": "source", "fileName": "name"}
 
-    source: Any = ruled(file_source, shown=shown_source)  # noqa: RUF009 - declares a field
-    name: str | None = ruled(optional(text), default=None)
+    source: Any = field(metadata=ruled(file_source, shown=shown_source))
+    name: str | None = field(default=None, metadata=ruled(optional(text)))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -175,8 +175,8 @@ class Audio:
     # Of a work notice's voice; an app robot's sampleAudio counts a "duration" of milliseconds.
     aliases: ClassVar = {"media_id": "source", "duration": "duration_seconds"}
 
-    source: Any = ruled(file_source, shown=shown_source)  # noqa: RUF009 - declares a field
-    duration_seconds: float = ruled(_seconds)
+    source: Any = field(metadata=ruled(file_source, shown=shown_source))
+    duration_seconds: float = field(metadata=ruled(_seconds))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -203,9 +203,9 @@ class Video:
     names: ClassVar = {"source": "source", "duration_seconds": "duration_seconds", "cover": "cover"}
     aliases: ClassVar = {"videoMediaId": "source", "duration": "duration_seconds", "picMediaId": "cover"}
 
-    source: Any = ruled(file_source, shown=shown_source)  # noqa: RUF009 - declares a field
-    duration_seconds: float = ruled(_seconds)
-    cover: Any = ruled(cover_source, shown=shown_source)  # noqa: RUF009 - declares a field
+    source: Any = field(metadata=ruled(file_source, shown=shown_source))
+    duration_seconds: float = field(metadata=ruled(_seconds))
+    cover: Any = field(metadata=ruled(cover_source, shown=shown_source))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -240,12 +240,12 @@ class OA:
     msgtype: ClassVar = "oa"
     names: ClassVar = {each: each for each in ("title", "message_url", "form", "content", "author", "status")}
 
-    title: str = ruled(text)
-    message_url: str = ruled(url, address=True)
-    form: Sequence[tuple[str, Any]] | Mapping[str, Any] = ruled(_rows, default=())
-    content: str | None = ruled(optional(text), default=None)
-    author: str | None = ruled(optional(text), default=None)
-    status: str | tuple[str, str] | None = ruled(optional(_status), default=None)
+    title: str = field(metadata=ruled(text))
+    message_url: str = field(metadata=ruled(url, address=True))
+    form: Sequence[tuple[str, Any]] | Mapping[str, Any] = field(default=(), metadata=ruled(_rows))
+    content: str | None = field(default=None, metadata=ruled(optional(text)))
+    author: str | None = field(default=None, metadata=ruled(optional(text)))
+    status: str | tuple[str, str] | None = field(default=None, metadata=ruled(optional(_status)))
 
     def __post_init__(self) -> None:
         apply_rules(self)

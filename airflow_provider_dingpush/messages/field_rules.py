@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -43,14 +43,15 @@ def is_media_id(value: object) -> bool:
     return isinstance(value, str) and value.startswith(_MEDIA_ID_STARTS)
 
 
-def ruled(rule: Rule, *, shown: Callable[[Any], str] | None = None, address: bool = False, **options: Any) -> Any:
-    """Declare a dataclass field whose values obey ``rule``; the other options go to :func:`dataclasses.field`.
+def ruled(rule: Rule, *, shown: Callable[[Any], str] | None = None, address: bool = False) -> dict[str, Any]:
+    """The metadata of a dataclass field whose values obey ``rule``.
+
+    The field itself is declared with :func:`dataclasses.field`, by which a type checker tells required ones.
 
     :param shown: how the repr shows its value, if not as any other.
     :param address: whether it is an address, which somebody follows and nobody reads.
     """
-    metadata = {"rule": rule, **({"shown": shown} if shown else {}), **({"address": True} if address else {})}
-    return field(metadata=metadata, **options)
+    return {"rule": rule, **({"shown": shown} if shown else {}), **({"address": True} if address else {})}
 
 
 def apply_rules(instance: Any, *, rendered: bool = False) -> None:

@@ -8,7 +8,7 @@ taken wherever a message is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from airflow_provider_dingpush.messages.field_rules import (
@@ -37,7 +37,7 @@ class Text:
     msgtype: ClassVar = "text"
     names: ClassVar = {"content": "content"}
 
-    content: str = ruled(text)
+    content: str = field(metadata=ruled(text))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -61,8 +61,8 @@ class Markdown:
     msgtype: ClassVar = "markdown"
     names: ClassVar = {"title": "title", "text": "text"}
 
-    title: str = ruled(text)
-    text: str = ruled(text)
+    title: str = field(metadata=ruled(text))
+    text: str = field(metadata=ruled(text))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -88,10 +88,10 @@ class Link:
     msgtype: ClassVar = "link"
     names: ClassVar = {"title": "title", "text": "text", "messageUrl": "message_url", "picUrl": "pic_url"}
 
-    title: str = ruled(text)
-    text: str = ruled(text)
-    message_url: str = ruled(url, address=True)
-    pic_url: str | None = ruled(optional(picture), address=True, default=None)
+    title: str = field(metadata=ruled(text))
+    text: str = field(metadata=ruled(text))
+    message_url: str = field(metadata=ruled(url, address=True))
+    pic_url: str | None = field(default=None, metadata=ruled(optional(picture), address=True))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -113,8 +113,8 @@ class Button:
 
     names: ClassVar = {"title": "title", "actionURL": "url"}
 
-    title: str = ruled(text)
-    url: str = ruled(url, address=True)
+    title: str = field(metadata=ruled(text))
+    url: str = field(metadata=ruled(url, address=True))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -140,10 +140,10 @@ class ActionCard:
     msgtype: ClassVar = "actionCard"
     names: ClassVar = {"title": "title", "text": "text", "btns": "buttons", "btnOrientation": "horizontal"}
 
-    title: str = ruled(text)
-    text: str = ruled(text)
-    buttons: Sequence[Button] = ruled(one_or_more(value_of(Button), least=1))
-    horizontal: bool = ruled(flag, default=False)
+    title: str = field(metadata=ruled(text))
+    text: str = field(metadata=ruled(text))
+    buttons: Sequence[Button] = field(metadata=ruled(one_or_more(value_of(Button), least=1)))
+    horizontal: bool = field(default=False, metadata=ruled(flag))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -171,9 +171,9 @@ class FeedLink:
 
     names: ClassVar = {"title": "title", "messageURL": "message_url", "picURL": "pic_url"}
 
-    title: str = ruled(text)
-    message_url: str = ruled(url, address=True)
-    pic_url: str = ruled(picture, address=True)
+    title: str = field(metadata=ruled(text))
+    message_url: str = field(metadata=ruled(url, address=True))
+    pic_url: str = field(metadata=ruled(picture, address=True))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -196,7 +196,7 @@ class FeedCard:
     msgtype: ClassVar = "feedCard"
     names: ClassVar = {"links": "links"}
 
-    links: Sequence[FeedLink] = ruled(one_or_more(value_of(FeedLink), least=1))
+    links: Sequence[FeedLink] = field(metadata=ruled(one_or_more(value_of(FeedLink), least=1)))
 
     def __post_init__(self) -> None:
         apply_rules(self)

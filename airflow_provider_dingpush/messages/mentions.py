@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from airflow_provider_dingpush.errors import InvalidMessageError
@@ -44,9 +44,9 @@ class At:
 
     names: ClassVar = {"atMobiles": "mobiles", "atUserIds": "user_ids", "isAtAll": "everyone"}
 
-    mobiles: Sequence[str] = ruled(one_or_more(mobile), default=())
-    user_ids: Sequence[str] = ruled(one_or_more(user_id), default=())
-    everyone: bool = ruled(flag, default=False)
+    mobiles: Sequence[str] = field(default=(), metadata=ruled(one_or_more(mobile)))
+    user_ids: Sequence[str] = field(default=(), metadata=ruled(one_or_more(user_id)))
+    everyone: bool = field(default=False, metadata=ruled(flag))
 
     def __post_init__(self) -> None:
         apply_rules(self)
