@@ -17,8 +17,8 @@ from airflow_provider_dingpush.dingtalk.app import App
 from airflow_provider_dingpush.dingtalk.app_reply_codes import answer_of
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient
 from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.dingtalk.single_flight import SharedWork
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnavailableError, UnknownOutcomeError
+from airflow_provider_dingpush.timeouts import SingleFlight
 
 _PATH = "/v1.0/oauth2/accessToken"
 _USUAL_SECONDS = 7200.0
@@ -77,7 +77,7 @@ class AccessTokens:
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks
         self._kept: dict[_Whose, _Kept] = {}
-        self._fetching: SharedWork[Secret] = SharedWork()
+        self._fetching: SingleFlight[Secret] = SingleFlight()
 
     def token(self, app: App, base_url: str, fetch: Callable[[], Grant], *, wait_seconds: float) -> Secret:
         """The app's token: the one that is kept, or a new one, which one thread fetches while the others wait.

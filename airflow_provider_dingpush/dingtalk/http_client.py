@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from airflow_provider_dingpush.dingtalk.in_flight import InFlight
-from airflow_provider_dingpush.dingtalk.spare_threads import within
+from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
     import requests
@@ -147,7 +147,7 @@ class HttpClient:
         limit = self.options.timeout_seconds if timeout_seconds is None else max(0.001, timeout_seconds)
         exchange = _Exchange(self, request, InFlight(limit, self._dead))
         try:
-            return within(limit, exchange.run)
+            return call_within(limit, exchange.run)
         except TimeoutError:
             may_arrive = exchange.in_flight.leave()
         except BaseException:

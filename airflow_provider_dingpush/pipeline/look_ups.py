@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_dingpush.dingtalk.spare_threads import within
 from airflow_provider_dingpush.errors import DingTalkError, UnavailableError
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender, sender_for
+from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
@@ -27,7 +27,7 @@ def look_up_within(find: Callable[[], Result], seconds: float) -> Result:
     :raises UnavailableError: if it took longer.
     """
     try:
-        return within(seconds, find)
+        return call_within(seconds, find)
     except TimeoutError:
         raise UnavailableError(
             "Looking up the Airflow connection took too long.",

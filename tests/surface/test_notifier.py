@@ -22,12 +22,12 @@ import pytest
 from airflow_provider_dingpush import airflow_compat, notifications
 from airflow_provider_dingpush.airflow_compat import mask_secret, notifier_takes_context
 from airflow_provider_dingpush.cli.main import main
-from airflow_provider_dingpush.dingtalk import spare_threads
 from airflow_provider_dingpush.errors import AlertsWaitingError, UnavailableError
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
+from airflow_provider_dingpush.timeouts import call_within
 
 START = datetime.datetime(2026, 11, 22, 1, 2, 3, tzinfo=datetime.timezone.utc)
 
@@ -362,7 +362,7 @@ def test_fact_6_a_question_that_is_never_answered_does_not_hold_up_the_alert(
 ) -> None:
     """A supervisor that doesn't know a question never answers; the alert then says that Airflow can't tell."""
     for_ever = threading.Event()
-    monkeypatch.setattr(airflow_compat, "_task_states", lambda context: spare_threads.within(0.05, for_ever.wait))
+    monkeypatch.setattr(airflow_compat, "_task_states", lambda context: call_within(0.05, for_ever.wait))
     DingTalkNotifier(language="en")(run_context())
     for_ever.set()
     # It is safe, and on a machine that isn't busy sent by now.
