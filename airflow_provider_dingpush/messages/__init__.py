@@ -1,4 +1,4 @@
-"""What is said: kinds of messages, who is mentioned, and how a message is fitted to a size."""
+"""What DingTalk can carry: kinds of messages, mentions, and how a message is fitted to a size."""
 
 from __future__ import annotations
 
