@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_dingpush.connection_mentions import read_mentions
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
-from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL
-from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL
+from airflow_provider_dingpush.dingtalk.credentials import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, InvalidMessageError

@@ -317,11 +317,11 @@ class DingTalkNotifier(BaseNotifier):
         from airflow_provider_dingpush.messages.plain_forms import redacted
         from airflow_provider_dingpush.pipeline.composing import default_language, message_about
         from airflow_provider_dingpush.pipeline.direct_sends import room_now
-        from airflow_provider_dingpush.pipeline.senders import sender_for
+        from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 
         own = unkept.own
         try:
-            sender = look_up(lambda: sender_for(unkept.mailbox), _require_time(deadline.seconds_left()))
+            sender = look_up(lambda: receiver_of_mailbox(unkept.mailbox), _require_time(deadline.seconds_left()))
             settings = sender.hook.settings
             language = self.language or settings.language or default_language()
             at = At.union([own.mentions, _owners(unkept.facts, settings)])
@@ -330,7 +330,7 @@ class DingTalkNotifier(BaseNotifier):
             def send(message: Message | None, problems: Mapping[str, str]) -> None:
                 whole = message_about(unkept.facts, message, problems, sender=sender, language=language)
                 plan = AttemptPlan(budget_seconds=min(_require_time(deadline.seconds_left()), CALLBACK_SECONDS))
-                sender.hook.send_alert(whole, at, sender.target, language=language, plan=plan, is_redacted=True)
+                sender.hook.send_alert(whole, at=at, to=sender.target, language=language, plan=plan)
 
             with room_now(sender, unkept.mailbox, among, deadline):
                 try:
@@ -424,7 +424,7 @@ def _drained(
     """
     from airflow_provider_dingpush.delivery.drain_result import DrainResult
     from airflow_provider_dingpush.pipeline.dispatching import serve
-    from airflow_provider_dingpush.pipeline.senders import sender_for
+    from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
     from airflow_provider_dingpush.pipeline.store_moves import carry_over
     from airflow_provider_dingpush.pipeline.stores import known_pause, note_known_pause
 
@@ -435,7 +435,7 @@ def _drained(
         return DrainResult(0, 0, store.outbox.pending_in(mailbox), pause.reason, pause.until)
 
     def find(wanted: Mailbox) -> AnySender:
-        sender: AnySender = look_up(lambda: sender_for(wanted), _require_time(deadline.seconds_left()))
+        sender: AnySender = look_up(lambda: receiver_of_mailbox(wanted), _require_time(deadline.seconds_left()))
         return sender
 
     def bring_in(robot: str, book: LedgerBook) -> None:

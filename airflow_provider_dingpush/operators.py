@@ -160,9 +160,9 @@ class DingTalkOperator(BaseOperator):
     def _send_in_turn(self, target: Target | None, context: Context) -> Receipt:
         """Send when it is this message's turn: alerts and messages of one robot share its minute."""
         from airflow_provider_dingpush.pipeline.dispatching import rate_limit_slot
-        from airflow_provider_dingpush.pipeline.senders import messages_in, sender_of
+        from airflow_provider_dingpush.pipeline.receivers import messages_in, receiver_of_hook
 
-        sender, said = sender_of(self.hook, target), set[str]()
+        sender, said = receiver_of_hook(self.hook, target), set[str]()
         # The turn is waited for as long as it takes, a storage that is slow is not.
         while (window := _window_of(sender, said)) is not None:
             store, wait = window

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages import At, Message
+    from airflow_provider_dingpush.timeouts import Deadline
 
 
 class SendStatus(Enum):
@@ -67,11 +68,11 @@ class Sender(Protocol):
     def text_bytes(self) -> int:
         """How long a digest's text may be, in bytes of JSON, so that nothing of it is cut."""
 
-    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
         """The body of one POST, cut to what DingTalk takes; the same bytes are posted on every try.
 
-        :raises DingTalkError: if such a message can't be encoded at all.
+        :raises DingTalkError: if such a message can't be carried at all.
         """
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
+    def post(self, body: bytes, deadline: Deadline) -> SendResult:
         """Post once. Never raises."""

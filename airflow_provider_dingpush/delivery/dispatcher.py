@@ -29,6 +29,7 @@ from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.messages.kinds import Text
 from airflow_provider_dingpush.storage.contract import LeadershipLostError, LeadPause, LedgerBook, OutboxError
+from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages import At, Message
@@ -489,7 +490,7 @@ class Dispatcher:
             if not carrier.own and slot is not None:
                 carrier.ledger.give_back(slot, now, sent=False)
             return
-        outcome = carrier.sender.post(batch.body, timeout_seconds=seconds)
+        outcome = carrier.sender.post(batch.body, Deadline.after(seconds, self._ticks))
         ended_at = self._ended_at(now, began)
         if not carrier.own:
             assert slot is not None  # noqa: S101 - it was asked above
@@ -572,7 +573,7 @@ class Dispatcher:
                 else carrier.compose(merged.said, notes)
             )
             language = self._language_of(merged.said)
-            body = carrier.sender.encode(message, at, uuid=draft.uuid, language=language)
+            body = carrier.sender.prepare(message, at, uuid=draft.uuid, language=language)
         except Exception as problem:  # noqa: BLE001 - whatever one alert does to the words must not silence the others
             what = str(problem) if isinstance(problem, DingTalkError) else type(problem).__name__
             self._refused(draft, f"it can't be put into words ({what})", None, now)

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_provider_dingpush.dingtalk.answer_fields import number
-from airflow_provider_dingpush.dingtalk.app import App
 from airflow_provider_dingpush.dingtalk.app_reply_codes import answer_of
+from airflow_provider_dingpush.dingtalk.credentials import App
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnavailableError, UnknownOutcomeError

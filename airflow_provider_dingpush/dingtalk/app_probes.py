@@ -22,8 +22,8 @@ from airflow_provider_dingpush.errors import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.dingtalk.app import App
     from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
+    from airflow_provider_dingpush.dingtalk.credentials import App
 
 # Chinese mobile numbers never start with 10, so this one is nobody's.
 _NOBODYS_MOBILE = "10000000000"

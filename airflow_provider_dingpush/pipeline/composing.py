@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.digest import Notes
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
     from airflow_provider_dingpush.messages import Message
-    from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender
+    from airflow_provider_dingpush.pipeline.receivers import Receiver
     from airflow_provider_dingpush.targets import Target
 
 _log = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ class Composer:
     :param settings: of the connection that the alerts are for, if it goes through another robot.
     """
 
-    def __init__(self, sender: RobotSender | AppSender, settings: RobotSettings | AppSettings | None = None) -> None:
+    def __init__(self, sender: Receiver, settings: RobotSettings | AppSettings | None = None) -> None:
         self._sender = sender
         settings = settings or sender.hook.settings
         self._people: Mapping[str, At] = getattr(settings, "mentions", {})
@@ -231,7 +231,7 @@ def message_about(
     own: Message | None,
     problems: Mapping[str, str],
     *,
-    sender: RobotSender | AppSender,
+    sender: Receiver,
     language: str,
     at_most_bytes: int | None = None,
 ) -> Message:
@@ -246,7 +246,7 @@ def message_about(
 
     if own is not None:
         try:
-            sender.prepared(own, language=language)
+            sender.check(own, language=language)
         except Exception as refused:  # noqa: BLE001 - a source may be any class; nothing in it must cost the alert
             own, problems = None, {**problems, "message": redact(described(refused))}
     shown: Callable[[str], str] = str if isinstance(own, Text) else escape_markdown

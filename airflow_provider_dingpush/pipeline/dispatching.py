@@ -16,8 +16,8 @@ from airflow_provider_dingpush.pipeline.composing import Composer, local_zone
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
 from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
 from airflow_provider_dingpush.pipeline.pending import alerts_of, holders_of_alerts
+from airflow_provider_dingpush.pipeline.receivers import Receiver, receiver_of_mailbox
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender, sender_for
 from airflow_provider_dingpush.storage.contract import LedgerBook, Outbox, OutboxError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.ledger import Ledger
     from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 
-AnySender = RobotSender | AppSender
+AnySender = Receiver
 Find = Callable[["Mailbox"], AnySender]
 CarryOver = Callable[[str, LedgerBook], None]
 """Brings into a robot's book what was noted about it elsewhere."""
@@ -51,7 +51,7 @@ def serve(
     *,
     until: float,
     patient: bool,
-    find: Find = sender_for,
+    find: Find = receiver_of_mailbox,
     share: float = 1.0,
     carry_over: CarryOver | None = None,
 ) -> DrainResult | None:

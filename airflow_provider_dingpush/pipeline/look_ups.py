@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_dingpush.errors import DingTalkError, UnavailableError
+from airflow_provider_dingpush.pipeline.receivers import Receiver, receiver_of_mailbox
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender, sender_for
 from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class LookUps:
 
     def __init__(self, until: float) -> None:
         self._until = until
-        self._found: dict[Mailbox, RobotSender | AppSender | DingTalkError] = {}
+        self._found: dict[Mailbox, Receiver | DingTalkError] = {}
 
-    def sender(self, mailbox: Mailbox) -> RobotSender | AppSender:
+    def sender(self, mailbox: Mailbox) -> Receiver:
         """The mailbox's sender.
 
         :raises DingTalkError: if there is no such connection, or it is wrong, or that can't be found out in time.
@@ -57,12 +57,12 @@ class LookUps:
             raise found
         return found
 
-    def _looked_up(self, mailbox: Mailbox) -> RobotSender | AppSender | DingTalkError:
+    def _looked_up(self, mailbox: Mailbox) -> Receiver | DingTalkError:
         seconds = min(_LONGEST_SECONDS, (self._until - time.monotonic()) / 2)
         if seconds < _LEAST_SECONDS:
             return UnavailableError("No time is left to look up the Airflow connection.", "Give the flush more time.")
         try:
-            return look_up_within(lambda: sender_for(mailbox), seconds)
+            return look_up_within(lambda: receiver_of_mailbox(mailbox), seconds)
         except DingTalkError as problem:
             return problem
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with one connection must not stop the others

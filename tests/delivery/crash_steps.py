@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_dingpush.timeouts import Deadline
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airflow_provider_dingpush.alerts.alert import Alert
@@ -45,11 +47,11 @@ class FileRobot:
         self._chat = chat
         self._meets = meets
 
-    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
         assert isinstance(message, Text)
         return json.dumps({"uuid": uuid, "said": json.loads(message.content)["said"]}).encode()
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
+    def post(self, body: bytes, deadline: Deadline) -> SendResult:
         self._meets("before post")
         uuid = json.loads(body)["uuid"]
         if not any(each["uuid"] == uuid for each in messages(self._chat)):

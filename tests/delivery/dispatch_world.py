@@ -18,6 +18,7 @@ from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.messages import At, Message, Text
 from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.timeouts import Deadline
 
 Result = TypeVar("Result")
 START = 1_800_000_000.0
@@ -258,11 +259,12 @@ class ChatRobot:
         self._lost_answers = set(lost_answers)
         self.meets = meets
 
-    def encode(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
         assert isinstance(message, Text)
         return json.dumps({"uuid": uuid, "text": message.content}, ensure_ascii=False).encode()
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> SendResult:
+    def post(self, body: bytes, deadline: Deadline) -> SendResult:
+        timeout_seconds = deadline.seconds_left()
         self.meets("before post")
         self.bodies.append(body)
         self.given.append(timeout_seconds)

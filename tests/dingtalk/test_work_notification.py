@@ -12,7 +12,8 @@ import pytest
 
 from airflow_provider_dingpush import errors
 from airflow_provider_dingpush.dingtalk.media import MediaLibrary
-from airflow_provider_dingpush.dingtalk.work_notification import MAX_MESSAGE_BYTES, Delivery, Progress, WorkNotices
+from airflow_provider_dingpush.dingtalk.sent_work_notifications import Delivery, Progress
+from airflow_provider_dingpush.dingtalk.work_notification import MAX_MESSAGE_BYTES
 from airflow_provider_dingpush.messages import (
     OA,
     ActionCard,
@@ -29,6 +30,7 @@ from airflow_provider_dingpush.messages import (
     Video,
 )
 from airflow_provider_dingpush.sandbox import App, Fault, Person, Quotas, Sandbox
+from tests.dingtalk.app_channels import NotificationChannels
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "work_notification"
 URL = "https://airflow.example.com/dags/etl_daily"
@@ -67,17 +69,17 @@ PAYLOADS: dict[str, Message] = {
 
 
 @pytest.fixture
-def notices_of(app_client_of: AppClientOf) -> Callable[..., WorkNotices]:
+def notices_of(app_client_of: AppClientOf) -> Callable[..., NotificationChannels]:
     """Make the work notices of a sandbox's first app, or of the app that is given."""
 
-    def make(sandbox: Sandbox, *, app: App | None = None, **options: Any) -> WorkNotices:
+    def make(sandbox: Sandbox, *, app: App | None = None, **options: Any) -> NotificationChannels:
         calls = app_client_of(sandbox, app=app).calls
-        return WorkNotices(calls, MediaLibrary(calls), options.pop("agent_id", calls.app.agent_id), **options)
+        return NotificationChannels(calls, MediaLibrary(calls), options)
 
     return make
 
 
-NoticesOf = Callable[..., WorkNotices]
+NoticesOf = Callable[..., NotificationChannels]
 
 
 def sends(sandbox: Sandbox) -> list[Any]:
@@ -148,7 +150,7 @@ def test_recipients_on_the_wire(
 def test_nobody_is_refused(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
     """Before anything is asked of DingTalk."""
     sandbox = start_sandbox()
-    with pytest.raises(errors.TargetError, match="names nobody"):
+    with pytest.raises(errors.InvalidMessageError, match="names nobody"):
         notices_of(sandbox).send(Text("hello"))
     assert sandbox.requests == ()
 
@@ -191,13 +193,13 @@ def test_many_recipients_are_sent_to_in_pieces(start_sandbox: StartSandbox, noti
         (
             ActionCard("t", "x", [Button("b" * 21, URL)]),
             errors.MessageTooLongError,
-            "Button.title has 21 characters; a work notice takes at most 20.",
+            "Button.title has 21 characters; a work notification takes at most 20.",
             "",
         ),
         (
             ActionCard("t", "x", [Button("b", f"{URL}?{'x' * 500}")]),
             errors.MessageTooLongError,
-            "Button.url has 543 characters; a work notice takes at most 500.",
+            "Button.url has 543 characters; a work notification takes at most 500.",
             "",
         ),
         (
@@ -324,7 +326,7 @@ def test_progress_and_result_of_a_notice(start_sandbox: StartSandbox, notices_of
         ),
         (
             {"forbidden_list": [{"code": 143105, "count": 500, "userid": "a"}]},
-            {"a": "this person's daily number of notices is used up 该员工当日接收数已达上限 (143105)"},
+            {"a": "this person's daily number of work notifications is used up 该员工当日接收数已达上限 (143105)"},
         ),
     ],
     ids=str,
@@ -335,7 +337,8 @@ def test_reasons_for_what_was_kept_back(
     """Also where DingTalk gives a code that nobody has written down, or none."""
     token = answer(b'{"accessToken":"t","expireIn":7200}')
     server = raw_server([token, answer(json.dumps({"errcode": "0", "send_result": answered}).encode())])
-    assert WorkNotices(app_client_of(server.url).calls, None, 7).result("12").forbidden == forbidden
+    notifications = NotificationChannels(app_client_of(server.url).calls, None, {"agent_id": 7})
+    assert notifications.result("12").forbidden == forbidden
 
 
 @pytest.mark.parametrize("odd", [5, "x", None, True, {"a": 1}, [None, [], {}], [[5]]], ids=ascii)
@@ -349,7 +352,7 @@ def test_a_damaged_result_is_read_as_far_as_it_goes(
     result = {"errcode": 0, "send_result": dict.fromkeys([*names, *more], odd)}
     token = answer(b'{"accessToken":"t","expireIn":7200}')
     server = raw_server([token, *(answer(json.dumps(each).encode()) for each in (progress, result))])
-    notices = WorkNotices(app_client_of(server.url).calls, None, 7)
+    notices = NotificationChannels(app_client_of(server.url).calls, None, {"agent_id": 7})
     assert not notices.progress("12").done
     assert notices.result("12").problems == ()
 
@@ -375,7 +378,7 @@ def test_an_agent_id_that_is_none_is_a_setting_to_correct(
     """The error says where to find it."""
     sandbox = start_sandbox()
     with pytest.raises(errors.ConnectionSettingsError, match=r"agent_?id.*请在开发者后台") as caught:
-        WorkNotices(None, None, agent_id)  # type: ignore[arg-type]
+        notices_of(sandbox, agent_id=agent_id).send(Text("hello"), user_ids=["lisi"])
     assert "AgentId" in caught.value.advice
     assert sandbox.requests == ()
 

@@ -13,7 +13,7 @@ from airflow_provider_dingpush.messages import ActionCard, Button, Link, Markdow
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 
 BASE = "https://airflow.example.com"
@@ -91,7 +91,7 @@ def test_a_digest_and_the_logs_of_failed_tasks(connected: Sandbox) -> None:
     alerts = [
         alert_of(facts, mailbox, at=float(place), message=None, mentions=None, language=None) for place in range(3)
     ]
-    message, _ = Composer(sender_for(mailbox))(alerts, Notes())
+    message, _ = Composer(receiver_of_mailbox(mailbox))(alerts, Notes())
     assert isinstance(message, Markdown)
     assert JUMP in message.text
 

@@ -15,7 +15,7 @@ from airflow_provider_dingpush.alerts.digest import Notes
 from airflow_provider_dingpush.messages import Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.composing import Composer, alert_of, mailbox_of
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 
@@ -107,6 +107,6 @@ def test_a_line_of_a_digest(connected: Sandbox, case: str) -> None:
         )
         for task_id in ("load", "save")
     ]
-    message, _ = Composer(sender_for(mailbox))(alerts, Notes())
+    message, _ = Composer(receiver_of_mailbox(mailbox))(alerts, Notes())
     assert isinstance(message, Markdown)
     assert summary in message.text

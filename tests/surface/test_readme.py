@@ -32,6 +32,7 @@ from airflow_provider_dingpush.dingtalk import (
     custom_robot,
     media,
     reply_codes,
+    sent_work_notifications,
     work_notification,
 )
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
@@ -269,7 +270,7 @@ def test_codes_table_of_apps_is_what_is_known(page: str, header: str) -> None:
 )
 def test_table_of_undelivered_notices_is_what_is_known(page: str, header: str) -> None:
     told = [code for row in table_under(DOCS / page, header) for code in re.split(r"[,、]\s*", row[0])]
-    assert sorted(told) == sorted(work_notification._FORBIDDEN)
+    assert sorted(told) == sorted(sent_work_notifications._FORBIDDEN)
 
 
 KINDS: tuple[Message, ...] = (

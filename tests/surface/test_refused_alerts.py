@@ -126,9 +126,9 @@ def flushed(*, all_now: bool = True) -> list[Any]:
 def left_and_dead(to: Target | None = None, conn_id: str = "dingtalk_default") -> tuple[int, list[str]]:
     """How many alerts wait, and the names of those that don't any more."""
     from airflow_provider_dingpush.pipeline.composing import mailbox_of
-    from airflow_provider_dingpush.pipeline.senders import sender_for
+    from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 
-    with dispatching._ledger(outbox(), sender_for(mailbox_of(conn_id, to)), 1.0) as ledger:
+    with dispatching._ledger(outbox(), receiver_of_mailbox(mailbox_of(conn_id, to)), 1.0) as ledger:
         assert ledger is not None
         return ledger.waiting, sorted(each.name for each in ledger.dead)
 

@@ -27,7 +27,7 @@ from airflow_provider_dingpush.pipeline import dispatching
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.dispatching import rate_limit_slot, seconds_until_slot
 from airflow_provider_dingpush.pipeline.outboxes import outbox
-from airflow_provider_dingpush.pipeline.senders import RobotSender, sender_for
+from airflow_provider_dingpush.pipeline.receivers import RobotReceiver, receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from tests.conftest import SECRET
 from tests.surface.test_notifier import run_context, task_context
@@ -277,7 +277,7 @@ def test_an_operator_that_is_shut_out_says_so_though_another_process_leads(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the alerts would run into the same silence."""
-    box, sender = outbox(), sender_for(Mailbox("dingtalk_default"))
+    box, sender = outbox(), receiver_of_mailbox(Mailbox("dingtalk_default"))
     leads, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
     def lead() -> None:
@@ -309,7 +309,7 @@ def test_a_leader_sees_that_somebody_goes_on_before_it_relies_on_that(
 ) -> None:
     """A successor may have given up in the moment in which the leader left."""
     DingTalkNotifier()(task_context("before"))
-    receiver_id = sender_for(Mailbox("dingtalk_default")).receiver_id
+    receiver_id = receiver_of_mailbox(Mailbox("dingtalk_default")).receiver_id
     with outbox().leadership(receiver_id) as book:
         assert book is not None
         book.ask_for_successor(True)
@@ -377,7 +377,7 @@ def test_dead_letters_can_be_seen_put_back_and_dropped(
 ) -> None:
     """What DingTalk refuses even alone is kept for people."""
     with monkeypatch.context() as refusing:
-        refusing.setattr(RobotSender, "encode", _refuse)
+        refusing.setattr(RobotReceiver, "prepare", _refuse)
         DingTalkNotifier()(task_context())
     assert connected.messages == ()
     assert main(["dead"]) == 0
