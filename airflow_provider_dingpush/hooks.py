@@ -103,7 +103,7 @@ class DingTalkRobotHook(BaseHook):
         :param message: without secrets.
         :param at: who is mentioned.
         :param to: refused: a custom robot sends only to its own group.
-        :param language: ``zh`` or ``en``, of the note that says what was cut.
+        :param language: ``zh`` or ``en``, of the note on what was cut.
         :param plan: how often it is tried, and how long all of it may take.
         :raises DingTalkError: typed by what went wrong.
         """
@@ -177,7 +177,7 @@ class DingTalkRobotHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Which standard fields the connection form shows and what it calls them, for Airflow before 3.2."""
+        """Which standard fields the connection form shows, and their labels, for Airflow before 3.2."""
         from airflow_provider_dingpush.connection_fields import ROBOT_FORM
 
         return ROBOT_FORM.ui_behaviour()
@@ -265,7 +265,7 @@ class DingTalkAppHook(BaseHook):
         :param message: without secrets.
         :param at: left out: an app's messages can't mention anybody.
         :param to: as for :meth:`send`.
-        :param language: ``zh`` or ``en``, of the note that says what was cut.
+        :param language: ``zh`` or ``en``, of the note on what was cut.
         :param plan: how often it is tried, and how long all of it may take.
         :raises DingTalkError: typed by what went wrong.
         """
@@ -426,7 +426,7 @@ class DingTalkAppHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Which standard fields the connection form shows and what it calls them, for Airflow before 3.2."""
+        """Which standard fields the connection form shows, and their labels, for Airflow before 3.2."""
         from airflow_provider_dingpush.connection_fields import APP_FORM
 
         return APP_FORM.ui_behaviour()

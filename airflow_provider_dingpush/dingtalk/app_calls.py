@@ -40,7 +40,7 @@ class AppCalls:
     """Makes calls for one app. Safe to use from several threads.
 
     A call that isn't ``repeatable`` and may have arrived fails with an :class:`UnknownOutcomeError` that isn't
-    retryable: DingTalk has no way to recognise what it got twice.
+    retryable: DingTalk can't recognise what it got twice.
 
     :param app: which app.
     :param api: the client of the v1.0 API, which gives the tokens as well.

@@ -1,8 +1,8 @@
 """What of an app's settings works, asked of DingTalk without sending anything to anybody.
 
 Each question is a call that can't succeed: a message to nobody, a message of a kind that doesn't exist, the progress of
-a notice that was never sent. What DingTalk minds first tells what it accepts. In which order it checks isn't
-documented, so an answer that speaks of something else counts as "not contradicted".
+a work notification that was never sent. What DingTalk refuses first shows what it accepts. In which order it checks
+isn't documented, so an answer about something else counts as "not contradicted".
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Finding:
     """One thing that was looked at.
 
     :param what: its name, in English and Chinese.
-    :param ok: whether it works; ``None`` if that can't be told.
+    :param ok: whether it works; ``None`` if that is unknown.
     :param said: what was found and what to do about it.
     """
 
@@ -57,7 +57,7 @@ class Finding:
 
 
 def examine(calls: AppCalls, app: App, open_conversation_id: str | None) -> Iterator[Finding]:
-    """Look at one thing after the other, most basic first; ends early if there is no access token.
+    """Check one thing after the other, most basic first; ends early if there is no access token.
 
     :param open_conversation_id: the connection's group, if it has one.
     """
@@ -111,11 +111,11 @@ def _group(calls: AppCalls, app: App, open_conversation_id: str | None) -> Findi
         return Finding(what, False, str(problem))
     if isinstance(problem, _NO_ANSWER):
         return Finding(what, None, str(problem))
-    return Finding(what, True, "DingTalk does not mind the id, nothing was posted. 群 ID 未见异常，未发送任何消息。")
+    return Finding(what, True, "DingTalk accepted the group id; nothing was posted. 群 ID 未见异常，未发送任何消息。")
 
 
 def _agent(calls: AppCalls, app: App) -> Finding:
-    what = "AgentId: work notices 工作通知"
+    what = "AgentId: work notifications 工作通知"
     if not app.agent_id:
         return Finding(what, None, "none set: WorkNotification needs 'agent_id'. 未设置 agent_id，无法发送工作通知。")
     path = "/topapi/message/corpconversation/getsendprogress"

@@ -114,7 +114,7 @@ class CustomRobot:
 
         A shortened alert that arrives is worth more than a whole one that doesn't.
 
-        :param language: ``zh`` or ``en``, of the note that says what was cut.
+        :param language: ``zh`` or ``en``, of the note on what was cut.
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
         self._try(self.prepare(message, at, uuid=uuids.uuid4().hex, language=language))
@@ -125,7 +125,7 @@ class CustomRobot:
         It is cut with a note if it is too long, and mentions that it can't carry are left out.
 
         :param uuid: by which DingTalk recognises a message that it got already.
-        :param language: ``zh`` or ``en``, of the note that says what was cut.
+        :param language: ``zh`` or ``en``, of the note on what was cut.
         :raises ContentError: if a custom robot can't carry such a message, naming the channel that can.
         """
         message = _as_sent(message)
@@ -195,7 +195,7 @@ def encoded(message: Message, at: At | None, *, keyword: str | None, msg_uuid: s
     """The body of one POST.
 
     :param keyword: put at the end of the text if that lacks it.
-    :param msg_uuid: the same for every try of a message; DingTalk drops what it has seen.
+    :param msg_uuid: the same for every try of a message; DingTalk drops what it got already.
     :raises UnsupportedMessageError: for a kind that a custom robot can't carry.
     """
     message = carried(message)

@@ -1,4 +1,4 @@
-"""Pictures, files, sounds and films on their way to DingTalk: looked at, uploaded once, and then known by a media id.
+"""Pictures, files, audio and videos on their way to DingTalk: checked, uploaded once, and then known by a media id.
 
 Limits and formats from docs 0645 and 0646, read 2026-08-22.
 """

@@ -38,6 +38,8 @@ from airflow_provider_dingpush.messages.media_source import (
     shown_source,
 )
 
+__all__ = ["OA", "Audio", "File", "Image", "Message", "Video"]
+
 STATUS_COLORS = {"green": "#78C06E", "red": "#F65E5E", "orange": "#FF9D46", "grey": "#858E99"}
 """Those that DingTalk suggests for done, failed, pending and withdrawn (docs 0773, read 2026-08-22)."""
 

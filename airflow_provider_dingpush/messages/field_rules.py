@@ -2,7 +2,7 @@
 
 A rule takes ``(where, value, rendered)`` and returns the value to keep. ``where`` is the field's name for the error,
 such as ``Text.content``. A string that still holds Jinja (``{{``, ``{%`` or ``{#``) is checked for its type only,
-because its value isn't known yet; ``rendered=True`` says that rendering is over and every rule applies.
+because its value isn't known yet; ``rendered=True`` means that rendering is over and every rule applies.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def picture(where: str, value: object, rendered: bool) -> str:
 
 
 def optional(rule: Rule) -> Rule:
-    """Rule: ``None``, or what the other rule says."""
+    """Rule: ``None``, or what the other rule allows."""
 
     def check(where: str, value: object, rendered: bool) -> Any:
         return None if value is None else rule(where, value, rendered)
@@ -176,7 +176,7 @@ user_id = identifier(lambda value: plain_digits(narrow(visible(value)).strip()))
 
 
 def mobile(where: str, value: object, rendered: bool) -> str:
-    """Rule: a mobile number, which is brought into the form that DingTalk knows."""
+    """Rule: a mobile number, which is brought into the form that DingTalk takes."""
     value = _string(where, _digits_of(where, value))
     if not rendered and holds_jinja(value):
         return value.strip()

@@ -32,7 +32,7 @@ _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-+)\s*$")
 _RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
 _QUOTE = re.compile(r" {0,3}>[ \t]?")
-# Of CommonMark's kinds of HTML blocks; <font>, which DingTalk knows, is none of them and stands within text.
+# Of CommonMark's kinds of HTML blocks; <font>, which DingTalk supports, is none of them and is part of text.
 _HTML = re.compile(
     r" {0,3}<(?:!--|\?|![A-Za-z\[]|/?(?:address|article|aside|blockquote|body|center|dd|details|dialog|dir|div|dl|dt|"
     r"fieldset|figcaption|figure|footer|form|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|nav|ol|p|pre|"

@@ -23,14 +23,13 @@ _log = logging.getLogger(__name__)
 
 _KINDS: dict[str, Any] = {kind.msgtype: kind for kind in ROBOT_KINDS}
 # As blog posts and DingTalk's other interfaces name recipients and apps.
-_NAMES_SOMEBODY = re.compile(r"user|agent|dept|department|conversation|robot|chat", re.IGNORECASE)
+_NAMES_SOMEBODY = r"(?i)user|agent|dept|department|conversation|robot|chat"
 # How work notifications spell what has another name elsewhere (docs 0775, read 2026-08-22).
 _WORK_NOTIFICATION_NAMES = {"voice": "audio", "action_card": "actionCard"}
 
 # Where a Markdown link leads, and what DingTalk makes a link of. What has a password before its host is none.
-_ADDRESS = re.compile(
-    r"(?<=\]\()<?(?:[^()\s]|\([^()\s]*\))+|(?:https?|dingtalk|dtmd)://(?![^\s/?#]*@)[!#-&*-;=?-_a-{}~]+", re.IGNORECASE
-)
+# Compiled when a text holds a secret.
+_ADDRESS = r"(?i)(?<=\]\()<?(?:[^()\s]|\([^()\s]*\))+|(?:https?|dingtalk|dtmd)://(?![^\s/?#]*@)[!#-&*-;=?-_a-{}~]+"
 
 
 def read_message(value: Any) -> tuple[Message, At | None]:
@@ -64,12 +63,12 @@ def read_message(value: Any) -> tuple[Message, At | None]:
             f"message has unknown keys {extra} beside 'msgtype', {spelled!r} and 'at'.",
             "Whom it is for stands in to=, not in the message: to=Users(…), to=Group(…) or to=WorkNotification(…), "
             "with a connection of type 'DingTalk App'. 接收人请写在 to= 中，并使用 DingTalk App 类型的连接。"
-            if any(_NAMES_SOMEBODY.search(each) for each in extra)
+            if any(re.search(_NAMES_SOMEBODY, each) for each in extra)
             else "",
         )
     shape = value.get(spelled)
     if not isinstance(shape, Mapping):
-        raise InvalidMessageError(f"message says msgtype {spelled!r}, but has no dict under {spelled!r}.")
+        raise InvalidMessageError(f"message has msgtype {spelled!r}, but has no dict under {spelled!r}.")
     if kind == ActionCard.msgtype:
         shape = _single_button_as_list(_of_work_notification_card(shape) if spelled == "action_card" else shape)
     if kind == "oa" and "body" in shape:
@@ -222,7 +221,7 @@ def _redacted_text(text: str, where: str, redact: Callable[[str], Any], kept: li
         return text
     pieces: list[Any] = []
     place, kept_before = 0, len(kept)
-    for found in _ADDRESS.finditer(text):
+    for found in re.finditer(_ADDRESS, text):
         if redact(found.group()) != found.group():
             kept.append(where)
         pieces += [redact(text[place : found.start()]), found.group()]

@@ -1,6 +1,6 @@
 """DingTalk's own client, which nobody here wrote, does against the sandbox what ours does, and says the same.
 
-It knows the v1.0 API only: there is no work notice and no upload in it.
+It knows the v1.0 API only: there is no work notification and no upload in it.
 """
 
 from __future__ import annotations
