@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import redact
-from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.errors import (
     ConfigurationError,
     ContentError,
@@ -29,6 +28,7 @@ from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
+    from airflow_provider_dingpush.delivery.channel import SendResult
     from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
     from airflow_provider_dingpush.dingtalk.work_notification import WorkNotifications
     from airflow_provider_dingpush.messages import At, Message
@@ -211,6 +211,9 @@ def messages_in(message: Any) -> int:
 
 def result_of(problem: DingTalkError | None) -> SendResult:
     """What an error means for the message, for its receiver, and for when to try again."""
+    # Not above: DAG files load this module and send nothing.
+    from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
+
     if problem is None:
         return SendResult(SendStatus.SENT)
     status = SendStatus.MISCONFIGURED
