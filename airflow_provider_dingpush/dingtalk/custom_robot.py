@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan, attempt
 from airflow_provider_dingpush.dingtalk.reply_codes import error_of
 from airflow_provider_dingpush.dingtalk.signing import sign
-from airflow_provider_dingpush.errors import ContentError, DingTalkError, UnsupportedMessageError
+from airflow_provider_dingpush.errors import ContentError, DingTalkError, UnavailableError, UnsupportedMessageError
 from airflow_provider_dingpush.messages.kinds import (
     ActionCard,
     FeedCard,
@@ -141,7 +141,10 @@ class CustomRobot:
 
         :param deadline: when the answer must be there.
         """
-        return self._ask(body, timeout_seconds=deadline.seconds_left())
+        seconds = deadline.seconds_left()
+        if seconds <= 0:
+            return UnavailableError("There was no time left to send it.", "Try again later. 请稍后重试。")
+        return self._ask(body, timeout_seconds=seconds)
 
     def probe(self) -> DingTalkError | None:
         """Ask DingTalk about token, signature and address without posting anything; ``None`` if all are accepted.
