@@ -27,11 +27,12 @@ def channel_of(client_of: Callable[..., Any], app_client_of: Callable[..., Any])
             return client_of(sandbox).robot
         calls = app_client_of(sandbox).calls
         robot = RobotChannels(calls, MediaLibrary(calls))
-        return {
+        channels: dict[str, Callable[[], object]] = {
             "app_robot_group": lambda: robot.to_group(sandbox.group.open_conversation_id),
             "app_robot_users": lambda: robot.to_people(["lisi"]),
             "work_notification": lambda: NotificationChannels(calls, MediaLibrary(calls)).to(user_ids=["lisi"]),
-        }[name]()
+        }
+        return channels[name]()
 
     return make
 
