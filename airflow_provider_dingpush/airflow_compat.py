@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_dingpush.dingtalk.spare_threads import within
 from airflow_provider_dingpush.messages.input_text import visible
+from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, Connection, Context
@@ -161,7 +161,7 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
         if hasattr(dag_run, "get_task_instances"):
             failed = dag_run.get_task_instances(state="failed")
             return sorted((each.task_id, each.map_index) for each in failed)
-        states = within(seconds, lambda: _task_states(context))
+        states = call_within(seconds, lambda: _task_states(context))
         if states is None:
             return None
         known = set(context["dag"].task_ids)

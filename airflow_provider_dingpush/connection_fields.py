@@ -14,8 +14,7 @@ from typing import Any
 from airflow_provider_dingpush import connection_values as kinds
 from airflow_provider_dingpush.connection_values import STORED_SECRET_PLACEHOLDER, ValueKind
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS, DeliveryPolicy
-from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL
-from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL
+from airflow_provider_dingpush.dingtalk.credentials import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS
 from airflow_provider_dingpush.errors import ConnectionSettingsError, InvalidMessageError
 from airflow_provider_dingpush.messages.input_text import edges_clean

@@ -35,8 +35,7 @@ from airflow_provider_dingpush.connection_webhooks import (
     token_of,
 )
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.dingtalk.app import DEFAULT_API_BASE_URL, App
-from airflow_provider_dingpush.dingtalk.custom_robot import DEFAULT_BASE_URL, Robot
+from airflow_provider_dingpush.dingtalk.credentials import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL, App, Robot
 from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError

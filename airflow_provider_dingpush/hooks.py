@@ -1,4 +1,4 @@
-"""Hooks: from a connection id to a message sent.
+"""Hooks: from a connection id to the channel that sends a message.
 
 A DAG file imports this module, so whatever only sending needs is imported when something is sent.
 """
@@ -26,19 +26,21 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
     from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
     from airflow_provider_dingpush.dingtalk.app_probes import Finding
-    from airflow_provider_dingpush.dingtalk.app_robot import AppRobot, ReadStatus
+    from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
     from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
     from airflow_provider_dingpush.dingtalk.http_client import HttpClient
-    from airflow_provider_dingpush.dingtalk.work_notification import Delivery, WorkNotices
+    from airflow_provider_dingpush.dingtalk.sent_by_robot import ReadStatus, SentByRobot
+    from airflow_provider_dingpush.dingtalk.sent_work_notifications import Delivery, SentWorkNotifications
+    from airflow_provider_dingpush.dingtalk.work_notification import WorkNotifications
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.receipts import Receipt
-    from airflow_provider_dingpush.targets import Target, Users
+    from airflow_provider_dingpush.targets import Target
 
 __all__ = ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"]
 
 _log = logging.getLogger(__name__)
-_NOTICE = "work_notification"
+_WORK_NOTIFICATION = "work_notification"
 
 
 class DingTalkRobotHook(BaseHook):
@@ -62,9 +64,9 @@ class DingTalkRobotHook(BaseHook):
     def send(
         self,
         message: Message | str | Mapping[str, Any],
+        *,
         at: At | Mapping[str, Any] | None = None,
         to: Target | str | Mapping[str, Any] | None = None,
-        *,
         message_key: str | None = None,
     ) -> Receipt:
         """Send a message to the group.
@@ -73,7 +75,7 @@ class DingTalkRobotHook(BaseHook):
 
         :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
         :param at: who is mentioned.
-        :param to: refused: a custom robot speaks only to its own group.
+        :param to: refused: a custom robot sends only to its own group.
         :param message_key: any text that is the same each time that this very message is sent, and of no other:
             DingTalk shows it once, as long as it remembers it (as ``msgUuid``). By default each call is a message of
             its own.
@@ -81,48 +83,58 @@ class DingTalkRobotHook(BaseHook):
         """
         from airflow_provider_dingpush.receipts import Receipt
 
-        self._refuse_target(to)
-        told, told_at = read_message(message)
-        mentioned = At.union([At.read(at), told_at])
-        parts = self.custom_robot().send(redacted(told, redact), mentioned, key=message_key)
-        _log.info(
-            "%s: %s in %d part(s) through connection %r.",
-            SENT_LOG_LINE,
-            type(told).__name__,
-            parts,
-            self.dingtalk_conn_id,
-        )
-        return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id, parts=parts)
+        channel = self.channel(to)
+        whole, own_at = read_message(message)
+        parts = channel.send(redacted(whole, redact), At.union([At.read(at), own_at]), key=message_key)
+        _log_sent(whole, channel.name, self.dingtalk_conn_id, parts)
+        return Receipt(channel.name, self.dingtalk_conn_id, parts=parts)
 
     def send_alert(
         self,
         message: Message,
-        at: At | None = None,
-        to: Target | str | Mapping[str, Any] | None = None,
         *,
+        at: At | None = None,
+        to: Target | None = None,
         language: str,
         plan: AttemptPlan,
-        is_redacted: bool = False,
-    ) -> Receipt:
-        """Send an alert in one piece: cut if it is too long, without mentions it can't carry.
+    ) -> None:
+        """Send an alert in one piece: cut if it is too long, without mentions that it can't carry.
 
-        :param to: refused: a custom robot speaks only to its own group.
-        :param language: ``zh`` or ``en``, of the note that says what was cut.
+        :param message: without secrets.
+        :param at: who is mentioned.
+        :param to: refused: a custom robot sends only to its own group.
+        :param language: ``zh`` or ``en``, of the note on what was cut.
         :param plan: how often it is tried, and how long all of it may take.
-        :param is_redacted: the message holds no secrets any more; in a built-in alert, ids stay as they are.
         :raises DingTalkError: typed by what went wrong.
         """
-        from airflow_provider_dingpush.receipts import Receipt
+        channel = self.channel(to, plan)
+        channel.send_cut(message, at, language=language)
+        _log_sent(message, channel.name, self.dingtalk_conn_id)
 
-        self._refuse_target(to)
-        message = message if is_redacted else redacted(message, redact)
-        self.custom_robot(plan).send_cut(message, at, language=language)
-        _log.info("%s: %s through connection %r.", SENT_LOG_LINE, type(message).__name__, self.dingtalk_conn_id)
-        return Receipt(channel="custom_robot", conn_id=self.dingtalk_conn_id)
+    def channel(
+        self, to: Target | str | Mapping[str, Any] | None = None, plan: AttemptPlan | None = None
+    ) -> CustomRobot:
+        """The channel to the robot's group.
+
+        :param to: refused: a custom robot sends only to its own group.
+        :param plan: how often a message is tried, and how long all of it may take.
+        :raises TargetError: if there is a target.
+        """
+        from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
+
+        if to is not None:
+            raise TargetError(
+                f"Connection {self.dingtalk_conn_id!r} is a custom robot's, which sends only to its own group: "
+                "it can't take to=.",
+                "Leave out to=, or use a connection of type 'DingTalk App' (AppKey and AppSecret), which reaches "
+                "people, departments and groups. "
+                "自定义机器人不支持 to=；发给个人、部门或其他群请使用 DingTalk App 类型的连接。",
+            )
+        return CustomRobot(self.settings.robot, self._http, plan=plan)
 
     @cached_property
     def settings(self) -> RobotSettings:
-        """What the connection says.
+        """The settings of the connection.
 
         :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
         """
@@ -138,11 +150,11 @@ class DingTalkRobotHook(BaseHook):
         """Ask DingTalk about token, signature and IP address without posting a message to the group."""
         try:
             settings = self.settings
-            problem = self.custom_robot().probe()
+            problem = self.channel().probe()
         except DingTalkError as error:
             return False, str(error)
         if isinstance(problem, UnknownOutcomeError):
-            # Its advice is to look into the group, where nothing can be.
+            # Its advice is to look into the group, where nothing was posted.
             return False, f"{problem.problem} Nothing was posted; try again, or raise 'timeout_seconds'."
         if problem is not None:
             return False, str(problem)
@@ -156,25 +168,6 @@ class DingTalkRobotHook(BaseHook):
 
         return HttpClient(self.settings.base_url, self.settings.http)
 
-    def custom_robot(self, plan: AttemptPlan | None = None) -> CustomRobot:
-        """The robot itself, for encoding and posting by hand.
-
-        :param plan: how often a message is tried, and how long all of it may take.
-        """
-        from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
-
-        return CustomRobot(self.settings.robot, self._http, plan=plan)
-
-    def _refuse_target(self, to: object) -> None:
-        if to is not None:
-            raise TargetError(
-                f"Connection {self.dingtalk_conn_id!r} is a custom robot's, which speaks only to its own group: "
-                "it can't take to=.",
-                "Leave out to=, or use a connection of type 'DingTalk App' (AppKey and AppSecret), which reaches "
-                "people, departments and groups. "
-                "自定义机器人不支持 to=；发给个人、部门或其他群请使用 DingTalk App 类型的连接。",
-            )
-
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """The extra fields of the connection form, for Airflow before 3.2 (later ones read provider info)."""
@@ -184,14 +177,14 @@ class DingTalkRobotHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Which standard fields the connection form shows and what it calls them, for Airflow before 3.2."""
+        """Which standard fields the connection form shows, and their labels, for Airflow before 3.2."""
         from airflow_provider_dingpush.connection_fields import ROBOT_FORM
 
         return ROBOT_FORM.ui_behaviour()
 
 
 class DingTalkAppHook(BaseHook):
-    """Sends messages as an enterprise app (企业内部应用): to groups and people as its robot, or as work notices.
+    """Sends messages as an enterprise app (企业内部应用): to groups, to people, or as work notifications.
 
     One hook for many messages keeps its HTTP connections open. The app's access token is shared by the whole process.
 
@@ -210,59 +203,110 @@ class DingTalkAppHook(BaseHook):
     def send(
         self,
         message: Message | str | Mapping[str, Any],
-        to: Target | str | Mapping[str, Any] | None = None,
-        at: At | Mapping[str, Any] | None = None,
         *,
+        at: At | Mapping[str, Any] | None = None,
+        to: Target | str | Mapping[str, Any] | None = None,
         message_key: str | None = None,  # noqa: ARG002 - both hooks are called alike
     ) -> Receipt:
-        """Send a message to a group, to people, or as a work notice.
+        """Send a message to a group, to people, or as a work notification.
 
         A Text or Markdown that is too long for a robot's message (15,000 bytes) is split into at most five numbered
-        ones; a work notice (2,048 bytes) is refused instead.
+        ones; a work notification (2,048 bytes) is refused instead.
 
         :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
+        :param at: nobody: an app's messages can't mention people.
         :param to: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by default the
             connection's group.
-        :param at: nobody: an app's messages can't mention people.
-        :param message_key: of no use here: DingTalk doesn't recognise a repeated message of an app. A work notice that
-            says the same as an earlier one of the day it drops by itself.
+        :param message_key: of no use here: DingTalk doesn't recognise a repeated message of an app. A work notification
+            with the content of an earlier one of the day it drops by itself.
         :raises DingTalkError: typed by what went wrong, with advice; a :class:`~.errors.TargetError` if nobody was
-            reached. Who was not, of several, stands in the receipt.
+            reached. Who was not, of several, is in the receipt.
         """
         from airflow_provider_dingpush.dingtalk.app_content import refuse_mentions
+        from airflow_provider_dingpush.receipts import Receipt
 
-        told, told_at = read_message(message)
-        refuse_mentions(At.union([At.read(at), told_at]))
-        receipt = self._deliver(redacted(told, redact), self._target(to))
-        if receipt.invalid_user_ids or receipt.flow_controlled_user_ids:
+        whole, own_at = read_message(message)
+        refuse_mentions(At.union([At.read(at), own_at]))
+        channel = self.channel(to)
+        sent = channel.send(redacted(whole, redact))
+        group = getattr(channel.target, "open_conversation_id", None)
+        is_queued = channel.name == _WORK_NOTIFICATION
+        _log_sent(whole, channel.name, self.dingtalk_conn_id, sent.parts)
+        if sent.invalid_user_ids or sent.flow_controlled_user_ids:
             _log.warning(
                 "DingTalk did not take the message for some: unknown to the app %s, held back by flow control %s.",
-                list(receipt.invalid_user_ids),
-                list(receipt.flow_controlled_user_ids),
+                list(sent.invalid_user_ids),
+                list(sent.flow_controlled_user_ids),
             )
-        return receipt
+        return Receipt(
+            channel.name,
+            self.dingtalk_conn_id,
+            parts=sent.parts,
+            outcome="queued" if is_queued else "sent",
+            process_query_keys=sent.process_query_keys,
+            task_id=",".join(sent.task_ids) or None,
+            invalid_user_ids=sent.invalid_user_ids,
+            flow_controlled_user_ids=sent.flow_controlled_user_ids,
+            open_conversation_id=group,
+            resent=is_queued and sent.resent,
+        )
 
     def send_alert(
         self,
         message: Message,
-        at: At | None = None,  # noqa: ARG002 - both hooks are called alike
-        to: Target | str | Mapping[str, Any] | None = None,
         *,
+        at: At | None = None,
+        to: Target | None = None,
         language: str,
         plan: AttemptPlan,
-        is_redacted: bool = False,
-    ) -> Receipt:
+    ) -> None:
         """Send an alert in one piece, cut if it is too long.
 
+        :param message: without secrets.
         :param at: left out: an app's messages can't mention anybody.
         :param to: as for :meth:`send`.
-        :param language: ``zh`` or ``en``, of the note that says what was cut.
+        :param language: ``zh`` or ``en``, of the note on what was cut.
         :param plan: how often it is tried, and how long all of it may take.
-        :param is_redacted: the message holds no secrets any more; in a built-in alert, ids stay as they are.
         :raises DingTalkError: typed by what went wrong.
         """
-        message = message if is_redacted else redacted(message, redact)
-        return self._deliver(message, self._target(to), plan=plan, cut_in=language)
+        channel = self.channel(to, plan)
+        channel.send_cut(message, at, language=language)
+        _log_sent(message, channel.name, self.dingtalk_conn_id)
+
+    def channel(
+        self, to: Target | str | Mapping[str, Any] | None = None, plan: AttemptPlan | None = None
+    ) -> AppRobot | WorkNotifications:
+        """The channel to a target.
+
+        :param to: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by default the
+            connection's group.
+        :param plan: how often a message is tried, and how long all of it may take.
+        :raises InvalidMessageError: if the target breaks a rule.
+        :raises TargetError: if there is no target and no default group.
+        """
+        from airflow_provider_dingpush.dingtalk.media import MediaLibrary
+        from airflow_provider_dingpush.messages.plain_forms import check_rendered
+        from airflow_provider_dingpush.targets import Group, WorkNotification, read_target
+
+        target = read_target(to)
+        if target is None:
+            if not self.settings.open_conversation_id:
+                raise TargetError(
+                    f"Nobody is named to send to, and connection {self.dingtalk_conn_id!r} has no default group.",
+                    'Write to=Group("cid…"), to=Users(["user id"]) or to=WorkNotification(["user id"]), or fill in the '
+                    "connection's extra field 'open_conversation_id'. 请写明 to=Group/Users/WorkNotification，"
+                    "或在连接的 open_conversation_id 中填写默认群。",
+                )
+            target = Group(self.settings.open_conversation_id)
+        check_rendered(target)
+        calls = self._calls(plan)
+        if isinstance(target, WorkNotification):
+            from airflow_provider_dingpush.dingtalk.work_notification import WorkNotifications
+
+            return WorkNotifications(calls, MediaLibrary(calls), target)
+        from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
+
+        return AppRobot(calls, MediaLibrary(calls), target)
 
     def recall(self, receipt: Receipt | Mapping[str, Any]) -> None:
         """Take a message back, within 24 hours; no trace of it stays in the chat.
@@ -270,14 +314,13 @@ class DingTalkAppHook(BaseHook):
         :param receipt: what :meth:`send` returned, or its plain form from XCom.
         :raises DingTalkError: if DingTalk doesn't do it, or not for all parts.
         """
-        sent = self._sent(receipt)
-        if sent.channel == _NOTICE:
+        sent = _read_receipt(receipt)
+        if sent.channel == _WORK_NOTIFICATION:
             for task_id in sent.task_ids:
-                self._notices(self._calls()).recall(task_id)
+                self._sent_work_notifications().recall(task_id)
             return
-        robot, keys = self._robot(self._calls()), sent.process_query_keys
-        group = sent.open_conversation_id
-        recalled = robot.recall_from_group(keys, group) if group else robot.recall_from_people(keys)
+        messages, keys, group = self._sent_by_robot(), sent.process_query_keys, sent.open_conversation_id
+        recalled = messages.recall_from_group(keys, group) if group else messages.recall_from_people(keys)
         if recalled.failed:
             reasons = "; ".join(sorted(set(recalled.failed.values())))
             raise TargetError(
@@ -289,34 +332,33 @@ class DingTalkAppHook(BaseHook):
         """Who has read a message: one answer for each part, and for each call if it went to many people.
 
         :param receipt: what :meth:`send` returned, or its plain form from XCom.
-        :raises DingTalkError: if DingTalk doesn't tell, such as after 24 hours.
+        :raises DingTalkError: if DingTalk doesn't say, such as after 24 hours.
         """
-        from airflow_provider_dingpush.dingtalk.app_robot import ReadStatus
+        from airflow_provider_dingpush.dingtalk.sent_by_robot import ReadStatus
 
-        sent, calls = self._sent(receipt), self._calls()
-        if sent.channel == _NOTICE:
-            results = [self._notices(calls).result(task_id) for task_id in sent.task_ids]
+        sent = _read_receipt(receipt)
+        if sent.channel == _WORK_NOTIFICATION:
+            results = [self._sent_work_notifications().result(task_id) for task_id in sent.task_ids]
             return tuple(ReadStatus("sent", each.read_user_ids, each.unread_user_ids) for each in results)
-        robot, group = self._robot(calls), sent.open_conversation_id
+        messages, group = self._sent_by_robot(), sent.open_conversation_id
         if group:
-            return tuple(robot.read_status_of_group(key, group) for key in sent.process_query_keys)
-        return tuple(robot.read_status_of_people(key) for key in sent.process_query_keys)
+            return tuple(messages.read_status_of_group(key, group) for key in sent.process_query_keys)
+        return tuple(messages.read_status_of_people(key) for key in sent.process_query_keys)
 
     def delivery(self, receipt: Receipt | Mapping[str, Any]) -> tuple[Delivery, ...] | None:
-        """Whom a work notice reached, for each call it took; ``None`` while DingTalk is still at it.
+        """Whom a work notification reached, for each call it took; ``None`` while DingTalk is still delivering it.
 
-        :param receipt: what :meth:`send` returned, or its plain form from XCom; DingTalk tells for 24 hours.
-        :raises DingTalkError: if DingTalk doesn't tell.
+        :param receipt: what :meth:`send` returned, or its plain form from XCom; known for 24 hours.
+        :raises DingTalkError: if DingTalk doesn't say.
         """
-        notices, task_ids = self._notices(self._calls()), self._sent(receipt).task_ids
-        if not all(notices.progress(task_id).done for task_id in task_ids):
+        notifications, sent = self._sent_work_notifications(), _read_receipt(receipt)
+        if not all(notifications.progress(task_id).done for task_id in sent.task_ids):
             return None
-        resent = self._sent(receipt).resent
-        return tuple(notices.result(task_id, resent=resent) for task_id in task_ids)
+        return tuple(notifications.result(task_id, resent=sent.resent) for task_id in sent.task_ids)
 
     @cached_property
     def settings(self) -> AppSettings:
-        """What the connection says.
+        """The settings of the connection.
 
         :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
         """
@@ -342,94 +384,13 @@ class DingTalkAppHook(BaseHook):
         return all(each.ok is not False for each in findings), " ".join(str(each) for each in findings)
 
     def findings(self) -> Iterator[Finding]:
-        """What of the connection works, looked at one thing after the other; nothing is sent.
+        """What of the connection works, checked step by step; nothing is sent.
 
         :raises ConnectionSettingsError: if the connection is missing or wrong.
         """
         from airflow_provider_dingpush.dingtalk.app_probes import examine
 
         return examine(self._calls(), self.settings.app, self.settings.open_conversation_id)
-
-    def _target(self, to: Target | str | Mapping[str, Any] | None) -> Target:
-        from airflow_provider_dingpush.targets import Group, read_target
-
-        target = read_target(to)
-        if target is not None:
-            return target
-        if not self.settings.open_conversation_id:
-            raise TargetError(
-                f"Nobody is named to send to, and connection {self.dingtalk_conn_id!r} has no default group.",
-                'Write to=Group("cid…"), to=Users(["user id"]) or to=WorkNotification(["user id"]), or fill in the '
-                "connection's extra field 'open_conversation_id'. 请写明 to=Group/Users/WorkNotification，"
-                "或在连接的 open_conversation_id 中填写默认群。",
-            )
-        return Group(self.settings.open_conversation_id)
-
-    def _deliver(
-        self, message: Message, target: Target, *, plan: AttemptPlan | None = None, cut_in: str | None = None
-    ) -> Receipt:
-        """Send through the door that the target stands for.
-
-        :param cut_in: for alerts: cut what is too long, with a note in this language.
-        """
-        from airflow_provider_dingpush.messages.plain_forms import check_rendered
-        from airflow_provider_dingpush.receipts import Receipt
-        from airflow_provider_dingpush.targets import Group, WorkNotification
-
-        check_rendered(target)
-        calls = self._calls(plan)
-        if isinstance(target, WorkNotification):
-            notices = self._notices(calls)
-            to = {"user_ids": target.user_ids, "department_ids": target.department_ids, "everyone": target.everyone}
-            task_ids = (
-                notices.send_cut(message, **to, language=cut_in) if cut_in else notices.send(message, **to)  # type: ignore[arg-type]
-            )
-            receipt = Receipt(
-                _NOTICE,
-                self.dingtalk_conn_id,
-                outcome="queued",
-                task_id=",".join(task_ids),
-                resent=calls.was_in_doubt,
-            )
-        else:
-            robot, group = self._robot(calls), None
-            if isinstance(target, Group):
-                group = target.open_conversation_id
-                sent = (
-                    robot.send_cut_to_group(message, group, language=cut_in)
-                    if cut_in
-                    else robot.send_to_group(message, group)
-                )
-            else:
-                people = _user_ids(calls, target)
-                sent = (
-                    robot.send_cut_to_people(message, people, language=cut_in)
-                    if cut_in
-                    else robot.send_to_people(message, people)
-                )
-            receipt = Receipt(
-                "app_robot_group" if group else "app_robot_users",
-                self.dingtalk_conn_id,
-                parts=sent.parts,
-                process_query_keys=sent.process_query_keys,
-                invalid_user_ids=sent.invalid_user_ids,
-                flow_controlled_user_ids=sent.flow_controlled_user_ids,
-                open_conversation_id=group,
-            )
-        # Not the target: mobile numbers are nobody's business in a log.
-        _log.info(
-            "%s: %s as %s through connection %r.",
-            SENT_LOG_LINE,
-            type(message).__name__,
-            receipt.channel,
-            self.dingtalk_conn_id,
-        )
-        return receipt
-
-    def _sent(self, receipt: Receipt | Mapping[str, Any]) -> Receipt:
-        from airflow_provider_dingpush.receipts import Receipt
-
-        return Receipt.from_dict(receipt)
 
     def _calls(self, plan: AttemptPlan | None = None) -> AppCalls:
         from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
@@ -438,17 +399,15 @@ class DingTalkAppHook(BaseHook):
         resend = self.settings.resend_unknown
         return AppCalls(self.settings.app, api=api, oapi=oapi, plan=plan, resend_unknown=resend, announce=mask_secret)
 
-    def _robot(self, calls: AppCalls) -> AppRobot:
-        from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
-        from airflow_provider_dingpush.dingtalk.media import MediaLibrary
+    def _sent_by_robot(self) -> SentByRobot:
+        from airflow_provider_dingpush.dingtalk.sent_by_robot import SentByRobot
 
-        return AppRobot(calls, MediaLibrary(calls), self.settings.app.robot_code)
+        return SentByRobot(self._calls())
 
-    def _notices(self, calls: AppCalls) -> WorkNotices:
-        from airflow_provider_dingpush.dingtalk.media import MediaLibrary
-        from airflow_provider_dingpush.dingtalk.work_notification import WorkNotices
+    def _sent_work_notifications(self) -> SentWorkNotifications:
+        from airflow_provider_dingpush.dingtalk.sent_work_notifications import SentWorkNotifications
 
-        return WorkNotices(calls, MediaLibrary(calls), self.settings.app.agent_id)
+        return SentWorkNotifications(self._calls())
 
     @cached_property
     def _http(self) -> tuple[HttpClient, HttpClient]:
@@ -467,7 +426,7 @@ class DingTalkAppHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Which standard fields the connection form shows and what it calls them, for Airflow before 3.2."""
+        """Which standard fields the connection form shows, and their labels, for Airflow before 3.2."""
         from airflow_provider_dingpush.connection_fields import APP_FORM
 
         return APP_FORM.ui_behaviour()
@@ -491,15 +450,13 @@ def hook_of(dingtalk_conn_id: str) -> DingTalkRobotHook | DingTalkAppHook:
     return hook
 
 
-def _user_ids(calls: AppCalls, people: Users) -> list[str]:
-    """Everybody's user id, those who are known by their mobile numbers included."""
-    from airflow_provider_dingpush.dingtalk.people import user_ids_of
+def _read_receipt(receipt: Receipt | Mapping[str, Any]) -> Receipt:
+    from airflow_provider_dingpush.receipts import Receipt
 
-    try:
-        found = user_ids_of(calls, people.mobiles)
-    except TargetError as nobody:
-        if not people.user_ids:
-            raise
-        _log.warning("%s The others get the message.", nobody)
-        found = {}
-    return [*people.user_ids, *found.values()]
+    return Receipt.from_dict(receipt)
+
+
+def _log_sent(message: Message, channel: str, conn_id: str, parts: int = 1) -> None:
+    # Without the target: mobile numbers don't belong in a log.
+    pieces = f" in {parts} part(s)" if parts > 1 else ""
+    _log.info("%s: %s%s as %s through connection %r.", SENT_LOG_LINE, type(message).__name__, pieces, channel, conn_id)

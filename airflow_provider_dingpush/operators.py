@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dingpush.airflow_compat import Context
     from airflow_provider_dingpush.messages import Message
-    from airflow_provider_dingpush.pipeline.dispatching import AnySender
+    from airflow_provider_dingpush.pipeline.receivers import Receiver
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.receipts import Receipt
     from airflow_provider_dingpush.targets import Target
@@ -161,9 +161,9 @@ class DingTalkOperator(BaseOperator):
     def _send_within_rate_limit(self, target: Target | None, context: Context) -> Receipt:
         """Send when the receiver has a free slot: alerts and messages share its window."""
         from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot
-        from airflow_provider_dingpush.pipeline.senders import messages_in, sender_of
+        from airflow_provider_dingpush.pipeline.receivers import messages_in, receiver_of_hook
 
-        sender, logged = sender_of(self.hook, target), set[str]()
+        sender, logged = receiver_of_hook(self.hook, target), set[str]()
         # However long the slot is waited for, a slow store is not.
         while (window := _window_of(sender, logged)) is not None:
             store, wait = window
@@ -273,7 +273,7 @@ class DingTalkOperator(BaseOperator):
             raise AirflowFailException(f"The message can't be rendered: {error}") from error
 
 
-def _window_of(sender: AnySender, logged: set[str]) -> tuple[Store, float] | None:
+def _window_of(sender: Receiver, logged: set[str]) -> tuple[Store, float] | None:
     """The first store that knows the receiver's window, and the seconds until it has a free slot.
 
     :param logged: what was logged before.

@@ -1,4 +1,4 @@
-"""What came of sending a message."""
+"""The result of sending a message."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from airflow_provider_dingpush.errors import InvalidMessageError
 class Receipt:
     """Proof that DingTalk took a message, as plain data for XCom.
 
-    :param channel: which way it went: ``custom_robot``, ``app_robot_group``, ``app_robot_users`` or
+    :param channel: how it was sent: ``custom_robot``, ``app_robot_group``, ``app_robot_users`` or
         ``work_notification``.
     :param conn_id: the Airflow connection it went through.
     :param parts: into how many messages it was split; 1 if it fitted.
-    :param outcome: ``sent``.
+    :param outcome: ``sent``; ``queued`` for a work notification, which DingTalk delivers later.
     :param process_query_keys: an app robot's handles for read status and recall; one for each message that it sent.
-    :param task_id: handle of a work notice for its result and recall; several, joined by commas, if it went to more
-        people than DingTalk takes in one call.
+    :param task_id: handle of a work notification for its result and recall; several, joined by commas, if it went to
+        more people than DingTalk takes in one call.
     :param invalid_user_ids: recipients that DingTalk doesn't know, or whom the app may not write to.
     :param flow_controlled_user_ids: recipients that DingTalk held back because they get too much.
     :param open_conversation_id: the group that an app robot sent to; its handles are of use only with that.
-    :param resent: whether an earlier try of a work notice may have arrived: DingTalk then drops this one, and whom it
-        is kept from for that reason has got the other.
+    :param resent: whether an earlier try of a work notification may have arrived: DingTalk then drops this one, and
+        those from whom it was kept for that reason have got the other.
     """
 
     channel: str
@@ -45,7 +45,7 @@ class Receipt:
         return tuple(self.task_id.split(",")) if self.task_id else ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: strings, numbers and lists. The last two are there only if there is something to say."""
+        """Plain data: strings, numbers and lists. The last two are there only if they are set."""
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         if self.open_conversation_id is None:
             del plain["open_conversation_id"]

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
         def misaddressed(self) -> bool:
             """Whether the notifier named a target that the channel doesn't have."""
 
-        def prepared(self, message: Message, *, language: str) -> Message:
-            """The message as the channel carries it.
+        def check(self, message: Message, *, language: str) -> None:
+            """Refuse what the channel can't carry.
 
-            :raises ContentError: if it can't.
+            :raises ContentError: if it can't carry the message.
             """
 
 
@@ -146,7 +146,7 @@ class Composer:
         """
         if own is not None:
             try:
-                self.channel.prepared(own, language=language)
+                self.channel.check(own, language=language)
             except Exception as refused:  # noqa: BLE001 - a source may be any class; nothing in it must cost the alert
                 own, problems = None, {**problems, "message": self.described(refused)}
         remarks = self._remarks(problems, language, str if isinstance(own, Text) else escape_markdown)

@@ -1,1 +1,1 @@
-"""How a message is said to DingTalk: wire formats, signing, HTTP, and what the answers mean."""
+"""How a message is sent to DingTalk: one file for each channel, HTTP, signing, access tokens, and what replies mean."""

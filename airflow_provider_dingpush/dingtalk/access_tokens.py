@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_provider_dingpush.dingtalk.answer_fields import number
-from airflow_provider_dingpush.dingtalk.app import App
 from airflow_provider_dingpush.dingtalk.app_reply_codes import answer_of
+from airflow_provider_dingpush.dingtalk.credentials import App
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient
 from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.dingtalk.single_flight import SharedWork
 from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnavailableError, UnknownOutcomeError
+from airflow_provider_dingpush.timeouts import SingleFlight
 
 _PATH = "/v1.0/oauth2/accessToken"
 _USUAL_SECONDS = 7200.0
@@ -45,15 +45,15 @@ class Grant:
 def ask_for_token(app: App, api: HttpClient, *, timeout_seconds: float) -> Grant | DingTalkError:
     """Ask DingTalk for a token, once; an error comes back as a value, since one raised in here could show the secret.
 
-    :param api: the way to the host of the v1.0 API.
+    :param api: the client of the v1.0 API.
     :param timeout_seconds: the most that it may take, in seconds.
     """
     body = json.dumps({"appKey": app.app_key, "appSecret": app.app_secret.revealed}).encode()
     reply = api.post(_PATH, query={}, body=body, timeout_seconds=timeout_seconds)
     answer = answer_of(reply, expects=("accessToken",), hide=(app.app_secret,))
     if isinstance(answer, UnknownOutcomeError):
-        # Nobody was sent anything, so this isn't the kind of unknown that a person must look into.
-        # A page instead of a token is what the gateway says to too many calls.
+        # Nothing was sent to anybody, so this isn't the kind of unknown that a person must look into.
+        # A page instead of a token is what the gateway answers to too many calls.
         kind = ThrottledError if answer.retry_after_seconds else UnavailableError
         return kind(
             f"There is no access token yet. {answer.problem}",
@@ -69,7 +69,7 @@ def ask_for_token(app: App, api: HttpClient, *, timeout_seconds: float) -> Grant
 
 
 class AccessTokens:
-    """The tokens of all apps that this process speaks for. Safe to use from several threads, and after a fork.
+    """The tokens of all apps for which this process sends. Safe to use from several threads, and after a fork.
 
     :param ticks: seconds that only go forward.
     """
@@ -77,7 +77,7 @@ class AccessTokens:
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks
         self._kept: dict[_Whose, _Kept] = {}
-        self._fetching: SharedWork[Secret] = SharedWork()
+        self._fetching: SingleFlight[Secret] = SingleFlight()
 
     def token(self, app: App, base_url: str, fetch: Callable[[], Grant], *, wait_seconds: float) -> Secret:
         """The app's token: the one that is kept, or a new one, which one thread fetches while the others wait.
@@ -103,7 +103,7 @@ class AccessTokens:
         raise UnavailableError("There is no access token yet: DingTalk takes too long to give one.", _TRY_LATER)
 
     def refused(self, app: App, base_url: str, token: Secret) -> None:
-        """Keep this token no longer. Many threads whose token was refused cost one new one, whoever says it first.
+        """Keep this token no longer. Many threads whose token was refused cost one new one, whichever reports it first.
 
         :param token: the very object that :meth:`token` returned: DingTalk may give the same string again.
         """

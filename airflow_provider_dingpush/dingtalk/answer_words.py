@@ -1,4 +1,4 @@
-"""What DingTalk's words mean where its number doesn't tell: a code that is unknown, or one with several meanings."""
+"""What DingTalk's words mean where its code doesn't say: a code that is unknown, or one with several meanings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Sense(Enum):
-    """What the words of a refusal speak of."""
+    """What the words of a refusal are about."""
 
     THROTTLED = "too many messages or calls"
     BUSY = "the system"
@@ -20,30 +20,26 @@ class Sense(Enum):
 
 
 # The first that matches decides. English words don't count as parts of others: "design" is no sign, "script" no IP.
+# Compiled when they are needed, which is after a refusal.
 _SENSES = {
-    Sense.THROTTLED: re.compile(
+    Sense.THROTTLED: (
         r"too[\s._-]*(?:fast|many|frequent|often)|frequen(?:cy|t)|throttl|rate[\s._-]*limit|times per\b|\bqp[sm]|"
-        "频率|频繁|限流|流控|太快|过快|次数超",
-        re.IGNORECASE,
+        "频率|频繁|限流|流控|太快|过快|次数超"
     ),
-    Sense.EXPIRED_SIGNATURE: re.compile(
-        "timestamp|签名[^;；]*过期|时间戳[^;；]*(?:过期|无效|错误|不合法)", re.IGNORECASE
-    ),
-    Sense.SIGNATURE: re.compile("(?<![a-z])sign(?:ature|ing|ed)?(?![a-z])|签名|加签", re.IGNORECASE),
-    Sense.KEYWORD: re.compile("keyword|关键词|关键字", re.IGNORECASE),
-    Sense.ADDRESS: re.compile(r"(?<![a-z])ip(?![a-z])|white[\s_-]*list|白名单", re.IGNORECASE),
-    Sense.TOKEN: re.compile("token|令牌|session[^;]*expired", re.IGNORECASE),
-    Sense.PARAMETER: re.compile("param|参数", re.IGNORECASE),
-    Sense.BUSY: re.compile(
-        "(?<![a-z])busy(?![a-z])|system|service *unavailable|try (?:again )?later|系统|繁忙|稍后", re.IGNORECASE
-    ),
+    Sense.EXPIRED_SIGNATURE: "timestamp|签名[^;；]*过期|时间戳[^;；]*(?:过期|无效|错误|不合法)",
+    Sense.SIGNATURE: "(?<![a-z])sign(?:ature|ing|ed)?(?![a-z])|签名|加签",
+    Sense.KEYWORD: "keyword|关键词|关键字",
+    Sense.ADDRESS: r"(?<![a-z])ip(?![a-z])|white[\s_-]*list|白名单",
+    Sense.TOKEN: "token|令牌|session[^;]*expired",
+    Sense.PARAMETER: "param|参数",
+    Sense.BUSY: "(?<![a-z])busy(?![a-z])|system|service *unavailable|try (?:again )?later|系统|繁忙|稍后",
 }
-# The newer answers of robots: "description:…;solution:…;link:…". A solution names what has nothing to do with it.
-_DESCRIPTION = re.compile(r"description:([^;；]*)")
+# The newer answers of robots: "description:…;solution:…;link:…". A solution also names what is not the problem.
+_DESCRIPTION = r"description:([^;；]*)"
 
 
 def sense_of(words: str) -> Sense | None:
-    """What the words of a refusal speak of; ``None`` if that can't be told."""
-    description = _DESCRIPTION.search(words)
+    """What the words of a refusal are about; ``None`` if they don't say."""
+    description = re.search(_DESCRIPTION, words)
     found = description.group(1) if description and description.group(1).strip() else words
-    return next((sense for sense, pattern in _SENSES.items() if pattern.search(found)), None)
+    return next((sense for sense, pattern in _SENSES.items() if re.search(pattern, found, re.IGNORECASE)), None)

@@ -1,12 +1,12 @@
-"""Reading what came back: what is an answer of DingTalk, what a page of its gateway or a proxy, and what silence means.
+"""What a reply means: an answer of DingTalk, a page of its gateway or of a proxy, or no reply at all.
 
-What the codes in an answer mean depends on the door: see :mod:`.reply_codes` and :mod:`.app_reply_codes`.
+What the codes in an answer mean depends on the channel: see :mod:`.reply_codes` and :mod:`.app_reply_codes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
 from airflow_provider_dingpush.dingtalk.answer_fields import first_text, json_object, shortened
@@ -22,22 +22,21 @@ from airflow_provider_dingpush.errors import (
 )
 
 THROTTLED_SECONDS = 600.0
-"""A robot that says more than 20 messages in a minute is shut out for ten (docs 0702 and 0717)."""
+"""A robot that sends more than 20 messages in a minute is blocked for ten minutes (docs 0702 and 0717)."""
 IP_BAN_SECONDS = 300.0
 """An address that calls too often is banned for five minutes, with a page or JSON of the gateway (docs 1433)."""
 UNKNOWN_CODE_SECONDS = 60.0
-"""How long to wait before sending again what was refused for an unknown reason: nobody knows, a minute is a guess."""
+"""How long to wait before sending again what was refused for an unknown reason; a minute is a guess."""
 
 
-@dataclass(frozen=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What a code means and what a person should do about it.
 
-    :param error: the class to raise.
-    :param problem: what happened.
-    :param advice: what to do, in English and Chinese.
-    :param retry_after_seconds: how long to stay silent, in seconds.
-    :param recognised: whether it is what the code means; if not, the code is unknown and this a guess from the words.
+    :ivar error: the class to raise.
+    :ivar problem: what happened.
+    :ivar advice: what to do, in English and Chinese.
+    :ivar retry_after_seconds: how long to send nothing, in seconds.
+    :ivar recognised: whether it is what the code means; if not, the code is unknown and this a guess from the words.
     """
 
     error: type[DingTalkError]
@@ -49,15 +48,15 @@ class Meaning:
     def as_error(
         self, *, errcode: str | None = None, errmsg: str | None = None, request_id: str | None = None
     ) -> DingTalkError:
-        """An error to raise, with DingTalk's own code and words if it said any."""
-        said = f" (errcode {errcode}: {errmsg})" if errcode else f" (no errcode: {errmsg})" if errmsg else ""
+        """An error to raise, with DingTalk's own code and words if there are any."""
+        shown = f" (errcode {errcode}: {errmsg})" if errcode else f" (no errcode: {errmsg})" if errmsg else ""
         error = self.error(
-            f"{self.problem}{said}",
+            f"{self.problem}{shown}",
             self.advice,
             errcode=errcode,
             errmsg=errmsg,
             request_id=request_id,
-            # What nobody knows the reason of may be over soon.
+            # A refusal for an unknown reason may be over soon.
             retryable=True if self.error is DingTalkError and not self.recognised else None,
             retry_after_seconds=self.retry_after_seconds,
         )
@@ -71,7 +70,7 @@ _GATEWAY_PAGE = Meaning(
     "Wait ten minutes; if it persists, check the proxy settings. 请等待十分钟；若仍出现，请检查代理设置。",
     THROTTLED_SECONDS,
 )
-# Whoever answers 200 may have passed the message on before. Tried again while DingTalk still recognises it.
+# What answers 200 may have passed the message on before. Tried again while DingTalk still recognises it.
 _PAGE_AS_ANSWER = Meaning(
     UnknownOutcomeError,
     "A web page came back instead of an answer: DingTalk's gateway bans this address, or a proxy stands between and "
@@ -80,7 +79,7 @@ _PAGE_AS_ANSWER = Meaning(
     "请在会话中确认消息是否已送达；若仍出现，请检查代理设置。",
     IP_BAN_SECONDS,
 )
-# A proxy, a firewall or a gateway minds this request; with another message it may be content.
+# A proxy, a firewall or a gateway refuses this request; it may accept another message.
 _OF_THIS_REQUEST = (400, 406, 409, 411, 413, 414, 415, 417, 422, 431)
 UNKNOWN_CODE = Meaning(
     DingTalkError,
@@ -89,7 +88,7 @@ UNKNOWN_CODE = Meaning(
     UNKNOWN_CODE_SECONDS,
     recognised=False,
 )
-_NO_CODE = replace(UNKNOWN_CODE, problem="DingTalk refused the message without a code.", advice="")
+_NO_CODE = UNKNOWN_CODE._replace(problem="DingTalk refused the message without a code.", advice="")
 _GATEWAY_BAN = Meaning(
     ThrottledError,
     "DingTalk's gateway bans this machine's address for about five minutes because of too many calls.",
@@ -131,22 +130,22 @@ def error_of_no_reply(reason: NoReply) -> DingTalkError:
 
 
 def guess(words: str, senses: Mapping[Sense, Meaning], unknown: Meaning = UNKNOWN_CODE) -> Meaning:
-    """What a code that nobody knows may mean, by DingTalk's words beside it.
+    """What an unknown code may mean, by DingTalk's words beside it.
 
-    :param senses: what the words mean at this door.
-    :param unknown: what it means if the words don't tell.
+    :param senses: what the words mean in this channel.
+    :param unknown: what it means if the words don't say.
     """
     sense = sense_of(words)
-    return replace(senses.get(sense, unknown) if sense else unknown, recognised=False)
+    return (senses.get(sense, unknown) if sense else unknown)._replace(recognised=False)
 
 
 def error_without_code(
     reply: Reply, *, throttled: Meaning, senses: Mapping[Sense, Meaning], hide: Iterable[Secret] = ()
 ) -> DingTalkError:
-    """What an answer means in which no code of DingTalk stands.
+    """What an answer without a code of DingTalk means.
 
-    :param throttled: what HTTP 429 means at this door.
-    :param senses: what DingTalk's words mean at this door.
+    :param throttled: what HTTP 429 means in this channel.
+    :param senses: what DingTalk's words mean in this channel.
     :param hide: what DingTalk's own words must not show.
     """
     answer = json_object(reply.body) or {}
@@ -155,21 +154,21 @@ def error_without_code(
         return known.as_error()
     if reply.status >= 500:
         return UnknownOutcomeError(f"DingTalk answered HTTP {reply.status}.", _LOOK)
-    said = without(first_text(answer, "sub_msg", "errmsg", "message", "Message"), hide)
-    minds_this = reply.status < 300 or reply.status in _OF_THIS_REQUEST
-    if minds_this and said and said.lower() not in ("ok", "success"):
-        return guess(said, senses, _NO_CODE).as_error(errmsg=shortened(said))
+    words = without(first_text(answer, "sub_msg", "errmsg", "message", "Message"), hide)
+    is_of_request = reply.status < 300 or reply.status in _OF_THIS_REQUEST
+    if is_of_request and words and words.lower() not in ("ok", "success"):
+        return guess(words, senses, _NO_CODE).as_error(errmsg=shortened(words))
     return _error_of_status(reply)
 
 
 def _error_of_status(reply: Reply) -> DingTalkError:
-    """What an answer means in which no word of DingTalk stands."""
-    status = f"The server answered HTTP {reply.status}, which DingTalk doesn't."
+    """What an answer without any words of DingTalk means."""
+    status = f"Unexpected HTTP {reply.status}: this does not look like DingTalk."
     if reply.status in _OF_THIS_REQUEST:
         return Meaning(
             DingTalkError,
             status,
-            "Does a proxy or firewall mind what the message says, and is the connection's host right? "
+            "Check whether a proxy or firewall blocks the message, and check the connection's host. "
             "请检查代理或防火墙是否拦截了消息内容，以及连接的 Host 字段。",
             UNKNOWN_CODE_SECONDS,
             recognised=False,
@@ -177,9 +176,9 @@ def _error_of_status(reply: Reply) -> DingTalkError:
     if reply.status != 404 and _is_page(reply):
         return (_PAGE_AS_ANSWER if reply.status < 300 else _GATEWAY_PAGE).as_error()
     if reply.status >= 400:
-        host = "Is the connection's host right? 请检查连接的 Host 字段。"
+        host = "Check the connection's host. 请检查连接的 Host 字段。"
         return Meaning(ConfigurationError, status, host, recognised=False).as_error()
-    what = "an empty body" if not reply.body.strip() else "something unreadable"
+    what = "an empty body" if not reply.body.strip() else "an unreadable body"
     return UnknownOutcomeError(f"DingTalk answered HTTP {reply.status} with {what}.", _LOOK)
 
 

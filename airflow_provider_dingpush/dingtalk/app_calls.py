@@ -1,11 +1,11 @@
 """Calls that an enterprise app makes, in both generations of DingTalk's API.
 
-Whatever the door, a call gets its access token here, is tried again where that can't send anything twice, and fails
-with one tree of errors.
+A call gets its access token here, is tried again where that can't send anything twice, and raises errors of one tree.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import time
@@ -14,12 +14,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from airflow_provider_dingpush.dingtalk.access_tokens import TOKENS, AccessTokens, Grant, ask_for_token
-from airflow_provider_dingpush.dingtalk.app import App
 from airflow_provider_dingpush.dingtalk.app_reply_codes import answer_of
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan, attempt
+from airflow_provider_dingpush.dingtalk.credentials import App
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient, NoReply, Reply
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import DingTalkError, TokenError, UnavailableError, UnknownOutcomeError
+from airflow_provider_dingpush.timeouts import Deadline
 
 _TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the name of a header
 # What a slow line takes; uploads get the time for it on top of the usual limit.
@@ -39,16 +40,16 @@ class AppCalls:
     """Makes calls for one app. Safe to use from several threads.
 
     A call that isn't ``repeatable`` and may have arrived fails with an :class:`UnknownOutcomeError` that isn't
-    retryable: DingTalk has no way to recognise what it got twice.
+    retryable: DingTalk can't recognise what it got twice.
 
     :param app: which app.
-    :param api: the way to the host of the v1.0 API, which gives the tokens as well.
-    :param oapi: the way to the host of the older API.
+    :param api: the client of the v1.0 API, which gives the tokens as well.
+    :param oapi: the client of the older API.
     :param tokens: where tokens are kept.
     :param plan: how often a call is tried, and how long all of it may take, the token included.
     :param resend_unknown: try a call that isn't repeatable once more after it may have arrived, and call its error
-        retryable: better twice than never.
-    :param announce: is told each new token, to have it masked in logs.
+        retryable.
+    :param announce: called with each new token, to have it masked in logs.
     :param ticks: seconds that only go forward, for time limits.
     :param sleep: waits between tries, in seconds.
     :param chance: a random number from 0 to 1, to spread the tries of many senders.
@@ -83,8 +84,15 @@ class AppCalls:
 
     @property
     def whose(self) -> tuple[str, str]:
-        """Which DingTalk and which app: what one app was told there means nothing to another."""
+        """Which DingTalk and which app: ids that one app got there mean nothing to another."""
         return self._oapi.base_url, self.app.app_key
+
+    def once(self, deadline: Deadline) -> AppCalls:
+        """The same calls, each tried once and over by the deadline."""
+        calls = copy.copy(self)
+        calls._plan = AttemptPlan(attempts=1, budget_seconds=deadline.seconds_left())
+        calls.was_in_doubt = False
+        return calls
 
     def token(self) -> Secret:
         """The app's access token; proves that AppKey and AppSecret are right.
@@ -109,7 +117,7 @@ class AppCalls:
         :param method: ``GET`` or ``POST``.
         :param body: of a POST.
         :param repeatable: whether doing it twice is as good as once.
-        :param expects: what stands in every answer that says yes; one without it is unreadable.
+        :param expects: fields of every answer of success; one without them is unreadable.
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
         sent = _json(body or {})
@@ -128,7 +136,7 @@ class AppCalls:
         """Call the older API (``topapi`` and others) with a POST and return its answer.
 
         :param repeatable: whether doing it twice is as good as once.
-        :param expects: what stands in every answer that says yes, besides ``errcode``.
+        :param expects: fields of every answer of success, besides ``errcode``.
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
         sent = _json(body)
@@ -173,7 +181,7 @@ class AppCalls:
             try:
                 return self._tried(once, self._plan_until(end), limit, resends=resends)
             except TokenError:
-                # Nothing was done, so even what must not be repeated can be said again with a new token.
+                # Nothing was done, so even what must not be repeated can be sent again with a new token.
                 self._tokens.refused(self.app, self._api.base_url, token)
                 if refused:
                     raise

@@ -1,26 +1,70 @@
-"""What both doors of an enterprise app do with a message before they encode it: uploads, refusals, lists in pieces."""
+"""What the channels of an enterprise app share: prepared bodies, results, uploads, refusals, lists in pieces."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, TypeVar
 
 from airflow_provider_dingpush.dingtalk.media import MediaKind, MediaLibrary
 from airflow_provider_dingpush.errors import InvalidMessageError, UnsupportedMessageError
-from airflow_provider_dingpush.messages.app_kinds import File
+from airflow_provider_dingpush.messages.app_kinds import File, Message
 from airflow_provider_dingpush.messages.media_source import describe, shown_source
 from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.messages.plain_forms import read_message
 
 Item = TypeVar("Item")
 _NAMED = 10
 
 
+Encoder = Callable[[Any, MediaLibrary | None], tuple[str, dict[str, Any]]]
+"""Gives DingTalk's name of a kind of message, and the fields of one."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The result of sending a message through an app, as DingTalk's answers have it.
+
+    :param parts: into how many messages it was split.
+    :param process_query_keys: a robot's handles for read status and recall, one for each message that was sent.
+    :param invalid_user_ids: people that DingTalk doesn't know, or whom the robot may not write to.
+    :param flow_controlled_user_ids: people to whom DingTalk held the message back because they get too much.
+    :param task_ids: a work notification's handles, one for each call that it took.
+    :param resent: whether an earlier try may have arrived.
+    """
+
+    parts: int = 1
+    process_query_keys: tuple[str, ...] = ()
+    invalid_user_ids: tuple[str, ...] = ()
+    flow_controlled_user_ids: tuple[str, ...] = ()
+    task_ids: tuple[str, ...] = ()
+    resent: bool = False
+
+
+def body_of(message: Message, language: str) -> bytes:
+    """A prepared message of an app, as its channels post it: it is encoded only then, when its media are uploaded.
+
+    :param language: ``zh`` or ``en``, of what is added to it.
+    :raises InvalidMessageError: if it can't be plain data.
+    """
+    return json.dumps({"message": message.to_dict(), "language": language}, ensure_ascii=False).encode()
+
+
+def message_in(body: bytes) -> tuple[Message, str]:
+    """The message of such a body, and its language.
+
+    :raises InvalidMessageError: if it can't be read.
+    """
+    plain = json.loads(body)
+    return read_message(plain["message"])[0], plain["language"]
+
+
 def refuse_mentions(at: At | None) -> None:
     """Refuse mentions: DingTalk has none in what an app sends (docs 0699, read 2026-08-22).
 
-    :raises UnsupportedMessageError: naming the door that can.
+    :raises UnsupportedMessageError: naming the channel that has them.
     """
     if at:
         raise UnsupportedMessageError(
@@ -31,12 +75,24 @@ def refuse_mentions(at: At | None) -> None:
         )
 
 
-def refused(message: object, door: str, remedy: str) -> UnsupportedMessageError:
-    """The error for a kind of message that a door can't carry.
+THROUGH_CUSTOM_ROBOT = (
+    "Send it through a group's custom robot, a connection of type 'dingtalk_robot'. "
+    "请通过群自定义机器人（dingtalk_robot 连接）发送。"
+)
+"""The remedy for what no app can carry."""
 
-    :param remedy: the door that can, or what to send instead, in English and Chinese.
+
+def encoder_of(message: object, encoders: Mapping[type, Encoder | str], channel: str) -> Encoder:
+    """How a channel encodes this kind of message.
+
+    :param encoders: kind -> its encoder, or the remedy: the channel that can carry it, in English and Chinese.
+    :param channel: the channel's name, for the error.
+    :raises UnsupportedMessageError: for a kind that it can't carry.
     """
-    return UnsupportedMessageError(f"{door} can't carry {type(message).__name__}.", remedy)
+    encoder = encoders.get(type(message), "")
+    if isinstance(encoder, str):
+        raise UnsupportedMessageError(f"{channel} can't carry {type(message).__name__}.", encoder)
+    return encoder
 
 
 def uploaded(
@@ -63,7 +119,7 @@ def uploaded(
 
 
 def file_name(message: File) -> str | None:
-    """The name that people see: what the message says, or else what its source is called."""
+    """The name that people see: that of the message, or else that of its source."""
     if message.name is not None:
         return message.name
     found = describe(message.source)
@@ -76,7 +132,7 @@ def ending(name: str | None) -> str:
 
 
 def wire_json(value: Mapping[str, Any]) -> str:
-    """JSON as short as it can be, with Chinese characters as they are: DingTalk's limits count UTF-8 bytes."""
+    """JSON as short as can be, with Chinese characters as they are: DingTalk's limits count UTF-8 bytes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,8 +1,8 @@
 """What of an app's settings works, asked of DingTalk without sending anything to anybody.
 
 Each question is a call that can't succeed: a message to nobody, a message of a kind that doesn't exist, the progress of
-a notice that was never sent. What DingTalk minds first tells what it accepts. In which order it checks isn't
-documented, so an answer that speaks of something else counts as "not contradicted".
+a work notification that was never sent. What DingTalk refuses first shows what it accepts. In which order it checks
+isn't documented, so an answer about something else counts as "not contradicted".
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from airflow_provider_dingpush.errors import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.dingtalk.app import App
     from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
+    from airflow_provider_dingpush.dingtalk.credentials import App
 
 # Chinese mobile numbers never start with 10, so this one is nobody's.
 _NOBODYS_MOBILE = "10000000000"
@@ -67,7 +67,7 @@ class Finding:
 
 
 def examine(calls: AppCalls, app: App, open_conversation_id: str | None) -> Iterator[Finding]:
-    """Look at one thing after the other, most basic first; ends early if there is no access token.
+    """Check one thing after the other, most basic first; ends early if there is no access token.
 
     :param open_conversation_id: the connection's group, if it has one.
     """

@@ -46,7 +46,7 @@ from airflow_provider_dingpush.errors import (
 
 _SECOND, _MINUTE = 1.0, 60.0
 _OUR_FAULT = "This is a fault of this package: please report it with this text. 这是本软件包的缺陷，请附上此信息反馈。"
-_REFUSED_ADVICE = "Change what the message says; DingTalk's words tell which part. 请按钉钉的提示修改消息内容。"
+_REFUSED_ADVICE = "Change the content; DingTalk's words name the part. 请按钉钉的提示修改消息内容。"
 _LOOK = "Look into the chat whether it arrived. 请在会话中确认消息是否已送达。"
 _LATER = "Try again later. 请稍后重试。"
 
@@ -140,7 +140,7 @@ _IP = Meaning(
 _POLICY = Meaning(
     ConfigurationError,
     "A setting of the group or of the organisation forbids the robot to send this.",
-    "DingTalk's words tell which. 请按钉钉的提示检查群或组织的设置。",
+    "DingTalk's words name it. 请按钉钉的提示检查群或组织的设置。",
 )
 _PARAMETER = Meaning(ContentError, "DingTalk says that a parameter is missing or wrong.", _OUR_FAULT)
 _CALL = Meaning(
@@ -158,7 +158,7 @@ _UNSAFE_LINK = Meaning(ContentRefusedError, "DingTalk refused a link as unsafe."
 _MEDIA = Meaning(
     ContentError,
     "DingTalk doesn't take this file: its format, its size, or it is empty.",
-    "Check the file; DingTalk's words tell what it minds. 请按钉钉的提示检查文件的格式与大小。",
+    "Check the file; DingTalk's words name the problem. 请按钉钉的提示检查文件的格式与大小。",
 )
 _MEDIA_ID = Meaning(
     ContentError,
@@ -166,10 +166,10 @@ _MEDIA_ID = Meaning(
     "Upload the file through the same app, or pass the file itself. 请用同一应用上传文件，或直接传入文件。",
 )
 _BUSY = Meaning(UnavailableError, "DingTalk says that it is busy.", _LATER)
-_UNKNOWN_OUTCOME = Meaning(UnknownOutcomeError, "DingTalk doesn't say what became of the message.", _LOOK)
+_UNKNOWN_OUTCOME = Meaning(UnknownOutcomeError, "DingTalk doesn't say whether the message was delivered.", _LOOK)
 _NOT_READY = Meaning(
     UnavailableError,
-    "DingTalk doesn't know yet what became of the message, or not any more (after 24 hours).",
+    "DingTalk doesn't know the status of the message yet, or no longer (after 24 hours).",
     "Ask again a few seconds later. 请稍后再查询。",
     2.0,
 )
@@ -198,7 +198,7 @@ _QPM = Meaning(
 _BANNED = Meaning(
     ThrottledError,
     "DingTalk takes no calls for a while because there were too many.",
-    "Its words tell for how long; find out what calls so often. 请按提示等待，并排查高频调用。",
+    "Its words say for how long; find out what calls so often. 请按提示等待，并排查高频调用。",
     IP_BAN_SECONDS,
 )
 _WRONG_HOST = Meaning(
@@ -208,7 +208,7 @@ _WRONG_HOST = Meaning(
     # DingTalk documents neither of these codes.
     recognised=False,
 )
-# What the words beside a code mean that nobody knows.
+# What the words beside an unknown code mean.
 _SENSES: Mapping[Sense, Meaning] = {
     Sense.THROTTLED: _QPM,
     Sense.BUSY: _BUSY,
@@ -304,9 +304,9 @@ _PERMISSION_POINT = re.compile(r"\b(?:qyapi_\w+|[A-Z]\w*(?:\.[A-Z]\w*)*\.(?:Read
 def answer_of(
     reply: Reply | NoReply, *, expects: Iterable[str] = (), hide: Iterable[Secret] = ()
 ) -> dict[str, Any] | DingTalkError:
-    """What DingTalk answered if it said yes; otherwise what went wrong, as an error to raise.
+    """DingTalk's answer if the call succeeded; otherwise what went wrong, as an error to raise.
 
-    :param expects: what stands in every answer that says yes; one without it is unreadable.
+    :param expects: fields of every answer of success; one without them is unreadable.
     :param hide: what DingTalk's own words must not show, should they ever quote what was sent.
     """
     if isinstance(reply, NoReply):
@@ -352,7 +352,7 @@ def _meaning(code: str, status: int, said: str = "") -> Meaning:
     if known is None:
         known = next((meaning for marks, meaning in _V1_FAMILIES if re.search(marks, code)), None)
     if status >= 500 and known in (None, _BUSY):
-        # Where the server itself failed, nobody knows how far it came.
+        # Where the server itself failed, it is unknown how far it came.
         return _UNKNOWN_OUTCOME
     # The codes of gateways are words themselves.
     return known or guess(f"{code} {said}", _SENSES)

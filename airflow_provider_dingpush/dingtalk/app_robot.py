@@ -1,24 +1,29 @@
-"""The robot of an enterprise app (企业内部应用机器人): what it can say to a group or to people, and what came of it.
+"""The robot of an enterprise app (企业内部应用机器人): what it can carry to a group or to people, and how it is sent.
 
-Facts from DingTalk's docs 0699, 0714, 0716, 0720, 0722, 0723 and 0725, read 2026-08-22. DingTalk has no means to
-recognise a message that it got twice, so one that may have arrived isn't sent again.
+Facts from DingTalk's docs 0699, 0714 and 0716, read 2026-08-22. DingTalk can't recognise a message that it got twice,
+so one that may have arrived isn't sent again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from airflow_provider_dingpush.dingtalk.answer_fields import objects, pairs, shortened, text, texts
+from airflow_provider_dingpush.dingtalk.answer_fields import text, texts
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_content import (
+    THROUGH_CUSTOM_ROBOT,
+    Encoder,
+    Sent,
+    body_of,
+    encoder_of,
     ending,
     file_name,
+    message_in,
     named,
     pieces,
-    refused,
+    refuse_mentions,
     uploaded,
     wire_json,
 )
@@ -34,67 +39,25 @@ from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image,
 from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.line_breaks import with_line_breaks
 from airflow_provider_dingpush.messages.media_source import describe, is_url
+from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.messages.plain_forms import check_rendered
+from airflow_provider_dingpush.targets import Group, Users
+from airflow_provider_dingpush.timeouts import Deadline
 
 MAX_PARAM_BYTES = 15_000
 PEOPLE_PER_CALL = 20
 """The field's documentation says 20, the error table of the same page 100 (docs 0714): 20 is right either way."""
-_KEYS_PER_CALL = 20
-_READERS_PER_PAGE = 200
 _SHORT_PAUSE_SECONDS = 60.0
-_DOOR = "An app robot"
+_CHANNEL = "An app robot"
 _FILE_TYPES = ("xlsx", "pdf", "zip", "rar", "doc", "docx")
 # Uploads take amr, mp3 and wav, robots play ogg and amr.
 _AUDIO_TYPE, _AUDIO_BEGINNING = "amr", b"#!AMR"
 _MOST_VERTICAL_BUTTONS = 5
-_STATES = {"suc": "sent", "rec": "recalled", "pro": "processing"}
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What DingTalk said when it took a message.
-
-    :param parts: into how many messages it was split.
-    :param process_query_keys: handles for read status and recall, one for each message that was sent.
-    :param invalid_user_ids: people that DingTalk doesn't know, or whom the robot may not write to.
-    :param flow_controlled_user_ids: people to whom DingTalk held the message back because they get too much.
-    """
-
-    parts: int
-    process_query_keys: tuple[str, ...]
-    invalid_user_ids: tuple[str, ...] = ()
-    flow_controlled_user_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ReadStatus:
-    """Who has read a message.
-
-    :param state: ``sent``, ``recalled`` or ``processing``, or DingTalk's own word for anything else.
-    :param read_user_ids: who has read it.
-    :param unread_user_ids: who hasn't yet; DingTalk doesn't tell that of groups.
-    """
-
-    state: str
-    read_user_ids: tuple[str, ...] = ()
-    unread_user_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Recalled:
-    """What came of taking messages back.
-
-    :param recalled: handles of those that are gone from the chats.
-    :param failed: handle -> DingTalk's reason, of those that aren't.
-    """
-
-    recalled: tuple[str, ...]
-    failed: Mapping[str, str]
 
 
 @dataclass
 class _Tally:
-    """What happened to the people of one message so far."""
+    """What happened to the recipients of one message so far."""
 
     keys: list[str] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
@@ -109,121 +72,42 @@ class _Tally:
 
 
 class AppRobot:
-    """Sends messages through the robot of one app.
+    """The channel of an app's robot to a group, or to people, each in their own chat with it.
 
-    :param calls: the way to DingTalk.
+    :param calls: the app's calls to DingTalk.
     :param media: uploads pictures and files; without it a message can hold only what is in DingTalk already.
-    :param robot_code: the robotCode of its robot.
+    :param target: the group or the people.
     :param people_per_call: to how many people one call sends.
     """
 
+    recognises_repeats = False
+    text_bytes = 13_500
+    """How long a text may be, in bytes of JSON, so that nothing is cut: the rest is for the title."""
+
     def __init__(
-        self, calls: AppCalls, media: MediaLibrary | None, robot_code: str, *, people_per_call: int = PEOPLE_PER_CALL
+        self,
+        calls: AppCalls,
+        media: MediaLibrary | None,
+        target: Group | Users,
+        *,
+        people_per_call: int = PEOPLE_PER_CALL,
     ) -> None:
+        self.target = target
+        self.name = "app_robot_group" if isinstance(target, Group) else "app_robot_users"
         self._calls = calls
         self._media = media
-        self._robot_code = robot_code
+        self._robot_code = calls.app.robot_code
         self._people_per_call = people_per_call
 
-    def send_to_group(self, message: Message, group: str) -> Sent:
-        """Send the whole message to a group, split into numbered parts if it is too long.
+    def send(self, message: Message, at: At | None = None) -> Sent:
+        """Send the whole message, split into numbered parts if it is too long.
 
-        :param group: the group's openConversationId.
-        :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
+        :param at: nobody: an app's messages can't mention people.
+        :raises TargetError: if it reached nobody.
+        :raises UnknownOutcomeError: if DingTalk doesn't say of some people whether it reached them.
+        :raises DingTalkError: typed by what else went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
-        return self._to_group(self._split(message), group)
-
-    def send_to_people(self, message: Message, user_ids: Sequence[str]) -> Sent:
-        """Send the whole message to people, each in their own chat with the robot.
-
-        :raises TargetError: if it reached none of them.
-        :raises UnknownOutcomeError: if DingTalk doesn't tell of some of them whether it reached them.
-        :raises DingTalkError: typed by what else went wrong.
-        """
-        return self._to_people(self._split(message), user_ids)
-
-    def send_cut_to_group(self, message: Message, group: str, *, language: str) -> Sent:
-        """Send the message in one piece, cut with a note if it is too long; for alerts.
-
-        :param language: ``zh`` or ``en``, of the note.
-        :raises DingTalkError: typed by what went wrong.
-        """
-        return self._to_group([self._cut(message, language)], group)
-
-    def send_cut_to_people(self, message: Message, user_ids: Sequence[str], *, language: str) -> Sent:
-        """Send the message in one piece to people, cut with a note if it is too long; for alerts.
-
-        :param language: ``zh`` or ``en``, of the note.
-        :raises DingTalkError: typed by what went wrong; as :meth:`send_to_people` does.
-        """
-        return self._to_people([self._cut(message, language)], user_ids)
-
-    def recall_from_group(self, keys: Sequence[str], group: str) -> Recalled:
-        """Take messages back out of a group; nothing in the chat tells that they were there.
-
-        :param keys: their handles.
-        :raises DingTalkError: typed by what went wrong.
-        """
-        return self._recall("/v1.0/robot/groupMessages/recall", keys, openConversationId=group)
-
-    def recall_from_people(self, keys: Sequence[str]) -> Recalled:
-        """Take messages back out of people's chats, which works for 24 hours.
-
-        :param keys: their handles.
-        :raises DingTalkError: typed by what went wrong.
-        """
-        # DingTalk spells this path with a small "oto", and the one to send with "oTo".
-        return self._recall("/v1.0/robot/otoMessages/batchRecall", keys)
-
-    def read_status_of_group(self, key: str, group: str) -> ReadStatus:
-        """Who in a group has read a message.
-
-        :raises DingTalkError: typed by what went wrong.
-        """
-        body: dict[str, Any] = {
-            "robotCode": self._robot_code,
-            "openConversationId": group,
-            "processQueryKey": key,
-            "maxResults": _READERS_PER_PAGE,
-        }
-        readers: dict[str, None] = {}
-        seen: set[str] = set()
-        while True:
-            answer = self._calls.v1(
-                "POST", "/v1.0/robot/groupMessages/query", body=body, repeatable=True, expects=("sendStatus",)
-            )
-            readers.update(dict.fromkeys(texts(answer.get("readUserIds"))))
-            page = text(answer.get("nextToken"))
-            # A page that comes again would go on for ever.
-            if not answer.get("hasMore") or not page or page in seen:
-                return ReadStatus(_state(answer["sendStatus"]), tuple(readers))
-            seen.add(page)
-            body["nextToken"] = page
-
-    def read_status_of_people(self, key: str) -> ReadStatus:
-        """Who of the people that a message was sent to has read it; DingTalk tells for 24 hours.
-
-        :raises DingTalkError: typed by what went wrong.
-        """
-        answer = self._calls.v1(
-            "GET",
-            "/v1.0/robot/oToMessages/readStatus",
-            query={"robotCode": self._robot_code, "processQueryKey": key},
-            repeatable=True,
-            expects=("sendStatus",),
-        )
-        people = [
-            (user_id, text(each.get("readStatus")).upper() == "READ")
-            for each in objects(answer.get("messageReadInfoList"))
-            if (user_id := text(each.get("userId")))
-        ]
-        return ReadStatus(
-            _state(answer["sendStatus"]),
-            tuple(user_id for user_id, read in people if read),
-            tuple(user_id for user_id, read in people if not read),
-        )
-
-    def _split(self, message: Message) -> list[dict[str, str]]:
+        refuse_mentions(at)
         check_rendered(message)
         message = with_line_breaks(message)
         parts: tuple[Message, ...] = (message,)
@@ -231,10 +115,59 @@ class AppRobot:
             from airflow_provider_dingpush.messages.fitting import split_to_size
 
             parts = split_to_size(message, MAX_PARAM_BYTES, size_of=_size)
-        return [encoded(part, self._media) for part in parts]
+        return self._send([encoded(part, self._media) for part in parts])
 
-    def _cut(self, message: Message, language: str) -> dict[str, str]:
-        return encoded(_fitted(message, language), self._media)
+    def send_cut(self, message: Message, at: At | None = None, *, language: str) -> Sent:  # noqa: ARG002 - as other channels
+        """Send an alert in one piece, cut with a note if it is too long.
+
+        :param at: left out: an app's messages can't mention anybody.
+        :param language: ``zh`` or ``en``, of the note.
+        :raises DingTalkError: typed by what went wrong; as :meth:`send` does.
+        """
+        return self._send([encoded(_fitted(message, language), self._media)])
+
+    @staticmethod
+    def prepare(message: Message, at: At | None, *, uuid: str, language: str) -> bytes:  # noqa: ARG004 - as other channels
+        """The body of a message in one piece, cut with a note if it is too long; the same for every target.
+
+        :param at: left out: an app's messages can't mention anybody.
+        :param uuid: of no use: DingTalk doesn't recognise a repeated message of an app.
+        :param language: ``zh`` or ``en``, of the note.
+        :raises ContentError: if an app robot can't carry it, what would be uploaded can't be, or it is no plain data.
+        """
+        return body_of(AppRobot.check(message, language=language), language)
+
+    @staticmethod
+    def check(message: Message, *, language: str) -> Message:
+        """The message as an app robot can carry it, cut with a note if it is too long; nothing is uploaded.
+
+        :param language: ``zh`` or ``en``, of the note.
+        :raises ContentError: if an app robot can't carry it, or what would be uploaded can't be.
+        """
+        message = _fitted(message, language)
+        encoded(message, MediaCheck())
+        return message
+
+    def post(self, body: bytes, deadline: Deadline) -> DingTalkError | None:
+        """Upload what a body needs, post it once, and return what went wrong, if anything.
+
+        :param deadline: when the answers must be there.
+        """
+        calls = self._calls.once(deadline)
+        channel = AppRobot(calls, MediaLibrary(calls), self.target, people_per_call=self._people_per_call)
+        try:
+            message, language = message_in(body)
+            channel.send_cut(message, language=language)
+        except DingTalkError as error:
+            return error
+        return None
+
+    def _send(self, parts: Sequence[Mapping[str, str]]) -> Sent:
+        if isinstance(self.target, Group):
+            return self._to_group(parts, self.target.open_conversation_id)
+        from airflow_provider_dingpush.dingtalk.people import user_ids_of_users
+
+        return self._to_people(parts, user_ids_of_users(self._calls, self.target))
 
     def _to_group(self, parts: Sequence[Mapping[str, str]], group: str) -> Sent:
         keys: list[str] = []
@@ -279,7 +212,7 @@ class AppRobot:
                 expects=("processQueryKey",),
             )
         except TargetError as error:
-            # It speaks of these people; others may be reached.
+            # It is about these people; others may be reached.
             tally.invalid += some
             tally.refusal = tally.refusal or error
         except UnknownOutcomeError as error:
@@ -291,7 +224,7 @@ class AppRobot:
             raise
         else:
             tally.keys.append(text(answer["processQueryKey"]))
-            # The last list stands in DingTalk's SDK only, without a word of what it means.
+            # The last list stands in DingTalk's SDK only, without an explanation.
             for name, missed in (
                 ("invalidStaffIdList", tally.invalid),
                 ("flowControlledStaffIdList", tally.held_back),
@@ -299,29 +232,6 @@ class AppRobot:
             ):
                 missed += [each for each in texts(answer.get(name)) if each not in missed]
             tally.begun.update(set(some) - tally.out_of_reach())
-
-    def _recall(self, path: str, keys: Sequence[str], **where: str) -> Recalled:
-        done: list[str] = []
-        failed: dict[str, str] = {}
-        for some in pieces(list(dict.fromkeys(keys)), _KEYS_PER_CALL):
-            answer = self._calls.v1(
-                "POST", path, body={"robotCode": self._robot_code, **where, "processQueryKeys": some}, repeatable=True
-            )
-            failed.update({key: shortened(reason) for key, reason in pairs(answer.get("failedResult"))})
-            done += [key for key in texts(answer.get("successResult")) if key not in failed]
-            failed.update({key: "DingTalk says nothing about it." for key in some if key not in done + list(failed)})
-        return Recalled(tuple(done), failed)
-
-
-def prepared(message: Message, *, language: str) -> Message:
-    """A message that an app robot can carry, cut with a note if it is too long; nothing is sent or uploaded.
-
-    :param language: ``zh`` or ``en``, of the note.
-    :raises ContentError: if an app robot can't carry it, or what would be uploaded can't be.
-    """
-    message = _fitted(message, language)
-    encoded(message, MediaCheck())
-    return message
 
 
 def _fitted(message: Message, language: str) -> Message:
@@ -335,24 +245,12 @@ def _fitted(message: Message, language: str) -> Message:
 
 
 def encoded(message: Message, media: MediaLibrary | None) -> dict[str, str]:
-    """The two fields of a request that say what is sent: ``msgKey``, and ``msgParam`` as a JSON string.
+    """The two fields of a request that hold the message: ``msgKey``, and ``msgParam`` as a JSON string.
 
     :param media: uploads what isn't in DingTalk yet.
     :raises UnsupportedMessageError: for a kind that an app robot can't carry.
     """
-    encode = _ENCODERS.get(type(message))
-    if encode is None:
-        remedy = (
-            "Send it as a work notification, with to=WorkNotification(user_ids=…). "
-            "请改用工作通知：to=WorkNotification(user_ids=…)。"
-            if isinstance(message, OA)
-            else "Send it through a group's custom robot, a connection of type 'dingtalk_robot'. "
-            "请通过群自定义机器人（dingtalk_robot 连接）发送。"
-            if isinstance(message, FeedCard)
-            else ""
-        )
-        raise refused(message, _DOOR, remedy)
-    key, param = encode(message, media)
+    key, param = encoder_of(message, _ENCODERS, _CHANNEL)(message, media)
     return {"msgKey": key, "msgParam": wire_json(param)}
 
 
@@ -380,8 +278,9 @@ def _action_card(message: ActionCard, _: MediaLibrary | None) -> tuple[str, dict
     if len(buttons) == 1:
         return "sampleActionCard", {**param, "singleTitle": buttons[0].title, "singleURL": buttons[0].url}
     if len(buttons) > (2 if message.horizontal else _MOST_VERTICAL_BUTTONS):
+        layout = " side by side" if message.horizontal else ""
         raise UnsupportedMessageError(
-            f"{_DOOR}'s ActionCard can't have {len(buttons)} buttons{' side by side' if message.horizontal else ''}.",
+            f"{_CHANNEL}'s ActionCard can't have {len(buttons)} buttons{layout}.",
             "It takes five below each other, or two side by side (horizontal=True); put further links into the text. "
             "应用机器人的卡片最多竖排五个或横排两个按钮。",
         )
@@ -407,7 +306,7 @@ def _file(message: File, media: MediaLibrary | None) -> tuple[str, dict[str, str
     kind = ending(name)
     if kind not in _FILE_TYPES:
         raise UnsupportedMessageError(
-            f"{_DOOR} can't carry the file {name!r}: it takes {', '.join(_FILE_TYPES)}.",
+            f"{_CHANNEL} can't carry the file {name!r}: it takes {', '.join(_FILE_TYPES)}.",
             "Put it into a zip, or write a table as xlsx. 请打包成 zip，表格可存为 xlsx。",
         )
     media_id = uploaded(media, "File.source", message.source, kind="file", name=name)
@@ -422,7 +321,7 @@ def _audio(message: Audio, media: MediaLibrary | None) -> tuple[str, dict[str, s
         isinstance(source, bytes) and not source.startswith(_AUDIO_BEGINNING)
     ):
         raise UnsupportedMessageError(
-            f"{_DOOR} can't play {repr(name) if name else 'these bytes'}: it takes {_AUDIO_TYPE}.",
+            f"{_CHANNEL} can't play {repr(name) if name else 'these bytes'}: it takes {_AUDIO_TYPE}.",
             "Convert it, for example with: ffmpeg -i sound.mp3 -ar 8000 sound.amr. 请先转换为 amr 格式。",
         )
     media_id = uploaded(media, "Audio.source", source, kind="voice")
@@ -438,7 +337,7 @@ def _video(message: Video, media: MediaLibrary | None) -> tuple[str, dict[str, s
     }
 
 
-_ENCODERS: dict[type, Callable[[Any, MediaLibrary | None], tuple[str, dict[str, str]]]] = {
+_ENCODERS: dict[type, Encoder | str] = {
     Text: _text,
     Markdown: _markdown,
     Link: _link,
@@ -447,25 +346,22 @@ _ENCODERS: dict[type, Callable[[Any, MediaLibrary | None], tuple[str, dict[str, 
     File: _file,
     Audio: _audio,
     Video: _video,
+    FeedCard: THROUGH_CUSTOM_ROBOT,
+    OA: "Send it as a work notification, with to=WorkNotification(user_ids=…). "
+    "请改用工作通知：to=WorkNotification(user_ids=…)。",
 }
 
 
 def _is_long(message: Message) -> bool:
-    return isinstance(message, (Text, Markdown, Link, ActionCard)) and _size(message) > MAX_PARAM_BYTES
+    return hasattr(message, "long_text") and _size(message) > MAX_PARAM_BYTES
 
 
 def _size(message: Message) -> int:
     return len(encoded(message, None)["msgParam"].encode())
 
 
-def _state(word: object) -> str:
-    # The docs' own sample spells it SUCESS.
-    said = shortened(text(word)).lower()
-    return _STATES.get(said[:3], said)
-
-
 def _sent_before(error: DingTalkError, what: str) -> None:
-    """Say that a part of the message has arrived; sending all of it again would double that."""
+    """Note that a part of the message has arrived; sending all of it again would repeat that part."""
     error.problem = f"{what}: {error.problem}"
     error.retryable = False
 
@@ -492,7 +388,7 @@ def _nobody(tally: _Tally) -> TargetError:
         else "Send fewer messages to the same people. 请降低向同一人发送消息的频率。"
     )
     return TargetError(
-        f"The message reached nobody; {'; '.join(reasons) or 'it named nobody'}.",
+        f"The message reached nobody; {'; '.join(reasons)}.",
         advice,
         retryable=bool(tally.held_back) and not tally.begun,
         retry_after_seconds=_SHORT_PAUSE_SECONDS if tally.held_back else None,

@@ -57,13 +57,13 @@ def attempt(
     chance: Callable[[], float],
     resends: int | None = None,
 ) -> Sent:
-    """Call ``post`` until it returns, what it raises can't be mended by trying again, or the plan's bounds are reached.
+    """Call ``post`` until it returns, what it raises can't be fixed by trying again, or the plan's bounds are reached.
 
     :param post: takes the seconds that this try may use.
     :param timeout_seconds: what one try is given; no second try starts that would have to end sooner.
     :param clock: seconds that only go forward.
     :param resends: how often it may be tried again after its outcome was unknown; ``None`` for as often as the plan
-        says.
+        allows.
     :raises DingTalkError: the last one; :class:`UnknownOutcomeError` if an earlier try may have arrived.
     """
     start = clock()
@@ -85,7 +85,7 @@ def attempt(
             break
         sleep(wait)
         if clock() - start >= plan.budget_seconds:
-            # A machine that is busy may sleep for longer than it was told.
+            # A busy machine may sleep for longer than it was asked to.
             break
     if perhaps_arrived is not None and isinstance(problem, UnavailableError):
         # The last try surely didn't arrive, but an earlier one may have.

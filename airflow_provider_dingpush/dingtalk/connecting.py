@@ -25,7 +25,7 @@ def first_to_accept(
 ) -> tuple[socket.socket, Any]:
     """The connected socket of the first address that accepts, and that address; nothing is written to any.
 
-    An address that refuses makes room for the next at once, one that says nothing after a quarter of a second.
+    After an address that refuses the next is tried at once, after one that is silent a quarter of a second later.
 
     :param infos: the addresses, in the order in which to try them.
     :param until: when to give up, in seconds of ``time.monotonic``.

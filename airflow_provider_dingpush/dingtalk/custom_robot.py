@@ -1,4 +1,4 @@
-"""The custom robot of a group (自定义机器人): what its webhook can carry, how that is written, and how it is sent.
+"""The custom robot of a group (自定义机器人): what its webhook can carry, how that is encoded, and how it is sent.
 
 Facts from DingTalk's docs 0699 and 0717, read 2026-08-22; the size limit of 20,000 bytes as observed in public reports.
 """
@@ -9,59 +9,57 @@ import hashlib
 import json
 import random
 import time
-import uuid
+import uuid as uuids
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan, attempt
-from airflow_provider_dingpush.dingtalk.http_client import HttpClient
 from airflow_provider_dingpush.dingtalk.reply_codes import error_of
-from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.dingtalk.signing import sign
-from airflow_provider_dingpush.errors import ContentError, DingTalkError, UnsupportedMessageError
-from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
-from airflow_provider_dingpush.messages.line_breaks import with_line_breaks
+from airflow_provider_dingpush.errors import ContentError, DingTalkError, UnavailableError, UnsupportedMessageError
+from airflow_provider_dingpush.messages.kinds import (
+    ActionCard,
+    FeedCard,
+    Link,
+    Markdown,
+    Text,
+    is_markdown,
+    long_text_of,
+)
 from airflow_provider_dingpush.messages.mentions import At, with_mentions
 from airflow_provider_dingpush.messages.plain_forms import check_rendered
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.messages.app_kinds import Message
+    from airflow_provider_dingpush.dingtalk.credentials import Robot
+    from airflow_provider_dingpush.dingtalk.http_client import HttpClient
+    from airflow_provider_dingpush.messages.app_kinds import Image, Message
+    from airflow_provider_dingpush.timeouts import Deadline
 
-DEFAULT_BASE_URL = "https://oapi.dingtalk.com"
 MAX_BODY_BYTES = 20_000
-Carried = Text | Markdown | Link | ActionCard | FeedCard
-"""The kinds of message that a webhook knows."""
 _PATH = "/robot/send"
-# A type that no robot has: token, signature and address are judged, and nothing is posted.
+# A type that no robot has: token, signature and address are checked, and nothing is posted.
 _PROBE_TYPE = "dingpush_connection_test"
 
 
-@dataclass(frozen=True)
-class Robot:
-    """One custom robot, as its group's settings page shows it.
-
-    :param access_token: the token of its webhook URL.
-    :param secret: the secret (加签), if that security setting is on.
-    :param keyword: one of its keywords (自定义关键词), put into messages that lack it.
-    """
-
-    access_token: Secret
-    secret: Secret | None = None
-    keyword: str | None = None
-
-
 class CustomRobot:
-    """Sends messages through one robot.
+    """The channel to the group of one custom robot.
 
     :param robot: which robot.
-    :param http: the way to DingTalk.
-    :param plan: how often a message is tried.
+    :param http: the client of DingTalk's older API.
+    :param plan: how often :meth:`send` and :meth:`send_cut` try a message.
     :param clock: seconds since 1970, for the signature.
     :param ticks: seconds that only go forward, for time limits.
     :param sleep: waits between tries, in seconds.
     :param chance: a random number from 0 to 1, to spread the tries of many senders.
     """
+
+    name = "custom_robot"
+    recognises_repeats = True
+    """DingTalk shows what it gets twice with one ``msgUuid`` once."""
+    text_bytes = 18_000
+    """How long a text may be, in bytes of JSON, so that nothing is cut; the rest is for title and mentions."""
 
     def __init__(
         self,
@@ -85,13 +83,13 @@ class CustomRobot:
     def send(self, message: Message, at: At | None = None, *, key: str | None = None) -> int:
         """Send the whole message, split into numbered parts if it is too long, and return how many they were.
 
-        The mentions go into the first part, and into those whose text names them.
+        The mentions go into the first part, and into those whose text contains them.
 
-        :param key: a text that is the same each time that this very message is sent: of what DingTalk has got under
-            it already, the group sees nothing again. By default each call sends another message.
+        :param key: a text that is the same each time that this very message is sent: the group sees nothing twice that
+            DingTalk got under one key. By default each call sends another message.
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
-        message = with_line_breaks(carried(message))
+        message = _as_sent(message)
         refuse_unmentionable(message, at)
         parts: tuple[Message, ...] = (message,)
         if self._size(message, at) > MAX_BODY_BYTES:
@@ -100,9 +98,9 @@ class CustomRobot:
 
             parts = split_to_size(message, MAX_BODY_BYTES, size_of=lambda part: self._size(part, at))
         for place, part in enumerate(parts):
-            here = At.union([at if place == 0 else None, at.named_in(part_text(part)) if at else None])
+            here = At.union([at if place == 0 else None, at.named_in(long_text_of(part)) if at else None])
             try:
-                self._try(self._checked(part, here, _msg_uuid(key, place) if key else uuid.uuid4().hex))
+                self._try(self._checked(part, here, _msg_uuid(key, place) if key else uuids.uuid4().hex))
             except DingTalkError as error:
                 if place:
                     error.problem = (
@@ -112,39 +110,44 @@ class CustomRobot:
         return len(parts)
 
     def send_cut(self, message: Message, at: At | None = None, *, language: str) -> None:
-        """Send the message in one piece, cut with a note if it is too long; mentions it can't carry are left out.
+        """Send an alert in one piece, prepared as by :meth:`prepare`.
 
-        For alerts: a shortened one that arrives is worth more than a whole one that doesn't.
+        A shortened alert that arrives is worth more than a whole one that doesn't.
 
-        :param language: ``zh`` or ``en``, of the note.
+        :param language: ``zh`` or ``en``, of the note on what was cut.
         :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
         """
-        self._try(self.encode_cut(message, at, language=language, msg_uuid=uuid.uuid4().hex))
+        self._try(self.prepare(message, at, uuid=uuids.uuid4().hex, language=language))
 
-    def encode_cut(self, message: Message, at: At | None, *, language: str, msg_uuid: str) -> bytes:
-        """The body of a message in one piece, cut as by :meth:`send_cut`, to be posted later or by another process.
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+        """The body of a message in one piece, to be posted by :meth:`post`, later or by another process.
 
-        :param language: ``zh`` or ``en``, of the note that says what was cut.
-        :param msg_uuid: by which DingTalk knows a message that it got already.
-        :raises ContentError: if no such message can be sent.
+        It is cut with a note if it is too long, and mentions that it can't carry are left out.
+
+        :param uuid: by which DingTalk recognises a message that it got already.
+        :param language: ``zh`` or ``en``, of the note on what was cut.
+        :raises ContentError: if a custom robot can't carry such a message, naming the channel that can.
         """
-        message = with_line_breaks(carried(message))
+        message = _as_sent(message)
         at = mentionable(message, at)
         if self._size(message, at) > MAX_BODY_BYTES:
             from airflow_provider_dingpush.messages.fitting import cut_to_size
 
             message = cut_to_size(message, MAX_BODY_BYTES, size_of=lambda part: self._size(part, at), language=language)
-        return self._checked(message, at, msg_uuid)
+        return self._checked(message, at, uuid)
 
-    def post(self, body: bytes, *, timeout_seconds: float) -> DingTalkError | None:
-        """Post a body once, and say what went wrong, if anything.
+    def post(self, body: bytes, deadline: Deadline) -> DingTalkError | None:
+        """Post a body once, and return what went wrong, if anything.
 
-        :param timeout_seconds: the most that it may take, in seconds.
+        :param deadline: when the answer must be there.
         """
-        return self._ask(body, timeout_seconds=timeout_seconds)
+        seconds = deadline.seconds_left()
+        if seconds <= 0:
+            return UnavailableError("There was no time left to send it.", "Try again later. 请稍后重试。")
+        return self._ask(body, timeout_seconds=seconds)
 
     def probe(self) -> DingTalkError | None:
-        """Ask DingTalk about token, signature and address without posting anything; ``None`` if it minds none of them.
+        """Ask DingTalk about token, signature and address without posting anything; ``None`` if all are accepted.
 
         The question is a message of a type that doesn't exist. In which order DingTalk checks isn't documented: a robot
         with keywords may answer about those first, and then nothing is posted either.
@@ -161,7 +164,7 @@ class CustomRobot:
 
     def _try(self, body: bytes) -> None:
         def once(seconds_left: float) -> None:
-            # The signature is new for each try; body and msgUuid are the same, so DingTalk knows a repeated message.
+            # The signature is new for each try; body and msgUuid are the same, by which DingTalk recognises a message.
             error = self._ask(body, timeout_seconds=seconds_left)
             if error is not None:
                 raise error
@@ -195,54 +198,26 @@ def encoded(message: Message, at: At | None, *, keyword: str | None, msg_uuid: s
     """The body of one POST.
 
     :param keyword: put at the end of the text if that lacks it.
-    :param msg_uuid: the same for every try of a message; DingTalk drops what it has seen.
+    :param msg_uuid: the same for every try of a message; DingTalk drops what it got already.
     :raises UnsupportedMessageError: for a kind that a custom robot can't carry.
     """
-    body = _worded(carried(message), at, keyword).to_dict()
+    message = carried(message)
+    kind = _KINDS[message.msgtype]
+    assert isinstance(kind, _Kind)  # noqa: S101 - the message was brought into one
+    body: dict[str, Any] = kind.completed(message, at, keyword).to_dict()
     if at:
         body["at"] = {"atMobiles": list(at.mobiles), "atUserIds": list(at.user_ids), "isAtAll": at.everyone}
     body["msgUuid"] = msg_uuid
     return _json(body)
 
 
-def carried(message: Message) -> Carried:
-    """The message in a kind that a custom robot can carry: a picture of a URL stands in Markdown.
-
-    :raises UnsupportedMessageError: for any other kind, naming the door that can.
-    """
-    if isinstance(message, (Text, Markdown, Link, ActionCard, FeedCard)):
-        return message
-    # Few processes have such a message, and most send an alert as the first thing they do.
-    from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image, Video
-    from airflow_provider_dingpush.messages.media_source import is_url
-
-    kind = type(message).__name__
-    if isinstance(message, Image):
-        check_rendered(message)
-        if is_url(message.source):
-            return message.as_markdown()
-        kind = "Image that has no URL"
-    chats, notice = "to=Group(…) or to=Users(…)", "to=WorkNotification(…)"
-    by_kind: dict[type, str] = {Image: chats, File: chats, Audio: chats, Video: chats, OA: notice}
-    target = by_kind.get(type(message))
-    raise UnsupportedMessageError(
-        f"A custom robot can't carry {kind}.",
-        f"Send it through an enterprise app, a connection of type 'dingtalk_app', with {target}. "
-        f"请通过企业应用（dingtalk_app 连接）发送，并指定 {target.replace(' or ', ' 或 ')}。"
-        if target
-        else "",
-    )
-
-
-def _msg_uuid(key: str, place: int) -> str:
-    return hashlib.sha256(f"{key}\n{place}".encode()).hexdigest()[:32]
-
-
 def mentionable(message: Message, at: At | None) -> At | None:
     """Those of the mentions that this kind of message can carry."""
-    if isinstance(message, (Text, Markdown)):
+    kind = _KINDS.get(message.msgtype)
+    mentions = kind.mentions if isinstance(kind, _Kind) else _Mentions.NOBODY
+    if mentions is _Mentions.EVERYBODY:
         return at
-    return At(user_ids=at.user_ids) if at and at.user_ids and isinstance(message, ActionCard) else None
+    return At(user_ids=at.user_ids) if at and at.user_ids and mentions is _Mentions.BY_USER_ID else None
 
 
 def refuse_unmentionable(message: Message, at: At | None) -> None:
@@ -251,30 +226,78 @@ def refuse_unmentionable(message: Message, at: At | None) -> None:
     :raises UnsupportedMessageError: naming the kinds that can.
     """
     if at and mentionable(message, at) != at:
-        can = "people by user id only" if isinstance(message, ActionCard) else "nobody"
+        kind = _KINDS.get(message.msgtype)
+        mentions = kind.mentions if isinstance(kind, _Kind) else _Mentions.NOBODY
         raise UnsupportedMessageError(
-            f"A custom robot's {type(message).__name__} can mention {can}.",
+            f"A custom robot's {type(message).__name__} can mention {mentions.value}.",
             "Use Text or Markdown, which can mention everyone and people by mobile number or user id.",
         )
 
 
-def part_text(message: Message) -> str:
-    """The text in which a mention would stand."""
-    if isinstance(message, Text):
-        return message.content
-    return message.text if isinstance(message, (Markdown, ActionCard, Link)) else ""
+def _as_sent(message: Message) -> Message:
+    """The message in a kind that a custom robot can carry, its Markdown with line breaks as DingTalk needs them."""
+    message = carried(message)
+    if not is_markdown(message):
+        return message
+    from airflow_provider_dingpush.messages.line_breaks import with_line_breaks
+
+    return with_line_breaks(message)
 
 
-def _worded(message: Carried, at: At | None, keyword: str | None) -> Carried:
-    """The message with its mentions and its keyword in the text."""
-    if isinstance(message, Text):
-        return replace(
-            message, content=_with_keyword(with_mentions(message.content, at, separator="\n"), keyword, "\n")
-        )
-    if isinstance(message, (Markdown, ActionCard)):
-        return replace(message, text=_with_keyword(with_mentions(message.text, at, separator="\n\n"), keyword, "\n\n"))
-    if isinstance(message, Link):
-        return replace(message, text=_with_keyword(message.text, keyword, " "))
+def carried(message: Message) -> Message:
+    """The message in a kind that a custom robot can carry: a picture of a URL becomes Markdown.
+
+    :raises UnsupportedMessageError: for any other kind, naming the channel that can.
+    """
+    kind = _KINDS.get(getattr(message, "msgtype", ""))
+    if isinstance(kind, _Kind):
+        return message
+    if callable(kind):
+        return kind(message)
+    raise _refused(type(message).__name__, kind or "")
+
+
+def _refused(kind: str, target: str) -> UnsupportedMessageError:
+    return UnsupportedMessageError(
+        f"A custom robot can't carry {kind}.",
+        f"Send it through an enterprise app, a connection of type 'dingtalk_app', with {target}. "
+        f"请通过企业应用（dingtalk_app 连接）发送，并指定 {target.replace(' or ', ' 或 ')}。"
+        if target
+        else "",
+    )
+
+
+class _Mentions(Enum):
+    """Whom a kind of message can mention."""
+
+    EVERYBODY = "everybody"
+    BY_USER_ID = "people by user id only"
+    NOBODY = "nobody"
+
+
+class _Kind(NamedTuple):
+    """How a custom robot carries a kind of message.
+
+    :ivar completed: puts mentions and keyword into its text.
+    """
+
+    completed: Callable[[Any, At | None, str | None], Any]
+    mentions: _Mentions = _Mentions.NOBODY
+
+
+def _text(message: Text, at: At | None, keyword: str | None) -> Text:
+    return replace(message, content=_with_keyword(with_mentions(message.content, at, separator="\n"), keyword, "\n"))
+
+
+def _markdown(message: Any, at: At | None, keyword: str | None) -> Any:
+    return replace(message, text=_with_keyword(with_mentions(message.text, at, separator="\n\n"), keyword, "\n\n"))
+
+
+def _link(message: Link, _: At | None, keyword: str | None) -> Link:
+    return replace(message, text=_with_keyword(message.text, keyword, " "))
+
+
+def _feed_card(message: FeedCard, _: At | None, keyword: str | None) -> FeedCard:
     titles = "\n".join(link.title for link in message.links)
     if not keyword or keyword in titles:
         return message
@@ -282,8 +305,38 @@ def _worded(message: Carried, at: At | None, keyword: str | None) -> Carried:
     return FeedCard((first, *message.links[1:]))
 
 
+def _image(message: Image) -> Markdown:
+    """A picture of a URL within Markdown."""
+    from airflow_provider_dingpush.messages.media_source import is_url
+
+    check_rendered(message)
+    if not is_url(message.source):
+        raise _refused("Image that has no URL", _CHATS)
+    return message.as_markdown()
+
+
+_CHATS = "to=Group(…) or to=Users(…)"
+# By msgtype, so that no kind is loaded that is not sent: how it is carried, what becomes of it, or where to send it.
+_KINDS: dict[str, _Kind | Callable[[Any], Message] | str] = {
+    Text.msgtype: _Kind(_text, _Mentions.EVERYBODY),
+    Markdown.msgtype: _Kind(_markdown, _Mentions.EVERYBODY),
+    Link.msgtype: _Kind(_link),
+    ActionCard.msgtype: _Kind(_markdown, _Mentions.BY_USER_ID),
+    FeedCard.msgtype: _Kind(_feed_card),
+    "image": _image,
+    "file": _CHATS,
+    "audio": _CHATS,
+    "video": _CHATS,
+    "oa": "to=WorkNotification(…)",
+}
+
+
 def _with_keyword(text: str, keyword: str | None, separator: str) -> str:
     return text if not keyword or keyword in text else f"{text}{separator}{keyword}"
+
+
+def _msg_uuid(key: str, place: int) -> str:
+    return hashlib.sha256(f"{key}\n{place}".encode()).hexdigest()[:32]
 
 
 def _json(body: dict[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
 """One HTTP request with a limit on everything: connecting, reading, size, and the clock on the wall.
 
 Socket timeouts don't cover a stuck name lookup or a body that drips in byte by byte, so the request runs in a thread
-of its own and is left behind when the time is up; what it has not written by then it never writes. What happened comes
+of its own, which is abandoned when the time is up; what it has not written by then it never writes. The result comes
 back as a value, never as an exception: the text of a ``requests`` exception holds the whole URL with the access token,
 and even a suppressed exception is kept as context. A token in a header is written nowhere either: urllib3 logs no
 headers.
@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from airflow_provider_dingpush.dingtalk.in_flight import InFlight
-from airflow_provider_dingpush.dingtalk.spare_threads import within
+from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
     import requests
 
 DEFAULT_TIMEOUT_SECONDS = 5.0
 JSON = "application/json; charset=utf-8"
-# What became of a work notice to 5,000 people takes about 200,000 bytes to say.
+# The result of a work notification to 5,000 people takes about 200,000 bytes.
 _MOST_REPLY_BYTES = 1024 * 1024
 # Small, so that a thread whose caller has left notices it soon when the body only drips in.
 _PIECE_BYTES = 64
@@ -147,7 +147,7 @@ class HttpClient:
         limit = self.options.timeout_seconds if timeout_seconds is None else max(0.001, timeout_seconds)
         exchange = _Exchange(self, request, InFlight(limit, self._dead))
         try:
-            return within(limit, exchange.run)
+            return call_within(limit, exchange.run)
         except TimeoutError:
             may_arrive = exchange.in_flight.leave()
         except BaseException:
@@ -183,7 +183,7 @@ class HttpClient:
         environment: dict[str, Any] = dict(
             session.merge_environment_settings(self.base_url, proxies, False, self.options.verify, None)
         )
-        # From here on nobody asks the environment again: requests would read proxies and ~/.netrc for every message,
+        # From here on the environment is not read again: requests would read proxies and ~/.netrc for every message,
         # and a netrc entry would add an Authorization header of somebody else's.
         session.trust_env = False
         return session, environment, session.prepare_request(requests.Request("GET", self.base_url))
@@ -237,7 +237,7 @@ class _Exchange:
 
     def _body_of(self, response: requests.Response) -> bytes:
         body = b""
-        while len(body) < _MOST_REPLY_BYTES and not self.in_flight.left_behind:
+        while len(body) < _MOST_REPLY_BYTES and not self.in_flight.is_abandoned:
             piece = response.raw.read(_PIECE_BYTES, decode_content=True)
             if not piece:
                 break
@@ -262,7 +262,7 @@ def _no_reply_reason(error: Exception, in_flight: InFlight) -> Reply | NoReply:
         return NoReply(NoReplyReason.BAD_ADDRESS)
     reason = _reason(causes)
     if _WANTS_PASSWORD in reason:
-        # As it says to a message that goes through it without a tunnel.
+        # As it answers a message that goes through it without a tunnel.
         return Reply(407, b"")
     return NoReply(NoReplyReason.UNREACHABLE, in_flight.why_not_sent(reason))
 

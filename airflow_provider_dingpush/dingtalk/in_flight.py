@@ -21,7 +21,7 @@ _CALLER_LEFT, _WRITING = "caller left", "writing"
 
 
 class Step(Enum):
-    """What a request does before its message is written: what to say if that is slow, and if it fails."""
+    """What a request does before its message is written: the words for it if that is slow, and if it fails."""
 
     START = "it could not begin", "it could not begin"
     LOOKUP = "the name of {place} was not looked up", "the name of {place} could not be looked up"
@@ -56,8 +56,8 @@ class InFlight:
         self._gone = False
 
     @property
-    def left_behind(self) -> bool:
-        """Whether nobody waits for it any more, or its time is over."""
+    def is_abandoned(self) -> bool:
+        """Whether its caller has left, or its time is over."""
         return self._gone or time.monotonic() >= self._end
 
     @property

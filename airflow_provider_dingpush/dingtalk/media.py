@@ -1,4 +1,4 @@
-"""Pictures, files, sounds and films on their way to DingTalk: looked at, uploaded once, and then known by a media id.
+"""Pictures, files, audio and videos on their way to DingTalk: checked, uploaded once, and then known by a media id.
 
 Limits and formats from docs 0645 and 0646, read 2026-08-22.
 """
@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from airflow_provider_dingpush.dingtalk.answer_fields import text
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
-from airflow_provider_dingpush.dingtalk.single_flight import SharedWork
 from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
 from airflow_provider_dingpush.messages.media_source import describe
+from airflow_provider_dingpush.timeouts import SingleFlight
 
 MediaKind = Literal["image", "voice", "video", "file"]
 
@@ -64,7 +64,7 @@ _REMEDIES: dict[MediaKind, str] = {
 
 # Which DingTalk and app, which kind, name and content -> its media id. DingTalk names no end of an id's life.
 _uploaded: dict[tuple[object, ...], str] = {}
-_uploading: SharedWork[str] = SharedWork()
+_uploading: SingleFlight[str] = SingleFlight()
 
 
 class MediaLibrary:

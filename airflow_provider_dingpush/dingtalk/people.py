@@ -1,4 +1,4 @@
-"""Who is behind a mobile number: app robots and work notices know people by their user ids only."""
+"""The user ids of people known by their mobile numbers: app robots take user ids only."""
 
 from __future__ import annotations
 
@@ -8,11 +8,28 @@ from collections.abc import Iterable, Mapping
 from airflow_provider_dingpush.dingtalk.answer_fields import text
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.errors import TargetError, UnavailableError
+from airflow_provider_dingpush.targets import Users
 
 _PATH = "/topapi/v2/user/getbymobile"
 _log = logging.getLogger(__name__)
 # Which DingTalk and app, and the number -> the user id. Only what was found: an unknown number may be known tomorrow.
 _found: dict[tuple[tuple[str, str], str], str] = {}
+
+
+def user_ids_of_users(calls: AppCalls, people: Users) -> list[str]:
+    """Everybody's user id, including those who are known by their mobile numbers.
+
+    :raises TargetError: if nobody of them is known.
+    :raises DingTalkError: typed by what else went wrong.
+    """
+    try:
+        found = user_ids_of(calls, people.mobiles)
+    except TargetError as nobody:
+        if not people.user_ids:
+            raise
+        _log.warning("%s The others get the message.", nobody)
+        found = {}
+    return [*people.user_ids, *found.values()]
 
 
 def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
@@ -35,7 +52,7 @@ def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
                 user_id = text(found.get("userid")) if isinstance(found, Mapping) else ""
                 if not user_id:
                     raise UnavailableError(
-                        f"DingTalk's answer about the mobile number {_shortened(mobile)} can't be read.",
+                        f"DingTalk's answer about the mobile number {_masked(mobile)} can't be read.",
                         "Try again later. 请稍后重试。",
                     )
                 _found[place] = user_id
@@ -44,7 +61,7 @@ def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
                 continue
         known[mobile] = _found[place]
     if unknown:
-        problem = f"DingTalk knows nobody with the mobile number {', '.join(map(_shortened, unknown))}"
+        problem = f"DingTalk knows nobody with the mobile number {', '.join(map(_masked, unknown))}"
         if not known:
             codes = ", ".join(sorted({code for code in unknown.values() if code}))
             raise TargetError(
@@ -56,6 +73,6 @@ def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
     return known
 
 
-def _shortened(mobile: str) -> str:
-    """A number by which its owner can be told, but not called."""
+def _masked(mobile: str) -> str:
+    """A number, partly masked: enough to recognise its owner, not enough to call."""
     return f"{mobile[:3]}****{mobile[-4:]}" if len(mobile) > 7 else "****"

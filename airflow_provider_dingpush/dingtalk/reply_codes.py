@@ -1,7 +1,7 @@
 """What DingTalk's answers to a custom robot mean.
 
 Codes from DingTalk's documentation of custom robots (docs 0699 and 0717, read 2026-08-22) and, where that is silent, as
-observed in public reports. The number decides; the wording has changed over the years and only tells apart what
+observed in public reports. The code decides; the wording has changed over the years and only distinguishes what
 shares a number, and what a number may mean that is unknown.
 """
 
@@ -54,18 +54,18 @@ _ROBOT_GONE = (
 )
 _THROTTLED = Meaning(
     ThrottledError,
-    "DingTalk has shut the robot out for ten minutes because it said more than 20 messages in a minute.",
+    "DingTalk blocks the robot for ten minutes because it sent more than 20 messages in a minute.",
     "Send nothing until then; merge messages, or use another robot. 请等待十分钟，合并消息或改用其他机器人。",
     THROTTLED_SECONDS,
 )
-_REFUSED_ADVICE = "Change what the message says; DingTalk's words tell which part. 请按钉钉的提示修改消息内容。"
+_REFUSED_ADVICE = "Change the content; DingTalk's words name the part. 请按钉钉的提示修改消息内容。"
 _OUR_FAULT = "This is a fault of this package: please report it with this text. 这是本软件包的缺陷，请附上此信息反馈。"
 
 _MEANINGS: dict[str, Meaning] = {
     "-1": Meaning(UnavailableError, "DingTalk says that it is busy.", "Try again later. 请稍后重试。"),
     "15": Meaning(
         UnknownOutcomeError,
-        "DingTalk's gateway didn't wait for what became of the message.",
+        "DingTalk's gateway timed out; the message may have been delivered.",
         "Look into the group whether it arrived. 请在群里确认消息是否已送达。",
     ),
     "40035": Meaning(ContentError, "DingTalk says that a parameter is missing or wrong.", _OUR_FAULT),
@@ -74,7 +74,7 @@ _MEANINGS: dict[str, Meaning] = {
     "300001": _TOKEN,
     "300005": _TOKEN,
     "400101": _TOKEN,
-    # What the host says of an app's token; of a robot's it means the one in the webhook URL.
+    # What the host answers about an app's token; for a robot it means the one in the webhook URL.
     "40001": _TOKEN,
     "40014": _TOKEN,
     "41001": _TOKEN,
@@ -151,7 +151,7 @@ _SENSES: Mapping[Sense, Meaning] = {
     Sense.PARAMETER: Meaning(
         ContentError,
         "DingTalk says that a parameter is missing or wrong.",
-        "DingTalk's words tell which; if it isn't one of yours, please report it with this text. "
+        "DingTalk's words name it; if it isn't one of yours, please report it with this text. "
         "请按钉钉的提示检查参数；若非您填写的内容，请附上此信息反馈。",
         recognised=False,
     ),
@@ -163,7 +163,7 @@ _SENSES: Mapping[Sense, Meaning] = {
     ),
     Sense.BUSY: _MEANINGS["-1"],
 }
-# Numbers that stand for several things, and what they mean if the words speak of none of these.
+# Codes with several meanings, and what they mean if the words don't say which.
 _SEVERAL: Mapping[str, tuple[Mapping[Sense, Meaning], Meaning]] = {
     "310000": (_SENSES, _OTHER_SECURITY),
     "300001": (_SENSES, _TOKEN),
@@ -176,7 +176,7 @@ _SEVERAL: Mapping[str, tuple[Mapping[Sense, Meaning], Meaning]] = {
 def error_of(reply: Reply | NoReply, *, signed: bool = True, hide: Iterable[Secret] = ()) -> DingTalkError | None:
     """What went wrong, as an error to raise, or ``None`` if DingTalk took the message.
 
-    Only ``errcode`` 0 in a JSON object is a yes: DingTalk answers HTTP 200 to refusals as well.
+    Only ``errcode`` 0 in a JSON object means success: DingTalk answers HTTP 200 to refusals as well.
 
     :param signed: whether the message was signed; without that, no clock and no wrong secret is to blame.
     :param hide: what DingTalk's own words must not show, should they ever quote what was sent.
@@ -187,20 +187,20 @@ def error_of(reply: Reply | NoReply, *, signed: bool = True, hide: Iterable[Secr
     if answer is None or "errcode" not in answer:
         return error_without_code(reply, throttled=_THROTTLED, senses=_SENSES, hide=hide)
     # The documentation says number, its own sample shows a string.
-    said = without(code(answer["errcode"]), hide)
-    if said == "0":
+    errcode = without(code(answer["errcode"]), hide)
+    if errcode == "0":
         return None
     errmsg = without(first_text(answer, "errmsg", "sub_msg", "message"), hide)
-    meaning = _meaning(said, errmsg)
+    meaning = _meaning(errcode, errmsg)
     if meaning.error is SignError and not signed:
         meaning = _SECRET_MISSING
     request_id = without(shortened(first_text(answer, "request_id")), hide)
-    return meaning.as_error(errcode=said, errmsg=shortened(errmsg), request_id=request_id or None)
+    return meaning.as_error(errcode=errcode, errmsg=shortened(errmsg), request_id=request_id or None)
 
 
-def _meaning(said: str, errmsg: str) -> Meaning:
-    if said in _SEVERAL:
-        senses, usual = _SEVERAL[said]
+def _meaning(errcode: str, errmsg: str) -> Meaning:
+    if errcode in _SEVERAL:
+        senses, usual = _SEVERAL[errcode]
         sense = sense_of(errmsg)
         return senses.get(sense, usual) if sense else usual
-    return _MEANINGS.get(said) or guess(errmsg, _SENSES)
+    return _MEANINGS.get(errcode) or guess(errmsg, _SENSES)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
     _Mixin = object
 
-# Routers and gateways forget a connection that says nothing for a minute, some of them without telling either end.
+# Routers and gateways drop a connection that is idle for a minute, some of them without notifying either end.
 _LONGEST_IDLE_SECONDS = 50.0
 _HTTPS_PORT = 443
 

@@ -1,11 +1,11 @@
-"""The kinds of message that only an enterprise app can send: pictures, files, sounds, films and forms.
+"""The kinds of message that only an enterprise app can send: pictures, files, audio, videos and forms.
 
 Apart from those of :mod:`~airflow_provider_dingpush.messages.kinds` because few DAG files need them, and each costs all
 of them time on every loop of the DAG processor. What a source may be: see
 :mod:`~airflow_provider_dingpush.messages.media_source`.
 
-``to_dict()`` gives a plain form of our own, ``{"msgtype": "image", "image": {"source": …}}``, because what DingTalk's
-shapes hold, a media id, comes to be only when the message is sent. Those shapes are taken too (docs 0775, read
+``to_dict()`` gives a plain form of our own, ``{"msgtype": "image", "image": {"source": …}}``, because the media id that
+DingTalk's shapes hold is known only when the message is sent. Those shapes are taken too (docs 0775, read
 2026-08-22).
 """
 
@@ -28,7 +28,7 @@ from airflow_provider_dingpush.messages.field_rules import (
     text,
     url,
 )
-from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
+from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, LongText, Markdown, Text
 from airflow_provider_dingpush.messages.media_source import (
     cover_source,
     describe,
@@ -37,6 +37,8 @@ from airflow_provider_dingpush.messages.media_source import (
     plain_source,
     shown_source,
 )
+
+__all__ = ["OA", "Audio", "File", "Image", "Message", "Video"]
 
 STATUS_COLORS = {"green": "#78C06E", "red": "#F65E5E", "orange": "#FF9D46", "grey": "#858E99"}
 """Those that DingTalk suggests for done, failed, pending and withdrawn (docs 0773, read 2026-08-22)."""
@@ -82,7 +84,7 @@ def _rows(where: str, value: Any, rendered: bool) -> tuple[tuple[str, str], ...]
 
 
 def _status(where: str, value: Any, rendered: bool) -> str | tuple[str, str]:
-    """Rule: the words of the status bar, alone or with their colour."""
+    """Rule: the text of the status bar, alone or with its colour."""
     refuse_task_output(where, value)
     if isinstance(value, str) or not isinstance(value, Sequence):
         return text(where, value, rendered)
@@ -100,8 +102,8 @@ def _status(where: str, value: Any, rendered: bool) -> str | tuple[str, str]:
 class Image:
     """A picture: jpg, png, gif or bmp, at most 20 MB.
 
-    :param source: a path, bytes, an ``ObjectStoragePath``, a matplotlib figure, a media id, or a URL. A group robot's
-        webhook takes a URL only, which it shows within Markdown.
+    :param source: a path, bytes, an ``ObjectStoragePath``, a matplotlib figure, a media id, or a URL. A custom robot
+        takes a URL only, which it shows within Markdown.
     :raises InvalidMessageError: if it is none of these.
     """
 
@@ -121,14 +123,14 @@ class Image:
         return {"msgtype": self.msgtype, self.msgtype: {"source": plain_source("Image.source", self.source)}}
 
     def as_markdown(self) -> Markdown:
-        """The picture that a URL leads to within Markdown, for doors that take no picture."""
+        """The picture that a URL leads to within Markdown, for channels that take no picture."""
         # Blanks are in no URL; brackets would end Markdown's.
         return Markdown("[图片]", f"![]({self.source.replace('(', '%28').replace(')', '%29')})")
 
 
 @dataclass(frozen=True, repr=False)
 class File:
-    """A file: doc, docx, xls, xlsx, ppt, pptx, zip, pdf or rar, at most 20 MB (10 MB as a work notice).
+    """A file: doc, docx, xls, xlsx, ppt, pptx, zip, pdf or rar, at most 20 MB (10 MB as a work notification).
 
     An app robot shows fewer of these: xlsx, pdf, zip, rar, doc and docx. Put others, csv too, into a zip.
 
@@ -163,16 +165,16 @@ class File:
 
 @dataclass(frozen=True, repr=False)
 class Audio:
-    """A sound: amr, mp3 or wav, at most 2 MB; an app robot plays amr only.
+    """Audio: amr, mp3 or wav, at most 2 MB; an app robot plays amr only.
 
     :param source: a path, bytes, an ``ObjectStoragePath``, or a media id.
-    :param duration_seconds: how long it plays, in seconds; as a work notice less than 60.
+    :param duration_seconds: how long it plays, in seconds; as a work notification less than 60.
     :raises InvalidMessageError: if the source can't be sent, or the duration isn't above 0.
     """
 
     msgtype: ClassVar = "audio"
     names: ClassVar = {"source": "source", "duration_seconds": "duration_seconds"}
-    # Of a work notice's voice; an app robot's sampleAudio counts a "duration" of milliseconds.
+    # Of a work notification's voice; an app robot's sampleAudio counts a "duration" of milliseconds.
     aliases: ClassVar = {"media_id": "source", "duration": "duration_seconds"}
 
     source: Any = field(metadata=ruled(file_source, shown=shown_source))
@@ -191,7 +193,7 @@ class Audio:
 
 @dataclass(frozen=True, repr=False)
 class Video:
-    """A film: mp4, at most 20 MB. Only app robots show it.
+    """A video: mp4, at most 20 MB. Only app robots show it.
 
     :param source: a path, bytes, an ``ObjectStoragePath``, or a media id.
     :param duration_seconds: how long it plays, in seconds.
@@ -224,21 +226,23 @@ class Video:
 
 @dataclass(frozen=True, repr=False)
 class OA:
-    """A form that opens one page (OA 消息). Only work notices can be one.
+    """A form that opens one page (OA 消息). Only work notifications can be one.
 
     :param title: its first line; DingTalk advises at most 50 characters.
     :param message_url: the page that a tap opens.
     :param form: names and values, as a dict or as pairs; DingTalk shows the first six.
     :param content: text below the form, of which DingTalk shows three lines.
-    :param author: who is said to have written it.
-    :param status: words of the status bar, alone or with a colour: ``"failed"``, ``("failed", "red")`` or
-        ``("failed", "#F65E5E")``; the names are those of :data:`STATUS_COLORS`. At most five people can get a notice
-        with one.
+    :param author: shown as its author.
+    :param status: text of the status bar, alone or with a colour: ``"failed"``, ``("failed", "red")`` or
+        ``("failed", "#F65E5E")``; the names are those of :data:`STATUS_COLORS`. At most five people can get a
+        work notification with one.
     :raises InvalidMessageError: if a field breaks a rule.
     """
 
     msgtype: ClassVar = "oa"
     names: ClassVar = {each: each for each in ("title", "message_url", "form", "content", "author", "status")}
+    long_text: ClassVar = LongText("content")
+    if_too_long: ClassVar = "Send fewer or shorter rows of the form."
 
     title: str = field(metadata=ruled(text))
     message_url: str = field(metadata=ruled(url, address=True))
@@ -277,4 +281,4 @@ class OA:
 
 
 Message = Text | Markdown | Link | ActionCard | FeedCard | Image | File | Audio | Video | OA
-"""Anything that can be said."""
+"""A message of any kind."""

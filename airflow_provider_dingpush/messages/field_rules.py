@@ -2,7 +2,7 @@
 
 A rule takes ``(where, value, rendered)`` and returns the value to keep. ``where`` is the field's name for the error,
 such as ``Text.content``. A string that still holds Jinja (``{{``, ``{%`` or ``{#``) is checked for its type only,
-because its value isn't known yet; ``rendered=True`` says that rendering is over and every rule applies.
+because its value isn't known yet; ``rendered=True`` means that rendering is over and every rule applies.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def is_media_id(value: object) -> bool:
 def ruled(rule: Rule, *, shown: Callable[[Any], str] | None = None, address: bool = False) -> dict[str, Any]:
     """The metadata of a dataclass field whose values obey ``rule``.
 
-    The field itself is declared with :func:`dataclasses.field`, by which a type checker tells required ones.
+    The field itself is declared with :func:`dataclasses.field`, from which a type checker knows the required ones.
 
     :param shown: how the repr shows its value, if not as any other.
-    :param address: whether it is an address, which somebody follows and nobody reads.
+    :param address: whether it is an address, which is followed and not read: it is never masked.
     """
     return {"rule": rule, **({"shown": shown} if shown else {}), **({"address": True} if address else {})}
 
@@ -68,13 +68,13 @@ def apply_rules(instance: Any, *, rendered: bool = False) -> None:
 def refuse_task_output(where: str, value: object) -> None:
     """Refuse an XComArg: Airflow looks for dependencies in operator arguments, not inside an object's fields.
 
-    The classes are told by name, because this room doesn't import Airflow.
+    The classes are recognised by name, because this package doesn't import Airflow.
     """
     if any(kind.__name__ in ("XComArg", "ResolveMixin") for kind in type(value).__mro__):
         raise InvalidMessageError(
-            f"{where} was given a task's output, which Airflow can't see inside a message.",
-            "Pass the whole message as that output (message=upstream.output), or write "
-            "{{ ti.xcom_pull(task_ids='upstream') }} into the text.",
+            f"{where} was given a task's output, which Airflow can't see inside an object.",
+            "Pass the whole argument as that output (message=upstream.output, to=upstream.output), or write "
+            "{{ ti.xcom_pull(task_ids='upstream') }} into the field.",
         )
 
 
@@ -113,7 +113,7 @@ def picture(where: str, value: object, rendered: bool) -> str:
 
 
 def optional(rule: Rule) -> Rule:
-    """Rule: ``None``, or what the other rule says."""
+    """Rule: ``None``, or what the other rule allows."""
 
     def check(where: str, value: object, rendered: bool) -> Any:
         return None if value is None else rule(where, value, rendered)
@@ -136,8 +136,12 @@ def flag(where: str, value: object, rendered: bool) -> bool | str:
     raise InvalidMessageError(f"{where} must be true or false, not {as_shown(value)}.")
 
 
-def one_or_more(item: Rule, *, least: int = 0) -> Rule:
-    """Rule: a tuple of what ``item`` allows; a single value counts as a list of one."""
+def one_or_more(item: Rule, *, least: int = 0, unique: bool = False) -> Rule:
+    """Rule: a tuple of what ``item`` allows; a single value counts as a list of one.
+
+    :param least: how many there must be.
+    :param unique: keep of equal ones the first.
+    """
 
     def check(where: str, value: Any, rendered: bool) -> tuple[Any, ...]:
         refuse_task_output(where, value)
@@ -147,21 +151,32 @@ def one_or_more(item: Rule, *, least: int = 0) -> Rule:
         kept = tuple(item(f"{where}[{place}]", each, rendered) for place, each in enumerate(items))
         if len(kept) < least:
             raise InvalidMessageError(f"{where} needs at least {least}, but has {len(kept)}.")
-        return kept
+        return tuple(dict.fromkeys(kept)) if unique else kept
 
     return check
 
 
-def user_id(where: str, value: object, rendered: bool) -> str:
-    """Rule: a user id: no blank, no ``@``; a whole number of any type becomes its digits."""
-    value = _string(where, _digits_of(where, value))
-    if not rendered and holds_jinja(value):
-        return value.strip()
-    return _one_identifier(where, plain_digits(narrow(visible(value)).strip()))
+def identifier(tidied: Callable[[str], str]) -> Callable[[str, Any, bool], str]:
+    """Rule: one id: no blank, no comma, no ``@``; a whole number of any type becomes its digits.
+
+    :param tidied: removes what was pasted along with an id of this sort.
+    """
+
+    def check(where: str, value: object, rendered: bool) -> str:
+        value = _string(where, _digits_of(where, value))
+        if not rendered and holds_jinja(value):
+            return value.strip()
+        return _one_identifier(where, tidied(value))
+
+    return check
+
+
+user_id = identifier(lambda value: plain_digits(narrow(visible(value)).strip()))
+"""Rule: a DingTalk user id (``userid``)."""
 
 
 def mobile(where: str, value: object, rendered: bool) -> str:
-    """Rule: a mobile number, which is brought into the form that DingTalk knows."""
+    """Rule: a mobile number, which is brought into the form that DingTalk takes."""
     value = _string(where, _digits_of(where, value))
     if not rendered and holds_jinja(value):
         return value.strip()
@@ -195,7 +210,8 @@ def _one_identifier(where: str, value: str) -> str:
         raise InvalidMessageError(f"{where} is empty; DingTalk refuses a message without it.")
     if re.search(r"[\s,@]", value) or holds_jinja(value):
         raise InvalidMessageError(
-            f"{where} must be one number or id without blanks, commas or '@', not {as_shown(value)}."
+            f"{where} must be one id or number without blanks, commas or '@', not {as_shown(value)}.",
+            "Give several as a list.",
         )
     return value
 

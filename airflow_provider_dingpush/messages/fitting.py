@@ -11,26 +11,24 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.errors import MessageTooLongError
-from airflow_provider_dingpush.messages.app_kinds import OA, Message
-from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
+from airflow_provider_dingpush.messages.kinds import LongText, is_markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.messages.app_kinds import Message
+
 MAX_PARTS = 5
-"""A text that needs more parts is refused: it would use a quarter of what a robot may say in a minute."""
+"""A text that needs more parts is refused: it would use a quarter of what a robot may send in a minute."""
 
 # In code points. No reader sees a longer heap of marks and joiners as one character, and none could be split.
 _LONGEST_CHARACTER = 64
-_LONG_FIELD: dict[type, str] = {Text: "content", Markdown: "text", ActionCard: "text", Link: "text", OA: "content"}
-_SHORTER = {FeedCard: "Send fewer rows, or shorter links.", OA: "Send fewer or shorter rows of the form."}
 _CUT_NOTE = {
     "zh": "……（内容过长：共 {total} 字，此处省略 {left_out} 字）",
     "en": "… (too long: {left_out} of {total} characters left out)",
 }
-_SPLITTABLE = (Text, Markdown)
-
 _FENCE = re.compile(r"[ ]{0,3}(?:`{3,}[^`\n]*|~{3,}[^\n]*)(?:\n|\Z)")
 _WHOLE_IN_TEXT = r"https?://[^\s<>()\u3000-\u303f\uff00-\uffef]+|@[0-9A-Za-z_$:.+-]+"
 _WHOLE_IN_MARKDOWN = (
@@ -203,10 +201,10 @@ def cut(text: str, room: int, *, language: str, markdown: bool = True) -> str:
 
 
 def split(text: str, room: int, *, markdown: bool = True, most: int | None = None) -> tuple[str, ...]:
-    """Split the text into parts of at most ``room`` bytes each; put together they say all of it.
+    """Split the text into parts of at most ``room`` bytes each; put together they are all of it.
 
     :param room: bytes inside a JSON string that one part may take.
-    :param most: how many parts are of use: with one more than that it ends, for the rest is work in vain.
+    :param most: how many parts are of use: it ends with one more than that.
     :raises MessageTooLongError: if something that can't be broken, such as a link, is longer than a part.
     """
     parts: list[str] = []
@@ -234,7 +232,7 @@ def cut_to_size(message: Message, max_bytes: int, *, size_of: Callable[[Message]
     if size_of(message) <= max_bytes:
         return message
     name, room = _room(message, max_bytes, size_of)
-    shortened = cut(getattr(message, name), room, language=language, markdown=_is_markdown(message))
+    shortened = cut(getattr(message, name), room, language=language, markdown=is_markdown(message))
     return _with(message, name, shortened)
 
 
@@ -246,35 +244,38 @@ def split_to_size(message: Message, max_bytes: int, *, size_of: Callable[[Messag
     """
     if size_of(message) <= max_bytes:
         return (message,)
-    if not isinstance(message, _SPLITTABLE):
+    long_text: LongText | None = getattr(message, "long_text", None)
+    if long_text is None or not long_text.splits:
         raise MessageTooLongError(
             f"This {type(message).__name__} takes {size_of(message):,} bytes; DingTalk takes at most {max_bytes:,}.",
             "Shorten its text, or send a Markdown, which can be split into several messages.",
         )
     name, room = _room(message, max_bytes, size_of)
     numbers_cost = json_bytes(f"({MAX_PARTS}/{MAX_PARTS})\n\n") + json_bytes(f" ({MAX_PARTS}/{MAX_PARTS})")
-    parts = split(getattr(message, name), room - numbers_cost, markdown=_is_markdown(message), most=MAX_PARTS)
+    parts = split(getattr(message, name), room - numbers_cost, markdown=is_markdown(message), most=MAX_PARTS)
     if len(parts) > MAX_PARTS:
         raise MessageTooLongError(
             f"This {type(message).__name__} takes {size_of(message):,} bytes, which is more than {MAX_PARTS} messages.",
             "Shorten it, or put the details on a page and send a link to it.",
         )
-    return tuple(_numbered(message, part, f"({place}/{len(parts)})") for place, part in enumerate(parts, 1))
+    return tuple(_numbered(message, name, part, f"({place}/{len(parts)})") for place, part in enumerate(parts, 1))
 
 
-def _numbered(message: Text | Markdown, part: str, number: str) -> Message:
-    if isinstance(message, Markdown):
-        return replace(message, title=f"{message.title} {number}", text=f"{number}\n\n{part}")
-    return replace(message, content=f"{number}\n{part}")
+def _numbered(message: Message, name: str, part: str, number: str) -> Message:
+    if not is_markdown(message):
+        return _with(message, name, f"{number}\n{part}")
+    changes: dict[str, Any] = {"title": f"{message.title} {number}"}  # type: ignore[union-attr]
+    return replace(_with(message, name, f"{number}\n\n{part}"), **changes)
 
 
 def _room(message: Message, max_bytes: int, size_of: Callable[[Message], int]) -> tuple[str, int]:
     """Name of the field that can be shortened, and the bytes it may take."""
-    name = _LONG_FIELD.get(type(message))
-    if name is None or not getattr(message, name):
+    long_text: LongText | None = getattr(message, "long_text", None)
+    name = long_text.field if long_text else ""
+    if not name or not getattr(message, name):
         raise MessageTooLongError(
             f"This {type(message).__name__} takes {size_of(message):,} bytes; DingTalk takes at most {max_bytes:,}.",
-            _SHORTER.get(type(message), "Shorten its names and links."),
+            getattr(message, "if_too_long", "Shorten its names and links."),
         )
     # A text of one character, which is no keyword, shows what all the rest takes; mentions and keyword count in full,
     # since a cut may drop them from the text.
@@ -290,7 +291,3 @@ def _room(message: Message, max_bytes: int, size_of: Callable[[Message], int]) -
 def _with(message: Message, name: str, text: str) -> Message:
     changes: dict[str, Any] = {name: text}
     return replace(message, **changes)
-
-
-def _is_markdown(message: Message) -> bool:
-    return isinstance(message, (Markdown, ActionCard))

@@ -1,6 +1,6 @@
-"""What people paste: values with characters around or inside them that nobody sees, or that an input method made wide.
+"""What people paste: values with invisible characters around or inside them, or that an input method made wide.
 
-Nothing here knows what a value is for. Whoever reads one decides which of these functions may touch it.
+Nothing here depends on what a value is for. Whoever reads one decides which of these functions may change it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _UNNAMED = {"\n": "LINE FEED", "\r": "CARRIAGE RETURN", "\t": "CHARACTER TABULAT
 
 
 def visible(text: str) -> str:
-    """The text without the characters that nobody sees, wherever in it they are."""
+    """The text without invisible characters, wherever in it they are."""
     return _INVISIBLE.sub("", text)
 
 
@@ -70,7 +70,7 @@ def foreign_character(text: str) -> str | None:
 
 
 def invisible_character(text: str) -> str | None:
-    """The first character that nobody sees, by its name."""
+    """The first invisible character, by its name."""
     found = _INVISIBLE.search(text)
     return None if found is None else named(found.group())
 

@@ -1,15 +1,16 @@
-"""The kinds of message that a group robot can carry; an enterprise app has more, see ``app_kinds``.
+"""The kinds of message that a custom robot can carry; an enterprise app has more, see ``app_kinds``.
 
-Each is a frozen value that is valid once it exists. Field names and rules follow DingTalk's documentation of custom
-robots (docs 0699 and 0717, read 2026-08-22). ``to_dict()`` gives DingTalk's own shape, and a dict of that shape is
-taken wherever a message is.
+Each is a frozen value that is valid once it exists, and its class says all that is known of its kind: its fields and
+their rules, its shape as plain data, its long text, and how it reads in words. Field names and rules follow DingTalk's
+documentation of custom robots (docs 0699 and 0717, read 2026-08-22). ``to_dict()`` gives DingTalk's own shape, and a
+dict of that shape is taken wherever a message is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from airflow_provider_dingpush.messages.field_rules import (
     apply_rules,
@@ -26,16 +27,47 @@ from airflow_provider_dingpush.messages.field_rules import (
 )
 
 
+class LongText(NamedTuple):
+    """The text of a kind of message that may be long, and is cut where a channel can't carry all of it.
+
+    :ivar field: the name of its field.
+    :ivar markdown: whether it is Markdown.
+    :ivar splits: whether a long one can be split into several messages.
+    """
+
+    field: str
+    markdown: bool = False
+    splits: bool = False
+
+
+def long_text_of(message: Any) -> str:
+    """The long text of a message; empty if it has none."""
+    kind: LongText | None = getattr(message, "long_text", None)
+    return getattr(message, kind.field) or "" if kind else ""
+
+
+def is_markdown(message: Any) -> bool:
+    """Whether the long text of a message is Markdown."""
+    kind: LongText | None = getattr(message, "long_text", None)
+    return kind is not None and kind.markdown
+
+
+def _markdown_link(words: str, url: str) -> str:
+    # A bracket that isn't closed would end the link in its middle.
+    return f"[{words}]({url.replace('(', '%28').replace(')', '%29')})"
+
+
 @dataclass(frozen=True, repr=False)
 class Text:
     """Plain text; a newline breaks the line.
 
-    :param content: what is said.
+    :param content: the text.
     :raises InvalidMessageError: if the content is empty, not text, or not valid Unicode.
     """
 
     msgtype: ClassVar = "text"
     names: ClassVar = {"content": "content"}
+    long_text: ClassVar = LongText("content", splits=True)
 
     content: str = field(metadata=ruled(text))
 
@@ -48,18 +80,23 @@ class Text:
         """DingTalk's shape of this message."""
         return {"msgtype": self.msgtype, self.msgtype: to_shape(self)}
 
+    def in_words(self, escape: Callable[[str], str]) -> str:
+        """The message as Markdown."""
+        return "\n\n".join(escape(line) for line in self.content.splitlines() if line.strip())
+
 
 @dataclass(frozen=True, repr=False)
 class Markdown:
     """Markdown in DingTalk's subset: headings, quotes, bold, italic, links, images, lists.
 
-    :param title: shown in the conversation list and in the push notice, not inside the message.
-    :param text: the Markdown. A lone newline of a paragraph breaks the line, which DingTalk by itself does not do.
+    :param title: shown in the conversation list and in the push notification, not inside the message.
+    :param text: the Markdown. A lone newline of a paragraph breaks the line, which DingTalk itself does not do.
     :raises InvalidMessageError: if either is empty, not text, or not valid Unicode.
     """
 
     msgtype: ClassVar = "markdown"
     names: ClassVar = {"title": "title", "text": "text"}
+    long_text: ClassVar = LongText("text", markdown=True, splits=True)
 
     title: str = field(metadata=ruled(text))
     text: str = field(metadata=ruled(text))
@@ -72,6 +109,10 @@ class Markdown:
     def to_dict(self) -> dict[str, Any]:
         """DingTalk's shape of this message."""
         return {"msgtype": self.msgtype, self.msgtype: to_shape(self)}
+
+    def in_words(self, escape: Callable[[str], str]) -> str:  # noqa: ARG002 - as other kinds
+        """The message as Markdown."""
+        return self.text
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,6 +128,7 @@ class Link:
 
     msgtype: ClassVar = "link"
     names: ClassVar = {"title": "title", "text": "text", "messageUrl": "message_url", "picUrl": "pic_url"}
+    long_text: ClassVar = LongText("text")
 
     title: str = field(metadata=ruled(text))
     text: str = field(metadata=ruled(text))
@@ -101,6 +143,10 @@ class Link:
     def to_dict(self) -> dict[str, Any]:
         """DingTalk's shape of this message."""
         return {"msgtype": self.msgtype, self.msgtype: to_shape(self)}
+
+    def in_words(self, escape: Callable[[str], str]) -> str:
+        """The message as Markdown."""
+        return f"{_markdown_link(escape(self.title), self.message_url)}\n\n{escape(self.text)}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -130,7 +176,7 @@ class Button:
 class ActionCard:
     """A Markdown card with buttons. It can mention people by user id, not by mobile number.
 
-    :param title: shown in the conversation list and in the push notice, not inside the card.
+    :param title: shown in the conversation list and in the push notification, not inside the card.
     :param text: Markdown, as in :class:`Markdown`.
     :param buttons: one button makes the whole card tappable; several stand below it.
     :param horizontal: put several buttons side by side instead of one under the other.
@@ -139,6 +185,7 @@ class ActionCard:
 
     msgtype: ClassVar = "actionCard"
     names: ClassVar = {"title": "title", "text": "text", "btns": "buttons", "btnOrientation": "horizontal"}
+    long_text: ClassVar = LongText("text", markdown=True)
 
     title: str = field(metadata=ruled(text))
     text: str = field(metadata=ruled(text))
@@ -158,6 +205,10 @@ class ActionCard:
         else:
             card.update(btnOrientation="1" if self.horizontal else "0", btns=[each.to_dict() for each in self.buttons])
         return {"msgtype": self.msgtype, self.msgtype: card}
+
+    def in_words(self, escape: Callable[[str], str]) -> str:
+        """The message as Markdown, its buttons as links."""
+        return "\n\n".join([self.text, *(_markdown_link(escape(each.title), each.url) for each in self.buttons)])
 
 
 @dataclass(frozen=True, repr=False)
@@ -195,6 +246,7 @@ class FeedCard:
 
     msgtype: ClassVar = "feedCard"
     names: ClassVar = {"links": "links"}
+    if_too_long: ClassVar = "Send fewer rows, or shorter links."
 
     links: Sequence[FeedLink] = field(metadata=ruled(one_or_more(value_of(FeedLink), least=1)))
 
@@ -206,3 +258,11 @@ class FeedCard:
     def to_dict(self) -> dict[str, Any]:
         """DingTalk's shape of this message."""
         return {"msgtype": self.msgtype, self.msgtype: {"links": [each.to_dict() for each in self.links]}}
+
+    def in_words(self, escape: Callable[[str], str]) -> str:
+        """The rows as Markdown links."""
+        return "\n\n".join(_markdown_link(escape(each.title), each.message_url) for each in self.links)
+
+
+ROBOT_KINDS = (Text, Markdown, Link, ActionCard, FeedCard)
+"""The kinds above that are messages."""

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_dingpush.messages.kinds import ActionCard, Markdown
+from airflow_provider_dingpush.messages.kinds import is_markdown, long_text_of
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages.app_kinds import Message
@@ -32,7 +32,7 @@ _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-+)\s*$")
 _RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
 _QUOTE = re.compile(r" {0,3}>[ \t]?")
-# Of CommonMark's kinds of HTML blocks; <font>, which DingTalk knows, is none of them and stands within text.
+# Of CommonMark's kinds of HTML blocks; <font>, which DingTalk supports, is none of them and is part of text.
 _HTML = re.compile(
     r" {0,3}<(?:!--|\?|![A-Za-z\[]|/?(?:address|article|aside|blockquote|body|center|dd|details|dialog|dir|div|dl|dt|"
     r"fieldset|figcaption|figure|footer|form|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|nav|ol|p|pre|"
@@ -64,10 +64,12 @@ class _Kind(Enum):
 
 def with_line_breaks(message: SameKind) -> SameKind:
     """The message, its Markdown with two blanks before each newline that is to break a line."""
-    if not isinstance(message, (Markdown, ActionCard)):
+    if not is_markdown(message):
         return message
-    text = breaking(message.text)
-    return message if text == message.text else replace(message, text=text)
+    text = long_text_of(message)
+    broken = breaking(text)
+    changes: dict[str, Any] = {message.long_text.field: broken}  # type: ignore[union-attr]
+    return message if text == broken else replace(message, **changes)
 
 
 def breaking(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a picture, file, sound or film can be given as: a path, bytes, something to read, a figure, a media id, a URL.
+"""What a picture, file, audio or video can be given as: a path, bytes, something to read, a figure, a media id, a URL.
 
 Nothing is read here. A source is looked at when the message is built, often while a DAG file is read, and its content
 is of interest only to who uploads it.
@@ -36,7 +36,7 @@ class MediaSource(NamedTuple):
 
 
 def describe(source: Any) -> MediaSource | None:
-    """Tell what a source is, by what it looks like; ``None`` if it is nothing that could be sent."""
+    """Recognise what a source is, by what it looks like; ``None`` if it is nothing that could be sent."""
     if isinstance(source, str):
         return _described(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -83,7 +83,7 @@ def cover_source(where: str, value: object, rendered: bool) -> Any:
 
 
 def file_source(where: str, value: object, rendered: bool) -> Any:
-    """Rule: whatever can be sent as a file, sound or film; DingTalk fetches none of these from the web."""
+    """Rule: whatever can be sent as a file, audio or video; DingTalk fetches none of these from the web."""
     return _source(where, value, rendered, web=False, figure=False)
 
 

@@ -1,4 +1,4 @@
-"""Who is called by name (@) in a message, and how the call gets into the text.
+"""Who is mentioned (@) in a message, and how a mention gets into the text.
 
 DingTalk highlights a mention, and pings the person, only if ``@number`` stands in the text **and** the number is in the
 ``at`` block beside it (docs 0699 and 0717, read 2026-08-22).
@@ -44,14 +44,12 @@ class At:
 
     names: ClassVar = {"atMobiles": "mobiles", "atUserIds": "user_ids", "isAtAll": "everyone"}
 
-    mobiles: Sequence[str] = field(default=(), metadata=ruled(one_or_more(mobile)))
-    user_ids: Sequence[str] = field(default=(), metadata=ruled(one_or_more(user_id)))
+    mobiles: Sequence[str] = field(default=(), metadata=ruled(one_or_more(mobile, unique=True)))
+    user_ids: Sequence[str] = field(default=(), metadata=ruled(one_or_more(user_id, unique=True)))
     everyone: bool = field(default=False, metadata=ruled(flag))
 
     def __post_init__(self) -> None:
         apply_rules(self)
-        for name in ("mobiles", "user_ids"):
-            object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
         people = len(self.mobiles) + len(self.user_ids)
         if people > MAX_PEOPLE:
             raise InvalidMessageError(

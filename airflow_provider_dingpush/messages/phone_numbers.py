@@ -1,4 +1,4 @@
-"""Mobile numbers in the one form that DingTalk knows: ``13800000000`` of mainland China, else ``+852-51234567``."""
+"""Mobile numbers in the one form that DingTalk takes: ``13800000000`` of mainland China, else ``+852-51234567``."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def read_mobile(value: Any) -> str | None:
 
 
 def mobile_or_digits(value: Any) -> str | None:
-    """A number that is said to be somebody's mobile: in DingTalk's form, or its digits as they are if they are unusual.
+    """A number given as somebody's mobile: in DingTalk's form, or its digits as they are if they are unusual.
 
-    What DingTalk knows is its own business: digits alone are never refused here. ``None`` if it holds anything else.
+    Only DingTalk can check whether it knows a number: digits alone are never refused here. ``None`` for anything else.
     """
     number = read_mobile(value)
     if number is None:

@@ -9,11 +9,11 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages.field_rules import apply_rules, from_shape, holds_jinja, refuse_task_output
-from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
+from airflow_provider_dingpush.messages.kinds import ROBOT_KINDS, ActionCard, Text
 from airflow_provider_dingpush.messages.mentions import At
 
 if TYPE_CHECKING:
@@ -21,16 +21,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_KINDS: dict[str, Any] = {kind.msgtype: kind for kind in (Text, Markdown, Link, ActionCard, FeedCard)}
-# As blog posts and DingTalk's other doors name recipients and apps.
-_NAMES_SOMEBODY = re.compile(r"user|agent|dept|department|conversation|robot|chat", re.IGNORECASE)
-# How work notices spell what has another name elsewhere (docs 0775, read 2026-08-22).
-_NOTICE_NAMES = {"voice": "audio", "action_card": "actionCard"}
+_KINDS: dict[str, Any] = {kind.msgtype: kind for kind in ROBOT_KINDS}
+# As blog posts and DingTalk's other interfaces name recipients and apps.
+_NAMES_SOMEBODY = r"(?i)user|agent|dept|department|conversation|robot|chat"
+# How work notifications spell what has another name elsewhere (docs 0775, read 2026-08-22).
+_WORK_NOTIFICATION_NAMES = {"voice": "audio", "action_card": "actionCard"}
 
 # Where a Markdown link leads, and what DingTalk makes a link of. What has a password before its host is none.
-_ADDRESS = re.compile(
-    r"(?<=\]\()<?(?:[^()\s]|\([^()\s]*\))+|(?:https?|dingtalk|dtmd)://(?![^\s/?#]*@)[!#-&*-;=?-_a-{}~]+", re.IGNORECASE
-)
+# Compiled when a text holds a secret.
+_ADDRESS = r"(?i)(?<=\]\()<?(?:[^()\s]|\([^()\s]*\))+|(?:https?|dingtalk|dtmd)://(?![^\s/?#]*@)[!#-&*-;=?-_a-{}~]+"
 
 
 def read_message(value: Any) -> tuple[Message, At | None]:
@@ -51,7 +50,7 @@ def read_message(value: Any) -> tuple[Message, At | None]:
             f"{', '.join(each.__name__ for each in _every_kind().values())}, not {type(value).__name__}."
         )
     spelled = value.get("msgtype")
-    kind = _NOTICE_NAMES.get(spelled, spelled) if isinstance(spelled, str) else ""
+    kind = _WORK_NOTIFICATION_NAMES.get(spelled, spelled) if isinstance(spelled, str) else ""
     known = _KINDS if kind in _KINDS else _every_kind()
     if spelled is None or kind not in known:
         raise InvalidMessageError(
@@ -64,36 +63,36 @@ def read_message(value: Any) -> tuple[Message, At | None]:
             f"message has unknown keys {extra} beside 'msgtype', {spelled!r} and 'at'.",
             "Whom it is for stands in to=, not in the message: to=Users(…), to=Group(…) or to=WorkNotification(…), "
             "with a connection of type 'DingTalk App'. 接收人请写在 to= 中，并使用 DingTalk App 类型的连接。"
-            if any(_NAMES_SOMEBODY.search(each) for each in extra)
+            if any(re.search(_NAMES_SOMEBODY, each) for each in extra)
             else "",
         )
     shape = value.get(spelled)
     if not isinstance(shape, Mapping):
-        raise InvalidMessageError(f"message says msgtype {spelled!r}, but has no dict under {spelled!r}.")
+        raise InvalidMessageError(f"message has msgtype {spelled!r}, but has no dict under {spelled!r}.")
     if kind == ActionCard.msgtype:
-        shape = _single_button_as_list(_of_notice_card(shape) if spelled == "action_card" else shape)
+        shape = _single_button_as_list(_of_work_notification_card(shape) if spelled == "action_card" else shape)
     if kind == "oa" and "body" in shape:
-        shape = _of_notice_form(shape)
+        shape = _of_work_notification_form(shape)
     return from_shape(known[kind], spelled, shape), At.read(value.get("at"))
 
 
 def is_message(value: object) -> bool:
     """Whether the value is a message of any kind."""
-    # By the module first: kinds that nobody has loaded need no loading to tell that this is none of them.
-    if isinstance(value, tuple(_KINDS.values())):
+    # By the module first, so that kinds are not loaded only to find that the value is none of them.
+    if isinstance(value, ROBOT_KINDS):
         return True
     of_app = type(value).__module__.startswith(__package__) and hasattr(type(value), "msgtype")
     return of_app and isinstance(value, tuple(_every_kind().values()))
 
 
 def _every_kind() -> dict[str, Any]:
-    from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image, Video
+    from airflow_provider_dingpush.messages.app_kinds import Message
 
-    return _KINDS | {kind.msgtype: kind for kind in (Image, File, Audio, Video, OA)}
+    return {kind.msgtype: kind for kind in get_args(Message)}
 
 
-def _of_notice_card(card: Mapping[str, Any]) -> dict[str, Any]:
-    """A work notice's card, ``markdown`` and snake_case, as a robot's."""
+def _of_work_notification_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    """A work notification's card, ``markdown`` and snake_case, as a robot's."""
     theirs = {
         "markdown": "text",
         "single_title": "singleTitle",
@@ -113,8 +112,8 @@ def _of_notice_card(card: Mapping[str, Any]) -> dict[str, Any]:
     return shape
 
 
-def _of_notice_form(form: Mapping[str, Any]) -> dict[str, Any]:
-    """A work notice's OA message, whose fields lie in three dicts, as ours, which has them side by side."""
+def _of_work_notification_form(form: Mapping[str, Any]) -> dict[str, Any]:
+    """A work notification's OA message, whose fields lie in three dicts, as ours, which has them side by side."""
     shape = dict(form)
     body, bar = shape.pop("body"), shape.pop("status_bar", None)
     # The head's text is always replaced by the app's name, and its colour by the client's theme.
@@ -177,7 +176,7 @@ def rebuilt(value: Any, render: Callable[[Any], Any]) -> Any:
 def redacted(message: Message, redact: Callable[[str], Any], *, quietly: bool = False) -> Message:
     """The same message without what may not be seen, in every text that people will read.
 
-    Addresses stay as they are, those of fields and those within a text: nobody reads them, and with stars in it one
+    Addresses stay as they are, those of fields and those within a text: they are not read, and with stars in it one
     leads nowhere. One that would have been changed is named in the log. So do the sources of pictures and files.
 
     :param redact: gives a text without its secrets.
@@ -212,7 +211,7 @@ def _redacted(value: Any, where: str, redact: Callable[[str], Any], kept: list[s
         elif "shown" not in each.metadata:
             changes[each.name] = _redacted(part, here, redact, kept)
             if here == "OA.status" and isinstance(part, tuple):
-                changes[each.name] = (changes[each.name][0], part[1])  # a colour's name is no prose
+                changes[each.name] = (changes[each.name][0], part[1])  # a colour's name is no text
     return replace(value, **changes)
 
 
@@ -222,7 +221,7 @@ def _redacted_text(text: str, where: str, redact: Callable[[str], Any], kept: li
         return text
     pieces: list[Any] = []
     place, kept_before = 0, len(kept)
-    for found in _ADDRESS.finditer(text):
+    for found in re.finditer(_ADDRESS, text):
         if redact(found.group()) != found.group():
             kept.append(where)
         pieces += [redact(text[place : found.start()]), found.group()]

@@ -16,7 +16,6 @@ from math import inf
 from typing import Any, Generic, TypeVar
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.dingtalk.spare_threads import within
 from airflow_provider_dingpush.storage.contract import (
     LeadershipLostError,
     LeadPause,
@@ -25,7 +24,7 @@ from airflow_provider_dingpush.storage.contract import (
     OutboxError,
     Place,
 )
-from airflow_provider_dingpush.timeouts import Deadline
+from airflow_provider_dingpush.timeouts import Deadline, call_within
 
 Answer = TypeVar("Answer")
 
@@ -84,7 +83,7 @@ class BoundedOutbox:
             raise OutboxError(self.lost)
         began = time.monotonic()
         try:
-            return within(seconds, question)
+            return call_within(seconds, question)
         except TimeoutError:
             self.lost = (
                 f"The outbox has not answered within {seconds:.1f} s: look at the Redis that outbox_url names, or at "
@@ -293,4 +292,4 @@ class _Held(Generic[Answer]):
 def _leave(held: _Held[Any], seconds: float) -> None:
     # A lease runs out and a lock ends with its process, if it can't be given back now.
     with suppress(TimeoutError, OutboxError):
-        within(seconds, held.leave)
+        call_within(seconds, held.leave)

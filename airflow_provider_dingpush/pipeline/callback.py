@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.delivery.drain_result import DrainResult, LeaderRole
-    from airflow_provider_dingpush.pipeline.dispatching import AnySender
     from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments, RenderedArguments
+    from airflow_provider_dingpush.pipeline.receivers import Receiver
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.storage.contract import LedgerBook
 
@@ -285,10 +285,10 @@ class _Callback:
 
             return DrainResult.of_pause(store.outbox.pending_in(self.mailbox), pause.reason, pause.until)
 
-        def find(wanted: Mailbox) -> AnySender:
-            from airflow_provider_dingpush.pipeline.senders import sender_for
+        def find(wanted: Mailbox) -> Receiver:
+            from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 
-            sender: AnySender = self.call_within(lambda: sender_for(wanted), require_time(deadline))
+            sender: Receiver = self.call_within(lambda: receiver_of_mailbox(wanted), require_time(deadline))
             return sender
 
         def bring_in(receiver_id: str, book: LedgerBook) -> None:

@@ -17,7 +17,7 @@ from airflow_provider_dingpush.storage.contract import OutboxError
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
-    from airflow_provider_dingpush.pipeline.dispatching import AnySender
+    from airflow_provider_dingpush.pipeline.receivers import Receiver
     from airflow_provider_dingpush.timeouts import Deadline
 
 # Another process may be sending at this moment, and is done with one message in a moment.
@@ -25,7 +25,7 @@ _SLOT_SECONDS = 1.0
 
 
 @contextmanager
-def room_now(sender: AnySender, mailbox: Mailbox, among: Sequence[Store], deadline: Deadline) -> Iterator[None]:
+def room_now(sender: Receiver, mailbox: Mailbox, among: Sequence[Store], deadline: Deadline) -> Iterator[None]:
     """Take a slot of the rate limit for a message, in the first of these stores that can be asked.
 
     :param deadline: the caller's; a slot is waited for a second at most.

@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
     from airflow_provider_dingpush.delivery.fallbacks import Fallback
     from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-    from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender
+    from airflow_provider_dingpush.pipeline.receivers import Receiver
 
-    AnySender = RobotSender | AppSender
-
-Find = Callable[["Mailbox"], "AnySender"]
+Find = Callable[["Mailbox"], "Receiver"]
 CarryOver = Callable[[str, LedgerBook], None]
 """Brings into a receiver's book what was noted about it elsewhere."""
 
@@ -145,10 +143,10 @@ def flush(
             yield mailbox, problem_text
 
 
-def _find(mailbox: Mailbox) -> AnySender:
-    from airflow_provider_dingpush.pipeline.senders import sender_for
+def _find(mailbox: Mailbox) -> Receiver:
+    from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 
-    return sender_for(mailbox)
+    return receiver_of_mailbox(mailbox)
 
 
 def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, terms: _Terms) -> DrainResult | None:
@@ -212,7 +210,7 @@ def _serve_once(outbox: Outbox, mailbox: Mailbox, known: str | None, terms: _Ter
         return _drain(outbox, book, sender, terms) if book else None, sender.receiver_id
 
 
-def _drain(outbox: Outbox, book: LedgerBook, sender: AnySender, terms: _Terms) -> DrainResult:
+def _drain(outbox: Outbox, book: LedgerBook, sender: Receiver, terms: _Terms) -> DrainResult:
     from airflow_provider_dingpush.delivery.drain import Drain
     from airflow_provider_dingpush.pipeline.composing import composer_for, local_zone
 
@@ -268,7 +266,7 @@ def shared(policy: DeliveryPolicy, share: float) -> DeliveryPolicy:
     return replace(policy, rate_limit_per_minute=max(1, int(policy.rate_limit_per_minute * share)))
 
 
-def _fallbacks(outbox: Outbox, sender: AnySender, terms: _Terms) -> Sequence[Fallback]:
+def _fallbacks(outbox: Outbox, sender: Receiver, terms: _Terms) -> Sequence[Fallback]:
     """The other robots of the same group. One that can't be looked up is no reason not to use this one."""
     from airflow_provider_dingpush.alerts.alert import Mailbox
     from airflow_provider_dingpush.delivery.fallbacks import Fallback

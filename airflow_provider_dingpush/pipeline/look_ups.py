@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_dingpush.dingtalk.spare_threads import within
 from airflow_provider_dingpush.errors import DingTalkError, UnavailableError
+from airflow_provider_dingpush.pipeline.receivers import Receiver, receiver_of_mailbox
 from airflow_provider_dingpush.pipeline.redaction import described
+from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
-    from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender
     from airflow_provider_dingpush.timeouts import Deadline
 
 Result = TypeVar("Result")
@@ -27,7 +27,7 @@ def look_up_within(find: Callable[[], Result], seconds: float) -> Result:
     :raises UnavailableError: if it took longer.
     """
     try:
-        return within(seconds, find)
+        return call_within(seconds, find)
     except TimeoutError:
         raise UnavailableError(
             "Looking up the Airflow connection took too long.",
@@ -43,9 +43,9 @@ class LookUps:
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
-        self._found: dict[Mailbox, RobotSender | AppSender | DingTalkError] = {}
+        self._found: dict[Mailbox, Receiver | DingTalkError] = {}
 
-    def sender(self, mailbox: Mailbox) -> RobotSender | AppSender:
+    def sender(self, mailbox: Mailbox) -> Receiver:
         """The mailbox's sender.
 
         :raises DingTalkError: if there is no such connection, or it is wrong, or that can't be found out in time.
@@ -57,14 +57,13 @@ class LookUps:
             raise found
         return found
 
-    def _looked_up(self, mailbox: Mailbox) -> RobotSender | AppSender | DingTalkError:
-        from airflow_provider_dingpush.pipeline.senders import sender_for
+    def _looked_up(self, mailbox: Mailbox) -> Receiver | DingTalkError:
 
         seconds = min(_LONGEST_SECONDS, self._deadline.seconds_left() / 2)
         if seconds < _LEAST_SECONDS:
             return UnavailableError("No time is left to look up the Airflow connection.", "Give the flush more time.")
         try:
-            return look_up_within(lambda: sender_for(mailbox), seconds)
+            return look_up_within(lambda: receiver_of_mailbox(mailbox), seconds)
         except DingTalkError as problem:
             return problem
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with one connection must not stop the others

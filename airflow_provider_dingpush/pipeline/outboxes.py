@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, mask_secret
-from airflow_provider_dingpush.dingtalk.spare_threads import within
+from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.storage.contract import Outbox
@@ -49,7 +49,7 @@ def outbox_url() -> str | None:
     if _option_hung_at is not None and time.monotonic() - _option_hung_at < _OPTION_PAUSE_SECONDS:
         raise hung
     try:
-        url = within(_OPTION_SECONDS, lambda: airflow_option("dingpush", "outbox_url"))
+        url = call_within(_OPTION_SECONDS, lambda: airflow_option("dingpush", "outbox_url"))
     except TimeoutError:
         _option_hung_at = time.monotonic()
         raise hung from None
@@ -84,7 +84,9 @@ def nothing_failed() -> bool:
     try:
         if outbox_url():
             return False
-        return within(_LOOK_SECONDS, lambda: not any(_has_entry(each / "open") for each in (home(), second_home())))
+        return call_within(
+            _LOOK_SECONDS, lambda: not any(_has_entry(each / "open") for each in (home(), second_home()))
+        )
     except (OutboxError, TimeoutError):
         return False
 

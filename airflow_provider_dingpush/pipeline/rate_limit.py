@@ -18,7 +18,7 @@ from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.ledger import Ledger
-    from airflow_provider_dingpush.pipeline.dispatching import AnySender
+    from airflow_provider_dingpush.pipeline.receivers import Receiver
 
 _log = logging.getLogger(__name__)
 # A leader may hold its lock for a callback's whole budget; an operator asks again so often.
@@ -28,7 +28,7 @@ _LONGEST_LEAD_SECONDS = 90.0
 _STILL_WAITING_SECONDS = 30.0
 
 
-def seconds_until_slot(outbox: Outbox, sender: AnySender, *, share: float = 1.0) -> float:
+def seconds_until_slot(outbox: Outbox, sender: Receiver, *, share: float = 1.0) -> float:
     """How long it takes, in seconds, until something may be sent; 0 if it may now or nobody knows.
 
     :param share: of the receiver's rate limit, what may be sent from this outbox.
@@ -39,7 +39,7 @@ def seconds_until_slot(outbox: Outbox, sender: AnySender, *, share: float = 1.0)
 
 @contextmanager
 def rate_limit_slot(
-    outbox: Outbox, sender: AnySender, *, messages: int = 1, share: float = 1.0, deadline: Deadline | None = None
+    outbox: Outbox, sender: Receiver, *, messages: int = 1, share: float = 1.0, deadline: Deadline | None = None
 ) -> Iterator[None]:
     """Wait for a slot of the rate limit and hold it while a message is sent.
 
@@ -65,7 +65,7 @@ def rate_limit_slot(
 
 
 @contextmanager
-def ledger_of(outbox: Outbox, sender: AnySender, share: float = 1.0) -> Iterator[Ledger | None]:
+def ledger_of(outbox: Outbox, sender: Receiver, share: float = 1.0) -> Iterator[Ledger | None]:
     """The receiver's ledger, if no other process leads.
 
     :param share: of its rate limit, what may be sent from this outbox.
@@ -88,7 +88,7 @@ class _Window:
     """
 
     outbox: Outbox
-    sender: AnySender
+    sender: Receiver
     share: float
 
     def seconds_until_slot(self) -> float:

@@ -71,10 +71,10 @@ def _send(
     from airflow_provider_dingpush.messages.plain_forms import redacted
     from airflow_provider_dingpush.pipeline.composing import composer_for
     from airflow_provider_dingpush.pipeline.direct_sends import room_now
-    from airflow_provider_dingpush.pipeline.senders import sender_for
+    from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 
     alert = unstored.alert
-    sender = call_within(lambda: sender_for(alert.mailbox), require_time(deadline))
+    sender = call_within(lambda: receiver_of_mailbox(alert.mailbox), require_time(deadline))
     composer = composer_for(sender, sender.hook.settings)
     language = composer.language_of([alert])
     at = mentions_of([alert], composer.settings.people.get)
@@ -83,7 +83,7 @@ def _send(
     def send(message: Message | None, problems: Mapping[str, str]) -> None:
         whole = composer.message_about(unstored.facts, message, problems, language=language)
         plan = AttemptPlan(budget_seconds=min(require_time(deadline), callback_limits.CALLBACK_SECONDS))
-        sender.hook.send_alert(whole, at, sender.target, language=language, plan=plan, is_redacted=True)
+        sender.hook.send_alert(whole, at=at, to=sender.target, language=language, plan=plan)
 
     with room_now(sender, alert.mailbox, stores, deadline):
         try:

@@ -91,13 +91,13 @@ def _played(
     from airflow_provider_dingpush.delivery.drain_result import LeaderRole
     from airflow_provider_dingpush.events import Event
     from airflow_provider_dingpush.hooks import hook_of
-    from airflow_provider_dingpush.pipeline import dispatching, senders
+    from airflow_provider_dingpush.pipeline import dispatching, receivers
     from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
     from airflow_provider_dingpush.timeouts import Deadline
 
     posted: list[float] = []
 
-    class Robot(senders.RobotSender):
+    class Robot(receivers.RobotReceiver):
         def post(self, body: bytes, deadline: Deadline) -> SendResult:
             virtual.sleep(0.1)
             posted.append(virtual.now)
@@ -106,7 +106,7 @@ def _played(
     mailbox = Mailbox("dingtalk_default")
     hook: Any = hook_of(mailbox.conn_id)
 
-    def find(_: Mailbox) -> senders.RobotSender:
+    def find(_: Mailbox) -> receivers.RobotReceiver:
         return Robot(hook)
 
     box = SpoolOutbox(home, clock=time.time)
@@ -125,7 +125,7 @@ def _played(
         )
         dispatching.serve(box, mailbox, Deadline.after(8.0, time.monotonic), LeaderRole.CALLBACK, find=find)
 
-    senders.sender_for = find  # type: ignore[assignment]
+    receivers.receiver_of_mailbox = find  # type: ignore[assignment]
     failures = int(minutes * 60 / every_seconds)
     for number in range(failures):
         at = (number + chance.uniform(-0.3, 0.3)) * every_seconds

@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.errors import ContentRefusedError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline.senders import RobotSender
+from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.surface.test_notifier import task_context
 
@@ -20,7 +20,7 @@ def _refuse(*_: object, **__: object) -> bytes:
 def refused(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """A sandbox that has refused one alert."""
     with monkeypatch.context() as refusing:
-        refusing.setattr(RobotSender, "prepare", _refuse)
+        refusing.setattr(RobotReceiver, "prepare", _refuse)
         DingTalkNotifier()(task_context())
     assert connected.messages == ()
     return connected

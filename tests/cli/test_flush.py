@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.pipeline.outboxes import outbox
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.surface.test_flush_goes_on import put
 
@@ -63,7 +63,7 @@ def test_another_process_that_sends(
 ) -> None:
     """It isn't waited for."""
     put("dingtalk_default")
-    with outbox().leadership(sender_for(Mailbox("dingtalk_default")).receiver_id) as book:
+    with outbox().leadership(receiver_of_mailbox(Mailbox("dingtalk_default")).receiver_id) as book:
         assert book is not None
         assert main(["flush", "--within", "1", "--language", language]) == 1
     assert busy in capsys.readouterr().out.splitlines()

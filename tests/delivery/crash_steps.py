@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_dingpush.timeouts import Deadline
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airflow_provider_dingpush.alerts.alert import Alert
@@ -25,7 +27,6 @@ from airflow_provider_dingpush.delivery.drain_result import LeaderRole
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.messages import At, Message, Text
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-from airflow_provider_dingpush.timeouts import Deadline
 from tests.delivery.drain_world import MAILBOX, WatchedBook, compose, failure
 
 ROBOT = "0123456789ab"

@@ -21,4 +21,4 @@ def test_a_follower_loads_nothing_of_the_drain() -> None:
         "delivery.policy",
         "delivery.reasons",
     }
-    assert not {"pipeline.composing", "pipeline.pending", "pipeline.senders", "hooks"}.intersection(loaded)
+    assert not {"pipeline.composing", "pipeline.pending", "pipeline.receivers", "hooks"}.intersection(loaded)

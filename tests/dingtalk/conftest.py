@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.dingtalk.access_tokens import AccessTokens
-from airflow_provider_dingpush.dingtalk.app import App as OurApp
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
+from airflow_provider_dingpush.dingtalk.credentials import App as OurApp
+from airflow_provider_dingpush.dingtalk.credentials import Robot as OurRobot
 from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
-from airflow_provider_dingpush.dingtalk.custom_robot import Robot as OurRobot
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient, HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.sandbox import App, Robot, Sandbox

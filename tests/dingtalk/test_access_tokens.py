@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.dingtalk.access_tokens import AccessTokens, Grant, ask_for_token
-from airflow_provider_dingpush.dingtalk.app import App
+from airflow_provider_dingpush.dingtalk.credentials import App
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient, HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import (
@@ -160,7 +160,7 @@ def test_a_forked_process_fetches_for_itself_while_its_parent_fetches() -> None:
     script = """
 import os, threading
 from airflow_provider_dingpush.dingtalk.access_tokens import AccessTokens, Grant
-from airflow_provider_dingpush.dingtalk.app import App
+from airflow_provider_dingpush.dingtalk.credentials import App
 from airflow_provider_dingpush.dingtalk.secret import Secret
 store, app = AccessTokens(), App("key", Secret("secret"))
 begun, go_on = threading.Event(), threading.Event()

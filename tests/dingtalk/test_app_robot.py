@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush import errors
-from airflow_provider_dingpush.dingtalk.app_content import refuse_mentions
-from airflow_provider_dingpush.dingtalk.app_robot import MAX_PARAM_BYTES, AppRobot, ReadStatus, Sent
+from airflow_provider_dingpush.dingtalk.app_content import Sent, refuse_mentions
+from airflow_provider_dingpush.dingtalk.app_robot import MAX_PARAM_BYTES
 from airflow_provider_dingpush.dingtalk.media import MediaLibrary
+from airflow_provider_dingpush.dingtalk.sent_by_robot import ReadStatus
 from airflow_provider_dingpush.messages import (
     OA,
     ActionCard,
@@ -31,6 +32,7 @@ from airflow_provider_dingpush.messages import (
     Video,
 )
 from airflow_provider_dingpush.sandbox import App, Fault, GroupChat, Person, Quotas, Robot, Sandbox
+from tests.dingtalk.app_channels import RobotChannels
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "app_robot"
 URL = "https://airflow.example.com/dags/etl_daily"
@@ -71,17 +73,17 @@ PAYLOADS: dict[str, Message] = {
 
 
 @pytest.fixture
-def receiver_of(app_client_of: AppClientOf) -> Callable[..., AppRobot]:
+def receiver_of(app_client_of: AppClientOf) -> Callable[..., RobotChannels]:
     """Make the robot of a sandbox's first app, or of the app that is given."""
 
-    def make(sandbox: Sandbox, *, app: App | None = None, people_per_call: int = 20, **options: Any) -> AppRobot:
+    def make(sandbox: Sandbox, *, app: App | None = None, people_per_call: int = 20, **options: Any) -> RobotChannels:
         calls = app_client_of(sandbox, app=app, **options).calls
-        return AppRobot(calls, MediaLibrary(calls), calls.app.robot_code, people_per_call=people_per_call)
+        return RobotChannels(calls, MediaLibrary(calls), {"people_per_call": people_per_call})
 
     return make
 
 
-RobotOf = Callable[..., AppRobot]
+RobotOf = Callable[..., RobotChannels]
 
 
 def sends(sandbox: Sandbox) -> list[Any]:
@@ -177,7 +179,7 @@ def test_a_robot_without_a_library_takes_what_is_uploaded_already(
     sandbox = start_sandbox()
     calls = app_client_of(sandbox).calls
     with pytest.raises(errors.InvalidMessageError, match=r"^Image\.source is <108 bytes>, and nothing can be uploaded"):
-        AppRobot(calls, None, calls.app.robot_code).send_to_people(Image(PNG), ["lisi"])
+        RobotChannels(calls).send_to_people(Image(PNG), ["lisi"])
 
 
 def test_templates_that_nobody_rendered_are_refused(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
@@ -190,7 +192,7 @@ def test_templates_that_nobody_rendered_are_refused(start_sandbox: StartSandbox,
     assert sandbox.requests == ()
 
 
-def test_mentions_are_refused_with_the_door_that_has_them() -> None:
+def test_mentions_are_refused_with_the_channel_that_has_them() -> None:
     """Nobody is no mention."""
     refuse_mentions(None)
     refuse_mentions(At())
@@ -316,7 +318,7 @@ def test_a_message_that_reached_nobody_is_an_error(start_sandbox: StartSandbox, 
     )
     assert "userid" in caught.value.advice
     assert not caught.value.retryable
-    with pytest.raises(errors.TargetError, match="it named nobody"):
+    with pytest.raises(errors.InvalidMessageError, match="names nobody"):
         receiver_of(sandbox).send_to_people(Text("hello"), [])
 
 
@@ -462,7 +464,7 @@ def test_states_are_read_leniently(
     page = answer(json.dumps({"sendStatus": word, "hasMore": True, "nextToken": "7", "readUserIds": ["a"]}).encode())
     server = raw_server([token, page, page])
     calls = app_client_of(server.url).calls
-    assert AppRobot(calls, None, "r").read_status_of_group("k", "cid") == ReadStatus(state, ("a",))
+    assert RobotChannels(calls).read_status_of_group("k", "cid") == ReadStatus(state, ("a",))
 
 
 def test_an_answer_without_a_word_about_a_handle_is_no_recall(
@@ -470,7 +472,7 @@ def test_an_answer_without_a_word_about_a_handle_is_no_recall(
 ) -> None:
     """What DingTalk doesn't confirm may still be in the chat."""
     server = raw_server([answer(b'{"accessToken":"t","expireIn":7200}'), answer(b'{"successResult":["a"]}')])
-    done = AppRobot(app_client_of(server.url).calls, None, "r").recall_from_people(["a", "b"])
+    done = RobotChannels(app_client_of(server.url).calls).recall_from_people(["a", "b"])
     assert done.recalled == ("a",)
     assert done.failed == {"b": "DingTalk says nothing about it."}
 
@@ -486,7 +488,7 @@ def test_a_damaged_list_does_not_undo_what_was_sent(
 ) -> None:
     """The message has arrived; a bare TypeError would have it sent again."""
     server = raw_server([answer(TOKEN), answer(json.dumps({"processQueryKey": "k", field: odd}).encode())])
-    sent = AppRobot(app_client_of(server.url).calls, None, "r").send_to_people(Text("hello"), ["u1", "u2"])
+    sent = RobotChannels(app_client_of(server.url).calls).send_to_people(Text("hello"), ["u1", "u2"])
     assert sent.process_query_keys == ("k",)
     assert {*sent.invalid_user_ids, *sent.flow_controlled_user_ids} == ({"5"} if odd == [5] else set())
 
@@ -497,7 +499,7 @@ def test_an_answer_whose_handle_is_damaged_is_of_unknown_outcome(
 ) -> None:
     server = raw_server([answer(TOKEN), answer(json.dumps({"processQueryKey": odd}).encode())])
     with pytest.raises(errors.UnknownOutcomeError):
-        AppRobot(app_client_of(server.url).calls, None, "r").send_to_group(Text("hello"), "cid")
+        RobotChannels(app_client_of(server.url).calls).send_to_group(Text("hello"), "cid")
 
 
 @pytest.mark.parametrize("odd", ODD, ids=ascii)
@@ -511,7 +513,7 @@ def test_damaged_answers_about_a_message_are_read_as_far_as_they_go(
     # A page token that is a text or a number is asked for, and comes again.
     pages = 2 if odd in (5, "x") and odd is not True else 1
     server = raw_server([answer(TOKEN), *[answer(bodies[0])] * pages, answer(bodies[1]), answer(bodies[2])])
-    robot = AppRobot(app_client_of(server.url).calls, None, "r")
+    robot = RobotChannels(app_client_of(server.url).calls)
     assert robot.read_status_of_group("k", "cid") == ReadStatus("sent", ("5",) if odd == [5] else ())
     assert robot.read_status_of_people("k") == ReadStatus("sent")
     done = robot.recall_from_people(["k"])

@@ -74,7 +74,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.fixture
 def short_lived_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that was left behind ends as soon as it has nothing more to do."""
-    monkeypatch.setattr("airflow_provider_dingpush.dingtalk.spare_threads._IDLE_SECONDS", 0.01)
+    monkeypatch.setattr("airflow_provider_dingpush.timeouts._IDLE_SECONDS", 0.01)
 
 
 def post(http: HttpClient, body: bytes = b"{}", **options: Any) -> Reply | NoReply:

@@ -249,7 +249,7 @@ def test_a_part_that_fails_says_which_ones_arrived(start_sandbox: StartSandbox, 
     sandbox = start_sandbox(Robot(messages_per_minute=1))
     with pytest.raises(errors.ThrottledError) as caught:
         client_of(sandbox).robot.send(Text("word " * 12_000))
-    assert caught.value.problem.startswith("Part 2 of 4 failed, those before it were sent: DingTalk has shut the robot")
+    assert caught.value.problem.startswith("Part 2 of 4 failed, those before it were sent: DingTalk blocks the robot")
     assert len(sandbox.messages) == 1
     assert len(sandbox.requests) == 2
 

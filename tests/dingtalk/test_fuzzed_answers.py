@@ -10,19 +10,18 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.dingtalk.access_tokens import AccessTokens, Grant
-from airflow_provider_dingpush.dingtalk.app import App
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_probes import examine
-from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
-from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot, Robot
+from airflow_provider_dingpush.dingtalk.credentials import App, Robot
+from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient, NoReply, NoReplyReason, Reply
 from airflow_provider_dingpush.dingtalk.media import MediaLibrary
 from airflow_provider_dingpush.dingtalk.people import user_ids_of
 from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.dingtalk.work_notification import WorkNotices
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.messages import Text
-from airflow_provider_dingpush.pipeline.senders import outcome_of
+from airflow_provider_dingpush.pipeline.receivers import result_of
+from tests.dingtalk.app_channels import NotificationChannels, RobotChannels
 
 REPLIES = 20_000
 _TOKEN = "t0ken-of-the-app"
@@ -154,7 +153,7 @@ def channels(http: HttpClient, number: int) -> dict[str, Callable[[], object]]:
     tokens.token(app, http.base_url, lambda: Grant(Secret(_TOKEN), 7200.0), wait_seconds=1.0)
     calls = AppCalls(app, api=http, oapi=http, tokens=tokens, **options)
     unknown = AppCalls(app, api=http, oapi=http, tokens=AccessTokens(), **options)
-    robot, notices = AppRobot(calls, None, "r"), WorkNotices(calls, None, 7)
+    robot, notices = RobotChannels(calls), NotificationChannels(calls)
     custom = CustomRobot(
         Robot(Secret(_TOKEN), Secret(_SECRET) if number % 2 else None), http, sleep=lambda _: None, chance=lambda: 0.0
     )
@@ -202,7 +201,7 @@ def test_whatever_comes_back_only_our_own_errors_come_out(name: str) -> None:
             # Whoever asks for a token has sent none.
             assert _TOKEN not in said or name == "token"
             assert _SECRET not in said or number % 2 == 0 or name != "robot"
-            outcome = outcome_of(error)
+            outcome = result_of(error)
             json.dumps([outcome.problem, outcome.unknown_code]).encode()
     assert "NoneType" in outcomes
     assert len(outcomes) > 3 or name == "probes"

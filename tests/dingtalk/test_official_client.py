@@ -1,6 +1,6 @@
 """DingTalk's own client, which nobody here wrote, does against the sandbox what ours does, and says the same.
 
-It knows the v1.0 API only: there is no work notice and no upload in it.
+It knows the v1.0 API only: there is no work notification and no upload in it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
 from airflow_provider_dingpush.dingtalk.media import MediaLibrary
 from airflow_provider_dingpush.messages import (
     ActionCard,
@@ -26,6 +25,7 @@ from airflow_provider_dingpush.messages import (
     Video,
 )
 from airflow_provider_dingpush.sandbox import App, ReceivedRequest, Sandbox
+from tests.dingtalk.app_channels import RobotChannels
 
 
 def official_module(name: str) -> Any:
@@ -137,9 +137,9 @@ def official(start_sandbox: StartSandbox) -> tuple[Sandbox, Official]:
     return sandbox, client
 
 
-def our_robot(sandbox: Sandbox, app_client_of: AppClientOf) -> AppRobot:
+def our_robot(sandbox: Sandbox, app_client_of: AppClientOf) -> RobotChannels:
     calls = app_client_of(sandbox).calls
-    return AppRobot(calls, MediaLibrary(calls), calls.app.robot_code)
+    return RobotChannels(calls, MediaLibrary(calls))
 
 
 def said(request: ReceivedRequest) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a work notice says and to whom: whole payloads, limits, people in pieces, and whom it reached."""
+"""What a work notification carries and to whom: whole payloads, limits, people in pieces, and whom it reached."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from airflow_provider_dingpush import errors
 from airflow_provider_dingpush.dingtalk.media import MediaLibrary
-from airflow_provider_dingpush.dingtalk.work_notification import MAX_MESSAGE_BYTES, Delivery, Progress, WorkNotices
+from airflow_provider_dingpush.dingtalk.sent_work_notifications import Delivery, Progress
+from airflow_provider_dingpush.dingtalk.work_notification import MAX_MESSAGE_BYTES
 from airflow_provider_dingpush.messages import (
     OA,
     ActionCard,
@@ -29,6 +30,7 @@ from airflow_provider_dingpush.messages import (
     Video,
 )
 from airflow_provider_dingpush.sandbox import App, Fault, Person, Quotas, Sandbox
+from tests.dingtalk.app_channels import NotificationChannels
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "work_notification"
 URL = "https://airflow.example.com/dags/etl_daily"
@@ -67,17 +69,17 @@ PAYLOADS: dict[str, Message] = {
 
 
 @pytest.fixture
-def notices_of(app_client_of: AppClientOf) -> Callable[..., WorkNotices]:
-    """Make the work notices of a sandbox's first app, or of the app that is given."""
+def notifications_of(app_client_of: AppClientOf) -> Callable[..., NotificationChannels]:
+    """Make the work notifications of a sandbox's first app, or of the app that is given."""
 
-    def make(sandbox: Sandbox, *, app: App | None = None, **options: Any) -> WorkNotices:
+    def make(sandbox: Sandbox, *, app: App | None = None, **options: Any) -> NotificationChannels:
         calls = app_client_of(sandbox, app=app).calls
-        return WorkNotices(calls, MediaLibrary(calls), options.pop("agent_id", calls.app.agent_id), **options)
+        return NotificationChannels(calls, MediaLibrary(calls), options)
 
     return make
 
 
-NoticesOf = Callable[..., WorkNotices]
+NotificationsOf = Callable[..., NotificationChannels]
 
 
 def sends(sandbox: Sandbox) -> list[Any]:
@@ -86,10 +88,10 @@ def sends(sandbox: Sandbox) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_payload_on_the_wire(name: str, start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
+def test_payload_on_the_wire(name: str, start_sandbox: StartSandbox, notifications_of: NotificationsOf) -> None:
     """The message is as in the golden file; agent and people are as DingTalk wants them."""
     sandbox = start_sandbox()
-    (task_id,) = notices_of(sandbox).send(PAYLOADS[name], user_ids=["zhangsan", "lisi"])
+    (task_id,) = notifications_of(sandbox).send(PAYLOADS[name], user_ids=["zhangsan", "lisi"])
     request = sandbox.requests[-1]
     assert request.outcome == "accepted"
     assert task_id == str(request.reply["task_id"])  # type: ignore[index]
@@ -111,13 +113,15 @@ def test_every_golden_file_is_used() -> None:
     assert sorted(each.stem for each in GOLDEN.glob("*")) == sorted(PAYLOADS)
 
 
-def test_a_link_with_an_uploaded_picture_is_a_link(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
+def test_a_link_with_an_uploaded_picture_is_a_link(
+    start_sandbox: StartSandbox, notifications_of: NotificationsOf
+) -> None:
     """One without is an OA message, which opens a page as well: DingTalk demands the picture."""
     sandbox = start_sandbox()
-    notices = notices_of(sandbox)
-    notices.send(Image(PNG), user_ids=["lisi"])
+    notifications = notifications_of(sandbox)
+    notifications.send(Image(PNG), user_ids=["lisi"])
     media_id = sandbox.media[0].media_id
-    notices.send(Link("Run", "details", URL, media_id), user_ids=["lisi"])
+    notifications.send(Link("Run", "details", URL, media_id), user_ids=["lisi"])
     assert sends(sandbox)[-1]["msg"] == {
         "msgtype": "link",
         "link": {"messageUrl": URL, "picUrl": media_id, "title": "Run", "text": "details"},
@@ -135,32 +139,32 @@ def test_a_link_with_an_uploaded_picture_is_a_link(start_sandbox: StartSandbox, 
     ids=str,
 )
 def test_recipients_on_the_wire(
-    start_sandbox: StartSandbox, notices_of: NoticesOf, target: dict[str, Any], said: dict[str, Any]
+    start_sandbox: StartSandbox, notifications_of: NotificationsOf, target: dict[str, Any], said: dict[str, Any]
 ) -> None:
     """Lists are text with commas, and what isn't meant isn't said."""
     sandbox = start_sandbox()
-    notices_of(sandbox).send(Text("hello"), **target)
+    notifications_of(sandbox).send(Text("hello"), **target)
     (body,) = sends(sandbox)
     assert {key: value for key, value in body.items() if key not in ("agent_id", "msg")} == said
     assert sandbox.messages
 
 
-def test_nobody_is_refused(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
+def test_nobody_is_refused(start_sandbox: StartSandbox, notifications_of: NotificationsOf) -> None:
     """Before anything is asked of DingTalk."""
     sandbox = start_sandbox()
-    with pytest.raises(errors.TargetError, match="names nobody"):
-        notices_of(sandbox).send(Text("hello"))
+    with pytest.raises(errors.InvalidMessageError, match="names nobody"):
+        notifications_of(sandbox).send(Text("hello"))
     assert sandbox.requests == ()
 
 
-def test_many_recipients_are_sent_to_in_pieces(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
+def test_many_recipients_are_sent_to_in_pieces(start_sandbox: StartSandbox, notifications_of: NotificationsOf) -> None:
     """A hundred people and twenty departments a call; each call has a task of its own."""
     people = tuple(
         Person(user_id=f"user{n}", name="人", mobile=f"139{n:08}", department_ids=(1000 + n % 50,)) for n in range(230)
     )
     sandbox = start_sandbox(people=people)
     ids = [each.user_id for each in people]
-    tasks = notices_of(sandbox).send(Text("hello"), user_ids=ids, department_ids=range(1000, 1050))
+    tasks = notifications_of(sandbox).send(Text("hello"), user_ids=ids, department_ids=range(1000, 1050))
     bodies = sends(sandbox)
     assert len(set(tasks)) == len(bodies) == 3
     assert [each["userid_list"].count(",") + 1 for each in bodies] == [100, 100, 30]
@@ -168,7 +172,7 @@ def test_many_recipients_are_sent_to_in_pieces(start_sandbox: StartSandbox, noti
     # Whoever is named as a person and by a department gets it once.
     assert len(sandbox.messages) == 230
     smaller = start_sandbox(people=people, quotas=Quotas(people_per_notification=2, departments_per_notification=1))
-    made = notices_of(smaller, people_per_call=2, departments_per_call=1)
+    made = notifications_of(smaller, people_per_call=2, departments_per_call=1)
     assert len(made.send(Text("hello"), user_ids=ids[:3], department_ids=[1000])) == 2
 
 
@@ -191,13 +195,13 @@ def test_many_recipients_are_sent_to_in_pieces(start_sandbox: StartSandbox, noti
         (
             ActionCard("t", "x", [Button("b" * 21, URL)]),
             errors.MessageTooLongError,
-            "Button.title has 21 characters; a work notice takes at most 20.",
+            "Button.title has 21 characters; a work notification takes at most 20.",
             "",
         ),
         (
             ActionCard("t", "x", [Button("b", f"{URL}?{'x' * 500}")]),
             errors.MessageTooLongError,
-            "Button.url has 543 characters; a work notice takes at most 500.",
+            "Button.url has 543 characters; a work notification takes at most 500.",
             "",
         ),
         (
@@ -217,12 +221,17 @@ def test_many_recipients_are_sent_to_in_pieces(start_sandbox: StartSandbox, noti
     ids=lambda value: type(value).__name__ if not isinstance(value, (str, type)) else "",
 )
 def test_what_it_cannot_carry_is_refused_with_the_way_that_can(
-    start_sandbox: StartSandbox, notices_of: NoticesOf, message: Message, kind: Any, problem: str, remedy: str
+    start_sandbox: StartSandbox,
+    notifications_of: NotificationsOf,
+    message: Message,
+    kind: Any,
+    problem: str,
+    remedy: str,
 ) -> None:
     """Before anything is asked of DingTalk."""
     sandbox = start_sandbox()
     with pytest.raises(kind) as caught:
-        notices_of(sandbox).send(message, user_ids=["lisi"])
+        notifications_of(sandbox).send(message, user_ids=["lisi"])
     assert problem in caught.value.problem
     assert remedy in caught.value.advice
     assert sandbox.requests == ()
@@ -234,42 +243,44 @@ def test_what_it_cannot_carry_is_refused_with_the_way_that_can(
     ids=str,
 )
 def test_a_status_bar_goes_to_few_people_only(
-    start_sandbox: StartSandbox, notices_of: NoticesOf, target: dict[str, Any]
+    start_sandbox: StartSandbox, notifications_of: NotificationsOf, target: dict[str, Any]
 ) -> None:
     """DingTalk takes five; the same form without one goes to anybody."""
     sandbox = start_sandbox()
-    notices = notices_of(sandbox)
-    for send in (notices.send, lambda message, **to: notices.send_cut(message, language="zh", **to)):
+    notifications = notifications_of(sandbox)
+    for send in (notifications.send, lambda message, **to: notifications.send_cut(message, language="zh", **to)):
         with pytest.raises(errors.UnsupportedMessageError, match="at most 5 people"):
             send(OA("t", URL, status="failed"), **target)
     assert sandbox.requests == ()
-    notices.send(OA("t", URL), **target)
-    notices.send(OA("t", URL, status="failed"), user_ids=["zhangsan", "lisi", "wangwu", "d", "e"])
+    notifications.send(OA("t", URL), **target)
+    notifications.send(OA("t", URL, status="failed"), user_ids=["zhangsan", "lisi", "wangwu", "d", "e"])
 
 
 @pytest.mark.parametrize("size", range(1_980, 2_070, 7))
-def test_the_size_limit_holds_to_the_byte(start_sandbox: StartSandbox, notices_of: NoticesOf, size: int) -> None:
-    """DingTalk never sees a notice that is too long, and what just fits is left alone."""
+def test_the_size_limit_holds_to_the_byte(
+    start_sandbox: StartSandbox, notifications_of: NotificationsOf, size: int
+) -> None:
+    """DingTalk never sees one that is too long, and what just fits is left alone."""
     sandbox = start_sandbox(quotas=Quotas(same_notification_once_a_day=False))
-    notices = notices_of(sandbox)
+    notifications = notifications_of(sandbox)
     whole = Text("a" * size)
     if size + len('{"msgtype":"text","text":{"content":""}}') <= MAX_MESSAGE_BYTES:
-        notices.send(whole, user_ids=["lisi"])
+        notifications.send(whole, user_ids=["lisi"])
     else:
         with pytest.raises(errors.MessageTooLongError):
-            notices.send(whole, user_ids=["lisi"])
-    notices.send_cut(whole, user_ids=["lisi"], language="zh")
-    notices.send_cut(Markdown("t", "中" * (size // 3) + '"' * 9), user_ids=["lisi"], language="zh")
+            notifications.send(whole, user_ids=["lisi"])
+    notifications.send_cut(whole, user_ids=["lisi"], language="zh")
+    notifications.send_cut(Markdown("t", "中" * (size // 3) + '"' * 9), user_ids=["lisi"], language="zh")
     assert all(each.outcome in ("accepted", "answered") for each in sandbox.requests)
 
 
-def test_an_alert_is_cut_instead_of_refused(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
+def test_an_alert_is_cut_instead_of_refused(start_sandbox: StartSandbox, notifications_of: NotificationsOf) -> None:
     """Its text by bytes, with a note, and its title by characters."""
     sandbox = start_sandbox()
-    notices = notices_of(sandbox)
-    notices.send_cut(Markdown("标" * 100, "字" * 3_000), user_ids=["lisi"], language="zh")
-    notices.send_cut(ActionCard("t" * 100, "x" * 3_000, BUTTONS), user_ids=["lisi"], language="en")
-    notices.send_cut(Link("t", "x" * 3_000, URL), user_ids=["lisi"], language="en")
+    notifications = notifications_of(sandbox)
+    notifications.send_cut(Markdown("标" * 100, "字" * 3_000), user_ids=["lisi"], language="zh")
+    notifications.send_cut(ActionCard("t" * 100, "x" * 3_000, BUTTONS), user_ids=["lisi"], language="en")
+    notifications.send_cut(Link("t", "x" * 3_000, URL), user_ids=["lisi"], language="en")
     markdown, card, link = (each["msg"] for each in sends(sandbox))
     assert markdown["markdown"]["title"] == "标" * 63 + "…"
     assert re.search(r"……（内容过长：共 3000 字，此处省略 \d+ 字）$", markdown["markdown"]["text"])
@@ -280,7 +291,9 @@ def test_an_alert_is_cut_instead_of_refused(start_sandbox: StartSandbox, notices
         assert 2_000 < len(json.dumps(msg, ensure_ascii=False, separators=(",", ":")).encode()) <= MAX_MESSAGE_BYTES
 
 
-def test_progress_and_result_of_a_notice(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
+def test_progress_and_result_of_a_work_notification(
+    start_sandbox: StartSandbox, notifications_of: NotificationsOf
+) -> None:
     """Who got it and read it, and who didn't and why."""
     now = [1_767_225_600.0]
     people = (
@@ -291,17 +304,17 @@ def test_progress_and_result_of_a_notice(start_sandbox: StartSandbox, notices_of
     )
     app = App(visible_user_ids=("zhangsan", "lisi", "off"))
     sandbox = start_sandbox(people=people, apps=(app,), notification_seconds=10.0, clock=lambda: now[0])
-    notices = notices_of(sandbox)
-    (first,) = notices.send(Text("hello"), user_ids=["lisi"])
-    (task,) = notices.send(Text("hello"), user_ids=["zhangsan", "lisi", "off", "boss"], department_ids=[1, 77])
-    assert notices.progress(task) == Progress(0, done=False)
+    notifications = notifications_of(sandbox)
+    (first,) = notifications.send(Text("hello"), user_ids=["lisi"])
+    (task,) = notifications.send(Text("hello"), user_ids=["zhangsan", "lisi", "off", "boss"], department_ids=[1, 77])
+    assert notifications.progress(task) == Progress(0, done=False)
     now[0] += 5
-    assert notices.progress(task) == Progress(50, done=False)
-    assert notices.result(task) == Delivery()
+    assert notifications.progress(task) == Progress(50, done=False)
+    assert notifications.result(task) == Delivery()
     now[0] += 5
-    assert notices.progress(task) == Progress(100, done=True)
+    assert notifications.progress(task) == Progress(100, done=True)
     sandbox.read("zhangsan")
-    result = notices.result(task)
+    result = notifications.result(task)
     assert result.read_user_ids == ("zhangsan",)
     assert result.unread_user_ids == ()
     assert result.invalid_user_ids == ("boss",)
@@ -310,7 +323,7 @@ def test_progress_and_result_of_a_notice(start_sandbox: StartSandbox, notices_of
     assert list(result.forbidden) == ["lisi"]
     assert re.search(r"same content .*相同内容 \(143106\)$", result.forbidden["lisi"])
     assert [each.partition(":")[0] for each in result.problems] == ["boss", "lisi", "off", "Departments 77"]
-    assert notices.result(first).problems == ()
+    assert notifications.result(first).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -324,7 +337,7 @@ def test_progress_and_result_of_a_notice(start_sandbox: StartSandbox, notices_of
         ),
         (
             {"forbidden_list": [{"code": 143105, "count": 500, "userid": "a"}]},
-            {"a": "this person's daily number of notices is used up 该员工当日接收数已达上限 (143105)"},
+            {"a": "this person's daily number of work notifications is used up 该员工当日接收数已达上限 (143105)"},
         ),
     ],
     ids=str,
@@ -335,86 +348,91 @@ def test_reasons_for_what_was_kept_back(
     """Also where DingTalk gives a code that nobody has written down, or none."""
     token = answer(b'{"accessToken":"t","expireIn":7200}')
     server = raw_server([token, answer(json.dumps({"errcode": "0", "send_result": answered}).encode())])
-    assert WorkNotices(app_client_of(server.url).calls, None, 7).result("12").forbidden == forbidden
+    notifications = NotificationChannels(app_client_of(server.url).calls, None, {"agent_id": 7})
+    assert notifications.result("12").forbidden == forbidden
 
 
 @pytest.mark.parametrize("odd", [5, "x", None, True, {"a": 1}, [None, [], {}], [[5]]], ids=ascii)
 def test_a_damaged_result_is_read_as_far_as_it_goes(
     raw_server: Any, answer: Any, app_client_of: AppClientOf, odd: object
 ) -> None:
-    """The notice was sent; a bare TypeError would have the task send it again."""
+    """It was sent; a bare TypeError would have the task send it again."""
     names = ("invalid_user_id_list", "forbidden_user_id_list", "forbidden_list", "failed_user_id_list")
     more = ("read_user_id_list", "unread_user_id_list", "invalid_dept_id_list")
     progress = {"errcode": 0, "progress": {"progress_in_percent": odd, "status": odd}}
     result = {"errcode": 0, "send_result": dict.fromkeys([*names, *more], odd)}
     token = answer(b'{"accessToken":"t","expireIn":7200}')
     server = raw_server([token, *(answer(json.dumps(each).encode()) for each in (progress, result))])
-    notices = WorkNotices(app_client_of(server.url).calls, None, 7)
-    assert not notices.progress("12").done
-    assert notices.result("12").problems == ()
+    notifications = NotificationChannels(app_client_of(server.url).calls, None, {"agent_id": 7})
+    assert not notifications.progress("12").done
+    assert notifications.result("12").problems == ()
 
 
-def test_a_notice_is_taken_back(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
+def test_a_work_notification_is_taken_back(start_sandbox: StartSandbox, notifications_of: NotificationsOf) -> None:
     """By the same number, under another name of the field."""
     sandbox = start_sandbox()
-    notices = notices_of(sandbox)
-    (task,) = notices.send(Text("hello"), user_ids=["lisi"])
-    notices.recall(task)
+    notifications = notifications_of(sandbox)
+    (task,) = notifications.send(Text("hello"), user_ids=["lisi"])
+    notifications.recall(task)
     assert sandbox.requests[-1].json == {"agent_id": sandbox.app.agent_id, "msg_task_id": int(task)}
     with pytest.raises(errors.DingTalkError) as caught:
-        notices.recall("12")
+        notifications.recall("12")
     assert caught.value.errcode == "400002"
     with pytest.raises(errors.InvalidMessageError, match="must be a number"):
-        notices.recall("process query key")
+        notifications.recall("process query key")
 
 
 @pytest.mark.parametrize("agent_id", [None, "", "airflow", "-1"], ids=repr)
 def test_an_agent_id_that_is_none_is_a_setting_to_correct(
-    start_sandbox: StartSandbox, notices_of: NoticesOf, agent_id: str | None
+    start_sandbox: StartSandbox, notifications_of: NotificationsOf, agent_id: str | None
 ) -> None:
     """The error says where to find it."""
     sandbox = start_sandbox()
     with pytest.raises(errors.ConnectionSettingsError, match=r"agent_?id.*请在开发者后台") as caught:
-        WorkNotices(None, None, agent_id)  # type: ignore[arg-type]
+        notifications_of(sandbox, agent_id=agent_id).send(Text("hello"), user_ids=["lisi"])
     assert "AgentId" in caught.value.advice
     assert sandbox.requests == ()
 
 
-def test_an_agent_id_of_another_app_is_refused(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
+def test_an_agent_id_of_another_app_is_refused(start_sandbox: StartSandbox, notifications_of: NotificationsOf) -> None:
     """DingTalk's reason comes out with advice."""
     sandbox = start_sandbox(apps=(App(), App()))
     with pytest.raises(errors.ConfigurationError) as caught:
-        notices_of(sandbox, agent_id=sandbox.apps[1].agent_id).send(Text("hello"), user_ids=["lisi"])
+        notifications_of(sandbox, agent_id=sandbox.apps[1].agent_id).send(Text("hello"), user_ids=["lisi"])
     assert caught.value.errcode == "41020"
 
 
 @pytest.mark.parametrize("fault", [Fault.HTTP_504, Fault.RESET_AFTER_BODY_ACCEPTED, Fault.UNKNOWN_RESULT], ids=str)
-def test_a_notice_is_sent_again_if_no_answer_came(
-    start_sandbox: StartSandbox, notices_of: NoticesOf, fault: Fault
+def test_a_work_notification_is_sent_again_if_no_answer_came(
+    start_sandbox: StartSandbox, notifications_of: NotificationsOf, fault: Fault
 ) -> None:
     """DingTalk drops what it has shown a person today already, so that nobody gets it twice."""
     sandbox = start_sandbox()
     sandbox.fail_next(fault, path=SEND)
-    notices = notices_of(sandbox)
-    (task,) = notices.send(Text("hello"), user_ids=["lisi"])
+    notifications = notifications_of(sandbox)
+    (task,) = notifications.send(Text("hello"), user_ids=["lisi"])
     assert len(sends(sandbox)) == 2
     assert len(sandbox.messages) == 1
-    assert "perhaps by an earlier try" in notices.result(task).forbidden["lisi"]
+    assert "perhaps by an earlier try" in notifications.result(task).forbidden["lisi"]
 
 
-def test_a_call_that_fails_says_which_ones_were_taken(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
+def test_a_call_that_fails_says_which_ones_were_taken(
+    start_sandbox: StartSandbox, notifications_of: NotificationsOf
+) -> None:
     """With their task ids, by which they can be taken back."""
     sandbox = start_sandbox()
     sandbox.fail_next(Fault.STRING_ERRCODE, path=SEND)
     sandbox.fail_next(Fault.QUOTA_USED_UP, path=SEND)
     with pytest.raises(errors.QuotaExhaustedError) as caught:
-        notices_of(sandbox, people_per_call=1).send(Text("hello"), user_ids=["zhangsan", "lisi", "wangwu"])
+        notifications_of(sandbox, people_per_call=1).send(Text("hello"), user_ids=["zhangsan", "lisi", "wangwu"])
     assert re.match(r"Call 2 of 3 failed, those before it were taken \(task_id \d+\): ", caught.value.problem)
 
 
-def test_templates_that_nobody_rendered_are_refused(start_sandbox: StartSandbox, notices_of: NoticesOf) -> None:
+def test_templates_that_nobody_rendered_are_refused(
+    start_sandbox: StartSandbox, notifications_of: NotificationsOf
+) -> None:
     """Braces are no URL, and what was built may never have been rendered."""
     sandbox = start_sandbox()
     with pytest.raises(errors.InvalidMessageError, match=r"^OA\.message_url must be"):
-        notices_of(sandbox).send(OA("t", "{{ url }}"), user_ids=["lisi"])
+        notifications_of(sandbox).send(OA("t", "{{ url }}"), user_ids=["lisi"])
     assert sandbox.requests == ()

@@ -38,7 +38,7 @@ from airflow_provider_dingpush.pipeline import (
     dispatching,  # noqa: F401 - loaded once for all
     outboxes,
 )
-from airflow_provider_dingpush.pipeline.senders import RobotSender
+from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
 from airflow_provider_dingpush.storage.contract import LedgerBook
 from airflow_provider_dingpush.storage.files import outbox as _  # noqa: F401 - loaded once for all
 from tests.storage.outbox_storm import FAILED, note, start, wait_for_one
@@ -113,7 +113,7 @@ def callback(number: int, diary: Path, *, dies: str | None = None) -> None:
     """What the process of a failed task does last; it notes when its alert is safe, and whether it led."""
     led = False
     box: Any = outboxes.outbox()
-    put, leadership, post = box.put, box.leadership, RobotSender.post
+    put, leadership, post = box.put, box.leadership, RobotReceiver.post
 
     def noted_put(alert: Alert) -> None:
         note(diary, putting=number, key=alert.key, remembered=remembered(alert)[0])
@@ -141,7 +141,7 @@ def callback(number: int, diary: Path, *, dies: str | None = None) -> None:
         return outcome
 
     box.put, box.leadership = noted_put, noted_leadership
-    RobotSender.post = deadly_post  # type: ignore[method-assign]  # in this process, a fork
+    RobotReceiver.post = deadly_post  # type: ignore[method-assign]  # in this process, a fork
     context = context_of(number)
     started, used = time.perf_counter(), time.process_time()
     DingTalkNotifier()(context)

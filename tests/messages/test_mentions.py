@@ -37,9 +37,9 @@ def test_people_are_kept_once_and_in_order(at: At, mobiles: tuple[str, ...], use
         ({"mobiles": ""}, "At.mobiles[0] is empty"),
         ({"mobiles": ["138", " "]}, "At.mobiles[1] is empty"),
         ({"mobiles": None}, "At.mobiles[0] is None."),
-        ({"mobiles": "138 139"}, "At.mobiles[0] must be one number or id without blanks, commas or '@'"),
-        ({"mobiles": "138,139"}, "At.mobiles[0] must be one number or id"),
-        ({"user_ids": ["@user1"]}, "At.user_ids[0] must be one number or id"),
+        ({"mobiles": "138 139"}, "At.mobiles[0] must be one id or number without blanks, commas or '@'"),
+        ({"mobiles": "138,139"}, "At.mobiles[0] must be one id or number"),
+        ({"user_ids": ["@user1"]}, "At.user_ids[0] must be one id or number"),
         ({"user_ids": [{"id": 1}]}, "At.user_ids[0] must be text, not a dict."),
         ({"user_ids": ["a\ud800"]}, "At.user_ids[0] holds a lone surrogate"),
         ({"everyone": "perhaps"}, "At.everyone must be true or false, not 'perhaps'."),
@@ -89,7 +89,7 @@ def test_jinja_in_mentions_waits_for_rendering() -> None:
     """A template is taken when built, and refused by the rules if it is still there afterwards."""
     at = At(mobiles="{{ params.on_duty }}", everyone="{{ params.loud }}")  # type: ignore[arg-type]
     assert at.mobiles == ("{{ params.on_duty }}",)
-    with pytest.raises(InvalidMessageError, match=r"^At\.mobiles\[0\] must be one number or id"):
+    with pytest.raises(InvalidMessageError, match=r"^At\.mobiles\[0\] must be one id or number"):
         check_rendered(at)
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from airflow_provider_dingpush import airflow_compat
 from airflow_provider_dingpush.cli.main import main
-from airflow_provider_dingpush.dingtalk import spare_threads
 from airflow_provider_dingpush.errors import AlertsWaitingError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import callback_limits
 from airflow_provider_dingpush.sandbox import Sandbox
+from airflow_provider_dingpush.timeouts import call_within
 from tests.surface.test_notifier import run_context, task_context, texts
 
 
@@ -61,7 +61,7 @@ def test_a_request_that_is_never_answered_does_not_delay_the_alert(
 ) -> None:
     """A supervisor that doesn't know a question never answers; the alert then says that Airflow can't tell."""
     for_ever = threading.Event()
-    monkeypatch.setattr(airflow_compat, "_task_states", lambda context: spare_threads.within(0.05, for_ever.wait))
+    monkeypatch.setattr(airflow_compat, "_task_states", lambda context: call_within(0.05, for_ever.wait))
     DingTalkNotifier(language="en")(run_context())
     for_ever.set()
     # It is safe, and on a machine that isn't busy sent by now.

@@ -36,7 +36,7 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.pipeline import callback, callback_limits
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
-from airflow_provider_dingpush.pipeline.senders import _readable_in_group
+from airflow_provider_dingpush.pipeline.receivers import _readable_in_group
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 from tests.conftest import SECRET

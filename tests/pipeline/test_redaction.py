@@ -27,7 +27,7 @@ from airflow_provider_dingpush.messages.in_words import in_words
 from airflow_provider_dingpush.messages.plain_forms import redacted
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.composing import composer_for, plain_form
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 
@@ -137,7 +137,9 @@ def test_a_digest(connected: Sandbox, monkeypatch: pytest.MonkeyPatch, group_by:
         )
         for name in ("load", "save", "own")
     ]
-    message, _ = composer_for(sender := sender_for(mailbox), sender.hook.settings)(alerts, Notes(number="a3f2"))
+    message, _ = composer_for(sender := receiver_of_mailbox(mailbox), sender.hook.settings)(
+        alerts, Notes(number="a3f2")
+    )
     assert isinstance(message, Markdown)
     assert message.title == f"[{WORD}-prod] 3 failures: {WORD}_daily"
     for name in ("load", "save", "own"):
@@ -253,7 +255,7 @@ def test_people_who_are_asked_keep_their_names_and_what_they_are_asked_does_not(
     facts = read_run_facts({"ti": ti, "task": asked}, site=AirflowSite("https://a.example.com"), now=lambda: NOW)
     alert = alert_of(facts, mailbox_of("dingtalk_default", None), at=0.0, message=None, mentions=None, language="zh")
     alert = replace(alert, problems={"at": f"not {WORD}"})
-    compose = composer_for(sender := sender_for(alert.mailbox), sender.hook.settings)
+    compose = composer_for(sender := receiver_of_mailbox(alert.mailbox), sender.hook.settings)
     alone, _ = compose([alert], Notes())
     several, _ = compose([alert, replace(alert, key="2")], Notes())
     for message in (alone, several):

@@ -18,7 +18,7 @@ from airflow_provider_dingpush.messages import ActionCard, Button, Link, Markdow
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.pipeline.composing import composer_for
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 
 BASE = "https://airflow.example.com"
@@ -96,7 +96,7 @@ def test_a_digest_and_the_logs_of_failed_tasks(connected: Sandbox) -> None:
     alerts = [
         alert_of(facts, mailbox, at=float(place), message=None, mentions=None, language=None) for place in range(3)
     ]
-    message, _ = composer_for(sender := sender_for(mailbox), sender.hook.settings)(alerts, Notes())
+    message, _ = composer_for(sender := receiver_of_mailbox(mailbox), sender.hook.settings)(alerts, Notes())
     assert isinstance(message, Markdown)
     assert JUMP in message.text
 

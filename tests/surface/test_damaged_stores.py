@@ -18,7 +18,7 @@ from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.pipeline import outboxes, rate_limit, store_flush
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
 from tests.redis_servers import SlowNetwork, redis_server, slow_network
@@ -101,7 +101,7 @@ def test_what_is_damaged_in_files_holds_up_nothing_else(
 ) -> None:
     with away(network.url, monkeypatch):
         fail("first")
-        receiver_id = sender_for(HERE).receiver_id
+        receiver_id = receiver_of_mailbox(HERE).receiver_id
         files = SpoolOutbox(outbox_home)
         files.put(alert("taken_in"))
         with files.leadership(receiver_id) as book:
@@ -258,7 +258,7 @@ def test_an_operator_waits_for_no_leader_that_never_ends(
     """A process that was stopped keeps its lock."""
     monkeypatch.setattr(rate_limit, "_LONGEST_LEAD_SECONDS", 0.5)
     operator: Any = DingTalkOperator(task_id="t", message="hello")
-    with SpoolOutbox(outbox_home).leadership(sender_for(HERE).receiver_id) as book:
+    with SpoolOutbox(outbox_home).leadership(receiver_of_mailbox(HERE).receiver_id) as book:
         assert book is not None
         operator.execute(CONTEXT)
     assert len(connected.messages) == 1
@@ -284,11 +284,11 @@ def _robots_is_a_file(home: Path) -> None:
 
 
 def _lock_is_a_folder(home: Path) -> None:
-    (home / "robots" / sender_for(HERE).receiver_id / "leader.lock").mkdir(parents=True)
+    (home / "robots" / receiver_of_mailbox(HERE).receiver_id / "leader.lock").mkdir(parents=True)
 
 
 def _book_is_a_folder(home: Path) -> None:
-    (home / "robots" / sender_for(HERE).receiver_id / "state.db").mkdir(parents=True)
+    (home / "robots" / receiver_of_mailbox(HERE).receiver_id / "state.db").mkdir(parents=True)
 
 
 def _mailbox_has_no_robot(home: Path) -> None:

@@ -18,7 +18,7 @@ from airflow_provider_dingpush.alerts.run_alert import alert_of
 from airflow_provider_dingpush.messages import Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.composing import composer_for
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 
@@ -110,6 +110,6 @@ def test_a_line_of_a_digest(connected: Sandbox, case: str) -> None:
         )
         for task_id in ("load", "save")
     ]
-    message, _ = composer_for(sender := sender_for(mailbox), sender.hook.settings)(alerts, Notes())
+    message, _ = composer_for(sender := receiver_of_mailbox(mailbox), sender.hook.settings)(alerts, Notes())
     assert isinstance(message, Markdown)
     assert summary in message.text

@@ -24,7 +24,7 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.pending import all_alerts, holders_of_alerts
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.storage.contract import Outbox
 from tests.conftest import SECRET
@@ -154,7 +154,7 @@ def _no_mailbox(home: Path) -> None:
 
 
 def _no_database(home: Path) -> None:
-    state = home / "robots" / sender_for(Mailbox(BAD)).receiver_id / "state.db"
+    state = home / "robots" / receiver_of_mailbox(Mailbox(BAD)).receiver_id / "state.db"
     state.unlink()
     state.mkdir()
 
@@ -162,7 +162,7 @@ def _no_database(home: Path) -> None:
 def _no_records(home: Path) -> None:
     import sqlite3
 
-    with sqlite3.connect(home / "robots" / sender_for(Mailbox(BAD)).receiver_id / "state.db") as state:
+    with sqlite3.connect(home / "robots" / receiver_of_mailbox(Mailbox(BAD)).receiver_id / "state.db") as state:
         for kind in (
             "hold",
             "batch",

@@ -22,7 +22,7 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.pipeline import callback, outboxes
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.pipeline.stores import stores
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.timeouts import Deadline
@@ -172,7 +172,7 @@ def test_no_alert_shows_a_secret(
     written += [repr(among), *(repr(vars(each)) for each in among)]
     operator, nothing = DingTalkOperator(task_id="t", message=Markdown("t", "x")), cast("Any", {})
     logged(lambda: operator.execute(nothing), written)
-    logged(lambda: written.append(repr(vars(sender_for(Mailbox("dingtalk_default"))))), written)
+    logged(lambda: written.append(repr(vars(receiver_of_mailbox(Mailbox("dingtalk_default"))))), written)
     world.connect()
     for command in (["status"], ["doctor"], ["flush", "--now", "--within", "2"]):
         logged(lambda command=command: main(command), written)  # type: ignore[misc]

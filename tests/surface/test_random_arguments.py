@@ -22,7 +22,7 @@ from airflow_provider_dingpush.alerts.run_alert import alert_of
 from airflow_provider_dingpush.errors import ContentError
 from airflow_provider_dingpush.pipeline.composing import composer_for, plain_form
 from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments, read_arguments
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.targets import WorkNotification
 
 HOW_MANY = int(os.environ.get("DINGPUSH_RANDOM_INPUTS", "200"))
@@ -121,7 +121,7 @@ def test_any_arguments_in_any_context_make_an_alert(context: Any, message: Any, 
         return  # a picture of bytes, which is sent without being written down
     alert = Alert.from_json(alert.to_json())
     for mailbox in (Mailbox("robot"), Mailbox("app"), Mailbox("app", json.dumps(WorkNotification("u").to_dict()))):
-        sender = sender_for(mailbox)
+        sender = receiver_of_mailbox(mailbox)
         for alerts in ([alert], [alert, alert]):
             composed, mentions = composer_for(sender, sender.hook.settings)(alerts, Notes(number="1"))
             assert sender.prepare(composed, mentions, uuid="u", language="zh")

@@ -22,7 +22,7 @@ from airflow_provider_dingpush.operators import DingTalkFlushOperator
 from airflow_provider_dingpush.pipeline.dispatching import serve
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.pending import alerts_of, all_alerts
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, GroupChat, Robot, Sandbox
 from airflow_provider_dingpush.timeouts import Deadline
 from tests.conftest import SECRET
@@ -92,7 +92,7 @@ def test_what_waited_for_a_wrong_token_is_sent_once_it_is_corrected(
     sandbox, first, _ = two_robots
     connect(sandbox, monkeypatch)
     fail("one", "two", "three")
-    former = sender_for(HERE).receiver_id
+    former = receiver_of_mailbox(HERE).receiver_id
     assert main(["flush", "--now"]) == 1
     assert sandbox.messages == ()
     connect(sandbox, monkeypatch, first)
@@ -169,7 +169,7 @@ def test_a_message_that_was_frozen_is_made_anew(
     connect(sandbox, monkeypatch, conn_id=THERE.conn_id)
     fail("one", "two")
     fail("theirs", conn_id=THERE.conn_id)
-    receiver_id, box = sender_for(HERE).receiver_id, outbox()
+    receiver_id, box = receiver_of_mailbox(HERE).receiver_id, outbox()
     with box.leadership(receiver_id) as book:
         assert book is not None
         ledger = Ledger(book, DeliveryPolicy())
@@ -200,7 +200,7 @@ def test_a_quarantine_and_dead_letters_go_along(
     fail("quiet")
     connect(sandbox, monkeypatch)
     fail("one", "two")
-    receiver_id = sender_for(HERE).receiver_id
+    receiver_id = receiver_of_mailbox(HERE).receiver_id
     box = outbox()
     with box.leadership(receiver_id) as book:
         assert book is not None
@@ -288,7 +288,7 @@ def test_a_book_whose_mailbox_is_lost_is_served(
     sandbox, first, _ = two_robots
     connect(sandbox, monkeypatch)
     fail("one")
-    box, receiver_id = outbox(), sender_for(HERE).receiver_id
+    box, receiver_id = outbox(), receiver_of_mailbox(HERE).receiver_id
     assert [kind for kind, _ in box.records_of(receiver_id)].count("alert") == 1
     box.assign(HERE, "0123456789ab")
     assert box.mailboxes_of(receiver_id) == []
@@ -308,7 +308,7 @@ def test_while_somebody_leads_the_former_robot_the_rest_stays_for_the_next_flush
     sandbox, first, _ = two_robots
     connect(sandbox, monkeypatch)
     fail("one")
-    former = sender_for(HERE).receiver_id
+    former = receiver_of_mailbox(HERE).receiver_id
     connect(sandbox, monkeypatch, first)
     with outbox().leadership(former) as book:
         assert book is not None
@@ -328,12 +328,12 @@ def test_a_leader_of_the_former_robot_does_not_send_what_leaves_it(
     connect(sandbox, monkeypatch, first, THERE.conn_id)
     sandbox.fail_next(Fault.TOKEN_REFUSED)
     fail("one")
-    receiver_id = sender_for(HERE).receiver_id
+    receiver_id = receiver_of_mailbox(HERE).receiver_id
     connect(sandbox, monkeypatch, second)
     box = outbox()
     with box.leadership(receiver_id) as book:
         assert book is not None
-        box.assign(HERE, sender_for(HERE).receiver_id)
+        box.assign(HERE, receiver_of_mailbox(HERE).receiver_id)
         with monkeypatch.context() as dying:
             dying.setattr(transfer, "_taken_in", _die)
             with pytest.raises(KeyboardInterrupt):

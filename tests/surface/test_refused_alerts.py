@@ -128,9 +128,9 @@ def flushed(role: LeaderRole = LeaderRole.PERSON) -> list[Any]:
 def left_and_dead(to: Target | None = None, conn_id: str = "dingtalk_default") -> tuple[int, list[str]]:
     """How many alerts wait, and the names of those that don't any more."""
     from airflow_provider_dingpush.alerts.alert import mailbox_of
-    from airflow_provider_dingpush.pipeline.senders import sender_for
+    from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 
-    with ledger_of(outbox(), sender_for(mailbox_of(conn_id, to))) as ledger:
+    with ledger_of(outbox(), receiver_of_mailbox(mailbox_of(conn_id, to))) as ledger:
         assert ledger is not None
         return ledger.queue.waiting, sorted(each.name for each in ledger.dead_letters.all)
 

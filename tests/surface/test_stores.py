@@ -26,7 +26,7 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator
 from airflow_provider_dingpush.pipeline import callback, callback_limits, outboxes
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.storage.contract import LeadPause
 from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
@@ -160,7 +160,7 @@ def test_places_in_the_window_are_carried_over(
         for number in range(3):
             fail(f"t{number}")
     fail("after")
-    receiver_id = sender_for(HERE).receiver_id
+    receiver_id = receiver_of_mailbox(HERE).receiver_id
     records = RedisOutbox(network.url).records_of(receiver_id)
     assert sum(kind == "slot" for kind, _ in records) == 4
     assert [value["sent"] for (kind, _), value in records.items() if kind == "day"] == [4]
@@ -478,7 +478,7 @@ def test_what_nothing_takes_is_not_sent_to_a_robot_that_is_known_to_be_shut_out(
     """A disk that is full can still be read."""
     fail("before")
     SpoolOutbox(outbox_home).note_rest_of(
-        HERE, sender_for(HERE).receiver_id, LeadPause(time.time() + 600, "throttled 130101")
+        HERE, receiver_of_mailbox(HERE).receiver_id, LeadPause(time.time() + 600, "throttled 130101")
     )
     monkeypatch.setattr(tempfile, "tempdir", "/dev/null/nowhere")
     monkeypatch.setattr(SpoolOutbox, "put", _full)
@@ -506,7 +506,7 @@ def test_a_picture_that_cannot_be_kept_counts_in_the_window_and_waits_as_words(
     assert [message.shown["msgtype"] for message in app_connected.messages] == ["image"]
     mailbox = Mailbox("dingtalk_app_default")
     assert outboxes.outbox().pending_in(mailbox) == 1
-    assert sender_for(mailbox).receiver_id in outboxes.outbox().receivers()
+    assert receiver_of_mailbox(mailbox).receiver_id in outboxes.outbox().receivers()
 
 
 @pytest.mark.parametrize("kind", ["text", "markdown", "actionCard"])

@@ -26,7 +26,7 @@ from airflow_provider_dingpush.pipeline import callback, callback_limits, dispat
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot, seconds_until_slot
-from airflow_provider_dingpush.pipeline.senders import sender_for
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from tests.conftest import SECRET
 from tests.surface.test_notifier import run_context, task_context
@@ -276,7 +276,7 @@ def test_an_operator_that_is_throttled_says_so_though_another_process_leads(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the alerts would be throttled, too."""
-    box, sender = outbox(), sender_for(Mailbox("dingtalk_default"))
+    box, sender = outbox(), receiver_of_mailbox(Mailbox("dingtalk_default"))
     leads, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
     def lead() -> None:
@@ -308,7 +308,7 @@ def test_a_leader_sees_that_somebody_goes_on_before_it_relies_on_that(
 ) -> None:
     """A successor may have given up in the moment in which the leader left."""
     DingTalkNotifier()(task_context("before"))
-    receiver_id = sender_for(Mailbox("dingtalk_default")).receiver_id
+    receiver_id = receiver_of_mailbox(Mailbox("dingtalk_default")).receiver_id
     with outbox().leadership(receiver_id) as book:
         assert book is not None
         book.ask_for_successor(True)

@@ -1,0 +1,238 @@
+"""Receivers as the drain sees them: prepare a message now, post it once, and return the result.
+
+A receiver is what has a rate limit: a custom robot, or an app and one target. Its hook picks the channel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dingpush.airflow_compat import redact
+from airflow_provider_dingpush.errors import (
+    ConfigurationError,
+    ContentError,
+    DingTalkError,
+    InvalidMessageError,
+    TargetError,
+    ThrottledError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
+from airflow_provider_dingpush.messages.kinds import Markdown, Text, long_text_of
+from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.alert import Mailbox
+    from airflow_provider_dingpush.delivery.channel import SendResult
+    from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
+    from airflow_provider_dingpush.dingtalk.work_notification import WorkNotifications
+    from airflow_provider_dingpush.messages import At, Message
+    from airflow_provider_dingpush.targets import Target
+    from airflow_provider_dingpush.timeouts import Deadline
+
+_log = logging.getLogger(__name__)
+_REDIRECTED = {
+    "zh": "（无法发送给 to= 指定的接收人，已改发到本群。）",
+    "en": "(This could not be sent to whom the notifier's to= names, so it is here.)",
+}
+
+
+class RobotReceiver:
+    """A custom robot.
+
+    :param hook: of its connection.
+    :param misaddressed: whether the notifier names a target although a robot has none; its group gets the alert.
+    """
+
+    target = None
+
+    def __init__(self, hook: DingTalkRobotHook, *, misaddressed: bool = False) -> None:
+        self.hook = hook
+        self.misaddressed = misaddressed
+        self.conn_id = hook.dingtalk_conn_id
+        self.timeout_seconds = hook.settings.http.timeout_seconds
+        self._channel = hook.channel()
+        self.recognises_repeats = self._channel.recognises_repeats
+        self.text_bytes = self._channel.text_bytes
+        # The window is the token's, whichever connection it comes from.
+        self.receiver_id = _digest(hook.settings.robot.access_token.revealed)
+
+    def check(self, message: Message, *, language: str) -> None:
+        """Refuse what a custom robot can't carry.
+
+        :raises ContentError: if it can't carry the message.
+        """
+        self._channel.prepare(message, None, uuid="", language=language)
+
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+        """The body of a POST.
+
+        :raises ContentError: if a custom robot can't carry the message.
+        """
+        return self._channel.prepare(message, at, uuid=uuid, language=language)
+
+    def post(self, body: bytes, deadline: Deadline) -> SendResult:
+        """Post once. Never raises."""
+        return result_of(self._channel.post(body, deadline))
+
+
+class AppReceiver:
+    """An app and one target.
+
+    :param hook: of its connection.
+    :param target: the plain form of the target as JSON; empty for the connection's own group.
+    """
+
+    misaddressed = False
+
+    def __init__(self, hook: DingTalkAppHook, target: str) -> None:
+        from airflow_provider_dingpush.targets import read_target
+
+        self.hook = hook
+        self.conn_id = hook.dingtalk_conn_id
+        self.timeout_seconds = hook.settings.http.timeout_seconds
+        self.target: Target | None = None
+        self._unreadable: InvalidMessageError | None = None
+        try:
+            self.target = read_target(json.loads(target)) if target else None
+            if self.target is not None:
+                check_rendered(self.target)
+        except InvalidMessageError as problem:
+            # Written by an older version, which didn't check what was rendered.
+            self.target, self._unreadable = None, problem
+        self._channel = self._channel_of_target()
+        self.recognises_repeats = self._channel.recognises_repeats
+        self.text_bytes = self._channel.text_bytes
+        place = target or hook.settings.open_conversation_id or ""
+        self.receiver_id = _digest(hook.settings.api_base_url, hook.settings.app.app_key, place)
+
+    def check(self, message: Message, *, language: str) -> None:
+        """Refuse what the target can't get.
+
+        :raises ContentError: if it can't get such a message.
+        """
+        self._channel.check(message, language=language)
+
+    def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
+        """What :meth:`post` needs; media are uploaded only then.
+
+        :raises ContentError: if the target can't get such a message; mentions, which no target can get, are left out.
+        """
+        return self._channel.prepare(message, at, uuid=uuid, language=language)
+
+    def post(self, body: bytes, deadline: Deadline) -> SendResult:
+        """Send once, to the connection's own group if the target can't be reached: better there than nowhere."""
+        problem = self._unreadable or self._post(self.target, body, deadline)
+        is_unreachable = isinstance(problem, TargetError) and self.target is not None and self.hook.has_own_group
+        if self._unreadable or is_unreachable:
+            _log.warning("The alert can't go where to= says, so the connection's own group gets it: %s", problem)
+            problem = self._post(None, _body_for_group(body), deadline)
+        return result_of(problem)
+
+    def _post(self, target: Target | None, body: bytes, deadline: Deadline) -> DingTalkError | None:
+        try:
+            return self.hook.channel(target).post(body, deadline)
+        except DingTalkError as problem:
+            return problem
+
+    def _channel_of_target(self) -> AppRobot | WorkNotifications | type[AppRobot]:
+        """The channel to the target; without one and without a default group, that to any group."""
+        if self.target is not None:
+            return self.hook.channel(self.target)
+        from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
+
+        return AppRobot
+
+
+def _body_for_group(body: bytes) -> bytes:
+    from airflow_provider_dingpush.dingtalk.app_content import body_of, message_in
+
+    message, language = message_in(body)
+    return body_of(_readable_in_group(message, language), language)
+
+
+def _readable_in_group(message: Message, language: str) -> Message:
+    """A message that was for somebody else, for the app's robot in a group, with a note why it is there.
+
+    What only a work notification can carry becomes its words.
+    """
+    from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
+
+    try:
+        AppRobot.check(message, language=language)
+    except ContentError:
+        fields = (getattr(message, name, None) for name in ("title", "text", "content", "name", "message_url"))
+        rows = (f"{key}: {value}" for key, value in getattr(message, "rows", ()))
+        words = [str(each) for each in (*fields, *rows) if each] or [type(message).__name__]
+        message = Markdown(words[0], "\n\n".join(words))
+    if isinstance(message, Text):
+        return replace(message, content=f"{message.content}\n{_REDIRECTED[language]}")
+    if isinstance(message, Markdown):
+        return replace(message, text=f"{message.text}\n\n{_REDIRECTED[language]}")
+    return message
+
+
+Receiver = RobotReceiver | AppReceiver
+"""What has a rate limit."""
+
+
+def receiver_of_mailbox(mailbox: Mailbox) -> Receiver:
+    """Look the mailbox's connection up and make the receiver of it.
+
+    :raises DingTalkError: if there is no such connection, or it is wrong, or the target can't be read.
+    """
+    hook = hook_of(mailbox.conn_id)
+    if isinstance(hook, DingTalkRobotHook):
+        return RobotReceiver(hook, misaddressed=bool(mailbox.target))
+    return AppReceiver(hook, mailbox.target)
+
+
+def receiver_of_hook(hook: DingTalkRobotHook | DingTalkAppHook, to: Target | None) -> Receiver:
+    """The receiver of a hook and a target, for a slot in its window."""
+    if isinstance(hook, DingTalkRobotHook):
+        return RobotReceiver(hook)
+    # Named as its mailbox is, or its alerts and its messages would have a window each.
+    from airflow_provider_dingpush.alerts.alert import mailbox_of
+
+    return AppReceiver(hook, mailbox_of(hook.dingtalk_conn_id, to).target)
+
+
+def messages_in(message: Any) -> int:
+    """Into how many messages a text may be split, rounded up."""
+    from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
+
+    return 1 + len(long_text_of(read_message(message)[0]).encode()) // AppRobot.text_bytes
+
+
+def result_of(problem: DingTalkError | None) -> SendResult:
+    """What an error means for the message, for its receiver, and for when to try again."""
+    # Not above: DAG files load this module and send nothing.
+    from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
+
+    if problem is None:
+        return SendResult(SendStatus.SENT)
+    status = SendStatus.MISCONFIGURED
+    if isinstance(problem, ThrottledError):
+        status = SendStatus.THROTTLED
+    elif isinstance(problem, UnknownOutcomeError):
+        status = SendStatus.UNKNOWN
+    elif isinstance(problem, UnavailableError):
+        status = SendStatus.RETRY
+    elif not problem.recognised and not isinstance(problem, ConfigurationError):
+        status = SendStatus.UNRECOGNISED
+    elif isinstance(problem, ContentError):
+        status = SendStatus.REJECTED
+    elif isinstance(problem, TargetError) and problem.retryable:
+        status = SendStatus.RETRY
+    unknown_code = None if problem.recognised else problem.errcode or ""
+    return SendResult(status, redact(str(problem)), problem.retry_after_seconds, unknown_code)
+
+
+def _digest(*parts: str) -> str:
+    """A short name that reveals nothing of them."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

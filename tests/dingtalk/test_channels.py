@@ -1,0 +1,80 @@
+"""What all channels offer alike: a message is prepared at once and posted later, once, before a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush.dingtalk.media import MediaLibrary
+from airflow_provider_dingpush.errors import ContentError, DingTalkError
+from airflow_provider_dingpush.messages import OA, At, FeedCard, FeedLink, Markdown, Message
+from airflow_provider_dingpush.sandbox import Sandbox
+from airflow_provider_dingpush.timeouts import Deadline
+from tests.dingtalk.app_channels import NotificationChannels, RobotChannels
+
+URL = "https://airflow.example.com/dags/etl_daily"
+NAMES = ("custom_robot", "app_robot_group", "app_robot_users", "work_notification")
+
+
+@pytest.fixture
+def channel_of(client_of: Callable[..., Any], app_client_of: Callable[..., Any]) -> Callable[[Sandbox, str], Any]:
+    """The channel of that name to a sandbox."""
+
+    def make(sandbox: Sandbox, name: str) -> Any:
+        if name == "custom_robot":
+            return client_of(sandbox).robot
+        calls = app_client_of(sandbox).calls
+        robot = RobotChannels(calls, MediaLibrary(calls))
+        channels: dict[str, Callable[[], object]] = {
+            "app_robot_group": lambda: robot.to_group(sandbox.group.open_conversation_id),
+            "app_robot_users": lambda: robot.to_people(["lisi"]),
+            "work_notification": lambda: NotificationChannels(calls, MediaLibrary(calls)).to(user_ids=["lisi"]),
+        }
+        return channels[name]()
+
+    return make
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_prepared_message_is_posted_once(name: str, start_sandbox: Callable[..., Sandbox], channel_of: Any) -> None:
+    """It is cut to what the channel takes, and nothing is sent before it is posted."""
+    sandbox = start_sandbox()
+    channel = channel_of(sandbox, name)
+    assert channel.name == name
+    body = channel.prepare(Markdown("t", "字" * 30_000), At("13800000000"), uuid="u1", language="zh")
+    assert sandbox.requests == ()
+    assert channel.post(body, Deadline.after(30)) is None
+    (message,) = sandbox.messages
+    assert "……（内容过长：共 30000 字" in message.shown["markdown"]["text"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_sent_after_the_deadline(name: str, start_sandbox: Callable[..., Sandbox], channel_of: Any) -> None:
+    """The error comes back as a value."""
+    sandbox = start_sandbox()
+    channel = channel_of(sandbox, name)
+    body = channel.prepare(Markdown("t", "x"), None, uuid="u1", language="en")
+    assert isinstance(channel.post(body, Deadline.after(-1)), DingTalkError)
+    assert sandbox.messages == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "remedy"),
+    [
+        ("custom_robot", OA("t", URL), "to=WorkNotification(…)"),
+        ("app_robot_group", OA("t", URL), "to=WorkNotification(user_ids=…)"),
+        ("app_robot_users", FeedCard([FeedLink("a", URL, URL)]), "'dingtalk_robot'"),
+        ("work_notification", FeedCard([FeedLink("a", URL, URL)]), "'dingtalk_robot'"),
+    ],
+)
+def test_what_a_channel_can_not_carry_is_refused_when_it_is_prepared(
+    name: str, message: Message, remedy: str, start_sandbox: Callable[..., Sandbox], channel_of: Any
+) -> None:
+    """The error names the channel that can."""
+    sandbox = start_sandbox()
+    with pytest.raises(ContentError) as caught:
+        channel_of(sandbox, name).prepare(message, None, uuid="u1", language="en")
+    assert remedy in caught.value.advice
+    assert sandbox.requests == ()
