@@ -195,12 +195,12 @@ class DingTalkNotifier(BaseNotifier):
         :param trouble: why the outbox needn't be asked any more.
         """
         from airflow_provider_dingpush.alerts import Event
+        from airflow_provider_dingpush.errors import OutboxError
         from airflow_provider_dingpush.pipeline.alert_sizes import bounded
         from airflow_provider_dingpush.pipeline.composing import alert_of, mailbox_of
         from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
         from airflow_provider_dingpush.pipeline.store_moves import move_alerts
         from airflow_provider_dingpush.pipeline.stores import ends_a_failure, keep, stores, take_up_copies
-        from airflow_provider_dingpush.storage.contract import OutboxError
 
         if facts.event is Event.DAG_FAILED:
             facts = _facts(
@@ -272,14 +272,14 @@ class DingTalkNotifier(BaseNotifier):
         patient: bool,
     ) -> None:
         """Send what waits, or leave it to the process that does; the alert is safe either way."""
+        from airflow_provider_dingpush.errors import OutboxError
         from airflow_provider_dingpush.pipeline.dispatching import report_pending
-        from airflow_provider_dingpush.storage.contract import OutboxError
 
         mailbox = alert.mailbox
         try:
             drained = _drained(mailbox, store, among, deadline, look_up, patient=patient)
-            if store.outbox.lost is not None and not (drained and drained.messages):
-                raise OutboxError(store.outbox.lost)
+            if store.lost is not None and not (drained and drained.messages):
+                raise OutboxError(store.lost)
         except OutboxError as trouble:
             from airflow_provider_dingpush.pipeline.stores import keep_a_copy, keep_elsewhere
 
@@ -348,9 +348,9 @@ class DingTalkNotifier(BaseNotifier):
         :raises AlertsWaitingError: if it is.
         :raises DingTalkError: what kept it from being sent, if it isn't.
         """
+        from airflow_provider_dingpush.errors import OutboxError
         from airflow_provider_dingpush.pipeline.composing import alert_of
         from airflow_provider_dingpush.pipeline.stores import keep
-        from airflow_provider_dingpush.storage.contract import OutboxError
 
         alert = unkept.alert or alert_of(
             unkept.facts,
@@ -385,15 +385,15 @@ class DingTalkNotifier(BaseNotifier):
         if nothing_failed():
             return True, None
         from airflow_provider_dingpush.alerts.alert import Mailbox, incident_of
+        from airflow_provider_dingpush.errors import OutboxError
         from airflow_provider_dingpush.pipeline.stores import stores
-        from airflow_provider_dingpush.storage.contract import OutboxError
 
         incident = incident_of(Mailbox(self.dingtalk_conn_id), *success)
         among = stores(Deadline.after(_LOOK_UP_SECONDS))
         try:
             return not any(store.outbox.has_open_incident(incident) for store in among), None
         except OutboxError:
-            return False, among[0].outbox.lost
+            return False, among[0].lost
 
 
 @dataclass(frozen=True)

@@ -277,9 +277,9 @@ def _window_of(sender: AnySender, said: set[str]) -> tuple[Store, float] | None:
 
     :param said: what was logged before.
     """
+    from airflow_provider_dingpush.errors import OutboxError
     from airflow_provider_dingpush.pipeline.dispatching import seconds_until_slot
     from airflow_provider_dingpush.pipeline.stores import stores
-    from airflow_provider_dingpush.storage.contract import OutboxError
     from airflow_provider_dingpush.timeouts import Deadline
 
     for store in stores(Deadline(inf), most_seconds=_STORAGE_SECONDS, patience_seconds=2 * _STORAGE_SECONDS):

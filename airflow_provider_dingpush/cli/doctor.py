@@ -62,11 +62,9 @@ def _findings_of(hook: DingTalkRobotHook | DingTalkAppHook, what: str) -> Iterat
 def _outbox() -> Iterator[Finding]:
     """What of the Redis that alerts wait in may cost some of them. Whether it answers, :func:`_flusher` says."""
     from airflow_provider_dingpush.pipeline.outboxes import outbox
-    from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
 
     with suppress(Exception):
-        box = outbox()
-        for said in box.may_lose() if isinstance(box, RedisOutbox) else ():
+        for said in outbox().store.risks():
             yield Finding("outbox_url", None, said)
 
 

@@ -14,13 +14,14 @@ from airflow_provider_dingpush.airflow_compat import search_all_secrets
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.transfer import alerts_in
-from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.errors import DingTalkError, OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
 from airflow_provider_dingpush.pipeline.pending import alerts_of
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.store_flush import all_pending, flush_stores, stores_for_people
-from airflow_provider_dingpush.storage.contract import LedgerBook, Outbox, OutboxError, Place
+from airflow_provider_dingpush.storage.contract import LedgerBook, Place
+from airflow_provider_dingpush.storage.outbox import Outbox
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox

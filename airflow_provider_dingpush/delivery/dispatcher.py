@@ -26,9 +26,9 @@ from airflow_provider_dingpush.delivery.ledger_entries import Batch, Try, name_o
 from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.refusals import Refusals
-from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.errors import DingTalkError, LeadershipLostError, OutboxError
 from airflow_provider_dingpush.messages.kinds import Text
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LeadPause, LedgerBook, OutboxError
+from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages import At, Message
@@ -235,7 +235,7 @@ class Fallback:
 
     :param sender: sends through it.
     :param policy: its delivery options; its rate limit is what counts.
-    :param lead: lead it, or not (``None``), as :meth:`~airflow_provider_dingpush.storage.contract.Outbox.leadership`.
+    :param lead: lead it, or not (``None``), as :meth:`~airflow_provider_dingpush.storage.outbox.Outbox.leadership`.
     :param compose: makes a message that it can carry, if other ones than those of the own robot.
     """
 

@@ -55,7 +55,8 @@ from airflow_provider_dingpush.delivery.repeats import Repeats, incident_of
 from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, remembered
 from airflow_provider_dingpush.delivery.slots import Slots
 from airflow_provider_dingpush.delivery.window import RateWindow
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook, Place
 
 MOST_WAITING = 10_000
 """More alerts than this stay in their mailboxes, which have a bound of their own."""

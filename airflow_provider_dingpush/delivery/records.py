@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_provider_dingpush.delivery.record_shapes import is_sound
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook, Place
 
 ONLY = ""
 """The key of what there is one of."""

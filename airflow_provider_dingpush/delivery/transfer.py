@@ -18,7 +18,8 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.ledger_entries import Batch, QuarantinedBatch
 from airflow_provider_dingpush.delivery.records import ONLY, Records
 from airflow_provider_dingpush.delivery.repetitions import remembered
-from airflow_provider_dingpush.storage.contract import LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.errors import OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook, Place
 
 TRANSFER = "transfer"
 """The kind of record that a transfer is in the old book."""

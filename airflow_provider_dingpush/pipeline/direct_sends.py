@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.errors import ThrottledError
+from airflow_provider_dingpush.errors import OutboxError, ThrottledError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.dispatching import AnySender, rate_limit_slot, seconds_until_slot
 from airflow_provider_dingpush.pipeline.stores import Store, known_pause
-from airflow_provider_dingpush.storage.contract import OutboxError
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox

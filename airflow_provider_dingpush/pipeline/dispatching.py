@@ -11,14 +11,15 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover
-from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnknownOutcomeError
+from airflow_provider_dingpush.errors import DingTalkError, OutboxError, ThrottledError, UnknownOutcomeError
 from airflow_provider_dingpush.pipeline.composing import Composer, local_zone
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
 from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
 from airflow_provider_dingpush.pipeline.pending import alerts_of, holders_of_alerts
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.senders import AppSender, RobotSender, sender_for
-from airflow_provider_dingpush.storage.contract import LedgerBook, Outbox, OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook
+from airflow_provider_dingpush.storage.outbox import Outbox
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox

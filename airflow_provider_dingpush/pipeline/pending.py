@@ -11,7 +11,7 @@ from airflow_provider_dingpush.pipeline.redaction import described
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
-    from airflow_provider_dingpush.storage.contract import Outbox
+    from airflow_provider_dingpush.storage.outbox import Outbox
 
 _log = logging.getLogger(__name__)
 

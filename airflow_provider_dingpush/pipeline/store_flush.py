@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
+from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.pipeline.pending import all_alerts
 from airflow_provider_dingpush.pipeline.store_moves import carry_over, move_alerts
 from airflow_provider_dingpush.pipeline.stores import stores, take_up_copies
-from airflow_provider_dingpush.storage.contract import OutboxError
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:

@@ -91,7 +91,8 @@ def _played(
     from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
     from airflow_provider_dingpush.hooks import hook_of
     from airflow_provider_dingpush.pipeline import dispatching, senders
-    from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+    from airflow_provider_dingpush.storage.files.store import FileStore
+    from airflow_provider_dingpush.storage.outbox import Outbox
 
     posted: list[float] = []
 
@@ -107,7 +108,7 @@ def _played(
     def find(_: Mailbox) -> senders.RobotSender:
         return Robot(hook)
 
-    box = SpoolOutbox(home, clock=time.time)
+    box = Outbox(FileStore(home, clock=time.time))
 
     def fail(number: int) -> None:
         box.put(

@@ -24,7 +24,8 @@ from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.dispatcher import Dispatcher
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.messages import At, Message, Text
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.delivery.dispatch_world import MAILBOX, WatchedBook, compose, failure
 
 ROBOT = "0123456789ab"
@@ -63,7 +64,7 @@ def messages(chat: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in chat.read_text().splitlines()] if chat.exists() else []
 
 
-def lead(outbox: SpoolOutbox, chat: Path, meets: Callable[[str], None]) -> None:
+def lead(outbox: Outbox, chat: Path, meets: Callable[[str], None]) -> None:
     with outbox.leadership(ROBOT) as book:
         assert book is not None
         Dispatcher(WatchedBook(book, meets), FileRobot(chat, meets), POLICY, compose).drain(
@@ -73,7 +74,7 @@ def lead(outbox: SpoolOutbox, chat: Path, meets: Callable[[str], None]) -> None:
 
 def first_life(folder: Path, die_at: int, notes: int) -> None:
     """Put, lead, put again, lead again; what was put and where it ended is noted in a pipe."""
-    outbox, steps = SpoolOutbox(folder / "home"), 0
+    outbox, steps = Outbox(FileStore(folder / "home")), 0
 
     def note(**what: Any) -> None:
         os.write(notes, json.dumps(what).encode() + b"\n")
@@ -103,7 +104,7 @@ def first_life(folder: Path, die_at: int, notes: int) -> None:
 
 
 def next_life(folder: Path) -> None:
-    outbox = SpoolOutbox(folder / "home")
+    outbox = Outbox(FileStore(folder / "home"))
     outbox.assign(MAILBOX, ROBOT)
     outbox.put(failure("late"))
     for _ in range(2):
@@ -136,7 +137,7 @@ def outcome(folder: Path, die_at: int) -> dict[str, Any]:
         "died_at": next((each["died_at"] for each in notes if "died_at" in each), None),
         "recorded": [each["recorded"] for each in notes if "recorded" in each],
         "told": [key for each in messages(folder / "chat") for key in each["said"]],
-        "left": len(SpoolOutbox(folder / "home").pending_mailboxes()),
+        "left": len(Outbox(FileStore(folder / "home")).pending_mailboxes()),
     }
 
 

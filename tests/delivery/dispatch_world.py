@@ -16,8 +16,9 @@ from airflow_provider_dingpush.delivery.dispatcher import Dispatcher, Fallback
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.messages import At, Message, Text
-from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, Place
 
 Result = TypeVar("Result")
 START = 1_800_000_000.0

@@ -30,8 +30,8 @@ from airflow_provider_dingpush.delivery.holds import Hold
 from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.repetitions import remembered
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.messages import Text
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError
 from tests.delivery.dispatch_world import (
     DISK_FULL,
     START,

@@ -39,7 +39,7 @@ from airflow_provider_dingpush.pipeline import (
 )
 from airflow_provider_dingpush.pipeline.senders import RobotSender
 from airflow_provider_dingpush.storage.contract import LedgerBook
-from airflow_provider_dingpush.storage.files import outbox as _  # noqa: F401 - loaded once for all
+from airflow_provider_dingpush.storage.files import store as _  # noqa: F401 - loaded once for all
 from tests.storage.outbox_storm import FAILED, note, start, wait_for_one
 
 DAGS = 40

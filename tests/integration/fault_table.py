@@ -38,7 +38,8 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator
 from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
 
 TOKEN = "0123456789abcdef" * 4
 SECRET = "SEC" + "5" * 40
@@ -524,7 +525,7 @@ def make_well_again(world: World, entrance: Entrance, cell: Cell) -> None:
             with suppress(Exception):
                 entrance.enter(world)
         return
-    box = SpoolOutbox(world.home, clock=lambda: time.time() + LATER_SECONDS)
+    box = Outbox(FileStore(world.home, clock=lambda: time.time() + LATER_SECONDS))
     for _ in flush(box, until=time.monotonic() + 20, all_now=True):
         pass
 

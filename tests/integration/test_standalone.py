@@ -19,7 +19,8 @@ from airflow_provider_dingpush.airflow_compat import is_airflow_3, notifier_take
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.sandbox.chat import ChatMessage
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.integration.standalone_airflow import RUN_ID, RunningAirflow, standalone
 
 pytestmark = [
@@ -171,7 +172,7 @@ def test_alerts_of_a_real_run_arrive_once_and_a_hanging_robot_changes_nothing(
     # Nobody waited for this success, and the run's own alert has nothing to add to its tasks'.
     assert "works" not in texts
 
-    outbox = SpoolOutbox(tmp_path / "dingpush")
+    outbox = Outbox(FileStore(tmp_path / "dingpush"))
     waiting = {robot: _waiting(outbox, robot) for robot in ("answers", "hangs")}
     assert waiting["answers"] == 0
     assert waiting["hangs"] >= sum(FAILED.values())
@@ -216,7 +217,7 @@ def test_the_first_run_alert_after_a_start_names_the_failed_tasks(tmp_path: Path
     assert "breaks [1]" in text
 
 
-def _waiting(outbox: SpoolOutbox, conn_id: str) -> int:
+def _waiting(outbox: Outbox, conn_id: str) -> int:
     """How many alerts are in the book of a connection's robot, or on their way to it."""
     mailbox = Mailbox(conn_id)
     robot = outbox.receiver_of(mailbox)

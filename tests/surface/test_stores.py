@@ -29,8 +29,9 @@ from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.senders import sender_for
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.storage.contract import LeadPause
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
+from airflow_provider_dingpush.storage.redis.store import RedisStore
 from tests.redis_servers import RedisServer, SlowNetwork, redis_server, slow_network
 from tests.surface.test_notifier import run_context, task_context
 from tests.surface.test_storm import connect, success, titles
@@ -80,7 +81,7 @@ def fail(task_id: str) -> None:
 
 
 def waiting_in_redis(network: SlowNetwork) -> int:
-    return RedisOutbox(network.url).pending_in(HERE)
+    return Outbox(RedisStore(network.url)).pending_in(HERE)
 
 
 def said(sandbox: Sandbox) -> str:
@@ -161,7 +162,7 @@ def test_places_in_the_window_are_carried_over(
             fail(f"t{number}")
     fail("after")
     receiver_id = sender_for(HERE).receiver_id
-    records = RedisOutbox(network.url).records_of(receiver_id)
+    records = Outbox(RedisStore(network.url)).records_of(receiver_id)
     assert sum(kind == "slot" for kind, _ in records) == 4
     assert [value["sent"] for (kind, _), value in records.items() if kind == "day"] == [4]
 
@@ -285,14 +286,15 @@ def test_a_redis_that_stops_in_the_middle_of_it_loses_nothing(
     """It was put, and whether it was sent nobody can say: it is in both places, and told once."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     fail("before")
-    put = RedisOutbox.put
+    put = RedisStore.put
 
-    def put_and_stop(self: RedisOutbox, alert: Any) -> None:
-        put(self, alert)
+    def put_and_stop(self: RedisStore, *given: Any, **named: Any) -> Any:
+        result = put(self, *given, **named)
         server.process.send_signal(signal.SIGSTOP)
+        return result
 
     with monkeypatch.context() as stopping:
-        stopping.setattr(RedisOutbox, "put", put_and_stop)
+        stopping.setattr(RedisStore, "put", put_and_stop)
         began = time.monotonic()
         fail("in_the_middle")
         assert time.monotonic() - began < 8
@@ -314,15 +316,16 @@ def test_a_redis_that_forgets_loses_nothing(
     """Killed without having written anything down; or away for good, and then nobody waits for ever."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     use(server.url, monkeypatch)
-    put = RedisOutbox.put
+    put = RedisStore.put
 
-    def put_and_die(self: RedisOutbox, alert: Any) -> None:
-        put(self, alert)
+    def put_and_die(self: RedisStore, *given: Any, **named: Any) -> Any:
+        result = put(self, *given, **named)
         server.process.kill()
         server.process.wait()
+        return result
 
     with monkeypatch.context() as dying:
-        dying.setattr(RedisOutbox, "put", put_and_die)
+        dying.setattr(RedisStore, "put", put_and_die)
         fail("in_the_middle")
     assert sandbox.messages == ()
     if comes_back:
@@ -333,7 +336,8 @@ def test_a_redis_that_forgets_loses_nothing(
         fail("soon")
         assert "in_the_middle" not in said(sandbox)
         (copy,) = outbox_home.glob("copies/*")
-        os.utime(copy, (time.time() - 601, time.time() - 601))
+        expires = copy.stat().st_mtime - 601
+        os.utime(copy, (expires, expires))
         fail("later")
     assert times_told(sandbox, "in_the_middle") == 1
 
@@ -449,12 +453,12 @@ def test_a_home_that_hangs_costs_seconds_and_no_alert(
     fail("hangs")
     assert time.monotonic() - began < 8
     assert len(sandbox.messages) == 2
-    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)  # it goes on
+    writer = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)  # it goes on
+    os.close(writer)
     end = time.monotonic() + 30
     while not list(outbox_home.glob("mail/*/new/*.json")) and time.monotonic() < end:
         time.sleep(0.01)
-    os.close(reader)
-    fifo.unlink()
+    fifo.unlink(missing_ok=True)
     fail("after")
     assert titles(sandbox) == [f"Failed: etl_daily · {name}" for name in ("before", "hangs", "after")]
 
@@ -477,18 +481,18 @@ def test_what_nothing_takes_is_not_sent_to_a_robot_that_is_known_to_be_shut_out(
 ) -> None:
     """A disk that is full can still be read."""
     fail("before")
-    SpoolOutbox(outbox_home).note_rest_of(
+    Outbox(FileStore(outbox_home)).note_pause_of(
         HERE, sender_for(HERE).receiver_id, LeadPause(time.time() + 600, "the receiver_id is throttled")
     )
     monkeypatch.setattr(tempfile, "tempdir", "/dev/null/nowhere")
-    monkeypatch.setattr(SpoolOutbox, "put", _full)
+    monkeypatch.setattr(FileStore, "put", _full)
     fail("t")
     assert len(connected.messages) == 1
     assert "The robot may say nothing before" in caplog.text
 
 
-def _full(*_: object) -> None:
-    from airflow_provider_dingpush.storage.contract import OutboxError
+def _full(*_: object, **__: object) -> None:
+    from airflow_provider_dingpush.errors import OutboxError
 
     raise OutboxError("No space left on device")
 

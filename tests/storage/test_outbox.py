@@ -19,9 +19,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LeadPause, LedgerBook, Outbox
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+from airflow_provider_dingpush.errors import LeadershipLostError
+from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
+from airflow_provider_dingpush.storage.redis.store import RedisStore
 
 ROBOT, OTHER_ROBOT = "0123456789ab", "ba9876543210"
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_default", '{"user_ids":["user1"]}')
@@ -45,8 +47,8 @@ def open_outbox(place: dict[str, str]) -> Open:
 
     def opened(**bounds: Any) -> Outbox:
         if "home" in place:
-            return SpoolOutbox(Path(place["home"]), **bounds)
-        return RedisOutbox(place["url"], prefix=place["prefix"], **bounds)
+            return Outbox(FileStore(Path(place["home"])), **bounds)
+        return Outbox(RedisStore(place["url"], prefix=place["prefix"]), **bounds)
 
     return opened
 
@@ -339,7 +341,7 @@ def test_a_forked_child_does_not_lead(place: dict[str, str]) -> None:
     """It can't write, it doesn't end its parent's lead when it ends, and it doesn't keep it when its parent ends."""
     script = """
 import json, os, signal, sys
-from airflow_provider_dingpush.storage.contract import LeadershipLostError
+from airflow_provider_dingpush.errors import LeadershipLostError
 from outbox_storm import Storm, ROBOT
 storm = Storm(**json.loads(sys.argv[1]))
 with storm.outbox().leadership(ROBOT) as book:
@@ -606,5 +608,5 @@ def _environment() -> dict[str, str]:
 
 def _opened_like_the_script(place: dict[str, str]) -> Outbox:
     if "home" in place:
-        return SpoolOutbox(Path(place["home"]))
-    return RedisOutbox(place["url"], prefix=place["prefix"])
+        return Outbox(FileStore(Path(place["home"])))
+    return Outbox(RedisStore(place["url"], prefix=place["prefix"]))
