@@ -1,4 +1,4 @@
-"""What every outbox promises, whether it keeps alerts in files or in Redis."""
+"""What the outbox promises, whichever store it is in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
+from tests.storage.memory_store import MemoryStore
 
 ROBOT, OTHER_ROBOT = "0123456789ab", "ba9876543210"
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_default", '{"user_ids":["user1"]}')
@@ -35,22 +37,16 @@ MakeAlert = Callable[..., Alert]
 
 @pytest.fixture(params=["files", "redis"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """Where an outbox is, in words that another process understands."""
-    if request.param == "files":
-        return {"home": str(tmp_path / "outbox")}
-    return {"url": request.getfixturevalue("redis_url"), "prefix": request.getfixturevalue("prefix")}
+    """Where a store is that several processes use, in words that another process understands."""
+    return _place(request.param, request, tmp_path)
 
 
-@pytest.fixture
-def open_outbox(place: dict[str, str]) -> Open:
+@pytest.fixture(params=["files", "redis", "memory"])
+def open_outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Opens the outbox anew, as each process does."""
-
-    def opened(**bounds: Any) -> Outbox:
-        if "home" in place:
-            return Outbox(FileStore(Path(place["home"])), **bounds)
-        return Outbox(RedisStore(place["url"], prefix=place["prefix"]), **bounds)
-
-    return opened
+    if request.param == "memory":
+        return partial(Outbox, MemoryStore())
+    return partial(_opened, _place(request.param, request, tmp_path))
 
 
 @pytest.fixture
@@ -127,8 +123,8 @@ def test_a_second_alert_of_a_key_leaves_one_line(
     caplog.set_level(logging.INFO)
     for box in (outbox, open_outbox(), open_outbox()):
         box.put(make_alert("k1", task_id="load", try_number=2, map_index=0))
-    said = "A repetition isn't sent again: task_failed, DAG sales, run manual__1, task load, map index 0, try 2."
-    assert [each.getMessage() for each in caplog.records] == [said] * 2
+    line = "A repetition isn't sent again: task_failed, DAG sales, run manual__1, task load, map index 0, try 2."
+    assert [each.getMessage() for each in caplog.records] == [line] * 2
 
 
 def test_the_same_key_may_wait_in_two_mailboxes(outbox: Outbox, make_alert: MakeAlert) -> None:
@@ -232,8 +228,9 @@ def test_an_error_ends_leading(outbox: Outbox) -> None:
         pass
 
 
-def test_a_killed_leader_is_followed(outbox: Outbox, place: dict[str, str]) -> None:
+def test_a_killed_leader_is_followed(place: dict[str, str]) -> None:
     """At once where the kernel holds the lock, after the lease where Redis does."""
+    outbox = _opened(place)
     script = """
 import sys, json
 from outbox_storm import Storm, ROBOT
@@ -376,7 +373,7 @@ with storm.outbox().leadership(ROBOT) as book:
         finally:
             leader.send_signal(signal.SIGKILL)
         leader.wait()
-        outbox = _opened_like_the_script(place)
+        outbox = _opened(place)
         records = None
         while records is None:
             with outbox.leadership(ROBOT) as book:
@@ -471,7 +468,7 @@ def test_a_failure_that_is_only_counted_is_open_too(open_outbox: Open, make_aler
     assert outbox.has_open_incident(counted.incident)
 
 
-def test_open_failures_have_a_bound(open_outbox: Open, make_alert: MakeAlert, place: dict[str, str]) -> None:
+def test_open_failures_have_a_bound(open_outbox: Open, make_alert: MakeAlert) -> None:
     """Those that happened longest ago are forgotten; where each is a file, only now and then."""
     outbox = open_outbox(most_incidents=20)
     alerts = [make_alert(f"k{number}") for number in range(400)]
@@ -483,8 +480,7 @@ def test_open_failures_have_a_bound(open_outbox: Open, make_alert: MakeAlert, pl
     outbox.put(last)
     still = [each.key for each in (*alerts, last) if outbox.has_open_incident(each.incident)]
     assert still == ["k0", *[each.key for each in alerts[-19:-1]], last.key]
-    if "home" in place:
-        assert len(os.listdir(Path(place["home"], "open"))) == 20
+    assert len(outbox.opened_incidents(1000)) == 20
 
 
 def _many(make_alert: MakeAlert) -> Iterator[Alert]:
@@ -606,7 +602,13 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{STORM.parent}"}
 
 
-def _opened_like_the_script(place: dict[str, str]) -> Outbox:
+def _place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    if kind == "files":
+        return {"home": str(tmp_path / "outbox")}
+    return {"url": request.getfixturevalue("redis_url"), "prefix": request.getfixturevalue("prefix")}
+
+
+def _opened(place: dict[str, str], **bounds: Any) -> Outbox:
     if "home" in place:
-        return Outbox(FileStore(Path(place["home"])))
-    return Outbox(RedisStore(place["url"], prefix=place["prefix"]))
+        return Outbox(FileStore(Path(place["home"])), **bounds)
+    return Outbox(RedisStore(place["url"], prefix=place["prefix"]), **bounds)
