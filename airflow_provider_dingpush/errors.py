@@ -44,6 +44,7 @@ __all__ = [
     "KeywordError",
     "LeadershipLostError",
     "MessageTooLongError",
+    "OutboxError",
     "PermissionMissingError",
     "QuotaExhaustedError",
     "SignError",

@@ -17,10 +17,10 @@ method may raise :class:`~airflow_provider_dingpush.errors.OutboxError`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from airflow_provider_dingpush.alerts.alert import Alert
 
@@ -31,8 +31,7 @@ REMEMBERED_SECONDS = 7 * 86_400.0
 """How long a book remembers a key, in seconds."""
 
 
-@dataclass(frozen=True)
-class LeadPause:
+class LeadPause(NamedTuple):
     """A time in which nobody needs to lead a receiver, because nothing could be sent.
 
     :param until: in seconds since 1970.
@@ -119,20 +118,18 @@ class PutResult(Enum):
     """The box is full; it was counted."""
 
 
-@dataclass(frozen=True)
-class Bound:
+class Bound(NamedTuple):
     """How much a box takes. The first body is always taken.
 
-    :param count: bodies.
+    :param bodies: how many.
     :param size: bytes of all bodies; an estimate will do.
     """
 
-    count: int
+    bodies: int
     size: int
 
 
-@dataclass(frozen=True)
-class Mail:
+class Mail(NamedTuple):
     """A body that waits.
 
     :param box: where.
@@ -145,8 +142,7 @@ class Mail:
     body: bytes | None
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """What waits in some boxes.
 
     :param mail: the oldest bodies, the oldest first.
@@ -159,8 +155,7 @@ class Listing:
     marks: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """A note to be set.
 
     :param family: what kind of note it is.
@@ -183,8 +178,7 @@ class Note:
     durable: bool = False
 
 
-@dataclass(frozen=True)
-class FoundNote:
+class FoundNote(NamedTuple):
     """A note that has not expired.
 
     :param value: of the note.
@@ -197,8 +191,7 @@ class FoundNote:
     seconds_left: float
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """What a :meth:`Records.write` does, in this order.
 
     :param deletes: records that go.
@@ -208,7 +201,7 @@ class Change:
     :param remember: keys to remember for :data:`REMEMBERED_SECONDS`.
     """
 
-    puts: Mapping[Place, Any] = field(default_factory=dict)
+    puts: Mapping[Place, Any] = MappingProxyType({})
     deletes: Collection[Place] = ()
     remember: Collection[str] = ()
     forget: Collection[str] = ()

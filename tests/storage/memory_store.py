@@ -27,7 +27,7 @@ class MemoryStore:
         if key in mail:
             return PutResult.REPEATED
         self.set_notes(notes)
-        if mail and (len(mail) >= bound.count or sum(len(each) for _, each in mail.values()) >= bound.size):
+        if mail and (len(mail) >= bound.bodies or sum(len(each) for _, each in mail.values()) >= bound.size):
             self.refused[box] += 1
             return PutResult.REFUSED
         mail[key] = time.monotonic_ns(), body

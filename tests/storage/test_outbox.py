@@ -522,7 +522,7 @@ def test_a_rest_lasts_until_it_is_over(outbox: Outbox, open_outbox: Open) -> Non
     """Everybody can ask, nobody has to lead for it."""
     rest = LeadPause(time.time() + 60.0, "the robot is throttled: 130101 发送过快 ?")
     with leading(outbox) as book:
-        book.note_pause(replace(rest, reason=rest.reason.replace("?", "\udcff")))
+        book.note_pause(rest._replace(reason=rest.reason.replace("?", "\udcff")))
         assert open_outbox().pause_of(ROBOT) == rest
     assert open_outbox().pause_of(ROBOT) == rest
     assert outbox.pause_of(OTHER_ROBOT) is None

@@ -319,7 +319,7 @@ def _is_full(new: Path, bound: Bound) -> bool:
     names = os.listdir(new)
     if not names:
         return False
-    if len(names) >= bound.count:
+    if len(names) >= bound.bodies:
         return True
     if len(names) * _LARGEST_BYTES < bound.size:
         return False

@@ -114,7 +114,7 @@ class RedisStore:
         *_, result = self._server.run(
             Call("HSET", [self._key("labels")], box, label),
             *(self._setting(note) for note in notes),
-            Call("put", keys, key, body, bound.count, bound.size),
+            Call("put", keys, key, body, bound.bodies, bound.size),
         )
         return _PUT_RESULTS[result]
 
