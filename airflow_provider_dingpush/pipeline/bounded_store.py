@@ -41,7 +41,7 @@ _PUT_SECONDS = 1.0
 # What is done within this, in seconds, is usual, however often it is asked.
 _USUAL_SECONDS = 0.02
 _ROUND_TRIPS = 3
-# A question that is asked with less time than this, in seconds, can only be left behind.
+# A question that is asked with less time than this, in seconds, can't be answered.
 _LEAST_SECONDS = 0.01
 
 

@@ -88,7 +88,8 @@ def nothing_failed() -> bool:
     try:
         if outbox_url():
             return False
-        return within(_LOOK_SECONDS, lambda: not any(_has_entry(each / "open") for each in (home(), second_home())))
+        homes = home(), second_home()
+        return within(_LOOK_SECONDS, lambda: not any(_has_entry(each / "notes" / "open") for each in homes))
     except (OutboxError, TimeoutError):
         return False
 

@@ -80,7 +80,7 @@ class Store:
 
 
 # What the files of an outbox have once something was put there.
-_IN_USE = "mail", "books", kept_aside.RECOVERED, kept_aside.COPIES
+_IN_USE = "mail", "books", f"notes/{kept_aside.RECOVERED}", f"notes/{kept_aside.COPIES}"
 
 
 def stores(
@@ -184,7 +184,7 @@ def take_up_copies(store: Store) -> None:
 
 
 def _forget_elsewhere(alert: Alert, others: Sequence[Store]) -> None:
-    """What other files say of this failure is older than the alert."""
+    """What other files have noted of this failure is older than the alert."""
     if not alert.resolved and not alert.opens_incident:
         return
     for store in others:
@@ -198,8 +198,8 @@ def _forget_elsewhere(alert: Alert, others: Sequence[Store]) -> None:
 def ends_a_failure(alert: Alert, among: Sequence[Store]) -> bool:
     """Whether a failure is open that this success ends.
 
-    If the outbox can't say, the success is kept in files until it can: a thousand tasks that succeed can't all be sent,
-    and the end of a failure can't be left out.
+    If the outbox can't answer, the success is kept in files until it can: a thousand tasks that succeed can't all be
+    sent, and the end of a failure can't be left out.
     """
     trouble: OutboxError | None = None
     for store in among:

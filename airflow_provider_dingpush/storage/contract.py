@@ -109,7 +109,7 @@ class LedgerBook(Protocol):
 
 
 class PutResult(Enum):
-    """What became of a body that was put."""
+    """Whether a body is kept that was put."""
 
     KEPT = "kept"
     REPEATED = "repeated"

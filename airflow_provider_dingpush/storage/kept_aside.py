@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 def keep_success(outbox: Outbox, alert: Alert) -> None:
     """Keep a success until somebody knows whether it ends a failure; the newest one of each task is enough.
 
-    With what several notifiers say of it.
+    With what several notifiers add to it.
     """
     from airflow_provider_dingpush.alerts.joining import joined
 

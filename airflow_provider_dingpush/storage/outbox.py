@@ -278,17 +278,20 @@ class Book:
 
     def arrivals(self, at_most: int) -> Sequence[tuple[str, Alert]]:
         with self._leading():
-            while (listing := self._listed(at_most)).mail:
-                found = [(each, _alert_in(each.body)) for each in listing.mail]
-                for each, alert in found:
+            damaged: set[str] = set()
+            while True:
+                # Where nothing but damaged ones was, what comes behind them is listed, even if these stay there.
+                listing = self._listed(at_most + len(damaged))
+                found = [(f"{each.box}/{each.id}", each) for each in listing.mail]
+                fresh = [(ticket, each, _alert_in(each.body)) for ticket, each in found if ticket not in damaged]
+                for ticket, each, alert in fresh:
                     if not isinstance(alert, Alert):
+                        damaged.add(ticket)
                         aside = self._store.set_aside(each.box, each.id)
                         _log.error("An alert can't be read (%s): it is set aside in %s.", alert, aside)
-                alerts = [(f"{each.box}/{each.id}", alert) for each, alert in found if isinstance(alert, Alert)]
-                # Where nothing but damaged ones was, what comes behind them is listed.
-                if alerts:
-                    return alerts
-            return []
+                alerts = [(ticket, alert) for ticket, _, alert in fresh if isinstance(alert, Alert)]
+                if alerts or not fresh:
+                    return alerts[:at_most]
 
     def overflow_count(self) -> int:
         with self._leading():

@@ -54,7 +54,7 @@ SLACK_SECONDS = 3.0
 HANG_SECONDS = 60.0
 LONGEST_SECONDS = 150.0
 MARK = "orders_daily"
-HANGING = ("swept", "flushed", f"mail/{Mailbox('dingtalk_default').name}/robot")
+HANGING = ("notes/flushes/last", f"notes/receivers/{Mailbox('dingtalk_default').name}")
 """Files of the home whose opening never ends when the home hangs."""
 BEFORE = ".before"
 
@@ -228,9 +228,8 @@ def home_is_a_file(world: World) -> None:
 
 def home_hangs(world: World) -> None:
     """As a mount whose server is gone: opening a file there never ends."""
-    for folder in ("new", "tmp"):
-        (world.home / HANGING[-1]).with_name(folder).mkdir(parents=True, exist_ok=True)
     for name in HANGING:
+        (world.home / name).parent.mkdir(parents=True, exist_ok=True)
         # What stands there already comes back with the mount.
         with suppress(FileNotFoundError):
             (world.home / name).rename(world.home / f"{name}{BEFORE}")

@@ -72,7 +72,7 @@ def test_only_its_user_may_read_it(home: Path, umask: int, make_alert: MakeAlert
         book.remove_arrivals([])
     made = [home, *home.rglob("*")]
     rights = {path.relative_to(home).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in made}
-    assert {"flushes/last", f"books/{ROBOT}/state.db", f"mail/{HERE.name}/overflow.settled"} <= set(rights)
+    assert {"notes/flushes/last", f"books/{ROBOT}/state.db", f"mail/{HERE.name}/overflow.settled"} <= set(rights)
     assert {name for name, mode in rights.items() if mode != (0o700 if (home / name).is_dir() else 0o600)} == set()
 
 
@@ -118,7 +118,7 @@ def test_failures_that_nobody_mends_are_forgotten_after_three_months(home: Path,
         outbox.put(alert)
         outbox.assign(HERE, ROBOT)
         expires = NOW - age * DAY + INCIDENT_SECONDS
-        os.utime(home / "open" / alert.incident, (expires, expires))
+        os.utime(home / "notes" / "open" / alert.incident, (expires, expires))
         with outbox.leadership(ROBOT) as book:
             assert book is not None
             book.arrivals(9)
@@ -127,7 +127,7 @@ def test_failures_that_nobody_mends_are_forgotten_after_three_months(home: Path,
 
 
 def _is_there(home: Path, alert: Alert) -> bool:
-    return (home / "open" / alert.incident).exists()
+    return (home / "notes" / "open" / alert.incident).exists()
 
 
 @pytest.mark.parametrize("note", ["", "later because", f"{NOW + 901} too long", f"{NOW} over", "\udcff"])
@@ -137,7 +137,7 @@ def test_a_rest_that_cannot_be_is_none(home: Path, outbox: Outbox, note: str) ->
         assert book is not None
         book.note_pause(LeadPause(NOW + 900, "130101"))
         assert outbox.pause_of(ROBOT) == LeadPause(NOW + 900, "130101")
-        pause = home / "pauses" / ROBOT
+        pause = home / "notes" / "pauses" / ROBOT
         pause.write_bytes(note.encode("utf-8", "surrogateescape"))
         expires = NOW + {f"{NOW + 901} too long": 901, f"{NOW} over": 0}.get(note, 60)
         os.utime(pause, (expires, expires))
@@ -173,6 +173,21 @@ def test_many_that_are_no_alerts_hide_no_alert(home: Path, outbox: Outbox, make_
     with outbox.leadership(ROBOT) as book:
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(2)] == ["k1"]
+
+
+def test_what_cannot_be_set_aside_holds_up_nothing(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+    """It is met again each time."""
+    for key in ("b1", "b2", "k1"):
+        outbox.put(make_alert(key))
+    for key in ("b1", "b2"):
+        os.truncate(home / "mail" / HERE.name / "new" / f"{key}.json", 0)
+    (home / "mail" / HERE.name / "dead").write_text("this is no folder")
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        for _ in range(2):
+            assert [alert.key for _, alert in book.arrivals(1)] == ["k1"]
+        book.remove_arrivals([ticket for ticket, _ in book.arrivals(1)])
+        assert list(book.arrivals(1)) == []
 
 
 def test_an_alert_of_a_newer_version_is_read(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
@@ -533,19 +548,19 @@ def _environment() -> dict[str, str]:
 @pytest.mark.parametrize(
     "prepared",
     [
-        "open/{incident}",
+        "notes/open/{incident}",
         "mail/{mailbox}/overflow",
-        "receivers/{mailbox}",
+        "notes/receivers/{mailbox}",
         "locks/resolving-{mailbox}",
         "locks/leader-{robot}",
         "locks/successor-{robot}",
         "books/{robot}/state.db",
         "books/{robot}/state.db-journal",
-        "pauses/{robot}",
-        "successors/{robot}",
-        "flushes/last",
+        "notes/pauses/{robot}",
+        "notes/successors/{robot}",
+        "notes/flushes/last",
         "swept",
-        "recovered/{incident}",
+        "notes/recovered/{incident}",
     ],
 )
 @pytest.mark.parametrize("there", [True, False], ids=["to-a-file", "to-nothing"])
@@ -592,7 +607,9 @@ def _led(outbox: Outbox) -> None:
             book.remove_arrivals([])
 
 
-@pytest.mark.parametrize("name", ["mail", "open", "receivers", "mail/{mailbox}", "mail/{mailbox}/new", "tmp"])
+@pytest.mark.parametrize(
+    "name", ["mail", "notes", "notes/open", "notes/receivers", "mail/{mailbox}", "mail/{mailbox}/new", "tmp"]
+)
 def test_no_folder_is_a_link(home: Path, tmp_path: Path, make_alert: MakeAlert, name: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -627,7 +644,7 @@ def test_the_home_may_be_a_link_of_ones_own(home: Path, tmp_path: Path, make_ale
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-@pytest.mark.parametrize("name", ["", "mail", "tmp", "receivers"])
+@pytest.mark.parametrize("name", ["", "mail", "tmp", "notes", "notes/receivers"])
 def test_a_folder_of_somebody_else_is_refused_with_a_word(home: Path, make_alert: MakeAlert, name: str) -> None:
     """A task that runs as root must not be led by what a user prepared."""
     folder = home / name

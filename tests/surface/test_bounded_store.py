@@ -74,8 +74,8 @@ def test_an_answer_in_time_is_given_back(files: Outbox) -> None:
 def test_a_file_that_hangs_is_left_behind_and_nothing_is_asked_again(files: Outbox, tmp_path: Path) -> None:
     """As on a mount whose server is gone. What is left there ends when it can, and is not sent twice: it has a key."""
     files.put(Alert("k0", HERE, "task_started", 1.0))
-    fifo = tmp_path / "home" / "open" / ALERT.incident
-    fifo.parent.mkdir(mode=0o700)
+    fifo = tmp_path / "home" / "notes" / "open" / ALERT.incident
+    fifo.parent.mkdir(mode=0o700, parents=True)
     os.mkfifo(fifo)
     box = Outbox(bounded(files.store))
     with pytest.raises(OutboxError, match="has not answered within"):

@@ -82,15 +82,20 @@ def _no_letters(home: Path) -> None:
 
 
 def _no_copy(home: Path) -> None:
-    (home / "copies").mkdir()
-    (home / "copies" / "0").mkdir()
-    (home / "copies" / "1").write_text("{")
+    _damage_notes(home / "notes" / "copies")
 
 
 def _no_success(home: Path) -> None:
-    (home / "recovered").mkdir()
-    (home / "recovered" / "0").mkdir()
-    (home / "recovered" / "1").write_text("{")
+    _damage_notes(home / "notes" / "recovered")
+
+
+def _damage_notes(family: Path) -> None:
+    """One is a folder, and one isn't an alert."""
+    family.mkdir()
+    (family / "0").mkdir()
+    (family / "1").write_text("{")
+    for each in family.iterdir():
+        os.utime(each, (time.time() + 3600, time.time() + 3600))  # until when they are notes
 
 
 @pytest.mark.parametrize(
@@ -194,11 +199,11 @@ def test_status_without_the_note_of_the_last_flush(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, capsys: Any
 ) -> None:
     fail("told")
-    (outbox_home / "flushes" / "last").mkdir(parents=True)
+    (outbox_home / "notes" / "flushes" / "last").mkdir(parents=True)
     assert main(["status"]) == 1
     said = capsys.readouterr()
     assert "dingtalk_default" in said.out
-    assert "flushes/last" in said.err
+    assert "notes/flushes/last" in said.err
 
 
 @pytest.mark.parametrize(
@@ -291,7 +296,7 @@ def _book_is_a_folder(home: Path) -> None:
 
 
 def _mailbox_has_no_receiver(home: Path) -> None:
-    (home / "receivers" / HERE.name).mkdir(parents=True)
+    (home / "notes" / "receivers" / HERE.name).mkdir(parents=True)
 
 
 @pytest.mark.parametrize("hurt", [_books_is_a_file, _lock_is_a_folder, _book_is_a_folder, _mailbox_has_no_receiver])
@@ -306,7 +311,7 @@ def test_a_home_that_takes_alerts_and_can_not_be_sent_from(
     fail("second")
     assert titles(sandbox) == ["Failed: etl_daily · first", "Failed: etl_daily · second"]
     assert "Nothing can be sent from" in caplog.text
-    for each in ("books", "locks", f"receivers/{HERE.name}"):
+    for each in ("books", "locks", f"notes/receivers/{HERE.name}"):
         place = outbox_home / each
         if place.is_dir():
             shutil.rmtree(place)

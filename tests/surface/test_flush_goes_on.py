@@ -140,7 +140,7 @@ def test_a_field_that_can_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def _no_utf8(home: Path) -> None:
-    note = home / "receivers" / Mailbox(BAD).name
+    note = home / "notes" / "receivers" / Mailbox(BAD).name
     before = note.stat()
     note.write_bytes(b"\xff\xfe")
     os.utime(note, ns=(before.st_atime_ns, before.st_mtime_ns))  # until when it is one
@@ -214,7 +214,7 @@ def test_a_flush_sends_though_it_can_not_be_noted(
 ) -> None:
     """That it ran is for others to know; the alerts come first."""
     put("dingtalk_default")
-    (outbox_home / "flushes" / "last").mkdir(parents=True)
+    (outbox_home / "notes" / "flushes" / "last").mkdir(parents=True)
     assert main(["flush"]) == 0
     assert "of_dingtalk_default" in chat(connected)
     assert "It can't be noted that a flusher ran" in caplog.text

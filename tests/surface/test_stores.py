@@ -149,7 +149,7 @@ def test_what_redis_does_not_take_is_sent_from_files_and_moves_when_it_is_back(
     assert [told.count(f"{name}") > 0 for name in ("kept_in_files", "after")] == [True, True]
     assert sum("sent_from_files" in title for title in titles(sandbox)) == 1
     assert list(outbox_home.glob("mail/*/new/*.json")) == []
-    assert list(outbox_home.glob("open/*")) == []
+    assert list(outbox_home.glob("notes/open/*")) == []
 
 
 def test_places_in_the_window_are_carried_over(
@@ -298,7 +298,7 @@ def test_a_redis_that_stops_in_the_middle_of_it_loses_nothing(
         began = time.monotonic()
         fail("in_the_middle")
         assert time.monotonic() - began < 8
-    assert len(list(outbox_home.glob("copies/*"))) == 1
+    assert len(list(outbox_home.glob("notes/copies/*"))) == 1
     with away(network.url, monkeypatch):
         fail("meanwhile")  # it leaves the copy alone
     server.process.send_signal(signal.SIGCONT)
@@ -306,7 +306,7 @@ def test_a_redis_that_stops_in_the_middle_of_it_loses_nothing(
     # Whoever was left behind may still hold what it asked for.
     main(["flush", "--now"])
     assert times_told(sandbox, "in_the_middle") == 1
-    assert len(list(outbox_home.glob("copies/*"))) == 0
+    assert len(list(outbox_home.glob("notes/copies/*"))) == 0
 
 
 @pytest.mark.parametrize("comes_back", [True, False])
@@ -335,7 +335,7 @@ def test_a_redis_that_forgets_loses_nothing(
     else:
         fail("soon")
         assert "in_the_middle" not in said(sandbox)
-        (copy,) = outbox_home.glob("copies/*")
+        (copy,) = outbox_home.glob("notes/copies/*")
         expires = copy.stat().st_mtime - 601
         os.utime(copy, (expires, expires))
         fail("later")
@@ -447,7 +447,7 @@ def test_a_home_that_hangs_costs_seconds_and_no_alert(
     """A mount whose server is gone; when it is back, what was left there isn't told again."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     fail("before")
-    fifo = outbox_home / "open" / incident_of(HERE, "etl_daily", "hangs", None)
+    fifo = outbox_home / "notes" / "open" / incident_of(HERE, "etl_daily", "hangs", None)
     os.mkfifo(fifo)
     began = time.monotonic()
     fail("hangs")

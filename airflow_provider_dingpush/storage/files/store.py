@@ -9,7 +9,7 @@
                     dead/            bodies that were set aside
     home/books/<book>/state.db       records
     home/locks/<kind>-<of>           held by a process
-    home/<family>/<name>             a note; its time of modification is when it expires
+    home/notes/<family>/<name>       a note; its time of modification is when it expires
     home/tmp/                        files being written
     home/swept                       when expired notes were last removed
 
@@ -65,7 +65,6 @@ _LARGEST_BYTES = 100_000
 _SIZES_LOOKED_AT = 16
 _COUNTING_NAMES = ("00", "80")  # of notes, which are digests: one in 128
 _SAFE_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
-_OTHER_FOLDERS = {"mail", "books", "locks", "tmp"}
 
 _log = logging.getLogger(__name__)
 
@@ -193,7 +192,7 @@ class FileStore:
                 self._set(note, drafts)
 
     def note(self, family: str, name: str) -> FoundNote | None:
-        path = self._home / family / _file_name(name)
+        path = self._home / "notes" / family / _file_name(name)
         with self._looking(path):
             try:
                 return self._found(path)
@@ -201,7 +200,7 @@ class FileStore:
                 return None
 
     def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
-        folder = self._home / family
+        folder = self._home / "notes" / family
         found: dict[str, FoundNote] = {}
         with self._looking(folder):
             for name in sorted(names_in(folder)):
@@ -221,7 +220,7 @@ class FileStore:
     def remove_notes(self, places: Iterable[tuple[str, str]]) -> None:
         with trouble_with(self._home):
             for family, name in places:
-                (self._home / family / _file_name(name)).unlink(missing_ok=True)
+                (self._home / "notes" / family / _file_name(name)).unlink(missing_ok=True)
 
     # inside
 
@@ -255,7 +254,7 @@ class FileStore:
             return 0
 
     def _set(self, note: Note, drafts: Path) -> None:
-        folder = make_own_folder(self._home, note.family)
+        folder = make_own_folder(self._home, "notes", note.family)
         path = folder / _file_name(note.name)
         until = min(note.until, self._clock() + note.seconds)
         if note.extends:
@@ -282,9 +281,8 @@ class FileStore:
             if os.lstat(swept).st_mtime >= now - _SWEEP_SECONDS:
                 return
         write_whole(swept, b"", drafts=make_own_folder(self._home, "tmp"), mtime=now)
-        for family in set(names_in(self._home)) - _OTHER_FOLDERS:
-            with suppress(NotADirectoryError):
-                remove_older(self._home / family, now)
+        for family in names_in(self._home / "notes"):
+            remove_older(self._home / "notes" / family, now)
 
 
 def _file_name(name: str) -> str:

@@ -84,7 +84,7 @@ class RedisStore:
         return float(seconds) + float(microseconds) / 1e6
 
     def risks(self) -> Sequence[str]:
-        """What of this server's settings may cost mail; what it doesn't tell isn't said."""
+        """What of this server's settings may cost mail; what it doesn't report is left out."""
         from redis.exceptions import ResponseError
 
         self._server.see_kind()
@@ -239,7 +239,7 @@ class RedisLock:
         return bool(self._server.run(Call("take", keys, self.token, _milliseconds(self._seconds)), *further)[0])
 
     def check(self) -> None:
-        """See that this is no forked child; every write to a book sees the rest.
+        """See that this is no forked child; every write to a book checks that the lock has not run out.
 
         :raises LeadershipLostError: if it is.
         """
