@@ -20,8 +20,10 @@
     ├── ThrottledError              too many messages; has the time to wait
     ├── QuotaExhaustedError         the organisation's monthly allowance is used up
     ├── UnknownOutcomeError         sent, but the reply never came: it may or may not have arrived
-    └── UnavailableError            DingTalk could not be reached, or is out of order
-        └── AlertsWaitingError        alerts are safe and wait; the next callback or flusher sends them
+    ├── UnavailableError            DingTalk could not be reached, or is out of order
+    │   └── AlertsWaitingError        alerts are safe and wait; the next callback or flush sends them
+    └── OutboxError                 alerts can't be kept or read: disk full, Redis gone
+        └── LeadershipLostError       another process leads by now
 
 Errors have fields, so that nobody parses their text: ``retryable``, ``retry_after_seconds``, ``errcode``, ``advice``.
 No error text ever holds a token, a secret, a signature or a URL with one of them.
@@ -40,7 +42,9 @@ __all__ = [
     "InvalidMessageError",
     "IpNotAllowedError",
     "KeywordError",
+    "LeadershipLostError",
     "MessageTooLongError",
+    "OutboxError",
     "PermissionMissingError",
     "QuotaExhaustedError",
     "SignError",
@@ -187,3 +191,13 @@ class UnavailableError(DingTalkError):
 
 class AlertsWaitingError(UnavailableError):
     """Alerts could not be sent now. They are safe and wait: the next callback or a flusher sends them."""
+
+
+class OutboxError(DingTalkError):
+    """The outbox can't be used: disk full, read-only, no permission, Redis gone. The text says what and where."""
+
+    retryable = True
+
+
+class LeadershipLostError(OutboxError):
+    """Another process leads the receiver by now, so this one may write nothing any more."""

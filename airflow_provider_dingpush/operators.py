@@ -278,9 +278,9 @@ def _window_of(sender: Receiver, logged: set[str]) -> tuple[Store, float] | None
 
     :param logged: what was logged before.
     """
+    from airflow_provider_dingpush.errors import OutboxError
     from airflow_provider_dingpush.pipeline.rate_limit import seconds_until_slot
     from airflow_provider_dingpush.pipeline.stores import stores
-    from airflow_provider_dingpush.storage.contract import OutboxError
     from airflow_provider_dingpush.timeouts import Deadline
 
     for store in stores(Deadline(inf), most_seconds=_STORE_SECONDS, patience_seconds=2 * _STORE_SECONDS):

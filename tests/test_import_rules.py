@@ -33,7 +33,11 @@ MAY_IMPORT = {
 }
 # room -> what else than the standard library it may import; "lazily" is inside a function or for type checking only
 THIRD_PARTIES = {"alerts": {"jinja2"}}
-THIRD_PARTIES_LAZILY = {"dingtalk": {"requests", "urllib3"}, "storage/redis/outbox": {"redis"}}
+THIRD_PARTIES_LAZILY = {
+    "dingtalk": {"requests", "urllib3"},
+    "storage/redis/server": {"redis"},
+    "storage/redis/store": {"redis"},
+}
 # the only modules that may ask which Airflow or Python this is
 # (the demo's DAG is a file as a user would write it, and copied into a DAG folder)
 VERSION_CHECKS = {"airflow_compat", "cli/demo_dag"}
@@ -160,7 +164,7 @@ def test_the_walk_finds_the_package() -> None:
         ("dingtalk/http_client", "if TYPE_CHECKING:\n pass\nelse:\n import requests", "requests at module level"),
         ("dingtalk/http_client", "def f():\n import redis", "redis in dingtalk/http_client"),
         ("hooks", "def f():\n import requests", "requests in hooks"),
-        ("storage/files/outbox", "def f():\n import redis", "redis in storage/files/outbox"),
+        ("storage/files/store", "def f():\n import redis", "redis in storage/files/store"),
         ("hooks", "try:\n import x\nexcept ImportError:\n pass", "except ImportError"),
         (
             "hooks",
@@ -187,7 +191,7 @@ def test_a_broken_rule_is_found(path: str, source: str, broken: str) -> None:
             "dingtalk/custom_robot",
             "from airflow_provider_dingpush.messages.kinds import Text\nfrom .signing import sign",
         ),
-        ("storage/redis/outbox", "def f():\n import redis"),
+        ("storage/redis/store", "def f():\n import redis"),
         ("alerts/alert", "import jinja2\nfrom airflow_provider_dingpush.messages import Text"),
         ("sandbox/server", "from .chat import Chat\nimport json"),
         ("hooks", "import airflow\nfrom airflow_provider_dingpush import dingtalk, messages"),

@@ -14,14 +14,14 @@ from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.status import clock
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_people
-from airflow_provider_dingpush.storage.contract import OutboxError
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.dead_letters import DeadLetter
-    from airflow_provider_dingpush.storage.contract import Outbox
+    from airflow_provider_dingpush.storage.outbox import Outbox
 
 _COMMAND_SECONDS = 30.0
 # A leader is done within a callback's budget.

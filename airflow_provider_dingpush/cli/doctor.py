@@ -14,7 +14,6 @@ from airflow_provider_dingpush.messages.input_text import invisible_character
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
 
 _FLUSH_SECONDS = 300.0
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "yellow")}
@@ -180,8 +179,7 @@ class _Doctor:
     def _outbox(self) -> Iterator[_Check]:
         """What of the outbox may lose or delay alerts."""
         with suppress(Exception):  # whether it answers is checked below
-            box = outbox()
-            for problem in box.may_lose() if isinstance(box, RedisOutbox) else ():
+            for problem in outbox().store.risks():
                 yield _Check("outbox_url", None, problem)
         try:
             box = outbox()

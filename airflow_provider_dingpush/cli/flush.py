@@ -7,14 +7,14 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.cli.screen import Screen, Texts
+from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.pending import alerts_of
 from airflow_provider_dingpush.pipeline.store_flush import all_pending, flush_stores
-from airflow_provider_dingpush.storage.contract import OutboxError
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
     from airflow_provider_dingpush.delivery.drain_result import DrainResult
-    from airflow_provider_dingpush.storage.contract import Outbox
+    from airflow_provider_dingpush.storage.outbox import Outbox
 
 _TEXTS: Texts = {
     "sent": (

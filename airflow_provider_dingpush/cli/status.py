@@ -15,13 +15,13 @@ from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.reasons import from_text, words
 from airflow_provider_dingpush.delivery.receiver_view import ReceiverView
 from airflow_provider_dingpush.delivery.transfer import alerts_in
-from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.errors import DingTalkError, OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
 from airflow_provider_dingpush.pipeline.outboxes import outbox_url
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_people
-from airflow_provider_dingpush.storage.contract import Outbox, OutboxError
+from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.url import RedisUrl
 from airflow_provider_dingpush.timeouts import Deadline
 

@@ -21,7 +21,8 @@ from airflow_provider_dingpush.delivery.policy import LEAST_POST_SECONDS, Delive
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.succession import Problems, Succession
 from airflow_provider_dingpush.delivery.window import Try
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook
 from airflow_provider_dingpush.timeouts import Deadline
 
 # A leader that waits looks up this often, to stay leader and to see what has come.

@@ -14,7 +14,8 @@ from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.delivery.channel import Channel
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages import At, Message

@@ -13,7 +13,8 @@ from airflow_provider_dingpush.delivery.record_kinds import ALERT, MOVED, OVERFL
 from airflow_provider_dingpush.delivery.records import Changes, Records
 from airflow_provider_dingpush.delivery.repeats import Repeats
 from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, remembered
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook
 
 MOST_WAITING = 10_000
 """More alerts than this stay in their mailboxes, which have a bound of their own."""

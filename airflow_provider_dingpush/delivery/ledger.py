@@ -39,7 +39,8 @@ from airflow_provider_dingpush.delivery.records import Changes, Records
 from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.repeats import Repeats
 from airflow_provider_dingpush.delivery.window import RateWindow, Slots, Try
-from airflow_provider_dingpush.storage.contract import LedgerBook, OutboxError
+from airflow_provider_dingpush.errors import OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook
 
 
 class Ledger:

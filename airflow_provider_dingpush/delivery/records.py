@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from airflow_provider_dingpush.delivery.record_kinds import KINDS, ONLY, RecordKind, Value, read_record
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook, Place
 
 _log = logging.getLogger(__name__)
 

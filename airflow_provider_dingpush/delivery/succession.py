@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from airflow_provider_dingpush.delivery import reasons
 from airflow_provider_dingpush.delivery.decide import Leave
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LeadPause, LedgerBook, OutboxError
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook
 
 # Beyond what a step may take: the time to write down its result.
 _NOTING_SECONDS = 2.0

@@ -31,7 +31,8 @@ from airflow_provider_dingpush.delivery.record_kinds import (
 )
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.repetitions import remembered
-from airflow_provider_dingpush.storage.contract import LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.errors import OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook, Place
 
 _AT_ONCE = 1_000
 _STEP_SECONDS = 10.0

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import failed_task_ids, is_airflow_3, redact
 from airflow_provider_dingpush.connection_ids import shown_connection_id
-from airflow_provider_dingpush.errors import AlertsWaitingError, ContentError, DingTalkError, UnknownOutcomeError
+from airflow_provider_dingpush.errors import (
+    AlertsWaitingError,
+    ContentError,
+    DingTalkError,
+    OutboxError,
+    UnknownOutcomeError,
+)
 from airflow_provider_dingpush.log_lines import NOTIFICATION_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.pipeline import callback_limits
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
@@ -23,7 +29,6 @@ from airflow_provider_dingpush.pipeline.callback_context import facts_of, succes
 from airflow_provider_dingpush.pipeline.callback_limits import Process, budget_of, process_of, require_time
 from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.storage.contract import OutboxError
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
@@ -125,7 +130,7 @@ def _resolves_nothing(given: GivenArguments, context: Mapping[str, Any]) -> tupl
     try:
         return not any(store.outbox.has_open_incident(incident) for store in among), None
     except OutboxError:
-        return False, among[0].outbox.lost
+        return False, among[0].lost
 
 
 def _read(
@@ -246,8 +251,8 @@ class _Callback:
         among = self.among
         try:
             result = self._drain(store, role, deadline)
-            if store.outbox.lost is not None and not (result and result.messages):
-                raise OutboxError(store.outbox.lost)
+            if store.lost is not None and not (result and result.messages):
+                raise OutboxError(store.lost)
         except OutboxError as trouble:
             from airflow_provider_dingpush.pipeline.stores import keep_a_copy, keep_elsewhere
 

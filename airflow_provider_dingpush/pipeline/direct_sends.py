@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.reasons import Reason, from_text, words
-from airflow_provider_dingpush.errors import ThrottledError
+from airflow_provider_dingpush.errors import OutboxError, ThrottledError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot, seconds_until_slot
 from airflow_provider_dingpush.pipeline.stores import Store, known_pause
-from airflow_provider_dingpush.storage.contract import OutboxError
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox

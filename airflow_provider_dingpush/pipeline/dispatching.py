@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, LeaderRole
-from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.errors import DingTalkError, OutboxError
 from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
-from airflow_provider_dingpush.storage.contract import LedgerBook, Outbox, OutboxError
+from airflow_provider_dingpush.storage.contract import LedgerBook
+from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:

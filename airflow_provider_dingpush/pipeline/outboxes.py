@@ -15,13 +15,14 @@ from airflow_provider_dingpush.airflow_compat import airflow_option, mask_secret
 from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.storage.contract import Outbox
-    from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+    from airflow_provider_dingpush.storage.contract import Store
+    from airflow_provider_dingpush.storage.files.store import FileStore
+    from airflow_provider_dingpush.storage.outbox import Outbox
 
 _log = logging.getLogger(__name__)
 _APART = "Celery", "Kubernetes", "Ecs", "Batch", "Edge"
 _MOUNTS = Path("/proc/self/mountinfo")
-# A command or a secrets backend may have to tell outbox_url; one that hangs isn't asked again at once.
+# outbox_url may come from a command or a secrets backend; one that hangs isn't asked again at once.
 _OPTION_SECONDS, _OPTION_PAUSE_SECONDS = 1.0, 60.0
 _LOOK_SECONDS = 1.0
 _option_hung_at: float | None = None
@@ -32,19 +33,22 @@ def outbox() -> Outbox:
 
     :raises OutboxError: if it can't be used.
     """
-    return opened(outbox_url(), home())
+    from airflow_provider_dingpush.storage.outbox import Outbox
+
+    return Outbox(opened(outbox_url(), home()))
 
 
 def outbox_url() -> str | None:
     """``[dingpush] outbox_url``, ``None`` if files are enough.
 
-    :raises OutboxError: if whatever tells it doesn't do so in time.
+    :raises OutboxError: if Airflow doesn't find it out in time.
     """
-    from airflow_provider_dingpush.storage.contract import OutboxError
+    from airflow_provider_dingpush.errors import OutboxError
 
     global _option_hung_at  # noqa: PLW0603 - one process, one configuration
     hung = OutboxError(
-        "Airflow doesn't tell [dingpush] outbox_url in time: look at the command or secrets backend that it comes from."
+        "Airflow doesn't find out [dingpush] outbox_url in time: look at the command or secrets backend that it is "
+        "read from."
     )
     if _option_hung_at is not None and time.monotonic() - _option_hung_at < _OPTION_PAUSE_SECONDS:
         raise hung
@@ -76,17 +80,16 @@ def second_home() -> Path:
 def nothing_failed() -> bool:
     """Whether no failure is open here, which every success asks first.
 
-    Told by a look into the folder that :class:`~.delivery.spool_outbox.SpoolOutbox` keeps for it: most tasks succeed,
-    and none of them should pay for loading the outbox.
+    Answered by a look into the folder that :class:`~airflow_provider_dingpush.storage.files.store.FileStore` has for
+    these notes: most tasks succeed, and none of them should pay for loading the outbox.
     """
-    from airflow_provider_dingpush.storage.contract import OutboxError
+    from airflow_provider_dingpush.errors import OutboxError
 
     try:
         if outbox_url():
             return False
-        return call_within(
-            _LOOK_SECONDS, lambda: not any(_has_entry(each / "open") for each in (home(), second_home()))
-        )
+        homes = home(), second_home()
+        return call_within(_LOOK_SECONDS, lambda: not any(_has_entry(each / "notes" / "open") for each in homes))
     except (OutboxError, TimeoutError):
         return False
 
@@ -100,8 +103,8 @@ def _has_entry(folder: Path) -> bool:
 
 
 def has_host_local_outbox() -> bool:
-    """Whether other machines have outboxes of their own: then nobody there sends what is left here."""
-    from airflow_provider_dingpush.storage.contract import OutboxError
+    """Whether other machines have outboxes of their own: then nobody there sends what waits here."""
+    from airflow_provider_dingpush.errors import OutboxError
 
     try:
         return not outbox_url() and _why_apart(home()) is not None
@@ -110,33 +113,33 @@ def has_host_local_outbox() -> bool:
 
 
 @lru_cache(maxsize=4)
-def opened(url: str | None, folder: Path) -> Outbox:
-    """The outbox of a URL, or of a folder if there is none.
+def opened(url: str | None, folder: Path) -> Store:
+    """The store of a URL, or of a folder if there is none.
 
     :raises OutboxError: if it can't be used.
     """
     if url:
-        from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+        from airflow_provider_dingpush.storage.redis.store import RedisStore
         from airflow_provider_dingpush.storage.redis.url import RedisUrl
 
         password = RedisUrl.read(url).password
         if password:
             mask_secret(password)
-        return RedisOutbox(url)
+        return RedisStore(url)
     _warn_if_apart(folder)
     return files_in(folder)
 
 
 @lru_cache(maxsize=8)
-def files_in(folder: Path) -> SpoolOutbox:
-    """The outbox of one folder."""
-    from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+def files_in(folder: Path) -> FileStore:
+    """The store of one folder."""
+    from airflow_provider_dingpush.storage.files.store import FileStore
 
-    return SpoolOutbox(folder, in_public=folder == second_home())
+    return FileStore(folder, in_public=folder == second_home())
 
 
 def _warn_if_apart(folder: Path) -> None:
-    """Files on one machine know nothing of the others: each then counts its robot's minute for itself."""
+    """Files on one machine know nothing of the others: each then counts the minute of a receiver for itself."""
     reason = _why_apart(folder)
     if reason is None:
         return
@@ -151,7 +154,7 @@ def _warn_if_apart(folder: Path) -> None:
 
 
 def _why_apart(folder: Path) -> str | None:
-    from airflow_provider_dingpush.storage.files.outbox import shared_filesystem
+    from airflow_provider_dingpush.storage.files.mounts import shared_filesystem
 
     if os.environ.get("AIRFLOW_IS_K8S_EXECUTOR_POD"):
         return "This task runs in a pod of its own"
@@ -167,7 +170,7 @@ def _why_apart(folder: Path) -> str | None:
 
 
 def _line_to_paste() -> str:
-    from airflow_provider_dingpush.storage.contract import OutboxError
+    from airflow_provider_dingpush.errors import OutboxError
     from airflow_provider_dingpush.storage.redis.url import RedisUrl
 
     broker = airflow_option("celery", "broker_url") or ""

@@ -1,4 +1,4 @@
-"""What waits to be sent, and where: in mailboxes, and in the books of the robots that it is for or was for."""
+"""What waits to be sent, and where: in mailboxes, and in the books of the receivers that it is for or was for."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from airflow_provider_dingpush.pipeline.redaction import described
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
-    from airflow_provider_dingpush.storage.contract import Outbox
+    from airflow_provider_dingpush.storage.outbox import Outbox
 
 _log = logging.getLogger(__name__)
 
 
 def holders_of_alerts(outbox: Outbox) -> dict[Mailbox, list[str]]:
-    """Every mailbox whose alerts wait, and the robots in whose books some of them are.
+    """Every mailbox whose alerts wait, and the receivers in whose books some of them are.
 
-    An alert that can't be read is the matter of any mailbox of its robot.
+    An alert that can't be read counts for one mailbox of its receiver.
     """
     found: dict[Mailbox, list[str]] = {mailbox: [] for mailbox in outbox.pending_mailboxes()}
     for receiver_id, mailboxes in _books(outbox):
@@ -48,5 +48,5 @@ def _books(outbox: Outbox) -> Iterator[tuple[str, dict[str, Mailbox | None]]]:
         try:
             yield receiver_id, alerts_in(outbox.records_of(receiver_id))
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with one book
-            _log.error("The book of robot %s can't be read: %s", receiver_id, described(problem))
+            _log.error("The book of receiver %s can't be read: %s", receiver_id, described(problem))
             yield receiver_id, {"": None}

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.policy import THROTTLED_SECONDS
-from airflow_provider_dingpush.errors import DingTalkError, ThrottledError, UnknownOutcomeError
+from airflow_provider_dingpush.errors import DingTalkError, OutboxError, ThrottledError, UnknownOutcomeError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.dispatching import shared
-from airflow_provider_dingpush.storage.contract import Outbox, OutboxError
+from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.drain_result import LeaderRole
+from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.pipeline.pending import all_alerts
 from airflow_provider_dingpush.pipeline.store_moves import carry_over, move_alerts
 from airflow_provider_dingpush.pipeline.stores import stores, take_up_copies
-from airflow_provider_dingpush.storage.contract import OutboxError
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.storage.contract import LedgerBook
 
 Flushed = tuple["Store", "Mailbox", "DrainResult | str | None"]
-"""Where something waited, in which mailbox, and what came of it, or what went wrong."""
+"""Where something waited, in which mailbox, and the result, or what went wrong."""
 
 _MOST_MOVED = 10_000
 # One question that takes longer, in seconds, is given up; and so long after the end what was done may be noted.
@@ -58,8 +58,8 @@ def flush_stores(*, until: float, all_now: bool = False) -> Iterator[Flushed]:
     try:
         first.outbox.receivers()  # whether it can be had at all
         move_alerts(first, others, Deadline((time.monotonic() + until) / 2), at_most=_MOST_MOVED)
-        for mailbox, came in flush(first.outbox, Deadline(until), role, carry_over=bring_in):
-            yield first, mailbox, came
+        for mailbox, result in flush(first.outbox, Deadline(until), role, carry_over=bring_in):
+            yield first, mailbox, result
     except OutboxError as problem:
         trouble = problem
     for store in others:
@@ -67,8 +67,8 @@ def flush_stores(*, until: float, all_now: bool = False) -> Iterator[Flushed]:
             if trouble is not None:
                 take_up_copies(store)
             if _is_in_use(store):
-                for mailbox, came in flush(store.outbox, Deadline(until), role, share=store.share):
-                    yield store, mailbox, came
+                for mailbox, result in flush(store.outbox, Deadline(until), role, share=store.share):
+                    yield store, mailbox, result
         except OutboxError as problem:
             _log.warning("What waits in %s can't be sent from there: %s", store.folder, problem)
     if trouble is not None:

@@ -1,16 +1,17 @@
-"""What stood in for the outbox goes into it once it can be had: alerts by anybody, a robot's book by its leader."""
+"""What stood in for the outbox goes into it once it can be had: alerts by anybody, a receiver's book by its leader."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.pipeline.stores import Store
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.storage import kept_aside
+from airflow_provider_dingpush.storage.contract import LedgerBook, Place
 from airflow_provider_dingpush.timeouts import Deadline
 
 MOST_MOVED = 200
@@ -52,19 +53,20 @@ def move_alerts(first: Store, others: Sequence[Store], deadline: Deadline, *, at
 
 def _move_what_lies_aside(store: Store, first: Store, at_most: int) -> None:
     """Move open failures, successes of which nobody knew whether they end one, and copies."""
-    opened = store.outbox.ask(partial(store.files.opened_incidents, at_most))
+    opened = store.outbox.opened_incidents(at_most)
     if opened:
         first.outbox.open_incidents(opened)
         for incident in opened:
-            store.outbox.ask(partial(store.files.forget_incident, incident, opened_again=False))
-    for path, alert in store.outbox.ask(partial(store.files.successes, at_most)):
+            kept_aside.remove(store.outbox, kept_aside.RECOVERED, incident)
+        store.outbox.forget_incidents(opened)
+    for name, alert in kept_aside.kept(store.outbox, kept_aside.RECOVERED, at_most):
         # It may have failed again since then, on another machine.
         if first.outbox.has_open_incident(alert.incident, before=alert.at):
             first.outbox.put(alert)
-        store.outbox.ask(partial(store.files.remove, path))
-    for path, alert in store.outbox.ask(partial(store.files.copies, at_most)):
+        kept_aside.remove(store.outbox, kept_aside.RECOVERED, name)
+    for name, alert in kept_aside.kept(store.outbox, kept_aside.COPIES, at_most):
         first.outbox.put(alert)
-        store.outbox.ask(partial(store.files.remove, path))
+        kept_aside.remove(store.outbox, kept_aside.COPIES, name)
 
 
 def _move_mail(store: Store, first: Store, mailbox: Mailbox, deadline: Deadline, at_most: int) -> int:
@@ -72,11 +74,11 @@ def _move_mail(store: Store, first: Store, mailbox: Mailbox, deadline: Deadline,
     with _alone_with(store, mailbox) as alone:
         if not alone:
             return 0
-        for path, alert in store.outbox.ask(partial(store.files.mail_of, mailbox, at_most)):
+        for mail_id, alert in store.outbox.mail_of(mailbox, at_most):
             if deadline.seconds_left() <= 0:
                 break
             first.outbox.put(alert)
-            store.outbox.ask(partial(store.files.remove, path))
+            store.outbox.remove(mailbox, mail_id)
             moved += 1
     return moved
 
@@ -115,20 +117,20 @@ def _move_taken_in(store: Store, first: Store, receiver_id: str, deadline: Deadl
             moved.append(key)
             names += remembered(alert)
         if moved:
-            # First: what is remembered here counts as told when the book is carried over.
-            store.outbox.ask(partial(store.files.forget_keys, receiver_id, names))
+            # First: what is remembered here counts as sent when the book is carried over.
+            book.forget_keys(names)
             gone = [("alert", key) for key in moved]
             book.write({}, [*gone, *([_BATCH] if batch and not fixed else [])])
         return len(moved)
 
 
 def carry_over(store: Store, receiver_id: str, book: LedgerBook) -> None:
-    """Let the outbox know what a robot has sent from files, and why it may not send; whoever leads it there does this.
+    """Let the outbox know what a receiver was sent from files, and why nothing may be sent; its leader there does this.
 
-    Its places in the rate window, a hold, counts, dead letters, a message that may have arrived, and the keys of what
-    was told, so that it isn't told again.
+    Its slots in the rate limit, a hold, counts, dead letters, a message that may have arrived, and the keys of what was
+    sent, so that it isn't sent again.
 
-    :param book: the robot's, in the outbox.
+    :param book: the receiver's, in the outbox.
     """
     from airflow_provider_dingpush.delivery.repetitions import asked, ended_by
 
@@ -139,13 +141,13 @@ def carry_over(store: Store, receiver_id: str, book: LedgerBook) -> None:
             if theirs is None:
                 return
             records = _sound_records(theirs)
-            keys = store.outbox.ask(partial(store.files.remembered, receiver_id, _MOST_KEYS))
+            keys = theirs.newest_keys(_MOST_KEYS)
             if records or keys:
                 waiting = {asked(alert)[0]: key for key, alert in _alerts_of(records)}
                 known = {waiting[name] for name in book.known(list(waiting))} if waiting else set()
                 # What failed before a recovery that was sent from there is news again here, too.
                 book.write(_joined(_sound_records(book), records, known), keys=keys, forget=ended_by(keys))
-            store.outbox.ask(partial(store.files.forget_book, receiver_id))
+            theirs.drop()
     except LeadershipLostError:
         # Theirs: then nothing was carried over. Ours: then the next step says so.
         _log.info("What was sent from %s is noted in the outbox next time.", store.folder)

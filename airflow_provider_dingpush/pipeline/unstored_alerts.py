@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import redact
-from airflow_provider_dingpush.errors import AlertsWaitingError, ContentError, DingTalkError
+from airflow_provider_dingpush.errors import AlertsWaitingError, ContentError, DingTalkError, OutboxError
 from airflow_provider_dingpush.pipeline import callback_limits
 from airflow_provider_dingpush.pipeline.callback_limits import require_time
-from airflow_provider_dingpush.storage.contract import OutboxError
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert

@@ -1,43 +1,38 @@
-"""The two contracts of storage: an outbox that every process writes to, and a ledger book that one leader keeps.
+"""What a store must offer: four primitives.
 
-One machine has them in files (:mod:`~airflow_provider_dingpush.storage.files.outbox`), many in Redis
-(:mod:`~airflow_provider_dingpush.storage.redis.outbox`). Neither decides anything.
+mail
+    Bodies under keys, in boxes that have a bound and count what they refuse.
+records
+    What one process at a time changes: the change is refused if that process has lost its lock.
+lock
+    Held by one process at a time, never waited for, and given up by the process's end or after a time.
+notes
+    Small values that expire, in families. Each can be done without: a crash may lose the newest.
+
+A store decides nothing and reads no body: everything else is built of these once, in
+:mod:`~airflow_provider_dingpush.storage.outbox`. One machine has its store in files, many have theirs in Redis. Every
+method may raise :class:`~airflow_provider_dingpush.errors.OutboxError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import Enum
 from math import inf
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.alerts.alert import Alert
 
 Place = tuple[str, str]
-"""Where a record stands in the book: its kind, and its key within the kind."""
+"""Where a record stands in a book: its kind, and its key within the kind."""
+
+REMEMBERED_SECONDS = 7 * 86_400.0
+"""How long a book remembers a key, in seconds."""
 
 
-class OutboxError(DingTalkError):
-    """The storage can't be used: disk full, read-only, no permission, server gone. Its text says what and where."""
-
-    retryable = True
-
-
-class LeadershipLostError(OutboxError):
-    """Another process leads by now, so nothing of this one may be written any more."""
-
-
-INCIDENT_SECONDS = 90 * 86_400.0
-"""How long a failure is open at most, in seconds: its end after three months is no news any more."""
-MOST_INCIDENTS = 10_000
-"""How many failures are open at most; beyond that the end of those that failed longest ago isn't awaited any more."""
-
-
-@dataclass(frozen=True)
-class LeadPause:
-    """A time in which nobody needs to lead a robot, because nothing could be sent.
+class LeadPause(NamedTuple):
+    """A time in which nobody needs to lead a receiver, because nothing could be sent.
 
     :param until: in seconds since 1970.
     :param reason: for people.
@@ -59,43 +54,23 @@ class LeadPause:
         return cls(float(until), reason)
 
 
-def read_moment(note: bytes) -> float | None:
-    """A moment that was noted, in seconds since 1970; ``None`` if the note is damaged."""
-    try:
-        moment = float(note)
-    except ValueError:
-        return None
-    return moment if 0 <= moment < _END_OF_TIME else None
-
-
-_END_OF_TIME = 253_402_300_800.0  # the year 10000, which no calendar of Python's has
-_OLDEST_OPENING_SECONDS = 7 * 86_400.0
-LONGEST_PAUSE_SECONDS = 900.0
-"""A rest that seems to last longer, in seconds, was noted by a clock that was set back since then."""
-
-
-def opened_at(alert: Alert, now: float) -> float:
-    """When a failure that is put now happened, in seconds since 1970; what no clock can have said isn't believed."""
-    return min(now, max(alert.at, now - _OLDEST_OPENING_SECONDS))
-
-
 class LedgerBook(Protocol):
-    """What the leader of one robot reads and writes. Every method may raise :class:`OutboxError`."""
+    """What the leader of one receiver reads and writes. Every method may raise ``OutboxError``."""
 
     def now(self) -> float:
-        """Seconds since 1970, by the clock that all leaders of this robot share."""
+        """Seconds since 1970, by the clock that all leaders of this receiver share."""
 
     def arrivals(self, at_most: int) -> Sequence[tuple[str, Alert]]:
-        """Alerts in the mailboxes of this robot, oldest first, each with a ticket for :meth:`clear_away`.
+        """Alerts in the mailboxes of this receiver, oldest first, each with a ticket for :meth:`remove_arrivals`.
 
         What can't be read is set aside and logged; it never blocks the rest.
         """
 
     def overflow_count(self) -> int:
-        """How many alerts were only counted since the last :meth:`clear_away`, because the mailboxes were full."""
+        """How many alerts were only counted since the last :meth:`remove_arrivals`: the mailboxes were full."""
 
     def remove_arrivals(self, tickets: Iterable[str]) -> None:
-        """Remove alerts from the mailboxes, and reset :meth:`overflown`. Only after they stand in the book."""
+        """Remove alerts from the mailboxes, and reset :meth:`overflow_count`. Only after they stand in the book."""
 
     def load(self) -> dict[Place, Any]:
         """All records, as plain JSON data."""
@@ -118,13 +93,13 @@ class LedgerBook(Protocol):
         """Those of the keys that are remembered; they are for seven days."""
 
     def note_pause(self, pause: LeadPause | None) -> None:
-        """Tell those who would lead next that they needn't, or that they may (``None``)."""
+        """Let those who would lead next know that they needn't, or that they may (``None``)."""
 
     def ask_for_successor(self, wanted: bool) -> None:
-        """Let one of those who come next stand by, or none of them."""
+        """Let one of those who come next wait to lead after this process, or none of them."""
 
     def has_successor(self) -> bool:
-        """Whether a process stands by."""
+        """Whether a process waits to lead next."""
 
     def keep(self, seconds: float) -> None:
         """Stay leader for so long at least, in seconds; before each step that takes time.
@@ -133,72 +108,220 @@ class LedgerBook(Protocol):
         """
 
 
-class Outbox(Protocol):
-    """What every process may do. Every method may raise :class:`OutboxError`."""
+class PutResult(Enum):
+    """Whether a body is kept that was put."""
 
-    def put(self, alert: Alert) -> None:
-        """Keep an alert; it is safe when this returns. A second one of the same key changes nothing and is logged.
+    KEPT = "kept"
+    REPEATED = "repeated"
+    """There is one of the same key; nothing was changed."""
+    REFUSED = "refused"
+    """The box is full; it was counted."""
 
-        Opens the alert's incident, or closes it if the alert says that it is resolved.
+
+class Bound(NamedTuple):
+    """How much a box takes. The first body is always taken.
+
+    :param bodies: how many.
+    :param size: bytes of all bodies; an estimate will do.
+    """
+
+    bodies: int
+    size: int
+
+
+class Mail(NamedTuple):
+    """A body that waits.
+
+    :param box: where.
+    :param id: names it in its box; made from its key.
+    :param body: what was put; ``None`` if it can't be read.
+    """
+
+    box: str
+    id: str
+    body: bytes | None
+
+
+class Listing(NamedTuple):
+    """What waits in some boxes.
+
+    :param mail: the oldest bodies, the oldest first.
+    :param refused: for each box how many bodies were refused that no :meth:`Store.remove` has settled yet.
+    :param marks: for each box what :meth:`Store.remove` takes to settle these.
+    """
+
+    mail: Sequence[Mail]
+    refused: Mapping[str, int]
+    marks: Mapping[str, int]
+
+
+class Note(NamedTuple):
+    """A note to be set.
+
+    :param family: what kind of note it is.
+    :param name: which one of its family.
+    :param value: at most a few kilobytes, unless it is ``durable``.
+    :param seconds: how long it lasts at most, in seconds from now.
+    :param until: when it expires, in seconds since 1970, if that is sooner.
+    :param newest: how many notes of the family are kept; those that expire first go, at the latest some time later.
+    :param extends: leave a note as it is that expires later than this one.
+    :param durable: whether it must outlive a power cut when it is set.
+    """
+
+    family: str
+    name: str
+    value: bytes = b""
+    seconds: float = 366 * 86_400.0
+    until: float = inf
+    newest: int | None = None
+    extends: bool = False
+    durable: bool = False
+
+
+class FoundNote(NamedTuple):
+    """A note that has not expired.
+
+    :param value: of the note.
+    :param until: when it expires, in seconds since 1970.
+    :param seconds_left: how long until then, by the clock of the store.
+    """
+
+    value: bytes
+    until: float
+    seconds_left: float
+
+
+class Change(NamedTuple):
+    """What a :meth:`Records.write` does, in this order.
+
+    :param deletes: records that go.
+    :param puts: records that are added or replaced, as plain JSON data.
+    :param forget: keys that are remembered no more.
+    :param forget_prefixes: likewise all that begin so.
+    :param remember: keys to remember for :data:`REMEMBERED_SECONDS`.
+    """
+
+    puts: Mapping[Place, Any] = MappingProxyType({})
+    deletes: Collection[Place] = ()
+    remember: Collection[str] = ()
+    forget: Collection[str] = ()
+    forget_prefixes: Collection[str] = ()
+
+
+class Lock(Protocol):
+    """A lock that this process holds, or held."""
+
+    def check(self) -> None:
+        """See as far as it costs nothing that the lock isn't lost; a forked child never has it.
+
+        :raises LeadershipLostError: if it is lost.
         """
 
-    def open_incidents(self, incidents: Mapping[str, float]) -> None:
-        """Let these failures be open, which were put into another outbox; each with when, in seconds since 1970."""
+    def keep(self, seconds: float) -> None:
+        """Hold it for so long at least, in seconds.
 
-    def has_open_incident(self, incident: str, *, before: float = inf) -> bool:
-        """Whether a failure was put whose end has not been: asked by every success, so it costs next to nothing.
-
-        :param before: only one that last happened no later than this, in seconds since 1970.
+        :raises LeadershipLostError: if it is lost.
         """
 
-    def receiver_of(self, mailbox: Mailbox) -> str | None:
-        """The robot that the mailbox belonged to when it was last looked up, or ``None``."""
+    def release(self) -> None:
+        """Give it up; a second time changes nothing."""
 
-    def assign(self, mailbox: Mailbox, receiver_id: str) -> None:
-        """Let a mailbox belong to a robot, whose leader then empties it."""
 
-    def resolving(self, mailbox: Mailbox) -> AbstractContextManager[bool]:
-        """Be the one that looks the mailbox's connection up, or not (``False``): without waiting.
+class Records(Protocol):
+    """The records of one book, opened by who holds its lock. What can't be read is logged and left out."""
 
-        Whoever ends it looks once more whether something has come.
+    def load(self) -> dict[Place, Any]:
+        """All records."""
+
+    def write(self, change: Change) -> None:
+        """Make a change in one step that a crash leaves done or undone, durable when it returns.
+
+        :raises LeadershipLostError: if the lock is lost; nothing was changed.
         """
 
-    def leadership(self, receiver_id: str) -> AbstractContextManager[LedgerBook | None]:
-        """Lead a robot, or not (``None``) because another process does: without waiting.
+    def known(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that are remembered."""
 
-        The end of a process ends its leadership, at once or after the lease.
+    def newest_keys(self, at_most: int) -> list[str]:
+        """The keys that were remembered last."""
+
+    def drop(self) -> None:
+        """Let there be no such book any more; nothing is written to it after that."""
+
+    def close(self) -> None:
+        """Free what reading and writing needed."""
+
+
+class Store(Protocol):
+    """The four primitives."""
+
+    def now(self) -> float:
+        """Seconds since 1970, by the clock that all processes which use this store share."""
+
+    def risks(self) -> Sequence[str]:
+        """What of its settings may cost mail, in words for people."""
+
+    # mail
+
+    def put(
+        self, box: str, label: bytes, key: str, body: bytes, *, bound: Bound, notes: Sequence[Note] = ()
+    ) -> PutResult:
+        """Keep a body; it is safe when this returns. A second one of a key that waits changes nothing.
+
+        :param label: what the box is for; kept with the box.
+        :param notes: set before the body is kept, unless it is repeated.
         """
 
-    def wants_successor(self, receiver_id: str) -> bool:
-        """Whether a process leads the robot at this moment and wants another one to lead next."""
+    def mail(self, boxes: Sequence[str], at_most: int) -> Listing:
+        """The oldest bodies in some boxes."""
 
-    def successor_slot(self, receiver_id: str) -> AbstractContextManager[bool | None]:
-        """Be the one that leads next, or not (``False``) because another process is: without waiting.
+    def remove(self, ids: Mapping[str, Sequence[str]], marks: Mapping[str, int]) -> None:
+        """Remove bodies by box, and settle what was refused, by the marks of a :class:`Listing`."""
 
-        ``None`` if nobody is wanted. Whoever was it tries to lead after it: the leader may have left because of that,
-        and others, too.
+    def set_aside(self, box: str, mail_id: str) -> str:
+        """Remove a body that is no use, and keep it for people; says where."""
+
+    def labels(self) -> Mapping[str, bytes | None]:
+        """The boxes with mail, and the label of each; ``None`` if it is lost."""
+
+    def count(self, box: str) -> int:
+        """How many bodies wait in a box."""
+
+    # lock
+
+    def lock(self, kind: str, of: str, seconds: float, *, opens_book: bool = False) -> Lock | None:
+        """Take a lock, or not (``None``) because another process has it: without waiting.
+
+        :param kind: what it is for.
+        :param of: what is locked.
+        :param seconds: how long it is held unless it is kept, where the end of a process doesn't end it.
+        :param opens_book: whether its holder opens the book of this name, which :meth:`books` lists from then on.
         """
 
-    def pause_of(self, receiver_id: str) -> LeadPause | None:
-        """The robot's rest, if its last leader noted one and it lasts: asked by every callback, so it costs little."""
+    def is_locked(self, kind: str, of: str) -> bool:
+        """Whether a process holds a lock."""
 
-    def pending_mailboxes(self) -> Sequence[Mailbox]:
-        """Those with alerts that no leader has taken in yet."""
+    # records
 
-    def receivers(self) -> Sequence[str]:
-        """Every robot that has a book."""
+    def records(self, book: str, lock: Lock) -> Records:
+        """Open a book under its lock."""
 
-    def mailboxes_of(self, receiver_id: str) -> Sequence[Mailbox]:
-        """The mailboxes that belong to a robot."""
+    def read(self, book: str) -> dict[Place, Any]:
+        """The records of a book, for people: without its lock, also while somebody has it."""
 
-    def pending_in(self, mailbox: Mailbox) -> int:
-        """How many alerts of a mailbox no leader has taken in yet."""
+    def books(self) -> Sequence[str]:
+        """The names of all books."""
 
-    def records_of(self, receiver_id: str) -> dict[Place, Any]:
-        """The records of a robot's book, for people: read without leading, also while somebody leads."""
+    # notes
 
-    def note_flush(self, at: float) -> None:
-        """Remember that a flusher ran, in seconds since 1970."""
+    def set_notes(self, notes: Iterable[Note]) -> None:
+        """Set notes, in this order."""
 
-    def last_flush(self) -> float | None:
-        """When a flusher last ran, in seconds since 1970."""
+    def note(self, family: str, name: str) -> FoundNote | None:
+        """A note, if there is one that has not expired."""
+
+    def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
+        """The notes of a family by name; those that can't be read are logged and left out."""
+
+    def remove_notes(self, places: Iterable[tuple[str, str]]) -> None:
+        """Remove notes by family and name."""

@@ -229,16 +229,15 @@ def our_callback(number: int, diary: Path) -> None:
     from tests.storage.outbox_storm import note
 
     led: list[bool] = []
-    box: Any = outbox()
-    leadership = box.leadership
+    store: Any = outbox().store
+    lock = store.lock
 
-    @contextmanager
-    def noted_leadership(robot: str) -> Iterator[Any]:
-        with leadership(robot) as book:
-            led.append(book is not None)
-            yield book
+    def noted_lock(kind: str, *given: Any, **more: Any) -> Any:
+        taken = lock(kind, *given, **more)
+        led.append(kind == "leader" and taken is not None)
+        return taken
 
-    box.leadership = noted_leadership
+    store.lock = noted_lock
     context = context_of(number)
     started, used = time.perf_counter(), time.process_time()
     DingTalkNotifier()(context)

@@ -92,7 +92,8 @@ def _played(
     from airflow_provider_dingpush.events import Event
     from airflow_provider_dingpush.hooks import hook_of
     from airflow_provider_dingpush.pipeline import dispatching, receivers
-    from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+    from airflow_provider_dingpush.storage.files.store import FileStore
+    from airflow_provider_dingpush.storage.outbox import Outbox
     from airflow_provider_dingpush.timeouts import Deadline
 
     posted: list[float] = []
@@ -109,7 +110,7 @@ def _played(
     def find(_: Mailbox) -> receivers.RobotReceiver:
         return Robot(hook)
 
-    box = SpoolOutbox(home, clock=time.time)
+    box = Outbox(FileStore(home, clock=time.time))
 
     def fail(number: int) -> None:
         box.put(

@@ -26,7 +26,8 @@ from airflow_provider_dingpush.delivery.drain import Drain
 from airflow_provider_dingpush.delivery.drain_result import LeaderRole
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.messages import At, Message, Text
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.delivery.drain_world import MAILBOX, WatchedBook, compose, failure
 
 ROBOT = "0123456789ab"
@@ -65,7 +66,7 @@ def messages(chat: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in chat.read_text().splitlines()] if chat.exists() else []
 
 
-def lead(outbox: SpoolOutbox, chat: Path, meets: Callable[[str], None]) -> None:
+def lead(outbox: Outbox, chat: Path, meets: Callable[[str], None]) -> None:
     with outbox.leadership(ROBOT) as book:
         assert book is not None
         robot, deadline = FileRobot(chat, meets), Deadline.after(8)
@@ -75,7 +76,7 @@ def lead(outbox: SpoolOutbox, chat: Path, meets: Callable[[str], None]) -> None:
 
 def first_life(folder: Path, die_at: int, notes: int) -> None:
     """Put, lead, put again, lead again; what was put and where it ended is noted in a pipe."""
-    outbox, steps = SpoolOutbox(folder / "home"), 0
+    outbox, steps = Outbox(FileStore(folder / "home")), 0
 
     def note(**what: Any) -> None:
         os.write(notes, json.dumps(what).encode() + b"\n")
@@ -105,7 +106,7 @@ def first_life(folder: Path, die_at: int, notes: int) -> None:
 
 
 def next_life(folder: Path) -> None:
-    outbox = SpoolOutbox(folder / "home")
+    outbox = Outbox(FileStore(folder / "home"))
     outbox.assign(MAILBOX, ROBOT)
     outbox.put(failure("late"))
     for _ in range(2):
@@ -138,7 +139,7 @@ def outcome(folder: Path, die_at: int) -> dict[str, Any]:
         "died_at": next((each["died_at"] for each in notes if "died_at" in each), None),
         "recorded": [each["recorded"] for each in notes if "recorded" in each],
         "sent": [key for each in messages(folder / "chat") for key in each["keys"]],
-        "left": len(SpoolOutbox(folder / "home").pending_mailboxes()),
+        "left": len(Outbox(FileStore(folder / "home")).pending_mailboxes()),
     }
 
 

@@ -17,8 +17,9 @@ from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handove
 from airflow_provider_dingpush.delivery.fallbacks import Fallback
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.messages import At, Message, Text
-from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, OutboxError, Place
+from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, Place
 from airflow_provider_dingpush.timeouts import Deadline
 
 Result = TypeVar("Result")

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.storage.contract import LedgerBook
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.delivery.drain_world import MAILBOX, START, KilledError, WatchedBook, World, failure
 
 ROBOT = "0123456789ab"
@@ -116,7 +117,7 @@ def memory_world() -> tuple[World, Callable[[], Any], Callable[[Any], None]]:
 
 def spool_world(home: Path) -> tuple[World, Callable[[], Any], Callable[[Any], None]]:
     world = World(DeliveryPolicy(group_interval_seconds=5.0))
-    outbox = SpoolOutbox(home, clock=world.clock.time)
+    outbox = Outbox(FileStore(home, clock=world.clock.time))
     outbox.assign(MAILBOX, ROBOT)
     return world, lambda: outbox.leadership(ROBOT), outbox.put
 
@@ -147,10 +148,10 @@ def test_the_same_with_files(tmp_path: Path) -> None:
     for die_at in range(1, calls + 1):
         world, book, put = spool_world(tmp_path / str(die_at))
         play(world, book, put, (die_at,))
-        check_files(world, SpoolOutbox(tmp_path / str(die_at)))
+        check_files(world, Outbox(FileStore(tmp_path / str(die_at))))
 
 
-def check_files(world: World, outbox: SpoolOutbox) -> None:
+def check_files(world: World, outbox: Outbox) -> None:
     records = outbox.records_of(ROBOT)
     world.storage.records = {place: json.dumps(value) for place, value in records.items()}
     check(world)

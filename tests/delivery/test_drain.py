@@ -22,9 +22,9 @@ from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.repetitions import remembered
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages import Text
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError
 from tests.delivery.drain_world import (
     DISK_FULL,
     START,

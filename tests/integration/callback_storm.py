@@ -16,7 +16,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -39,8 +38,7 @@ from airflow_provider_dingpush.pipeline import (
     outboxes,
 )
 from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
-from airflow_provider_dingpush.storage.contract import LedgerBook
-from airflow_provider_dingpush.storage.files import outbox as _  # noqa: F401 - loaded once for all
+from airflow_provider_dingpush.storage.files import store as _  # noqa: F401 - loaded once for all
 from tests.storage.outbox_storm import FAILED, note, start, wait_for_one
 
 DAGS = 40
@@ -112,22 +110,23 @@ def context_of(number: int) -> dict[str, Any]:
 def callback(number: int, diary: Path, *, dies: str | None = None) -> None:
     """What the process of a failed task does last; it notes when its alert is safe, and whether it led."""
     led = False
-    box: Any = outboxes.outbox()
-    put, leadership, post = box.put, box.leadership, RobotReceiver.post
+    store: Any = outboxes.outbox().store
+    put, lock, post = store.put, store.lock, RobotReceiver.post
 
-    def noted_put(alert: Alert) -> None:
+    def noted_put(box: str, label: bytes, key: str, body: bytes, **more: Any) -> Any:
+        alert = Alert.from_json(body)
         note(diary, putting=number, key=alert.key, remembered=remembered(alert)[0])
-        put(alert)
+        result = put(box, label, key, body, **more)
         note(diary, put=number)
+        return result
 
-    @contextmanager
-    def noted_leadership(robot: str) -> Iterator[LedgerBook | None]:
+    def noted_lock(kind: str, *given: Any, **more: Any) -> Any:
         nonlocal led
-        with leadership(robot) as book:
-            if book is not None and not led:
-                led = True
-                note(diary, led=number)
-            yield book
+        taken = lock(kind, *given, **more)
+        if kind == "leader" and taken is not None and not led:
+            led = True
+            note(diary, led=number)
+        return taken
 
     def deadly_post(*arguments: Any, **options: Any) -> Any:
         def step(moment: str) -> None:
@@ -140,7 +139,7 @@ def callback(number: int, diary: Path, *, dies: str | None = None) -> None:
         step("after post")
         return outcome
 
-    box.put, box.leadership = noted_put, noted_leadership
+    store.put, store.lock = noted_put, noted_lock
     RobotReceiver.post = deadly_post  # type: ignore[method-assign]  # in this process, a fork
     context = context_of(number)
     started, used = time.perf_counter(), time.process_time()

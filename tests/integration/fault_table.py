@@ -39,7 +39,8 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator
 from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.timeouts import Deadline
 
 TOKEN = "0123456789abcdef" * 4
@@ -55,7 +56,7 @@ SLACK_SECONDS = 3.0
 HANG_SECONDS = 60.0
 LONGEST_SECONDS = 150.0
 MARK = "orders_daily"
-HANGING = ("swept", "flushed", f"mail/{Mailbox('dingtalk_default').name}/robot")
+HANGING = ("notes/flushes/last", f"notes/receivers/{Mailbox('dingtalk_default').name}")
 """Files of the home whose opening never ends when the home hangs."""
 BEFORE = ".before"
 
@@ -229,9 +230,8 @@ def home_is_a_file(world: World) -> None:
 
 def home_hangs(world: World) -> None:
     """As a mount whose server is gone: opening a file there never ends."""
-    for folder in ("new", "tmp"):
-        (world.home / HANGING[-1]).with_name(folder).mkdir(parents=True, exist_ok=True)
     for name in HANGING:
+        (world.home / name).parent.mkdir(parents=True, exist_ok=True)
         # What stands there already comes back with the mount.
         with suppress(FileNotFoundError):
             (world.home / name).rename(world.home / f"{name}{BEFORE}")
@@ -526,7 +526,7 @@ def make_well_again(world: World, entrance: Entrance, cell: Cell) -> None:
             with suppress(Exception):
                 entrance.enter(world)
         return
-    box = SpoolOutbox(world.home, clock=lambda: time.time() + LATER_SECONDS)
+    box = Outbox(FileStore(world.home, clock=lambda: time.time() + LATER_SECONDS))
     for _ in flush(box, Deadline.after(20), LeaderRole.PERSON):
         pass
 

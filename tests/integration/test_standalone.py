@@ -18,7 +18,8 @@ import pytest
 from airflow_provider_dingpush.airflow_compat import is_airflow_3, notifier_takes_context
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.sandbox import ChatMessage, Fault, Robot, Sandbox
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.integration.standalone_airflow import RUN_ID, RunningAirflow, standalone
 
 pytestmark = [
@@ -170,7 +171,7 @@ def test_alerts_of_a_real_run_arrive_once_and_a_hanging_robot_changes_nothing(
     # Nobody waited for this success, and the run's own alert has nothing to add to its tasks'.
     assert "works" not in texts
 
-    outbox = SpoolOutbox(tmp_path / "dingpush")
+    outbox = Outbox(FileStore(tmp_path / "dingpush"))
     waiting = {robot: _waiting(outbox, robot) for robot in ("answers", "hangs")}
     assert waiting["answers"] == 0
     assert waiting["hangs"] >= sum(FAILED.values())
@@ -215,7 +216,7 @@ def test_the_first_run_alert_after_a_start_names_the_failed_tasks(tmp_path: Path
     assert "breaks [1]" in text
 
 
-def _waiting(outbox: SpoolOutbox, conn_id: str) -> int:
+def _waiting(outbox: Outbox, conn_id: str) -> int:
     """How many alerts are in the book of a connection's robot, or on their way to it."""
     mailbox = Mailbox(conn_id)
     robot = outbox.receiver_of(mailbox)

@@ -27,9 +27,9 @@ import pytest
 
 from airflow_provider_dingpush.alerts.message_log import covered_alerts
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
-from airflow_provider_dingpush.storage.contract import Outbox
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
+from airflow_provider_dingpush.storage.redis.store import RedisStore
 from tests.integration.callback_storm import DAGS, covered_beside
 
 STORM = Path(__file__).with_name("callback_storm.py")
@@ -74,7 +74,7 @@ class Airflow:
 
     @property
     def outbox(self) -> Outbox:
-        return RedisOutbox(self.outbox_url) if self.outbox_url else SpoolOutbox(self.home / "dingpush")
+        return Outbox(RedisStore(self.outbox_url)) if self.outbox_url else Outbox(FileStore(self.home / "dingpush"))
 
     def fail(self, **storm: Any) -> subprocess.Popen[str]:
         """Let tasks fail; ends with the last callback."""

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.errors import LeadershipLostError
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LedgerBook, Outbox
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+from airflow_provider_dingpush.storage.contract import LedgerBook
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
+from airflow_provider_dingpush.storage.redis.store import RedisStore
 
 MAILBOXES = (Mailbox("dingtalk_default"), Mailbox("dingtalk_app_default", '{"user_ids":["user1"]}'))
 ROBOT = "0123456789ab"
@@ -51,8 +53,8 @@ class Storm:
 
     def outbox(self) -> Outbox:
         if self.home:
-            return SpoolOutbox(Path(self.home))
-        return RedisOutbox(self.url, prefix=self.prefix, lease_seconds=0.5)
+            return Outbox(FileStore(Path(self.home)))
+        return Outbox(RedisStore(self.url, prefix=self.prefix), lease_seconds=0.5)
 
 
 def callback(storm: Storm, number: int, diary: Path, *, dies_at: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.storage.contract import OutboxError
+from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.redis.url import RedisUrl
 
 _looked_up: list[str] = []
@@ -55,11 +55,12 @@ PIECES = ("Secr3t", "ru1n", "Gh0st")
 )
 def test_what_may_hold_a_piece_of_a_password_is_refused(url: str) -> None:
     """With a text that says how to write it, of which no word is the URL's; and no name is looked up."""
-    from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+    from airflow_provider_dingpush.storage.outbox import Outbox
+    from airflow_provider_dingpush.storage.redis.store import RedisStore
 
     _looked_up.clear()
     with pytest.raises(OutboxError) as caught:
-        RedisOutbox(url)
+        Outbox(RedisStore(url))
     text = "".join(traceback.format_exception(caught.value))
     assert [piece for piece in (*PIECES, "12345") if piece.lower() in text.lower()] == []
     assert "redis://:password@host:6379/0" in text

@@ -20,7 +20,9 @@ from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.pipeline import outboxes, rate_limit, store_flush
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.kept_aside import keep_copy, keep_success
+from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.redis_servers import SlowNetwork, redis_server, slow_network
 from tests.surface.test_notifier import task_context
 from tests.surface.test_stores import (
@@ -49,7 +51,7 @@ def alert(task_id: str, *, at: float = 1_800_000_000.0, event: str = "task_faile
 
 def damage(home: Path, kind: str, key: str, value: str) -> None:
     """Write a record that nobody can use into the book of the one robot."""
-    (book,) = home.glob("robots/*/state.db")
+    (book,) = home.glob("books/*/state.db")
     with sqlite3.connect(book) as connection:
         connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (kind, key, value))
     connection.close()
@@ -81,15 +83,20 @@ def _no_letters(home: Path) -> None:
 
 
 def _no_copy(home: Path) -> None:
-    (home / "copies").mkdir()
-    (home / "copies" / "0").mkdir()
-    (home / "copies" / "1").write_text("{")
+    _damage_notes(home / "notes" / "copies")
 
 
 def _no_success(home: Path) -> None:
-    (home / "recovered").mkdir()
-    (home / "recovered" / "0").mkdir()
-    (home / "recovered" / "1").write_text("{")
+    _damage_notes(home / "notes" / "recovered")
+
+
+def _damage_notes(family: Path) -> None:
+    """One is a folder, and one isn't an alert."""
+    family.mkdir()
+    (family / "0").mkdir()
+    (family / "1").write_text("{")
+    for each in family.iterdir():
+        os.utime(each, (time.time() + 3600, time.time() + 3600))  # until when they are notes
 
 
 @pytest.mark.parametrize(
@@ -102,7 +109,7 @@ def test_what_is_damaged_in_files_holds_up_nothing_else(
     with away(network.url, monkeypatch):
         fail("first")
         receiver_id = receiver_of_mailbox(HERE).receiver_id
-        files = SpoolOutbox(outbox_home)
+        files = Outbox(FileStore(outbox_home))
         files.put(alert("taken_in"))
         with files.leadership(receiver_id) as book:
             assert book is not None
@@ -124,10 +131,10 @@ def test_nothing_is_taken_from_a_folder_of_somebody_else(
 ) -> None:
     """Everybody may make a folder below the one for temporary files, and its name can be guessed."""
     second = outboxes.second_home()
-    planted = SpoolOutbox(second)
-    planted.keep_copy(alert("planted_copy"))
+    planted = Outbox(FileStore(second))
+    keep_copy(planted, alert("planted_copy"))
     planted.put(alert("planted_mail"))
-    planted.keep_success(alert("planted_success", event="task_succeeded", resolved=True))
+    keep_success(planted, alert("planted_success", event="task_succeeded", resolved=True))
     for each in (second, *second.rglob("*")):
         os.chown(each, 65534, 65534)
     fail("real")
@@ -175,7 +182,7 @@ def test_a_failure_and_its_end_that_move_together(
 def test_dead_letters_in_files_are_listed_though_redis_is_away(
     connected: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, capsys: Any
 ) -> None:
-    files = SpoolOutbox(outbox_home)
+    files = Outbox(FileStore(outbox_home))
     files.put(alert("waits"))
     with files.leadership("robot") as book:
         assert book is not None
@@ -195,11 +202,11 @@ def test_status_without_the_note_of_the_last_flush(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, capsys: Any
 ) -> None:
     fail("told")
-    (outbox_home / "flushed").mkdir()
+    (outbox_home / "notes" / "flushes" / "last").mkdir(parents=True)
     assert main(["status"]) == 1
     said = capsys.readouterr()
     assert "dingtalk_default" in said.out
-    assert "flushed" in said.err
+    assert "notes/flushes/last" in said.err
 
 
 @pytest.mark.parametrize(
@@ -258,7 +265,7 @@ def test_an_operator_waits_for_no_leader_that_never_ends(
     """A process that was stopped keeps its lock."""
     monkeypatch.setattr(rate_limit, "_LONGEST_LEAD_SECONDS", 0.5)
     operator: Any = DingTalkOperator(task_id="t", message="hello")
-    with SpoolOutbox(outbox_home).leadership(receiver_of_mailbox(HERE).receiver_id) as book:
+    with Outbox(FileStore(outbox_home)).leadership(receiver_of_mailbox(HERE).receiver_id) as book:
         assert book is not None
         operator.execute(CONTEXT)
     assert len(connected.messages) == 1
@@ -271,7 +278,7 @@ def test_a_flush_that_loses_its_outbox_goes_on_with_the_files(
     """Redis goes away while the first connection is served: what waits in files is sent all the same."""
     monkeypatch.delenv("AIRFLOW_CONN_DINGTALK_DEFAULT", raising=False)
     fail("in_redis")
-    SpoolOutbox(outboxes.second_home()).put(alert("in_files"))
+    Outbox(FileStore(outboxes.second_home())).put(alert("in_files"))
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     monkeypatch.setattr(store_flush, "move_alerts", lambda *_, **__: network.close())
     assert main(["flush", "--now"]) == 1
@@ -279,23 +286,23 @@ def test_a_flush_that_loses_its_outbox_goes_on_with_the_files(
     assert "refused" in capsys.readouterr().err
 
 
-def _robots_is_a_file(home: Path) -> None:
-    (home / "robots").write_text("")
+def _books_is_a_file(home: Path) -> None:
+    (home / "books").write_text("")
 
 
 def _lock_is_a_folder(home: Path) -> None:
-    (home / "robots" / receiver_of_mailbox(HERE).receiver_id / "leader.lock").mkdir(parents=True)
+    (home / "locks" / f"leader-{receiver_of_mailbox(HERE).receiver_id}").mkdir(parents=True)
 
 
 def _book_is_a_folder(home: Path) -> None:
-    (home / "robots" / receiver_of_mailbox(HERE).receiver_id / "state.db").mkdir(parents=True)
+    (home / "books" / receiver_of_mailbox(HERE).receiver_id / "state.db").mkdir(parents=True)
 
 
-def _mailbox_has_no_robot(home: Path) -> None:
-    (home / "mail" / HERE.name / "robot").mkdir(parents=True)
+def _mailbox_has_no_receiver(home: Path) -> None:
+    (home / "notes" / "receivers" / HERE.name).mkdir(parents=True)
 
 
-@pytest.mark.parametrize("hurt", [_robots_is_a_file, _lock_is_a_folder, _book_is_a_folder, _mailbox_has_no_robot])
+@pytest.mark.parametrize("hurt", [_books_is_a_file, _lock_is_a_folder, _book_is_a_folder, _mailbox_has_no_receiver])
 def test_a_home_that_takes_alerts_and_can_not_be_sent_from(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, hurt: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -307,7 +314,7 @@ def test_a_home_that_takes_alerts_and_can_not_be_sent_from(
     fail("second")
     assert titles(sandbox) == ["Failed: etl_daily · first", "Failed: etl_daily · second"]
     assert "Nothing can be sent from" in caplog.text
-    for each in ("robots", f"mail/{HERE.name}/robot"):
+    for each in ("books", "locks", f"notes/receivers/{HERE.name}"):
         place = outbox_home / each
         if place.is_dir():
             shutil.rmtree(place)

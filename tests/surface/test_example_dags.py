@@ -21,7 +21,8 @@ import pytest
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.sandbox import App, ChatMessage, Robot, Sandbox
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "example_dags"
@@ -147,7 +148,7 @@ def leave_behind(home: Path) -> None:
         )
         for number in (1, 2)
     ]
-    outbox = SpoolOutbox(home / "dingpush")
+    outbox = Outbox(FileStore(home / "dingpush"))
     for alert in alerts:
         outbox.put(alert)
 

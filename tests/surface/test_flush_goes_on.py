@@ -26,7 +26,7 @@ from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.pending import all_alerts, holders_of_alerts
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from airflow_provider_dingpush.storage.contract import Outbox
+from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.conftest import SECRET
 from tests.redis_servers import redis_server
 from tests.surface.test_notifier import task_context
@@ -141,8 +141,10 @@ def test_a_field_that_can_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def _no_utf8(home: Path) -> None:
-    (note,) = home.glob(f"mail/{Mailbox(BAD).name}/robot")
+    note = home / "notes" / "receivers" / Mailbox(BAD).name
+    before = note.stat()
     note.write_bytes(b"\xff\xfe")
+    os.utime(note, ns=(before.st_atime_ns, before.st_mtime_ns))  # until when it is one
 
 
 def _no_json(home: Path) -> None:
@@ -154,7 +156,7 @@ def _no_mailbox(home: Path) -> None:
 
 
 def _no_database(home: Path) -> None:
-    state = home / "robots" / receiver_of_mailbox(Mailbox(BAD)).receiver_id / "state.db"
+    state = home / "books" / receiver_of_mailbox(Mailbox(BAD)).receiver_id / "state.db"
     state.unlink()
     state.mkdir()
 
@@ -162,7 +164,7 @@ def _no_database(home: Path) -> None:
 def _no_records(home: Path) -> None:
     import sqlite3
 
-    with sqlite3.connect(home / "robots" / receiver_of_mailbox(Mailbox(BAD)).receiver_id / "state.db") as state:
+    with sqlite3.connect(home / "books" / receiver_of_mailbox(Mailbox(BAD)).receiver_id / "state.db") as state:
         for kind in (
             "hold",
             "batch",
@@ -213,7 +215,7 @@ def test_a_flush_sends_though_it_can_not_be_noted(
 ) -> None:
     """That it ran is for others to know; the alerts come first."""
     put("dingtalk_default")
-    (outbox_home / "flushed").mkdir()
+    (outbox_home / "notes" / "flushes" / "last").mkdir(parents=True)
     assert main(["flush"]) == 0
     assert "of_dingtalk_default" in chat(connected)
     assert "It can't be noted that a flusher ran" in caplog.text

@@ -60,7 +60,7 @@ from airflow_provider_dingpush.pipeline.callback_limits import CALLBACK_SECONDS
 from airflow_provider_dingpush.provider_info import get_provider_info
 from airflow_provider_dingpush.receipts import Receipt
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.storage.outbox import Outbox
 
 ROOT = Path(__file__).parents[2]
 README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
@@ -565,7 +565,7 @@ def test_defaults_of_delivery_are_told_right(page: str, header: str) -> None:
 
 @pytest.mark.parametrize("page", STORMS, ids=name_of)
 def test_bounds_of_a_storm_are_told_right(page: Path) -> None:
-    text, bounds = page.read_text("utf-8"), inspect.signature(SpoolOutbox).parameters
+    text, bounds = page.read_text("utf-8"), inspect.signature(Outbox).parameters
     assert f"{bounds['most_alerts'].default:,}" in text
     assert f"{bounds['most_bytes'].default // 1_000_000} MB" in text
     assert re.search(rf" {MOST_LINES} (lines|行)", text)

@@ -29,8 +29,9 @@ from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.storage.contract import LeadPause
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
+from airflow_provider_dingpush.storage.redis.store import RedisStore
 from tests.redis_servers import RedisServer, SlowNetwork, redis_server, slow_network
 from tests.surface.test_notifier import run_context, task_context
 from tests.surface.test_storm import connect, success, titles
@@ -80,7 +81,7 @@ def fail(task_id: str) -> None:
 
 
 def waiting_in_redis(network: SlowNetwork) -> int:
-    return RedisOutbox(network.url).pending_in(HERE)
+    return Outbox(RedisStore(network.url)).pending_in(HERE)
 
 
 def said(sandbox: Sandbox) -> str:
@@ -148,7 +149,7 @@ def test_what_redis_does_not_take_is_sent_from_files_and_moves_when_it_is_back(
     assert [told.count(f"{name}") > 0 for name in ("kept_in_files", "after")] == [True, True]
     assert sum("sent_from_files" in title for title in titles(sandbox)) == 1
     assert list(outbox_home.glob("mail/*/new/*.json")) == []
-    assert list(outbox_home.glob("open/*")) == []
+    assert list(outbox_home.glob("notes/open/*")) == []
 
 
 def test_places_in_the_window_are_carried_over(
@@ -161,7 +162,7 @@ def test_places_in_the_window_are_carried_over(
             fail(f"t{number}")
     fail("after")
     receiver_id = receiver_of_mailbox(HERE).receiver_id
-    records = RedisOutbox(network.url).records_of(receiver_id)
+    records = Outbox(RedisStore(network.url)).records_of(receiver_id)
     assert sum(kind == "slot" for kind, _ in records) == 4
     assert [value["sent"] for (kind, _), value in records.items() if kind == "day"] == [4]
 
@@ -285,18 +286,19 @@ def test_a_redis_that_stops_in_the_middle_of_it_loses_nothing(
     """It was put, and whether it was sent nobody can say: it is in both places, and told once."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     fail("before")
-    put = RedisOutbox.put
+    put = RedisStore.put
 
-    def put_and_stop(self: RedisOutbox, alert: Any) -> None:
-        put(self, alert)
+    def put_and_stop(self: RedisStore, *given: Any, **named: Any) -> Any:
+        result = put(self, *given, **named)
         server.process.send_signal(signal.SIGSTOP)
+        return result
 
     with monkeypatch.context() as stopping:
-        stopping.setattr(RedisOutbox, "put", put_and_stop)
+        stopping.setattr(RedisStore, "put", put_and_stop)
         began = time.monotonic()
         fail("in_the_middle")
         assert time.monotonic() - began < 8
-    assert len(list(outbox_home.glob("copies/*"))) == 1
+    assert len(list(outbox_home.glob("notes/copies/*"))) == 1
     with away(network.url, monkeypatch):
         fail("meanwhile")  # it leaves the copy alone
     server.process.send_signal(signal.SIGCONT)
@@ -304,7 +306,7 @@ def test_a_redis_that_stops_in_the_middle_of_it_loses_nothing(
     # Whoever was left behind may still hold what it asked for.
     main(["flush", "--now"])
     assert times_told(sandbox, "in_the_middle") == 1
-    assert len(list(outbox_home.glob("copies/*"))) == 0
+    assert len(list(outbox_home.glob("notes/copies/*"))) == 0
 
 
 @pytest.mark.parametrize("comes_back", [True, False])
@@ -314,15 +316,16 @@ def test_a_redis_that_forgets_loses_nothing(
     """Killed without having written anything down; or away for good, and then nobody waits for ever."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     use(server.url, monkeypatch)
-    put = RedisOutbox.put
+    put = RedisStore.put
 
-    def put_and_die(self: RedisOutbox, alert: Any) -> None:
-        put(self, alert)
+    def put_and_die(self: RedisStore, *given: Any, **named: Any) -> Any:
+        result = put(self, *given, **named)
         server.process.kill()
         server.process.wait()
+        return result
 
     with monkeypatch.context() as dying:
-        dying.setattr(RedisOutbox, "put", put_and_die)
+        dying.setattr(RedisStore, "put", put_and_die)
         fail("in_the_middle")
     assert sandbox.messages == ()
     if comes_back:
@@ -332,8 +335,9 @@ def test_a_redis_that_forgets_loses_nothing(
     else:
         fail("soon")
         assert "in_the_middle" not in said(sandbox)
-        (copy,) = outbox_home.glob("copies/*")
-        os.utime(copy, (time.time() - 601, time.time() - 601))
+        (copy,) = outbox_home.glob("notes/copies/*")
+        expires = copy.stat().st_mtime - 601
+        os.utime(copy, (expires, expires))
         fail("later")
     assert times_told(sandbox, "in_the_middle") == 1
 
@@ -443,18 +447,18 @@ def test_a_home_that_hangs_costs_seconds_and_no_alert(
     """A mount whose server is gone; when it is back, what was left there isn't told again."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     fail("before")
-    fifo = outbox_home / "open" / incident_of(HERE, "etl_daily", "hangs", None)
+    fifo = outbox_home / "notes" / "open" / incident_of(HERE, "etl_daily", "hangs", None)
     os.mkfifo(fifo)
     began = time.monotonic()
     fail("hangs")
     assert time.monotonic() - began < 8
     assert len(sandbox.messages) == 2
-    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)  # it goes on
+    writer = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)  # it goes on
+    os.close(writer)
     end = time.monotonic() + 30
     while not list(outbox_home.glob("mail/*/new/*.json")) and time.monotonic() < end:
         time.sleep(0.01)
-    os.close(reader)
-    fifo.unlink()
+    fifo.unlink(missing_ok=True)
     fail("after")
     assert titles(sandbox) == [f"Failed: etl_daily · {name}" for name in ("before", "hangs", "after")]
 
@@ -477,18 +481,18 @@ def test_what_nothing_takes_is_not_sent_to_a_robot_that_is_known_to_be_shut_out(
 ) -> None:
     """A disk that is full can still be read."""
     fail("before")
-    SpoolOutbox(outbox_home).note_rest_of(
+    Outbox(FileStore(outbox_home)).note_pause_of(
         HERE, receiver_of_mailbox(HERE).receiver_id, LeadPause(time.time() + 600, "throttled 130101")
     )
     monkeypatch.setattr(tempfile, "tempdir", "/dev/null/nowhere")
-    monkeypatch.setattr(SpoolOutbox, "put", _full)
+    monkeypatch.setattr(FileStore, "put", _full)
     fail("t")
     assert len(connected.messages) == 1
     assert "Nothing may be sent before" in caplog.text
 
 
-def _full(*_: object) -> None:
-    from airflow_provider_dingpush.storage.contract import OutboxError
+def _full(*_: object, **__: object) -> None:
+    from airflow_provider_dingpush.errors import OutboxError
 
     raise OutboxError("No space left on device")
 

@@ -1,4 +1,4 @@
-"""The book of one robot's leader as a SQLite file: only the leader opens it for writing.
+"""A book as a SQLite file: only who holds its lock opens it for writing.
 
 A rollback journal and no write-ahead log: one writer needs none, and SQLite before 3.51.3 can lose commits of one
 (https://www.sqlite.org/wal.html#walresetbug).
@@ -11,20 +11,19 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_dingpush.storage.contract import OutboxError, Place
-from airflow_provider_dingpush.storage.files.trouble import trouble_with
+from airflow_provider_dingpush.errors import OutboxError
+from airflow_provider_dingpush.storage.contract import REMEMBERED_SECONDS, Change, Lock, Place
+from airflow_provider_dingpush.storage.files.disk import remedy, trouble_with
 
 FORMAT = 1
 """``PRAGMA user_version``. A file of a newer one is set aside; of what is in it only alerts can't be done without."""
 RESTART: Place = ("restart", "at")
 """The record that a book has which was started because its predecessor couldn't be used: since when."""
-REMEMBERED_SECONDS = 7 * 24 * 3600.0
-"""How long keys of alerts are known."""
 
 _BUSY_SECONDS = 5.0  # somebody may look at the records while they are written
 _ASKED_AT_ONCE = 500  # SQLite before 3.32 takes 999 variables
@@ -42,64 +41,54 @@ _log = logging.getLogger(__name__)
 
 
 class StateFile:
-    """Records and remembered keys in one file. Whoever makes one is the leader.
+    """The :class:`~airflow_provider_dingpush.storage.contract.Records` of one file.
 
     :param path: the file; it is made if it isn't there. One that is damaged or newer than :data:`FORMAT` is renamed to
         ``….bad``, and the new one has a :data:`RESTART` record.
-    :param now: seconds since 1970, for that record.
+    :param lock: without which nothing is written.
+    :param clock: seconds since 1970.
     :raises OutboxError: if it can't be opened.
     """
 
-    def __init__(self, path: Path, *, now: float) -> None:
+    def __init__(self, path: Path, lock: Lock, *, clock: Callable[[], float]) -> None:
         self._path = path
-        with trouble_with(path):
+        self._lock = lock
+        self._clock = clock
+        with _trouble_with(path):
             try:
                 self._connection = _opened(path)
             except sqlite3.DatabaseError as problem:
                 if not _is_damage(problem):
                     raise
-                self._connection = _started_anew(path, problem, now)
+                self._connection = _started_anew(path, problem, clock())
 
-    def load(self, *, now: float) -> dict[Place, Any]:
-        """All records; those of a new file if this one turns out to be damaged.
-
-        :param now: seconds since 1970.
-        """
-        with trouble_with(self._path):
+    def load(self) -> dict[Place, Any]:
+        """All records; those of a new file if this one turns out to be damaged."""
+        with _trouble_with(self._path):
             try:
                 return _records(self._connection)
             except (sqlite3.DatabaseError, ValueError, TypeError, RecursionError) as problem:
                 if not _is_damage(problem):
                     raise
-                self._start_anew(problem, now)
+                self._start_anew(problem)
                 return _records(self._connection)
 
-    def write(
-        self,
-        puts: Mapping[Place, Any],
-        deletes: Iterable[Place],
-        keys: Iterable[str],
-        forget: Iterable[str] = (),
-        *,
-        now: float,
-    ) -> None:
-        """Delete, put, forget and remember in one durable step.
-
-        :param forget: what the keys begin with that are forgotten.
-        :param now: seconds since 1970.
-        """
-        rows = [(*place, json.dumps(value, separators=(",", ":"))) for place, value in puts.items()]
-        stamped = [(key, now) for key in keys]
-        with self._watched(now):
+    def write(self, change: Change) -> None:
+        """Make a change in one durable step."""
+        self._lock.check()
+        now = self._clock()
+        rows = [(*place, json.dumps(value, separators=(",", ":"))) for place, value in change.puts.items()]
+        # Between the bounds lie all keys that begin so, and no other: a range of the primary key.
+        ranges = [(each, _after(each)) for each in change.forget_prefixes]
+        with self._watched():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._connection.executemany("DELETE FROM record WHERE kind = ? AND key = ?", list(deletes))
+                self._connection.executemany("DELETE FROM record WHERE kind = ? AND key = ?", change.deletes)
                 self._connection.executemany("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", rows)
-                # Between the bounds lie all keys that begin so, and no other: a range of the primary key.
-                self._connection.executemany(
-                    "DELETE FROM known WHERE key >= ? AND key < ?", [(each, _after(each)) for each in forget if each]
-                )
-                if stamped:
+                self._connection.executemany("DELETE FROM known WHERE key = ?", [(key,) for key in change.forget])
+                self._connection.executemany("DELETE FROM known WHERE key >= ? AND key < ?", ranges)
+                if change.remember:
+                    stamped = [(key, now) for key in change.remember]
                     self._connection.executemany("INSERT OR REPLACE INTO known VALUES (?, ?)", stamped)
                     self._connection.execute("DELETE FROM known WHERE at < ?", (now - REMEMBERED_SECONDS,))
                 self._connection.execute("COMMIT")
@@ -108,48 +97,58 @@ class StateFile:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def known(self, keys: Sequence[str], *, now: float) -> set[str]:
-        """Those of the keys that are remembered.
-
-        :param now: seconds since 1970.
-        """
+    def known(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that are remembered."""
         found: set[str] = set()
-        with self._watched(now):
+        since = self._clock() - REMEMBERED_SECONDS
+        with self._watched():
             for start in range(0, len(keys), _ASKED_AT_ONCE):
                 some = keys[start : start + _ASKED_AT_ONCE]
                 marks = ",".join("?" * len(some))
                 rows = self._connection.execute(
                     f"SELECT key FROM known WHERE at >= ? AND key IN ({marks})",  # noqa: S608 - only question marks
-                    (now - REMEMBERED_SECONDS, *some),
+                    (since, *some),
                 )
                 found.update(key for (key,) in rows)
         return found
+
+    def newest_keys(self, at_most: int) -> list[str]:
+        """The keys that were remembered last."""
+        with self._watched():
+            rows = self._connection.execute("SELECT key FROM known ORDER BY at DESC LIMIT ?", (at_most,)).fetchall()
+        return [key for (key,) in rows]
+
+    def drop(self) -> None:
+        """Remove the file."""
+        self._lock.check()
+        with _trouble_with(self._path):
+            self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
         self._connection.close()
 
     @contextmanager
-    def _watched(self, now: float) -> Iterator[None]:
+    def _watched(self) -> Iterator[None]:
         """Damage that shows in the middle costs the step, and the next leader finds a file that works."""
-        with trouble_with(self._path):
+        with _trouble_with(self._path):
             try:
                 yield
             except sqlite3.DatabaseError as problem:
                 if _is_damage(problem):
-                    self._start_anew(problem, now)
+                    self._start_anew(problem)
                 raise
 
-    def _start_anew(self, problem: Exception, now: float) -> None:
+    def _start_anew(self, problem: Exception) -> None:
         self._connection.close()
-        self._connection = _started_anew(self._path, problem, now)
+        self._connection = _started_anew(self._path, problem, self._clock())
 
 
 def read_records(path: Path) -> dict[Place, Any]:
-    """The records of a book that somebody else may be leading; none if there is no book.
+    """The records of a book whose lock somebody else may hold; none if there is no book.
 
     :raises OutboxError: if they can't be read.
     """
-    with trouble_with(path):
+    with _trouble_with(path):
         if not path.exists():
             return {}
         with closing(_looked_at(path)) as connection:
@@ -161,32 +160,18 @@ def read_records(path: Path) -> dict[Place, Any]:
                 raise OutboxError(f"{path}: a record isn't JSON ({problem}); its next leader starts anew") from problem
 
 
-def read_keys(path: Path, at_most: int) -> list[str]:
-    """The newest keys that a book remembers; none if there is no book.
-
-    :raises OutboxError: if they can't be read.
-    """
+@contextmanager
+def _trouble_with(path: Path) -> Iterator[None]:
+    """As :func:`trouble_with`, for what SQLite reports as well."""
     with trouble_with(path):
-        if not path.exists():
-            return []
-        with closing(_looked_at(path)) as connection:
-            rows = connection.execute("SELECT key FROM known ORDER BY at DESC LIMIT ?", (at_most,)).fetchall()
-    return [key for (key,) in rows]
-
-
-def forget_keys(path: Path, keys: Iterable[str]) -> None:
-    """Let a book remember these keys no more. Only for its leader.
-
-    :raises OutboxError: if that can't be written.
-    """
-    with trouble_with(path), closing(_looked_at(path)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("DELETE FROM known WHERE key = ?", [(key,) for key in keys])
-        connection.execute("COMMIT")
+        try:
+            yield
+        except sqlite3.Error as problem:
+            raise OutboxError(f"{path}: {problem}. {remedy(None)}") from problem
 
 
 def _looked_at(path: Path) -> sqlite3.Connection:
-    """A connection beside the leader's."""
+    """A connection beside that of who holds the lock."""
     _refuse_link(path)
     # Not read-only: what a leader left that died while it wrote has to be rolled back before it can be read.
     uri = f"{path.absolute().as_uri()}?mode=rw"
@@ -236,7 +221,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 def _started_anew(path: Path, problem: Exception, now: float) -> sqlite3.Connection:
     aside = path.with_name(path.name + ".bad")
     _log.error(
-        "The state of a DingTalk robot can't be used (%s): it is kept as %s, and sending starts anew after a pause.",
+        "The records of a DingTalk receiver can't be used (%s): they are kept as %s; it starts anew after a pause.",
         problem,
         aside,
     )
@@ -254,7 +239,7 @@ def _started_anew(path: Path, problem: Exception, now: float) -> sqlite3.Connect
 
 
 def _alerts_left(path: Path) -> dict[str, str]:
-    """The alerts in a damaged file that can be read, by key: one that is told twice is better than one that isn't."""
+    """The alerts in a damaged file that can be read, by key: one that is sent twice is better than one that isn't."""
     found: dict[str, str] = {}
     with suppress(sqlite3.Error, OSError), closing(_looked_at(path)) as connection:
         connection.text_factory = lambda text: text.decode("utf-8", "replace")

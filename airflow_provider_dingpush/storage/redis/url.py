@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from airflow_provider_dingpush.storage.contract import OutboxError
+from airflow_provider_dingpush.errors import OutboxError
 
 _SCHEMES = ("redis", "rediss", "unix")
 _HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", re.ASCII)

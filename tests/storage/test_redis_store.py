@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import shutil
@@ -17,8 +18,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError
-from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.storage.outbox import Outbox
+from airflow_provider_dingpush.storage.redis.store import RedisStore
 from tests.redis_servers import redis_server, slow_network
 
 ROBOT = "0123456789ab"
@@ -30,9 +32,9 @@ StartRedis = Callable[..., str]
 
 
 @pytest.fixture
-def outbox(redis_url: str, prefix: str) -> RedisOutbox:
+def outbox(redis_url: str, prefix: str) -> Outbox:
     """An outbox whose mailbox has a robot."""
-    outbox = RedisOutbox(redis_url, prefix=prefix)
+    outbox = Outbox(RedisStore(redis_url, prefix=prefix))
     outbox.assign(HERE, ROBOT)
     return outbox
 
@@ -46,7 +48,7 @@ def client(redis_url: str) -> Iterator[Any]:
         yield client
 
 
-def test_nothing_of_a_lost_leader_is_written(outbox: RedisOutbox, client: Any, prefix: str) -> None:
+def test_nothing_of_a_lost_leader_is_written(outbox: Outbox, client: Any, prefix: str) -> None:
     """Another process leads by now, and the book is its."""
     with outbox.leadership(ROBOT) as book:
         assert book is not None
@@ -62,7 +64,7 @@ def test_nothing_of_a_lost_leader_is_written(outbox: RedisOutbox, client: Any, p
             assert other.known(["k1"]) == set()
 
 
-def test_leaving_late_does_not_end_the_next_ones_lead(outbox: RedisOutbox, client: Any, prefix: str) -> None:
+def test_leaving_late_does_not_end_the_next_ones_lead(outbox: Outbox, client: Any, prefix: str) -> None:
     """Each has a token of its own."""
     leader = f"{prefix}:{{{ROBOT}}}:leader"
     with outbox.leadership(ROBOT):
@@ -70,7 +72,7 @@ def test_leaving_late_does_not_end_the_next_ones_lead(outbox: RedisOutbox, clien
     assert client.get(leader) == b"of somebody else"
 
 
-def test_a_lease_is_kept_for_as_long_as_is_said(outbox: RedisOutbox, client: Any, prefix: str) -> None:
+def test_a_lease_is_kept_for_as_long_as_is_said(outbox: Outbox, client: Any, prefix: str) -> None:
     """At least its own length, and nothing shortens it."""
     leader = f"{prefix}:{{{ROBOT}}}:leader"
     with outbox.leadership(ROBOT) as book:
@@ -84,7 +86,7 @@ def test_a_lease_is_kept_for_as_long_as_is_said(outbox: RedisOutbox, client: Any
     assert client.get(leader) is None
 
 
-def test_the_time_is_the_servers(outbox: RedisOutbox, client: Any) -> None:
+def test_the_time_is_the_servers(outbox: Outbox, client: Any) -> None:
     """Machines whose clocks differ agree on it."""
     before = client.time()
     with outbox.leadership(ROBOT) as book:
@@ -94,7 +96,7 @@ def test_the_time_is_the_servers(outbox: RedisOutbox, client: Any) -> None:
     assert before[0] + before[1] / 1e6 <= now <= after[0] + after[1] / 1e6
 
 
-def test_keys_are_known_for_seven_days(outbox: RedisOutbox, client: Any, prefix: str) -> None:
+def test_keys_are_known_for_seven_days(outbox: Outbox, client: Any, prefix: str) -> None:
     """And then forgotten."""
     known = f"{prefix}:{{{ROBOT}}}:known"
     with outbox.leadership(ROBOT) as book:
@@ -110,7 +112,7 @@ def test_keys_are_known_for_seven_days(outbox: RedisOutbox, client: Any, prefix:
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b'{"v": 1, "key": "k1"}'])
 def test_what_is_no_alert_is_set_aside(
-    outbox: RedisOutbox,
+    outbox: Outbox,
     client: Any,
     prefix: str,
     make_alert: MakeAlert,
@@ -121,7 +123,7 @@ def test_what_is_no_alert_is_set_aside(
     outbox.put(make_alert("k1"))
     outbox.put(make_alert("broken"))
     box = f"{prefix}:{{{HERE.name}}}"
-    client.hset(f"{box}:alerts", "broken", content)
+    client.hset(f"{box}:mail", "broken", content)
     with outbox.leadership(ROBOT) as book, caplog.at_level(logging.ERROR):
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
@@ -130,24 +132,23 @@ def test_what_is_no_alert_is_set_aside(
         assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
 
 
-def test_many_that_are_no_alerts_hide_no_alert(
-    outbox: RedisOutbox, client: Any, prefix: str, make_alert: MakeAlert
-) -> None:
+def test_many_that_are_no_alerts_hide_no_alert(outbox: Outbox, client: Any, prefix: str, make_alert: MakeAlert) -> None:
     """A leader that asks for two gets the third."""
     for key in ("b1", "b2", "b3", "k1"):
         outbox.put(make_alert(key))
-    client.hset(f"{prefix}:{{{HERE.name}}}:alerts", mapping={"b1": "", "b2": "", "b3": ""})
+    client.hset(f"{prefix}:{{{HERE.name}}}:mail", mapping={"b1": "", "b2": "", "b3": ""})
     with outbox.leadership(ROBOT) as book:
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(2)] == ["k1"]
 
 
-def test_who_dies_while_it_assigns_a_mailbox_leaves_it_to_one_robot(
-    outbox: RedisOutbox, client: Any, prefix: str, make_alert: MakeAlert
+def test_who_dies_while_it_assigns_a_mailbox_leaves_it_to_one_receiver(
+    outbox: Outbox, client: Any, prefix: str, make_alert: MakeAlert
 ) -> None:
-    """Two robots name it then, and it goes to the one that it names itself."""
+    """One value says whose it is, and is replaced in one step."""
     outbox.put(make_alert("k1"))
-    client.sadd(f"{prefix}:{{ba9876543210}}:mailboxes", HERE.name)
+    (value,) = client.hgetall(f"{prefix}:{{receivers}}:values").values()
+    assert json.loads(value) == [ROBOT, HERE.conn_id, HERE.target]
     with outbox.leadership("ba9876543210") as book:
         assert book is not None
         assert list(book.arrivals(9)) == []
@@ -155,7 +156,7 @@ def test_who_dies_while_it_assigns_a_mailbox_leaves_it_to_one_robot(
 
 
 def test_nothing_is_left_of_what_was_cleared_away(
-    outbox: RedisOutbox, client: Any, prefix: str, make_alert: MakeAlert
+    outbox: Outbox, client: Any, prefix: str, make_alert: MakeAlert
 ) -> None:
     """Or it would fill up somebody's broker."""
     for key in ("k1", "k2"):
@@ -165,19 +166,17 @@ def test_nothing_is_left_of_what_was_cleared_away(
     with outbox.leadership(ROBOT) as book:
         assert book is not None
         book.remove_arrivals([ticket for ticket, _ in book.arrivals(9)])
-    assert sorted(name.decode() for name in client.keys(f"{box}:*")) == [f"{box}:robot"]
+    assert sorted(name.decode() for name in client.keys(f"{box}:*")) == []
 
 
-def test_open_failures_are_forgotten_some_day(
-    outbox: RedisOutbox, client: Any, prefix: str, make_alert: MakeAlert
-) -> None:
+def test_open_failures_are_forgotten_some_day(outbox: Outbox, client: Any, prefix: str, make_alert: MakeAlert) -> None:
     """Tasks that are never mended leave nothing for ever."""
     alert = make_alert()
     outbox.put(alert)
-    places = f"{prefix}:open"
+    places = f"{prefix}:{{open}}:until"
     assert 0 < client.ttl(places) <= 90 * 24 * 3600
     seconds, _ = client.time()
-    client.zadd(places, {alert.incident: seconds - 90 * 24 * 3600 - 60, "young": seconds - 90 * 24 * 3600 + 60})
+    client.zadd(places, {alert.incident: seconds - 60, "young": seconds + 60})
     outbox.put(make_alert("k2"))
     assert not outbox.has_open_incident(alert.incident)
     assert outbox.has_open_incident("young")
@@ -185,7 +184,7 @@ def test_open_failures_are_forgotten_some_day(
 
 def test_several_airflows_share_a_redis(redis_url: str, prefix: str, make_alert: MakeAlert) -> None:
     """Each under a prefix of its own."""
-    first, second = (RedisOutbox(redis_url, prefix=f"{prefix}-{name}") for name in ("a", "b"))
+    first, second = (Outbox(RedisStore(redis_url, prefix=f"{prefix}-{name}")) for name in ("a", "b"))
     first.put(make_alert())
     assert list(first.pending_mailboxes()) == [HERE]
     assert list(second.pending_mailboxes()) == []
@@ -193,7 +192,7 @@ def test_several_airflows_share_a_redis(redis_url: str, prefix: str, make_alert:
         assert book is not None
 
 
-def test_a_closed_connection_is_opened_again(outbox: RedisOutbox, client: Any, make_alert: MakeAlert) -> None:
+def test_a_closed_connection_is_opened_again(outbox: Outbox, client: Any, make_alert: MakeAlert) -> None:
     """Servers and what stands before them close connections that are idle."""
     outbox.put(make_alert("k1"))
     client.client_kill_filter(_type="normal", skipme=True)
@@ -211,7 +210,7 @@ def test_every_step_stays_in_one_slot(start_redis: StartRedis, tmp_path: Path, m
         client.execute_command("CLUSTER ADDSLOTS", *range(16384))
         while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
             pass
-    outbox = RedisOutbox(url, most_alerts=1)
+    outbox = Outbox(RedisStore(url), most_alerts=1)
     for mailbox in (HERE, THERE):
         outbox.assign(mailbox, ROBOT)
         for key in ("k1", "k2"):
@@ -235,10 +234,13 @@ def test_every_step_stays_in_one_slot(start_redis: StartRedis, tmp_path: Path, m
 
 def test_a_full_server_is_an_outbox_error(start_redis: StartRedis, make_alert: MakeAlert) -> None:
     """With the policy that keeps what is there, the new alert is refused and its sender is told."""
-    outbox = RedisOutbox(start_redis("--maxmemory", "100mb", "--maxmemory-policy", "noeviction"))
+    import redis
+
+    url = start_redis("--maxmemory", "100mb", "--maxmemory-policy", "noeviction")
+    outbox = Outbox(RedisStore(url))
     outbox.put(make_alert("k1"))
-    with outbox._server.asked() as redis:
-        redis.config_set("maxmemory", "1mb")
+    with redis.Redis.from_url(url) as client:
+        client.config_set("maxmemory", "1mb")
     with pytest.raises(OutboxError, match=r"sock: .*maxmemory'\. Look at the Redis"):
         outbox.put(make_alert("k2"))
     assert outbox.pending_in(HERE) == 1
@@ -247,7 +249,7 @@ def test_a_full_server_is_an_outbox_error(start_redis: StartRedis, make_alert: M
 def test_a_server_that_is_gone_is_an_outbox_error(tmp_path: Path, make_alert: MakeAlert) -> None:
     """Every step says so; an outbox can be made though, and works once the server is there."""
     pytest.importorskip("redis", reason="redis-py isn't installed")
-    outbox = RedisOutbox(f"redis://:{PASSWORD}@127.0.0.1:{_free_port()}/0")
+    outbox = Outbox(RedisStore(f"redis://:{PASSWORD}@127.0.0.1:{_free_port()}/0"))
     for step in (
         lambda: outbox.put(make_alert()),
         lambda: outbox.has_open_incident("x"),
@@ -264,7 +266,7 @@ def test_a_server_that_says_nothing_is_given_up(make_alert: MakeAlert) -> None:
     """It is asked once, not again and again: a callback has a few seconds."""
     pytest.importorskip("redis", reason="redis-py isn't installed")
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        outbox = RedisOutbox(f"redis://127.0.0.1:{mute.getsockname()[1]}/0")
+        outbox = Outbox(RedisStore(f"redis://127.0.0.1:{mute.getsockname()[1]}/0"))
         with pytest.raises(OutboxError, match=re.compile("timeout", re.IGNORECASE)):
             outbox.put(make_alert())
         mute.setblocking(False)
@@ -276,13 +278,13 @@ def test_a_server_that_says_nothing_is_given_up(make_alert: MakeAlert) -> None:
 def test_a_wrong_password_is_not_told(start_redis: StartRedis, make_alert: MakeAlert) -> None:
     """Neither the server's nor the one that was tried; the right one works."""
     url = start_redis("--requirepass", PASSWORD)
-    outbox = RedisOutbox(url.replace("unix://", "unix://:n0tThis0ne@"))
+    outbox = Outbox(RedisStore(url.replace("unix://", "unix://:n0tThis0ne@")))
     with pytest.raises(OutboxError) as caught:
         outbox.put(make_alert())
     text = "".join(traceback.format_exception(caught.value))
     assert "unix:///" in text
     assert not {PASSWORD, "n0tThis0ne"} & set(re.findall(r"\w+", text))
-    RedisOutbox(url.replace("unix://", f"unix://:{PASSWORD}@")).put(make_alert())
+    Outbox(RedisStore(url.replace("unix://", f"unix://:{PASSWORD}@"))).put(make_alert())
 
 
 @pytest.mark.parametrize(
@@ -306,7 +308,7 @@ def test_what_is_no_redis_url_is_refused_and_not_repeated(url: str, make_alert: 
     """When it is made or when it is first used, with a text that shows what one looks like."""
     pytest.importorskip("redis", reason="redis-py isn't installed")
     with pytest.raises(OutboxError) as caught:
-        RedisOutbox(url)
+        Outbox(RedisStore(url))
     text = "".join(traceback.format_exception(caught.value))
     assert "redis://:password@host:6379/0" in text
     assert PASSWORD not in text
@@ -317,7 +319,7 @@ def test_what_is_no_redis_url_is_refused_and_not_repeated(url: str, make_alert: 
 def test_celerys_words_for_certificates_are_understood(words: str, make_alert: MakeAlert) -> None:
     """The URL of its broker can be pasted as it is; here nobody listens."""
     pytest.importorskip("redis", reason="redis-py isn't installed")
-    outbox = RedisOutbox(f"rediss://127.0.0.1:{_free_port()}/0?ssl_cert_reqs={words}")
+    outbox = Outbox(RedisStore(f"rediss://127.0.0.1:{_free_port()}/0?ssl_cert_reqs={words}"))
     with pytest.raises(OutboxError, match="refused"):
         outbox.put(make_alert())
 
@@ -325,9 +327,10 @@ def test_celerys_words_for_certificates_are_understood(words: str, make_alert: M
 def test_without_redis_py_it_says_what_to_install() -> None:
     """Only who uses it needs it."""
     script = """
-from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+from airflow_provider_dingpush.storage.outbox import Outbox
+from airflow_provider_dingpush.storage.redis.store import RedisStore
 try:
-    RedisOutbox("redis://localhost")
+    Outbox(RedisStore("redis://localhost"))
 except Exception as problem:
     print(type(problem).__name__, problem)
 """
@@ -375,8 +378,8 @@ def test_a_node_of_a_cluster_is_refused_with_a_word(start_redis: StartRedis, mak
     with _cluster(start_redis, 3) as url:
         for number in range(9):
             with pytest.raises(OutboxError, match=r"3 masters of a Redis Cluster.*set \[dingpush\] outbox_url"):
-                RedisOutbox(url).put(make_alert(mailbox=Mailbox(f"conn_{number}")))
-        outbox, told = RedisOutbox(url), []
+                Outbox(RedisStore(url)).put(make_alert(mailbox=Mailbox(f"conn_{number}")))
+        outbox, told = Outbox(RedisStore(url)), []
         for number in range(40):
             try:
                 outbox.receiver_of(Mailbox(f"conn_{number}"))
@@ -391,7 +394,7 @@ def test_a_sentinel_is_refused_with_a_word(start_redis: StartRedis, tmp_path: Pa
     (tmp_path / "sentinel.conf").write_text("sentinel monitor mymaster 127.0.0.1 1 1\n")
     said = r"is a Redis Sentinel.*set \[dingpush\] outbox_url"
     with _sentinel(tmp_path / "sentinel.conf") as url, pytest.raises(OutboxError, match=said):
-        RedisOutbox(url).put(make_alert())
+        Outbox(RedisStore(url)).put(make_alert())
 
 
 @contextmanager
@@ -410,7 +413,7 @@ def _sentinel(configuration: Path) -> Iterator[str]:
 
 
 def test_a_replica_says_that_it_takes_nothing(start_redis: StartRedis, make_alert: MakeAlert) -> None:
-    outbox = RedisOutbox(start_redis("--replicaof", "127.0.0.1", "1"))
+    outbox = Outbox(RedisStore(start_redis("--replicaof", "127.0.0.1", "1")))
     with pytest.raises(OutboxError, match="replica"):
         outbox.put(make_alert())
 
@@ -418,7 +421,7 @@ def test_a_replica_says_that_it_takes_nothing(start_redis: StartRedis, make_aler
 def test_a_redis_that_is_slow_is_refused_before_anything_is_put(make_alert: MakeAlert) -> None:
     """So that the alert is surely not there, and can go elsewhere. One slow round trip is no reason."""
     with redis_server() as server, slow_network(server.socket) as network:
-        outbox = RedisOutbox(network.url)
+        outbox = Outbox(RedisStore(network.url))
         outbox.put(make_alert("k1"))
         network.seconds = 0.3
         with pytest.raises(OutboxError, match=r"too slow to work with \(0\.[3-9] s"):
@@ -432,7 +435,7 @@ def test_a_redis_that_is_slow_is_refused_before_anything_is_put(make_alert: Make
 def test_a_leader_asks_rarely(make_alert: MakeAlert) -> None:
     """Each question is a round trip, and a callback has a few seconds."""
     with redis_server() as server, slow_network(server.socket) as network:
-        outbox = RedisOutbox(network.url)
+        outbox = Outbox(RedisStore(network.url))
         outbox.assign(HERE, ROBOT)
         outbox.put(make_alert())
         before = network.round_trips

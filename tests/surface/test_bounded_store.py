@@ -1,23 +1,24 @@
-"""An outbox that is asked in time: what hangs is left behind, and does no harm from there."""
+"""A store that is asked in time: what hangs is left behind, and does no harm from there."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.pipeline.bounded_outbox import BoundedOutbox
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, OutboxError
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+from airflow_provider_dingpush.pipeline.bounded_store import BoundedStore
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
+from airflow_provider_dingpush.storage.redis.store import RedisStore
 from airflow_provider_dingpush.timeouts import Deadline
 from tests.redis_servers import redis_server, slow_network
 
@@ -26,10 +27,10 @@ ALERT = Alert("k1", HERE, Event.TASK_FAILED, 1_800_000_000.0, dag_id="sales", ta
 
 
 class Gate:
-    """Files that hang in one step until they may go on."""
+    """A store in files that hangs in one step until it may go on."""
 
-    def __init__(self, files: SpoolOutbox) -> None:
-        self.files = files
+    def __init__(self, files: Outbox) -> None:
+        self.files: Any = files.store
         self.reached, self.may_go_on = threading.Event(), threading.Event()
 
     def __getattr__(self, name: str) -> Any:
@@ -41,14 +42,14 @@ class Gate:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> SpoolOutbox:
-    files = SpoolOutbox(tmp_path / "home")
+def files(tmp_path: Path) -> Outbox:
+    files = Outbox(FileStore(tmp_path / "home"))
     files.assign(HERE, ROBOT)
     return files
 
 
-def bounded(outbox: Any, *, seconds: float = 30.0, most: float = 0.3, **options: Any) -> BoundedOutbox:
-    return BoundedOutbox(lambda: outbox, Deadline.after(seconds), most_seconds=most, **options)
+def bounded(store: Any, *, seconds: float = 30.0, most: float = 0.3, **options: Any) -> BoundedStore:
+    return BoundedStore(lambda: store, Deadline.after(seconds), most_seconds=most, **options)
 
 
 def eventually(true: Callable[[], bool]) -> bool:
@@ -59,10 +60,11 @@ def eventually(true: Callable[[], bool]) -> bool:
     return true()
 
 
-def test_an_answer_in_time_is_given_back(files: SpoolOutbox) -> None:
-    box = bounded(files, most=30.0)
+def test_an_answer_in_time_is_given_back(files: Outbox) -> None:
+    store = bounded(files.store, most=30.0)
+    box = Outbox(store)
     box.put(ALERT)
-    assert (box.pending_in(HERE), box.receiver_of(HERE), box.lost) == (1, ROBOT, None)
+    assert (box.pending_in(HERE), box.receiver_of(HERE), store.lost) == (1, ROBOT, None)
     with box.leadership(ROBOT) as book:
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
@@ -70,12 +72,13 @@ def test_an_answer_in_time_is_given_back(files: SpoolOutbox) -> None:
         assert after is not None
 
 
-def test_a_file_that_hangs_is_left_behind_and_nothing_is_asked_again(files: SpoolOutbox, tmp_path: Path) -> None:
+def test_a_file_that_hangs_is_left_behind_and_nothing_is_asked_again(files: Outbox, tmp_path: Path) -> None:
     """As on a mount whose server is gone. What is left there ends when it can, and is not sent twice: it has a key."""
     files.put(Alert("k0", HERE, Event.TASK_STARTED, 1.0))
-    fifo = tmp_path / "home" / "open" / ALERT.incident
+    fifo = tmp_path / "home" / "notes" / "open" / ALERT.incident
+    fifo.parent.mkdir(mode=0o700, parents=True)
     os.mkfifo(fifo)
-    box = bounded(files)
+    box = Outbox(bounded(files.store))
     with pytest.raises(OutboxError, match="has not answered within"):
         box.put(ALERT)
     began = time.monotonic()
@@ -83,49 +86,46 @@ def test_a_file_that_hangs_is_left_behind_and_nothing_is_asked_again(files: Spoo
         with pytest.raises(OutboxError, match="has not answered within"):
             box.receiver_of(HERE)
     assert time.monotonic() - began < 5
-    with open(fifo, "rb", buffering=0):
-        assert eventually(lambda: files.pending_in(HERE) == 2)
+    with open(fifo, "wb", buffering=0):
+        pass  # it goes on
+    assert eventually(lambda: files.pending_in(HERE) == 2)
 
 
-def test_a_leadership_that_comes_too_late_is_given_up_where_it_comes(files: SpoolOutbox) -> None:
+def test_a_leadership_that_comes_too_late_is_given_up_where_it_comes(files: Outbox) -> None:
     """Nobody would lead, and nobody else could."""
 
     class Late(Gate):
-        @contextmanager
-        def leadership(self, robot: str) -> Iterator[Any]:
+        def lock(self, *given: Any, **named: Any) -> Any:
             self.hang()
-            with self.files.leadership(robot) as book:
-                yield book
+            return self.files.lock(*given, **named)
 
     late = Late(files)
     with pytest.raises(OutboxError, match="has not answered"):
-        bounded(late).leadership(ROBOT).__enter__()
+        Outbox(bounded(late)).leadership(ROBOT).__enter__()
     late.may_go_on.set()
     assert eventually(lambda: _can_be_led(files))
 
 
-def test_who_leaves_in_the_middle_of_a_step_leads_until_it_is_over(files: SpoolOutbox) -> None:
+def test_who_leaves_in_the_middle_of_a_step_leads_until_it_is_over(files: Outbox) -> None:
     """Or the step would land in the book of the next leader."""
 
     class Hanging:
-        def __init__(self, book: Any, gate: Gate) -> None:
-            self.book, self.gate = book, gate
+        def __init__(self, records: Any, gate: Gate) -> None:
+            self.records, self.gate = records, gate
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(self.book, name)
+            return getattr(self.records, name)
 
-        def write(self, *given: Any) -> None:
+        def write(self, change: Any) -> None:
             self.gate.hang()
-            self.book.write(*given)
+            self.records.write(change)
 
     class Slow(Gate):
-        @contextmanager
-        def leadership(self, robot: str) -> Iterator[Any]:
-            with self.files.leadership(robot) as book:
-                yield Hanging(book, self)
+        def records(self, *given: Any) -> Any:
+            return Hanging(self.files.records(*given), self)
 
     slow = Slow(files)
-    box = bounded(slow, most=2.0)
+    box = Outbox(bounded(slow, most=2.0))
     with box.leadership(ROBOT) as book:
         assert book is not None
         with pytest.raises(LeadershipLostError, match="has not answered"):
@@ -138,7 +138,7 @@ def test_who_leaves_in_the_middle_of_a_step_leads_until_it_is_over(files: SpoolO
     assert files.records_of(ROBOT) == {("a", "b"): 1}
 
 
-def _can_be_led(files: SpoolOutbox) -> bool:
+def _can_be_led(files: Outbox) -> bool:
     with files.leadership(ROBOT) as book:
         return book is not None
 
@@ -148,11 +148,11 @@ def test_what_cannot_be_opened_is_no_outbox() -> None:
         raise OutboxError("no Redis URL")
 
     with pytest.raises(OutboxError, match="no Redis URL"):
-        BoundedOutbox(opened, Deadline.after(30)).put(ALERT)
+        Outbox(BoundedStore(opened, Deadline.after(30))).put(ALERT)
 
 
-def test_an_alert_is_written_down_though_others_have_used_up_the_time(files: SpoolOutbox) -> None:
-    box = bounded(files, seconds=-1.0)
+def test_an_alert_is_written_down_though_others_have_used_up_the_time(files: Outbox) -> None:
+    box = Outbox(bounded(files.store, seconds=-1.0))
     box.put(ALERT)
     assert files.pending_in(HERE) == 1
     with pytest.raises(OutboxError, match="used up the time"):
@@ -161,23 +161,24 @@ def test_an_alert_is_written_down_though_others_have_used_up_the_time(files: Spo
 
 def test_many_questions_that_are_a_little_slow_use_up_the_patience() -> None:
     with redis_server() as server, slow_network(server.socket, 0.1) as network:
-        box = bounded(RedisOutbox(network.url), most=30.0, patience_seconds=0.5)
+        store = bounded(RedisStore(network.url), most=30.0, patience_seconds=0.5)
+        box = Outbox(store)
         answers = 0
         with suppress(OutboxError):
             while answers < 20:
                 box.receiver_of(HERE)
                 answers += 1
         assert answers < 8
-        assert box.lost
+        assert store.lost
 
 
 def test_a_leader_whose_round_trips_become_slow_leaves_at_once() -> None:
     """What waits is safe; whoever goes on would be killed in the middle."""
     with redis_server() as server, slow_network(server.socket) as network:
-        outbox = RedisOutbox(network.url)
+        outbox = Outbox(RedisStore(network.url))
         outbox.assign(HERE, ROBOT)
         outbox.put(ALERT)
-        box = bounded(outbox, most=30.0, slow_seconds=0.3)
+        box = Outbox(bounded(outbox.store, most=30.0, slow_seconds=0.3))
         with box.leadership(ROBOT) as book:
             assert book is not None
             book.now()

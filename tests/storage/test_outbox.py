@@ -1,4 +1,4 @@
-"""What every outbox promises, whether it keeps alerts in files or in Redis."""
+"""What the outbox promises, whichever store it is in."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.errors import LeadershipLostError
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LeadPause, LedgerBook, Outbox
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-from airflow_provider_dingpush.storage.redis.outbox import RedisOutbox
+from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
+from airflow_provider_dingpush.storage.redis.store import RedisStore
+from tests.storage.memory_store import MemoryStore
 
 ROBOT, OTHER_ROBOT = "0123456789ab", "ba9876543210"
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_default", '{"user_ids":["user1"]}')
@@ -34,22 +38,16 @@ MakeAlert = Callable[..., Alert]
 
 @pytest.fixture(params=["files", "redis"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """Where an outbox is, in words that another process understands."""
-    if request.param == "files":
-        return {"home": str(tmp_path / "outbox")}
-    return {"url": request.getfixturevalue("redis_url"), "prefix": request.getfixturevalue("prefix")}
+    """Where a store is that several processes use, in words that another process understands."""
+    return _place(request.param, request, tmp_path)
 
 
-@pytest.fixture
-def open_outbox(place: dict[str, str]) -> Open:
+@pytest.fixture(params=["files", "redis", "memory"])
+def open_outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Opens the outbox anew, as each process does."""
-
-    def opened(**bounds: Any) -> Outbox:
-        if "home" in place:
-            return SpoolOutbox(Path(place["home"]), **bounds)
-        return RedisOutbox(place["url"], prefix=place["prefix"], **bounds)
-
-    return opened
+    if request.param == "memory":
+        return partial(Outbox, MemoryStore())
+    return partial(_opened, _place(request.param, request, tmp_path))
 
 
 @pytest.fixture
@@ -126,8 +124,8 @@ def test_a_second_alert_of_a_key_leaves_one_line(
     caplog.set_level(logging.INFO)
     for box in (outbox, open_outbox(), open_outbox()):
         box.put(make_alert("k1", task_id="load", try_number=2, map_index=0))
-    said = "A repetition isn't sent again: task_failed, DAG sales, run manual__1, task load, map index 0, try 2."
-    assert [each.getMessage() for each in caplog.records] == [said] * 2
+    line = "A repetition isn't sent again: task_failed, DAG sales, run manual__1, task load, map index 0, try 2."
+    assert [each.getMessage() for each in caplog.records] == [line] * 2
 
 
 def test_the_same_key_may_wait_in_two_mailboxes(outbox: Outbox, make_alert: MakeAlert) -> None:
@@ -231,8 +229,9 @@ def test_an_error_ends_leading(outbox: Outbox) -> None:
         pass
 
 
-def test_a_killed_leader_is_followed(outbox: Outbox, place: dict[str, str]) -> None:
+def test_a_killed_leader_is_followed(place: dict[str, str]) -> None:
     """At once where the kernel holds the lock, after the lease where Redis does."""
+    outbox = _opened(place)
     script = """
 import sys, json
 from outbox_storm import Storm, ROBOT
@@ -340,7 +339,7 @@ def test_a_forked_child_does_not_lead(place: dict[str, str]) -> None:
     """It can't write, it doesn't end its parent's lead when it ends, and it doesn't keep it when its parent ends."""
     script = """
 import json, os, signal, sys
-from airflow_provider_dingpush.storage.contract import LeadershipLostError
+from airflow_provider_dingpush.errors import LeadershipLostError
 from outbox_storm import Storm, ROBOT
 storm = Storm(**json.loads(sys.argv[1]))
 with storm.outbox().leadership(ROBOT) as book:
@@ -376,7 +375,7 @@ with storm.outbox().leadership(ROBOT) as book:
         finally:
             leader.send_signal(signal.SIGKILL)
         leader.wait()
-        outbox = _opened_like_the_script(place)
+        outbox = _opened(place)
         records = None
         while records is None:
             with outbox.leadership(ROBOT) as book:
@@ -454,7 +453,7 @@ def test_a_failure_is_open_until_its_end_is_put(outbox: Outbox, open_outbox: Ope
     for alert in (failed, *others):
         outbox.put(alert)
     assert open_outbox().has_open_incident(failed.incident)
-    outbox.put(make_alert("k4", task_id="load", run_id="manual__2", event="task_succeeded", resolved=True))
+    outbox.put(make_alert("k4", task_id="load", run_id="manual__2", event=Event.TASK_SUCCEEDED, resolved=True))
     assert not open_outbox().has_open_incident(failed.incident)
     assert all(outbox.has_open_incident(alert.incident) for alert in others)
     outbox.put(failed)
@@ -471,7 +470,7 @@ def test_a_failure_that_is_only_counted_is_open_too(open_outbox: Open, make_aler
     assert outbox.has_open_incident(counted.incident)
 
 
-def test_open_failures_have_a_bound(open_outbox: Open, make_alert: MakeAlert, place: dict[str, str]) -> None:
+def test_open_failures_have_a_bound(open_outbox: Open, make_alert: MakeAlert) -> None:
     """Those that happened longest ago are forgotten; where each is a file, only now and then."""
     outbox = open_outbox(most_incidents=20)
     alerts = [make_alert(f"k{number}") for number in range(400)]
@@ -483,8 +482,7 @@ def test_open_failures_have_a_bound(open_outbox: Open, make_alert: MakeAlert, pl
     outbox.put(last)
     still = [each.key for each in (*alerts, last) if outbox.has_open_incident(each.incident)]
     assert still == ["k0", *[each.key for each in alerts[-19:-1]], last.key]
-    if "home" in place:
-        assert len(os.listdir(Path(place["home"], "open"))) == 20
+    assert len(outbox.opened_incidents(1000)) == 20
 
 
 def _many(make_alert: MakeAlert) -> Iterator[Alert]:
@@ -526,7 +524,7 @@ def test_a_rest_lasts_until_it_is_over(outbox: Outbox, open_outbox: Open) -> Non
     """Everybody can ask, nobody has to lead for it."""
     rest = LeadPause(time.time() + 60.0, "the robot is throttled: 130101 发送过快 ?")
     with leading(outbox) as book:
-        book.note_pause(replace(rest, reason=rest.reason.replace("?", "\udcff")))
+        book.note_pause(rest._replace(reason=rest.reason.replace("?", "\udcff")))
         assert open_outbox().pause_of(ROBOT) == rest
     assert open_outbox().pause_of(ROBOT) == rest
     assert outbox.pause_of(OTHER_ROBOT) is None
@@ -606,7 +604,13 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{STORM.parent}"}
 
 
-def _opened_like_the_script(place: dict[str, str]) -> Outbox:
+def _place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    if kind == "files":
+        return {"home": str(tmp_path / "outbox")}
+    return {"url": request.getfixturevalue("redis_url"), "prefix": request.getfixturevalue("prefix")}
+
+
+def _opened(place: dict[str, str], **bounds: Any) -> Outbox:
     if "home" in place:
-        return SpoolOutbox(Path(place["home"]))
-    return RedisOutbox(place["url"], prefix=place["prefix"])
+        return Outbox(FileStore(Path(place["home"])), **bounds)
+    return Outbox(RedisStore(place["url"], prefix=place["prefix"]), **bounds)

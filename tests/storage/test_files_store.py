@@ -18,9 +18,13 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.storage.contract import LeadershipLostError, LeadPause, OutboxError
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox, shared_filesystem
+from airflow_provider_dingpush.storage.contract import LeadPause
+from airflow_provider_dingpush.storage.files.mounts import shared_filesystem
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.kept_aside import RECOVERED, keep_success, kept
+from airflow_provider_dingpush.storage.outbox import INCIDENT_SECONDS, Outbox
 
 ROBOT = "0123456789ab"
 HERE = Mailbox("dingtalk_default")
@@ -36,16 +40,16 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def outbox(home: Path) -> SpoolOutbox:
+def outbox(home: Path) -> Outbox:
     """An outbox at a fixed time whose mailbox has a robot."""
-    outbox = SpoolOutbox(home, clock=lambda: NOW)
+    outbox = Outbox(FileStore(home, clock=lambda: NOW))
     outbox.assign(HERE, ROBOT)
     return outbox
 
 
 @pytest.fixture
 def state(home: Path) -> Path:
-    return home / "robots" / ROBOT / "state.db"
+    return home / "books" / ROBOT / "state.db"
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777], ids=oct)
@@ -57,7 +61,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 def test_only_its_user_may_read_it(home: Path, umask: int, make_alert: MakeAlert) -> None:
     """Every folder and file, whatever the umask."""
-    outbox = SpoolOutbox(home, most_alerts=1)
+    outbox = Outbox(FileStore(home), most_alerts=1)
     for key in ("k1", "k2"):
         outbox.put(make_alert(key))
     outbox.assign(HERE, ROBOT)
@@ -69,22 +73,20 @@ def test_only_its_user_may_read_it(home: Path, umask: int, make_alert: MakeAlert
         book.remove_arrivals([])
     made = [home, *home.rglob("*")]
     rights = {path.relative_to(home).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in made}
-    assert {"flushed", f"robots/{ROBOT}/state.db", f"mail/{HERE.name}/overflow.told"} <= set(rights)
+    assert {"notes/flushes/last", f"books/{ROBOT}/state.db", f"mail/{HERE.name}/overflow.settled"} <= set(rights)
     assert {name for name, mode in rights.items() if mode != (0o700 if (home / name).is_dir() else 0o600)} == set()
 
 
-def test_new_alerts_can_be_read_with_ls_and_cat(home: Path, outbox: SpoolOutbox, make_alert: MakeAlert) -> None:
+def test_new_alerts_can_be_read_with_ls_and_cat(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     """One file each, named by its key, in a mailbox that says whose it is."""
     outbox.put(make_alert("k1", summary="销售"))
     folder = home / "mail" / HERE.name
     assert "销售" in (folder / "new" / "k1.json").read_text("utf-8")
     assert json.loads((folder / "about.json").read_bytes()) == {"conn_id": "dingtalk_default", "target": ""}
-    assert list((folder / "tmp").iterdir()) == []
+    assert list((home / "tmp").iterdir()) == []
 
 
-def test_the_outbox_comes_back_when_its_folder_is_removed(
-    home: Path, outbox: SpoolOutbox, make_alert: MakeAlert
-) -> None:
+def test_the_outbox_comes_back_when_its_folder_is_removed(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     """By a clean-up job, for example."""
     outbox.put(make_alert("k1"))
     home.rename(home.with_name("removed"))
@@ -95,12 +97,10 @@ def test_the_outbox_comes_back_when_its_folder_is_removed(
         assert [alert.key for _, alert in book.arrivals(9)] == ["k2"]
 
 
-def test_who_died_while_it_wrote_leaves_nothing_for_long(
-    home: Path, outbox: SpoolOutbox, make_alert: MakeAlert
-) -> None:
+def test_who_died_while_it_wrote_leaves_nothing_for_long(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     """After an hour a leader removes it; what is younger may still be written."""
     outbox.put(make_alert("k1"))
-    drafts = home / "mail" / HERE.name / "tmp"
+    drafts = home / "tmp"
     for name, age in (("old", 3601), ("young", 3599)):
         (drafts / name).write_text("{", "utf-8")
         os.utime(drafts / name, (NOW - age, NOW - age))
@@ -114,30 +114,34 @@ def test_failures_that_nobody_mends_are_forgotten_after_three_months(home: Path,
     """Or the folder would only grow. It is looked through once a day."""
     left: list[set[str]] = []
     for day, age in enumerate((90.5, 89.5, 91.0)):
-        outbox = SpoolOutbox(home, clock=lambda day=day: NOW + 0.6 * DAY * day)  # type: ignore[misc]
+        outbox = Outbox(FileStore(home, clock=lambda day=day: NOW + 0.6 * DAY * day))  # type: ignore[misc]
         alert = make_alert(f"k{day}", mailbox=HERE)
         outbox.put(alert)
         outbox.assign(HERE, ROBOT)
-        os.utime(home / "open" / alert.incident, (NOW - age * DAY, NOW - age * DAY))
+        expires = NOW - age * DAY + INCIDENT_SECONDS
+        os.utime(home / "notes" / "open" / alert.incident, (expires, expires))
         with outbox.leadership(ROBOT) as book:
             assert book is not None
             book.arrivals(9)
-        left.append({name for name in ("k0", "k1", "k2") if _is_open(home, make_alert(name, mailbox=HERE))})
+        left.append({name for name in ("k0", "k1", "k2") if _is_there(home, make_alert(name, mailbox=HERE))})
     assert left == [set(), {"k1"}, set()]
 
 
-def _is_open(home: Path, alert: Alert) -> bool:
-    return SpoolOutbox(home).has_open_incident(alert.incident)
+def _is_there(home: Path, alert: Alert) -> bool:
+    return (home / "notes" / "open" / alert.incident).exists()
 
 
 @pytest.mark.parametrize("note", ["", "later because", f"{NOW + 901} too long", f"{NOW} over", "\udcff"])
-def test_a_rest_that_cannot_be_is_none(home: Path, outbox: SpoolOutbox, note: str) -> None:
+def test_a_rest_that_cannot_be_is_none(home: Path, outbox: Outbox, note: str) -> None:
     """A power cut has emptied the file, or the clock was set back: whoever looks leads, and sees for itself."""
     with outbox.leadership(ROBOT) as book:
         assert book is not None
         book.note_pause(LeadPause(NOW + 900, "130101"))
         assert outbox.pause_of(ROBOT) == LeadPause(NOW + 900, "130101")
-        (home / "robots" / ROBOT / "rest").write_bytes(note.encode("utf-8", "surrogateescape"))
+        pause = home / "notes" / "pauses" / ROBOT
+        pause.write_bytes(note.encode("utf-8", "surrogateescape"))
+        expires = NOW + {f"{NOW + 901} too long": 901, f"{NOW} over": 0}.get(note, 60)
+        os.utime(pause, (expires, expires))
         assert outbox.pause_of(ROBOT) is None
         book.note_pause(None)
         book.note_pause(None)
@@ -146,7 +150,7 @@ def test_a_rest_that_cannot_be_is_none(home: Path, outbox: SpoolOutbox, note: st
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b'{"v": 1, "key": "k1"}', b"[" * 100_000])
 def test_what_is_no_alert_is_set_aside(
-    home: Path, outbox: SpoolOutbox, make_alert: MakeAlert, caplog: pytest.LogCaptureFixture, content: bytes
+    home: Path, outbox: Outbox, make_alert: MakeAlert, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     """It never blocks the rest, and a log line names the file."""
     outbox.put(make_alert("k1"))
@@ -155,13 +159,13 @@ def test_what_is_no_alert_is_set_aside(
     with outbox.leadership(ROBOT) as book, caplog.at_level(logging.ERROR):
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
-    (aside,) = (home / "robots" / ROBOT / "dead").iterdir()
+    (aside,) = (home / "mail" / HERE.name / "dead").iterdir()
     assert aside.read_bytes() == content
     assert str(aside) in caplog.text
     assert [path.name for path in new.iterdir()] == ["k1.json"]
 
 
-def test_many_that_are_no_alerts_hide_no_alert(home: Path, outbox: SpoolOutbox, make_alert: MakeAlert) -> None:
+def test_many_that_are_no_alerts_hide_no_alert(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     """A leader that asks for two gets the third."""
     for key in ("b1", "b2", "b3", "k1"):
         outbox.put(make_alert(key))
@@ -172,7 +176,22 @@ def test_many_that_are_no_alerts_hide_no_alert(home: Path, outbox: SpoolOutbox, 
         assert [alert.key for _, alert in book.arrivals(2)] == ["k1"]
 
 
-def test_an_alert_of_a_newer_version_is_read(home: Path, outbox: SpoolOutbox, make_alert: MakeAlert) -> None:
+def test_what_cannot_be_set_aside_holds_up_nothing(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+    """It is met again each time."""
+    for key in ("b1", "b2", "k1"):
+        outbox.put(make_alert(key))
+    for key in ("b1", "b2"):
+        os.truncate(home / "mail" / HERE.name / "new" / f"{key}.json", 0)
+    (home / "mail" / HERE.name / "dead").write_text("this is no folder")
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        for _ in range(2):
+            assert [alert.key for _, alert in book.arrivals(1)] == ["k1"]
+        book.remove_arrivals([ticket for ticket, _ in book.arrivals(1)])
+        assert list(book.arrivals(1)) == []
+
+
+def test_an_alert_of_a_newer_version_is_read(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     """What it knows more is passed over."""
     outbox.put(make_alert("k1"))
     path = home / "mail" / HERE.name / "new" / "k1.json"
@@ -184,7 +203,7 @@ def test_an_alert_of_a_newer_version_is_read(home: Path, outbox: SpoolOutbox, ma
 
 @pytest.mark.parametrize("note", [b"", b"{", b"[]", None])
 def test_a_mailbox_whose_note_is_lost_is_known_by_its_alerts(
-    home: Path, outbox: SpoolOutbox, make_alert: MakeAlert, note: bytes | None
+    home: Path, outbox: Outbox, make_alert: MakeAlert, note: bytes | None
 ) -> None:
     """A power cut may have emptied it."""
     outbox.put(make_alert("k1"))
@@ -195,30 +214,30 @@ def test_a_mailbox_whose_note_is_lost_is_known_by_its_alerts(
     assert list(outbox.pending_mailboxes()) == [HERE]
 
 
-def test_who_dies_while_it_assigns_a_mailbox_leaves_it_to_one_robot(
-    home: Path, outbox: SpoolOutbox, make_alert: MakeAlert
+def test_who_dies_while_it_assigns_a_mailbox_leaves_it_to_one_receiver(
+    home: Path, outbox: Outbox, make_alert: MakeAlert
 ) -> None:
-    """Two robots name it then, and it goes to the one that it names itself."""
+    """One file says whose it is, and takes its place in one step: a draft of another one counts for nothing."""
     outbox.put(make_alert("k1"))
+    (home / "tmp" / f"{HERE.name}.draft").write_text(json.dumps(["ba9876543210", HERE.conn_id, HERE.target]))
     with outbox.leadership("ba9876543210") as book:
         assert book is not None
-        (home / "robots" / "ba9876543210" / "mailboxes" / HERE.name).touch()
         assert list(book.arrivals(9)) == []
     assert list(outbox.mailboxes_of("ba9876543210")) == []
-    (home / "robots" / ROBOT / "mailboxes" / HERE.name).unlink()
-    outbox.assign(HERE, ROBOT)
     assert list(outbox.mailboxes_of(ROBOT)) == [HERE]
     outbox.assign(HERE, "ba9876543210")
-    assert list((home / "robots" / ROBOT / "mailboxes").iterdir()) == []
+    assert list(outbox.mailboxes_of("ba9876543210")) == [HERE]
+    assert list(outbox.mailboxes_of(ROBOT)) == []
 
 
-def test_a_stopped_leader_holds_up_nobody(home: Path, outbox: SpoolOutbox, make_alert: MakeAlert) -> None:
+def test_a_stopped_leader_holds_up_nobody(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     """Others put their alerts and see that they don't lead."""
     script = """
 import os, signal, sys
 from pathlib import Path
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
-with SpoolOutbox(Path(sys.argv[1])).leadership(sys.argv[2]) as book:
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
+with Outbox(FileStore(Path(sys.argv[1]))).leadership(sys.argv[2]) as book:
     book.arrivals(9)
     os.kill(os.getpid(), signal.SIGSTOP)
 """
@@ -236,14 +255,14 @@ with SpoolOutbox(Path(sys.argv[1])).leadership(sys.argv[2]) as book:
         assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
 
 
-def test_who_loses_the_lock_file_loses_the_lead(home: Path, outbox: SpoolOutbox) -> None:
+def test_who_loses_the_lock_file_loses_the_lead(home: Path, outbox: Outbox) -> None:
     """Others lock a new file of that name, so the old leader must not write."""
     with outbox.leadership(ROBOT) as book:
         assert book is not None
-        (home / "robots" / ROBOT / "leader.lock").unlink()
+        (home / "locks" / f"leader-{ROBOT}").unlink()
         with outbox.leadership(ROBOT) as other:
             assert other is not None
-            with pytest.raises(LeadershipLostError, match=r"leader\.lock"):
+            with pytest.raises(LeadershipLostError, match=rf"leader-{ROBOT}"):
                 book.write({("a", "b"): 1})
             with pytest.raises(LeadershipLostError):
                 book.keep(1)
@@ -254,7 +273,7 @@ def test_who_loses_the_lock_file_loses_the_lead(home: Path, outbox: SpoolOutbox)
 def test_keys_are_known_for_seven_days(home: Path) -> None:
     """And then forgotten, so that the file doesn't grow for ever."""
     now = [NOW]
-    outbox = SpoolOutbox(home, clock=lambda: now[0])
+    outbox = Outbox(FileStore(home, clock=lambda: now[0]))
     with outbox.leadership(ROBOT) as book:
         assert book is not None
         assert book.now() == NOW
@@ -266,11 +285,11 @@ def test_keys_are_known_for_seven_days(home: Path) -> None:
         now[0] += 2
         assert book.known(["k1", "k2"]) == {"k2"}
         book.write({}, keys=["k3"])
-    with closing(sqlite3.connect(home / "robots" / ROBOT / "state.db")) as file:
+    with closing(sqlite3.connect(home / "books" / ROBOT / "state.db")) as file:
         assert file.execute("SELECT key FROM known ORDER BY key").fetchall() == [("k2",), ("k3",)]
 
 
-def test_the_state_is_a_durable_rollback_journal(outbox: SpoolOutbox, state: Path) -> None:
+def test_the_state_is_a_durable_rollback_journal(outbox: Outbox, state: Path) -> None:
     """No write-ahead log appears, and the file says which format it has."""
     with outbox.leadership(ROBOT) as book:
         assert book is not None
@@ -312,7 +331,7 @@ def _record_is_no_json(state: Path) -> None:
 
 @pytest.mark.parametrize("harm", [_garbage, _cut_off, _holes, _tables_gone, _newer, _record_is_no_json])
 def test_a_state_that_cannot_be_used_is_set_aside(
-    outbox: SpoolOutbox, state: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None]
+    outbox: Outbox, state: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None]
 ) -> None:
     """A new one begins, says when, and works; the log tells where the old one is."""
     with outbox.leadership(ROBOT) as book:
@@ -330,7 +349,7 @@ def test_a_state_that_cannot_be_used_is_set_aside(
     assert "state.db.bad" in caplog.text
 
 
-def test_damage_that_shows_while_it_is_written_costs_one_step(outbox: SpoolOutbox, state: Path) -> None:
+def test_damage_that_shows_while_it_is_written_costs_one_step(outbox: Outbox, state: Path) -> None:
     """The caller is told, and what it writes next is kept for the leader that follows."""
     records = {("batch", str(number)): "x" * 100 for number in range(500)}
     with outbox.leadership(ROBOT) as book:
@@ -349,7 +368,7 @@ def test_damage_that_shows_while_it_is_written_costs_one_step(outbox: SpoolOutbo
         assert book.load() == {("restart", "at"): NOW, ("attempt", "1"): NOW}
 
 
-def test_a_write_that_fails_in_the_middle_changes_nothing(outbox: SpoolOutbox) -> None:
+def test_a_write_that_fails_in_the_middle_changes_nothing(outbox: Outbox) -> None:
     """And the next one works."""
     with outbox.leadership(ROBOT) as book:
         assert book is not None
@@ -362,7 +381,7 @@ def test_a_write_that_fails_in_the_middle_changes_nothing(outbox: SpoolOutbox) -
 
 
 @pytest.mark.parametrize("look", [True, False], ids=["looked at first", "led at once"])
-def test_a_write_that_was_cut_off_is_undone(outbox: SpoolOutbox, state: Path, look: bool) -> None:
+def test_a_write_that_was_cut_off_is_undone(outbox: Outbox, state: Path, look: bool) -> None:
     """A leader killed within a commit leaves a journal, which brings back what was before; also for those who look."""
     with outbox.leadership(ROBOT) as book:
         assert book is not None
@@ -386,7 +405,7 @@ os.kill(os.getpid(), signal.SIGKILL)
         assert set(book.load().values()) == {"before" * 100}
 
 
-def test_a_journal_is_set_aside_with_its_state(outbox: SpoolOutbox, state: Path) -> None:
+def test_a_journal_is_set_aside_with_its_state(outbox: Outbox, state: Path) -> None:
     """Beside the new file it would be taken for the new file's."""
     with outbox.leadership(ROBOT):
         pass
@@ -435,7 +454,7 @@ def test_a_full_disk_is_an_outbox_error(tmp_path: Path, make_alert: MakeAlert) -
     if mounted.returncode:
         pytest.skip("a disk that is full soon is mounted as root only")
     try:
-        outbox = SpoolOutbox(tmp_path / "dingpush")
+        outbox = Outbox(FileStore(tmp_path / "dingpush"))
         with pytest.raises(OutboxError, match=r"No space left on device\. Free some space there"):
             outbox.put(make_alert("k1", summary="x" * 100_000))
         assert list((tmp_path / "dingpush" / "mail").rglob("*k1*")) == []
@@ -510,11 +529,12 @@ def _as_somebody_else(script: str, home: Path) -> str:
 import os, sys
 from pathlib import Path
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.storage.contract import OutboxError
-from airflow_provider_dingpush.storage.files.outbox import SpoolOutbox
+from airflow_provider_dingpush.errors import OutboxError
+from airflow_provider_dingpush.storage.files.store import FileStore
+from airflow_provider_dingpush.storage.outbox import Outbox
 os.setuid({os.getuid() or 65534})
-outbox = SpoolOutbox(Path(sys.argv[1]))
-alert = Alert(key="k1", mailbox=Mailbox("dingtalk_default"), event="task_failed", at=1.0)
+outbox = Outbox(FileStore(Path(sys.argv[1])))
+alert = Alert(key="k1", mailbox=Mailbox("dingtalk_default"), event=Event.TASK_FAILED, at=1.0)
 """
     command = [sys.executable, "-c", beginning + script, str(home)]
     done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
@@ -529,19 +549,19 @@ def _environment() -> dict[str, str]:
 @pytest.mark.parametrize(
     "prepared",
     [
-        "open/{incident}",
+        "notes/open/{incident}",
         "mail/{mailbox}/overflow",
-        "mail/{mailbox}/resolve.lock",
-        "mail/{mailbox}/robot",
-        "robots/{robot}/leader.lock",
-        "robots/{robot}/next.lock",
-        "robots/{robot}/state.db",
-        "robots/{robot}/state.db-journal",
-        "robots/{robot}/rest",
-        "robots/{robot}/mailboxes/{mailbox}",
-        "flushed",
+        "notes/receivers/{mailbox}",
+        "locks/resolving-{mailbox}",
+        "locks/leader-{robot}",
+        "locks/successor-{robot}",
+        "books/{robot}/state.db",
+        "books/{robot}/state.db-journal",
+        "notes/pauses/{robot}",
+        "notes/successors/{robot}",
+        "notes/flushes/last",
         "swept",
-        "recovered/{incident}",
+        "notes/recovered/{incident}",
     ],
 )
 @pytest.mark.parametrize("there", [True, False], ids=["to-a-file", "to-nothing"])
@@ -550,7 +570,7 @@ def test_no_file_is_opened_through_a_link(
 ) -> None:
     """Whoever may write into the home, or could once, must not choose which files are made or get other rights."""
     alert = make_alert()
-    outbox = SpoolOutbox(home, most_alerts=1)
+    outbox = Outbox(FileStore(home), most_alerts=1)
     outbox.put(make_alert("k0"))
     names = {"incident": alert.incident, "mailbox": HERE.name, "robot": ROBOT}
     link, target = home / prepared.format(**names), tmp_path / "of somebody else"
@@ -567,7 +587,7 @@ def test_no_file_is_opened_through_a_link(
         lambda: outbox.resolving(HERE).__enter__(),
         lambda: outbox.pause_of(ROBOT),
         lambda: outbox.note_flush(NOW),
-        lambda: outbox.keep_success(alert),
+        lambda: keep_success(outbox, alert),
         lambda: outbox.records_of(ROBOT),
     ):
         with suppress(OutboxError):
@@ -578,7 +598,7 @@ def test_no_file_is_opened_through_a_link(
         assert not target.exists()
 
 
-def _led(outbox: SpoolOutbox) -> None:
+def _led(outbox: Outbox) -> None:
     with outbox.leadership(ROBOT) as book:
         if book is not None:
             book.write({("a", "b"): 1}, keys=["k1"])
@@ -588,16 +608,30 @@ def _led(outbox: SpoolOutbox) -> None:
             book.remove_arrivals([])
 
 
-@pytest.mark.parametrize("name", ["mail", "open", "robots", "mail/{mailbox}", "mail/{mailbox}/new", "robots/{robot}"])
+@pytest.mark.parametrize(
+    "name", ["mail", "notes", "notes/open", "notes/receivers", "mail/{mailbox}", "mail/{mailbox}/new", "tmp"]
+)
 def test_no_folder_is_a_link(home: Path, tmp_path: Path, make_alert: MakeAlert, name: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     link = home / name.format(mailbox=HERE.name, robot=ROBOT)
     link.parent.mkdir(parents=True)
     link.symlink_to(elsewhere)
-    outbox = SpoolOutbox(home)
+    outbox = Outbox(FileStore(home))
     with pytest.raises(OutboxError, match=r"is a symbolic link.*\[dingpush\] home"):
-        outbox.assign(HERE, ROBOT) if "robots" in name else outbox.put(make_alert())
+        outbox.assign(HERE, ROBOT) if "receivers" in name else outbox.put(make_alert())
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["books", "books/{robot}", "locks"])
+def test_no_folder_of_a_leader_is_a_link(home: Path, tmp_path: Path, outbox: Outbox, name: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = home / name.format(robot=ROBOT)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(elsewhere)
+    with pytest.raises(OutboxError, match=r"is a symbolic link.*\[dingpush\] home"), outbox.leadership(ROBOT):
+        pytest.fail("nobody leads through a link")
     assert list(elsewhere.iterdir()) == []
 
 
@@ -605,26 +639,26 @@ def test_the_home_may_be_a_link_of_ones_own(home: Path, tmp_path: Path, make_ale
     """To a larger disk, for example."""
     (tmp_path / "large").mkdir()
     home.symlink_to(tmp_path / "large")
-    outbox = SpoolOutbox(home)
+    outbox = Outbox(FileStore(home))
     outbox.put(make_alert())
     assert outbox.pending_in(HERE) == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-@pytest.mark.parametrize("name", ["", "mail", "robots/{robot}"])
+@pytest.mark.parametrize("name", ["", "mail", "tmp", "notes", "notes/receivers"])
 def test_a_folder_of_somebody_else_is_refused_with_a_word(home: Path, make_alert: MakeAlert, name: str) -> None:
     """A task that runs as root must not be led by what a user prepared."""
-    folder = home / name.format(robot=ROBOT)
+    folder = home / name
     folder.mkdir(parents=True)
     os.chown(folder, 12345, 12345)
-    outbox = SpoolOutbox(home)
+    outbox = Outbox(FileStore(home))
     with pytest.raises(OutboxError, match=rf"belongs to uid 12345.*uid {os.geteuid()}.*run_as_user"):
-        outbox.assign(HERE, ROBOT)
+        outbox.put(make_alert()) if name == "mail" else outbox.assign(HERE, ROBOT)
 
 
 def test_successes_that_nobody_can_place_do_not_pile_up(tmp_path: Path) -> None:
     """While another outbox is away; those that came last are kept."""
-    outbox = SpoolOutbox(tmp_path, most_incidents=20)
+    outbox = Outbox(FileStore(tmp_path), most_incidents=20)
 
     def success(number: int) -> Alert:
         return Alert(
@@ -634,7 +668,7 @@ def test_successes_that_nobody_can_place_do_not_pile_up(tmp_path: Path) -> None:
     # One in many looks at how many there are.
     counting = next(each for each in map(success, range(40, 10_000)) if each.incident.startswith(("00", "80")))
     for each in (*map(success, range(40)), counting):
-        outbox.keep_success(each)
-    kept = {alert.key for _, alert in outbox.successes(100)}
-    assert len(kept) == 20
-    assert counting.key in kept
+        keep_success(outbox, each)
+    left = {alert.key for _, alert in kept(outbox, RECOVERED, 100)}
+    assert len(left) == 20
+    assert counting.key in left
