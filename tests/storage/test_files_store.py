@@ -530,6 +530,7 @@ import os, sys
 from pathlib import Path
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.errors import OutboxError
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 os.setuid({os.getuid() or 65534})

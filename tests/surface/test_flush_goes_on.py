@@ -135,7 +135,7 @@ def test_a_field_that_can_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) 
         def password(self) -> str:
             raise KeyError("InvalidToken")
 
-    monkeypatch.setattr("airflow_provider_dingpush.connections._asked_for", lambda _: Stored())
+    monkeypatch.setattr("airflow_provider_dingpush.connections._get", lambda _: Stored())
     with pytest.raises(ConnectionSettingsError, match="The field 'password' of connection 'c' can't be read"):
         look_up("c", settings_of)
 
