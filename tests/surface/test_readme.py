@@ -600,6 +600,14 @@ def test_changelog_begins_with_this_version() -> None:
     assert versions[0] == __version__
 
 
+def test_files_named_in_the_contributors_guide_exist() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## How do I add")[2].partition("\n## ")[0]
+    named = {name for name in CODE_SPAN.findall(guide) if re.fullmatch(r"[\w/]+(\.py|/)", name)} - {"tests/"}
+    package = ROOT / "airflow_provider_dingpush"
+    assert {"events.py", "connection_fields.py", "storage/redis/"} <= named
+    assert sorted(name for name in named if not (package / name).exists() and not name.startswith(package.name)) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_no_line_holds_what_looks_like_a_real_credential(page: Path) -> None:
     text = page.read_text("utf-8")
