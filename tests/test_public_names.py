@@ -177,6 +177,8 @@ def test_the_tree_is_as_drawn() -> None:
         "UnknownOutcomeError": "DingTalkError",
         "UnavailableError": "DingTalkError",
         "AlertsWaitingError": "UnavailableError",
+        "OutboxError": "DingTalkError",
+        "LeadershipLostError": "OutboxError",
     }
     assert {each.__name__ for each in ERRORS if each.retryable} == {
         "ThrottledError",
