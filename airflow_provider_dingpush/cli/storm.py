@@ -46,7 +46,7 @@ _TEXTS: Texts = {
         "[2/3] 模拟 {alerts:,} 个任务失败（{at_once} 个回调进程并发）",
     ),
     "progress": ("{done:,}/{alerts:,} failures, {messages}", "已失败 {done:,}/{alerts:,}，群内 {messages}"),
-    "flushing": ("[3/3] Sending queued alerts", "[3/3] 发送待发送的告警"),
+    "flushing": ("[3/3] Sending queued alerts", "[3/3] 发送待发告警"),
     "pending": ("      some alerts are still pending: {reason}", "      仍有告警未发送：{reason}"),
     "busy": ("another process is sending", "其他进程正在发送"),
     "failures": ("Failures", "失败任务"),
