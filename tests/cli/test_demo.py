@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import airflow
 import pytest
 
 from airflow_provider_dingpush.cli.demo import _significant_lines
@@ -22,7 +23,9 @@ def test_both_messages_arrive() -> None:
     assert "[1/3] DingTalk sandbox is running. Chat page: http://127.0.0.1:" in done.stdout
     assert "Hello from Airflow" in done.stdout
     assert "Failed: dingpush_demo · load_orders" in done.stdout
-    assert "orders-db:5432" in done.stdout
+    # `airflow dags test` of Airflow 3.0 to 3.2 gives callbacks no exception.
+    has_exception = not (3, 0) <= tuple(int(part) for part in airflow.__version__.split(".")[:2]) <= (3, 2)
+    assert ("orders-db:5432" in done.stdout) is has_exception
     assert done.stdout.splitlines()[-1] == "✔ 2 messages arrived."
     assert "│" not in done.stdout
 
