@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from airflow_provider_dingpush.dingtalk import app_robot, custom_robot, work_notification
 from airflow_provider_dingpush.dingtalk.media import MediaLibrary
 from airflow_provider_dingpush.errors import ContentError, DingTalkError
 from airflow_provider_dingpush.messages import OA, At, FeedCard, FeedLink, Markdown, Message
@@ -63,7 +64,7 @@ def test_nothing_is_sent_after_the_deadline(name: str, start_sandbox: Callable[.
 @pytest.mark.parametrize(
     ("name", "message", "remedy"),
     [
-        ("custom_robot", OA("t", URL), "to=WorkNotification(…)"),
+        ("custom_robot", OA("t", URL), "to=WorkNotification(user_ids=…)"),
         ("app_robot_group", OA("t", URL), "to=WorkNotification(user_ids=…)"),
         ("app_robot_users", FeedCard([FeedLink("a", URL, URL)]), "'dingtalk_robot'"),
         ("work_notification", FeedCard([FeedLink("a", URL, URL)]), "'dingtalk_robot'"),
@@ -78,3 +79,22 @@ def test_what_a_channel_can_not_carry_is_refused_when_it_is_prepared(
         channel_of(sandbox, name).prepare(message, None, uuid="u1", language="en")
     assert remedy in caught.value.advice
     assert sandbox.requests == ()
+
+
+# What an error names -> the msgtypes of the kinds that are carried there.
+CARRIED = {
+    "'dingtalk_robot'": set(custom_robot._KINDS),
+    "to=Group(…)": {kind.msgtype for kind in app_robot._ENCODERS},  # type: ignore[attr-defined] # all have one
+    "to=WorkNotification(": {kind.msgtype for kind in work_notification._ENCODERS},  # type: ignore[attr-defined]
+}
+
+
+@pytest.mark.parametrize("kind", get_args(Message))
+def test_a_kind_that_a_channel_refuses_names_one_that_carries_it(kind: Any) -> None:
+    """A kind that is new in ``messages/`` fails here until a channel in ``dingtalk/`` has an entry for it."""
+    carried_by = [channel for channel, msgtypes in CARRIED.items() if kind.msgtype in msgtypes]
+    assert carried_by, f"no channel in dingtalk/ has an entry for {kind.__name__}"
+    named = [channel for channel in CARRIED if channel in getattr(kind, "if_unsupported", "")]
+    if len(carried_by) < len(CARRIED):
+        assert named, f"{kind.__name__}.if_unsupported must name the channel that carries it, one of {carried_by}"
+    assert set(named) <= set(carried_by), f"{kind.__name__}.if_unsupported names a channel that has no entry for it"
