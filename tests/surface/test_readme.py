@@ -26,7 +26,7 @@ from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.cli.options import parser_of
-from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
+from airflow_provider_dingpush.connection_fields import FIELDS
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS, DeliveryPolicy
 from airflow_provider_dingpush.dingtalk import (
     app_reply_codes,
@@ -205,18 +205,22 @@ def test_support_table_is_the_tested_matrix(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "header", "form"),
+    ("page", "header", "conn_types"),
     [
-        ("connection.md", "Extra", ROBOT_FORM),
-        ("zh/connection.md", "字段 | 含义", ROBOT_FORM),
-        ("apps.md", "Extra", APP_FORM),
-        ("zh/apps.md", "字段 | 含义", APP_FORM),
+        ("connection.md", "Extra of a robot", ["dingtalk_robot"]),
+        ("zh/connection.md", "机器人的字段", ["dingtalk_robot"]),
+        ("apps.md", "Extra of an app", ["dingtalk_app"]),
+        ("zh/apps.md", "应用的字段", ["dingtalk_app"]),
+        ("connection.md", "Extra", ["dingtalk_robot", "dingtalk_app"]),
+        ("zh/connection.md", "字段 | 含义", ["dingtalk_robot", "dingtalk_app"]),
     ],
-    ids=["robot-en", "robot-zh", "app-en", "app-zh"],
+    ids=["robot-en", "robot-zh", "app-en", "app-zh", "both-en", "both-zh"],
 )
-def test_extras_table_is_the_forms(page: str, header: str, form: ConnectionForm) -> None:
+def test_extras_table_is_the_forms(page: str, header: str, conn_types: list[str]) -> None:
+    """One row of one table in each language, in the order of ``connection_fields.py``."""
     rows = table_under(DOCS / page, header)
-    assert [names_in(row[:1]) for row in rows] == [[each.name] for each in form.fields]
+    fields_of_form = [each.name for each in FIELDS if list(each.conn_types) == conn_types]
+    assert [names_in(row[:1]) for row in rows] == [[name] for name in fields_of_form]
 
 
 @pytest.mark.parametrize(
@@ -539,14 +543,7 @@ def pattern_of(template: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("page", "header"),
-    [
-        ("connection.md", "Extra"),
-        ("zh/connection.md", "字段 | 含义"),
-        ("apps.md", "Extra"),
-        ("zh/apps.md", "字段 | 含义"),
-    ],
-    ids=["robot-en", "robot-zh", "app-en", "app-zh"],
+    ("page", "header"), [("connection.md", "Extra"), ("zh/connection.md", "字段 | 含义")], ids=["en", "zh"]
 )
 def test_defaults_of_delivery_are_told_right(page: str, header: str) -> None:
     policy = DeliveryPolicy()
