@@ -40,27 +40,14 @@ from airflow_provider_dingpush.dingtalk import (
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTIFICATION_LOG_LINE, SENT_LOG_LINE
-from airflow_provider_dingpush.messages import (
-    OA,
-    ActionCard,
-    Audio,
-    Button,
-    FeedCard,
-    FeedLink,
-    File,
-    Image,
-    Link,
-    Markdown,
-    Message,
-    Text,
-    Video,
-)
+from airflow_provider_dingpush.messages import Image, Message
 from airflow_provider_dingpush.pipeline import dispatching
 from airflow_provider_dingpush.pipeline.callback_limits import CALLBACK_SECONDS
 from airflow_provider_dingpush.provider_info import get_provider_info
 from airflow_provider_dingpush.receipts import Receipt
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.storage.outbox import Outbox
+from tests.one_of_each_kind import ONE_OF_EACH_KIND
 
 ROOT = Path(__file__).parents[2]
 README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
@@ -281,18 +268,6 @@ def test_table_of_undelivered_notices_is_what_is_known(page: str, header: str) -
 
 
 PUBLIC_MESSAGES: list[str] = importlib.import_module("airflow_provider_dingpush.messages").__all__
-KINDS: tuple[Message, ...] = (
-    Text("a"),
-    Markdown("a", "b"),
-    Link("a", "b", "https://example.com"),
-    ActionCard("a", "b", [Button("c", "https://example.com")]),
-    FeedCard([FeedLink("a", "https://example.com", "https://example.com/a.png")]),
-    Image("@media-id"),
-    File("@media-id", name="a.xlsx"),
-    Audio("@media-id", 10),
-    Video("@media-id", 10, "@media-id"),
-    OA("a", "https://example.com"),
-)
 
 
 def goes_through(door: Callable[[Message], object], message: Message) -> bool:
@@ -325,7 +300,9 @@ def test_table_of_kinds_is_what_each_door_carries(page: Path, header: str) -> No
         lambda message: app_robot.encoded(message, None),
         lambda message: work_notification.encoded(message, None),
     ]
-    carried = {type(each).__name__: ["✓" if goes_through(door, each) else "–" for door in doors] for each in KINDS}
+    carried = {
+        type(each).__name__: ["✓" if goes_through(door, each) else "–" for door in doors] for each in ONE_OF_EACH_KIND
+    }
     # Of a URL a custom robot shows it.
     assert goes_through(custom_robot.carried, Image("https://example.com/a.png"))
     carried["Image"][0] = "✓"
