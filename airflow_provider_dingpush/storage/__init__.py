@@ -1,1 +1,1 @@
-"""Where pending alerts wait: what a store must offer, the stores that there are, and the outbox built on any of them."""
+"""Where pending alerts wait: what a store must offer, the stores that there are, and the outbox built on them."""
