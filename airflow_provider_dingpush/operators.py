@@ -287,7 +287,7 @@ def _window_of(sender: Receiver, logged: set[str]) -> tuple[Store, float] | None
         try:
             return store, seconds_until_slot(store.outbox, sender, share=store.share)
         except OutboxError as trouble:
-            where = store.folder or "Redis"
+            where = store.folder or "the outbox"
             _log_once(logged, logging.WARNING, f"The receiver's window can't be read in {where}: {trouble}")
     return None
 

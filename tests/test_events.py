@@ -33,12 +33,14 @@ def written(event: Event, language: str) -> str:
 @pytest.mark.parametrize("event", Event)
 def test_an_event_has_all_that_others_need_of_it(event: Event, language: str) -> None:
     """A mark, a severity, words of its own in a title and in a line, and no name out of the code."""
+    words = words_in(language).events
+    assert event.is_known, f"events.py: _TRAITS needs an entry for {event}"
+    assert all(words.get(event, [""])), f"alerts/words_{language}.py: EVENTS needs one for {event}"
     assert event.mark == event.severity.value
-    assert all(words_in(language).events[event])
     facts = RunFacts(event, "d", dag_name="d")
     alert = built_in_alert(facts, language=language)
-    others = {built_in_alert(RunFacts(each, "d", dag_name="d"), language=language).title for each in Event}
-    assert len(others) == len(Event)
+    titles = {built_in_alert(RunFacts(each, "d", dag_name="d"), language=language).title for each in words}
+    assert len(titles) == len(words)
     assert alert.text.startswith(f"### {event.mark} ")
     text = written(event, language)
     assert event.mark in text

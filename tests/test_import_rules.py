@@ -17,22 +17,28 @@ PACKAGE = airflow_provider_dingpush.__name__
 HOME = Path(airflow_provider_dingpush.__file__).parent
 MODULES = sorted(HOME.rglob("*.py"))
 
-# room or pure root module -> what of this package it may import; root modules that aren't here may import everything
-MAY_IMPORT = {
-    "errors": set(),
-    "events": set(),
-    "timeouts": set(),
-    "messages": {"errors", "events", "timeouts"},
-    "targets": {"messages", "errors"},
-    "receipts": {"errors"},
-    "alerts": {"messages", "errors", "events", "timeouts"},
-    "storage": {"alerts", "errors", "events", "timeouts"},
-    "delivery": {"alerts", "messages", "storage", "errors", "events", "timeouts"},
-    "dingtalk": {"messages", "targets", "receipts", "errors", "events", "timeouts"},
+LEAVES = {"errors", "events", "timeouts"}
+ROOMS = {each.parent.name for each in HOME.glob("*/__init__.py")}
+SURFACE = {path.stem for path in HOME.glob("*.py")}
+OFFERED = {"__version__", *airflow_provider_dingpush.__all__}
+# room or pure root module -> the rooms, root modules and files of this package that it may import
+MAY_IMPORT: dict[str, set[str]] = {
+    **{leaf: set() for leaf in LEAVES},
+    "messages": LEAVES,
+    "targets": {"messages/field_rules", "messages/input_text", *LEAVES},
+    "receipts": LEAVES,
+    "alerts": {"messages", *LEAVES},
+    "storage": {"alerts", *LEAVES},
+    "delivery": {"alerts", "messages", "storage/contract", *LEAVES},
+    "dingtalk": {"messages", "targets", "receipts", *LEAVES},
+    "pipeline": (ROOMS | SURFACE) - {"cli", "sandbox", "operators", "notifications", "triggers", "provider_info"},
+    "cli": (ROOMS | SURFACE | OFFERED) - {"dingtalk"},
     "sandbox": set(),
 }
-# room -> what else than the standard library it may import; "lazily" is inside a function or for type checking only
-THIRD_PARTIES = {"alerts": {"jinja2"}}
+# Root modules that aren't named above are what Airflow sees.
+OF_SURFACE = (ROOMS | SURFACE | OFFERED) - {"cli", "sandbox"}
+# room or file -> what else than the standard library it may import; "lazily" is inside a function or for types only
+THIRD_PARTIES = {"pipeline": {"jinja2"}, "cli": {"rich", "jinja2"}, "cli/demo_dag": {"airflow"}}
 THIRD_PARTIES_LAZILY = {
     "dingtalk": {"requests", "urllib3"},
     "storage/redis/server": {"redis"},
@@ -41,7 +47,6 @@ THIRD_PARTIES_LAZILY = {
 # the only modules that may ask which Airflow or Python this is
 # (the demo's DAG is a file as a user would write it, and copied into a DAG folder)
 VERSION_CHECKS = {"airflow_compat", "cli/demo_dag"}
-MEETS_AIRFLOW = {"pipeline", "cli"}
 HEAVY = {"requests", "urllib3", "redis"}
 VERSION_FINDERS = {"importlib.metadata", "packaging", "packaging.version", "airflow.version", "pkg_resources"}
 
@@ -60,8 +65,8 @@ class Import:
 
     @property
     def own(self) -> str | None:
-        """The room or root module of this package that is imported."""
-        return [*self.name.split("."), ""][1] if self.top == PACKAGE else None
+        """The room, root module or file of this package that is imported, as a path."""
+        return "/".join(self.name.split(".")[1:]) if self.top == PACKAGE else None
 
 
 def imports_of(tree: ast.AST, module: str, *, lazy: bool = False) -> Iterator[Import]:
@@ -93,11 +98,12 @@ def broken_rules(path: str, source: str) -> list[str]:
     for each in imports_of(tree, dotted):
         at = f"{path}:{each.line}"
         if each.own is not None:
-            if place in MAY_IMPORT and each.own not in MAY_IMPORT[place] | {place}:
+            may = MAY_IMPORT.get(place, OF_SURFACE) | {place, ""}
+            if not any(each.own == allowed or each.own.startswith(f"{allowed}/") for allowed in may):
                 broken.append(f"{at}: {place} imports {each.name}")
             continue
-        pure = (room and place not in MEETS_AIRFLOW) or place in MAY_IMPORT
-        allowed = set(THIRD_PARTIES.get(place, ()))
+        pure = room or place in MAY_IMPORT
+        allowed = {*THIRD_PARTIES.get(place, ()), *THIRD_PARTIES.get(path, ())}
         if each.lazy:
             allowed |= THIRD_PARTIES_LAZILY.get(place, set()) | THIRD_PARTIES_LAZILY.get(path, set())
         elif each.top in HEAVY:
@@ -156,6 +162,16 @@ def test_the_walk_finds_the_package() -> None:
         ("sandbox/server", "def f():\n import jinja2", "jinja2 in sandbox"),
         ("messages/kinds", "def f():\n from airflow.sdk import DAG", "airflow in messages"),
         ("alerts/a", "if TYPE_CHECKING:\n import airflow", "airflow in alerts"),
+        ("alerts/a", "def f():\n import jinja2", "jinja2 in alerts"),
+        ("pipeline/callback", "def f():\n import airflow", "airflow in pipeline"),
+        ("pipeline/callback", "from airflow_provider_dingpush.operators import x", "pipeline imports"),
+        ("pipeline/callback", "from airflow_provider_dingpush.sandbox import Sandbox", "pipeline imports"),
+        ("cli/send", "def f():\n import airflow", "airflow in cli"),
+        ("cli/send", "from airflow_provider_dingpush.dingtalk.signing import sign", "cli imports"),
+        ("hooks", "from airflow_provider_dingpush.sandbox import Sandbox", "hooks imports"),
+        ("hooks", "from airflow_provider_dingpush import cli", "hooks imports"),
+        ("targets", "from airflow_provider_dingpush.messages.kinds import Text", "targets imports"),
+        ("delivery/drain", "from airflow_provider_dingpush.storage.outbox import Outbox", "delivery imports"),
         ("storage/contract", "from airflow_provider_dingpush.delivery.policy import x", "storage imports"),
         ("receipts", "import attr", "attr in receipts"),
         ("dingtalk/http_client", "import requests", "requests at module level"),
@@ -192,7 +208,9 @@ def test_a_broken_rule_is_found(path: str, source: str, broken: str) -> None:
             "from airflow_provider_dingpush.messages.kinds import Text\nfrom .signing import sign",
         ),
         ("storage/redis/store", "def f():\n import redis"),
-        ("alerts/alert", "import jinja2\nfrom airflow_provider_dingpush.messages import Text"),
+        ("alerts/alert", "from airflow_provider_dingpush.messages import Text"),
+        ("delivery/drain", "from airflow_provider_dingpush.storage.contract import Place"),
+        ("cli/demo_dag", "import airflow\nfrom airflow_provider_dingpush import DingTalkNotifier"),
         ("sandbox/server", "from .chat import Chat\nimport json"),
         ("hooks", "import airflow\nfrom airflow_provider_dingpush import dingtalk, messages"),
         ("airflow_compat", "try:\n import airflow.sdk\nexcept ImportError:\n pass"),

@@ -1,1 +1,1 @@
-"""The ``dingpush`` command."""
+"""The ``dingpush`` command: one file for each subcommand."""

@@ -18,11 +18,10 @@ from airflow_provider_dingpush.delivery.transfer import alerts_in
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
-from airflow_provider_dingpush.pipeline.outboxes import outbox_url
+from airflow_provider_dingpush.pipeline.outboxes import address_of, outbox_url
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_people
 from airflow_provider_dingpush.storage.outbox import Outbox
-from airflow_provider_dingpush.storage.redis.url import RedisUrl
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def _print(rows: list[dict[str, Any]], screen: Screen) -> None:
 
 def _place_of(store: Store) -> str:
     """Where an outbox is, without its password."""
-    return str(store.folder or RedisUrl.read(outbox_url() or "").place)
+    return str(store.folder or address_of(outbox_url() or "").place)
 
 
 @dataclass

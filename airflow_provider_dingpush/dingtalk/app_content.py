@@ -75,23 +75,17 @@ def refuse_mentions(at: At | None) -> None:
         )
 
 
-THROUGH_CUSTOM_ROBOT = (
-    "Send it through a group's custom robot, a connection of type 'dingtalk_robot'. "
-    "请通过群自定义机器人（dingtalk_robot 连接）发送。"
-)
-"""The remedy for what no app can carry."""
-
-
-def encoder_of(message: object, encoders: Mapping[type, Encoder | str], channel: str) -> Encoder:
+def encoder_of(message: object, encoders: Mapping[type, Encoder], channel: str) -> Encoder:
     """How a channel encodes this kind of message.
 
-    :param encoders: kind -> its encoder, or the remedy: the channel that can carry it, in English and Chinese.
+    :param encoders: kind -> its encoder.
     :param channel: the channel's name, for the error.
-    :raises UnsupportedMessageError: for a kind that it can't carry.
+    :raises UnsupportedMessageError: for a kind that it can't carry, naming the channel that can.
     """
-    encoder = encoders.get(type(message), "")
-    if isinstance(encoder, str):
-        raise UnsupportedMessageError(f"{channel} can't carry {type(message).__name__}.", encoder)
+    encoder = encoders.get(type(message))
+    if encoder is None:
+        advice = getattr(message, "if_unsupported", "")
+        raise UnsupportedMessageError(f"{channel} can't carry {type(message).__name__}.", advice)
     return encoder
 
 

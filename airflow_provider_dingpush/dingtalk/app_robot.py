@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from airflow_provider_dingpush.dingtalk.answer_fields import text, texts
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_content import (
-    THROUGH_CUSTOM_ROBOT,
     Encoder,
     Sent,
     body_of,
@@ -35,8 +34,8 @@ from airflow_provider_dingpush.errors import (
     UnknownOutcomeError,
     UnsupportedMessageError,
 )
-from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image, Message, Video
-from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
+from airflow_provider_dingpush.messages.app_kinds import Audio, File, Image, Message, Video
+from airflow_provider_dingpush.messages.kinds import ActionCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.line_breaks import with_line_breaks
 from airflow_provider_dingpush.messages.media_source import describe, is_url
 from airflow_provider_dingpush.messages.mentions import At
@@ -337,7 +336,7 @@ def _video(message: Video, media: MediaLibrary | None) -> tuple[str, dict[str, s
     }
 
 
-_ENCODERS: dict[type, Encoder | str] = {
+_ENCODERS: dict[type, Encoder] = {
     Text: _text,
     Markdown: _markdown,
     Link: _link,
@@ -346,9 +345,6 @@ _ENCODERS: dict[type, Encoder | str] = {
     File: _file,
     Audio: _audio,
     Video: _video,
-    FeedCard: THROUGH_CUSTOM_ROBOT,
-    OA: "Send it as a work notification, with to=WorkNotification(user_ids=…). "
-    "请改用工作通知：to=WorkNotification(user_ids=…)。",
 }
 
 

@@ -250,21 +250,13 @@ def carried(message: Message) -> Message:
     :raises UnsupportedMessageError: for any other kind, naming the channel that can.
     """
     kind = _KINDS.get(getattr(message, "msgtype", ""))
-    if isinstance(kind, _Kind):
-        return message
-    if callable(kind):
-        return kind(message)
-    raise _refused(type(message).__name__, kind or "")
+    if kind is None:
+        raise _refused(type(message).__name__, message)
+    return message if isinstance(kind, _Kind) else kind(message)
 
 
-def _refused(kind: str, target: str) -> UnsupportedMessageError:
-    return UnsupportedMessageError(
-        f"A custom robot can't carry {kind}.",
-        f"Send it through an enterprise app, a connection of type 'dingtalk_app', with {target}. "
-        f"请通过企业应用（dingtalk_app 连接）发送，并指定 {target.replace(' or ', ' 或 ')}。"
-        if target
-        else "",
-    )
+def _refused(what: str, message: Message) -> UnsupportedMessageError:
+    return UnsupportedMessageError(f"A custom robot can't carry {what}.", getattr(message, "if_unsupported", ""))
 
 
 class _Mentions(Enum):
@@ -311,23 +303,18 @@ def _image(message: Image) -> Markdown:
 
     check_rendered(message)
     if not is_url(message.source):
-        raise _refused("Image that has no URL", _CHATS)
+        raise _refused("Image that has no URL", message)
     return message.as_markdown()
 
 
-_CHATS = "to=Group(…) or to=Users(…)"
-# By msgtype, so that no kind is loaded that is not sent: how it is carried, what becomes of it, or where to send it.
-_KINDS: dict[str, _Kind | Callable[[Any], Message] | str] = {
+# By msgtype, so that no kind is loaded that is not sent: how it is carried, or the kind that it is sent as.
+_KINDS: dict[str, _Kind | Callable[[Any], Message]] = {
     Text.msgtype: _Kind(_text, _Mentions.EVERYBODY),
     Markdown.msgtype: _Kind(_markdown, _Mentions.EVERYBODY),
     Link.msgtype: _Kind(_link),
     ActionCard.msgtype: _Kind(_markdown, _Mentions.BY_USER_ID),
     FeedCard.msgtype: _Kind(_feed_card),
     "image": _image,
-    "file": _CHATS,
-    "audio": _CHATS,
-    "video": _CHATS,
-    "oa": "to=WorkNotification(…)",
 }
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from airflow_provider_dingpush.dingtalk.answer_fields import text
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_content import (
-    THROUGH_CUSTOM_ROBOT,
     Encoder,
     Sent,
     body_of,
@@ -34,9 +33,9 @@ from airflow_provider_dingpush.errors import (
     MessageTooLongError,
     UnsupportedMessageError,
 )
-from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image, Message, Video
+from airflow_provider_dingpush.messages.app_kinds import OA, Audio, File, Image, Message
 from airflow_provider_dingpush.messages.field_rules import is_media_id
-from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
+from airflow_provider_dingpush.messages.kinds import ActionCard, Link, Markdown, Text
 from airflow_provider_dingpush.messages.line_breaks import with_line_breaks
 from airflow_provider_dingpush.messages.media_source import is_url
 from airflow_provider_dingpush.messages.mentions import At
@@ -313,7 +312,7 @@ def _oa(message: OA, _: MediaLibrary | None) -> tuple[str, dict[str, Any]]:
     return "oa", form
 
 
-_ENCODERS: dict[type, Encoder | str] = {
+_ENCODERS: dict[type, Encoder] = {
     Text: _text,
     Markdown: _markdown,
     Link: _link,
@@ -322,9 +321,6 @@ _ENCODERS: dict[type, Encoder | str] = {
     Audio: _voice,
     File: _file,
     OA: _oa,
-    FeedCard: THROUGH_CUSTOM_ROBOT,
-    Video: "Send it through the app's robot, with to=Users(…) or to=Group(…). "
-    "请通过应用机器人发送：to=Users(…) 或 to=Group(…)。",
 }
 
 

@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.messages.browser_links import browser_link as browser_link
-from airflow_provider_dingpush.messages.kinds import ActionCard as ActionCard
-from airflow_provider_dingpush.messages.kinds import Button as Button
-from airflow_provider_dingpush.messages.kinds import FeedCard as FeedCard
-from airflow_provider_dingpush.messages.kinds import FeedLink as FeedLink
-from airflow_provider_dingpush.messages.kinds import Link as Link
-from airflow_provider_dingpush.messages.kinds import Markdown as Markdown
-from airflow_provider_dingpush.messages.kinds import Text as Text
+from airflow_provider_dingpush.messages.kinds import *  # noqa: F403
+from airflow_provider_dingpush.messages.kinds import __all__ as _robot_kinds
 from airflow_provider_dingpush.messages.mentions import At as At
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages.app_kinds import *  # noqa: F403
 else:  # a type checker would take any other name for one of these too
-    _LOADED = ("ActionCard", "At", "Button", "FeedCard", "FeedLink", "Link", "Markdown", "Text", "browser_link")
 
     def __getattr__(name: str) -> Any:
         """Load what only an enterprise app can send when a DAG file asks for it."""
@@ -26,7 +20,7 @@ else:  # a type checker would take any other name for one of these too
         from airflow_provider_dingpush.messages import app_kinds
 
         if name == "__all__":
-            return [*_LOADED, *app_kinds.__all__]
+            return [*_robot_kinds, "At", "browser_link", *app_kinds.__all__]
         if name not in app_kinds.__all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(app_kinds, name)

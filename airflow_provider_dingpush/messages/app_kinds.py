@@ -28,7 +28,7 @@ from airflow_provider_dingpush.messages.field_rules import (
     text,
     url,
 )
-from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, LongText, Markdown, Text
+from airflow_provider_dingpush.messages.kinds import LongText, Markdown, RobotMessage
 from airflow_provider_dingpush.messages.media_source import (
     cover_source,
     describe,
@@ -42,6 +42,15 @@ __all__ = ["OA", "Audio", "File", "Image", "Message", "Video"]
 
 STATUS_COLORS = {"green": "#78C06E", "red": "#F65E5E", "orange": "#FF9D46", "grey": "#858E99"}
 """Those that DingTalk suggests for done, failed, pending and withdrawn (docs 0773, read 2026-08-22)."""
+
+_BY_APP_ROBOT = (
+    "Send it through an enterprise app's robot: a connection of type 'dingtalk_app', with to=Group(…) or to=Users(…). "
+    "请通过企业应用的机器人（dingtalk_app 连接）发送，并指定 to=Group(…) 或 to=Users(…)。"
+)
+_AS_WORK_NOTIFICATION = (
+    "Send it as a work notification: a connection of type 'dingtalk_app', with to=WorkNotification(user_ids=…). "
+    "请改用工作通知（dingtalk_app 连接）：to=WorkNotification(user_ids=…)。"
+)
 
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 
@@ -108,6 +117,7 @@ class Image:
     """
 
     msgtype: ClassVar = "image"
+    if_unsupported: ClassVar = _BY_APP_ROBOT
     names: ClassVar = {"source": "source"}
     aliases: ClassVar = {"media_id": "source", "photoURL": "source"}
 
@@ -140,6 +150,7 @@ class File:
     """
 
     msgtype: ClassVar = "file"
+    if_unsupported: ClassVar = _BY_APP_ROBOT
     names: ClassVar = {"source": "source", "name": "name"}
     aliases: ClassVar = {"media_id": "source", "mediaId": "source", "fileName": "name"}
 
@@ -173,6 +184,7 @@ class Audio:
     """
 
     msgtype: ClassVar = "audio"
+    if_unsupported: ClassVar = _BY_APP_ROBOT
     names: ClassVar = {"source": "source", "duration_seconds": "duration_seconds"}
     # Of a work notification's voice; an app robot's sampleAudio counts a "duration" of milliseconds.
     aliases: ClassVar = {"media_id": "source", "duration": "duration_seconds"}
@@ -202,6 +214,7 @@ class Video:
     """
 
     msgtype: ClassVar = "video"
+    if_unsupported: ClassVar = _BY_APP_ROBOT
     names: ClassVar = {"source": "source", "duration_seconds": "duration_seconds", "cover": "cover"}
     aliases: ClassVar = {"videoMediaId": "source", "duration": "duration_seconds", "picMediaId": "cover"}
 
@@ -240,6 +253,7 @@ class OA:
     """
 
     msgtype: ClassVar = "oa"
+    if_unsupported: ClassVar = _AS_WORK_NOTIFICATION
     names: ClassVar = {each: each for each in ("title", "message_url", "form", "content", "author", "status")}
     long_text: ClassVar = LongText("content")
     if_too_long: ClassVar = "Send fewer or shorter rows of the form."
@@ -280,5 +294,5 @@ class OA:
         return STATUS_COLORS.get(color, color) if color else None
 
 
-Message = Text | Markdown | Link | ActionCard | FeedCard | Image | File | Audio | Video | OA
+Message = RobotMessage | Image | File | Audio | Video | OA
 """A message of any kind."""

@@ -3,7 +3,8 @@
 Each is a frozen value that is valid once it exists, and its class says all that is known of its kind: its fields and
 their rules, its shape as plain data, its long text, and how it reads in words. Field names and rules follow DingTalk's
 documentation of custom robots (docs 0699 and 0717, read 2026-08-22). ``to_dict()`` gives DingTalk's own shape, and a
-dict of that shape is taken wherever a message is.
+dict of that shape is taken wherever a message is. ``if_unsupported`` names, in English and Chinese, the channel that
+carries a kind which another channel refuses.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from airflow_provider_dingpush.messages.field_rules import (
     url,
     value_of,
 )
+
+__all__ = ["ActionCard", "Button", "FeedCard", "FeedLink", "Link", "Markdown", "Text"]
 
 
 class LongText(NamedTuple):
@@ -247,6 +250,10 @@ class FeedCard:
     msgtype: ClassVar = "feedCard"
     names: ClassVar = {"links": "links"}
     if_too_long: ClassVar = "Send fewer rows, or shorter links."
+    if_unsupported: ClassVar = (
+        "Send it through a group's custom robot, a connection of type 'dingtalk_robot'. "
+        "请通过群自定义机器人（dingtalk_robot 连接）发送。"
+    )
 
     links: Sequence[FeedLink] = field(metadata=ruled(one_or_more(value_of(FeedLink), least=1)))
 
@@ -264,5 +271,7 @@ class FeedCard:
         return "\n\n".join(_markdown_link(escape(each.title), each.message_url) for each in self.links)
 
 
-ROBOT_KINDS = (Text, Markdown, Link, ActionCard, FeedCard)
-"""The kinds above that are messages."""
+RobotMessage = Text | Markdown | Link | ActionCard | FeedCard
+"""A message of a kind above."""
+ROBOT_KINDS: tuple[Any, ...] = RobotMessage.__args__
+"""Those kinds."""

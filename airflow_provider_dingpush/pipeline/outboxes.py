@@ -8,6 +8,7 @@ import os
 import tempfile
 import time
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,15 @@ from airflow_provider_dingpush.airflow_compat import airflow_option, mask_secret
 from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.storage.contract import Store
+    from airflow_provider_dingpush.storage.contract import Address, Store
     from airflow_provider_dingpush.storage.files.store import FileStore
     from airflow_provider_dingpush.storage.outbox import Outbox
 
 _log = logging.getLogger(__name__)
+# Scheme of outbox_url -> the package in storage/ of its store. Any other is read as a Redis URL, and refused as one.
+_PACKAGES = {
+    "redis": "redis",
+}
 _APART = "Celery", "Kubernetes", "Ecs", "Batch", "Edge"
 _MOUNTS = Path("/proc/self/mountinfo")
 # outbox_url may come from a command or a secrets backend; one that hangs isn't asked again at once.
@@ -119,15 +124,22 @@ def opened(url: str | None, folder: Path) -> Store:
     :raises OutboxError: if it can't be used.
     """
     if url:
-        from airflow_provider_dingpush.storage.redis.store import RedisStore
-        from airflow_provider_dingpush.storage.redis.url import RedisUrl
-
-        password = RedisUrl.read(url).password
-        if password:
-            mask_secret(password)
-        return RedisStore(url)
+        address = address_of(url)
+        if address.password:
+            mask_secret(address.password)
+        return address.open()
     _warn_if_apart(folder)
     return files_in(folder)
+
+
+def address_of(url: str) -> Address:
+    """Where the store of a URL is.
+
+    :raises OutboxError: if no store has such a URL.
+    """
+    package = _PACKAGES.get(url.partition("://")[0], "redis")
+    address: Address = import_module(f"airflow_provider_dingpush.storage.{package}").address_of(url)
+    return address
 
 
 @lru_cache(maxsize=8)
@@ -171,11 +183,11 @@ def _why_apart(folder: Path) -> str | None:
 
 def _line_to_paste() -> str:
     from airflow_provider_dingpush.errors import OutboxError
-    from airflow_provider_dingpush.storage.redis.url import RedisUrl
+    from airflow_provider_dingpush.storage.redis import address_of
 
     broker = airflow_option("celery", "broker_url") or ""
     try:
-        address = RedisUrl.read(broker)
+        address = address_of(broker)
     except OutboxError:
         return "AIRFLOW__DINGPUSH__OUTBOX_URL=redis://your-redis:6379/0"
     # Whoever reads the log needs the address, not the password.

@@ -1,1 +1,1 @@
-"""Where alerts wait: what a store must offer, and the stores that there are."""
+"""Where pending alerts wait: what a store must offer, the stores that there are, and the outbox built on them."""

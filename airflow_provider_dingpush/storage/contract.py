@@ -16,7 +16,7 @@ method may raise :class:`~airflow_provider_dingpush.errors.OutboxError`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from math import inf
 from types import MappingProxyType
@@ -325,3 +325,16 @@ class Store(Protocol):
 
     def remove_notes(self, places: Iterable[tuple[str, str]]) -> None:
         """Remove notes by family and name."""
+
+
+class Address(NamedTuple):
+    """Where a store is, as ``address_of(url)`` of its package reads it from ``[dingpush] outbox_url``.
+
+    :param place: for people, without the password.
+    :param password: to be masked wherever Airflow writes logs; empty if there is none.
+    :param open: opens the store.
+    """
+
+    place: str
+    password: str
+    open: Callable[[], Store]

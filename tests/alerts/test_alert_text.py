@@ -149,7 +149,7 @@ CASES = {
 
 def test_every_event_has_a_golden_file() -> None:
     """No event's text goes unread."""
-    assert {facts.event for facts in CASES.values()} == set(Event)
+    assert {facts.event for facts in CASES.values()} == set(Event), "CASES lacks an event"
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

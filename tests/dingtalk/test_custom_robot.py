@@ -156,7 +156,7 @@ def test_nobody_is_no_mention(start_sandbox: StartSandbox, client_of: ClientOf) 
         (File("a.zip"), "A custom robot can't carry File.", "to=Group(…) or to=Users(…)"),
         (Audio("a.amr", 3), "A custom robot can't carry Audio.", "to=Group(…) or to=Users(…)"),
         (Video("a.mp4", 3, "a.png"), "A custom robot can't carry Video.", "to=Group(…) or to=Users(…)"),
-        (OA("t", URL), "A custom robot can't carry OA.", "to=WorkNotification(…)"),
+        (OA("t", URL), "A custom robot can't carry OA.", "to=WorkNotification(user_ids=…)"),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
 )

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,10 @@ import pytest
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.errors import LeadershipLostError
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook
+from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, Store
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
-from tests.storage.memory_store import MemoryStore
 
 ROBOT, OTHER_ROBOT = "0123456789ab", "ba9876543210"
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_default", '{"user_ids":["user1"]}')
@@ -42,12 +40,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     return _place(request.param, request, tmp_path)
 
 
-@pytest.fixture(params=["files", "redis", "memory"])
-def open_outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+@pytest.fixture
+def open_outbox(open_store: Callable[[], Store]) -> Open:
     """Opens the outbox anew, as each process does."""
-    if request.param == "memory":
-        return partial(Outbox, MemoryStore())
-    return partial(_opened, _place(request.param, request, tmp_path))
+    return lambda **bounds: Outbox(open_store(), **bounds)
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_dingpush import storage
 from airflow_provider_dingpush.errors import LeadershipLostError
+from airflow_provider_dingpush.pipeline import outboxes
 from airflow_provider_dingpush.storage.contract import (
     REMEMBERED_SECONDS,
     Bound,
@@ -19,25 +20,12 @@ from airflow_provider_dingpush.storage.contract import (
     Records,
     Store,
 )
-from airflow_provider_dingpush.storage.files.store import FileStore
-from airflow_provider_dingpush.storage.redis.store import RedisStore
-from tests.storage.memory_store import MemoryStore
+from tests.storage.conftest import STORES
 
 BOX, OTHER, BOOK = "box", "other", "book"
 ROOM = Bound(100, 1_000_000)
 
 Open = Callable[[], Store]
-
-
-@pytest.fixture(params=["files", "redis", "memory"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    """Opens the store anew, as each process does."""
-    if request.param == "files":
-        return partial(FileStore, tmp_path / "home")
-    if request.param == "redis":
-        return partial(RedisStore, request.getfixturevalue("redis_url"), prefix=str(request.getfixturevalue("prefix")))
-    memory = MemoryStore()
-    return lambda: memory
 
 
 @pytest.fixture
@@ -67,6 +55,14 @@ def put(store: Store, key: str, body: bytes = b"body", *, box: str = BOX, bound:
 
 def bodies(store: Store, *boxes: str, at_most: int = 100) -> list[bytes | None]:
     return [each.body for each in store.mail(boxes, at_most).mail]
+
+
+def test_every_store_can_be_chosen_and_is_tested() -> None:
+    """A package that is new in ``storage/`` fails here until it has its two lines."""
+    packages = {each.parent.name for each in Path(storage.__path__[0]).glob("*/__init__.py")}
+    chosen = {*outboxes._PACKAGES.values(), "files"}
+    assert chosen == packages, "pipeline/outboxes.py: _PACKAGES needs one line for each package of storage/"
+    assert packages <= set(STORES), "tests/storage/conftest.py: STORES needs one line for each package of storage/"
 
 
 def test_an_unused_store_is_empty(store: Store) -> None:

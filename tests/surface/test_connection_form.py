@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -12,6 +13,10 @@ import pytest
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
 from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
 from airflow_provider_dingpush.connection_values import STORED_SECRET_PLACEHOLDER
+from airflow_provider_dingpush.connections import AppSettings, RobotSettings
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.dingtalk.credentials import App, Robot
+from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.provider_info import get_provider_info
 
@@ -35,6 +40,15 @@ def test_provider_info_and_python_methods_describe_the_same_form(
     behaviour = hook.get_ui_field_behaviour()
     assert {key.replace("_", "-"): value for key, value in behaviour.items()} == shown["ui-field-behaviour"]
     assert list(shown["conn-fields"]) == [each.name for each in form.fields]
+
+
+@FORMS
+def test_every_field_fills_a_settings_value(hook: Hook, form: ConnectionForm, shown: dict[str, Any]) -> None:
+    """A field of the form that no settings value has would be dropped without a word."""
+    owners = (RobotSettings, Robot) if form is ROBOT_FORM else (AppSettings, App)
+    settings = {each.name for owner in (*owners, HttpOptions, DeliveryPolicy) for each in dataclasses.fields(owner)}
+    lacking = [each.name for each in form.fields if each.name not in settings]
+    assert lacking == [], f"one of these values needs a field of this name: {[each.__name__ for each in owners]}, …"
 
 
 @FORMS

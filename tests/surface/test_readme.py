@@ -26,7 +26,7 @@ from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.cli.options import parser_of
-from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
+from airflow_provider_dingpush.connection_fields import FIELDS
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS, DeliveryPolicy
 from airflow_provider_dingpush.dingtalk import (
     app_reply_codes,
@@ -40,27 +40,14 @@ from airflow_provider_dingpush.dingtalk import (
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.log_lines import NOTIFICATION_LOG_LINE, SENT_LOG_LINE
-from airflow_provider_dingpush.messages import (
-    OA,
-    ActionCard,
-    Audio,
-    Button,
-    FeedCard,
-    FeedLink,
-    File,
-    Image,
-    Link,
-    Markdown,
-    Message,
-    Text,
-    Video,
-)
+from airflow_provider_dingpush.messages import Image, Message
 from airflow_provider_dingpush.pipeline import dispatching
 from airflow_provider_dingpush.pipeline.callback_limits import CALLBACK_SECONDS
 from airflow_provider_dingpush.provider_info import get_provider_info
 from airflow_provider_dingpush.receipts import Receipt
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.storage.outbox import Outbox
+from tests.one_of_each_kind import ONE_OF_EACH_KIND
 
 ROOT = Path(__file__).parents[2]
 README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
@@ -205,18 +192,22 @@ def test_support_table_is_the_tested_matrix(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "header", "form"),
+    ("page", "header", "conn_types"),
     [
-        ("connection.md", "Extra", ROBOT_FORM),
-        ("zh/connection.md", "字段 | 含义", ROBOT_FORM),
-        ("apps.md", "Extra", APP_FORM),
-        ("zh/apps.md", "字段 | 含义", APP_FORM),
+        ("connection.md", "Extra of a robot", ["dingtalk_robot"]),
+        ("zh/connection.md", "机器人的字段", ["dingtalk_robot"]),
+        ("apps.md", "Extra of an app", ["dingtalk_app"]),
+        ("zh/apps.md", "应用的字段", ["dingtalk_app"]),
+        ("connection.md", "Extra", ["dingtalk_robot", "dingtalk_app"]),
+        ("zh/connection.md", "字段 | 含义", ["dingtalk_robot", "dingtalk_app"]),
     ],
-    ids=["robot-en", "robot-zh", "app-en", "app-zh"],
+    ids=["robot-en", "robot-zh", "app-en", "app-zh", "both-en", "both-zh"],
 )
-def test_extras_table_is_the_forms(page: str, header: str, form: ConnectionForm) -> None:
+def test_extras_table_is_the_forms(page: str, header: str, conn_types: list[str]) -> None:
+    """One row of one table in each language, in the order of ``connection_fields.py``."""
     rows = table_under(DOCS / page, header)
-    assert [names_in(row[:1]) for row in rows] == [[each.name] for each in form.fields]
+    fields_of_form = [each.name for each in FIELDS if list(each.conn_types) == conn_types]
+    assert [names_in(row[:1]) for row in rows] == [[name] for name in fields_of_form]
 
 
 @pytest.mark.parametrize(
@@ -277,18 +268,6 @@ def test_table_of_undelivered_notices_is_what_is_known(page: str, header: str) -
 
 
 PUBLIC_MESSAGES: list[str] = importlib.import_module("airflow_provider_dingpush.messages").__all__
-KINDS: tuple[Message, ...] = (
-    Text("a"),
-    Markdown("a", "b"),
-    Link("a", "b", "https://example.com"),
-    ActionCard("a", "b", [Button("c", "https://example.com")]),
-    FeedCard([FeedLink("a", "https://example.com", "https://example.com/a.png")]),
-    Image("@media-id"),
-    File("@media-id", name="a.xlsx"),
-    Audio("@media-id", 10),
-    Video("@media-id", 10, "@media-id"),
-    OA("a", "https://example.com"),
-)
 
 
 def goes_through(door: Callable[[Message], object], message: Message) -> bool:
@@ -321,7 +300,9 @@ def test_table_of_kinds_is_what_each_door_carries(page: Path, header: str) -> No
         lambda message: app_robot.encoded(message, None),
         lambda message: work_notification.encoded(message, None),
     ]
-    carried = {type(each).__name__: ["✓" if goes_through(door, each) else "–" for door in doors] for each in KINDS}
+    carried = {
+        type(each).__name__: ["✓" if goes_through(door, each) else "–" for door in doors] for each in ONE_OF_EACH_KIND
+    }
     # Of a URL a custom robot shows it.
     assert goes_through(custom_robot.carried, Image("https://example.com/a.png"))
     carried["Image"][0] = "✓"
@@ -539,14 +520,7 @@ def pattern_of(template: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("page", "header"),
-    [
-        ("connection.md", "Extra"),
-        ("zh/connection.md", "字段 | 含义"),
-        ("apps.md", "Extra"),
-        ("zh/apps.md", "字段 | 含义"),
-    ],
-    ids=["robot-en", "robot-zh", "app-en", "app-zh"],
+    ("page", "header"), [("connection.md", "Extra"), ("zh/connection.md", "字段 | 含义")], ids=["en", "zh"]
 )
 def test_defaults_of_delivery_are_told_right(page: str, header: str) -> None:
     policy = DeliveryPolicy()
@@ -605,7 +579,7 @@ def test_files_named_in_the_contributors_guide_exist() -> None:
     named = {name for name in CODE_SPAN.findall(guide) if re.fullmatch(r"[\w/]+(\.py|/)", name)} - {"tests/"}
     package = ROOT / "airflow_provider_dingpush"
     assert {"events.py", "connection_fields.py", "storage/redis/"} <= named
-    assert sorted(name for name in named if not (package / name).exists() and not name.startswith(package.name)) == []
+    assert sorted(name for name in named if not any((home / name).exists() for home in (package, ROOT))) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
