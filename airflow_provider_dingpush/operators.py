@@ -333,7 +333,8 @@ class DingTalkFlushOperator(BaseOperator):
             elif result is not None:
                 sent += result.alerts
                 if result.left:
-                    _log.warning("%d alert(s) of connection %r wait: %s", result.left, mailbox.conn_id, result.reason)
+                    reason = result.in_words("en")
+                    _log.warning("%d alert(s) of connection %r wait: %s", result.left, mailbox.conn_id, reason)
         return {"sent": sent, "left": all_pending(until=until)}
 
 
