@@ -94,7 +94,9 @@ class Outbox:
         if result is PutResult.REPEATED:
             log_repetition(_log, alert)
         elif alert.resolved:
-            self.store.remove_notes([(_OPEN, alert.incident)])
+            # The alert is safe: an incident that stays open is no reason to put it into another outbox as well.
+            with suppress(OutboxError):
+                self.store.remove_notes([(_OPEN, alert.incident)])
 
     # incidents
 
