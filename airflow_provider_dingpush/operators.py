@@ -346,6 +346,7 @@ def create_flush_dag(dag_id: str = "dingpush_flush", *, every_minutes: int = 1, 
         from airflow_provider_dingpush.operators import create_flush_dag
         flush_dag = create_flush_dag()
 
+    :param dag_id: id of the DAG.
     :param every_minutes: minutes between two runs.
     :param dag_arguments: more arguments of the DAG.
     """
