@@ -57,6 +57,10 @@ __all__ = [
 ]
 
 
+THROTTLED_SECONDS = 600.0
+"""How long DingTalk takes nothing from a robot that sent too much, in seconds (docs 0702 and 0717, read 2026-08-22)."""
+
+
 class DingTalkError(Exception):
     """Root of everything this package raises on purpose.
 

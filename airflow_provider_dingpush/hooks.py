@@ -83,8 +83,8 @@ class DingTalkRobotHook(BaseHook):
         """
         from airflow_provider_dingpush.receipts import Receipt
 
-        channel = self.channel(to)
         whole, own_at = read_message(message)
+        channel = self.channel(to)
         parts = channel.send(redacted(whole, redact), At.union([At.read(at), own_at]), key=message_key)
         _log_sent(whole, channel.name, self.dingtalk_conn_id, parts)
         return Receipt(channel.name, self.dingtalk_conn_id, parts=parts)

@@ -333,7 +333,8 @@ class DingTalkFlushOperator(BaseOperator):
             elif result is not None:
                 sent += result.alerts
                 if result.left:
-                    _log.warning("%d alert(s) of connection %r wait: %s", result.left, mailbox.conn_id, result.reason)
+                    reason = result.in_words("en")
+                    _log.warning("%d alert(s) of connection %r wait: %s", result.left, mailbox.conn_id, reason)
         return {"sent": sent, "left": all_pending(until=until)}
 
 
@@ -345,6 +346,7 @@ def create_flush_dag(dag_id: str = "dingpush_flush", *, every_minutes: int = 1, 
         from airflow_provider_dingpush.operators import create_flush_dag
         flush_dag = create_flush_dag()
 
+    :param dag_id: id of the DAG.
     :param every_minutes: minutes between two runs.
     :param dag_arguments: more arguments of the DAG.
     """

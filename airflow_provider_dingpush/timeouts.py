@@ -17,6 +17,9 @@ from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
 
+LEAST_POST_SECONDS = 0.2
+"""A POST that gets less time than this, in seconds, can only end in an unknown outcome."""
+
 _IDLE_SECONDS = 5.0
 
 

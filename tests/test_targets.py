@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.messages.plain_forms import check_rendered, is_ours, rebuilt
+from airflow_provider_dingpush.messages.plain_forms import check_rendered, is_ours
 from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotification, read_target
 from tests.parameter_ids import shown
+from tests.rendering import rendered
 
 CID = "cidKhgcKYwN/iO+EEhjf==="
 any_target: Any = lambda kind, *values, **named: kind(*values, **named)  # noqa: E731 - what types don't promise
@@ -161,20 +162,16 @@ def test_repr_is_short() -> None:
 def test_operator_and_notifier_know_a_target_when_they_see_one(target: Target) -> None:
     """Rules of targets look as those of messages do, so both are rendered and checked the same way."""
     assert is_ours(target)
-    assert rebuilt(target, lambda value: value) == target
+    assert rendered(target) == target
     check_rendered(target)
 
 
 def test_templates_in_targets_are_rendered_and_then_checked() -> None:
     """A list that a template renders to counts as its elements."""
-
-    def render(value: Any) -> Any:
-        return {"{{ group }}": CID, "{{ on_duty }}": ["a", "b"], "{{ all }}": "true", "{{ d }}": 7}.get(value, value)
-
-    assert rebuilt(Group("{{ group }}"), render) == Group(CID)
-    assert rebuilt(Users(["{{ on_duty }}", "c"]), render) == Users(["a", "b", "c"])
-    assert rebuilt(WorkNotification(department_ids="{{ d }}"), render) == WorkNotification(department_ids="7")
-    assert rebuilt(WorkNotification(everyone="{{ all }}"), render) == WorkNotification(everyone=True)  # type: ignore[arg-type]
+    assert rendered(Group("{{ group }}"), group=CID) == Group(CID)
+    assert rendered(Users(["{{ on_duty }}", "c"]), on_duty=["a", "b"]) == Users(["a", "b", "c"])
+    assert rendered(WorkNotification(department_ids="{{ d }}"), d=7) == WorkNotification(department_ids="7")
+    assert rendered(WorkNotification(everyone="{{ all }}"), all="true") == WorkNotification(everyone=True)  # type: ignore[arg-type]
     for unrendered in (Group("{{ group }}"), Users("{{ on_duty }}"), WorkNotification(department_ids="{{ d }}")):
         with pytest.raises(InvalidMessageError, match="must be"):
             check_rendered(unrendered)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _log = logging.getLogger(__name__)
 _LINE = "Message %s covers alerts %s."
-_PATTERN = re.compile(r"Message (\S+) covers alerts ([^.\n]*)\.")
+_PATTERN = re.compile(r"Message (\S+) covers alerts (.*)\.$", re.MULTILINE)
 
 
 def log_covered(message_id: str, keys: Sequence[str]) -> None:

@@ -174,11 +174,11 @@ def _print_result(result: DemoResult, screen: Screen, *, in_group: bool) -> None
     screen.line("log", log=result.log)
 
 
-def _significant_lines(log: Path, most: int = 8) -> list[str]:
+def _significant_lines(log: Path) -> list[str]:
     """The lines that explain a failure: our own if there is one, else the last ones that look like errors."""
     lines = [_COLOURS.sub("", line).strip() for line in log.read_text(errors="replace").splitlines()]
     ours = [line for line in lines if NOTIFICATION_LOG_LINE in line or "airflow_provider_dingpush.errors" in line]
-    return [line[:400] for line in (ours or [line for line in lines if _SYMPTOMS.search(line)] or lines)[-most:]]
+    return [line[:400] for line in (ours or [line for line in lines if _SYMPTOMS.search(line)] or lines)[-8:]]
 
 
 def _as_terminal_text(message: ChatMessage) -> str:

@@ -17,13 +17,13 @@ from airflow_provider_dingpush.delivery.fallbacks import Compose, Fallback, Fall
 from airflow_provider_dingpush.delivery.freezing import Freezer
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.outcomes import Outcomes
-from airflow_provider_dingpush.delivery.policy import LEAST_POST_SECONDS, DeliveryPolicy
+from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.succession import Problems, Succession
 from airflow_provider_dingpush.delivery.window import Try
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.storage.contract import LedgerBook
-from airflow_provider_dingpush.timeouts import Deadline
+from airflow_provider_dingpush.timeouts import LEAST_POST_SECONDS, Deadline
 
 # A leader that waits looks up this often, to stay leader and to see what has come.
 _STEP_SECONDS = 5.0

@@ -30,7 +30,7 @@ class Fallback:
 
     :param channel: sends through it.
     :param policy: its delivery options; its rate limit is what counts.
-    :param lead: lead it, or not (``None``), as :meth:`~airflow_provider_dingpush.storage.contract.Outbox.leadership`.
+    :param lead: lead it, or not (``None``), as :meth:`~airflow_provider_dingpush.storage.outbox.Outbox.leadership`.
     :param compose: makes a message that it can carry, if other ones than those of the own robot.
     """
 

@@ -10,12 +10,12 @@ from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.fallbacks import Route
 from airflow_provider_dingpush.delivery.freezing import MOST_NAMES
 from airflow_provider_dingpush.delivery.ledger import Ledger
-from airflow_provider_dingpush.delivery.policy import THROTTLED_SECONDS
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.record_kinds import Batch, Hold
 from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.succession import Problems
 from airflow_provider_dingpush.delivery.window import Try
+from airflow_provider_dingpush.errors import THROTTLED_SECONDS
 
 _JITTER_SECONDS = 15.0
 _LONGEST_BACKOFF_SECONDS = 60.0

@@ -6,10 +6,6 @@ from dataclasses import dataclass
 
 GROUP_LABELS = ("dag_id", "run_id", "task_id", "owner", "summary")
 """What a digest can be grouped by."""
-THROTTLED_SECONDS = 600.0
-"""How long DingTalk takes nothing from a robot that sent too much, in seconds (docs 0717, read 2026-08-22)."""
-LEAST_POST_SECONDS = 0.2
-"""A POST that gets less time than this can only end in an unknown outcome."""
 
 
 @dataclass(frozen=True)

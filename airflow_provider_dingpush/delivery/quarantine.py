@@ -95,10 +95,12 @@ class Quarantine:
             changes.put(QUARANTINE, _quarantined(batch, batch.members[:half], now), f"{batch.uuid}.1")
             changes.put(QUARANTINE, _quarantined(batch, batch.members[half:], now), f"{batch.uuid}.2")
         else:
-            everyone = [*batch.members, *(self._take_alike(batch, changes) if general else ())]
+            # A record that was damaged meanwhile is gone.
+            members = [key for key in batch.members if self._queue.is_waiting(key)]
+            everyone = [*members, *(self._take_alike(batch, changes) if general else ())]
             if batch.names_only:
                 dead = [self._dead_letters.add(key, problem, now, changes) for key in everyone]
-            else:
+            elif everyone:
                 self._reduce_to_names(batch, everyone, now, changes)
         self._records.change(changes)
         self._mailboxes.clear_sent([letter.key for letter in dead])

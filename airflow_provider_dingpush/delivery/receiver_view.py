@@ -18,7 +18,7 @@ from airflow_provider_dingpush.storage.contract import Place
 class ReceiverView:
     """What ``dingpush status`` shows of a receiver at one moment.
 
-    :param records: of its book, as :meth:`~airflow_provider_dingpush.storage.contract.Outbox.records_of` gives them.
+    :param records: of its book, as :meth:`~airflow_provider_dingpush.storage.outbox.Outbox.records_of` gives them.
     :param policy: its delivery options.
     :param zone: the time zone whose midnight ends a day.
     :param now: in seconds since 1970.

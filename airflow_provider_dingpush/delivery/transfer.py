@@ -32,11 +32,10 @@ from airflow_provider_dingpush.delivery.record_kinds import (
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.repetitions import remembered
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.storage.contract import LedgerBook, Place
+from airflow_provider_dingpush.storage.contract import REMEMBERED_SECONDS, LedgerBook, Place
 
 _AT_ONCE = 1_000
 _STEP_SECONDS = 10.0
-_REMEMBERED_SECONDS = 7 * 86_400.0  # as long as the keys of alerts are known
 
 
 def move(
@@ -142,7 +141,7 @@ def _one_transfer(table: RecordTable, besides: Transfer, keys: Sequence[str], no
         left = each.without(some)
         changes.put_or_delete(QUARANTINE, left if left.keys else None, quarantined)
     for key, at in table.of(MOVED).items():
-        if at < now - _REMEMBERED_SECONDS:
+        if at < now - REMEMBERED_SECONDS:
             changes.delete(MOVED, key)
     for key in keys:
         changes.delete(ALERT, key)

@@ -14,6 +14,7 @@ from airflow_provider_dingpush.dingtalk.answer_words import Sense, sense_of
 from airflow_provider_dingpush.dingtalk.http_client import NoReply, NoReplyReason, Reply
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import (
+    THROTTLED_SECONDS,
     ConfigurationError,
     DingTalkError,
     ThrottledError,
@@ -21,8 +22,6 @@ from airflow_provider_dingpush.errors import (
     UnknownOutcomeError,
 )
 
-THROTTLED_SECONDS = 600.0
-"""A robot that sends more than 20 messages in a minute is blocked for ten minutes (docs 0702 and 0717)."""
 IP_BAN_SECONDS = 300.0
 """An address that calls too often is banned for five minutes, with a page or JSON of the gateway (docs 1433)."""
 UNKNOWN_CODE_SECONDS = 60.0

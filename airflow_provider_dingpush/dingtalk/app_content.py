@@ -57,8 +57,13 @@ def message_in(body: bytes) -> tuple[Message, str]:
 
     :raises InvalidMessageError: if it can't be read.
     """
-    plain = json.loads(body)
-    return read_message(plain["message"])[0], plain["language"]
+    try:
+        plain = json.loads(body)
+        return read_message(plain["message"])[0], plain["language"]
+    except (ValueError, KeyError, TypeError) as problem:
+        if isinstance(problem, InvalidMessageError):
+            raise
+        raise InvalidMessageError("A message that was prepared earlier can't be read.") from problem
 
 
 def refuse_mentions(at: At | None) -> None:

@@ -114,7 +114,7 @@ class AppRobot:
             from airflow_provider_dingpush.messages.fitting import split_to_size
 
             parts = split_to_size(message, MAX_PARAM_BYTES, size_of=_size)
-        return self._send([encoded(part, self._media) for part in parts])
+        return self._send(parts)
 
     def send_cut(self, message: Message, at: At | None = None, *, language: str) -> Sent:  # noqa: ARG002 - as other channels
         """Send an alert in one piece, cut with a note if it is too long.
@@ -123,7 +123,7 @@ class AppRobot:
         :param language: ``zh`` or ``en``, of the note.
         :raises DingTalkError: typed by what went wrong; as :meth:`send` does.
         """
-        return self._send([encoded(_fitted(message, language), self._media)])
+        return self._send([_fitted(message, language)])
 
     @staticmethod
     def prepare(message: Message, at: At | None, *, uuid: str, language: str) -> bytes:  # noqa: ARG004 - as other channels
@@ -161,12 +161,15 @@ class AppRobot:
             return error
         return None
 
-    def _send(self, parts: Sequence[Mapping[str, str]]) -> Sent:
+    def _send(self, messages: Sequence[Message]) -> Sent:
         if isinstance(self.target, Group):
+            parts = [encoded(each, self._media) for each in messages]
             return self._to_group(parts, self.target.open_conversation_id)
         from airflow_provider_dingpush.dingtalk.people import user_ids_of_users
 
-        return self._to_people(parts, user_ids_of_users(self._calls, self.target))
+        # Before anything is uploaded: nobody may be known.
+        people = user_ids_of_users(self._calls, self.target)
+        return self._to_people([encoded(each, self._media) for each in messages], people)
 
     def _to_group(self, parts: Sequence[Mapping[str, str]], group: str) -> Sent:
         keys: list[str] = []

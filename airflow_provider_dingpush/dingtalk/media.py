@@ -95,11 +95,15 @@ class MediaLibrary:
         :raises InvalidMessageError: naming the field and the rule, before anything is uploaded.
         :raises DingTalkError: typed by what went wrong with the upload.
         """
-        field = field or RULES[kind].field
-        found = describe(source)
+        rule, found = RULES[kind], describe(source)
+        field = field or rule.field
         if found is not None and found.kind == "media_id":
             return str(source)
-        content, file_name = _read_and_checked(source, kind, name, field, at_most_bytes)
+        content = _content_of(source, field, min(at_most_bytes or rule.at_most_bytes, rule.at_most_bytes))
+        file_name = _file_name(kind, content, name or (found and found.name), field)
+        return self._id_of(kind, file_name, content, field)
+
+    def _id_of(self, kind: MediaKind, file_name: str, content: bytes, field: str) -> str:
         place = (self._calls.whose, kind, file_name, hashlib.sha256(content).digest())
 
         def upload() -> str:
@@ -133,33 +137,8 @@ class MediaCheck(MediaLibrary):
     def __init__(self) -> None:
         pass
 
-    def media_id(
-        self,
-        source: Any,
-        *,
-        kind: MediaKind,
-        name: str | None = None,
-        field: str | None = None,
-        at_most_bytes: int | None = None,
-    ) -> str:
-        """A stand-in for the media id of a source that could be uploaded.
-
-        :raises InvalidMessageError: naming the field and the rule.
-        """
-        found = describe(source)
-        if found is not None and found.kind == "media_id":
-            return str(source)
-        _read_and_checked(source, kind, name, field or RULES[kind].field, at_most_bytes)
+    def _id_of(self, kind: MediaKind, file_name: str, content: bytes, field: str) -> str:  # noqa: ARG002 - it is checked by now
         return "@"
-
-
-def _read_and_checked(
-    source: Any, kind: MediaKind, name: str | None, field: str, at_most_bytes: int | None
-) -> tuple[bytes, str]:
-    """What a source holds, and the name to upload it under."""
-    rule, found = RULES[kind], describe(source)
-    content = _content_of(source, field, min(at_most_bytes or rule.at_most_bytes, rule.at_most_bytes))
-    return content, _file_name(kind, content, name or (found and found.name), field)
 
 
 def _content_of(source: Any, field: str, at_most_bytes: int) -> bytes:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from airflow_provider_dingpush.dingtalk.answer_fields import code, first_text, json_object, shortened
 from airflow_provider_dingpush.dingtalk.answer_words import Sense, sense_of
 from airflow_provider_dingpush.dingtalk.answers import (
-    THROTTLED_SECONDS,
     Meaning,
     error_of_no_reply,
     error_without_code,
@@ -22,6 +21,7 @@ from airflow_provider_dingpush.dingtalk.answers import (
 from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import (
+    THROTTLED_SECONDS,
     ConfigurationError,
     ContentError,
     ContentRefusedError,

@@ -158,21 +158,6 @@ def is_ours(value: Any) -> bool:
     )
 
 
-def rebuilt(value: Any, render: Callable[[Any], Any]) -> Any:
-    """The same value with every field rendered; building it anew applies the rules to what came out.
-
-    Airflow would render an object in place, which breaks frozen values and makes a shared one keep its first rendering.
-
-    :param value: one of our frozen values.
-    :param render: renders a plain value, such as a str or a list of them.
-    """
-    if isinstance(value, (list, tuple)):
-        return type(value)(rebuilt(each, render) for each in value)
-    if not is_ours(value):
-        return render(value)
-    return replace(value, **{each.name: rebuilt(getattr(value, each.name), render) for each in fields(value)})
-
-
 def redacted(message: Message, redact: Callable[[str], Any], *, quietly: bool = False) -> Message:
     """The same message without what may not be seen, in every text that people will read.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
 from airflow_provider_dingpush.errors import UnavailableError
+from airflow_provider_dingpush.timeouts import LEAST_POST_SECONDS
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
@@ -32,8 +33,6 @@ DEADLINE_SECONDS = 60.0
 _DEFAULT_OVERTIME_SECONDS = 20.0
 # Of what Airflow grants its DAG processor for one file, this much is for notifiers.
 _SHARE_OF_DAG_PROCESSOR = 0.8
-# A send that gets less time than this can only end in a message whose outcome is unknown.
-_LEAST_SECONDS = 0.2
 
 
 class Process(Enum):
@@ -69,7 +68,7 @@ def require_time(deadline: Deadline) -> float:
     :raises UnavailableError: if they aren't.
     """
     seconds = deadline.seconds_left()
-    if seconds < _LEAST_SECONDS:
+    if seconds < LEAST_POST_SECONDS:
         raise UnavailableError(
             "The time that all notifiers of one callback share is used up.",
             "Look for a slow network, a slow secrets backend, or too many notifiers in one callback.",
@@ -83,13 +82,13 @@ def _callback_limit() -> float:
         granted = float(airflow_option("core", "task_success_overtime") or _DEFAULT_OVERTIME_SECONDS)
     except ValueError:
         granted = _DEFAULT_OVERTIME_SECONDS
-    return max(_LEAST_SECONDS, granted / 2)
+    return max(LEAST_POST_SECONDS, granted / 2)
 
 
 def _file_limit() -> float:
     """Most of what Airflow grants its DAG processor for one file, in seconds; it may be set lower than usual."""
     granted = airflow_option("dag_processor" if is_airflow_3() else "core", "dag_file_processor_timeout")
     try:
-        return max(_LEAST_SECONDS, float(granted or inf) * _SHARE_OF_DAG_PROCESSOR)
+        return max(LEAST_POST_SECONDS, float(granted or inf) * _SHARE_OF_DAG_PROCESSOR)
     except ValueError:
         return DAG_PROCESSOR_SECONDS

@@ -9,8 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.delivery.policy import THROTTLED_SECONDS
-from airflow_provider_dingpush.errors import DingTalkError, OutboxError, ThrottledError, UnknownOutcomeError
+from airflow_provider_dingpush.errors import (
+    THROTTLED_SECONDS,
+    DingTalkError,
+    OutboxError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.dispatching import shared
 from airflow_provider_dingpush.storage.outbox import Outbox

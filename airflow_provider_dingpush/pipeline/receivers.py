@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -126,17 +127,17 @@ class AppReceiver:
         return self._channel.prepare(message, at, uuid=uuid, language=language)
 
     def post(self, body: bytes, deadline: Deadline) -> SendResult:
-        """Send once, to the connection's own group if the target can't be reached: better there than nowhere."""
-        problem = self._unreadable or self._post(self.target, body, deadline)
+        """Send once, to the connection's own group if the target can't be reached. Never raises."""
+        problem = self._unreadable or self._post(self.target, lambda: body, deadline)
         is_unreachable = isinstance(problem, TargetError) and self.target is not None and self.hook.has_own_group
         if self._unreadable or is_unreachable:
             _log.warning("The alert can't go where to= says, so the connection's own group gets it: %s", problem)
-            problem = self._post(None, _body_for_group(body), deadline)
+            problem = self._post(None, lambda: _body_for_group(body), deadline)
         return result_of(problem)
 
-    def _post(self, target: Target | None, body: bytes, deadline: Deadline) -> DingTalkError | None:
+    def _post(self, target: Target | None, body: Callable[[], bytes], deadline: Deadline) -> DingTalkError | None:
         try:
-            return self.hook.channel(target).post(body, deadline)
+            return self.hook.channel(target).post(body(), deadline)
         except DingTalkError as problem:
             return problem
 

@@ -26,7 +26,7 @@ from airflow_provider_dingpush.pipeline.bounded_store import BoundedStore
 from airflow_provider_dingpush.pipeline.outboxes import files_in, home, opened, outbox_url, second_home
 from airflow_provider_dingpush.storage import kept_aside
 from airflow_provider_dingpush.storage.contract import LeadPause
-from airflow_provider_dingpush.storage.outbox import Outbox
+from airflow_provider_dingpush.storage.outbox import OPEN, Outbox
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
@@ -187,12 +187,13 @@ def _forget_elsewhere(alert: Alert, others: Sequence[Store]) -> None:
     """What other files have noted of this failure is older than the alert."""
     if not alert.resolved and not alert.opens_incident:
         return
+    # That it failed is no reason to forget that it is open.
+    families = (kept_aside.RECOVERED,) if alert.opens_incident else (kept_aside.RECOVERED, OPEN)
+    places = [(family, alert.incident) for family in families]
     for store in others:
         if store.folder is not None and store.lost is None:
             with suppress(OutboxError):
-                kept_aside.remove(store.outbox, kept_aside.RECOVERED, alert.incident)
-                if not alert.opens_incident:  # that it failed is no reason to forget that it is open
-                    store.outbox.forget_incidents([alert.incident])
+                store.asked.ask(lambda files: files.remove_notes(places), at_most=_ASIDE_SECONDS)
 
 
 def ends_a_failure(alert: Alert, among: Sequence[Store]) -> bool:
@@ -247,10 +248,14 @@ def note_known_pause(mailbox: Mailbox, among: Sequence[Store]) -> None:
     # Other pauses are a storm's, in which a flusher is relied on that reaches Redis.
     if receiver_id is None or pause is None or from_text(pause.reason)[0] is not Reason.THROTTLED:
         return
+
+    def note(files: contract.Store) -> None:
+        Outbox(files).note_pause_of(mailbox, receiver_id, pause)
+
     for store in among[1:]:
         try:
             if store.outbox.pause_of(receiver_id) != pause:
-                store.outbox.note_pause_of(mailbox, receiver_id, pause)
+                store.asked.ask(note, at_most=_ASIDE_SECONDS)
         except OutboxError as trouble:
             _log.debug("It can't be noted that a receiver is throttled: %s", trouble)
             continue

@@ -42,13 +42,15 @@ INCIDENT_SECONDS = 90 * 86_400.0
 """How long a failure is open at most, in seconds: its end after three months is no news any more."""
 MOST_INCIDENTS = 10_000
 """How many failures are open at most; beyond that the end of those that failed longest ago isn't awaited any more."""
+OPEN = "open"
+"""The family of notes of open failures."""
 LONGEST_PAUSE_SECONDS = 900.0
 """A pause that seems to last longer, in seconds, was noted by a clock that was set back since then."""
 
 _OLDEST_OPENING_SECONDS = 7 * 86_400.0
 _SUCCESSION_SECONDS = 10.0  # a leader looks for a successor as long as its callback lasts
 _LEADER, _SUCCESSOR, _RESOLVING = "leader", "successor", "resolving"
-_RECEIVERS, _OPEN, _PAUSES, _SUCCESSORS, _FLUSHES = "receivers", "open", "pauses", "successors", "flushes"
+_RECEIVERS, _PAUSES, _SUCCESSORS, _FLUSHES = "receivers", "pauses", "successors", "flushes"
 _END_OF_TIME = 253_402_300_800.0  # the year 10000, which no calendar of Python's has
 _MOST_NOTES = 1_000_000
 
@@ -94,7 +96,9 @@ class Outbox:
         if result is PutResult.REPEATED:
             log_repetition(_log, alert)
         elif alert.resolved:
-            self.store.remove_notes([(_OPEN, alert.incident)])
+            # The alert is safe: an incident that stays open is no reason to put it into another outbox as well.
+            with suppress(OutboxError):
+                self.store.remove_notes([(OPEN, alert.incident)])
 
     # incidents
 
@@ -107,20 +111,20 @@ class Outbox:
 
         :param before: only one that last happened no later than this, in seconds since 1970.
         """
-        found = self.store.note(_OPEN, incident)
+        found = self.store.note(OPEN, incident)
         return found is not None and found.until - INCIDENT_SECONDS <= before + 1e-3  # stores round
 
     def opened_incidents(self, at_most: int) -> dict[str, float]:
         """Failures that aren't over, and when they last happened, in seconds since 1970."""
-        return {name: each.until - INCIDENT_SECONDS for name, each in self.store.notes(_OPEN, at_most).items()}
+        return {name: each.until - INCIDENT_SECONDS for name, each in self.store.notes(OPEN, at_most).items()}
 
     def forget_incidents(self, incidents: Iterable[str]) -> None:
         """Forget that failures are open, because another outbox knows more of them."""
-        self.store.remove_notes((_OPEN, each) for each in incidents)
+        self.store.remove_notes((OPEN, each) for each in incidents)
 
     def _opening(self, incident: str, at: float) -> Note:
         until = at + INCIDENT_SECONDS
-        return Note(_OPEN, incident, b"", INCIDENT_SECONDS, until, newest=self.most_incidents, extends=True)
+        return Note(OPEN, incident, b"", INCIDENT_SECONDS, until, newest=self.most_incidents, extends=True)
 
     # mailboxes
 

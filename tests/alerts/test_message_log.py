@@ -30,6 +30,13 @@ def test_alerts_are_counted_by_key(lines: Path) -> None:
     assert covered_alerts(lines.read_text("ascii"), ["m1", "m3"]) == {"a": 1, "b": 2}
 
 
+def test_a_key_may_have_a_dot(lines: Path) -> None:
+    """As that of a failure that was over before it arrived has."""
+    log_covered("m1", ["a.over", "b"])
+    log_covered("m2", ["c"])
+    assert covered_alerts(lines.read_text("ascii"), ["m1", "m2"]) == {"a.over": 1, "b": 1, "c": 1}
+
+
 def test_a_message_that_is_posted_twice_counts_twice(lines: Path) -> None:
     log_covered("m1", ["a"])
     assert covered_alerts(lines.read_text("ascii"), ["m1", "m1"]) == {"a": 2}

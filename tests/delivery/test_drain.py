@@ -692,6 +692,23 @@ def test_what_is_refused_even_by_name_is_a_dead_letter_that_the_next_message_nam
     assert named == [["sales · a1"], []]
 
 
+@pytest.mark.parametrize("names_only", [True, False])
+def test_a_refused_batch_whose_alert_is_gone_from_a_damaged_book_is_over(names_only: bool) -> None:
+    world = World()
+    world.robot.answers = lambda _: SendResult(SendStatus.RETRY, "503")
+    world.put(failure("gone"))
+    world.drain(3.0)
+    batch = json.loads(world.storage.records["batch", ""])
+    world.storage.records["batch", ""] = json.dumps({**batch, "names_only": names_only})
+    del world.storage.records["alert", "gone"]
+    world.robot.answers = lambda content: (
+        SendResult(SendStatus.REJECTED, "430102") if "gone" in content["keys"] else None
+    )
+    world.put(failure("good"))
+    assert world.drain(300.0).reason is Reason.NOTHING_PENDING
+    assert world.chat.keys == ["good"]
+
+
 def test_fresh_alerts_pass_by_those_that_are_sorted_out() -> None:
     """Sorting out takes many messages; what comes meanwhile is sent after the usual interval."""
     world = World()

@@ -19,8 +19,9 @@ from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages import OA, ActionCard, Audio, Button, File, Image, Link, Message, Video
 from airflow_provider_dingpush.messages.app_kinds import STATUS_COLORS
 from airflow_provider_dingpush.messages.media_source import describe
-from airflow_provider_dingpush.messages.plain_forms import check_rendered, is_ours, read_message, rebuilt, redacted
+from airflow_provider_dingpush.messages.plain_forms import check_rendered, is_ours, read_message, redacted
 from tests.parameter_ids import shown
+from tests.rendering import rendered
 
 URL = "https://airflow.example.com/dags/etl"
 MEDIA_ID = "@lADOADmaWMzazQKA"
@@ -386,25 +387,21 @@ def test_shapes_that_lack_something_are_refused(shape: dict[str, Any], problem: 
 
 def test_rendering_leaves_alone_what_is_no_text() -> None:
     """Bytes, figures and stored objects come out as they went in, and texts beside them are rendered."""
-    figure, stored = Figure(), StoredFile()
-
-    def render(value: Any) -> Any:
-        return value.replace("{{ ds }}", "2026-01-01") if isinstance(value, str) else value
-
-    assert rebuilt(Image(figure), render).source is figure
-    assert rebuilt(File(stored, "{{ ds }}.xlsx"), render) == File(stored, "2026-01-01.xlsx")
-    assert rebuilt(File(b"PK", "{{ ds }}.zip"), render) == File(b"PK", "2026-01-01.zip")
-    assert rebuilt(Image("/data/{{ ds }}.png"), render) == Image("/data/2026-01-01.png")
+    figure, stored, ds = Figure(), StoredFile(), "2026-01-01"
+    assert rendered(Image(figure), ds=ds).source is figure
+    assert rendered(File(stored, "{{ ds }}.xlsx"), ds=ds) == File(stored, "2026-01-01.xlsx")
+    assert rendered(File(b"PK", "{{ ds }}.zip"), ds=ds) == File(b"PK", "2026-01-01.zip")
+    assert rendered(Image("/data/{{ ds }}.png"), ds=ds) == Image("/data/2026-01-01.png")
     form = OA("{{ ds }}", URL, {"{{ ds }}": "{{ ds }}"}, status=("{{ ds }}", "red"))
-    assert rebuilt(form, render) == OA("2026-01-01", URL, {"2026-01-01": "2026-01-01"}, status=("2026-01-01", "red"))
+    assert rendered(form, ds=ds) == OA("2026-01-01", URL, {"2026-01-01": "2026-01-01"}, status=("2026-01-01", "red"))
 
 
 def test_a_template_that_renders_to_nothing_sendable_is_refused() -> None:
     """When it is rendered, with the field's name."""
     with pytest.raises(InvalidMessageError, match=r"^Image\.source is None"):
-        rebuilt(Image("{{ nothing }}"), lambda _: None)
+        rendered(Image("{{ nothing }}"), nothing=None)
     with pytest.raises(InvalidMessageError, match=r"^File\.source is a URL"):
-        rebuilt(File("{{ url }}"), lambda value: "https://example.com/a.zip" if value else value)
+        rendered(File("{{ url }}"), url="https://example.com/a.zip")
 
 
 def test_secrets_are_taken_out_of_what_is_read_but_not_out_of_paths() -> None:

@@ -1,4 +1,4 @@
-"""Messages as str and dict, and messages rebuilt from rendered fields."""
+"""Messages as str and dict, and messages built anew from rendered fields."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages import ActionCard, At, Button, FeedCard, FeedLink, Link, Markdown, Message, Text
-from airflow_provider_dingpush.messages.plain_forms import is_ours, read_message, rebuilt
+from airflow_provider_dingpush.messages.plain_forms import is_ours, read_message
+from tests.rendering import rendered
 
 URL = "https://airflow.example.com/dags/etl"
 PICTURE = "https://example.com/a.png"
@@ -144,30 +145,25 @@ def test_a_rebuilt_message_has_every_field_rendered() -> None:
     """Fields, nested values and lists in them are rendered; the original stays as it was."""
     card = ActionCard("{{ x }}", "{{ x }} text", (Button("{{ x }}", "https://{{ x }}/"),), "{{ flag }}")  # type: ignore[arg-type]
     before = repr(card)
-
-    def render(value: Any) -> Any:
-        return value.replace("{{ x }}", "new").replace("{{ flag }}", "true") if isinstance(value, str) else value
-
-    assert rebuilt(card, render) == ActionCard("new", "new text", [Button("new", "https://new/")], horizontal=True)
+    names = {"x": "new", "flag": "true"}
+    assert rendered(card, **names) == ActionCard("new", "new text", [Button("new", "https://new/")], horizontal=True)
     assert repr(card) == before
-    assert rebuilt([card, "{{ x }}"], render) == [rebuilt(card, render), "new"]
+    assert rendered([card, "{{ x }}"], **names) == [rendered(card, **names), "new"]
 
 
 def test_rules_apply_to_what_rendering_makes() -> None:
     """A template that renders to nothing, or to no URL, is found when the message is rebuilt."""
     with pytest.raises(InvalidMessageError, match=r"^Text\.content is empty"):
-        rebuilt(Text("{{ nothing }}"), lambda _: "")
+        rendered(Text("{{ nothing }}"), nothing="")
     with pytest.raises(InvalidMessageError, match=r"^Text\.content is None"):
-        rebuilt(Text("{{ nothing }}"), lambda _: None)
+        rendered(Text("{{ nothing }}"), nothing=None)
     with pytest.raises(InvalidMessageError, match=r"^Button\.url must be a whole"):
-        rebuilt(Button("go", "{{ url }}"), lambda value: value.replace("{{ url }}", "nowhere"))
+        rendered(Button("go", "{{ url }}"), url="nowhere")
 
 
 def test_a_template_that_renders_to_a_list_names_all_of_it() -> None:
     """Native rendering can make a list of mobile numbers out of one template."""
-    made = rebuilt(
-        At(mobiles=["{{ on_duty }}", "137"]), lambda value: [138, 139] if value == "{{ on_duty }}" else value
-    )
+    made = rendered(At(mobiles=["{{ on_duty }}", "137"]), on_duty=[138, 139])
     assert made == At(["138", "139", "137"])
 
 

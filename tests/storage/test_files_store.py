@@ -110,6 +110,15 @@ def test_who_died_while_it_wrote_leaves_nothing_for_long(home: Path, outbox: Out
     assert [path.name for path in drafts.iterdir()] == ["young"]
 
 
+def test_what_can_not_be_swept_keeps_nobody_from_leading(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+    outbox.put(make_alert("k1"))
+    (home / "swept").mkdir()
+    os.utime(home / "swept", (0, 0))
+    with outbox.leadership(ROBOT) as book:
+        assert book is not None
+        assert len(book.arrivals(9)) == 1
+
+
 def test_failures_that_nobody_mends_are_forgotten_after_three_months(home: Path, make_alert: MakeAlert) -> None:
     """Or the folder would only grow. It is looked through once a day."""
     left: list[set[str]] = []
@@ -655,6 +664,17 @@ def test_a_folder_of_somebody_else_is_refused_with_a_word(home: Path, make_alert
     outbox = Outbox(FileStore(home))
     with pytest.raises(OutboxError, match=rf"belongs to uid 12345.*uid {os.geteuid()}.*run_as_user"):
         outbox.put(make_alert()) if name == "mail" else outbox.assign(HERE, ROBOT)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_public_folder_of_somebody_else_has_no_open_failure(home: Path, make_alert: MakeAlert) -> None:
+    """Every success asks, and must neither believe it nor take it for an outbox that is away."""
+    alert = make_alert()
+    Outbox(FileStore(home)).put(alert)
+    public = Outbox(FileStore(home, in_public=True))
+    assert public.has_open_incident(alert.incident)
+    os.chown(home, 12345, 12345)
+    assert not public.has_open_incident(alert.incident)
 
 
 def test_successes_that_nobody_can_place_do_not_pile_up(tmp_path: Path) -> None:

@@ -92,6 +92,14 @@ def test_an_unknown_mobile_does_not_keep_it_from_the_others(
     assert "13900000009" not in caplog.text
 
 
+def test_nothing_is_uploaded_for_nobody(app_connected: Sandbox) -> None:
+    """A large file takes a while, and people are looked up in a moment."""
+    with pytest.raises(TargetError):
+        DingTalkAppHook().send(Image(b"\x89PNG\r\n\x1a\n" + bytes(50)), to=Users(mobiles=["13900000009"]))
+    assert paths(app_connected)["/topapi/v2/user/getbymobile"] == 1
+    assert paths(app_connected)["/media/upload"] == 0
+
+
 def test_people_whom_dingtalk_does_not_know_stand_in_the_receipt(app_connected: Sandbox) -> None:
     """The others got it."""
     receipt = DingTalkAppHook().send("hello", to=Users(["zhangsan", "nobody"]))

@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.alerts.alert import mailbox_of
+from airflow_provider_dingpush.delivery.channel import SendStatus
 from airflow_provider_dingpush.errors import AlertsWaitingError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
+from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
+from airflow_provider_dingpush.timeouts import Deadline
 from tests.surface.test_notifier import task_context
 
 CONN_ID = "dingtalk_app_default"
@@ -136,3 +140,12 @@ def test_one_with_a_target_can_be_copied_and_pickled(app_connected: Sandbox) -> 
     for number, each in enumerate((copy.deepcopy(made), pickle.loads(pickle.dumps(made)))):  # noqa: S301 - our own
         each(task_context(f"task_{number}"))
     assert len(app_connected.messages) == 2
+
+
+@pytest.mark.parametrize("to", [None, Users("lisi"), WorkNotification("lisi")], ids=["group", "users", "notification"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"message": {}, "language": "zh"}', b'{"message": "t"}'])
+def test_a_prepared_body_that_can_not_be_read_is_refused(app_connected: Sandbox, to: Any, body: bytes) -> None:
+    """Written by another version, or damaged: the alert is put into words anew, and the leader goes on."""
+    receiver = receiver_of_mailbox(mailbox_of("dingtalk_app_default", to))
+    assert receiver.post(body, Deadline.after(10.0)).status is SendStatus.REJECTED
+    assert app_connected.messages == ()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.pipeline.bounded_store import BoundedStore
+from airflow_provider_dingpush.pipeline.stores import Store, keep
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
@@ -89,6 +91,33 @@ def test_a_file_that_hangs_is_left_behind_and_nothing_is_asked_again(files: Outb
     with open(fifo, "wb", buffering=0):
         pass  # it goes on
     assert eventually(lambda: files.pending_in(HERE) == 2)
+
+
+def test_a_recovery_that_is_safe_is_not_put_elsewhere_because_no_time_is_left(files: Outbox) -> None:
+    """Its incident stays open then, which costs less than the same alert in three places."""
+    files.put(ALERT)
+    recovery = replace(ALERT, key="k2", occurrence="k2", event=Event.TASK_SUCCEEDED, resolved=True)
+    Outbox(bounded(files.store, seconds=0.0)).put(recovery)
+    assert files.pending_in(HERE) == 2
+    assert files.has_open_incident(ALERT.incident)
+
+
+def test_what_others_may_have_noted_is_worth_half_a_second(files: Outbox, tmp_path: Path) -> None:
+    """Of files that hang, as those of a second home may, an alert that is safe waits no longer for them."""
+
+    class Hanging(Gate):
+        def remove_notes(self, places: Any) -> None:
+            self.hang()
+
+    def store(asked: BoundedStore) -> Store:
+        return Store(Outbox(asked), asked, tmp_path)
+
+    hanging = Hanging(files)
+    first, other = store(bounded(files.store, most=30.0)), store(bounded(hanging, most=30.0))
+    assert keep(ALERT, [first, other]) is first
+    hanging.may_go_on.set()
+    assert other.lost is not None
+    assert "within 0.5 s" in other.lost
 
 
 def test_a_leadership_that_comes_too_late_is_given_up_where_it_comes(files: Outbox) -> None:

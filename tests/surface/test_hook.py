@@ -86,6 +86,8 @@ def test_nothing_is_sent_of_a_wrong_message(connected: Sandbox) -> None:
     """A message is checked before DingTalk hears of it."""
     with pytest.raises(InvalidMessageError, match=r"Text\.content is empty"):
         DingTalkRobotHook().send("   ")
+    with pytest.raises(InvalidMessageError, match=r"Text\.content is empty"):
+        DingTalkRobotHook("is_not_even_looked_up").send("   ")
     assert connected.requests == ()
 
 

@@ -84,7 +84,7 @@ FAILURES: dict[str, Break] = {
         "AIRFLOW_CONN_DINGTALK_DEFAULT",
         f"https://127.0.0.1:1/robot/send?access_token={quote_plus(TOKEN)}&secret={quote_plus(SECRET)}&verify=/no/ca.pem",
     ),
-    "throttled": throttle,
+    "throttled after twenty messages": throttle,
 }
 
 

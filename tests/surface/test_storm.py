@@ -252,6 +252,19 @@ def test_the_flush_operator_sends_what_waits(
     assert title.endswith("3 个失败：etl_daily")
 
 
+def test_the_flush_operator_logs_in_words_why_alerts_wait(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not the name of a constant."""
+    monkeypatch.setenv(CONNECTION, f"{sandbox.webhook_url}&secret=SECwrong")
+    DingTalkNotifier()(task_context())
+    caplog.clear()
+    context: Any = {}
+    assert DingTalkFlushOperator(task_id="flush", within_seconds=5).execute(context) == {"sent": 0, "left": 1}
+    (line,) = [record.getMessage() for record in caplog.records if record.name.endswith("operators")]
+    assert "wait: the receiver is misconfigured: " in line
+
+
 def test_the_flush_dag_is_two_lines() -> None:
     """Every minute, one run at a time."""
     dag = create_flush_dag()
