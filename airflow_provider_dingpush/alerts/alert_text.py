@@ -7,11 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
-from airflow_provider_dingpush.alerts.human_times import duration_text, local_time_text
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown, plain_line
-from airflow_provider_dingpush.alerts.markdown_parts import dotted, quoted
+from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
-from airflow_provider_dingpush.alerts.words import Words, words_in
+from airflow_provider_dingpush.alerts.words import Words, duration_text, local_time_text, words_in
 from airflow_provider_dingpush.events import Subject
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 from airflow_provider_dingpush.messages.kinds import Markdown

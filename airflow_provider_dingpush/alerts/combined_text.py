@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
+from airflow_provider_dingpush.alerts.markdown import escape_markdown
 from airflow_provider_dingpush.errors import ContentError
 from airflow_provider_dingpush.messages.fitting import cut
 from airflow_provider_dingpush.messages.in_words import in_words

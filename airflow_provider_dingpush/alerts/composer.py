@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
@@ -10,14 +11,13 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.alert_text import MAX_ALERT_BYTES, built_in_alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
-from airflow_provider_dingpush.alerts.mentioned import mentions_of
+from airflow_provider_dingpush.alerts.markdown import escape_markdown
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.alerts.words import words_in
-from airflow_provider_dingpush.errors import ContentError
+from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
 from airflow_provider_dingpush.messages.kinds import ActionCard, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.messages.plain_forms import read_message
+from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
 if TYPE_CHECKING:
@@ -167,3 +167,33 @@ def _with_remarks(message: Message, *remarks: str) -> Message:
     if isinstance(message, (Markdown, ActionCard)):
         return replace(message, text="\n\n".join([message.text, *remarks]))
     return replace(message, content="\n".join([message.content, *remarks])) if isinstance(message, Text) else message
+
+
+def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> At | None:
+    """Everyone whom these alerts mention: the owners of what failed, and whom a notifier names itself.
+
+    Those whom a task asks are mentioned as well. Owners are not mentioned for retries and recoveries. People beyond
+    the 50 that DingTalk takes are left out.
+
+    :param people: who an owner is, by the connection's ``mentions``; ``None`` if it isn't there.
+    """
+    mentioned: list[At | None] = []
+    owners: dict[str, None] = {}
+    for alert in alerts:
+        # Mentions that can't be read, such as a newer version's, must not cost the alert.
+        with suppress(InvalidMessageError):
+            at = At.read(alert.mentions)
+            if at is not None:
+                check_rendered(at)
+            mentioned.append(at)
+        if alert.event.is_failure and not alert.resolved:
+            owners.update(dict.fromkeys(alert.owners))
+        elif alert.event.is_question and not alert.resolved:
+            owners.update(dict.fromkeys(asked_of(alert.facts)))
+    return At.union([*mentioned, *map(people, owners)])
+
+
+def asked_of(facts: Mapping[str, object]) -> tuple[str, ...]:
+    """Names and ids of those who may answer what a task asks."""
+    lists = (facts.get(name) for name in ("assigned_users", "assigned_user_ids"))
+    return tuple(each for names in lists if isinstance(names, (list, tuple)) for each in names if isinstance(each, str))

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from airflow_provider_dingpush.alerts.digest_contents import Contents
+from airflow_provider_dingpush.alerts.digest_contents import Contents, Row, count_kinds
 from airflow_provider_dingpush.alerts.digest_lines import CAUSE_CHARACTERS, LineWriter
-from airflow_provider_dingpush.alerts.digest_rows import Row, count_kinds
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
-from airflow_provider_dingpush.alerts.markdown_parts import cut, dotted, plain_name, quoted
+from airflow_provider_dingpush.alerts.markdown import cut, dotted, escape_markdown, plain_name, quoted
 from airflow_provider_dingpush.alerts.words import Words
 
 _MOST_NAMES = 5

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.alerts.digest_contents import Contents
-from airflow_provider_dingpush.alerts.digest_rows import (
+from airflow_provider_dingpush.alerts.digest_contents import (
     ClassifiedAlert,
+    Contents,
     Reason,
     Row,
     Section,
@@ -19,8 +19,14 @@ from airflow_provider_dingpush.alerts.digest_rows import (
     reasons_of,
 )
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
-from airflow_provider_dingpush.alerts.markdown_parts import NAME_CHARACTERS, broken_lines, cut, dotted, plain_name
+from airflow_provider_dingpush.alerts.markdown import (
+    NAME_CHARACTERS,
+    broken_lines,
+    cut,
+    dotted,
+    escape_markdown,
+    plain_name,
+)
 from airflow_provider_dingpush.alerts.words import Words
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 

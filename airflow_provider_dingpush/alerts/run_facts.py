@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_dingpush.alerts.human_times import duration_text
-from airflow_provider_dingpush.alerts.words import words_in
+from airflow_provider_dingpush.alerts.words import duration_text, words_in
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from airflow_provider_dingpush.alerts.alert import Alert, log_repetition
-from airflow_provider_dingpush.delivery.late_failures import end_of, note_recoveries
+from airflow_provider_dingpush.delivery.merging import attempt_of
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.queue import Queue
-from airflow_provider_dingpush.delivery.record_kinds import ALERT, MOVED, OVERFLOW, RECOVERED
-from airflow_provider_dingpush.delivery.records import Changes, Records
+from airflow_provider_dingpush.delivery.record_kinds import ALERT, MOVED, OVERFLOW, RECOVERED, Recovered
+from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.repeats import Repeats
-from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, remembered
+from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, remembered, subject_of
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.storage.contract import LedgerBook
 
 MOST_WAITING = 10_000
@@ -173,3 +176,57 @@ class Intake:
         note_recoveries((each for each in news.values() if each.resolved), self._records.table, now, changes)
         new = {**news, **ends}
         return new if self._policy.send_resolved else {key: each for key, each in new.items() if not each.resolved}
+
+
+_REMEMBERED_SECONDS = 3600.0
+_MOST_REMEMBERED = 2_000
+
+
+def note_recoveries(recoveries: Iterable[Alert], table: RecordTable, now: float, changes: Changes) -> None:
+    """Remember these recoveries for an hour, and only so many.
+
+    :param now: in seconds since 1970.
+    """
+    new = {
+        subject_of(each): Recovered(each.at, json.dumps(attempt_of(each)), each.try_number, now)
+        for each in recoveries
+        if each.run_id and each.try_number and each.task_id
+    }
+    if not new:
+        return
+    before = table.of(RECOVERED)
+    oldest_first = sorted((each.taken_at, subject) for subject, each in before.items() if subject not in new)
+    surplus = len(oldest_first) + len(new) - _MOST_REMEMBERED
+    for number, (taken_at, subject) in enumerate(oldest_first):
+        if number < surplus or taken_at < now - _REMEMBERED_SECONDS:
+            changes.delete(RECOVERED, subject)
+    for subject, recovered in new.items():
+        changes.put(RECOVERED, recovered, subject)
+
+
+def end_of(alert: Alert, recovered: Mapping[str, Recovered]) -> Alert | None:
+    """The recovery of a failure that was over before it arrived; ``None`` if it isn't known to be over.
+
+    Its try must be an earlier one of the same run as well: the clocks of two machines may differ.
+
+    :param recovered: the records of this kind.
+    """
+    end = recovered.get(subject_of(alert)) if alert.opens_incident else None
+    if end is None or not alert.run_id or not alert.try_number:
+        return None
+    if json.dumps(attempt_of(alert)) != end.run or alert.try_number >= end.try_number or alert.at > end.at:
+        return None
+    return replace(
+        alert,
+        key=f"{alert.key}.over",
+        occurrence=f"{alert.key}.over",
+        event=Event.TASK_SUCCEEDED,
+        at=end.at,
+        try_number=end.try_number,
+        resolved=True,
+        summary="",
+        message=None,
+        also=(),
+        mentions=None,
+        problems={},
+    )

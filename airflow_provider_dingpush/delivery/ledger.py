@@ -7,16 +7,16 @@ repeats, pace and notified runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timezone, tzinfo
+from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.delivery.dead_letters import DeadLetters
+from airflow_provider_dingpush.delivery.dead_letters import DeadLetter, DeadLetters, dead_letters_in
 from airflow_provider_dingpush.delivery.holds import PROBED, Holds
 from airflow_provider_dingpush.delivery.intake import Intake, Mailboxes
-from airflow_provider_dingpush.delivery.merging import Merged, merge
-from airflow_provider_dingpush.delivery.notified_runs import NotifiedRuns
+from airflow_provider_dingpush.delivery.merging import Merged, NotifiedRuns, merge
 from airflow_provider_dingpush.delivery.pace import Pace
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.quarantine import Quarantine
@@ -35,12 +35,12 @@ from airflow_provider_dingpush.delivery.record_kinds import (
     Batch,
     Hold,
 )
-from airflow_provider_dingpush.delivery.records import Changes, Records
+from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.repeats import Repeats
 from airflow_provider_dingpush.delivery.window import RateWindow, Slots, Try
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.storage.contract import LedgerBook
+from airflow_provider_dingpush.storage.contract import LedgerBook, Place
 
 
 class Ledger:
@@ -245,3 +245,23 @@ class Ledger:
             changes.delete(HOLD)
         for name, each in self._table.of(QUARANTINE).items():
             changes.put(QUARANTINE, replace(each, proven=True), name)
+
+
+class ReceiverView:
+    """What ``dingpush status`` shows of a receiver at one moment.
+
+    :param records: of its book, as :meth:`~airflow_provider_dingpush.storage.contract.Outbox.records_of` gives them.
+    :param policy: its delivery options.
+    :param zone: the time zone whose midnight ends a day.
+    :param now: in seconds since 1970.
+    """
+
+    def __init__(self, records: Mapping[Place, Any], policy: DeliveryPolicy, *, zone: tzinfo, now: float) -> None:
+        table = RecordTable(records)
+        holds = Holds(table, policy, zone)
+        slots = Slots(table, RateWindow(policy.rate_limit_per_minute, policy.minute_seconds))
+        self.dead_letters: tuple[DeadLetter, ...] = dead_letters_in(table)
+        self.hold: Hold | None = holds.current(now)
+        self.sent_within_minute = slots.taken_within_window(now)
+        self.sent_today = holds.sent_today(now)
+        self.sent_this_month = holds.sent_this_month(now)

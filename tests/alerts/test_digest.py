@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_dingpush.alerts import words_en, words_zh
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of
+from airflow_provider_dingpush.alerts.composer import mentions_of
 from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
 from airflow_provider_dingpush.alerts.digest_notes import Notes
-from airflow_provider_dingpush.alerts.mentioned import mentions_of
 from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.events import Event

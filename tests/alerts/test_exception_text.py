@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_dingpush.alerts.alert_text import built_in_alert
 from airflow_provider_dingpush.alerts.exception_text import WhatWentWrong, gap_in, read_exception, shortened
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
+from airflow_provider_dingpush.alerts.markdown import escape_markdown
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.events import Event
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown, plain_line
+from airflow_provider_dingpush.alerts.markdown import escape_markdown, plain_line
 
 markdown_it = pytest.importorskip("markdown_it")  # comes with every Airflow, through rich
 PARSER = markdown_it.MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
