@@ -1,4 +1,4 @@
-"""Messages of several notifiers about one occurrence as one text, each cut so that all of them have room."""
+"""Messages of several notifiers about one occurrence as one text, cut so that all of them fit."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _TITLE_CHARACTERS = 60
 
 
 def texts_of(messages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The texts of these messages, as Markdown; of a message without words there is none."""
+    """The texts of these messages, as Markdown; none for a message without text."""
     texts = []
     for each in messages:
-        # One that can't be read, such as a newer version's, must not cost the others.
+        # One that can't be read, such as a newer version's, must not lose the others.
         with suppress(ContentError):
             texts.append(in_words(read_message(each)[0], escape_markdown))
     return [each for each in texts if each]
@@ -43,7 +43,7 @@ def combined(message: Message, also: Sequence[str], at_most_bytes: int, language
     """The message, and below it the texts of other notifiers about the same occurrence.
 
     :param at_most_bytes: how long all of it may be, in bytes of JSON.
-    :param cut_first: whether the message itself may be cut; the built-in one is as short as it can be.
+    :param cut_first: whether the message itself may be cut; the built-in one was shortened before.
     """
     first = as_markdown(message)
     if cut_first:
@@ -54,20 +54,20 @@ def combined(message: Message, also: Sequence[str], at_most_bytes: int, language
     return as_markdown(first, *also)
 
 
-def _fitted(texts: Sequence[str], room: int, language: str) -> list[str]:
-    """The texts, the longest of them cut, so that all of them take no more bytes than this."""
+def _fitted(texts: Sequence[str], most: int, language: str) -> list[str]:
+    """The texts, the longest of them cut so that all of them fit into so many bytes."""
     fitted = list(texts)
-    for number, place in enumerate(sorted(range(len(texts)), key=lambda each: len(texts[each].encode()))):
-        share = room // (len(texts) - number) - bytes_with_gap("")
+    for number, index in enumerate(sorted(range(len(texts)), key=lambda each: len(texts[each].encode()))):
+        share = most // (len(texts) - number) - bytes_with_gap("")
         try:
-            fitted[place] = cut(texts[place], share, language=language)
+            fitted[index] = cut(texts[index], share, language=language)
         except ContentError:
             _log.warning(
-                "There is no room for another notifier's message about the same event: %s",
-                texts[place][:_TITLE_CHARACTERS],
+                "Another notifier's message about the same event doesn't fit and is left out: %s",
+                texts[index][:_TITLE_CHARACTERS],
             )
-            fitted[place] = ""
-        room -= bytes_with_gap(fitted[place])
+            fitted[index] = ""
+        most -= bytes_with_gap(fitted[index])
     return fitted
 
 

@@ -1,6 +1,6 @@
-"""Many alerts as one message: what failed, how often, since when, why, and where to look, short enough to be read.
+"""Many alerts as one message: what failed, how often, since when, why, and links, short enough to be read.
 
-Every alert has a line of its own or is part of a count that is printed: the counts add up to the number of alerts.
+Every alert has a line of its own or is part of a printed count: the counts add up to the number of alerts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Layout:
 
     :param contents: what the digest is about.
     :param write: writes its lines.
-    :param frame: writes what stands around them.
+    :param frame: writes title, head and foot.
     """
 
     contents: Contents
@@ -68,7 +68,7 @@ class Layout:
         if questions and len(questions) < len(self.contents.classified):
             lines.append(partial(self._extras_heading, [Row(questions)]))
         lines += [partial(self.write.question, each.alert, detail) for each in questions]
-        # A section with a heading of its own needs no other.
+        # A section with a heading of its own needs no second one.
         is_list = detail.rows == 0 or self.contents.is_titled or (sections and len(sections[0].rows) == 1)
         if questions and sections and is_list:
             lines.append(partial(self._extras_heading, [each.whole for each in sections]))
@@ -77,7 +77,7 @@ class Layout:
     def _extra_lines(self, rows: Sequence[Row], write: Callable[[Row], str], detail: Detail) -> list[Line]:
         kept, rest = _shown(rows, detail.extras)
         lines: list[Line] = []
-        # What is all there is needs no heading: the title says it.
+        # If the message has nothing else, the title is heading enough.
         if rows and not (kept and sum(len(each.classified) for each in rows) == len(self.contents.classified)):
             lines.append(partial(self._extras_heading, rows))
         lines += [partial(write, each) for each in kept]
@@ -135,7 +135,7 @@ class Layout:
 
 
 MOST_LINES = 60
-"""A longer digest is compacted: nobody reads more than that on a phone."""
+"""A longer digest is compacted, because more isn't read on a phone."""
 
 DETAILS = (
     Detail(rows=None, reasons=3, characters=120, extras=None),
@@ -165,18 +165,18 @@ def digest(
 ) -> Markdown:
     """One message about all of these alerts.
 
-    Its title says how much failed where, because that is all a locked phone shows. Its text has a section per group,
-    and in it a line per task: how often it failed, when, why, and the newest log. The more there is, the less is shown
+    Its title names what failed, how often and where: a locked phone shows no more. Its text has a section per group,
+    and in it a line per task: how often it failed, when, why, and the newest log. The more alerts, the less is shown
     of each: fewer tasks per section, then one line per section, then as many of those as fit, and always the count of
     the rest.
 
-    :param notes: what else the message reports.
+    :param notes: what the message reports besides.
     :param group_by: the labels that make a section; some of
         :data:`~airflow_provider_dingpush.delivery.policy.GROUP_LABELS`.
     :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.
     :param zone: the time zone of all times.
-    :param at_most_bytes: how long the text may be, in bytes of JSON. It takes a few hundred in any case.
-    :param environment: which Airflow, such as ``生产``.
+    :param at_most_bytes: the limit of the text, in bytes of JSON. It takes a few hundred in any case.
+    :param environment: label of the Airflow installation, such as ``生产``.
     """
     contents = Contents(classify(alerts), notes or Notes(), tuple(group_by))
     write = LineWriter(contents, words_in(language), zone)
@@ -184,7 +184,7 @@ def digest(
     layout = Layout(contents, write, frame)
     for detail in DETAILS:
         lines = layout.lines(detail)
-        # What has too many lines is never written: that would be slow where there are thousands.
+        # A text with too many lines is never written: thousands of them would be slow.
         text = layout.text(lines, detail) if len(lines) <= MOST_LINES else None
         if text is not None and json_bytes(text) <= at_most_bytes:
             break

@@ -15,14 +15,14 @@ from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
 
 
 class ClassifiedAlert(NamedTuple):
-    """An alert, and what it is among the others."""
+    """An alert and its kind among the others."""
 
     alert: Alert
     kind: Kind
 
 
 def classify(alerts: Iterable[Alert]) -> tuple[ClassifiedAlert, ...]:
-    """The alerts, oldest first, and what each of them is among them."""
+    """The alerts, oldest first, each with its kind among them."""
     classified = [ClassifiedAlert(each, kind_of(each)) for each in sorted(alerts, key=_age)]
     last_try: dict[tuple[Any, ...], int] = defaultdict(int)
     for alert, kind in classified:
@@ -37,7 +37,7 @@ def classify(alerts: Iterable[Alert]) -> tuple[ClassifiedAlert, ...]:
 
 
 def _age(alert: Alert) -> tuple[Any, ...]:
-    """The same order whatever the order of arrival was, also of what happened at once."""
+    """A sort key that doesn't depend on the order of arrival, also for alerts of one moment."""
     return alert.at, alert.dag_id, alert.task_id or "", alert.map_index or 0, alert.try_number or 0, alert.key
 
 
@@ -66,22 +66,22 @@ class Row:
 
     @property
     def worst(self) -> Kind:
-        """What the worst of them is."""
+        """The worst kind."""
         return self.kinds[0][0]
 
     @property
     def runs(self) -> int:
-        """How many runs they are of."""
+        """The number of their runs."""
         return len({(each.dag_id, each.run_id) for each in self.alerts})
 
     @property
     def tasks(self) -> int:
-        """How many tasks they are of; a DAG's runs count as one."""
+        """The number of their tasks; a DAG's runs count as one."""
         return len({(each.dag_id, each.task_id) for each in self.alerts})
 
     @property
     def dags(self) -> int:
-        """How many DAGs they are of."""
+        """The number of their DAGs."""
         return len({each.dag_id for each in self.alerts})
 
 
@@ -89,7 +89,7 @@ class Row:
 class Section:
     """The rows of one group, at least one.
 
-    :param label: what its alerts have in common: the values of the labels they are grouped by.
+    :param label: the values of the labels that its alerts are grouped by.
     """
 
     label: tuple[str, ...]
@@ -117,9 +117,9 @@ def rows_of(classified: Iterable[ClassifiedAlert]) -> tuple[Row, ...]:
     rows: dict[tuple[Any, ...], list[ClassifiedAlert]] = defaultdict(list)
     for each in classified:
         alert, kind = each
-        # Of one task everything that went wrong belongs together; "succeeded" and "started" don't.
-        # A notifier's own messages aren't a count of something either, unless they are the same.
-        own = own_words_of(alert) if kind is Kind.OTHER else ""
+        # All failures of one task are in one row; "succeeded" and "started" aren't.
+        # A notifier's own messages aren't counted together either, unless they are equal.
+        own = own_text_of(alert) if kind is Kind.OTHER else ""
         what = f"{alert.event} {own}" if kind is Kind.OTHER else kind is Kind.LATE
         rows[alert.dag_id, alert.task_id, what].append(each)
     return tuple(sorted((Row(tuple(each)) for each in rows.values()), key=_largest_first))
@@ -149,12 +149,12 @@ def _label(alert: Alert, name: str) -> str:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why several alerts were raised.
+    """The reason of several alerts.
 
-    :param likeness: what they have in common: equal for reasons that differ in numbers only.
+    :param likeness: equal for reasons that differ in numbers only.
     :param text: the reason of the newest of them.
     :param alerts: those that have it, oldest first.
-    :param is_same: whether they have the very same text; otherwise it differs in numbers only.
+    :param is_same: whether all have the same text; otherwise it differs in numbers only.
     """
 
     likeness: str
@@ -181,47 +181,47 @@ def reasons_of(alerts: Iterable[Alert]) -> list[Reason]:
 
 
 def reason_of(alert: Alert) -> str:
-    """What went wrong, on one line; of a notifier's own message its title or its first line.
+    """The reason of an alert on one line; for a notifier's own message its title or first line.
 
-    If several notifiers have messages about it, all of them.
+    With those of all notifiers, if several have messages about it.
     """
     own = alert.message if not alert.summary or alert.also else None
     reasons = (" ".join(alert.summary.split()), *(_first_line(each) for each in (own, *alert.also)))
     return " · ".join(each for each in reasons if each)
 
 
-def own_words_of(alert: Alert) -> str:
+def own_text_of(alert: Alert) -> str:
     """The title or the text of a notifier's own message; empty if there is none."""
-    return _words_of(alert.message)
+    return _text_of(alert.message)
 
 
 def _first_line(message: Mapping[str, Any] | None) -> str:
-    return " ".join(_words_of(message).partition("\n")[0].split())
+    return " ".join(_text_of(message).partition("\n")[0].split())
 
 
-def _words_of(message: Mapping[str, Any] | None) -> str:
+def _text_of(message: Mapping[str, Any] | None) -> str:
     content = message.get(str(message.get("msgtype"))) if message else None
     texts = [content.get(name) for name in ("title", "content", "text")] if isinstance(content, dict) else []
     return next((each.strip() for each in texts if isinstance(each, str) and each.strip()), "")
 
 
 def _skeleton(reason: str) -> str:
-    """The reason without what has digits in it: "order 10086 not found" and "order 10087 not found" are alike."""
-    # Anchored at the word's begin, or a long word without a digit would take time that grows with its square.
+    """The reason without words that have digits: "order 10086 not found" and "order 10087 not found" are alike."""
+    # Anchored at the start of the word, or a long word without a digit would take quadratic time.
     return re.sub(r"\b[^\W\d]*\d\w*", "0", reason)
 
 
 _MOST_CAUSES = 3
-"""Reasons that the message's head names."""
+"""Reasons in the head of the message."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a digest is about.
+    """The content of a digest.
 
     :param classified: its alerts, oldest first.
-    :param notes: what else it reports.
-    :param group_by: the labels that make a section.
+    :param notes: what it reports besides.
+    :param group_by: the labels that divide it into sections.
     """
 
     classified: tuple[ClassifiedAlert, ...]
@@ -229,35 +229,35 @@ class Contents:
     group_by: tuple[str, ...]
 
     @cached_property
-    def troubles(self) -> tuple[ClassifiedAlert, ...]:
-        """What went wrong and isn't over."""
-        return tuple(each for each in self.classified if each.kind not in (Kind.ASKING, Kind.RECOVERED, Kind.OTHER))
+    def unresolved(self) -> tuple[ClassifiedAlert, ...]:
+        """Failures, retries and missed deadlines that aren't resolved."""
+        return tuple(each for each in self.classified if each.kind not in (Kind.QUESTION, Kind.RECOVERED, Kind.OTHER))
 
     @cached_property
     def questions(self) -> tuple[ClassifiedAlert, ...]:
-        """What people are asked."""
-        return tuple(each for each in self.classified if each.kind is Kind.ASKING)
+        """The questions to people."""
+        return tuple(each for each in self.classified if each.kind is Kind.QUESTION)
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
-        """What went wrong, by group."""
-        return sections_of(self.troubles, self.group_by)
+        """The unresolved alerts, by group."""
+        return sections_of(self.unresolved, self.group_by)
 
     @cached_property
     def recovered(self) -> tuple[Row, ...]:
-        """What is over."""
+        """The recoveries."""
         return rows_of(each for each in self.classified if each.kind is Kind.RECOVERED)
 
     @cached_property
     def others(self) -> tuple[Row, ...]:
-        """Events that are neither trouble nor its end."""
+        """All other events."""
         return rows_of(each for each in self.classified if each.kind is Kind.OTHER)
 
     @cached_property
     def causes(self) -> Sequence[Reason]:
-        """Reasons that the head names: those of the only row, or those that half of what went wrong has in common."""
-        total = len(self.troubles)
-        reasons = reasons_of(each.alert for each in self.troubles)
+        """Reasons in the head: those of the only row, or one that half of the unresolved alerts share and the next."""
+        total = len(self.unresolved)
+        reasons = reasons_of(each.alert for each in self.unresolved)
         if self.has_one_row:
             return reasons[:_MOST_CAUSES] if len(reasons) > 1 else ()
         if not reasons or len(reasons[0].alerts) * 2 < total or not reasons[0].is_shared:
@@ -266,10 +266,10 @@ class Contents:
 
     @property
     def has_one_row(self) -> bool:
-        """Whether all that went wrong is in one row."""
+        """Whether all unresolved alerts are in one row."""
         return sum(len(each.rows) for each in self.sections) == 1
 
     @property
     def is_titled(self) -> bool:
-        """Whether the only section needs no heading, because the title has its name."""
+        """Whether the only section needs no heading, because the title contains its name."""
         return len(self.sections) == 1 and self.group_by in ((), ("dag_id",))

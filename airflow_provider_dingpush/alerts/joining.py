@@ -1,4 +1,4 @@
-"""Alerts of several notifiers about one occurrence, made one: what each of them adds is kept."""
+"""Joining the alerts of several notifiers about one occurrence into one that keeps what each of them adds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from airflow_provider_dingpush.messages.mentions import At
 def joined(alerts: Iterable[Alert]) -> list[Alert]:
     """One alert for each occurrence, in the order of the first ones.
 
-    It is the one that needs the built-in text, if there is one, with the messages of the others (:attr:`Alert.also`)
-    and everybody whom any of them mentions. A message that isn't made of words, such as a picture, stays alone.
+    It is the one with the built-in text, if there is one, with the messages of the others (:attr:`Alert.also`) and all
+    mentions. A message without text, such as a picture, isn't joined.
     """
     groups: dict[str, list[Alert]] = {}
     for each in alerts:
@@ -51,7 +51,7 @@ def _one_of(alerts: Sequence[Alert]) -> Alert:
 
 
 def _mentioned(alert: Alert) -> At | None:
-    # Mentions that can't be read, such as a newer version's, must not cost the alert.
+    # Mentions that can't be read, such as a newer version's, must not lose the alert.
     with suppress(InvalidMessageError):
         return At.read(alert.mentions)
     return None

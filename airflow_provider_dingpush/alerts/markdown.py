@@ -28,24 +28,23 @@ _SPECIAL = re.compile(
 
 
 def escape_markdown(text: str) -> str:
-    r"""One line of Markdown that shows this text as it is: no link, heading, list, emphasis or tag comes of it.
+    r"""One line of Markdown that shows this text as it is, without any link, heading, list, emphasis or tag.
 
-    DingTalk documents no rule of escaping. Backslashes are what every Markdown parser has understood since the first
-    one, and what widely used alert bridges send to DingTalk for ``_``, ``*`` and the backtick. The other ways degrade
-    worse where they aren't understood: look-alikes and zero-width characters come along when a person copies a task
-    id out of the chat, and ``&#95;`` can't be read at all; code spans are undocumented and differ between clients.
-    ``<`` has no backslash form in older parsers, so it and an ``&`` that would begin an entity become entities, which
-    DingTalk documents at least for blanks.
+    DingTalk documents no escaping. Backslashes work in every Markdown parser since the first one, and widely used
+    alert bridges send them to DingTalk for ``_``, ``*`` and the backtick. The alternatives degrade worse where they
+    aren't supported: look-alikes and zero-width characters are copied with a task id out of the chat, ``&#95;`` can't
+    be read at all, and code spans are undocumented and differ between clients. ``<`` has no backslash form in older
+    parsers, so it and an ``&`` that would begin an entity become entities, which DingTalk documents for blanks.
 
-    Nothing is escaped that means nothing where it stands (``a < b``, ``[3]``, ``C:\temp``, ``1.5``), so that a
-    client which shows backslashes shows few of them. A line that begins with this text is safe as well. Line breaks
-    become blanks, invisible characters are dropped and so are ones that no UTF-8 can hold.
+    Characters without a meaning at their position (``a < b``, ``[3]``, ``C:\temp``, ``1.5``) aren't escaped, so that
+    a client which shows backslashes shows few of them. A line that begins with this text is safe as well. Line breaks
+    become blanks; invisible characters, and ones that UTF-8 can't encode, are dropped.
     """
     return _SPECIAL.sub(_escaped, plain_line(text))
 
 
 def plain_line(text: str) -> str:
-    """The text on one line, without what can't be seen or sent; for titles, where Markdown means nothing."""
+    """The text on one line, without invisible and invalid characters; for titles, which have no Markdown."""
     return " ".join(without_invisible(without_escapes(text.encode("utf-8", "replace").decode())).split())
 
 
@@ -60,7 +59,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 NAME_CHARACTERS = 60
-"""Of each name; a phone shows less than that."""
+"""Of each name; a phone shows fewer."""
 
 
 def dotted(parts: Iterable[str]) -> str:
@@ -70,7 +69,7 @@ def dotted(parts: Iterable[str]) -> str:
 
 def broken_lines(lines: Iterable[str]) -> str:
     """One paragraph of several lines."""
-    # DingTalk swallows a lone newline; with two blanks before it, it breaks the line.
+    # DingTalk drops a single newline; two blanks before it make a line break.
     return "  \n".join(lines)
 
 
@@ -85,6 +84,6 @@ def cut(text: str, characters: int) -> str:
 
 
 def plain_name(text: str) -> str:
-    """A name on one line, without what can't be seen, and not too long."""
+    """A name on one line, without invisible characters, and cut."""
     visible = "".join(each for each in text if each.isprintable() or each.isspace())
     return cut(" ".join(visible.split()), NAME_CHARACTERS)

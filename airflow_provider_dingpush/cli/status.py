@@ -121,7 +121,7 @@ def _print(rows: list[dict[str, Any]], screen: Screen) -> None:
 
 def _place_of(store: Store) -> str:
     """Where an outbox is, without its password."""
-    return str(store.folder or RedisUrl.read(outbox_url() or "").place)
+    return str(store.folder or RedisUrl.read(outbox_url() or "").location)
 
 
 @dataclass

@@ -535,7 +535,7 @@ PEOPLE = {"zhangsan": At(mobiles="13800000001"), "lisi": At(user_ids="lisi"), "b
 @pytest.mark.parametrize(
     ("alerts", "expected"),
     [
-        pytest.param([], None, id="nobody"),
+        pytest.param([], None, id="no_owner"),
         pytest.param([alert(owners=("stranger",))], None, id="not known"),
         pytest.param(
             [alert(owners=("zhangsan", "lisi")), alert(owners=("both",))],

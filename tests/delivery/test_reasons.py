@@ -30,9 +30,9 @@ def test_a_note_of_somebody_else_is_shown_as_it_is() -> None:
     ("role", "with_flusher", "without"),
     [
         (LeaderRole.CALLBACK, Handover.FLUSHER, Handover.SUCCESSOR),
-        (LeaderRole.DAG_PROCESSOR, Handover.FLUSHER, Handover.NOBODY),
-        (LeaderRole.FLUSHER, Handover.FLUSHER, Handover.NOBODY),
-        (LeaderRole.PERSON, Handover.NOBODY, Handover.NOBODY),
+        (LeaderRole.DAG_PROCESSOR, Handover.FLUSHER, Handover.NONE),
+        (LeaderRole.FLUSHER, Handover.FLUSHER, Handover.NONE),
+        (LeaderRole.PERSON, Handover.NONE, Handover.NONE),
     ],
 )
 def test_who_sends_in_a_storm_what_a_leader_does_not(

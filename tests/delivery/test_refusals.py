@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_provider_dingpush.delivery.refusals import Refusals
-from tests.delivery.drain_world import World
+from tests.delivery.simulation import Simulation
 
 Refused = tuple[str, str]
 
@@ -62,4 +62,4 @@ def test_words_that_speak_of_the_receiver_need_no_second_message() -> None:
 
 
 def test_a_receiver_without_a_record_has_no_refusals() -> None:
-    assert World().ledger().refusals == Refusals()
+    assert Simulation().ledger().refusals == Refusals()

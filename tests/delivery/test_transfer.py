@@ -12,10 +12,10 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.record_kinds import Batch
-from airflow_provider_dingpush.delivery.repetitions import remembered
+from airflow_provider_dingpush.delivery.repetitions import remembered_names
 from airflow_provider_dingpush.delivery.transfer import alerts_in, move, take_back
-from airflow_provider_dingpush.storage.contract import LedgerBook, Place
-from tests.delivery.drain_world import KilledError, MemoryBook, Storage, WatchedBook, failure
+from airflow_provider_dingpush.storage.contract import LedgerBook, RecordId
+from tests.delivery.simulation import KilledError, MemoryBook, Storage, WatchedBook, failure
 
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_other")
 NOW = 1_800_000_000.0
@@ -31,12 +31,12 @@ class Books:
     calls: int = 0
 
     def open(self, storage: Storage) -> LedgerBook:
-        return WatchedBook(MemoryBook(storage, lambda: NOW), self._meets)
+        return WatchedBook(MemoryBook(storage, lambda: NOW), self._on_step)
 
     def move(self, **given: Any) -> int:
         return move(self.open(self.old), self.open(self.new), HERE, **{"last": False, **given})
 
-    def _meets(self, _: str) -> None:
+    def _on_step(self, _: str) -> None:
         self.calls += 1
         if self.calls == self.kill_at:
             raise KilledError
@@ -48,7 +48,7 @@ def alerts(count: int, mailbox: Mailbox = HERE, start: int = 0) -> list[Alert]:
 
 def book_with(*every: Alert, **more: Any) -> Storage:
     """A book in which alerts wait, and more records, by kind and key with a blank between."""
-    records: dict[Place, str] = {("alert", each.key): json.dumps(each.to_json()) for each in every}
+    records: dict[RecordId, str] = {("alert", each.key): json.dumps(each.to_json()) for each in every}
     for place, value in more.items():
         kind, _, key = place.partition(" ")
         records[kind, key] = json.dumps(value)
@@ -95,7 +95,7 @@ def test_only_what_belongs_to_the_mailbox_goes() -> None:
     assert (keys(books.old, "notified"), keys(books.new, "notified")) == (["theirs"], ["mine"])
     assert (records(books.old, "overflow"), records(books.new, "overflow")) == ({"": 7}, {})
     assert keys(books.old, "transfer") == keys(books.new, "transferred") == []
-    assert {name for each in mine for name in remembered(each)} <= books.new.keys
+    assert {name for each in mine for name in remembered_names(each)} <= books.new.keys
 
 
 def test_with_the_last_mailbox_goes_what_belongs_to_no_mailbox() -> None:
@@ -151,7 +151,7 @@ def test_no_crash_loses_or_doubles_anything() -> None:
         assert keys(books.old, "transfer") == [], kill_at
 
 
-def _plain(storage: Storage) -> dict[Place, Any]:
+def _plain(storage: Storage) -> dict[RecordId, Any]:
     return {place: json.loads(value) for place, value in storage.records.items()}
 
 

@@ -9,7 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_dingpush.errors import LeadershipLostError
-from airflow_provider_dingpush.storage.contract import Bound, Change, FoundNote, Listing, Mail, Note, Place, PutResult
+from airflow_provider_dingpush.storage.contract import (
+    Bound,
+    Change,
+    FoundNote,
+    Listing,
+    Mail,
+    Note,
+    PutResult,
+    RecordId,
+)
 
 
 class MemoryStore:
@@ -62,7 +71,7 @@ class MemoryStore:
     def records(self, book: str, lock: Any) -> Any:
         return self.by_book[book] is not None and lock
 
-    def read(self, book: str) -> dict[Place, Any]:
+    def read(self, book: str) -> dict[RecordId, Any]:
         return {place: json.loads(text) for place, text in self.by_book.get(book, {}).items()}
 
     def set_notes(self, notes: Iterable[Note]) -> None:

@@ -29,7 +29,7 @@ from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
 
 MAILBOXES = (Mailbox("dingtalk_default"), Mailbox("dingtalk_app_default", '{"user_ids":["user1"]}'))
-ROBOT = "0123456789ab"
+RECEIVER = "0123456789ab"
 FAILED, LEFT_BEHIND = 1, 3
 STEPS = ("came", "written", "cleared")
 
@@ -75,8 +75,8 @@ def callback(storm: Storm, number: int, diary: Path, *, dies_at: str | None) -> 
             os.kill(os.getpid(), signal.SIGKILL)
 
     for each in MAILBOXES:
-        outbox.assign(each, ROBOT)
-    with outbox.leadership(ROBOT) as book:
+        outbox.assign(each, RECEIVER)
+    with outbox.leadership(RECEIVER) as book:
         if book is not None:
             note(diary, led=number)
             take_in(book, step)
@@ -194,8 +194,8 @@ def last_look(outbox: Outbox) -> list[str]:
     """Take in what is left, once nobody leads any more, and list the keys of all that was ever taken in."""
     while True:
         for each in MAILBOXES:
-            outbox.assign(each, ROBOT)
-        with outbox.leadership(ROBOT) as book:
+            outbox.assign(each, RECEIVER)
+        with outbox.leadership(RECEIVER) as book:
             if book is None:  # the lease of a dead one
                 continue
             take_in(book)

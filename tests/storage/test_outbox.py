@@ -28,7 +28,7 @@ from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
 from tests.storage.memory_store import MemoryStore
 
-ROBOT, OTHER_ROBOT = "0123456789ab", "ba9876543210"
+RECEIVER, OTHER_RECEIVER = "0123456789ab", "ba9876543210"
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_default", '{"user_ids":["user1"]}')
 STORM = Path(__file__).with_name("outbox_storm.py")
 
@@ -54,20 +54,20 @@ def open_outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
 def outbox(open_outbox: Open) -> Outbox:
     """An outbox in which both mailboxes belong to one robot."""
     outbox = open_outbox()
-    outbox.assign(HERE, ROBOT)
-    outbox.assign(THERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
+    outbox.assign(THERE, RECEIVER)
     return outbox
 
 
 @contextmanager
-def leading(outbox: Outbox, robot: str = ROBOT) -> Iterator[LedgerBook]:
+def leading(outbox: Outbox, robot: str = RECEIVER) -> Iterator[LedgerBook]:
     """The book of a robot that nobody else leads."""
     with outbox.leadership(robot) as book:
         assert book is not None
         yield book
 
 
-def arrived(outbox: Outbox, robot: str = ROBOT) -> list[Alert]:
+def arrived(outbox: Outbox, robot: str = RECEIVER) -> list[Alert]:
     """What waits for a robot."""
     with leading(outbox, robot) as book:
         return [alert for _, alert in book.arrivals(100)]
@@ -178,7 +178,7 @@ def test_mailboxes_that_wait_are_known_before_their_robot_is(open_outbox: Open, 
     outbox.put(make_alert(mailbox=THERE))
     assert set(open_outbox().pending_mailboxes()) == {HERE, THERE}
     assert outbox.receiver_of(HERE) is None
-    outbox.assign(HERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
     assert set(outbox.pending_mailboxes()) == {HERE, THERE}
     with leading(outbox) as book:
         book.remove_arrivals([ticket for ticket, _ in book.arrivals(100)])
@@ -187,35 +187,35 @@ def test_mailboxes_that_wait_are_known_before_their_robot_is(open_outbox: Open, 
 
 def test_a_leader_sees_the_mailboxes_of_its_robot_only(outbox: Outbox, make_alert: MakeAlert) -> None:
     """Also those that become its robot's while it leads."""
-    outbox.assign(THERE, OTHER_ROBOT)
+    outbox.assign(THERE, OTHER_RECEIVER)
     outbox.put(make_alert("here", mailbox=HERE))
     outbox.put(make_alert("there", mailbox=THERE))
-    with leading(outbox, OTHER_ROBOT) as book:
+    with leading(outbox, OTHER_RECEIVER) as book:
         assert [alert.key for _, alert in book.arrivals(100)] == ["there"]
-        outbox.assign(HERE, OTHER_ROBOT)
+        outbox.assign(HERE, OTHER_RECEIVER)
         assert [alert.key for _, alert in book.arrivals(100)] == ["here", "there"]
 
 
 def test_a_mailbox_belongs_to_the_robot_it_was_assigned_last(outbox: Outbox, make_alert: MakeAlert) -> None:
     """A connection that gets another robot takes along what waits."""
     outbox.put(make_alert(mailbox=HERE))
-    outbox.assign(HERE, OTHER_ROBOT)
-    outbox.assign(HERE, OTHER_ROBOT)
-    assert outbox.receiver_of(HERE) == OTHER_ROBOT
-    assert list(outbox.mailboxes_of(ROBOT)) == [THERE]
-    assert list(outbox.mailboxes_of(OTHER_ROBOT)) == [HERE]
+    outbox.assign(HERE, OTHER_RECEIVER)
+    outbox.assign(HERE, OTHER_RECEIVER)
+    assert outbox.receiver_of(HERE) == OTHER_RECEIVER
+    assert list(outbox.mailboxes_of(RECEIVER)) == [THERE]
+    assert list(outbox.mailboxes_of(OTHER_RECEIVER)) == [HERE]
     assert arrived(outbox) == []
-    assert [alert.mailbox for alert in arrived(outbox, OTHER_ROBOT)] == [HERE]
-    outbox.assign(HERE, ROBOT)
-    assert set(outbox.mailboxes_of(ROBOT)) == {HERE, THERE}
-    assert list(outbox.mailboxes_of(OTHER_ROBOT)) == []
+    assert [alert.mailbox for alert in arrived(outbox, OTHER_RECEIVER)] == [HERE]
+    outbox.assign(HERE, RECEIVER)
+    assert set(outbox.mailboxes_of(RECEIVER)) == {HERE, THERE}
+    assert list(outbox.mailboxes_of(OTHER_RECEIVER)) == []
 
 
 def test_one_leads_at_a_time(outbox: Outbox, open_outbox: Open) -> None:
     """Each robot has its own leader, and the next one may follow at once."""
-    with leading(outbox), open_outbox().leadership(ROBOT) as second:
+    with leading(outbox), open_outbox().leadership(RECEIVER) as second:
         assert second is None
-        with leading(outbox, OTHER_ROBOT) as other:
+        with leading(outbox, OTHER_RECEIVER) as other:
             assert other.load() == {}
     with leading(open_outbox()):
         pass
@@ -234,8 +234,8 @@ def test_a_killed_leader_is_followed(place: dict[str, str]) -> None:
     outbox = _opened(place)
     script = """
 import sys, json
-from outbox_storm import Storm, ROBOT
-with Storm(**json.loads(sys.argv[1])).outbox().leadership(ROBOT) as book:
+from outbox_storm import Storm, RECEIVER
+with Storm(**json.loads(sys.argv[1])).outbox().leadership(RECEIVER) as book:
     print(book is not None, flush=True)
     sys.stdin.read()
 """
@@ -245,13 +245,13 @@ with Storm(**json.loads(sys.argv[1])).outbox().leadership(ROBOT) as book:
     ) as leader:
         assert leader.stdout is not None
         assert leader.stdout.readline() == "True\n"
-        with outbox.leadership(ROBOT) as book:
+        with outbox.leadership(RECEIVER) as book:
             assert book is None
         leader.kill()
         leader.wait()
         followed = False
         while not followed:
-            with outbox.leadership(ROBOT) as book:
+            with outbox.leadership(RECEIVER) as book:
                 followed = book is not None
                 assert followed or "url" in place
 
@@ -273,7 +273,7 @@ def test_a_book_keeps_what_is_written(outbox: Outbox, open_outbox: Open) -> None
         book.write({("hold", ""): 1}, deletes=[("batch", "1"), ("never", "there")])
         del records["batch", "1"]
         assert book.load() == {**records, ("hold", ""): 1}
-    with leading(outbox, OTHER_ROBOT) as book:
+    with leading(outbox, OTHER_RECEIVER) as book:
         assert book.load() == {}
 
 
@@ -304,7 +304,7 @@ def test_keys_are_remembered_by_robot(outbox: Outbox) -> None:
         assert book.known([]) == set()
     with leading(outbox) as book:
         assert book.known(["k1", "k2", "k3"]) == {"k1", "k2"}
-    with leading(outbox, OTHER_ROBOT) as book:
+    with leading(outbox, OTHER_RECEIVER) as book:
         assert book.known(["k1"]) == set()
 
 
@@ -331,7 +331,7 @@ def test_who_has_left_writes_no_more(outbox: Outbox) -> None:
         with pytest.raises(LeadershipLostError):
             book.note_pause(LeadPause(time.time() + 60.0, "too late"))
         assert next_book.load() == {}
-        assert outbox.pause_of(ROBOT) is None
+        assert outbox.pause_of(RECEIVER) is None
         assert next_book.known(["k1"]) == set()
 
 
@@ -340,9 +340,9 @@ def test_a_forked_child_does_not_lead(place: dict[str, str]) -> None:
     script = """
 import json, os, signal, sys
 from airflow_provider_dingpush.errors import LeadershipLostError
-from outbox_storm import Storm, ROBOT
+from outbox_storm import Storm, RECEIVER
 storm = Storm(**json.loads(sys.argv[1]))
-with storm.outbox().leadership(ROBOT) as book:
+with storm.outbox().leadership(RECEIVER) as book:
     book.keep(2)  # a busy machine takes its time for the steps below
     child = os.fork()
     if not child:
@@ -354,7 +354,7 @@ with storm.outbox().leadership(ROBOT) as book:
             os._exit(1)
         sys.exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-    with storm.outbox().leadership(ROBOT) as second:
+    with storm.outbox().leadership(RECEIVER) as second:
         print(second, flush=True)
     book.write({("still", "leader"): True})
     child = os.fork()
@@ -378,7 +378,7 @@ with storm.outbox().leadership(ROBOT) as book:
         outbox = _opened(place)
         records = None
         while records is None:
-            with outbox.leadership(ROBOT) as book:
+            with outbox.leadership(RECEIVER) as book:
                 assert book is not None or "url" in place
                 records = book and book.load()
         assert records == {("still", "leader"): True}
@@ -389,15 +389,15 @@ def test_a_leader_can_stay(outbox: Outbox, open_outbox: Open) -> None:
     with leading(outbox) as book:
         book.keep(30)
         book.write({("a", "b"): 1})
-        with open_outbox().leadership(ROBOT) as second:
+        with open_outbox().leadership(RECEIVER) as second:
             assert second is None
 
 
 def test_beyond_so_many_alerts_they_are_counted(open_outbox: Open, make_alert: MakeAlert) -> None:
     """Nothing is dropped silently, and a second one of a key that waits is none of them."""
     outbox = open_outbox(most_alerts=3)
-    outbox.assign(HERE, ROBOT)
-    outbox.assign(THERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
+    outbox.assign(THERE, RECEIVER)
     for number in (0, 1, 2, 3, 4, 0):
         outbox.put(make_alert(f"k{number}"))
     outbox.put(make_alert("k9", mailbox=THERE))
@@ -413,7 +413,7 @@ def test_beyond_so_many_alerts_they_are_counted(open_outbox: Open, make_alert: M
 def test_what_overflows_after_it_was_counted_is_told_next_time(open_outbox: Open, make_alert: MakeAlert) -> None:
     """Clearing away forgets what its leader has seen and not more, also if that leader dies before."""
     outbox = open_outbox(most_alerts=1)
-    outbox.assign(HERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
     for number in range(4):
         outbox.put(make_alert(f"k{number}"))
     with leading(outbox) as book:
@@ -431,7 +431,7 @@ def test_what_overflows_after_it_was_counted_is_told_next_time(open_outbox: Open
 def test_beyond_so_many_bytes_they_are_counted(open_outbox: Open, make_alert: MakeAlert) -> None:
     """A few huge alerts fill a disk as well as many small ones; the first one is always taken."""
     outbox = open_outbox(most_bytes=5_000)
-    outbox.assign(HERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
     for number in range(4):
         outbox.put(make_alert(f"k{number}", summary="x" * 3_000))
     with leading(outbox) as book:
@@ -506,10 +506,10 @@ def test_one_looks_a_connection_up_at_a_time(open_outbox: Open) -> None:
 def test_robots_with_a_book_are_listed(outbox: Outbox) -> None:
     """Not those that only own a mailbox."""
     assert list(outbox.receivers()) == []
-    for robot in (OTHER_ROBOT, ROBOT):
+    for robot in (OTHER_RECEIVER, RECEIVER):
         with leading(outbox, robot):
             pass
-    assert sorted(outbox.receivers()) == sorted([ROBOT, OTHER_ROBOT])
+    assert sorted(outbox.receivers()) == sorted([RECEIVER, OTHER_RECEIVER])
 
 
 def test_a_flush_is_remembered(outbox: Outbox, open_outbox: Open) -> None:
@@ -525,57 +525,57 @@ def test_a_rest_lasts_until_it_is_over(outbox: Outbox, open_outbox: Open) -> Non
     rest = LeadPause(time.time() + 60.0, "the robot is throttled: 130101 发送过快 ?")
     with leading(outbox) as book:
         book.note_pause(rest._replace(reason=rest.reason.replace("?", "\udcff")))
-        assert open_outbox().pause_of(ROBOT) == rest
-    assert open_outbox().pause_of(ROBOT) == rest
-    assert outbox.pause_of(OTHER_ROBOT) is None
+        assert open_outbox().pause_of(RECEIVER) == rest
+    assert open_outbox().pause_of(RECEIVER) == rest
+    assert outbox.pause_of(OTHER_RECEIVER) is None
     with leading(outbox) as book:
         book.note_pause(None)
-    assert outbox.pause_of(ROBOT) is None
+    assert outbox.pause_of(RECEIVER) is None
     with leading(outbox) as book:
         book.note_pause(LeadPause(time.time() - 1.0, "over"))
-    assert outbox.pause_of(ROBOT) is None
+    assert outbox.pause_of(RECEIVER) is None
 
 
 def test_one_stands_by_if_the_leader_wants_somebody(outbox: Outbox, open_outbox: Open) -> None:
     """And the leader knows; nobody has to wait for that."""
     other = open_outbox()
     with leading(outbox) as book:
-        assert not other.wants_successor(ROBOT)
-        with other.successor_slot(ROBOT) as chosen:
+        assert not other.wants_successor(RECEIVER)
+        with other.successor_slot(RECEIVER) as chosen:
             assert chosen is None
         book.ask_for_successor(True)
         assert not book.has_successor()
-        with other.successor_slot(ROBOT) as chosen:
+        with other.successor_slot(RECEIVER) as chosen:
             assert chosen is True
             assert book.has_successor()
-            with open_outbox().successor_slot(ROBOT) as second:
+            with open_outbox().successor_slot(RECEIVER) as second:
                 assert second is False
             assert book.has_successor()
         assert not book.has_successor()
-        assert other.wants_successor(ROBOT)
-    assert not other.wants_successor(ROBOT)
+        assert other.wants_successor(RECEIVER)
+    assert not other.wants_successor(RECEIVER)
     # The leader left and relies on whoever is chosen, so that one can be chosen still.
-    with other.successor_slot(ROBOT) as chosen:
+    with other.successor_slot(RECEIVER) as chosen:
         assert chosen is True
-    assert other.receivers() == [ROBOT]
+    assert other.receivers() == [RECEIVER]
     with leading(other) as book:
-        assert outbox.wants_successor(ROBOT)
+        assert outbox.wants_successor(RECEIVER)
         book.ask_for_successor(False)
         book.ask_for_successor(False)
-        assert not outbox.wants_successor(ROBOT)
-        with outbox.successor_slot(ROBOT) as chosen:
+        assert not outbox.wants_successor(RECEIVER)
+        with outbox.successor_slot(RECEIVER) as chosen:
             assert chosen is None
 
 
 def test_people_look_without_leading(open_outbox: Open, make_alert: MakeAlert) -> None:
     """Also while somebody leads."""
     outbox: Any = open_outbox()
-    assert outbox.records_of(ROBOT) == {}
+    assert outbox.records_of(RECEIVER) == {}
     assert outbox.pending_in(HERE) == 0
     outbox.put(make_alert())
     with leading(outbox) as book:
         book.write({("a", "b"): [1]})
-        assert open_outbox().records_of(ROBOT) == {("a", "b"): [1]}
+        assert open_outbox().records_of(RECEIVER) == {("a", "b"): [1]}
     assert outbox.pending_in(HERE) == 1
 
 

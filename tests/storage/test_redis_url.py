@@ -85,7 +85,7 @@ def test_what_may_hold_a_piece_of_a_password_is_refused(url: str) -> None:
 def test_what_says_one_thing_is_taken(url: str, place: str, password: str) -> None:
     """What people may see of it has no password, and neither has its repr."""
     address = RedisUrl.read(url)
-    assert (address.url, address.place, address.password) == (url, place, password)
+    assert (address.url, address.location, address.password) == (url, place, password)
     assert not password or password not in repr(address)
 
 

@@ -1,4 +1,4 @@
-"""A world to drain in: time that passes only where somebody waits, a book in memory, and robots in a chat."""
+"""A sim to drain in: time that passes only where somebody waits, a book in memory, and robots in a chat."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.messages import At, Message, Text
-from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, Place
+from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, RecordId
 from airflow_provider_dingpush.timeouts import Deadline
 
 Result = TypeVar("Result")
@@ -69,7 +69,7 @@ class Storage:
 
     mail: dict[str, Alert] = field(default_factory=dict)
     overflow_count: int = 0
-    records: dict[Place, str] = field(default_factory=dict)
+    records: dict[RecordId, str] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     pause: LeadPause | None = None
     successor_wanted: bool = False
@@ -101,13 +101,13 @@ class MemoryBook:
             self._storage.mail.pop(each, None)
         self._storage.overflow_count = 0
 
-    def load(self) -> dict[Place, Any]:
+    def load(self) -> dict[RecordId, Any]:
         return {place: json.loads(text) for place, text in self._storage.records.items()}
 
     def write(
         self,
-        puts: Mapping[Place, Any],
-        deletes: Iterable[Place] = (),
+        puts: Mapping[RecordId, Any],
+        deletes: Iterable[RecordId] = (),
         keys: Iterable[str] = (),
         forget: Iterable[str] = (),
     ) -> None:
@@ -134,11 +134,11 @@ class MemoryBook:
 
 
 class WatchedBook:
-    """Any ledger book. ``meets`` gets each call before and after it takes effect, and may raise."""
+    """Any ledger book. ``on_step`` gets each call before and after it takes effect, and may raise."""
 
-    def __init__(self, book: LedgerBook, meets: Callable[[str], None]) -> None:
+    def __init__(self, book: LedgerBook, on_step: Callable[[str], None]) -> None:
         self._book = book
-        self._meets = meets
+        self._on_step = on_step
 
     def now(self) -> float:
         return self._book.now()
@@ -152,13 +152,13 @@ class WatchedBook:
     def remove_arrivals(self, tickets: Iterable[str]) -> None:
         self._watched("remove_arrivals", lambda: self._book.remove_arrivals(tickets))
 
-    def load(self) -> dict[Place, Any]:
+    def load(self) -> dict[RecordId, Any]:
         return self._watched("load", self._book.load)
 
     def write(
         self,
-        puts: Mapping[Place, Any],
-        deletes: Iterable[Place] = (),
+        puts: Mapping[RecordId, Any],
+        deletes: Iterable[RecordId] = (),
         keys: Iterable[str] = (),
         forget: Iterable[str] = (),
     ) -> None:
@@ -180,9 +180,9 @@ class WatchedBook:
         self._watched("keep", lambda: self._book.keep(seconds))
 
     def _watched(self, name: str, call: Callable[[], Result]) -> Result:
-        self._meets(f"before {name}")
+        self._on_step(f"before {name}")
         result = call()
-        self._meets(f"after {name}")
+        self._on_step(f"after {name}")
         return result
 
 
@@ -246,7 +246,7 @@ class ChatRobot:
         answers: Callable[[Mapping[str, Any]], SendResult | None] = lambda _: None,
         lost_answers: Iterable[int] = (),
         timeout_seconds: float = 5.0,
-        meets: Callable[[str], None] = lambda _: None,
+        on_step: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.chat = chat
         self.receiver_id = name
@@ -259,14 +259,14 @@ class ChatRobot:
         self.given: list[float] = []
         self._latency = latency
         self._lost_answers = set(lost_answers)
-        self.meets = meets
+        self.on_step = on_step
 
     def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
         assert isinstance(message, Text)
         return json.dumps({"uuid": uuid, "text": message.content}, ensure_ascii=False).encode()
 
     def post(self, body: bytes, deadline: Deadline) -> SendResult:
-        self.meets("before post")
+        self.on_step("before post")
         self.bodies.append(body)
         timeout_seconds = deadline.seconds_left()
         self.given.append(timeout_seconds)
@@ -274,7 +274,7 @@ class ChatRobot:
         self.chat.clock.pass_by(min(took, timeout_seconds) / 2)
         outcome = self._taken(json.loads(body))
         self.chat.clock.pass_by(min(took, timeout_seconds) / 2)
-        self.meets("after post")
+        self.on_step("after post")
         if took > timeout_seconds or len(self.bodies) in self._lost_answers:
             return SendResult(SendStatus.UNKNOWN, "the answer never came")
         return outcome
@@ -317,13 +317,13 @@ def compose(alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
 
 
 @dataclass
-class World:
+class Simulation:
     """One robot, its book and its chat."""
 
     policy: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     clock: Clock = field(default_factory=Clock)
     storage: Storage = field(default_factory=Storage)
-    meets: Callable[[str], None] = lambda _: None
+    on_step: Callable[[str], None] = lambda _: None
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("drain"))
     fallbacks: tuple[Fallback, ...] = ()
     compose: Callable[[Sequence[Alert], Notes], tuple[Message, At | None]] = compose
@@ -336,7 +336,7 @@ class World:
         self.robot = ChatRobot(self.chat)
 
     def book(self) -> LedgerBook:
-        return WatchedBook(MemoryBook(self.storage, self.clock.time), self.meets)
+        return WatchedBook(MemoryBook(self.storage, self.clock.time), self.on_step)
 
     def ledger(self) -> Ledger:
         return Ledger(self.book(), self.policy)
@@ -353,7 +353,7 @@ class World:
         seconds: float = 8.0,
         *,
         role: LeaderRole = LeaderRole.CALLBACK,
-        handover: Handover = Handover.NOBODY,
+        handover: Handover = Handover.NONE,
         book: LedgerBook | None = None,
     ) -> DrainResult:
         """What one leader does within so many seconds."""
