@@ -1,4 +1,4 @@
-"""A process that puts alerts and leads, killed at its first step, at its second, and so on until it gets through.
+"""A process that puts alerts and leads, killed at its first step, at its second, and so on until it finishes.
 
 A program, not a test: ``python tests/delivery/crash_steps.py FOLDER`` prints as JSON the result of each. The test of
 it is in ``test_crashes.py``. A step is what Python's audit hooks see (files opened, renamed, removed, locked), each
@@ -36,7 +36,7 @@ POLICY = DeliveryPolicy(group_interval_seconds=0.0)
 
 
 class FileRobot:
-    """A chat in a file: whoever has a uuid in it is in the chat once."""
+    """A chat in a file, with one message for each uuid."""
 
     receiver_id = RECEIVER
     conn_id = "dingtalk_default"
@@ -74,8 +74,8 @@ def lead(outbox: Outbox, chat: Path, on_step: Callable[[str], None]) -> None:
         Drain(watched, robot, POLICY, compose, deadline=deadline, role=LeaderRole.DAG_PROCESSOR).run()
 
 
-def first_life(folder: Path, die_at: int, notes: int) -> None:
-    """Put, lead, put again, lead again; what was put and where it ended is noted in a pipe."""
+def first_process(folder: Path, die_at: int, notes: int) -> None:
+    """Put, lead, put again, lead again; notes in a pipe what was put and where it died."""
     outbox, steps = Outbox(FileStore(folder / "home")), 0
 
     def note(**what: Any) -> None:
@@ -105,7 +105,7 @@ def first_life(folder: Path, die_at: int, notes: int) -> None:
     lead(outbox, folder / "chat", step)
 
 
-def next_life(folder: Path) -> None:
+def next_process(folder: Path) -> None:
     outbox = Outbox(FileStore(folder / "home"))
     outbox.assign(MAILBOX, RECEIVER)
     outbox.put(failure("late"))
@@ -119,7 +119,7 @@ def in_a_process(work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as problem:
-            logging.getLogger(__name__).critical("a life ended by an error", exc_info=problem)
+            logging.getLogger(__name__).critical("a process ended by an error", exc_info=problem)
             os._exit(1)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -130,11 +130,11 @@ def outcome(folder: Path, die_at: int) -> dict[str, Any]:
     """The result of a process that was killed at this step."""
     folder.mkdir()
     reading, writing = os.pipe()
-    in_a_process(lambda: first_life(folder, die_at, writing))
+    in_a_process(lambda: first_process(folder, die_at, writing))
     os.close(writing)
     with open(reading) as file:
         notes = [json.loads(line) for line in file]
-    in_a_process(lambda: next_life(folder))
+    in_a_process(lambda: next_process(folder))
     return {
         "died_at": next((each["died_at"] for each in notes if "died_at" in each), None),
         "recorded": [each["recorded"] for each in notes if "recorded" in each],

@@ -1,4 +1,4 @@
-"""A leader dies at any point: whatever was put is sent, once, and the receiver's window is never overrun.
+"""A leader dies at any point: every alert that was put is sent once, and the receiver's window is never overrun.
 
 The rows are those of the crash table: before and after each step in the book, before and after each POST. Repeats are
 swallowed by DingTalk here, as its documentation says (``msgUuid``).
@@ -28,8 +28,8 @@ RECEIVER = "0123456789ab"
 Lead = Callable[[], Any]
 
 
-class Story:
-    """A lost answer, a refused alert, a refusal for half a minute, a recovery, a disturbance of each kind."""
+class Scenario:
+    """A lost reply, a refused alert, half a minute of throttling, a recovery: one disturbance of each kind."""
 
     def __init__(self, sim: Simulation, put: Callable[[Any], None]) -> None:
         self.sim = sim
@@ -47,8 +47,8 @@ class Story:
             return SendResult(SendStatus.RETRY, "connection refused")
         return None
 
-    def chapters(self) -> Iterator[None]:
-        """What happens between two leaders."""
+    def stages(self) -> Iterator[None]:
+        """The events between two leaders."""
         self.put(failure("a1"))
         yield
         for key in ("a2", "bad", "a3", "a4"):
@@ -64,8 +64,8 @@ class Story:
 SENT = ["a1", "a2", "a3", "a5", "a6"]
 
 
-def play(sim: Simulation, book: Callable[[], Any], put: Callable[[Any], None], die_at: tuple[int, ...]) -> int:
-    """Play the story with deaths at these calls; how many calls there were."""
+def run_scenario(sim: Simulation, book: Callable[[], Any], put: Callable[[Any], None], die_at: tuple[int, ...]) -> int:
+    """Run the scenario with deaths at these calls; returns the number of calls."""
     calls = 0
 
     def on_step(_: str) -> None:
@@ -75,10 +75,10 @@ def play(sim: Simulation, book: Callable[[], Any], put: Callable[[Any], None], d
             raise KilledError
 
     sim.robot.on_step = on_step
-    story = Story(sim, put)
+    scenario = Scenario(sim, put)
 
     def lead(seconds: float) -> int | None:
-        """How many alerts it left, or ``None`` if it died."""
+        """How many alerts are still pending, or ``None`` if the leader died."""
         try:
             with book() as led:
                 assert led is not None
@@ -86,19 +86,19 @@ def play(sim: Simulation, book: Callable[[], Any], put: Callable[[Any], None], d
         except KilledError:
             return None
 
-    for _ in story.chapters():
+    for _ in scenario.stages():
         lead(8.0)
-        sim.clock.pass_by(2.0)
+        sim.clock.advance(2.0)
     for _ in range(40):
         if lead(60.0) == 0:
             break
-        sim.clock.pass_by(20.0)
+        sim.clock.advance(20.0)
     return calls
 
 
 def check(sim: Simulation) -> None:
     sent = sim.chat.keys
-    # Where the recovery came while its failure still waited, one line is about both.
+    # If the recovery came while its failure was pending, one line covers both.
     joined = any("back" in each.notes["recovered"] for each in sim.chat.shown if each.notes)
     assert sorted(sent) == sorted([*SENT, "back"] + ([] if joined else ["a4"]))
     assert sim.chat.most_in_window <= 18
@@ -122,32 +122,32 @@ def in_files(home: Path) -> tuple[Simulation, Callable[[], Any], Callable[[Any],
     return sim, lambda: outbox.leadership(RECEIVER), outbox.put
 
 
-def calls_of_an_undisturbed_story() -> int:
-    return play(*in_memory(), ())
+def calls_without_a_death() -> int:
+    return run_scenario(*in_memory(), ())
 
 
 def test_a_death_at_any_call_loses_and_repeats_nothing() -> None:
-    for die_at in range(1, calls_of_an_undisturbed_story() + 1):
+    for die_at in range(1, calls_without_a_death() + 1):
         sim, book, put = in_memory()
-        play(sim, book, put, (die_at,))
+        run_scenario(sim, book, put, (die_at,))
         check(sim)
         assert sim.ledger().queue.waiting == 0, die_at
 
 
 @given(st.lists(st.integers(1, 200), min_size=2, max_size=12))
 @settings(deadline=None)
-def test_nor_do_many_deaths(die_at: list[int]) -> None:
+def test_many_deaths_lose_and_repeat_nothing(die_at: list[int]) -> None:
     sim, book, put = in_memory()
-    play(sim, book, put, tuple(die_at))
+    run_scenario(sim, book, put, tuple(die_at))
     check(sim)
 
 
 def test_the_same_with_files(tmp_path: Path) -> None:
     """Every call of the real book once, before and after it took effect."""
-    calls = calls_of_an_undisturbed_story()
+    calls = calls_without_a_death()
     for die_at in range(1, calls + 1):
         sim, book, put = in_files(tmp_path / str(die_at))
-        play(sim, book, put, (die_at,))
+        run_scenario(sim, book, put, (die_at,))
         check_files(sim, Outbox(FileStore(tmp_path / str(die_at))))
 
 

@@ -1,4 +1,4 @@
-"""What a drain does: when it sends, what it merges, and how it gets over the failures of the sim."""
+"""What a drain does: when it sends, what it merges, and how it recovers from failures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_first_alert_is_sent_at_once_and_alone() -> None:
 
 
 def test_all_that_comes_within_the_interval_is_one_message() -> None:
-    """The first goes at once; the next leader waits as long as its time allows, and sends all that came."""
+    """The first is sent at once; the next leader waits as long as its time allows, and sends all later ones."""
     sim = Simulation()
     sim.put(failure("first"))
     sim.drain()
@@ -79,7 +79,7 @@ def test_with_time_the_whole_interval_is_waited_for() -> None:
 
 
 def storm(sim: Simulation, minutes: int, *, every: float = 2.0) -> None:
-    """A callback now and then, and a flusher every minute that it knows of."""
+    """Callbacks at intervals, and a flusher every minute that they rely on."""
     begin, count = sim.clock.now, 0
     while (now := sim.clock.now - begin) < 60 * minutes:
         if now >= 60 * count:
@@ -88,9 +88,9 @@ def storm(sim: Simulation, minutes: int, *, every: float = 2.0) -> None:
         sim.put(failure(f"{begin} {now}"))
         if sim.storage.pause is None or sim.storage.pause.until <= sim.clock.now:
             sim.drain(8.0, handover=Handover.FLUSHER)
-        sim.clock.pass_by(every)
-    # Nobody drowned, and what came last waits for the next flush.
-    sim.clock.pass_by(LONGEST_INTERVAL_SECONDS)
+        sim.clock.advance(every)
+    # The last alerts wait for the next flush.
+    sim.clock.advance(LONGEST_INTERVAL_SECONDS)
     sim.drain(50.0, handover=Handover.FLUSHER)
 
 
@@ -102,7 +102,7 @@ def test_a_storm_that_lasts_is_reported_less_and_less_often() -> None:
     assert sim.ledger().queue.waiting == 0
     at = [each.at for each in sim.chat.shown]
     gaps = [later - earlier for earlier, later in pairwise(at)]
-    # The first three come quickly, whoever is on call shall not wait for what it is about.
+    # The first three come quickly: the person on call needs them.
     assert max(gaps[:2]) < 5.2
     assert gaps[2:8] == sorted(gaps[2:8])
     assert max(gaps) < LONGEST_INTERVAL_SECONDS + 60
@@ -112,17 +112,17 @@ def test_a_storm_that_lasts_is_reported_less_and_less_often() -> None:
 def test_after_a_storm_a_failure_is_sent_at_once() -> None:
     sim = Simulation()
     storm(sim, 10)
-    sim.clock.pass_by(2 * LONGEST_INTERVAL_SECONDS)
+    sim.clock.advance(2 * LONGEST_INTERVAL_SECONDS)
     before = sim.clock.now
     for seconds in (0.0, 1.0):
-        sim.clock.pass_by(seconds)
+        sim.clock.advance(seconds)
         sim.put(failure(f"after {seconds}"))
         assert sim.drain(handover=Handover.FLUSHER).messages == 1
     assert [each.at - before < 6 for each in sim.chat.shown[-2:]] == [True, True]
 
 
 def storming() -> Simulation:
-    """Three messages have followed each other, and an alert waits."""
+    """Three messages have followed each other, and one alert is pending."""
     sim = Simulation()
     for number in range(3):
         sim.put(failure(f"before {number}"))
@@ -139,7 +139,7 @@ def test_without_a_flusher_a_storm_goes_from_one_callback_to_the_next() -> None:
     assert (result.messages, result.left, result.handed_over) == (0, 1, True)
     assert 2.5 <= sim.clock.now - began < 2.7
     assert sim.storage.successor_wanted
-    # It leads now, and nobody comes after it.
+    # The successor leads now, and has none itself.
     sim.storage.successor_waits = False
     assert sim.drain(handover=Handover.SUCCESSOR).messages == 1
     assert not sim.storage.successor_wanted
@@ -148,7 +148,7 @@ def test_without_a_flusher_a_storm_goes_from_one_callback_to_the_next() -> None:
 
 @pytest.mark.parametrize(("busy", "wanted_early"), [(True, False), (False, True)])
 def test_a_successor_is_wanted_early_where_little_comes(busy: bool, wanted_early: bool) -> None:
-    """The next callback may be the last one in time; where they follow each other, the last second is enough."""
+    """The next callback may be the last one in time; while many follow each other, the last second is enough."""
     sim = storming()
     began = sim.clock.now - START
     for tenth in range(1, 80 if busy else 1):
@@ -162,17 +162,17 @@ def test_a_successor_is_wanted_early_where_little_comes(busy: bool, wanted_early
 
 
 def test_without_a_flusher_nothing_is_left_pending() -> None:
-    """However long the storm: nobody might come who sends it."""
+    """However long the storm lasts: a later process might never come."""
     sim = Simulation()
     for number in range(40):
         sim.put(failure(f"a{number}"))
         assert sim.drain(8.0, handover=Handover.SUCCESSOR).left == 0
-        sim.clock.pass_by(1.0)
+        sim.clock.advance(1.0)
     assert len(sim.chat.keys) == 40
     assert sim.storage.pause is None
 
 
-def test_a_leader_that_waits_looks_up_often_enough_to_stay_leader() -> None:
+def test_a_leader_that_waits_wakes_up_often_enough_to_stay_leader() -> None:
     sim = Simulation(DeliveryPolicy(group_interval_seconds=60.0))
     sim.put(failure("first"))
     sim.drain()
@@ -191,10 +191,10 @@ def test_a_machine_that_wakes_late_still_sends() -> None:
     on_time = sim.clock.sleep
     sim.clock.sleep = lambda seconds: on_time(seconds + 0.4)  # type: ignore[method-assign]
     assert sim.drain(8.0).messages == 1
-    assert sim.robot.given == [5.0, pytest.approx(4.6)]
+    assert sim.robot.timeouts == [5.0, pytest.approx(4.6)]
 
 
-def test_what_comes_while_the_last_message_is_under_way_is_left_to_the_next_leader() -> None:
+def test_what_comes_while_the_last_message_is_under_way_is_sent_by_the_next_leader() -> None:
     """Not one message after the other in the last second, but the next leader's digest."""
     sim = Simulation()
     sim.put(failure("first"))
@@ -210,10 +210,10 @@ def test_a_budget_shorter_than_a_timeout_still_sends() -> None:
     sim = Simulation()
     sim.put(failure())
     assert sim.drain(4.0).messages == 1
-    assert sim.robot.given == [pytest.approx(3.0)]
+    assert sim.robot.timeouts == [pytest.approx(3.0)]
 
 
-def test_no_time_at_all_leaves_everything_where_it_is() -> None:
+def test_without_time_everything_stays_pending() -> None:
     sim = Simulation()
     sim.put(failure())
     result = sim.drain(0.1)
@@ -238,7 +238,7 @@ def test_the_window_is_never_overrun() -> None:
         sim.arrives(number * 0.5, failure(f"a{number}"))
     while sim.clock.now < START + 200:
         sim.drain(8.0)
-        sim.clock.pass_by(0.5)
+        sim.clock.advance(0.5)
     assert sorted(sim.chat.keys) == sorted(f"a{number}" for number in range(60))
     assert sim.chat.most_in_window <= 18
 
@@ -255,7 +255,7 @@ def test_a_second_alert_of_a_key_is_not_sent_again() -> None:
     assert sim.storage.mail == {}
 
 
-def test_a_message_whose_answer_was_lost_is_repeated_byte_by_byte_and_stands_there_once() -> None:
+def test_a_message_whose_answer_was_lost_is_repeated_byte_by_byte_and_shown_once() -> None:
     sim = Simulation()
     sim.robot = ChatRobot(sim.chat, lost_answers=[1])
     sim.put(failure("a1"))
@@ -266,13 +266,13 @@ def test_a_message_whose_answer_was_lost_is_repeated_byte_by_byte_and_stands_the
 
 
 @pytest.mark.parametrize("recognises_repeats", [True, False])
-def test_a_repetition_says_so_where_it_may_not_be_recognised(recognises_repeats: bool) -> None:
-    """After ten minutes even a custom robot may have forgotten; an app robot never knew."""
+def test_a_possible_repeat_is_marked_where_it_may_not_be_recognised(recognises_repeats: bool) -> None:
+    """After ten minutes a custom robot may not recognise it; an app robot never does."""
     sim = Simulation()
     sim.robot = ChatRobot(sim.chat, lost_answers=[1], recognises_repeats=recognises_repeats)
     sim.put(failure("a1"))
     sim.drain(1.0)
-    sim.clock.pass_by(601)
+    sim.clock.advance(601)
     sim.drain(5.0)
     notes = [json.loads(json.loads(body)["text"])["notes"] for body in sim.robot.bodies]
     assert [each["may_repeat"] for each in notes] == ["", notes[0]["number"]]
@@ -312,8 +312,8 @@ def test_waits_between_tries_double_and_each_try_takes_a_slot() -> None:
 # ---------------------------------------------------------------------------------------------------- holds
 
 
-def test_a_robot_throttled_by_somebody_else_is_left_alone_until_that_is_over() -> None:
-    """Exactly one message on_step the refusal; afterwards all that came is one message, which says how long it took."""
+def test_to_a_robot_throttled_because_of_others_nothing_is_sent_until_that_ends() -> None:
+    """One message is refused; afterwards all alerts are in one message, which reports the pause."""
     sim = Simulation()
     sim.chat.banned_until[sim.robot.receiver_id] = START + 600
     sim.put(failure("a1"))
@@ -321,23 +321,23 @@ def test_a_robot_throttled_by_somebody_else_is_left_alone_until_that_is_over() -
     assert (result.messages, result.left) == (0, 1)
     assert result.again_at == pytest.approx(START + 615, abs=1)
     for minute in range(1, 10):
-        sim.clock.pass_by(60)
+        sim.clock.advance(60)
         sim.put(failure(f"b{minute}"))
         assert sim.drain().left == 2
     assert len(sim.robot.bodies) == 1
-    sim.clock.pass_by(80)
+    sim.clock.advance(80)
     sim.drain()
     (shown,) = sim.chat.shown
     assert len(shown.keys) == 10
     since, until, reason = shown.notes["paused"]
     assert (since, until, reason) == (pytest.approx(START, abs=1), pytest.approx(START + 615, abs=1), "throttled")
-    sim.clock.pass_by(30)
+    sim.clock.advance(30)
     sim.put(failure("later"))
     sim.drain()
     assert sim.chat.shown[-1].notes["paused"] is None
 
 
-def test_the_hold_that_dingtalk_names_is_kept() -> None:
+def test_the_hold_that_dingtalk_asks_for_is_kept() -> None:
     sim = Simulation()
     sim.robot.answers = lambda _: SendResult(SendStatus.THROTTLED, "slow down", retry_after_seconds=30.0)
     sim.put(failure("a1"))
@@ -351,11 +351,11 @@ def test_a_throttled_message_that_may_have_arrived_before_stays_the_same() -> No
     sim.put(failure("a1"))
     sim.drain(1.0)
     sim.robot.answers = lambda _: SendResult(SendStatus.THROTTLED, "slow down", retry_after_seconds=30.0)
-    sim.clock.pass_by(10)
+    sim.clock.advance(10)
     sim.drain()
     sim.robot.answers = lambda _: None
     sim.put(failure("a2"))
-    sim.clock.pass_by(60)
+    sim.clock.advance(60)
     sim.drain(60.0)
     assert len(sim.robot.bodies) == 4
     assert len(set(sim.robot.bodies[:3])) == 1
@@ -363,7 +363,7 @@ def test_a_throttled_message_that_may_have_arrived_before_stays_the_same() -> No
 
 
 def test_a_misconfigured_robot_is_probed_less_and_less_often(caplog: pytest.LogCaptureFixture) -> None:
-    """Everything is kept, whoever reads the log sees why, and what was frozen for the wrong settings isn't repeated."""
+    """All alerts are kept, the log has the reason, and a batch frozen for the wrong settings isn't repeated."""
     sim = Simulation()
     sim.robot.answers = lambda _: SendResult(SendStatus.MISCONFIGURED, "310000 keywords not in content")
     sim.put(failure("a1"))
@@ -385,7 +385,7 @@ def test_a_misconfigured_robot_is_probed_less_and_less_often(caplog: pytest.LogC
     assert sim.chat.shown[0].notes["paused"][2] == "misconfigured"
 
 
-def test_somebody_who_changed_a_setting_need_not_wait_for_the_probe() -> None:
+def test_after_a_setting_was_changed_a_person_need_not_wait_for_the_probe() -> None:
     sim = Simulation()
     sim.robot.answers = lambda _: SendResult(SendStatus.MISCONFIGURED, "310000 sign not match")
     sim.put(failure("a1"))
@@ -395,8 +395,8 @@ def test_somebody_who_changed_a_setting_need_not_wait_for_the_probe() -> None:
     assert sim.drain().messages == 1
 
 
-def test_followers_of_a_held_robot_read_nothing_in() -> None:
-    """The bound of the mailboxes holds, and a leader is gone at once."""
+def test_during_a_hold_no_alert_is_taken_in() -> None:
+    """The mailboxes stay bounded, and a leader leaves at once."""
     sim = Simulation()
     sim.robot.answers = lambda _: SendResult(SendStatus.THROTTLED, "130101")
     sim.put(failure("a1"))
@@ -433,8 +433,8 @@ def test_a_refused_message_is_isolated_and_the_rest_is_sent() -> None:
         ("deadline_missed", "🟠"),
     ],
 )
-def test_names_have_the_mark_of_what_happened(event: str, mark: str) -> None:
-    """A question, a retry and good news were marked as failures."""
+def test_names_have_the_mark_of_their_event(event: str, mark: str) -> None:
+    """Questions, retries and recoveries aren't marked as failures."""
     sim = Simulation()
     sim.robot.answers = lambda content: None if "names_only" in content else SendResult(SendStatus.REJECTED, "430102")
     sim.put(replace(failures(1)[0], event=Event(event)))
@@ -445,7 +445,7 @@ def test_names_have_the_mark_of_what_happened(event: str, mark: str) -> None:
 
 @pytest.mark.parametrize(("names_pass", "sent", "dead"), [(True, 50, 0), (False, 0, 400)])
 def test_a_filter_that_refuses_everything_takes_few_messages(names_pass: bool, sent: int, dead: int) -> None:
-    """Each alert holds a link that is forbidden, say: not a thousand messages, and not hours of sorting out."""
+    """Each alert has a forbidden link, for example: neither a thousand messages, nor hours of splitting."""
     sim = Simulation()
     refusal = SendResult(SendStatus.REJECTED, "430102")
     sim.robot.answers = lambda content: None if names_pass and "names_only" in content else refusal
@@ -459,12 +459,12 @@ def test_a_filter_that_refuses_everything_takes_few_messages(names_pass: bool, s
 
 
 def unrecognised(code: str = "400402") -> SendResult:
-    """A refusal whose reason nobody knows."""
+    """A refusal for an unknown reason."""
     return SendResult(SendStatus.UNRECOGNISED, f"{code} parameter missing", unknown_code=code)
 
 
 def test_what_is_refused_for_an_unknown_reason_is_isolated_and_the_rest_is_sent() -> None:
-    """One alert that nobody knows what DingTalk minds about: it doesn't stop the robot."""
+    """One alert doesn't stop the robot."""
     sim = Simulation()
     sim.robot.answers = lambda content: unrecognised() if "a77" in content["keys"] else None
     sim.put(*failures(200))
@@ -484,7 +484,7 @@ def test_several_alerts_that_are_refused_for_an_unknown_reason_do_not_stop_the_o
     sim.put(*failures(200))
     for _ in range(5):
         sim.drain(900.0)
-        sim.clock.pass_by(120)
+        sim.clock.advance(120)
     assert sorted(sim.chat.keys) == sorted(each.key for each in failures(200) if each.key not in refused_ones)
     assert sorted(each.key for each in sim.ledger().dead_letters.all) == sorted(refused_ones)
     assert len(sim.robot.bodies) < 90
@@ -493,7 +493,7 @@ def test_several_alerts_that_are_refused_for_an_unknown_reason_do_not_stop_the_o
 def test_a_robot_that_refuses_every_message_for_an_unknown_reason_is_held_and_loses_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Few messages meet the refusal, probes get rarer, no alert becomes a dead letter, and all is sent when it ends."""
+    """Few messages are refused, probes get rarer, no alert becomes a dead letter, and all are sent when it ends."""
     sim = Simulation()
     sim.robot.answers = lambda _: unrecognised()
     sim.put(*failures(40))
@@ -519,8 +519,8 @@ def test_a_robot_that_refuses_every_message_for_an_unknown_reason_is_held_and_lo
     assert sim.chat.shown[0].notes["paused"][2] == "refusing"
 
 
-def test_what_was_taken_for_the_messages_fault_waits_again_when_another_is_refused_too() -> None:
-    """The first alert became a dead letter before anybody could know better."""
+def test_a_dead_letter_is_pending_again_when_another_message_is_refused_too() -> None:
+    """The first alert became a dead letter before the receiver was found to be the reason."""
     sim = Simulation()
     sim.robot.answers = lambda _: unrecognised("302033")
     sim.put(failure("a1"))
@@ -535,8 +535,8 @@ def test_what_was_taken_for_the_messages_fault_waits_again_when_another_is_refus
     assert sorted(sim.chat.keys) == ["a1", "a2"]
 
 
-def test_probes_go_out_with_other_alerts() -> None:
-    """Two refused_ones hold the robot; the next alert clears it, and they are sorted out and never tried again."""
+def test_probes_are_sent_with_other_alerts() -> None:
+    """Two refused alerts cause a hold; the next alert clears the robot, and they become dead letters."""
     sim = Simulation()
     sim.robot.answers = lambda content: unrecognised() if {"a1", "a2"} & set(content["keys"]) else None
     sim.put(failure("a1"), failure("a2"))
@@ -546,7 +546,7 @@ def test_probes_go_out_with_other_alerts() -> None:
     sim.put(failure("b1"))
     assert sim.drain(60.0).messages == 0
     assert len(sim.robot.bodies) == posted
-    sim.clock.pass_by(61)
+    sim.clock.advance(61)
     sim.drain(60.0)
     assert sim.chat.keys == ["b1"]
     assert json.loads(json.loads(sim.robot.bodies[posted])["text"])["keys"] == ["b1"]
@@ -564,7 +564,7 @@ def test_probes_without_other_alerts_take_turns() -> None:
     sim.drain(60.0)
     probed = []
     for _ in range(6):
-        sim.clock.pass_by(4000)
+        sim.clock.advance(4000)
         posted = len(sim.robot.bodies)
         sim.drain(60.0)
         assert len(sim.robot.bodies) == posted + 1
@@ -572,7 +572,7 @@ def test_probes_without_other_alerts_take_turns() -> None:
     assert sorted(probed) == ["a0", "a0", "a1", "a1", "a2", "a2"]
 
 
-def test_two_messages_refused_with_different_codes_are_two_messages_faults() -> None:
+def test_two_messages_refused_with_different_codes_are_refused_for_their_content() -> None:
     sim = Simulation()
     codes = {"a1": "400402", "a2": "302033"}
     sim.robot.answers = lambda content: next(
@@ -586,8 +586,8 @@ def test_two_messages_refused_with_different_codes_are_two_messages_faults() -> 
     assert sim.ledger().holds.current(sim.clock.now) is None
 
 
-def test_words_that_speak_of_a_setting_hold_the_robot_but_no_alert_for_ever() -> None:
-    """What an unknown code means is a guess then: other alerts are tried first, and clear the robot."""
+def test_a_text_about_a_setting_holds_the_robot_but_no_alert_for_ever() -> None:
+    """The meaning of an unknown code is guessed: other alerts are tried first, and clear the robot."""
     sim = Simulation()
     guess = SendResult(SendStatus.MISCONFIGURED, "404404 bad token", unknown_code="404404")
     sim.robot.answers = lambda content: guess if "a1" in content["keys"] else None
@@ -596,27 +596,27 @@ def test_words_that_speak_of_a_setting_hold_the_robot_but_no_alert_for_ever() ->
     assert (result.messages, result.left, sim.ledger().dead_letters.all) == (0, 1, ())
     assert len(sim.robot.bodies) == 1
     sim.put(failure("a2"))
-    sim.clock.pass_by(61)
+    sim.clock.advance(61)
     sim.drain(60.0)
     assert sim.chat.keys == ["a2"]
     assert [each.key for each in sim.ledger().dead_letters.all] == ["a1"]
 
 
-def test_a_message_that_is_always_busy_is_refused_for_what_it_says() -> None:
-    """Where the code is known, DingTalk is really busy, and all waits."""
+def test_a_message_that_is_always_busy_is_refused_for_its_content() -> None:
+    """With a known code DingTalk is really busy, and all alerts wait."""
     sim = Simulation()
     busy = SendResult(SendStatus.RETRY, "302999 system error", unknown_code="302999")
     sim.robot.answers = lambda content: busy if "a1" in content["keys"] else None
     sim.put(failure("a1"), failure("a2"))
     for _ in range(40):
         sim.drain(60.0)
-        sim.clock.pass_by(60)
+        sim.clock.advance(60)
     assert sim.chat.keys == ["a2"]
     assert [each.key for each in sim.ledger().dead_letters.all] == ["a1"]
 
 
-def test_the_name_of_what_was_refused_does_not_speak_of_the_robot() -> None:
-    """The message that names a dead letter is refused for the name: that is no second message."""
+def test_the_name_of_a_dead_letter_is_no_second_refused_message() -> None:
+    """The message that lists a dead letter is refused for its name, and not because of the robot."""
     sim = Simulation()
 
     def refuse(content: Mapping[str, Any]) -> SendResult | None:
@@ -632,7 +632,7 @@ def test_the_name_of_what_was_refused_does_not_speak_of_the_robot() -> None:
     assert [each.key for each in sim.ledger().dead_letters.all] == ["bad"]
 
 
-def test_an_operators_message_that_arrives_clears_the_robot() -> None:
+def test_an_operators_message_that_is_sent_clears_the_robot() -> None:
     sim = Simulation()
     sim.robot.answers = lambda content: unrecognised() if {"a1", "a2"} & set(content["keys"]) else None
     sim.put(failure("a1"), failure("a2"))
@@ -649,8 +649,8 @@ def test_an_operators_message_that_arrives_clears_the_robot() -> None:
     assert sorted(each.key for each in sim.ledger().dead_letters.all) == ["a1", "a2"]
 
 
-def test_an_answer_that_may_hide_an_arrival_stops_the_robot_and_is_repeated_as_it_is() -> None:
-    """A page of a gateway: nothing is sent for a while, and then the same message again, which DingTalk recognises."""
+def test_after_an_unknown_outcome_with_a_pause_the_same_message_is_repeated() -> None:
+    """After a gateway's page nothing is sent for a while, then the same message again, which DingTalk recognises."""
     sim = Simulation()
     page = [SendResult(SendStatus.UNKNOWN, "a web page", retry_after_seconds=300.0)]
 
@@ -667,13 +667,13 @@ def test_an_answer_that_may_hide_an_arrival_stops_the_robot_and_is_repeated_as_i
     assert result.again_at == pytest.approx(START + 315, abs=1)
     sim.put(failure("a2"))
     assert sim.drain(60.0).messages == 0
-    sim.clock.pass_by(316)
+    sim.clock.advance(316)
     sim.drain(60.0)
     assert sim.robot.bodies[0] == sim.robot.bodies[1]
     assert sim.chat.keys == ["a2"]
 
 
-def test_what_is_refused_even_by_name_is_a_dead_letter_that_the_next_message_names() -> None:
+def test_an_alert_refused_even_by_name_is_a_dead_letter_that_the_next_message_lists() -> None:
     sim = Simulation()
     sim.robot.answers = lambda content: (
         SendResult(SendStatus.REJECTED, "430102 banned word") if "a1" in content["keys"] else None
@@ -692,8 +692,8 @@ def test_what_is_refused_even_by_name_is_a_dead_letter_that_the_next_message_nam
     assert named == [["sales · a1"], []]
 
 
-def test_fresh_alerts_pass_by_those_that_are_sorted_out() -> None:
-    """Sorting out takes many messages; what comes meanwhile is sent after the usual interval."""
+def test_fresh_alerts_overtake_quarantined_ones() -> None:
+    """Splitting takes many messages; later alerts are sent after the usual interval."""
     sim = Simulation()
     sim.robot.answers = lambda content: (
         SendResult(SendStatus.REJECTED, "430102") if any(k.startswith("bad") for k in content["keys"]) else None
@@ -707,8 +707,8 @@ def test_fresh_alerts_pass_by_those_that_are_sorted_out() -> None:
     assert len(sim.ledger().dead_letters.all) == 40
 
 
-def test_the_name_of_a_dead_letter_does_not_refused_what_comes_after() -> None:
-    """The filter refuses the task's very name: it is named no more, and every other alert is sent."""
+def test_the_name_of_a_dead_letter_does_not_block_later_alerts() -> None:
+    """A filter refuses the task's name: it isn't listed, and every other alert is sent."""
     sim = Simulation()
 
     def refuse(content: Mapping[str, Any]) -> SendResult | None:
@@ -725,8 +725,8 @@ def test_the_name_of_a_dead_letter_does_not_refused_what_comes_after() -> None:
 
 
 @pytest.mark.parametrize("among", [0, 3])
-def test_own_words_that_are_refused_give_way_to_the_built_in_alert(among: int) -> None:
-    """With the reason of the refusal; a name alone would show nobody what failed."""
+def test_a_refused_message_of_a_notifier_is_replaced_by_the_built_in_alert(among: int) -> None:
+    """With the reason of the refusal; a name alone would not show the problem."""
     sim = Simulation()
 
     def compose(alerts: Any, notes: Any) -> Any:
@@ -749,14 +749,14 @@ def test_own_words_that_are_refused_give_way_to_the_built_in_alert(among: int) -
     assert sim.ledger().dead_letters.all == ()
 
 
-def test_an_alert_that_breaks_the_words_does_not_hold_the_others() -> None:
-    """It takes no slot to find that out."""
+def test_an_alert_that_cannot_be_composed_does_not_hold_the_others() -> None:
+    """And it takes no slot."""
     sim = Simulation()
     sound = sim.compose
 
     def compose(alerts: Any, notes: Any) -> Any:
         if any(each.key == "a3" for each in alerts):
-            raise KeyError("nobody thought of this")
+            raise KeyError("unexpected")
         return sound(alerts, notes)
 
     sim.compose = compose
@@ -795,7 +795,7 @@ def recovery(key: str, task_id: str, **given: Any) -> Alert:
     return failure(key, **{**values, **given})
 
 
-def test_a_run_is_a_remark_at_its_tasks() -> None:
+def test_a_run_is_a_remark_in_the_lines_of_its_tasks() -> None:
     sim = Simulation()
     sim.put(failure("a1"), failure("a2"), dag_failure())
     sim.drain()
@@ -820,7 +820,7 @@ def facts(*tasks: str, count: int | None = None) -> dict[str, Any]:
         ({"failed_tasks": None}, 2),
         ({}, 2),
     ],
-    ids=["all sent", "another one", "more than are named", "no task failed", "Airflow can't tell", "no facts"],
+    ids=["all sent", "another one", "more than are listed", "no task failed", "unknown", "no facts"],
 )
 def test_a_run_whose_failed_tasks_were_all_sent_needs_no_message(known: dict[str, Any], messages: int) -> None:
     sim = Simulation()
@@ -832,25 +832,25 @@ def test_a_run_whose_failed_tasks_were_all_sent_needs_no_message(known: dict[str
     assert sim.ledger().queue.waiting == 0
 
 
-def test_a_run_with_words_of_its_own_is_sent() -> None:
+def test_a_run_with_a_message_of_its_own_is_sent() -> None:
     sim = Simulation()
     sim.put(failure("a1"), dag_failure(message={"msgtype": "text", "text": {"content": "call me"}}))
     sim.drain()
     assert sim.chat.keys == ["a1", "d1"]
 
 
-def test_a_recovery_joins_the_failure_that_still_waits() -> None:
+def test_a_recovery_is_joined_with_its_pending_failure() -> None:
     sim = Simulation()
     sim.put(failure("a1"), failure("a2"), failure("b1", at=START + 500), recovery("r1", "a1"))
     sim.put(replace(failure("b1late", at=START + 600, task_id="a1"), try_number=1, run_id="r2"))
     sim.drain()
     (shown,) = sim.chat.shown
-    # What failed again after the recovery is news.
+    # A failure after the recovery is a new one.
     assert shown.keys == ("a2", "r1", "b1", "b1late")
     assert shown.notes["recovered"] == {"r1": [START, 3]}
 
 
-def test_a_recovery_of_what_was_sent_is_sent() -> None:
+def test_a_recovery_of_a_sent_failure_is_sent() -> None:
     sim = Simulation()
     sim.put(failure("a1"))
     sim.drain()
@@ -860,7 +860,7 @@ def test_a_recovery_of_what_was_sent_is_sent() -> None:
     assert sim.chat.shown[1].notes["recovered"] == {}
 
 
-def test_recoveries_are_left_out_where_nobody_wants_them() -> None:
+def test_recoveries_are_left_out_with_send_resolved_off() -> None:
     sim = Simulation(DeliveryPolicy(send_resolved=False))
     sim.put(failure("a1"), recovery("r1", "a1"))
     sim.drain()
@@ -873,14 +873,14 @@ def test_a_dag_that_fails_every_minute_is_one_notification_and_a_count() -> None
     for minute in range(123):
         sim.put(dag_failure(f"d{minute}", run_id=f"r{minute}", at=START + 60 * minute))
         sim.drain()
-        sim.clock.pass_by(START + 60 * (minute + 1) - sim.clock.now)
+        sim.clock.advance(START + 60 * (minute + 1) - sim.clock.now)
     shown = [(each.keys, sum(each.notes["repeats"].values())) for each in sim.chat.shown]
-    # Those that wait when the hour is over are named, with their links.
+    # Those pending when the hour ends are listed with their links.
     assert shown == [(("d0",), 0), (("d60", "d61"), 59), (("d121", "d122"), 59)]
 
 
-def test_the_last_of_a_muted_failure_is_sent_when_the_interval_is_over() -> None:
-    """Nothing is dropped silently, also if it never fails again."""
+def test_the_last_repeat_is_sent_when_the_interval_ends() -> None:
+    """No repeat is lost, also if it never fails again."""
     sim = Simulation(DeliveryPolicy(repeat_interval_seconds=3600.0))
     sim.put(failure("a1"))
     sim.drain()
@@ -898,7 +898,7 @@ def test_the_last_of_a_muted_failure_is_sent_when_the_interval_is_over() -> None
     ]
 
 
-def test_a_recovery_ends_the_muting() -> None:
+def test_a_recovery_ends_the_repeat_interval() -> None:
     sim = Simulation(DeliveryPolicy(repeat_interval_seconds=3600.0))
     sim.put(failure("a1"))
     sim.drain()
@@ -912,7 +912,7 @@ def test_a_recovery_ends_the_muting() -> None:
     assert shown.keys == ("ok",)
     assert list(shown.notes["repeats"].values()) == [1]
     assert shown.notes["recovered"]["ok"][0] == START + 3
-    sim.clock.pass_by(500)
+    sim.clock.advance(500)
     sim.put(failure("a5", task_id="a1", run_id="r5", at=START + 900))
     sim.drain(60.0)
     assert sim.chat.keys[-1] == "a5"
@@ -927,8 +927,8 @@ def test_two_notifiers_of_one_try_are_no_repetition() -> None:
     assert len(sim.chat.keys) == 2
 
 
-def test_repetitions_are_counted_by_what_happened() -> None:
-    """And not by how many notifiers have it."""
+def test_repeats_are_counted_by_occurrence() -> None:
+    """And not by notifier."""
     sim = Simulation(DeliveryPolicy(repeat_interval_seconds=3600.0))
     sim.put(failure("a1"))
     sim.drain()
@@ -951,10 +951,10 @@ def repetitions(caplog: pytest.LogCaptureFixture) -> int:
 
 @pytest.mark.parametrize("first_is_sent", [True, False])
 @pytest.mark.parametrize("plain_is_first", [True, False])
-def test_one_occurrence_is_sent_with_all_that_is_added(
+def test_one_occurrence_is_sent_with_all_additions(
     plain_is_first: bool, first_is_sent: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Together if both wait; if the first one is sent already, the other only if it adds something."""
+    """Together if both are pending; after the first was sent, the second only if it adds something."""
     caplog.set_level(logging.INFO)
     people = {"mobiles": ["13800000000"], "user_ids": [], "everyone": False}
     plain, adds = failure("a1"), failure("a1 @", task_id="a1", occurrence="a1", mentions=people)
@@ -977,8 +977,8 @@ def test_one_occurrence_is_sent_with_all_that_is_added(
     assert sim.ledger().queue.waiting == 0
 
 
-def test_words_that_were_refused_do_not_cost_the_built_in_alert() -> None:
-    """A notifier whose own words DingTalk doesn't take is no reason to drop what the other one says."""
+def test_a_refused_message_does_not_lose_the_built_in_alert() -> None:
+    """A refused message of one notifier is no reason to drop another notifier's."""
     sim = Simulation()
     sim.robot.answers = lambda content: (
         SendResult(SendStatus.REJECTED, "refused") if "a1 bad" in content["keys"] else None
@@ -992,7 +992,7 @@ def test_words_that_were_refused_do_not_cost_the_built_in_alert() -> None:
 
 
 @pytest.mark.parametrize("send_resolved", [True, False])
-def test_what_recovered_and_fails_again_is_news(send_resolved: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_after_a_recovery_is_new(send_resolved: bool, caplog: pytest.LogCaptureFixture) -> None:
     """Failed, cleared, succeeded, cleared, failed: in the context one run looks like the next."""
     caplog.set_level(logging.INFO)
     sim = Simulation(DeliveryPolicy(send_resolved=send_resolved))
@@ -1005,8 +1005,8 @@ def test_what_recovered_and_fails_again_is_news(send_resolved: bool, caplog: pyt
     assert repetitions(caplog) == 0
 
 
-def test_what_fails_again_before_its_recovery_is_sent_is_sent_last(caplog: pytest.LogCaptureFixture) -> None:
-    """Or the group would stay green over a red run."""
+def test_a_new_failure_before_the_recovery_is_sent_is_sent_last(caplog: pytest.LogCaptureFixture) -> None:
+    """Or the group would see a failed run as recovered."""
     caplog.set_level(logging.INFO)
     sim = Simulation()
     for number in range(3):
@@ -1024,7 +1024,7 @@ def test_what_fails_again_before_its_recovery_is_sent_is_sent_last(caplog: pytes
 
 
 def test_an_alert_whose_leader_died_is_no_repetition(caplog: pytest.LogCaptureFixture) -> None:
-    """It stands in the book and still lies in its mailbox."""
+    """It is in the book and still in its mailbox."""
     caplog.set_level(logging.INFO)
     sim = Simulation(on_step=failing("remove_arrivals"))
     sim.put(failure("a1"))
@@ -1035,8 +1035,8 @@ def test_an_alert_whose_leader_died_is_no_repetition(caplog: pytest.LogCaptureFi
     assert (sim.chat.keys, repetitions(caplog)) == (["a1"], 0)
 
 
-def test_forgetting_survives_a_full_disk() -> None:
-    """What couldn't be forgotten is forgotten with the next change."""
+def test_keys_are_forgotten_after_a_full_disk() -> None:
+    """With the next change that is written."""
     sim = Simulation()
     sim.put(failure("a1"))
     sim.drain()
@@ -1053,8 +1053,8 @@ def test_forgetting_survives_a_full_disk() -> None:
     assert sim.storage.keys == set(remembered_names(recovery("r1", "a1")))
 
 
-def test_a_run_that_starts_anew_is_sent_though_its_tasks_were_sent() -> None:
-    """The task may have been killed the second time, and then nobody calls back for it."""
+def test_a_run_that_starts_again_is_sent_though_its_tasks_were_sent() -> None:
+    """The task may have been killed the second time, without a callback."""
     sim = Simulation()
     sim.put(failure("a1", facts={"run_started_at": "1"}))
     sim.drain()
@@ -1069,12 +1069,12 @@ def test_a_run_that_starts_anew_is_sent_though_its_tasks_were_sent() -> None:
 # ---------------------------------------------------------------------------------------------------- a day's messages
 
 
-def test_the_last_message_of_the_day_says_so_and_the_rest_is_merged_until_tomorrow() -> None:
+def test_the_last_message_of_the_day_is_marked_and_later_alerts_wait_until_tomorrow() -> None:
     sim = Simulation(DeliveryPolicy(max_messages_per_day=3, group_interval_seconds=0.0))
     for number in range(6):
         sim.put(failure(f"a{number}", at=sim.clock.now))
         result = sim.drain()
-        sim.clock.pass_by(60)
+        sim.clock.advance(60)
     assert [each.notes["merged_until_tomorrow"] for each in sim.chat.shown] == [False, False, True]
     midnight = datetime(2027, 1, 16, tzinfo=timezone.utc).timestamp()
     assert result.again_at == midnight
@@ -1086,7 +1086,7 @@ def test_the_last_message_of_the_day_says_so_and_the_rest_is_merged_until_tomorr
     assert (ledger.holds.sent_today(sim.clock.now), ledger.holds.sent_this_month(sim.clock.now)) == (1, 4)
 
 
-def test_a_higher_cap_counts_at_once() -> None:
+def test_a_higher_limit_applies_at_once() -> None:
     sim = Simulation(DeliveryPolicy(max_messages_per_day=1, group_interval_seconds=0.0))
     sim.put(failure("a1"))
     sim.drain()
@@ -1108,16 +1108,16 @@ def test_operators_and_alerts_share_one_window() -> None:
     assert sim.ledger().slots.taken_within_window(sim.clock.now) == 3
     # Three are under way and may take 5 seconds.
     assert sim.ledger().free_at(sim.clock.now) == START + 65
-    sim.clock.pass_by(1)
+    sim.clock.advance(1)
     sim.ledger().give_back(str(taken[0]), sim.clock.now)
-    # A message whose end nobody hears of counts, one that surely wasn't sent doesn't.
+    # A message whose end is unknown counts; one that surely wasn't sent doesn't.
     assert sim.ledger().holds.sent_today(sim.clock.now) == 3
     sim.ledger().give_back(str(taken[1]), sim.clock.now, sent=False)
     assert sim.ledger().holds.sent_today(sim.clock.now) == 2
     assert sim.ledger().free_at(sim.clock.now) == START + 61
     sim.put(failure("a1"))
     assert sim.drain().messages == 0
-    sim.clock.pass_by(61)
+    sim.clock.advance(61)
     assert sim.drain().messages == 1
     assert sim.ledger().holds.sent_today(sim.clock.now) == 3
 
@@ -1134,7 +1134,7 @@ def test_an_operator_that_is_throttled_stops_the_alerts_too() -> None:
 
 
 class Group:
-    """A sim whose group has other robots."""
+    """Fallbacks of a simulation."""
 
     def __init__(self, *fallbacks: ChatRobot, sim: Simulation) -> None:
         self.storages = [Storage() for _ in fallbacks]
@@ -1167,7 +1167,7 @@ def test_windows_of_several_robots_add_up() -> None:
         (SendResult(SendStatus.MISCONFIGURED, "404404 token", unknown_code="404404"), "misconfigured"),
     ],
 )
-def test_a_robot_that_takes_nothing_is_skipped_and_named(outcome: SendResult, reason: str) -> None:
+def test_a_robot_on_hold_is_skipped_and_listed(outcome: SendResult, reason: str) -> None:
     sim = Simulation()
     first, second = fallback_robot(sim, 1, answers=lambda _: outcome), fallback_robot(sim, 2)
     Group(first, second, sim=sim)
@@ -1182,34 +1182,34 @@ def test_a_robot_that_takes_nothing_is_skipped_and_named(outcome: SendResult, re
 
 
 def test_a_message_that_may_have_arrived_through_a_fallback_is_repeated_there() -> None:
-    """Another robot's message would stand beside it."""
+    """Another robot's message would be a duplicate."""
     sim = Simulation()
     fallback = fallback_robot(sim, 1, lost_answers=[1])
     Group(fallback, sim=sim)
     sim.ledger().throttle(sim.clock.now, 5.0, "130101")
     sim.put(failure("a1"))
     sim.drain(1.0)
-    sim.clock.pass_by(10)
+    sim.clock.advance(10)
     sim.drain()
     assert len(fallback.bodies) == 2
     assert sim.chat.keys == ["a1"]
 
 
-def test_a_message_that_no_other_robot_can_repeat_says_so() -> None:
+def test_a_message_that_its_robot_cannot_repeat_is_marked() -> None:
     sim = Simulation()
     fallback = fallback_robot(sim, 1, lost_answers=[1])
     Group(fallback, sim=sim)
     sim.ledger().throttle(sim.clock.now, 5.0, "130101")
     sim.put(failure("a1"))
     sim.drain(1.0)
-    sim.clock.pass_by(10)
+    sim.clock.advance(10)
     sim.fallbacks = ()
     sim.drain()
     assert [each.notes["may_repeat"] for each in sim.chat.shown] == ["", sim.chat.shown[0].notes["number"]]
 
 
 def test_a_message_that_may_have_arrived_waits_for_its_own_robot() -> None:
-    """The others' windows are free, but in their messages it would stand there twice."""
+    """The others' windows are free, but their message would be a duplicate."""
     sim = Simulation(DeliveryPolicy(rate_limit_per_minute=1))
     sim.robot = ChatRobot(sim.chat, lost_answers=[1])
     fallback = fallback_robot(sim)
@@ -1219,7 +1219,7 @@ def test_a_message_that_may_have_arrived_waits_for_its_own_robot() -> None:
     assert (sim.chat.keys, len(sim.robot.bodies), fallback.bodies) == (["a1"], 2, [])
 
 
-def test_a_fallback_does_not_make_up_for_a_damaged_book() -> None:
+def test_a_fallback_does_not_replace_a_damaged_book() -> None:
     sim = Simulation(DeliveryPolicy(group_interval_seconds=0.0))
     sim.storage.records["restart", "at"] = json.dumps(START - 20)
     Group(fallback_robot(sim), sim=sim)
@@ -1230,7 +1230,7 @@ def test_a_fallback_does_not_make_up_for_a_damaged_book() -> None:
     assert sim.drain().again_at == START + 40
 
 
-def test_a_busy_fallback_is_passed_over() -> None:
+def test_a_busy_fallback_is_skipped() -> None:
     sim = Simulation()
     sim.fallbacks = (Fallback(fallback_robot(sim), sim.policy, lambda: nullcontext(None)),)
     sim.ledger().throttle(sim.clock.now, 600.0, "130101")
@@ -1249,8 +1249,8 @@ def failing(*calls: str) -> Any:
     return on_step
 
 
-def test_a_full_disk_stops_nobody() -> None:
-    """What can't be written down is sent, and removed from its mailbox, so that it isn't sent by every leader."""
+def test_a_full_disk_stops_no_leader() -> None:
+    """Alerts that can't be recorded are sent and removed from their mailbox, so that not every leader sends them."""
     sim = Simulation(on_step=failing("write"))
     sim.put(*failures(3))
     result = sim.drain()
@@ -1261,16 +1261,16 @@ def test_a_full_disk_stops_nobody() -> None:
     assert sim.chat.keys == ["a0", "a1", "a2"]
 
 
-def test_one_message_is_all_that_a_leader_without_a_book_sends() -> None:
-    """Nobody keeps count of the window then."""
+def test_a_leader_without_a_book_sends_one_message_only() -> None:
+    """The window isn't recorded then."""
     sim = Simulation(DeliveryPolicy(group_interval_seconds=0.0), on_step=failing("write", "remove_arrivals"))
     sim.put(failure("a1"))
     sim.arrives(0.05, failure("a2"))
     assert sim.drain(60.0).messages == 1
 
 
-def test_a_disk_that_has_room_again_gets_everything() -> None:
-    """The later change never stands in the book without the earlier one."""
+def test_a_disk_with_space_again_gets_all_changes() -> None:
+    """The book never has a later change without the earlier one."""
     sim = Simulation()
     calls: list[str] = []
 
@@ -1288,7 +1288,7 @@ def test_a_disk_that_has_room_again_gets_everything() -> None:
     assert not any(kind in ("alert", "batch") for kind, _ in sim.storage.records)
 
 
-def test_a_book_that_cannot_be_read_is_not_written_over() -> None:
+def test_a_book_that_cannot_be_read_is_not_overwritten() -> None:
     sim = Simulation()
     sim.put(failure("a1"))
     sim.robot.answers = lambda _: SendResult(SendStatus.RETRY, "connection refused")
@@ -1313,7 +1313,7 @@ def test_alerts_that_cannot_be_read_are_reported() -> None:
 
 
 @pytest.mark.parametrize("call", ["load", "arrivals", "known", "write", "remove_arrivals", "keep"])
-def test_a_leader_that_leads_no_more_stops_at_once(call: str) -> None:
+def test_a_leader_that_lost_its_lock_stops_at_once(call: str) -> None:
     sim = Simulation()
 
     def on_step(met: str) -> None:
@@ -1328,13 +1328,13 @@ def test_a_leader_that_leads_no_more_stops_at_once(call: str) -> None:
 
 
 def test_after_a_damaged_book_one_window_is_waited_for() -> None:
-    """What the old book knew of the last minute is gone."""
+    """The messages of the last minute are unknown."""
     sim = Simulation()
     sim.storage.records["restart", "at"] = json.dumps(START - 20)
     sim.put(failure("a1"))
     result = sim.drain()
     assert (result.messages, result.again_at) == (0, START + 40)
-    sim.clock.pass_by(40)
+    sim.clock.advance(40)
     assert sim.drain().messages == 1
     assert ("restart", "at") not in sim.storage.records
 
@@ -1361,7 +1361,7 @@ def test_a_clock_that_was_set_back_does_not_prolong_a_hold() -> None:
     assert sim.drain().again_at == sim.clock.now + 600
 
 
-def test_what_was_only_counted_is_said_once() -> None:
+def test_the_overflow_count_is_reported_once() -> None:
     sim = Simulation()
     sim.storage.overflow_count = 5321
     sim.put(failure("a1"))
@@ -1371,7 +1371,7 @@ def test_what_was_only_counted_is_said_once() -> None:
     assert [each.notes["overflow_count"] for each in sim.chat.shown] == [5321, 0]
 
 
-def test_an_alert_that_nobody_can_read_any_more_is_kept_for_people() -> None:
+def test_an_alert_that_cannot_be_read_is_kept_for_people() -> None:
     sim = Simulation()
     sim.storage.records["alert", "k9"] = json.dumps("{broken")
     sim.put(failure("a1"))
@@ -1383,7 +1383,7 @@ def test_an_alert_that_nobody_can_read_any_more_is_kept_for_people() -> None:
 
 
 class SmallSteps(MemoryBook):
-    """A book that is given up when it is asked to empty much at once, as a callback's on a busy disk."""
+    """A book that fails when many alerts are removed at once, as a callback's on a busy disk."""
 
     def remove_arrivals(self, tickets: Iterable[str]) -> None:
         tickets = list(tickets)

@@ -33,14 +33,14 @@ def sent_after_recovery(alert: Alert, policy: DeliveryPolicy | None = None) -> t
 
 
 @pytest.mark.parametrize("event", ["task_failed", "task_retrying"])
-def test_a_failure_of_an_earlier_try_is_sent_as_over(event: str) -> None:
+def test_a_failure_of_an_earlier_try_is_sent_as_recovered(event: str) -> None:
     sim, sent = sent_after_recovery(late(event=event))
     assert sent == ["late.over"]
     assert sim.chat.shown[-1].notes["recovered"] == {"late.over": [START + 30, 3]}
     assert sim.ledger().queue.waiting == 0
 
 
-NEWS: list[dict[str, Any]] = [
+MAY_BE_NEW: list[dict[str, Any]] = [
     {"run_id": "r2"},
     {"try_number": 3},
     {"try_number": 4},
@@ -50,13 +50,13 @@ NEWS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("changes", NEWS)
-def test_what_may_be_news_is_sent_as_a_failure(changes: dict[str, Any]) -> None:
-    """Another run or the same one anew, a later try, a later time: the clock of another machine may be slow."""
+@pytest.mark.parametrize("changes", MAY_BE_NEW)
+def test_a_failure_that_may_be_new_is_sent_as_a_failure(changes: dict[str, Any]) -> None:
+    """Another run, the same one started again, a later try, a later time: the clock of another machine may be slow."""
     assert sent_after_recovery(late(**changes))[1] == ["late"]
 
 
-def test_where_recoveries_are_not_sent_it_is_a_failure() -> None:
+def test_without_send_resolved_it_is_sent_as_a_failure() -> None:
     sim = Simulation(DeliveryPolicy(send_resolved=False))
     sim.put(recovery("end"))
     sim.drain(9)
@@ -65,7 +65,7 @@ def test_where_recoveries_are_not_sent_it_is_a_failure() -> None:
     assert sim.chat.keys == ["late"]
 
 
-def test_only_so_many_recoveries_are_remembered() -> None:
+def test_remembered_recoveries_are_bounded() -> None:
     sim = Simulation()
     for start in (0, 1_500):
         sim.put(*(replace(recovery(f"end{number}"), task_id=f"t{number}") for number in range(start, start + 1_500)))

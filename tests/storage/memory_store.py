@@ -1,4 +1,4 @@
-"""A store in the memory of one process: it proves that four primitives are all that a store must have."""
+"""A store in the memory of one process: it proves that a store needs four primitives only."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ class MemoryStore:
         every = {name: (value, until, until - self.now()) for name, (until, value) in self.notes_of[family].items()}
         return dict([(name, FoundNote(*note)) for name, note in every.items() if note[2] > 0][:at_most])
 
-    def remove_notes(self, places: Iterable[tuple[str, str]]) -> None:
-        for family, name in places:
+    def remove_notes(self, names: Iterable[tuple[str, str]]) -> None:
+        for family, name in names:
             self.notes_of[family].pop(name, None)
 
 

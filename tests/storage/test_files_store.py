@@ -1,4 +1,4 @@
-"""Alerts in files: what the filesystem, the kernel and SQLite do to them."""
+"""Alerts in files: the effects of filesystem, kernel and SQLite."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outbox(home: Path) -> Outbox:
-    """An outbox at a fixed time whose mailbox has a robot."""
+    """An outbox at a fixed time whose mailbox has a receiver."""
     outbox = Outbox(FileStore(home, clock=lambda: NOW))
     outbox.assign(HERE, RECEIVER)
     return outbox
@@ -60,7 +60,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def test_only_its_user_may_read_it(home: Path, umask: int, make_alert: MakeAlert) -> None:
-    """Every folder and file, whatever the umask."""
+    """Every folder and file, with any umask."""
     outbox = Outbox(FileStore(home), most_alerts=1)
     for key in ("k1", "k2"):
         outbox.put(make_alert(key))
@@ -80,7 +80,7 @@ def test_only_its_user_may_read_it(home: Path, umask: int, make_alert: MakeAlert
 
 
 def test_new_alerts_can_be_read_with_ls_and_cat(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
-    """One file each, named by its key, in a mailbox that says whose it is."""
+    """One file each, named by its key, in a labelled mailbox."""
     outbox.put(make_alert("k1", summary="销售"))
     folder = home / "mail" / HERE.name
     assert "销售" in (folder / "new" / "k1.json").read_text("utf-8")
@@ -88,7 +88,7 @@ def test_new_alerts_can_be_read_with_ls_and_cat(home: Path, outbox: Outbox, make
     assert list((home / "tmp").iterdir()) == []
 
 
-def test_the_outbox_comes_back_when_its_folder_is_removed(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+def test_a_removed_folder_is_created_again(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     """By a clean-up job, for example."""
     outbox.put(make_alert("k1"))
     home.rename(home.with_name("removed"))
@@ -99,8 +99,8 @@ def test_the_outbox_comes_back_when_its_folder_is_removed(home: Path, outbox: Ou
         assert [alert.key for _, alert in book.arrivals(9)] == ["k2"]
 
 
-def test_who_died_while_it_wrote_leaves_nothing_for_long(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
-    """After an hour a leader removes it; what is younger may still be written."""
+def test_drafts_of_processes_that_died_are_removed(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+    """After an hour, by a leader; younger ones may still be written."""
     outbox.put(make_alert("k1"))
     drafts = home / "tmp"
     for name, age in (("old", 3601), ("young", 3599)):
@@ -112,8 +112,8 @@ def test_who_died_while_it_wrote_leaves_nothing_for_long(home: Path, outbox: Out
     assert [path.name for path in drafts.iterdir()] == ["young"]
 
 
-def test_failures_that_nobody_mends_are_forgotten_after_three_months(home: Path, make_alert: MakeAlert) -> None:
-    """Or the folder would only grow. It is looked through once a day."""
+def test_failures_that_are_not_fixed_are_forgotten_after_three_months(home: Path, make_alert: MakeAlert) -> None:
+    """Or the folder would only grow. It is checked once a day."""
     left: list[set[str]] = []
     for day, age in enumerate((90.5, 89.5, 91.0)):
         outbox = Outbox(FileStore(home, clock=lambda day=day: NOW + 0.6 * DAY * day))  # type: ignore[misc]
@@ -134,8 +134,8 @@ def _is_there(home: Path, alert: Alert) -> bool:
 
 
 @pytest.mark.parametrize("note", ["", "later because", f"{NOW + 901} too long", f"{NOW} over", "\udcff"])
-def test_a_rest_that_cannot_be_is_none(home: Path, outbox: Outbox, note: str) -> None:
-    """A power cut has emptied the file, or the clock was set back: whoever looks leads, and sees for itself."""
+def test_an_impossible_pause_is_ignored(home: Path, outbox: Outbox, note: str) -> None:
+    """A power cut has emptied the file, or the clock was set back: the next process leads."""
     with outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.note_pause(LeadPause(NOW + 900, "130101"))
@@ -151,7 +151,7 @@ def test_a_rest_that_cannot_be_is_none(home: Path, outbox: Outbox, note: str) ->
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b'{"v": 1, "key": "k1"}', b"[" * 100_000])
-def test_what_is_no_alert_is_set_aside(
+def test_an_unreadable_alert_is_set_aside(
     home: Path, outbox: Outbox, make_alert: MakeAlert, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     """It never blocks the rest, and a log line names the file."""
@@ -167,8 +167,8 @@ def test_what_is_no_alert_is_set_aside(
     assert [path.name for path in new.iterdir()] == ["k1.json"]
 
 
-def test_many_that_are_no_alerts_hide_no_alert(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
-    """A leader that asks for two gets the third."""
+def test_many_unreadable_alerts_hide_no_alert(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+    """A leader that lists two gets the third."""
     for key in ("b1", "b2", "b3", "k1"):
         outbox.put(make_alert(key))
     for key in ("b1", "b2", "b3"):
@@ -178,8 +178,8 @@ def test_many_that_are_no_alerts_hide_no_alert(home: Path, outbox: Outbox, make_
         assert [alert.key for _, alert in book.arrivals(2)] == ["k1"]
 
 
-def test_what_cannot_be_set_aside_holds_up_nothing(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
-    """It is met again each time."""
+def test_an_alert_that_cannot_be_set_aside_delays_no_other(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+    """It is listed again each time."""
     for key in ("b1", "b2", "k1"):
         outbox.put(make_alert(key))
     for key in ("b1", "b2"):
@@ -194,7 +194,7 @@ def test_what_cannot_be_set_aside_holds_up_nothing(home: Path, outbox: Outbox, m
 
 
 def test_an_alert_of_a_newer_version_is_read(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
-    """What it knows more is passed over."""
+    """Unknown fields are ignored."""
     outbox.put(make_alert("k1"))
     path = home / "mail" / HERE.name / "new" / "k1.json"
     path.write_text(json.dumps({**json.loads(path.read_bytes()), "v": 2, "colour": "red"}), "utf-8")
@@ -204,7 +204,7 @@ def test_an_alert_of_a_newer_version_is_read(home: Path, outbox: Outbox, make_al
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b"[]", None])
-def test_a_mailbox_whose_note_is_lost_is_known_by_its_alerts(
+def test_a_mailbox_without_its_label_is_identified_by_its_alerts(
     home: Path, outbox: Outbox, make_alert: MakeAlert, note: bytes | None
 ) -> None:
     """A power cut may have emptied it."""
@@ -216,10 +216,10 @@ def test_a_mailbox_whose_note_is_lost_is_known_by_its_alerts(
     assert list(outbox.pending_mailboxes()) == [HERE]
 
 
-def test_who_dies_while_it_assigns_a_mailbox_leaves_it_to_one_receiver(
+def test_a_process_that_dies_while_it_assigns_a_mailbox_leaves_one_receiver(
     home: Path, outbox: Outbox, make_alert: MakeAlert
 ) -> None:
-    """One file says whose it is, and takes its place in one step: a draft of another one counts for nothing."""
+    """One file has the receiver and is replaced in one step; the draft of another one doesn't count."""
     outbox.put(make_alert("k1"))
     (home / "tmp" / f"{HERE.name}.draft").write_text(json.dumps(["ba9876543210", HERE.conn_id, HERE.target]))
     with outbox.leadership("ba9876543210") as book:
@@ -232,7 +232,7 @@ def test_who_dies_while_it_assigns_a_mailbox_leaves_it_to_one_receiver(
     assert list(outbox.mailboxes_of(RECEIVER)) == []
 
 
-def test_a_stopped_leader_holds_up_nobody(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+def test_a_stopped_leader_delays_no_other_process(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     """Others put their alerts and see that they don't lead."""
     script = """
 import os, signal, sys
@@ -257,7 +257,7 @@ with Outbox(FileStore(Path(sys.argv[1]))).leadership(sys.argv[2]) as book:
         assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
 
 
-def test_who_loses_the_lock_file_loses_the_lead(home: Path, outbox: Outbox) -> None:
+def test_without_its_lock_file_a_leader_loses_the_lead(home: Path, outbox: Outbox) -> None:
     """Others lock a new file of that name, so the old leader must not write."""
     with outbox.leadership(RECEIVER) as book:
         assert book is not None
@@ -292,7 +292,7 @@ def test_keys_are_known_for_seven_days(home: Path) -> None:
 
 
 def test_the_state_is_a_durable_rollback_journal(outbox: Outbox, state: Path) -> None:
-    """No write-ahead log appears, and the file says which format it has."""
+    """No write-ahead log appears, and the file has its format number."""
     with outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.write({("a", "b"): 1})
@@ -335,7 +335,7 @@ def _record_is_no_json(state: Path) -> None:
 def test_a_state_that_cannot_be_used_is_set_aside(
     outbox: Outbox, state: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None]
 ) -> None:
-    """A new one begins, says when, and works; the log tells where the old one is."""
+    """A new one is started, records when, and works; the log has the path of the old one."""
     with outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.write({("batch", str(number)): "x" * 100 for number in range(200)}, keys=["k1"])
@@ -351,8 +351,8 @@ def test_a_state_that_cannot_be_used_is_set_aside(
     assert "state.db.bad" in caplog.text
 
 
-def test_damage_that_shows_while_it_is_written_costs_one_step(outbox: Outbox, state: Path) -> None:
-    """The caller is told, and what it writes next is kept for the leader that follows."""
+def test_damage_found_while_writing_fails_one_step(outbox: Outbox, state: Path) -> None:
+    """The caller gets an error, and its next write is kept for the next leader."""
     records = {("batch", str(number)): "x" * 100 for number in range(500)}
     with outbox.leadership(RECEIVER) as book:
         assert book is not None
@@ -382,9 +382,9 @@ def test_a_write_that_fails_in_the_middle_changes_nothing(outbox: Outbox) -> Non
         assert book.load() == {("a", "b"): 1, ("a", "c"): 3}
 
 
-@pytest.mark.parametrize("look", [True, False], ids=["looked at first", "led at once"])
+@pytest.mark.parametrize("look", [True, False], ids=["read first", "led at once"])
 def test_a_write_that_was_cut_off_is_undone(outbox: Outbox, state: Path, look: bool) -> None:
-    """A leader killed within a commit leaves a journal, which brings back what was before; also for those who look."""
+    """A leader killed within a commit leaves a journal, which restores the former state; also for readers."""
     with outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.write({("batch", str(number)): "before" * 100 for number in range(500)})
@@ -408,7 +408,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_journal_is_set_aside_with_its_state(outbox: Outbox, state: Path) -> None:
-    """Beside the new file it would be taken for the new file's."""
+    """SQLite would apply it to the new file."""
     with outbox.leadership(RECEIVER):
         pass
     _newer(state)
@@ -420,10 +420,10 @@ def test_a_journal_is_set_aside_with_its_state(outbox: Outbox, state: Path) -> N
 
 
 def test_no_right_to_write_is_an_outbox_error(tmp_path: Path) -> None:
-    """A read-only folder and a uid that nobody knows: the error names the place and what to do."""
+    """A read-only folder and an unknown uid: the error has the path and the remedy."""
     tmp_path.chmod(0o555)
     _let_others_in(tmp_path.parent)
-    done = _as_somebody_else(
+    done = _as_another_user(
         """
 for what in (lambda: outbox.put(alert), lambda: outbox.assign(alert.mailbox, "abc"), lambda: outbox.note_flush(1.0)):
     try:
@@ -447,7 +447,7 @@ print(outbox.has_open_incident(alert.incident), outbox.last_flush(), outbox.pend
 
 
 def test_a_full_disk_is_an_outbox_error(tmp_path: Path, make_alert: MakeAlert) -> None:
-    """Nothing half-written is left, and the alert may be put again when there is room."""
+    """Nothing half-written is left, and the alert may be put again when there is space."""
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)],  # noqa: S607 - where it is differs
         capture_output=True,
@@ -507,8 +507,8 @@ broken line
         ("/pod/x", None),
     ],
 )
-def test_a_filesystem_that_others_share_is_named(path: str, kind: str | None) -> None:
-    """The one that the path lies on, by the longest and last mount."""
+def test_a_shared_filesystem_is_named(path: str, kind: str | None) -> None:
+    """The filesystem of a path, by the longest and last mount."""
     assert shared_filesystem(Path(path), MOUNTS) == kind
 
 
@@ -525,8 +525,8 @@ def _let_others_in(folder: Path) -> None:
         folder = folder.parent
 
 
-def _as_somebody_else(script: str, home: Path) -> str:
-    """What a process says that runs as a user without a name."""
+def _as_another_user(script: str, home: Path) -> str:
+    """The output of a process that runs as a user without a name."""
     beginning = f"""
 import os, sys
 from pathlib import Path
@@ -571,12 +571,12 @@ def _environment() -> dict[str, str]:
 def test_no_file_is_opened_through_a_link(
     home: Path, tmp_path: Path, make_alert: MakeAlert, prepared: str, there: bool
 ) -> None:
-    """Whoever may write into the home, or could once, must not choose which files are made or get other rights."""
+    """A user who may or could write into the home must not choose which files are created or change permissions."""
     alert = make_alert()
     outbox = Outbox(FileStore(home), most_alerts=1)
     outbox.put(make_alert("k0"))
     names = {"incident": alert.incident, "mailbox": HERE.name, "robot": RECEIVER}
-    link, target = home / prepared.format(**names), tmp_path / "of somebody else"
+    link, target = home / prepared.format(**names), tmp_path / "of another user"
     if there:
         target.write_text("x")
         target.chmod(0o644)
@@ -634,11 +634,11 @@ def test_no_folder_of_a_leader_is_a_link(home: Path, tmp_path: Path, outbox: Out
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(elsewhere)
     with pytest.raises(OutboxError, match=r"is a symbolic link.*\[dingpush\] home"), outbox.leadership(RECEIVER):
-        pytest.fail("nobody leads through a link")
+        pytest.fail("a process led through a link")
     assert list(elsewhere.iterdir()) == []
 
 
-def test_the_home_may_be_a_link_of_ones_own(home: Path, tmp_path: Path, make_alert: MakeAlert) -> None:
+def test_the_home_may_be_a_link_of_the_same_user(home: Path, tmp_path: Path, make_alert: MakeAlert) -> None:
     """To a larger disk, for example."""
     (tmp_path / "large").mkdir()
     home.symlink_to(tmp_path / "large")
@@ -649,8 +649,8 @@ def test_the_home_may_be_a_link_of_ones_own(home: Path, tmp_path: Path, make_ale
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("name", ["", "mail", "tmp", "notes", "notes/receivers"])
-def test_a_folder_of_somebody_else_is_refused_with_a_word(home: Path, make_alert: MakeAlert, name: str) -> None:
-    """A task that runs as root must not be led by what a user prepared."""
+def test_a_folder_of_another_user_is_refused(home: Path, make_alert: MakeAlert, name: str) -> None:
+    """A task that runs as root must not follow links that a user prepared."""
     folder = home / name
     folder.mkdir(parents=True)
     os.chown(folder, 12345, 12345)
@@ -659,8 +659,8 @@ def test_a_folder_of_somebody_else_is_refused_with_a_word(home: Path, make_alert
         outbox.put(make_alert()) if name == "mail" else outbox.assign(HERE, RECEIVER)
 
 
-def test_successes_that_nobody_can_place_do_not_pile_up(tmp_path: Path) -> None:
-    """While another outbox is away; those that came last are kept."""
+def test_successes_for_an_unavailable_outbox_are_bounded(tmp_path: Path) -> None:
+    """The newest ones are kept."""
     outbox = Outbox(FileStore(tmp_path), most_incidents=20)
 
     def success(number: int) -> Alert:
@@ -668,7 +668,7 @@ def test_successes_that_nobody_can_place_do_not_pile_up(tmp_path: Path) -> None:
             f"k{number}", Mailbox("c"), Event.TASK_SUCCEEDED, 0.0, dag_id="d", task_id=str(number), resolved=True
         )
 
-    # One in many looks at how many there are.
+    # One put in many counts them.
     counting = next(each for each in map(success, range(40, 10_000)) if each.incident.startswith(("00", "80")))
     for each in (*map(success, range(40)), counting):
         keep_success(outbox, each)
