@@ -119,7 +119,7 @@ class Composer:
                 problems = {**problems, "message": self.described(problem)}
         if not alert.also:
             return self.message_about(facts, own, problems, language=language)
-        from airflow_provider_dingpush.alerts.combined_text import as_markdown, bytes_with_gap, combined, texts_of
+        from airflow_provider_dingpush.alerts.joining import as_markdown, bytes_with_gap, combined, texts_of
 
         also, most = texts_of(alert.also), self.channel.text_bytes
         # The others get at most half of the bytes, so that the built-in alert keeps its links.

@@ -11,23 +11,6 @@ LONGEST_INTERVAL_SECONDS = 300.0
 _QUIET_INTERVALS = 2
 
 
-def next_interval(interval: float, *, since_last: float | None, group_interval: float) -> float:
-    """How long alerts are collected after a notification, in seconds.
-
-    :param interval: the interval before it, in seconds.
-    :param since_last: the time since the notification before it, in seconds; ``None`` if there was none.
-    :param group_interval: the interval outside a storm, in seconds.
-    """
-    if since_last is None or since_last > _QUIET_INTERVALS * interval:
-        return group_interval
-    return max(group_interval, min(2 * interval, LONGEST_INTERVAL_SECONDS))
-
-
-def is_storm(interval: float, *, group_interval: float) -> bool:
-    """Whether so many notifications followed each other that fewer are better for the readers."""
-    return interval > _QUIET_INTERVALS * group_interval
-
-
 class Pace:
     """When the last notification was sent, and how long alerts are collected since.
 
@@ -47,7 +30,7 @@ class Pace:
     @property
     def in_storm(self) -> bool:
         """Whether so many notifications followed each other lately that fewer are better."""
-        return is_storm(self._interval, group_interval=self._group_interval)
+        return self._interval > _QUIET_INTERVALS * self._group_interval
 
     def collects_until(self, *, in_storm: bool) -> float | None:
         """Until when alerts are collected, in seconds since 1970; ``None`` if nothing was sent yet.
@@ -59,8 +42,9 @@ class Pace:
 
     def after_message(self, now: float, changes: Changes) -> None:
         """Record that a notification was sent."""
-        since_last = None if self.last_sent_at is None else now - self.last_sent_at
-        interval = next_interval(self._interval, since_last=since_last, group_interval=self._group_interval)
+        interval = self._group_interval
+        if self.last_sent_at is not None and now - self.last_sent_at <= _QUIET_INTERVALS * self._interval:
+            interval = max(interval, min(2 * self._interval, LONGEST_INTERVAL_SECONDS))
         changes.put(INTERVAL, interval)
         changes.put(LAST_SENT, now)
 
