@@ -95,7 +95,7 @@ def run_of(alert: Alert) -> RunKey | None:
 
 
 def attempt_of(alert: Alert) -> tuple[Any, ...]:
-    """The run that an alert is about, and when it started: one that was cleared starts anew."""
+    """The run that an alert is about, and when it started: a cleared one gets a new start."""
     return alert.dag_id, alert.run_id, alert.facts.get("run_started_at")
 
 

@@ -157,7 +157,9 @@ def read_records(path: Path) -> dict[RecordId, Any]:
             try:
                 return _records(connection)
             except (ValueError, TypeError, RecursionError) as problem:
-                raise OutboxError(f"{path}: a record isn't JSON ({problem}); its next leader starts anew") from problem
+                raise OutboxError(
+                    f"{path}: a record isn't JSON ({problem}); its next leader starts a new book"
+                ) from problem
 
 
 @contextmanager
