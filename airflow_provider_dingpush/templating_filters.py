@@ -19,7 +19,7 @@ def add_filters(env: jinja2.Environment) -> jinja2.Environment:
 
 
 def _escape_markdown(value: Any) -> str:
-    from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
+    from airflow_provider_dingpush.alerts.markdown import escape_markdown
 
     return escape_markdown(str(value))
 

@@ -1,7 +1,7 @@
-"""How people reach an Airflow installation, and the links into its web pages that follow from it.
+"""The address of an Airflow installation, and the links to its web pages.
 
-Links are built here and never taken from ``ti.log_url``: that one is malformed in 3.0, missing in DAG-level callbacks
-of 3.0, and on workers without a configured base URL it points to localhost whatever our option is.
+Links are built here and never taken from ``ti.log_url``: that is malformed in 3.0, missing in DAG-level callbacks of
+3.0, and points to localhost on workers without a configured base URL, regardless of our option.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ from zoneinfo import ZoneInfo
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER
 
 AIRFLOW_DEFAULT_BASE_URL = "http://localhost:8080"
-"""Where ``airflow standalone`` serves its pages when nobody has configured anything."""
+"""Where ``airflow standalone`` serves its pages by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class AirflowSite:
-    """How people reach the installation, and how its times and links are shown.
+    """The address of the installation, and how its times and links are shown.
 
-    :param base_url: of the web pages as people reach them; a path prefix and a trailing slash are fine. Without one,
+    :param base_url: of the web pages as browsers reach them; a path prefix and a trailing slash are fine. Without one,
         or with one that isn't an http(s) URL, links point to Airflow's default on this machine and are marked as
         local.
     :param layout: ``pages`` is the URL layout of Airflow 3, ``grid`` that of Airflow 2.
     :param environment: the label that distinguishes production from test in a message, such as ``生产``.
     :param timezone: IANA name of the zone in which times are shown; an unknown name means UTC.
-    :param links: in which form of :data:`~airflow_provider_dingpush.messages.browser_links.LINK_FORMS` people get the
-        links.
+    :param links: one of :data:`~airflow_provider_dingpush.messages.browser_links.LINK_FORMS`.
     """
 
     base_url: str | None = None
@@ -74,14 +73,14 @@ class AirflowSite:
 
         :param map_index: of a mapped task instance; ``None`` or negative for any other.
         :param try_number: which try's log; without it Airflow 3 shows the latest one. Airflow 2 has no such parameter.
-        :param logical_date: of the run, exactly; the grid of Airflow 2 needs it to show a run that isn't among the
+        :param logical_date: of the run, exactly; the grid of Airflow 2 needs it for runs that aren't among the
             latest.
         """
         mapped = map_index if map_index is not None and map_index >= 0 else None
         if self.layout == "pages":
-            place = "" if mapped is None else f"/mapped/{mapped}"
+            index = "" if mapped is None else f"/mapped/{mapped}"
             tried = f"?try_number={try_number}" if try_number and try_number > 0 else ""
-            return f"{self.run_url(dag_id, run_id)}/tasks/{_quoted(task_id)}{place}{tried}"
+            return f"{self.run_url(dag_id, run_id)}/tasks/{_quoted(task_id)}{index}{tried}"
         query = _query(
             task_id=task_id,
             map_index=None if mapped is None else str(mapped),
@@ -91,7 +90,7 @@ class AirflowSite:
         return f"{self.run_url(dag_id, run_id)}&{query}"
 
     def answer_url(self, dag_id: str, run_id: str, task_id: str, *, map_index: int | None = None) -> str | None:
-        """Page where a person answers what a task asks; ``None`` for Airflow 2, whose tasks ask nothing.
+        """Page where a person answers a task's question; ``None`` for Airflow 2, which has no such tasks.
 
         :param map_index: of a mapped task instance; ``None`` for any other.
         """
@@ -112,7 +111,7 @@ class AirflowSite:
 
 def zone_named(name: str) -> tzinfo:
     """The zone of that IANA name; UTC if there is none."""
-    if name.upper() == "UTC":  # Airflow's default is "utc", for which zoneinfo would search all folders in vain.
+    if name.upper() == "UTC":  # Airflow's default is "utc", for which zoneinfo would search all folders.
         return timezone.utc
     try:
         return ZoneInfo(name)

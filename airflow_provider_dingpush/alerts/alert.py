@@ -1,4 +1,4 @@
-"""An alert as it is written down: plain data that survives the process in which the event happened."""
+"""An alert as it is stored: plain data that outlives the process in which the event happened."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Target(Protocol):
-        """Whom an app sends to."""
+        """The people or group that an app sends to."""
 
         def to_dict(self) -> dict[str, Any]:
-            """The plain form of it."""
+            """Its plain form."""
 
 
 FORMAT = 1
-"""Written into every alert. Readers ignore names that they don't know, so only a change of meaning needs a new one."""
+"""Stored in every alert. Readers ignore unknown names, so only a change of meaning needs a new number."""
 
 
 @dataclass(frozen=True)
 class Mailbox:
-    """Where alerts wait together: those that one connection id sends to one target.
+    """The pending alerts of one connection id and one target.
 
-    The connection is looked up by whoever sends them, not by whoever writes them: a slow secrets backend must not cost
-    an alert.
+    The connection is looked up by the leader and not by the process that puts an alert: a slow secrets backend must not
+    lose one.
 
     :param conn_id: id of the Airflow connection.
     :param target: the plain form of ``to=`` as canonical JSON; empty for the connection's own group.
@@ -44,7 +44,7 @@ class Mailbox:
     def read(cls, plain: Any) -> Mailbox:
         """Read connection id and target from a list of both.
 
-        :raises ValueError: if it isn't that.
+        :raises ValueError: if it is anything else.
         """
         if not isinstance(plain, list) or len(plain) != 2 or not all(isinstance(each, str) for each in plain):
             raise ValueError("this isn't a mailbox")
@@ -58,36 +58,36 @@ class Mailbox:
 
 @dataclass(frozen=True)
 class Alert:
-    """One event, written down to be sent.
+    """One event, stored to be sent.
 
     :param key: the same for every alert with the same content about the same occurrence; a second one isn't sent.
-    :param mailbox: where it waits.
-    :param event: what happened. JSON holds its name; one that only a newer version knows keeps it.
+    :param mailbox: of the alert.
+    :param event: what happened; JSON has its name, also of an event of a newer version.
     :param at: when it happened, in seconds since 1970.
     :param dag_id: the DAG.
     :param run_id: the run.
-    :param task_id: the task; ``None`` if the whole run is meant.
-    :param map_index: its place among mapped instances.
-    :param try_number: which try it was, from 1.
-    :param resolved: whether it reports that an earlier failure is over.
+    :param task_id: the task; ``None`` for the whole run.
+    :param map_index: of a mapped task instance.
+    :param try_number: the try, from 1.
+    :param resolved: whether it reports the end of an earlier failure.
     :param summary: one line of what went wrong, redacted.
     :param log_link: the task's log.
     :param run_link: the run's page.
-    :param answer_link: the page where a person answers what the task asks.
-    :param environment: which Airflow.
-    :param owners: of the task or DAG; known to the connection's ``mentions``.
-    :param facts: everything else about it, for the full text of an alert that is sent alone.
+    :param answer_link: the page where a person answers the task's question.
+    :param environment: label of the Airflow installation.
+    :param owners: of the task or DAG; looked up in the connection's ``mentions``.
+    :param facts: all other facts, for the full text of an alert that is sent alone.
     :param message: the notifier's own message, in its plain form, instead of the built-in text.
-    :param mentions: whom the notifier wants mentioned, in plain form.
-    :param language: ``zh`` or ``en`` if the notifier names one.
-    :param occurrence: the same for every alert about the same event of the same try; by default the key, which
-        it is for a notifier that adds nothing of its own.
+    :param mentions: the notifier's ``at=``, in plain form.
+    :param language: ``zh`` or ``en`` if the notifier has one.
+    :param occurrence: the same for every alert about the same event of the same try; by default the key, as for a
+        notifier that adds nothing of its own.
     :param also: messages of other notifiers about the same occurrence, in plain form, that are sent with this alert;
         see :func:`~airflow_provider_dingpush.alerts.joining.joined`.
-    :param problems: name of each argument of the notifier that can't be used -> why, redacted. It is put into words
-        when the receiver's language is known.
-    :param given_up: the notifier's own message, if it was refused and the built-in text is sent instead; it is sent
-        after all if it was the receiver that refused everything.
+    :param problems: name of each argument of the notifier that can't be used -> why, redacted. Its text is
+        made when the receiver's language is known.
+    :param refused_message: the notifier's own message, if it was refused and the built-in text is sent instead; it is
+        restored if the receiver refuses everything.
     """
 
     key: str
@@ -113,44 +113,44 @@ class Alert:
     problems: Mapping[str, str] = field(default_factory=dict)
     occurrence: str = ""
     also: tuple[Mapping[str, Any], ...] = ()
-    given_up: Mapping[str, Any] | None = None
+    refused_message: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "event", Event(self.event))
         if not self.occurrence:
             object.__setattr__(self, "occurrence", self.key)
 
-    def without_own_words(self, problem: str) -> Alert:
-        """The same with the built-in text.
+    def with_built_in_text(self, problem: str) -> Alert:
+        """This alert with the built-in text instead of the notifier's own message.
 
-        :param problem: why the notifier's own message can't be sent.
+        :param problem: why that can't be sent.
         """
-        return replace(self, message=None, given_up=self.message, problems={**self.problems, "message": problem})
+        return replace(self, message=None, refused_message=self.message, problems={**self.problems, "message": problem})
 
-    def with_own_words(self) -> Alert:
-        """The same with the notifier's own message again, if it was given up."""
-        if self.given_up is None:
+    def with_own_message(self) -> Alert:
+        """This alert with the notifier's own message restored, if it was refused."""
+        if self.refused_message is None:
             return self
         others = {name: problem for name, problem in self.problems.items() if name != "message"}
-        return replace(self, message=self.given_up, given_up=None, problems=others)
+        return replace(self, message=self.refused_message, refused_message=None, problems=others)
 
     @property
     def adds_something(self) -> bool:
-        """Whether its notifier has a message of its own, or mentions somebody."""
+        """Whether its notifier has a message of its own, or mentions."""
         return self.key != self.occurrence
 
     @property
     def incident(self) -> str:
-        """The same for a failure and the recovery that ends it, whatever the run."""
+        """The same for a failure and the recovery that ends it, also of different runs."""
         return incident_of(self.mailbox, self.dag_id, self.task_id, self.map_index)
 
     @property
     def opens_incident(self) -> bool:
-        """Whether something is wrong now that a success can end."""
+        """Whether it is a failure that a success can end."""
         return self.event.opens_incident
 
     def _is_sound(self) -> bool:
-        """Whether those of its fields that everybody relies on are what they should be."""
+        """Whether the fields that are used everywhere have the right types."""
         texts = (self.key, self.dag_id, self.summary)
         names = (self.run_id, self.task_id, self.language, self.environment)
         return (
@@ -168,9 +168,9 @@ class Alert:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Alert:
-        """Read what :meth:`to_json` wrote, also of a version that knows more.
+        """Read what :meth:`to_json` wrote, also of a newer version.
 
-        :raises ValueError: if it isn't that.
+        :raises ValueError: if it is anything else.
         """
         try:
             plain = json.loads(text)
@@ -186,12 +186,12 @@ class Alert:
 
 
 def mailbox_of(conn_id: str, to: Target | None) -> Mailbox:
-    """Where the alerts to a target wait."""
+    """The mailbox of a connection id and a target."""
     return Mailbox(conn_id, "" if to is None else json.dumps(to.to_dict(), sort_keys=True, ensure_ascii=False))
 
 
 def incident_of(mailbox: Mailbox, dag_id: str, task_id: str | None, map_index: int | None) -> str:
-    """The name of what fails and recovers, for alerts of one mailbox."""
+    """Identifies a DAG or task that fails and recovers, within one mailbox."""
     return _digest([mailbox.name, dag_id, task_id, map_index])[:24]
 
 
@@ -205,18 +205,18 @@ def key_of(
     event: str,
     distinction: str = "",
 ) -> str:
-    """The key of an occurrence. Airflow calls back twice now and then, and both calls must come to the same one.
+    """The key of an occurrence. Airflow sometimes calls back twice, and both calls must get the same key.
 
-    :param distinction: what distinguishes it from another one of the same names, such as the run's start.
+    :param distinction: distinguishes it from another one with the same ids, such as the run's start.
     """
     if not run_id:
-        # What can't be named can't be recognised either, and an alert twice is better than none.
+        # Without a run id it can't be recognised, and two alerts are better than none.
         return unique_key()
     return _digest([dag_id, run_id, task_id, map_index, try_number, event, distinction])[:40]
 
 
 def unique_key() -> str:
-    """The key of what is never repeated."""
+    """A key that is never repeated."""
     return uuid.uuid4().hex
 
 
@@ -232,12 +232,12 @@ def _digest(parts: list[Any]) -> str:
 
 
 def age_of(alert: Alert) -> tuple[float, str]:
-    """Orders alerts, the oldest first, in every process alike."""
+    """Sort key of alerts, the oldest first, the same in every process."""
     return alert.at, alert.key
 
 
 def log_repetition(log: logging.Logger, alert: Alert) -> None:
-    """Log the alert that is dropped as a repetition."""
+    """Log an alert that is dropped as a repetition."""
     about = {
         "DAG": alert.dag_id,
         "run": alert.run_id,

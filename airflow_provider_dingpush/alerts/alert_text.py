@@ -7,39 +7,37 @@ from dataclasses import replace
 from datetime import datetime
 
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
-from airflow_provider_dingpush.alerts.human_times import duration_text, local_time_text
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown, plain_line
-from airflow_provider_dingpush.alerts.markdown_parts import dotted, quoted
+from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
-from airflow_provider_dingpush.alerts.words import Words, words_in
+from airflow_provider_dingpush.alerts.words import Words, duration_text, local_time_text, words_in
 from airflow_provider_dingpush.events import Subject
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
 MAX_ALERT_BYTES = 10_000
-"""As many failed tasks are listed as fit in here: half of what DingTalk takes, and more than anyone reads."""
+"""The list of failed tasks is cut to fit: half of DingTalk's limit, and more than anyone reads."""
 
 _LEAST_EXCEPTION_CHARACTERS = 60
-"""Less of an exception's text isn't worth showing."""
+"""A shorter part of an exception's text isn't worth showing."""
 
 _LIST_CHARACTERS = 120
-"""Of the options of a question, and of those who may answer it."""
+"""Of the options of a question, and of the people who may answer it."""
 
 _TITLE_NAME_CHARACTERS = 60
-"""Of each name in a title; a phone shows less than that."""
+"""Of each name in a title; a phone shows fewer."""
 
 
 def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_ALERT_BYTES) -> Markdown:
     """The built-in message about these facts.
 
-    Its title says what happened to what, because that is all the conversation list and a locked phone show. Its text
-    has one line per known fact, the first lines of the exception and the links; it is far below what DingTalk takes,
-    whatever the facts hold.
+    Its title names the event and its subject, because the conversation list and a locked phone show no more. Its text
+    has one line per known fact, the first lines of the exception and the links; for any facts it is far below
+    DingTalk's limit.
 
     :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.
-    :param at_most_bytes: where it must be shorter, fewer failed tasks are listed and less of the exception is shown,
-        so that the links at its end stay. The shortest text is returned even if it is longer than this.
+    :param at_most_bytes: to fit, fewer failed tasks are listed and less of the exception is shown, so that the links
+        at its end stay. The shortest text is returned even if it is longer than this.
     """
     words = words_in(language)
     title = _title(facts, words)
@@ -58,12 +56,12 @@ def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_A
 
 
 def _shortened(text: str | None) -> str | None:
-    """Two thirds of a text, if that is still worth showing."""
+    """Two thirds of a text, unless that is too short to show."""
     if text is None or len(text) <= _LEAST_EXCEPTION_CHARACTERS:
         return text
     most = len(text) * 2 // 3
     cut = shortened(text, most)
-    # Whatever the lines are like, it ends.
+    # Ends for any lines.
     return cut if len(cut) < len(text) else cut[:most]
 
 
@@ -71,7 +69,7 @@ def _title(facts: RunFacts, words: Words) -> str:
     what = words.event_in_title(facts.event)
     if facts.event.will_retry and facts.try_text:
         what = words("try_failed", tries=facts.try_text)
-    place = f"[{_short(facts.environment)}] " if facts.environment else ""
+    prefix = f"[{_short(facts.environment)}] " if facts.environment else ""
     name = _short(facts.dag_name or words("unknown_dag"))
     if facts.task_name:
         name += f" · {_short(facts.task_name)}"
@@ -79,10 +77,10 @@ def _title(facts: RunFacts, words: Words) -> str:
         name += f" [{_short(facts.map_label or str(facts.map_index))}]"
     if facts.subject:
         name += f" · {_short(facts.subject)}"
-    return plain_line(place + words("title", what=what, name=name))
+    return plain_line(prefix + words("title", what=what, name=name))
 
 
-def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - as all of them
+def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
     yield _lines(
         words,
         {
@@ -132,7 +130,7 @@ def _failed_task(task: FailedTask, words: Words) -> str:
     return f"- {escape_markdown(task.task_id)}{index}{log and f' {log}'}"
 
 
-def _deadline(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - as all of them
+def _deadline(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
     yield _lines(
         words,
         {
@@ -147,13 +145,13 @@ def _deadline(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # n
     )
 
 
-def _question(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - as all of them
+def _question(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
     subject = escape_markdown(facts.subject or "")
-    # Nothing between the asterisks would make a rule of them.
+    # Asterisks without text would become a horizontal rule.
     yield f"**{subject}**" if subject else ""
     if facts.body:
         yield _quote(facts.body, words)
-    yield _link(_at_place(words("answer"), facts, words), facts.answer_link)
+    yield _link(_marked_if_local(words("answer"), facts, words), facts.answer_link)
     options = _brief(facts.options, words)
     if facts.option_count > len(facts.options):
         options = words("option_count", facts.option_count, options=options)
@@ -185,27 +183,27 @@ _BODIES: Mapping[Subject, Callable[[RunFacts, Words, int], Iterator[str]]] = {
     Subject.DEADLINE: _deadline,
     Subject.QUESTION: _question,
 }
-"""What an event is about -> the paragraphs between title and links; of failed tasks, at most so many are listed."""
+"""Subject of an event -> the paragraphs between title and links, with at most so many failed tasks."""
 
 
 def _links(facts: RunFacts, words: Words) -> Iterator[str]:
     links = (("view_log", facts.log_link), ("view_run", facts.run_link))
-    yield dotted(_link(_at_place(words(name), facts, words), address) for name, address in links)
+    yield dotted(_link(_marked_if_local(words(name), facts, words), address) for name, address in links)
     if facts.is_local_link and facts.run_link:
         yield escape_markdown(words("local_note"))
 
 
-def _at_place(label: str, facts: RunFacts, words: Words) -> str:
+def _marked_if_local(label: str, facts: RunFacts, words: Words) -> str:
     return words("local_address", label=label) if facts.is_local_link else label
 
 
 def _link(label: str, address: str | None) -> str:
-    """A link, if it has an address of a sensible length."""
+    """A link, unless its address is missing or too long."""
     return f"[{label}]({address})" if address and len(address) <= MAX_LINK_CHARACTERS else ""
 
 
 def _lines(words: Words, values: Mapping[str, object]) -> str:
-    """One line for each value that is known, by the name of its label."""
+    """One line for each known value, by the name of its label."""
     known = ((label, value) for label, value in values.items() if value)
     return "\n".join(words("line", label=words(label), value=escape_markdown(str(value))) for label, value in known)
 
@@ -215,7 +213,7 @@ def _quote(text: str, words: Words) -> str:
 
 
 def _gap(line: str, words: Words) -> str:
-    """What stands for lines that are left out; empty for a line of the text itself."""
+    """The text for omitted lines; empty for a line of the text itself."""
     left_out = gap_in(line)
     return "" if left_out is None else words("gap", left_out)
 

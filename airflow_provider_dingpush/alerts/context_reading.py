@@ -1,8 +1,8 @@
-"""Reading the facts out of the context that Airflow hands to a callback.
+"""Reading the facts from the context of a callback.
 
-What a context holds depends on the Airflow version and on who runs the callback: the task's own process (everything),
-the DAG processor (no times, no state, no exception), the scheduler of 2.x (an exception that is a str), a deadline
-(two dicts). So nothing is taken for granted: whatever is missing, raises, or has an odd type is simply not known.
+The content of a context depends on the Airflow version and on the process that runs the callback: the task's own
+(everything), the DAG processor (no times, no state, no exception), the scheduler of 2.x (an exception that is a str), a
+deadline (two dicts). So every value is optional: one that is missing, raises, or has an unexpected type is unknown.
 """
 
 from __future__ import annotations
@@ -33,12 +33,11 @@ _LLM_OPTIONS = ["Approve", "Reject"]
 _LLM_DEFAULTS = {"approve": ["Approve"], "reject": ["Reject"]}
 _MAX_TAGS = 50
 _MAX_READ_CHARACTERS = 20_000
-"""So much of a text is looked at; far more than is shown, so that a secret cut here is never seen."""
+"""The most that is read of a text: far more than is shown, so that a secret cut here is never shown."""
 
 _WHOLE = 1_000_000_000
 
-# What the scheduler of 2.x reports of a task whose process is gone: ids, as the repr of a dict, or what its executor
-# reports.
+# The scheduler of 2.x reports a task whose process died by ids, as the repr of a dict, or by its executor's text.
 _IDS_OF_LOST_TASK = "{'DAG Id'"
 _EXECUTOR_REPORT = "Executor "
 
@@ -55,13 +54,13 @@ def read_run_facts(
     failed_tasks: Sequence[tuple[str, int]] | None = None,
     now: Callable[[], datetime],
 ) -> RunFacts:
-    """The facts in the context of any callback, of any Airflow version. Never raises, whatever the context is like.
+    """The facts in the context of any callback, of any Airflow version. Never raises, for any context.
 
-    :param context: what Airflow calls the callback with.
+    :param context: of the callback.
     :param site: the installation.
-    :param redact: takes secrets out of free text; if it fails, the text is withheld.
+    :param redact: removes secrets from free text; if it fails, the text is unknown.
     :param failed_tasks: task id and map index (-1 if not mapped) of the run's failed tasks, for DAG-level callbacks;
-        ``None`` if Airflow doesn't provide them. They aren't read from the context, whose only task is often a wrong
+        ``None`` if Airflow doesn't provide them. They aren't read from the context, whose only task is often the wrong
         one (before 3.2, the last).
     :param now: the time, with its zone.
     """
@@ -155,12 +154,12 @@ def read_run_facts(
 
 
 def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None, *, is_about_task: bool) -> str:
-    """What distinguishes an event from another one of the same names, whichever process calls back for it.
+    """Distinguishes an event from another one with the same ids; the same in every process that calls back for it.
 
-    Airflow 3 gives each try an id of its own, also after a task was cleared, and its DAG processor knows it too.
-    Without one a run is known by its start, which is a new one once it was cleared. In ``airflow dags test`` that is
-    the logical date, each time the same: there it takes the end of the run (of its last task on Airflow 2, which keeps
-    the run's own from us) or the times and the process of the task.
+    Airflow 3 gives each try an id of its own, also after a task was cleared, and its DAG processor has it too. Without
+    one a run is identified by its start, which changes when it is cleared. In ``airflow dags test`` that is always the
+    logical date: there the end of the run is used (of its last task on Airflow 2, which doesn't provide the run's own),
+    or the times and the process of the task.
 
     :param ti: that of the context, also if the event is about a whole run.
     """
@@ -175,7 +174,7 @@ def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None,
     elif not is_about_task:
         names = [(run, "end_date"), (ti, "end_date")] if run_started_at else [(run, "end_date")]
     else:
-        # A sensor that is rescheduled has a new start each time, so it isn't looked at without need.
+        # A sensor that is rescheduled has a new start each time, so it is used only if needed.
         names = [(ti, name) for name in ("start_date", "end_date", "pid") if run_started_at]
     region_index = _map_index(_get(ti, "region_index")) if is_about_task else None
     if region_index is not None:  # of an iteration of a loop, since Airflow 3.4
@@ -186,7 +185,7 @@ def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None,
 
 @dataclass(frozen=True, slots=True)
 class _Tries:
-    """Which try this is, and of how many."""
+    """The number of this try, and how many there are."""
 
     number: int | None
     total: int | None
@@ -199,17 +198,17 @@ class _Tries:
     def read(cls, ti: Any, task: Any) -> _Tries:
         number, retries = _int(_get(ti, "try_number")), _int(_get(ti, "max_tries"))
         if _get(ti, "state") is None:
-            # The DAG processor may leave ti.max_tries at a mere default of 0; otherwise it counts retries, and grows
-            # when a task is cleared.
+            # The DAG processor may leave ti.max_tries at its default of 0; otherwise it counts retries, and grows when
+            # a task is cleared.
             retries = max((each for each in (retries, _int(_get(task, "retries"))) if each is not None), default=None)
         total = None if retries is None else retries + 1
-        # A person may run a task more often than it would retry by itself; "try 5 of 3" helps nobody.
+        # A person may run a task more often than it retries by itself; "try 5 of 3" would be wrong.
         return cls(number, None if number and total and number > total else total)
 
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """What went wrong with a task, as far as the context has it."""
+    """The problem of a task, as far as the context has it."""
 
     error: WhatWentWrong = field(default_factory=WhatWentWrong)
     killed_from_outside: bool = False
@@ -227,16 +226,16 @@ class _Problem:
                 return cls(killed_from_outside=True)
             read = _read_exception(text, redact) or WhatWentWrong()
             return cls(read, killed_from_outside=text.startswith(_EXECUTOR_REPORT))
-        # A task that lived to its end knows its state. Without one, the DAG processor of 3.x calls back for a task that
-        # is gone.
+        # A task that ended by itself has a state. Without one, the DAG processor of 3.x calls back for a task whose
+        # process died.
         return cls(killed_from_outside=_get(ti, "state") is None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What a task asks a person: an operator for approvals, or an LLM's whose output is to be approved.
+    """The question of a task: an operator for approvals, or for an LLM whose output is to be approved.
 
-    These are recognised by their attributes, since most installations have none of their classes.
+    They are recognised by their attributes, because most installations lack their classes.
     """
 
     subject: str | None
@@ -252,23 +251,23 @@ class _Question:
 
     @classmethod
     def read(cls, task: Any, redact: Callable[[str], str], moment: datetime | None) -> _Question | None:
-        """The question of a running task that has just asked it; ``None`` if it asks nothing, or hasn't yet."""
+        """The question of a running task that has just put it; ``None`` if there is none yet."""
         of_llm = _get(task, "approval_notifiers") is not None or _get(task, "require_approval") is True
         subject = _free_text(_get(task, "subject"), redact, _MAX_NAME_CHARACTERS)
         options = _LLM_OPTIONS if of_llm else _get(task, "options")
-        # The on_execute_callback of the same operator comes before it has asked. An LLM's has no subject then.
+        # The on_execute_callback of the same operator comes before that. An LLM's has no subject then.
         summary = _first(_anything, (task, "hitl_summary_extra"), (task, "hitl_summary"))
-        has_asked = "timeout_datetime" in summary if isinstance(summary, dict) and not of_llm else True
+        is_put = "timeout_datetime" in summary if isinstance(summary, dict) and not of_llm else True
         known = _names(options, redact)
-        if subject is None or not known or not has_asked:
+        if subject is None or not known or not is_put:
             return None
         until = _instant(_get(summary, "timeout_datetime"))
-        patience = _get(task, "approval_timeout" if of_llm else "response_timeout")
-        if patience is None and not of_llm and summary is None:
-            # The first operators for approvals, of Airflow 3.1, knew no other timeout.
-            patience = _get(task, "execution_timeout")
-        if until is None and moment is not None and isinstance(patience, timedelta):
-            until = moment + patience
+        timeout = _get(task, "approval_timeout" if of_llm else "response_timeout")
+        if timeout is None and not of_llm and summary is None:
+            # The first operators for approvals, of Airflow 3.1, had no other timeout.
+            timeout = _get(task, "execution_timeout")
+        if until is None and moment is not None and isinstance(timeout, timedelta):
+            until = moment + timeout
         defaults = _get(task, "defaults")
         if of_llm:
             defaults = _LLM_DEFAULTS.get(_word(_get(task, "on_approval_timeout")) or "")
@@ -284,7 +283,7 @@ class _Question:
             defaults=_names(defaults, redact)[:_MAX_OPTIONS],
             form_fields=(("output",) if may_edit else ()) if of_llm else _form_fields(_get(task, "params")),
             answer_by=until,
-            # Names and ids are no free text: nobody is found by stars.
+            # Names and ids aren't redacted: a masked one can't be looked up.
             users=_names([_first(_anything, (each, "name"), (each, "id")) for each in users], _unchanged)[:_MAX_PEOPLE],
             user_ids=_names([_get(each, "id") for each in users], _unchanged)[:_MAX_PEOPLE],
         )
@@ -313,18 +312,18 @@ def _task_event(state: str | None, problem: _Problem, tries: _Tries) -> Event:
     return Event.TASK_STARTED
 
 
-_Asked = ParamSpec("_Asked")
-_Answer = TypeVar("_Answer")
+_Params = ParamSpec("_Params")
+_Value = TypeVar("_Value")
 
 
-def _unknown_if_it_raises(read: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answer | None]:
-    """Give ``None`` instead of raising: values of other people's classes may do anything when they are looked at.
+def _unknown_if_it_raises(read: Callable[_Params, _Value]) -> Callable[_Params, _Value | None]:
+    """Return ``None`` instead of raising: values of foreign classes may raise anything when they are read.
 
-    A timeout or a signal that Airflow raises meanwhile isn't an ``Exception``, and goes on its way.
+    A timeout or a signal that Airflow raises meanwhile isn't an ``Exception``, and is passed on.
     """
 
     @wraps(read)
-    def answer(*args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer | None:
+    def answer(*args: _Params.args, **kwargs: _Params.kwargs) -> _Value | None:
         try:
             return read(*args, **kwargs)
         except Exception:  # noqa: BLE001 - see above
@@ -335,8 +334,8 @@ def _unknown_if_it_raises(read: Callable[_Asked, _Answer]) -> Callable[_Asked, _
 
 @_unknown_if_it_raises
 def _get(source: Any, name: str) -> Any:
-    """What a mapping (recognised as ``dict()`` does it) or an object holds under that name."""
-    # Whether an object is a Mapping is asked of every class that is one, 0.5 ms for each new class of objects.
+    """The value of this name in a mapping (recognised as ``dict()`` does it) or an object."""
+    # isinstance(…, Mapping) would call every class registered as one: 0.5 ms for each new class of objects.
     return source.get(name) if hasattr(type(source), "keys") else getattr(source, name)
 
 
@@ -344,9 +343,9 @@ def _anything(value: Any) -> Any:
     return value
 
 
-def _first(convert: Callable[[Any], Any], *places: tuple[Any, str]) -> Any:
-    """The first of these places that holds something the conversion can use."""
-    return next((value for value in (convert(_get(*place)) for place in places) if value is not None), None)
+def _first(convert: Callable[[Any], Any], *sources: tuple[Any, str]) -> Any:
+    """The first value of these sources that can be converted."""
+    return next((value for value in (convert(_get(*source)) for source in sources) if value is not None), None)
 
 
 @_unknown_if_it_raises
@@ -355,18 +354,18 @@ def _word(value: Any, most: int = _MAX_ID_CHARACTERS) -> str | None:
     plain = value.value if isinstance(value, Enum) else value
     if not isinstance(plain, str):
         return None
-    # What UTF-8 can't hold would break the file and the message that the word goes into.
+    # Characters that UTF-8 can't encode would break the file and the message.
     return str(plain)[:most].encode("utf-8", "replace").decode() or None
 
 
-def _name(own_id: str | None, *places: tuple[Any, str]) -> str | None:
-    """The display name in one of these places, or else the id."""
-    return own_id and (_first(partial(_word, most=_MAX_NAME_CHARACTERS), *places) or own_id)
+def _name(own_id: str | None, *sources: tuple[Any, str]) -> str | None:
+    """The display name in one of these sources, or else the id."""
+    return own_id and (_first(partial(_word, most=_MAX_NAME_CHARACTERS), *sources) or own_id)
 
 
 @_unknown_if_it_raises
 def _free_text(value: Any, redact: Callable[[str], str], most: int) -> str | None:
-    """A text that may hold secrets. It is redacted before it is cut: half a secret isn't recognised as one."""
+    """A text that may hold secrets. It is redacted before it is cut, because half a secret isn't recognised."""
     word = _word(value, _MAX_READ_CHARACTERS)
     return _word(redact(word), most) if word is not None else None
 
@@ -380,7 +379,7 @@ def _read_exception(error: BaseException | str, redact: Callable[[str], str]) ->
 def _opening(text: Any, redact: Callable[[str], str]) -> str | None:
     """The first lines of a text, cut to a readable size."""
     lines = (_free_text(text, redact, _MAX_READ_CHARACTERS) or "").strip().splitlines()
-    kept = "\n".join(line for line in lines[:_MAX_BODY_LINES] if line.strip("`~ "))  # a fence shows nothing
+    kept = "\n".join(line for line in lines[:_MAX_BODY_LINES] if line.strip("`~ "))  # a fence isn't shown
     cut = kept[:_MAX_BODY_CHARACTERS]
     return (f"{cut}…" if len(kept) > len(cut) else f"{kept}\n…" if len(lines) > _MAX_BODY_LINES else kept) or None
 
@@ -392,7 +391,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _names(values: Any, redact: Callable[[str], str]) -> tuple[str, ...]:
-    """Those of these values that can be shown as words, each of a readable length."""
+    """Those of these values that can be shown as text, each of a readable length."""
     numbers = (str(each) if isinstance(each, (int, float)) else each for each in _list(values))
     shown = (_free_text(each, redact, _MAX_OPTION_CHARACTERS) for each in numbers)
     return tuple(each for each in shown if each)
@@ -424,7 +423,7 @@ def _instant(value: Any) -> datetime | None:
     if not isinstance(value, datetime):
         return None
     aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-    # Through text, because Airflow's times are of a subclass, which wouldn't be plain data.
+    # Converted through text, because Airflow's times are of a subclass, which isn't plain data.
     return datetime.fromisoformat(aware.astimezone(timezone.utc).isoformat())
 
 
@@ -439,7 +438,7 @@ def _identifier(value: Any) -> str | None:
 
 @_unknown_if_it_raises
 def _local(time: datetime | None, zone: tzinfo) -> datetime | None:
-    """The time in that zone, in whole seconds, with a fixed offset (which is what JSON can hold)."""
+    """The time in that zone, in whole seconds, with a fixed offset, as JSON can store it."""
     return datetime.fromisoformat(time.astimezone(zone).isoformat(timespec="seconds")) if time else None
 
 
@@ -458,7 +457,7 @@ def _owners(task: Any, dag: Any) -> tuple[str, ...]:
     of_task = _word(_get(task, "owner"), _MAX_READ_CHARACTERS)
     if of_task:
         return _people(of_task)
-    # Airflow joins the owners of a DAG's tasks in no particular order.
+    # Airflow joins the owners of a DAG's tasks in arbitrary order.
     of_dag = _word(_get(dag, "owner"), _MAX_READ_CHARACTERS) or ""
     return _people(",".join(sorted(of_dag.split(", "))))
 
@@ -476,6 +475,6 @@ def _tags(dag: Any) -> tuple[str, ...]:
 
 @_unknown_if_it_raises
 def _task_instances(given: Any) -> tuple[tuple[str, int | None], ...] | None:
-    """Each task instance once, as ids and map indexes, without what isn't one."""
+    """Each task instance once, as task id and map index; other values are skipped."""
     found = [(_word(task_id), _map_index(map_index)) for task_id, map_index in given]
     return tuple(dict.fromkeys((task_id, map_index) for task_id, map_index in found if task_id))

@@ -1,26 +1,141 @@
-"""Many alerts as one message: what failed, how often, since when, why, and where to look, short enough to be read.
+"""Many alerts as one message: what failed, how often, since when, why, and links, short enough to be read.
 
-Every alert has a line of its own or is part of a count that is printed: the counts add up to the number of alerts.
+Every alert has a line of its own or is part of a printed count: the counts add up to the number of alerts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
+from functools import partial
+from typing import TypeVar
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.alerts.digest_contents import Contents
+from airflow_provider_dingpush.alerts.digest_contents import Contents, Row, Section, classify, merged
 from airflow_provider_dingpush.alerts.digest_frame import Frame
-from airflow_provider_dingpush.alerts.digest_layout import Layout
 from airflow_provider_dingpush.alerts.digest_lines import Detail, LineWriter
 from airflow_provider_dingpush.alerts.digest_notes import Notes
-from airflow_provider_dingpush.alerts.digest_rows import classify
+from airflow_provider_dingpush.alerts.kinds import MARKS
+from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown
 from airflow_provider_dingpush.alerts.words import words_in
 from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
+Line = Callable[[], str]
+_Some = TypeVar("_Some")
+
+
+def _shown(several: Sequence[_Some], at_most: int | None) -> tuple[Sequence[_Some], Sequence[_Some]]:
+    """Those that are shown and those that are only counted; never a single one, whose count takes a line as well."""
+    if at_most is None or len(several) <= at_most + (at_most > 0):
+        return several, ()
+    return several[:at_most], several[at_most:]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The order of a digest.
+
+    :param contents: what the digest is about.
+    :param write: writes its lines.
+    :param frame: writes title, head and foot.
+    """
+
+    contents: Contents
+    write: LineWriter
+    frame: Frame
+
+    def lines(self, detail: Detail) -> list[Line]:
+        """The lines between the message's head and its foot, not written yet."""
+        shown, left_out = _shown(self.contents.sections, detail.sections)
+        lines = self._question_lines(detail)
+        if detail.rows == 0:
+            lines += [partial(self.write.flat, each, detail) for each in shown]
+        else:
+            lines += self._section_lines(shown, detail)
+        if left_out:
+            where = "in_dags" if self.contents.group_by == ("dag_id",) else "in_groups"
+            lines.append(partial(self._more, [each.whole for each in left_out], where))
+        if self.contents.notes.overflow_count:
+            lines.append(partial(self.write.words, "overflow_count", self.contents.notes.overflow_count))
+        lines += self._extra_lines(self.contents.recovered, self.write.recovered, detail)
+        return lines + self._extra_lines(self.contents.others, partial(self.write.other, detail=detail), detail)
+
+    def _question_lines(self, detail: Detail) -> list[Line]:
+        questions, sections = self.contents.questions, self.contents.sections
+        lines: list[Line] = []
+        if questions and len(questions) < len(self.contents.classified):
+            lines.append(partial(self._extras_heading, [Row(questions)]))
+        lines += [partial(self.write.question, each.alert, detail) for each in questions]
+        # A section with a heading of its own needs no second one.
+        is_list = detail.rows == 0 or self.contents.is_titled or (sections and len(sections[0].rows) == 1)
+        if questions and sections and is_list:
+            lines.append(partial(self._extras_heading, [each.whole for each in sections]))
+        return lines
+
+    def _extra_lines(self, rows: Sequence[Row], write: Callable[[Row], str], detail: Detail) -> list[Line]:
+        kept, rest = _shown(rows, detail.extras)
+        lines: list[Line] = []
+        # If the message has nothing else, the title is heading enough.
+        if rows and not (kept and sum(len(each.classified) for each in rows) == len(self.contents.classified)):
+            lines.append(partial(self._extras_heading, rows))
+        lines += [partial(write, each) for each in kept]
+        if kept and rest:
+            lines.append(partial(self._more, rest, "in_tasks"))
+        return lines
+
+    def _section_lines(self, sections: Sequence[Section], detail: Detail) -> list[Line]:
+        lines: list[Line] = []
+        # Sections of a single row share one list at the end: a heading for each would be half of the message.
+        large = [each for each in sections if len(each.rows) > 1 or len(sections) == 1]
+        small = [each for each in sections if not (len(each.rows) > 1 or len(sections) == 1)]
+        for section in large:
+            if not self.contents.is_titled:
+                lines.append(partial(self._group_heading, section))
+            kept, rest = _shown(section.rows, detail.rows)
+            lines += [partial(self.write.row, each, detail) for each in kept]
+            if rest:
+                lines.append(partial(self._more, rest, "in_tasks"))
+        if large and small:
+            lines.append(partial(self._others_heading, small))
+        return [*lines, *(partial(self.write.flat, each, detail) for each in small)]
+
+    def text(self, lines: Iterable[Line], detail: Detail) -> str:
+        """The whole message with these lines in its middle."""
+        blocks = [f"### {self.frame.mark} {escape_markdown(self.frame.title)}", *self.frame.head()]
+        if self.contents.causes and detail.sections != 0:
+            blocks.append(self.frame.causes())
+        for line in (each() for each in lines):
+            if line.startswith("- ") and blocks[-1].startswith("- "):
+                blocks[-1] += f"\n{line}"
+            else:
+                blocks.append(line)
+        return "\n\n".join([*blocks, *self.frame.foot()])
+
+    def _group_heading(self, section: Section) -> str:
+        """``etl_daily · 3 failures · run failed``."""
+        name = escape_markdown(" · ".join(self.write.label(section)))
+        return f"#### {dotted([name, self.write.counted(section.whole.kinds), self.write.folded(section.whole)])}"
+
+    def _others_heading(self, sections: Sequence[Section]) -> str:
+        return (
+            f"#### {self.write.words('others')} · {self.write.counted(merged(each.whole for each in sections).kinds)}"
+        )
+
+    def _extras_heading(self, rows: Sequence[Row]) -> str:
+        whole = merged(rows)
+        return f"#### {MARKS[whole.worst]} {self.write.counted(whole.kinds)}"
+
+    def _more(self, rows: Sequence[Row], where: str) -> str:
+        """``…and another 18 failures in 9 tasks``."""
+        counts = self.write.counted(merged(rows).kinds)
+        words = self.write.words
+        return f"- {words('more', counts=words(where, len(rows), counts=counts))}"
+
+
 MOST_LINES = 60
-"""A longer digest is compacted: nobody reads more than that on a phone."""
+"""A longer digest is compacted, because more isn't read on a phone."""
 
 DETAILS = (
     Detail(rows=None, reasons=3, characters=120, extras=None),
@@ -50,18 +165,18 @@ def digest(
 ) -> Markdown:
     """One message about all of these alerts.
 
-    Its title says how much failed where, because that is all a locked phone shows. Its text has a section per group,
-    and in it a line per task: how often it failed, when, why, and the newest log. The more there is, the less is shown
+    Its title names what failed, how often and where: a locked phone shows no more. Its text has a section per group,
+    and in it a line per task: how often it failed, when, why, and the newest log. The more alerts, the less is shown
     of each: fewer tasks per section, then one line per section, then as many of those as fit, and always the count of
     the rest.
 
-    :param notes: what else the message reports.
+    :param notes: what the message reports besides.
     :param group_by: the labels that make a section; some of
         :data:`~airflow_provider_dingpush.delivery.policy.GROUP_LABELS`.
     :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.
     :param zone: the time zone of all times.
-    :param at_most_bytes: how long the text may be, in bytes of JSON. It takes a few hundred in any case.
-    :param environment: which Airflow, such as ``生产``.
+    :param at_most_bytes: the limit of the text, in bytes of JSON. It takes a few hundred in any case.
+    :param environment: label of the Airflow installation, such as ``生产``.
     """
     contents = Contents(classify(alerts), notes or Notes(), tuple(group_by))
     write = LineWriter(contents, words_in(language), zone)
@@ -69,7 +184,7 @@ def digest(
     layout = Layout(contents, write, frame)
     for detail in DETAILS:
         lines = layout.lines(detail)
-        # What has too many lines is never written: that would be slow where there are thousands.
+        # A text with too many lines is never written: thousands of them would be slow.
         text = layout.text(lines, detail) if len(lines) <= MOST_LINES else None
         if text is not None and json_bytes(text) <= at_most_bytes:
             break

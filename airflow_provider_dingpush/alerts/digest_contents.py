@@ -1,34 +1,227 @@
-"""What a digest is about: its alerts in sections and rows, and the reasons that they share. No words yet."""
+"""What a digest is about: its alerts in rows and sections, and the reasons that they share. No texts yet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, NamedTuple
 
+from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
-from airflow_provider_dingpush.alerts.digest_rows import (
-    ClassifiedAlert,
-    Reason,
-    Row,
-    Section,
-    reasons_of,
-    rows_of,
-    sections_of,
-)
-from airflow_provider_dingpush.alerts.kinds import Kind
+from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
+
+
+class ClassifiedAlert(NamedTuple):
+    """An alert and its kind among the others."""
+
+    alert: Alert
+    kind: Kind
+
+
+def classify(alerts: Iterable[Alert]) -> tuple[ClassifiedAlert, ...]:
+    """The alerts, oldest first, each with its kind among them."""
+    classified = [ClassifiedAlert(each, kind_of(each)) for each in sorted(alerts, key=_age)]
+    last_try: dict[tuple[Any, ...], int] = defaultdict(int)
+    for alert, kind in classified:
+        if kind in (Kind.FAILED, Kind.RETRYING):
+            last_try[_instance(alert)] = max(last_try[_instance(alert)], alert.try_number or 0)
+    return tuple(
+        ClassifiedAlert(alert, Kind.EARLIER)
+        if kind is Kind.RETRYING and (alert.try_number or 0) < last_try[_instance(alert)]
+        else ClassifiedAlert(alert, kind)
+        for alert, kind in classified
+    )
+
+
+def _age(alert: Alert) -> tuple[Any, ...]:
+    """A sort key that doesn't depend on the order of arrival, also for alerts of one moment."""
+    return alert.at, alert.dag_id, alert.task_id or "", alert.map_index or 0, alert.try_number or 0, alert.key
+
+
+def _instance(alert: Alert) -> tuple[Any, ...]:
+    return alert.dag_id, alert.run_id, alert.task_id, alert.map_index
+
+
+@dataclass(frozen=True)
+class Row:
+    """Alerts that share one line: those of one task, or of one DAG's runs. Oldest first, at least one."""
+
+    classified: tuple[ClassifiedAlert, ...]
+
+    @cached_property
+    def alerts(self) -> tuple[Alert, ...]:
+        return tuple(each.alert for each in self.classified)
+
+    @property
+    def newest(self) -> Alert:
+        return self.classified[-1].alert
+
+    @cached_property
+    def kinds(self) -> list[tuple[Kind, int]]:
+        """How many there are of each kind, the worst first."""
+        return count_kinds(self.classified)
+
+    @property
+    def worst(self) -> Kind:
+        """The worst kind."""
+        return self.kinds[0][0]
+
+    @property
+    def runs(self) -> int:
+        """The number of their runs."""
+        return len({(each.dag_id, each.run_id) for each in self.alerts})
+
+    @property
+    def tasks(self) -> int:
+        """The number of their tasks; a DAG's runs count as one."""
+        return len({(each.dag_id, each.task_id) for each in self.alerts})
+
+    @property
+    def dags(self) -> int:
+        """The number of their DAGs."""
+        return len({each.dag_id for each in self.alerts})
+
+
+@dataclass(frozen=True)
+class Section:
+    """The rows of one group, at least one.
+
+    :param label: the values of the labels that its alerts are grouped by.
+    """
+
+    label: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @cached_property
+    def whole(self) -> Row:
+        """All of it in one row."""
+        return merged(self.rows)
+
+
+def merged(rows: Iterable[Row]) -> Row:
+    """One row of several."""
+    return Row(tuple(sorted((each for row in rows for each in row.classified), key=lambda each: each.alert.at)))
+
+
+def count_kinds(classified: Iterable[ClassifiedAlert]) -> list[tuple[Kind, int]]:
+    """How many there are of each kind, the worst first."""
+    counts = Counter(each.kind for each in classified)
+    return [(kind, counts[kind]) for kind in Kind if kind in counts]
+
+
+def rows_of(classified: Iterable[ClassifiedAlert]) -> tuple[Row, ...]:
+    """One row per task and per DAG, the largest first, and of equal ones that which began first."""
+    rows: dict[tuple[Any, ...], list[ClassifiedAlert]] = defaultdict(list)
+    for each in classified:
+        alert, kind = each
+        # All failures of one task are in one row; "succeeded" and "started" aren't.
+        # A notifier's own messages aren't counted together either, unless they are equal.
+        own = own_text_of(alert) if kind is Kind.OTHER else ""
+        what = f"{alert.event} {own}" if kind is Kind.OTHER else kind is Kind.LATE
+        rows[alert.dag_id, alert.task_id, what].append(each)
+    return tuple(sorted((Row(tuple(each)) for each in rows.values()), key=_largest_first))
+
+
+def sections_of(classified: Iterable[ClassifiedAlert], group_by: Sequence[str]) -> tuple[Section, ...]:
+    """One section per group; those of several rows come first, then the largest, then that which began first."""
+    groups: dict[tuple[str, ...], list[ClassifiedAlert]] = defaultdict(list)
+    for each in classified:
+        groups[tuple(_label(each.alert, name) for name in group_by)].append(each)
+    sections = (Section(label, rows_of(each)) for label, each in groups.items())
+    return tuple(sorted(sections, key=lambda each: (len(each.rows) == 1, *_largest_first(each.whole))))
+
+
+def _largest_first(row: Row) -> tuple[Any, ...]:
+    first = row.alerts[0]
+    return -len(row.classified), first.at, first.dag_id, first.task_id or ""
+
+
+def _label(alert: Alert, name: str) -> str:
+    if name == "owner":
+        return ", ".join(alert.owners)
+    if name == "summary":
+        return _skeleton(reason_of(alert))
+    return str(getattr(alert, name) or "")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """The reason of several alerts.
+
+    :param likeness: equal for reasons that differ in numbers only.
+    :param text: the reason of the newest of them.
+    :param alerts: those that have it, oldest first.
+    :param is_same: whether all have the same text; otherwise it differs in numbers only.
+    """
+
+    likeness: str
+    text: str
+    alerts: tuple[Alert, ...]
+    is_same: bool
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several tasks have it."""
+        return len({(each.dag_id, each.task_id) for each in self.alerts}) > 1
+
+
+def reasons_of(alerts: Iterable[Alert]) -> list[Reason]:
+    """The reasons of these alerts, the most frequent first; alerts without one are left out."""
+    alike: dict[str, list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        if reason := reason_of(alert):
+            alike[_skeleton(reason)].append(alert)
+    return [
+        Reason(likeness, reason_of(each[-1]), tuple(each), len(set(map(reason_of, each))) == 1)
+        for likeness, each in sorted(alike.items(), key=lambda each: len(each[1]), reverse=True)
+    ]
+
+
+def reason_of(alert: Alert) -> str:
+    """The reason of an alert on one line; for a notifier's own message its title or first line.
+
+    With those of all notifiers, if several have messages about it.
+    """
+    own = alert.message if not alert.summary or alert.also else None
+    reasons = (" ".join(alert.summary.split()), *(_first_line(each) for each in (own, *alert.also)))
+    return " · ".join(each for each in reasons if each)
+
+
+def own_text_of(alert: Alert) -> str:
+    """The title or the text of a notifier's own message; empty if there is none."""
+    return _text_of(alert.message)
+
+
+def _first_line(message: Mapping[str, Any] | None) -> str:
+    return " ".join(_text_of(message).partition("\n")[0].split())
+
+
+def _text_of(message: Mapping[str, Any] | None) -> str:
+    content = message.get(str(message.get("msgtype"))) if message else None
+    texts = [content.get(name) for name in ("title", "content", "text")] if isinstance(content, dict) else []
+    return next((each.strip() for each in texts if isinstance(each, str) and each.strip()), "")
+
+
+def _skeleton(reason: str) -> str:
+    """The reason without words that have digits: "order 10086 not found" and "order 10087 not found" are alike."""
+    # Anchored at the start of the word, or a long word without a digit would take quadratic time.
+    return re.sub(r"\b[^\W\d]*\d\w*", "0", reason)
+
 
 _MOST_CAUSES = 3
-"""Reasons that the message's head names."""
+"""Reasons in the head of the message."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a digest is about.
+    """The content of a digest.
 
     :param classified: its alerts, oldest first.
-    :param notes: what else it reports.
-    :param group_by: the labels that make a section.
+    :param notes: what it reports besides.
+    :param group_by: the labels that divide it into sections.
     """
 
     classified: tuple[ClassifiedAlert, ...]
@@ -36,35 +229,35 @@ class Contents:
     group_by: tuple[str, ...]
 
     @cached_property
-    def troubles(self) -> tuple[ClassifiedAlert, ...]:
-        """What went wrong and isn't over."""
-        return tuple(each for each in self.classified if each.kind not in (Kind.ASKING, Kind.RECOVERED, Kind.OTHER))
+    def unresolved(self) -> tuple[ClassifiedAlert, ...]:
+        """Failures, retries and missed deadlines that aren't resolved."""
+        return tuple(each for each in self.classified if each.kind not in (Kind.QUESTION, Kind.RECOVERED, Kind.OTHER))
 
     @cached_property
     def questions(self) -> tuple[ClassifiedAlert, ...]:
-        """What people are asked."""
-        return tuple(each for each in self.classified if each.kind is Kind.ASKING)
+        """The questions to people."""
+        return tuple(each for each in self.classified if each.kind is Kind.QUESTION)
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
-        """What went wrong, by group."""
-        return sections_of(self.troubles, self.group_by)
+        """The unresolved alerts, by group."""
+        return sections_of(self.unresolved, self.group_by)
 
     @cached_property
     def recovered(self) -> tuple[Row, ...]:
-        """What is over."""
+        """The recoveries."""
         return rows_of(each for each in self.classified if each.kind is Kind.RECOVERED)
 
     @cached_property
     def others(self) -> tuple[Row, ...]:
-        """Events that are neither trouble nor its end."""
+        """All other events."""
         return rows_of(each for each in self.classified if each.kind is Kind.OTHER)
 
     @cached_property
     def causes(self) -> Sequence[Reason]:
-        """Reasons that the head names: those of the only row, or those that half of what went wrong has in common."""
-        total = len(self.troubles)
-        reasons = reasons_of(each.alert for each in self.troubles)
+        """Reasons in the head: those of the only row, or one that half of the unresolved alerts share and the next."""
+        total = len(self.unresolved)
+        reasons = reasons_of(each.alert for each in self.unresolved)
         if self.has_one_row:
             return reasons[:_MOST_CAUSES] if len(reasons) > 1 else ()
         if not reasons or len(reasons[0].alerts) * 2 < total or not reasons[0].is_shared:
@@ -73,10 +266,10 @@ class Contents:
 
     @property
     def has_one_row(self) -> bool:
-        """Whether all that went wrong is in one row."""
+        """Whether all unresolved alerts are in one row."""
         return sum(len(each.rows) for each in self.sections) == 1
 
     @property
     def is_titled(self) -> bool:
-        """Whether the only section needs no heading, because the title has its name."""
+        """Whether the only section needs no heading, because the title contains its name."""
         return len(self.sections) == 1 and self.group_by in ((), ("dag_id",))

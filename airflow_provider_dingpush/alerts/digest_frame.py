@@ -6,28 +6,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from airflow_provider_dingpush.alerts.digest_contents import Contents
+from airflow_provider_dingpush.alerts.digest_contents import Contents, Row, count_kinds
 from airflow_provider_dingpush.alerts.digest_lines import CAUSE_CHARACTERS, LineWriter
-from airflow_provider_dingpush.alerts.digest_rows import Row, count_kinds
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
-from airflow_provider_dingpush.alerts.markdown_parts import cut, dotted, plain_name, quoted
+from airflow_provider_dingpush.alerts.markdown import cut, dotted, escape_markdown, plain_name, quoted
 from airflow_provider_dingpush.alerts.words import Words
 
 _MOST_NAMES = 5
-"""Of dead letters and skipped robots; ``dingpush status`` lists the rest."""
+"""Of dead letters and skipped robots; ``dingpush status`` lists all."""
 
-_TITLE_KINDS = (Kind.LATE, Kind.ASKING, Kind.RETRYING, Kind.RECOVERED)
-"""What a title counts besides the worst."""
+_TITLE_KINDS = (Kind.LATE, Kind.QUESTION, Kind.RETRYING, Kind.RECOVERED)
+"""The kinds that a title counts besides the worst one."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around the lines of a digest.
+    """Title, head and foot of a digest.
 
-    :param contents: what the digest is about.
+    :param contents: of the digest.
     :param write: writes the parts that its lines have as well.
-    :param environment: which Airflow; empty if that isn't to be named.
+    :param environment: label of the Airflow installation; empty without one.
     """
 
     contents: Contents
@@ -41,7 +39,7 @@ class Frame:
 
     @cached_property
     def title(self) -> str:
-        """What the conversation list and a locked phone show; no Markdown."""
+        """The title, as the conversation list and a locked phone show it; no Markdown."""
         kinds = count_kinds(self.contents.classified)
         clauses = []
         if kinds:
@@ -53,16 +51,16 @@ class Frame:
         rest = [(kind, n) for kind, n in kinds[1:] if kind in _TITLE_KINDS]
         if rest:
             clauses.append(self.write.counted(rest))
-        place = f"[{plain_name(self.environment)}] " if self.environment else ""
+        prefix = f"[{plain_name(self.environment)}] " if self.environment else ""
         again = (
             self.words("may_repeat_in_title", number=plain_name(self.contents.notes.may_repeat))
             if self.contents.notes.may_repeat
             else ""
         )
-        return f"{place}{self.words('semicolon').join(clauses) or self.words('nothing')}{again}"
+        return f"{prefix}{self.words('semicolon').join(clauses) or self.words('nothing')}{again}"
 
     def _where(self, row: Row) -> str:
-        """How many of what, and where: the DAG, and the task if it is but one."""
+        """The counts by kind, and the DAG, and the task if there is only one."""
         counted = self.write.counted(row.kinds)
         if row.dags > 1:
             return self.words("in_dags", row.dags, counts=counted)
@@ -71,12 +69,12 @@ class Frame:
 
     @property
     def mark(self) -> str:
-        """The mark of the worst that the digest is about."""
+        """The mark of the worst kind."""
         kinds = count_kinds(self.contents.classified)
         return MARKS[kinds[0][0]] if kinds else "⚪"
 
     def head(self) -> Iterator[str]:
-        """When it happened, and what readers have to know first."""
+        """The time, and the remarks that readers need first."""
         if self.contents.classified:
             first, last = (
                 self.write.moment(self.contents.classified[0].alert.at),
@@ -108,8 +106,8 @@ class Frame:
             yield quoted(remarks)
 
     def causes(self) -> str:
-        """The reasons that most of what went wrong has in common."""
-        total = len(self.contents.troubles)
+        """The reasons that most unresolved alerts share."""
+        total = len(self.contents.unresolved)
         cause, *more = self.contents.causes
         text = escape_markdown(cut(cause.text, CAUSE_CHARACTERS))
         if more:

@@ -1,4 +1,4 @@
-"""The lines of a digest: how a row, a section, a recovery or a question reads."""
+"""The lines of a digest: the text of a row, a section, a recovery or a question."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.alerts.digest_contents import Contents
-from airflow_provider_dingpush.alerts.digest_rows import (
+from airflow_provider_dingpush.alerts.digest_contents import (
     ClassifiedAlert,
+    Contents,
     Reason,
     Row,
     Section,
-    own_words_of,
+    own_text_of,
     reason_of,
     reasons_of,
 )
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
-from airflow_provider_dingpush.alerts.markdown_parts import NAME_CHARACTERS, broken_lines, cut, dotted, plain_name
+from airflow_provider_dingpush.alerts.markdown import (
+    NAME_CHARACTERS,
+    broken_lines,
+    cut,
+    dotted,
+    escape_markdown,
+    plain_name,
+)
 from airflow_provider_dingpush.alerts.words import Words
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 
@@ -28,23 +34,23 @@ CAUSE_CHARACTERS = 200
 """Of the reason that most alerts share."""
 
 _MOST_INDICES = 3
-"""Of the stretches of map indices."""
+"""The most ranges of map indices."""
 
 _LIST_CHARACTERS = 120
-"""Of the options of a question, and of those who may answer."""
+"""Of the options of a question, and of the people who may answer."""
 
-_LAST_MOMENT = 32_503_680_000.0  # The year 3000: a damaged file may hold any number, and no digest may fail at it.
+_LAST_MOMENT = 32_503_680_000.0  # The year 3000, because a damaged file may contain any number.
 
 
 @dataclass(frozen=True)
 class Detail:
     """How much a digest shows.
 
-    :param rows: the most rows of one section; ``None`` sets no bound, 0 makes one line of each section.
+    :param rows: the most rows of one section; ``None``: no limit, 0: one line for each section.
     :param reasons: the most reasons of one line.
     :param characters: the most characters of one reason.
-    :param extras: the most rows of what has recovered, and of what else there is; ``None`` sets no bound.
-    :param sections: the most sections; ``None`` sets no bound.
+    :param extras: the most rows of recoveries, and of other events; ``None``: no limit.
+    :param sections: the most sections; ``None``: no limit.
     """
 
     rows: int | None = 0
@@ -58,7 +64,7 @@ class Detail:
 class LineWriter:
     """Writes the lines of a digest.
 
-    :param contents: what the digest is about.
+    :param contents: of the digest.
     :param words: the texts of a language.
     :param zone: the time zone of all times.
     """
@@ -120,17 +126,17 @@ class LineWriter:
         """``etl_daily · load_orders · succeeded``."""
         parts = [
             self._subject(row, [self.dag(row), *self._of_dag(row)]),
-            # A notifier's own message has what happened; it may also come from the middle of a task.
-            "" if own_words_of(row.newest) else escape_markdown(plain_name(self.words.event_in_line(row.newest.event))),
+            # A notifier's own message describes the event; it may also come from a running task.
+            "" if own_text_of(row.newest) else escape_markdown(plain_name(self.words.event_in_line(row.newest.event))),
             self._times(row),
             self._reasons(row, detail),
         ]
         return f"- {row.newest.event.mark} {dotted(parts)}"
 
     def question(self, alert: Alert, detail: Detail) -> str:
-        """A whole question: what is asked where, until when, and the link to the page where to answer."""
-        row = Row((ClassifiedAlert(alert, Kind.ASKING),))
-        known, own = alert.facts, " ".join(own_words_of(alert).split())
+        """A whole question: task, text, deadline, and the link to the page where it is answered."""
+        row = Row((ClassifiedAlert(alert, Kind.QUESTION),))
+        known, own = alert.facts, " ".join(own_text_of(alert).split())
         until = known.get("answer_by")
         options, users = (_listed(known.get(name), self.words("comma")) for name in ("options", "assigned_users"))
         names = [f"**{escape_markdown(self.dag(row))}**", escape_markdown(self.task(row))]
@@ -150,19 +156,19 @@ class LineWriter:
         return broken_lines(each for each in lines if each)
 
     def _subject(self, row: Row, names: Sequence[str]) -> str:
-        """What the line is about, the first name in bold, and how often."""
+        """The subject of a line, the first name in bold, with its count."""
         first, *rest = map(escape_markdown, names)
         mark = f"{MARKS[row.worst]} " if row.worst in (Kind.LATE, Kind.RETRYING, Kind.EARLIER) else ""
         often = f" ×{len(row.classified):,}" if len(row.classified) > 1 else ""
-        # Where the eye finds it: at the end of each line it would be somewhere else.
+        # Next to the name, where it is found quickly: the ends of the lines are at different columns.
         log = self._link_of(row.newest, run_first=row.tasks > 1)
         if rest and row.tasks == 1 and not row.newest.task_id and row.newest.run_link:
-            # "run failed" is what the link is called already.
+            # "run failed" becomes the label of the link.
             rest[-1], log = link(rest[-1], row.newest.run_link) or rest[-1], ""
         return f"{mark}{dotted([f'**{first}**', *rest])}{self._indices(row)}{often}{log}"
 
     def label(self, section: Section) -> list[str]:
-        """What the section is called."""
+        """The name of a section."""
         named = [
             self._label_of(section.whole, each, value)
             for each, value in zip(self.contents.group_by, section.label, strict=True)
@@ -176,7 +182,7 @@ class LineWriter:
             return self.task(row) or self.words("whole_run")
         if label == "summary":
             return cut(reason_of(row.newest), NAME_CHARACTERS) or self.words("no_reason")
-        return plain_name(value) or self.words("nobody" if label == "owner" else "none")
+        return plain_name(value) or self.words("no_owner" if label == "owner" else "none")
 
     def dag(self, row: Row) -> str:
         name = row.newest.facts.get("dag_name")
@@ -187,7 +193,7 @@ class LineWriter:
         return plain_name(name if isinstance(name, str) and name else row.newest.task_id or "")
 
     def _of_dag(self, row: Row) -> list[str]:
-        """The task, or what happened to the run."""
+        """The task, or the event of the run."""
         if row.newest.task_id:
             return [self.task(row)]
         return [self.words.event_in_line(row.newest.event)] if row.worst in (Kind.FAILED, Kind.LATE) else []
@@ -196,20 +202,20 @@ class LineWriter:
         return self.words("comma").join(self.words(kind.value, n) for kind, n in kinds)
 
     def _indices(self, row: Row) -> str:
-        """Which of the mapped instances, of one run: ``[0–3, 7]``."""
+        """The map indices of one run: ``[0–3, 7]``."""
         indices = sorted({each.map_index for each in row.alerts if each.map_index is not None})
         if not indices or row.runs > 1 or row.tasks > 1:
             return ""
         label = row.newest.facts.get("map_label")
         if len(indices) == 1 and isinstance(label, str) and label:
             return " " + escape_markdown(f"[{plain_name(label)}]")
-        stretches = _stretches(indices)
-        texts = [str(first) if first == last else f"{first}–{last}" for first, last in stretches[:_MOST_INDICES]]
-        more = ["…"] if len(stretches) > _MOST_INDICES else []
+        ranges = _ranges(indices)
+        texts = [str(first) if first == last else f"{first}–{last}" for first, last in ranges[:_MOST_INDICES]]
+        more = ["…"] if len(ranges) > _MOST_INDICES else []
         return " " + escape_markdown(f"[{', '.join([*texts, *more])}]")
 
     def _times(self, row: Row) -> str:
-        """First and last time, unless they are those in the message's head."""
+        """First and last time, unless they are in the message's head."""
         first, last = self.clock(row.alerts[0].at), self.clock(row.newest.at)
         if (first, last) == (
             self.clock(self.contents.classified[0].alert.at),
@@ -241,7 +247,7 @@ class LineWriter:
         return self.words("repeats", again) if again else ""
 
     def folded(self, row: Row) -> str:
-        """That the run itself has failed, if its own alert isn't listed."""
+        """A remark that the run itself failed, if its own alert isn't listed."""
         runs = {(each.dag_id, each.run_id or ""): each for each in row.alerts}
         failed = [each for run, each in runs.items() if run in self.contents.notes.folded]
         if not failed:
@@ -250,18 +256,18 @@ class LineWriter:
         return link(label, failed[-1].run_link) or label
 
     def _reasons(self, row: Row, detail: Detail) -> str:
-        """Why, the most frequent reason first, without those in the message's head or the section's name."""
+        """The reasons, the most frequent first, without those in the message's head or the section's name."""
         if not detail.reasons or self.contents.group_by == ("summary",):
             return ""
-        # A line of one task without a reason has that of most; which one of several would stay open.
+        # The line of one task leaves out the first of these reasons only, or it would be ambiguous.
         is_whole = row.tasks > 1 or self.contents.has_one_row
         named = {each.likeness for each in (self.contents.causes if is_whole else self.contents.causes[:1])}
         every = reasons_of(row.alerts)
-        news = [each for each in every if each.likeness not in named]
-        reasons = [self.reason(each, detail.characters, counted=len(every) > 1) for each in news[: detail.reasons]]
-        rest = sum(len(each.alerts) for each in news[detail.reasons :])
-        if rest:
-            reasons.append(self.words("other_reasons", rest))
+        others = [each for each in every if each.likeness not in named]
+        reasons = [self.reason(each, detail.characters, counted=len(every) > 1) for each in others[: detail.reasons]]
+        more = sum(len(each.alerts) for each in others[detail.reasons :])
+        if more:
+            reasons.append(self.words("other_reasons", more))
         return self.words("semicolon").join(reasons)
 
     def reason(self, reason: Reason, characters: int, *, counted: bool = True) -> str:
@@ -271,7 +277,7 @@ class LineWriter:
         return self.words("counted_reason", len(reason.alerts), reason=text) if counted else text
 
     def _link_of(self, alert: Alert, *, run_first: bool = False) -> str:
-        """To the log, or to the run where there is none."""
+        """The link to the log, or to the run if there is none."""
         links = [link(self.words("log"), alert.log_link), link(self.words("run"), alert.run_link)]
         return next((f" {each}" for each in (reversed(links) if run_first else links) if each), "")
 
@@ -286,31 +292,31 @@ class LineWriter:
 
 
 def _listed(names: object, comma: str) -> str:
-    """Names out of a file, which may hold anything."""
+    """Names from a file, which may contain anything."""
     return comma.join(plain_name(str(each)) for each in names) if isinstance(names, (list, tuple)) else ""
 
 
 def _seconds_of(time: object) -> float:
-    """A time of the facts, in seconds since 1970; 0 if it is none."""
+    """A time of the facts, in seconds since 1970; 0 if it can't be read."""
     try:
         return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else 0.0
     except ValueError:
         return 0.0
 
 
-def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last of each stretch without a gap, of sorted numbers."""
-    stretches: list[tuple[int, int]] = []
+def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last number of each range without a gap, of sorted numbers."""
+    ranges: list[tuple[int, int]] = []
     for number in numbers:
-        if stretches and stretches[-1][1] == number - 1:
-            stretches[-1] = (stretches[-1][0], number)
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
         else:
-            stretches.append((number, number))
-    return stretches
+            ranges.append((number, number))
+    return ranges
 
 
 def link(label: str, address: str | None) -> str:
-    """A link, if the address is one that Markdown and browsers can hold."""
+    """A link, if the address is valid in Markdown and not too long."""
     if not address or len(address) > MAX_LINK_CHARACTERS or re.search(r"[\s()<>]", address):
         return ""
     return f"[{label}]({address})"

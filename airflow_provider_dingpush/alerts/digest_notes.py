@@ -6,28 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 RunKey = tuple[str, str]
-"""Names a run: its DAG's id and its own."""
+"""Identifies a run: DAG id and run id."""
 
 
 @dataclass(frozen=True)
 class Notes:
     """What a digest reports besides its alerts.
 
-    :param number: short name of the message, such as ``a3f2``; by it people recognise a repetition.
-    :param paused: if this message had to wait: since when and until when, in seconds since 1970, and why. The reason
-        is ``throttled``, ``misconfigured``, ``refusing``, ``daily_limit``, ``unreachable`` or any text for people.
-    :param overflow_count: how many alerts were only counted, because too many waited; they aren't among the alerts.
-    :param repeats: incident -> how often it failed unreported since its last notification; shown if one of the alerts
-        is of that incident, and not part of any other count.
+    :param number: short name of the message, such as ``a3f2``; by it people recognise a repeat.
+    :param paused: the hold that delayed this message: start and end, in seconds since 1970, and reason: ``throttled``,
+        ``misconfigured``, ``refusing``, ``daily_limit``, ``unreachable`` or any text for people.
+    :param overflow_count: how many alerts were only counted, because too many were pending; not among the alerts.
+    :param repeats: incident -> its failures that were only counted since its last notification; shown if one of the
+        alerts is of that incident, and not part of any other count.
     :param dead: names of alerts that DingTalk refused even alone, in plain text such as ``etl_daily · load_orders``.
     :param skipped: fallbacks that were skipped: connection id and reason, both as plain text. Reasons as for
         ``paused``, and ``window_full``.
     :param may_repeat: number of an earlier message with the same alerts that may have arrived.
-    :param folded: runs whose own alert isn't among the alerts because those of their tasks are -> its event.
+    :param folded: runs whose alert is left out because those of their tasks are among the alerts -> its event.
     :param recovered: key of a resolved alert -> when the failure that it ends happened, in seconds since 1970, and how
-        many tries it took, the good one included (``None`` if that isn't known). That failure isn't among the alerts.
-    :param merged_until_tomorrow: this is the last message of the day (``max_messages_per_day``); what comes now waits
-        for the next day.
+        many tries it took, the successful one included (``None`` if unknown). That failure isn't among the alerts.
+    :param merged_until_tomorrow: this is the last message of the day (``max_messages_per_day``); later alerts are
+        sent the next day.
     """
 
     number: str = ""

@@ -1,11 +1,11 @@
-"""What went wrong, as an alert shows it: of an exception, or of the str that Airflow 2 gives instead.
+"""An exception as an alert shows it; or the str that Airflow 2 provides instead.
 
-The reason isn't always the exception's own text, and not always its beginning. An ``ExceptionGroup`` has it in its
-sub-exceptions, ``raise … from`` in the cause, ``add_note`` in a note, ``CalledProcessError`` in what the command wrote,
-and a notebook, Spark or dbt in its last lines. So all of these are read, and what is too long keeps head and tail.
+The reason isn't always in the exception's own text, nor at its beginning: an ``ExceptionGroup`` has it in its
+sub-exceptions, ``raise … from`` in the cause, ``add_note`` in a note, ``CalledProcessError`` in its output, and
+a notebook, Spark or dbt in the last lines. So all of these are read, and a long text keeps head and tail.
 
-Nothing here is of one language: ``… 120 …`` alone in a line stands for 120 lines that are left out, and
-:func:`gap_in` finds it for whoever writes the alert.
+The result is independent of the language: a line ``… 120 …`` stands for 120 omitted lines; an alert shows a text
+instead (:func:`gap_in`).
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ MAX_EXCEPTION_CHARACTERS = 600
 MAX_SUMMARY_CHARACTERS = 200
 
 _HEAD_LINES = 3
-_MOST_PARTS = 5  # sub-exceptions that are named
+_MOST_PARTS = 5  # sub-exceptions that are shown
 _MOST_CAUSES = 2
 _MOST_NOTE_LINES = 3
-_MOST_STEPS = 50  # of a chain or group that is looked at
+_MOST_STEPS = 50  # of a chain or group that is read
 _MOST_LOOKED_AT = 500
 _MOST_TYPE_CHARACTERS = 120
 _SHORTEST_LINE = 20
 _LONG_SUMMARY = 120
 _LINE_CHARACTERS = 160  # of a line about a cause, a sub-exception or a note
-_MOST_LINE_CHARACTERS = 1_000  # of a line that is looked at
+_MOST_LINE_CHARACTERS = 1_000  # of a line that is read
 _MOST_READ = 20_000
-"""So much is read of either end of a text. It is far more than is shown."""
+"""Characters that are read at either end of a text: far more than are shown."""
 _EDGE = 2_000
-"""So much is dropped again where the middle of a text is missing: half a secret isn't recognised as one."""
+"""Characters that are dropped where the middle of a text is missing, because half a secret isn't recognised."""
 
 _GAP = r"… (\d+) …"
-# Lines that say where and not why: of Python's, Java's and Scala's stack traces, and rulers.
+# Lines with a position instead of a reason: of Python's, Java's and Scala's stack traces, and rulers.
 _NO_REASON = r"""(?x)
       at\s[\w.$/<>@]+ \( .*
     | \.\.\.\ \d+\ more
@@ -64,7 +64,7 @@ class WhatWentWrong:
 
     :param type_name: name of its class; ``None`` if there is only a text.
     :param text: its text with sub-exceptions, causes and notes, some lines; ``None`` if it is empty.
-    :param summary: the line that explains most, with the class; ``None`` if nothing is known.
+    :param summary: the most informative line, with the class; ``None`` if nothing is known.
     """
 
     type_name: str | None = None
@@ -73,20 +73,19 @@ class WhatWentWrong:
 
 
 def read_exception(error: BaseException | str, redact: Callable[[str], str]) -> WhatWentWrong:
-    """What went wrong, as an exception describes it.
+    """Read an exception.
 
-    It does a bounded work and raises nothing, whatever the exception is like: one that can't be printed keeps its
-    class, and so does one whose text can't be redacted.
+    Takes bounded time and raises nothing, for any exception: one that can't be printed or redacted keeps its class.
 
     :param error: the exception, or its text.
-    :param redact: takes secrets out of free text.
+    :param redact: removes secrets from free text.
     """
     if isinstance(error, str):
         lines = _lines(error, redact)
-        return WhatWentWrong(None, _joined(_clipped(lines)), _cut(_telling(lines), MAX_SUMMARY_CHARACTERS) or None)
+        return WhatWentWrong(None, _joined(_clipped(lines)), _cut(_best_line(lines), MAX_SUMMARY_CHARACTERS) or None)
     lines, parts = _own_lines(error, redact), _parts(error)
     more = [*_notes(error, redact), *_part_lines(parts, redact)]
-    # The class goes with it: what a process pool raises from repeats both.
+    # With the class: the cause in a process pool repeats both.
     shown = "\n".join([_own_summary(error, redact), *lines, *more])
     more += [f"Caused by: {each}" for each in _causes(error, shown, redact)]
     own = _clipped(lines) if not more else _clipped(lines, MAX_EXCEPTION_LINES - 2)
@@ -95,13 +94,13 @@ def read_exception(error: BaseException | str, redact: Callable[[str], str]) -> 
 
 
 def gap_in(line: str) -> int | None:
-    """How many lines a line of the text stands for that are left out; ``None`` for a line of the text itself."""
+    """The number of omitted lines that a line stands for; ``None`` for a line of the text itself."""
     found = re.fullmatch(_GAP, line) if line.startswith("… ") else None
     return int(found[1]) if found else None
 
 
 def shortened(text: str, characters: int) -> str:
-    """A text of :func:`read_exception` in about so many characters, head and tail kept."""
+    """A text of :func:`read_exception` cut to about so many characters, head and tail kept."""
     lines = text.split("\n")
     most = max(2, len(lines) * characters // max(len(text), 1))
     return "\n".join(_clipped(lines, most, characters))
@@ -111,10 +110,10 @@ def shortened(text: str, characters: int) -> str:
 
 
 def _lines(text: str, redact: Callable[[str], str]) -> list[str]:
-    """The lines of a text that say something, as a terminal would show them and without secrets."""
+    """The lines of a text that aren't empty, as a terminal would show them and without secrets."""
 
     def clean(some: str) -> str:
-        # Redacted before and after: a secret may hold a character that is dropped, and colours may stand inside one.
+        # Redacted before and after: a secret may contain a character that is dropped, or colour codes.
         return redact(as_shown(redact(some)))
 
     if len(text) <= 2 * _MOST_READ:
@@ -123,23 +122,23 @@ def _lines(text: str, redact: Callable[[str], str]) -> list[str]:
         head, tail = clean(text[:_MOST_READ])[:-_EDGE], clean(text[-_MOST_READ:])[_EDGE:]
         left_out = text.count("\n") - head.count("\n") - tail.count("\n") - 1
         shown = f"{head}\n… {left_out} …\n{tail}" if left_out > 0 else f"{head} … {tail}"
-    # Java begins the line with an exception that a call from Python raised with a colon.
+    # Java starts the line of an exception with a colon if the call came from Python.
     return [line.strip().removeprefix(": ") for line in shown.split("\n") if line.strip()]
 
 
 def _clipped(
     lines: Sequence[str], most_lines: int = MAX_EXCEPTION_LINES, most_characters: int = MAX_EXCEPTION_CHARACTERS
 ) -> list[str]:
-    """Head and tail of the lines, with a gap between them if something is left out, now or before."""
-    gaps = [place for place, line in enumerate(lines) if gap_in(line) is not None]
-    hidden = sum(gap_in(lines[place]) or 0 for place in gaps)
+    """Head and tail of the lines, with a gap between them if lines are omitted, now or before."""
+    gaps = [index for index, line in enumerate(lines) if gap_in(line) is not None]
+    hidden = sum(gap_in(lines[index]) or 0 for index in gaps)
     before = gaps[0] if gaps else len(lines)
     kept = [line for line in lines if gap_in(line) is None]
     head, whole = min(before, len(kept)), len(kept)
     if whole > most_lines:
-        telling = [line for line in kept if not _is_no_reason(line)] or kept
+        informative = [line for line in kept if not _is_no_reason(line)] or kept
         head = min(_HEAD_LINES, most_lines // 2, before)
-        kept = [*telling[:head], *telling[head:][head - most_lines :]]
+        kept = [*informative[:head], *informative[head:][head - most_lines :]]
     hidden += whole - len(kept)
     each = _longest_line(kept, most_characters)
     kept = [_middle_cut(line, each) for line in kept]
@@ -148,12 +147,12 @@ def _clipped(
 
 def _longest_line(lines: Sequence[str], most_characters: int) -> int:
     """How long each line may be so that all of them together are not longer than this."""
-    room, left = most_characters, sorted(map(len, lines))
-    for place, length in enumerate(left):
-        share = room // (len(left) - place)
+    remaining, left = most_characters, sorted(map(len, lines))
+    for index, length in enumerate(left):
+        share = remaining // (len(left) - index)
         if length > share:
             return max(share, _SHORTEST_LINE)
-        room -= length
+        remaining -= length
     return most_characters
 
 
@@ -172,10 +171,10 @@ def _joined(lines: Sequence[str]) -> str | None:
     return "\n".join(lines) or None
 
 
-def _telling(lines: Sequence[str], *, last: bool = False) -> str:
-    """The line that says most of why; empty if there is none.
+def _best_line(lines: Sequence[str], *, last: bool = False) -> str:
+    """The most informative line about the reason; empty if there is none.
 
-    :param last: look for it at the end, as in what a command wrote.
+    :param last: look for it at the end, as in the output of a command.
     """
     lines = [line[:_MOST_LINE_CHARACTERS] for line in lines if gap_in(line) is None]
     causes = [line[len(_JAVA_CAUSE) :] for line in lines if line.startswith(_JAVA_CAUSE) and line != _JAVA_CAUSE]
@@ -184,13 +183,13 @@ def _telling(lines: Sequence[str], *, last: bool = False) -> str:
     lines = [line for line in lines if not _is_no_reason(line)] or lines[:1]
     if any(_TRACEBACK in line for line in lines):
         return next((line for line in reversed(lines) if re.fullmatch(_NAMED_ERROR, line)), lines[-1])
-    said = ""
+    text = ""
     for line in lines[-1:] if last else lines:
         words = line.removeprefix(": ")
-        said = f"{said.rstrip(':. ')}: {words}" if said else words
-        if not re.fullmatch(_ANNOUNCEMENT, words) or len(said) > MAX_SUMMARY_CHARACTERS:
+        text = f"{text.rstrip(':. ')}: {words}" if text else words
+        if not re.fullmatch(_ANNOUNCEMENT, words) or len(text) > MAX_SUMMARY_CHARACTERS:
             break
-    return said
+    return text
 
 
 def _is_no_reason(line: str) -> bool:
@@ -201,7 +200,7 @@ def _is_no_reason(line: str) -> bool:
 
 
 def _known(read: Callable[[], _Known], otherwise: _Known) -> _Known:
-    """What can be read; exceptions of other people's classes may do anything when they are looked at."""
+    """The value, or the other one if reading it raises: exceptions of foreign classes may raise anything when read."""
     try:
         return read()
     except Exception:  # noqa: BLE001 - see above; a timeout that Airflow raises meanwhile isn't one
@@ -214,22 +213,22 @@ def _type_name(error: BaseException) -> str:
 
 
 def _text_of(error: BaseException) -> str:
-    """Its text as it says itself; if it can't, as any exception with its arguments would."""
-    said = _known(lambda: str(error), None)
-    text = _known(lambda: BaseException.__str__(error), "") if said is None else said
-    # One of a subclass of str may do anything, too.
+    """Its own text; if that raises, the text of a plain exception with its arguments."""
+    text = _known(lambda: str(error), None)
+    text = _known(lambda: BaseException.__str__(error), "") if text is None else text
+    # A subclass of str may raise anything, too.
     return str.__str__(text)
 
 
 def _own_lines(error: BaseException, redact: Callable[[str], str]) -> list[str]:
-    """The lines of its text, and of what its command wrote if it is of a command."""
+    """The lines of its text, and of the output of its command if it has one."""
     nothing: list[str] = []
     lines = _known(lambda: _lines(_text_of(error), redact), nothing)
     return [*lines, *_known(lambda: _command_lines(error, redact), nothing)]
 
 
 def _command_lines(error: BaseException, redact: Callable[[str], str]) -> list[str]:
-    """What a command wrote before it failed: the str of a ``CalledProcessError`` doesn't say."""
+    """The output of a failed command, which the str of a ``CalledProcessError`` doesn't contain."""
     if all(kind.__module__ != "subprocess" for kind in type(error).__mro__):
         return []
     written = next((each for each in (_get(error, "stderr"), _get(error, "output")) if each), "")
@@ -289,7 +288,7 @@ def _notes(error: BaseException, redact: Callable[[str], str]) -> list[str]:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The causes of an exception, the nearest first: what it was raised from, or else what was being handled."""
+    """The causes of an exception, the nearest first: its ``__cause__``, or else its ``__context__``."""
     seen = {id(error)}
     for _ in range(_MOST_STEPS):
         cause = error.__cause__
@@ -303,15 +302,15 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _causes(error: BaseException, shown: str, redact: Callable[[str], str]) -> list[str]:
-    """One line for each cause that adds to what is shown already; of many, the nearest and the first of all."""
-    news: list[str] = []
+    """One line for each cause that adds to the text shown; of many, the nearest and the last of the chain."""
+    added: list[str] = []
     for cause in _chain(error):
         line = _own_summary(cause, redact)
         words = line.partition(": ")[2]
         if not _is_named(words or line, shown):
-            news.append(_cut(line, _LINE_CHARACTERS))
+            added.append(_cut(line, _LINE_CHARACTERS))
             shown = f"{shown}\n{line}"
-    return news if len(news) <= _MOST_CAUSES else [news[0], news[-1]]
+    return added if len(added) <= _MOST_CAUSES else [added[0], added[-1]]
 
 
 def _is_named(words: str, shown: str) -> bool:
@@ -320,7 +319,7 @@ def _is_named(words: str, shown: str) -> bool:
 
 
 def _summary(error: BaseException, redact: Callable[[str], str]) -> str:
-    """One line about an exception, and about its cause where that says more, or the same in fewer words."""
+    """One line about an exception, and about its cause if that adds something or is shorter."""
     own, chain = _own_summary(error, redact), list(_chain(error))
     causes = _causes(error, own, redact)
     if not causes and chain and len(own) > _LONG_SUMMARY:
@@ -330,14 +329,14 @@ def _summary(error: BaseException, redact: Callable[[str], str]) -> str:
 
 
 def _own_summary(error: BaseException, redact: Callable[[str], str]) -> str:
-    """One line about an exception: of a group its first sub-exception, of a command what that wrote last."""
+    """One line about an exception: for a group its first sub-exception, for a command the end of its output."""
     name, parts = _type_name(error), _parts(error)
     if parts:
-        # None of these has parts itself, so this goes no deeper.
-        said = _own_summary(parts[0], redact) + (f" (+{len(parts) - 1})" if len(parts) > 1 else "")
+        # None of these has parts itself, so this recursion ends.
+        text = _own_summary(parts[0], redact) + (f" (+{len(parts) - 1})" if len(parts) > 1 else "")
     else:
         nothing: list[str] = []
-        command = _telling(_known(lambda: _command_lines(error, redact), nothing), last=True)
-        said = _telling(_known(lambda: _lines(_text_of(error), redact), nothing)).removeprefix(f"{name}: ")
-        said = f"{command} ({said})" if command else said
-    return f"{name}: {said}" if said else name
+        command = _best_line(_known(lambda: _command_lines(error, redact), nothing), last=True)
+        text = _best_line(_known(lambda: _lines(_text_of(error), redact), nothing)).removeprefix(f"{name}: ")
+        text = f"{command} ({text})" if command else text
+    return f"{name}: {text}" if text else name

@@ -1,4 +1,4 @@
-"""What an alert is among others: how a digest counts it, and who is mentioned for it."""
+"""The kinds of alerts, by which a digest counts them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from airflow_provider_dingpush.events import Severity
 
 
 class Kind(Enum):
-    """What an alert is among the others; the worst comes first."""
+    """The kind of an alert among the others; the worst comes first."""
 
     FAILED = "failed"
     LATE = "late"
-    ASKING = "asking"
-    """A task waits for a person's answer: each stands whole, with its own link, and in no count."""
+    QUESTION = "question"
+    """A task waits for a person's answer: each is shown whole, with its own link, and never only counted."""
     RETRYING = "retrying"
     EARLIER = "earlier"
-    """A try that failed and was retried, where the digest has a later try of the same as well."""
+    """A try that failed and was retried, if the digest has a later try of the same task as well."""
     RECOVERED = "recovered"
     OTHER = "other"
 
@@ -25,18 +25,18 @@ class Kind(Enum):
 MARKS = {
     Kind.FAILED: Severity.FAILURE.value,
     Kind.LATE: Severity.LATE.value,
-    Kind.ASKING: Severity.QUESTION.value,
+    Kind.QUESTION: Severity.QUESTION.value,
     Kind.RETRYING: Severity.RETRY.value,
     Kind.EARLIER: Severity.RETRY.value,
     Kind.RECOVERED: Severity.GOOD.value,
     Kind.OTHER: Severity.INFO.value,
 }
-"""The mark in front of each of them."""
+"""The mark of each kind."""
 
 _KINDS = {
     Severity.FAILURE: Kind.FAILED,
     Severity.LATE: Kind.LATE,
-    Severity.QUESTION: Kind.ASKING,
+    Severity.QUESTION: Kind.QUESTION,
     Severity.RETRY: Kind.RETRYING,
     Severity.GOOD: Kind.OTHER,
     Severity.INFO: Kind.OTHER,
@@ -44,5 +44,5 @@ _KINDS = {
 
 
 def kind_of(alert: Alert) -> Kind:
-    """What the alert is by itself."""
+    """The kind of an alert by itself."""
     return Kind.RECOVERED if alert.resolved else _KINDS[alert.event.severity]

@@ -1,4 +1,4 @@
-"""Which alerts each message covers: a line in the log, so that whoever counts alerts need not read a language."""
+"""The alerts of each message as a line in the log, to count alerts independently of the language."""
 
 from __future__ import annotations
 

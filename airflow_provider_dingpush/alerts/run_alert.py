@@ -1,4 +1,4 @@
-"""From the facts of a callback to the alert that is written down."""
+"""From the facts of a callback to the alert that is stored."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def alert_of(
     language: str | None,
     problems: Mapping[str, str] | None = None,
 ) -> Alert:
-    """What is written down about these facts.
+    """The alert of these facts.
 
     :param at: now, in seconds since 1970.
     :param message: the notifier's own message in its plain form, redacted.
     :param problems: name of each argument of the notifier that can't be used -> why.
     """
     people = mentions.to_dict() if mentions else None
-    # One that can't be sent was wanted as well: its success isn't news only after a failure.
+    # A message that can't be sent counts, too: its success is reported without a failure before it.
     wanted = message or (problems or {}).get("message")
     if wanted is not None and not facts.event.repeated_by_airflow:
         occurrence = key = unique_key()
@@ -64,7 +64,7 @@ def alert_of(
 
 
 def _occurrence(facts: RunFacts, at: float) -> str:
-    """The name of what happened; of a run that nothing distinguishes from its next attempt, only for an hour."""
+    """The name of an occurrence; a run without a start is distinguished from its next attempt by the hour."""
     distinction = facts.occurrence
     if not distinction and facts.task_id is None:
         distinction = str(int(at // _UNDATED_SECONDS))

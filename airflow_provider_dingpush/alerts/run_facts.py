@@ -1,4 +1,4 @@
-"""The facts that an alert is written from: plain values that survive being written to disk as JSON."""
+"""The facts of an alert: plain values that can be stored as JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_dingpush.alerts.human_times import duration_text
-from airflow_provider_dingpush.alerts.words import words_in
+from airflow_provider_dingpush.alerts.words import duration_text, words_in
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
 
@@ -22,7 +21,7 @@ FREE_TEXT = (
     "options",
     "default_options",
 )
-"""The facts that may hold secrets, texts and lists of them; all others are ids, names, times and links."""
+"""The facts that may contain secrets, texts and lists of them; all others are ids, names, times and links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class FailedTask:
     """One failed task instance of a failed run.
 
     :param task_id: its task.
-    :param map_index: its place among the mapped instances, or ``None`` if the task isn't mapped.
+    :param map_index: its index among the mapped instances, or ``None`` if the task isn't mapped.
     :param log_url: page with its log.
     :param links: how ``log_link`` opens; as in :class:`RunFacts`.
     """
@@ -42,17 +41,17 @@ class FailedTask:
 
     @property
     def log_link(self) -> str | None:
-        """``log_url``, made to open as ``links`` says."""
+        """``log_url``, in the form of ``links``."""
         return self.log_url and browser_link(self.log_url, self.links)
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is known about the run, task or deadline that an alert is about.
+    """The facts about the run, task or deadline of an alert.
 
     A template sees this as ``facts``: ``{{ facts.dag_id }}``, ``{{ facts.log_link }}``. What Airflow doesn't provide is
-    ``None`` (or an empty tuple). Times carry the site's zone and have no fractions of a second; free text has gone
-    through Airflow's redaction.
+    ``None`` (or an empty tuple). Times have the site's zone and no fractions of a second; free text has gone through
+    Airflow's redaction.
 
     **What happened**
 
@@ -78,10 +77,10 @@ class RunFacts:
 
     :param task_id: id of the task, task groups included.
     :param task_name: its display name, or its id if it has none.
-    :param map_index: place among the mapped instances; ``None`` if the task isn't mapped.
-    :param map_label: what ``map_index_template`` made of it.
-    :param try_number: which try this is, from 1.
-    :param max_tries: how many tries there are in all: retries + 1.
+    :param map_index: index among the mapped instances; ``None`` if the task isn't mapped.
+    :param map_label: the rendered ``map_index_template``.
+    :param try_number: number of this try, from 1.
+    :param max_tries: number of all tries: retries + 1.
     :param next_retry_at: when the next try is due; ``None`` if it isn't simply ``retry_delay`` later.
     :param hostname: the machine that ran it.
     :param log_url: page with its log; see also ``log_link``.
@@ -96,28 +95,27 @@ class RunFacts:
 
     :param exception_type: name of the exception's class.
     :param exception_text: its text, with its sub-exceptions, causes and notes if it has any; of a long one the first
-        and the last lines, and where the others were a line such as ``… 120 …``.
-    :param exception_summary: the line of it that explains most, with the class.
-    :param killed_from_outside: the task didn't fail by itself; there is no exception because nothing was left to
-        raise one.
+        and the last lines, and for the others a line such as ``… 120 …``.
+    :param exception_summary: its most informative line, with the class.
+    :param killed_from_outside: the task's process was killed, so there is no exception.
     :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if they aren't known.
-    :param failed_task_count: how many failed in all; ``None`` if it isn't known.
+    :param failed_task_count: how many failed in all; ``None`` if unknown.
     :param deadline_at: the deadline that was missed.
     :param late_seconds: how long ago that was.
 
-    **What is asked** by a task that waits for a person's answer (Airflow 3.1 and later)
+    **The question** of a task that waits for a person's answer (Airflow 3.1 and later)
 
-    :param subject: its question.
-    :param body: what is to be known before answering, its first lines.
+    :param subject: the question.
+    :param body: the first lines of its explanation.
     :param options: the answers to choose from, at most ten.
     :param option_count: how many there are in all.
     :param several_options: whether more than one can be chosen.
-    :param default_options: what is chosen if nobody answers in time.
+    :param default_options: chosen without an answer in time.
     :param form_fields: names of the values that can be filled in.
-    :param answer_by: until when an answer is waited for; ``None`` for ever.
-    :param assigned_users: names of those who may answer; empty if everybody may who has the permission.
+    :param answer_by: the deadline of an answer; ``None`` without one.
+    :param assigned_users: names of the people who may answer; empty if every user with the permission may.
     :param assigned_user_ids: their ids in Airflow.
-    :param answer_url: the page where to answer; see also ``answer_link``.
+    :param answer_url: the page where it is answered; see also ``answer_link``.
 
     **Links**
 
@@ -125,11 +123,10 @@ class RunFacts:
     :param links: how ``log_link`` and ``run_link`` open: ``pc_browser``, ``browser``, ``plain``, or an address with
         ``{url}`` in it.
 
-    **Which time it was**
+    **Identity**
 
     :param occurrence: distinguishes this event from another one of the same DAG, run, task and try, such as that of a
-        run which was deleted and created again; the same each time that Airflow calls back for it. Empty if the context
-        has nothing that does.
+        run which was deleted and created again; the same each time that Airflow calls back for it. Empty if unknown.
     """
 
     event: Event
@@ -182,39 +179,37 @@ class RunFacts:
 
     @property
     def log_link(self) -> str | None:
-        """``log_url``, made to open as ``links`` says: by default in a PC's browser instead of inside DingTalk."""
+        """``log_url``, in the form of ``links``: by default in a PC's browser instead of inside DingTalk."""
         return self.log_url and browser_link(self.log_url, self.links)
 
     @property
     def run_link(self) -> str | None:
-        """``run_url``, made to open as ``links`` says: by default in a PC's browser instead of inside DingTalk."""
+        """``run_url``, in the form of ``links``: by default in a PC's browser instead of inside DingTalk."""
         return self.run_url and browser_link(self.run_url, self.links)
 
     @property
     def answer_link(self) -> str | None:
-        """``answer_url``, made to open as ``links`` says."""
+        """``answer_url``, in the form of ``links``."""
         return self.answer_url and browser_link(self.answer_url, self.links)
 
     @property
     def try_text(self) -> str:
-        """``2/4`` for the second of four tries, ``2`` if it isn't known of how many; empty if neither is known."""
+        """``2/4`` for the second of four tries, ``2`` if their number is unknown; empty if both are."""
         if self.try_number is None:
             return ""
         return str(self.try_number) if self.max_tries is None else f"{self.try_number}/{self.max_tries}"
 
     def duration_text(self, language: str = "zh") -> str:
-        """``duration_seconds`` in words, such as ``3 分 12 秒`` or ``3m 12s``; empty if it isn't known."""
+        """``duration_seconds`` as text, such as ``3 分 12 秒`` or ``3m 12s``; empty if unknown."""
         return "" if self.duration_seconds is None else duration_text(self.duration_seconds, words_in(language))
 
     def to_dict(self) -> dict[str, Any]:
-        """These facts as JSON can hold them: times as ISO 8601, tuples as lists."""
+        """These facts as JSON data: times as ISO 8601, tuples as lists."""
         return {field.name: _to_json(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunFacts:
-        """The facts that :meth:`to_dict` gave.
-
-        Names that this version doesn't know are ignored: a newer one wrote them.
+        """The facts of :meth:`to_dict`; unknown names, of a newer version, are ignored.
 
         :raises ValueError: if these aren't facts.
         """

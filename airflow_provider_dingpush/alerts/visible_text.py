@@ -1,4 +1,4 @@
-"""A text as a terminal would show it: without the escape sequences, control characters and marks that nobody sees."""
+"""A text as a terminal would show it: without escape sequences, control characters and invisible marks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INVISIBLE = {
         0x61C,
         0x180E,
         *range(0x200B, 0x2010),  # blanks without a width, joiners, marks of direction
-        *range(0x202A, 0x202F),  # marks that turn the direction of writing: a name could look like another one
+        *range(0x202A, 0x202F),  # marks that change the direction of writing: a name could look like another one
         *range(0x2060, 0x2070),
         0xFEFF,
         *range(0xFFF9, 0xFFFC),
@@ -21,12 +21,12 @@ INVISIBLE = {
     )
     if not chr(point).isspace() and point not in (0x200C, 0x200D)
 }
-"""For :meth:`str.translate`: what takes no place, or turns or hides what stands beside it."""
+"""For :meth:`str.translate`: characters without a width, or that turn or hide their neighbours."""
 
-# Both joiners are letters' and emojis' business; between other characters they only hide in a text.
+# Both joiners are needed between letters and emojis only.
 _IDLE_JOINER = re.compile(r"\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])|(?<![\u0600-\u0dff])\u200c")
 
-# ECMA-48 and what terminals take beyond it. A sequence that isn't closed ends with its line, not with the text.
+# ECMA-48 and extensions of terminals. A sequence that isn't closed ends with its line, not with the text.
 _ESCAPE = r"""
       (?: \x1b\] | \x9d ) [^\x07\x1b\x9c\n]* (?: \x07 | \x1b\\ | \x9c )?         # OSC: titles, links
     | (?: \x1b[PX^_] | [\x90\x98\x9e\x9f] ) [^\x1b\x9c\n]* (?: \x1b\\ | \x9c )?   # DCS, SOS, PM, APC
@@ -42,10 +42,10 @@ _MOST_STRIKES = 20
 
 
 def as_shown(text: str) -> str:
-    r"""The text as a terminal would leave it on its screen.
+    r"""The text that a terminal would finally show.
 
-    Escape sequences go as a whole, also unfinished ones; of a line that was written over (``\r``, backspaces) the
-    last state stays, as of a progress bar; what can't be seen is dropped; every line ends with ``\n``.
+    Whole escape sequences are dropped, also unfinished ones; of an overwritten line (``\r``, backspaces), such as a
+    progress bar, the last state is kept; invisible characters are dropped; every line ends with ``\n``.
     """
     text = _LINE_END.sub("\n", text.encode("utf-8", "replace").decode())
     text = without_escapes(text)
@@ -60,12 +60,12 @@ def as_shown(text: str) -> str:
 
 def without_escapes(text: str) -> str:
     """The text without a terminal's escape sequences, each of them whole."""
-    # Few texts have any, and compiling the pattern costs more than all the rest of a short one.
+    # Few texts have any, and compiling the pattern costs more than all other steps for a short one.
     return re.sub(_ESCAPE, "", text, flags=re.VERBOSE) if _MAY_ESCAPE.search(text) else text
 
 
 def without_invisible(text: str) -> str:
-    """The text without :data:`INVISIBLE` characters, and without joiners that join nothing."""
+    """The text without :data:`INVISIBLE` characters, and without unneeded joiners."""
     return _IDLE_JOINER.sub("", text.translate(INVISIBLE))
 
 

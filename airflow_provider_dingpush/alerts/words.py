@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from airflow_provider_dingpush.events import Event
@@ -11,9 +12,9 @@ from airflow_provider_dingpush.events import Event
 
 @dataclass(frozen=True)
 class Words:
-    """The texts of one language; called with a name, it gives the text of that name.
+    """The texts of one language; called with a name, it returns the text of that name.
 
-    :param events: event -> what happened, in a title and in a line.
+    :param events: event -> its text in a title and in a line.
     :param texts: name -> text, or the text for one and the text for any other number.
     """
 
@@ -32,11 +33,11 @@ class Words:
         return self(f"{prefix}_{name}") if f"{prefix}_{name}" in self.texts else name
 
     def event_in_title(self, event: Event) -> str:
-        """What happened, at the start of a title; the event's name if only a newer version knows it."""
+        """The event at the start of a title; an event of a newer version by its name."""
         return self.events[event][0] if event.is_known else event.value
 
     def event_in_line(self, event: Event) -> str:
-        """What happened, in a line of a digest; the event's name if only a newer version knows it."""
+        """The event in a line of a digest; an event of a newer version by its name."""
         return self.events[event][1] if event.is_known else event.value
 
 
@@ -50,9 +51,37 @@ def words_in(language: str) -> Words:
 
 @lru_cache(maxsize=2)
 def _words(is_chinese: bool) -> Words:
-    # A process that sends an alert needs one language.
+    # A process that sends an alert loads one language only.
     if is_chinese:
         from airflow_provider_dingpush.alerts.words_zh import EVENTS, WORDS
     else:
         from airflow_provider_dingpush.alerts.words_en import EVENTS, WORDS
     return Words(EVENTS, WORDS)
+
+
+_UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
+
+
+def local_time_text(time: datetime) -> str:
+    """A time with its offset from UTC, such as ``2026-11-22 03:04:05 +08:00``."""
+    text = time.isoformat(sep=" ", timespec="seconds")
+    return f"{text[:19]} {text[19:]}".rstrip()
+
+
+def duration_text(seconds: float, words: Words) -> str:
+    """A duration in its two largest units, such as ``3 分 12 秒`` or ``3m 12s``; below ten seconds with a fraction.
+
+    :param words: the texts of a language.
+    """
+    milliseconds = round(max(seconds, 0) * 1000)
+    if milliseconds < 1000:
+        return words("milliseconds", milliseconds)
+    if milliseconds < 9950:  # From here on one decimal would be rounded to ten seconds.
+        return words("fraction", seconds=milliseconds / 1000)
+    rest = round(milliseconds / 1000)
+    parts: list[str] = []
+    for name, size in _UNITS:
+        count, rest = divmod(rest, size)
+        if count or parts:
+            parts.append(words(name, count) if count else "")
+    return " ".join(part for part in parts[:2] if part)

@@ -15,7 +15,7 @@ EVENTS = {
     Event.DEADLINE_MISSED: ("Deadline missed", "deadline missed"),
     Event.ANSWER_NEEDED: ("Answer needed", "answer needed"),
 }
-"""Event -> what happened, at the start of an alert's title and in a line of a digest."""
+"""Event -> its text at the start of an alert's title and in a line of a digest."""
 
 WORDS: dict[str, str | tuple[str, str]] = {
     # One alert
@@ -84,7 +84,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     # A digest
     "failed": ("1 failure", "{n:,} failures"),
     "late": ("1 deadline missed", "{n:,} deadlines missed"),
-    "asking": ("1 answer needed", "{n:,} answers needed"),
+    "question": ("1 answer needed", "{n:,} answers needed"),
     "retrying": "{n:,} will be retried",
     "earlier": ("1 earlier try", "{n:,} earlier tries"),
     "recovered": "{n:,} recovered",
@@ -100,7 +100,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "comma": ", ",
     "semicolon": "; ",
     "unknown_dag": "unknown DAG",
-    "nobody": "no owner",
+    "no_owner": "no owner",
     "no_reason": "reason unknown",
     "none": "none",
     "all": "All",

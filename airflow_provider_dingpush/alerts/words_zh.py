@@ -15,7 +15,7 @@ EVENTS = {
     Event.DEADLINE_MISSED: ("未按时完成", "未按时完成"),
     Event.ANSWER_NEEDED: ("待答复", "待答复"),
 }
-"""Event -> what happened, at the start of an alert's title and in a line of a digest."""
+"""Event -> its text at the start of an alert's title and in a line of a digest."""
 
 WORDS: dict[str, str | tuple[str, str]] = {
     # One alert
@@ -81,7 +81,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     # A digest
     "failed": "{n:,} 个失败",
     "late": "{n:,} 个未按时完成",
-    "asking": "{n:,} 个待答复",
+    "question": "{n:,} 个待答复",
     "retrying": "{n:,} 个将重试",
     "earlier": "{n:,} 次先前的尝试",
     "recovered": "{n:,} 个已恢复",
@@ -97,7 +97,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "comma": "、",
     "semicolon": "；",
     "unknown_dag": "未知 DAG",
-    "nobody": "无负责人",
+    "no_owner": "无负责人",
     "no_reason": "原因不明",
     "none": "无",
     "all": "全部",

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
+from airflow_provider_dingpush.delivery.ledger import ReceiverView
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.reasons import from_text, words
-from airflow_provider_dingpush.delivery.receiver_view import ReceiverView
 from airflow_provider_dingpush.delivery.transfer import alerts_in
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
@@ -120,7 +120,7 @@ def _print(rows: list[dict[str, Any]], screen: Screen) -> None:
 
 def _place_of(store: Store) -> str:
     """Where an outbox is, without its password."""
-    return str(store.folder or address_of(outbox_url() or "").place)
+    return str(store.folder or address_of(outbox_url() or "").location)
 
 
 @dataclass

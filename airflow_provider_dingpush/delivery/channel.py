@@ -1,4 +1,4 @@
-"""The contract of sending: what a drain needs of a channel, without knowing how DingTalk is spoken to."""
+"""The contract of sending: what a drain needs of a channel, independent of DingTalk's API."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
 
 
 class SendStatus(Enum):
-    """What a POST did to a message."""
+    """The result of one POST for its message."""
 
     SENT = "sent"
     RETRY = "retry"
-    """It surely didn't arrive, and may next time."""
+    """It was surely not delivered; a retry may succeed."""
     UNKNOWN = "unknown"
-    """It may have arrived."""
+    """It may have been delivered."""
     THROTTLED = "throttled"
-    """DingTalk takes nothing from the receiver for a while, because of us or of somebody else."""
+    """DingTalk throttles the receiver for a while, because of our messages or of other senders'."""
     REJECTED = "rejected"
-    """This message will never be taken; others may."""
+    """DingTalk will never accept this message; it may accept others."""
     MISCONFIGURED = "misconfigured"
-    """No message will be taken before somebody changes a setting."""
+    """DingTalk accepts no message until a setting is changed."""
     UNRECOGNISED = "unrecognised"
-    """Refused for an unknown reason: because of this message, or if others are refused as well, of the receiver."""
+    """Refused for an unknown reason: the message is at fault, or the receiver if others are refused as well."""
 
 
 @dataclass(frozen=True)
 class SendResult:
     """The result of one POST.
 
-    :param status: what it did to the message.
+    :param status: what happened to the message.
     :param problem: what went wrong, for people; without secrets.
-    :param retry_after_seconds: how long to send nothing, in seconds, if DingTalk says so.
-    :param unknown_code: DingTalk's code, if its meaning isn't known: then the status is a guess from its words.
+    :param retry_after_seconds: how long to send nothing, in seconds, if DingTalk asks for it.
+    :param unknown_code: DingTalk's code, if its meaning isn't known; the status is then guessed from DingTalk's text.
     """
 
     status: SendStatus
@@ -50,29 +50,29 @@ class Channel(Protocol):
 
     @property
     def receiver_id(self) -> str:
-        """Names the receiver's window and its book: the same for every connection id of the same receiver."""
+        """Identifies the receiver, its window and its book; the same for every connection id of one receiver."""
 
     @property
     def conn_id(self) -> str:
-        """The connection it comes from, for logs and people."""
+        """The connection it was built from, for logs."""
 
     @property
     def recognises_repeats(self) -> bool:
-        """Whether the same message posted twice, with one ``uuid``, stands in the chat once."""
+        """Whether a message posted twice with one ``uuid`` is shown in the chat once."""
 
     @property
     def timeout_seconds(self) -> float:
-        """The most that one POST takes, in seconds."""
+        """The longest time that one POST takes, in seconds."""
 
     @property
     def text_bytes(self) -> int:
-        """How long a digest's text may be, in bytes of JSON, so that nothing of it is cut."""
+        """The longest text that is sent uncut, in bytes of JSON."""
 
     def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
-        """The body of one POST, cut to what DingTalk takes; the same bytes are posted on every try.
+        """The body of one POST, cut to DingTalk's size limit; every try posts the same bytes.
 
         :raises DingTalkError: at once, if the channel can't carry such a message.
         """
 
     def post(self, body: bytes, deadline: Deadline) -> SendResult:
-        """Post once, and be back by the deadline. Never raises."""
+        """Post once and return by the deadline. Never raises."""

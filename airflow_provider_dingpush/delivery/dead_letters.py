@@ -1,4 +1,4 @@
-"""Alerts that are sent no more, because DingTalk refused them even alone and reduced to their name; kept for people."""
+"""Dead letters: alerts that DingTalk refused even alone and reduced to their name; kept until a person acts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from airflow_provider_dingpush.delivery.records import Changes, Records, RecordT
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One of them.
+    """A dead letter.
 
     :param key: of the alert.
-    :param alert: what it was; ``None`` if it can't be read.
+    :param alert: the alert; ``None`` if it can't be read.
     :param problem: why it was refused.
-    :param at: when it was given up, in seconds since 1970.
+    :param at: when it became a dead letter, in seconds since 1970.
     """
 
     key: str
@@ -32,7 +32,7 @@ class DeadLetter:
 
 
 def name_of(alert: Alert) -> str:
-    """Which DAG and task an alert is about."""
+    """The DAG and task of an alert, or its event if it has neither."""
     return " · ".join(part for part in (alert.dag_id, alert.task_id) if part) or alert.event.value
 
 
@@ -58,18 +58,18 @@ class DeadLetters:
 
     @property
     def unreported(self) -> tuple[DeadLetter, ...]:
-        """Those that no notification has named yet, oldest first."""
+        """Those that no notification has listed yet, oldest first."""
         return tuple(each for each in self.all if not self._records.table.of(DEAD)[each.key].reported)
 
     def add(self, key: str, problem: str, now: float, changes: Changes) -> DeadLetter:
-        """Give an alert up that waits."""
+        """Turn a pending alert into a dead letter."""
         record = DeadRecord(self._records.table.of(ALERT)[key], problem, now)
         changes.delete(ALERT, key)
         changes.put(DEAD, record, key)
         return _letter(key, record)
 
     def mark_reported(self, keys: Iterable[str], changes: Changes) -> None:
-        """A notification named these, or may never name them."""
+        """Mark these as listed in a notification, or as never to be listed."""
         for key in keys:
             record = self._records.table.get(DEAD, key)
             if record is not None:
@@ -80,7 +80,7 @@ class DeadLetters:
         return [key for key in keys if self._records.table.get(DEAD, key) is not None]
 
     def requeue(self, key: str) -> bool:
-        """Let a dead letter wait among the others again; ``True`` if there is one of this key."""
+        """Make a dead letter a pending alert again; ``True`` if there is one of this key."""
         record = self._records.table.get(DEAD, key)
         if record is None:
             return False
@@ -91,7 +91,7 @@ class DeadLetters:
         return True
 
     def drop(self, key: str) -> bool:
-        """Forget a dead letter; ``True`` if there was one of this key."""
+        """Delete a dead letter; ``True`` if there was one of this key."""
         if self._records.table.get(DEAD, key) is None:
             return False
         changes = Changes()

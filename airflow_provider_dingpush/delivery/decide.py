@@ -1,4 +1,4 @@
-"""What a leader does next: send, wait or leave. Pure; the clock, the book and the channel are asked elsewhere."""
+"""What a leader does next: send, wait or leave. Pure: clock, book and channel are read by the caller."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from airflow_provider_dingpush.delivery.drain_result import Handover, LeaderRole
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.record_kinds import Hold
 
-# So long before its last moment a leader looks for a successor: one that came earlier would have less time itself.
+# How long before its last moment a leader looks for a successor: one found earlier would have less time left itself.
 _HANDING_OVER_SECONDS, _SUCCESSOR_POLL_SECONDS = 1.0, 0.1
-# Where nothing has come for so long, the next callback may be the last one within this leader's time. Where more comes,
-# handing over to each would cost more than it is good for.
+# After so long without an arrival, the next callback may be the last one within this leader's time. While alerts arrive
+# more often, each handover would cost more than it gains.
 _QUIET_SECONDS = 0.3
 
 
 class Work(Enum):
-    """What a notification is made of."""
+    """Which alerts a notification is made of."""
 
     UNFINISHED = "unfinished"
-    """A batch that was frozen before: it is finished before anything else is sent."""
+    """A batch frozen earlier: it is sent before anything else."""
     FRESH = "fresh"
-    """All alerts that wait."""
+    """All other pending alerts."""
     QUARANTINED = "quarantined"
-    """Alerts that are sent apart, because a batch with them was refused."""
+    """Alerts sent apart because a batch with them was refused."""
 
 
 @dataclass(frozen=True)
 class DispatchState:
-    """What a decision depends on.
+    """The input of a decision.
 
     :param unfinished_due: when the unfinished batch may be tried, in seconds since 1970; ``None`` without one.
-    :param fresh: whether alerts wait that can be sent now.
+    :param fresh: whether there are pending alerts that can be sent now.
     :param quarantine_due: when quarantined alerts may be sent, in seconds since 1970; ``None`` without any.
-    :param next_repeat_due: when an alert that is only counted so far can be sent, in seconds since 1970.
+    :param next_repeat_due: when the first counted repeat can be sent, in seconds since 1970.
     :param collects_until: until when further alerts are collected, in seconds since 1970; ``None`` if nothing was sent
         yet.
-    :param handover: who sends it then, so that this leader needn't; nobody outside a storm.
-    :param last_arrival: when an alert came the last time, in seconds since 1970.
+    :param handover: who sends in a storm instead of this leader.
+    :param last_arrival: when the last alert arrived, in seconds since 1970.
     :param has_successor: whether another process waits to lead next.
     :param free_at: when the window has a slot, in seconds since 1970.
     :param hold: why nothing may be sent now.
     :param daily_limit: why no alert may be sent today.
-    :param fallbacks: whether there are other robots of the group that can be asked.
+    :param fallbacks: whether fallbacks can be tried.
     """
 
     unfinished_due: float | None = None
@@ -52,7 +52,7 @@ class DispatchState:
     quarantine_due: float | None = None
     next_repeat_due: float | None = None
     collects_until: float | None = None
-    handover: Handover = Handover.NOBODY
+    handover: Handover = Handover.NONE
     last_arrival: float = math.inf
     has_successor: bool = False
     free_at: float = 0.0
@@ -63,18 +63,18 @@ class DispatchState:
 
 @dataclass(frozen=True)
 class SendNow:
-    """Send this."""
+    """Send a notification now."""
 
     work: Work
 
 
 @dataclass(frozen=True)
 class WaitUntil:
-    """Nothing can be sent before that.
+    """Wait: nothing can be sent yet.
 
-    :param at: in seconds since 1970.
+    :param at: until when, in seconds since 1970.
     :param fallback_for: what a fallback could send now.
-    :param for_successor: whether a successor is wanted meanwhile.
+    :param for_successor: whether to ask for a successor meanwhile.
     """
 
     at: float
@@ -85,12 +85,12 @@ class WaitUntil:
 
 @dataclass(frozen=True)
 class Leave:
-    """Nothing can be sent within the time that is left.
+    """End the drain: nothing can be sent within the time left.
 
-    :param again_at: when it is worth coming back, in seconds since 1970, if anything waits.
+    :param again_at: when to drain again, in seconds since 1970, if alerts are pending.
     :param fallback_for: what a fallback could send now.
-    :param pause: whether nobody else needs to lead before that.
-    :param handed_over: whether a successor goes on.
+    :param pause: whether no process needs to lead before that.
+    :param handed_over: whether a successor leads next.
     :param detail: what DingTalk answered, if the reason is a hold.
     """
 
@@ -113,7 +113,7 @@ _WHY_LATER = {
 def decide(state: DispatchState, role: LeaderRole, *, now: float, start_by: float) -> Decision:
     """What to do next.
 
-    :param role: as what the process leads; some wait, others send what can go at once.
+    :param role: of this leader; some roles wait, others only send what can be sent at once.
     :param now: in seconds since 1970.
     :param start_by: the last moment at which a POST may start, in seconds since 1970.
     """
@@ -127,18 +127,18 @@ def decide(state: DispatchState, role: LeaderRole, *, now: float, start_by: floa
     fallback_for = work if due <= now and state.fallbacks else None
     if hold and fallback_for:
         return Leave(hold.reason, hold.until, fallback_for, detail=hold.detail)
-    # With fallbacks, a full window needn't be waited for; but they aren't asked before something is due.
+    # With fallbacks, a full window isn't waited for; but they aren't tried before something is due.
     at = due if state.fallbacks and due > now else max(due, state.free_at)
     if at <= now:
         return SendNow(work)
     reason = _WHY_LATER[work] if due > now else Reason.WINDOW_FULL
-    if work is Work.FRESH and due > now and state.handover is not Handover.NOBODY:
+    if work is Work.FRESH and due > now and state.handover is not Handover.NONE:
         return _in_storm(state, reason, at, now=now, start_by=start_by)
     return WaitUntil(at, reason, fallback_for) if waits and at <= start_by else Leave(reason, at, fallback_for)
 
 
 def _in_storm(state: DispatchState, reason: Reason, at: float, *, now: float, start_by: float) -> Decision:
-    """Leave to the flusher what isn't due, or wait and then hand over to a successor, if there is one."""
+    """Leave alerts that aren't due to the flusher, or wait and then hand over to a successor if there is one."""
     if state.handover is Handover.FLUSHER:
         return Leave(reason, at, pause=True)
     if at > start_by:
@@ -165,16 +165,16 @@ def _obstacle(state: DispatchState, work: Work | None, *, now: float, start_by: 
 
 
 def _next(state: DispatchState, *, now: float, start_by: float, waits: bool) -> tuple[Work | None, float]:
-    """What comes next, and when it is due."""
+    """What to send next, and when it is due."""
     if state.unfinished_due is not None:
         return Work.UNFINISHED, state.unfinished_due
     due = now
     if state.collects_until is not None and state.handover is Handover.FLUSHER:
         due = max(now, state.collects_until)
     elif state.collects_until is not None and waits:
-        # Collecting is worth waiting for, but not until it is too late to send.
+        # Wait while alerts are collected, but not until it is too late to send.
         due = max(now, min(state.collects_until, start_by))
-    # Quarantined alerts use the time between, and never delay the others.
+    # Quarantined alerts are sent in between and never delay the others.
     if state.quarantine_due is not None and (not state.fresh or state.quarantine_due < due):
         return Work.QUARANTINED, max(now, state.quarantine_due)
     return (Work.FRESH, due) if state.fresh else (None, now)

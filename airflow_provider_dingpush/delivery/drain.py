@@ -1,4 +1,4 @@
-"""One run of the process that leads a receiver: what waits is sent, at once or a little later, many in one message."""
+"""One run of a receiver's leader: it sends the pending alerts, merged into few notifications."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.storage.contract import LedgerBook
 from airflow_provider_dingpush.timeouts import LEAST_POST_SECONDS, Deadline
 
-# A leader that waits looks up this often, to stay leader and to see what has come.
+# A waiting leader wakes up this often to renew its lock and to take in new alerts.
 _STEP_SECONDS = 5.0
-# Taking a refused batch apart takes many messages, and this share of the window is for others.
+# Splitting a refused batch takes many messages; this share of the window stays free for other alerts.
 _KEPT_FREE = 1 / 3
-# How much later than asked a sleep may end on a busy machine.
+# How much too late a sleep may end on a busy machine.
 _LATENESS_SECONDS = 1.0
-# Of a budget that is shorter than what a POST may take, this much is for the POST.
+# Of a budget shorter than a POST's timeout, the POST gets this share.
 _SHARE_OF_BUDGET = 0.75
-# What a leader that could hand over keeps for the POST: the longer it waits, the surer somebody comes. DingTalk answers
-# within a second, and a message whose answer comes later is sent again under the same uuid.
+# What a leader that could hand over reserves for the POST: the longer it waits, the likelier a successor. DingTalk
+# replies within a second, and a message whose reply comes later is sent again under the same uuid.
 _POST_SECONDS_IN_STORM = 2.0
 _log = logging.getLogger(__name__)
 
 
 class Drain:
-    """Sends what waits for one receiver, once. Whoever builds one must lead the receiver.
+    """Sends the pending alerts of one receiver, once. The caller must lead the receiver.
 
     :param book: the receiver's book.
     :param channel: sends to it.
     :param policy: its delivery options.
     :param compose: makes a message of alerts.
-    :param deadline: when to be back.
-    :param role: as what this process leads.
+    :param deadline: when to return.
+    :param role: of this leader.
     :param handover: who sends in a storm what this leader doesn't.
     :param language_of: the language of alerts, ``zh`` or ``en``.
     :param zone: the time zone whose midnight ends a day.
-    :param fallbacks: other robots of the same group, in the order in which they are asked.
+    :param fallbacks: other robots of the same group, in the order in which they are tried.
     :param sleep: waits, in seconds.
-    :param new_uuid: names a notification.
+    :param new_uuid: makes the uuid of a notification.
     :param chance: a random number from 0 to 1.
-    :param log: takes what people should know.
+    :param log: for operators of Airflow.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Drain:
         *,
         deadline: Deadline,
         role: LeaderRole,
-        handover: Handover = Handover.NOBODY,
+        handover: Handover = Handover.NONE,
         language_of: Callable[[Sequence[Alert]], str] = lambda _: "zh",
         zone: tzinfo = timezone.utc,
         fallbacks: Sequence[Fallback] = (),
@@ -100,7 +100,7 @@ class Drain:
         self._freezer: Freezer
 
     def run(self) -> DrainResult:
-        """Send what waits and what comes meanwhile, until nothing waits or no time is left. Storage may fail."""
+        """Send pending and arriving alerts until none is pending or no time is left. Storage may fail."""
         try:
             self._open()
         except LeadershipLostError:
@@ -114,10 +114,10 @@ class Drain:
         except LeadershipLostError:
             return self._result(Leave(Reason.OTHER_LEADER), 0)
         except OutboxError as problem:
-            # Only what asks for time or alerts gets here; what can't be written is no reason to send nothing.
+            # Raised by reading the time or the mailboxes only: a failed write doesn't stop the sending.
             self._problems.report_storage(problem)
             leave = Leave(Reason.OUTBOX_UNREADABLE)
-        return self._result(leave, self._left())
+        return self._result(leave, self._pending_count())
 
     def _open(self) -> None:
         self._ledger = Ledger(self._book, self._policy, zone=self._zone)
@@ -141,7 +141,7 @@ class Drain:
 
     def _loop(self) -> Leave:
         while True:
-            now = self._look_around()
+            now = self._refresh()
             decision = decide(self._state(now), self._role, now=now, start_by=self._start_by(now))
             if isinstance(decision, SendNow):
                 self._send_now(decision.work, now)
@@ -154,15 +154,15 @@ class Drain:
             else:
                 return decision
             if self._ledger.problem and self._outcomes.messages:
-                # Nobody will know what was sent, so as little as possible is.
+                # What was sent can't be recorded, so as little as possible is.
                 return Leave(Reason.OUTBOX_UNWRITABLE)
 
-    def _look_around(self) -> float:
-        """See what time it is and what has come."""
+    def _refresh(self) -> float:
+        """Read the clock and take in new alerts."""
         now = self._book.now()
         self._ledger.clamp_future_times(now)
         if self._fallbacks or self._ledger.holds.current(now) is None:
-            # During a hold, the bound of the mailboxes holds.
+            # During a hold alerts stay in the mailboxes, which are bounded.
             before = self._ledger.queue.waiting
             self._ledger.take_in(now)
             if self._ledger.queue.waiting != before or not self._last_arrival:
@@ -174,20 +174,20 @@ class Drain:
         ledger, queue = self._ledger, self._ledger.queue
         unfinished, hold = queue.unfinished, ledger.holds.current(now)
         counts_repeats = self._policy.repeat_interval_seconds > 0
-        handover = self._handover if ledger.pace.in_storm else Handover.NOBODY
-        # What may have arrived is recognised in this receiver's chat only: a full window is worth waiting for.
+        handover = self._handover if ledger.pace.in_storm else Handover.NONE
+        # A possible repeat is recognised in this receiver's chat only, so its own window is waited for.
         own = unfinished is not None and unfinished.receiver_id == self._channel.receiver_id
         tied = unfinished is not None and unfinished.perhaps_arrived and own and not hold
-        # Without counting nothing has to be parsed, and a leader that can't send is gone at once.
+        # Unless repeats are counted no alert is parsed, so that a leader that can't send leaves at once.
         fresh = bool(queue.fresh(now)) if counts_repeats else queue.has_fresh
-        # Of a receiver that gets nothing, other alerts prove more than those that were refused.
+        # While the receiver refuses everything, a new alert is a better probe than refused ones.
         quarantined = queue.quarantine and not (fresh and ledger.refusals.of_receiver)
         return DispatchState(
             unfinished_due=unfinished.due if unfinished else None,
             fresh=fresh,
             quarantine_due=ledger.free_at(now, kept_free=_KEPT_FREE) if quarantined else None,
             next_repeat_due=queue.next_repeat_due(now) if counts_repeats else None,
-            collects_until=ledger.pace.collects_until(in_storm=handover is not Handover.NOBODY),
+            collects_until=ledger.pace.collects_until(in_storm=handover is not Handover.NONE),
             handover=handover,
             last_arrival=self._last_arrival or now,
             has_successor=self._succession.has_successor(),
@@ -201,13 +201,13 @@ class Drain:
         """The last moment at which a POST may start, in seconds since 1970."""
         seconds_left = self._deadline.seconds_left()
         could_hand_over = self._handover is Handover.SUCCESSOR and self._ledger.pace.in_storm
-        spare_seconds = seconds_left - (
+        seconds_to_start = seconds_left - (
             min(self._post_seconds, _POST_SECONDS_IN_STORM) if could_hand_over else self._post_seconds
         )
-        if self._waited and -_LATENESS_SECONDS < spare_seconds < 0 and seconds_left > LEAST_POST_SECONDS:
-            # It was waited for; a machine that is busy woke us late, and the POST is given less time.
+        if self._waited and -_LATENESS_SECONDS < seconds_to_start < 0 and seconds_left > LEAST_POST_SECONDS:
+            # The moment was waited for and a busy machine woke us late: the POST gets less time.
             return now
-        return now + spare_seconds if self._post_seconds > LEAST_POST_SECONDS else now - 1
+        return now + seconds_to_start if self._post_seconds > LEAST_POST_SECONDS else now - 1
 
     def _wait(self, seconds: float) -> None:
         step = min(seconds, _STEP_SECONDS)
@@ -215,8 +215,8 @@ class Drain:
         self._sleep(step)
         self._waited = step == seconds
 
-    def _left(self) -> int:
-        """How many alerts still wait, at least."""
+    def _pending_count(self) -> int:
+        """How many alerts are still pending, at least."""
         try:
             held = self._ledger.holds.current(self._book.now()) and not self._fallbacks
             return self._ledger.queue.waiting + (len(self._book.arrivals(1)) if held else 0)
@@ -226,7 +226,7 @@ class Drain:
     # ------------------------------------------------------------------------------------------------ sending
 
     def _send_now(self, work: Work, now: float) -> None:
-        """Send through the own channel, or through the one that may have got the batch already."""
+        """Send through the own channel, or through the one that may have delivered the batch already."""
         batch = self._ledger.queue.unfinished if work is Work.UNFINISHED else None
         elsewhere = batch.receiver_id if batch and batch.perhaps_arrived else self._channel.receiver_id
         if elsewhere != self._channel.receiver_id and self._send_through_fallback(work, now, elsewhere):
@@ -235,9 +235,9 @@ class Drain:
         self._waited = False
 
     def _send_through_fallback(self, work: Work, now: float, receiver_id: str | None = None) -> bool:
-        """Send through the first fallback that can; ``True`` if one of them could.
+        """Send through the first fallback that can; ``True`` if one did.
 
-        :param receiver_id: of the only one to ask.
+        :param receiver_id: of the only one to try.
         """
         hold = self._ledger.holds.current(now)
         skipped = [(self._channel.conn_id, hold.reason.value)] if hold else []
@@ -256,7 +256,7 @@ class Drain:
         self._succession.stay_leader(self._post_seconds)
         if not route.own:
             self._succession.stay_leader(self._post_seconds, route.book)
-        # The slot counts from the moment it was taken, so what was spent since then isn't there for the POST.
+        # The slot counts from the moment it was taken: the time spent since then is missing for the POST.
         if post_deadline.seconds_left() < min(LEAST_POST_SECONDS, self._post_seconds / 2):
             self._ledger.keep(batch, Try(own_slot, now), due=now, perhaps_arrived=False)
             if slot is not None:

@@ -1,4 +1,4 @@
-"""Who leads, and what a drain has done: apart from the drain, because a follower loads no more than this."""
+"""The roles of a leader and the result of a drain; all of the drain that a follower loads."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from airflow_provider_dingpush.delivery.reasons import Reason, from_text, words
 
 
 class Handover(Enum):
-    """Who sends in a storm what this leader doesn't. Outside a storm a leader sends everything itself."""
+    """Who sends in a storm instead of this leader. Outside a storm a leader sends everything itself."""
 
-    NOBODY = "nobody"
+    NONE = "none"
     SUCCESSOR = "successor"
-    """The next callback, if one waits to lead when this leader's time is over."""
+    """The next callback, if one waits to lead when this leader's time ends."""
     FLUSHER = "flusher"
-    """The flush DAG or cron job, which comes by every few minutes."""
+    """The flush DAG or cron job, which runs every few minutes."""
 
 
 class LeaderRole(Enum):
-    """As what a process leads. What that means stands in one table, see :attr:`rules`."""
+    """Which kind of process leads; :attr:`rules` has what follows from it."""
 
     CALLBACK = "callback"
     DAG_PROCESSOR = "dag_processor"
@@ -36,11 +36,11 @@ class LeaderRole(Enum):
 class RoleRules:
     """What a leader waits for, hands over and may override.
 
-    :param waits: for a slot of the window and the end of the group interval; otherwise what can't go at once stays.
-    :param hands_over_to: who sends in a storm what it doesn't, if no flusher runs.
-    :param relies_on_flusher: whether a flusher that runs gets that instead.
-    :param succeeds: whether it waits to lead after the present leader.
-    :param lifts_holds: whether it tries a misconfigured receiver again at once.
+    :param waits: for a slot of the window and the end of the group interval; otherwise it sends what can be sent now.
+    :param hands_over_to: who sends in a storm instead of it, if no flusher runs.
+    :param relies_on_flusher: whether a running flusher does that instead.
+    :param succeeds: whether it waits to lead after the current leader.
+    :param lifts_holds: whether it retries a misconfigured receiver at once.
     """
 
     waits: bool
@@ -50,32 +50,32 @@ class RoleRules:
     lifts_holds: bool
 
     def handover(self, *, flusher_runs: bool) -> Handover:
-        """Who sends in a storm what this leader doesn't."""
+        """Who sends in a storm instead of this leader."""
         return Handover.FLUSHER if flusher_runs and self.relies_on_flusher else self.hands_over_to
 
 
 _RULES = {
     LeaderRole.CALLBACK: RoleRules(True, Handover.SUCCESSOR, relies_on_flusher=True, succeeds=True, lifts_holds=False),
     LeaderRole.DAG_PROCESSOR: RoleRules(
-        False, Handover.NOBODY, relies_on_flusher=True, succeeds=False, lifts_holds=False
+        False, Handover.NONE, relies_on_flusher=True, succeeds=False, lifts_holds=False
     ),
-    LeaderRole.FLUSHER: RoleRules(True, Handover.NOBODY, relies_on_flusher=True, succeeds=False, lifts_holds=False),
-    LeaderRole.PERSON: RoleRules(True, Handover.NOBODY, relies_on_flusher=False, succeeds=False, lifts_holds=True),
+    LeaderRole.FLUSHER: RoleRules(True, Handover.NONE, relies_on_flusher=True, succeeds=False, lifts_holds=False),
+    LeaderRole.PERSON: RoleRules(True, Handover.NONE, relies_on_flusher=False, succeeds=False, lifts_holds=True),
 }
 
 
 @dataclass(frozen=True)
 class DrainResult:
-    """What a drain has done.
+    """The result of a drain.
 
-    :param messages: how many notifications arrived.
-    :param alerts: how many alerts they notified of.
-    :param left: how many alerts still wait, at least: while a receiver is on hold, its mailboxes aren't counted.
+    :param messages: how many notifications were sent.
+    :param alerts: how many alerts they contained.
+    :param left: how many alerts are still pending, at least: while a receiver is on hold, its mailboxes aren't counted.
     :param reason: why it ended.
     :param detail: what DingTalk answered, if the reason is a hold.
-    :param again_at: when it is worth coming back, in seconds since 1970; ``None`` if nothing waits.
-    :param problem: what went wrong last, for people; empty if nothing did.
-    :param handed_over: whether it left because another process waited to lead next.
+    :param again_at: when to drain again, in seconds since 1970; ``None`` if nothing is pending.
+    :param problem: the last problem, for people; empty if there was none.
+    :param handed_over: whether it left because a successor waited.
     """
 
     messages: int
@@ -89,7 +89,7 @@ class DrainResult:
 
     @classmethod
     def of_pause(cls, left: int, reason: str, until: float) -> DrainResult:
-        """The result where nobody needs to lead.
+        """The result during a pause.
 
         :param reason: of the noted pause.
         :param until: when the pause ends, in seconds since 1970.

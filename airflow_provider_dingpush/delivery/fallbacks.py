@@ -1,4 +1,4 @@
-"""Ways of a notification: through the receiver's own channel, or through another robot of the same group."""
+"""Routes of a notification: the receiver's own channel, or another robot of the same group."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.messages import At, Message
 
 Compose = Callable[[Sequence[Alert], Notes], "tuple[Message, At | None]"]
-"""Makes a message of alerts and what else is to be noted: the full text of one alert, a digest of many."""
+"""Composes a message of alerts and notes: the full text of one alert, a digest of many."""
 
 
 @dataclass(frozen=True)
 class Fallback:
-    """Another robot of the same group, for when the own one can't send.
+    """Another robot of the same group, used when the own one can't send.
 
     :param channel: sends through it.
-    :param policy: its delivery options; its rate limit is what counts.
+    :param policy: its delivery options, of which the rate limit applies.
     :param lead: lead it, or not (``None``), as :meth:`~airflow_provider_dingpush.storage.outbox.Outbox.leadership`.
-    :param compose: makes a message that it can carry, if other ones than those of the own robot.
+    :param compose: composes a message that it can carry, if that differs from the own robot's.
     """
 
     channel: Channel
@@ -45,7 +45,7 @@ class Route:
     """A channel that can send now.
 
     :param own: whether it is the receiver's own.
-    :param skipped: connections that were asked before, and why they can't send.
+    :param skipped: connections that were tried before, and why they can't send.
     """
 
     channel: Channel
@@ -57,12 +57,12 @@ class Route:
 
 
 class Fallbacks:
-    """The other robots of a group, in the order in which they are asked.
+    """The other robots of a group, in the order in which they are tried.
 
     :param every: all of them.
-    :param compose: makes a message of alerts, for those that have no such function of their own.
+    :param compose: composes a message of alerts, for fallbacks without a function of their own.
     :param zone: the time zone whose midnight ends a day.
-    :param log: takes what people should know.
+    :param log: for operators of Airflow.
     """
 
     def __init__(self, every: Sequence[Fallback], compose: Compose, zone: tzinfo, log: logging.Logger) -> None:
@@ -77,12 +77,12 @@ class Fallbacks:
     def use_first(
         self, now: float, skipped: list[tuple[str, str]], send: Callable[[Route], None], receiver_id: str | None = None
     ) -> bool:
-        """Send through the first that can; ``True`` if one of them could.
+        """Send through the first that can; ``True`` if one did.
 
         :param now: in seconds since 1970.
-        :param skipped: connections that were asked before, and why they can't send.
-        :param receiver_id: of the only one to ask; ``None`` asks all.
-        :raises LeadershipLostError: the next leader of either receiver finds the batch under way.
+        :param skipped: connections that were tried before, and why they can't send.
+        :param receiver_id: of the only one to try; ``None`` tries all.
+        :raises LeadershipLostError: the next leader of either receiver finds the batch as under way.
         """
         for fallback in self._every:
             if receiver_id is not None and fallback.channel.receiver_id != receiver_id:
@@ -93,7 +93,7 @@ class Fallbacks:
             except LeadershipLostError:
                 raise
             except OutboxError as problem:
-                self._log.warning("The fallback of connection %r can't be asked: %s", fallback.channel.conn_id, problem)
+                self._log.warning("The fallback of connection %r is unavailable: %s", fallback.channel.conn_id, problem)
         return False
 
     def _is_used(

@@ -1,4 +1,4 @@
-"""A batch: alerts put into words and frozen into one notification, before its first try."""
+"""Freezing a batch: alerts composed into one notification before its first try."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.messages.kinds import Text
 
 MOST_NAMES = 50
-"""How many names a message of names only has, and a line of the log."""
+"""The most names in a message of names only, and in a line of the log."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Freezer:
 
     :param ledger: its book.
     :param msg_uuid_lifetime_seconds: how long DingTalk is counted on to recognise a repeated message, in seconds.
-    :param language_of: the language of alerts, ``zh`` or ``en``, for the note at a message that had to be cut.
-    :param refuse: takes a draft that can't be put into words, and why.
-    :param new_uuid: names a notification.
+    :param language_of: the language of alerts, ``zh`` or ``en``, for the note in a message that had to be cut.
+    :param refuse: called with a draft that can't be composed, and why.
+    :param new_uuid: makes the uuid of a notification.
     """
 
     ledger: Ledger
@@ -42,14 +42,14 @@ class Freezer:
     new_uuid: Callable[[], str] = lambda: uuid.uuid4().hex
 
     def frozen(self, work: Work, route: Route, now: float) -> Batch | None:
-        """The batch to send, or ``None`` if there is none after all."""
+        """The batch to send, or ``None`` if there is none."""
         if work is Work.UNFINISHED:
             return self._unfinished(route, now)
         draft = Batch(self.new_uuid(), route.channel.receiver_id, b"", (), created=now, due=now)
         if work is Work.FRESH:
-            return self._worded(draft, fitting(self.ledger.queue.fresh(now), route.channel.text_bytes), route, now)
+            return self._composed(draft, fitting(self.ledger.queue.fresh(now), route.channel.text_bytes), route, now)
         name, quarantined = self.ledger.queue.quarantine[0]
-        # Of a receiver that gets nothing, one alert tests as much as all.
+        # While the receiver refuses everything, one alert is as good a probe as all of them.
         probes = route.own and not quarantined.proven and self.ledger.refusals.of_receiver
         alerts = self.ledger.queue.alerts(quarantined.keys[:1] if probes else quarantined.keys)
         draft = replace(
@@ -59,10 +59,10 @@ class Freezer:
             proven=quarantined.proven,
             may_repeat=quarantined.may_repeat,
         )
-        return self._worded(draft, alerts, route, now)
+        return self._composed(draft, alerts, route, now)
 
     def _unfinished(self, route: Route, now: float) -> Batch | None:
-        """The batch that was frozen before; in new words if it goes another way, or may not be recognised."""
+        """The batch frozen earlier; composed anew if the route changed or a repeat may not be recognised."""
         old, channel = self.ledger.queue.unfinished, route.channel
         if old is None:
             return None
@@ -73,10 +73,10 @@ class Freezer:
         if not alerts:
             self.ledger.unfreeze(old)
             return None
-        return self._worded(replace(old, receiver_id=channel.receiver_id), alerts, route, now)
+        return self._composed(replace(old, receiver_id=channel.receiver_id), alerts, route, now)
 
-    def _worded(self, draft: Batch, alerts: Sequence[Alert], route: Route, now: float) -> Batch | None:
-        """The draft with its body, or ``None`` if its alerts need no words or can't be put into any."""
+    def _composed(self, draft: Batch, alerts: Sequence[Alert], route: Route, now: float) -> Batch | None:
+        """The draft with its body, or ``None`` if its alerts need no message or can't be composed."""
         merged = self.ledger.merged(alerts)
         if not merged.shown:
             self.ledger.drop_covered(merged.covered)
@@ -91,9 +91,9 @@ class Freezer:
             )
             language = self.language_of(merged.shown)
             body = route.channel.prepare(message, at, uuid=draft.uuid, language=language)
-        except Exception as problem:  # noqa: BLE001 - whatever is wrong with one alert's words must not cost the others
+        except Exception as problem:  # noqa: BLE001 - one alert that can't be composed must not cost the others
             what = str(problem) if isinstance(problem, DingTalkError) else type(problem).__name__
-            self.refuse(draft, f"it can't be put into words ({what})", now)
+            self.refuse(draft, f"it can't be composed ({what})", now)
             return None
         log_covered(draft.uuid, draft.members)
         return replace(draft, body=body)
@@ -101,7 +101,7 @@ class Freezer:
     def _with_notes(
         self, draft: Batch, alerts: Sequence[Alert], merged: Merged, route: Route, now: float
     ) -> tuple[Batch, Notes]:
-        """The draft, and what else is to be noted in it."""
+        """The draft with the records that its notes report, and the notes."""
         ledger = self.ledger
         repeats, by_record = ledger.repeats.counts(alerts)
         dead = ledger.dead_letters.unreported
@@ -127,7 +127,7 @@ class Freezer:
 
 
 def names_only(alerts: Sequence[Alert], number: str) -> Text:
-    """What is left of alerts whose text was refused: their names.
+    """The message of alerts whose text was refused: their names.
 
     :param number: of the notification.
     """

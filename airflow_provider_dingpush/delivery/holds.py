@@ -11,14 +11,14 @@ from airflow_provider_dingpush.delivery.record_kinds import DAY, HOLD, LIMITED_S
 from airflow_provider_dingpush.delivery.records import Changes, RecordTable
 
 PROBED = (Reason.MISCONFIGURED, Reason.REFUSING)
-"""What ends when somebody fixes something: it is tried again now and then."""
+"""Holds that end when a setting is fixed: probed from time to time."""
 FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS = 60.0, 3600.0
-"""How long a misconfigured receiver is left alone at first and at most, in seconds."""
+"""The first and the longest interval between probes of a misconfigured receiver, in seconds."""
 _DAYS_REMEMBERED = 62
 
 
 class Holds:
-    """Holds of one receiver, and its messages of each day.
+    """The holds of one receiver, and its message count of each day.
 
     :param table: the records of its book.
     :param policy: its delivery options.
@@ -31,16 +31,16 @@ class Holds:
         self._zone = zone
 
     def current(self, now: float) -> Hold | None:
-        """Why nothing may be sent now, if that is so."""
+        """The hold that lasts now, if there is one."""
         hold = self._table.get(HOLD)
         return hold if hold and now < hold.until else None
 
     def throttled(self, now: float, seconds: float, detail: str) -> Hold:
-        """The hold that DingTalk asks for; one that follows another is the same one, longer."""
+        """The hold that DingTalk asks for; one that follows another extends it."""
         return Hold(Reason.THROTTLED, self._since(now), now + seconds, detail)
 
     def probed(self, reason: Reason, now: float, detail: str) -> Hold:
-        """The hold until the next probe, each time twice as long.
+        """The hold until the next probe; the interval doubles each time.
 
         :param reason: one of :data:`PROBED`.
         """
@@ -56,7 +56,7 @@ class Holds:
             changes.put(HOLD, hold)
 
     def daily_limit(self, now: float) -> Hold | None:
-        """Why no alert may be sent any more today, if that is so. Messages of operators only count."""
+        """The hold of a reached daily limit, if it is. Messages of operators count, but aren't held."""
         if self._most is None or self._used(now) < self._most:
             return None
         since = self._table.get(LIMITED_SINCE)
@@ -67,7 +67,7 @@ class Holds:
         return self._most is not None and self._used(now) + 1 >= self._most
 
     def ended_since(self, oldest: float, now: float) -> Hold | None:
-        """The hold that is over now, and that an alert of this time had to wait for.
+        """The hold that ended and that delayed an alert of this time.
 
         :param oldest: in seconds since 1970, as ``now``.
         """
@@ -78,9 +78,9 @@ class Holds:
         return next((each for each in holds if each and each.until <= now and oldest < each.until), None)
 
     def after_message(self, now: float, changes: Changes, *, own: bool) -> None:
-        """Count a notification, and end the hold that is over.
+        """Count a notification, and delete the hold that ended.
 
-        :param own: whether this receiver got it, and not a fallback.
+        :param own: whether it was sent to this receiver, and not through a fallback.
         """
         if own:
             changes.delete(HOLD)
@@ -92,7 +92,7 @@ class Holds:
                 changes.delete(DAY, name)
 
     def count(self, now: float, changes: Changes, more: int = 1, *, where: str = "sent") -> None:
-        """Count so many messages more today."""
+        """Add to today's message count."""
         day = self._today(now)
         changes.put(DAY, replace(day, **{where: max(0, getattr(day, where) + more)}), self._day(now))
 
@@ -106,7 +106,7 @@ class Holds:
         return sum(day.sent for name, day in self._table.of(DAY).items() if name.startswith(month))
 
     def clamp(self, now: float, changes: Changes) -> None:
-        """Correct what a clock that was set back makes wrong."""
+        """Move times in the future back to now, after the clock was set back."""
         hold = self._table.get(HOLD)
         if hold and hold.since > now:
             changes.put(HOLD, replace(hold, since=now, until=now + hold.until - hold.since))

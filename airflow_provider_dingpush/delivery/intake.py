@@ -1,34 +1,41 @@
-"""From the mailboxes into the book: alerts are taken in, and removed where they lay once they stand in the book."""
+"""From the mailboxes into the book: alerts are recorded in the book, then removed from their mailboxes.
+
+A failure that arrives after its recovery was sent is recorded as recovered, so that no group sees it as open: it may
+have waited in another store while the next try succeeded.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from airflow_provider_dingpush.alerts.alert import Alert, log_repetition
-from airflow_provider_dingpush.delivery.late_failures import end_of, note_recoveries
+from airflow_provider_dingpush.delivery.merging import attempt_of
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.queue import Queue
-from airflow_provider_dingpush.delivery.record_kinds import ALERT, MOVED, OVERFLOW, RECOVERED
-from airflow_provider_dingpush.delivery.records import Changes, Records
+from airflow_provider_dingpush.delivery.record_kinds import ALERT, MOVED, OVERFLOW, RECOVERED, Recovered
+from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.repeats import Repeats
-from airflow_provider_dingpush.delivery.repetitions import Arrivals, asked, remembered
+from airflow_provider_dingpush.delivery.repetitions import Arrivals, lookup_names, remembered_names, subject_of
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.storage.contract import LedgerBook
 
 MOST_WAITING = 10_000
-"""More alerts than this stay in their mailboxes, which have a bound of their own."""
+"""Alerts beyond this number stay in their mailboxes, which are bounded."""
 
 _AT_ONCE = 1_000
-# On a busy disk removing a file takes milliseconds, and a callback's outbox is given up after two seconds.
+# On a busy disk removing a file takes milliseconds, and a callback waits two seconds for its outbox.
 _REMOVED_AT_ONCE = 250
 _log = logging.getLogger(__name__)
 
 
 class Mailboxes:
-    """A receiver's mailboxes, and which of their alerts were taken in and still lie there.
+    """A receiver's mailboxes, and which of their alerts were taken in but not removed yet.
 
-    :param book: gives and removes them.
+    :param book: lists and removes them.
     """
 
     def __init__(self, book: LedgerBook) -> None:
@@ -36,7 +43,7 @@ class Mailboxes:
         self._taken: dict[str, str] = {}
 
     def arrivals(self) -> list[tuple[str, Alert]]:
-        """Up to a thousand alerts that weren't taken in, each with its ticket.
+        """Up to a thousand alerts that weren't taken in yet, each with its ticket.
 
         :raises OutboxError: if the mailboxes can't be read.
         """
@@ -48,11 +55,11 @@ class Mailboxes:
         return self._book.overflow_count()
 
     def taken(self, ticket: str, key: str) -> None:
-        """Note that an arrival is about to stand in the book, under this key."""
+        """Note that an arrival is about to be recorded in the book under this key."""
         self._taken[ticket] = key
 
     def clear(self) -> None:
-        """Remove what was taken in; it stands in the book now."""
+        """Remove what was taken in, now that the book has it."""
         if self._taken:
             self._remove(list(self._taken))
 
@@ -64,7 +71,7 @@ class Mailboxes:
             self._remove(tickets)
 
     def reset_overflow(self) -> None:
-        """Forget the count of alerts that were only counted: it stands in the book."""
+        """Reset the overflow count, now that the book has it."""
         self._remove([])
 
     def _remove(self, tickets: Sequence[str]) -> None:
@@ -75,7 +82,7 @@ class Mailboxes:
             except LeadershipLostError:
                 raise
             except OutboxError as problem:
-                # They stand in the book, which knows them when they come again.
+                # The book has them and recognises them when they are listed again.
                 _log.warning("Alerts that were taken in can't be removed from their mailboxes: %s", problem)
                 return
             for ticket in some:
@@ -85,10 +92,10 @@ class Mailboxes:
 class Intake:
     """Takes alerts into a book.
 
-    :param book: knows which alerts it had.
+    :param book: remembers which alerts it had.
     :param records: of the book.
-    :param mailboxes: where they lie.
-    :param queue: those that wait in the book.
+    :param mailboxes: where alerts arrive.
+    :param queue: the pending alerts in the book.
     :param repeats: which of them are only counted.
     :param policy: the receiver's delivery options.
     """
@@ -111,7 +118,7 @@ class Intake:
         self._policy = policy
 
     def take_in(self, now: float) -> None:
-        """Move what lies in the mailboxes into the book. What the book knows already is only removed."""
+        """Move alerts from the mailboxes into the book. Those that the book remembers are only removed."""
         try:
             while self._queue.waiting < MOST_WAITING:
                 arrivals = self._mailboxes.arrivals()
@@ -131,11 +138,11 @@ class Intake:
         for ticket, arrival in arrivals:
             alert = taken.take(arrival)
             self._mailboxes.taken(ticket, arrival.key if alert is None else alert.key)
-            # The book may have this very one from a leader that died before it emptied the mailbox.
+            # The book may have this very alert from a leader that died before it emptied the mailbox.
             if alert is None and self._records.table.get(ALERT, arrival.key) != arrival.to_json():
                 log_repetition(_log, arrival)
         changes = Changes()
-        new = self._with_known_ends(taken.news, now, changes)
+        new = self._with_known_ends(taken.new, now, changes)
         for key, alert in new.items():
             changes.put(ALERT, alert.to_json(), key)
             if self._records.table.get(MOVED, key) is not None:
@@ -147,7 +154,7 @@ class Intake:
             waiting = {each.key: each for each in (*self._queue.free(), *new.values())}
             for key in self._repeats.count(waiting.values(), now, changes):
                 changes.delete(ALERT, key)
-        # What failed, recovered and fails again is news, also where one run looks like the next.
+        # What failed, recovered and fails again is new, also where one run looks like the next.
         changes.keys, changes.forget = taken.names_to_remember(), taken.ended
         self._records.change(changes)
         if overflow_count and not arrivals and not self._records.problem:
@@ -156,20 +163,74 @@ class Intake:
     def _known(self, arrivals: Sequence[tuple[str, Alert]]) -> set[str]:
         """Which of the arrivals' names the book remembers."""
         try:
-            known = self._book.known([name for _, alert in arrivals for name in asked(alert)])
+            known = self._book.known([name for _, alert in arrivals for name in lookup_names(alert)])
         except LeadershipLostError:
             raise
         except OutboxError as problem:
             self._records.problem = problem
             return set()
-        # What left for another receiver was never sent here: another mailbox may still have an alert of the same event.
+        # What moved to another receiver was never sent here: another mailbox may still have an alert of the same event.
         moved = (each for _, each in arrivals if self._records.table.get(MOVED, each.key) is not None)
-        return known.difference(name for each in moved for name in remembered(each))
+        return known.difference(name for each in moved for name in remembered_names(each))
 
-    def _with_known_ends(self, news: dict[str, Alert], now: float, changes: Changes) -> dict[str, Alert]:
-        """The new alerts; a failure whose recovery was sent before it arrived is over."""
+    def _with_known_ends(self, new_ones: dict[str, Alert], now: float, changes: Changes) -> dict[str, Alert]:
+        """The new alerts; a failure whose recovery was sent before it arrived is recorded as recovered."""
         recovered = self._records.table.of(RECOVERED)
-        ends = {end.key: end for each in news.values() if (end := end_of(each, recovered)) is not None}
-        note_recoveries((each for each in news.values() if each.resolved), self._records.table, now, changes)
-        new = {**news, **ends}
-        return new if self._policy.send_resolved else {key: each for key, each in new.items() if not each.resolved}
+        ends = {end.key: end for each in new_ones.values() if (end := end_of(each, recovered)) is not None}
+        note_recoveries((each for each in new_ones.values() if each.resolved), self._records.table, now, changes)
+        every = {**new_ones, **ends}
+        return {key: each for key, each in every.items() if self._policy.send_resolved or not each.resolved}
+
+
+_REMEMBERED_SECONDS = 3600.0
+_MOST_REMEMBERED = 2_000
+
+
+def note_recoveries(recoveries: Iterable[Alert], table: RecordTable, now: float, changes: Changes) -> None:
+    """Remember the latest recoveries for an hour.
+
+    :param now: in seconds since 1970.
+    """
+    new = {
+        subject_of(each): Recovered(each.at, json.dumps(attempt_of(each)), each.try_number, now)
+        for each in recoveries
+        if each.run_id and each.try_number and each.task_id
+    }
+    if not new:
+        return
+    before = table.of(RECOVERED)
+    oldest_first = sorted((each.taken_at, subject) for subject, each in before.items() if subject not in new)
+    surplus = len(oldest_first) + len(new) - _MOST_REMEMBERED
+    for number, (taken_at, subject) in enumerate(oldest_first):
+        if number < surplus or taken_at < now - _REMEMBERED_SECONDS:
+            changes.delete(RECOVERED, subject)
+    for subject, recovered in new.items():
+        changes.put(RECOVERED, recovered, subject)
+
+
+def end_of(alert: Alert, recovered: Mapping[str, Recovered]) -> Alert | None:
+    """The recovery that ended a failure before it arrived; ``None`` if none is known.
+
+    The failure must also be an earlier try of the same run: the clocks of two machines may differ.
+
+    :param recovered: the records of this kind.
+    """
+    end = recovered.get(subject_of(alert)) if alert.opens_incident else None
+    if end is None or not alert.run_id or not alert.try_number:
+        return None
+    if json.dumps(attempt_of(alert)) != end.run or alert.try_number >= end.try_number or alert.at > end.at:
+        return None
+    return replace(
+        alert,
+        key=f"{alert.key}.over",
+        occurrence=f"{alert.key}.over",
+        event=Event.TASK_SUCCEEDED,
+        at=end.at,
+        try_number=end.try_number,
+        resolved=True,
+        summary="",
+        message=None,
+        also=(),
+        mentions=None,
+        problems={},
+    )

@@ -1,22 +1,22 @@
 """The book of one receiver as its leader sees it, and the steps of a notification in it.
 
-Each step is one change of the book, so whoever leads after a crash finds it taken or not taken, never half. What stands
-there is in :mod:`.record_kinds`; who knows what of it is one class each: queue, quarantine, dead letters, slots, holds,
-repeats, pace and notified runs.
+Each step is one change of the book, so the leader after a crash finds it done or not done, never half. The records are
+in :mod:`.record_kinds`; each part has its own class: queue, quarantine, dead letters, slots, holds, repeats, pace and
+notified runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timezone, tzinfo
+from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.delivery.dead_letters import DeadLetters
+from airflow_provider_dingpush.delivery.dead_letters import DeadLetter, DeadLetters, dead_letters_in
 from airflow_provider_dingpush.delivery.holds import PROBED, Holds
 from airflow_provider_dingpush.delivery.intake import Intake, Mailboxes
-from airflow_provider_dingpush.delivery.merging import Merged, merge
-from airflow_provider_dingpush.delivery.notified_runs import NotifiedRuns
+from airflow_provider_dingpush.delivery.merging import Merged, NotifiedRuns, merge
 from airflow_provider_dingpush.delivery.pace import Pace
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.quarantine import Quarantine
@@ -35,21 +35,21 @@ from airflow_provider_dingpush.delivery.record_kinds import (
     Batch,
     Hold,
 )
-from airflow_provider_dingpush.delivery.records import Changes, Records
+from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.repeats import Repeats
 from airflow_provider_dingpush.delivery.window import RateWindow, Slots, Try
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.storage.contract import LedgerBook
+from airflow_provider_dingpush.storage.contract import LedgerBook, RecordId
 
 
 class Ledger:
-    """The book of one receiver. Whoever builds one must lead the receiver.
+    """The book of one receiver. The caller must lead the receiver.
 
     Operators use it as well: they lead for a moment to :meth:`take_slot`, send without leading, and lead once more to
     :meth:`give_back`.
 
-    :param book: where it stands.
+    :param book: its storage.
     :param policy: the receiver's delivery options.
     :param zone: the time zone whose midnight ends a day.
     :raises LeadershipLostError: if another process leads; so does every method that changes something. Any other
@@ -75,7 +75,7 @@ class Ledger:
 
     @property
     def problem(self) -> OutboxError | None:
-        """What keeps the changes from the storage, or ``None``."""
+        """Why changes aren't stored, or ``None`` if they are."""
         return self._records.problem
 
     def now(self) -> float:
@@ -83,7 +83,7 @@ class Ledger:
         return self._book.now()
 
     def clamp_future_times(self, now: float) -> None:
-        """Bring times back that lie in the future because the clock was set back, or nothing is sent until then."""
+        """Move times in the future back to now: after the clock was set back, nothing would be sent until then."""
         changes = Changes()
         for part in (self.slots, self.holds, self.repeats, self.pace):
             part.clamp(now, changes)
@@ -94,7 +94,7 @@ class Ledger:
             self._records.change(changes)
 
     def take_in(self, now: float) -> None:
-        """Move what lies in the mailboxes into the book."""
+        """Move alerts from the mailboxes into the book."""
         self._intake.take_in(now)
 
     def merged(self, alerts: Sequence[Alert]) -> Merged:
@@ -102,13 +102,13 @@ class Ledger:
         return merge(alerts, self._runs.tasks)
 
     def hold_that_ended(self, alerts: Iterable[Alert], now: float) -> Hold | None:
-        """The hold that is over and that one of these alerts had to wait for."""
+        """The hold that ended and that delayed one of these alerts."""
         return self.holds.ended_since(min((each.at for each in alerts), default=now), now)
 
     # ------------------------------------------------------------------------------------------------ slots and holds
 
     def free_at(self, now: float, *, kept_free: float = 0.0) -> float:
-        """When something may be sent again: ``now``, or later because of the window or because DingTalk throttles.
+        """When a message may be sent: ``now``, or later because of the window or because DingTalk throttles.
 
         :param kept_free: the share of the window that is kept for others.
         """
@@ -119,9 +119,9 @@ class Ledger:
     def take_slot(self, now: float, timeout_seconds: float) -> str | None:
         """Take a slot of the window for one POST that begins now, or ``None`` before :meth:`free_at`.
 
-        It counts as a message of the day until :meth:`give_back` notes that it was none.
+        It counts as a message of the day until :meth:`give_back` notes that none was sent.
 
-        :param timeout_seconds: the most that it takes, in seconds.
+        :param timeout_seconds: the longest time that the POST takes, in seconds.
         """
         if self.free_at(now) > now:
             return None
@@ -132,7 +132,7 @@ class Ledger:
         return name
 
     def give_back(self, slot: str, ended_at: float, *, sent: bool = True) -> None:
-        """Note when the POST of a slot ended; until then it counts as long as it can take.
+        """Note when the POST of a slot ended; until then its timeout counts.
 
         :param sent: whether a message was sent, for the counts of day and month.
         """
@@ -155,7 +155,7 @@ class Ledger:
         self.keep_hold(self.holds.throttled(now, seconds, detail))
 
     def lift_hold(self) -> None:
-        """Try again at once what is only probed: somebody has changed a setting. DingTalk's own holds last."""
+        """End a probed hold, because a setting was changed. Holds that DingTalk asked for stay."""
         hold = self.holds.current(self.now())
         if hold and hold.reason in PROBED:
             changes = Changes()
@@ -164,11 +164,11 @@ class Ledger:
 
     @property
     def refusals(self) -> Refusals:
-        """What was refused for an unknown reason since a message last arrived at this receiver."""
+        """Refusals for an unknown reason since a message was last sent to this receiver."""
         return self._table.get(REFUSALS) or Refusals()
 
     def note_refusals(self, refusals: Refusals) -> None:
-        """Keep what is known of refusals."""
+        """Record these refusals."""
         changes = Changes()
         changes.put(REFUSALS, refusals)
         self._records.change(changes)
@@ -176,9 +176,9 @@ class Ledger:
     # ------------------------------------------------------------------------------------------------ a batch
 
     def begin(self, batch: Batch, now: float, timeout_seconds: float | None) -> tuple[Batch, str | None]:
-        """Write down that a try begins, before it does: the batch as it is, and its slot in the window.
+        """Record that a try begins, before it does: the batch and its slot in the window.
 
-        :param timeout_seconds: the most that the try takes, in seconds; ``None`` if a fallback sends it.
+        :param timeout_seconds: the longest time that the try takes, in seconds; ``None`` if a fallback sends it.
         """
         changes, begun = Changes(), replace(batch, tries=batch.tries + 1, under_way=True)
         self.quarantine.take_out(batch, changes)
@@ -188,7 +188,7 @@ class Ledger:
         return begun, slot
 
     def sent(self, batch: Batch, end: Try) -> None:
-        """The batch arrived."""
+        """Record that the batch was sent."""
         now, alerts, own = end.ended_at, self.queue.alerts(batch.members), end.slot is not None
         changes = Changes()
         self.slots.end(end, changes)
@@ -210,7 +210,7 @@ class Ledger:
         self._mailboxes.clear_sent(batch.members)
 
     def keep(self, batch: Batch, end: Try, *, due: float, perhaps_arrived: bool, hold: Hold | None = None) -> None:
-        """The batch is tried again as it is, not before ``due``."""
+        """Keep the batch for another try, not before ``due``."""
         changes = Changes()
         self.slots.end(end, changes)
         self.holds.put(hold, changes)
@@ -219,7 +219,7 @@ class Ledger:
         self._records.change(changes)
 
     def unfreeze(self, batch: Batch, end: Try | None = None, *, hold: Hold | None = None) -> None:
-        """The batch surely didn't arrive, and its alerts are merged anew with what else waits by then."""
+        """Dissolve a batch that was surely not delivered: its alerts are merged anew with other pending ones."""
         changes = Changes()
         self.slots.end(end, changes)
         self.holds.put(hold, changes)
@@ -228,7 +228,7 @@ class Ledger:
         self._records.change(changes)
 
     def drop_covered(self, alerts: Iterable[Alert]) -> None:
-        """These need no notification any more."""
+        """Delete alerts that need no notification."""
         changes, keys = Changes(), [each.key for each in alerts]
         for key in keys:
             changes.delete(ALERT, key)
@@ -236,7 +236,7 @@ class Ledger:
         self._mailboxes.clear_sent(keys)
 
     def _clear_receiver(self, changes: Changes) -> None:
-        """A message arrived: what was refused before is to blame for it, and not the receiver."""
+        """A message was sent: earlier refusals were caused by their messages, and not by the receiver."""
         if self._table.get(REFUSALS) is None:
             return
         changes.delete(REFUSALS)
@@ -245,3 +245,23 @@ class Ledger:
             changes.delete(HOLD)
         for name, each in self._table.of(QUARANTINE).items():
             changes.put(QUARANTINE, replace(each, proven=True), name)
+
+
+class ReceiverView:
+    """The values of a receiver that ``dingpush status`` shows; read without leading.
+
+    :param records: of its book, of :meth:`~airflow_provider_dingpush.storage.outbox.Outbox.records_of`.
+    :param policy: its delivery options.
+    :param zone: the time zone whose midnight ends a day.
+    :param now: in seconds since 1970.
+    """
+
+    def __init__(self, records: Mapping[RecordId, Any], policy: DeliveryPolicy, *, zone: tzinfo, now: float) -> None:
+        table = RecordTable(records)
+        holds = Holds(table, policy, zone)
+        slots = Slots(table, RateWindow(policy.rate_limit_per_minute, policy.minute_seconds))
+        self.dead_letters: tuple[DeadLetter, ...] = dead_letters_in(table)
+        self.hold: Hold | None = holds.current(now)
+        self.sent_within_minute = slots.taken_within_window(now)
+        self.sent_today = holds.sent_today(now)
+        self.sent_this_month = holds.sent_this_month(now)

@@ -1,8 +1,9 @@
-"""Which of the waiting alerts a notification shows, and which of them another one covers."""
+"""Which pending alerts a notification shows, and which of them are covered by others or by earlier notifications."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -11,23 +12,24 @@ from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import RunKey
 from airflow_provider_dingpush.alerts.joining import joined
 from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
+from airflow_provider_dingpush.delivery.record_kinds import RUN, NotifiedRun
+from airflow_provider_dingpush.delivery.records import Changes, RecordTable
 
 TaskKey = tuple[str, int | None]
-"""Names a task instance within its run."""
+"""Identifies a task instance within its run."""
 
-"""Events of something that is wrong and stays so until it is resolved."""
 _QUESTION_BYTES = 1_800
 
 
 @dataclass(frozen=True)
 class Merged:
-    """Waiting alerts, sorted out.
+    """The result of merging pending alerts.
 
     :param shown: those that the notification shows, oldest first.
     :param covered: those that need no notification of their own any more.
-    :param folded: runs whose own alert is a remark at those of their tasks -> its event.
-    :param recovered: key of a resolved alert -> when the failure was that it ends, in seconds since 1970, and the
-        number of tries.
+    :param folded: runs whose own alert is only a remark in those of their tasks -> its event.
+    :param recovered: key of a resolved alert -> when the failure that it ends happened, in seconds since 1970,
+        and the number of tries.
     """
 
     shown: tuple[Alert, ...]
@@ -52,7 +54,7 @@ def merge(waiting: Sequence[Alert], notified_tasks: Callable[[Alert], AbstractSe
     folded: dict[RunKey, str] = {}
     for each in still:
         run = run_of(each)
-        # Words of the user's own, and people who are to be mentioned, aren't a mere summary.
+        # A notifier's own message, and mentions, aren't a mere summary.
         if run is None or not each.event.is_run_failure or each.message is not None or each.mentions:
             continue
         notified = notified_tasks(each)
@@ -73,30 +75,32 @@ def merge(waiting: Sequence[Alert], notified_tasks: Callable[[Alert], AbstractSe
 
 
 def fitting(waiting: Sequence[Alert], text_bytes: int) -> tuple[Alert, ...]:
-    """Those of the waiting alerts that fit into one notification.
+    """The pending alerts that fit into one notification.
 
-    Each question to a person stands in it whole, and in no count; those that have no room are left to the next one.
+    Each question to a person is shown whole and never only counted; those that don't fit go into the next one.
 
     :param text_bytes: how long its text may be, in bytes of JSON.
     """
-    room = max(1, text_bytes // _QUESTION_BYTES)
-    asking = sorted((each for each in waiting if kind_of(each) is Kind.ASKING), key=lambda each: (each.at, each.key))
-    later = {each.key for each in asking[room:]}
+    most = max(1, text_bytes // _QUESTION_BYTES)
+    questions = sorted(
+        (each for each in waiting if kind_of(each) is Kind.QUESTION), key=lambda each: (each.at, each.key)
+    )
+    later = {each.key for each in questions[most:]}
     return tuple(each for each in waiting if each.key not in later)
 
 
 def run_of(alert: Alert) -> RunKey | None:
-    """The run that an alert is about, if it names one."""
+    """The run that an alert is about, if it has one."""
     return (alert.dag_id, alert.run_id) if alert.run_id else None
 
 
 def attempt_of(alert: Alert) -> tuple[Any, ...]:
-    """The run that an alert is about, and when it started: one that was cleared starts anew."""
+    """The run that an alert is about, and when it started: a cleared one gets a new start."""
     return alert.dag_id, alert.run_id, alert.facts.get("run_started_at")
 
 
 def _recovered(in_order: Sequence[Alert]) -> tuple[dict[str, tuple[float, int | None]], set[str]]:
-    """Per resolved alert what it ends; and the keys of those failures."""
+    """For each resolved alert the failure that it ends; and the keys of all ended failures."""
     recovered: dict[str, tuple[float, int | None]] = {}
     failing: dict[str, list[Alert]] = {}
     over: set[str] = set()
@@ -110,7 +114,7 @@ def _recovered(in_order: Sequence[Alert]) -> tuple[dict[str, tuple[float, int | 
 
 
 def _tries(failures: Sequence[Alert], end: Alert) -> int | None:
-    """How many tries it took, the good one included."""
+    """How many tries it took, the successful one included."""
     if end.try_number and end.run_id == failures[-1].run_id:
         return end.try_number
     # It failed in one run and succeeded in another, whose tries are counted anew.
@@ -125,15 +129,57 @@ def _named(facts: Mapping[str, Any]) -> set[TaskKey] | None:
 
 
 def _names_no_other(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
-    """Whether a run's alert names no failed task that isn't sent anyway: one that was killed may have no alert."""
+    """Whether all failed tasks that a run's alert names have alerts: a killed one may have none."""
     named = _named(facts)
     return named is None or named <= notified
 
 
 def _is_notified_whole(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
-    """Whether all that made a run fail was sent. Airflow names only some of many, and counts all of them."""
+    """Whether all failed tasks of a run were sent. Airflow lists the first ones only, but counts all."""
     named = _named(facts)
     if named is None:
         return False
     count = facts.get("failed_task_count") or len(named)
     return len(notified) >= count and named <= notified
+
+
+_REMEMBERED_SECONDS = 86_400.0
+_MOST_TASKS_REMEMBERED = 2_000
+
+
+class NotifiedRuns:
+    """The failed tasks of each run that were sent, so that the run's own alert needn't repeat them.
+
+    :param table: the records of a receiver's book.
+    """
+
+    def __init__(self, table: RecordTable) -> None:
+        self._table = table
+
+    def tasks(self, alert: Alert) -> set[TaskKey]:
+        """The tasks of an alert's run whose failure was sent."""
+        run = self._table.get(RUN, _run_key(alert))
+        return set(run.tasks) if run else set()
+
+    def after_message(self, alerts: Iterable[Alert], now: float, changes: Changes) -> None:
+        """Record the tasks of a notification; delete those that recovered and runs older than a day."""
+        notified: dict[str, set[TaskKey]] = {}
+        for each in alerts:
+            if not (each.run_id and each.task_id and (each.event.is_task_failure or each.resolved)):
+                continue
+            tasks = notified.setdefault(_run_key(each), self.tasks(each))
+            task = (each.task_id, each.map_index)
+            if each.resolved:
+                tasks.discard(task)
+            else:
+                tasks.add(task)
+        for key, run in self._table.of(RUN).items():
+            if run.at < now - _REMEMBERED_SECONDS:
+                changes.delete(RUN, key)
+        for key, tasks in notified.items():
+            kept = tuple(list(tasks)[:_MOST_TASKS_REMEMBERED])
+            changes.put_or_delete(RUN, NotifiedRun(kept, now) if kept else None, key)
+
+
+def _run_key(alert: Alert) -> str:
+    return json.dumps(attempt_of(alert))

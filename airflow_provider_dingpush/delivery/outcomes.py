@@ -1,4 +1,4 @@
-"""The result of a try, written down: sent, tried again, held, or refused and taken apart."""
+"""Recording the result of a try: sent, kept for another try, held, or refused and split."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from airflow_provider_dingpush.errors import THROTTLED_SECONDS
 
 _JITTER_SECONDS = 15.0
 _LONGEST_BACKOFF_SECONDS = 60.0
-# A message that is refused so often with words such as "busy", for an unknown reason, isn't refused because of that.
+# A message refused so often as "busy" with an unknown code isn't refused because DingTalk is busy.
 _MOST_BUSY_TRIES = 10
 
 
 class Outcomes:
-    """Writes down the result of each try, and counts what was sent.
+    """Records the result of each try, and counts what was sent.
 
     :param ledger: the receiver's book.
-    :param problems: takes what goes wrong.
-    :param chance: a random number from 0 to 1, to spread those who were throttled together.
-    :param log: takes what people should know.
+    :param problems: of this drain.
+    :param chance: a random number from 0 to 1, to spread senders that were throttled together.
+    :param log: for operators of Airflow.
     """
 
     def __init__(self, ledger: Ledger, problems: Problems, chance: Callable[[], float], log: logging.Logger) -> None:
@@ -40,7 +40,7 @@ class Outcomes:
         self._log = log
 
     def record(self, batch: Batch, route: Route, result: SendResult, end: Try) -> None:
-        """Write down the result of a try."""
+        """Record the result of a try."""
         about = f"notification #{batch.number} through connection {route.channel.conn_id!r}"
         if result.status is SendStatus.SENT:
             self._ledger.sent(batch, end)
@@ -67,25 +67,25 @@ class Outcomes:
             self._ledger.keep(batch, end, due=end.ended_at + wait, perhaps_arrived=arrived)
 
     def refused(self, batch: Batch, problem: str, now: float, end: Try | None = None) -> None:
-        """A batch was refused for its content, or can't even be put into words."""
+        """Record that a batch was refused for its content, or can't be composed."""
         self._problems.last = problem
         self._log.warning("A notification of %d alert(s) was refused: %s", len(batch.members), problem)
-        if self._ledger.quarantine.give_up_own_words(batch, problem, end, now=now):
+        if self._ledger.quarantine.use_built_in_text(batch, problem, end, now=now):
             return
         dead = self._ledger.quarantine.split(batch, problem, end, now=now)
         if dead:
             names = ", ".join(letter.name for letter in dead[:MOST_NAMES])
-            self._log.error("%d alert(s) can't be sent at all and are dead letters now, such as %s", len(dead), names)
+            self._log.error("%d alert(s) can't be sent and are dead letters now, such as %s", len(dead), names)
 
     def _throttled(self, batch: Batch, route: Route, result: SendResult, end: Try, about: str) -> None:
         seconds = (result.retry_after_seconds or THROTTLED_SECONDS) + self._chance() * _JITTER_SECONDS
         hold = route.ledger.holds.throttled(end.ended_at, seconds, result.problem)
-        self._log.warning("DingTalk refused %s for now, nothing is sent until that is over: %s", about, hold.detail)
+        self._log.warning("DingTalk throttled %s; nothing is sent until that ends: %s", about, hold.detail)
         arrived = batch.perhaps_arrived or result.status is SendStatus.UNKNOWN
         self._keep_hold(replace(batch, perhaps_arrived=arrived), route, end, hold)
 
     def _refused_for_unknown_reason(self, batch: Batch, route: Route, result: SendResult, end: Try) -> None:
-        """It was this message, unless the receiver gets no other one either."""
+        """Blame the message, unless the receiver gets no other one either."""
         now, ledger, before = end.ended_at, route.ledger, route.ledger.refusals
         misconfigured = result.status is SendStatus.MISCONFIGURED
         # A message that names dead letters may be refused for their names.
@@ -105,7 +105,7 @@ class Outcomes:
         self._ledger.quarantine.hold_back(batch, end, refusals.keys, now=now, hold=own_hold)
 
     def _keep_hold(self, batch: Batch, route: Route, end: Try, hold: Hold) -> None:
-        """Nothing is sent for a while; the batch is merged with what comes meanwhile, unless an earlier try arrived."""
+        """Start a hold; the batch is merged with later alerts, unless an earlier try may have delivered it."""
         if not route.own:
             route.ledger.keep_hold(hold)
         own_hold = hold if route.own else None
@@ -116,8 +116,8 @@ class Outcomes:
 
     def _report_hold(self, hold: Hold, route: Route) -> None:
         self._log.error(
-            "DingTalk takes nothing from connection %r until somebody changes a setting; it is tried again in %.0f "
-            "seconds, and all alerts are kept: %s",
+            "DingTalk accepts nothing from connection %r until a setting is changed; the next try is in %.0f seconds, "
+            "and all alerts are kept: %s",
             route.channel.conn_id,
             hold.probe_seconds,
             hold.detail,
@@ -125,7 +125,7 @@ class Outcomes:
 
 
 def _is_refused_for_unknown_reason(batch: Batch, result: SendResult) -> bool:
-    """Whether the content of this message may be the reason."""
+    """Whether the reason is unknown, so that it may be the content of this message."""
     if result.status is SendStatus.RETRY:
         return result.unknown_code is not None and batch.tries >= _MOST_BUSY_TRIES
     guessed = result.status is SendStatus.MISCONFIGURED and result.unknown_code is not None

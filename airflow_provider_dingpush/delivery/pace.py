@@ -6,33 +6,16 @@ from airflow_provider_dingpush.delivery.record_kinds import INTERVAL, LAST_SENT
 from airflow_provider_dingpush.delivery.records import Changes, RecordTable
 
 LONGEST_INTERVAL_SECONDS = 300.0
-"""However long a storm lasts, a notification is sent so often, in seconds."""
+"""The longest interval between notifications, however long a storm lasts, in seconds."""
 
 _QUIET_INTERVALS = 2
 
 
-def next_interval(interval: float, *, since_last: float | None, group_interval: float) -> float:
-    """After a notification, for how long the next one collects, in seconds.
-
-    :param interval: for how long this one could have collected, in seconds.
-    :param since_last: how long before it the last notification was sent, in seconds; ``None`` if there was none.
-    :param group_interval: for how long a notification collects in quiet times, in seconds.
-    """
-    if since_last is None or since_last > _QUIET_INTERVALS * interval:
-        return group_interval
-    return max(group_interval, min(2 * interval, LONGEST_INTERVAL_SECONDS))
-
-
-def is_storm(interval: float, *, group_interval: float) -> bool:
-    """Whether so many notifications followed each other that whoever reads them is better off with fewer."""
-    return interval > _QUIET_INTERVALS * group_interval
-
-
 class Pace:
-    """When the last notification was sent, and for how long the next one collects.
+    """When the last notification was sent, and how long alerts are collected since.
 
     :param table: the records of a receiver's book.
-    :param group_interval: for how long a notification collects in quiet times, in seconds.
+    :param group_interval: the interval outside a storm, in seconds.
     """
 
     def __init__(self, table: RecordTable, group_interval: float) -> None:
@@ -46,26 +29,27 @@ class Pace:
 
     @property
     def in_storm(self) -> bool:
-        """Whether so many notifications followed each other lately that fewer would be better."""
-        return is_storm(self._interval, group_interval=self._group_interval)
+        """Whether so many notifications followed each other lately that fewer are better."""
+        return self._interval > _QUIET_INTERVALS * self._group_interval
 
     def collects_until(self, *, in_storm: bool) -> float | None:
         """Until when alerts are collected, in seconds since 1970; ``None`` if nothing was sent yet.
 
-        :param in_storm: whether that may be longer than the group interval.
+        :param in_storm: whether the interval may be longer than the group interval.
         """
         interval = self._interval if in_storm else self._group_interval
         return None if self.last_sent_at is None else self.last_sent_at + interval
 
     def after_message(self, now: float, changes: Changes) -> None:
-        """Note that a notification was sent."""
-        since_last = None if self.last_sent_at is None else now - self.last_sent_at
-        interval = next_interval(self._interval, since_last=since_last, group_interval=self._group_interval)
+        """Record that a notification was sent."""
+        interval = self._group_interval
+        if self.last_sent_at is not None and now - self.last_sent_at <= _QUIET_INTERVALS * self._interval:
+            interval = max(interval, min(2 * self._interval, LONGEST_INTERVAL_SECONDS))
         changes.put(INTERVAL, interval)
         changes.put(LAST_SENT, now)
 
     def clamp(self, now: float, changes: Changes) -> None:
-        """Correct what a clock that was set back makes wrong."""
+        """Move times in the future back to now, after the clock was set back."""
         if (self.last_sent_at or now) > now:
             changes.put(LAST_SENT, now)
 

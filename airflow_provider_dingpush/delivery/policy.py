@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GROUP_LABELS = ("dag_id", "run_id", "task_id", "owner", "summary")
-"""What a digest can be grouped by."""
+"""The labels that a digest can be grouped by."""
 
 
 @dataclass(frozen=True)
@@ -13,18 +13,18 @@ class DeliveryPolicy:
     """The delivery options of one receiver, in Alertmanager's words.
 
     :param rate_limit_per_minute: the most messages within any sliding minute. DingTalk takes 20 (docs 0717, read
-        2026-08-22); two are left to others who send to the same receiver.
-    :param group_by: labels by which a digest has its sections; some of :data:`GROUP_LABELS`.
+        2026-08-22); two are left to other senders to the same receiver.
+    :param group_by: labels by which a digest is divided into sections; some of :data:`GROUP_LABELS`.
     :param group_interval_seconds: after a message, how long further alerts are collected, in seconds.
     :param repeat_interval_seconds: how long a failure that was sent is only counted when it happens again, in seconds;
         0 sends each.
     :param send_resolved: whether the end of a failure is sent.
-    :param max_messages_per_day: the most messages within one day of the receiver's time zone; ``None`` sets no bound.
+    :param max_messages_per_day: the most messages within one day of the receiver's time zone; ``None``: no limit.
     :param monthly_quota: how many messages a month the organisation has, for ``dingpush status``; DingTalk's standard
         edition has 3,000 (docs 1435, read 2026-08-22).
     :param msg_uuid_lifetime_seconds: how long DingTalk is counted on to recognise a repeated message, in seconds. Not
-        documented: ten minutes are a guess.
-    :param minute_seconds: the length of the minute of the rate limit, in seconds; shorter only for trying it out.
+        documented; ten minutes are an assumption.
+    :param minute_seconds: the length of the minute of the rate limit, in seconds; shorter only in tests.
     """
 
     rate_limit_per_minute: int = 18

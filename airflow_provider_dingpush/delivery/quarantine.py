@@ -1,4 +1,4 @@
-"""Batches that DingTalk refused are taken apart until the refused alert is alone; the others are sent meanwhile."""
+"""Batches that DingTalk refused are split until the refused alert is alone; the others are sent meanwhile."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from airflow_provider_dingpush.delivery.record_kinds import (
 from airflow_provider_dingpush.delivery.records import Changes, Records
 from airflow_provider_dingpush.delivery.window import Slots, Try
 
-# One refused alert makes two refusals in a row at most, and a few of them hardly more than this.
+# One refused alert causes two refusals in a row at most, and a few of them hardly more than this.
 _REFUSALS_OF_ONE_ALERT = 6
-# Where other messages arrive in between, each one is worth finding.
+# If other messages are accepted in between, each refused alert is worth isolating.
 _REFUSALS_OF_PROVEN_ONES = 40
 _NAMES_ONLY, _HELD_BACK = "names", "held"
 
 
 class Quarantine:
-    """What happens to the alerts of a batch that was refused, each time in one step.
+    """Moves the alerts of a refused batch, each time in one step.
 
     :param records: of a receiver's book.
-    :param queue: the alerts that wait in it.
-    :param dead_letters: takes what is refused even alone.
+    :param queue: the pending alerts in it.
+    :param dead_letters: for alerts refused even alone.
     :param slots: of the receiver's window.
     :param holds: of the receiver.
-    :param mailboxes: where dead letters may still lie.
+    :param mailboxes: which may still have dead letters.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Quarantine:
         self._mailboxes = mailboxes
 
     def take_out(self, batch: Batch, changes: Changes) -> None:
-        """Leave in the batch's quarantined batch only what isn't in it."""
+        """Remove the alerts of a batch from the quarantined batch that they come from."""
         quarantined = self._records.table.get(QUARANTINE, batch.quarantine) if batch.quarantine else None
         if quarantined is None:
             return
@@ -66,17 +66,17 @@ class Quarantine:
         changes.put_or_delete(QUARANTINE, left if left.keys else None, batch.quarantine)
 
     def put_back(self, batch: Batch, changes: Changes) -> None:
-        """Quarantine the alerts of a batch again that surely didn't arrive."""
+        """Quarantine the alerts of a batch again that was surely not delivered."""
         if batch.quarantine:
             others = self._records.table.get(QUARANTINE, batch.quarantine)
             keys = list(dict.fromkeys([*batch.members, *(others.keys if others else ())]))
             changes.put(QUARANTINE, _quarantined(batch, keys, batch.created), batch.quarantine)
 
     def split(self, batch: Batch, problem: str, end: Try | None = None, *, now: float) -> tuple[DeadLetter, ...]:
-        """The batch was refused for its content: halve it until the refused alert is alone, and send only its name.
+        """Halve a batch refused for its content until the refused alert is alone, then send only its name.
 
-        Where one batch after the other is refused it isn't one alert, and halving on would take hours: then only the
-        names of all of them are sent. What is refused even so becomes dead letters, which are given back.
+        If one batch after the other is refused, it isn't a single alert, and halving all would take hours: then only
+        the names of all are sent. Alerts refused even so become dead letters, which are returned.
         """
         changes, refusals = Changes(), (self._records.table.get(REFUSED) or 0) + 1
         self.take_out(batch, changes)
@@ -88,7 +88,7 @@ class Quarantine:
         general = self._is_general(batch, refusals)
         dead: list[DeadLetter] = []
         if unreported:
-            # The name of a dead letter may be what was refused, and would be in every notification from now on.
+            # The name of a dead letter may be the reason, and would be in every notification from now on.
             self._dead_letters.mark_reported(unreported, changes)
             changes.put(QUARANTINE, _quarantined(batch, batch.members, now), f"{batch.uuid}.0")
         elif half and not general:
@@ -97,26 +97,26 @@ class Quarantine:
         else:
             # A record that was damaged meanwhile is gone.
             members = [key for key in batch.members if self._queue.is_waiting(key)]
-            everyone = [*members, *(self._take_alike(batch, changes) if general else ())]
+            keys = [*members, *(self._take_same_form(batch, changes) if general else ())]
             if batch.names_only:
-                dead = [self._dead_letters.add(key, problem, now, changes) for key in everyone]
-            elif everyone:
-                self._reduce_to_names(batch, everyone, now, changes)
+                dead = [self._dead_letters.add(key, problem, now, changes) for key in keys]
+            elif keys:
+                self._reduce_to_names(batch, keys, now, changes)
         self._records.change(changes)
         self._mailboxes.clear_sent([letter.key for letter in dead])
         return tuple(dead)
 
-    def give_up_own_words(self, batch: Batch, problem: str, end: Try | None = None, *, now: float) -> bool:
-        """Send the built-in alert, with the problem, instead of a notifier's own message that was refused alone.
+    def use_built_in_text(self, batch: Batch, problem: str, end: Try | None = None, *, now: float) -> bool:
+        """Send the built-in text, with the problem, instead of a notifier's own message that was refused alone.
 
-        ``False`` if it wasn't that which was refused.
+        ``False`` if something else was refused.
         """
         alerts: Sequence[Alert] = self._queue.alerts(batch.members)
         if batch.names_only or len(batch.members) != 1 or self._dead_letters.known(batch.dead):
             return False
         if not alerts or alerts[0].message is None:
             return False
-        built_in = alerts[0].without_own_words(problem)
+        built_in = alerts[0].with_built_in_text(problem)
         self._queue.remember({built_in.key: built_in})
         changes = Changes()
         self.take_out(batch, changes)
@@ -129,10 +129,10 @@ class Quarantine:
         return True
 
     def hold_back(self, batch: Batch, end: Try, refused: Iterable[str], *, now: float, hold: Hold | None) -> None:
-        """The receiver gets nothing: all that was refused waits together, and whatever else waits is tried before it.
+        """The receiver refuses everything: quarantine all refused alerts together, behind all other pending ones.
 
-        :param refused: keys of alerts that were refused for the same reason; those that became dead letters by that
-            wait again, and those whose own words were given up have them again.
+        :param refused: keys of alerts refused for the same reason; dead letters among them become pending again, and
+            a notifier's own message replaces the built-in text again.
         :param hold: until when nothing may be sent to this receiver; ``None`` if it was a fallback.
         """
         changes, keys = Changes(), sorted({*refused, *batch.members})
@@ -142,10 +142,10 @@ class Quarantine:
         for key in keys:
             written = dead[key].alert if key in dead else self._records.table.get(ALERT, key)
             if written is not None:
-                changes.put(ALERT, _with_own_words(written), key)
+                changes.put(ALERT, _with_own_message(written), key)
                 self._queue.reread(key)
         quarantine = self._queue.quarantine
-        # At the end those that were tried just now: each time others of them are tried.
+        # Those that were tried just now come last, so that each try probes other ones.
         together = dict.fromkeys(key for _, each in quarantine for key in each.keys if key not in batch.members)
         together.update(dict.fromkeys([*dead, *batch.members]))
         changes.delete(BATCH)
@@ -158,12 +158,12 @@ class Quarantine:
 
     @staticmethod
     def _is_general(batch: Batch, refusals: int) -> bool:
-        """Whether so many batches were refused in a row that it isn't one alert in them."""
+        """Whether so many batches were refused in a row that a single alert isn't the reason."""
         most = _REFUSALS_OF_PROVEN_ONES if batch.proven else _REFUSALS_OF_ONE_ALERT
         return refusals >= most * (2 if batch.names_only else 1)
 
-    def _take_alike(self, batch: Batch, changes: Changes) -> list[str]:
-        """Take the alerts out of all batches that are refused in the same form."""
+    def _take_same_form(self, batch: Batch, changes: Changes) -> list[str]:
+        """Take the alerts out of all other quarantined batches of the same form."""
         taken: list[str] = []
         for name, each in self._queue.quarantine:
             if each.names_only == batch.names_only and name != batch.quarantine:
@@ -183,8 +183,8 @@ def _quarantined(batch: Batch, keys: Sequence[str], created: float) -> Quarantin
     return QuarantinedBatch(tuple(keys), batch.names_only, created, batch.proven, batch.may_repeat)
 
 
-def _with_own_words(alert: str) -> str:
+def _with_own_message(alert: str) -> str:
     try:
-        return Alert.from_json(alert).with_own_words().to_json()
+        return Alert.from_json(alert).with_own_message().to_json()
     except ValueError:
         return alert

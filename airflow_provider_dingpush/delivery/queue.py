@@ -1,4 +1,4 @@
-"""The alerts in a receiver's book: which can be sent now, which are in the batch, and which are quarantined."""
+"""The pending alerts in a receiver's book: those that can be sent now, in the batch, or quarantined."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _log = logging.getLogger(__name__)
 
 
 class Queue:
-    """What waits in a book.
+    """The pending alerts of a book.
 
     :param records: of the book.
     :param repeats: which alerts are only counted.
-    :param dead_letters: takes alerts that can't be read.
+    :param dead_letters: for alerts that can't be read.
     """
 
     def __init__(self, records: Records, repeats: Repeats, dead_letters: DeadLetters) -> None:
@@ -32,21 +32,21 @@ class Queue:
 
     @property
     def waiting(self) -> int:
-        """How many alerts in the book aren't sent yet."""
+        """How many alerts are pending."""
         return len(self._table.of(ALERT))
 
     @property
     def overflow_count(self) -> int:
-        """How many alerts were only counted, and aren't reported yet."""
+        """How many overflowing alerts were counted and aren't reported yet."""
         return self._table.get(OVERFLOW) or 0
 
     @property
     def has_fresh(self) -> bool:
-        """Whether an alert waits that is neither in the batch nor quarantined; it may be only counted."""
+        """Whether an alert is neither in the batch nor quarantined; it may be a counted repeat."""
         return len(self._free()) > 0
 
     def is_waiting(self, key: str) -> bool:
-        """Whether an alert of this key waits."""
+        """Whether an alert of this key is pending."""
         return key in self._table.of(ALERT)
 
     def fresh(self, now: float) -> tuple[Alert, ...]:
@@ -58,13 +58,13 @@ class Queue:
         return self._parsed(self._free())
 
     def next_repeat_due(self, now: float) -> float | None:
-        """When the first of the alerts that are only counted can be sent, or ``None`` if there is none."""
+        """When the first counted repeat can be sent, or ``None`` if there is none."""
         until = [self._repeats.counted_until(each, now) for each in self.free()]
         return min((each for each in until if each is not None), default=None)
 
     @property
     def quarantine(self) -> tuple[tuple[str, QuarantinedBatch], ...]:
-        """Those with alerts in them, by name: whole texts before names only, and the oldest first."""
+        """Name and value of each quarantined batch with alerts: whole texts before names only, the oldest first."""
         every = sorted(
             self._table.of(QUARANTINE).items(), key=lambda each: (each[1].names_only, each[1].created, each[0])
         )
@@ -75,25 +75,25 @@ class Queue:
 
     @property
     def unfinished(self) -> Batch | None:
-        """The batch that was begun and isn't finished."""
+        """The frozen batch that isn't sent yet."""
         batch = self._table.get(BATCH)
         return replace(batch, perhaps_arrived=True) if batch and batch.under_way else batch
 
     def alerts(self, keys: Iterable[str]) -> tuple[Alert, ...]:
-        """The waiting alerts with these keys, oldest first."""
+        """The pending alerts with these keys, oldest first."""
         return self._parsed(key for key in keys if self.is_waiting(key))
 
     def unsent(self) -> list[Alert]:
-        """All alerts in the book, and those that were refused."""
+        """All pending alerts and dead letters."""
         waiting = self._parsed(list(self._table.of(ALERT)))
         return [*waiting, *(letter.alert for letter in self._dead_letters.all if letter.alert)]
 
     def remember(self, alerts: Mapping[str, Alert]) -> None:
-        """These alerts are about to stand in the book, and needn't be read from it."""
+        """Cache alerts that are about to be recorded in the book."""
         self._read.update(alerts)
 
     def reread(self, key: str) -> None:
-        """This alert is about to stand in the book in another form."""
+        """Drop an alert from the cache because its record is about to change."""
         self._read.pop(key, None)
 
     def _free(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Why nothing is sent now: one enum, and its words in Chinese and English. Whoever only passes by loads no more."""
+"""Why nothing is sent now: one enum and its texts in Chinese and English. Followers load no more of the drain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Reason(Enum):
-    """Why a drain ended, or why it waits. The values are written down and never shown."""
+    """Why a drain ended or waits. The values are stored and never shown."""
 
     NOTHING_PENDING = "nothing_pending"
     COLLECTING = "collecting"
@@ -19,7 +19,7 @@ class Reason(Enum):
     OUTBOX_UNREADABLE = "outbox_unreadable"
     OUTBOX_UNWRITABLE = "outbox_unwritable"
     PAUSED = "paused"
-    """Another process noted a pause in words that can't be read."""
+    """Another process noted a pause whose reason can't be read."""
     THROTTLED = "throttled"
     MISCONFIGURED = "misconfigured"
     REFUSING = "refusing"
@@ -33,7 +33,7 @@ _WORDS = {
     Reason.WINDOW_FULL: ("本分钟额度已用完", "the rate limit of this minute is used up"),
     Reason.QUARANTINE_WAITS: (
         "被拒收的告警正在等待每分钟额度",
-        "alerts of a rejected notification wait for room in the rate limit",
+        "alerts of a rejected notification wait for a slot of the rate limit",
     ),
     Reason.REPEATS_ONLY: ("重复失败仅计数，暂不发送", "repeated failures are only counted"),
     Reason.NO_TIME: ("剩余时间不足", "no time is left"),
@@ -49,7 +49,7 @@ _WORDS = {
 
 
 def words(reason: Reason, language: str, detail: str = "") -> str:
-    """A reason for people.
+    """The text of a reason.
 
     :param language: ``zh``; anything else gets English.
     :param detail: what DingTalk answered, if the reason is a hold.
@@ -59,7 +59,7 @@ def words(reason: Reason, language: str, detail: str = "") -> str:
 
 
 def to_text(reason: Reason, detail: str) -> str:
-    """A reason as it is noted for other processes."""
+    """A reason in the form that is noted for other processes."""
     return f"{reason.value} {detail}"
 
 

@@ -1,7 +1,6 @@
-"""The records of a receiver's book: each kind with its value, how it is read, checked and written. Nowhere else.
+"""The records of a receiver's book: the value of each kind, and how it is read, checked and written.
 
-A record that doesn't look as its kind says is damaged: reading it raises ``ValueError``, and it is left out when a book
-is loaded.
+A record that doesn't match its kind is damaged: reading it raises ``ValueError``, and loading a book skips it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.refusals import Refusals
 
 ONLY = ""
-"""The key of a record that there is one of."""
+"""The key of a kind that has one record only."""
 
 Value = TypeVar("Value")
 _Check = Callable[[Any], bool]
@@ -28,7 +27,7 @@ class RecordKind(Generic[Value]):
     """A kind of record.
 
     :param name: in the book.
-    :param read: makes a value of plain JSON data; what it raises means that the record is damaged.
+    :param read: makes a value of plain JSON data; any exception means that the record is damaged.
     :param to_json: the plain JSON data of a value.
     """
 
@@ -81,7 +80,7 @@ _SOUND: dict[str, _Check] = {
 
 
 def _checked(value_type: type[Value], record: Any) -> Value:
-    """A record as its value: each field sound by its type, and none that the type doesn't have.
+    """The value of a record, if each field matches its type and none is unknown.
 
     :raises ValueError: if it is damaged.
     """
@@ -106,20 +105,20 @@ class Batch:
     """Alerts frozen into one notification before its first try, so that every try sends the same.
 
     :param uuid: by which DingTalk recognises a repeat.
-    :param receiver_id: whom it was prepared for.
+    :param receiver_id: of the receiver that it was prepared for.
     :param body: the bytes of the POST.
     :param members: keys of its alerts.
     :param created: when it was frozen, in seconds since 1970.
     :param due: not to be tried before that, in seconds since 1970.
     :param tries: how often it was tried.
     :param under_way: a try was begun and its result isn't known.
-    :param perhaps_arrived: one of its tries may have arrived.
+    :param perhaps_arrived: one of its tries may have been delivered.
     :param quarantine: name of the quarantined batch that its alerts come from.
-    :param names_only: it shows an alert's name and nothing else.
-    :param proven: another message arrived after these alerts had been refused, so it is they that are refused.
-    :param repeats: what it shows of the counts of repeated failures, by the record they stand in.
-    :param dead: dead letters that it names.
-    :param overflow_count: how many alerts it mentions that were only counted.
+    :param names_only: it shows the names of its alerts only.
+    :param proven: another message was sent after these alerts had been refused, so the alerts are the reason.
+    :param repeats: the counts of repeated failures that it shows, by record key.
+    :param dead: dead letters that it lists.
+    :param overflow_count: the overflow count that it shows.
     :param may_repeat: number of another notification that it may repeat.
     """
 
@@ -142,7 +141,7 @@ class Batch:
 
     @property
     def number(self) -> str:
-        """A short name, by which people recognise a repetition."""
+        """A short name, by which people recognise a repeat."""
         return self.uuid[:4]
 
     def to_record(self) -> dict[str, Any]:
@@ -168,9 +167,9 @@ class QuarantinedBatch:
 
     :param keys: keys of the alerts.
     :param names_only: only their names are sent, because their text was refused.
-    :param created: since when they are apart, in seconds since 1970.
-    :param proven: another message arrived after these alerts had been refused.
-    :param may_repeat: number of a notification that may have had them already.
+    :param created: since when they are quarantined, in seconds since 1970.
+    :param proven: another message was sent after these alerts had been refused.
+    :param may_repeat: number of a notification that may have contained them already.
     """
 
     keys: tuple[str, ...]
@@ -186,7 +185,7 @@ class QuarantinedBatch:
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in the rate window.
+    """A slot of the rate window.
 
     :param start: when its POST began, in seconds since 1970.
     :param end: when it ended, or will have ended at the latest, in seconds since 1970.
@@ -204,7 +203,7 @@ class Hold:
     :param since: in seconds since 1970.
     :param until: in seconds since 1970.
     :param detail: what DingTalk answered, for people.
-    :param probe_seconds: how long a receiver that somebody has to fix is left alone this time, in seconds.
+    :param probe_seconds: the interval to the next probe, in seconds, if a setting must be fixed.
     """
 
     reason: Reason
@@ -220,8 +219,8 @@ class NotifiedFailure:
 
     :param at: when, in seconds since 1970.
     :param repeats: how often it was only counted since.
-    :param occurrence: what happened, so that a second alert of it is no repeat.
-    :param mailbox: name of the mailbox that it came through.
+    :param occurrence: of the alert; a second alert of the same occurrence is no repeat.
+    :param mailbox: name of its mailbox.
     """
 
     at: float
@@ -235,9 +234,9 @@ class Recovered:
     """A task that recovered.
 
     :param at: when, in seconds since 1970.
-    :param run: which run of it.
-    :param try_number: in which try.
-    :param taken_at: when the book took it in, in seconds since 1970.
+    :param run: of the task.
+    :param try_number: that succeeded.
+    :param taken_at: when it was recorded, in seconds since 1970.
     """
 
     at: float
@@ -248,7 +247,7 @@ class Recovered:
 
 @dataclass(frozen=True)
 class NotifiedRun:
-    """A run of which failed tasks were sent.
+    """A run whose failed tasks were sent.
 
     :param tasks: task id and map index of each.
     :param at: when the last one was sent, in seconds since 1970.
@@ -275,9 +274,9 @@ class DeadRecord:
     """An alert that DingTalk refused even alone.
 
     :param alert: as JSON.
-    :param problem: why.
-    :param at: when it was given up, in seconds since 1970.
-    :param reported: whether a notification has named it.
+    :param problem: why it was refused.
+    :param at: when it became a dead letter, in seconds since 1970.
+    :param reported: whether a notification has listed it.
     """
 
     alert: str
@@ -291,11 +290,11 @@ class Transfer:
     """Alerts on their way from one book to another.
 
     :param mailbox: name of their mailbox.
-    :param alerts: those that wait, as JSON, by key.
-    :param quarantine: those of them that are sent apart, because a batch with them was refused or may have arrived.
+    :param alerts: pending alerts, as JSON, by key.
+    :param quarantine: those of them that are sent apart, because a batch with them was refused or may be delivered.
     :param dead: dead letters, by key.
-    :param notified: which failures were sent when, and how often they were only counted since.
-    :param overflow: how many alerts were only counted.
+    :param notified: failures that were sent, and how often each was only counted since.
+    :param overflow: the overflow count.
     """
 
     mailbox: str
@@ -364,20 +363,20 @@ def _read_refusals(record: Any) -> Refusals:
 
 
 ALERT: RecordKind[str] = _plain("alert", _anything)
-"""By key: an alert's JSON; it waits, or is a member of the batch or quarantined."""
+"""By key: the JSON of a pending alert; it may be in the batch or quarantined."""
 BATCH = RecordKind("batch", Batch.from_record, Batch.to_record)
-"""The one notification that was begun and isn't finished."""
+"""The frozen notification that isn't sent yet."""
 QUARANTINE = _values("quarantine", QuarantinedBatch)
 """By name."""
 SLOT = RecordKind("slot", _read_slot, lambda slot: [slot.start, slot.end])
 """By name: one POST."""
 HOLD = RecordKind("hold", _read_hold, lambda hold: {**asdict(hold), "reason": hold.reason.value})
 LIMITED_SINCE: RecordKind[float] = _plain("limited_since", _moment)
-"""Since when the day's messages are used up."""
+"""Since when the daily limit is reached."""
 LAST_SENT: RecordKind[float] = _plain("last", _moment)
 """When a notification was last sent."""
 INTERVAL: RecordKind[float] = _plain("interval", _moment)
-"""For how long alerts are collected since then, if somebody comes who sends them."""
+"""How long alerts are collected after that, in seconds."""
 NOTIFIED = _values("notified", NotifiedFailure)
 """By incident and event."""
 RECOVERED = _values("recovered", Recovered)
@@ -387,21 +386,21 @@ RUN = RecordKind("run", _read_run, asdict)
 DAY = _values("day", DayCount)
 """By date, such as 2026-11-22."""
 OVERFLOW: RecordKind[int] = _plain("overflow", _count)
-"""How many alerts were only counted."""
+"""The overflow count."""
 DEAD = _values("dead", DeadRecord)
 """By key of the alert."""
 REFUSED: RecordKind[int] = _plain("refused", _count)
-"""How many messages were refused for their content since the last one that arrived."""
+"""How many messages were refused for their content since one was last sent."""
 REFUSALS = RecordKind("refusals", _read_refusals, Refusals.to_record)
-"""Those that were refused for an unknown reason since the last one that arrived."""
+"""Refusals for an unknown reason since a message was last sent."""
 RESTART: RecordKind[float] = _plain("restart", _moment)
 """When a damaged book was replaced by an empty one, under the key :data:`RESTART_KEY`."""
 TRANSFER = RecordKind("transfer", Transfer.from_record, asdict)
 """By name: alerts on their way to another receiver's book, see :mod:`.transfer`."""
 MOVED: RecordKind[float] = _plain("moved", _moment)
-"""By key: when an alert left for another receiver's book."""
+"""By key: when an alert moved to another receiver's book."""
 TRANSFERRED: RecordKind[bool] = _plain("transferred", _anything)
-"""By name: a transfer was taken in here and may still stand in the other book."""
+"""By name: a transfer that was taken in here and may still be in the other book."""
 
 RESTART_KEY = "at"
 KINDS: Mapping[str, RecordKind[Any]] = {
@@ -414,7 +413,7 @@ KINDS: Mapping[str, RecordKind[Any]] = {
 
 
 def read_record(kind: str, record: Any) -> Any:
-    """A record's value; one of an unknown kind as it is, whatever a newer version means by it.
+    """A record's value; one of an unknown kind (of a newer version) is returned unchanged.
 
     :raises ValueError: if it is damaged.
     """

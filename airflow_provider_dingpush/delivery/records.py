@@ -1,4 +1,4 @@
-"""A leader's view of its book: read once, and each change written through before it counts."""
+"""A leader's copy of its book: read once; each change is written through."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 from airflow_provider_dingpush.delivery.record_kinds import KINDS, ONLY, RecordKind, Value, read_record
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
-from airflow_provider_dingpush.storage.contract import LedgerBook, Place
+from airflow_provider_dingpush.storage.contract import LedgerBook, RecordId
 
 _log = logging.getLogger(__name__)
 
 
 class Changes:
-    """What is to be changed in one step. Of a put and a delete of the same record the later one counts.
+    """Changes to be made in one step. Of a put and a delete of the same record the later one counts.
 
-    ``keys`` are keys of alerts that the book shall remember; before that it forgets those that begin with ``forget``.
+    ``keys`` are keys for the book to remember; before that it forgets keys with a prefix in ``forget``.
     """
 
     def __init__(self) -> None:
-        self.puts: dict[Place, Any] = {}
-        self.deletes: dict[Place, None] = {}
+        self.puts: dict[RecordId, Any] = {}
+        self.deletes: dict[RecordId, None] = {}
         self.keys: Iterable[str] = ()
         self.forget: Iterable[str] = ()
 
@@ -39,7 +39,7 @@ class Changes:
         self.deletes[kind.name, key] = None
 
     def put_or_delete(self, kind: RecordKind[Value], value: Value | None, key: str = ONLY) -> None:
-        """Put a record, or delete it if there is nothing to put."""
+        """Put a record, or delete it if the value is empty."""
         if value:
             self.put(kind, value, key)
         else:
@@ -47,18 +47,18 @@ class Changes:
 
 
 class RecordTable:
-    """Records in memory, each as its value. A damaged one is left out.
+    """The values of records in memory. A damaged record is skipped.
 
     :param plain: the records of a book, as plain JSON data.
     """
 
-    def __init__(self, plain: Mapping[Place, Any]) -> None:
+    def __init__(self, plain: Mapping[RecordId, Any]) -> None:
         self._kinds: dict[str, dict[str, Any]] = {}
         for (kind, key), record in plain.items():
             try:
                 self._kinds.setdefault(kind, {})[key] = read_record(kind, record)
             except ValueError:
-                _log.error("The record %r %r of a receiver's book is damaged and left out.", kind, key[:100])
+                _log.error("The record %r %r of a receiver's book is damaged and skipped.", kind, key[:100])
 
     def get(self, kind: RecordKind[Value], key: str = ONLY) -> Value | None:
         """A record, or ``None``."""
@@ -75,21 +75,21 @@ class RecordTable:
         for (kind, key), value in changes.puts.items():
             self._kinds.setdefault(kind, {})[key] = value
 
-    def all(self) -> dict[Place, Any]:
+    def all(self) -> dict[RecordId, Any]:
         """Every record's value."""
         return {(kind, key): value for kind, records in self._kinds.items() for key, value in records.items()}
 
 
 class Records:
-    """The records of a book, and the changes that its storage still misses.
+    """The records of a book, and the changes that are not stored yet.
 
-    When the storage fails (disk full, server gone) the changes go on in memory: an alert sent twice is better than one
-    that isn't sent. What couldn't be written is tried again with the next change, so the book never has the later
-    change without the earlier one. Records that couldn't be read are never written over.
+    When the storage fails (disk full, server down) the work goes on in memory: an alert sent twice is better than one
+    that isn't sent. A failed change is written again with the next one, so the book never has a later change without
+    the earlier one. Records that couldn't be read are never overwritten.
 
-    ``problem`` is what kept the last change, or the records at the start, from the storage; ``None`` if nothing did.
+    ``problem`` is why the last write, or the first read, failed; ``None`` if it didn't.
 
-    :param book: where they stand.
+    :param book: their storage.
     :param after_write: called when a change is durable.
     :raises LeadershipLostError: if another process leads; so does every method that writes.
     """
@@ -99,10 +99,10 @@ class Records:
         self._book = book
         self._after_write = after_write
         self._unreadable = False
-        self._deleted: set[Place] = set()
+        self._deleted: set[RecordId] = set()
         self._unremembered: set[str] = set()
         self._unforgotten: set[str] = set()
-        plain: Mapping[Place, Any] = {}
+        plain: Mapping[RecordId, Any] = {}
         try:
             plain = book.load()
         except LeadershipLostError:
@@ -118,7 +118,7 @@ class Records:
         self.table.apply(changes)
         gone, unforgotten = {*self._deleted, *changes.deletes} - changes.puts.keys(), {*self._unforgotten, *forget}
         unremembered = {*(each for each in self._unremembered if not each.startswith(forget)), *changes.keys}
-        # The book may miss some of all records, or have been replaced by an empty one since it was read.
+        # After a failure all records are written: the stored book may lack some, or was replaced by an empty one.
         if self._is_written(self.table.all() if self.problem else changes.puts, gone, unremembered, unforgotten):
             self._deleted, self._unremembered, self._unforgotten, self.problem = set(), set(), set(), None
             self._after_write()
@@ -126,7 +126,9 @@ class Records:
         self._deleted, self._unremembered, self._unforgotten = gone, unremembered, unforgotten
         return False
 
-    def _is_written(self, puts: Mapping[Place, Any], deletes: set[Place], keys: set[str], forget: set[str]) -> bool:
+    def _is_written(
+        self, puts: Mapping[RecordId, Any], deletes: set[RecordId], keys: set[str], forget: set[str]
+    ) -> bool:
         if self._unreadable:
             return False
         plain = {(kind, key): _to_json(kind, value) for (kind, key), value in puts.items()}

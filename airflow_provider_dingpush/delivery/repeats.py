@@ -1,4 +1,4 @@
-"""Failures that happen again soon after they were sent: only counted, until an interval is over or they recover."""
+"""Failures that repeat soon after they were sent: only counted until the repeat interval ends or they recover."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Repeats:
         if not self._interval or alert.resolved or not alert.event.is_failure:
             return None
         notified = self._table.get(NOTIFIED, _failure_key(alert))
-        # Two notifiers of the same occurrence don't make it a repeat.
+        # A second notifier of the same occurrence doesn't make it a repeat.
         if notified is None or notified.occurrence == _occurrence(alert):
             return None
         until = notified.at + self._interval
@@ -44,9 +44,9 @@ class Repeats:
         )
 
     def count(self, waiting: Iterable[Alert], now: float, changes: Changes) -> list[str]:
-        """Turn repeats into a number: of each such incident the newest goes on waiting, with its links.
+        """Replace repeats by a count; the newest alert of each incident stays pending, with its links.
 
-        Gives the keys of the others.
+        Returns the keys of the others.
         """
         repeated: dict[str, list[Alert]] = {}
         for each in waiting if self._interval else ():
@@ -64,7 +64,7 @@ class Repeats:
         return counted
 
     def counts(self, alerts: Iterable[Alert]) -> tuple[dict[str, int], dict[str, int]]:
-        """How often the incidents of these alerts were only counted lately: by incident, and by record."""
+        """The counts of repeats of these alerts' incidents: by incident, and by record."""
         incidents = {each.incident for each in alerts}
         by_incident: dict[str, int] = {}
         by_record: dict[str, int] = {}
@@ -78,10 +78,10 @@ class Repeats:
     def after_message(
         self, shown_counts: Mapping[str, int], alerts: Sequence[Alert], now: float, changes: Changes
     ) -> None:
-        """Note what a notification shows.
+        """Record that a notification was sent.
 
-        :param shown_counts: what it shows of :meth:`counts`, by record.
-        :param alerts: those in it.
+        :param shown_counts: the :meth:`counts` that it shows, by record.
+        :param alerts: of the notification.
         """
         before = self._table.of(NOTIFIED)
         if not self._interval:
@@ -108,7 +108,7 @@ class Repeats:
                 changes.put(NOTIFIED, NotifiedFailure(now, repeats, _occurrence(each), each.mailbox.name), key)
 
     def clamp(self, now: float, changes: Changes) -> None:
-        """Correct what a clock that was set back makes wrong."""
+        """Move times in the future back to now, after the clock was set back."""
         for key, notified in self._table.of(NOTIFIED).items():
             if notified.at > now:
                 changes.put(NOTIFIED, replace(notified, at=now), key)
@@ -119,10 +119,10 @@ def _incident_of(failure_key: str) -> str:
 
 
 def _failure_key(alert: Alert) -> str:
-    # A missed deadline is another matter than a failure of the same run.
+    # A missed deadline and a failure of the same run don't repeat each other.
     return f"{alert.incident} {alert.event}"
 
 
 def _occurrence(alert: Alert) -> str | None:
-    # A run may have several deadlines, and the second one is no repetition of the first.
+    # A run may have several deadlines; each of them repeats no other.
     return alert.run_id if alert.event.is_deadline else alert.occurrence

@@ -1,4 +1,4 @@
-"""Which alerts repeat an earlier one: the names by which each is remembered, and what a recovery makes forgotten."""
+"""Which alerts repeat an earlier one: the names by which each is remembered, and the names that a recovery deletes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from functools import cached_property, lru_cache
 from airflow_provider_dingpush.alerts.alert import Alert, age_of
 
 
-def remembered(alert: Alert) -> tuple[str, ...]:
-    """The names under which an alert is remembered: its key, and that its occurrence was sent."""
+def remembered_names(alert: Alert) -> tuple[str, ...]:
+    """The names to remember of an alert: its key, and that its occurrence was sent."""
     return (
         (_name(alert, alert.key), _occurrence_names(alert)[-1]) if alert.adds_something else (_name(alert, alert.key),)
     )
 
 
-def asked(alert: Alert) -> tuple[str, ...]:
-    """The names to look for before an alert is sent, its own first."""
+def lookup_names(alert: Alert) -> tuple[str, ...]:
+    """The names to look up before an alert is sent, its own first."""
     if alert.adds_something and not alert.resolved:
         return (_name(alert, alert.key),)
     return (_name(alert, alert.key), *_occurrence_names(alert))
@@ -34,14 +34,14 @@ def _occurrence_names(alert: Alert) -> tuple[str, str]:
 
 
 def _name(alert: Alert, key: str) -> str:
-    # A recovery is put only if something has failed since the last one, so another one is no repetition of that.
+    # A recovery is put only if something failed since the last one, so another one is no repetition of that.
     return f"{subject_of(alert)}{key}{f'@{alert.at}' if alert.resolved else ''}"
 
 
 def subject_of(alert: Alert) -> str:
-    """What the names of all alerts begin with that a recovery makes forgotten; empty if none does.
+    """The prefix of the names that a recovery deletes; empty if none does.
 
-    Whichever connection they come through: what is remembered belongs to a receiver.
+    The same for all connections: names are remembered per receiver.
     """
     if not alert.opens_incident and not alert.resolved:
         return ""
@@ -49,7 +49,7 @@ def subject_of(alert: Alert) -> str:
 
 
 def ended_by(names: Iterable[str]) -> set[str]:
-    """What the recoveries among remembered names make forgotten."""
+    """The prefixes of the names that the recoveries among these names delete."""
     return {f"{name.partition('/')[0]}/" for name in names if "/" in name and "@" in name}
 
 
@@ -60,56 +60,56 @@ def _subject(dag_id: str, task_id: str | None, map_index: int | None) -> str:
 
 
 class Arrivals:
-    """What a leader takes in in one step, without what repeats something that was taken in before.
+    """The alerts that a leader takes in in one step, without repetitions of earlier ones.
 
-    ``news`` are the alerts to be sent, by key; ``ended`` is when each subject recovered that recovers with them, in
-    seconds since 1970.
+    ``new`` are the alerts to be sent, by key; ``ended`` is when each subject among them recovered, in seconds since
+    1970.
 
-    :param known: which of the :func:`asked` names are remembered.
+    :param known: which of the :func:`lookup_names` are remembered.
     :param is_waiting: whether an alert of a key is in the book.
-    :param unsent: gives the alerts that were taken in before and aren't sent: those that wait, and those that DingTalk
-        refused. It is asked once at most, and only if something is repeated or recovers.
+    :param unsent: returns the alerts that were taken in before and aren't sent: pending ones and dead letters. Called
+        once at most, and only if something is repeated or recovers.
     """
 
     def __init__(
         self, known: AbstractSet[str], *, is_waiting: Callable[[str], bool], unsent: Callable[[], Iterable[Alert]]
     ) -> None:
-        self.news: dict[str, Alert] = {}
+        self.new: dict[str, Alert] = {}
         self.ended: dict[str, float] = {}
         self._known = known
         self._is_waiting = is_waiting
-        self._ask_for_unsent = unsent
+        self._read_unsent = unsent
         self._names: dict[str, Alert] = {}
         self._newest: dict[str, Alert] = {}
 
     def take(self, arrival: Alert) -> Alert | None:
-        """What is to be sent of an arrival; ``None`` if it is a repetition."""
-        alert = self._as_news(arrival)
+        """The alert to send for an arrival; ``None`` if it is a repetition."""
+        alert = self._as_new(arrival)
         if alert is not None:
             subject = subject_of(alert)
-            self.news[alert.key] = alert
+            self.new[alert.key] = alert
             self._newest[subject] = max(alert, self._newest.get(subject, alert), key=age_of)
-            self._names.update(dict.fromkeys(remembered(arrival), alert))
+            self._names.update(dict.fromkeys(remembered_names(arrival), alert))
             if alert.resolved and self._known.isdisjoint(_occurrence_names(arrival)):
                 self.ended[subject] = max(alert.at, self.ended.get(subject, alert.at))
         return alert
 
     def names_to_remember(self) -> list[str]:
-        """Those of all alerts that no later recovery makes forgotten."""
-        before = {name: each for each in self._unsent for name in remembered(each)} if self.ended else {}
+        """The names of all alerts that no later recovery deletes."""
+        before = {name: each for each in self._unsent for name in remembered_names(each)} if self.ended else {}
         every = {**before, **self._names}.items()
         return [name for name, each in every if each.at >= self.ended.get(subject_of(each), -math.inf)]
 
-    def _as_news(self, alert: Alert) -> Alert | None:
-        name, occurrence_name = asked(alert)[0], _occurrence_names(alert)[-1]
-        if alert.key not in self.news and not self._is_waiting(alert.key) and name not in self._known:
-            # What isn't sent yet is joined with it; and what may never be sent, because it was refused, is no reason.
-            is_news = (
+    def _as_new(self, alert: Alert) -> Alert | None:
+        name, occurrence_name = lookup_names(alert)[0], _occurrence_names(alert)[-1]
+        if alert.key not in self.new and not self._is_waiting(alert.key) and name not in self._known:
+            # A pending alert of the same occurrence is joined with it, and a dead letter doesn't replace it.
+            is_new = (
                 alert.adds_something
                 or occurrence_name not in self._known
                 or alert.occurrence in self._unsent_occurrences
             )
-            return alert if is_news else None
+            return alert if is_new else None
         subject = subject_of(alert)
         newest = self._newest.get(subject) or (self._newest_unsent.get(subject) if subject else None)
         if newest is None or newest.resolved == alert.resolved or newest.at > alert.at:
@@ -121,15 +121,15 @@ class Arrivals:
 
     def _for_another_mailbox(self, alert: Alert) -> Alert | None:
         """The same alert of another connection of this receiver: sent as one, unless one gets another receiver."""
-        same = self.news.get(alert.key) or self._waiting.get(alert.key)
+        same = self.new.get(alert.key) or self._waiting.get(alert.key)
         if same is None or same.mailbox == alert.mailbox:
             return None
         apart = f"{alert.key}.{alert.mailbox.name}"
-        return None if apart in self.news or self._is_waiting(apart) else replace(alert, key=apart)
+        return None if apart in self.new or self._is_waiting(apart) else replace(alert, key=apart)
 
     @cached_property
     def _unsent(self) -> list[Alert]:
-        return sorted(self._ask_for_unsent(), key=age_of)
+        return sorted(self._read_unsent(), key=age_of)
 
     @cached_property
     def _waiting(self) -> dict[str, Alert]:

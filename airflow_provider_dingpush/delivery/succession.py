@@ -1,4 +1,4 @@
-"""Who leads after this process: a successor that waits, or nobody before a pause is over. And storage that fails."""
+"""Which process leads next: a waiting successor, or none until a pause ends. And problems of the storage."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from airflow_provider_dingpush.delivery.decide import Leave
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook
 
-# Beyond what a step may take: the time to write down its result.
+# Added to the time of a step, to record its result.
 _NOTING_SECONDS = 2.0
 
 
 class Problems:
-    """What went wrong last; a failure of the storage that the work doesn't depend on is logged, and no error.
+    """The last problem of a drain; a storage failure that the drain doesn't depend on is only logged.
 
-    :param log: takes what people should know.
+    :param log: for operators of Airflow.
     """
 
     def __init__(self, log: logging.Logger) -> None:
@@ -25,13 +25,13 @@ class Problems:
         self._log = log
 
     def report_storage(self, problem: OutboxError | None) -> None:
-        """Log a problem of the storage, unless it was the last one already."""
+        """Log a problem of the storage, unless it is the last one again."""
         if problem and str(problem) != self.last:
             self.last = str(problem)
-            self._log.error("The outbox can't be used as it should: %s", problem)
+            self._log.error("The outbox has a problem: %s", problem)
 
     def attempt(self, step: Callable[[], None]) -> None:
-        """Do something that the work doesn't depend on.
+        """Run a step that the drain doesn't depend on.
 
         :raises LeadershipLostError: if another process leads.
         """
@@ -46,8 +46,8 @@ class Problems:
 class Succession:
     """This leader and the next one.
 
-    :param book: where they leave notes to each other.
-    :param problems: takes what goes wrong with that.
+    :param book: has the notes between leaders.
+    :param problems: of this drain.
     """
 
     def __init__(self, book: LedgerBook, problems: Problems) -> None:
@@ -56,16 +56,16 @@ class Succession:
         self._wanted = False
 
     def begin(self) -> None:
-        """Forget what a former leader wanted."""
+        """Withdraw the request of an earlier leader."""
         self._want(False)
 
     def want_successor(self) -> None:
-        """Let one of those who come next wait to lead."""
+        """Ask for a process that waits to lead next."""
         if not self._wanted:
             self._want(True)
 
     def has_successor(self) -> bool:
-        """Whether one is wanted and waits."""
+        """Whether one was asked for and waits."""
         if not self._wanted:
             return False
         try:
@@ -75,15 +75,15 @@ class Succession:
             return False
 
     def stay_leader(self, seconds: float, book: LedgerBook | None = None) -> None:
-        """Stay leader for a step of so many seconds.
+        """Keep the lock for a step of so many seconds.
 
-        :param book: of another receiver that is led meanwhile.
-        :raises LeadershipLostError: if another process leads by now.
+        :param book: of a fallback that is led meanwhile.
+        :raises LeadershipLostError: if another process leads now.
         """
         self._problems.attempt(lambda: (book or self._book).keep(seconds + _NOTING_SECONDS))
 
     def end(self, leave: Leave) -> None:
-        """Note whether nobody needs to lead for a while, and let nobody wait who isn't handed over to."""
+        """Note a pause if there is one, and withdraw the request for a successor unless it leads next."""
         pause = None
         if leave.pause and leave.again_at is not None:
             pause = LeadPause(leave.again_at, reasons.to_text(leave.reason, leave.detail))

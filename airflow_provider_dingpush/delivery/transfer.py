@@ -1,9 +1,9 @@
-"""What waits goes along when a mailbox gets another receiver: out of one book, into the other, and lost by no crash.
+"""Moving pending alerts to another book when a mailbox gets another receiver, without loss in a crash.
 
 A transfer is a record of the old book with everything of up to a thousand alerts. In this order, each step whole or not
-at all: the old book sets them apart as a transfer, so that its own leaders send them no more; the new book takes the
-transfer in and remembers its name; the old book forgets the transfer; the new book forgets its name. Whoever finds a
-transfer later goes on where a process ended.
+at all: the old book turns them into a transfer, so that its own leaders don't send them; the new book takes the
+transfer in and records its name; the old book deletes the transfer; the new book deletes its name. A process that finds
+a transfer later continues where the last one ended.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from airflow_provider_dingpush.delivery.record_kinds import (
     Transfer,
 )
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
-from airflow_provider_dingpush.delivery.repetitions import remembered
+from airflow_provider_dingpush.delivery.repetitions import remembered_names
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.storage.contract import REMEMBERED_SECONDS, LedgerBook, Place
+from airflow_provider_dingpush.storage.contract import REMEMBERED_SECONDS, LedgerBook, RecordId
 
 _AT_ONCE = 1_000
 _STEP_SECONDS = 10.0
@@ -46,14 +46,14 @@ def move(
     last: bool,
     new_uuid: Callable[[], str] = lambda: uuid.uuid4().hex,
 ) -> int:
-    """Move everything of a mailbox from one book to another; returns how many alerts that were. Lead both receivers.
+    """Move everything of a mailbox from one book to another; returns the number of alerts. Lead both receivers.
 
-    :param last: whether no other mailbox belongs to the old receiver: then what belongs to no mailbox goes along, too.
-    :raises OutboxError: if a book can't be read or written. What isn't moved stays where it is.
+    :param last: whether no other mailbox belongs to the old receiver: then records of no mailbox are moved, too.
+    :raises OutboxError: if a book can't be read or written. What isn't moved stays in the old book.
     """
     source, target = _readable(old), _readable(new)
     moved = 0
-    _set_apart(source, mailbox, old.now(), last=last, new_uuid=new_uuid)
+    _make_transfers(source, mailbox, old.now(), last=last, new_uuid=new_uuid)
     for name, transfer in list(source.table.of(TRANSFER).items()):
         if transfer.mailbox != mailbox.name:
             continue
@@ -74,9 +74,9 @@ def move(
 
 
 def take_back(book: LedgerBook, mailbox: Mailbox) -> int:
-    """Let a mailbox's alerts wait in this book again that were set apart for another; returns how many that were.
+    """Take a mailbox's transfers back into this book; returns the number of alerts.
 
-    A connection got another receiver, the process that moved its alerts ended, and it got the former one back.
+    For a connection that got its former receiver back after the process that moved its alerts had died.
     """
     records = _readable(book)
     mine = [(name, each) for name, each in records.table.of(TRANSFER).items() if each.mailbox == mailbox.name]
@@ -89,8 +89,8 @@ def take_back(book: LedgerBook, mailbox: Mailbox) -> int:
     return sum(len(transfer.alerts) for _, transfer in mine)
 
 
-def alerts_in(records: Mapping[Place, Any]) -> dict[str, Mailbox | None]:
-    """The alerts that wait in a book, with their mailboxes; ``None`` for one that can't be read.
+def alerts_in(records: Mapping[RecordId, Any]) -> dict[str, Mailbox | None]:
+    """The pending alerts of a book, with their mailboxes; ``None`` for one that can't be read.
 
     :param records: as plain JSON data.
     """
@@ -104,19 +104,19 @@ def alerts_in(records: Mapping[Place, Any]) -> dict[str, Mailbox | None]:
 
 
 def mailbox_in(alert: Any) -> Mailbox | None:
-    """The mailbox that an alert in a record names, if it can be read."""
+    """The mailbox of an alert in a record, if it can be read."""
     try:
         return Alert.from_json(alert).mailbox
     except ValueError:
         return None
 
 
-def _set_apart(source: Records, mailbox: Mailbox, now: float, *, last: bool, new_uuid: Callable[[], str]) -> None:
+def _make_transfers(source: Records, mailbox: Mailbox, now: float, *, last: bool, new_uuid: Callable[[], str]) -> None:
     """Turn everything of a mailbox into transfers, a thousand alerts at a time."""
     table = source.table
     mine = [key for key, alert in table.of(ALERT).items() if mailbox_in(alert) == mailbox]
     _unfreeze(source, mine, new_uuid)
-    # What isn't an alert goes with the first of them.
+    # What isn't an alert is moved with the first of them.
     besides = Transfer(
         mailbox.name,
         dead={key: each for key, each in table.of(DEAD).items() if mailbox_in(each.alert) == mailbox},
@@ -131,7 +131,7 @@ def _set_apart(source: Records, mailbox: Mailbox, now: float, *, last: bool, new
 
 
 def _one_transfer(table: RecordTable, besides: Transfer, keys: Sequence[str], now: float, name: str) -> Changes:
-    """Take these alerts out of the book, with their quarantine and what goes besides, and put one transfer there."""
+    """Replace these alerts, their quarantine and the records ``besides`` by one transfer."""
     changes, some = Changes(), set(keys)
     quarantine = [(name, each) for name, each in table.of(QUARANTINE).items() if some.intersection(each.keys)]
     moved = (replace(each, keys=tuple(key for key in each.keys if key in some)) for _, each in quarantine)
@@ -156,9 +156,9 @@ def _one_transfer(table: RecordTable, besides: Transfer, keys: Sequence[str], no
 
 
 def _unfreeze(source: Records, mine: Iterable[str], new_uuid: Callable[[], str]) -> None:
-    """Take the frozen batch apart if these alerts are in it: it was made for the old receiver.
+    """Unfreeze the batch if these alerts are in it: it was made for the old receiver.
 
-    One that may have arrived goes on without them, so that it is recognised, and they are marked as a possible repeat.
+    A batch that may have been delivered stays, without them, to be recognised; they are marked as a possible repeat.
     """
     batch = source.table.get(BATCH)
     ours = set(batch.members).intersection(mine) if batch else set()
@@ -181,7 +181,7 @@ def _unfreeze(source: Records, mine: Iterable[str], new_uuid: Callable[[], str])
 
 
 def _taken_in(target: RecordTable, name: str, transfer: Transfer) -> Changes:
-    """What a transfer changes in the book that takes it in; what stands there already stays as it is."""
+    """The changes of a transfer in the book that takes it in; existing records stay."""
     changes = Changes()
     for number, quarantined in enumerate(transfer.quarantine):
         changes.put(QUARANTINE, quarantined, f"{name}.{number}")
@@ -200,10 +200,10 @@ def _put_new(target: RecordTable, kind: RecordKind[Any], values: Mapping[str, An
 
 
 def _names_of(alerts: Iterable[str]) -> Iterator[str]:
-    """The names under which these alerts are remembered, of those that can be read."""
+    """The names to remember of these alerts, of those that can be read."""
     for each in alerts:
         with suppress(ValueError):
-            yield from remembered(Alert.from_json(each))
+            yield from remembered_names(Alert.from_json(each))
 
 
 def _readable(book: LedgerBook) -> Records:

@@ -1,4 +1,4 @@
-"""How many messages go into any sliding stretch of time, counted so that the receiver can't count more than we do."""
+"""The rate limit's sliding window, counted so that DingTalk can't count more messages than we do."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ class RateWindow:
     """At most so many messages within any window of so many seconds.
 
     A message counts from the moment its POST **ended**. One that starts a whole window after an earlier one's end
-    arrives a whole window after that one arrived, however long either was under way: that holds whatever the network
-    does. (Counting from the start lets through more than the limit when an early message is slow and a late one fast.)
-    A message whose end isn't known counts as if it had taken all the time that it was given.
+    arrives at least a whole window after it, however slow the network is. (Counting from the start exceeds the limit
+    when an early message is slow and a late one fast.) A message whose end isn't known counts until its timeout.
 
     :param limit: the most messages.
     :param seconds: the length of the window, in seconds.
@@ -47,10 +46,10 @@ class Try:
 
 
 class Slots:
-    """The slots of one receiver's window, which all who send to it share: taken before a POST, dated when it ended.
+    """The slots of one receiver's window, shared by all senders: taken before a POST, dated when it ended.
 
     :param table: the records of its book.
-    :param window: how many messages go into how much time.
+    :param window: the rate limit.
     """
 
     def __init__(self, table: RecordTable, window: RateWindow) -> None:
@@ -58,14 +57,14 @@ class Slots:
         self._window = window
 
     def free_at(self, now: float, *, kept_free: float = 0.0) -> float:
-        """When there is a slot: ``now``, or later.
+        """When a slot is free: ``now``, or later.
 
         :param kept_free: the share of the window that is kept for others.
         """
         window = replace(self._window, limit=max(1, round(self._window.limit * (1 - kept_free))))
         free = window.next_free((slot.end for slot in self._table.of(SLOT).values()), now)
         restarted = self._table.get(RESTART, RESTART_KEY)
-        # What was sent before a book was damaged isn't known any more.
+        # What was sent before a book was damaged is unknown.
         return free if restarted is None else max(free, restarted + self._window.seconds)
 
     def taken_within_window(self, now: float) -> int:
@@ -73,10 +72,9 @@ class Slots:
         return sum(slot.end > now - self._window.seconds for slot in self._table.of(SLOT).values())
 
     def take(self, now: float, timeout_seconds: float, changes: Changes) -> str:
-        """Take a slot, and give its name.
+        """Take a slot, and return its name.
 
-        :param timeout_seconds: the most that the POST takes, in seconds; it counts as long as that until its end is
-            known.
+        :param timeout_seconds: the longest time that the POST takes, in seconds; counted until its end is known.
         """
         slots = self._table.of(SLOT)
         number = 0
@@ -93,11 +91,11 @@ class Slots:
         if end is None or end.slot is None:
             return
         taken = self._table.get(SLOT, end.slot) or Slot(end.ended_at, end.ended_at)
-        # A clock that was set back meanwhile must not let a message count from before it started.
+        # If the clock was set back meanwhile, a message must not count from before it started.
         changes.put(SLOT, Slot(taken.start, end.ended_at if end.ended_at >= taken.start else taken.end), end.slot)
 
     def clamp(self, now: float, changes: Changes) -> None:
-        """Correct what a clock that was set back makes wrong: nothing was begun in the future."""
+        """Move times in the future back to now, after the clock was set back."""
         for name, slot in self._table.of(SLOT).items():
             if slot.start > now:
                 changes.put(SLOT, Slot(now, now + slot.end - slot.start), name)

@@ -24,8 +24,8 @@ from airflow_provider_dingpush.storage.contract import (
     Listing,
     Lock,
     Note,
-    Place,
     PutResult,
+    RecordId,
     Records,
     Store,
 )
@@ -151,7 +151,7 @@ class BoundedStore:
             raise TypeError("this lock is of another store")
         return BoundedRecords(lock.step(lambda store, own: store.records(book, own)), lock)
 
-    def read(self, book: str) -> dict[Place, Any]:
+    def read(self, book: str) -> dict[RecordId, Any]:
         return self.ask(lambda store: store.read(book))
 
     def books(self) -> Sequence[str]:
@@ -247,7 +247,7 @@ class BoundedRecords:
         self._records = records
         self._lock = lock
 
-    def load(self) -> dict[Place, Any]:
+    def load(self) -> dict[RecordId, Any]:
         return self._lock.step(lambda *_: self._records.load())
 
     def write(self, change: Change) -> None:

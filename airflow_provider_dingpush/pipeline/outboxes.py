@@ -191,5 +191,5 @@ def _line_to_paste() -> str:
     except OutboxError:
         return "AIRFLOW__DINGPUSH__OUTBOX_URL=redis://your-redis:6379/0"
     # Whoever reads the log needs the address, not the password.
-    url = address.place.replace("://", "://:***@", 1) if address.password else address.place
+    url = address.location.replace("://", "://:***@", 1) if address.password else address.location
     return f"AIRFLOW__DINGPUSH__OUTBOX_URL={url} (Celery's Redis; the whole URL is [celery] broker_url)"

@@ -11,13 +11,13 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.pipeline.stores import Store
 from airflow_provider_dingpush.storage import kept_aside
-from airflow_provider_dingpush.storage.contract import LedgerBook, Place
+from airflow_provider_dingpush.storage.contract import LedgerBook, RecordId
 from airflow_provider_dingpush.timeouts import Deadline
 
 MOST_MOVED = 200
 """So many alerts one callback moves at most; the next one moves the rest."""
 _MOST_KEYS = 10_000
-_BATCH: Place = ("batch", "")
+_BATCH: RecordId = ("batch", "")
 # Records that count something, by the name of the count.
 _COUNTED = {"day"}
 _KEPT_IF_NEW = {"slot", "dead", "notified", "run", "recovered"}
@@ -98,7 +98,7 @@ def _alone_with(store: Store, mailbox: Mailbox) -> Iterator[bool]:
 def _move_taken_in(store: Store, first: Store, receiver_id: str, deadline: Deadline, at_most: int) -> int:
     """Move what a leader of this machine took in and couldn't send, except a message that may have arrived."""
     from airflow_provider_dingpush.delivery.record_kinds import Batch
-    from airflow_provider_dingpush.delivery.repetitions import remembered
+    from airflow_provider_dingpush.delivery.repetitions import remembered_names
 
     with store.outbox.leadership(receiver_id) as book:
         if book is None:
@@ -115,7 +115,7 @@ def _move_taken_in(store: Store, first: Store, receiver_id: str, deadline: Deadl
                 break
             first.outbox.put(alert)
             moved.append(key)
-            names += remembered(alert)
+            names += remembered_names(alert)
         if moved:
             # First: what is remembered here counts as sent when the book is carried over.
             book.forget_keys(names)
@@ -132,7 +132,7 @@ def carry_over(store: Store, receiver_id: str, book: LedgerBook) -> None:
 
     :param book: the receiver's, in the outbox.
     """
-    from airflow_provider_dingpush.delivery.repetitions import asked, ended_by
+    from airflow_provider_dingpush.delivery.repetitions import ended_by, lookup_names
 
     try:
         if store.is_empty or receiver_id not in store.outbox.receivers():
@@ -143,7 +143,7 @@ def carry_over(store: Store, receiver_id: str, book: LedgerBook) -> None:
             records = _sound_records(theirs)
             keys = theirs.newest_keys(_MOST_KEYS)
             if records or keys:
-                waiting = {asked(alert)[0]: key for key, alert in _alerts_of(records)}
+                waiting = {lookup_names(alert)[0]: key for key, alert in _alerts_of(records)}
                 known = {waiting[name] for name in book.known(list(waiting))} if waiting else set()
                 # What failed before a recovery that was sent from there is news again here, too.
                 book.write(_joined(_sound_records(book), records, known), keys=keys, forget=ended_by(keys))
@@ -155,14 +155,14 @@ def carry_over(store: Store, receiver_id: str, book: LedgerBook) -> None:
         _log.info("What was sent from %s is noted in the outbox next time: %s", store.folder, trouble)
 
 
-def _sound_records(book: LedgerBook) -> dict[Place, Any]:
+def _sound_records(book: LedgerBook) -> dict[RecordId, Any]:
     """The records of a book without damaged ones."""
     from airflow_provider_dingpush.delivery.record_kinds import is_sound
 
     return {place: value for place, value in book.load().items() if is_sound(place[0], value)}
 
 
-def _alerts_of(records: Mapping[Place, Any]) -> Iterator[tuple[str, Alert]]:
+def _alerts_of(records: Mapping[RecordId, Any]) -> Iterator[tuple[str, Alert]]:
     """The alerts in a book that can be read, by key; the others are the matter of who leads next."""
     for (kind, key), value in records.items():
         if kind == "alert":
@@ -170,9 +170,9 @@ def _alerts_of(records: Mapping[Place, Any]) -> Iterator[tuple[str, Alert]]:
                 yield key, Alert.from_json(value)
 
 
-def _joined(ours: Mapping[Place, Any], theirs: Mapping[Place, Any], known: set[str]) -> dict[Place, Any]:
+def _joined(ours: Mapping[RecordId, Any], theirs: Mapping[RecordId, Any], known: set[str]) -> dict[RecordId, Any]:
     """What of their records goes into our book."""
-    puts: dict[Place, Any] = {
+    puts: dict[RecordId, Any] = {
         place: value
         for place, value in theirs.items()
         if (place[0] in _KEPT_IF_NEW and place not in ours) or (place[0] == "alert" and place[1] not in known)

@@ -65,7 +65,7 @@ def _send(
     deadline: Deadline,
     call_within: Callable[[Callable[[], Any], float], Any],
 ) -> None:
-    from airflow_provider_dingpush.alerts.mentioned import mentions_of
+    from airflow_provider_dingpush.alerts.composer import mentions_of
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
     from airflow_provider_dingpush.messages.plain_forms import redacted
     from airflow_provider_dingpush.pipeline.composing import composer_for

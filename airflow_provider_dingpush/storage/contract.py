@@ -3,14 +3,14 @@
 mail
     Bodies under keys, in boxes that have a bound and count what they refuse.
 records
-    What one process at a time changes: the change is refused if that process has lost its lock.
+    Changed by one process at a time: a change is refused if that process has lost its lock.
 lock
-    Held by one process at a time, never waited for, and given up by the process's end or after a time.
+    Held by one process at a time, never waited for, and released by the process's end or after a time.
 notes
-    Small values that expire, in families. Each can be done without: a crash may lose the newest.
+    Small values that expire, in families. None is essential: a crash may lose the newest.
 
-A store decides nothing and reads no body: everything else is built of these once, in
-:mod:`~airflow_provider_dingpush.storage.outbox`. One machine has its store in files, many have theirs in Redis. Every
+A store decides nothing and reads no body: everything else is built on these once, in
+:mod:`~airflow_provider_dingpush.storage.outbox`. The store of one machine is in files, that of many in Redis. Every
 method may raise :class:`~airflow_provider_dingpush.errors.OutboxError`.
 """
 
@@ -24,15 +24,15 @@ from typing import Any, NamedTuple, Protocol
 
 from airflow_provider_dingpush.alerts.alert import Alert
 
-Place = tuple[str, str]
-"""Where a record stands in a book: its kind, and its key within the kind."""
+RecordId = tuple[str, str]
+"""Identifies a record in a book: its kind, and its key within the kind."""
 
 REMEMBERED_SECONDS = 7 * 86_400.0
 """How long a book remembers a key, in seconds."""
 
 
 class LeadPause(NamedTuple):
-    """A time in which nobody needs to lead a receiver, because nothing could be sent.
+    """A time in which no process needs to lead a receiver, because nothing can be sent.
 
     :param until: in seconds since 1970.
     :param reason: for people.
@@ -48,7 +48,7 @@ class LeadPause(NamedTuple):
     def from_bytes(cls, note: bytes) -> LeadPause:
         """Read a note.
 
-        :raises ValueError: if it is none.
+        :raises ValueError: if it isn't a pause.
         """
         until, _, reason = note.decode().partition(" ")
         return cls(float(until), reason)
@@ -70,56 +70,56 @@ class LedgerBook(Protocol):
         """How many alerts were only counted since the last :meth:`remove_arrivals`: the mailboxes were full."""
 
     def remove_arrivals(self, tickets: Iterable[str]) -> None:
-        """Remove alerts from the mailboxes, and reset :meth:`overflow_count`. Only after they stand in the book."""
+        """Remove alerts from the mailboxes once the book has them, and reset :meth:`overflow_count`."""
 
-    def load(self) -> dict[Place, Any]:
+    def load(self) -> dict[RecordId, Any]:
         """All records, as plain JSON data."""
 
     def write(
         self,
-        puts: Mapping[Place, Any],
-        deletes: Iterable[Place] = (),
+        puts: Mapping[RecordId, Any],
+        deletes: Iterable[RecordId] = (),
         keys: Iterable[str] = (),
         forget: Iterable[str] = (),
     ) -> None:
         """Change records in one step that a crash leaves done or undone, durable when it returns.
 
         :param keys: keys of alerts to remember for :meth:`known`.
-        :param forget: what the keys begin with that are forgotten before that.
-        :raises LeadershipLostError: if another process leads by now; nothing was changed.
+        :param forget: prefixes of keys to forget before that.
+        :raises LeadershipLostError: if another process leads now; nothing was changed.
         """
 
     def known(self, keys: Sequence[str]) -> set[str]:
-        """Those of the keys that are remembered; they are for seven days."""
+        """Those of the keys that are remembered, for seven days each."""
 
     def note_pause(self, pause: LeadPause | None) -> None:
-        """Let those who would lead next know that they needn't, or that they may (``None``)."""
+        """Note for other processes that none needs to lead for a while, or that one may (``None``)."""
 
     def ask_for_successor(self, wanted: bool) -> None:
-        """Let one of those who come next wait to lead after this process, or none of them."""
+        """Ask for another process that waits to lead next, or withdraw that."""
 
     def has_successor(self) -> bool:
         """Whether a process waits to lead next."""
 
     def keep(self, seconds: float) -> None:
-        """Stay leader for so long at least, in seconds; before each step that takes time.
+        """Stay leader for at least so long, in seconds; called before each step that takes time.
 
         :raises LeadershipLostError: if it is too late.
         """
 
 
 class PutResult(Enum):
-    """Whether a body is kept that was put."""
+    """The result of putting a body."""
 
     KEPT = "kept"
     REPEATED = "repeated"
-    """There is one of the same key; nothing was changed."""
+    """A body of the same key is there; nothing was changed."""
     REFUSED = "refused"
     """The box is full; it was counted."""
 
 
 class Bound(NamedTuple):
-    """How much a box takes. The first body is always taken.
+    """The limits of a box. The first body is always kept.
 
     :param bodies: how many.
     :param size: bytes of all bodies; an estimate will do.
@@ -130,10 +130,10 @@ class Bound(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """A body that waits.
+    """A body in a box.
 
-    :param box: where.
-    :param id: names it in its box; made from its key.
+    :param box: its box.
+    :param id: identifies it in its box; made from its key.
     :param body: what was put; ``None`` if it can't be read.
     """
 
@@ -143,11 +143,11 @@ class Mail(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What waits in some boxes.
+    """The content of some boxes.
 
     :param mail: the oldest bodies, the oldest first.
-    :param refused: for each box how many bodies were refused that no :meth:`Store.remove` has settled yet.
-    :param marks: for each box what :meth:`Store.remove` takes to settle these.
+    :param refused: for each box how many refused bodies no :meth:`Store.remove` has acknowledged yet.
+    :param marks: for each box the mark by which :meth:`Store.remove` acknowledges these.
     """
 
     mail: Sequence[Mail]
@@ -158,14 +158,14 @@ class Listing(NamedTuple):
 class Note(NamedTuple):
     """A note to be set.
 
-    :param family: what kind of note it is.
-    :param name: which one of its family.
+    :param family: its kind.
+    :param name: within its family.
     :param value: at most a few kilobytes, unless it is ``durable``.
     :param seconds: how long it lasts at most, in seconds from now.
     :param until: when it expires, in seconds since 1970, if that is sooner.
-    :param newest: how many notes of the family are kept; those that expire first go, at the latest some time later.
-    :param extends: leave a note as it is that expires later than this one.
-    :param durable: whether it must outlive a power cut when it is set.
+    :param newest: how many notes of the family are kept; those that expire first are removed, possibly some time later.
+    :param extends: keep the expiry of an existing note if that is later.
+    :param durable: whether it must survive a power cut once it is set.
     """
 
     family: str
@@ -194,43 +194,43 @@ class FoundNote(NamedTuple):
 class Change(NamedTuple):
     """What a :meth:`Records.write` does, in this order.
 
-    :param deletes: records that go.
-    :param puts: records that are added or replaced, as plain JSON data.
-    :param forget: keys that are remembered no more.
-    :param forget_prefixes: likewise all that begin so.
+    :param deletes: records to delete.
+    :param puts: records to add or replace, as plain JSON data.
+    :param forget: keys to forget.
+    :param forget_prefixes: prefixes of further keys to forget.
     :param remember: keys to remember for :data:`REMEMBERED_SECONDS`.
     """
 
-    puts: Mapping[Place, Any] = MappingProxyType({})
-    deletes: Collection[Place] = ()
+    puts: Mapping[RecordId, Any] = MappingProxyType({})
+    deletes: Collection[RecordId] = ()
     remember: Collection[str] = ()
     forget: Collection[str] = ()
     forget_prefixes: Collection[str] = ()
 
 
 class Lock(Protocol):
-    """A lock that this process holds, or held."""
+    """A lock that this process holds or has held."""
 
     def check(self) -> None:
-        """See as far as it costs nothing that the lock isn't lost; a forked child never has it.
+        """Check, as far as that is free, that the lock isn't lost; a forked child never has it.
 
         :raises LeadershipLostError: if it is lost.
         """
 
     def keep(self, seconds: float) -> None:
-        """Hold it for so long at least, in seconds.
+        """Hold it for at least so long, in seconds.
 
         :raises LeadershipLostError: if it is lost.
         """
 
     def release(self) -> None:
-        """Give it up; a second time changes nothing."""
+        """Release it; a second call does nothing."""
 
 
 class Records(Protocol):
-    """The records of one book, opened by who holds its lock. What can't be read is logged and left out."""
+    """The records of one book, opened by the holder of its lock. What can't be read is logged and skipped."""
 
-    def load(self) -> dict[Place, Any]:
+    def load(self) -> dict[RecordId, Any]:
         """All records."""
 
     def write(self, change: Change) -> None:
@@ -246,10 +246,10 @@ class Records(Protocol):
         """The keys that were remembered last."""
 
     def drop(self) -> None:
-        """Let there be no such book any more; nothing is written to it after that."""
+        """Delete the book; nothing is written to it after that."""
 
     def close(self) -> None:
-        """Free what reading and writing needed."""
+        """Free the resources."""
 
 
 class Store(Protocol):
@@ -259,16 +259,16 @@ class Store(Protocol):
         """Seconds since 1970, by the clock that all processes which use this store share."""
 
     def risks(self) -> Sequence[str]:
-        """What of its settings may cost mail, in words for people."""
+        """Settings of the store that may lose mail, as texts for people."""
 
     # mail
 
     def put(
         self, box: str, label: bytes, key: str, body: bytes, *, bound: Bound, notes: Sequence[Note] = ()
     ) -> PutResult:
-        """Keep a body; it is safe when this returns. A second one of a key that waits changes nothing.
+        """Keep a body; it is safe when this returns. A second one of a key in the box changes nothing.
 
-        :param label: what the box is for; kept with the box.
+        :param label: describes the box; kept with it.
         :param notes: set before the body is kept, unless it is repeated.
         """
 
@@ -276,25 +276,25 @@ class Store(Protocol):
         """The oldest bodies in some boxes."""
 
     def remove(self, ids: Mapping[str, Sequence[str]], marks: Mapping[str, int]) -> None:
-        """Remove bodies by box, and settle what was refused, by the marks of a :class:`Listing`."""
+        """Remove bodies by box, and acknowledge refused ones by the marks of a :class:`Listing`."""
 
     def set_aside(self, box: str, mail_id: str) -> str:
-        """Remove a body that is no use, and keep it for people; says where."""
+        """Remove an unreadable body but keep it for people; returns where."""
 
     def labels(self) -> Mapping[str, bytes | None]:
         """The boxes with mail, and the label of each; ``None`` if it is lost."""
 
     def count(self, box: str) -> int:
-        """How many bodies wait in a box."""
+        """How many bodies a box has."""
 
     # lock
 
     def lock(self, kind: str, of: str, seconds: float, *, opens_book: bool = False) -> Lock | None:
-        """Take a lock, or not (``None``) because another process has it: without waiting.
+        """Take a lock without waiting; ``None`` if another process has it.
 
-        :param kind: what it is for.
+        :param kind: its purpose.
         :param of: what is locked.
-        :param seconds: how long it is held unless it is kept, where the end of a process doesn't end it.
+        :param seconds: how long it is held unless it is kept, if the end of a process doesn't release it.
         :param opens_book: whether its holder opens the book of this name, which :meth:`books` lists from then on.
         """
 
@@ -306,8 +306,8 @@ class Store(Protocol):
     def records(self, book: str, lock: Lock) -> Records:
         """Open a book under its lock."""
 
-    def read(self, book: str) -> dict[Place, Any]:
-        """The records of a book, for people: without its lock, also while somebody has it."""
+    def read(self, book: str) -> dict[RecordId, Any]:
+        """The records of a book, for people: without its lock, also while another process holds it."""
 
     def books(self) -> Sequence[str]:
         """The names of all books."""
@@ -318,23 +318,23 @@ class Store(Protocol):
         """Set notes, in this order."""
 
     def note(self, family: str, name: str) -> FoundNote | None:
-        """A note, if there is one that has not expired."""
+        """A note, unless it has expired."""
 
     def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
-        """The notes of a family by name; those that can't be read are logged and left out."""
+        """The notes of a family by name; those that can't be read are logged and skipped."""
 
-    def remove_notes(self, places: Iterable[tuple[str, str]]) -> None:
+    def remove_notes(self, names: Iterable[tuple[str, str]]) -> None:
         """Remove notes by family and name."""
 
 
 class Address(NamedTuple):
     """Where a store is, as ``address_of(url)`` of its package reads it from ``[dingpush] outbox_url``.
 
-    :param place: for people, without the password.
+    :param location: for people, without the password.
     :param password: to be masked wherever Airflow writes logs; empty if there is none.
     :param open: opens the store.
     """
 
-    place: str
+    location: str
     password: str
     open: Callable[[], Store]

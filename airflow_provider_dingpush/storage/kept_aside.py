@@ -1,6 +1,6 @@
-"""What files keep for an outbox that is away: successes that nobody can place, and copies of alerts that it may lose.
+"""What files keep while another outbox is unavailable: successes that may end a failure, and copies of its alerts.
 
-Notes of the families ``recovered`` (by incident) and ``copies`` (by key); no leader sees them.
+Notes of the families ``recovered`` (by incident) and ``copies`` (by key); no leader reads them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def keep_success(outbox: Outbox, alert: Alert) -> None:
-    """Keep a success until somebody knows whether it ends a failure; the newest one of each task is enough.
-
-    With what several notifiers add to it.
-    """
+    """Keep a success until it is known whether it ends a failure: the newest of each task, for all notifiers."""
     from airflow_provider_dingpush.alerts.joining import joined
 
     same = []
@@ -36,8 +33,8 @@ def keep_success(outbox: Outbox, alert: Alert) -> None:
 
 
 def keep_copy(outbox: Outbox, alert: Alert) -> None:
-    """Keep an alert that is in another outbox, should that one have lost it."""
-    # A key may be anything, a name of a note may not.
+    """Keep a copy of an alert in another outbox, in case that one loses it."""
+    # A key may be any text, the name of a note may not.
     name = hashlib.sha256(alert.key.encode("utf-8", "surrogatepass")).hexdigest()
     _keep(outbox, COPIES, name, alert)
 
@@ -46,7 +43,7 @@ def kept(outbox: Outbox, family: str, at_most: int, *, older_than: float = 0.0) 
     """The alerts that were kept, each with its name for :func:`remove`. What can't be read is set aside.
 
     :param family: :data:`RECOVERED` or :data:`COPIES`.
-    :param older_than: only those that are kept for so long, in seconds.
+    :param older_than: only those that were kept for at least so long, in seconds.
     """
     found: list[tuple[str, Alert]] = []
     for name, note in sorted(outbox.store.notes(family, at_most).items()):
@@ -56,14 +53,14 @@ def kept(outbox: Outbox, family: str, at_most: int, *, older_than: float = 0.0) 
             found.append((name, Alert.from_json(note.value)))
         except ValueError as problem:
             aside = f"{family}-{name}"
-            _log.error("What was kept as %s can't be read (%s): it is set aside in %s.", aside, problem, _DEAD)
+            _log.error("The alert kept as %s can't be read (%s): it is set aside in %s.", aside, problem, _DEAD)
             outbox.store.set_notes([Note(_DEAD, aside, note.value, durable=True)])
             remove(outbox, family, name)
     return found
 
 
 def remove(outbox: Outbox, family: str, name: str) -> None:
-    """Remove one that was kept, because it is no longer needed here."""
+    """Remove a kept alert that is no longer needed."""
     outbox.store.remove_notes([(family, name)])
 
 

@@ -1,11 +1,11 @@
-"""The outbox: what every process may do with the alerts that wait in a store, whichever store that is.
+"""The outbox: all operations on the pending alerts of a store, the same for every store.
 
 Families of notes in a store::
 
     receivers    <mailbox>   the receiver whose leader empties it, with connection id and target
-    open         <incident>  a failure that is not over; expires 90 days after it happened
-    pauses       <receiver>  until when nobody needs to lead, and why
-    successors   <receiver>  its leader wants another process to lead next
+    open         <incident>  an open failure; expires 90 days after it happened
+    pauses       <receiver>  until when no process needs to lead, and why
+    successors   <receiver>  its leader asks for another process to lead next
     flushes      last        when a flusher last ran
     recovered, copies        see :mod:`~airflow_provider_dingpush.storage.kept_aside`
 
@@ -32,37 +32,37 @@ from airflow_provider_dingpush.storage.contract import (
     Listing,
     Lock,
     Note,
-    Place,
     PutResult,
+    RecordId,
     Records,
     Store,
 )
 
 INCIDENT_SECONDS = 90 * 86_400.0
-"""How long a failure is open at most, in seconds: its end after three months is no news any more."""
+"""How long a failure is open at most, in seconds: its end after three months isn't reported."""
 MOST_INCIDENTS = 10_000
-"""How many failures are open at most; beyond that the end of those that failed longest ago isn't awaited any more."""
+"""How many failures are open at most; beyond that the oldest ones are forgotten."""
 OPEN = "open"
 """The family of notes of open failures."""
 LONGEST_PAUSE_SECONDS = 900.0
-"""A pause that seems to last longer, in seconds, was noted by a clock that was set back since then."""
+"""A pause that seems to last longer, in seconds, was noted before the clock was set back."""
 
 _OLDEST_OPENING_SECONDS = 7 * 86_400.0
 _SUCCESSION_SECONDS = 10.0  # a leader looks for a successor as long as its callback lasts
 _LEADER, _SUCCESSOR, _RESOLVING = "leader", "successor", "resolving"
 _RECEIVERS, _PAUSES, _SUCCESSORS, _FLUSHES = "receivers", "pauses", "successors", "flushes"
-_END_OF_TIME = 253_402_300_800.0  # the year 10000, which no calendar of Python's has
+_END_OF_TIME = 253_402_300_800.0  # the year 10000, which datetime can't represent
 _MOST_NOTES = 1_000_000
 
 _log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """All that waits in one store.
+    """The pending alerts of one store.
 
-    :param store: that keeps it.
+    :param store: keeps them.
     :param lease_seconds: how long a leader that does nothing stays leader, in seconds.
-    :param most_alerts: how many alerts wait in a mailbox before further ones are only counted.
+    :param most_alerts: how many alerts a mailbox keeps before further ones are only counted.
     :param most_bytes: how many bytes of alerts, likewise.
     :param most_incidents: how many failures are open before those that happened longest ago are forgotten; it may be a
         few hundred more for a while.
@@ -85,11 +85,11 @@ class Outbox:
     def put(self, alert: Alert) -> None:
         """Keep an alert; it is safe when this returns. A second one of the same key changes nothing and is logged.
 
-        Opens the alert's incident, or closes it if the alert says that it is resolved.
+        Opens the alert's incident, or closes it if the alert is resolved.
         """
-        body = alert.to_json().encode("utf-8", "surrogatepass")  # names of files may hold half characters
-        # A process that dies between the note and the alert leaves a recovery that is sent without its failure; the
-        # other way round would leave a failure that is never over.
+        body = alert.to_json().encode("utf-8", "surrogatepass")  # file names may contain surrogates
+        # After a crash between note and alert, a recovery is sent without its failure; in the other order a failure
+        # would never be resolved.
         notes = [self._opening(alert.incident, _opened_at(alert, time.time()))] if alert.opens_incident else ()
         box = alert.mailbox.name
         result = self.store.put(box, _label_of(alert.mailbox), alert.key, body, bound=self._bound, notes=notes)
@@ -103,23 +103,23 @@ class Outbox:
     # incidents
 
     def open_incidents(self, incidents: Mapping[str, float]) -> None:
-        """Let these failures be open, which were put into another outbox; each with when, in seconds since 1970."""
+        """Open incidents of failures put into another outbox, each with its time in seconds since 1970."""
         self.store.set_notes(self._opening(incident, at) for incident, at in incidents.items())
 
     def has_open_incident(self, incident: str, *, before: float = inf) -> bool:
-        """Whether a failure was put whose end has not been: asked by every success, so it costs next to nothing.
+        """Whether an incident is open; cheap, because every success calls it.
 
-        :param before: only one that last happened no later than this, in seconds since 1970.
+        :param before: only if the failure last happened no later than this, in seconds since 1970.
         """
         found = self.store.note(OPEN, incident)
         return found is not None and found.until - INCIDENT_SECONDS <= before + 1e-3  # stores round
 
     def opened_incidents(self, at_most: int) -> dict[str, float]:
-        """Failures that aren't over, and when they last happened, in seconds since 1970."""
+        """Open incidents, and when their failure last happened, in seconds since 1970."""
         return {name: each.until - INCIDENT_SECONDS for name, each in self.store.notes(OPEN, at_most).items()}
 
     def forget_incidents(self, incidents: Iterable[str]) -> None:
-        """Forget that failures are open, because another outbox knows more of them."""
+        """Forget open incidents, because another outbox has them."""
         self.store.remove_notes((OPEN, each) for each in incidents)
 
     def _opening(self, incident: str, at: float) -> Note:
@@ -129,27 +129,27 @@ class Outbox:
     # mailboxes
 
     def receiver_of(self, mailbox: Mailbox) -> str | None:
-        """The receiver that the mailbox belonged to when it was last looked up, or ``None``."""
+        """The receiver of a mailbox when it was last looked up, or ``None``."""
         found = self.store.note(_RECEIVERS, mailbox.name)
         owner = None if found is None else _owner_in(mailbox.name, found.value)
         return None if owner is None else owner[0]
 
     def assign(self, mailbox: Mailbox, receiver_id: str) -> None:
-        """Let a mailbox belong to a receiver, whose leader then empties it."""
+        """Assign a mailbox to a receiver, whose leader then empties it."""
         value = json.dumps([receiver_id, mailbox.conn_id, mailbox.target]).encode()
         self.store.set_notes([Note(_RECEIVERS, mailbox.name, value)])
 
     @contextmanager
     def resolving(self, mailbox: Mailbox) -> Iterator[bool]:
-        """Be the one that looks the mailbox's connection up, or not (``False``): without waiting.
+        """Be the only process that looks up the mailbox's connection; ``False`` if another one does. Without waiting.
 
-        Whoever ends it looks once more whether something has come.
+        When it ends, check once more for new alerts.
         """
         with _held(self.store.lock(_RESOLVING, mailbox.name, self._lease_seconds)) as lock:
             yield lock is not None
 
     def pending_mailboxes(self) -> Sequence[Mailbox]:
-        """Those with alerts that no leader has taken in yet."""
+        """The mailboxes with alerts that no leader has taken in yet."""
         found = [self._mailbox(box, label) for box, label in sorted(self.store.labels().items())]
         return [mailbox for mailbox in found if mailbox is not None]
 
@@ -174,7 +174,7 @@ class Outbox:
         self.store.remove({mailbox.name: [mail_id]}, {})
 
     def _mailbox(self, box: str, label: bytes | None) -> Mailbox | None:
-        """Which mailbox a box is; its alerts say so too, should a crash have emptied the label."""
+        """The mailbox of a box: from its label, or from its alerts if a crash has emptied the label."""
         with suppress(ValueError, TypeError, KeyError, RecursionError):
             about = json.loads(label or b"")
             return Mailbox.read([about["conn_id"], about["target"]])
@@ -182,14 +182,14 @@ class Outbox:
             alert = _alert_in(each.body)
             if isinstance(alert, Alert):
                 return alert.mailbox
-        _log.error("Nothing in mailbox %s says which connection it is for.", box)
+        _log.error("The connection of mailbox %s is unknown: neither its label nor its alerts can be read.", box)
         return None
 
     # leading
 
     @contextmanager
     def leadership(self, receiver_id: str) -> Iterator[Book | None]:
-        """Lead a receiver, or not (``None``) because another process does: without waiting.
+        """Lead a receiver without waiting; ``None`` if another process does.
 
         The end of a process ends its leadership, at once or after the lease.
         """
@@ -204,16 +204,15 @@ class Outbox:
                 records.close()
 
     def wants_successor(self, receiver_id: str) -> bool:
-        """Whether a process leads the receiver at this moment and wants another one to lead next."""
+        """Whether the receiver has a leader that asks for another process to lead next."""
         wanted = self.store.note(_SUCCESSORS, receiver_id) is not None
         return wanted and self.store.is_locked(_LEADER, receiver_id)
 
     @contextmanager
     def successor_slot(self, receiver_id: str) -> Iterator[bool | None]:
-        """Be the one that leads next, or not (``False``) because another process is: without waiting.
+        """Be the process that leads next; ``False`` if another one is, ``None`` if no successor is wanted.
 
-        ``None`` if nobody is wanted. Whoever was it tries to lead after it: the leader may have left because of that,
-        and others, too.
+        Never waits. The successor must try to lead afterwards: the leader and others may have left because of it.
         """
         if self.store.note(_SUCCESSORS, receiver_id) is None:
             yield None
@@ -222,7 +221,7 @@ class Outbox:
             yield lock is not None
 
     def pause_of(self, receiver_id: str) -> LeadPause | None:
-        """The receiver's pause, if its last leader noted one and it lasts: asked by every callback."""
+        """The receiver's pause, if its last leader noted one that lasts; called by every callback."""
         found = self.store.note(_PAUSES, receiver_id)
         with suppress(ValueError):
             if found is not None and found.seconds_left <= LONGEST_PAUSE_SECONDS:
@@ -230,22 +229,22 @@ class Outbox:
         return None
 
     def note_pause_of(self, mailbox: Mailbox, receiver_id: str, pause: LeadPause) -> None:
-        """Note that a receiver is throttled, as its leader in another outbox has learnt."""
+        """Note a receiver's pause that its leader noted in another outbox."""
         self.assign(mailbox, receiver_id)
         self.store.set_notes([_noted(receiver_id, pause)])
 
-    # for people, and for who flushes
+    # for people and flushers
 
     def receivers(self) -> Sequence[str]:
         """Every receiver that has a book."""
         return self.store.books()
 
-    def records_of(self, receiver_id: str) -> dict[Place, Any]:
-        """The records of a receiver's book, for people: read without leading, also while somebody leads."""
+    def records_of(self, receiver_id: str) -> dict[RecordId, Any]:
+        """The records of a receiver's book, for people: read without leading, also while another process leads."""
         return self.store.read(receiver_id)
 
     def note_flush(self, at: float) -> None:
-        """Remember that a flusher ran, in seconds since 1970."""
+        """Note when a flusher ran, in seconds since 1970."""
         self.store.set_notes([Note(_FLUSHES, "last", repr(at).encode())])
 
     def last_flush(self) -> float | None:
@@ -261,9 +260,9 @@ class Outbox:
 class Book:
     """The :class:`~airflow_provider_dingpush.storage.contract.LedgerBook` of a receiver.
 
-    :param store: that has the mailboxes and the notes.
-    :param receiver_id: whose it is.
-    :param lock: that makes this process the leader.
+    :param store: has the mailboxes and the notes.
+    :param receiver_id: of the receiver.
+    :param lock: makes this process the leader.
     :param records: of the book.
     """
 
@@ -272,7 +271,7 @@ class Book:
         self._receiver_id = receiver_id
         self._lock = lock
         self._records = records
-        # What the mailboxes looked like when they were last listed; and what is settled when alerts are removed.
+        # The last listing of the mailboxes; and the marks to acknowledge when alerts are removed.
         self._listing: Listing | None = None
         self._marks: Mapping[str, int] = {}
 
@@ -284,7 +283,7 @@ class Book:
         with self._leading():
             damaged: set[str] = set()
             while True:
-                # Where nothing but damaged ones was, what comes behind them is listed, even if these stay there.
+                # If all listed ones are damaged, the ones after them are listed, even if these can't be set aside.
                 listing = self._listed(at_most + len(damaged))
                 found = [(f"{each.box}/{each.id}", each) for each in listing.mail]
                 fresh = [(ticket, each, _alert_in(each.body)) for ticket, each in found if ticket not in damaged]
@@ -313,14 +312,14 @@ class Book:
             self._store.remove(ids, self._marks)
         self._marks, self._listing = {}, None
 
-    def load(self) -> dict[Place, Any]:
+    def load(self) -> dict[RecordId, Any]:
         with self._leading():
             return self._records.load()
 
     def write(
         self,
-        puts: Mapping[Place, Any],
-        deletes: Iterable[Place] = (),
+        puts: Mapping[RecordId, Any],
+        deletes: Iterable[RecordId] = (),
         keys: Iterable[str] = (),
         forget: Iterable[str] = (),
     ) -> None:
@@ -338,12 +337,12 @@ class Book:
             return self._records.newest_keys(at_most)
 
     def forget_keys(self, keys: Sequence[str]) -> None:
-        """Remember these keys no more, because what they stand for isn't sent yet."""
+        """Forget these keys, because their alerts aren't sent yet."""
         with self._leading():
             self._records.write(Change(forget=keys))
 
     def drop(self) -> None:
-        """Let the receiver have no book, because another outbox has all that is in it. The last step of a leader."""
+        """Delete the book, because another outbox has all of it. The last step of a leader."""
         with self._leading():
             self._records.drop()
 
@@ -372,7 +371,7 @@ class Book:
 
     @contextmanager
     def _leading(self) -> Iterator[None]:
-        """One step of the leader; who can't use the store any more can't know whether it still leads."""
+        """One step of the leader; checks the lock before it, and again if the store fails."""
         self._lock.check()
         try:
             yield
@@ -400,7 +399,7 @@ def _noted(receiver_id: str, pause: LeadPause) -> Note:
 
 
 def _opened_at(alert: Alert, now: float) -> float:
-    """When a failure that is put now happened, in seconds since 1970; a moment that can't be isn't believed."""
+    """When a failure that is put now happened, in seconds since 1970; impossible times are corrected."""
     return min(now, max(alert.at, now - _OLDEST_OPENING_SECONDS))
 
 
@@ -409,7 +408,7 @@ def _label_of(mailbox: Mailbox) -> bytes:
 
 
 def _owners(store: Store) -> Iterator[tuple[str, list[str]]]:
-    """Each box that has one, and its receiver, connection id and target."""
+    """Each box with a receiver: its receiver, connection id and target."""
     for box, note in sorted(store.notes(_RECEIVERS, _MOST_NOTES).items()):
         owner = _owner_in(box, note.value)
         if owner is not None:
@@ -421,12 +420,12 @@ def _owner_in(box: str, value: bytes) -> list[str] | None:
         receiver_id, conn_id, target = json.loads(value)
         if isinstance(receiver_id, str) and Mailbox.read([conn_id, target]):
             return [receiver_id, conn_id, target]
-    _log.error("The note of mailbox %s can't be read: whose alerts these are is looked up anew.", box)
+    _log.error("The receiver noted for mailbox %s can't be read: it is looked up again.", box)
     return None
 
 
 def _alert_in(body: bytes | None) -> Alert | Exception:
-    """The alert that a body is, or why it is none."""
+    """The alert of a body, or why it can't be read."""
     try:
         return Alert.from_json(body or b"")
     except ValueError as problem:

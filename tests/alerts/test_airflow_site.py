@@ -1,4 +1,4 @@
-"""Links into Airflow's pages, as Airflow itself writes them and as DingTalk must be given them."""
+"""Links into Airflow's pages, in the forms of Airflow and of DingTalk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUOTED_RUN = "manual__2026-11-22T10%3A48%3A49.161845%2B00%3A00"
     ],
 )
 def test_airflow_3_log_url(map_index: int | None, try_number: int | None, expected: str) -> None:
-    """Equals what ``ti.log_url`` of Airflow 3.1 and later gives."""
+    """Equals ``ti.log_url`` of Airflow 3.1 and later."""
     site = AirflowSite("https://af.example.com/x/", "pages")
     assert site.log_url("d", RUN, "g.t", map_index=map_index, try_number=try_number) == expected
 
@@ -38,7 +38,7 @@ def test_airflow_3_log_url(map_index: int | None, try_number: int | None, expect
     ],
 )
 def test_airflow_2_log_url(map_index: int, expected: str) -> None:
-    """Equals what ``ti.log_url`` of Airflow 2.11 gives, the exact base_date included."""
+    """Equals ``ti.log_url`` of Airflow 2.11, the exact base_date included."""
     site = AirflowSite("https://af.example.com", "grid")
     logical_date = datetime(2026, 11, 22, 10, 48, 49, 161845, tzinfo=timezone.utc)
     assert site.log_url("d", RUN, "t", map_index=map_index, try_number=2, logical_date=logical_date) == (
@@ -106,5 +106,5 @@ def test_utc_however_it_is_spelled(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Asia/Nowhere", "", "../etc/passwd", "Asia", "\0", "x" * 500])
 def test_unknown_zone_is_utc(name: str) -> None:
-    """A wrong name of a zone isn't worth losing an alert."""
+    """A wrong zone name must not lose an alert."""
     assert AirflowSite(timezone=name).zone is timezone.utc

@@ -1,4 +1,4 @@
-"""The built-in alerts, read whole, and what no fact may do to them."""
+"""The built-in alerts, compared whole, and their limits for any facts."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ CASES = {
 
 
 def test_every_event_has_a_golden_file() -> None:
-    """No event's text goes unread."""
+    """The text of every event is reviewed."""
     assert {facts.event for facts in CASES.values()} == set(Event), "CASES lacks an event"
 
 
@@ -199,13 +199,13 @@ def test_language(language: str, expected: str) -> None:
         pytest.param(replace(FAILED_RUN, dag_name="a\n# b"), "[生产] 运行失败：a # b", id="one line"),
     ],
 )
-def test_title_says_what_happened_to_what(facts: RunFacts, expected: str) -> None:
-    """The conversation list and a locked phone show nothing else."""
+def test_title_names_the_event_and_its_subject(facts: RunFacts, expected: str) -> None:
+    """The conversation list and a locked phone show no more."""
     assert built_in_alert(facts, language="zh").title == expected
 
 
 def longest(letter: str) -> RunFacts:
-    """Every field as long as the reading of a context lets it be."""
+    """Every field with its greatest length."""
     long_id, name = (letter * 250)[:250], (letter * 120)[:120]
     url = SITE.log_url(long_id, long_id, long_id, map_index=1_000_000, try_number=99)
     return replace(
@@ -240,7 +240,7 @@ def longest(letter: str) -> RunFacts:
 @pytest.mark.parametrize("letter", ["a", "_", "日", "😀", "\\", '"', "<a"])
 @pytest.mark.parametrize("event", [Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED, Event.ANSWER_NEEDED])
 def test_size_is_bounded(event: Event, letter: str) -> None:
-    """The longest facts give a message well below DingTalk's 20,000 bytes, and it still tells how many tasks failed."""
+    """The longest facts give a message well below DingTalk's 20,000 bytes, with the count of failed tasks."""
     alert = built_in_alert(replace(longest(letter), event=event), language="zh")
     assert json_bytes(alert.title) + json_bytes(alert.text) < 15_000
     if event is Event.DAG_FAILED:
@@ -269,7 +269,7 @@ NASTY = st.text(alphabet="`*_[](){}#+-.!<>&;~=|\\:/@ \n1aA中", min_size=1, max_
 @given(word=NASTY, text=NASTY, other=NASTY)
 @settings(deadline=None)
 def test_facts_make_no_markdown(event: Event, word: str, text: str, other: str) -> None:
-    """Whatever the names and texts are: one heading, our own links, no emphasis, no tag, no code, no picture."""
+    """For any names and texts: one heading, our own links, no emphasis, no tag, no code, no picture."""
     markdown_it = pytest.importorskip("markdown_it")
     parser = markdown_it.MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     facts = replace(
@@ -306,7 +306,7 @@ def test_facts_make_no_markdown(event: Event, word: str, text: str, other: str) 
         *("bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"),
         *("blockquote_open", "blockquote_close"),
     }
-    # What is asked stands in bold.
+    # The question is in bold.
     kinds = {"strong_open", "strong_close"} if event is Event.ANSWER_NEEDED else set()
     assert {piece.type for piece in pieces} <= {"text", "hardbreak", "link_open", "link_close"} | kinds
     links = {facts.log_link, facts.run_link, facts.answer_link}

@@ -1,4 +1,4 @@
-"""Facts read out of contexts that are shaped like those of real Airflows.
+"""Facts read from contexts like those of real Airflow versions.
 
 The fakes below follow what callbacks were given by 2.10.5, 2.11.2, 3.0.6, 3.1.8, 3.2.2 and 3.3.2.
 """
@@ -89,7 +89,7 @@ def a_ti(**changes: Any) -> Any:
 
 
 def task_context(ti: Any, task: Any = None, **more: Any) -> dict[str, Any]:
-    """What a callback in the task's own process gets."""
+    """The context in the task's own process."""
     task = task or a_task()
     ti.task = task
     return {"dag": a_dag(), "task": task, "ti": ti, "task_instance": ti, "run_id": RUN_ID, "dag_run": a_run(), **more}
@@ -100,7 +100,7 @@ class Params(dict[str, Any]):
 
 
 def an_approval(**changes: Any) -> Any:
-    """What an operator of Airflow that asks a person has, when it has asked."""
+    """An operator of Airflow that has put a question."""
     given = {
         "subject": "Publish?",
         "body": "312 rows\n```\npassword is s3cret-word\n```",
@@ -122,7 +122,7 @@ def asked(task: Any, **ti: Any) -> RunFacts:
     return read_run_facts(context, site=SITE, redact=redact, now=lambda: NOW)
 
 
-def test_a_task_that_asks_a_person() -> None:
+def test_a_task_with_a_question() -> None:
     facts = asked(an_approval())
     assert facts.event is Event.ANSWER_NEEDED
     assert (facts.subject, facts.body) == ("Publish?", "312 rows\npassword is ***")
@@ -146,18 +146,18 @@ def test_a_task_that_asks_a_person() -> None:
         pytest.param(an_approval(body=None), {"body": None}, id="no body"),
         pytest.param(an_approval(body="x" * 5000), {"body": "x" * 600 + "…"}, id="long body"),
         pytest.param(an_approval(options=list(map(str, range(40)))), {"option_count": 40}, id="many options"),
-        pytest.param(an_approval(assigned_users=None), {"assigned_users": ()}, id="for everybody"),
+        pytest.param(an_approval(assigned_users=None), {"assigned_users": ()}, id="for all users"),
         pytest.param(an_approval(assigned_users=[{"id": "7"}]), {"assigned_users": ("7",)}, id="without a name"),
     ],
 )
-def test_what_is_asked_may_lack_this_and_that(task: Any, expected: dict[str, Any]) -> None:
+def test_fields_of_a_question_are_optional(task: Any, expected: dict[str, Any]) -> None:
     facts = asked(task)
     assert facts.event is Event.ANSWER_NEEDED
     assert {name: getattr(facts, name) for name in expected} == expected
 
 
 def test_an_llm_whose_output_is_to_be_approved() -> None:
-    """Its operator has other names for the same things, and no subject before it has asked."""
+    """Its operator has other names for the same things, and no subject before that."""
     llm = a_task(
         approval_notifiers=[],
         require_approval=True,
@@ -185,13 +185,13 @@ def test_an_llm_whose_output_is_to_be_approved() -> None:
     [
         pytest.param(an_approval(hitl_summary_extra={}), {}, Event.TASK_STARTED, id="on_execute_callback"),
         pytest.param(an_approval(), {"state": State.SUCCESS}, Event.TASK_SUCCEEDED, id="answered"),
-        pytest.param(an_approval(), {"state": State.FAILED}, Event.TASK_FAILED, id="nobody answered"),
+        pytest.param(an_approval(), {"state": State.FAILED}, Event.TASK_FAILED, id="not answered"),
         pytest.param(a_task(), {}, Event.TASK_STARTED, id="any other task"),
         pytest.param(a_task(options=["a"]), {}, Event.TASK_STARTED, id="options of something else"),
         pytest.param(a_task(subject="mail", options=None), {}, Event.TASK_STARTED, id="an e-mail has a subject"),
     ],
 )
-def test_what_asks_nobody_is_no_question(task: Any, ti: dict[str, Any], event: Event) -> None:
+def test_a_task_without_a_question_is_no_question(task: Any, ti: dict[str, Any], event: Event) -> None:
     assert asked(task, **ti).event is event
 
 
@@ -202,7 +202,7 @@ def test_a_mapped_question_has_its_own_page() -> None:
 
 
 def killed_context(*, try_number: int, known_to_server: bool) -> dict[str, Any]:
-    """What the DAG processor of 3.x makes up for a task that is gone: no state, no times, no exception."""
+    """The context in the DAG processor of 3.x for a task whose process died: no state, times or exception."""
     ti = a_ti(try_number=try_number, state=None, end_date=None, max_tries=3 if known_to_server else 0)
     del ti.start_date
     context = task_context(ti)
@@ -212,14 +212,14 @@ def killed_context(*, try_number: int, known_to_server: bool) -> dict[str, Any]:
 
 
 def dag_context(reason: str, **run: Any) -> dict[str, Any]:
-    """What a DAG-level callback gets: a TI that tells nothing, and before 3.2 isn't even one that failed."""
+    """The context of a DAG-level callback: its TI is useless, and before 3.2 isn't even one that failed."""
     ti = a_ti(task_id="zz_ok", state=None, end_date=None)
     del ti.start_date
     return {**task_context(ti), "dag_run": a_run(**run), "reason": reason}
 
 
 def deadline_context(state: str = "running") -> dict[str, Any]:
-    """What a deadline's callback gets: the run as the REST API gives it, and the deadline."""
+    """The context of a deadline's callback: the run as in the REST API, and the deadline."""
     return {
         "dag_run": {
             "dag_id": "etl_daily",
@@ -308,7 +308,7 @@ CONTEXTS: dict[str, tuple[Callable[[], dict[str, Any]], Event, dict[str, Any]]] 
         Event.TASK_FAILED,
         {"killed_from_outside": True, "hostname": "worker-7"},
     ),
-    "killed, tries left, server tells nothing (3.x)": (
+    "killed, tries left, no data of the server (3.x)": (
         lambda: killed_context(try_number=1, known_to_server=False),
         Event.TASK_RETRYING,
         {"killed_from_outside": True, "max_tries": 4, "run_state": None, "logical_date": None},
@@ -318,7 +318,7 @@ CONTEXTS: dict[str, tuple[Callable[[], dict[str, Any]], Event, dict[str, Any]]] 
         Event.TASK_FAILED,
         {"killed_from_outside": True, "exception_text": None, "exception_type": None},
     ),
-    "killed, executor tells (2.x)": (
+    "killed, reported by the executor (2.x)": (
         lambda: task_context(a_ti(state=State.UP_FOR_RETRY), exception=EXECUTOR_2X),
         Event.TASK_RETRYING,
         {"killed_from_outside": True, "exception_text": EXECUTOR_2X},
@@ -333,7 +333,7 @@ CONTEXTS: dict[str, tuple[Callable[[], dict[str, Any]], Event, dict[str, Any]]] 
         Event.DAG_FAILED,
         {"ended_at": None, "duration_seconds": 300.0, "try_number": None, "killed_from_outside": False},
     ),
-    "run failed, bare context (3.x)": (
+    "run failed, minimal context (3.x)": (
         lambda: {"dag": a_dag(), "run_id": RUN_ID, "reason": "timed_out"},
         Event.DAG_FAILED,
         {"reason": "timed_out", "dag_name": "日报", "started_at": None, "owners": ("lisi", "wangwu", "zhangsan")},
@@ -343,7 +343,7 @@ CONTEXTS: dict[str, tuple[Callable[[], dict[str, Any]], Event, dict[str, Any]]] 
         Event.DAG_SUCCEEDED,
         {"failed_tasks": None, "exception_type": None},
     ),
-    "run succeeded, says only its state": (
+    "run succeeded, only its state": (
         lambda: {"dag": a_dag(), "dag_run": a_run(state="success")},
         Event.DAG_SUCCEEDED,
         {"run_id": RUN_ID},
@@ -366,7 +366,7 @@ CONTEXTS: dict[str, tuple[Callable[[], dict[str, Any]], Event, dict[str, Any]]] 
 
 @pytest.mark.parametrize(("context", "event", "facts"), CONTEXTS.values(), ids=CONTEXTS.keys())
 def test_context(context: Callable[[], dict[str, Any]], event: Event, facts: dict[str, Any]) -> None:
-    """Each kind of callback of each version is told for what it is."""
+    """Each kind of callback of each version is recognised."""
     found = read(context())
     assert found.event is event
     assert {name: getattr(found, name) for name in facts} == facts
@@ -437,7 +437,7 @@ def test_text_that_cannot_be_redacted_is_withheld() -> None:
 
 
 def test_exception_that_cannot_be_printed() -> None:
-    """Its type is known all the same."""
+    """Its type is still known."""
 
     class UnprintableError(Exception):
         def __str__(self) -> str:
@@ -448,7 +448,7 @@ def test_exception_that_cannot_be_printed() -> None:
 
 
 def test_failed_tasks_of_a_run() -> None:
-    """The first ten with their logs, and the count of all; one that is given twice is one."""
+    """The first ten with their logs, and the count of all; duplicates count once."""
     given = [("m", index) for index in range(10_000)] + [("m", 3), ("load", -1)]
     found = read(dag_context("task_failure"), failed_tasks=[("load", -1), *given])
     assert found.failed_task_count == 10_001
@@ -460,7 +460,7 @@ def test_failed_tasks_of_a_run() -> None:
 
 @pytest.mark.parametrize(("given", "expected"), [(None, None), ([], ()), (["rubbish"], None), ([(None, 1)], ())])
 def test_failed_tasks_unknown_none_or_odd(given: Any, expected: Any) -> None:
-    """That Airflow can't tell is another thing than that none failed."""
+    """Unknown failed tasks differ from none."""
     assert read(dag_context("timed_out"), failed_tasks=given).failed_tasks == expected
 
 
@@ -497,7 +497,7 @@ def test_airflow_2_links_reach_runs_that_are_not_among_the_latest() -> None:
 
 
 def test_times_of_airflows_own_class_become_plain() -> None:
-    """Airflow's times are of a subclass of datetime that knows more tricks than JSON."""
+    """Airflow's times are of a subclass of datetime that isn't plain JSON data."""
 
     class DateTime(datetime):
         pass
@@ -509,7 +509,7 @@ def test_times_of_airflows_own_class_become_plain() -> None:
 
 
 class Hostile:
-    """A value that raises wherever it is touched."""
+    """A value that raises on every access."""
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError(name)
@@ -574,7 +574,7 @@ THINGS = ODD | st.dictionaries(st.sampled_from(NAMES), ODD).flatmap(
 )
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_no_context_is_too_odd(context: Any, failed_tasks: Any, site: AirflowSite) -> None:
-    """Whatever is in a context: facts come of it, they survive JSON, and both languages make a message of them."""
+    """For any context there are facts, which survive JSON and make a message in both languages."""
     facts = read_run_facts(context, site=site, failed_tasks=failed_tasks, now=lambda: NOW)
     assert RunFacts.from_dict(json.loads(json.dumps(facts.to_dict(), allow_nan=False))) == facts
     for language in ("zh", "en"):
@@ -583,7 +583,7 @@ def test_no_context_is_too_odd(context: Any, failed_tasks: Any, site: AirflowSit
 
 
 def test_a_timeout_is_not_swallowed() -> None:
-    """What Airflow raises to end the callback isn't mistaken for a missing fact."""
+    """An exception of Airflow that ends the callback isn't taken for a missing fact."""
 
     class TaskTimeout(BaseException):
         pass

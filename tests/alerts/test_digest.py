@@ -1,4 +1,4 @@
-"""Digests, read whole, and what no number of alerts may do to them."""
+"""Digests, compared whole, and their limits for any number of alerts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_dingpush.alerts import words_en, words_zh
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of
+from airflow_provider_dingpush.alerts.composer import mentions_of
 from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
 from airflow_provider_dingpush.alerts.digest_notes import Notes
-from airflow_provider_dingpush.alerts.mentioned import mentions_of
 from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.events import Event
@@ -41,7 +41,7 @@ def at(clock: str) -> float:
 
 
 def opened(url: str) -> str:
-    """A link as alerts have them."""
+    """A link in the form of alerts."""
     return f"dingtalk://dingtalkclient/page/link?url={quote(url, safe='')}&pc_slide=false"
 
 
@@ -54,7 +54,7 @@ def alert(
     run_id: str = RUN_ID,
     **values: Any,
 ) -> Alert:
-    """A failure, unless it says otherwise."""
+    """A failure by default."""
     event = event or ("task_failed" if task_id else "dag_failed")
     run_url = f"https://airflow.example.com/prod/dags/{dag_id}/runs/{quote(run_id, safe='')}"
     index = values.get("map_index")
@@ -215,7 +215,7 @@ CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
 
 
 def written(alerts: Sequence[Alert], notes: Notes | None = None, **changes: Any) -> Markdown:
-    """The digest, in Chinese unless told otherwise."""
+    """The digest, in Chinese by default."""
     settings: dict[str, Any] = {
         "language": "zh",
         "zone": SHANGHAI,
@@ -254,8 +254,8 @@ def test_digest_equals_its_golden_file(case: str, language: str) -> None:
         pytest.param((alert("a\n\u202e# b"),), Notes(), "[生产] 1 个失败：a # b · load_orders", id="one line"),
     ],
 )
-def test_title_says_how_much_failed_where(alerts: Sequence[Alert], notes: Notes, expected: str) -> None:
-    """A locked phone shows nothing else."""
+def test_title_counts_failures_and_names_the_dag(alerts: Sequence[Alert], notes: Notes, expected: str) -> None:
+    """A locked phone shows no more."""
     assert written(alerts, notes).title == expected
 
 
@@ -290,7 +290,7 @@ def number(text: str) -> int:
 
 
 def counted(message: Markdown) -> int:
-    """How many alerts an English digest tells of: its lines, and the counts that stand for lines."""
+    """How many alerts an English digest reports: its lines, and its counts."""
     total = 0
     blocks = message.text.split("\n\n")
     for place, block in enumerate(blocks):
@@ -312,7 +312,7 @@ def counted(message: Markdown) -> int:
     at_most_bytes=st.integers(1_500, 19_000),
 )
 def test_the_counts_add_up_to_all_alerts(alerts: list[Alert], group_by: list[str], at_most_bytes: int) -> None:
-    """However many there are, however they are grouped and however little room there is: none gets lost."""
+    """For any number, grouping and size limit."""
     message = written(alerts, language="en", group_by=group_by, at_most_bytes=at_most_bytes)
     assert counted(message) == len(alerts)
     assert json_bytes(message.text) <= at_most_bytes
@@ -322,7 +322,7 @@ def test_the_counts_add_up_to_all_alerts(alerts: list[Alert], group_by: list[str
 @settings(max_examples=50, deadline=None)
 @given(alerts=MANY, chance=st.randoms(use_true_random=False))
 def test_the_order_of_arrival_makes_no_difference(alerts: list[Alert], chance: Any) -> None:
-    """A batch that is written again says the same."""
+    """A batch that is composed again has the same text."""
     alerts = list({each.key: each for each in alerts}.values())
     shuffled = chance.sample(alerts, len(alerts))
     assert written(shuffled) == written(alerts)
@@ -330,7 +330,7 @@ def test_the_order_of_arrival_makes_no_difference(alerts: list[Alert], chance: A
 
 @pytest.mark.parametrize("case", [*CASES, "mapped"])
 def test_golden_digests_count_everything(case: str) -> None:
-    """The same of the digests that people have read."""
+    """Also in the golden files."""
     alerts, notes = CASES[case]
     assert counted(written(alerts, notes, language="en")) == len(alerts)
 
@@ -338,7 +338,7 @@ def test_golden_digests_count_everything(case: str) -> None:
 @pytest.mark.parametrize("tasks", [1, 5, 30])
 @pytest.mark.parametrize("dags", [1, 3, 30, 300])
 def test_a_storm_of_any_shape_stays_readable(dags: int, tasks: int) -> None:
-    """It fits, and it isn't longer than people read."""
+    """It fits, and has a readable length."""
     alerts = [
         alert(f"dag_{dag}", f"task_{task}", summary=f"E{dag}: {'x' * 200}")
         for dag in range(dags)
@@ -351,7 +351,7 @@ def test_a_storm_of_any_shape_stays_readable(dags: int, tasks: int) -> None:
 
 
 def test_the_largest_groups_are_shown_and_the_rest_is_counted() -> None:
-    """What is left out is what matters least."""
+    """The least important ones are left out."""
     alerts = [alert(f"dag_{dag}", f"task_{each}") for dag in range(200) for each in range(2 + dag)]
     lines = written(alerts, language="en").text.splitlines()
     listed = [line for line in lines if line.startswith("- **")]
@@ -361,11 +361,11 @@ def test_the_largest_groups_are_shown_and_the_rest_is_counted() -> None:
     assert f"- …and another {rest:,} failures in {left_out} DAGs" in lines
 
 
-# What is said of each
+# The line of each
 
 
 def lines_of(*alerts: Alert, notes: Notes | None = None, **changes: Any) -> list[str]:
-    """The lines of the alerts, without links, and with brackets as people see them."""
+    """The lines of the alerts, without links, and with brackets as shown."""
     text = re.sub(r" \[\w+\]\([^)]*\)|\\(?=\])", "", written(alerts, notes, **{"language": "en", **changes}).text)
     return [line for line in text.splitlines() if line.startswith("- ")]
 
@@ -382,7 +382,7 @@ def test_tries_of_one_task_are_one_line() -> None:
 
 
 def test_reasons_that_differ_in_numbers_only_are_one() -> None:
-    """Two hundred shards that time out are one trouble."""
+    """Two hundred shards that time out have one reason."""
     alike = [alert(map_index=each, summary=f"shard {each} timed out") for each in (1, 2, 3)]
     others = [alert(task_id="split", summary="MemoryError"), alert(task_id="merge", summary="KeyError")]
     assert lines_of(*alike, *others)[0] == "- **load\\_orders** [1–3] ×3 · e.g. shard 3 timed out"
@@ -391,7 +391,7 @@ def test_reasons_that_differ_in_numbers_only_are_one() -> None:
     )
 
 
-def test_a_reason_of_most_tasks_is_said_once() -> None:
+def test_a_reason_of_most_tasks_is_shown_once() -> None:
     """It is what the person on call needs first."""
     alike = [alert(task_id=f"copy_{each}", summary=NO_DATABASE) for each in range(5)]
     message = written([*alike, alert(summary="KeyError")], language="en")
@@ -405,17 +405,17 @@ def test_a_reason_of_most_tasks_is_said_once() -> None:
     [((3,), " [3]"), ((0, 1, 2), " [0–2] ×3"), ((0, 2, 3, 9), " [0, 2–3, 9] ×4"), ((0, 2, 4, 6), " [0, 2, 4, …] ×4")],
 )
 def test_mapped_instances_are_named(indices: tuple[int, ...], expected: str) -> None:
-    """As stretches, for they are many."""
+    """As ranges."""
     assert lines_of(*(alert(map_index=each) for each in indices)) == [f"- **load\\_orders**{expected}"]
 
 
 def test_a_single_instance_has_its_label() -> None:
-    """As in the alert that is told alone."""
+    """As in an alert that is sent alone."""
     assert lines_of(alert(map_index=3, facts={"map_label": "华东_1"})) == ["- **load\\_orders** [华东\\_1]"]
 
 
 def test_times_have_their_day_after_midnight() -> None:
-    """23:58 alone would seem to lie ahead."""
+    """23:58 alone would seem to be in the future."""
     message = written([alert(clock="00:03:00"), replace(alert(task_id="late"), at=at("00:00:00") - 120)], language="en")
     assert "2026-11-21 23:58 – 2026-11-22 00:03 +08:00" in message.text
     assert "- **late** [log]" in message.text
@@ -450,8 +450,8 @@ ONE_MORE = "#### Others · 1 failure"
         (("run_id",), ["#### scheduled\\_\\_2026-11-21T18:00:00+00:00 · 3 failures", LOAD, SPLIT, CRM]),
     ],
 )
-def test_sections_are_grouped_as_wished(group_by: tuple[str, ...], expected: list[str]) -> None:
-    """Whatever the sections leave open, the lines say."""
+def test_sections_are_grouped_by_any_labels(group_by: tuple[str, ...], expected: list[str]) -> None:
+    """The lines have what the sections don't name."""
     alerts = [
         alert("etl_daily", "load_orders", "03:01:00", summary="KeyError"),
         alert("etl_daily", "split", "03:01:01"),
@@ -462,8 +462,8 @@ def test_sections_are_grouped_as_wished(group_by: tuple[str, ...], expected: lis
     assert [line for line in found if line.startswith(("- ", "#### "))] == expected
 
 
-def test_a_notifiers_own_message_gives_the_reason() -> None:
-    """Merged with others, its title is all there is room for."""
+def test_a_notifiers_own_message_is_the_reason() -> None:
+    """Merged with others, only its title is shown."""
     own = {"msgtype": "markdown", "markdown": {"title": "Orders are late", "text": "# Call **Li**"}}
     text = {"msgtype": "text", "text": {"content": "Orders are late\nCall Li"}}
     for message in (own, text):
@@ -471,15 +471,15 @@ def test_a_notifiers_own_message_gives_the_reason() -> None:
     assert lines_of(alert(message={"msgtype": "text"})) == ["- **load\\_orders**"]
 
 
-def test_reasons_of_a_pause_have_words_or_are_shown_as_they_are() -> None:
-    """Whoever pauses need not know the language."""
+def test_reasons_of_a_pause_have_a_text_or_are_shown_as_they_are() -> None:
+    """They are independent of the language."""
     for reason, words in (("throttled", "机器人被钉钉限流"), ("errcode 1 *x*", "errcode 1 \\*x\\*")):
         text = written(THREE, Notes(paused=(at("03:00:00"), at("03:03:00"), reason))).text
         assert f"> 03:00–03:03 暂停发送：{words}。" in text
 
 
 def test_many_dead_letters_and_robots_are_counted() -> None:
-    """A note doesn't grow beyond reading."""
+    """A note has a readable length."""
     notes = Notes(dead=tuple(f"dag_{n}" for n in range(9)), skipped=tuple((f"spare_{n}", "full") for n in range(9)))
     text = written(THREE, notes, language="en").text
     assert "DingTalk refused 9 alerts: dag\\_0, dag\\_1, dag\\_2, dag\\_3, dag\\_4, …. To see them" in text
@@ -493,8 +493,8 @@ def test_many_dead_letters_and_robots_are_counted() -> None:
     word=st.text(min_size=1)
     | st.sampled_from(["x](http://evil.example/) y", "> q", "# h", "- i", "**b**", "<b>", "a\n\n# b"])
 )
-def test_nothing_becomes_markdown_that_wasnt_meant_to(word: str) -> None:
-    """Every name and reason comes from outside."""
+def test_names_and_reasons_never_become_markdown(word: str) -> None:
+    """They come from outside."""
     hostile = alert(word, word, summary=word, owners=(word,), map_index=3, facts={"map_label": word, "max_tries": word})
     hostile = replace(hostile, log_link="https://airflow.example.com/a b)", run_link=None)
     others = [
@@ -511,13 +511,13 @@ def test_nothing_becomes_markdown_that_wasnt_meant_to(word: str) -> None:
 
 
 @pytest.mark.parametrize("moment", [float("nan"), -1e300, 1e300, -1.0])
-def test_an_impossible_time_costs_no_digest(moment: float) -> None:
-    """A damaged file may hold any number."""
+def test_an_impossible_time_loses_no_digest(moment: float) -> None:
+    """A damaged file may contain any number."""
     assert "- **load\\_orders**" in written([replace(alert(), at=moment)]).text
 
 
-def test_both_languages_say_the_same_things() -> None:
-    """No word is missing, and none gets other values."""
+def test_both_languages_have_the_same_texts() -> None:
+    """None is missing, and each takes the same values."""
 
     def holes(spoken: str | tuple[str, str]) -> set[str]:
         return set(re.findall(r"{(\w+)", spoken if isinstance(spoken, str) else spoken[1]))
@@ -527,7 +527,7 @@ def test_both_languages_say_the_same_things() -> None:
     assert {name: holes(each) for name, each in zh.items()} == {name: holes(each) for name, each in en.items()}
 
 
-# Who is called
+# Mentions
 
 PEOPLE = {"zhangsan": At(mobiles="13800000001"), "lisi": At(user_ids="lisi"), "both": At(user_ids=("lisi", "wangwu"))}
 
@@ -535,7 +535,7 @@ PEOPLE = {"zhangsan": At(mobiles="13800000001"), "lisi": At(user_ids="lisi"), "b
 @pytest.mark.parametrize(
     ("alerts", "expected"),
     [
-        pytest.param([], None, id="nobody"),
+        pytest.param([], None, id="no_owner"),
         pytest.param([alert(owners=("stranger",))], None, id="not known"),
         pytest.param(
             [alert(owners=("zhangsan", "lisi")), alert(owners=("both",))],
@@ -553,26 +553,26 @@ PEOPLE = {"zhangsan": At(mobiles="13800000001"), "lisi": At(user_ids="lisi"), "b
         pytest.param([alert(mentions={"channels": ["x"]})], At("13800000001"), id="unreadable"),
     ],
 )
-def test_owners_of_failures_are_called(alerts: list[Alert], expected: At | None) -> None:
-    """And nobody is woken for what is over or will be tried again."""
+def test_owners_of_failures_are_mentioned(alerts: list[Alert], expected: At | None) -> None:
+    """And not those of recoveries and retries."""
     assert mentions_of(alerts, PEOPLE.get) == expected
 
 
-def test_at_most_fifty_people_are_called() -> None:
-    """DingTalk takes no more, and the message must not fail at it."""
+def test_at_most_fifty_people_are_mentioned() -> None:
+    """DingTalk's limit, which must not fail the message."""
     called = mentions_of([alert(owners=(f"user_{n}",)) for n in range(80)], lambda owner: At(user_ids=owner))
     assert called is not None
     assert len(called.user_ids) == 50
 
 
-# Questions, and words of the user's own
+# Questions, and notifiers' own messages
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("others", [0, 3, 1000])
 @pytest.mark.parametrize("at_most_bytes", [6_000, AT_MOST_BYTES])
-def test_each_question_stands_whole_with_its_own_link(language: str, others: int, at_most_bytes: int) -> None:
-    """However much has failed beside it, and in whatever language; never in a count only."""
+def test_each_question_is_shown_whole_with_its_own_link(language: str, others: int, at_most_bytes: int) -> None:
+    """Besides any number of failures, in any language; never only counted."""
     text = written((*STORM[:others], *QUESTIONS), language=language, at_most_bytes=at_most_bytes).text
     assert json_bytes(text) <= at_most_bytes
     for index in range(2):
@@ -583,8 +583,8 @@ def test_each_question_stands_whole_with_its_own_link(language: str, others: int
     assert text.count("lisi") == 2
 
 
-def test_one_message_takes_as_many_questions_as_have_room() -> None:
-    """The others are told by the next one; what isn't a question has no such bound."""
+def test_one_message_has_as_many_questions_as_fit() -> None:
+    """The next one has the others; other alerts have no such limit."""
     several = [replace(QUESTIONS[0], key=str(number), at=float(100 - number)) for number in range(30)]
     kept = fitting([*STORM, *several], AT_MOST_BYTES)
     assert [each.key for each in kept if each.event == "answer_needed"] == [str(number) for number in range(20, 30)]
@@ -592,14 +592,14 @@ def test_one_message_takes_as_many_questions_as_have_room() -> None:
     assert len(fitting(several, 1_700)) == 1
 
 
-def test_those_who_are_asked_are_called() -> None:
-    """By name or by id, as the connection's ``mentions`` know them; the task's owner isn't asked."""
+def test_people_assigned_to_a_question_are_mentioned() -> None:
+    """By name or by id, as in the connection's ``mentions``; the task's owner isn't mentioned."""
     known = {"lisi": At("13800000001"), "7": At(user_ids="u7"), "zhangsan": At("13800000002")}
     assert mentions_of(QUESTIONS, known.get) == At("13800000001", "u7")
 
 
-def test_mentions_that_nobody_rendered_are_left_out() -> None:
-    """An older version may have written them down."""
+def test_mentions_that_were_not_rendered_are_left_out() -> None:
+    """An older version may have stored them."""
     assert mentions_of([alert(mentions={"mobiles": ["{{ oops }}"]})], lambda owner: None) is None
 
 
@@ -608,15 +608,15 @@ def own(words: str, task_id: str, **values: Any) -> Alert:
     return alert(task_id=task_id, event="task_started", message=message, **values)
 
 
-def test_words_of_the_users_own_keep_a_link_each() -> None:
-    """What different words say isn't merged; that the task runs is no news beside them."""
+def test_own_messages_keep_a_link_each() -> None:
+    """Different messages aren't merged; "started" isn't shown besides them."""
     alerts = (
         own("half done", "load", map_index=0),
         own("all done", "load", map_index=1),
         alert(event="dag_succeeded", task_id=None, message={"msgtype": "text", "text": {"content": "report is out"}}),
     )
     text = written(alerts, language="en").text
-    for said, link in zip(("half done", "all done", "report is out"), alerts, strict=True):
-        (line,) = [each for each in text.splitlines() if said in each]
+    for title, link in zip(("half done", "all done", "report is out"), alerts, strict=True):
+        (line,) = [each for each in text.splitlines() if title in each]
         assert str(link.log_link or link.run_link) in line
         assert "started" not in line

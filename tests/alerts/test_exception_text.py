@@ -1,4 +1,4 @@
-"""What went wrong, of exceptions as they really come."""
+"""The texts of real exceptions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from airflow_provider_dingpush.alerts.alert_text import built_in_alert
 from airflow_provider_dingpush.alerts.exception_text import WhatWentWrong, gap_in, read_exception, shortened
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown
+from airflow_provider_dingpush.alerts.markdown import escape_markdown
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.events import Event
 
 
 def read(error: BaseException | str, hidden: str = "hunter2") -> WhatWentWrong:
-    """What an exception says, with one secret."""
+    """An exception as read, with one secret."""
     return read_exception(error, lambda text: text.replace(hidden, "***"))
 
 
@@ -31,12 +31,12 @@ def named(name: str, text: str, **attributes: Any) -> Exception:
 
 
 def group(text: str, *parts: BaseException) -> BaseException:
-    """An exception group as Python 3.11 and the backport for 3.10 have it: told by its ``exceptions``."""
+    """An exception group as Python 3.11 and the backport for 3.10 have it: recognised by its ``exceptions``."""
     return named("ExceptionGroup", f"{text} ({len(parts)} sub-exceptions)", exceptions=parts)
 
 
 def raised(raise_it: Callable[[], object]) -> BaseException:
-    """What a function raises, with its causes."""
+    """The exception that a function raises, with its causes."""
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - any, that is the point
         raise_it()
     return caught.value
@@ -140,7 +140,7 @@ REAL: dict[str, tuple[BaseException | str, str, str]] = {
 
 @pytest.mark.parametrize("case", REAL)
 def test_the_reason_is_shown(case: str) -> None:
-    """Wherever in the text it stands, in the alert and in a digest's line."""
+    """At any position of the text, in the alert and in a digest's line."""
     error, reason, summary = REAL[case]
     what = read(error)
     assert reason in (what.text or "")
@@ -152,8 +152,8 @@ def test_the_reason_is_shown(case: str) -> None:
         assert escape_markdown(reason[:20]) in built_in_alert(facts, language=language).text
 
 
-def test_what_is_left_out_is_counted() -> None:
-    """A reader knows that there is more, and how much."""
+def test_omitted_lines_are_counted() -> None:
+    """A reader sees how much is missing."""
     text = read(ValueError("\n".join(f"line {place}" for place in range(1, 130)))).text or ""
     assert text.splitlines() == [
         "line 1",
@@ -168,7 +168,7 @@ def test_what_is_left_out_is_counted() -> None:
 
 
 def test_a_shorter_alert_keeps_the_end_of_the_exception() -> None:
-    """A work notice has room for less; the reason is in the last line."""
+    """A work notification is shorter; the reason is in the last line."""
     text = read(ValueError("\n".join([*("x" * 90 for _ in range(100)), "the reason"]))).text
     facts = RunFacts(Event.TASK_FAILED, "d", exception_text=text)
     shown = built_in_alert(facts, language="en", at_most_bytes=300).text
@@ -179,7 +179,7 @@ def test_a_shorter_alert_keeps_the_end_of_the_exception() -> None:
 @pytest.mark.parametrize("characters", [0, 1, 20, 60, 200, 10_000])
 @pytest.mark.parametrize("text", ["x" * 5000, "a\nb", "a\n… 7 …\nb\nc", "\n".join("日志" * 40 for _ in range(9)), ""])
 def test_shortened_keeps_both_ends(text: str, characters: int) -> None:
-    """However little room there is, and lines that were left out before stay counted."""
+    """For any limit, and lines that were omitted before stay counted."""
     short = shortened(text, characters)
     assert short[:1] == text[:1]
     assert short[-1:] == text[-1:]
@@ -194,7 +194,7 @@ def test_shortened_keeps_both_ends(text: str, characters: int) -> None:
 
 
 def test_a_group_names_its_exceptions() -> None:
-    """Its own text says no more than how many there are; groups in it are opened."""
+    """Its own text has only their number; nested groups are opened."""
     inner = group("inner", TimeoutError(), KeyError("x"))
     what = read(group("unhandled errors in a TaskGroup", ValueError("bad row 17\ndetails"), inner, OSError("disk")))
     assert (what.text or "").splitlines() == [
@@ -214,7 +214,7 @@ def test_a_large_group_names_the_first_five() -> None:
 
 
 def test_pythons_own_group() -> None:
-    """The real one, which something else was raised from."""
+    """The real one, as a cause of another exception."""
     kind: Any = getattr(builtins, "ExceptionGroup", None)
     if kind is None:
         pytest.skip("Python 3.10 has none")
@@ -278,22 +278,22 @@ CAUSE = "Caused by: ConnectionError: db.example.com refused the connection"
         (with_the_same_words, ["daily report failed: refused"]),
     ],
 )
-def test_a_cause_is_told_where_it_says_more(raise_it: Callable[[], None], expected: list[str]) -> None:
-    """What it was raised from, or what was being handled, unless ``from None`` says that it doesn't matter."""
+def test_a_cause_is_shown_where_it_adds_something(raise_it: Callable[[], None], expected: list[str]) -> None:
+    """``__cause__`` or ``__context__``, except after ``from None``."""
     what = read(raised(raise_it))
     assert (what.text or "").splitlines() == expected
     assert ("; caused by ConnectionError: db" in (what.summary or "")) == (len(expected) > 1)
 
 
-def test_of_many_causes_the_nearest_and_a_deep_one_are_told() -> None:
-    """The work is bounded however long the chain is."""
+def test_of_many_causes_the_nearest_and_a_deep_one_are_shown() -> None:
+    """Bounded time for a chain of any length."""
     lines = (read(raised(deep)).text or "").splitlines()
     assert lines[0] == "layer 99"
     assert lines[1] == "Caused by: ValueError: layer 98"
     assert len(lines) == 3
 
 
-def test_the_reason_of_a_long_line_stands_early_in_the_summary() -> None:
+def test_the_reason_of_a_long_line_is_early_in_the_summary() -> None:
     """As of urllib3, whose line ends with it: a digest shows the beginning only."""
     refused = ConnectionRefusedError(111, "Connection refused")
     pool = "HTTPSConnectionPool(host='api.example.com', port=443): Max retries exceeded with url: /v1/reports/daily "
@@ -307,8 +307,8 @@ def test_the_reason_of_a_long_line_stands_early_in_the_summary() -> None:
     assert len(summary) < 130
 
 
-def test_notes_are_told() -> None:
-    """Python 3.11 keeps them in ``__notes__``; whatever else stands there is left out."""
+def test_notes_are_shown() -> None:
+    """Python 3.11 keeps them in ``__notes__``; other values are left out."""
     error = ValueError("bad row")
     error.__notes__ = ["file orders.csv\nrow 17", 7, "password hunter2"]  # type: ignore[attr-defined]
     assert (read(error).text or "").splitlines() == ["bad row", "file orders.csv", "row 17", "password ***"]
@@ -327,7 +327,7 @@ def test_cycles_end() -> None:
     assert "• ValueError: one" in (read(several).text or "")
 
 
-# What can't be seen
+# Invisible characters
 
 
 JOINED = "👨\u200d👩\u200d👧 ok می\u200cخواهم"
@@ -353,17 +353,17 @@ JOINED = "👨\u200d👩\u200d👧 ok می\u200cخواهم"
     ],
 )
 def test_as_a_terminal_shows_it(text: str, expected: str) -> None:
-    """Whole sequences go, and of a line that was written over the last state stays."""
+    """Whole sequences are dropped, and of an overwritten line the last state is kept."""
     assert read(ValueError(text)).text == expected
 
 
-def test_a_secret_of_several_lines_is_taken_out() -> None:
-    """It is redacted before the text is taken apart."""
+def test_a_secret_of_several_lines_is_removed() -> None:
+    """It is redacted before the text is split."""
     key = "-----BEGIN\nabc\ndef\n-----END"
     assert read(ValueError(f"key {key}!"), hidden=key).text == "key ***!"
 
 
-# What it may not do
+# Limits
 
 
 @pytest.mark.parametrize(
@@ -380,8 +380,8 @@ def test_a_secret_of_several_lines_is_taken_out() -> None:
         ("hunter2", 500_000, ""),
     ],
 )
-def test_megabytes_are_no_matter(piece: str, times: int, end: str) -> None:
-    """Only the ends are looked at, and no half of a secret stands where the middle is missing."""
+def test_megabytes_take_bounded_time(piece: str, times: int, end: str) -> None:
+    """Only the ends are read, and no half of a secret is shown where the middle is missing."""
     what = read(ValueError(piece * times + end))
     assert len(what.text or "") < 800
     assert len(what.summary or "") <= 201
@@ -389,7 +389,7 @@ def test_megabytes_are_no_matter(piece: str, times: int, end: str) -> None:
 
 
 class HostileError(Exception):
-    """One that raises whenever it is looked at."""
+    """One that raises on every access."""
 
     def __str__(self) -> str:
         raise RuntimeError("no words")
@@ -438,7 +438,7 @@ TREES: st.SearchStrategy[BaseException] = st.recursive(
 @given(TREES)
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_exception_is_too_odd(error: BaseException) -> None:
-    """Some lines come of it, and a summary."""
+    """It has some lines and a summary."""
     what = read(error)
     assert what.summary
     assert "\n" not in what.summary
@@ -455,15 +455,15 @@ class Words(str):
         raise RuntimeError
 
 
-@pytest.mark.parametrize("said", [b"bytes", None, 7], ids=["bytes", "nothing", "a number"])
-def test_a_text_that_is_none_gives_way_to_the_arguments(said: Any) -> None:
+@pytest.mark.parametrize("text", [b"bytes", None, 7], ids=["bytes", "nothing", "a number"])
+def test_without_a_text_the_arguments_are_shown(text: Any) -> None:
     """As ``Exception`` itself shows them."""
-    error = named("DriverError", "no route to hunter2", __str__=lambda self: said)
+    error = named("DriverError", "no route to hunter2", __str__=lambda self: text)
     assert read(error) == WhatWentWrong("DriverError", "no route to ***", "DriverError: no route to ***")
 
 
 def test_a_text_of_another_class_is_read_as_it_is() -> None:
-    """Whatever that class does."""
+    """Independent of that class."""
     error = named("E", "", __str__=lambda self: Words("out of disk"))
     assert read(error).summary == "E: out of disk"
 
@@ -482,8 +482,8 @@ def test_a_note_that_is_no_list_is_a_note() -> None:
 
 
 @pytest.mark.parametrize("name", ["_RemoteTraceback", "RemoteTraceback"])
-def test_the_traceback_of_another_process_says_nothing_new(name: str) -> None:
-    """``concurrent.futures`` and ``multiprocessing`` raise from a text that repeats class and words."""
+def test_the_traceback_of_another_process_adds_nothing(name: str) -> None:
+    """``concurrent.futures`` and ``multiprocessing`` raise from a text that repeats class and text."""
     error = ValueError("no such order")
     error.__cause__ = named(
         name, '\n"""\nTraceback (most recent call last):\n  File "p.py", line 3, in f\nValueError: no such order\n"""'

@@ -1,4 +1,4 @@
-"""What a process loads for the alerts that it writes down and sends."""
+"""The modules that a process loads for the alerts that it puts and sends."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_built_in_texts_need_no_template_engine(program: str) -> None:
     assert not {"jinja2", "markupsafe", "requests", "redis", "airflow"} & loaded_by(program)
 
 
-def test_a_message_loads_the_words_of_one_language() -> None:
+def test_a_message_loads_the_texts_of_one_language() -> None:
     assert {each for each in loaded_by(ALONE) if "words_" in each} == {"airflow_provider_dingpush.alerts.words_zh"}
     assert "airflow_provider_dingpush.alerts.digest" not in loaded_by(ALONE)
 
 
-def test_a_follower_loads_nothing_that_writes_messages() -> None:
-    """It writes its alert down and leaves."""
+def test_a_follower_loads_nothing_that_composes_messages() -> None:
+    """It puts its alert and leaves."""
     loaded = loaded_by("import airflow_provider_dingpush.alerts.alert")
     room = {each for each in loaded if each.startswith("airflow_provider_dingpush.alerts.")}
     assert room == {"airflow_provider_dingpush.alerts.alert"}

@@ -1,4 +1,4 @@
-"""Which alerts a message covers can be read from the log, whatever language it is in."""
+"""Which alerts a message covers can be read from the log, in any language."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_message_that_is_posted_twice_counts_twice(lines: Path) -> None:
     assert covered_alerts(lines.read_text("ascii"), ["m1", "m1"]) == {"a": 2}
 
 
-def test_a_message_that_nobody_logged_is_an_error() -> None:
+def test_a_message_that_was_not_logged_is_an_error() -> None:
     with pytest.raises(KeyError):
         covered_alerts("", ["m1"])
 

@@ -53,8 +53,8 @@ def test_names_of_a_newer_version_are_ignored() -> None:
         {"event": "task_failed", "dag_id": "d", "owners": 5},
     ],
 )
-def test_what_is_no_facts_is_refused(data: dict[str, Any]) -> None:
-    """A damaged file is a ValueError, whatever is wrong with it."""
+def test_data_without_facts_is_refused(data: dict[str, Any]) -> None:
+    """Any damaged file is a ValueError."""
     with pytest.raises(ValueError, match=r"."):
         RunFacts.from_dict(data)
 
@@ -66,7 +66,7 @@ def test_every_field_is_documented() -> None:
 
 
 def test_facts_are_frozen() -> None:
-    """Nobody changes them on the way."""
+    """They can't be changed."""
     with pytest.raises(FrozenInstanceError):
         FULL.dag_id = "other"  # type: ignore[misc]
 

@@ -1,4 +1,4 @@
-"""A process that puts alerts and leads, killed at its first step, at its second, and so on until it gets through.
+"""A process that puts alerts and leads, killed at its first step, at its second, and so on until it finishes.
 
 A program, not a test: ``python tests/delivery/crash_steps.py FOLDER`` prints as JSON the result of each. The test of
 it is in ``test_crashes.py``. A step is what Python's audit hooks see (files opened, renamed, removed, locked), each
@@ -28,37 +28,37 @@ from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.messages import At, Message, Text
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
-from tests.delivery.drain_world import MAILBOX, WatchedBook, compose, failure
+from tests.delivery.simulation import MAILBOX, WatchedBook, compose, failure
 
-ROBOT = "0123456789ab"
+RECEIVER = "0123456789ab"
 STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "fcntl.flock", "os.listdir", "os.scandir", "sqlite3.connect"}
 POLICY = DeliveryPolicy(group_interval_seconds=0.0)
 
 
 class FileRobot:
-    """A chat in a file: whoever has a uuid in it is in the chat once."""
+    """A chat in a file, with one message for each uuid."""
 
-    receiver_id = ROBOT
+    receiver_id = RECEIVER
     conn_id = "dingtalk_default"
     recognises_repeats = True
     timeout_seconds = 1.0
     text_bytes = 18_000
 
-    def __init__(self, chat: Path, meets: Callable[[str], None]) -> None:
+    def __init__(self, chat: Path, on_step: Callable[[str], None]) -> None:
         self._chat = chat
-        self._meets = meets
+        self._on_step = on_step
 
     def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
         assert isinstance(message, Text)
         return json.dumps({"uuid": uuid, "keys": json.loads(message.content)["keys"]}).encode()
 
     def post(self, body: bytes, deadline: Deadline) -> SendResult:
-        self._meets("before post")
+        self._on_step("before post")
         uuid = json.loads(body)["uuid"]
         if not any(each["uuid"] == uuid for each in messages(self._chat)):
             with self._chat.open("ab") as file:
                 file.write(body + b"\n")
-        self._meets("after post")
+        self._on_step("after post")
         return SendResult(SendStatus.SENT)
 
 
@@ -66,16 +66,16 @@ def messages(chat: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in chat.read_text().splitlines()] if chat.exists() else []
 
 
-def lead(outbox: Outbox, chat: Path, meets: Callable[[str], None]) -> None:
-    with outbox.leadership(ROBOT) as book:
+def lead(outbox: Outbox, chat: Path, on_step: Callable[[str], None]) -> None:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
-        robot, deadline = FileRobot(chat, meets), Deadline.after(8)
-        watched = WatchedBook(book, meets)
+        robot, deadline = FileRobot(chat, on_step), Deadline.after(8)
+        watched = WatchedBook(book, on_step)
         Drain(watched, robot, POLICY, compose, deadline=deadline, role=LeaderRole.DAG_PROCESSOR).run()
 
 
-def first_life(folder: Path, die_at: int, notes: int) -> None:
-    """Put, lead, put again, lead again; what was put and where it ended is noted in a pipe."""
+def first_process(folder: Path, die_at: int, notes: int) -> None:
+    """Put, lead, put again, lead again; notes in a pipe what was put and where it died."""
     outbox, steps = Outbox(FileStore(folder / "home")), 0
 
     def note(**what: Any) -> None:
@@ -97,7 +97,7 @@ def first_life(folder: Path, die_at: int, notes: int) -> None:
             step(event)
 
     sys.addaudithook(audit)
-    outbox.assign(MAILBOX, ROBOT)
+    outbox.assign(MAILBOX, RECEIVER)
     put(failure("a1"))
     put(failure("a2"))
     lead(outbox, folder / "chat", step)
@@ -105,9 +105,9 @@ def first_life(folder: Path, die_at: int, notes: int) -> None:
     lead(outbox, folder / "chat", step)
 
 
-def next_life(folder: Path) -> None:
+def next_process(folder: Path) -> None:
     outbox = Outbox(FileStore(folder / "home"))
-    outbox.assign(MAILBOX, ROBOT)
+    outbox.assign(MAILBOX, RECEIVER)
     outbox.put(failure("late"))
     for _ in range(2):
         lead(outbox, folder / "chat", lambda _: None)
@@ -119,7 +119,7 @@ def in_a_process(work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as problem:
-            logging.getLogger(__name__).critical("a life ended by an error", exc_info=problem)
+            logging.getLogger(__name__).critical("a process ended by an error", exc_info=problem)
             os._exit(1)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -130,11 +130,11 @@ def outcome(folder: Path, die_at: int) -> dict[str, Any]:
     """The result of a process that was killed at this step."""
     folder.mkdir()
     reading, writing = os.pipe()
-    in_a_process(lambda: first_life(folder, die_at, writing))
+    in_a_process(lambda: first_process(folder, die_at, writing))
     os.close(writing)
     with open(reading) as file:
         notes = [json.loads(line) for line in file]
-    in_a_process(lambda: next_life(folder))
+    in_a_process(lambda: next_process(folder))
     return {
         "died_at": next((each["died_at"] for each in notes if "died_at" in each), None),
         "recorded": [each["recorded"] for each in notes if "recorded" in each],

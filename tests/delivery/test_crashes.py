@@ -1,4 +1,4 @@
-"""A leader dies at any point: whatever was put is sent, once, and the receiver's window is never overrun.
+"""A leader dies at any point: every alert that was put is sent once, and the receiver's window is never overrun.
 
 The rows are those of the crash table: before and after each step in the book, before and after each POST. Repeats are
 swallowed by DingTalk here, as its documentation says (``msgUuid``).
@@ -22,20 +22,20 @@ from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.storage.contract import LedgerBook
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
-from tests.delivery.drain_world import MAILBOX, START, KilledError, WatchedBook, World, failure
+from tests.delivery.simulation import MAILBOX, START, KilledError, Simulation, WatchedBook, failure
 
-ROBOT = "0123456789ab"
+RECEIVER = "0123456789ab"
 Lead = Callable[[], Any]
 
 
-class Story:
-    """A lost answer, a refused alert, a refusal for half a minute, a recovery, a disturbance of each kind."""
+class Scenario:
+    """A lost reply, a refused alert, half a minute of throttling, a recovery: one disturbance of each kind."""
 
-    def __init__(self, world: World, put: Callable[[Any], None]) -> None:
-        self.world = world
+    def __init__(self, sim: Simulation, put: Callable[[Any], None]) -> None:
+        self.sim = sim
         self.put = put
         self.posts = 0
-        world.robot.answers = self._answer
+        sim.robot.answers = self._answer
 
     def _answer(self, content: Mapping[str, Any]) -> SendResult | None:
         self.posts += 1
@@ -47,8 +47,8 @@ class Story:
             return SendResult(SendStatus.RETRY, "connection refused")
         return None
 
-    def chapters(self) -> Iterator[None]:
-        """What happens between two leaders."""
+    def stages(self) -> Iterator[None]:
+        """The events between two leaders."""
         self.put(failure("a1"))
         yield
         for key in ("a2", "bad", "a3", "a4"):
@@ -64,97 +64,97 @@ class Story:
 SENT = ["a1", "a2", "a3", "a5", "a6"]
 
 
-def play(world: World, book: Callable[[], Any], put: Callable[[Any], None], die_at: tuple[int, ...]) -> int:
-    """Play the story with deaths at these calls; how many calls there were."""
+def run_scenario(sim: Simulation, book: Callable[[], Any], put: Callable[[Any], None], die_at: tuple[int, ...]) -> int:
+    """Run the scenario with deaths at these calls; returns the number of calls."""
     calls = 0
 
-    def meets(_: str) -> None:
+    def on_step(_: str) -> None:
         nonlocal calls
         calls += 1
         if calls in die_at:
             raise KilledError
 
-    world.robot.meets = meets
-    story = Story(world, put)
+    sim.robot.on_step = on_step
+    scenario = Scenario(sim, put)
 
     def lead(seconds: float) -> int | None:
-        """How many alerts it left, or ``None`` if it died."""
+        """How many alerts are still pending, or ``None`` if the leader died."""
         try:
             with book() as led:
                 assert led is not None
-                return world.drain(seconds, book=WatchedBook(led, meets)).left
+                return sim.drain(seconds, book=WatchedBook(led, on_step)).left
         except KilledError:
             return None
 
-    for _ in story.chapters():
+    for _ in scenario.stages():
         lead(8.0)
-        world.clock.pass_by(2.0)
+        sim.clock.advance(2.0)
     for _ in range(40):
         if lead(60.0) == 0:
             break
-        world.clock.pass_by(20.0)
+        sim.clock.advance(20.0)
     return calls
 
 
-def check(world: World) -> None:
-    sent = world.chat.keys
-    # Where the recovery came while its failure still waited, one line is about both.
-    joined = any("back" in each.notes["recovered"] for each in world.chat.shown if each.notes)
+def check(sim: Simulation) -> None:
+    sent = sim.chat.keys
+    # If the recovery came while its failure was pending, one line covers both.
+    joined = any("back" in each.notes["recovered"] for each in sim.chat.shown if each.notes)
     assert sorted(sent) == sorted([*SENT, "back"] + ([] if joined else ["a4"]))
-    assert world.chat.most_in_window <= 18
-    assert [each.key for each in world.ledger().dead_letters.all] == ["bad"]
+    assert sim.chat.most_in_window <= 18
+    assert [each.key for each in sim.ledger().dead_letters.all] == ["bad"]
 
 
-def memory_world() -> tuple[World, Callable[[], Any], Callable[[Any], None]]:
-    world = World(DeliveryPolicy(group_interval_seconds=5.0))
+def in_memory() -> tuple[Simulation, Callable[[], Any], Callable[[Any], None]]:
+    sim = Simulation(DeliveryPolicy(group_interval_seconds=5.0))
 
     @contextmanager
     def book() -> Iterator[LedgerBook]:
-        yield world.book()
+        yield sim.book()
 
-    return world, book, world.put
-
-
-def spool_world(home: Path) -> tuple[World, Callable[[], Any], Callable[[Any], None]]:
-    world = World(DeliveryPolicy(group_interval_seconds=5.0))
-    outbox = Outbox(FileStore(home, clock=world.clock.time))
-    outbox.assign(MAILBOX, ROBOT)
-    return world, lambda: outbox.leadership(ROBOT), outbox.put
+    return sim, book, sim.put
 
 
-def calls_of_an_undisturbed_story() -> int:
-    return play(*memory_world(), ())
+def in_files(home: Path) -> tuple[Simulation, Callable[[], Any], Callable[[Any], None]]:
+    sim = Simulation(DeliveryPolicy(group_interval_seconds=5.0))
+    outbox = Outbox(FileStore(home, clock=sim.clock.time))
+    outbox.assign(MAILBOX, RECEIVER)
+    return sim, lambda: outbox.leadership(RECEIVER), outbox.put
+
+
+def calls_without_a_death() -> int:
+    return run_scenario(*in_memory(), ())
 
 
 def test_a_death_at_any_call_loses_and_repeats_nothing() -> None:
-    for die_at in range(1, calls_of_an_undisturbed_story() + 1):
-        world, book, put = memory_world()
-        play(world, book, put, (die_at,))
-        check(world)
-        assert world.ledger().queue.waiting == 0, die_at
+    for die_at in range(1, calls_without_a_death() + 1):
+        sim, book, put = in_memory()
+        run_scenario(sim, book, put, (die_at,))
+        check(sim)
+        assert sim.ledger().queue.waiting == 0, die_at
 
 
 @given(st.lists(st.integers(1, 200), min_size=2, max_size=12))
 @settings(deadline=None)
-def test_nor_do_many_deaths(die_at: list[int]) -> None:
-    world, book, put = memory_world()
-    play(world, book, put, tuple(die_at))
-    check(world)
+def test_many_deaths_lose_and_repeat_nothing(die_at: list[int]) -> None:
+    sim, book, put = in_memory()
+    run_scenario(sim, book, put, tuple(die_at))
+    check(sim)
 
 
 def test_the_same_with_files(tmp_path: Path) -> None:
     """Every call of the real book once, before and after it took effect."""
-    calls = calls_of_an_undisturbed_story()
+    calls = calls_without_a_death()
     for die_at in range(1, calls + 1):
-        world, book, put = spool_world(tmp_path / str(die_at))
-        play(world, book, put, (die_at,))
-        check_files(world, Outbox(FileStore(tmp_path / str(die_at))))
+        sim, book, put = in_files(tmp_path / str(die_at))
+        run_scenario(sim, book, put, (die_at,))
+        check_files(sim, Outbox(FileStore(tmp_path / str(die_at))))
 
 
-def check_files(world: World, outbox: Outbox) -> None:
-    records = outbox.records_of(ROBOT)
-    world.storage.records = {place: json.dumps(value) for place, value in records.items()}
-    check(world)
+def check_files(sim: Simulation, outbox: Outbox) -> None:
+    records = outbox.records_of(RECEIVER)
+    sim.storage.records = {place: json.dumps(value) for place, value in records.items()}
+    check(sim)
     assert outbox.pending_mailboxes() == []
 
 

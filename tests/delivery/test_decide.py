@@ -1,4 +1,4 @@
-"""What a leader decides: each row is a state and what follows from it."""
+"""What a leader decides: each row is a state and its decision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MISCONFIGURED = Hold(Reason.MISCONFIGURED, NOW, NOW + 60, "310000", 60.0)
 CAPPED = Hold(Reason.DAILY_LIMIT, NOW - 10, NOW + 500, "10 a day")
 FRESH = DispatchState(fresh=True)
 STORM = replace(FRESH, collects_until=NOW + 40, handover=Handover.SUCCESSOR)
-LEISURE = replace(FRESH, collects_until=NOW + 2, handover=Handover.FLUSHER)
+FOR_FLUSHER = replace(FRESH, collects_until=NOW + 2, handover=Handover.FLUSHER)
 
 
 def decided(state: DispatchState, *, seconds: float = 3.0, role: LeaderRole = LeaderRole.CALLBACK) -> object:
@@ -40,13 +40,13 @@ def decided(state: DispatchState, *, seconds: float = 3.0, role: LeaderRole = Le
         (replace(FRESH, hold=HELD), Leave(Reason.THROTTLED, NOW + 500, pause=True, detail="130101")),
         (replace(FRESH, daily_limit=CAPPED), Leave(Reason.DAILY_LIMIT, NOW + 500)),
         (DispatchState(daily_limit=CAPPED), Leave(Reason.NOTHING_PENDING)),
-        # What lies in the mailboxes isn't known then.
+        # The content of the mailboxes isn't known then.
         (DispatchState(hold=HELD), Leave(Reason.THROTTLED, NOW + 500, pause=True, detail="130101")),
-        # Somebody may mend it any moment, so everybody looks.
+        # A setting may be fixed at any moment, so every process leads.
         (DispatchState(hold=MISCONFIGURED), Leave(Reason.MISCONFIGURED, NOW + 60, detail="310000")),
         (DispatchState(next_repeat_due=NOW + 60), Leave(Reason.REPEATS_ONLY, NOW + 60)),
         (replace(FRESH, unfinished_due=NOW), SendNow(Work.UNFINISHED)),
-        # One message at a time: what comes after it waits for its fate.
+        # One message at a time: later alerts wait for its result.
         (replace(FRESH, unfinished_due=NOW + 2), WaitUntil(NOW + 2, Reason.RETRY_NOT_DUE)),
         (replace(FRESH, unfinished_due=NOW + 30), Leave(Reason.RETRY_NOT_DUE, NOW + 30)),
         (DispatchState(quarantine_due=NOW), SendNow(Work.QUARANTINED)),
@@ -54,7 +54,7 @@ def decided(state: DispatchState, *, seconds: float = 3.0, role: LeaderRole = Le
         (replace(FRESH, quarantine_due=NOW), SendNow(Work.FRESH)),
         (replace(FRESH, quarantine_due=NOW, collects_until=NOW + 2), SendNow(Work.QUARANTINED)),
         (replace(FRESH, quarantine_due=NOW + 9, collects_until=NOW + 2), WaitUntil(NOW + 2, Reason.COLLECTING)),
-        # Other robots: asked when something is due and this one can't.
+        # Fallbacks are tried when something is due and this receiver can't send.
         (replace(FRESH, hold=HELD, fallbacks=True), Leave(Reason.THROTTLED, NOW + 500, Work.FRESH, detail="130101")),
         (replace(FRESH, free_at=NOW + 2, fallbacks=True), WaitUntil(NOW + 2, Reason.WINDOW_FULL, Work.FRESH)),
         (replace(FRESH, free_at=NOW + 4, fallbacks=True), Leave(Reason.WINDOW_FULL, NOW + 4, Work.FRESH)),
@@ -78,7 +78,7 @@ def test_a_leader_that_waits_decides(state: DispatchState, decision: object) -> 
         (replace(FRESH, unfinished_due=NOW + 1), Leave(Reason.RETRY_NOT_DUE, NOW + 1)),
     ],
 )
-def test_a_leader_that_does_not_wait_sends_what_can_go_at_once(state: DispatchState, decision: object) -> None:
+def test_a_leader_that_does_not_wait_sends_what_can_be_sent_at_once(state: DispatchState, decision: object) -> None:
     assert decided(state, role=LeaderRole.DAG_PROCESSOR) == decision
 
 
@@ -86,16 +86,16 @@ def test_a_leader_that_does_not_wait_sends_what_can_go_at_once(state: DispatchSt
 @pytest.mark.parametrize(
     ("state", "decision"),
     [
-        (LEISURE, Leave(Reason.COLLECTING, NOW + 2, pause=True)),
-        (replace(LEISURE, collects_until=NOW), SendNow(Work.FRESH)),
-        (replace(LEISURE, free_at=NOW + 30), Leave(Reason.COLLECTING, NOW + 30, pause=True)),
-        (replace(LEISURE, fallbacks=True, hold=HELD), Leave(Reason.COLLECTING, NOW + 2, pause=True)),
-        # What was frozen or refused has its own time.
-        (replace(LEISURE, unfinished_due=NOW), SendNow(Work.UNFINISHED)),
-        (replace(LEISURE, quarantine_due=NOW), SendNow(Work.QUARANTINED)),
+        (FOR_FLUSHER, Leave(Reason.COLLECTING, NOW + 2, pause=True)),
+        (replace(FOR_FLUSHER, collects_until=NOW), SendNow(Work.FRESH)),
+        (replace(FOR_FLUSHER, free_at=NOW + 30), Leave(Reason.COLLECTING, NOW + 30, pause=True)),
+        (replace(FOR_FLUSHER, fallbacks=True, hold=HELD), Leave(Reason.COLLECTING, NOW + 2, pause=True)),
+        # Frozen and quarantined alerts have their own due time.
+        (replace(FOR_FLUSHER, unfinished_due=NOW), SendNow(Work.UNFINISHED)),
+        (replace(FOR_FLUSHER, quarantine_due=NOW), SendNow(Work.QUARANTINED)),
     ],
 )
-def test_in_a_storm_everybody_leaves_what_is_not_due_to_the_flusher(
+def test_in_a_storm_every_leader_leaves_what_is_not_due_to_the_flusher(
     state: DispatchState, decision: object, role: LeaderRole
 ) -> None:
     assert decided(state, role=role) == decision
@@ -104,7 +104,7 @@ def test_in_a_storm_everybody_leaves_what_is_not_due_to_the_flusher(
 @pytest.mark.parametrize(
     ("state", "decision"),
     [
-        # Whoever comes too early to succeed has no more time than this one.
+        # A successor that comes early has no more time left than this leader.
         (STORM, WaitUntil(NOW + 2, Reason.COLLECTING)),
         (replace(STORM, has_successor=True), WaitUntil(NOW + 2, Reason.COLLECTING)),
         (replace(STORM, collects_until=NOW + 3), WaitUntil(NOW + 3, Reason.COLLECTING)),
@@ -116,7 +116,7 @@ def test_a_leader_in_a_storm_waits_until_its_last_second(state: DispatchState, d
     assert decided(state) == decision
 
 
-def test_in_its_last_second_it_hands_over_or_sends() -> None:
+def test_in_its_last_second_a_leader_hands_over_or_sends() -> None:
     look_round = WaitUntil(NOW + 0.1, Reason.COLLECTING, for_successor=True)
     assert decided(STORM, seconds=1.0) == look_round
     assert decided(STORM, seconds=0.05) == replace(look_round, at=NOW + 0.05)

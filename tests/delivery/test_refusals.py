@@ -1,4 +1,4 @@
-"""Whose fault a refusal of unknown reason is."""
+"""Whether the message or the receiver is the cause of a refusal for an unknown reason."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 import pytest
 
 from airflow_provider_dingpush.delivery.refusals import Refusals
-from tests.delivery.drain_world import World
+from tests.delivery.simulation import Simulation
 
 Refused = tuple[str, str]
 
 
 def after(*messages: Refused) -> Refusals:
-    """What is known after these messages were refused: each a code, and the keys of its alerts."""
+    """The refusals after these messages were refused: each a code, and the keys of its alerts."""
     refusals = Refusals()
     for code, keys in messages:
         refusals = Refusals.from_record(json.loads(json.dumps(refusals.with_one(code, keys).to_record())))
@@ -27,7 +27,7 @@ def after(*messages: Refused) -> Refusals:
         ([("7", "a"), ("7", "a")], False),
         ([("7", "abcd"), ("7", "ab")], False),
         ([("7", "abcd"), ("7", "ab"), ("7", "a")], False),
-        # Two halves may hold a refused alert each, two single alerts prove it.
+        # Two halves may each have a refused alert; two single alerts prove it.
         ([("7", "abcd"), ("7", "ab"), ("7", "cd")], False),
         ([("7", "abcd"), ("7", "ab"), ("7", "cd"), ("7", "a")], True),
         ([("7", "ab"), ("7", "a"), ("7", "b")], True),
@@ -45,21 +45,21 @@ def after(*messages: Refused) -> Refusals:
     ],
     ids=lambda each: "-".join(code + keys for code, keys in each) if isinstance(each, list) else None,
 )
-def test_the_receiver_is_to_blame_when_another_message_is_refused(messages: list[Refused], of_receiver: bool) -> None:
+def test_the_receiver_is_the_cause_when_another_message_is_refused(messages: list[Refused], of_receiver: bool) -> None:
     refusals = after(*messages)
     assert refusals.of_receiver is of_receiver
     assert refusals.keys == {key for _, keys in messages for key in keys} or refusals.keys < set("abcdefghijkl")
 
 
-def test_what_was_proven_says_nothing_of_the_receiver_but_is_remembered() -> None:
+def test_proven_alerts_are_remembered_and_are_no_sign_of_the_receiver() -> None:
     refusals = Refusals().with_proven("a").with_one("7", "b")
     assert not refusals.of_receiver
     assert refusals.keys == {"a", "b"}
 
 
-def test_words_that_speak_of_the_receiver_need_no_second_message() -> None:
+def test_an_answer_about_the_receiver_needs_no_second_message() -> None:
     assert Refusals().with_one("7", "a", of_receiver=True).of_receiver
 
 
 def test_a_receiver_without_a_record_has_no_refusals() -> None:
-    assert World().ledger().refusals == Refusals()
+    assert Simulation().ledger().refusals == Refusals()

@@ -1,4 +1,4 @@
-"""What waits goes from one book into another: all of it, once, wherever a process ends meanwhile."""
+"""Pending alerts are moved from one book to another: all of them, once, wherever a process dies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.record_kinds import Batch
-from airflow_provider_dingpush.delivery.repetitions import remembered
+from airflow_provider_dingpush.delivery.repetitions import remembered_names
 from airflow_provider_dingpush.delivery.transfer import alerts_in, move, take_back
-from airflow_provider_dingpush.storage.contract import LedgerBook, Place
-from tests.delivery.drain_world import KilledError, MemoryBook, Storage, WatchedBook, failure
+from airflow_provider_dingpush.storage.contract import LedgerBook, RecordId
+from tests.delivery.simulation import KilledError, MemoryBook, Storage, WatchedBook, failure
 
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_other")
 NOW = 1_800_000_000.0
@@ -23,7 +23,7 @@ NOW = 1_800_000_000.0
 
 @dataclass
 class Books:
-    """The former and the new robot's book; a process can be killed at any call."""
+    """The books of the former and the new receiver; a process can be killed at any call."""
 
     old: Storage
     new: Storage
@@ -31,12 +31,12 @@ class Books:
     calls: int = 0
 
     def open(self, storage: Storage) -> LedgerBook:
-        return WatchedBook(MemoryBook(storage, lambda: NOW), self._meets)
+        return WatchedBook(MemoryBook(storage, lambda: NOW), self._on_step)
 
     def move(self, **given: Any) -> int:
         return move(self.open(self.old), self.open(self.new), HERE, **{"last": False, **given})
 
-    def _meets(self, _: str) -> None:
+    def _on_step(self, _: str) -> None:
         self.calls += 1
         if self.calls == self.kill_at:
             raise KilledError
@@ -47,8 +47,8 @@ def alerts(count: int, mailbox: Mailbox = HERE, start: int = 0) -> list[Alert]:
 
 
 def book_with(*every: Alert, **more: Any) -> Storage:
-    """A book in which alerts wait, and more records, by kind and key with a blank between."""
-    records: dict[Place, str] = {("alert", each.key): json.dumps(each.to_json()) for each in every}
+    """A book with pending alerts, and more records, by kind and key with a blank between."""
+    records: dict[RecordId, str] = {("alert", each.key): json.dumps(each.to_json()) for each in every}
     for place, value in more.items():
         kind, _, key = place.partition(" ")
         records[kind, key] = json.dumps(value)
@@ -68,7 +68,7 @@ def records(storage: Storage, kind: str) -> dict[str, Any]:
     return {key: json.loads(value) for (each, key), value in storage.records.items() if each == kind}
 
 
-def test_only_what_belongs_to_the_mailbox_goes() -> None:
+def test_only_records_of_the_mailbox_are_moved() -> None:
     """Quarantined alerts, dead letters and counts as well."""
     mine, theirs, dead = alerts(4), alerts(2, THERE), alerts(1, start=9)[0]
     letter = {"alert": dead.to_json(), "problem": "refused", "at": NOW, "reported": False}
@@ -95,18 +95,18 @@ def test_only_what_belongs_to_the_mailbox_goes() -> None:
     assert (keys(books.old, "notified"), keys(books.new, "notified")) == (["theirs"], ["mine"])
     assert (records(books.old, "overflow"), records(books.new, "overflow")) == ({"": 7}, {})
     assert keys(books.old, "transfer") == keys(books.new, "transferred") == []
-    assert {name for each in mine for name in remembered(each)} <= books.new.keys
+    assert {name for each in mine for name in remembered_names(each)} <= books.new.keys
 
 
-def test_with_the_last_mailbox_goes_what_belongs_to_no_mailbox() -> None:
-    """How many were only counted, of whichever mailbox."""
+def test_with_the_last_mailbox_records_of_no_mailbox_are_moved() -> None:
+    """The overflow count, of all mailboxes."""
     books = Books(book_with(*alerts(1), overflow=7), book_with(overflow=2))
     books.move(last=True)
     assert (records(books.old, "overflow"), records(books.new, "overflow")) == ({}, {"": 9})
 
 
-def test_many_go_in_several_steps() -> None:
-    """No record of the store gets too big."""
+def test_many_alerts_are_moved_in_several_steps() -> None:
+    """No record gets too big."""
     books = Books(book_with(*alerts(2_500)), Storage())
     assert books.move() == 2_500
     assert len(keys(books.new)) == 2_500
@@ -115,8 +115,8 @@ def test_many_go_in_several_steps() -> None:
 
 @pytest.mark.parametrize("perhaps_arrived", [False, True])
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_frozen_message_is_taken_apart(perhaps_arrived: bool, shared: bool) -> None:
-    """What may have arrived goes on for the others, and may be repeated for those that leave."""
+def test_a_frozen_batch_is_unfrozen(perhaps_arrived: bool, shared: bool) -> None:
+    """A batch that may have been delivered stays for the others; the moved alerts are marked as possible repeats."""
     mine, theirs = alerts(2), alerts(2 if shared else 0, THERE)
     batch = frozen(*mine, *theirs, under_way=perhaps_arrived)
     books = Books(book_with(*mine, *theirs, batch=batch), Storage())
@@ -131,8 +131,8 @@ def test_a_frozen_message_is_taken_apart(perhaps_arrived: bool, shared: bool) ->
     assert records(books.new, "batch") == {}
 
 
-def test_no_crash_loses_or_doubles_anything() -> None:
-    """Killed before or after any call, and moved again: each alert stands in one book, once."""
+def test_no_crash_loses_or_duplicates_an_alert() -> None:
+    """Killed before or after any call, and moved again: each alert is in one book, once."""
     mine, theirs = alerts(3), alerts(1, THERE)
     more = {"batch": frozen(*mine, *theirs, perhaps_arrived=True), "overflow": 2}
     calls = Books(book_with(*mine, *theirs, **more), Storage())
@@ -151,7 +151,7 @@ def test_no_crash_loses_or_doubles_anything() -> None:
         assert keys(books.old, "transfer") == [], kill_at
 
 
-def _plain(storage: Storage) -> dict[Place, Any]:
+def _plain(storage: Storage) -> dict[RecordId, Any]:
     return {place: json.loads(value) for place, value in storage.records.items()}
 
 
@@ -160,8 +160,8 @@ def _leaving(books: Books) -> set[str]:
     return {key for each in records(books.old, "transfer").values() for key in each["alerts"]}
 
 
-def test_what_was_set_apart_can_be_taken_back() -> None:
-    """The process ended in the middle, and the connection got its former robot back."""
+def test_a_transfer_can_be_taken_back() -> None:
+    """The process died halfway, and the connection got its former receiver back."""
     mine = alerts(2)
     books = Books(book_with(*mine), Storage(), kill_at=7)
     with pytest.raises(KilledError):
@@ -172,7 +172,7 @@ def test_what_was_set_apart_can_be_taken_back() -> None:
     assert keys(books.old, "transfer") == keys(books.old, "moved") == []
 
 
-def test_what_left_may_come_again() -> None:
+def test_a_moved_alert_may_arrive_again() -> None:
     """From another mailbox, for the same event: the key is known here, and was never sent here."""
     (alert,) = alerts(1)
     books = Books(Storage(), Storage())
@@ -190,8 +190,8 @@ def test_what_left_may_come_again() -> None:
     assert len(ledger.merged(ledger.queue.fresh(NOW)).shown) == 1
 
 
-def test_a_damaged_book_is_left_alone() -> None:
-    """What isn't moved stays, and what is damaged stops nobody."""
+def test_a_damaged_book_is_not_changed() -> None:
+    """Its alerts stay, and its damage stops no leader."""
     books = Books(
         book_with(*alerts(1), **{"quarantine p": 5, "transfer t": {"mailbox": HERE.name}, "batch": "x"}), Storage()
     )

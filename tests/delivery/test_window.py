@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from airflow_provider_dingpush.delivery.window import RateWindow
 
 
-def test_a_window_with_room_is_free_at_once() -> None:
+def test_a_window_with_a_free_slot_is_free_at_once() -> None:
     window = RateWindow(3, 60.0)
     assert window.next_free([], 100.0) == 100.0
     assert window.next_free([99.0, 100.0], 100.0) == 100.0
@@ -58,10 +58,10 @@ def test_the_receiver_never_sees_more_than_the_limit_in_any_window(
     timeout=st.floats(0.1, 10),
     messages=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 20), st.booleans()), max_size=40),
 )
-def test_nor_where_many_send_at_once_or_die_in_between(
+def test_the_limit_holds_for_many_senders_that_may_die(
     limit: int, window: float, timeout: float, messages: list[tuple[float, float, float, bool]]
 ) -> None:
-    """Senders that hold a slot without leading overlap; one that dies leaves its slot as long as it can have taken."""
+    """Senders that hold a slot without leading overlap; a dead one keeps its slot until its timeout."""
     rate = RateWindow(limit, window)
     now = 1000.0
     slots: list[list[float]] = []
@@ -88,7 +88,7 @@ def test_nor_where_many_send_at_once_or_die_in_between(
 
 
 def test_counting_from_the_start_would_let_too_many_through() -> None:
-    """What the window is for: a slow first message and a fast later one arrive together although they started apart."""
+    """A slow first message and a fast later one arrive together although they started apart."""
     by_start = RateWindow(1, 60.0).next_free([100.0], 100.0)
     by_end = RateWindow(1, 60.0).next_free([104.0], 104.0)
     arrived_at_the_end_of_its_way = 104.0

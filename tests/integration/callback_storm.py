@@ -29,7 +29,7 @@ from airflow_provider_dingpush.alerts import digest  # noqa: F401 - loaded once 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.message_log import write_covered_to
 from airflow_provider_dingpush.delivery import drain  # noqa: F401 - loaded once for all
-from airflow_provider_dingpush.delivery.repetitions import remembered
+from airflow_provider_dingpush.delivery.repetitions import remembered_names
 from airflow_provider_dingpush.hooks import hook_of
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import (
@@ -115,7 +115,7 @@ def callback(number: int, diary: Path, *, dies: str | None = None) -> None:
 
     def noted_put(box: str, label: bytes, key: str, body: bytes, **more: Any) -> Any:
         alert = Alert.from_json(body)
-        note(diary, putting=number, key=alert.key, remembered=remembered(alert)[0])
+        note(diary, putting=number, key=alert.key, remembered=remembered_names(alert)[0])
         result = put(box, label, key, body, **more)
         note(diary, put=number)
         return result

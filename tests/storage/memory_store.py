@@ -1,4 +1,4 @@
-"""A store in the memory of one process: it proves that four primitives are all that a store must have."""
+"""A store in the memory of one process: it proves that a store needs four primitives only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_dingpush.errors import LeadershipLostError
-from airflow_provider_dingpush.storage.contract import Bound, Change, FoundNote, Listing, Mail, Note, Place, PutResult
+from airflow_provider_dingpush.storage.contract import (
+    Bound,
+    Change,
+    FoundNote,
+    Listing,
+    Mail,
+    Note,
+    PutResult,
+    RecordId,
+)
 
 
 class MemoryStore:
@@ -62,7 +71,7 @@ class MemoryStore:
     def records(self, book: str, lock: Any) -> Any:
         return self.by_book[book] is not None and lock
 
-    def read(self, book: str) -> dict[Place, Any]:
+    def read(self, book: str) -> dict[RecordId, Any]:
         return {place: json.loads(text) for place, text in self.by_book.get(book, {}).items()}
 
     def set_notes(self, notes: Iterable[Note]) -> None:
@@ -80,8 +89,8 @@ class MemoryStore:
         every = {name: (value, until, until - self.now()) for name, (until, value) in self.notes_of[family].items()}
         return dict([(name, FoundNote(*note)) for name, note in every.items() if note[2] > 0][:at_most])
 
-    def remove_notes(self, places: Iterable[tuple[str, str]]) -> None:
-        for family, name in places:
+    def remove_notes(self, names: Iterable[tuple[str, str]]) -> None:
+        for family, name in names:
             self.notes_of[family].pop(name, None)
 
 

@@ -1,7 +1,7 @@
-"""Many short processes that put alerts at once, while leaders come, take them in, and are killed in the middle.
+"""Many short processes that put alerts at once, while leaders take them in and are killed halfway.
 
-A program, not a test: ``python tests/storage/outbox_storm.py '{"home": "/tmp/x"}'`` prints what became of it as JSON,
-with how long each put took. The test of it is in ``test_outbox_contract.py``.
+A program, not a test: ``python tests/storage/outbox_storm.py '{"home": "/tmp/x"}'`` prints the result as JSON,
+with how long each put took. The test of it is in ``test_outbox.py``.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
 
 MAILBOXES = (Mailbox("dingtalk_default"), Mailbox("dingtalk_app_default", '{"user_ids":["user1"]}'))
-ROBOT = "0123456789ab"
-FAILED, LEFT_BEHIND = 1, 3
+RECEIVER = "0123456789ab"
+FAILED, LOST_LEAD = 1, 3
 STEPS = ("came", "written", "cleared")
 
 
 @dataclass(frozen=True)
 class Storm:
-    """What happens. Either ``home`` or ``url`` and ``prefix`` say where the outbox is."""
+    """The parameters of a storm. The outbox is in ``home``, or at ``url`` under ``prefix``."""
 
     home: str = ""
     url: str = ""
@@ -44,7 +44,7 @@ class Storm:
     alerts: int = 300
     at_once: int = 16
     twins: float = 0.2
-    """The share of alerts that are put a second time by another process, as Airflow does now and then."""
+    """The share of alerts that are put a second time by another process, as Airflow sometimes does."""
     killed: float = 0.2
     """The share of processes that are killed at any moment of their short life."""
     leaders_killed: float = 0.6
@@ -58,7 +58,7 @@ class Storm:
 
 
 def callback(storm: Storm, number: int, diary: Path, *, dies_at: str | None) -> None:
-    """What one process does: put one alert, then lead if nobody does."""
+    """The work of one process: put an alert, then lead if no other process does."""
     started = time.perf_counter()
     outbox = storm.outbox()
     mailbox = MAILBOXES[number % len(MAILBOXES)]
@@ -75,15 +75,15 @@ def callback(storm: Storm, number: int, diary: Path, *, dies_at: str | None) -> 
             os.kill(os.getpid(), signal.SIGKILL)
 
     for each in MAILBOXES:
-        outbox.assign(each, ROBOT)
-    with outbox.leadership(ROBOT) as book:
+        outbox.assign(each, RECEIVER)
+    with outbox.leadership(RECEIVER) as book:
         if book is not None:
             note(diary, led=number)
             take_in(book, step)
 
 
 def take_in(book: LedgerBook, step: Callable[[str], None] = lambda _: None) -> None:
-    """Write down what waits, each alert once, until nothing waits."""
+    """Record the pending alerts, each once, until none is pending."""
     taken = len(book.load())
     while arrivals := book.arrivals(20):
         step("came")
@@ -97,15 +97,15 @@ def take_in(book: LedgerBook, step: Callable[[str], None] = lambda _: None) -> N
         step("cleared")
 
 
-def note(diary: Path, **said: Any) -> None:
-    """One line that is there even if the process is killed right after."""
+def note(diary: Path, **what: Any) -> None:
+    """Write one line that survives if the process is killed right after."""
     descriptor = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    os.write(descriptor, json.dumps(said).encode() + b"\n")
+    os.write(descriptor, json.dumps(what).encode() + b"\n")
     os.close(descriptor)
 
 
 def start(work: Callable[[], None]) -> int:
-    """Fork a process; its id."""
+    """Fork a process; returns its id."""
     child = os.fork()
     if not child:
         work_and_end(work)
@@ -113,22 +113,22 @@ def start(work: Callable[[], None]) -> int:
 
 
 def work_and_end(work: Callable[[], None]) -> NoReturn:
-    """Leave with an exit code that says what came of it."""
+    """Exit with a code for the result."""
     code = FAILED
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         work()
         code = 0
     except LeadershipLostError:
-        code = LEFT_BEHIND
-    except BaseException:  # noqa: BLE001 - a forked process must end here, whatever it is
+        code = LOST_LEAD
+    except BaseException:  # noqa: BLE001 - a forked process must end here
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(code)
 
 
 def callbacks(storm: Storm, diary: Path) -> Iterator[tuple[Callable[[], None], float | None]]:
-    """What each process does, and after how many seconds it is killed."""
+    """The work of each process, and after how many seconds it is killed."""
     dice = random.Random(storm.seed)  # noqa: S311 - the same storm for the same seed
     numbers = [*range(storm.alerts), *dice.sample(range(storm.alerts), int(storm.alerts * storm.twins))]
     dice.shuffle(numbers)
@@ -139,7 +139,7 @@ def callbacks(storm: Storm, diary: Path) -> Iterator[tuple[Callable[[], None], f
 
 
 def run(storm: Storm) -> dict[str, Any]:
-    """The whole storm, and then a last leader that nobody kills."""
+    """The whole storm, and then a last leader that isn't killed."""
     storm.outbox()  # imports redis-py once, which takes longer than everything else
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     with tempfile.TemporaryDirectory() as folder:
@@ -157,14 +157,14 @@ def run(storm: Storm) -> dict[str, Any]:
         while alive:
             ended += wait_for_one(alive, kills)
         lines = [json.loads(line) for line in diary.read_text("ascii").splitlines()]
-    taken = last_look(storm.outbox())
+    taken = last_leader(storm.outbox())
     return {
         "put": sorted({f"{line['put']:040x}" for line in lines if "put" in line}),
         "taken": taken,
         "killed": sum(code == -signal.SIGKILL for code in ended),
         "leaders_killed": {step: sum(line.get("died_at") == step for line in lines) for step in STEPS},
         "leaders": sum("led" in line for line in lines),
-        "lost_the_lead": ended.count(LEFT_BEHIND),
+        "lost_the_lead": ended.count(LOST_LEAD),
         "failed": ended.count(FAILED),
         "seconds": sorted(line["seconds"] for line in lines if "put" in line),
     }
@@ -190,12 +190,12 @@ def wait_for_one(alive: set[int], kills: list[tuple[float, int]], *, at_most: fl
     return codes
 
 
-def last_look(outbox: Outbox) -> list[str]:
-    """Take in what is left, once nobody leads any more, and list the keys of all that was ever taken in."""
+def last_leader(outbox: Outbox) -> list[str]:
+    """Take in the remaining alerts when no process leads, and list the keys of all that were ever taken in."""
     while True:
         for each in MAILBOXES:
-            outbox.assign(each, ROBOT)
-        with outbox.leadership(ROBOT) as book:
+            outbox.assign(each, RECEIVER)
+        with outbox.leadership(RECEIVER) as book:
             if book is None:  # the lease of a dead one
                 continue
             take_in(book)

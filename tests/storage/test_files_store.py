@@ -1,4 +1,4 @@
-"""Alerts in files: what the filesystem, the kernel and SQLite do to them."""
+"""Alerts in files: the effects of filesystem, kernel and SQLite."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.kept_aside import RECOVERED, keep_success, kept
 from airflow_provider_dingpush.storage.outbox import INCIDENT_SECONDS, Outbox
 
-ROBOT = "0123456789ab"
+RECEIVER = "0123456789ab"
 HERE = Mailbox("dingtalk_default")
 NOW = 1_800_000_000.0
 DAY = 24 * 3600.0
@@ -41,15 +41,15 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outbox(home: Path) -> Outbox:
-    """An outbox at a fixed time whose mailbox has a robot."""
+    """An outbox at a fixed time whose mailbox has a receiver."""
     outbox = Outbox(FileStore(home, clock=lambda: NOW))
-    outbox.assign(HERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
     return outbox
 
 
 @pytest.fixture
 def state(home: Path) -> Path:
-    return home / "books" / ROBOT / "state.db"
+    return home / "books" / RECEIVER / "state.db"
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777], ids=oct)
@@ -60,25 +60,27 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def test_only_its_user_may_read_it(home: Path, umask: int, make_alert: MakeAlert) -> None:
-    """Every folder and file, whatever the umask."""
+    """Every folder and file, with any umask."""
     outbox = Outbox(FileStore(home), most_alerts=1)
     for key in ("k1", "k2"):
         outbox.put(make_alert(key))
-    outbox.assign(HERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
     outbox.note_flush(NOW)
-    with outbox.resolving(HERE), outbox.leadership(ROBOT) as book:
+    with outbox.resolving(HERE), outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.write({("a", "b"): 1}, keys=["k1"])
         assert book.overflow_count() == 1
         book.remove_arrivals([])
     made = [home, *home.rglob("*")]
     rights = {path.relative_to(home).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in made}
-    assert {"notes/flushes/last", f"books/{ROBOT}/state.db", f"mail/{HERE.name}/overflow.settled"} <= set(rights)
+    assert {"notes/flushes/last", f"books/{RECEIVER}/state.db", f"mail/{HERE.name}/overflow.acknowledged"} <= set(
+        rights
+    )
     assert {name for name, mode in rights.items() if mode != (0o700 if (home / name).is_dir() else 0o600)} == set()
 
 
 def test_new_alerts_can_be_read_with_ls_and_cat(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
-    """One file each, named by its key, in a mailbox that says whose it is."""
+    """One file each, named by its key, in a labelled mailbox."""
     outbox.put(make_alert("k1", summary="销售"))
     folder = home / "mail" / HERE.name
     assert "销售" in (folder / "new" / "k1.json").read_text("utf-8")
@@ -86,50 +88,50 @@ def test_new_alerts_can_be_read_with_ls_and_cat(home: Path, outbox: Outbox, make
     assert list((home / "tmp").iterdir()) == []
 
 
-def test_the_outbox_comes_back_when_its_folder_is_removed(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+def test_a_removed_folder_is_created_again(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     """By a clean-up job, for example."""
     outbox.put(make_alert("k1"))
     home.rename(home.with_name("removed"))
     outbox.put(make_alert("k2"))
-    outbox.assign(HERE, ROBOT)
-    with outbox.leadership(ROBOT) as book:
+    outbox.assign(HERE, RECEIVER)
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(9)] == ["k2"]
 
 
-def test_who_died_while_it_wrote_leaves_nothing_for_long(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
-    """After an hour a leader removes it; what is younger may still be written."""
+def test_drafts_of_processes_that_died_are_removed(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+    """After an hour, by a leader; younger ones may still be written."""
     outbox.put(make_alert("k1"))
     drafts = home / "tmp"
     for name, age in (("old", 3601), ("young", 3599)):
         (drafts / name).write_text("{", "utf-8")
         os.utime(drafts / name, (NOW - age, NOW - age))
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         assert len(book.arrivals(9)) == 1
     assert [path.name for path in drafts.iterdir()] == ["young"]
 
 
-def test_what_can_not_be_swept_keeps_nobody_from_leading(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+def test_what_can_not_be_swept_does_not_prevent_leading(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     outbox.put(make_alert("k1"))
     (home / "swept").mkdir()
     os.utime(home / "swept", (0, 0))
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         assert len(book.arrivals(9)) == 1
 
 
-def test_failures_that_nobody_mends_are_forgotten_after_three_months(home: Path, make_alert: MakeAlert) -> None:
-    """Or the folder would only grow. It is looked through once a day."""
+def test_failures_that_are_not_fixed_are_forgotten_after_three_months(home: Path, make_alert: MakeAlert) -> None:
+    """Or the folder would only grow. It is checked once a day."""
     left: list[set[str]] = []
     for day, age in enumerate((90.5, 89.5, 91.0)):
         outbox = Outbox(FileStore(home, clock=lambda day=day: NOW + 0.6 * DAY * day))  # type: ignore[misc]
         alert = make_alert(f"k{day}", mailbox=HERE)
         outbox.put(alert)
-        outbox.assign(HERE, ROBOT)
+        outbox.assign(HERE, RECEIVER)
         expires = NOW - age * DAY + INCIDENT_SECONDS
         os.utime(home / "notes" / "open" / alert.incident, (expires, expires))
-        with outbox.leadership(ROBOT) as book:
+        with outbox.leadership(RECEIVER) as book:
             assert book is not None
             book.arrivals(9)
         left.append({name for name in ("k0", "k1", "k2") if _is_there(home, make_alert(name, mailbox=HERE))})
@@ -141,31 +143,31 @@ def _is_there(home: Path, alert: Alert) -> bool:
 
 
 @pytest.mark.parametrize("note", ["", "later because", f"{NOW + 901} too long", f"{NOW} over", "\udcff"])
-def test_a_rest_that_cannot_be_is_none(home: Path, outbox: Outbox, note: str) -> None:
-    """A power cut has emptied the file, or the clock was set back: whoever looks leads, and sees for itself."""
-    with outbox.leadership(ROBOT) as book:
+def test_an_impossible_pause_is_ignored(home: Path, outbox: Outbox, note: str) -> None:
+    """A power cut has emptied the file, or the clock was set back: the next process leads."""
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.note_pause(LeadPause(NOW + 900, "130101"))
-        assert outbox.pause_of(ROBOT) == LeadPause(NOW + 900, "130101")
-        pause = home / "notes" / "pauses" / ROBOT
+        assert outbox.pause_of(RECEIVER) == LeadPause(NOW + 900, "130101")
+        pause = home / "notes" / "pauses" / RECEIVER
         pause.write_bytes(note.encode("utf-8", "surrogateescape"))
         expires = NOW + {f"{NOW + 901} too long": 901, f"{NOW} over": 0}.get(note, 60)
         os.utime(pause, (expires, expires))
-        assert outbox.pause_of(ROBOT) is None
+        assert outbox.pause_of(RECEIVER) is None
         book.note_pause(None)
         book.note_pause(None)
-    assert outbox.pause_of(ROBOT) is None
+    assert outbox.pause_of(RECEIVER) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b'{"v": 1, "key": "k1"}', b"[" * 100_000])
-def test_what_is_no_alert_is_set_aside(
+def test_an_unreadable_alert_is_set_aside(
     home: Path, outbox: Outbox, make_alert: MakeAlert, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     """It never blocks the rest, and a log line names the file."""
     outbox.put(make_alert("k1"))
     new = home / "mail" / HERE.name / "new"
     (new / "broken.json").write_bytes(content)
-    with outbox.leadership(ROBOT) as book, caplog.at_level(logging.ERROR):
+    with outbox.leadership(RECEIVER) as book, caplog.at_level(logging.ERROR):
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
     (aside,) = (home / "mail" / HERE.name / "dead").iterdir()
@@ -174,25 +176,25 @@ def test_what_is_no_alert_is_set_aside(
     assert [path.name for path in new.iterdir()] == ["k1.json"]
 
 
-def test_many_that_are_no_alerts_hide_no_alert(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
-    """A leader that asks for two gets the third."""
+def test_many_unreadable_alerts_hide_no_alert(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+    """A leader that lists two gets the third."""
     for key in ("b1", "b2", "b3", "k1"):
         outbox.put(make_alert(key))
     for key in ("b1", "b2", "b3"):
         os.truncate(home / "mail" / HERE.name / "new" / f"{key}.json", 0)
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(2)] == ["k1"]
 
 
-def test_what_cannot_be_set_aside_holds_up_nothing(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
-    """It is met again each time."""
+def test_an_alert_that_cannot_be_set_aside_delays_no_other(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+    """It is listed again each time."""
     for key in ("b1", "b2", "k1"):
         outbox.put(make_alert(key))
     for key in ("b1", "b2"):
         os.truncate(home / "mail" / HERE.name / "new" / f"{key}.json", 0)
     (home / "mail" / HERE.name / "dead").write_text("this is no folder")
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         for _ in range(2):
             assert [alert.key for _, alert in book.arrivals(1)] == ["k1"]
@@ -201,17 +203,17 @@ def test_what_cannot_be_set_aside_holds_up_nothing(home: Path, outbox: Outbox, m
 
 
 def test_an_alert_of_a_newer_version_is_read(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
-    """What it knows more is passed over."""
+    """Unknown fields are ignored."""
     outbox.put(make_alert("k1"))
     path = home / "mail" / HERE.name / "new" / "k1.json"
     path.write_text(json.dumps({**json.loads(path.read_bytes()), "v": 2, "colour": "red"}), "utf-8")
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         assert [alert for _, alert in book.arrivals(9)] == [make_alert("k1")]
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b"[]", None])
-def test_a_mailbox_whose_note_is_lost_is_known_by_its_alerts(
+def test_a_mailbox_without_its_label_is_identified_by_its_alerts(
     home: Path, outbox: Outbox, make_alert: MakeAlert, note: bytes | None
 ) -> None:
     """A power cut may have emptied it."""
@@ -223,23 +225,23 @@ def test_a_mailbox_whose_note_is_lost_is_known_by_its_alerts(
     assert list(outbox.pending_mailboxes()) == [HERE]
 
 
-def test_who_dies_while_it_assigns_a_mailbox_leaves_it_to_one_receiver(
+def test_a_process_that_dies_while_it_assigns_a_mailbox_leaves_one_receiver(
     home: Path, outbox: Outbox, make_alert: MakeAlert
 ) -> None:
-    """One file says whose it is, and takes its place in one step: a draft of another one counts for nothing."""
+    """One file has the receiver and is replaced in one step; the draft of another one doesn't count."""
     outbox.put(make_alert("k1"))
     (home / "tmp" / f"{HERE.name}.draft").write_text(json.dumps(["ba9876543210", HERE.conn_id, HERE.target]))
     with outbox.leadership("ba9876543210") as book:
         assert book is not None
         assert list(book.arrivals(9)) == []
     assert list(outbox.mailboxes_of("ba9876543210")) == []
-    assert list(outbox.mailboxes_of(ROBOT)) == [HERE]
+    assert list(outbox.mailboxes_of(RECEIVER)) == [HERE]
     outbox.assign(HERE, "ba9876543210")
     assert list(outbox.mailboxes_of("ba9876543210")) == [HERE]
-    assert list(outbox.mailboxes_of(ROBOT)) == []
+    assert list(outbox.mailboxes_of(RECEIVER)) == []
 
 
-def test_a_stopped_leader_holds_up_nobody(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
+def test_a_stopped_leader_delays_no_other_process(home: Path, outbox: Outbox, make_alert: MakeAlert) -> None:
     """Others put their alerts and see that they don't lead."""
     script = """
 import os, signal, sys
@@ -250,28 +252,28 @@ with Outbox(FileStore(Path(sys.argv[1]))).leadership(sys.argv[2]) as book:
     book.arrivals(9)
     os.kill(os.getpid(), signal.SIGSTOP)
 """
-    with subprocess.Popen([sys.executable, "-c", script, str(home), ROBOT], env=_environment()) as leader:
+    with subprocess.Popen([sys.executable, "-c", script, str(home), RECEIVER], env=_environment()) as leader:
         assert os.WIFSTOPPED(os.waitpid(leader.pid, os.WUNTRACED)[1])
         try:
             outbox.put(make_alert("k1"))
             assert list(outbox.pending_mailboxes()) == [HERE]
-            with outbox.leadership(ROBOT) as book:
+            with outbox.leadership(RECEIVER) as book:
                 assert book is None
         finally:
             leader.send_signal(signal.SIGKILL)
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
 
 
-def test_who_loses_the_lock_file_loses_the_lead(home: Path, outbox: Outbox) -> None:
+def test_without_its_lock_file_a_leader_loses_the_lead(home: Path, outbox: Outbox) -> None:
     """Others lock a new file of that name, so the old leader must not write."""
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
-        (home / "locks" / f"leader-{ROBOT}").unlink()
-        with outbox.leadership(ROBOT) as other:
+        (home / "locks" / f"leader-{RECEIVER}").unlink()
+        with outbox.leadership(RECEIVER) as other:
             assert other is not None
-            with pytest.raises(LeadershipLostError, match=rf"leader-{ROBOT}"):
+            with pytest.raises(LeadershipLostError, match=rf"leader-{RECEIVER}"):
                 book.write({("a", "b"): 1})
             with pytest.raises(LeadershipLostError):
                 book.keep(1)
@@ -283,7 +285,7 @@ def test_keys_are_known_for_seven_days(home: Path) -> None:
     """And then forgotten, so that the file doesn't grow for ever."""
     now = [NOW]
     outbox = Outbox(FileStore(home, clock=lambda: now[0]))
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         assert book.now() == NOW
         book.write({}, keys=["k1"])
@@ -294,13 +296,13 @@ def test_keys_are_known_for_seven_days(home: Path) -> None:
         now[0] += 2
         assert book.known(["k1", "k2"]) == {"k2"}
         book.write({}, keys=["k3"])
-    with closing(sqlite3.connect(home / "books" / ROBOT / "state.db")) as file:
+    with closing(sqlite3.connect(home / "books" / RECEIVER / "state.db")) as file:
         assert file.execute("SELECT key FROM known ORDER BY key").fetchall() == [("k2",), ("k3",)]
 
 
 def test_the_state_is_a_durable_rollback_journal(outbox: Outbox, state: Path) -> None:
-    """No write-ahead log appears, and the file says which format it has."""
-    with outbox.leadership(ROBOT) as book:
+    """No write-ahead log appears, and the file has its format number."""
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.write({("a", "b"): 1})
         assert {path.name for path in state.parent.iterdir()} >= {"state.db", "state.db-journal"}
@@ -342,13 +344,13 @@ def _record_is_no_json(state: Path) -> None:
 def test_a_state_that_cannot_be_used_is_set_aside(
     outbox: Outbox, state: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None]
 ) -> None:
-    """A new one begins, says when, and works; the log tells where the old one is."""
-    with outbox.leadership(ROBOT) as book:
+    """A new one is started, records when, and works; the log has the path of the old one."""
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.write({("batch", str(number)): "x" * 100 for number in range(200)}, keys=["k1"])
     harm(state)
     spoiled = state.read_bytes()
-    with outbox.leadership(ROBOT) as book, caplog.at_level(logging.ERROR):
+    with outbox.leadership(RECEIVER) as book, caplog.at_level(logging.ERROR):
         assert book is not None
         assert book.load() == {("restart", "at"): NOW}
         assert book.known(["k1"]) == set()
@@ -358,28 +360,28 @@ def test_a_state_that_cannot_be_used_is_set_aside(
     assert "state.db.bad" in caplog.text
 
 
-def test_damage_that_shows_while_it_is_written_costs_one_step(outbox: Outbox, state: Path) -> None:
-    """The caller is told, and what it writes next is kept for the leader that follows."""
+def test_damage_found_while_writing_fails_one_step(outbox: Outbox, state: Path) -> None:
+    """The caller gets an error, and its next write is kept for the next leader."""
     records = {("batch", str(number)): "x" * 100 for number in range(500)}
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.write(records)
     with state.open("r+b") as file:
         file.seek(-2 * 4096, os.SEEK_END)
         file.write(b"\x55" * 2 * 4096)
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         with pytest.raises(OutboxError, match=r"state\.db"):
             book.write({}, deletes=records)
         book.write({("attempt", "1"): NOW})
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         assert book.load() == {("restart", "at"): NOW, ("attempt", "1"): NOW}
 
 
 def test_a_write_that_fails_in_the_middle_changes_nothing(outbox: Outbox) -> None:
     """And the next one works."""
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.write({("a", "b"): 1})
         with pytest.raises(OutboxError):
@@ -389,10 +391,10 @@ def test_a_write_that_fails_in_the_middle_changes_nothing(outbox: Outbox) -> Non
         assert book.load() == {("a", "b"): 1, ("a", "c"): 3}
 
 
-@pytest.mark.parametrize("look", [True, False], ids=["looked at first", "led at once"])
+@pytest.mark.parametrize("look", [True, False], ids=["read first", "led at once"])
 def test_a_write_that_was_cut_off_is_undone(outbox: Outbox, state: Path, look: bool) -> None:
-    """A leader killed within a commit leaves a journal, which brings back what was before; also for those who look."""
-    with outbox.leadership(ROBOT) as book:
+    """A leader killed within a commit leaves a journal, which restores the former state; also for readers."""
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         book.write({("batch", str(number)): "before" * 100 for number in range(500)})
     script = """
@@ -408,29 +410,29 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert killed.returncode == -signal.SIGKILL
     assert b"after_" in state.read_bytes()
     if look:
-        assert set(outbox.records_of(ROBOT).values()) == {"before" * 100}
-    with outbox.leadership(ROBOT) as book:
+        assert set(outbox.records_of(RECEIVER).values()) == {"before" * 100}
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         assert set(book.load().values()) == {"before" * 100}
 
 
 def test_a_journal_is_set_aside_with_its_state(outbox: Outbox, state: Path) -> None:
-    """Beside the new file it would be taken for the new file's."""
-    with outbox.leadership(ROBOT):
+    """SQLite would apply it to the new file."""
+    with outbox.leadership(RECEIVER):
         pass
     _newer(state)
     state.with_name("state.db-journal").write_bytes(bytes(600))
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         assert book is not None
         assert book.load() == {("restart", "at"): NOW}
     assert state.with_name("state.db.bad-journal").stat().st_size == 600
 
 
 def test_no_right_to_write_is_an_outbox_error(tmp_path: Path) -> None:
-    """A read-only folder and a uid that nobody knows: the error names the place and what to do."""
+    """A read-only folder and an unknown uid: the error has the path and the remedy."""
     tmp_path.chmod(0o555)
     _let_others_in(tmp_path.parent)
-    done = _as_somebody_else(
+    done = _as_another_user(
         """
 for what in (lambda: outbox.put(alert), lambda: outbox.assign(alert.mailbox, "abc"), lambda: outbox.note_flush(1.0)):
     try:
@@ -454,7 +456,7 @@ print(outbox.has_open_incident(alert.incident), outbox.last_flush(), outbox.pend
 
 
 def test_a_full_disk_is_an_outbox_error(tmp_path: Path, make_alert: MakeAlert) -> None:
-    """Nothing half-written is left, and the alert may be put again when there is room."""
+    """Nothing half-written is left, and the alert may be put again when there is space."""
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)],  # noqa: S607 - where it is differs
         capture_output=True,
@@ -467,8 +469,8 @@ def test_a_full_disk_is_an_outbox_error(tmp_path: Path, make_alert: MakeAlert) -
         with pytest.raises(OutboxError, match=r"No space left on device\. Free some space there"):
             outbox.put(make_alert("k1", summary="x" * 100_000))
         assert list((tmp_path / "dingpush" / "mail").rglob("*k1*")) == []
-        outbox.assign(HERE, ROBOT)
-        with outbox.leadership(ROBOT) as book:
+        outbox.assign(HERE, RECEIVER)
+        with outbox.leadership(RECEIVER) as book:
             assert book is not None
             with pytest.raises(OutboxError, match="full"):
                 book.write({("a", "b"): "x" * 100_000})
@@ -514,8 +516,8 @@ broken line
         ("/pod/x", None),
     ],
 )
-def test_a_filesystem_that_others_share_is_named(path: str, kind: str | None) -> None:
-    """The one that the path lies on, by the longest and last mount."""
+def test_a_shared_filesystem_is_named(path: str, kind: str | None) -> None:
+    """The filesystem of a path, by the longest and last mount."""
     assert shared_filesystem(Path(path), MOUNTS) == kind
 
 
@@ -532,8 +534,8 @@ def _let_others_in(folder: Path) -> None:
         folder = folder.parent
 
 
-def _as_somebody_else(script: str, home: Path) -> str:
-    """What a process says that runs as a user without a name."""
+def _as_another_user(script: str, home: Path) -> str:
+    """The output of a process that runs as a user without a name."""
     beginning = f"""
 import os, sys
 from pathlib import Path
@@ -578,12 +580,12 @@ def _environment() -> dict[str, str]:
 def test_no_file_is_opened_through_a_link(
     home: Path, tmp_path: Path, make_alert: MakeAlert, prepared: str, there: bool
 ) -> None:
-    """Whoever may write into the home, or could once, must not choose which files are made or get other rights."""
+    """A user who may or could write into the home must not choose which files are created or change permissions."""
     alert = make_alert()
     outbox = Outbox(FileStore(home), most_alerts=1)
     outbox.put(make_alert("k0"))
-    names = {"incident": alert.incident, "mailbox": HERE.name, "robot": ROBOT}
-    link, target = home / prepared.format(**names), tmp_path / "of somebody else"
+    names = {"incident": alert.incident, "mailbox": HERE.name, "robot": RECEIVER}
+    link, target = home / prepared.format(**names), tmp_path / "of another user"
     if there:
         target.write_text("x")
         target.chmod(0o644)
@@ -592,13 +594,13 @@ def test_no_file_is_opened_through_a_link(
     for step in (
         lambda: outbox.put(alert),
         lambda: outbox.put(make_alert("k3")),
-        lambda: outbox.assign(HERE, ROBOT),
+        lambda: outbox.assign(HERE, RECEIVER),
         lambda: _led(outbox),
         lambda: outbox.resolving(HERE).__enter__(),
-        lambda: outbox.pause_of(ROBOT),
+        lambda: outbox.pause_of(RECEIVER),
         lambda: outbox.note_flush(NOW),
         lambda: keep_success(outbox, alert),
-        lambda: outbox.records_of(ROBOT),
+        lambda: outbox.records_of(RECEIVER),
     ):
         with suppress(OutboxError):
             step()
@@ -609,7 +611,7 @@ def test_no_file_is_opened_through_a_link(
 
 
 def _led(outbox: Outbox) -> None:
-    with outbox.leadership(ROBOT) as book:
+    with outbox.leadership(RECEIVER) as book:
         if book is not None:
             book.write({("a", "b"): 1}, keys=["k1"])
             book.arrivals(9)
@@ -624,12 +626,12 @@ def _led(outbox: Outbox) -> None:
 def test_no_folder_is_a_link(home: Path, tmp_path: Path, make_alert: MakeAlert, name: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    link = home / name.format(mailbox=HERE.name, robot=ROBOT)
+    link = home / name.format(mailbox=HERE.name, robot=RECEIVER)
     link.parent.mkdir(parents=True)
     link.symlink_to(elsewhere)
     outbox = Outbox(FileStore(home))
     with pytest.raises(OutboxError, match=r"is a symbolic link.*\[dingpush\] home"):
-        outbox.assign(HERE, ROBOT) if "receivers" in name else outbox.put(make_alert())
+        outbox.assign(HERE, RECEIVER) if "receivers" in name else outbox.put(make_alert())
     assert list(elsewhere.iterdir()) == []
 
 
@@ -637,15 +639,15 @@ def test_no_folder_is_a_link(home: Path, tmp_path: Path, make_alert: MakeAlert, 
 def test_no_folder_of_a_leader_is_a_link(home: Path, tmp_path: Path, outbox: Outbox, name: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    link = home / name.format(robot=ROBOT)
+    link = home / name.format(robot=RECEIVER)
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(elsewhere)
-    with pytest.raises(OutboxError, match=r"is a symbolic link.*\[dingpush\] home"), outbox.leadership(ROBOT):
-        pytest.fail("nobody leads through a link")
+    with pytest.raises(OutboxError, match=r"is a symbolic link.*\[dingpush\] home"), outbox.leadership(RECEIVER):
+        pytest.fail("a process led through a link")
     assert list(elsewhere.iterdir()) == []
 
 
-def test_the_home_may_be_a_link_of_ones_own(home: Path, tmp_path: Path, make_alert: MakeAlert) -> None:
+def test_the_home_may_be_a_link_of_the_same_user(home: Path, tmp_path: Path, make_alert: MakeAlert) -> None:
     """To a larger disk, for example."""
     (tmp_path / "large").mkdir()
     home.symlink_to(tmp_path / "large")
@@ -656,19 +658,19 @@ def test_the_home_may_be_a_link_of_ones_own(home: Path, tmp_path: Path, make_ale
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("name", ["", "mail", "tmp", "notes", "notes/receivers"])
-def test_a_folder_of_somebody_else_is_refused_with_a_word(home: Path, make_alert: MakeAlert, name: str) -> None:
-    """A task that runs as root must not be led by what a user prepared."""
+def test_a_folder_of_another_user_is_refused(home: Path, make_alert: MakeAlert, name: str) -> None:
+    """A task that runs as root must not follow links that a user prepared."""
     folder = home / name
     folder.mkdir(parents=True)
     os.chown(folder, 12345, 12345)
     outbox = Outbox(FileStore(home))
     with pytest.raises(OutboxError, match=rf"belongs to uid 12345.*uid {os.geteuid()}.*run_as_user"):
-        outbox.put(make_alert()) if name == "mail" else outbox.assign(HERE, ROBOT)
+        outbox.put(make_alert()) if name == "mail" else outbox.assign(HERE, RECEIVER)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_public_folder_of_somebody_else_has_no_open_failure(home: Path, make_alert: MakeAlert) -> None:
-    """Every success asks, and must neither believe it nor take it for an outbox that is away."""
+def test_a_public_folder_of_another_user_has_no_open_failure(home: Path, make_alert: MakeAlert) -> None:
+    """Every success reads it, and must neither trust it nor take it for an unavailable outbox."""
     alert = make_alert()
     Outbox(FileStore(home)).put(alert)
     public = Outbox(FileStore(home, in_public=True))
@@ -677,8 +679,8 @@ def test_a_public_folder_of_somebody_else_has_no_open_failure(home: Path, make_a
     assert not public.has_open_incident(alert.incident)
 
 
-def test_successes_that_nobody_can_place_do_not_pile_up(tmp_path: Path) -> None:
-    """While another outbox is away; those that came last are kept."""
+def test_successes_for_an_unavailable_outbox_are_bounded(tmp_path: Path) -> None:
+    """The newest ones are kept."""
     outbox = Outbox(FileStore(tmp_path), most_incidents=20)
 
     def success(number: int) -> Alert:
@@ -686,7 +688,7 @@ def test_successes_that_nobody_can_place_do_not_pile_up(tmp_path: Path) -> None:
             f"k{number}", Mailbox("c"), Event.TASK_SUCCEEDED, 0.0, dag_id="d", task_id=str(number), resolved=True
         )
 
-    # One in many looks at how many there are.
+    # One put in many counts them.
     counting = next(each for each in map(success, range(40, 10_000)) if each.incident.startswith(("00", "80")))
     for each in (*map(success, range(40)), counting):
         keep_success(outbox, each)

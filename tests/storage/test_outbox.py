@@ -1,4 +1,4 @@
-"""What the outbox promises, whichever store it is in."""
+"""The contract of the outbox, for every store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
 
-ROBOT, OTHER_ROBOT = "0123456789ab", "ba9876543210"
+RECEIVER, OTHER_RECEIVER = "0123456789ab", "ba9876543210"
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_default", '{"user_ids":["user1"]}')
 STORM = Path(__file__).with_name("outbox_storm.py")
 
@@ -36,7 +36,7 @@ MakeAlert = Callable[..., Alert]
 
 @pytest.fixture(params=["files", "redis"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """Where a store is that several processes use, in words that another process understands."""
+    """The location of a store that several processes use, as plain data."""
     return _place(request.param, request, tmp_path)
 
 
@@ -48,29 +48,29 @@ def open_outbox(open_store: Callable[[], Store]) -> Open:
 
 @pytest.fixture
 def outbox(open_outbox: Open) -> Outbox:
-    """An outbox in which both mailboxes belong to one robot."""
+    """An outbox in which both mailboxes belong to one receiver."""
     outbox = open_outbox()
-    outbox.assign(HERE, ROBOT)
-    outbox.assign(THERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
+    outbox.assign(THERE, RECEIVER)
     return outbox
 
 
 @contextmanager
-def leading(outbox: Outbox, robot: str = ROBOT) -> Iterator[LedgerBook]:
-    """The book of a robot that nobody else leads."""
-    with outbox.leadership(robot) as book:
+def leading(outbox: Outbox, receiver: str = RECEIVER) -> Iterator[LedgerBook]:
+    """The book of a receiver without another leader."""
+    with outbox.leadership(receiver) as book:
         assert book is not None
         yield book
 
 
-def arrived(outbox: Outbox, robot: str = ROBOT) -> list[Alert]:
-    """What waits for a robot."""
-    with leading(outbox, robot) as book:
+def arrived(outbox: Outbox, receiver: str = RECEIVER) -> list[Alert]:
+    """The pending alerts of a receiver."""
+    with leading(outbox, receiver) as book:
         return [alert for _, alert in book.arrivals(100)]
 
 
 def test_an_alert_arrives_as_it_was_put(outbox: Outbox, open_outbox: Open) -> None:
-    """All of it, whatever it is made of, and in a process that knows nothing of the first."""
+    """With all fields, in another process."""
     alert = Alert(
         key="k1",
         mailbox=THERE,
@@ -95,8 +95,8 @@ def test_an_alert_arrives_as_it_was_put(outbox: Outbox, open_outbox: Open) -> No
     assert arrived(open_outbox()) == [alert]
 
 
-def test_alerts_arrive_oldest_first_and_not_more_than_asked_for(outbox: Outbox, make_alert: MakeAlert) -> None:
-    """In the order in which they were put, from all mailboxes of the robot."""
+def test_alerts_arrive_oldest_first_and_not_more_than_requested(outbox: Outbox, make_alert: MakeAlert) -> None:
+    """In the order in which they were put, from all mailboxes of the receiver."""
     alerts = [make_alert(f"k{9 - number}", mailbox=(HERE, THERE)[number % 2]) for number in range(6)]
     for alert in alerts:
         outbox.put(alert)
@@ -106,7 +106,7 @@ def test_alerts_arrive_oldest_first_and_not_more_than_asked_for(outbox: Outbox, 
 
 
 def test_a_second_alert_of_a_key_changes_nothing(outbox: Outbox, open_outbox: Open, make_alert: MakeAlert) -> None:
-    """Airflow calls back twice now and then, from different processes."""
+    """Airflow sometimes calls back twice, from different processes."""
     first = make_alert(summary="the first")
     outbox.put(first)
     open_outbox().put(make_alert(summary="the second"))
@@ -116,7 +116,7 @@ def test_a_second_alert_of_a_key_changes_nothing(outbox: Outbox, open_outbox: Op
 def test_a_second_alert_of_a_key_leaves_one_line(
     outbox: Outbox, open_outbox: Open, make_alert: MakeAlert, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of what it was."""
+    """With the DAG, run and task."""
     caplog.set_level(logging.INFO)
     for box in (outbox, open_outbox(), open_outbox()):
         box.put(make_alert("k1", task_id="load", try_number=2, map_index=0))
@@ -125,7 +125,7 @@ def test_a_second_alert_of_a_key_leaves_one_line(
 
 
 def test_the_same_key_may_wait_in_two_mailboxes(outbox: Outbox, make_alert: MakeAlert) -> None:
-    """Two connections that are told of the same failure are told both."""
+    """Two connections of one failure both get it."""
     both = [make_alert(mailbox=HERE), make_alert(mailbox=THERE)]
     for alert in both:
         outbox.put(alert)
@@ -133,8 +133,8 @@ def test_the_same_key_may_wait_in_two_mailboxes(outbox: Outbox, make_alert: Make
 
 
 @pytest.mark.parametrize("key", ["a/b", "..", "", "x" * 300, "任务", "-rf", "a b\n"])
-def test_any_key_will_do(outbox: Outbox, make_alert: MakeAlert, key: str) -> None:
-    """It finds its second one and can be cleared away, even if it is no name for a file."""
+def test_any_text_can_be_a_key(outbox: Outbox, make_alert: MakeAlert, key: str) -> None:
+    """It is recognised and can be removed, even if it is no valid file name."""
     alert = make_alert(key)
     outbox.put(alert)
     outbox.put(alert)
@@ -145,8 +145,8 @@ def test_any_key_will_do(outbox: Outbox, make_alert: MakeAlert, key: str) -> Non
         assert list(book.arrivals(100)) == []
 
 
-def test_only_what_is_cleared_away_is_gone(outbox: Outbox, make_alert: MakeAlert) -> None:
-    """The rest waits for the next leader; clearing twice does no harm."""
+def test_only_removed_alerts_are_gone(outbox: Outbox, make_alert: MakeAlert) -> None:
+    """The others stay for the next leader; removing twice does nothing."""
     for number in range(4):
         outbox.put(make_alert(f"k{number}"))
     with leading(outbox) as book:
@@ -156,8 +156,8 @@ def test_only_what_is_cleared_away_is_gone(outbox: Outbox, make_alert: MakeAlert
     assert [alert.key for alert in arrived(outbox)] == ["k1", "k3"]
 
 
-def test_what_was_cleared_away_may_come_again(outbox: Outbox, make_alert: MakeAlert) -> None:
-    """A late second one is for the leader to recognise, by the keys that its book remembers."""
+def test_a_removed_alert_may_arrive_again(outbox: Outbox, make_alert: MakeAlert) -> None:
+    """The leader recognises it by the keys in its book."""
     outbox.put(make_alert())
     with leading(outbox) as book:
         book.write({}, keys=["k1"])
@@ -166,52 +166,52 @@ def test_what_was_cleared_away_may_come_again(outbox: Outbox, make_alert: MakeAl
         assert book.known([alert.key for _, alert in book.arrivals(100)]) == {"k1"}
 
 
-def test_mailboxes_that_wait_are_known_before_their_robot_is(open_outbox: Open, make_alert: MakeAlert) -> None:
-    """Whoever looks them up finds connection id and target."""
+def test_pending_mailboxes_are_listed_before_they_have_a_receiver(open_outbox: Open, make_alert: MakeAlert) -> None:
+    """With connection id and target."""
     outbox = open_outbox()
     assert list(outbox.pending_mailboxes()) == []
     outbox.put(make_alert(mailbox=HERE))
     outbox.put(make_alert(mailbox=THERE))
     assert set(open_outbox().pending_mailboxes()) == {HERE, THERE}
     assert outbox.receiver_of(HERE) is None
-    outbox.assign(HERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
     assert set(outbox.pending_mailboxes()) == {HERE, THERE}
     with leading(outbox) as book:
         book.remove_arrivals([ticket for ticket, _ in book.arrivals(100)])
     assert list(outbox.pending_mailboxes()) == [THERE]
 
 
-def test_a_leader_sees_the_mailboxes_of_its_robot_only(outbox: Outbox, make_alert: MakeAlert) -> None:
-    """Also those that become its robot's while it leads."""
-    outbox.assign(THERE, OTHER_ROBOT)
+def test_a_leader_lists_the_mailboxes_of_its_receiver_only(outbox: Outbox, make_alert: MakeAlert) -> None:
+    """Also those assigned to it while it leads."""
+    outbox.assign(THERE, OTHER_RECEIVER)
     outbox.put(make_alert("here", mailbox=HERE))
     outbox.put(make_alert("there", mailbox=THERE))
-    with leading(outbox, OTHER_ROBOT) as book:
+    with leading(outbox, OTHER_RECEIVER) as book:
         assert [alert.key for _, alert in book.arrivals(100)] == ["there"]
-        outbox.assign(HERE, OTHER_ROBOT)
+        outbox.assign(HERE, OTHER_RECEIVER)
         assert [alert.key for _, alert in book.arrivals(100)] == ["here", "there"]
 
 
-def test_a_mailbox_belongs_to_the_robot_it_was_assigned_last(outbox: Outbox, make_alert: MakeAlert) -> None:
-    """A connection that gets another robot takes along what waits."""
+def test_a_mailbox_belongs_to_its_last_receiver(outbox: Outbox, make_alert: MakeAlert) -> None:
+    """Its pending alerts get the new receiver."""
     outbox.put(make_alert(mailbox=HERE))
-    outbox.assign(HERE, OTHER_ROBOT)
-    outbox.assign(HERE, OTHER_ROBOT)
-    assert outbox.receiver_of(HERE) == OTHER_ROBOT
-    assert list(outbox.mailboxes_of(ROBOT)) == [THERE]
-    assert list(outbox.mailboxes_of(OTHER_ROBOT)) == [HERE]
+    outbox.assign(HERE, OTHER_RECEIVER)
+    outbox.assign(HERE, OTHER_RECEIVER)
+    assert outbox.receiver_of(HERE) == OTHER_RECEIVER
+    assert list(outbox.mailboxes_of(RECEIVER)) == [THERE]
+    assert list(outbox.mailboxes_of(OTHER_RECEIVER)) == [HERE]
     assert arrived(outbox) == []
-    assert [alert.mailbox for alert in arrived(outbox, OTHER_ROBOT)] == [HERE]
-    outbox.assign(HERE, ROBOT)
-    assert set(outbox.mailboxes_of(ROBOT)) == {HERE, THERE}
-    assert list(outbox.mailboxes_of(OTHER_ROBOT)) == []
+    assert [alert.mailbox for alert in arrived(outbox, OTHER_RECEIVER)] == [HERE]
+    outbox.assign(HERE, RECEIVER)
+    assert set(outbox.mailboxes_of(RECEIVER)) == {HERE, THERE}
+    assert list(outbox.mailboxes_of(OTHER_RECEIVER)) == []
 
 
 def test_one_leads_at_a_time(outbox: Outbox, open_outbox: Open) -> None:
-    """Each robot has its own leader, and the next one may follow at once."""
-    with leading(outbox), open_outbox().leadership(ROBOT) as second:
+    """Each receiver has its own leader, and the next one may follow at once."""
+    with leading(outbox), open_outbox().leadership(RECEIVER) as second:
         assert second is None
-        with leading(outbox, OTHER_ROBOT) as other:
+        with leading(outbox, OTHER_RECEIVER) as other:
             assert other.load() == {}
     with leading(open_outbox()):
         pass
@@ -230,8 +230,8 @@ def test_a_killed_leader_is_followed(place: dict[str, str]) -> None:
     outbox = _opened(place)
     script = """
 import sys, json
-from outbox_storm import Storm, ROBOT
-with Storm(**json.loads(sys.argv[1])).outbox().leadership(ROBOT) as book:
+from outbox_storm import Storm, RECEIVER
+with Storm(**json.loads(sys.argv[1])).outbox().leadership(RECEIVER) as book:
     print(book is not None, flush=True)
     sys.stdin.read()
 """
@@ -241,19 +241,19 @@ with Storm(**json.loads(sys.argv[1])).outbox().leadership(ROBOT) as book:
     ) as leader:
         assert leader.stdout is not None
         assert leader.stdout.readline() == "True\n"
-        with outbox.leadership(ROBOT) as book:
+        with outbox.leadership(RECEIVER) as book:
             assert book is None
         leader.kill()
         leader.wait()
         followed = False
         while not followed:
-            with outbox.leadership(ROBOT) as book:
+            with outbox.leadership(RECEIVER) as book:
                 followed = book is not None
                 assert followed or "url" in place
 
 
 def test_a_book_keeps_what_is_written(outbox: Outbox, open_outbox: Open) -> None:
-    """From leader to leader, and for each robot by itself."""
+    """From leader to leader, and for each receiver by itself."""
     records: dict[tuple[str, str], Any] = {
         ("batch", "1"): {"body": "aGVsbG8=", "members": ["k1"], "at": 1.5, "text": "告警 \udcff 🔴", "none": None},
         ("batch", "a\x00:b"): [],
@@ -269,7 +269,7 @@ def test_a_book_keeps_what_is_written(outbox: Outbox, open_outbox: Open) -> None
         book.write({("hold", ""): 1}, deletes=[("batch", "1"), ("never", "there")])
         del records["batch", "1"]
         assert book.load() == {**records, ("hold", ""): 1}
-    with leading(outbox, OTHER_ROBOT) as book:
+    with leading(outbox, OTHER_RECEIVER) as book:
         assert book.load() == {}
 
 
@@ -292,7 +292,7 @@ def test_many_records_and_keys_fit_in_one_step(outbox: Outbox) -> None:
         assert book.load() == {}
 
 
-def test_keys_are_remembered_by_robot(outbox: Outbox) -> None:
+def test_keys_are_remembered_by_receiver(outbox: Outbox) -> None:
     """From leader to leader."""
     with leading(outbox) as book:
         book.write({}, keys=["k1", "k2"])
@@ -300,12 +300,12 @@ def test_keys_are_remembered_by_robot(outbox: Outbox) -> None:
         assert book.known([]) == set()
     with leading(outbox) as book:
         assert book.known(["k1", "k2", "k3"]) == {"k1", "k2"}
-    with leading(outbox, OTHER_ROBOT) as book:
+    with leading(outbox, OTHER_RECEIVER) as book:
         assert book.known(["k1"]) == set()
 
 
-def test_keys_are_forgotten_by_what_they_begin_with(outbox: Outbox) -> None:
-    """Before those are remembered that come with it."""
+def test_keys_are_forgotten_by_prefix(outbox: Outbox) -> None:
+    """Before the keys of the same change are remembered."""
     with leading(outbox) as book:
         book.write({}, keys=["a/1", "a/2", "a/ä", "ab/1", "b/1", "a"])
         book.write({}, keys=["a/2"], forget=["a/", ""])
@@ -315,7 +315,7 @@ def test_keys_are_forgotten_by_what_they_begin_with(outbox: Outbox) -> None:
         assert book.known(["a/2", "b/1"]) == {"b/1"}
 
 
-def test_who_has_left_writes_no_more(outbox: Outbox) -> None:
+def test_a_former_leader_cannot_write(outbox: Outbox) -> None:
     """The book belongs to the next leader."""
     with leading(outbox) as book:
         pass
@@ -327,18 +327,18 @@ def test_who_has_left_writes_no_more(outbox: Outbox) -> None:
         with pytest.raises(LeadershipLostError):
             book.note_pause(LeadPause(time.time() + 60.0, "too late"))
         assert next_book.load() == {}
-        assert outbox.pause_of(ROBOT) is None
+        assert outbox.pause_of(RECEIVER) is None
         assert next_book.known(["k1"]) == set()
 
 
 def test_a_forked_child_does_not_lead(place: dict[str, str]) -> None:
-    """It can't write, it doesn't end its parent's lead when it ends, and it doesn't keep it when its parent ends."""
+    """It can't write; its end doesn't end its parent's lead, and the parent's end ends the lead."""
     script = """
 import json, os, signal, sys
 from airflow_provider_dingpush.errors import LeadershipLostError
-from outbox_storm import Storm, ROBOT
+from outbox_storm import Storm, RECEIVER
 storm = Storm(**json.loads(sys.argv[1]))
-with storm.outbox().leadership(ROBOT) as book:
+with storm.outbox().leadership(RECEIVER) as book:
     book.keep(2)  # a busy machine takes its time for the steps below
     child = os.fork()
     if not child:
@@ -350,12 +350,12 @@ with storm.outbox().leadership(ROBOT) as book:
             os._exit(1)
         sys.exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-    with storm.outbox().leadership(ROBOT) as second:
+    with storm.outbox().leadership(RECEIVER) as second:
         print(second, flush=True)
     book.write({("still", "leader"): True})
     child = os.fork()
     if not child:
-        print("left behind", flush=True)
+        print("pending", flush=True)
         os.close(1)
         sys.stdin.read()
         os._exit(0)
@@ -367,33 +367,33 @@ with storm.outbox().leadership(ROBOT) as book:
     ) as leader:
         assert leader.stdout is not None
         try:
-            assert [leader.stdout.readline().strip() for _ in range(3)] == ["0", "None", "left behind"]
+            assert [leader.stdout.readline().strip() for _ in range(3)] == ["0", "None", "pending"]
         finally:
             leader.send_signal(signal.SIGKILL)
         leader.wait()
         outbox = _opened(place)
         records = None
         while records is None:
-            with outbox.leadership(ROBOT) as book:
+            with outbox.leadership(RECEIVER) as book:
                 assert book is not None or "url" in place
                 records = book and book.load()
         assert records == {("still", "leader"): True}
 
 
 def test_a_leader_can_stay(outbox: Outbox, open_outbox: Open) -> None:
-    """For as long as it says."""
+    """For the time that it asks for."""
     with leading(outbox) as book:
         book.keep(30)
         book.write({("a", "b"): 1})
-        with open_outbox().leadership(ROBOT) as second:
+        with open_outbox().leadership(RECEIVER) as second:
             assert second is None
 
 
 def test_beyond_so_many_alerts_they_are_counted(open_outbox: Open, make_alert: MakeAlert) -> None:
-    """Nothing is dropped silently, and a second one of a key that waits is none of them."""
+    """None is lost uncounted, and a repetition doesn't count."""
     outbox = open_outbox(most_alerts=3)
-    outbox.assign(HERE, ROBOT)
-    outbox.assign(THERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
+    outbox.assign(THERE, RECEIVER)
     for number in (0, 1, 2, 3, 4, 0):
         outbox.put(make_alert(f"k{number}"))
     outbox.put(make_alert("k9", mailbox=THERE))
@@ -406,10 +406,10 @@ def test_beyond_so_many_alerts_they_are_counted(open_outbox: Open, make_alert: M
         assert [alert.key for _, alert in book.arrivals(100)] == ["k5"]
 
 
-def test_what_overflows_after_it_was_counted_is_told_next_time(open_outbox: Open, make_alert: MakeAlert) -> None:
-    """Clearing away forgets what its leader has seen and not more, also if that leader dies before."""
+def test_overflow_after_the_count_is_counted_next_time(open_outbox: Open, make_alert: MakeAlert) -> None:
+    """Removing acknowledges only what the leader has counted, also if it dies before."""
     outbox = open_outbox(most_alerts=1)
-    outbox.assign(HERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
     for number in range(4):
         outbox.put(make_alert(f"k{number}"))
     with leading(outbox) as book:
@@ -427,7 +427,7 @@ def test_what_overflows_after_it_was_counted_is_told_next_time(open_outbox: Open
 def test_beyond_so_many_bytes_they_are_counted(open_outbox: Open, make_alert: MakeAlert) -> None:
     """A few huge alerts fill a disk as well as many small ones; the first one is always taken."""
     outbox = open_outbox(most_bytes=5_000)
-    outbox.assign(HERE, ROBOT)
+    outbox.assign(HERE, RECEIVER)
     for number in range(4):
         outbox.put(make_alert(f"k{number}", summary="x" * 3_000))
     with leading(outbox) as book:
@@ -458,7 +458,7 @@ def test_a_failure_is_open_until_its_end_is_put(outbox: Outbox, open_outbox: Ope
 
 
 def test_a_failure_that_is_only_counted_is_open_too(open_outbox: Open, make_alert: MakeAlert) -> None:
-    """People were told of it, in a number."""
+    """It was reported in a count."""
     outbox = open_outbox(most_alerts=1)
     counted = make_alert("k2")
     outbox.put(make_alert("k1"))
@@ -467,13 +467,13 @@ def test_a_failure_that_is_only_counted_is_open_too(open_outbox: Open, make_aler
 
 
 def test_open_failures_have_a_bound(open_outbox: Open, make_alert: MakeAlert) -> None:
-    """Those that happened longest ago are forgotten; where each is a file, only now and then."""
+    """The oldest are forgotten; in files only from time to time."""
     outbox = open_outbox(most_incidents=20)
     alerts = [make_alert(f"k{number}") for number in range(400)]
     for alert in alerts[:-1]:
         outbox.put(alert)
         outbox.put(replace(alerts[0], key=f"{alert.key} again"))
-    # In files, one in many looks: the last one here does.
+    # In files, one put in many counts them: the last one here does.
     last = next(each for each in _many(make_alert) if each.incident.startswith("00"))
     outbox.put(last)
     still = [each.key for each in (*alerts, last) if outbox.has_open_incident(each.incident)]
@@ -485,8 +485,8 @@ def _many(make_alert: MakeAlert) -> Iterator[Alert]:
     return (make_alert(f"last {number}") for number in range(10_000))
 
 
-def test_one_looks_a_connection_up_at_a_time(open_outbox: Open) -> None:
-    """Others leave; another mailbox is another matter."""
+def test_one_process_looks_up_a_connection_at_a_time(open_outbox: Open) -> None:
+    """For each mailbox by itself."""
     first, second = open_outbox(), open_outbox()
     with first.resolving(HERE) as mine:
         assert mine
@@ -499,13 +499,13 @@ def test_one_looks_a_connection_up_at_a_time(open_outbox: Open) -> None:
         assert at_last
 
 
-def test_robots_with_a_book_are_listed(outbox: Outbox) -> None:
+def test_receivers_with_a_book_are_listed(outbox: Outbox) -> None:
     """Not those that only own a mailbox."""
     assert list(outbox.receivers()) == []
-    for robot in (OTHER_ROBOT, ROBOT):
-        with leading(outbox, robot):
+    for receiver in (OTHER_RECEIVER, RECEIVER):
+        with leading(outbox, receiver):
             pass
-    assert sorted(outbox.receivers()) == sorted([ROBOT, OTHER_ROBOT])
+    assert sorted(outbox.receivers()) == sorted([RECEIVER, OTHER_RECEIVER])
 
 
 def test_a_flush_is_remembered(outbox: Outbox, open_outbox: Open) -> None:
@@ -516,62 +516,62 @@ def test_a_flush_is_remembered(outbox: Outbox, open_outbox: Open) -> None:
     assert open_outbox().last_flush() == 1_800_000_060.5
 
 
-def test_a_rest_lasts_until_it_is_over(outbox: Outbox, open_outbox: Open) -> None:
-    """Everybody can ask, nobody has to lead for it."""
-    rest = LeadPause(time.time() + 60.0, "the robot is throttled: 130101 发送过快 ?")
+def test_a_pause_lasts_until_it_ends(outbox: Outbox, open_outbox: Open) -> None:
+    """Any process can read it without leading."""
+    pause = LeadPause(time.time() + 60.0, "the receiver is throttled: 130101 发送过快 ?")
     with leading(outbox) as book:
-        book.note_pause(rest._replace(reason=rest.reason.replace("?", "\udcff")))
-        assert open_outbox().pause_of(ROBOT) == rest
-    assert open_outbox().pause_of(ROBOT) == rest
-    assert outbox.pause_of(OTHER_ROBOT) is None
+        book.note_pause(pause._replace(reason=pause.reason.replace("?", "\udcff")))
+        assert open_outbox().pause_of(RECEIVER) == pause
+    assert open_outbox().pause_of(RECEIVER) == pause
+    assert outbox.pause_of(OTHER_RECEIVER) is None
     with leading(outbox) as book:
         book.note_pause(None)
-    assert outbox.pause_of(ROBOT) is None
+    assert outbox.pause_of(RECEIVER) is None
     with leading(outbox) as book:
         book.note_pause(LeadPause(time.time() - 1.0, "over"))
-    assert outbox.pause_of(ROBOT) is None
+    assert outbox.pause_of(RECEIVER) is None
 
 
-def test_one_stands_by_if_the_leader_wants_somebody(outbox: Outbox, open_outbox: Open) -> None:
-    """And the leader knows; nobody has to wait for that."""
+def test_one_process_waits_to_lead_if_the_leader_asks_for_a_successor(outbox: Outbox, open_outbox: Open) -> None:
+    """And the leader can see it, without waiting."""
     other = open_outbox()
     with leading(outbox) as book:
-        assert not other.wants_successor(ROBOT)
-        with other.successor_slot(ROBOT) as chosen:
+        assert not other.wants_successor(RECEIVER)
+        with other.successor_slot(RECEIVER) as chosen:
             assert chosen is None
         book.ask_for_successor(True)
         assert not book.has_successor()
-        with other.successor_slot(ROBOT) as chosen:
+        with other.successor_slot(RECEIVER) as chosen:
             assert chosen is True
             assert book.has_successor()
-            with open_outbox().successor_slot(ROBOT) as second:
+            with open_outbox().successor_slot(RECEIVER) as second:
                 assert second is False
             assert book.has_successor()
         assert not book.has_successor()
-        assert other.wants_successor(ROBOT)
-    assert not other.wants_successor(ROBOT)
-    # The leader left and relies on whoever is chosen, so that one can be chosen still.
-    with other.successor_slot(ROBOT) as chosen:
+        assert other.wants_successor(RECEIVER)
+    assert not other.wants_successor(RECEIVER)
+    # The leader left and relies on a successor, so one can still be chosen.
+    with other.successor_slot(RECEIVER) as chosen:
         assert chosen is True
-    assert other.receivers() == [ROBOT]
+    assert other.receivers() == [RECEIVER]
     with leading(other) as book:
-        assert outbox.wants_successor(ROBOT)
+        assert outbox.wants_successor(RECEIVER)
         book.ask_for_successor(False)
         book.ask_for_successor(False)
-        assert not outbox.wants_successor(ROBOT)
-        with outbox.successor_slot(ROBOT) as chosen:
+        assert not outbox.wants_successor(RECEIVER)
+        with outbox.successor_slot(RECEIVER) as chosen:
             assert chosen is None
 
 
-def test_people_look_without_leading(open_outbox: Open, make_alert: MakeAlert) -> None:
-    """Also while somebody leads."""
+def test_people_read_without_leading(open_outbox: Open, make_alert: MakeAlert) -> None:
+    """Also while a process leads."""
     outbox: Any = open_outbox()
-    assert outbox.records_of(ROBOT) == {}
+    assert outbox.records_of(RECEIVER) == {}
     assert outbox.pending_in(HERE) == 0
     outbox.put(make_alert())
     with leading(outbox) as book:
         book.write({("a", "b"): [1]})
-        assert open_outbox().records_of(ROBOT) == {("a", "b"): [1]}
+        assert open_outbox().records_of(RECEIVER) == {("a", "b"): [1]}
     assert outbox.pending_in(HERE) == 1
 
 

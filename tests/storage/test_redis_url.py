@@ -1,4 +1,4 @@
-"""The URL of a Redis: what could be meant in two ways is refused before anybody sees a part of it."""
+"""The URL of a Redis: an ambiguous one is refused before any part of it is shown."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ PIECES = ("Secr3t", "ru1n", "Gh0st")
         "",
     ],
 )
-def test_what_may_hold_a_piece_of_a_password_is_refused(url: str) -> None:
-    """With a text that says how to write it, of which no word is the URL's; and no name is looked up."""
+def test_a_url_that_may_show_a_part_of_a_password_is_refused(url: str) -> None:
+    """With a text that explains the form and has no part of the URL; and no name is looked up."""
     from airflow_provider_dingpush.storage.outbox import Outbox
     from airflow_provider_dingpush.storage.redis.store import RedisStore
 
@@ -82,21 +82,21 @@ def test_what_may_hold_a_piece_of_a_password_is_refused(url: str) -> None:
         ("unix://:pw@/run/redis.sock", "unix:///run/redis.sock", "pw"),
     ],
 )
-def test_what_says_one_thing_is_taken(url: str, place: str, password: str) -> None:
-    """What people may see of it has no password, and neither has its repr."""
+def test_an_unambiguous_url_is_accepted(url: str, place: str, password: str) -> None:
+    """Its location and its repr have no password."""
     address = RedisUrl.read(url)
-    assert (address.url, address.place, address.password) == (url, place, password)
+    assert (address.url, address.location, address.password) == (url, place, password)
     assert not password or password not in repr(address)
 
 
 @pytest.mark.parametrize("url", ["sentinel://a:26379;sentinel://b:26379", "redis+sentinel://a/0", "rediscluster://a"])
-def test_urls_of_sentinels_and_clusters_say_what_to_set(url: str) -> None:
+def test_the_error_for_sentinels_and_clusters_names_what_to_set(url: str) -> None:
     with pytest.raises(OutboxError, match=r"Sentinels or a Redis Cluster.*redis://:password@host:6379/0"):
         RedisUrl.read(url)
 
 
-def test_the_look_ups_of_this_process_are_seen() -> None:
-    """Or the test above would find none whatever is done."""
+def test_the_look_ups_of_this_process_are_recorded() -> None:
+    """Or the test above would never find one."""
     _looked_up.clear()
     socket.getaddrinfo("localhost", 6379)
     assert _looked_up == ["localhost"]

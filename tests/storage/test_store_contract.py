@@ -1,4 +1,4 @@
-"""What every store promises: mail, records, locks and notes."""
+"""The contract of every store: mail, records, locks and notes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_dingpush.storage.contract import (
 from tests.storage.conftest import STORES
 
 BOX, OTHER, BOOK = "box", "other", "book"
-ROOM = Bound(100, 1_000_000)
+LARGE = Bound(100, 1_000_000)
 
 Open = Callable[[], Store]
 
@@ -49,7 +49,7 @@ def records(store: Store, lock: Lock) -> Iterator[Records]:
     records.close()
 
 
-def put(store: Store, key: str, body: bytes = b"body", *, box: str = BOX, bound: Bound = ROOM) -> PutResult:
+def put(store: Store, key: str, body: bytes = b"body", *, box: str = BOX, bound: Bound = LARGE) -> PutResult:
     return store.put(box, b"label", key, body, bound=bound)
 
 
@@ -66,7 +66,7 @@ def test_every_store_can_be_chosen_and_is_tested() -> None:
 
 
 def test_an_unused_store_is_empty(store: Store) -> None:
-    """Whatever is asked, before anything was written."""
+    """For every call, before anything was written."""
     listing = store.mail([BOX], 9)
     assert (list(listing.mail), dict(listing.refused), dict(listing.marks)) == ([], {BOX: 0}, {BOX: 0})
     assert (dict(store.labels()), store.count(BOX), list(store.books()), store.read(BOOK)) == ({}, 0, [], {})
@@ -78,8 +78,8 @@ def test_an_unused_store_is_empty(store: Store) -> None:
     assert store.now() == pytest.approx(store.now(), abs=60)
 
 
-def test_mail_comes_oldest_first_from_all_boxes_and_goes_when_removed(store: Store, open_store: Open) -> None:
-    """What is removed is named by its id; twice does no harm."""
+def test_mail_is_listed_oldest_first_from_all_boxes_until_removed(store: Store, open_store: Open) -> None:
+    """Removed by id; removing twice does nothing."""
     for number in range(4):
         assert put(store, f"k{9 - number}", b"%d" % number, box=(BOX, OTHER)[number % 2]) is PutResult.KEPT
     assert bodies(open_store(), BOX, OTHER) == [b"0", b"1", b"2", b"3"]
@@ -94,13 +94,13 @@ def test_mail_comes_oldest_first_from_all_boxes_and_goes_when_removed(store: Sto
 
 
 def test_a_second_body_of_a_key_changes_nothing(store: Store) -> None:
-    """Nor are its notes set."""
+    """And its notes aren't set."""
     put(store, "k1", b"first")
-    again = store.put(BOX, b"label", "k1", b"second", bound=ROOM, notes=[Note("family", "name")])
+    again = store.put(BOX, b"label", "k1", b"second", bound=LARGE, notes=[Note("family", "name")])
     assert (again, bodies(store, BOX), store.note("family", "name")) == (PutResult.REPEATED, [b"first"], None)
 
 
-def test_what_a_box_refuses_is_counted_until_it_is_settled(store: Store) -> None:
+def test_refused_bodies_are_counted_until_they_are_acknowledged(store: Store) -> None:
     """By count and by size; its notes are set all the same."""
     assert put(store, "k1", b"x" * 90_000, bound=Bound(9, 1)) is PutResult.KEPT
     assert put(store, "k2", bound=Bound(9, 80_000)) is PutResult.REFUSED
@@ -114,7 +114,7 @@ def test_what_a_box_refuses_is_counted_until_it_is_settled(store: Store) -> None
     assert store.mail([BOX], 0).refused == {BOX: 1}
 
 
-def test_what_is_set_aside_is_listed_no_more(store: Store) -> None:
+def test_a_body_that_is_set_aside_is_not_listed(store: Store) -> None:
     for key in ("k1", "k2"):
         put(store, key, key.encode())
     assert store.set_aside(BOX, store.mail([BOX], 1).mail[0].id)
@@ -122,7 +122,7 @@ def test_what_is_set_aside_is_listed_no_more(store: Store) -> None:
 
 
 def test_a_lock_is_held_by_one(store: Store, open_store: Open) -> None:
-    """Whichever kind, of whatever name; it is given up once."""
+    """Of any kind and name; it is released once."""
     lock, other = store.lock("leader", "a/b", 30.0), open_store()
     assert lock is not None
     assert (other.lock("leader", "a/b", 30.0), other.is_locked("leader", "a/b")) == (None, True)
@@ -208,7 +208,7 @@ def test_a_note_that_extends_never_shortens(store: Store) -> None:
 
 
 def test_a_family_has_a_bound(store: Store) -> None:
-    """Those that expire first go, at the latest when a name comes that has the store count."""
+    """Those that expire first are removed, at the latest by a name that makes the store count."""
     now = store.now()
     store.set_notes(Note("f", f"{number}", until=now + 100 + number, newest=3) for number in (5, 1, 4, 2, 3))
     store.set_notes([Note("f", "00", until=now + 200, newest=3)])

@@ -1,4 +1,4 @@
-"""Files and folders as the store uses them: this user's own, whole or not at all, and errors that say what to do."""
+"""Files and folders of the store: owned by this user, written whole or not at all, with a remedy in each error."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _OTHER_HOME = (
 
 
 @contextmanager
-def trouble_with(path: Path) -> Iterator[None]:
-    """Raise :class:`OutboxError` for what the system reports within the block.
+def outbox_errors(path: Path) -> Iterator[None]:
+    """Raise :class:`OutboxError` for errors of the system within the block.
 
-    :param path: what is named if the error names nothing itself.
+    :param path: named if the error names no file.
     """
     try:
         yield
@@ -36,22 +36,22 @@ def trouble_with(path: Path) -> Iterator[None]:
 def remedy(code: int | None) -> str:
     """What a person can do about an error of the system."""
     if code == errno.ELOOP:
-        return "Somebody has put a symbolic link there, and nothing is written through one: remove it."
+        return "There is a symbolic link, and nothing is written through one: remove it."
     if code in _NO_SPACE:
         return "Free some space there, or set [dingpush] home to a folder on another disk."
     if code in _NO_RIGHTS:
         return f"Let uid {os.getuid()} write there, or set [dingpush] home to a folder where it may."
     if code in _NO_LOCKS:
-        return "This filesystem has no locks: set [dingpush] home to a folder of a local disk, or use outbox_url."
-    return "Look at the disk and its rights, or set [dingpush] home to another folder."
+        return "This filesystem lacks locks: set [dingpush] home to a folder of a local disk, or use outbox_url."
+    return "Check the disk and its permissions, or set [dingpush] home to another folder."
 
 
 def check_ours(folder: Path, *, may_be_link: bool = False) -> None:
-    """See that a folder is one, and that nobody else could have prepared what is in it.
+    """Check that a path is a folder, and that no other user could have prepared its content.
 
-    :param may_be_link: whether a symbolic link to a folder will do, if nobody else has made that.
+    :param may_be_link: whether a symbolic link to a folder is accepted, if this user made it.
     :raises OutboxError: if it belongs to another user, or is a symbolic link.
-    :raises OSError: if it can't be looked at.
+    :raises OSError: if it can't be read.
     """
     found = os.lstat(folder)
     is_link = stat.S_ISLNK(found.st_mode)
@@ -60,21 +60,21 @@ def check_ours(folder: Path, *, may_be_link: bool = False) -> None:
     target = os.stat(folder) if is_link else found
     for each in {found.st_uid, target.st_uid} - {os.geteuid(), 0}:
         raise OutboxError(
-            f"{folder} belongs to uid {each}, and this process is uid {os.geteuid()}: somebody else's "
-            f"folder isn't written to, for it could lead anywhere. {_OTHER_HOME}"
+            f"{folder} belongs to uid {each}, and this process is uid {os.geteuid()}: another user's folder is "
+            f"never used, because its links could lead anywhere. {_OTHER_HOME}"
         )
     if not stat.S_ISDIR(target.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
 def make_own_folder(home: Path, *parts: str) -> Path:
-    """A folder below the home, made for this user only; or see that it and those above it are this user's."""
+    """A folder below the home, created for this user only, or checked to be this user's with those above it."""
     _check_or_make(home, may_be_link=True)
-    place = home
+    folder = home
     for name in parts:
-        place /= name
-        _check_or_make(place)
-    return place
+        folder /= name
+        _check_or_make(folder)
+    return folder
 
 
 def _check_or_make(folder: Path, *, may_be_link: bool = False) -> None:
@@ -92,14 +92,14 @@ def _make(folder: Path) -> None:
         folder.mkdir(0o700)
     except FileExistsError:
         return
-    folder.chmod(0o700)  # a umask may have taken rights away from ourselves
+    folder.chmod(0o700)  # a umask may have removed our own permissions
 
 
 def create(path: Path, flags: int) -> int:
-    """Open a file for writing that this user alone may read, made if it isn't there; its descriptor."""
+    """Open a file for writing that only this user may read, created if it doesn't exist; returns its descriptor."""
     descriptor = os.open(path, flags | os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        if os.fstat(descriptor).st_mode & 0o777 != 0o600:  # a umask may have taken rights away from ourselves
+        if os.fstat(descriptor).st_mode & 0o777 != 0o600:  # a umask may have removed our own permissions
             os.fchmod(descriptor, 0o600)
     except BaseException:
         os.close(descriptor)
@@ -108,16 +108,16 @@ def create(path: Path, flags: int) -> int:
 
 
 def read(path: Path) -> tuple[bytes, float]:
-    """What is in a file, and its time of modification in seconds since 1970."""
+    """The content of a file, and its time of modification in seconds since 1970."""
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb", buffering=0) as file:
         return file.readall(), os.fstat(file.fileno()).st_mtime
 
 
 def write_whole(path: Path, body: bytes, *, drafts: Path, durable: bool = False, mtime: float | None = None) -> None:
-    """Write a file so that it is there with all its content or not at all.
+    """Write a file so that it exists with all its content or not at all.
 
     :param drafts: the folder where it is written first, on the same filesystem.
-    :param durable: whether its content must be on the disk before it has its name.
+    :param durable: whether its content must be on the disk before the file gets its name.
     :param mtime: its time of modification, in seconds since 1970; by default now.
     """
     draft = drafts / f"{path.name[:100]}.{os.urandom(16).hex()}"
@@ -142,7 +142,7 @@ def write_whole(path: Path, body: bytes, *, drafts: Path, durable: bool = False,
 
 
 def append_byte(path: Path) -> None:
-    """Add one byte to a file: processes that do so at the same time need no lock."""
+    """Append one byte to a file; concurrent processes need no lock."""
     descriptor = create(path, os.O_APPEND)
     try:
         os.write(descriptor, b".")
@@ -151,7 +151,7 @@ def append_byte(path: Path) -> None:
 
 
 def names_in(folder: Path | str) -> list[str]:
-    """The names of what is in a folder; none if there is no folder."""
+    """The names in a folder; none if it doesn't exist."""
     try:
         return os.listdir(folder)
     except FileNotFoundError:
@@ -159,7 +159,7 @@ def names_in(folder: Path | str) -> list[str]:
 
 
 def size_of(path: Path | str) -> int | None:
-    """How many bytes a file has; ``None`` if it is gone."""
+    """The size of a file in bytes; ``None`` if it doesn't exist."""
     try:
         return os.stat(path).st_size
     except FileNotFoundError:

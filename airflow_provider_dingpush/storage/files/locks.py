@@ -1,4 +1,4 @@
-"""Locks of the kernel: the end of a process ends them, and a forked child has no part in them."""
+"""Locks of the kernel: the end of a process releases them, and a forked child doesn't inherit them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class FileLock:
 
     @classmethod
     def taken(cls, path: Path, *, make: bool = True) -> FileLock | None:
-        """The lock, or ``None`` if somebody else has it.
+        """The lock, or ``None`` if another process has it.
 
-        :param make: make the file if there is none; otherwise nobody gets the lock then.
+        :param make: create the file if there is none; otherwise ``None`` then.
         """
         while True:
             try:
@@ -49,25 +49,25 @@ class FileLock:
             except BaseException:
                 os.close(descriptor)
                 raise
-            # Removed by somebody between the two steps: others lock a file of the same name.
+            # Removed by another process between the two steps: others lock a new file of this name.
             os.close(descriptor)
 
     def check(self) -> None:
-        """See that it is held, and that it is still the file that others lock.
+        """Check that it is held, and that the file wasn't replaced.
 
-        :raises LeadershipLostError: if it was released, this is a forked child, or somebody removed the file.
+        :raises LeadershipLostError: if it was released, this is a forked child, or the file was removed.
         """
         if self._process != os.getpid():
             raise LeadershipLostError(f"{self._path} is locked by process {self._process}, and this is {os.getpid()}")
         if self._released or not _is_open_file(self._path, self._descriptor):
             raise LeadershipLostError(f"{self._path} was released or removed, so another process may lead")
 
-    def keep(self, seconds: float) -> None:  # noqa: ARG002 - nothing runs out here
+    def keep(self, seconds: float) -> None:  # noqa: ARG002 - it does not expire
         """As :meth:`check`."""
         self.check()
 
     def release(self) -> None:
-        """Give it up; a second time changes nothing."""
+        """Release it; a second call does nothing."""
         if self._process != os.getpid() or self._released:
             return
         self._released = True
@@ -76,7 +76,7 @@ class FileLock:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process has the lock of a file."""
+    """Whether a process holds the lock of a file."""
     lock = FileLock.taken(path, make=False)
     if lock is None:
         return path.exists()

@@ -1,4 +1,4 @@
-"""Which filesystem a folder lies on: whether other machines may use it, too."""
+"""The filesystem of a folder: whether other machines may use it, too."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LOCAL_FUSE = {"fuse.fuse-overlayfs", "fuse.lxcfs", "fuse.ntfs-3g"}
 
 
 def shared_filesystem(path: Path, mountinfo_text: str) -> str | None:
-    """The type of the filesystem that a path lies on, if other machines may use it at the same time.
+    """The type of a path's filesystem, if other machines may use it at the same time.
 
     :param path: absolute, symbolic links resolved.
-    :param mountinfo_text: what ``/proc/self/mountinfo`` says (proc_pid_mountinfo(5)).
+    :param mountinfo_text: the content of ``/proc/self/mountinfo`` (proc_pid_mountinfo(5)).
     """
     kind = None
     longest = -1
@@ -23,7 +23,7 @@ def shared_filesystem(path: Path, mountinfo_text: str) -> str | None:
         if len(fields.split()) < 5 or not source:
             continue
         point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split()[4])
-        # Of several at one place the last covers the others.
+        # Of several mounts at one path the last covers the others.
         if Path(path).is_relative_to(point) and len(point) >= longest:
             longest, kind = len(point), source.split()[0]
     if kind is None or kind in _LOCAL_FUSE:

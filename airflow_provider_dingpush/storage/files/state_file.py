@@ -1,7 +1,7 @@
-"""A book as a SQLite file: only who holds its lock opens it for writing.
+"""A book as a SQLite file: only the holder of its lock opens it for writing.
 
-A rollback journal and no write-ahead log: one writer needs none, and SQLite before 3.51.3 can lose commits of one
-(https://www.sqlite.org/wal.html#walresetbug).
+It has a rollback journal instead of a write-ahead log: one writer needs none, and SQLite before 3.51.3 can lose
+commits of it (https://www.sqlite.org/wal.html#walresetbug).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.storage.contract import REMEMBERED_SECONDS, Change, Lock, Place
-from airflow_provider_dingpush.storage.files.disk import remedy, trouble_with
+from airflow_provider_dingpush.storage.contract import REMEMBERED_SECONDS, Change, Lock, RecordId
+from airflow_provider_dingpush.storage.files.disk import outbox_errors, remedy
 
 FORMAT = 1
-"""``PRAGMA user_version``. A file of a newer one is set aside; of what is in it only alerts can't be done without."""
-RESTART: Place = ("restart", "at")
-"""The record that a book has which was started because its predecessor couldn't be used: since when."""
+"""``PRAGMA user_version``. A file of a newer format is set aside; only its alerts are kept."""
+RESTART: RecordId = ("restart", "at")
+"""The record of a book that replaced an unusable one: since when."""
 
-_BUSY_SECONDS = 5.0  # somebody may look at the records while they are written
-_ASKED_AT_ONCE = 500  # SQLite before 3.32 takes 999 variables
+_BUSY_SECONDS = 5.0  # the records may be read while they are written
+_ASKED_AT_ONCE = 500  # SQLite before 3.32 allows 999 variables
 _TABLES = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS record (kind TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
@@ -43,9 +43,9 @@ _log = logging.getLogger(__name__)
 class StateFile:
     """The :class:`~airflow_provider_dingpush.storage.contract.Records` of one file.
 
-    :param path: the file; it is made if it isn't there. One that is damaged or newer than :data:`FORMAT` is renamed to
+    :param path: the file; created if it doesn't exist. One that is damaged or newer than :data:`FORMAT` is renamed to
         ``….bad``, and the new one has a :data:`RESTART` record.
-    :param lock: without which nothing is written.
+    :param lock: must be held to write.
     :param clock: seconds since 1970.
     :raises OutboxError: if it can't be opened.
     """
@@ -54,7 +54,7 @@ class StateFile:
         self._path = path
         self._lock = lock
         self._clock = clock
-        with _trouble_with(path):
+        with _outbox_errors(path):
             try:
                 self._connection = _opened(path)
             except sqlite3.DatabaseError as problem:
@@ -62,9 +62,9 @@ class StateFile:
                     raise
                 self._connection = _started_anew(path, problem, clock())
 
-    def load(self) -> dict[Place, Any]:
-        """All records; those of a new file if this one turns out to be damaged."""
-        with _trouble_with(self._path):
+    def load(self) -> dict[RecordId, Any]:
+        """All records; those of a new file if this one is damaged."""
+        with _outbox_errors(self._path):
             try:
                 return _records(self._connection)
             except (sqlite3.DatabaseError, ValueError, TypeError, RecursionError) as problem:
@@ -77,8 +77,8 @@ class StateFile:
         """Make a change in one durable step."""
         self._lock.check()
         now = self._clock()
-        rows = [(*place, json.dumps(value, separators=(",", ":"))) for place, value in change.puts.items()]
-        # Between the bounds lie all keys that begin so, and no other: a range of the primary key.
+        rows = [(*record_id, json.dumps(value, separators=(",", ":"))) for record_id, value in change.puts.items()]
+        # A range of the primary key with exactly the keys of this prefix.
         ranges = [(each, _after(each)) for each in change.forget_prefixes]
         with self._watched():
             self._connection.execute("BEGIN IMMEDIATE")
@@ -121,7 +121,7 @@ class StateFile:
     def drop(self) -> None:
         """Remove the file."""
         self._lock.check()
-        with _trouble_with(self._path):
+        with _outbox_errors(self._path):
             self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -129,8 +129,8 @@ class StateFile:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Damage that shows in the middle costs the step, and the next leader finds a file that works."""
-        with _trouble_with(self._path):
+        """Damage found in a step fails the step, and the next leader finds a new file."""
+        with _outbox_errors(self._path):
             try:
                 yield
             except sqlite3.DatabaseError as problem:
@@ -143,37 +143,39 @@ class StateFile:
         self._connection = _started_anew(self._path, problem, self._clock())
 
 
-def read_records(path: Path) -> dict[Place, Any]:
-    """The records of a book whose lock somebody else may hold; none if there is no book.
+def read_records(path: Path) -> dict[RecordId, Any]:
+    """The records of a book whose lock another process may hold; none if there is no book.
 
     :raises OutboxError: if they can't be read.
     """
-    with _trouble_with(path):
+    with _outbox_errors(path):
         if not path.exists():
             return {}
-        with closing(_looked_at(path)) as connection:
+        with closing(_second_connection(path)) as connection:
             if not connection.execute("PRAGMA user_version").fetchone()[0]:
-                return {}  # made a moment ago
+                return {}  # created a moment ago
             try:
                 return _records(connection)
             except (ValueError, TypeError, RecursionError) as problem:
-                raise OutboxError(f"{path}: a record isn't JSON ({problem}); its next leader starts anew") from problem
+                raise OutboxError(
+                    f"{path}: a record isn't JSON ({problem}); its next leader starts a new book"
+                ) from problem
 
 
 @contextmanager
-def _trouble_with(path: Path) -> Iterator[None]:
-    """As :func:`trouble_with`, for what SQLite reports as well."""
-    with trouble_with(path):
+def _outbox_errors(path: Path) -> Iterator[None]:
+    """As :func:`outbox_errors`, for errors of SQLite as well."""
+    with outbox_errors(path):
         try:
             yield
         except sqlite3.Error as problem:
             raise OutboxError(f"{path}: {problem}. {remedy(None)}") from problem
 
 
-def _looked_at(path: Path) -> sqlite3.Connection:
-    """A connection beside that of who holds the lock."""
+def _second_connection(path: Path) -> sqlite3.Connection:
+    """A connection besides that of the lock's holder."""
     _refuse_link(path)
-    # Not read-only: what a leader left that died while it wrote has to be rolled back before it can be read.
+    # Not read-only: the write of a leader that died has to be rolled back before reading.
     uri = f"{path.absolute().as_uri()}?mode=rw"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
 
@@ -184,22 +186,22 @@ def _refuse_link(path: Path) -> None:
 
 
 class _NewerFormatError(sqlite3.DatabaseError):
-    """The file was written by a version of this package that knows more."""
+    """The file was written by a newer version of this package."""
 
 
 def _after(prefix: str) -> str:
-    """The first text after all those that begin so."""
+    """The first text after all texts with this prefix."""
     return f"{prefix[:-1]}{chr(ord(prefix[-1]) + 1)}"
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    # SQLite would make it readable by others; its journal gets the rights of the file.
+    # SQLite would make it readable by others; its journal gets the permissions of the file.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
-    # SQLite opens both by their names; nobody else can put a link into the folder after this.
+    # SQLite opens both by their names; other users can't put a link into the folder after this.
     _refuse_link(path.with_name(path.name + "-journal"))
     connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
     try:
@@ -207,7 +209,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > FORMAT:
-            raise _NewerFormatError(f"its format is {version}, and this version knows {FORMAT}")
+            raise _NewerFormatError(f"its format is {version}, and this version reads {FORMAT}")
         if version < FORMAT:
             connection.executescript(_TABLES)
         connection.execute("SELECT kind, key, value FROM record LIMIT 1").fetchone()
@@ -221,12 +223,12 @@ def _opened(path: Path) -> sqlite3.Connection:
 def _started_anew(path: Path, problem: Exception, now: float) -> sqlite3.Connection:
     aside = path.with_name(path.name + ".bad")
     _log.error(
-        "The records of a DingTalk receiver can't be used (%s): they are kept as %s; it starts anew after a pause.",
+        "The records of a DingTalk receiver can't be used (%s): they are kept as %s; a new book starts after a pause.",
         problem,
         aside,
     )
     alerts = _alerts_left(path)
-    # The journal first: beside a new file it would be taken for that one's.
+    # The journal first: SQLite would apply it to a new file.
     journal = path.with_name(path.name + "-journal")
     if journal.exists():
         journal.replace(aside.with_name(aside.name + "-journal"))
@@ -239,9 +241,9 @@ def _started_anew(path: Path, problem: Exception, now: float) -> sqlite3.Connect
 
 
 def _alerts_left(path: Path) -> dict[str, str]:
-    """The alerts in a damaged file that can be read, by key: one that is sent twice is better than one that isn't."""
+    """The readable alerts of a damaged file, by key: an alert sent twice is better than one not sent."""
     found: dict[str, str] = {}
-    with suppress(sqlite3.Error, OSError), closing(_looked_at(path)) as connection:
+    with suppress(sqlite3.Error, OSError), closing(_second_connection(path)) as connection:
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         for key, value in connection.execute("SELECT key, value FROM record WHERE kind = 'alert'"):
             with suppress(ValueError, TypeError, RecursionError):
@@ -250,16 +252,16 @@ def _alerts_left(path: Path) -> dict[str, str]:
     return found
 
 
-def _records(connection: sqlite3.Connection) -> dict[Place, Any]:
+def _records(connection: sqlite3.Connection) -> dict[RecordId, Any]:
     rows = connection.execute("SELECT kind, key, value FROM record").fetchall()
     return {(kind, key): json.loads(value) for kind, key, value in rows}
 
 
 def _is_damage(problem: Exception) -> bool:
-    """Whether a file itself is to blame, and not the disk, its rights or another process."""
+    """Whether the file itself is damaged, and not the disk, its permissions or another process at fault."""
     if isinstance(problem, sqlite3.OperationalError):
         return any(words in str(problem) for words in _DAMAGE)
-    # "not a database" and "malformed" are of the class itself; the others below it blame a statement.
+    # "not a database" and "malformed" are of the class itself; its other subclasses are about a statement.
     return type(problem) in {sqlite3.DatabaseError, _NewerFormatError} or isinstance(
         problem, (ValueError, TypeError, RecursionError)
     )

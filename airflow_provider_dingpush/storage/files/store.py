@@ -2,21 +2,21 @@
 
 ::
 
-    home/mail/<box>/new/<id>.json    bodies that wait
+    home/mail/<box>/new/<id>.json    bodies
                     about.json       the label
                     overflow         one byte for each body that was refused
-                    overflow.settled how many of them are settled
+                    overflow.acknowledged how many of those are acknowledged
                     dead/            bodies that were set aside
     home/books/<book>/state.db       records
-    home/locks/<kind>-<of>           held by a process
+    home/locks/<kind>-<of>           locked by a process
     home/notes/<family>/<name>       a note; its time of modification is when it expires
     home/tmp/                        files being written
     home/swept                       when expired notes were last removed
 
-Putting takes no lock: a stopped or slow leader holds up nobody. No ``fsync`` of the folder follows the rename: a body
-survives the death of every process, but a power cut only if the filesystem has written the folder by then.
+Putting takes no lock: a stopped or slow leader delays no other process. No ``fsync`` of the folder follows the rename:
+a body survives the death of every process, but a power cut only if the filesystem has written the folder by then.
 
-Nothing is opened through a symbolic link, and no folder of another user is used: where somebody else may write, a file
+Nothing is opened through a symbolic link, and no folder of another user is used: where another user may write, a file
 of a known name could lead anywhere.
 """
 
@@ -40,8 +40,8 @@ from airflow_provider_dingpush.storage.contract import (
     Lock,
     Mail,
     Note,
-    Place,
     PutResult,
+    RecordId,
     Records,
 )
 from airflow_provider_dingpush.storage.files.disk import (
@@ -49,21 +49,21 @@ from airflow_provider_dingpush.storage.files.disk import (
     check_ours,
     make_own_folder,
     names_in,
+    outbox_errors,
     read,
     remove_older,
     size_of,
     times_in,
-    trouble_with,
     write_whole,
 )
 from airflow_provider_dingpush.storage.files.locks import FileLock, is_held
 
-_DRAFT_SECONDS = 3600.0  # nobody takes an hour to write a file
+_DRAFT_SECONDS = 3600.0  # writing a file takes less than an hour
 _SWEEP_SECONDS = 86_400.0
-# No alert comes near it: texts are cut when they are read, and DingTalk takes 20,000 bytes of a message.
+# Alerts are much smaller: texts are cut when they are read, and DingTalk takes 20,000 bytes of a message.
 _LARGEST_BYTES = 100_000
-_SIZES_LOOKED_AT = 16
-_COUNTING_NAMES = ("00", "80")  # of notes, which are digests: one in 128
+_SIZES_READ = 16
+_COUNTING_NAMES = ("00", "80")  # prefixes of note names, which are digests: one in 128
 _SAFE_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 
 _log = logging.getLogger(__name__)
@@ -72,9 +72,9 @@ _log = logging.getLogger(__name__)
 class FileStore:
     """A :class:`~airflow_provider_dingpush.storage.contract.Store` in a folder of one machine.
 
-    :param home: the folder; it is made when something is first written, readable by its owner only.
+    :param home: the folder; created by the first write, readable by its owner only.
     :param clock: seconds since 1970.
-    :param in_public: whether it lies where everybody may make folders, so that somebody else may have prepared it.
+    :param in_public: whether it is where all users may create folders, so that another user may have prepared it.
     """
 
     def __init__(self, home: Path, *, clock: Callable[[], float] = time.time, in_public: bool = False) -> None:
@@ -95,7 +95,7 @@ class FileStore:
     ) -> PutResult:
         folder = self._box(box)
         waiting = folder / "new" / f"{_file_name(key)}.json"
-        with trouble_with(folder):
+        with outbox_errors(folder):
             make_own_folder(self._home, "mail", box, "new")
             drafts = make_own_folder(self._home, "tmp")
             if size_of(folder / "about.json") is None:
@@ -111,7 +111,7 @@ class FileStore:
             return PutResult.KEPT
 
     def mail(self, boxes: Sequence[str], at_most: int) -> Listing:
-        with self._looking(self._home):
+        with self._reading(self._home):
             # By age, and alike in every process.
             found = sorted((age, box, name) for box in boxes for age, name in times_in(self._box(box) / "new"))
             mail: list[Mail] = []
@@ -121,45 +121,45 @@ class FileStore:
                 with suppress(FileNotFoundError):
                     mail.append(Mail(box, name, _body_of(self._box(box) / "new" / name)))
             marks = {box: size_of(self._box(box) / "overflow") or 0 for box in boxes}
-            return Listing(mail, {box: max(0, mark - self._settled(box)) for box, mark in marks.items()}, marks)
+            return Listing(mail, {box: max(0, mark - self._acknowledged(box)) for box, mark in marks.items()}, marks)
 
     def remove(self, ids: Mapping[str, Sequence[str]], marks: Mapping[str, int]) -> None:
-        with trouble_with(self._home):
+        with outbox_errors(self._home):
             for box, names in ids.items():
                 for name in names:
                     (self._box(box) / "new" / name).unlink(missing_ok=True)
-            # The file of bytes only grows, and what of it is settled is noted beside it: whoever appends meets no lock,
-            # and what is appended after it was counted is settled next time.
+            # The overflow file only grows, and the acknowledged size is in a second file: appending needs no lock, and
+            # bytes appended after the count are acknowledged next time.
             for box, mark in marks.items():
-                if mark > self._settled(box):
+                if mark > self._acknowledged(box):
                     drafts = make_own_folder(self._home, "tmp")
-                    write_whole(self._box(box) / "overflow.settled", str(mark).encode(), drafts=drafts)
+                    write_whole(self._box(box) / "overflow.acknowledged", str(mark).encode(), drafts=drafts)
 
     def set_aside(self, box: str, mail_id: str) -> str:
         aside = self._box(box) / "dead" / mail_id
-        with suppress(OSError, OutboxError):  # then it is met again, and everything else goes on
+        with suppress(OSError, OutboxError):  # then it is listed again, and everything else works
             make_own_folder(self._home, "mail", box, "dead")
             os.replace(self._box(box) / "new" / mail_id, aside)
         return str(aside)
 
     def labels(self) -> Mapping[str, bytes | None]:
-        with self._looking(self._home):
+        with self._reading(self._home):
             boxes = [box for box in names_in(self._home / "mail") if _has_entries(self._box(box) / "new")]
         return {box: self._label(box) for box in boxes}
 
     def count(self, box: str) -> int:
-        with self._looking(self._box(box)):
+        with self._reading(self._box(box)):
             return len(names_in(self._box(box) / "new"))
 
     # lock
 
     def lock(self, kind: str, of: str, seconds: float, *, opens_book: bool = False) -> Lock | None:  # noqa: ARG002
-        with trouble_with(self._lock_file(kind, of)):
+        with outbox_errors(self._lock_file(kind, of)):
             make_own_folder(self._home, "locks")
             return FileLock.taken(self._lock_file(kind, of))
 
     def is_locked(self, kind: str, of: str) -> bool:
-        with trouble_with(self._lock_file(kind, of)):
+        with outbox_errors(self._lock_file(kind, of)):
             return is_held(self._lock_file(kind, of))
 
     # records
@@ -168,41 +168,41 @@ class FileStore:
         from airflow_provider_dingpush.storage.files.state_file import StateFile
 
         state = self._state_file(book)
-        with trouble_with(state):
+        with outbox_errors(state):
             make_own_folder(self._home, "books", state.parent.name)
             with suppress(OSError, OutboxError):  # whatever is left there, the book can be used
                 self._sweep()
         return StateFile(state, lock, clock=self._clock)
 
-    def read(self, book: str) -> dict[Place, Any]:
+    def read(self, book: str) -> dict[RecordId, Any]:
         from airflow_provider_dingpush.storage.files.state_file import read_records
 
         return read_records(self._state_file(book))
 
     def books(self) -> Sequence[str]:
-        with self._looking(self._home):
+        with self._reading(self._home):
             books = self._home / "books"
             return sorted(name for name in names_in(books) if (books / name / "state.db").exists())
 
     # notes
 
     def set_notes(self, notes: Iterable[Note]) -> None:
-        with trouble_with(self._home):
+        with outbox_errors(self._home):
             drafts = make_own_folder(self._home, "tmp")
             for note in notes:
                 self._set(note, drafts)
 
     def note(self, family: str, name: str) -> FoundNote | None:
         path = self._home / "notes" / family / _file_name(name)
-        with trouble_with(path), suppress(FileNotFoundError):
-            # Asked by every success: a folder that somebody else has prepared has no note, and is no trouble either.
+        with outbox_errors(path), suppress(FileNotFoundError):
+            # Every success reads it: a folder that another user has prepared has no note, and is no problem either.
             return self._found(path) if self._is_ours() else None
         return None
 
     def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
         folder = self._home / "notes" / family
         found: dict[str, FoundNote] = {}
-        with self._looking(folder):
+        with self._reading(folder):
             for name in sorted(names_in(folder)):
                 if len(found) >= at_most:
                     break
@@ -217,17 +217,17 @@ class FileStore:
                     found[name] = note
         return found
 
-    def remove_notes(self, places: Iterable[tuple[str, str]]) -> None:
-        with trouble_with(self._home):
-            for family, name in places:
+    def remove_notes(self, names: Iterable[tuple[str, str]]) -> None:
+        with outbox_errors(self._home):
+            for family, name in names:
                 (self._home / "notes" / family / _file_name(name)).unlink(missing_ok=True)
 
     # inside
 
     @contextmanager
-    def _looking(self, path: Path) -> Iterator[None]:
-        """As :func:`trouble_with`, and nothing is taken from a folder that somebody else may have made."""
-        with trouble_with(path):
+    def _reading(self, path: Path) -> Iterator[None]:
+        """As :func:`outbox_errors`, and nothing is read from a folder that another user may have made."""
+        with outbox_errors(path):
             if self._in_public:
                 with suppress(FileNotFoundError):
                     check_ours(self._home)
@@ -254,9 +254,9 @@ class FileStore:
             return read(self._box(box) / "about.json")[0]
         return None
 
-    def _settled(self, box: str) -> int:
+    def _acknowledged(self, box: str) -> int:
         try:
-            return int(read(self._box(box) / "overflow.settled")[0] or 0)
+            return int(read(self._box(box) / "overflow.acknowledged")[0] or 0)
         except (FileNotFoundError, ValueError):
             return 0
 
@@ -269,7 +269,7 @@ class FileStore:
                 until = max(until, read(path)[1])
         write_whole(path, note.value, drafts=drafts, durable=note.durable, mtime=until)
         if note.newest is not None and path.name.startswith(_COUNTING_NAMES):
-            # One in many looks, so that the others needn't.
+            # Counted by one note in many only, because counting is slow.
             times = sorted(times_in(folder))
             for _, name in times[: max(0, len(times) - note.newest)]:
                 (folder / name).unlink(missing_ok=True)
@@ -280,7 +280,7 @@ class FileStore:
         return FoundNote(value, until, left) if left > 0 else None
 
     def _sweep(self) -> None:
-        """Remove what processes left that died while they wrote, and once a day the notes that have expired."""
+        """Remove drafts of processes that died while writing, and once a day the expired notes."""
         now = self._clock()
         remove_older(self._home / "tmp", now - _DRAFT_SECONDS)
         swept = self._home / "swept"
@@ -293,12 +293,12 @@ class FileStore:
 
 
 def _file_name(name: str) -> str:
-    """The name itself where a file may have it, otherwise one made from it."""
+    """The name itself if it is safe for a file, otherwise its digest."""
     return name if _SAFE_NAME.fullmatch(name) else hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _body_of(path: Path) -> bytes | None:
-    """What is in a file; ``None`` if it can't be read."""
+    """The content of a file; ``None`` if it can't be read."""
     try:
         return read(path)[0]
     except FileNotFoundError:
@@ -316,10 +316,10 @@ def _has_entries(folder: Path) -> bool:
 
 
 def _is_full(new: Path, bound: Bound) -> bool:
-    """Whether a box takes nothing more.
+    """Whether a box is full.
 
-    Each put lists the names: 0.1 ms for a hundred, 5 ms for ten thousand, which is less than the price of a counter
-    that all would have to lock. Only so many sizes are looked at: they cost as much again for each name.
+    Each put lists the names: 0.1 ms for a hundred, 5 ms for ten thousand, which costs less than a counter with a lock.
+    Only some sizes are read: each costs as much again as listing a name.
     """
     names = os.listdir(new)
     if not names:
@@ -328,6 +328,6 @@ def _is_full(new: Path, bound: Bound) -> bool:
         return True
     if len(names) * _LARGEST_BYTES < bound.size:
         return False
-    some = names[:: -(-len(names) // _SIZES_LOOKED_AT)]
+    some = names[:: -(-len(names) // _SIZES_READ)]
     sizes = [size for name in some if (size := size_of(f"{new}/{name}")) is not None]
     return bool(sizes) and sum(sizes) / len(sizes) * len(names) >= bound.size

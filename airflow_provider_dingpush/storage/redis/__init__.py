@@ -18,7 +18,7 @@ def address_of(url: str) -> Address:
     from airflow_provider_dingpush.storage.redis.url import RedisUrl
 
     read = RedisUrl.read(url)
-    return Address(read.place, read.password, lambda: _opened(url))
+    return Address(read.location, read.password, lambda: _opened(url))
 
 
 def _opened(url: str) -> RedisStore:

@@ -1,4 +1,4 @@
-"""A Redis as the store uses it: scripts that it knows already, and errors that say what to do and no password."""
+"""The client of a Redis: scripts sent by their digest, and errors with a remedy and without the password."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.redis.url import RedisUrl
 
 Redis: TypeAlias = Any
-"""redis-py's client: what its commands are annotated to return changes with its version."""
+"""redis-py's client; the return types of its commands change with its version."""
 Value: TypeAlias = "str | bytes | int | float"
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
 SLOW_SECONDS = 0.15
-"""A Redis whose round trips take longer than this, in seconds, counts as one that is away."""
+"""A Redis with slower round trips than this, in seconds, counts as unavailable."""
 
-# The best of so many round trips counts: a busy machine makes a single one slow.
+# The fastest of so many round trips counts: on a busy machine a single one may be slow.
 _ROUND_TRIPS = 3
-# By name: redis-py has not had all of them always.
+# By name, because older versions of redis-py lack some of them.
 _OF_A_CLUSTER = {"MovedError", "AskError", "ClusterCrossSlotError"}
 _SCRIPTS = Path(__file__).with_name("scripts")
 
 
 class Call:
-    """A script to be run, or a command.
+    """A call of a script or a command.
 
     :param name: of the script, which is a file of ``scripts/``; or the command, in capitals.
     :param keys: of the script; all in one slot.
-    :param arguments: what follows.
+    :param arguments: after the keys.
     """
 
     def __init__(self, name: str, keys: Sequence[str] = (), *arguments: Value) -> None:
@@ -45,9 +45,9 @@ class Call:
         self._keys = len(keys)
 
     def command(self, *, whole: bool) -> tuple[Value, ...]:
-        """What is sent.
+        """The command to send.
 
-        :param whole: send the text of the script, because the server doesn't know it.
+        :param whole: send the text of the script, because the server doesn't have it.
         """
         if self.name.isupper():
             return self.name, *self._rest
@@ -57,25 +57,25 @@ class Call:
 
 @lru_cache(maxsize=32)
 def _script(name: str) -> tuple[str, str]:
-    """The text of a script, and the name under which the server knows it."""
+    """The text of a script, and its digest, by which the server finds it."""
     text = (_SCRIPTS / f"{name}.lua").read_text("utf-8")
     return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 class Server:
-    """A Redis, whose troubles become those of an outbox, without its password.
+    """The client of one Redis, whose errors become :class:`OutboxError` without the password.
 
     :param url: as redis-py and Celery take it.
-    :raises OutboxError: if the URL is none, or redis-py isn't installed.
+    :raises OutboxError: if the URL isn't valid, or redis-py isn't installed.
     """
 
     def __init__(self, url: str) -> None:
         if importlib.util.find_spec("redis") is None:
             raise OutboxError("outbox_url needs redis-py: pip install 'airflow-provider-dingpush[redis]'")
         address = RedisUrl.read(url)
-        self._place = address.place
+        self._location = address.location
         self._redis = self._connected(address)
-        self._kind_is_seen = False
+        self._kind_is_checked = False
 
     def _connected(self, address: RedisUrl) -> Redis:
         from redis import Redis
@@ -86,52 +86,52 @@ class Server:
 
         try:
             redis = Redis.from_url(
-                # Celery's URLs have other words for it: CERT_REQUIRED.
+                # Celery's URLs have other names for it: CERT_REQUIRED.
                 re.sub(r"(?<=ssl_cert_reqs=)CERT_\w+", lambda word: word[0][5:].lower(), address.url),
-                # A socket on this machine takes the other one, and redis-py 4.5 knows only that for it.
+                # A Unix socket uses socket_timeout only, and redis-py 4.5 refuses the other one.
                 **({} if address.url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
-                # Newer ones look their own version up for each connection, to name it to the server: 2 ms.
+                # Newer versions look up their own version for each connection, to report it to the server: 2 ms.
                 **({"driver_info": None} if importlib.util.find_spec("redis.driver_info") else {}),
                 socket_timeout=READ_SECONDS,
-                # Once more on a connection that the server has closed meanwhile; one that is slow isn't asked twice.
+                # One retry if the server has closed the connection meanwhile; none after a timeout.
                 retry=Retry(NoBackoff(), 1, supported_errors=(NoConnectionError,)),
                 retry_on_error=[NoConnectionError],
             )
-            # Built and not opened: options that it doesn't know show now.
+            # Built but not opened, so that unknown options raise now.
             redis.connection_pool.connection_class(**redis.connection_pool.connection_kwargs)
         except (ValueError, TypeError, RedisError):
             # Its text may quote the URL.
             raise OutboxError(
-                f"[dingpush] outbox_url ({self._place}) has an option that redis-py doesn't know. It looks like "
-                "redis://:password@host:6379/0, with a password that is percent-encoded."
+                f"[dingpush] outbox_url ({self._location}) has an option that redis-py doesn't support. It looks "
+                "like redis://:password@host:6379/0, with a password that is percent-encoded."
             ) from None
         return redis
 
     def run(self, *calls: Call) -> list[Any]:
-        """Run scripts and commands in one round trip; what each returned.
+        """Run scripts and commands in one round trip; returns the result of each.
 
         :raises OutboxError: if one fails.
         """
         if not calls:
             return []
-        with self.asked() as redis:
+        with self.client() as redis:
             answers = _piped(redis, [call.command(whole=False) for call in calls])
             unknown = [number for number, answer in enumerate(answers) if _is_unknown_script(answer)]
             if unknown:
-                # Nobody has used this server since it was started; one more round trip, and it knows all of them.
+                # The first use since the server was started: one more round trip loads all scripts.
                 loads = [("SCRIPT LOAD", path.read_text("utf-8")) for path in sorted(_SCRIPTS.glob("*.lua"))]
                 whole = [calls[number].command(whole=True) for number in unknown]
                 again = _piped(redis, [*whole, *loads])
                 for number, answer in zip(unknown, again, strict=False):
                     answers[number] = answer
             for answer in answers:
-                if isinstance(answer, Exception):  # as the server says it: the pipeline would quote the whole script
+                if isinstance(answer, Exception):  # the server's text; the pipeline's would quote the whole script
                     raise answer
         return answers
 
     @contextmanager
-    def asked(self) -> Iterator[Redis]:
-        """The client; what it raises becomes an :class:`OutboxError`."""
+    def client(self) -> Iterator[Redis]:
+        """The client; its errors become an :class:`OutboxError`."""
         from redis.exceptions import RedisError
 
         try:
@@ -140,56 +140,54 @@ class Server:
             if type(problem).__name__ in _OF_A_CLUSTER:
                 raise self._refused("is one node of a Redis Cluster, and keeps only some of the keys") from None
             text = str(problem).partition(" script: ")[0].rstrip(".").replace("\n", " ")
-            raise OutboxError(f"{self._place}: {text}. Look at the Redis that outbox_url names.") from None
+            raise OutboxError(f"{self._location}: {text}. Check the Redis of outbox_url.") from None
         except (OSError, UnicodeError) as problem:
-            # A name that no look-up takes, or a socket that isn't there.
-            raise OutboxError(
-                f"{self._place}: {type(problem).__name__}. Look at the Redis that outbox_url names."
-            ) from None
+            # A host name that can't be looked up, or a socket that doesn't exist.
+            raise OutboxError(f"{self._location}: {type(problem).__name__}. Check the Redis of outbox_url.") from None
 
-    def see_kind(self) -> None:
-        """See that this is a Redis that can keep alerts, and not one of several or one that only knows where it is.
+    def check_kind(self) -> None:
+        """Check that this is a single Redis that can keep alerts, and neither a Sentinel nor one node of a cluster.
 
         :raises OutboxError: if it isn't.
         """
-        if self._kind_is_seen:
+        if self._kind_is_checked:
             return
         from redis.exceptions import ResponseError
 
-        with self.asked() as redis:
+        with self.client() as redis:
             try:
                 kind = redis.info("server").get("redis_mode")
                 masters = int(redis.execute_command("CLUSTER INFO")["cluster_size"]) if kind == "cluster" else 1
             except (ResponseError, LookupError, TypeError, ValueError, AttributeError):
-                return  # somebody who may not ask, or something that only speaks like a Redis: it is tried
+                return  # INFO isn't allowed, or this is a compatible server: it is tried
         if kind == "sentinel":
-            raise self._refused("is a Redis Sentinel, which only knows where the Redis is")
+            raise self._refused("is a Redis Sentinel, which keeps no data")
         if masters > 1:
             raise self._refused(f"is one of {masters} masters of a Redis Cluster, and keeps only some of the keys")
-        self._kind_is_seen = True
+        self._kind_is_checked = True
 
-    def quickly(self, ask: Callable[[], Any]) -> Any:
-        """What an answer says, if round trips are quick enough to work with.
+    def run_if_fast(self, command: Callable[[], Any]) -> Any:
+        """The result of a command, if round trips are fast enough.
 
         :raises OutboxError: if they aren't.
         """
         took = []
-        for question in (ask, *(_ROUND_TRIPS - 1) * (self._redis.ping,)):
+        for each in (command, *(_ROUND_TRIPS - 1) * (self._redis.ping,)):
             began = time.monotonic()
-            answer = question()
+            answer = each()
             took.append(time.monotonic() - began)
             if len(took) == 1:
                 first = answer
             if took[-1] <= SLOW_SECONDS:
                 return first
         raise OutboxError(
-            f"{self._place}: too slow to work with ({min(took):.1f} s for an answer). Look at the Redis that "
-            "outbox_url names, and at the network to it."
+            f"{self._location}: too slow ({min(took):.1f} s for a round trip). Check the Redis of outbox_url, and the "
+            "network to it."
         )
 
     def _refused(self, what: str) -> OutboxError:
         return OutboxError(
-            f"{self._place} {what}: set [dingpush] outbox_url to a single Redis, or to an address that follows its "
+            f"{self._location} {what}: set [dingpush] outbox_url to a single Redis, or to an address that follows its "
             "master. 不支持 Redis Cluster 与 Sentinel，请将 outbox_url 指向单个 Redis 主节点。"
         )
 

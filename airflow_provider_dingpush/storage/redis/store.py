@@ -5,25 +5,25 @@
     dingpush:labels              hash: box -> its label
     dingpush:books               set: the names of all books
     dingpush:{<box>}:mail        hash: id -> body
-    dingpush:{<box>}:order       sorted set: id by the time it came
+    dingpush:{<box>}:order       sorted set: id by its time of arrival
     dingpush:{<box>}:bytes       size of all its bodies
-    dingpush:{<box>}:overflow    how many bodies were refused, ever
-    dingpush:{<box>}:settled     how many of them are settled
+    dingpush:{<box>}:overflow    how many bodies were ever refused
+    dingpush:{<box>}:acknowledged     how many of them are acknowledged
     dingpush:{<box>}:dead        hash: bodies that were set aside
-    dingpush:{<of>}:<kind>       a lock: the token of who holds it; expires
+    dingpush:{<of>}:<kind>       a lock: the token of its holder; expires
     dingpush:{<book>}:records    hash: kind and key -> record
     dingpush:{<book>}:known      sorted set: keys by when they were remembered
     dingpush:{<book>}:names      sorted set: the same keys by name
     dingpush:{<family>}:until    sorted set: notes by when they expire
     dingpush:{<family>}:values   hash: note -> its value, if it has one
 
-What changes in one step has one pair of braces, so that a cluster keeps it in one slot. Every write to a book checks in
-the same step that the writer still holds its lock. Emptying a box doesn't: it only follows such a write.
+Keys that change in one step have the same braces, so that a cluster keeps them in one slot. Every write to a book
+checks in the same step that the writer still holds its lock. Emptying a box doesn't: it only follows such a write.
 
 A body is as safe as Redis is: with ``appendonly yes`` it survives a restart, with an eviction policy it may vanish.
 
-A Redis that is slow counts as one that is away, before anything is written to it: leading takes about thirty round
-trips, and a callback has a few seconds. So what is put is surely there or surely not, and can go elsewhere.
+A slow Redis counts as unavailable before anything is written to it: leading takes about thirty round trips, and a
+callback has a few seconds. So it is known whether a body is stored, and it can be put into another store if not.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ from airflow_provider_dingpush.storage.contract import (
     Lock,
     Mail,
     Note,
-    Place,
     PutResult,
+    RecordId,
     Records,
 )
 from airflow_provider_dingpush.storage.redis.server import Call, Server
 
 _PUT_RESULTS = {1: PutResult.KEPT, 0: PutResult.REFUSED, -1: PutResult.REPEATED}
 _NO_APPENDONLY = (
-    "this Redis writes no append-only file: when it is killed, the alerts that wait in it are lost, except for those "
+    "this Redis writes no append-only file: when it is killed, its pending alerts are lost, except for those "
     "of its last snapshot, and what was sent may be sent again. Set `appendonly yes` in its configuration, or at once: "
     "redis-cli CONFIG SET appendonly yes, then CONFIG REWRITE. 未开启 AOF，Redis 被杀时会丢失待发送的告警，请开启。"
 )
@@ -71,8 +71,8 @@ class RedisStore:
     """A :class:`~airflow_provider_dingpush.storage.contract.Store` that many machines share.
 
     :param url: ``redis://``, ``rediss://`` or ``unix://``, as redis-py and Celery take it.
-    :param prefix: of all keys, so that a Redis can be shared with others, and by several Airflows.
-    :raises OutboxError: if the URL is none, or redis-py isn't installed.
+    :param prefix: of all keys, so that other programs and several Airflows can share a Redis.
+    :raises OutboxError: if the URL isn't valid, or redis-py isn't installed.
     """
 
     def __init__(self, url: str, *, prefix: str = "dingpush") -> None:
@@ -84,16 +84,16 @@ class RedisStore:
         return float(seconds) + float(microseconds) / 1e6
 
     def risks(self) -> Sequence[str]:
-        """What of this server's settings may cost mail; what it doesn't report is left out."""
+        """Settings of this server that may lose mail, as far as it reports them."""
         from redis.exceptions import ResponseError
 
-        self._server.see_kind()
+        self._server.check_kind()
         found: list[str] = []
-        with self._server.asked() as redis:
+        with self._server.client() as redis:
             try:
                 about = {**redis.info("persistence"), **redis.info("memory")}
             except ResponseError:
-                return []  # somebody who may not ask
+                return []  # INFO isn't allowed
         if about.get("aof_enabled") == 0:
             found.append(_NO_APPENDONLY)
         policy = about.get("maxmemory_policy", "noeviction")
@@ -107,9 +107,9 @@ class RedisStore:
         self, box: str, label: bytes, key: str, body: bytes, *, bound: Bound, notes: Sequence[Note] = ()
     ) -> PutResult:
         keys = self._keys(box, "mail", "order", "bytes", "overflow")
-        self._server.see_kind()
-        with self._server.asked() as redis:
-            if self._server.quickly(lambda: redis.hexists(keys[0], key)):
+        self._server.check_kind()
+        with self._server.client() as redis:
+            if self._server.run_if_fast(lambda: redis.hexists(keys[0], key)):
                 return PutResult.REPEATED
         *_, result = self._server.run(
             Call("HSET", [self._key("labels")], box, label),
@@ -119,20 +119,20 @@ class RedisStore:
         return _PUT_RESULTS[result]
 
     def mail(self, boxes: Sequence[str], at_most: int) -> Listing:
-        calls = [Call("mail", self._keys(box, "mail", "order", "overflow", "settled"), at_most) for box in boxes]
+        calls = [Call("mail", self._keys(box, "mail", "order", "overflow", "acknowledged"), at_most) for box in boxes]
         answers = dict(zip(boxes, self._server.run(*calls), strict=True))
         found = ((box, row) for box, (_, _, rows) in answers.items() for row in rows)
         oldest = sorted((float(at), box, mail_id, body) for box, (at, mail_id, body) in found)
-        counts = {box: (_count(refused), _count(settled)) for box, (refused, settled, _) in answers.items()}
+        counts = {box: (_count(refused), _count(acknowledged)) for box, (refused, acknowledged, _) in answers.items()}
         return Listing(
             [Mail(box, _text(mail_id), body) for _, box, mail_id, body in oldest[:at_most]],
-            {box: max(0, refused - settled) for box, (refused, settled) in counts.items()},
+            {box: max(0, refused - acknowledged) for box, (refused, acknowledged) in counts.items()},
             {box: refused for box, (refused, _) in counts.items()},
         )
 
     def remove(self, ids: Mapping[str, Sequence[str]], marks: Mapping[str, int]) -> None:
         self._server.run(
-            *(self._removing(box, ids.get(box, ()), settled=marks.get(box, 0)) for box in {**ids, **marks})
+            *(self._removing(box, ids.get(box, ()), acknowledged=marks.get(box, 0)) for box in {**ids, **marks})
         )
 
     def set_aside(self, box: str, mail_id: str) -> str:
@@ -153,8 +153,8 @@ class RedisStore:
     def lock(self, kind: str, of: str, seconds: float, *, opens_book: bool = False) -> Lock | None:
         lock = RedisLock(self._server, self._key(kind, of), seconds)
         books = self._key("books")
-        # A key without braces is its own slot.
-        noting = [Call("add_name", [books, f"{{{books}}}:room"], of)] if opens_book else []
+        # A key without braces has its own slot.
+        noting = [Call("add_name", [books, f"{{{books}}}:unused"], of)] if opens_book else []
         return lock if lock.take(*noting) else None
 
     def is_locked(self, kind: str, of: str) -> bool:
@@ -168,7 +168,7 @@ class RedisStore:
         keys = self._keys(book, "records", "known", "names")
         return RedisRecords(self._server, book, keys, lock, self._key("books"))
 
-    def read(self, book: str) -> dict[Place, Any]:
+    def read(self, book: str) -> dict[RecordId, Any]:
         return _records(self._server, self._key("records", book))
 
     def books(self) -> Sequence[str]:
@@ -185,9 +185,9 @@ class RedisStore:
     def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
         return self._notes(family, at_most)
 
-    def remove_notes(self, places: Iterable[tuple[str, str]]) -> None:
+    def remove_notes(self, names: Iterable[tuple[str, str]]) -> None:
         calls: list[Call] = []
-        for family, name in places:
+        for family, name in names:
             untils, values = self._keys(family, "until", "values")
             calls += [Call("ZREM", [untils], name), Call("HDEL", [values], name)]
         self._server.run(*calls)
@@ -195,15 +195,15 @@ class RedisStore:
     # inside
 
     def _key(self, part: str, slot: str | None = None) -> str:
-        """A key that stands alone, or one that changes together with others of its slot."""
+        """A single key, or one that changes together with others of its slot."""
         return f"{self._prefix}:{part}" if slot is None else f"{self._prefix}:{{{slot}}}:{part}"
 
     def _keys(self, slot: str, *parts: str) -> list[str]:
         return [self._key(part, slot) for part in parts]
 
-    def _removing(self, box: str, ids: Sequence[str], *, settled: int = 0, aside: bool = False) -> Call:
-        keys = self._keys(box, "mail", "order", "bytes", "dead", "settled")
-        return Call("remove", keys, int(aside), settled, *map(_bytes, ids))
+    def _removing(self, box: str, ids: Sequence[str], *, acknowledged: int = 0, aside: bool = False) -> Call:
+        keys = self._keys(box, "mail", "order", "bytes", "dead", "acknowledged")
+        return Call("remove", keys, int(aside), acknowledged, *map(_bytes, ids))
 
     def _setting(self, note: Note) -> Call:
         until = 1e300 if note.until == inf else note.until
@@ -216,7 +216,7 @@ class RedisStore:
 
 
 class RedisLock:
-    """A key with a random token that runs out, unless it is kept.
+    """A key with a random token that expires unless it is kept.
 
     :param server: that has it.
     :param key: its name.
@@ -231,34 +231,34 @@ class RedisLock:
         self._process = os.getpid()
 
     def take(self, *further: Call) -> bool:
-        """Take it, unless somebody has it.
+        """Take it, unless another process has it.
 
-        :param further: what is run in the same round trip.
+        :param further: run in the same round trip.
         """
-        keys = [self.key, f"{self.key}:room"]
+        keys = [self.key, f"{self.key}:unused"]
         return bool(self._server.run(Call("take", keys, self.token, _milliseconds(self._seconds)), *further)[0])
 
     def check(self) -> None:
-        """See that this is no forked child; every write to a book checks that the lock has not run out.
+        """Check that this is no forked child; every write to a book checks that the lock has not expired.
 
-        :raises LeadershipLostError: if it is.
+        :raises LeadershipLostError: if it is one.
         """
         if self._process != os.getpid():
             raise LeadershipLostError(f"{self.key} is held by process {self._process}, and this is {os.getpid()}")
 
     def keep(self, seconds: float) -> None:
-        """Let it last for so long at least, in seconds, or for as long as when it was taken.
+        """Hold it for at least so long, in seconds, and at least as long as when it was taken.
 
-        :raises LeadershipLostError: if it ran out, or this is a forked child.
+        :raises LeadershipLostError: if it expired, or this is a forked child.
         """
         self.check()
         if not self._server.run(Call("keep", [self.key], self.token, _milliseconds(max(seconds, self._seconds))))[0]:
-            raise LeadershipLostError(f"{self.key} ran out: another process leads by now, or may")
+            raise LeadershipLostError(f"{self.key} expired: another process may lead")
 
     def release(self) -> None:
-        """Give it up; a second time changes nothing."""
+        """Release it; a second call does nothing."""
         if self._process == os.getpid():
-            with suppress(OutboxError):  # it runs out by itself
+            with suppress(OutboxError):  # it expires by itself
                 self._server.run(Call("release", [self.key], self.token))
 
 
@@ -266,9 +266,9 @@ class RedisRecords:
     """The :class:`~airflow_provider_dingpush.storage.contract.Records` of one book.
 
     :param server: that has them.
-    :param book: whose they are.
-    :param keys: of its records, of the keys that it remembers, and of the same by name.
-    :param lock: without which nothing is written.
+    :param book: its name.
+    :param keys: Redis keys of its records, of the remembered keys by time, and of the same by name.
+    :param lock: must be held to write.
     :param books: the set of all books.
     """
 
@@ -279,18 +279,18 @@ class RedisRecords:
         self._lock = lock
         self._books = books
 
-    def load(self) -> dict[Place, Any]:
+    def load(self) -> dict[RecordId, Any]:
         return _records(self._server, self._keys[0])
 
     def write(self, change: Change) -> None:
         self._lock.check()
-        puts = [text for place, value in change.puts.items() for text in (json.dumps(place), json.dumps(value))]
-        deletes = [json.dumps(place) for place in change.deletes]
+        puts = [text for record_id, value in change.puts.items() for text in map(json.dumps, (record_id, value))]
+        deletes = list(map(json.dumps, change.deletes))
         counts = len(deletes), len(change.puts), len(change.forget), len(change.forget_prefixes)
         rows = (*deletes, *puts, *change.forget, *change.forget_prefixes, *change.remember)
         keys = [self._lock.key, *self._keys]
         if not self._server.run(Call("write", keys, self._lock.token, REMEMBERED_SECONDS, *counts, *rows))[0]:
-            raise LeadershipLostError(f"another process leads receiver {self._book} by now, or may")
+            raise LeadershipLostError(f"another process may lead receiver {self._book}")
 
     def known(self, keys: Sequence[str]) -> set[str]:
         (found,) = self._server.run(Call("known", [self._keys[1]], REMEMBERED_SECONDS, *keys))
@@ -305,7 +305,7 @@ class RedisRecords:
         self._server.run(*(Call("DEL", [key]) for key in self._keys), Call("SREM", [self._books], self._book))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: nothing is open."""
 
 
 def _milliseconds(seconds: float) -> int:
@@ -313,7 +313,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _text(name: bytes) -> str:
-    """A name as text, also where somebody else has written something that is none."""
+    """A name as text, also one that isn't UTF-8."""
     return name.decode("utf-8", "surrogateescape")
 
 
@@ -328,12 +328,12 @@ def _count(value: bytes) -> int:
         return 0
 
 
-def _records(server: Server, key: str) -> dict[Place, Any]:
+def _records(server: Server, key: str) -> dict[RecordId, Any]:
     records = {}
     for field, value in server.run(Call("HGETALL", [key]))[0].items():
         try:
             kind, name = json.loads(field)
             records[str(kind), str(name)] = json.loads(value)
         except (ValueError, TypeError, RecursionError) as problem:
-            _log.error("A record in the hash %s can't be read (%s): %.100r is left out.", key, problem, field)
+            _log.error("A record in the hash %s can't be read (%s): %.100r is skipped.", key, problem, field)
     return records

@@ -1,4 +1,4 @@
-"""The URL of a Redis, read strictly: a password that isn't percent-encoded never passes for a host, path or option."""
+"""The URL of a Redis, read strictly: a password that isn't percent-encoded is never read as a host, path or option."""
 
 from __future__ import annotations
 
@@ -15,29 +15,28 @@ _OPTIONS = re.compile(r"[a-z_0-9]+=[^&=@#?]*(&[a-z_0-9]+=[^&=@#?]*)*")
 
 @dataclass(frozen=True)
 class RedisUrl:
-    """A URL that says one thing only.
+    """An unambiguous URL.
 
-    :param url: the whole of it.
-    :param place: scheme, host, port and database: what people may see of it.
-    :param password: what is to be masked wherever Airflow writes logs; empty if it has none.
+    :param url: all of it.
+    :param location: scheme, host, port and database: the part that may be shown.
+    :param password: to be masked in Airflow's logs; empty if it has none.
     """
 
     url: str
-    place: str
+    location: str
     password: str
 
     def __repr__(self) -> str:
-        return f"RedisUrl({self.place!r})"
+        return f"RedisUrl({self.location!r})"
 
     @classmethod
     def read(cls, url: str) -> RedisUrl:
         """Read a URL.
 
-        A ``/``, ``?``, ``#`` or ``@`` of a password that isn't percent-encoded ends its host or begins its path
-        early, and libraries then look up what is left of it as a name. So whatever could be meant in two ways is
-        refused before anybody sees it.
+        A ``/``, ``?``, ``#`` or ``@`` in a password that isn't percent-encoded ends the host or begins the path early,
+        and libraries then look up the rest as a host name. So every ambiguous URL is refused before it is used.
 
-        :raises OutboxError: if it is none; no part of the URL is in its text.
+        :raises OutboxError: if it isn't one; no part of the URL is in its text.
         """
         scheme = url.partition("://")[0]
         if "sentinel" in scheme.lower() or "cluster" in scheme.lower():
@@ -58,25 +57,25 @@ class RedisUrl:
 
 
 def _parts(url: str) -> SplitResult | None:
-    """The parts of a URL, if each can only be what it is taken for."""
+    """The parts of a URL, if it is unambiguous."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return None
-    place = parts.netloc.rpartition("@")[2]
-    host = place if port is None else place.rpartition(":")[0]
+    address = parts.netloc.rpartition("@")[2]
+    host = address if port is None else address.rpartition(":")[0]
     if parts.scheme == "unix":
-        says_where = not place and parts.path.startswith("/")
+        located = not address and parts.path.startswith("/")
     else:
-        # No host at all is this machine; a port alone may be the beginning of a password.
-        says_where = (not place or _HOST.fullmatch(host) is not None) and re.fullmatch(r"/?\d*", parts.path) is not None
+        # No host means this machine; a port alone may be the beginning of a password.
+        located = (not address or _HOST.fullmatch(host) is not None) and re.fullmatch(r"/?\d*", parts.path) is not None
     plain = (
         url.startswith(f"{parts.scheme}://")
         and parts.scheme in _SCHEMES
         and "@" not in parts.path
-        # urlsplit drops some of these without a word, and everything behind a # is no part of an address.
+        # urlsplit drops some of these silently, and the part after a # isn't part of an address.
         and not re.search(r"[\s\x00-\x1f\x7f\\#]", url)
         and ("?" not in url or _OPTIONS.fullmatch(parts.query) is not None)
     )
-    return parts if plain and says_where else None
+    return parts if plain and located else None

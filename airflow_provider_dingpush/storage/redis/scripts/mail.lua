@@ -1,5 +1,5 @@
--- The oldest bodies of a box: how many were refused ever, how many of them are settled, and when, id and body of each.
--- KEYS: bodies, order, overflow, settled. ARGV: at most.
+-- The oldest bodies of a box: how many were ever refused, how many of those are acknowledged; time, id and body of each.
+-- KEYS: bodies, order, overflow, acknowledged. ARGV: at most.
 local found = {}
 local ids = redis.call('ZRANGE', KEYS[2], 0, ARGV[1] - 1, 'WITHSCORES')
 for i = 1, #ids, 2 do

@@ -1,4 +1,4 @@
--- Notes that have not expired: the time, and name, when it expires and value of each.
+-- Notes that have not expired: the time; and name, expiry and value of each.
 -- KEYS: untils, values. ARGV: at most; or a name.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6

@@ -1,4 +1,4 @@
--- Keep a body unless its box is full: 1; refused and counted: 0; one of its key waits already: -1.
+-- Keep a body: 1; 0 if its box is full (it is counted); -1 if there is one of its key.
 -- KEYS: bodies, order, bytes, overflow. ARGV: id, body, most bodies, most bytes.
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return -1 end
 local waiting = redis.call('HLEN', KEYS[1])

@@ -1,6 +1,6 @@
--- Remove bodies and settle what was refused, also when all memory is used up: nothing else frees some. Redis lets a
--- script go on that has removed something, even if there was nothing to remove.
--- KEYS: bodies, order, bytes, dead, settled. ARGV: whether to keep the bodies as dead, settled, ids...
+-- Remove bodies and acknowledge refused ones, also when memory is full: nothing else frees some. Redis lets a script
+-- continue after a delete command, even if nothing was deleted.
+-- KEYS: bodies, order, bytes, dead, acknowledged. ARGV: whether to keep the bodies as dead, acknowledged, ids...
 redis.call('HDEL', KEYS[1], '')
 for i = 3, #ARGV do
   local body = redis.call('HGET', KEYS[1], ARGV[i])

@@ -1,4 +1,4 @@
--- Set a note, also when all memory is used up: it is small, and sending can't go on without it.
+-- Set a note, also when memory is full: it is small, and sending depends on it.
 -- KEYS: untils, values. ARGV: name, value, seconds, until, newest (0: all), whether it only extends.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6

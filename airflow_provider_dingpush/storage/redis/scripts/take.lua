@@ -1,4 +1,4 @@
--- Take a lock, also when all memory is used up; a second time with the same token when the first answer was lost.
+-- Take a lock, also when memory is full, and again with the same token if the first reply was lost.
 -- KEYS: lock, any other in its slot. ARGV: token, milliseconds.
 redis.call('DEL', KEYS[2])
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end

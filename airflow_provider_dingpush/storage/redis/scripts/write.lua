@@ -1,7 +1,7 @@
--- Change a book, unless the lock is lost: 0. Also when all memory is used up, or nothing would ever be sent and free some.
+-- Change a book: 1; 0 if the lock is lost. Also when memory is full, or nothing could ever be sent to free some.
 -- KEYS: lock, records, known (keys by when they were remembered), names (the same keys by name).
 -- ARGV: token, seconds, number of deletes, of puts, of keys to forget, of prefixes to forget;
---       deletes..., (place, record)..., keys..., prefixes..., keys to remember...
+--       deletes..., (id, record)..., keys..., prefixes..., keys to remember...
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('HDEL', KEYS[2], '')
 local time = redis.call('TIME')

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.alerts.markdown_escape import escape_markdown, plain_line
+from airflow_provider_dingpush.alerts.markdown import escape_markdown, plain_line
 
 markdown_it = pytest.importorskip("markdown_it")  # comes with every Airflow, through rich
 PARSER = markdown_it.MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -17,7 +17,7 @@ SPECIAL = st.text(alphabet="`*_[](){}#+-.!<>&;~=|\\:/@ \n\t1aA中$^\"'", max_siz
 
 
 def shown(markdown: str) -> tuple[str, list[str]]:
-    """What a reader sees, and the kinds of Markdown it took, plain text aside."""
+    """The text that is shown, and its kinds of Markdown besides plain text."""
     tokens = PARSER.parse(markdown)
     pieces = [piece for token in tokens for piece in token.children or ()]
     return "".join(piece.content for piece in pieces), [piece.type for piece in pieces if piece.type != "text"]
@@ -45,7 +45,7 @@ def structure(markdown: str) -> list[str]:
 @example(text="\x00 # a")
 @example(text="[x] done")
 def test_any_text_is_shown_as_it_is(place: str, text: str) -> None:
-    """The parser sees the same structure as for a harmless word, and plain text that equals what went in."""
+    """The parser sees the same structure as for a harmless word, and plain text that equals the input."""
     if not plain_line(text):
         return
     markdown = PLACES[place] + escape_markdown(text)
@@ -57,7 +57,7 @@ def test_any_text_is_shown_as_it_is(place: str, text: str) -> None:
 
 @given(lines=st.lists(SPECIAL, min_size=1, max_size=6))
 def test_lines_of_a_quote_make_nothing_together(lines: list[str]) -> None:
-    """No table, no underlined heading, no definition of a link comes of escaped lines that follow each other."""
+    """Escaped lines never become a table, an underlined heading or the definition of a link."""
     kept = [escape_markdown(line) for line in lines if plain_line(line)]
     markdown = "  \n".join(f"> {line}" for line in kept)
     if kept:
@@ -84,5 +84,5 @@ def test_lines_of_a_quote_make_nothing_together(lines: list[str]) -> None:
     ],
 )
 def test_escaped_as_little_as_possible(text: str, expected: str) -> None:
-    """What means nothing stays readable on a client that shows backslashes."""
+    """Other characters stay readable on a client that shows backslashes."""
     assert escape_markdown(text) == expected

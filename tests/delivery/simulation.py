@@ -1,4 +1,4 @@
-"""A world to drain in: time that passes only where somebody waits, a book in memory, and robots in a chat."""
+"""A simulation of drains: a clock that advances only while code waits, a book in memory, and robots in a chat."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.messages import At, Message, Text
-from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, Place
+from airflow_provider_dingpush.storage.contract import LeadPause, LedgerBook, RecordId
 from airflow_provider_dingpush.timeouts import Deadline
 
 Result = TypeVar("Result")
@@ -29,32 +29,32 @@ DISK_FULL = OutboxError("/home/dingpush: No space left on device")
 
 
 class KilledError(BaseException):
-    """The process died here."""
+    """The simulated death of a process."""
 
 
 class Clock:
-    """Time, by which things happen that were arranged before."""
+    """A clock with scheduled actions."""
 
     def __init__(self) -> None:
         self.now = START
         self.waits: list[float] = []
-        self._arranged: list[tuple[float, Callable[[], None]]] = []
+        self._scheduled: list[tuple[float, Callable[[], None]]] = []
 
-    def at(self, seconds: float, happens: Callable[[], None]) -> None:
-        """Let something happen so many seconds after the start."""
-        self._arranged.append((START + seconds, happens))
+    def at(self, seconds: float, action: Callable[[], None]) -> None:
+        """Schedule an action so many seconds after the start."""
+        self._scheduled.append((START + seconds, action))
 
-    def pass_by(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         end = self.now + seconds
-        while due := sorted((each for each in self._arranged if each[0] <= end), key=lambda each: each[0])[:1]:
-            self._arranged.remove(due[0])
+        while due := sorted((each for each in self._scheduled if each[0] <= end), key=lambda each: each[0])[:1]:
+            self._scheduled.remove(due[0])
             self.now = max(self.now, due[0][0])
             due[0][1]()
         self.now = end
 
     def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
-        self.pass_by(seconds)
+        self.advance(seconds)
 
     def time(self) -> float:
         return self.now
@@ -65,11 +65,11 @@ class Clock:
 
 @dataclass
 class Storage:
-    """What outlives a process."""
+    """The data that outlives a process."""
 
     mail: dict[str, Alert] = field(default_factory=dict)
     overflow_count: int = 0
-    records: dict[Place, str] = field(default_factory=dict)
+    records: dict[RecordId, str] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     pause: LeadPause | None = None
     successor_wanted: bool = False
@@ -101,13 +101,13 @@ class MemoryBook:
             self._storage.mail.pop(each, None)
         self._storage.overflow_count = 0
 
-    def load(self) -> dict[Place, Any]:
+    def load(self) -> dict[RecordId, Any]:
         return {place: json.loads(text) for place, text in self._storage.records.items()}
 
     def write(
         self,
-        puts: Mapping[Place, Any],
-        deletes: Iterable[Place] = (),
+        puts: Mapping[RecordId, Any],
+        deletes: Iterable[RecordId] = (),
         keys: Iterable[str] = (),
         forget: Iterable[str] = (),
     ) -> None:
@@ -134,11 +134,11 @@ class MemoryBook:
 
 
 class WatchedBook:
-    """Any ledger book. ``meets`` gets each call before and after it takes effect, and may raise."""
+    """Any ledger book; ``on_step`` is called before and after each call takes effect, and may raise."""
 
-    def __init__(self, book: LedgerBook, meets: Callable[[str], None]) -> None:
+    def __init__(self, book: LedgerBook, on_step: Callable[[str], None]) -> None:
         self._book = book
-        self._meets = meets
+        self._on_step = on_step
 
     def now(self) -> float:
         return self._book.now()
@@ -152,13 +152,13 @@ class WatchedBook:
     def remove_arrivals(self, tickets: Iterable[str]) -> None:
         self._watched("remove_arrivals", lambda: self._book.remove_arrivals(tickets))
 
-    def load(self) -> dict[Place, Any]:
+    def load(self) -> dict[RecordId, Any]:
         return self._watched("load", self._book.load)
 
     def write(
         self,
-        puts: Mapping[Place, Any],
-        deletes: Iterable[Place] = (),
+        puts: Mapping[RecordId, Any],
+        deletes: Iterable[RecordId] = (),
         keys: Iterable[str] = (),
         forget: Iterable[str] = (),
     ) -> None:
@@ -180,9 +180,9 @@ class WatchedBook:
         self._watched("keep", lambda: self._book.keep(seconds))
 
     def _watched(self, name: str, call: Callable[[], Result]) -> Result:
-        self._meets(f"before {name}")
+        self._on_step(f"before {name}")
         result = call()
-        self._meets(f"after {name}")
+        self._on_step(f"after {name}")
         return result
 
 
@@ -199,7 +199,7 @@ class Shown:
 
 
 class Chat:
-    """A group, and what DingTalk does to its robots: 20 messages in a sliding minute, then a ban of ten minutes."""
+    """A group, and DingTalk's limit for its robots: 20 messages in a sliding minute, then blocked for ten minutes."""
 
     def __init__(self, clock: Clock, *, window: float = 60.0) -> None:
         self.clock = clock
@@ -224,15 +224,15 @@ class Chat:
 
     @property
     def keys(self) -> list[str]:
-        """Keys of all alerts that stand in the chat, one for each time."""
+        """Keys of all alerts in the chat, repeated ones several times."""
         return [key for each in self.shown for key in each.keys]
 
 
 class ChatRobot:
-    """A robot in the chat: a real channel as far as a drain can see.
+    """A robot in the chat, with the interface of a channel.
 
-    :param answers: what it answers to a message instead of taking it; the message counts nevertheless.
-    :param lost_answers: of these tries, counted from 1, the message arrives and the answer doesn't.
+    :param answers: returns the reply to a message that it refuses; the message counts nevertheless.
+    :param lost_answers: tries, counted from 1, whose message arrives but whose reply is lost.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class ChatRobot:
         answers: Callable[[Mapping[str, Any]], SendResult | None] = lambda _: None,
         lost_answers: Iterable[int] = (),
         timeout_seconds: float = 5.0,
-        meets: Callable[[str], None] = lambda _: None,
+        on_step: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.chat = chat
         self.receiver_id = name
@@ -256,25 +256,25 @@ class ChatRobot:
         self.text_bytes = 18_000
         self.answers = answers
         self.bodies: list[bytes] = []
-        self.given: list[float] = []
+        self.timeouts: list[float] = []
         self._latency = latency
         self._lost_answers = set(lost_answers)
-        self.meets = meets
+        self.on_step = on_step
 
     def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
         assert isinstance(message, Text)
         return json.dumps({"uuid": uuid, "text": message.content}, ensure_ascii=False).encode()
 
     def post(self, body: bytes, deadline: Deadline) -> SendResult:
-        self.meets("before post")
+        self.on_step("before post")
         self.bodies.append(body)
         timeout_seconds = deadline.seconds_left()
-        self.given.append(timeout_seconds)
+        self.timeouts.append(timeout_seconds)
         took = self._latency()
-        self.chat.clock.pass_by(min(took, timeout_seconds) / 2)
+        self.chat.clock.advance(min(took, timeout_seconds) / 2)
         outcome = self._taken(json.loads(body))
-        self.chat.clock.pass_by(min(took, timeout_seconds) / 2)
-        self.meets("after post")
+        self.chat.clock.advance(min(took, timeout_seconds) / 2)
+        self.on_step("after post")
         if took > timeout_seconds or len(self.bodies) in self._lost_answers:
             return SendResult(SendStatus.UNKNOWN, "the answer never came")
         return outcome
@@ -305,25 +305,25 @@ class ChatRobot:
 
 
 def _names(text: str) -> list[str]:
-    """What a message of names only is about; alerts are named like their key here."""
+    """The keys in a message of names only; a task is named like the alert's key here."""
     return [line.split(" · ")[1] for line in text.splitlines() if " · " in line]
 
 
 def compose(alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
-    """Names the alerts and prints the notes, for tests to read."""
+    """Prints keys and notes, for tests to read."""
     plain = asdict(notes)
     plain["folded"] = {"/".join(run): event for run, event in notes.folded.items()}
     return Text(json.dumps({"keys": [each.key for each in alerts], "notes": plain}, ensure_ascii=False)), None
 
 
 @dataclass
-class World:
-    """One robot, its book and its chat."""
+class Simulation:
+    """A robot, its book and its chat."""
 
     policy: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     clock: Clock = field(default_factory=Clock)
     storage: Storage = field(default_factory=Storage)
-    meets: Callable[[str], None] = lambda _: None
+    on_step: Callable[[str], None] = lambda _: None
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("drain"))
     fallbacks: tuple[Fallback, ...] = ()
     compose: Callable[[Sequence[Alert], Notes], tuple[Message, At | None]] = compose
@@ -336,7 +336,7 @@ class World:
         self.robot = ChatRobot(self.chat)
 
     def book(self) -> LedgerBook:
-        return WatchedBook(MemoryBook(self.storage, self.clock.time), self.meets)
+        return WatchedBook(MemoryBook(self.storage, self.clock.time), self.on_step)
 
     def ledger(self) -> Ledger:
         return Ledger(self.book(), self.policy)
@@ -345,7 +345,7 @@ class World:
         self.storage.put(*alerts)
 
     def arrives(self, seconds: float, *alerts: Alert) -> None:
-        """Let alerts come so many seconds after the start."""
+        """Schedule the arrival of alerts so many seconds after the start."""
         self.clock.at(seconds, lambda: self.storage.put(*alerts))
 
     def drain(
@@ -353,10 +353,10 @@ class World:
         seconds: float = 8.0,
         *,
         role: LeaderRole = LeaderRole.CALLBACK,
-        handover: Handover = Handover.NOBODY,
+        handover: Handover = Handover.NONE,
         book: LedgerBook | None = None,
     ) -> DrainResult:
-        """What one leader does within so many seconds."""
+        """Run one leader for so many seconds."""
         return Drain(
             book or self.book(),
             self.robot,
@@ -377,7 +377,7 @@ class World:
         return f"{self.uuids:04x}" * 8
 
     def snapshot(self) -> Storage:
-        """What is stored now, to look at later."""
+        """A copy of the current storage."""
         return copy.deepcopy(self.storage)
 
 

@@ -1,4 +1,4 @@
-"""Times and durations in words."""
+"""Times and durations as texts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from airflow_provider_dingpush.alerts.human_times import duration_text, local_time_text
-from airflow_provider_dingpush.alerts.words import words_in
+from airflow_provider_dingpush.alerts.words import duration_text, local_time_text, words_in
 
 
 @pytest.mark.parametrize(
