@@ -60,7 +60,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 if not TYPE_CHECKING:  # or a type checker would take any name for one of this module
-    _HOMES = {
+    _MODULES = {
         "errors": ("DingTalkError",),
         "hooks": ("DingTalkAppHook", "DingTalkRobotHook"),
         "notifications": ("DingTalkNotifier",),
@@ -68,15 +68,15 @@ if not TYPE_CHECKING:  # or a type checker would take any name for one of this m
         "receipts": ("Receipt",),
         "targets": ("Group", "Users", "WorkNotification"),
     }
-    _HOME_OF = dict.fromkeys(__all__, "messages") | {name: home for home, names in _HOMES.items() for name in names}
+    _MODULE_OF = dict.fromkeys(__all__, "messages") | {name: each for each, names in _MODULES.items() for name in names}
 
     def __getattr__(name):
         """A name of ``__all__``, from the module that defines it."""
-        if name not in _HOME_OF:
+        if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
         return value
 
     def __dir__():

@@ -44,7 +44,7 @@ class WrittenConnection:
     port: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def place(self, name: str) -> str:
+    def location(self, name: str) -> str:
         """A field for an error: where whoever filled it in finds it."""
         if variable := self._uri_variable():
             return f"{name} (in the URI of {variable})"

@@ -24,13 +24,13 @@ def token_of(given: WrittenConnection) -> tuple[str, str]:
     """The robot's token, and the field that it stands in."""
     in_password = query_of(given.password).get("access_token")
     is_address = "://" in given.password or "access_token=" in given.password
-    places = (
+    fields = (
         (in_password, "password"),
         ("" if is_address and not any(each.isspace() for each in given.password) else given.password, "password"),
         (query_of(given.host).get("access_token"), "host"),
         (one_word(given.extra.get("access_token") or ""), "extra field 'access_token'"),
     )
-    return next(((token, place) for token, place in places if token), ("", ""))
+    return next(((token, where) for token, where in fields if token), ("", ""))
 
 
 def pasted_secret(given: WrittenConnection) -> Secret | None:
@@ -38,9 +38,9 @@ def pasted_secret(given: WrittenConnection) -> Secret | None:
 
     :raises ConnectionSettingsError: if it has a character that no secret has.
     """
-    for text, place in ((given.password, "password"), (given.host, "host")):
+    for text, where in ((given.password, "password"), (given.host, "host")):
         if secret := query_of(text).get("secret"):
-            refuse_foreign(given, "secret", place, secret, f"Copy it again. {WHERE_TO_FIND_WEBHOOK}")
+            refuse_foreign(given, "secret", where, secret, f"Copy it again. {WHERE_TO_FIND_WEBHOOK}")
             return Secret(secret)
     return None
 
@@ -55,10 +55,10 @@ def base_url(given: WrittenConnection) -> str:
     return base_of(given, given.password, "password") if "://" in given.password else DEFAULT_BASE_URL
 
 
-def base_of(given: WrittenConnection, address: str, place: str, *, schema: str = "", port: int | None = None) -> str:
+def base_of(given: WrittenConnection, address: str, where: str, *, schema: str = "", port: int | None = None) -> str:
     """The base URL in an address.
 
-    :param place: the field that the address stands in.
+    :param where: the field that the address stands in.
     :raises ConnectionSettingsError: if there is none.
     """
     if "://" not in address:
@@ -71,14 +71,14 @@ def base_of(given: WrittenConnection, address: str, place: str, *, schema: str =
     if character is None and (base := _without_path_of_api(address, port)):
         return base
     what = f"it holds {character}" if character else "it must start with https:// and name a host"
-    if place == "host":
+    if where == "host":
         raise ConnectionSettingsError(
-            f"The {given.place('host')} of connection {given.conn_id!r} is not a base URL: {what}.",
+            f"The {given.location('host')} of connection {given.conn_id!r} is not a base URL: {what}.",
             f"Leave it empty for {DEFAULT_BASE_URL}, or write one such as "
             "https://dingtalk-gateway.example.com:8443/prefix. 通常留空即可；如需网关，请填写它的地址。",
         )
     raise ConnectionSettingsError(
-        f"The {given.place(place)} of connection {given.conn_id!r} is not a webhook URL: {what}.",
+        f"The {given.location(where)} of connection {given.conn_id!r} is not a webhook URL: {what}.",
         f"Copy the webhook URL again, whole. {WHERE_TO_FIND_WEBHOOK}",
     )
 
@@ -98,11 +98,11 @@ def _without_path_of_api(address: str, port: int | None) -> str | None:
         return None
 
 
-def refuse_foreign(given: WrittenConnection, what: str, place: str, value: str, advice: str) -> None:
+def refuse_foreign(given: WrittenConnection, what: str, where: str, value: str, advice: str) -> None:
     """Refuse a credential with a character that none has.
 
     :param what: the credential's name.
-    :param place: the field that it stands in.
+    :param where: the field that it stands in.
     :raises ConnectionSettingsError: with that field and the character's name.
     """
     character = foreign_character(value)
@@ -114,11 +114,11 @@ def refuse_foreign(given: WrittenConnection, what: str, place: str, value: str, 
         )
         raise ConnectionSettingsError(
             f"The {what} of connection {given.conn_id!r} has blanks in it ({character}); it stands in the "
-            f"{given.place(place)}.{whole_command}",
+            f"{given.location(where)}.{whole_command}",
             advice,
         )
     raise ConnectionSettingsError(
         f"The {what} of connection {given.conn_id!r} holds {character}, which none has; it stands in the "
-        f"{given.place(place)}.",
+        f"{given.location(where)}.",
         advice,
     )

@@ -111,7 +111,7 @@ class DingTalkOperator(BaseOperator):
         self.wait_for_delivery = wait_for_delivery
         self.deferrable = defers_by_default() if deferrable is None else deferrable
         self._sent_in: tuple[object, int] = (None, 0)
-        # Now, because rendering puts the results in the place of the templates.
+        # Now, because rendering puts the results in the position of the templates.
         self._has_same_content = is_constant(message)
         if isinstance(at, At) and isinstance(message, (Text, Markdown, Link, ActionCard, FeedCard)):
             from airflow_provider_dingpush.dingtalk.custom_robot import refuse_unmentionable
@@ -141,7 +141,7 @@ class DingTalkOperator(BaseOperator):
             return self._after_delivery(receipt) if self.wait_for_delivery else receipt.to_dict()
         except DingTalkError as error:
             if error.retryable:
-                self._announce_next_try(error, context, is_work_notification)
+                self._describe_next_try(error, context, is_work_notification)
                 raise
             raise AirflowFailException(str(error)) from error
 
@@ -163,21 +163,21 @@ class DingTalkOperator(BaseOperator):
         from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot
         from airflow_provider_dingpush.pipeline.receivers import messages_in, receiver_of_hook
 
-        sender, logged = receiver_of_hook(self.hook, target), set[str]()
+        receiver, logged = receiver_of_hook(self.hook, target), set[str]()
         # However long the slot is waited for, a slow store is not.
-        while (window := _window_of(sender, logged)) is not None:
+        while (window := _window_of(receiver, logged)) is not None:
             store, wait = window
             if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
                 from airflow_provider_dingpush.triggers import RateLimitTrigger
 
                 _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", wait)
                 self.defer(trigger=RateLimitTrigger(moment=time.time() + wait), method_name="execute_after_wait")
-            if store.stands_in and wait > _WORTH_DEFERRING_SECONDS:
+            if store.is_substitute and wait > _WORTH_DEFERRING_SECONDS:
                 # The outbox may be back before that, and have a free slot.
                 _log_once(logged, logging.INFO, f"Waiting for the rate limit, as counted in {store.folder}.")
                 time.sleep(_WORTH_DEFERRING_SECONDS)
                 continue
-            with rate_limit_slot(store.outbox, sender, messages=messages_in(self.message), share=store.share):
+            with rate_limit_slot(store.outbox, receiver, messages=messages_in(self.message), share=store.share):
                 return self._send(target, context)
         _log.warning("This message is sent without waiting for the rate limit.")
         return self._send(target, context)
@@ -191,9 +191,9 @@ class DingTalkOperator(BaseOperator):
         ti = context.get("ti")
         this_try = (getattr(ti, "run_id", None), getattr(ti, "map_index", None), getattr(ti, "try_number", None))
         # A subclass may send several messages in one try, one after the other.
-        place = self._sent_in[1] + 1 if this_try == self._sent_in[0] else 0
-        self._sent_in = (this_try, place)
-        return message_key(context, self.dingtalk_conn_id, task_id=self.task_id, place=place)
+        position = self._sent_in[1] + 1 if this_try == self._sent_in[0] else 0
+        self._sent_in = (this_try, position)
+        return message_key(context, self.dingtalk_conn_id, task_id=self.task_id, position=position)
 
     @property
     def _lifetime_seconds(self) -> float:
@@ -201,7 +201,7 @@ class DingTalkOperator(BaseOperator):
         hook = self.hook
         return hook.settings.delivery.msg_uuid_lifetime_seconds if isinstance(hook, DingTalkRobotHook) else 0.0
 
-    def _announce_next_try(self, error: DingTalkError, context: Context, is_work_notification: bool) -> None:
+    def _describe_next_try(self, error: DingTalkError, context: Context, is_work_notification: bool) -> None:
         """Add to the error what the task's next try does with a message that may have arrived."""
         ti = context.get("ti")
         if not isinstance(error, UnknownOutcomeError) or getattr(ti, "try_number", 0) > getattr(ti, "max_tries", -1):
@@ -273,7 +273,7 @@ class DingTalkOperator(BaseOperator):
             raise AirflowFailException(f"The message can't be rendered: {error}") from error
 
 
-def _window_of(sender: Receiver, logged: set[str]) -> tuple[Store, float] | None:
+def _window_of(receiver: Receiver, logged: set[str]) -> tuple[Store, float] | None:
     """The first store that knows the receiver's window, and the seconds until it has a free slot.
 
     :param logged: what was logged before.
@@ -283,9 +283,9 @@ def _window_of(sender: Receiver, logged: set[str]) -> tuple[Store, float] | None
     from airflow_provider_dingpush.pipeline.stores import stores
     from airflow_provider_dingpush.timeouts import Deadline
 
-    for store in stores(Deadline(inf), most_seconds=_STORE_SECONDS, patience_seconds=2 * _STORE_SECONDS):
+    for store in stores(Deadline(inf), most_seconds=_STORE_SECONDS, total_seconds=2 * _STORE_SECONDS):
         try:
-            return store, seconds_until_slot(store.outbox, sender, share=store.share)
+            return store, seconds_until_slot(store.outbox, receiver, share=store.share)
         except OutboxError as trouble:
             where = store.folder or "Redis"
             _log_once(logged, logging.WARNING, f"The receiver's window can't be read in {where}: {trouble}")

@@ -140,15 +140,15 @@ class SingleFlight(Generic[Result]):
         :param wait_seconds: how long to wait for the other thread, in seconds.
         :raises TimeoutError: if that was too short.
         """
-        place = (os.getpid(), key)
+        flight_key = (os.getpid(), key)
         mine: _Flight[Result] = _Flight()
         # In one step, so that two threads can't both come first.
-        running = self._running.setdefault(place, mine)
+        running = self._running.setdefault(flight_key, mine)
         if running is mine:
             try:
                 return mine.do(work)
             finally:
-                del self._running[place]
+                del self._running[flight_key]
                 mine.over.set()
         if not running.over.wait(max(0.0, wait_seconds)):
             raise TimeoutError(f"not done within {wait_seconds:g} seconds")

@@ -17,7 +17,7 @@ from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.pipeline.store_flush import stores_for_people
+from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.dead_letters import DeadLetter
@@ -62,7 +62,7 @@ def run(parsed: argparse.Namespace) -> int:
     key = "" if parsed.key in (None, "all") else parsed.key
     letters: list[DeadLetter] = []
     has_failed = False
-    for store in stores_for_people(time.monotonic() + _COMMAND_SECONDS):
+    for store in stores_for_commands(time.monotonic() + _COMMAND_SECONDS):
         try:
             receivers = [] if store.is_empty else store.outbox.receivers()
         except OutboxError as problem:

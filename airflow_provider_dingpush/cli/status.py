@@ -20,7 +20,7 @@ from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
 from airflow_provider_dingpush.pipeline.outboxes import outbox_url
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.pipeline.store_flush import stores_for_people
+from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.url import RedisUrl
 from airflow_provider_dingpush.timeouts import Deadline
@@ -69,7 +69,7 @@ def run(parsed: argparse.Namespace) -> int:
     screen = Screen(parsed.language, _TEXTS)
     until = time.monotonic() + _STATUS_SECONDS
     look_ups = LookUps(Deadline(until))
-    first, *others = stores_for_people(until)
+    first, *others = stores_for_commands(until)
     reading = _Reading(screen, look_ups)
     problem: OutboxError | None = None
     flushed_at = None
@@ -202,7 +202,7 @@ class _Reading:
 
     def _policy_of(self, mailbox: Mailbox) -> DeliveryPolicy:
         try:
-            return self.look_ups.sender(mailbox).hook.settings.delivery
+            return self.look_ups.receiver(mailbox).hook.settings.delivery
         except DingTalkError:  # only its limits are missing then
             return DeliveryPolicy()
 

@@ -161,7 +161,7 @@ def test_an_alert_is_written_down_though_others_have_used_up_the_time(files: Out
 
 def test_many_questions_that_are_a_little_slow_use_up_the_patience() -> None:
     with redis_server() as server, slow_network(server.socket, 0.1) as network:
-        store = bounded(RedisStore(network.url), most=30.0, patience_seconds=0.5)
+        store = bounded(RedisStore(network.url), most=30.0, total_seconds=0.5)
         box = Outbox(store)
         answers = 0
         with suppress(OutboxError):

@@ -215,7 +215,7 @@ def test_the_end_of_a_failure_is_told_though_redis_was_away_then(
     with away(network.url, monkeypatch), caplog.at_level(logging.INFO):
         for task_id in ("broken", "never_broken"):
             DingTalkNotifier(language="en")(success(task_id))
-    assert caplog.text.count("it is kept until it can") == 2
+    assert caplog.text.count("resolves a failure, so it is kept") == 2
     fail("another")
     told = said(sandbox)
     assert "never_broken" not in told
