@@ -1,7 +1,7 @@
 """DingTalk (钉钉) for Apache Airflow.
 
-The names that DAG files use most are offered here. Each is loaded when it is first used, because Airflow imports this
-package in every process: ``from airflow_provider_dingpush import DingTalkNotifier``.
+The names that DAG files use most can be imported from here. Each is loaded when it is first used, because Airflow
+imports this package in every process: ``from airflow_provider_dingpush import DingTalkNotifier``.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
-if not TYPE_CHECKING:  # or a type checker would take any name for one of this module
+if not TYPE_CHECKING:  # or a type checker would accept any name
     _MODULES = {
         "errors": ("DingTalkError",),
         "hooks": ("DingTalkAppHook", "DingTalkRobotHook"),
@@ -80,5 +80,5 @@ if not TYPE_CHECKING:  # or a type checker would take any name for one of this m
         return value
 
     def __dir__():
-        """What the module has already, and what it offers."""
+        """The names that are loaded already, and those of ``__all__``."""
         return sorted({*globals(), *__all__})

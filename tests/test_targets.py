@@ -82,9 +82,9 @@ def test_plain_forms_are_read(plain: object, target: Target | None) -> None:
         ({"work_notification": "zhangsan"}, "to is a dict with ['work_notification'], which names no target."),
         ({"work_notification": {"users": "a"}}, "to names a work notification and has unknown keys ['users']."),
         ({"department_ids": [1], "mobiles": ["138"]}, "to names a work notification and has unknown keys ['mobiles']."),
-        ({"user_ids": []}, "Users names nobody."),
-        ({"work_notification": {}}, "WorkNotification names nobody."),
-        ({"everyone": False}, "WorkNotification names nobody."),
+        ({"user_ids": []}, "Users is empty."),
+        ({"work_notification": {}}, "WorkNotification is empty."),
+        ({"everyone": False}, "WorkNotification is empty."),
     ],
     ids=shown,
 )
@@ -110,8 +110,8 @@ def test_what_names_no_target_is_refused(plain: object, problem: str) -> None:
         (lambda: Users("a\ud83d"), "Users.user_ids[0] holds a lone surrogate"),
         (lambda: any_target(Users, mobiles=True), "Users.mobiles[0] must be a whole number or text, not True."),
         (lambda: any_target(Users, XComArg()), "Users.user_ids was given a task's output"),
-        (Users, "Users names nobody."),
-        (WorkNotification, "WorkNotification names nobody."),
+        (Users, "Users is empty."),
+        (WorkNotification, "WorkNotification is empty."),
         (
             lambda: WorkNotification(department_ids="数据组"),
             "WorkNotification.department_ids[0] must be a department's number",
@@ -121,7 +121,7 @@ def test_what_names_no_target_is_refused(plain: object, problem: str) -> None:
             lambda: any_target(WorkNotification, everyone=XComArg()),
             "WorkNotification.everyone was given a task's output",
         ),
-        (lambda: WorkNotification("zhangsan", everyone=True), "WorkNotification names everyone, and people"),
+        (lambda: WorkNotification("zhangsan", everyone=True), "WorkNotification can't combine everyone"),
     ],
 )
 def test_targets_that_break_a_rule_are_refused(build: Callable[[], object], problem: str) -> None:

@@ -318,7 +318,7 @@ def test_a_message_that_reached_nobody_is_an_error(start_sandbox: StartSandbox, 
     )
     assert "userid" in caught.value.advice
     assert not caught.value.retryable
-    with pytest.raises(errors.InvalidMessageError, match="names nobody"):
+    with pytest.raises(errors.InvalidMessageError, match="is empty"):
         receiver_of(sandbox).send_to_people(Text("hello"), [])
 
 

@@ -152,7 +152,7 @@ def test_recipients_on_the_wire(
 def test_nobody_is_refused(start_sandbox: StartSandbox, notifications_of: NotificationsOf) -> None:
     """Before anything is asked of DingTalk."""
     sandbox = start_sandbox()
-    with pytest.raises(errors.InvalidMessageError, match="names nobody"):
+    with pytest.raises(errors.InvalidMessageError, match="is empty"):
         notifications_of(sandbox).send(Text("hello"))
     assert sandbox.requests == ()
 

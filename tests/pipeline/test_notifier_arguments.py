@@ -571,8 +571,8 @@ def test_a_credential_in_place_of_a_connection_id_is_in_no_log(
         DingTalkOperator(task_id="say", message="x", dingtalk_conn_id=conn_id).execute({})
     (text,) = texts(connected)
     assert "no such table" in text
-    assert "which belong into the connection" in text
-    assert "which belong into the connection" in str(refused.value)
+    assert "which belong in the connection" in text
+    assert "which belong in the connection" in str(refused.value)
     written = [each.read_text(errors="replace") for each in outbox_home.rglob("*") if each.is_file()]
     for each in (text, caplog.text, str(refused.value), *written):
         assert "0123456789abcdef" not in each.replace(SECRET, "")

@@ -193,7 +193,7 @@ def connect_resending(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("to", "path", "words"),
     [
-        (None, GROUP_PATH, "as 'resend_unknown' of the connection says, and it may then arrive twice"),
+        (None, GROUP_PATH, "because the connection has 'resend_unknown', and it may then arrive twice"),
         (WorkNotification("lisi"), NOTICE_PATH, "the same content to a person once a day"),
     ],
     ids=["group", "work notification"],

@@ -563,7 +563,7 @@ def test_an_option_that_hangs_is_given_up(
     fail("t2")
     assert time.monotonic() - began < 5
     assert len(connected.messages) == 2
-    assert "outbox_url in time" in caplog.text
+    assert "too long to read [dingpush] outbox_url" in caplog.text
 
 
 def test_a_server_that_accepts_and_says_nothing(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
