@@ -397,7 +397,7 @@ class DingTalkAppHook(BaseHook):
 
         api, oapi = self._http
         resend = self.settings.resend_unknown
-        return AppCalls(self.settings.app, api=api, oapi=oapi, plan=plan, resend_unknown=resend, announce=mask_secret)
+        return AppCalls(self.settings.app, api=api, oapi=oapi, plan=plan, resend_unknown=resend, mask=mask_secret)
 
     def _sent_by_robot(self) -> SentByRobot:
         from airflow_provider_dingpush.dingtalk.sent_by_robot import SentByRobot

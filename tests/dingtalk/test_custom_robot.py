@@ -485,7 +485,7 @@ def test_a_forgotten_secret_is_not_blamed_on_the_clock(start_sandbox: StartSandb
         client.robot.send(Text("hello"))
     for error in (caught.value, client.robot.probe()):
         assert isinstance(error, errors.SignError)
-        assert "This robot wants a signature (加签), and the connection has no secret." in str(error)
+        assert "This robot requires a signature (加签), and the connection has no secret." in str(error)
         assert "clock" not in str(error)
 
 
