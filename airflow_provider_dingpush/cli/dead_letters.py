@@ -72,7 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
         for receiver_id in receivers:
             try:
                 letters += _handle(screen, store.outbox, receiver_id, action, key)
-            except Exception as problem:  # noqa: BLE001 - whatever is wrong with one receiver, the others are listed
+            except Exception as problem:  # noqa: BLE001 - a problem with one receiver must not hide the others
                 failed = screen.text("failed", receiver_id=receiver_id, problem=described(problem))
                 screen.marked("✗", "red", failed, error=True)
                 has_failed = True
@@ -84,7 +84,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _handle(screen: Screen, box: Outbox, receiver_id: str, action: str, key: str) -> Sequence[DeadLetter]:
-    """Do it with the dead letters of one receiver whose keys begin so, and return them."""
+    """Apply the action to the dead letters of one receiver whose keys begin with ``key``, and return them."""
     with _ledger(box, receiver_id) as ledger:
         if ledger is None:
             screen.line("busy", error=True)

@@ -106,7 +106,7 @@ class XComArg:
         (b"x", "message must be a str, a dict of DingTalk's shape"),
         (Button("a", URL), "message must be a str, a dict of DingTalk's shape"),
         (Text, "message must be a str, a dict of DingTalk's shape"),
-        (XComArg(), "message was given a task's output"),
+        (XComArg(), "message is a task's output"),
         (
             {},
             (
@@ -162,7 +162,7 @@ def test_rules_apply_to_what_rendering_makes() -> None:
         rebuilt(Text("{{ nothing }}"), lambda _: "")
     with pytest.raises(InvalidMessageError, match=r"^Text\.content is None"):
         rebuilt(Text("{{ nothing }}"), lambda _: None)
-    with pytest.raises(InvalidMessageError, match=r"^Button\.url must be a whole"):
+    with pytest.raises(InvalidMessageError, match=r"^Button\.url must be a complete"):
         rebuilt(Button("go", "{{ url }}"), lambda value: value.replace("{{ url }}", "nowhere"))
 
 

@@ -364,7 +364,7 @@ def test_flush_and_status_know_both_places(
     capsys.readouterr()
     assert main(["status", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (row["waiting"], Path(row["folder"]).name) == (1, "outbox")
+    assert (row["pending"], Path(row["folder"]).name) == (1, "outbox")
     assert DingTalkFlushOperator(task_id="flush").execute(CONTEXT) == {"sent": 1, "left": 0}
     assert titles(sandbox)[1:] == ["Failed: etl_daily · second"]
 
