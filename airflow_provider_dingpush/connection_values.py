@@ -135,7 +135,7 @@ def _words(value: Any) -> tuple[str, ...]:
         value = json.loads(narrow(visible(value)))
     several = re.split(r"[,;、\n]", narrow(value)) if isinstance(value, str) else value
     if not isinstance(several, (list, tuple)) or not all(isinstance(each, str) for each in several):
-        raise ValueError('must be words with commas between them, or a list such as ["a", "b"]')
+        raise ValueError('must be words separated by commas, or a list such as ["a", "b"]')
     return tuple(dict.fromkeys(word for each in several if (word := one_word(each))))
 
 

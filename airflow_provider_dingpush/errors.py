@@ -18,7 +18,7 @@
     │   └── ContentRefusedError       DingTalk's content filter refused it
     ├── TargetError                 DingTalk can't reach the target
     ├── ThrottledError              too many messages; has the time to wait
-    ├── QuotaExhaustedError         the organisation's monthly allowance is used up
+    ├── QuotaExhaustedError         the organisation's monthly quota is used up
     ├── UnknownOutcomeError         sent, but without a readable reply: it may or may not have arrived
     ├── UnavailableError            DingTalk could not be reached, or is unavailable
     │   └── AlertsWaitingError        alerts are pending; the next callback or flush sends them
@@ -174,7 +174,7 @@ class ThrottledError(DingTalkError):
 
 
 class QuotaExhaustedError(DingTalkError):
-    """The organisation's monthly allowance of messages is used up."""
+    """The organisation's monthly quota of messages is used up."""
 
 
 class UnknownOutcomeError(DingTalkError):

@@ -136,7 +136,7 @@ class DingTalkRobotHook(BaseHook):
     def settings(self) -> RobotSettings:
         """The settings of the connection.
 
-        :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
+        :raises ConnectionSettingsError: if it is missing or wrong, with advice on what to fill in where.
         """
         from airflow_provider_dingpush.connections import look_up, robot_settings
 
@@ -360,7 +360,7 @@ class DingTalkAppHook(BaseHook):
     def settings(self) -> AppSettings:
         """The settings of the connection.
 
-        :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
+        :raises ConnectionSettingsError: if it is missing or wrong, with advice on what to fill in where.
         """
         from airflow_provider_dingpush.connections import app_settings, look_up
 

@@ -142,7 +142,7 @@ class WorkNotification:
 
 
 Target = Group | Users | WorkNotification
-"""Whatever an enterprise app can send to."""
+"""Every target that an enterprise app can send to."""
 
 
 def read_target(value: Any) -> Target | None:

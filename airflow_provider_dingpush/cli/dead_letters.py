@@ -36,7 +36,7 @@ _TEXTS: Texts = {
     "problem": ("Reason", "原因"),
     "none": ("No dead letters.", "没有死信。"),
     "no_key": (
-        "dingpush dead-letters {action}: give the beginning of a key from `dingpush dead-letters list`, or 'all'.",
+        "dingpush dead-letters {action}: pass the beginning of a key from `dingpush dead-letters list`, or 'all'.",
         "dingpush dead-letters {action}：请给出编号的开头（见 dingpush dead-letters list），或 all。",
     ),
     "retry": ("{count} will be sent with the next flush.", "{count}将在下次补发时发送。"),

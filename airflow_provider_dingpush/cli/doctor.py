@@ -59,7 +59,7 @@ _TEXTS: Texts = {
     "mobile": ("mobile {number}", "手机号 {number}"),
     "user_id": ("user id {user_id}", "员工 userId {user_id}"),
     "everyone": ("everyone", "所有人"),
-    "nobody": ("no one", "无人"),
+    "no_one": ("no one", "无人"),
     "flush": ("flush DAG or cron", "补发"),
     "no_flush": (
         (
@@ -174,7 +174,7 @@ class _Doctor:
         people = [text("mobile", number=f"{number[:-8]}****{number[-4:]}") for number in at.mobiles]
         people += [text("user_id", user_id=each) for each in at.user_ids]
         people += [text("everyone")] if at.everyone else []
-        return ", ".join(people) or text("nobody")
+        return ", ".join(people) or text("no_one")
 
     def _outbox(self) -> Iterator[_Check]:
         """Risks of the outbox that may lose or delay alerts."""

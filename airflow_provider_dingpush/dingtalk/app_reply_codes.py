@@ -180,7 +180,7 @@ _TOO_LATE = Meaning(
 )
 _QUOTA = Meaning(
     QuotaExhaustedError,
-    "The organisation's monthly allowance of API calls is used up.",
+    "The organisation's monthly quota of API calls is used up.",
     "Ask the DingTalk administrator about the quota. 请联系钉钉管理员处理 API 调用额度。",
 )
 _QPS = Meaning(

@@ -214,8 +214,8 @@ def encoded(message: Message, at: At | None, *, keyword: str | None, msg_uuid: s
 def mentionable(message: Message, at: At | None) -> At | None:
     """The mentions that this kind of message can carry."""
     kind = _KINDS.get(message.msgtype)
-    mentions = kind.mentions if isinstance(kind, _Kind) else _Mentions.NOBODY
-    if mentions is _Mentions.EVERYBODY:
+    mentions = kind.mentions if isinstance(kind, _Kind) else _Mentions.NO_ONE
+    if mentions is _Mentions.EVERYONE:
         return at
     return At(user_ids=at.user_ids) if at and at.user_ids and mentions is _Mentions.BY_USER_ID else None
 
@@ -227,7 +227,7 @@ def refuse_unmentionable(message: Message, at: At | None) -> None:
     """
     if at and mentionable(message, at) != at:
         kind = _KINDS.get(message.msgtype)
-        mentions = kind.mentions if isinstance(kind, _Kind) else _Mentions.NOBODY
+        mentions = kind.mentions if isinstance(kind, _Kind) else _Mentions.NO_ONE
         raise UnsupportedMessageError(
             f"A custom robot's {type(message).__name__} can mention {mentions.value}.",
             "Use Text or Markdown, which can mention everyone and people by mobile number or user id.",
@@ -270,9 +270,9 @@ def _refused(kind: str, target: str) -> UnsupportedMessageError:
 class _Mentions(Enum):
     """Whom a kind of message can mention."""
 
-    EVERYBODY = "everybody"
+    EVERYONE = "everyone"
     BY_USER_ID = "people by user id only"
-    NOBODY = "nobody"
+    NO_ONE = "no one"
 
 
 class _Kind(NamedTuple):
@@ -282,7 +282,7 @@ class _Kind(NamedTuple):
     """
 
     completed: Callable[[Any, At | None, str | None], Any]
-    mentions: _Mentions = _Mentions.NOBODY
+    mentions: _Mentions = _Mentions.NO_ONE
 
 
 def _text(message: Text, at: At | None, keyword: str | None) -> Text:
@@ -318,8 +318,8 @@ def _image(message: Image) -> Markdown:
 _CHATS = "to=Group(…) or to=Users(…)"
 # By msgtype, so that only kinds that are sent are loaded: how it is carried or converted, or the target to use instead.
 _KINDS: dict[str, _Kind | Callable[[Any], Message] | str] = {
-    Text.msgtype: _Kind(_text, _Mentions.EVERYBODY),
-    Markdown.msgtype: _Kind(_markdown, _Mentions.EVERYBODY),
+    Text.msgtype: _Kind(_text, _Mentions.EVERYONE),
+    Markdown.msgtype: _Kind(_markdown, _Mentions.EVERYONE),
     Link.msgtype: _Kind(_link),
     ActionCard.msgtype: _Kind(_markdown, _Mentions.BY_USER_ID),
     FeedCard.msgtype: _Kind(_feed_card),

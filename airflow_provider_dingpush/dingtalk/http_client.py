@@ -81,7 +81,7 @@ class NoReplyReason(Enum):
 class NoReply:
     """Why there is no answer.
 
-    :param detail: which step failed or took too long, with host and port; for people.
+    :param detail: which step failed or took too long, with host and port, as a text.
     """
 
     why: NoReplyReason

@@ -107,7 +107,7 @@ _MEANINGS: dict[str, Meaning] = {
     "101002": Meaning(MessageTooLongError, "The message is longer than DingTalk accepts.", "Shorten it. 请缩短消息。"),
     "90030": Meaning(
         QuotaExhaustedError,
-        "The organisation's monthly allowance of webhook messages is used up.",
+        "The organisation's monthly quota of webhook messages is used up.",
         "Ask the DingTalk administrator about the quota. 请联系钉钉管理员处理 Webhook 调用额度。",
     ),
 }

@@ -349,7 +349,7 @@ def _refuse_long(message: Message) -> None:
 def _refuse_characters(where: str, value: str, most: int) -> None:
     if len(value) > most:
         raise MessageTooLongError(
-            f"{where} has {len(value)} characters; a work notification accepts {most}.", "Shorten it. 请缩短。"
+            f"{where} has {len(value)} characters; the limit of work notifications is {most}.", "Shorten it. 请缩短。"
         )
 
 

@@ -50,7 +50,7 @@ class BoundedStore:
     An operation that takes too long ends it: from then on every operation is refused at once, with the reason in
     :attr:`lost`. A leader then has lost its lock, because it can't know any more whether it still has it.
 
-    :param open_store: returns the store; it may fail, and is called anew for each operation.
+    :param open_store: returns the store; it may fail, and is called again for each operation.
     :param deadline: of all operations.
     :param most_seconds: how long one operation may take, in seconds; reading one note, half of it.
     :param total_seconds: how long all of them may take together, in seconds; quick ones don't count.

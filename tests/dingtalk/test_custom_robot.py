@@ -99,11 +99,11 @@ def test_every_golden_file_is_used() -> None:
 @pytest.mark.parametrize(
     ("message", "at", "can"),
     [
-        (Link("t", "x", URL), At("13800000000"), "nobody"),
-        (Link("t", "x", URL), At(user_ids="user123"), "nobody"),
-        (Link("t", "x", URL), At(everyone=True), "nobody"),
-        (FeedCard(ROWS), At(user_ids="user123"), "nobody"),
-        (FeedCard(ROWS), At(everyone=True), "nobody"),
+        (Link("t", "x", URL), At("13800000000"), "no one"),
+        (Link("t", "x", URL), At(user_ids="user123"), "no one"),
+        (Link("t", "x", URL), At(everyone=True), "no one"),
+        (FeedCard(ROWS), At(user_ids="user123"), "no one"),
+        (FeedCard(ROWS), At(everyone=True), "no one"),
         (ONE_BUTTON, At("13800000000"), "people by user id only"),
         (ONE_BUTTON, At("13800000000", "user123"), "people by user id only"),
         (ONE_BUTTON, At(user_ids="user123", everyone=True), "people by user id only"),
@@ -195,7 +195,7 @@ def test_templates_that_nobody_rendered_are_refused_in_the_door(
 ) -> None:
     """Braces are no URL and nobody's number, and what was built may never have been rendered."""
     sandbox = start_sandbox()
-    with pytest.raises(errors.InvalidMessageError, match=r"must be|nobody rendered"):
+    with pytest.raises(errors.InvalidMessageError, match=r"must be|wasn't rendered"):
         client_of(sandbox).robot.send(message, at)
     assert sandbox.requests == ()
 
@@ -368,7 +368,7 @@ def test_tries_end_with_their_budget(start_sandbox: StartSandbox, client_of: Cli
 @pytest.mark.parametrize(
     ("robot", "ours", "kind"),
     [
-        (Robot(), {"access_token": "nobody"}, errors.TokenError),
+        (Robot(), {"access_token": "no one"}, errors.TokenError),
         (Robot(secret=SECRET), {"secret": "SECwrong"}, errors.SignError),
         (Robot(secret=SECRET), {"secret": ""}, errors.SignError),
         (Robot(secret=SECRET), {"clock": lambda: 1_000_000_000.0}, errors.SignError),
@@ -421,7 +421,7 @@ def test_no_error_carries_the_address_with_the_token(
     [
         (Robot(secret=SECRET), {}, None),
         (Robot(secret=SECRET, keywords=("告警",)), {"keyword": "告警"}, None),
-        (Robot(), {"access_token": "nobody"}, errors.TokenError),
+        (Robot(), {"access_token": "no one"}, errors.TokenError),
         (Robot(secret=SECRET), {"secret": "SECwrong"}, errors.SignError),
         (Robot(secret=SECRET), {"clock": lambda: 1_000_000_000.0}, errors.SignError),
         (Robot(allowed_ips=("203.0.113.0/24",)), {}, errors.IpNotAllowedError),

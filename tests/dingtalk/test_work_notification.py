@@ -195,13 +195,13 @@ def test_many_recipients_are_sent_to_in_pieces(start_sandbox: StartSandbox, noti
         (
             ActionCard("t", "x", [Button("b" * 21, URL)]),
             errors.MessageTooLongError,
-            "Button.title has 21 characters; a work notification accepts 20.",
+            "Button.title has 21 characters; the limit of work notifications is 20.",
             "",
         ),
         (
             ActionCard("t", "x", [Button("b", f"{URL}?{'x' * 500}")]),
             errors.MessageTooLongError,
-            "Button.url has 543 characters; a work notification accepts 500.",
+            "Button.url has 543 characters; the limit of work notifications is 500.",
             "",
         ),
         (

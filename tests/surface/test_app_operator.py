@@ -132,7 +132,7 @@ def test_a_robot_with_a_target_fails_at_once(connected: Sandbox) -> None:
 def test_what_may_have_arrived_is_not_left_to_a_blind_retry(app_connected: Sandbox) -> None:
     """The task fails at once, and says to look first."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path="/v1.0/robot/groupMessages/send")
-    with pytest.raises(AirflowFailException, match="Look"):
+    with pytest.raises(AirflowFailException, match="Check in"):
         run(operator())
 
 
