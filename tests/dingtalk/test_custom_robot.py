@@ -368,7 +368,7 @@ def test_tries_end_with_their_budget(start_sandbox: StartSandbox, client_of: Cli
 @pytest.mark.parametrize(
     ("robot", "ours", "kind"),
     [
-        (Robot(), {"access_token": "no one"}, errors.TokenError),
+        (Robot(), {"access_token": "nobody"}, errors.TokenError),
         (Robot(secret=SECRET), {"secret": "SECwrong"}, errors.SignError),
         (Robot(secret=SECRET), {"secret": ""}, errors.SignError),
         (Robot(secret=SECRET), {"clock": lambda: 1_000_000_000.0}, errors.SignError),
@@ -421,7 +421,7 @@ def test_no_error_carries_the_address_with_the_token(
     [
         (Robot(secret=SECRET), {}, None),
         (Robot(secret=SECRET, keywords=("告警",)), {"keyword": "告警"}, None),
-        (Robot(), {"access_token": "no one"}, errors.TokenError),
+        (Robot(), {"access_token": "nobody"}, errors.TokenError),
         (Robot(secret=SECRET), {"secret": "SECwrong"}, errors.SignError),
         (Robot(secret=SECRET), {"clock": lambda: 1_000_000_000.0}, errors.SignError),
         (Robot(allowed_ips=("203.0.113.0/24",)), {}, errors.IpNotAllowedError),
