@@ -1,7 +1,7 @@
 """DingTalk (钉钉) for Apache Airflow.
 
-The names that DAG files use most are offered here. Each is loaded when it is first used, because Airflow imports this
-package in every process: ``from airflow_provider_dingpush import DingTalkNotifier``.
+The names that DAG files use most can be imported from here. Each is loaded when it is first used, because Airflow
+imports this package in every process: ``from airflow_provider_dingpush import DingTalkNotifier``.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
-if not TYPE_CHECKING:  # or a type checker would take any name for one of this module
-    _HOMES = {
+if not TYPE_CHECKING:  # or a type checker would accept any name
+    _MODULES = {
         "errors": ("DingTalkError",),
         "hooks": ("DingTalkAppHook", "DingTalkRobotHook"),
         "notifications": ("DingTalkNotifier",),
@@ -68,17 +68,17 @@ if not TYPE_CHECKING:  # or a type checker would take any name for one of this m
         "receipts": ("Receipt",),
         "targets": ("Group", "Users", "WorkNotification"),
     }
-    _HOME_OF = dict.fromkeys(__all__, "messages") | {name: home for home, names in _HOMES.items() for name in names}
+    _MODULE_OF = dict.fromkeys(__all__, "messages") | {name: each for each, names in _MODULES.items() for name in names}
 
     def __getattr__(name):
         """A name of ``__all__``, from the module that defines it."""
-        if name not in _HOME_OF:
+        if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
         return value
 
     def __dir__():
-        """What the module has already, and what it offers."""
+        """The names that are loaded already, and those of ``__all__``."""
         return sorted({*globals(), *__all__})

@@ -1,7 +1,7 @@
-"""The only place that knows how Airflow 2.10 to 3.4 differ.
+"""All differences between Airflow 2.10 and 3.4.
 
-Each name is looked for where the newest Airflow has it first, so that none of the old homes' deprecation warnings is
-touched. An entry can go once the oldest supported Airflow has the newer home.
+Each name is imported from where the newest Airflow has it, if possible, to avoid the deprecation warnings of its old
+location. An entry can be removed once the oldest supported Airflow has the new location.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _log = logging.getLogger(__name__)
 
 
 def __getattr__(name: str) -> Any:
-    """``DAG``, which only few need and Airflow 2 takes long to load."""
+    """``DAG``, which is rarely needed and slow to load in Airflow 2."""
     if name != "DAG":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:  # 3.0
@@ -72,10 +72,10 @@ def __getattr__(name: str) -> Any:
 if TYPE_CHECKING:
 
     def mask_secret(secret: str) -> None:
-        """Tell Airflow to print ``***`` instead of this string wherever it writes logs."""
+        """Have Airflow print ``***`` instead of this string in all logs."""
 
     def redact(value: str) -> str:
-        """The string without everything that Airflow has been given to mask."""
+        """The string without everything that was registered to be masked."""
 
 else:
     try:  # 3.0
@@ -95,24 +95,24 @@ else:
 
 
 def defers_by_default() -> bool:
-    """Airflow's ``[operators] default_deferrable``: whether operators give their worker slot back while they wait."""
+    """Airflow's ``[operators] default_deferrable``: whether operators release their worker slot while they wait."""
     return (airflow_option("operators", "default_deferrable") or "").lower() in ("true", "t", "1")
 
 
 def is_airflow_3() -> bool:
-    """Whether this is Airflow 3, whose pages have other addresses than those of Airflow 2."""
+    """Whether this is Airflow 3, whose pages have other URLs than those of Airflow 2."""
     from airflow import __version__
 
     return not __version__.startswith("2.")
 
 
 def search_all_secrets() -> None:
-    """Let a command find the connections of the metadata database, as ``airflow connections get`` does (3.1)."""
+    """Enable a command to find connections in the metadata database, as ``airflow connections get`` does (3.1)."""
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 
 def notifier_takes_context() -> bool:
-    """Whether ``BaseNotifier`` takes and keeps a context for its ``await`` (Airflow 3.1 and later)."""
+    """Whether ``BaseNotifier`` accepts a context for its ``await`` (Airflow 3.1 and later)."""
     return hasattr(BaseNotifier, "__await__")
 
 
@@ -123,7 +123,7 @@ def airflow_option(section: str, key: str) -> str | None:
     except ImportError:
         from airflow.configuration import conf
     value = conf.get(section, key, fallback=None)
-    # What nobody sees, such as a byte order mark, would make another address or time zone of it.
+    # An invisible character, such as a byte order mark, would change a URL or a time zone.
     return visible(str(value)).strip() or None if value is not None else None
 
 
@@ -141,7 +141,7 @@ async def run_in_thread(function: Callable[[], Result]) -> Result:
     """Call a function in a thread, in which it may ask Airflow for connections.
 
     asgiref (a dependency of Airflow) rather than ``asyncio.to_thread``: up to Airflow 3.1 the triggerer answers such a
-    request only on its own event loop, and asgiref remembers in the thread which one that is.
+    request only on its own event loop, which asgiref stores in the thread.
     """
     from asgiref.sync import sync_to_async
 
@@ -151,10 +151,10 @@ async def run_in_thread(function: Callable[[], Result]) -> Result:
 def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[str, int]] | None:
     """The failed tasks of the run that a DAG-level callback is about, as (task id, map index); ``None`` if unknown.
 
-    Airflow 2 reads them from its database, Airflow 3.1 and later answer a request, Airflow 3.0 has none for it.
+    Airflow 2 reads them from its database, Airflow 3.1 and later answer a request, Airflow 3.0 has no such request.
 
-    :param seconds: the most that the request may take. The first one after a start of the DAG processor waits until the
-        part of Airflow that answers is loaded; and an answer that can't be given never comes, not even as an error.
+    :param seconds: the most that the request may take. The first one after a start of the DAG processor waits until a
+        part of Airflow is loaded; and a request that fails gets no reply, not even an error.
     """
     try:
         dag_run: Any = context.get("dag_run")
@@ -166,25 +166,25 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
             return None
         known = set(context["dag"].task_ids)
         return sorted(_task_and_index(key, known) for key, state in states.items() if state == "failed")
-    except Exception as error:  # noqa: BLE001 - a list that can't be had must not cost the alert
+    except Exception as error:  # noqa: BLE001 - a missing list must not lose the alert
         _log.info("The failed tasks of the run can't be listed (%s: %s).", type(error).__name__, redact(str(error)))
         return None
 
 
 def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
     if not notifier_takes_context():
-        # Airflow 3.0 has this request, but its DAG processor doesn't know it and then prints the message before it,
+        # Airflow 3.0 has this request, but its DAG processor doesn't support it and then prints the message before it,
         # which may be a secret to be masked.
         return None
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    ask = RuntimeTaskInstance.get_task_states
+    states_of = RuntimeTaskInstance.get_task_states
     run_id = context.get("run_id") or context["dag_run"].run_id
     dag_id = context["dag"].dag_id
-    return ask(dag_id=dag_id, run_ids=[run_id]).get(run_id)
+    return states_of(dag_id=dag_id, run_ids=[run_id]).get(run_id)
 
 
 def _task_and_index(key: str, known: set[str]) -> tuple[str, int]:
-    """Airflow joins a mapped task's id and index as ``task_3``, which may be a whole id of another task."""
+    """Airflow joins a mapped task's id and index as ``task_3``, which may also be the id of another task."""
     task_id, _, index = key.rpartition("_")
     return (task_id, int(index)) if key not in known and task_id in known and index.isdigit() else (key, -1)

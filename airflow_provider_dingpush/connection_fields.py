@@ -1,4 +1,4 @@
-"""The one table of what a connection's extra may hold: in the form, in the docs, and how each field is read.
+"""The one table of a connection's extra fields: their form labels and help, and how each is read.
 
 A new option is one row here and the field of the same name in the settings value that it fills:
 :class:`~.delivery.policy.DeliveryPolicy`, :class:`~.dingtalk.http_client.HttpOptions`, the robot, the app, or the
@@ -27,8 +27,8 @@ class FormField:
     """One extra field of a connection.
 
     :param name: its key in the connection's extra.
-    :param label: what the form calls it; ``label_zh`` is the same in Chinese.
-    :param help: what the form says below it; also the advice if it is filled in wrong. ``help_zh`` is it in Chinese.
+    :param label: its label in the form, in English; ``label_zh`` in Chinese.
+    :param help: the help below it, which is also the advice for a wrong value, in English; ``help_zh`` in Chinese.
     :param kind: how it is read, and its JSON schema.
     :param conn_types: the connection types that have it.
     """
@@ -57,8 +57,8 @@ class ConnectionForm:
     """The form of one connection type.
 
     :param conn_type: the connection's type.
-    :param hook_name: what the list of types calls it.
-    :param behaviour: which standard fields are hidden, and what the others are called.
+    :param hook_name: its name in the list of types.
+    :param behaviour: which standard fields are hidden, and the labels of the others.
     :param fields: the extra fields, in their order.
     """
 
@@ -71,7 +71,7 @@ class ConnectionForm:
         object.__setattr__(self, "fields", tuple(each for each in FIELDS if self.conn_type in each.conn_types))
 
     def read(self, extra: Mapping[str, Any], conn_id: str) -> dict[str, Any]:
-        """The settings that the extra gives, by the names of their fields.
+        """The settings in the extra, by the names of their fields.
 
         :raises ConnectionSettingsError: naming the field and its rule.
         """
@@ -110,7 +110,7 @@ class ConnectionForm:
 
 def _filled(extra: Mapping[str, Any], name: str) -> bool:
     value = extra.get(name)
-    # Blanks count as nothing: an empty string for "verify" would switch the check of certificates off.
+    # Blanks count as empty: an empty string for "verify" would switch the check of certificates off.
     return bool(edges_clean(value)) if isinstance(value, str) else value not in (None, {})
 
 
@@ -120,8 +120,8 @@ def _read(conn_id: str, form_field: FormField, value: Any) -> Any:
     except (ValueError, TypeError, ArithmeticError, RecursionError, InvalidMessageError) as error:
         text = str(error)
         rule = text if isinstance(error, InvalidMessageError) or text.startswith("must ") else "can't be read"
-    # Out here the error that Python raised isn't kept as context: its text may show the value, and that may be a secret
-    # in the wrong field.
+    # Outside of the handler, so that the caught error isn't kept as context: its text may show the value, which may be
+    # a secret in the wrong field.
     raise ConnectionSettingsError(
         f"The extra field {form_field.name!r} of connection {conn_id!r} is wrong: it {rule}.", form_field.description
     )
@@ -148,11 +148,11 @@ FIELDS = (
     ),
     FormField(
         "msg_uuid_lifetime_seconds",
-        "Repeats recognised (s)",
-        "去重时长",
+        "Deduplication time (s)",
+        "去重时长（秒）",
         "How long DingTalk is expected to recognise a message that is sent again (msgUuid), in seconds (default "
         f"{DeliveryPolicy.msg_uuid_lifetime_seconds:g}). 0: each try of a task sends its message again.",
-        "预期钉钉能识别重复消息的秒数；0 表示任务每次重试都重新发送。",
+        "预计钉钉在多少秒内能识别重复消息；0 表示任务每次重试都重新发送。",
         kinds.seconds_up_to(86_400),
         (_ROBOT,),
     ),
@@ -170,7 +170,7 @@ FIELDS = (
         "Default group",
         "默认群",
         "The group's openConversationId (cid…), for messages without to=.",
-        "未写 to= 时发往的群。",
+        "未指定 to= 时，消息发到此群（openConversationId，以 cid 开头）。",
         kinds.IDENTIFIER,
         (_APP,),
     ),
@@ -203,9 +203,9 @@ FIELDS = (
     FormField(
         "timeout_seconds",
         "Timeout (s)",
-        "超时",
+        "超时（秒）",
         f"Timeout of one request, in seconds (default {DEFAULT_TIMEOUT_SECONDS:g}).",
-        "单次请求的超时秒数。",
+        "单次请求的超时时间，单位为秒。",
         kinds.TIMEOUT,
     ),
     FormField(
@@ -213,7 +213,7 @@ FIELDS = (
         "Proxy",
         "代理",
         "URL of an HTTP proxy; empty: use HTTPS_PROXY and NO_PROXY.",
-        "留空则使用这两个环境变量。",
+        "HTTP 代理的 URL；留空则使用 HTTPS_PROXY 和 NO_PROXY。",
         kinds.PROXY,
     ),
     FormField(
@@ -256,8 +256,8 @@ FIELDS = (
         "rate_limit_per_minute",
         "Rate limit",
         "每分钟上限",
-        f"The most messages within any minute (default {DeliveryPolicy.rate_limit_per_minute}; DingTalk accepts 20).",
-        "每分钟最多发送条数。",
+        f"Maximum messages in any minute (default {DeliveryPolicy.rate_limit_per_minute}; DingTalk accepts 20).",
+        "任意一分钟内最多发送的消息条数；钉钉的上限为 20。",
         kinds.whole_number_between(1, 1000),
     ),
     FormField(
@@ -271,16 +271,16 @@ FIELDS = (
     FormField(
         "group_interval_seconds",
         "Group interval (s)",
-        "合并间隔",
+        "合并间隔（秒）",
         "After a message, how long further alerts are merged, in seconds "
         f"(default {DeliveryPolicy.group_interval_seconds:g}).",
-        "发出一条后合并后续告警的秒数。",
+        "发出一条消息后，在多少秒内合并后续告警。",
         kinds.seconds_up_to(3600),
     ),
     FormField(
         "repeat_interval_seconds",
         "Repeat interval (s)",
-        "重复间隔",
+        "重复间隔（秒）",
         "Report a repeated failure at most once in this many seconds (0: always).",
         "同一任务再次失败时，多少秒内只计数、不重复发送（0：每次都发）。",
         kinds.seconds_up_to(604_800),
@@ -297,23 +297,23 @@ FIELDS = (
         "max_messages_per_day",
         "Daily limit",
         "每日上限",
-        "The most messages a day; further alerts are merged until the next day.",
-        "每日最多条数，超出的合并到次日。",
+        "Maximum messages a day; further alerts are merged until the next day.",
+        "每日最多发送的消息条数；超出后，告警合并到次日发送。",
         kinds.whole_number_between(1, 1_000_000),
     ),
     FormField(
         "monthly_quota",
         "Monthly quota",
         "每月额度",
-        f"The organisation's messages a month, for dingpush status (default {DeliveryPolicy.monthly_quota}).",
-        "组织每月的调用额度，用于状态显示。",
+        f"The organisation's messages a month, shown by dingpush status (default {DeliveryPolicy.monthly_quota}).",
+        "组织每月的消息额度，仅用于 dingpush status 显示。",
         kinds.whole_number_between(1, 100_000_000),
     ),
     FormField(
         "fallback_conn_ids",
         "Fallback robots",
         "备用机器人",
-        "Connections of more robots of the same group, separated by commas; used while this one can't send.",
+        "Connections of other robots of the same group, separated by commas; used while this one can't send.",
         "同一群内其他机器人的连接 ID，逗号分隔；此机器人无法发送时使用。",
         kinds.WORDS,
     ),

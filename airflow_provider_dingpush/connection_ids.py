@@ -11,20 +11,20 @@ NO_CONNECTION_ID = (
 )
 """The advice for a value that is no id."""
 
-# A webhook URL, the token in it, or the secret of a robot, which belong into the connection.
+# A webhook URL, the token in it, or the secret of a robot, which belong in the connection.
 _CREDENTIAL = re.compile(r".*://.*|.*access_token.*|[0-9a-fA-F]{64}|SEC[0-9a-zA-Z]{20,}", re.DOTALL)
 
 
 def read_connection_id(value: object) -> str:
-    """The id as Airflow has it, without what was pasted around it.
+    """The id as Airflow has it, without characters that were pasted around it.
 
-    :raises ValueError: saying what is wrong, if it is none, such as ``None`` or a webhook URL, which isn't quoted.
+    :raises ValueError: with the reason, for any other value, such as ``None`` or a webhook URL, which isn't quoted.
     """
-    # A number is what a native template makes of an id of digits.
+    # A native template renders an id of digits to a number.
     plain = edges_clean(str(value)) if isinstance(value, (str, int)) else ""
     if _CREDENTIAL.fullmatch(plain):
         raise ValueError(
-            "is a webhook URL, a token or a secret, which belong into the connection and not into the DAG file"
+            "is a webhook URL, a token or a secret, which belong in the connection and not in the DAG file"
         )
     if not plain:
         raise ValueError(f"is {value!r}, which is no connection's id")
@@ -32,5 +32,5 @@ def read_connection_id(value: object) -> str:
 
 
 def shown_connection_id(value: object) -> str:
-    """The value as the log may show it, also if it is no id but a credential."""
+    """The value as it may be logged: masked if it is a credential."""
     return "'***'" if isinstance(value, str) and _CREDENTIAL.fullmatch(value) else repr(value)

@@ -1,6 +1,6 @@
-"""Whom the ``mentions`` of a connection mean: which values are mobile numbers, which user ids, and which neither.
+"""The ``mentions`` of a connection: which values are mobile numbers, which are user ids, and which are neither.
 
-A mistake in one value must not cost the alerts of all the others, so it is named instead of refused.
+A wrong value must not block the alerts of all other owners, so it is reported instead of refused.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _FORCED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BETWEEN_PEOPLE = re.compile(r"[,;、|\n]")
-# Digits alone that nearly are a Chinese mobile number: a digit lost or doubled, or zeros before it.
+# Digits that are nearly a Chinese mobile number: a digit lost or doubled, or zeros before it.
 _NEARLY = re.compile(r"1[3-9][0-9]{8}|1[3-9][0-9]{10}|01[3-9][0-9]{9}|861[0-9]{8,9}|861[0-9]{11}|00[0-9]{8,}")
-# A whole one with something beside it, such as a name in brackets.
+# A complete number with other text, such as a name in brackets.
 _HOLDS_NUMBER = re.compile(r"(?<![0-9])(?:86)?1[3-9][0-9]{9}(?![0-9])")
 _KIND_OF = {"mobiles": "mobile", "atMobiles": "mobile", "user_ids": "user", "atUserIds": "user"}
 _FORM = 'must be JSON such as {"zhangsan": "13800000000", "lisi": "user123"}'
@@ -38,7 +38,7 @@ class Mentions:
     """The people in ``mentions``.
 
     :param people: owner -> who is mentioned.
-    :param problems: for people: each value that could not be read, or may have been misread, and whose it is.
+    :param problems: a text for each value that could not be read, or may have been misread, with its owner.
     """
 
     people: Mapping[str, At] = field(default_factory=dict)
@@ -46,10 +46,10 @@ class Mentions:
 
 
 def read_mentions(value: Any) -> Mentions:
-    """Read what the connection's extra has.
+    """Read the field of the connection's extra.
 
     :param value: a dict, or one as JSON.
-    :raises ValueError: with the rule, if it isn't a dict of people at all.
+    :raises ValueError: with the rule, if it isn't a dict of people.
     """
     if isinstance(value, str):
         value = _parsed(value)
@@ -68,7 +68,7 @@ def _parsed(text: str) -> Any:
         return json.loads(visible(text))
     except ValueError:
         pass
-    # A Chinese keyboard or a word processor has made the quotes, colons and commas.
+    # Quotes, colons and commas may be those of a Chinese keyboard or a word processor.
     plain = re.sub("[“”„]", '"', narrow(visible(text)))
     try:
         return json.loads(plain)
@@ -125,7 +125,7 @@ def _person(owner: str, value: str, kind: str | None, problems: list[str]) -> At
             return At(mobiles=[number or value])
         if kind is None and looks_like_phone_number(value):
             problems.append(
-                f"{value[:40]!r} of {owner!r} can't be read as a mobile number, so nobody is mentioned. {_ADVICE}"
+                f"{value[:40]!r} of {owner!r} is not a valid mobile number, so it is not mentioned. {_ADVICE}"
             )
             return At()
         person = At(user_ids=[value])
@@ -133,19 +133,19 @@ def _person(owner: str, value: str, kind: str | None, problems: list[str]) -> At
         problems.append(f"{value[:40]!r} of {owner!r} is left out: {error.problem} {_ADVICE}")
         return At()
     if kind is None and (doubt := _doubt(value)):
-        problems.append(f"{value!r} of {owner!r} is taken for a user id, but {doubt}. {_ADVICE}")
+        problems.append(f"{value!r} of {owner!r} is used as a user id, but {doubt}. {_ADVICE}")
     return person
 
 
 def _doubt(user_id: str) -> str | None:
-    """Why a value that can be a user id may be meant as something else; as ``user:…`` it is beyond doubt."""
+    """Why a user id may be meant as something else; ``None`` for an unambiguous one."""
     if _NEARLY.fullmatch(user_id):
         return "is nearly a mobile number"
     if _HOLDS_NUMBER.search(user_id) and read_mobile(user_id) is None:
-        return "holds a mobile number"
+        return "contains a mobile number"
     return None if user_id.isascii() else "looks like a person's name"
 
 
 def _is_doubtful(number: str, digits: str) -> bool:
-    """Whether digits alone, which may be a user id, were read as a number only by way of a zero or two before it."""
+    """Whether digits, which may be a user id, were read as a number only because zeros before it were dropped."""
     return digits not in (number, f"86{number}", f"0086{number}")

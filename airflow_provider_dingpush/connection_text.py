@@ -1,7 +1,7 @@
-"""The fields of an Airflow Connection as they were meant, without what came along when they were pasted.
+"""The fields of an Airflow Connection as they were meant, without characters that were pasted around them.
 
-Airflow takes a connection apart before anybody looks at it: what stands before the ``https`` of a URL that an
-environment variable holds, if only a character that nobody sees, leaves type and host empty and the rest in the schema.
+Airflow parses a connection first: any character before the ``https`` of a URL in an environment variable, even an
+invisible one, leaves type and host empty and puts the rest into the schema.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from airflow_provider_dingpush.messages.input_text import narrow, one_word, visi
 if TYPE_CHECKING:
     from airflow_provider_dingpush.airflow_compat import Connection
 
-# Airflow drops the first colon and, if nothing stood before it, the first character.
+# Airflow drops the first colon and, if nothing is before it, the first character.
 _WEB_ADDRESS = re.compile(r"(?:.*[^a-z])?h?ttp(?P<safe>s?):?//?(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _OWN_TYPE = re.compile(r"d?ingtalk-(?P<kind>robot|app):?//(?P<rest>.*)", re.DOTALL)
 _UNDERSCORE = re.compile(r"d?ingtalk_(?:robot|app)//")
 _TOKEN_IN_TEXT = re.compile(r"access_token=([0-9A-Za-z_-]+)")
-# What a browser or a second question mark puts behind a token of letters and digits.
+# What a browser or a second question mark appends to a token of letters and digits.
 _END_OF_ADDRESS = re.compile(r"(?<=[0-9A-Za-z]{32})(?:/|\?[^/]*)\Z")
 _SECRET_IN_TEXT = re.compile(r"SEC[0-9A-Za-z]{8,}")
 
@@ -44,8 +44,8 @@ class WrittenConnection:
     port: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def place(self, name: str) -> str:
-        """A field for an error: where whoever filled it in finds it."""
+    def location(self, name: str) -> str:
+        """A field as an error names it, so that the user finds it."""
         if variable := self._uri_variable():
             return f"{name} (in the URI of {variable})"
         return name
@@ -60,7 +60,7 @@ def written(connection: Connection, extra: Mapping[str, Any] | None = None) -> W
     """Read the fields of a connection.
 
     :param extra: the result of :func:`extra_of`, if it was called before: Airflow masks parts of it each time.
-    :raises ConnectionSettingsError: if it was given as text that is no connection at all.
+    :raises ConnectionSettingsError: if it was given as text that is no connection.
     """
     conn_id = str(connection.conn_id or "")
     read = WrittenConnection(
@@ -74,11 +74,11 @@ def written(connection: Connection, extra: Mapping[str, Any] | None = None) -> W
         extra=_named_anew(extra_of(connection) if extra is None else extra),
     )
     if not read.conn_type and read.schema:
-        return _taken_together(read)
+        return _from_schema(read)
     if read.conn_type in ("http", "https") and read.schema:
         path, question, query = read.schema.partition("?")
         if question:
-            # A wide question mark, which is plain by now.
+            # A full-width question mark, which has been narrowed by now.
             read = replace(read, schema=path, extra={**dict(parse_qsl(query)), **read.extra})
         if not read.host and "/" in read.schema:
             return replace(read, host=f"{read.conn_type}://{read.schema.lstrip('/')}", schema="")
@@ -86,18 +86,18 @@ def written(connection: Connection, extra: Mapping[str, Any] | None = None) -> W
 
 
 def credentials_in(text: str) -> list[str]:
-    """Tokens and secrets that stand anywhere in a text, such as in a whole command."""
+    """Tokens and secrets anywhere in a text, such as in a whole command."""
     return [*_TOKEN_IN_TEXT.findall(text), *_SECRET_IN_TEXT.findall(text)]
 
 
 def query_of(address: str) -> dict[str, str]:
-    """What stands in the query of a pasted webhook URL; an old timestamp and sign in it mean nothing."""
+    """The token and the secret in the query of a pasted webhook URL; an old timestamp and sign are ignored."""
     given = address.partition("?")[2].partition("#")[0] if "?" in address else address
     if "=" not in given:
         return {}
     try:
         query = {name.lower(): value for name, value in reversed(parse_qsl(given))}
-    except ValueError:  # more fields than Python takes
+    except ValueError:  # more fields than Python accepts
         return {}
     return {
         name: _END_OF_ADDRESS.sub("", one_word(query[name])) for name in ("access_token", "secret") if name in query
@@ -105,10 +105,10 @@ def query_of(address: str) -> dict[str, str]:
 
 
 def extra_of(connection: Connection) -> dict[str, Any]:
-    """The extra as a dict. Airflow's own reading of it also masks values whose names sound secret."""
+    """The extra as a dict. Airflow's own reading of it also masks values with names that suggest a secret."""
     text = connection.extra
     if isinstance(text, str) and (plain := visible(text).strip()) != text.strip():
-        # Airflow would not read it, for a byte order mark before the first brace.
+        # Airflow can't read it because of a byte order mark before the first brace.
         try:
             extra = json.loads(plain)
         except (ValueError, RecursionError):
@@ -122,7 +122,7 @@ def extra_of(connection: Connection) -> dict[str, Any]:
 
 
 def _named_anew(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The extra under names as they were meant, and what a wide ``＝`` or ``＆`` of a URL kept together apart."""
+    """The extra under the names that were meant, with values separated that a full-width ``＝`` or ``＆`` joined."""
     named: dict[str, Any] = {}
     for key, given in extra.items():
         name, equals, rest = one_word(key).partition("=")
@@ -150,8 +150,8 @@ def _is_ipv6(host: str) -> bool:
         return False
 
 
-def _taken_together(read: WrittenConnection) -> WrittenConnection:
-    """A connection of which Airflow found no type, and put all into the schema."""
+def _from_schema(read: WrittenConnection) -> WrittenConnection:
+    """A connection in which Airflow found no type, so that all of it is in the schema."""
     text = read.schema
     if found := _WEB_ADDRESS.fullmatch(text):
         scheme = f"http{found['safe'].lower()}"
@@ -192,5 +192,5 @@ def _taken_together(read: WrittenConnection) -> WrittenConnection:
 
 def _looks_of(text: str) -> str:
     if '"conn_type"' in text or text.lstrip("{").lstrip().startswith('"'):
-        return " (it looks like JSON, but something stands before its first brace that nobody may see)"
+        return " (it looks like JSON, but there is a character before its first brace, possibly an invisible one)"
     return " (a token alone is not enough)" if re.fullmatch(r"[0-9A-Za-z_-]{16,}", text) else ""

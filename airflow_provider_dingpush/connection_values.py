@@ -1,6 +1,6 @@
-"""The kinds of values that a connection's extra may hold: how each is read, and its JSON schema for the form.
+"""The kinds of values in a connection's extra: how each is read, and its JSON schema for the form.
 
-A value may come as a string from a form or a URI, or as JSON. Whatever came along when it was pasted is removed.
+A value may be a string from a form or a URI, or JSON. Characters that were pasted around it are removed.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from airflow_provider_dingpush.messages.input_text import (
 from airflow_provider_dingpush.messages.phone_numbers import whole_number
 
 LANGUAGES = ("zh", "en")
-STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it stands for none
-"""What the connection form of Airflow 2 sends back for a stored secret that nobody has touched."""
+STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it is none
+"""The value that the connection form of Airflow 2 returns for a stored secret that was not changed."""
 
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -69,7 +69,7 @@ def seconds_up_to(most: float) -> ValueKind:
 
 
 def read_language(value: Any) -> str:
-    """``zh`` or ``en`` from any usual spelling of them.
+    """``zh`` or ``en``, from any usual spelling.
 
     :raises ValueError: for another language.
     """
@@ -82,7 +82,7 @@ def read_language(value: Any) -> str:
 def _secret(value: Any) -> Secret:
     secret = _identifier(value)
     if secret == STORED_SECRET_PLACEHOLDER:
-        raise ValueError("must be the secret itself: a form has put its placeholder in its place")
+        raise ValueError("must be the secret itself, not a form's placeholder for it")
     return Secret(secret)
 
 
@@ -91,12 +91,12 @@ def _identifier(value: Any) -> str:
     text = without_label(one_word(whole_number(value) or value))
     character = foreign_character(text)
     if character is not None:
-        raise ValueError(f"must be one word of plain letters, digits and signs, but holds {character}")
+        raise ValueError(f"must be one word of plain letters, digits and signs, but contains {character}")
     return text
 
 
 def _keyword(value: Any) -> str:
-    # Whatever stands inside may be meant: DingTalk compares the keyword as it is.
+    # Only the edges are cleaned: DingTalk compares the keyword as it is.
     return edges_clean(str(value))
 
 
@@ -135,7 +135,7 @@ def _words(value: Any) -> tuple[str, ...]:
         value = json.loads(narrow(visible(value)))
     several = re.split(r"[,;、\n]", narrow(value)) if isinstance(value, str) else value
     if not isinstance(several, (list, tuple)) or not all(isinstance(each, str) for each in several):
-        raise ValueError('must be words with commas between them, or a list such as ["a", "b"]')
+        raise ValueError('must be words separated by commas, or a list such as ["a", "b"]')
     return tuple(dict.fromkeys(word for each in several if (word := one_word(each))))
 
 
@@ -159,10 +159,10 @@ def _verify(value: Any) -> bool | str:
 
 
 def _proxy(value: Any) -> str:
-    # Its password may hold any sign that is seen.
+    # Its password may hold any visible character.
     proxy = edges_clean(visible(str(value)))
     _refuse_foreign_in_url(proxy.rpartition("@")[2])
-    # Reserved characters in a password end the host too early: requests would look a part of the password up.
+    # Reserved characters in a password would make a part of it the host, which requests would look up.
     if not _has_host(proxy, ("http", "https", "socks5", "socks5h")) or "@" in "".join(urlsplit(proxy)[2:]):
         raise ValueError(
             "must be a URL such as http://proxy.example.com:3128 or http://user:password@proxy.example.com:3128 with a "
@@ -183,7 +183,7 @@ def _has_host(address: str, schemes: Sequence[str]) -> bool:
 def _refuse_foreign_in_url(address: str) -> None:
     character = foreign_character(address)
     if character is not None:
-        raise ValueError(f"must be a URL of plain characters, but holds {character}")
+        raise ValueError(f"must be a URL of plain characters, but contains {character}")
 
 
 _TEXT = {"type": ["string", "null"]}
@@ -195,7 +195,7 @@ AGENT_ID = ValueKind(_agent_id, _TEXT)
 LANGUAGE = ValueKind(read_language, {**_TEXT, "enum": list(LANGUAGES)})
 MENTIONS = ValueKind(read_mentions, {**_TEXT, "format": "multiline"})
 FLAG = ValueKind(_flag, {"type": ["boolean", "null"]})
-# A form shows a plain boolean as a switch, and one that is off by itself would be stored as false.
+# A form shows a plain boolean as a switch, which would store false if it isn't touched.
 FLAG_ON_BY_DEFAULT = ValueKind(_flag, {"type": ["boolean", "string", "null"]})
 TIMEOUT = ValueKind(_timeout, {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 60})
 PROXY = ValueKind(_proxy, _TEXT)

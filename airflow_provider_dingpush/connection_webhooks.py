@@ -21,16 +21,16 @@ _OPTION = re.compile(r"\s--?[A-Za-z]")
 
 
 def token_of(given: WrittenConnection) -> tuple[str, str]:
-    """The robot's token, and the field that it stands in."""
+    """The robot's token, and the field that holds it."""
     in_password = query_of(given.password).get("access_token")
     is_address = "://" in given.password or "access_token=" in given.password
-    places = (
+    fields = (
         (in_password, "password"),
         ("" if is_address and not any(each.isspace() for each in given.password) else given.password, "password"),
         (query_of(given.host).get("access_token"), "host"),
         (one_word(given.extra.get("access_token") or ""), "extra field 'access_token'"),
     )
-    return next(((token, place) for token, place in places if token), ("", ""))
+    return next(((token, where) for token, where in fields if token), ("", ""))
 
 
 def pasted_secret(given: WrittenConnection) -> Secret | None:
@@ -38,9 +38,9 @@ def pasted_secret(given: WrittenConnection) -> Secret | None:
 
     :raises ConnectionSettingsError: if it has a character that no secret has.
     """
-    for text, place in ((given.password, "password"), (given.host, "host")):
+    for text, where in ((given.password, "password"), (given.host, "host")):
         if secret := query_of(text).get("secret"):
-            refuse_foreign(given, "secret", place, secret, f"Copy it again. {WHERE_TO_FIND_WEBHOOK}")
+            refuse_foreign(given, "secret", where, secret, f"Copy it again. {WHERE_TO_FIND_WEBHOOK}")
             return Secret(secret)
     return None
 
@@ -55,30 +55,29 @@ def base_url(given: WrittenConnection) -> str:
     return base_of(given, given.password, "password") if "://" in given.password else DEFAULT_BASE_URL
 
 
-def base_of(given: WrittenConnection, address: str, place: str, *, schema: str = "", port: int | None = None) -> str:
+def base_of(given: WrittenConnection, address: str, where: str, *, schema: str = "", port: int | None = None) -> str:
     """The base URL in an address.
 
-    :param place: the field that the address stands in.
+    :param where: the field that holds the address.
     :raises ConnectionSettingsError: if there is none.
     """
     if "://" not in address:
-        # The HTTP provider's habit: the scheme in "schema". A pasted URL in an environment variable leaves its path
-        # there.
+        # The HTTP provider's convention: the scheme in "schema". Airflow leaves the path of a URL in a variable there.
         scheme = schema if schema in ("http", "https") else given.conn_type if given.conn_type == "http" else "https"
         path = "" if schema in ("", "http", "https") else f"/{schema}"
         address = f"{scheme}://{address}{path}"
     character = foreign_character(address)
     if character is None and (base := _without_path_of_api(address, port)):
         return base
-    what = f"it holds {character}" if character else "it must start with https:// and name a host"
-    if place == "host":
+    what = f"it contains {character}" if character else "it must start with https:// and name a host"
+    if where == "host":
         raise ConnectionSettingsError(
-            f"The {given.place('host')} of connection {given.conn_id!r} is not a base URL: {what}.",
+            f"The {given.location('host')} of connection {given.conn_id!r} is not a base URL: {what}.",
             f"Leave it empty for {DEFAULT_BASE_URL}, or write one such as "
             "https://dingtalk-gateway.example.com:8443/prefix. 通常留空即可；如需网关，请填写它的地址。",
         )
     raise ConnectionSettingsError(
-        f"The {given.place(place)} of connection {given.conn_id!r} is not a webhook URL: {what}.",
+        f"The {given.location(where)} of connection {given.conn_id!r} is not a webhook URL: {what}.",
         f"Copy the webhook URL again, whole. {WHERE_TO_FIND_WEBHOOK}",
     )
 
@@ -92,33 +91,31 @@ def _without_path_of_api(address: str, port: int | None) -> str | None:
             return None
         name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         base = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/').removesuffix(_SEND_PATH)}"
-        # A port that is out of range, and half a bracket, show only now.
+        # Raises now for a port that is out of range, and for an unpaired bracket.
         return base if urlsplit(base).hostname and urlsplit(base).port == port else None
     except ValueError:
         return None
 
 
-def refuse_foreign(given: WrittenConnection, what: str, place: str, value: str, advice: str) -> None:
-    """Refuse a credential with a character that none has.
+def refuse_foreign(given: WrittenConnection, what: str, where: str, value: str, advice: str) -> None:
+    """Refuse a credential with a character that no credential has.
 
     :param what: the credential's name.
-    :param place: the field that it stands in.
+    :param where: the field that holds it.
     :raises ConnectionSettingsError: with that field and the character's name.
     """
     character = foreign_character(value)
     if character is None:
         return
     if any(each.isspace() for each in value):
-        whole_command = (
-            " A whole command was pasted; only the URL inside it is wanted." if _OPTION.search(value) else ""
-        )
+        whole_command = " A whole command was pasted; paste only the URL in it." if _OPTION.search(value) else ""
         raise ConnectionSettingsError(
-            f"The {what} of connection {given.conn_id!r} has blanks in it ({character}); it stands in the "
-            f"{given.place(place)}.{whole_command}",
+            f"The {what} of connection {given.conn_id!r} contains blanks ({character}); it is in the "
+            f"{given.location(where)}.{whole_command}",
             advice,
         )
     raise ConnectionSettingsError(
-        f"The {what} of connection {given.conn_id!r} holds {character}, which none has; it stands in the "
-        f"{given.place(place)}.",
+        f"The {what} of connection {given.conn_id!r} contains {character}, which is invalid; it is in the "
+        f"{given.location(where)}.",
         advice,
     )

@@ -1,7 +1,6 @@
 """From an Airflow Connection to settings, which are valid once they exist.
 
-Whatever a person may reasonably have put into a connection is understood; for whatever is wrong an error names the
-field and what to fill in.
+Common mistakes in a connection are corrected; for any other, an error names the field and what to fill in.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _Settings = TypeVar("_Settings")
-# An image without this package stores generic without saying so; a URL in an environment variable makes http or https.
+# An image without this package stores generic without a warning; a URL in an environment variable makes http or https.
 _UNTYPED = ("generic", "http", "https", "")
 _TYPES = {ROBOT_FORM.conn_type: ROBOT_FORM, "dingding": ROBOT_FORM, APP_FORM.conn_type: APP_FORM}
 _FIELDS = ("conn_type", "host", "schema", "login", "password", "port", "extra")
@@ -67,10 +66,10 @@ class RobotSettings:
     :param base_url: where DingTalk is.
     :param http: time limit, proxy and certificates.
     :param language: ``zh`` or ``en`` for built-in texts, if the connection names one.
-    :param mentions: whom an owner of a DAG or task is in DingTalk.
-    :param mention_problems: for people: values of ``mentions`` that can't be read, or may be meant otherwise.
+    :param mentions: owner of a DAG or task -> who is mentioned.
+    :param mention_problems: a text for each value of ``mentions`` that can't be read, or may have been misread.
     :param delivery: how alerts are merged and limited.
-    :param fallback_conn_ids: connections of more robots of the same group.
+    :param fallback_conn_ids: connections of other robots of the same group.
     """
 
     conn_id: str
@@ -113,11 +112,11 @@ class AppSettings:
 
     @property
     def mentions(self) -> Mapping[str, At]:
-        """Nobody: an app's messages can't mention people."""
+        """None: an app's messages can't mention people."""
         return {}
 
 
-# Client ids of apps look so, tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
+# Client ids of apps; tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
 _APP_KEY = re.compile(r"ding[0-9a-z]{12,24}")
 
 
@@ -125,8 +124,8 @@ def look_up(conn_id: str, read: Callable[[Any], _Settings]) -> _Settings:
     """Look a connection up, have its credentials masked, and read it.
 
     :param read: :func:`robot_settings`, :func:`app_settings` or :func:`settings_of`.
-    :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
-    :raises UnavailableError: if Airflow can't look it up, whatever its secrets backend raises.
+    :raises ConnectionSettingsError: if it is missing or wrong, with advice on what to fill in where.
+    :raises UnavailableError: if Airflow can't look it up, for any error of its secrets backend.
     """
     problem: DingTalkError
     try:
@@ -153,17 +152,17 @@ def _read_connection(conn_id: str, read: Callable[[Any], _Settings]) -> _Setting
         unknown, known = unknown_extras(connection)
     except DingTalkError:
         raise
-    except Exception as error:  # noqa: BLE001 - one connection, whatever is in it, must not stop what serves many
+    except Exception as error:  # noqa: BLE001 - a damaged connection must not stop a flush of others
         what, kind = _unreadable_field(connection), type(error).__name__
         # Without its text, which may quote what was read.
         raise ConnectionSettingsError(
             f"The {what} of connection {conn_id!r} can't be read ({kind}).",
-            "Fill it in again; if it was stored with another [core] fernet_key, store the whole connection anew. "
+            "Fill it in again; if it was stored with another [core] fernet_key, save the whole connection again. "
             "请重新填写该字段；若 fernet_key 已更换，请重新保存该连接。",
         ) from None
     if unknown:
         _log.warning(
-            "%r has extra fields %s that mean nothing here; known are: %s.", conn_id, unknown, ", ".join(known)
+            "%r has unknown extra fields %s, which are ignored; known are: %s.", conn_id, unknown, ", ".join(known)
         )
     for problem in getattr(settings, "mention_problems", ()):
         _log.warning("The extra field 'mentions' of connection %r: %s", conn_id, problem)
@@ -174,7 +173,7 @@ def _get(conn_id: str) -> Connection:
     """The connection that Airflow has under an id.
 
     :raises ConnectionSettingsError: if there is none.
-    :raises UnavailableError: if it can't tell: a secrets backend may raise anything, also when it is imported.
+    :raises UnavailableError: if that is unknown: a secrets backend may raise anything, also when it is imported.
     """
     try:
         return BaseHook.get_connection(conn_id)
@@ -188,17 +187,17 @@ def _get(conn_id: str) -> Connection:
             "请在 Admin > Connections 新建该连接：类型选 DingTalk Robot（Password 填机器人的 Webhook 地址）"
             "或 DingTalk App（填 AppKey 和 AppSecret）。",
         ) from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - raised again, as an error that everybody here expects
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - raised again, as an error of this package
         what = described(error)
     raise UnavailableError(
         f"Airflow can't look connection {conn_id!r} up ({what}).",
-        "Look at the secrets backend ([secrets] backend), the metadata database, and AIRFLOW_CONN_… if it is set. "
+        "Check the secrets backend ([secrets] backend), the metadata database, and AIRFLOW_CONN_… if it is set. "
         "请检查 secrets backend、元数据库以及 AIRFLOW_CONN_… 环境变量。",
     )
 
 
 def _unreadable_field(connection: Connection) -> str:
-    """The field that can't even be read, such as one that was encrypted with another key."""
+    """The field that can't be read, such as one that was encrypted with another key."""
     for name in _FIELDS:
         try:
             getattr(connection, name)
@@ -216,19 +215,19 @@ def _cannot_be_parsed(connection: Connection) -> bool:
 
 
 def settings_of(connection: Connection) -> RobotSettings | AppSettings:
-    """Read a connection as what it is: a custom robot or an enterprise app.
+    """Read a connection by its type: a custom robot or an enterprise app.
 
-    :raises ConnectionSettingsError: saying which field to fill in with what.
+    :raises ConnectionSettingsError: with advice on which field to fill in with what.
     """
     given = written(connection)
     return _app_settings(given) if _form_of(given) is APP_FORM else _robot_settings(given)
 
 
 def credentials_of(connection: Connection) -> tuple[str, ...]:
-    """Every string of a connection that might be a token, a secret or a password, wherever it was put by mistake."""
+    """Every string of a connection that might be a token, a secret or a password, also in a wrong field."""
     extra = extra_of(connection)
     found: list[Any] = [connection.password, extra.get("secret"), extra.get("access_token")]
-    # What is used is cleaned first, and the same must be masked.
+    # Values are cleaned before they are used, and the cleaned ones must be masked, too.
     found += [one_word(each) for each in found if each]
     for text in (connection.password, connection.host, connection.schema, connection.extra):
         found += credentials_in(str(text or ""))
@@ -257,7 +256,7 @@ def _passwords_in(address: str) -> Iterator[str]:
 def robot_settings(connection: Connection) -> RobotSettings:
     """Read a connection as a custom robot.
 
-    :raises ConnectionSettingsError: saying which field to fill in with what.
+    :raises ConnectionSettingsError: with advice on which field to fill in with what.
     """
     return _robot_settings(written(connection))
 
@@ -304,7 +303,7 @@ def _robot_settings(given: WrittenConnection) -> RobotSettings:
 def app_settings(connection: Connection) -> AppSettings:
     """Read a connection as an enterprise app.
 
-    :raises ConnectionSettingsError: saying which field to fill in with what.
+    :raises ConnectionSettingsError: with advice on which field to fill in with what.
     """
     return _app_settings(written(connection))
 
@@ -338,7 +337,7 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
     refuse_foreign(given, "AppSecret", "password", app_secret, f"Copy it again. {_WHERE_TO_FIND_THEM}")
     values = APP_FORM.read(given.extra, conn_id)
     if given.host:
-        # A gateway or a sandbox in the host field stands for both of DingTalk's APIs.
+        # A gateway or a sandbox in the host field is used for both of DingTalk's APIs.
         both = base_of(given, given.host, "host", schema=given.schema, port=given.port)
         values = {"api_base_url": both, "oapi_base_url": both, **values}
     return _filled(
@@ -352,17 +351,17 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
 
 
 def _filled(kind: type[_Settings], values: Mapping[str, Any], **known: Any) -> _Settings:
-    """A settings value of this kind, with the values of the connection's extra for its fields of the same names."""
+    """A settings value of this kind, its fields filled from the values of the same names in the connection's extra."""
     named = {each.name for each in fields(kind)} & values.keys() - known.keys()  # type: ignore[arg-type]
     return kind(**known, **{name: values[name] for name in named})
 
 
 def unknown_extras(connection: Connection) -> tuple[list[str], list[str]]:
-    """Names in the connection's extra that mean nothing here, such as misspelt ones, and the names that do."""
+    """Unknown names in the connection's extra, such as misspelt ones, and all known names."""
     given = written(connection)
     form = _form_of(given)
     known = [each.name for each in form.fields]
-    # Fields of a robot's connection are no mistake in one whose type was changed to an app's.
+    # A connection whose type was changed to an app's may still have fields of a robot's.
     expected = {*known, "access_token", *(each.name for each in ROBOT_FORM.fields if form is APP_FORM)}
     # Airflow 2 tests a form with its fields under prefixed names as well.
     unknown = [name for name in given.extra if name not in expected and not name.startswith("extra__")]
@@ -388,7 +387,7 @@ def _form_of(given: WrittenConnection) -> ConnectionForm:
 
 
 def _refuse_unreadable_variable(conn_id: str) -> None:
-    """Airflow passes over an environment variable that it can't read, and then there is no such connection."""
+    """Airflow ignores an environment variable that it can't read, and then reports that there is no connection."""
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     if os.environ.get(variable, "").strip():
         raise ConnectionSettingsError(

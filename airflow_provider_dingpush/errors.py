@@ -5,27 +5,27 @@
     DingTalkError
     ├── ConfigurationError          a person must change a setting; a retry can't help
     │   ├── ConnectionSettingsError   the Airflow Connection is missing or filled in wrong
-    │   ├── TokenError                DingTalk doesn't know the token, or its robot is gone
+    │   ├── TokenError                DingTalk doesn't know the token, or its robot was removed
     │   ├── SignError                 the signature was refused (secret or clock)
     │   ├── CredentialsError          AppKey or AppSecret of the app is wrong
     │   ├── PermissionMissingError    the app was not granted a permission; names it
-    │   ├── KeywordError              the robot demands a keyword that the message lacks
-    │   └── IpNotAllowedError         the robot or app takes messages from listed addresses only
+    │   ├── KeywordError              the robot requires a keyword that the message lacks
+    │   └── IpNotAllowedError         the robot or app accepts messages from listed addresses only
     ├── ContentError                the message must change; a retry can't help
     │   ├── InvalidMessageError       a field breaks a rule; found before anything is sent (also a ValueError)
-    │   ├── MessageTooLongError       more bytes than DingTalk takes
-    │   ├── UnsupportedMessageError   this way of sending can't carry this kind of message
+    │   ├── MessageTooLongError       more bytes than DingTalk accepts
+    │   ├── UnsupportedMessageError   this channel can't carry this kind of message
     │   └── ContentRefusedError       DingTalk's content filter refused it
-    ├── TargetError                 DingTalk can't reach whom the message is for
+    ├── TargetError                 DingTalk can't reach the target
     ├── ThrottledError              too many messages; has the time to wait
-    ├── QuotaExhaustedError         the organisation's monthly allowance is used up
-    ├── UnknownOutcomeError         sent, but the reply never came: it may or may not have arrived
-    ├── UnavailableError            DingTalk could not be reached, or is out of order
-    │   └── AlertsWaitingError        alerts are safe and wait; the next callback or flush sends them
-    └── OutboxError                 alerts can't be kept or read: disk full, Redis gone
+    ├── QuotaExhaustedError         the organisation's monthly quota is used up
+    ├── UnknownOutcomeError         sent, but without a readable reply: it may or may not have arrived
+    ├── UnavailableError            DingTalk could not be reached, or is unavailable
+    │   └── AlertsWaitingError        alerts are pending; the next callback or flush sends them
+    └── OutboxError                 alerts can't be stored or read: disk full, Redis unavailable
         └── LeadershipLostError       another process leads by now
 
-Errors have fields, so that nobody parses their text: ``retryable``, ``retry_after_seconds``, ``errcode``, ``advice``.
+Errors have fields, so that no text needs parsing: ``retryable``, ``retry_after_seconds``, ``errcode``, ``advice``.
 No error text ever holds a token, a secret, a signature or a URL with one of them.
 """
 
@@ -70,11 +70,11 @@ class DingTalkError(Exception):
     :param problem: what happened, in one sentence.
     :param advice: what a person should do about it, in one sentence (English, then Chinese where it is about
         settings).
-    :param errcode: DingTalk's own code, if DingTalk replied with one.
-    :param errmsg: DingTalk's own text, with secrets taken out.
+    :param errcode: DingTalk's code, if DingTalk replied with one.
+    :param errmsg: DingTalk's text, without secrets.
     :param request_id: DingTalk's id of the call, which its support asks for.
-    :param retryable: whether sending the same message again may work; by default that of the class.
-    :param retry_after_seconds: how long to wait before that, in seconds; ``None`` when nothing is known.
+    :param retryable: whether sending the same message again may succeed; by default that of the class.
+    :param retry_after_seconds: how long to wait before that, in seconds; ``None`` if that is unknown.
     """
 
     retryable: bool = False
@@ -91,7 +91,7 @@ class DingTalkError(Exception):
         retryable: bool | None = None,
         retry_after_seconds: float | None = None,
     ) -> None:
-        # Both positional arguments go to ``args`` and the rest to ``__dict__``, which is what pickle carries along.
+        # Both positional arguments go to ``args`` and the rest to ``__dict__``, and pickle keeps both.
         super().__init__(problem, advice)
         self.problem = problem
         self.advice = advice
@@ -118,7 +118,7 @@ class ConnectionSettingsError(ConfigurationError):
 
 
 class TokenError(ConfigurationError):
-    """DingTalk doesn't know the access token, or the robot behind it is gone or switched off."""
+    """DingTalk doesn't know the access token, or its robot was removed or switched off."""
 
 
 class CredentialsError(ConfigurationError):
@@ -140,11 +140,11 @@ class SignError(ConfigurationError):
 
 
 class KeywordError(ConfigurationError):
-    """The robot takes only messages with one of its keywords, and this one has none of them."""
+    """The robot accepts only messages with one of its keywords, and this one has none of them."""
 
 
 class IpNotAllowedError(ConfigurationError):
-    """The robot or app takes calls only from listed IP addresses, and this machine's isn't among them."""
+    """The robot or app accepts calls only from listed IP addresses, and this machine's isn't one of them."""
 
 
 class ContentError(DingTalkError):
@@ -156,11 +156,11 @@ class InvalidMessageError(ContentError, ValueError):
 
 
 class MessageTooLongError(ContentError):
-    """The message has more bytes than DingTalk takes, and can't be split into few enough parts."""
+    """The message has more bytes than DingTalk accepts, and can't be split into few enough parts."""
 
 
 class UnsupportedMessageError(ContentError):
-    """This way of sending can't carry this kind of message or mention."""
+    """The channel can't carry this kind of message or mention."""
 
 
 class ContentRefusedError(ContentError):
@@ -168,7 +168,7 @@ class ContentRefusedError(ContentError):
 
 
 class TargetError(DingTalkError):
-    """DingTalk can't reach whom the message is for: unknown, out of the app's sight, or without the robot."""
+    """DingTalk can't reach the target: unknown, outside the app's visible range, or a group without the robot."""
 
 
 class ThrottledError(DingTalkError):
@@ -178,27 +178,27 @@ class ThrottledError(DingTalkError):
 
 
 class QuotaExhaustedError(DingTalkError):
-    """The organisation's monthly allowance of messages is used up."""
+    """The organisation's monthly quota of messages is used up."""
 
 
 class UnknownOutcomeError(DingTalkError):
-    """The message was sent but no readable reply came back, so it may or may not have arrived."""
+    """The message was sent but there was no readable reply, so it may or may not have arrived."""
 
     retryable = True
 
 
 class UnavailableError(DingTalkError):
-    """DingTalk could not be reached or reported that it is out of order; the message did not arrive."""
+    """DingTalk could not be reached or reported that it is unavailable; the message did not arrive."""
 
     retryable = True
 
 
 class AlertsWaitingError(UnavailableError):
-    """Alerts could not be sent now. They are safe and wait: the next callback or a flusher sends them."""
+    """Alerts could not be sent now. They are pending: the next callback or a flusher sends them."""
 
 
 class OutboxError(DingTalkError):
-    """The outbox can't be used: disk full, read-only, no permission, Redis gone. The text says what and where."""
+    """The outbox can't be used: disk full, read-only, no permission, Redis unavailable. The text has the details."""
 
     retryable = True
 

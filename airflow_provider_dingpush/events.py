@@ -1,4 +1,4 @@
-"""Every event that an alert can be about, with all that other modules need to know about it.
+"""Every event that an alert can be about, with all properties that other modules need.
 
 A new event is one entry here and its words in ``alerts/words_zh.py`` and ``alerts/words_en.py``.
 """
@@ -22,7 +22,7 @@ class Severity(Enum):
 
 
 class Subject(Enum):
-    """What an event is about; alerts about the same have the same lines."""
+    """What an event is about; alerts about the same subject have the same lines."""
 
     TASK = "task"
     RUN = "run"
@@ -32,15 +32,15 @@ class Subject(Enum):
 
 @dataclass(frozen=True)
 class Traits:
-    """What an event is.
+    """The properties of an event.
 
     :param severity: how bad it is.
     :param subject: what it is about.
     :param task_states: Airflow's states of a task instance in whose callbacks it happens.
-    :param opens_incident: whether something is wrong now that a success resolves.
-    :param resolves_incident: whether an open incident of the same task or run ends with it.
-    :param repeated_by_airflow: whether Airflow may call back for it more than once. What a running task sends through a
-        notifier that it calls itself is sent each time.
+    :param opens_incident: whether it opens an incident, which a success resolves.
+    :param resolves_incident: whether it resolves an open incident of the same task or run.
+    :param repeated_by_airflow: whether Airflow may call back for it more than once. An alert of a running task that
+        calls a notifier itself is sent each time.
     :param in_progress: whether the task goes on after it.
     """
 
@@ -54,7 +54,7 @@ class Traits:
 
 
 class Event(str, Enum):
-    """What happened. ``Event(name)`` of a name that only a newer version knows is an event too, and keeps its name."""
+    """What happened. ``Event(name)`` of a name that only a newer version has is an event too, and keeps its name."""
 
     TASK_STARTED = "task_started"
     TASK_FAILED = "task_failed"
@@ -79,12 +79,12 @@ class Event(str, Enum):
 
     @property
     def traits(self) -> Traits:
-        """What it is."""
+        """Its properties."""
         return _TRAITS.get(self, _UNKNOWN)
 
     @property
     def is_known(self) -> bool:
-        """Whether this version knows it."""
+        """Whether this version has it."""
         return self in _TRAITS
 
     @property
@@ -104,12 +104,12 @@ class Event(str, Enum):
 
     @property
     def opens_incident(self) -> bool:
-        """Whether something is wrong now that a success resolves."""
+        """Whether it opens an incident, which a success resolves."""
         return self.traits.opens_incident
 
     @property
     def resolves_incident(self) -> bool:
-        """Whether an open incident of the same task or run ends with it."""
+        """Whether it resolves an open incident of the same task or run."""
         return self.traits.resolves_incident
 
     @property
@@ -154,12 +154,12 @@ class Event(str, Enum):
 
     @property
     def ends_with_recovery(self) -> bool:
-        """Whether a recovery of the same task or run makes it a thing of the past."""
+        """Whether it is over once the same task or run recovers."""
         return self.is_failure or self.will_retry
 
     @classmethod
     def of_task_state(cls, state: str | None) -> Event | None:
-        """The event in whose callback a task instance has that state; ``None`` if no event belongs to it."""
+        """The event in whose callback a task instance has that state; ``None`` if there is none."""
         return next((event for event, traits in _TRAITS.items() if state in traits.task_states), None)
 
 
@@ -175,4 +175,4 @@ _TRAITS = {
     Event.ANSWER_NEEDED: Traits(Severity.QUESTION, Subject.QUESTION, repeated_by_airflow=False, in_progress=True),
 }
 _UNKNOWN = Traits(Severity.INFO, Subject.TASK, repeated_by_airflow=False)
-"""Of an event that only a newer version knows."""
+"""Of an event that only a newer version has."""

@@ -1,6 +1,6 @@
 """Hooks: from a connection id to the channel that sends a message.
 
-A DAG file imports this module, so whatever only sending needs is imported when something is sent.
+DAG files import this module, so modules that only sending needs are imported when something is sent.
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ class DingTalkRobotHook(BaseHook):
         :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
         :param at: who is mentioned.
         :param to: refused: a custom robot sends only to its own group.
-        :param message_key: any text that is the same each time that this very message is sent, and of no other:
-            DingTalk shows it once, as long as it remembers it (as ``msgUuid``). By default each call is a message of
-            its own.
-        :raises DingTalkError: typed by what went wrong, with advice; see :mod:`airflow_provider_dingpush.errors`.
+        :param message_key: any text that is the same each time that this message is sent, and used for no other:
+            DingTalk shows it once, as long as it remembers it (as ``msgUuid``). By default each call sends a new
+            message.
+        :raises DingTalkError: of the class for the problem, with advice; see :mod:`airflow_provider_dingpush.errors`.
         """
         from airflow_provider_dingpush.receipts import Receipt
 
@@ -98,14 +98,14 @@ class DingTalkRobotHook(BaseHook):
         language: str,
         plan: AttemptPlan,
     ) -> None:
-        """Send an alert in one piece: cut if it is too long, without mentions that it can't carry.
+        """Send an alert as one message: cut if it is too long, without mentions that it can't carry.
 
         :param message: without secrets.
         :param at: who is mentioned.
         :param to: refused: a custom robot sends only to its own group.
         :param language: ``zh`` or ``en``, of the note on what was cut.
-        :param plan: how often it is tried, and how long all of it may take.
-        :raises DingTalkError: typed by what went wrong.
+        :param plan: how often it is tried, and how long all tries may take.
+        :raises DingTalkError: of the class for the problem.
         """
         channel = self.channel(to, plan)
         channel.send_cut(message, at, language=language)
@@ -117,7 +117,7 @@ class DingTalkRobotHook(BaseHook):
         """The channel to the robot's group.
 
         :param to: refused: a custom robot sends only to its own group.
-        :param plan: how often a message is tried, and how long all of it may take.
+        :param plan: how often a message is tried, and how long all tries may take.
         :raises TargetError: if there is a target.
         """
         from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
@@ -136,7 +136,7 @@ class DingTalkRobotHook(BaseHook):
     def settings(self) -> RobotSettings:
         """The settings of the connection.
 
-        :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
+        :raises ConnectionSettingsError: if it is missing or wrong, with advice on what to fill in where.
         """
         from airflow_provider_dingpush.connections import look_up, robot_settings
 
@@ -154,7 +154,7 @@ class DingTalkRobotHook(BaseHook):
         except DingTalkError as error:
             return False, str(error)
         if isinstance(problem, UnknownOutcomeError):
-            # Its advice is to look into the group, where nothing was posted.
+            # Its advice is to check the group, but a probe posts nothing.
             return False, f"{problem.problem} Nothing was posted; try again, or raise 'timeout_seconds'."
         if problem is not None:
             return False, str(problem)
@@ -214,13 +214,13 @@ class DingTalkAppHook(BaseHook):
         ones; a work notification (2,048 bytes) is refused instead.
 
         :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
-        :param at: nobody: an app's messages can't mention people.
+        :param at: refused: an app's messages can't mention people.
         :param to: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by default the
             connection's group.
-        :param message_key: of no use here: DingTalk doesn't recognise a repeated message of an app. A work notification
-            with the content of an earlier one of the day it drops by itself.
-        :raises DingTalkError: typed by what went wrong, with advice; a :class:`~.errors.TargetError` if nobody was
-            reached. Who was not, of several, is in the receipt.
+        :param message_key: ignored: DingTalk doesn't recognise a repeated message of an app. A work notification with
+            the content of an earlier one of the same day is always dropped by DingTalk.
+        :raises DingTalkError: of the class for the problem, with advice; a :class:`~.errors.TargetError` if no person
+            was reached. If only some were, the others are in the receipt.
         """
         from airflow_provider_dingpush.dingtalk.app_content import refuse_mentions
         from airflow_provider_dingpush.receipts import Receipt
@@ -234,7 +234,7 @@ class DingTalkAppHook(BaseHook):
         _log_sent(whole, channel.name, self.dingtalk_conn_id, sent.parts)
         if sent.invalid_user_ids or sent.flow_controlled_user_ids:
             _log.warning(
-                "DingTalk did not take the message for some: unknown to the app %s, held back by flow control %s.",
+                "DingTalk did not accept the message for some people: unknown to the app %s, flow-controlled %s.",
                 list(sent.invalid_user_ids),
                 list(sent.flow_controlled_user_ids),
             )
@@ -260,14 +260,14 @@ class DingTalkAppHook(BaseHook):
         language: str,
         plan: AttemptPlan,
     ) -> None:
-        """Send an alert in one piece, cut if it is too long.
+        """Send an alert as one message, cut if it is too long.
 
         :param message: without secrets.
-        :param at: left out: an app's messages can't mention anybody.
+        :param at: left out: an app's messages can't mention people.
         :param to: as for :meth:`send`.
         :param language: ``zh`` or ``en``, of the note on what was cut.
-        :param plan: how often it is tried, and how long all of it may take.
-        :raises DingTalkError: typed by what went wrong.
+        :param plan: how often it is tried, and how long all tries may take.
+        :raises DingTalkError: of the class for the problem.
         """
         channel = self.channel(to, plan)
         channel.send_cut(message, at, language=language)
@@ -280,7 +280,7 @@ class DingTalkAppHook(BaseHook):
 
         :param to: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by default the
             connection's group.
-        :param plan: how often a message is tried, and how long all of it may take.
+        :param plan: how often a message is tried, and how long all tries may take.
         :raises InvalidMessageError: if the target breaks a rule.
         :raises TargetError: if there is no target and no default group.
         """
@@ -309,10 +309,10 @@ class DingTalkAppHook(BaseHook):
         return AppRobot(calls, MediaLibrary(calls), target)
 
     def recall(self, receipt: Receipt | Mapping[str, Any]) -> None:
-        """Take a message back, within 24 hours; no trace of it stays in the chat.
+        """Recall a message, within 24 hours; it disappears from the chat.
 
-        :param receipt: what :meth:`send` returned, or its plain form from XCom.
-        :raises DingTalkError: if DingTalk doesn't do it, or not for all parts.
+        :param receipt: that :meth:`send` returned, or its plain form from XCom.
+        :raises DingTalkError: if DingTalk refuses, or can't recall all parts.
         """
         sent = _read_receipt(receipt)
         if sent.channel == _WORK_NOTIFICATION:
@@ -324,15 +324,15 @@ class DingTalkAppHook(BaseHook):
         if recalled.failed:
             reasons = "; ".join(sorted(set(recalled.failed.values())))
             raise TargetError(
-                f"{len(recalled.failed)} of {len(keys)} parts could not be taken back: {reasons}.",
+                f"{len(recalled.failed)} of {len(keys)} parts could not be recalled: {reasons}.",
                 "Messages can be recalled for 24 hours. 消息只能在 24 小时内撤回。",
             )
 
     def read_status(self, receipt: Receipt | Mapping[str, Any]) -> tuple[ReadStatus, ...]:
-        """Who has read a message: one answer for each part, and for each call if it went to many people.
+        """Who has read a message: one status for each part, and for each call if it went to many people.
 
-        :param receipt: what :meth:`send` returned, or its plain form from XCom.
-        :raises DingTalkError: if DingTalk doesn't say, such as after 24 hours.
+        :param receipt: that :meth:`send` returned, or its plain form from XCom.
+        :raises DingTalkError: if DingTalk can't be asked, or refuses, such as after 24 hours.
         """
         from airflow_provider_dingpush.dingtalk.sent_by_robot import ReadStatus
 
@@ -346,10 +346,10 @@ class DingTalkAppHook(BaseHook):
         return tuple(messages.read_status_of_people(key) for key in sent.process_query_keys)
 
     def delivery(self, receipt: Receipt | Mapping[str, Any]) -> tuple[Delivery, ...] | None:
-        """Whom a work notification reached, for each call it took; ``None`` while DingTalk is still delivering it.
+        """Whom a work notification reached, for each call; ``None`` while DingTalk is still delivering it.
 
-        :param receipt: what :meth:`send` returned, or its plain form from XCom; known for 24 hours.
-        :raises DingTalkError: if DingTalk doesn't say.
+        :param receipt: that :meth:`send` returned, or its plain form from XCom; DingTalk knows it for 24 hours.
+        :raises DingTalkError: if DingTalk can't be asked, or refuses.
         """
         notifications, sent = self._sent_work_notifications(), _read_receipt(receipt)
         if not all(notifications.progress(task_id).done for task_id in sent.task_ids):
@@ -360,7 +360,7 @@ class DingTalkAppHook(BaseHook):
     def settings(self) -> AppSettings:
         """The settings of the connection.
 
-        :raises ConnectionSettingsError: if it is missing or wrong, saying what to fill in where.
+        :raises ConnectionSettingsError: if it is missing or wrong, with advice on what to fill in where.
         """
         from airflow_provider_dingpush.connections import app_settings, look_up
 
@@ -368,11 +368,11 @@ class DingTalkAppHook(BaseHook):
 
     @property
     def has_own_group(self) -> bool:
-        """Whether a message without a target has somewhere to go: the connection's default group."""
+        """Whether the connection has a default group, for messages without a target."""
         return bool(self.settings.open_conversation_id)
 
     def get_conn(self) -> AppCalls:
-        """Calls to DingTalk with the app's access token, for what this hook has no method for."""
+        """Calls to DingTalk with the app's access token, for APIs that this hook has no method for."""
         return self._calls()
 
     def test_connection(self) -> tuple[bool, str]:
@@ -384,7 +384,7 @@ class DingTalkAppHook(BaseHook):
         return all(each.ok is not False for each in findings), " ".join(str(each) for each in findings)
 
     def findings(self) -> Iterator[Finding]:
-        """What of the connection works, checked step by step; nothing is sent.
+        """The result of each check of the connection; nothing is sent.
 
         :raises ConnectionSettingsError: if the connection is missing or wrong.
         """
@@ -397,7 +397,7 @@ class DingTalkAppHook(BaseHook):
 
         api, oapi = self._http
         resend = self.settings.resend_unknown
-        return AppCalls(self.settings.app, api=api, oapi=oapi, plan=plan, resend_unknown=resend, announce=mask_secret)
+        return AppCalls(self.settings.app, api=api, oapi=oapi, plan=plan, resend_unknown=resend, mask=mask_secret)
 
     def _sent_by_robot(self) -> SentByRobot:
         from airflow_provider_dingpush.dingtalk.sent_by_robot import SentByRobot
@@ -433,9 +433,9 @@ class DingTalkAppHook(BaseHook):
 
 
 def hook_of(dingtalk_conn_id: str) -> DingTalkRobotHook | DingTalkAppHook:
-    """The hook that fits the connection, which is looked up for this.
+    """The hook for the connection's type; the connection is looked up.
 
-    :raises ConnectionSettingsError: if there is no such connection or it is wrong, saying what to fill in where.
+    :raises ConnectionSettingsError: if there is no such connection or it is wrong, with advice.
     """
     from airflow_provider_dingpush.connections import RobotSettings, look_up, settings_of
 

@@ -1,4 +1,4 @@
-"""How this package's lines in Airflow's logs begin, for people and programs that look for them."""
+"""The beginnings of this package's lines in Airflow's logs, for people and programs that search for them."""
 
 from __future__ import annotations
 

@@ -20,24 +20,24 @@ class DingTalkNotifier(BaseNotifier):
     """Reports in DingTalk what happened: which task of which run failed, why, and where the log is.
 
     For ``on_failure_callback`` and the other callbacks of tasks and DAGs, for ``default_args``, and for deadlines. It
-    never fails or delays the task that it reports: all notifiers of one task callback share 8 seconds, and what goes
-    wrong is logged.
+    never fails or delays the task that it reports: all notifiers of one task callback share 8 seconds, and errors are
+    logged.
 
-    Each alert is written into the outbox before it is sent. The first one is sent at once; of many at the same time one
-    process makes digests, and the others leave. As ``on_success_callback`` it reports when a failure is over, and sends
-    nothing otherwise, unless it has a message of its own.
+    Each alert is written into the outbox before it is sent. The first one is sent at once; if there are many at the
+    same time, one process sends digests, and the others return. As ``on_success_callback`` it reports when a failure is
+    resolved, and sends nothing otherwise, unless it has a message of its own.
 
     :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
     :param message: what is sent instead of the built-in alert: a str, a dict of DingTalk's shape, a message, or the
         path of a template file; Jinja in it sees the context and, as ``facts``, the
         :class:`~airflow_provider_dingpush.alerts.run_facts.RunFacts`. If it can't be rendered, the built-in alert is
         sent.
-    :param at: who is mentioned, beside the owners that the connection's ``mentions`` knows (those of failures only).
-    :param to: who gets it from an app: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by
-        default the connection's group. A custom robot takes none.
-    :param language: ``zh`` or ``en``; by default what the connection says, or else ``[dingpush] language``.
-    :param raise_on_failure: raise what goes wrong instead of only logging it: an
-        :class:`~airflow_provider_dingpush.errors.AlertsWaitingError` if the alert is safe but could not be sent yet.
+    :param at: who is mentioned, besides the owners listed in the connection's ``mentions`` (those of failures only).
+    :param to: the target of an app's message: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by
+        default the connection's group. A custom robot accepts none.
+    :param language: ``zh`` or ``en``; by default that of the connection, or else ``[dingpush] language``.
+    :param raise_on_failure: raise errors instead of only logging them: an
+        :class:`~airflow_provider_dingpush.errors.AlertsWaitingError` if the alert is stored but could not be sent yet.
     :raises TypeError: for an argument without its name, and for one that a notifier doesn't have.
     :raises ValueError: for a language that is neither ``zh`` nor ``en``.
     """
@@ -61,7 +61,7 @@ class DingTalkNotifier(BaseNotifier):
         self.to = to
         self.language = None if language is None else _checked_language(language)
         self.raise_on_failure = raise_on_failure
-        # A deadline passes its context here, if the constructor takes any **kwargs.
+        # A deadline passes its context here, because the constructor accepts **kwargs.
         unknown = sorted(set(kwargs) - ({"context"} if notifier_takes_context() else set()))
         if unknown:
             raise TypeError(f"DingTalkNotifier() got unexpected arguments {unknown}")
@@ -85,7 +85,7 @@ class DingTalkNotifier(BaseNotifier):
         await run_in_thread(lambda: self._notify(context, in_triggerer=True))
 
     def notify(self, context: Context) -> None:
-        """Send the alert. Nothing is kept on the notifier, so one can be used many times and from many threads.
+        """Send the alert. The notifier isn't changed, so it can be used many times and from many threads.
 
         :raises DingTalkError: only with ``raise_on_failure=True``.
         """
@@ -99,7 +99,7 @@ class DingTalkNotifier(BaseNotifier):
         notify(given, context, in_triggerer=in_triggerer, raise_on_failure=self.raise_on_failure)
 
     def _called(self, arguments: tuple[Any, ...]) -> None:
-        """Tell what Airflow calls a callback with from a setting without its name, for which nothing may be sent."""
+        """Send the alert if these are arguments of a callback, and refuse a setting without its name."""
         from airflow_provider_dingpush.pipeline.callback_context import are_callback_arguments
 
         if not are_callback_arguments(arguments):

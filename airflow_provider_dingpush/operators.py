@@ -34,11 +34,11 @@ __all__ = ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"]
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 3.0
 _WORTH_DEFERRING_SECONDS = 5.0
-# What one look at the receiver's window may take; all of them twice that.
+# The limit for one operation of a store, in seconds; all of them may take twice that.
 _STORE_SECONDS = 1.5
 # DingTalk delivers to thousands of people within minutes.
 _LONGEST_WAIT = timedelta(hours=1)
-_SENT_BUT_UNKNOWN = "The work notification was sent, but DingTalk can't say whom it reached."
+_SENT_BUT_UNKNOWN = "The work notification was sent, but it is unknown whom it reached."
 _ONCE = (
     "The task's next try sends it as the same message, which DingTalk shows once as long as it remembers it (expected "
     "for {lifetime:g} s). 任务重试时使用同一 msgUuid，群里只会出现一次（按 {lifetime:g} 秒计）。"
@@ -53,7 +53,7 @@ _ONCE_A_DAY = (
     "任务将重试；相同内容的工作通知，同一人一天只会收到一次。"
 )
 _APP_TWICE = (
-    "The task's next try sends it again, as 'resend_unknown' of the connection says, and it may then arrive twice. "
+    "The task's next try sends it again, because the connection has 'resend_unknown', and it may then arrive twice. "
     "连接已设置 resend_unknown，任务将重试，届时可能重复送达。"
 )
 _SAME_CONTENT = (
@@ -72,7 +72,7 @@ class DingTalkOperator(BaseOperator):
 
     Each try of the task sends the same message, so a robot's group sees it once even if the reply to an earlier try
     came too late: DingTalk recognises it for a while (the connection's ``msg_uuid_lifetime_seconds``). A task that is
-    cleared sends it anew. An app's message that may have arrived isn't left to a retry.
+    cleared sends it again. An app's message that may have arrived isn't retried by default.
 
     What a retry can't fix (wrong token, wrong message) fails the task at once, without retries. Returns the receipt as
     plain data, see :class:`~airflow_provider_dingpush.receipts.Receipt`.
@@ -81,11 +81,11 @@ class DingTalkOperator(BaseOperator):
         shape, or the output of another task that is one of these.
     :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
     :param at: who is mentioned in a robot's group: an ``At``, or a dict such as ``{"mobiles": ["138…"]}``.
-    :param to: who gets a message of an app: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them, such as
-        ``{"user_ids": ["…"]}``. A custom robot takes none: it can only post to its own group.
-    :param wait_for_delivery: for a work notification: wait until DingTalk has delivered it, and fail if somebody was
-        not reached. DingTalk replies at first only that it is queued.
-    :param deferrable: give the worker slot back while waiting; by default Airflow's ``[operators] default_deferrable``.
+    :param to: the target of an app's message: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them, such
+        as ``{"user_ids": ["…"]}``. A custom robot accepts none: it can only post to its own group.
+    :param wait_for_delivery: for a work notification: wait until DingTalk has delivered it, and fail if a person was
+        not reached. DingTalk's first reply is only that it is queued.
+    :param deferrable: release the worker slot while waiting; by default Airflow's ``[operators] default_deferrable``.
     :raises InvalidMessageError: when the DAG is read, if a message, mention or target without Jinja in it is wrong.
     """
 
@@ -111,7 +111,7 @@ class DingTalkOperator(BaseOperator):
         self.wait_for_delivery = wait_for_delivery
         self.deferrable = defers_by_default() if deferrable is None else deferrable
         self._sent_in: tuple[object, int] = (None, 0)
-        # Now, because rendering puts the results in the place of the templates.
+        # Now, because rendering replaces the templates by the results.
         self._has_same_content = is_constant(message)
         if isinstance(at, At) and isinstance(message, (Text, Markdown, Link, ActionCard, FeedCard)):
             from airflow_provider_dingpush.dingtalk.custom_robot import refuse_unmentionable
@@ -119,10 +119,10 @@ class DingTalkOperator(BaseOperator):
             refuse_unmentionable(message, at)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Send the message, and wait for its delivery if that is asked for.
+        """Send the message, and wait for its delivery with ``wait_for_delivery``.
 
-        :raises AirflowFailException: for what a retry can't fix.
-        :raises DingTalkError: for what it can, such as a network that is down.
+        :raises AirflowFailException: for a problem that a retry can't fix.
+        :raises DingTalkError: for one that it can, such as a network that is down.
         """
         from airflow_provider_dingpush.targets import WorkNotification, read_target
 
@@ -141,7 +141,7 @@ class DingTalkOperator(BaseOperator):
             return self._after_delivery(receipt) if self.wait_for_delivery else receipt.to_dict()
         except DingTalkError as error:
             if error.retryable:
-                self._announce_next_try(error, context, is_work_notification)
+                self._describe_next_try(error, context, is_work_notification)
                 raise
             raise AirflowFailException(str(error)) from error
 
@@ -152,7 +152,7 @@ class DingTalkOperator(BaseOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Go on after the wait for the delivery of a work notification.
 
-        :raises AirflowFailException: if somebody was not reached or DingTalk can't tell. A retry would send it again.
+        :raises AirflowFailException: if a person was not reached or that is unknown. A retry would send it again.
         """
         if "unknown" in event:
             raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} {event['unknown']}")
@@ -163,21 +163,21 @@ class DingTalkOperator(BaseOperator):
         from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot
         from airflow_provider_dingpush.pipeline.receivers import messages_in, receiver_of_hook
 
-        sender, logged = receiver_of_hook(self.hook, target), set[str]()
-        # However long the slot is waited for, a slow store is not.
-        while (window := _window_of(sender, logged)) is not None:
+        receiver, logged = receiver_of_hook(self.hook, target), set[str]()
+        # There is no limit on waiting for a slot, but one on each operation of a store.
+        while (window := _window_of(receiver, logged)) is not None:
             store, wait = window
             if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
                 from airflow_provider_dingpush.triggers import RateLimitTrigger
 
                 _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", wait)
                 self.defer(trigger=RateLimitTrigger(moment=time.time() + wait), method_name="execute_after_wait")
-            if store.stands_in and wait > _WORTH_DEFERRING_SECONDS:
-                # The outbox may be back before that, and have a free slot.
+            if store.is_substitute and wait > _WORTH_DEFERRING_SECONDS:
+                # The outbox may be available again before that, and have a free slot.
                 _log_once(logged, logging.INFO, f"Waiting for the rate limit, as counted in {store.folder}.")
                 time.sleep(_WORTH_DEFERRING_SECONDS)
                 continue
-            with rate_limit_slot(store.outbox, sender, messages=messages_in(self.message), share=store.share):
+            with rate_limit_slot(store.outbox, receiver, messages=messages_in(self.message), share=store.share):
                 return self._send(target, context)
         _log.warning("This message is sent without waiting for the rate limit.")
         return self._send(target, context)
@@ -191,17 +191,17 @@ class DingTalkOperator(BaseOperator):
         ti = context.get("ti")
         this_try = (getattr(ti, "run_id", None), getattr(ti, "map_index", None), getattr(ti, "try_number", None))
         # A subclass may send several messages in one try, one after the other.
-        place = self._sent_in[1] + 1 if this_try == self._sent_in[0] else 0
-        self._sent_in = (this_try, place)
-        return message_key(context, self.dingtalk_conn_id, task_id=self.task_id, place=place)
+        position = self._sent_in[1] + 1 if this_try == self._sent_in[0] else 0
+        self._sent_in = (this_try, position)
+        return message_key(context, self.dingtalk_conn_id, task_id=self.task_id, position=position)
 
     @property
     def _lifetime_seconds(self) -> float:
-        """How long DingTalk is expected to recognise a message, in seconds; 0 for an app's, which it doesn't."""
+        """How long DingTalk is expected to recognise a message, in seconds; 0 for an app's, which it never does."""
         hook = self.hook
         return hook.settings.delivery.msg_uuid_lifetime_seconds if isinstance(hook, DingTalkRobotHook) else 0.0
 
-    def _announce_next_try(self, error: DingTalkError, context: Context, is_work_notification: bool) -> None:
+    def _describe_next_try(self, error: DingTalkError, context: Context, is_work_notification: bool) -> None:
         """Add to the error what the task's next try does with a message that may have arrived."""
         ti = context.get("ti")
         if not isinstance(error, UnknownOutcomeError) or getattr(ti, "try_number", 0) > getattr(ti, "max_tries", -1):
@@ -222,7 +222,7 @@ class DingTalkOperator(BaseOperator):
             trigger = WorkNotificationTrigger(
                 dingtalk_conn_id=self.dingtalk_conn_id, receipt=plain, poll_seconds=_POLL_SECONDS
             )
-            # The receipt comes back in the event: in `dag.test()` Airflow 3 forgets the arguments of a deferral.
+            # The receipt is in the event, because `dag.test()` of Airflow 3 drops the arguments of a deferral.
             self.defer(trigger=trigger, method_name="execute_complete", timeout=_LONGEST_WAIT)
         hook, end = self.hook, time.monotonic() + _LONGEST_WAIT.total_seconds()
         try:
@@ -231,13 +231,13 @@ class DingTalkOperator(BaseOperator):
                     raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} It has not finished within {_LONGEST_WAIT}.")
                 time.sleep(_POLL_SECONDS)
         except DingTalkError as error:
-            # Not an error to try the task again for: that would send it a second time.
+            # The task must not be retried: that would send the message a second time.
             raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} {error}") from error
         return _all_reached(plain, [problem for each in delivery for problem in each.problems])
 
     @cached_property
     def hook(self) -> DingTalkRobotHook | DingTalkAppHook:
-        """The hook that fits the connection's type."""
+        """The hook for the connection's type."""
         return hook_of(self.dingtalk_conn_id)
 
     def render_template(
@@ -247,7 +247,7 @@ class DingTalkOperator(BaseOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render a template field; a message is built anew from its rendered fields, never changed in place.
+        """Render a template field; a message is rebuilt from its rendered fields, never changed in place.
 
         :raises AirflowFailException: if it can't be rendered or the result breaks a rule; a retry would do the same.
         """
@@ -265,7 +265,7 @@ class DingTalkOperator(BaseOperator):
 
         try:
             renderer = Renderer(env, context, as_airflow_does)
-            # Of all strings only the message as a whole may name a file: "notes.txt" in a dict is just words.
+            # Only a message that is a str may name a file: "notes.txt" in a dict is just text.
             if content is self.message:
                 return renderer.message(content)
             return renderer.text(content) if content is self.dingtalk_conn_id else renderer.native(content)
@@ -273,19 +273,19 @@ class DingTalkOperator(BaseOperator):
             raise AirflowFailException(f"The message can't be rendered: {error}") from error
 
 
-def _window_of(sender: Receiver, logged: set[str]) -> tuple[Store, float] | None:
-    """The first store that knows the receiver's window, and the seconds until it has a free slot.
+def _window_of(receiver: Receiver, logged: set[str]) -> tuple[Store, float] | None:
+    """The first store in which the receiver's window can be read, and the seconds until it has a free slot.
 
-    :param logged: what was logged before.
+    :param logged: lines that were logged before.
     """
     from airflow_provider_dingpush.errors import OutboxError
     from airflow_provider_dingpush.pipeline.rate_limit import seconds_until_slot
     from airflow_provider_dingpush.pipeline.stores import stores
     from airflow_provider_dingpush.timeouts import Deadline
 
-    for store in stores(Deadline(inf), most_seconds=_STORE_SECONDS, patience_seconds=2 * _STORE_SECONDS):
+    for store in stores(Deadline(inf), most_seconds=_STORE_SECONDS, total_seconds=2 * _STORE_SECONDS):
         try:
-            return store, seconds_until_slot(store.outbox, sender, share=store.share)
+            return store, seconds_until_slot(store.outbox, receiver, share=store.share)
         except OutboxError as trouble:
             where = store.folder or "the outbox"
             _log_once(logged, logging.WARNING, f"The receiver's window can't be read in {where}: {trouble}")
@@ -300,15 +300,15 @@ def _log_once(logged: set[str], level: int, line: str) -> None:
 
 def _all_reached(receipt: dict[str, Any], problems: Sequence[str]) -> dict[str, Any]:
     if problems:
-        raise AirflowFailException(f"The work notification did not reach everybody. {' '.join(problems)}")
+        raise AirflowFailException(f"The work notification did not reach everyone. {' '.join(problems)}")
     return receipt
 
 
 class DingTalkFlushOperator(BaseOperator):
     """Sends pending alerts: those that callbacks could not send while a robot was throttled, or a process was killed.
 
-    Returns how many alerts were sent and how many still wait. It never fails because DingTalk is unavailable: pending
-    alerts are safe, and the next run tries again.
+    Returns how many alerts were sent and how many are still pending. It never fails because DingTalk is unavailable:
+    pending alerts are safe, and the next run tries again.
 
     :param within_seconds: the most that it may take, in seconds.
     """
@@ -329,19 +329,19 @@ class DingTalkFlushOperator(BaseOperator):
         sent, until = 0, time.monotonic() + self.within_seconds
         for _, mailbox, result in flush_stores(until=until):
             if isinstance(result, str):
-                _log.error("Alerts of connection %r wait: %s", mailbox.conn_id, result)
+                _log.error("Alerts of connection %r are pending: %s", mailbox.conn_id, result)
             elif result is not None:
                 sent += result.alerts
                 if result.left:
                     reason = result.in_words("en")
-                    _log.warning("%d alert(s) of connection %r wait: %s", result.left, mailbox.conn_id, reason)
+                    _log.warning("%d pending alert(s) of connection %r: %s", result.left, mailbox.conn_id, reason)
         return {"sent": sent, "left": all_pending(until=until)}
 
 
 def create_flush_dag(dag_id: str = "dingpush_flush", *, every_minutes: int = 1, **dag_arguments: Any) -> Any:
     """A DAG that sends pending alerts every minute.
 
-    Two lines in any DAG file are all it takes::
+    Two lines in any DAG file are enough::
 
         from airflow_provider_dingpush.operators import create_flush_dag
         flush_dag = create_flush_dag()

@@ -1,4 +1,4 @@
-"""What Airflow reads about this package: it is loaded in every Airflow process, so it imports nothing heavy."""
+"""Provider metadata for Airflow; loaded in every Airflow process, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, Co
 # Name -> what it is for, an example, its default.
 _OPTIONS: dict[str, tuple[str, str, str]] = {
     "outbox_url": (
-        "Where alerts wait to be sent, if Airflow runs on several machines: redis://… Empty: files under home.",
+        "Outbox for pending alerts, if Airflow runs on several machines: redis://… Empty: files under home.",
         "redis://:password@redis.example.com:6379/0",
         "",
     ),
     "home": (
-        "Folder of the files in which alerts wait, if outbox_url is empty. Empty: dingpush in AIRFLOW_HOME.",
+        "Folder of the outbox's files, if outbox_url is empty. Empty: dingpush in AIRFLOW_HOME.",
         "/var/lib/airflow/dingpush",
         "",
     ),
@@ -46,17 +46,17 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
     ),
 }
 
-# Airflow then takes it from a command or a secrets backend as well, and shows it to nobody.
+# Airflow then also reads it from a command or a secrets backend, and never shows it.
 _SENSITIVE = {"outbox_url"}
 
 
 def get_provider_info() -> dict[str, Any]:
     """Provider metadata for every supported Airflow; unknown keys are ignored by older ones."""
     return {
-        # Anything but the distribution's name here takes all of Airflow down.
+        # With anything but the distribution's name here, Airflow doesn't start.
         "package-name": "airflow-provider-dingpush",
         "name": "DingTalk (dingpush)",
-        "description": "DingTalk (钉钉): messages from any DAG, and alerts that tell what failed and why. "
+        "description": "DingTalk (钉钉): messages from any DAG, and alerts that report what failed and why. "
         "钉钉：从任意 DAG 发送消息，告警说明哪里失败、为什么失败。",
         "versions": [__version__],
         "connection-types": [

@@ -11,21 +11,21 @@ from airflow_provider_dingpush.errors import InvalidMessageError
 
 @dataclass(frozen=True)
 class Receipt:
-    """Proof that DingTalk took a message, as plain data for XCom.
+    """Proof that DingTalk accepted a message, as plain data for XCom.
 
     :param channel: how it was sent: ``custom_robot``, ``app_robot_group``, ``app_robot_users`` or
         ``work_notification``.
-    :param conn_id: the Airflow connection it went through.
+    :param conn_id: the Airflow connection that was used.
     :param parts: into how many messages it was split; 1 if it fitted.
     :param outcome: ``sent``; ``queued`` for a work notification, which DingTalk delivers later.
     :param process_query_keys: an app robot's handles for read status and recall; one for each message that it sent.
     :param task_id: handle of a work notification for its result and recall; several, joined by commas, if it went to
-        more people than DingTalk takes in one call.
+        more people than DingTalk accepts in one call.
     :param invalid_user_ids: recipients that DingTalk doesn't know, or whom the app may not write to.
-    :param flow_controlled_user_ids: recipients that DingTalk held back because they get too much.
-    :param open_conversation_id: the group that an app robot sent to; its handles are of use only with that.
-    :param resent: whether an earlier try of a work notification may have arrived: DingTalk then drops this one, and
-        those from whom it was kept for that reason have got the other.
+    :param flow_controlled_user_ids: recipients to whom DingTalk didn't send because they receive too many messages.
+    :param open_conversation_id: the group that an app robot sent to; its handles work only together with it.
+    :param resent: whether an earlier try of a work notification may have arrived: DingTalk then drops this one for
+        people who have received the other.
     """
 
     channel: str
@@ -45,7 +45,7 @@ class Receipt:
         return tuple(self.task_id.split(",")) if self.task_id else ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: strings, numbers and lists. The last two are there only if they are set."""
+        """Plain data: strings, numbers and lists. The last two keys exist only if they are set."""
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         if self.open_conversation_id is None:
             del plain["open_conversation_id"]
@@ -55,9 +55,9 @@ class Receipt:
 
     @classmethod
     def from_dict(cls, plain: Receipt | Mapping[str, Any]) -> Receipt:
-        """Read what ``to_dict`` wrote, for example from the XCom of a task that sent a message.
+        """Read the result of ``to_dict``, for example from the XCom of a task that sent a message.
 
-        :raises InvalidMessageError: if it isn't that.
+        :raises InvalidMessageError: for anything else.
         """
         if isinstance(plain, Receipt):
             return plain
@@ -65,7 +65,7 @@ class Receipt:
         if not isinstance(plain, Mapping) or not {"channel", "conn_id"} <= set(plain) <= known:
             raise InvalidMessageError(
                 "This is not the receipt of a message.",
-                "Pass what hook.send() returned, or the XCom of a DingTalkOperator: "
+                "Pass the result of hook.send(), or the XCom of a DingTalkOperator: "
                 "ti.xcom_pull(task_ids='the task that sent it').",
             )
         values: dict[str, Any] = {

@@ -1,6 +1,6 @@
-"""Who gets a message that an enterprise app sends: a group, people, or work notifications to people.
+"""The targets of an enterprise app's message: a group, people, or work notifications to people.
 
-Each is a frozen value that is valid once it exists; its plain form is taken wherever it is. Like the fields of
+Each is a frozen value that is valid once it exists; its plain form is accepted wherever it is. Like the fields of
 messages, theirs may hold Jinja, which is checked once it is rendered.
 """
 
@@ -53,8 +53,8 @@ def _group_id(where: str, value: object, rendered: bool) -> str:
     if found.startswith("chat"):
         raise InvalidMessageError(
             f"{where} was given a chatId; app robots send to an openConversationId, which starts with 'cid'.",
-            "Turn it into one with POST /v1.0/im/chat/{chatId}/convertToOpenConversationId. "
-            "这里要的是 openConversationId（cid 开头），不是 chatId；可用上述接口转换。",
+            "Convert it with POST /v1.0/im/chat/{chatId}/convertToOpenConversationId. "
+            "此处应为 openConversationId（cid 开头），而不是 chatId；可用上述接口转换。",
         )
     return found
 
@@ -63,7 +63,7 @@ def _group_id(where: str, value: object, rendered: bool) -> str:
 class Group:
     """A group that the app's robot is in.
 
-    :param open_conversation_id: the group's openConversationId (``cid…==``); docs/apps.md says where to find it.
+    :param open_conversation_id: the group's openConversationId (``cid…==``); docs/apps.md explains where to find it.
     :raises InvalidMessageError: if it isn't one id, or is an old ``chatId``.
     """
 
@@ -75,7 +75,7 @@ class Group:
     __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
-        """The plain form, which every ``to=`` takes as well."""
+        """The plain form, which every ``to=`` accepts as well."""
         return {"open_conversation_id": self.open_conversation_id}
 
 
@@ -84,9 +84,9 @@ class Users:
     """People, each in their own chat with the app's robot.
 
     :param user_ids: their DingTalk user ids (``userid``); one string counts as a list of one.
-    :param mobiles: mobile numbers of more people, whose user ids are looked up; written in any usual way and kept in
+    :param mobiles: mobile numbers of more people, whose user ids are looked up; in any usual form, stored in
         DingTalk's, ``13800000000`` or ``+852-51234567``.
-    :raises InvalidMessageError: if it names nobody, or something that is not one id or number.
+    :raises InvalidMessageError: if both are empty, or an element is not one id or number.
     """
 
     user_ids: Sequence[str] = field(default=(), metadata=ruled(one_or_more(user_id, unique=True)))
@@ -95,23 +95,23 @@ class Users:
     def __post_init__(self) -> None:
         apply_rules(self)
         if not self.user_ids and not self.mobiles:
-            raise InvalidMessageError("Users names nobody.", "Give it user_ids or mobiles.")
+            raise InvalidMessageError("Users is empty.", "Pass user_ids or mobiles.")
 
     __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
-        """The plain form, which every ``to=`` takes as well."""
+        """The plain form, which every ``to=`` accepts as well."""
         return {"user_ids": list(self.user_ids), "mobiles": list(self.mobiles)}
 
 
 @dataclass(frozen=True, repr=False)
 class WorkNotification:
-    """People's conversation of work notifications (工作通知), where the message has the app's name.
+    """People's work notifications (工作通知), in a conversation where the message has the app's name.
 
     :param user_ids: DingTalk user ids (``userid``); one string counts as a list of one.
-    :param department_ids: numbers of departments, whose sub-departments are meant too.
-    :param everyone: everybody in the organisation who may see the app; DingTalk takes three of these a day.
-    :raises InvalidMessageError: if it names nobody, or everyone and somebody besides.
+    :param department_ids: numbers of departments, including their sub-departments.
+    :param everyone: all people in the organisation who may see the app; DingTalk accepts three of these a day.
+    :raises InvalidMessageError: if it is empty, or ``everyone`` is combined with people or departments.
     """
 
     user_ids: Sequence[str] = field(default=(), metadata=ruled(one_or_more(user_id, unique=True)))
@@ -122,18 +122,16 @@ class WorkNotification:
         apply_rules(self)
         named = bool(self.user_ids or self.department_ids)
         if not named and not self.everyone:
-            raise InvalidMessageError(
-                "WorkNotification names nobody.", "Give it user_ids, department_ids or everyone=True."
-            )
+            raise InvalidMessageError("WorkNotification is empty.", "Pass user_ids, department_ids or everyone=True.")
         if named and self.everyone is True:
             raise InvalidMessageError(
-                "WorkNotification names everyone, and people or departments besides.", "Leave one of the two out."
+                "WorkNotification can't combine everyone with people or departments.", "Leave one of the two out."
             )
 
     __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
-        """The plain form, which every ``to=`` takes as well."""
+        """The plain form, which every ``to=`` accepts as well."""
         return {
             "work_notification": {
                 "user_ids": list(self.user_ids),
@@ -144,13 +142,13 @@ class WorkNotification:
 
 
 Target = Group | Users | WorkNotification
-"""Anybody whom an enterprise app can send to."""
+"""Every target that an enterprise app can send to."""
 
 
 def read_target(value: Any) -> Target | None:
-    """Make a target of what a ``to=`` argument may be: one already, its plain dict, or a str that is a group's id.
+    """Read a ``to=`` argument: a target, its plain dict, or a str that is a group's id.
 
-    :raises InvalidMessageError: for anything else, such as a bare user id (or is it a mobile number? it doesn't say).
+    :raises InvalidMessageError: for anything else, such as a str that may be a user id or a mobile number.
     """
     if value is None or isinstance(value, (Group, Users, WorkNotification)):
         return value

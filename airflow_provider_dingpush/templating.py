@@ -1,4 +1,4 @@
-"""Messages written as Jinja: in a str, in the fields of a message, or in a template file."""
+"""Rendering of messages with Jinja: in a str, in the fields of a message, or in a template file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NOT_TEXT = frozenset(
         *("source", "cover", "duration", "duration_seconds"),
     }
 )
-"""Fields that may be something else than text: a list of people, a picture, a number, true or false."""
+"""Fields that may be something else than text: a list of people, an image, a number, true or false."""
 _LISTS_OF_TEXT = ("form", "status")
 
 
@@ -48,9 +48,9 @@ def may_be_template_file(value: object) -> bool:
 
 
 def _may_be_words(path: str) -> bool:
-    """Whether a path of which there is no file may be meant as words: a URL without its scheme, or a file of data.
+    """Whether a path without a file may be meant as text: a URL without its scheme, or the path of a data file.
 
-    An absolute path to a .md file is no data, and a relative one means nothing to whoever reads it in a group.
+    An absolute path to a .md file is no data, and a relative path means nothing to readers in a group.
     """
     return _BEGINS_WITH_HOST.match(path) is not None or (path.startswith("/") and not path.endswith(".md"))
 
@@ -82,9 +82,9 @@ def _joined(nodes: Iterable[Any]) -> str:
 
 
 def _only(nodes: Sequence[Any]) -> Any:
-    """The value of a template that is one expression with nothing but blanks around it, or else a text."""
+    """The value of a template that is one expression with only blanks around it, or else a text."""
     pieces = [each for each in nodes if not (isinstance(each, str) and not each.strip())]
-    # A variable that is missing raises here, or becomes what the environment makes of it.
+    # A missing variable raises here, or is rendered as the environment defines.
     return pieces[0] if len(pieces) == 1 and not _is_undefined(pieces[0]) else _joined(nodes)
 
 
@@ -96,12 +96,12 @@ def _is_undefined(value: object) -> bool:
 class Renderer:
     """Renders messages, mentions and targets, of an operator or of a callback. Changes nothing in place.
 
-    What must be text becomes text also where Airflow renders to native objects (``render_template_as_native_obj``): a
-    title ``1_000`` isn't a number. What may be something else, such as a list of people, becomes that.
+    Text fields become text even where Airflow renders to native objects (``render_template_as_native_obj``): a title
+    ``1_000`` isn't a number. Other fields, such as a list of people, become native objects.
 
     :param env: the environment of the DAG, which may be a native one.
-    :param context: what the templates see.
-    :param otherwise: renders what is neither text nor ours nor a list or dict of such, as Airflow does.
+    :param context: the variables of the templates.
+    :param otherwise: renders values that are neither text nor ours nor a list or dict of such, as Airflow does.
     """
 
     env: jinja2.Environment
@@ -111,14 +111,14 @@ class Renderer:
     def message(self, value: Any) -> Any:
         """A message as a whole: the path of a template file, or anything that :meth:`value` renders.
 
-        :raises InvalidMessageError: for the path of a file that isn't there, if nothing but a file can be meant.
+        :raises InvalidMessageError: for the path of a missing file, if it can only be meant as a file.
         """
         if not isinstance(value, str):
             return self.value(value)
         source = _source_of(value, self.env) if may_be_template_file(value) else None
         if source is None:
             nodes = self._nodes(value)
-            # The output of another task may be a whole message; whatever else there is is what people are to read.
+            # The output of another task may be a whole message; anything else becomes its text.
             only = _only(nodes)
             return only if isinstance(only, Mapping) or is_message(only) else self._text_of(nodes)
         if value.endswith(".json"):
@@ -129,7 +129,7 @@ class Renderer:
     def value(self, value: Any, field: str = "") -> Any:
         """A value and all that is in it.
 
-        :param field: the field or key where it stands.
+        :param field: the field or key that holds it.
         """
         if isinstance(value, str):
             return self.native(value) if field in _NOT_TEXT else self._text_of(self._nodes(value))
@@ -144,9 +144,9 @@ class Renderer:
         return self.otherwise(value)
 
     def native(self, value: Any) -> Any:
-        """What a template gives where it need not be text, if Airflow renders to native objects.
+        """The result of a template that need not be text, if Airflow renders to native objects.
 
-        It is the value of its only expression, or the list or dict that the text spells; otherwise it is text.
+        It is the value of its only expression, or the list or dict that the text is a literal of; otherwise text.
         """
         if not isinstance(value, str):
             return self.value(value)
@@ -157,21 +157,21 @@ class Renderer:
         if not isinstance(only, str):
             return only
         try:
-            spelled = ast.literal_eval(text.strip())
+            literal = ast.literal_eval(text.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return text
-        return spelled if isinstance(spelled, (list, tuple, set, dict)) else text
+        return literal if isinstance(literal, (list, tuple, set, dict)) else text
 
     def text(self, source: str) -> str:
-        """Text, whatever the environment makes of it; as it is if there is no Jinja in it."""
+        """Rendered text; unchanged if there is no Jinja in it."""
         return _joined(self._nodes(source))
 
     def _text_of(self, nodes: Sequence[Any]) -> str | None:
-        # The rule of the field decides what to do about None; "None" in the group would help nobody.
+        # None is left to the rule of the field, because "None" in a group would be useless.
         return None if _only(nodes) is None else _joined(nodes)
 
     def _nodes(self, source: str) -> Sequence[Any]:
-        """The pieces that a template renders to: texts, or of a native environment also other values."""
+        """The parts of a rendered template: texts, and in a native environment also other values."""
         if not self._holds_jinja(source):
             return [source]
         template = self._text_env.from_string(source)
@@ -180,7 +180,7 @@ class Renderer:
         return list(template.root_render_func(template.new_context(names, shared=True)))
 
     def _holds_jinja(self, source: str) -> bool:
-        # Of this environment: a DAG may have other marks.
+        # With the marks of this environment: a DAG may define others.
         env = self.env
         marks = (env.variable_start_string, env.block_start_string, env.comment_start_string)
         return any(mark and mark in source for mark in (*marks, env.line_statement_prefix, env.line_comment_prefix))
@@ -195,7 +195,7 @@ class Renderer:
         if not self._is_native:
             return self.env
         env = self.env.overlay()
-        # What macros and blocks within the template give is text as well.
+        # The results of macros and blocks in the template are text as well.
         env.concat = _joined  # type: ignore[method-assign]
         return env
 
@@ -216,10 +216,10 @@ class Renderer:
 
 
 def _source_of(path: str, env: jinja2.Environment) -> str | None:
-    """The text of a template file, or ``None`` if there is none and the path may be meant as words.
+    """The text of a template file, or ``None`` if there is none and the path may be meant as text.
 
-    It is looked for where Airflow looks for templates, beside the DAG file and in ``template_searchpath``, and an
-    absolute path on this machine.
+    It is searched where Airflow searches templates, beside the DAG file and in ``template_searchpath``; an absolute
+    path is read from this machine.
     """
     import jinja2
 
@@ -232,13 +232,13 @@ def _source_of(path: str, env: jinja2.Environment) -> str | None:
             return None
         raise InvalidMessageError(
             f"There is no template file {path!r} beside the DAG file or in its template_searchpath.",
-            f"Correct the path; to send these very words, write Text({path!r}). "
-            f"请修正路径；如果就是要发送这些文字，请写 Text({path!r})。",
+            f"Correct the path; to send it as text, write Text({path!r}). "
+            f"请修正路径；如果要原样发送这段文字，请写 Text({path!r})。",
         ) from None
-    except (OSError, ValueError) as error:  # no right to read it, or not UTF-8
+    except (OSError, ValueError) as error:  # no permission to read it, or not UTF-8
         raise InvalidMessageError(
             f"The template file {path!r} can't be read ({type(error).__name__}).",
-            "Save it as UTF-8, where this process may read it. 请存为 UTF-8，并确保进程有权读取。",
+            "Save it as UTF-8, readable by this process. 请存为 UTF-8，并确保进程有权读取。",
         ) from None
 
 

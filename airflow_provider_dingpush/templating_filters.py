@@ -1,4 +1,4 @@
-"""What templates of messages can use beside Airflow's own filters."""
+"""The filters that templates of messages have besides Airflow's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_filters(env: jinja2.Environment) -> jinja2.Environment:
-    """Give an environment the filters ``escape_markdown`` and ``browser_link``; the same environment."""
+    """Add the filters ``escape_markdown`` and ``browser_link`` to an environment, and return it."""
     env.filters["escape_markdown"] = _escape_markdown
     env.filters["browser_link"] = _browser_link
     return env
@@ -25,5 +25,5 @@ def _escape_markdown(value: Any) -> str:
 
 
 def _browser_link(value: Any) -> str:
-    # An undefined or missing URL stays what it is, and is found by the rules of the message.
+    # An undefined or missing URL is left unchanged, and refused by the rules of the message.
     return browser_link(str(value), link_form()) if value else str(value)

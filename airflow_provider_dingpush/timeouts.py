@@ -1,6 +1,6 @@
-"""Limits on time: a deadline as one value, a call that is given up in time, and work that many wait for and one does.
+"""Time limits: a deadline as one value, calls with a time limit, and work that one thread does for many.
 
-Standard library only, and nothing of it that is not loaded anyway: DAG files load this module.
+Only modules of the standard library that are loaded anyway, because DAG files load this module.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _IDLE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Deadline:
-    """A moment at which something must be over.
+    """A time by which something must be done.
 
-    :param at: when, by ``clock``.
-    :param clock: seconds that only go forward.
+    :param at: by ``clock``, in seconds.
+    :param clock: monotonic seconds.
     """
 
     at: float
@@ -51,10 +51,10 @@ class Deadline:
 class WorkerThreads:
     """Threads that wait for calls, and end after five seconds without any.
 
-    A limit that holds whatever the function waits for takes a second thread. A new one for each call would cost more
-    than a whole POST over a connection that is kept open; one that waits for work costs a fifth of it.
+    A time limit on any function needs a second thread. Starting one for each call would take longer than a POST over a
+    connection that is kept open; a waiting thread needs a fifth of that.
 
-    There is no lock in here: a process that is forked while another thread holds one would find it locked for ever.
+    No lock is used: if a process is forked while another thread holds one, it stays locked in the child for ever.
     """
 
     def __init__(self) -> None:
@@ -62,10 +62,10 @@ class WorkerThreads:
         self._idle: deque[queue.SimpleQueue[_Call[object]]] = deque()
 
     def call_within(self, limit: float | Deadline, function: Callable[[], Result]) -> Result:
-        """What the function returns or raises, if it does so in time; otherwise its thread goes on alone.
+        """The result or exception of the function, if it ends in time; otherwise its thread goes on alone.
 
         :param limit: how long to wait for it: seconds, or a deadline.
-        :raises TimeoutError: if that was too short.
+        :raises TimeoutError: if it takes longer.
         """
         call = _Call(function)
         self._free_thread().put(call)  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ class WorkerThreads:
 
     def _free_thread(self) -> queue.SimpleQueue[_Call[object]]:
         if self._process != os.getpid():
-            # Threads don't come along when a process is forked.
+            # A forked process doesn't have the threads of its parent.
             self._process, self._idle = os.getpid(), deque()
         try:
             return self._idle.pop()
@@ -91,7 +91,7 @@ class WorkerThreads:
                 try:
                     idle.remove(calls)
                 except ValueError:
-                    # Somebody took this thread a moment ago, so there is a call on its way.
+                    # This thread has just been reserved, so a call is about to arrive.
                     call = calls.get()
                 else:
                     return
@@ -127,31 +127,31 @@ class _Call(Generic[Result]):
 
 
 class SingleFlight(Generic[Result]):
-    """Work that many threads need at the same moment: the first one does it, the others wait for its result.
+    """Work that many threads need at the same time: the first one does it, the others wait for its result.
 
-    There is no lock in here either. A process that is forked while work is done doesn't wait for it, since the thread
-    that does it is in the parent.
+    No lock is used here either. A process that is forked while work is in progress doesn't wait for it, since the
+    thread that does it is in the parent.
     """
 
     def __init__(self) -> None:
         self._running: dict[tuple[int, Hashable], _Flight[Result]] = {}
 
     def result(self, key: Hashable, work: Callable[[], Result], *, wait_seconds: float) -> Result:
-        """What ``work`` returns or raises, in this thread or in the one that came first.
+        """The result or exception of ``work``, in this thread or in the one that came first.
 
-        :param key: what is the same work.
+        :param key: identifies the work.
         :param wait_seconds: how long to wait for the other thread, in seconds.
-        :raises TimeoutError: if that was too short.
+        :raises TimeoutError: if it takes longer.
         """
-        place = (os.getpid(), key)
+        flight_key = (os.getpid(), key)
         mine: _Flight[Result] = _Flight()
         # In one step, so that two threads can't both come first.
-        running = self._running.setdefault(place, mine)
+        running = self._running.setdefault(flight_key, mine)
         if running is mine:
             try:
                 return mine.do(work)
             finally:
-                del self._running[place]
+                del self._running[flight_key]
                 mine.over.set()
         if not running.over.wait(max(0.0, wait_seconds)):
             raise TimeoutError(f"not done within {wait_seconds:g} seconds")
@@ -159,7 +159,7 @@ class SingleFlight(Generic[Result]):
             # A copy: each thread writes its own traceback into what it raises.
             raise copy.copy(running.problem)
         if not running.results:
-            # That thread was killed in the middle, by a task's timeout for example.
+            # That thread was interrupted, by a task's timeout for example.
             return self.result(key, work, wait_seconds=wait_seconds)
         return running.results[0]
 

@@ -27,7 +27,7 @@ class RateLimitTrigger(BaseTrigger):
         self.moment = moment
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What Airflow stores of the trigger."""
+        """The class and arguments that Airflow stores."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {"moment": self.moment}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -40,7 +40,7 @@ class WorkNotificationTrigger(BaseTrigger):
     """Waits until DingTalk has delivered a work notification, and reports whom it did not reach.
 
     Its event is ``{"receipt": …, "problems": [a text for each reason]}``, or ``{"receipt": …, "unknown": text}`` if
-    DingTalk can't be asked.
+    DingTalk can't be reached.
 
     :param dingtalk_conn_id: id of the connection that sent it, of type ``dingtalk_app``.
     :param receipt: the receipt as plain data.
@@ -54,7 +54,7 @@ class WorkNotificationTrigger(BaseTrigger):
         self.poll_seconds = poll_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What Airflow stores of the trigger: no credentials, only the connection's id."""
+        """The class and arguments that Airflow stores: no credentials, only the connection's id."""
         arguments = {
             "dingtalk_conn_id": self.dingtalk_conn_id,
             "receipt": self.receipt,

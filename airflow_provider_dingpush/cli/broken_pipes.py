@@ -1,4 +1,4 @@
-"""Output that is read only in part, as in ``dingpush status | head -3``: the command goes on with its work."""
+"""Output to a pipe whose reader ends early, as in ``dingpush status | head -3``: the command goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 @contextmanager
 def closed_pipes_ignored() -> Iterator[None]:
-    """Drop what is printed within the block once its reader has closed the pipe; the work and its exit code stay."""
+    """Drop output of the block once its reader has closed the pipe; work and exit code aren't affected."""
     out, err = _Stream(sys.stdout), _Stream(sys.stderr)
     with ExitStack() as stack:
         # None where a stream was closed before the start: then print() does nothing.
@@ -27,9 +27,9 @@ def closed_pipes_ignored() -> Iterator[None]:
 
 
 class _Stream:
-    """A stream that raises neither when its reader is gone nor for characters that its encoding lacks.
+    """A stream that raises neither for a closed pipe nor for characters that its encoding lacks.
 
-    :param stream: where it goes while the pipe is open.
+    :param stream: that receives the output while the pipe is open.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -57,7 +57,7 @@ class _Stream:
         return getattr(self._stream, name)
 
     def _discard(self) -> None:
-        """Redirect the file to the null device, or Python would report what is left in its buffer at exit."""
+        """Redirect the file to the null device, or Python would report the rest of its buffer at exit."""
         with suppress(OSError, ValueError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())

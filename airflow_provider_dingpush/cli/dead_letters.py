@@ -17,7 +17,7 @@ from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.pipeline.store_flush import stores_for_people
+from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.dead_letters import DeadLetter
@@ -36,7 +36,7 @@ _TEXTS: Texts = {
     "problem": ("Reason", "原因"),
     "none": ("No dead letters.", "没有死信。"),
     "no_key": (
-        "dingpush dead-letters {action}: give the beginning of a key from `dingpush dead-letters list`, or 'all'.",
+        "dingpush dead-letters {action}: pass the beginning of a key from `dingpush dead-letters list`, or 'all'.",
         "dingpush dead-letters {action}：请给出编号的开头（见 dingpush dead-letters list），或 all。",
     ),
     "retry": ("{count} will be sent with the next flush.", "{count}将在下次补发时发送。"),
@@ -62,7 +62,7 @@ def run(parsed: argparse.Namespace) -> int:
     key = "" if parsed.key in (None, "all") else parsed.key
     letters: list[DeadLetter] = []
     has_failed = False
-    for store in stores_for_people(time.monotonic() + _COMMAND_SECONDS):
+    for store in stores_for_commands(time.monotonic() + _COMMAND_SECONDS):
         try:
             receivers = [] if store.is_empty else store.outbox.receivers()
         except OutboxError as problem:
@@ -72,7 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
         for receiver_id in receivers:
             try:
                 letters += _handle(screen, store.outbox, receiver_id, action, key)
-            except Exception as problem:  # noqa: BLE001 - whatever is wrong with one receiver, the others are listed
+            except Exception as problem:  # noqa: BLE001 - a problem with one receiver must not hide the others
                 failed = screen.text("failed", receiver_id=receiver_id, problem=described(problem))
                 screen.marked("✗", "red", failed, error=True)
                 has_failed = True
@@ -84,7 +84,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _handle(screen: Screen, box: Outbox, receiver_id: str, action: str, key: str) -> Sequence[DeadLetter]:
-    """Do it with the dead letters of one receiver whose keys begin so, and return them."""
+    """Apply the action to the dead letters of one receiver whose keys begin with ``key``, and return them."""
     with _ledger(box, receiver_id) as ledger:
         if ledger is None:
             screen.line("busy", error=True)

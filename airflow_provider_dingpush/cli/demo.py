@@ -1,4 +1,4 @@
-"""``dingpush demo``: a real DAG runs in a throw-away Airflow, and its messages appear in a chat."""
+"""``dingpush demo``: a real DAG runs in a temporary Airflow, and its messages appear in a chat."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from airflow_provider_dingpush.sandbox import ChatMessage, Robot, Sandbox
 
 DAG_ID = "dingpush_demo"
 MESSAGES_OF_THE_DAG = 2
-_SANDBOX_SECRET = "SEC-sandbox-demo"  # noqa: S105 - opens nothing but the sandbox
+_SANDBOX_SECRET = "SEC-sandbox-demo"  # noqa: S105 - for the sandbox only
 _STEP_SECONDS = 300
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _SYMPTOMS = re.compile(r"error|exception|not sent|traceback|refused|critical", re.IGNORECASE)
 
 _TEXTS: Texts = {
     "storm_options": (
-        "dingpush demo: --storm takes a number of failures from 1, and runs in the sandbox only, without --webhook.",
+        "dingpush demo: --storm needs a number of failures from 1, and runs in the sandbox only, without --webhook.",
         "dingpush demo：--storm 需要一个不小于 1 的失败数，且只能在沙箱中运行，不能与 --webhook 同用。",
     ),
     "secret_option": (
-        "dingpush demo: --secret belongs to a --webhook.",
+        "dingpush demo: --secret needs --webhook.",
         "dingpush demo：--secret 需与 --webhook 同用。",
     ),
     "sandbox": (
@@ -39,14 +39,14 @@ _TEXTS: Texts = {
         "[1/3] 钉钉沙箱已启动，聊天页面：{page_url}",
     ),
     "real_robot": ("[1/3] Using the real robot", "[1/3] 使用真实机器人"),
-    "preparing": ("[2/3] Preparing a throw-away Airflow", "[2/3] 准备临时的 Airflow 环境"),
+    "preparing": ("[2/3] Preparing a temporary Airflow", "[2/3] 准备临时的 Airflow 环境"),
     "running": (
-        "[3/3] Running the DAG: one task says hello, one fails on purpose",
-        "[3/3] 运行 DAG：一个任务问好，一个任务故意失败",
+        "[3/3] Running the DAG: one task sends a greeting, one fails on purpose",
+        "[3/3] 运行 DAG：一个任务发送问候，一个任务故意失败",
     ),
     "environment": ("demo", "演示"),
     "arrived": ("{messages} arrived.", "{messages}已送达。"),
-    "arrived_in_group": ("{messages} arrived: look into the group.", "{messages}已送达，请到群里查看。"),
+    "arrived_in_group": ("{messages} arrived: see the group.", "{messages}已送达，请到群里查看。"),
     "missing": (
         "{delivered} of {expected} arrived. From the log:",
         "应有 {expected}，实际送达 {delivered} 条。日志中的线索：",
@@ -60,7 +60,7 @@ _TEXTS: Texts = {
 class DemoResult:
     """The result of a demo.
 
-    :param delivered: how many of its messages DingTalk, or the sandbox, took.
+    :param delivered: how many of its messages DingTalk, or the sandbox, accepted.
     :param messages: the messages in the sandbox's chat; empty with a real robot.
     :param log: everything that Airflow wrote.
     """
@@ -76,7 +76,7 @@ class DemoResult:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Run the demo; 0 if all messages arrived, else 1, and 2 if the options don't go together."""
+    """Run the demo; 0 if all messages arrived, else 1, and 2 if the options can't be combined."""
     screen = Screen(parsed.language, _TEXTS)
     if parsed.storm is not None and (parsed.webhook or parsed.storm < 1):
         screen.line("storm_options", error=True)
@@ -118,7 +118,7 @@ def _run_dag(home: Path, webhook: str, screen: Screen, sandbox: Sandbox | None) 
         is_prepared = _airflow("db", "migrate", environment=environment, log=log)
     if is_prepared:
         with screen.step("running"):
-            # Its exit code means nothing: the run is meant to fail.
+            # The exit code is ignored, because the run is expected to fail.
             _airflow("dags", "test", DAG_ID, environment=environment, log=log)
     messages = sandbox.messages if sandbox is not None else ()
     sent = log.read_text(errors="replace").count(SENT_LOG_LINE)
@@ -126,7 +126,7 @@ def _run_dag(home: Path, webhook: str, screen: Screen, sandbox: Sandbox | None) 
 
 
 def _environment(home: Path, webhook: str, screen: Screen) -> dict[str, str]:
-    """Of a process that knows nothing of the Airflow that may be configured on this machine."""
+    """Environment variables without those of an Airflow that may be configured on this machine."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     return environment | {
         "AIRFLOW_HOME": str(home),
@@ -135,7 +135,7 @@ def _environment(home: Path, webhook: str, screen: Screen) -> dict[str, str]:
         "AIRFLOW__DINGPUSH__ENVIRONMENT": screen.text("environment"),
         "AIRFLOW__DINGPUSH__LANGUAGE": screen.language,
         "AIRFLOW_CONN_DINGTALK_DEFAULT": webhook,
-        # A proxy must not be asked for the sandbox.
+        # The sandbox must not be reached through a proxy.
         "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1"])),
         "PYTHONWARNINGS": "ignore",
     }

@@ -51,7 +51,7 @@ _TEXTS: Texts = {
         "{keyword!r} 中有不可见字符 {character}，请删除后重新输入。",
     ),
     "keyword_added": (
-        "{keyword!r} is added to messages without it. Whether the robot has this keyword shows with the first message.",
+        "{keyword!r} is added to messages without it. Whether the robot has it is known after the first message.",
         "消息中没有 {keyword!r} 时会自动补上；机器人是否设置了它，发出第一条消息时才知道。",
     ),
     "mentions": ("mentions", "@ 谁"),
@@ -59,12 +59,12 @@ _TEXTS: Texts = {
     "mobile": ("mobile {number}", "手机号 {number}"),
     "user_id": ("user id {user_id}", "员工 userId {user_id}"),
     "everyone": ("everyone", "所有人"),
-    "nobody": ("nobody", "无人"),
+    "no_one": ("no one", "无人"),
     "flush": ("flush DAG or cron", "补发"),
     "no_flush": (
         (
-            "Not seen in the last five minutes: what a callback can't send waits for the next one, and failures that "
-            "come one by one for a long time make more messages. Put `flush_dag = create_flush_dag()` of "
+            "Did not run in the last five minutes: alerts that a callback can't send stay pending until the next one, "
+            "and a long series of failures causes more messages. Put `flush_dag = create_flush_dag()` of "
             "airflow_provider_dingpush.operators into a DAG file, or `dingpush flush` into cron."
         ),
         (
@@ -78,10 +78,10 @@ _TEXTS: Texts = {
 
 @dataclass(frozen=True)
 class _Check:
-    """One thing that was checked.
+    """The result of one check.
 
-    :param name: of it.
-    :param ok: whether it works; ``None`` if that can't be known.
+    :param name: of the check.
+    :param ok: whether it passed; ``None`` if that is unknown.
     :param result: what was found and what to do about it.
     """
 
@@ -91,7 +91,7 @@ class _Check:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Check one thing after the other, print each at once, and return 0 if nothing is wrong, else 1."""
+    """Run the checks one by one, print each result at once, and return 0 if there is no problem, else 1."""
     screen = Screen(parsed.language, _TEXTS)
     wrong = 0
     for check in _Doctor(screen).checks(parsed.conn_id):
@@ -107,7 +107,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Doctor:
-    """Checks a connection; nothing is sent to anybody.
+    """Checks a connection without sending messages.
 
     :param screen: for the texts.
     """
@@ -119,12 +119,12 @@ class _Doctor:
         name = self.screen.text("connection", conn_id=conn_id)
         try:
             hook = hook_of(conn_id)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong is printed
+        except Exception as error:  # noqa: BLE001 - any error is printed
             yield _Check(name, False, described(error))
             return
         try:
             yield from self._app(hook, name) if isinstance(hook, DingTalkAppHook) else self._robot(hook, name)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong is printed
+        except Exception as error:  # noqa: BLE001 - any error is printed
             yield _Check(name, False, described(error))
         yield from self._outbox()
 
@@ -153,14 +153,14 @@ class _Doctor:
     def _keyword(self, keyword: str | None) -> _Check:
         if not keyword:
             return self._check("keyword", None, "no_keyword")
-        # A joiner is part of many an emoji.
+        # A joiner is part of many emoji.
         character = invisible_character(keyword.replace("\u200d", ""))
         if character:
             return self._check("keyword", False, "invisible", keyword=keyword, character=character)
         return self._check("keyword", None, "keyword_added", keyword=keyword)
 
     def _mentions(self, hook: DingTalkRobotHook) -> Iterator[_Check]:
-        """How each value of ``mentions`` is read; a robot can't ask DingTalk about people."""
+        """How each value of ``mentions`` is read; a robot has no access to DingTalk's contacts."""
         settings = hook.settings
         if settings.mentions:
             people = "; ".join(f"{owner}: {self._people(at)}" for owner, at in settings.mentions.items())
@@ -169,15 +169,15 @@ class _Doctor:
             yield _Check(self.screen.text("mentions"), False, problem)
 
     def _people(self, at: At) -> str:
-        """Who that is; of a mobile number so much that its owner is recognised, and nobody else can call it."""
+        """The people as a text, with mobile numbers partly masked."""
         text = self.screen.text
         people = [text("mobile", number=f"{number[:-8]}****{number[-4:]}") for number in at.mobiles]
         people += [text("user_id", user_id=each) for each in at.user_ids]
         people += [text("everyone")] if at.everyone else []
-        return ", ".join(people) or text("nobody")
+        return ", ".join(people) or text("no_one")
 
     def _outbox(self) -> Iterator[_Check]:
-        """What of the outbox may lose or delay alerts."""
+        """Risks of the outbox that may lose or delay alerts."""
         with suppress(Exception):  # whether it answers is checked below
             for problem in outbox().store.risks():
                 yield _Check("outbox_url", None, problem)
@@ -185,7 +185,7 @@ class _Doctor:
             box = outbox()
             flushed_at = box.last_flush()
             is_used = bool(box.receivers() or box.pending_mailboxes())
-        except Exception as error:  # noqa: BLE001 - whatever is wrong is printed
+        except Exception as error:  # noqa: BLE001 - any error is printed
             yield _Check(self.screen.text("flush"), False, described(error))
             return
         if is_used and (flushed_at is None or abs(time.time() - flushed_at) >= _FLUSH_SECONDS):

@@ -29,7 +29,7 @@ _TEXTS: Texts = {
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Send what is pending; 0 if nothing is left, else 1.
+    """Send pending alerts; 0 if none are left, else 1.
 
     :raises OutboxError: at the end, if the outbox itself can't be used.
     """

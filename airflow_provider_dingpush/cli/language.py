@@ -1,4 +1,4 @@
-"""In which language a run of the command prints: decided once, before anything is printed, its help included."""
+"""The language of one run of the command: decided once, before anything is printed, for all output and help."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ LANGUAGES = "zh", "en"
 
 
 def language_of_run(arguments: Sequence[str]) -> str:
-    """``zh`` or ``en``: what ``--language`` names, else ``[dingpush] language`` of Airflow, else the terminal's.
+    """``zh`` or ``en``: ``--language``, else ``[dingpush] language`` of Airflow, else the terminal's language.
 
-    Airflow itself isn't asked: it takes seconds to load, and names its default where nobody has set the option.
+    Airflow isn't loaded for this: that takes seconds, and it returns the default if the option isn't set.
 
-    :param arguments: the words of the command line.
+    :param arguments: of the command line.
     """
     return _named(arguments) or _configured() or _of_terminal()
 

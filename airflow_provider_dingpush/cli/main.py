@@ -1,4 +1,4 @@
-"""The ``dingpush`` command: reads the command line and runs the command, which is loaded only then."""
+"""The ``dingpush`` command: reads the command line, then loads and runs the subcommand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         language = language_of_run(words)
         parsed = parser_of(language).parse_args(words)
         parsed.language = language
-        # As on any server: SIGTERM ends it as Ctrl-C does, with everything closed.
+        # SIGTERM ends the command as Ctrl-C does, with everything closed.
         signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         return _run(parsed)
 
@@ -46,7 +46,7 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _prepare_airflow() -> None:
-    # Airflow's log goes to standard output, where the result is to be alone.
+    # Airflow logs to standard output, which should contain only the result.
     os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     from airflow_provider_dingpush.airflow_compat import search_all_secrets
 
@@ -57,7 +57,7 @@ def _described(problem: Exception) -> str:
     """A problem in one line, without secrets."""
     try:
         from airflow_provider_dingpush.pipeline.redaction import described
-    except Exception:  # noqa: BLE001 - Airflow can't be loaded, such as for a secrets backend that isn't there
+    except Exception:  # noqa: BLE001 - Airflow can't be loaded, for example because of a missing secrets backend
         line = str(problem).partition("\n")[0]
         return f"{type(problem).__name__}: " + re.sub(r"(?<=://)\S*@", "***@", line)
     return described(problem)

@@ -56,13 +56,13 @@ class Options:
 class Command:
     """One command.
 
-    :param module: of this package; its ``run`` takes the parsed options and returns the exit code.
+    :param module: in this package; its ``run`` is called with the parsed options and returns the exit code.
     :param uses_airflow: whether it looks up connections or options of Airflow.
     :param add_options: adds its options.
     :param help: one line for the list of commands, in English and Chinese.
     :param description: what it does, in English and Chinese.
-    :param example: lines to paste.
-    :param exit_codes: what they mean, in English and Chinese.
+    :param example: a command to paste.
+    :param exit_codes: their meanings, in English and Chinese.
     """
 
     module: str
@@ -75,32 +75,32 @@ class Command:
 
 
 def parser_of(language: str) -> argparse.ArgumentParser:
-    """The parser of the command line, whose help is in one language."""
-    place = 1 if language == "zh" else 0
+    """The parser of the command line, with its help in one language."""
+    index = 1 if language == "zh" else 0
     parser = argparse.ArgumentParser(
         prog="dingpush",
         add_help=False,
         formatter_class=_FORMATTER,
-        description=("DingTalk messages and alerts for Apache Airflow.", "Apache Airflow 的钉钉消息与告警。")[place],
+        description=("DingTalk messages and alerts for Apache Airflow.", "Apache Airflow 的钉钉消息与告警。")[index],
         epilog=(
             "Example:\n  dingpush demo\n\nHelp on one command:\n  dingpush COMMAND --help",
             "示例：\n  dingpush demo\n\n查看某个命令的帮助：\n  dingpush COMMAND --help",
-        )[place],
+        )[index],
     )
     options = Options(parser, language)
     version = f"dingpush {__version__}"
     options.add("--version", "print the version and exit", "显示版本并退出", action="version", version=version)
-    title = ("Commands", "命令")[place]
+    title = ("Commands", "命令")[index]
     commands = parser.add_subparsers(title=title, dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        example, codes = (("Example", "Exit codes"), ("示例", "退出码"))[place]
+        example, codes = (("Example", "Exit codes"), ("示例", "退出码"))[index]
         each = commands.add_parser(
             name,
             add_help=False,
             formatter_class=_FORMATTER,
-            help=command.help[place],
-            description=command.description[1] if place else fill(command.description[0], 79),
-            epilog=f"{example}:\n  {command.example}\n\n{codes}:\n  {command.exit_codes[place]}",
+            help=command.help[index],
+            description=command.description[1] if index else fill(command.description[0], 79),
+            epilog=f"{example}:\n  {command.example}\n\n{codes}:\n  {command.exit_codes[index]}",
         )
         command.add_options(Options(each, language))
     return parser
@@ -142,7 +142,7 @@ def _send(options: Options) -> None:
     options.add("--title", "title of markdown, links and cards", "Markdown、链接和卡片的标题")
     options.add("--markdown", "the text is Markdown", "正文是 Markdown", action="store_true")
     options.add("--link", "a link message to this page", "链接消息，打开此页面", metavar="URL")
-    options.add("--pic", "its picture: URL or media id", "链接消息的图片：URL 或 media id", metavar="URL")
+    options.add("--pic", "image of the link: URL or media id", "链接消息的图片：URL 或 media id", metavar="URL")
     options.add(
         "--button",
         "a card with this button; repeatable",
@@ -259,7 +259,7 @@ def _add_connection(options: Options, name: str, **settings: Any) -> None:
 def _add_port(options: Options, *, default: int) -> None:
     options.add(
         "--port",
-        "port of the sandbox; 0 takes a free one (default: %(default)s)",
+        "port of the sandbox; 0: any free port (default: %(default)s)",
         "沙箱端口，0 表示任一空闲端口（默认 %(default)s）",
         type=int,
         default=default,
@@ -274,7 +274,7 @@ COMMANDS: Mapping[str, Command] = {
         help=("run a real DAG and see its two messages arrive", "运行演示 DAG，查看送达的两条消息"),
         description=(
             (
-                "Run a DAG in a throw-away Airflow and show the two messages that arrive: in the sandbox, or in a "
+                "Run a DAG in a temporary Airflow and show the two messages that arrive: in the sandbox, or in a "
                 "real group with --webhook."
             ),
             "在临时的 Airflow 中运行一个 DAG，展示送达的两条消息：默认发到沙箱，用 --webhook 发到真实的群。",
@@ -302,7 +302,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
         example="dingpush send '数据已就绪' --conn-id dingtalk_app_default --user zhangsan",
         exit_codes=(
-            "0: sent; 1: not sent, or not delivered to somebody (--wait); 2: wrong options",
+            "0: sent; 1: not sent, or not delivered to all recipients (--wait); 2: wrong options",
             "0：已发送；1：未发送，或有人未收到（--wait）；2：选项有误",
         ),
     ),
@@ -322,7 +322,7 @@ COMMANDS: Mapping[str, Command] = {
         "status",
         uses_airflow=True,
         add_options=_status,
-        help=("queued alerts, why they are held, message counts", "待发送的告警、暂停原因和消息用量"),
+        help=("show pending alerts, why they are held, message counts", "查看待发送的告警、暂停原因和消息用量"),
         description=(
             (
                 "Show pending alerts, messages of the last minute, today and this month, dead letters and the state of "
@@ -331,7 +331,7 @@ COMMANDS: Mapping[str, Command] = {
             "显示每个接收方的待发送告警，最近一分钟、今日和本月的消息数，死信，以及状态。",
         ),
         example="dingpush status | grep dingtalk_default",
-        exit_codes=("0: everything could be read; 1: something could not", "0：全部可读；1：有内容无法读取"),
+        exit_codes=("0: everything could be read; 1: something could not be read", "0：全部可读；1：有内容无法读取"),
     ),
     "flush": Command(
         "flush",
@@ -343,10 +343,10 @@ COMMANDS: Mapping[str, Command] = {
                 "Send pending alerts, such as those of throttled robots or of processes that were killed. Run it once "
                 "a minute from cron or a systemd timer."
             ),
-            "发送待发送的告警，例如机器人被限流或进程被杀时留下的。可由 cron 或 systemd timer 每分钟调用。",
+            "发送待发送的告警，例如因机器人被限流或进程被终止而未发出的告警。可由 cron 或 systemd timer 每分钟调用。",
         ),
         example="* * * * * AIRFLOW_HOME=/opt/airflow /opt/airflow/venv/bin/dingpush flush",
-        exit_codes=("0: nothing is pending any more; 1: something is", "0：没有待发送的告警；1：仍有待发送的告警"),
+        exit_codes=("0: no pending alerts are left; 1: some are", "0：没有待发送的告警；1：仍有待发送的告警"),
     ),
     "dead-letters": Command(
         "dead_letters",
@@ -380,7 +380,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
         example="dingpush sandbox --port 0 --keyword 告警",
         exit_codes=(
-            "130: stopped with Ctrl-C or SIGTERM; 1: the port is taken; 2: wrong options",
+            "130: stopped with Ctrl-C or SIGTERM; 1: the port is in use; 2: wrong options",
             "130：按 Ctrl-C 或收到 SIGTERM 后结束；1：端口被占用；2：选项有误",
         ),
     ),

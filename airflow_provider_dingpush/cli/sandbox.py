@@ -1,4 +1,4 @@
-"""``dingpush sandbox``: a local DingTalk simulator, and what of it is pasted into Airflow's environment."""
+"""``dingpush sandbox``: a local DingTalk simulator, and the lines to paste into Airflow's environment."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _TEXTS: Texts = {
     ),
     "port_taken": (
         (
-            "dingpush sandbox: can't listen on {host}:{port}: {problem}. Choose another port with --port; 0 takes a "
-            "free one."
+            "dingpush sandbox: can't listen on {host}:{port}: {problem}. Choose another port with --port; 0: any free "
+            "port."
         ),
         "dingpush sandbox：无法监听 {host}:{port}：{problem}。请用 --port 换一个端口，0 表示任一空闲端口。",
     ),
@@ -34,7 +34,7 @@ _TEXTS: Texts = {
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Serve the sandbox until Ctrl-C; 1 if the port is taken, 2 if an option is wrong."""
+    """Serve the sandbox until Ctrl-C; 1 if the port is in use, 2 if an option is wrong."""
     screen = Screen(parsed.language, _TEXTS)
     token = {"access_token": parsed.token} if parsed.token else {}
     try:
@@ -56,7 +56,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def wait_for_ctrl_c() -> None:
-    """Let the sandbox of a demo serve its page until Ctrl-C or SIGTERM; the exit code stays the demo's."""
+    """Keep the sandbox of a demo running until Ctrl-C or SIGTERM; the exit code remains that of the demo."""
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
@@ -64,7 +64,7 @@ def wait_for_ctrl_c() -> None:
 
 
 def webhook_to_paste(webhook: str, secret: str | None, keywords: Sequence[str] = ()) -> str:
-    """What ``AIRFLOW_CONN_…`` takes for this robot: its webhook URL, with its other settings in the query."""
+    """The value of ``AIRFLOW_CONN_…`` for this robot: its webhook URL, with its other settings in the query."""
     settings = {"secret": secret, "keyword": keywords[0] if keywords else None}
     return "&".join([webhook, *(f"{name}={quote(value, safe='')}" for name, value in settings.items() if value)])
 

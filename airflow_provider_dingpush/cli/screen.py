@@ -1,4 +1,4 @@
-"""What a command prints: one language per run; tables and colour on a terminal, plain text anywhere else."""
+"""The output of a command: one language per run; tables and colour on a terminal, plain text otherwise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 Texts = Mapping[str, tuple[str, str]]
-"""Name of a text -> the text in English and in Chinese, with the places of its values."""
+"""Name of a text -> the text in English and in Chinese, with placeholders for its values."""
 
 # Singular, plural, Chinese with its measure word.
 _NOUNS = {
@@ -66,7 +66,7 @@ class Screen:
 
     @contextmanager
     def step(self, name: str, /, **values: object) -> Iterator[None]:
-        """Announce a step, show on a terminal that it goes on, and print how long it took."""
+        """Print the name of a step, its progress on a terminal, and how long it took."""
         print(self.text(name, **values), end=" ", flush=True)
         started, is_over = time.monotonic(), threading.Event()
 
@@ -85,14 +85,14 @@ class Screen:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person looks at a stream; ``None`` is one that was closed before the start."""
+    """Whether a stream is a terminal; ``None`` is one that was closed before the start."""
     return stream is not None and stream.isatty()
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
-    """Print a table: as wide as the terminal, and anywhere else as plain aligned columns with one line for each row.
+    """Print a table: as wide as the terminal, or otherwise as plain aligned columns with one line for each row.
 
-    :param columns: the headings; without any, the rows alone. On a terminal all columns but the first wrap.
+    :param columns: the headings; if empty, only the rows are printed. On a terminal all columns but the first wrap.
     :param styles: of each row's last cell, as rich names them.
     """
     from rich import box
@@ -140,5 +140,5 @@ def _in_colour(text: str, style: str, stream: Any) -> str:
 
 
 def _takes_colour(stream: TextIO | None) -> bool:
-    """Whether to write colours: https://no-color.org asks for none where ``NO_COLOR`` is set."""
+    """Whether to write colours: https://no-color.org requires none if ``NO_COLOR`` is set."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

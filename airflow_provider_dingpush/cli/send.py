@@ -27,7 +27,7 @@ _TEXTS: Texts = {
     ),
     "button": ("--button {words!r} must be TITLE=URL.", "--button {words!r} 应写成 TITLE=URL。"),
     "targets": (
-        "One message goes to a group, to people, or as a work notification. Send it twice.",
+        "A message can be sent to a group, to people, or as a work notification. Run the command once for each.",
         "一条消息只能发到群、发给人，或作为工作通知，请分两次发送。",
     ),
     "unknown": ("dingpush: sent, but {problem}", "dingpush：已发送，但 {problem}"),
@@ -36,7 +36,7 @@ _TEXTS: Texts = {
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Send a message and print its receipt as JSON; 1 if ``--wait`` finds that it didn't reach somebody.
+    """Send a message and print its receipt as JSON; 1 if ``--wait`` finds that it didn't reach all recipients.
 
     :raises DingTalkError: if it can't be sent.
     """
@@ -73,7 +73,7 @@ def _message(parsed: argparse.Namespace, screen: Screen) -> Any:
 
 
 def _with_newlines(text: str) -> str:
-    r"""The text with ``\n`` as a shell passes it on, a backslash and an n, as a newline; ``\\n`` stands for itself."""
+    r"""The text with each ``\n``, which a shell passes as two characters, as a newline; ``\\n`` becomes ``\n``."""
     return re.sub(r"\\?\\n", lambda found: "\n" if len(found.group()) == 2 else r"\n", text)
 
 

@@ -20,7 +20,7 @@ from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
 from airflow_provider_dingpush.pipeline.outboxes import address_of, outbox_url
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.pipeline.store_flush import stores_for_people
+from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.timeouts import Deadline
 
@@ -33,13 +33,13 @@ _STATUS_SECONDS = 30.0
 
 _TEXTS: Texts = {
     "connections": ("Connection", "连接"),
-    "waiting": ("Pending", "待发送"),
+    "pending": ("Pending", "待发送"),
     "window": ("Last minute", "近一分钟"),
     "today": ("Today", "今日已发"),
     "month": ("Month", "本月已发"),
-    "dead": ("Dead letters", "死信"),
+    "dead_letters": ("Dead letters", "死信"),
     "state": ("State", "状态"),
-    "empty": ("No alerts in the outbox {place} yet.", "发件箱 {place} 中还没有告警。"),
+    "empty": ("No alerts in the outbox {location} yet.", "发件箱 {location} 中还没有告警。"),
     "never_flushed": ("flush DAG or cron: never ran", "补发：从未运行"),
     "flushed": ("flush DAG or cron: last ran {time}", "补发：最近一次运行于 {time}"),
     "ready": ("ready", "正常"),
@@ -49,7 +49,7 @@ _TEXTS: Texts = {
         "the connection has another receiver now; the next flush sends these alerts through it",
         "连接已指向其他接收方，由下次补发发送",
     ),
-    "unsent": ("never sent", "尚未发送"),
+    "unsent": ("not sent yet", "尚未发送"),
     "receiver": ("receiver {receiver_id}", "接收方 {receiver_id}"),
     "unreadable": ("can't be read: {problem}", "无法读取：{problem}"),
     "in_files": (
@@ -57,18 +57,18 @@ _TEXTS: Texts = {
         "{state}；发件箱恢复前暂存于本机文件：{folder}",
     ),
 }
-_COLUMNS = "connections", "waiting", "window", "today", "month", "dead", "state"
+_COLUMNS = "connections", "pending", "window", "today", "month", "dead_letters", "state"
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Print each receiver's status; 1 if a part of it can't be read.
 
-    :raises OutboxError: after what can be read was printed, if the outbox itself can't be.
+    :raises OutboxError: if the outbox can't be read, after everything else was printed.
     """
     screen = Screen(parsed.language, _TEXTS)
     until = time.monotonic() + _STATUS_SECONDS
     look_ups = LookUps(Deadline(until))
-    first, *others = stores_for_people(until)
+    first, *others = stores_for_commands(until)
     reading = _Reading(screen, look_ups)
     problem: OutboxError | None = None
     flushed_at = None
@@ -87,7 +87,7 @@ def run(parsed: argparse.Namespace) -> int:
         raise problem
     if not parsed.as_json:
         if not reading.rows:
-            screen.line("empty", place=_place_of(first))
+            screen.line("empty", location=_location_of(first))
         if flushed_at is None:
             screen.line("never_flushed")
         else:
@@ -96,7 +96,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def clock(at: float) -> str:
-    """A moment in the time zone of alerts.
+    """A time in the time zone of alerts.
 
     :param at: in seconds since 1970.
     """
@@ -118,16 +118,16 @@ def _print(rows: list[dict[str, Any]], screen: Screen) -> None:
     print_table([screen.text(name) for name in _COLUMNS], cells, styles)
 
 
-def _place_of(store: Store) -> str:
-    """Where an outbox is, without its password."""
+def _location_of(store: Store) -> str:
+    """The folder or URL of an outbox, without its password."""
     return str(store.folder or address_of(outbox_url() or "").location)
 
 
 @dataclass
 class _Reading:
-    """The rows of all stores: a receiver that can't be read is a row as well, so that the others are seen.
+    """The rows of all stores: a receiver that can't be read has a row as well, and doesn't hide the others.
 
-    :param screen: for the words of a state.
+    :param screen: for the text of a state.
     :param look_ups: of connections, for their limits.
     """
 
@@ -140,22 +140,22 @@ class _Reading:
         for receiver_id in box.receivers():
             try:
                 row = self._row_of(box, receiver_id)
-            except Exception as problem:  # noqa: BLE001 - whatever is wrong with one receiver
+            except Exception as problem:  # noqa: BLE001 - a problem with one receiver must not hide the others
                 row = {
                     "connections": [self.screen.text("receiver", receiver_id=receiver_id)],
                     "problem": described(problem),
                 }
             if row is not None:
                 self.rows.append(row)
-        # Nobody has looked up yet where these go.
+        # The receiver of these mailboxes is not known yet.
         self.rows += [
-            {"connections": [each.conn_id], "waiting": box.pending_in(each), "state": self.screen.text("unsent")}
+            {"connections": [each.conn_id], "pending": box.pending_in(each), "state": self.screen.text("unsent")}
             for each in box.pending_mailboxes()
             if box.receiver_of(each) is None
         ]
 
     def add_files(self, store: Store) -> None:
-        """Add what waits in files until the outbox is available again."""
+        """Add pending alerts that are in files until the outbox is available again."""
         found = _Reading(self.screen, self.look_ups)
         try:
             if not store.is_empty:
@@ -164,11 +164,11 @@ class _Reading:
             print(f"dingpush: {problem}", file=sys.stderr)
             return
         self.rows += [
-            {**row, "folder": str(store.folder)} for row in found.rows if row.get("waiting") or "problem" in row
+            {**row, "folder": str(store.folder)} for row in found.rows if row.get("pending") or "problem" in row
         ]
 
     def _row_of(self, box: Outbox, receiver_id: str) -> dict[str, Any] | None:
-        """One receiver; ``None`` if it is of no interest: no connection, no alert and no dead letter."""
+        """One receiver; ``None`` if it has no connection, no alert and no dead letter."""
         mailboxes = box.mailboxes_of(receiver_id)
         policy = self._policy_of(mailboxes[0]) if mailboxes else DeliveryPolicy()
         records = box.records_of(receiver_id)
@@ -180,12 +180,12 @@ class _Reading:
         conn_ids = sorted({each.conn_id for each in (*mailboxes, *alerts.values(), *of_dead) if each})
         return {
             "connections": conn_ids or [self.screen.text("receiver", receiver_id=receiver_id)],
-            "waiting": len(alerts) + sum(box.pending_in(each) for each in mailboxes),
+            "pending": len(alerts) + sum(box.pending_in(each) for each in mailboxes),
             "state": self._state(view.hold, box, receiver_id) if mailboxes else self.screen.text("moved"),
             "window": f"{view.sent_within_minute}/{policy.rate_limit_per_minute}",
             "today": _of(view.sent_today, policy.max_messages_per_day),
             "month": _of(view.sent_this_month, policy.monthly_quota),
-            "dead": len(view.dead_letters),
+            "dead_letters": len(view.dead_letters),
         }
 
     def _state(self, hold: Hold | None, box: Outbox, receiver_id: str) -> str:
@@ -201,8 +201,8 @@ class _Reading:
 
     def _policy_of(self, mailbox: Mailbox) -> DeliveryPolicy:
         try:
-            return self.look_ups.sender(mailbox).hook.settings.delivery
-        except DingTalkError:  # only its limits are missing then
+            return self.look_ups.receiver(mailbox).hook.settings.delivery
+        except DingTalkError:  # then only its limits are unknown
             return DeliveryPolicy()
 
 

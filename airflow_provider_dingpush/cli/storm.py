@@ -1,4 +1,4 @@
-"""``dingpush demo --storm``: a thousand failures within seconds, and what a group sees of them."""
+"""``dingpush demo --storm``: a thousand failures within seconds, and the messages about them in a group."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from airflow_provider_dingpush.sandbox import ChatMessage, Robot, Sandbox
 
 _AT_ONCE = 16
 _FLUSH_SECONDS = 150.0
-_SECRET = "SEC-sandbox-storm"  # noqa: S105 - opens nothing but the sandbox
+_SECRET = "SEC-sandbox-storm"  # noqa: S105 - for the sandbox only
 _FAILURES_OF_A_DAG = 40
 _RUN_ID = "scheduled__2026-11-22T02:00:00+00:00"
 _REASONS = (
@@ -46,14 +46,14 @@ _TEXTS: Texts = {
         "[2/3] 模拟 {alerts:,} 个任务失败（{at_once} 个回调进程并发）",
     ),
     "progress": ("{done:,}/{alerts:,} failures, {messages}", "已失败 {done:,}/{alerts:,}，群内 {messages}"),
-    "flushing": ("[3/3] Sending queued alerts", "[3/3] 发送待发告警"),
+    "flushing": ("[3/3] Sending pending alerts", "[3/3] 发送待发告警"),
     "pending": ("      some alerts are still pending: {reason}", "      仍有告警未发送：{reason}"),
     "busy": ("another process is sending", "其他进程正在发送"),
     "failures": ("Failures", "失败任务"),
     "messages": ("Messages in the group", "群内消息"),
     "lost": ("Lost", "丢失"),
     "repeated": ("Sent more than once", "重复发送"),
-    "refused": ("Refused by DingTalk", "被限流"),
+    "refused": ("Refused by DingTalk", "被钉钉拒绝"),
     "first": ("First message after", "首条送达用时"),
     "last": ("Last message after", "末条送达用时"),
     "seconds": ("{seconds:.1f} s", "{seconds:.1f} 秒"),
@@ -90,12 +90,12 @@ class StormResult:
 
 
 def run_storm(alerts: int, *, wait: bool, language: str, port: int = 0) -> int:
-    """Let so many tasks fail at once against the sandbox, and return 0 if each failure is reported once, else 1.
+    """Simulate failing tasks that notify the sandbox, and return 0 if each failure is reported once, else 1.
 
-    :param alerts: how many failures.
+    :param alerts: how many tasks fail.
     :param wait: keep the sandbox's page open until Ctrl-C.
-    :param language: of what is printed, and of the digests.
-    :param port: of the sandbox; 0 takes a free one.
+    :param language: of the output, and of the digests.
+    :param port: of the sandbox; 0: any free port.
     """
     screen = Screen(language, _TEXTS)
     with ExitStack() as stack:
@@ -119,7 +119,7 @@ def run_storm(alerts: int, *, wait: bool, language: str, port: int = 0) -> int:
 
 
 def _prepare(home: str, sandbox: Sandbox, language: str) -> None:
-    """An Airflow of its own for this process and those that it forks."""
+    """Set up a separate Airflow for this process and those that it forks."""
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
         del os.environ[name]
     os.environ.update(
@@ -130,7 +130,7 @@ def _prepare(home: str, sandbox: Sandbox, language: str) -> None:
         AIRFLOW_CONN_DINGTALK_DEFAULT=webhook_to_paste(sandbox.webhook_url, _SECRET),
         NO_PROXY="127.0.0.1",
     )
-    # Loaded once here, so that each forked process is as quick as a task's, which has Airflow loaded too.
+    # Loaded once here, so that each forked process is as fast as a task's, which has Airflow loaded, too.
     import jinja2  # noqa: F401
 
     from airflow_provider_dingpush.notifications import DingTalkNotifier  # noqa: F401
@@ -161,7 +161,7 @@ def _fail_all(alerts: int, sandbox: Sandbox, screen: Screen) -> None:
 
 
 def _print_progress(done: int, alerts: int, sandbox: Sandbox, screen: Screen) -> None:
-    """On a terminal one line that changes; anywhere else only the last state of it."""
+    """Print one line that is updated on a terminal; otherwise only its last state."""
     for_people = is_terminal(sys.stdout)
     if done < alerts and (not for_people or done % max(1, alerts // 50)):
         return
@@ -172,10 +172,10 @@ def _print_progress(done: int, alerts: int, sandbox: Sandbox, screen: Screen) ->
 
 
 def _fail(number: int) -> None:
-    """Do what the process of a failed task does last."""
+    """Call the notifier, as the process of a failed task does at its end."""
     from airflow_provider_dingpush.notifications import DingTalkNotifier
 
-    # Airflow's own log of a callback is not what is to be seen here.
+    # The demo doesn't show Airflow's log of a callback.
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
     DingTalkNotifier()(_context(number))
 
@@ -186,7 +186,7 @@ def _failure(number: int) -> Failure:
 
 
 def _context(number: int) -> dict[str, Any]:
-    """Of the callback of a failed task, as Airflow gives it."""
+    """The context of a failed task's callback, as Airflow passes it."""
     dag_id, task_id, map_index = _failure(number)
     kind, words = _REASONS[number % len(_REASONS)]
     ended = datetime.now(timezone.utc)
@@ -211,7 +211,7 @@ def _context(number: int) -> dict[str, Any]:
 
 
 def _flush(screen: Screen) -> list[str]:
-    """Send what is pending, and return why anything still is."""
+    """Send pending alerts, and return why some are still pending."""
     from airflow_provider_dingpush.delivery.drain_result import LeaderRole
     from airflow_provider_dingpush.pipeline.dispatching import flush
     from airflow_provider_dingpush.pipeline.outboxes import outbox
@@ -243,7 +243,7 @@ def _result(alerts: int, sandbox: Sandbox, started: float) -> StormResult:
 
 
 def _notified() -> set[Failure]:
-    """The failures that accepted messages report, as the ledger has them: of each run the failed tasks."""
+    """The failures that are recorded as notified in the ledger: the failed tasks of each run."""
     from airflow_provider_dingpush.pipeline.outboxes import outbox
 
     found: set[Failure] = set()
@@ -256,7 +256,7 @@ def _notified() -> set[Failure]:
 
 
 def _repeated(messages: Sequence[ChatMessage]) -> int:
-    """How many links to a log are in more than one message, whatever its language."""
+    """How many links to a log are in more than one message, in any language."""
     links = [link for message in messages for link in set(_LOG_LINK.findall(message.payload["markdown"]["text"]))]
     return len(links) - len(set(links))
 

@@ -1,1 +1,1 @@
-"""How a message is sent to DingTalk: one file for each channel, HTTP, signing, access tokens, and what replies mean."""
+"""Sending messages to DingTalk: one file for each channel, HTTP, signing, access tokens, and the meaning of replies."""

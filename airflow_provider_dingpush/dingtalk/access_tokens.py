@@ -1,7 +1,7 @@
-"""Access tokens of apps: fetched once per process, kept until shortly before they end, never written anywhere.
+"""Access tokens of apps: fetched once per process, cached until shortly before they expire, never written anywhere.
 
-A token opens both generations of DingTalk's API, and a new one doesn't end those that other processes hold (docs 0001
-and 0033, read 2026-08-22), so every process may keep its own.
+A token is valid for both generations of DingTalk's API, and a new one doesn't invalidate those of other processes (docs
+0001 and 0033, read 2026-08-22), so every process may have its own.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from airflow_provider_dingpush.timeouts import SingleFlight
 
 _PATH = "/v1.0/oauth2/accessToken"
 _USUAL_SECONDS = 7200.0
-# It has to fit into a header and a URL.
+# It must be valid in a header and in a URL.
 _TOKEN = re.compile(r"[!-~]+")
-# DingTalk suggests ten minutes; for a shorter life that would be never.
+# DingTalk suggests ten minutes, which would be too much for a token with a short lifetime.
 _MOST_EARLY_SECONDS = 600.0
 _EARLY_PART = 0.1
 _TRY_LATER = "Check the network, and try again. 请检查网络后重试。"
@@ -35,7 +35,7 @@ class Grant:
     """A new access token.
 
     :param token: the token.
-    :param lifetime_seconds: how long it lives, in seconds from when it was asked for.
+    :param lifetime_seconds: how long it is valid, in seconds from the request.
     """
 
     token: Secret
@@ -43,7 +43,7 @@ class Grant:
 
 
 def ask_for_token(app: App, api: HttpClient, *, timeout_seconds: float) -> Grant | DingTalkError:
-    """Ask DingTalk for a token, once; an error comes back as a value, since one raised in here could show the secret.
+    """Request a token, once; an error is returned, because the traceback of one raised here could show the secret.
 
     :param api: the client of the v1.0 API.
     :param timeout_seconds: the most that it may take, in seconds.
@@ -52,8 +52,8 @@ def ask_for_token(app: App, api: HttpClient, *, timeout_seconds: float) -> Grant
     reply = api.post(_PATH, query={}, body=body, timeout_seconds=timeout_seconds)
     answer = answer_of(reply, expects=("accessToken",), hide=(app.app_secret,))
     if isinstance(answer, UnknownOutcomeError):
-        # Nothing was sent to anybody, so this isn't the kind of unknown that a person must look into.
-        # A page instead of a token is what the gateway answers to too many calls.
+        # No message was sent, so the outcome needn't be checked by a person.
+        # The gateway answers too many calls with a page instead of a token.
         kind = ThrottledError if answer.retry_after_seconds else UnavailableError
         return kind(
             f"There is no access token yet. {answer.problem}",
@@ -71,65 +71,65 @@ def ask_for_token(app: App, api: HttpClient, *, timeout_seconds: float) -> Grant
 class AccessTokens:
     """The tokens of all apps for which this process sends. Safe to use from several threads, and after a fork.
 
-    :param ticks: seconds that only go forward.
+    :param ticks: monotonic seconds.
     """
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks
-        self._kept: dict[_Whose, _Kept] = {}
+        self._kept: dict[_TokenKey, _Kept] = {}
         self._fetching: SingleFlight[Secret] = SingleFlight()
 
     def token(self, app: App, base_url: str, fetch: Callable[[], Grant], *, wait_seconds: float) -> Secret:
-        """The app's token: the one that is kept, or a new one, which one thread fetches while the others wait.
+        """The app's token: the cached one, or a new one, which one thread fetches while the others wait.
 
-        :param base_url: which DingTalk.
-        :param fetch: asks for a new token, as often as makes sense; all who wait get what it returns or raises.
+        :param base_url: of DingTalk.
+        :param fetch: requests a new token, with retries; all waiting threads get its result or exception.
         :param wait_seconds: how long to wait for another thread that fetches, in seconds.
-        :raises DingTalkError: what ``fetch`` raised; :class:`UnavailableError` if waiting was in vain.
+        :raises DingTalkError: that ``fetch`` raised; :class:`UnavailableError` if the wait was too long.
         """
-        whose = (base_url, app.app_key, app.app_secret)
+        key = (base_url, app.app_key, app.app_secret)
 
         def fetch_and_keep() -> Secret:
             # Another thread may have fetched one after this one had looked.
-            return self._fresh(whose) or self._keep(whose, fetch)
+            return self._fresh(key) or self._keep(key, fetch)
 
-        kept = self._fresh(whose)
+        kept = self._fresh(key)
         if kept is not None:
             return kept
         try:
-            return self._fetching.result(whose, fetch_and_keep, wait_seconds=wait_seconds)
+            return self._fetching.result(key, fetch_and_keep, wait_seconds=wait_seconds)
         except TimeoutError:
             pass
-        raise UnavailableError("There is no access token yet: DingTalk takes too long to give one.", _TRY_LATER)
+        raise UnavailableError("There is no access token yet: DingTalk takes too long to issue one.", _TRY_LATER)
 
     def refused(self, app: App, base_url: str, token: Secret) -> None:
-        """Keep this token no longer. Many threads whose token was refused cost one new one, whichever reports it first.
+        """Drop this token. If the token of many threads was refused, only one new token is fetched.
 
-        :param token: the very object that :meth:`token` returned: DingTalk may give the same string again.
+        :param token: the object that :meth:`token` returned: DingTalk may issue the same string again.
         """
         kept = self._kept.get((base_url, app.app_key, app.app_secret))
         if kept is not None and kept.token is token:
             kept.until = float("-inf")
 
-    def _fresh(self, whose: _Whose) -> Secret | None:
-        kept = self._kept.get(whose)
+    def _fresh(self, key: _TokenKey) -> Secret | None:
+        kept = self._kept.get(key)
         return kept.token if kept is not None and self._ticks() < kept.until else None
 
-    def _keep(self, whose: _Whose, fetch: Callable[[], Grant]) -> Secret:
+    def _keep(self, key: _TokenKey, fetch: Callable[[], Grant]) -> Secret:
         asked_at = self._ticks()
         grant = fetch()
         early = min(_MOST_EARLY_SECONDS, grant.lifetime_seconds * _EARLY_PART)
-        self._kept[whose] = _Kept(grant.token, asked_at + grant.lifetime_seconds - early)
+        self._kept[key] = _Kept(grant.token, asked_at + grant.lifetime_seconds - early)
         return grant.token
 
 
-# Which DingTalk, which app; an AppSecret that was changed gets a token of its own.
-_Whose = tuple[str, str, Secret]
+# Base URL, app key and secret; a changed AppSecret needs a new token.
+_TokenKey = tuple[str, str, Secret]
 
 
 @dataclass
 class _Kept:
-    """A token, and until when to use it by the store's clock."""
+    """A token, and until when to use it, by the clock of its :class:`AccessTokens`."""
 
     token: Secret
     until: float

@@ -1,7 +1,7 @@
-"""Fields of an answer, read as what they should be: an answer may be damaged, and comes after something was sent.
+"""Fields of an answer, read by their documented types: an answer may be damaged, and must not lose what was sent.
 
-A field of another type than DingTalk documents counts as missing. Text is brought into a form that every log, file and
-terminal takes: without control characters and half characters, and not longer than a person reads.
+A field of another type than DingTalk documents counts as missing. Text is made safe for every log, file and terminal:
+without control characters and lone surrogates, and not longer than a person reads.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 _LONGEST_TEXT = 1_000
 _LONGEST_CODE = 100
-# Control characters would forge log lines; half characters can't be written in UTF-8.
+# Control characters could forge log lines; lone surrogates can't be encoded in UTF-8.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object that a body is, or ``None`` if it is anything else."""
+    """The JSON object in a body, or ``None`` if it is anything else."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):  # the latter for thousands of brackets
@@ -27,7 +27,7 @@ def json_object(body: bytes) -> dict[str, Any] | None:
 
 
 def text(value: object) -> str:
-    """A text or a number as one line of text; empty for everything else. It may be as long as it was sent."""
+    """A text or a number as one line of text; empty for everything else. It isn't shortened."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
     try:
@@ -36,13 +36,13 @@ def text(value: object) -> str:
         return ""
 
 
-def stands(value: object) -> bool:
-    """Whether there is something to read: a text, a number, or a JSON object."""
+def is_present(value: object) -> bool:
+    """Whether a field has a value: a text, a number, or a JSON object."""
     return isinstance(value, Mapping) or bool(text(value))
 
 
 def shortened(words: str) -> str:
-    """The beginning of a text, as much as a person reads."""
+    """The beginning of a text, at most as much as a person reads."""
     return words if len(words) <= _LONGEST_TEXT else f"{words[:_LONGEST_TEXT]}…"
 
 
@@ -52,7 +52,7 @@ def first_text(answer: Mapping[str, Any], *names: str) -> str:
 
 
 def code(value: object) -> str:
-    """A code as DingTalk wrote it, number or text alike; what can't be one is named by its JSON."""
+    """A code as DingTalk wrote it, number or text; anything else by its JSON."""
     found = text(value)
     if not found:
         found = json.dumps(value) if value is None or isinstance(value, (bool, str)) else type(value).__name__

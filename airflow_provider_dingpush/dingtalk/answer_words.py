@@ -1,4 +1,4 @@
-"""What DingTalk's words mean where its code doesn't say: a code that is unknown, or one with several meanings."""
+"""The meaning of DingTalk's error text, for codes that are unknown or have several meanings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Sense(Enum):
-    """What the words of a refusal are about."""
+    """What the text of a refusal is about."""
 
     THROTTLED = "too many messages or calls"
     BUSY = "the system"
@@ -19,7 +19,7 @@ class Sense(Enum):
     PARAMETER = "a parameter of the message"
 
 
-# The first that matches decides. English words don't count as parts of others: "design" is no sign, "script" no IP.
+# The first match decides. English words count only as whole words: "design" is no sign, "script" no IP.
 # Compiled when they are needed, which is after a refusal.
 _SENSES = {
     Sense.THROTTLED: (
@@ -34,12 +34,12 @@ _SENSES = {
     Sense.PARAMETER: "param|参数",
     Sense.BUSY: "(?<![a-z])busy(?![a-z])|system|service *unavailable|try (?:again )?later|系统|繁忙|稍后",
 }
-# The newer answers of robots: "description:…;solution:…;link:…". A solution also names what is not the problem.
+# The newer answers of robots: "description:…;solution:…;link:…". A solution also mentions other problems.
 _DESCRIPTION = r"description:([^;；]*)"
 
 
 def sense_of(words: str) -> Sense | None:
-    """What the words of a refusal are about; ``None`` if they don't say."""
+    """What the text of a refusal is about; ``None`` if that is unclear."""
     description = re.search(_DESCRIPTION, words)
     found = description.group(1) if description and description.group(1).strip() else words
     return next((sense for sense, pattern in _SENSES.items() if re.search(pattern, found, re.IGNORECASE)), None)

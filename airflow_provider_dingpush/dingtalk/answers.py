@@ -1,6 +1,6 @@
-"""What a reply means: an answer of DingTalk, a page of its gateway or of a proxy, or no reply at all.
+"""The meaning of a reply: an answer of DingTalk, a page of its gateway or of a proxy, or no reply at all.
 
-What the codes in an answer mean depends on the channel: see :mod:`.reply_codes` and :mod:`.app_reply_codes`.
+The meaning of a code depends on the channel: see :mod:`.reply_codes` and :mod:`.app_reply_codes`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from airflow_provider_dingpush.errors import (
 IP_BAN_SECONDS = 300.0
 """An address that calls too often is banned for five minutes, with a page or JSON of the gateway (docs 1433)."""
 UNKNOWN_CODE_SECONDS = 60.0
-"""How long to wait before sending again what was refused for an unknown reason; a minute is a guess."""
+"""How long to wait after a refusal for an unknown reason before sending again; a minute is a guess."""
 
 
 class Meaning(NamedTuple):
-    """What a code means and what a person should do about it.
+    """The meaning of a code, and what a person should do about it.
 
     :ivar error: the class to raise.
     :ivar problem: what happened.
     :ivar advice: what to do, in English and Chinese.
     :ivar retry_after_seconds: how long to send nothing, in seconds.
-    :ivar recognised: whether it is what the code means; if not, the code is unknown and this a guess from the words.
+    :ivar recognised: whether the code is known; if not, this is a guess from DingTalk's text.
     """
 
     error: type[DingTalkError]
@@ -47,7 +47,7 @@ class Meaning(NamedTuple):
     def as_error(
         self, *, errcode: str | None = None, errmsg: str | None = None, request_id: str | None = None
     ) -> DingTalkError:
-        """An error to raise, with DingTalk's own code and words if there are any."""
+        """An error to raise, with DingTalk's code and text if there are any."""
         shown = f" (errcode {errcode}: {errmsg})" if errcode else f" (no errcode: {errmsg})" if errmsg else ""
         error = self.error(
             f"{self.problem}{shown}",
@@ -65,20 +65,20 @@ class Meaning(NamedTuple):
 
 _GATEWAY_PAGE = Meaning(
     ThrottledError,
-    "A web page came back instead of an answer: DingTalk's gateway bans this address, or a proxy stands between.",
-    "Wait ten minutes; if it persists, check the proxy settings. 请等待十分钟；若仍出现，请检查代理设置。",
+    "The reply is a web page: DingTalk's gateway bans this address, or a proxy intercepts the request.",
+    "Wait ten minutes; if this persists, check the proxy settings. 请等待十分钟；若仍出现，请检查代理设置。",
     THROTTLED_SECONDS,
 )
-# What answers 200 may have passed the message on before. Tried again while DingTalk still recognises it.
+# A server that answers 200 may have forwarded the message. Tried again while DingTalk still recognises it.
 _PAGE_AS_ANSWER = Meaning(
     UnknownOutcomeError,
-    "A web page came back instead of an answer: DingTalk's gateway bans this address, or a proxy stands between and "
-    "may have passed the message on.",
-    "Look into the chat whether it arrived; if it persists, check the proxy settings. "
+    "The reply is a web page: DingTalk's gateway bans this address, or a proxy intercepts the request and may have "
+    "forwarded the message.",
+    "Check in the chat whether it arrived; if this persists, check the proxy settings. "
     "请在会话中确认消息是否已送达；若仍出现，请检查代理设置。",
     IP_BAN_SECONDS,
 )
-# A proxy, a firewall or a gateway refuses this request; it may accept another message.
+# Statuses with which a proxy, a firewall or a gateway refuses one request but may accept others.
 _OF_THIS_REQUEST = (400, 406, 409, 411, 413, 414, 415, 417, 422, 431)
 UNKNOWN_CODE = Meaning(
     DingTalkError,
@@ -96,17 +96,17 @@ _GATEWAY_BAN = Meaning(
 )
 _PROXY_LOGIN = Meaning(
     ConfigurationError,
-    "The proxy wants a name and password (HTTP 407).",
+    "The proxy requires a user name and password (HTTP 407).",
     "Put them into the connection's 'proxy' or into HTTPS_PROXY. 请在连接的 proxy 字段中填写代理的账号密码。",
 )
-_LOOK = "Look into the chat whether it arrived. 请在会话中确认消息是否已送达。"
+_LOOK = "Check in the chat whether it arrived. 请在会话中确认消息是否已送达。"
 _NO_REPLY_ADVICE: dict[NoReplyReason, str] = {
     NoReplyReason.UNREACHABLE: (
         "Nothing was sent. Check that this machine can reach the host: what its name resolves to (DNS), the proxy "
         "settings and the firewall. 消息没有发出：请检查本机网络、域名解析（DNS）、代理设置和防火墙。"
     ),
     NoReplyReason.CERTIFICATE: (
-        "Behind a company proxy put the path of its CA file into the connection's extra field 'verify'. "
+        "If a proxy of your company intercepts TLS, put the path of its CA file into the extra field 'verify'. "
         "若使用公司代理，请在连接的 verify 字段填写 CA 证书路径。"
     ),
     NoReplyReason.BAD_ADDRESS: (
@@ -114,7 +114,7 @@ _NO_REPLY_ADVICE: dict[NoReplyReason, str] = {
     ),
     NoReplyReason.CUT_OFF: _LOOK,
     NoReplyReason.TOO_SLOW: (
-        "Look into the chat whether it arrived; raise 'timeout_seconds' if the network is slow. "
+        "Check in the chat whether it arrived; raise 'timeout_seconds' if the network is slow. "
         "请在会话中确认消息是否已送达；网络较慢时可调大 timeout_seconds。"
     ),
 }
@@ -129,10 +129,10 @@ def error_of_no_reply(reason: NoReply) -> DingTalkError:
 
 
 def guess(words: str, senses: Mapping[Sense, Meaning], unknown: Meaning = UNKNOWN_CODE) -> Meaning:
-    """What an unknown code may mean, by DingTalk's words beside it.
+    """The probable meaning of an unknown code, by DingTalk's text.
 
-    :param senses: what the words mean in this channel.
-    :param unknown: what it means if the words don't say.
+    :param senses: what each sense means in this channel.
+    :param unknown: the meaning if the text is unclear.
     """
     sense = sense_of(words)
     return (senses.get(sense, unknown) if sense else unknown)._replace(recognised=False)
@@ -141,11 +141,11 @@ def guess(words: str, senses: Mapping[Sense, Meaning], unknown: Meaning = UNKNOW
 def error_without_code(
     reply: Reply, *, throttled: Meaning, senses: Mapping[Sense, Meaning], hide: Iterable[Secret] = ()
 ) -> DingTalkError:
-    """What an answer without a code of DingTalk means.
+    """The meaning of an answer without a code of DingTalk.
 
     :param throttled: what HTTP 429 means in this channel.
-    :param senses: what DingTalk's words mean in this channel.
-    :param hide: what DingTalk's own words must not show.
+    :param senses: what each sense means in this channel.
+    :param hide: secrets to mask in DingTalk's text.
     """
     answer = json_object(reply.body) or {}
     known = _GATEWAY_BAN if "punish" in answer else {407: _PROXY_LOGIN, 429: throttled}.get(reply.status)
@@ -161,7 +161,7 @@ def error_without_code(
 
 
 def _error_of_status(reply: Reply) -> DingTalkError:
-    """What an answer without any words of DingTalk means."""
+    """The meaning of an answer without any text of DingTalk."""
     status = f"Unexpected HTTP {reply.status}: this does not look like DingTalk."
     if reply.status in _OF_THIS_REQUEST:
         return Meaning(
@@ -182,7 +182,7 @@ def _error_of_status(reply: Reply) -> DingTalkError:
 
 
 def without(words: str, hide: Iterable[Secret]) -> str:
-    """DingTalk's words without what must not be shown, should they ever quote what was sent."""
+    """DingTalk's text without secrets, in case it quotes what was sent."""
     for secret in hide:
         if secret:
             for spelling in {secret.revealed, quote(secret.revealed, safe=""), quote_plus(secret.revealed)}:
@@ -191,5 +191,5 @@ def without(words: str, hide: Iterable[Secret]) -> str:
 
 
 def _is_page(reply: Reply) -> bool:
-    # A redirect leads to one. A 404 with one is a web server's own: the base URL is wrong.
+    # A redirect leads to a page. A 404 with a page comes from a web server: the base URL is wrong.
     return 300 <= reply.status < 400 or "html" in reply.content_type.lower() or reply.body.lstrip()[:1] == b"<"

@@ -1,6 +1,6 @@
 """Calls that an enterprise app makes, in both generations of DingTalk's API.
 
-A call gets its access token here, is tried again where that can't send anything twice, and raises errors of one tree.
+This adds the access token, tries a call again if that can't send anything twice, and raises errors of one tree.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from airflow_provider_dingpush.errors import DingTalkError, TokenError, Unavaila
 from airflow_provider_dingpush.timeouts import Deadline
 
 _TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the name of a header
-# What a slow line takes; uploads get the time for it on top of the usual limit.
+# The speed of a slow line; the limit of an upload is extended by the time that its size needs at this speed.
 _SLOW_BYTES_PER_SECOND = 100_000
 
 _NOT_AGAIN = (
-    "It isn't sent again by itself, because DingTalk doesn't recognise a repeated message of an app; to have it sent "
-    "again, perhaps twice, set the connection's 'resend_unknown' to true. "
+    "It isn't sent again automatically, because DingTalk doesn't recognise a repeated message of an app; if it may "
+    "arrive twice, set the connection's 'resend_unknown' to true. "
     "应用消息无法去重，因此不会自动重发；如可接受重复，请将连接的 resend_unknown 设为 true。"
 )
 
@@ -40,17 +40,17 @@ class AppCalls:
     """Makes calls for one app. Safe to use from several threads.
 
     A call that isn't ``repeatable`` and may have arrived fails with an :class:`UnknownOutcomeError` that isn't
-    retryable: DingTalk can't recognise what it got twice.
+    retryable: DingTalk can't recognise a repeated one.
 
     :param app: which app.
-    :param api: the client of the v1.0 API, which gives the tokens as well.
+    :param api: the client of the v1.0 API, which also issues the tokens.
     :param oapi: the client of the older API.
-    :param tokens: where tokens are kept.
-    :param plan: how often a call is tried, and how long all of it may take, the token included.
-    :param resend_unknown: try a call that isn't repeatable once more after it may have arrived, and call its error
+    :param tokens: the cache of tokens.
+    :param plan: how often a call is tried, and how long all tries may take, the token included.
+    :param resend_unknown: try a call that isn't repeatable once more after it may have arrived, and make its error
         retryable.
-    :param announce: called with each new token, to have it masked in logs.
-    :param ticks: seconds that only go forward, for time limits.
+    :param mask: called with each new token, to have it masked in logs.
+    :param ticks: monotonic seconds, for time limits.
     :param sleep: waits between tries, in seconds.
     :param chance: a random number from 0 to 1, to spread the tries of many senders.
     """
@@ -64,7 +64,7 @@ class AppCalls:
         tokens: AccessTokens = TOKENS,
         plan: AttemptPlan | None = None,
         resend_unknown: bool = False,
-        announce: Callable[[str], object] = lambda _: None,
+        mask: Callable[[str], object] = lambda _: None,
         ticks: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
@@ -75,20 +75,20 @@ class AppCalls:
         self._tokens = tokens
         self._plan = plan or AttemptPlan()
         self._resend_unknown = resend_unknown
-        self._announce = announce
+        self._mask = mask
         self._ticks = ticks
         self._sleep = sleep
         self._chance = chance
         self.was_in_doubt = False
-        """Whether a call that was made again may have been done before."""
+        """Whether an earlier try of a repeated call may have succeeded."""
 
     @property
-    def whose(self) -> tuple[str, str]:
-        """Which DingTalk and which app: ids that one app got there mean nothing to another."""
+    def account(self) -> tuple[str, str]:
+        """Base URL and app key: ids that one app received are useless to another."""
         return self._oapi.base_url, self.app.app_key
 
     def once(self, deadline: Deadline) -> AppCalls:
-        """The same calls, each tried once and over by the deadline."""
+        """The same calls, each tried once, within the deadline."""
         calls = copy.copy(self)
         calls._plan = AttemptPlan(attempts=1, budget_seconds=deadline.seconds_left())
         calls.was_in_doubt = False
@@ -98,7 +98,7 @@ class AppCalls:
         """The app's access token; proves that AppKey and AppSecret are right.
 
         :raises CredentialsError: if they aren't.
-        :raises DingTalkError: typed by what else went wrong.
+        :raises DingTalkError: of the class for any other problem.
         """
         return self._token(self._plan)
 
@@ -116,9 +116,9 @@ class AppCalls:
 
         :param method: ``GET`` or ``POST``.
         :param body: of a POST.
-        :param repeatable: whether doing it twice is as good as once.
+        :param repeatable: whether it may be called twice without harm.
         :param expects: fields of every answer of success; one without them is unreadable.
-        :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
+        :raises DingTalkError: of the class for the problem; see :mod:`airflow_provider_dingpush.errors`.
         """
         sent = _json(body or {})
 
@@ -135,9 +135,9 @@ class AppCalls:
     ) -> dict[str, Any]:
         """Call the older API (``topapi`` and others) with a POST and return its answer.
 
-        :param repeatable: whether doing it twice is as good as once.
+        :param repeatable: whether it may be called twice without harm.
         :param expects: fields of every answer of success, besides ``errcode``.
-        :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
+        :raises DingTalkError: of the class for the problem; see :mod:`airflow_provider_dingpush.errors`.
         """
         sent = _json(body)
 
@@ -151,7 +151,7 @@ class AppCalls:
         """Post a file to the older API and return its answer; the limits grow with the file's size.
 
         :param content_type: of the body.
-        :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
+        :raises DingTalkError: of the class for the problem; see :mod:`airflow_provider_dingpush.errors`.
         """
 
         def ask(token: Secret, seconds: float) -> Reply | NoReply:
@@ -181,7 +181,7 @@ class AppCalls:
             try:
                 return self._tried(once, self._plan_until(end), limit, resends=resends)
             except TokenError:
-                # Nothing was done, so even what must not be repeated can be sent again with a new token.
+                # DingTalk did nothing, so even a call that isn't repeatable can be repeated with a new token.
                 self._tokens.refused(self.app, self._api.base_url, token)
                 if refused:
                     raise
@@ -197,7 +197,7 @@ class AppCalls:
             grant = ask_for_token(self.app, self._api, timeout_seconds=seconds)
             if isinstance(grant, DingTalkError):
                 raise grant
-            self._announce(grant.token.revealed)
+            self._mask(grant.token.revealed)
             return grant
 
         def fetch() -> Grant:

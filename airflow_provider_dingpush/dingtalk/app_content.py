@@ -1,4 +1,4 @@
-"""What the channels of an enterprise app share: prepared bodies, results, uploads, refusals, lists in pieces."""
+"""Shared by the channels of an enterprise app: prepared bodies, results, uploads, refusals, lists in chunks."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _NAMED = 10
 
 
 Encoder = Callable[[Any, MediaLibrary | None], tuple[str, dict[str, Any]]]
-"""Gives DingTalk's name of a kind of message, and the fields of one."""
+"""Returns DingTalk's name of the kind of a message, and its fields."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """The result of sending a message through an app, as DingTalk's answers have it.
+    """The result of sending a message through an app, from DingTalk's answers.
 
     :param parts: into how many messages it was split.
     :param process_query_keys: a robot's handles for read status and recall, one for each message that was sent.
     :param invalid_user_ids: people that DingTalk doesn't know, or whom the robot may not write to.
-    :param flow_controlled_user_ids: people to whom DingTalk held the message back because they get too much.
-    :param task_ids: a work notification's handles, one for each call that it took.
+    :param flow_controlled_user_ids: people to whom DingTalk didn't send because they receive too many messages.
+    :param task_ids: a work notification's handles, one for each call.
     :param resent: whether an earlier try may have arrived.
     """
 
@@ -44,9 +44,9 @@ class Sent:
 
 
 def body_of(message: Message, language: str) -> bytes:
-    """A prepared message of an app, as its channels post it: it is encoded only then, when its media are uploaded.
+    """A prepared message of an app; its channels encode it when they post it, because its media are uploaded then.
 
-    :param language: ``zh`` or ``en``, of what is added to it.
+    :param language: ``zh`` or ``en``, of notes that are added.
     :raises InvalidMessageError: if it can't be plain data.
     """
     return json.dumps({"message": message.to_dict(), "language": language}, ensure_ascii=False).encode()
@@ -67,21 +67,21 @@ def message_in(body: bytes) -> tuple[Message, str]:
 
 
 def refuse_mentions(at: At | None) -> None:
-    """Refuse mentions: DingTalk has none in what an app sends (docs 0699, read 2026-08-22).
+    """Refuse mentions: an app's messages have none (docs 0699, read 2026-08-22).
 
     :raises UnsupportedMessageError: naming the channel that has them.
     """
     if at:
         raise UnsupportedMessageError(
-            "An enterprise app's message can't mention anybody (at=).",
-            "Leave at= out and send to the people themselves with to=Users(…), or mention them through a group's "
+            "An enterprise app's message can't mention people (at=).",
+            "Leave at= out and send to the people directly with to=Users(…), or mention them through a group's "
             "custom robot, a connection of type 'dingtalk_robot'. 企业应用发送的消息不支持 @：请改用 to=Users(…)，"
             "或通过群自定义机器人（dingtalk_robot 连接）发送。",
         )
 
 
 def encoder_of(message: object, encoders: Mapping[type, Encoder], channel: str) -> Encoder:
-    """How a channel encodes this kind of message.
+    """The encoder of this kind of message in a channel.
 
     :param encoders: kind -> its encoder.
     :param channel: the channel's name, for the error.
@@ -105,9 +105,9 @@ def uploaded(
 ) -> str:
     """The media id of a source, which is uploaded if it has none.
 
-    :param field: the field of the message where it stands, for errors.
+    :param field: the field of the message that holds it, for errors.
     :param name: the file's name that people see.
-    :param at_most_bytes: the largest that may stand there, if that is less than what can be uploaded.
+    :param at_most_bytes: the largest size for this field, if that is less than the limit of uploads.
     """
     found = describe(source)
     if found is not None and found.kind == "media_id":
@@ -126,16 +126,16 @@ def file_name(message: File) -> str | None:
 
 
 def ending(name: str | None) -> str:
-    """A file name's ending in lower case and without its dot; empty if there is none."""
+    """A file name's extension in lower case and without its dot; empty if there is none."""
     return PurePath(name or "").suffix.lower().removeprefix(".")
 
 
 def wire_json(value: Mapping[str, Any]) -> str:
-    """JSON as short as can be, with Chinese characters as they are: DingTalk's limits count UTF-8 bytes."""
+    """Compact JSON with Chinese characters unescaped: DingTalk's limits count UTF-8 bytes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def pieces(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
+def chunks(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
     """The items in lists of at most ``size``."""
     for start in range(0, len(items), size):
         yield list(items[start : start + size])

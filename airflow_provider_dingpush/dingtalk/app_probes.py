@@ -1,8 +1,8 @@
-"""What of an app's settings works, asked of DingTalk without sending anything to anybody.
+"""Checks of an app's settings with DingTalk, without sending any message.
 
-Each question is a call that can't succeed: a message to nobody, a message of a kind that doesn't exist, the progress of
-a work notification that was never sent. What DingTalk refuses first shows what it accepts. In which order it checks
-isn't documented, so an answer about something else counts as "not contradicted".
+Each check is a call that can't succeed: a message without recipients, a message of a kind that doesn't exist, the
+progress of a work notification that was never sent. The reason of the refusal shows what DingTalk accepts. In which
+order it checks isn't documented, so a refusal for another reason counts as "not contradicted".
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
     from airflow_provider_dingpush.dingtalk.credentials import App
 
-# Chinese mobile numbers never start with 10, so this one is nobody's.
-_NOBODYS_MOBILE = "10000000000"
+# Chinese mobile numbers never start with 10, so no person has this one.
+_UNASSIGNED_MOBILE = "10000000000"
 _NO_KIND = "dingpush_connection_test"
 _GROUP_CODES = (
     "miss.openConversationId",
@@ -62,12 +62,12 @@ class Finding:
 
     def words(self, language: str) -> Words:
         """Name and result in one language, ``zh`` or ``en``."""
-        place = 1 if language == "zh" else 0
-        return self.what[place], self.result if isinstance(self.result, str) else self.result[place]
+        index = 1 if language == "zh" else 0
+        return self.what[index], self.result if isinstance(self.result, str) else self.result[index]
 
 
 def examine(calls: AppCalls, app: App, open_conversation_id: str | None) -> Iterator[Finding]:
-    """Check one thing after the other, most basic first; ends early if there is no access token.
+    """Check the settings one by one, the most basic first; ends early if there is no access token.
 
     :param open_conversation_id: the connection's group, if it has one.
     """
@@ -142,7 +142,7 @@ def _agent(calls: AppCalls, app: App) -> Finding:
 def _contacts(calls: AppCalls) -> Finding:
     what = "contacts: find people by mobile", "通讯录：按手机号查找"
     try:
-        calls.oapi("/topapi/v2/user/getbymobile", body={"mobile": _NOBODYS_MOBILE}, repeatable=True)
+        calls.oapi("/topapi/v2/user/getbymobile", body={"mobile": _UNASSIGNED_MOBILE}, repeatable=True)
     except PermissionMissingError as error:
         missing = f"only Users(mobiles=...) needs it. {error}", f"仅 Users(mobiles=...) 需要。{error}"
         return Finding(what, False, missing)

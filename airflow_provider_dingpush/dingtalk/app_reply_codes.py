@@ -1,10 +1,10 @@
-"""What DingTalk's answers to an enterprise app mean, in both generations of its API.
+"""The meaning of DingTalk's answers to an enterprise app, in both generations of its API.
 
 The older one answers HTTP 200 with ``errcode``, and hides the real code of the gateway in ``sub_code`` below 88; the
 v1.0 API answers with an HTTP status and ``code``. The code decides, not the status: rate limits come with 403 and 400.
 
 Codes from DingTalk's documentation (docs 0013, 0033, 0063, 0646, 0714 to 0725, 0769 to 0773 and 1433, read 2026-08-22)
-and, where that is silent, as observed in public reports.
+and, for undocumented ones, as observed in public reports.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_provider_dingpush.dingtalk.answer_fields import code as code_in
-from airflow_provider_dingpush.dingtalk.answer_fields import first_text, json_object, shortened, stands, text, texts
+from airflow_provider_dingpush.dingtalk.answer_fields import first_text, is_present, json_object, shortened, text, texts
 from airflow_provider_dingpush.dingtalk.answer_words import Sense
 from airflow_provider_dingpush.dingtalk.answers import (
     IP_BAN_SECONDS,
@@ -46,14 +46,14 @@ from airflow_provider_dingpush.errors import (
 
 _SECOND, _MINUTE = 1.0, 60.0
 _OUR_FAULT = "This is a fault of this package: please report it with this text. 这是本软件包的缺陷，请附上此信息反馈。"
-_REFUSED_ADVICE = "Change the content; DingTalk's words name the part. 请按钉钉的提示修改消息内容。"
-_LOOK = "Look into the chat whether it arrived. 请在会话中确认消息是否已送达。"
+_REFUSED_ADVICE = "Change the content; DingTalk's text names the part. 请按钉钉的提示修改消息内容。"
+_LOOK = "Check in the chat whether it arrived. 请在会话中确认消息是否已送达。"
 _LATER = "Try again later. 请稍后重试。"
 
 _TOKEN = Meaning(
     TokenError,
     "DingTalk refused the app's access token, also a new one.",
-    "Do the connection's 'api_base_url' and 'oapi_base_url' belong to the same DingTalk? "
+    "Check that the connection's 'api_base_url' and 'oapi_base_url' belong to the same environment. "
     "请检查连接的 api_base_url 与 oapi_base_url 是否属于同一环境。",
 )
 _CREDENTIALS = Meaning(
@@ -70,20 +70,20 @@ _ORGANISATION = Meaning(
 )
 _AGENT_ID = Meaning(
     ConfigurationError,
-    "DingTalk says that the AgentId is missing, or isn't this app's.",
+    "The AgentId is missing, or isn't this app's.",
     "Copy the AgentId of the same app from DingTalk's developer console into the connection's field 'agent_id'. "
     "请在钉钉开发者后台复制同一应用的 AgentId，填到连接的 agent_id 字段。",
 )
 _ROBOT_CODE = Meaning(
     ConfigurationError,
-    "DingTalk says that the robotCode is missing, unknown, or isn't this app's.",
+    "The robotCode is missing, unknown, or isn't this app's.",
     "Copy the robotCode of the same app from DingTalk's developer console into the connection's field 'robot_code', "
     "and publish a version of the app. "
     "请在钉钉开发者后台复制同一应用机器人的 robotCode，填到连接的 robot_code 字段，并发布应用版本。",
 )
 _ROBOT_MISSING = Meaning(
     TargetError,
-    "DingTalk finds no such robot there: it isn't in the group, or the app's robot isn't published.",
+    "DingTalk finds no such robot: it isn't in the group, or the app's robot isn't published.",
     "Publish a version of the app in the developer console and add its robot to the group. "
     "请在开发者后台发布应用版本，并将其机器人添加到群中。",
 )
@@ -95,19 +95,19 @@ _ROBOT_OFF = Meaning(
 _GROUP = Meaning(
     TargetError,
     "DingTalk doesn't know this group, or it isn't one of the app's organisation.",
-    "Check the openConversationId (cid…): mention the robot in the group and read conversationId in what it receives. "
+    "Check the openConversationId (cid…): mention the robot in the group and read conversationId in its callback. "
     "请检查 openConversationId：在群里 @机器人，其收到的 conversationId 即是。",
 )
 _GROUP_GONE = Meaning(TargetError, "The group was disbanded.", "Use another group. 该群已解散，请改用其他群。")
 _PEOPLE = Meaning(
     TargetError,
-    "DingTalk doesn't know whom the message is for.",
+    "DingTalk doesn't know the recipients of the message.",
     "Check the user ids, department ids or mobile numbers: they are those of the app's organisation. "
     "请检查 userId、部门 ID 或手机号是否属于该应用所在的组织。",
 )
-_OUT_OF_SIGHT = Meaning(
+_OUT_OF_SCOPE = Meaning(
     TargetError,
-    "Those whom the message is for are outside the app's visible scope.",
+    "The recipients are outside the app's visible scope.",
     "Widen the scope (可见范围) of the app in DingTalk's developer console. 请在钉钉开发者后台扩大应用的可见范围。",
 )
 _NO_PRIVATE_CHAT = Meaning(
@@ -117,9 +117,9 @@ _NO_PRIVATE_CHAT = Meaning(
     "请发布带机器人的应用版本，并将接收人加入可见范围。",
 )
 _REFUSING = Meaning(
-    TargetError, "Whom the message is for takes no messages.", "Ask the person. 接收人已拒收消息，请与其联系。"
+    TargetError, "The recipient has blocked messages.", "Ask the person. 接收人已拒收消息，请与其联系。"
 )
-_TOO_MANY_PEOPLE = Meaning(ContentError, "DingTalk doesn't take this many receivers, or none, in one call.", _OUR_FAULT)
+_TOO_MANY_PEOPLE = Meaning(ContentError, "DingTalk refuses so many recipients, or none, in one call.", _OUR_FAULT)
 _EVERYONE = Meaning(
     ConfigurationError,
     "The app may not send to everyone.",
@@ -133,40 +133,40 @@ _PERMISSION = Meaning(
 )
 _IP = Meaning(
     IpNotAllowedError,
-    "The app doesn't take calls from this machine's IP address.",
+    "The app doesn't accept calls from this machine's IP address.",
     "Add the address that DingTalk names to the app's egress IPs in DingTalk's developer console (Security settings). "
     "请在钉钉开发者后台“安全设置”的服务器出口 IP 中加入提示的地址。",
 )
 _POLICY = Meaning(
     ConfigurationError,
     "A setting of the group or of the organisation forbids the robot to send this.",
-    "DingTalk's words name it. 请按钉钉的提示检查群或组织的设置。",
+    "DingTalk's text names it. 请按钉钉的提示检查群或组织的设置。",
 )
-_PARAMETER = Meaning(ContentError, "DingTalk says that a parameter is missing or wrong.", _OUR_FAULT)
+_PARAMETER = Meaning(ContentError, "A parameter is missing or wrong.", _OUR_FAULT)
 _CALL = Meaning(
-    ContentError, "DingTalk doesn't understand the call.", f"Does a proxy or gateway change it? {_OUR_FAULT}"
+    ContentError, "DingTalk can't read the call.", f"Check whether a proxy or gateway changes it. {_OUR_FAULT}"
 )
-_CONTENT = Meaning(ContentError, "DingTalk doesn't take the message as it is.", _REFUSED_ADVICE)
+_CONTENT = Meaning(ContentError, "DingTalk doesn't accept the message.", _REFUSED_ADVICE)
 _UNSUPPORTED = Meaning(
     UnsupportedMessageError,
     "DingTalk can't carry this kind of message here.",
     "Use another kind, such as Markdown. 请改用其他消息类型，例如 Markdown。",
 )
-_TOO_LONG = Meaning(MessageTooLongError, "The message is longer than DingTalk takes.", "Shorten it. 请缩短消息。")
+_TOO_LONG = Meaning(MessageTooLongError, "The message is longer than DingTalk accepts.", "Shorten it. 请缩短消息。")
 _REFUSED = Meaning(ContentRefusedError, "DingTalk refused the content.", _REFUSED_ADVICE)
 _UNSAFE_LINK = Meaning(ContentRefusedError, "DingTalk refused a link as unsafe.", _REFUSED_ADVICE)
 _MEDIA = Meaning(
     ContentError,
-    "DingTalk doesn't take this file: its format, its size, or it is empty.",
-    "Check the file; DingTalk's words name the problem. 请按钉钉的提示检查文件的格式与大小。",
+    "DingTalk doesn't accept this file: because of its format or size, or it is empty.",
+    "Check the file; DingTalk's text names the problem. 请按钉钉的提示检查文件的格式与大小。",
 )
 _MEDIA_ID = Meaning(
     ContentError,
     "DingTalk doesn't know this media_id.",
     "Upload the file through the same app, or pass the file itself. 请用同一应用上传文件，或直接传入文件。",
 )
-_BUSY = Meaning(UnavailableError, "DingTalk says that it is busy.", _LATER)
-_UNKNOWN_OUTCOME = Meaning(UnknownOutcomeError, "DingTalk doesn't say whether the message was delivered.", _LOOK)
+_BUSY = Meaning(UnavailableError, "DingTalk is busy.", _LATER)
+_UNKNOWN_OUTCOME = Meaning(UnknownOutcomeError, "DingTalk doesn't know whether the message was delivered.", _LOOK)
 _NOT_READY = Meaning(
     UnavailableError,
     "DingTalk doesn't know the status of the message yet, or no longer (after 24 hours).",
@@ -175,40 +175,40 @@ _NOT_READY = Meaning(
 )
 _TOO_LATE = Meaning(
     DingTalkError,
-    "DingTalk doesn't do this to a message any more, or it isn't one of this robot's.",
+    "The message is too old for this, or this robot hasn't sent it.",
     "It works within 24 hours, through the app that sent it. 仅限发送后 24 小时内，由同一应用操作。",
 )
 _QUOTA = Meaning(
     QuotaExhaustedError,
-    "The organisation's monthly allowance of API calls is used up.",
+    "The organisation's monthly quota of API calls is used up.",
     "Ask the DingTalk administrator about the quota. 请联系钉钉管理员处理 API 调用额度。",
 )
 _QPS = Meaning(
     ThrottledError,
-    "DingTalk gets too many calls per second.",
-    "Try again in a moment; spread what runs at the same minute. 请稍后重试，并错开同一时刻运行的任务。",
+    "DingTalk receives too many calls per second.",
+    "Try again in a moment; spread tasks that run at the same minute. 请稍后重试，并错开同一时刻运行的任务。",
     _SECOND,
 )
 _QPM = Meaning(
     ThrottledError,
-    "DingTalk gets too many messages or calls per minute.",
+    "DingTalk receives too many messages or calls per minute.",
     "Wait a minute; merge messages. 请等待一分钟，并合并消息。",
     _MINUTE,
 )
 _BANNED = Meaning(
     ThrottledError,
-    "DingTalk takes no calls for a while because there were too many.",
-    "Its words say for how long; find out what calls so often. 请按提示等待，并排查高频调用。",
+    "DingTalk blocks calls for a while because there were too many.",
+    "Its text names the time; find out which program calls so often. 请按提示等待，并排查高频调用。",
     IP_BAN_SECONDS,
 )
 _WRONG_HOST = Meaning(
     ConfigurationError,
     "DingTalk has no such API at this address.",
-    "Are the connection's 'api_base_url' and 'oapi_base_url' right? 请检查连接的 api_base_url 与 oapi_base_url。",
+    "Check the connection's 'api_base_url' and 'oapi_base_url'. 请检查连接的 api_base_url 与 oapi_base_url。",
     # DingTalk documents neither of these codes.
     recognised=False,
 )
-# What the words beside an unknown code mean.
+# The meaning of an unknown code by DingTalk's text.
 _SENSES: Mapping[Sense, Meaning] = {
     Sense.THROTTLED: _QPM,
     Sense.BUSY: _BUSY,
@@ -231,7 +231,7 @@ _OLD_CODES: Mapping[str, Meaning] = {
     **_same(_ORGANISATION, "33001 40013 50003 50005"),
     **_same(_AGENT_ID, "40056 41011 41020 70003"),
     **_same(_PEOPLE, "33012 40003 40009 40031 40104 41009 46004 60121"),
-    **_same(_OUT_OF_SIGHT, "50002 50004"),
+    **_same(_OUT_OF_SCOPE, "50002 50004"),
     **_same(_REFUSING, "81002"),
     **_same(_EVERYONE, "41028"),
     **_same(_TOO_MANY_PEOPLE, "41029"),
@@ -285,7 +285,7 @@ _V1_CODES: Mapping[str, Meaning] = {
     **_same(_BUSY, "system.busy"),
     **_same(_UNKNOWN_OUTCOME, "unknown.send.result system.error unknownError"),
 }
-# Families of codes, for those that DingTalk has invented since; the first that matches decides.
+# Families of codes, for new ones that DingTalk adds; the first match decides.
 _V1_FAMILIES: tuple[tuple[str, Meaning], ...] = (
     (r"Qpm", _QPM),
     (r"Qps", _QPS),
@@ -304,10 +304,10 @@ _PERMISSION_POINT = re.compile(r"\b(?:qyapi_\w+|[A-Z]\w*(?:\.[A-Z]\w*)*\.(?:Read
 def answer_of(
     reply: Reply | NoReply, *, expects: Iterable[str] = (), hide: Iterable[Secret] = ()
 ) -> dict[str, Any] | DingTalkError:
-    """DingTalk's answer if the call succeeded; otherwise what went wrong, as an error to raise.
+    """DingTalk's answer if the call succeeded; otherwise the error to raise.
 
     :param expects: fields of every answer of success; one without them is unreadable.
-    :param hide: what DingTalk's own words must not show, should they ever quote what was sent.
+    :param hide: secrets to mask in DingTalk's text, in case it quotes what was sent.
     """
     if isinstance(reply, NoReply):
         return error_of_no_reply(reply)
@@ -316,7 +316,7 @@ def answer_of(
         code = _code(answer)
         if code is not None:
             return _error(code, answer, reply.status, hide)
-        if reply.status < 300 and "punish" not in answer and all(stands(answer.get(each)) for each in expects):
+        if reply.status < 300 and "punish" not in answer and all(is_present(answer.get(each)) for each in expects):
             return answer
     return error_without_code(reply, throttled=_QPM, senses=_SENSES, hide=hide)
 
@@ -324,44 +324,44 @@ def answer_of(
 def _code(answer: Mapping[str, Any]) -> str | None:
     """The code of a refusal; ``None`` if there is none in the answer."""
     if "errcode" in answer:
-        # The documentation says number, its own samples show strings.
+        # Documented as a number, but a string in the samples.
         code = code_in(answer["errcode"])
         return None if code == "0" else (text(answer.get("sub_code")) if code == "88" else "") or code
-    # Gateways and the official SDK know both spellings.
+    # Gateways and the official SDK use both spellings.
     code = answer.get("code", answer.get("Code"))
     return None if code is None else code_in(code)
 
 
 def _error(code: str, answer: Mapping[str, Any], status: int, hide: Iterable[Secret]) -> DingTalkError:
-    said = without(first_text(answer, "sub_msg", "errmsg", "message", "Message"), hide)
+    words = without(first_text(answer, "sub_msg", "errmsg", "message", "Message"), hide)
     request_id = first_text(answer, "requestid", "request_id", "RequestId", "requestId")
-    error = _meaning(code, status, said).as_error(
+    error = _meaning(code, status, words).as_error(
         errcode=without(code, hide),
-        errmsg=shortened(said),
+        errmsg=shortened(words),
         request_id=without(shortened(request_id), hide) or None,
     )
     if isinstance(error, PermissionMissingError):
-        error.missing_permissions = _permissions(answer, said)
+        error.missing_permissions = _permissions(answer, words)
         if error.missing_permissions:
             error.problem = f"The app lacks {', '.join(error.missing_permissions)}: {error.problem}"
     return error
 
 
-def _meaning(code: str, status: int, said: str = "") -> Meaning:
+def _meaning(code: str, status: int, words: str = "") -> Meaning:
     known = _OLD_CODES.get(code) or _V1_CODES.get(code)
     if known is None:
         known = next((meaning for marks, meaning in _V1_FAMILIES if re.search(marks, code)), None)
     if status >= 500 and known in (None, _BUSY):
-        # Where the server itself failed, it is unknown how far it came.
+        # If the server failed, it is unknown how far it got.
         return _UNKNOWN_OUTCOME
-    # The codes of gateways are words themselves.
-    return known or guess(f"{code} {said}", _SENSES)
+    # The codes of gateways are text, too.
+    return known or guess(f"{code} {words}", _SENSES)
 
 
-def _permissions(answer: Mapping[str, Any], said: str) -> tuple[str, ...]:
+def _permissions(answer: Mapping[str, Any], words: str) -> tuple[str, ...]:
     """The permission points that the app lacks, by the names of DingTalk's console."""
     detail = answer.get("accessdenieddetail")
     scopes = detail.get("requiredScopes") if isinstance(detail, Mapping) else None
     if found := texts(scopes):
         return tuple(shortened(each) for each in found[:_MOST_PERMISSIONS])
-    return tuple(dict.fromkeys(_PERMISSION_POINT.findall(said)))[:_MOST_PERMISSIONS]
+    return tuple(dict.fromkeys(_PERMISSION_POINT.findall(words)))[:_MOST_PERMISSIONS]

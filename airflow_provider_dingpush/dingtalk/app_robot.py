@@ -1,6 +1,6 @@
 """The robot of an enterprise app (企业内部应用机器人): what it can carry to a group or to people, and how it is sent.
 
-Facts from DingTalk's docs 0699, 0714 and 0716, read 2026-08-22. DingTalk can't recognise a message that it got twice,
+Facts from DingTalk's docs 0699, 0714 and 0716, read 2026-08-22. DingTalk can't recognise a repeated message of an app,
 so one that may have arrived isn't sent again.
 """
 
@@ -16,12 +16,12 @@ from airflow_provider_dingpush.dingtalk.app_content import (
     Encoder,
     Sent,
     body_of,
+    chunks,
     encoder_of,
     ending,
     file_name,
     message_in,
     named,
-    pieces,
     refuse_mentions,
     uploaded,
     wire_json,
@@ -49,14 +49,14 @@ PEOPLE_PER_CALL = 20
 _SHORT_PAUSE_SECONDS = 60.0
 _CHANNEL = "An app robot"
 _FILE_TYPES = ("xlsx", "pdf", "zip", "rar", "doc", "docx")
-# Uploads take amr, mp3 and wav, robots play ogg and amr.
+# Uploads accept amr, mp3 and wav, robots play ogg and amr.
 _AUDIO_TYPE, _AUDIO_BEGINNING = "amr", b"#!AMR"
 _MOST_VERTICAL_BUTTONS = 5
 
 
 @dataclass
 class _Tally:
-    """What happened to the recipients of one message so far."""
+    """The results for the recipients of one message so far."""
 
     keys: list[str] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
@@ -74,7 +74,7 @@ class AppRobot:
     """The channel of an app's robot to a group, or to people, each in their own chat with it.
 
     :param calls: the app's calls to DingTalk.
-    :param media: uploads pictures and files; without it a message can hold only what is in DingTalk already.
+    :param media: uploads images and files; without it a message can hold only media ids.
     :param target: the group or the people.
     :param people_per_call: to how many people one call sends.
     """
@@ -101,10 +101,10 @@ class AppRobot:
     def send(self, message: Message, at: At | None = None) -> Sent:
         """Send the whole message, split into numbered parts if it is too long.
 
-        :param at: nobody: an app's messages can't mention people.
-        :raises TargetError: if it reached nobody.
-        :raises UnknownOutcomeError: if DingTalk doesn't say of some people whether it reached them.
-        :raises DingTalkError: typed by what else went wrong; see :mod:`airflow_provider_dingpush.errors`.
+        :param at: refused: an app's messages can't mention people.
+        :raises TargetError: if it reached none of the recipients.
+        :raises UnknownOutcomeError: if it is unknown for some people whether it reached them.
+        :raises DingTalkError: of the class for any other problem; see :mod:`airflow_provider_dingpush.errors`.
         """
         refuse_mentions(at)
         check_rendered(message)
@@ -117,22 +117,22 @@ class AppRobot:
         return self._send(parts)
 
     def send_cut(self, message: Message, at: At | None = None, *, language: str) -> Sent:  # noqa: ARG002 - as other channels
-        """Send an alert in one piece, cut with a note if it is too long.
+        """Send an alert as one message, cut with a note if it is too long.
 
-        :param at: left out: an app's messages can't mention anybody.
+        :param at: left out: an app's messages can't mention people.
         :param language: ``zh`` or ``en``, of the note.
-        :raises DingTalkError: typed by what went wrong; as :meth:`send` does.
+        :raises DingTalkError: as :meth:`send` does.
         """
         return self._send([_fitted(message, language)])
 
     @staticmethod
     def prepare(message: Message, at: At | None, *, uuid: str, language: str) -> bytes:  # noqa: ARG004 - as other channels
-        """The body of a message in one piece, cut with a note if it is too long; the same for every target.
+        """The body of one message, cut with a note if it is too long; the same for every target.
 
-        :param at: left out: an app's messages can't mention anybody.
-        :param uuid: of no use: DingTalk doesn't recognise a repeated message of an app.
+        :param at: left out: an app's messages can't mention people.
+        :param uuid: ignored: DingTalk doesn't recognise a repeated message of an app.
         :param language: ``zh`` or ``en``, of the note.
-        :raises ContentError: if an app robot can't carry it, what would be uploaded can't be, or it is no plain data.
+        :raises ContentError: if an app robot can't carry it, its media can't be uploaded, or it can't be plain data.
         """
         return body_of(AppRobot.check(message, language=language), language)
 
@@ -141,16 +141,16 @@ class AppRobot:
         """The message as an app robot can carry it, cut with a note if it is too long; nothing is uploaded.
 
         :param language: ``zh`` or ``en``, of the note.
-        :raises ContentError: if an app robot can't carry it, or what would be uploaded can't be.
+        :raises ContentError: if an app robot can't carry it, or its media can't be uploaded.
         """
         message = _fitted(message, language)
         encoded(message, MediaCheck())
         return message
 
     def post(self, body: bytes, deadline: Deadline) -> DingTalkError | None:
-        """Upload what a body needs, post it once, and return what went wrong, if anything.
+        """Upload the media of a body, post it once, and return the error, if any.
 
-        :param deadline: when the answers must be there.
+        :param deadline: for all answers.
         """
         calls = self._calls.once(deadline)
         channel = AppRobot(calls, MediaLibrary(calls), self.target, people_per_call=self._people_per_call)
@@ -173,7 +173,7 @@ class AppRobot:
 
     def _to_group(self, parts: Sequence[Mapping[str, str]], group: str) -> Sent:
         keys: list[str] = []
-        for place, part in enumerate(parts):
+        for index, part in enumerate(parts):
             try:
                 answer = self._calls.v1(
                     "POST",
@@ -183,8 +183,8 @@ class AppRobot:
                     expects=("processQueryKey",),
                 )
             except DingTalkError as error:
-                if place:
-                    _sent_before(error, f"Part {place + 1} of {len(parts)} failed, those before it were sent")
+                if index:
+                    _sent_before(error, f"Part {index + 1} of {len(parts)} failed, those before it were sent")
                 raise
             keys.append(text(answer["processQueryKey"]))
         return Sent(len(parts), tuple(keys))
@@ -193,9 +193,9 @@ class AppRobot:
         people = list(dict.fromkeys(user_ids))
         tally = _Tally()
         for part in parts:
-            # Whom one part didn't reach gets no other: the rest of a message is worth nothing without its beginning.
+            # People whom one part didn't reach get no further part: the rest is useless without the beginning.
             missed = tally.out_of_reach()
-            for some in pieces([each for each in people if each not in missed], self._people_per_call):
+            for some in chunks([each for each in people if each not in missed], self._people_per_call):
                 self._to_some(part, some, tally)
         reached = [each for each in people if each not in tally.out_of_reach()]
         if tally.doubt is not None:
@@ -214,7 +214,7 @@ class AppRobot:
                 expects=("processQueryKey",),
             )
         except TargetError as error:
-            # It is about these people; others may be reached.
+            # It concerns these people only; others may be reached.
             tally.invalid += some
             tally.refusal = tally.refusal or error
         except UnknownOutcomeError as error:
@@ -222,11 +222,11 @@ class AppRobot:
             tally.doubt = tally.doubt or error
         except DingTalkError as error:
             if tally.keys or tally.uncertain:
-                _sent_before(error, f"To {named(some)} it failed, to some before them it was sent")
+                _sent_before(error, f"Sending to {named(some)} failed, after it was sent to others")
             raise
         else:
             tally.keys.append(text(answer["processQueryKey"]))
-            # The last list stands in DingTalk's SDK only, without an explanation.
+            # The last list is only in DingTalk's SDK, without an explanation.
             for name, missed in (
                 ("invalidStaffIdList", tally.invalid),
                 ("flowControlledStaffIdList", tally.held_back),
@@ -249,7 +249,7 @@ def _fitted(message: Message, language: str) -> Message:
 def encoded(message: Message, media: MediaLibrary | None) -> dict[str, str]:
     """The two fields of a request that hold the message: ``msgKey``, and ``msgParam`` as a JSON string.
 
-    :param media: uploads what isn't in DingTalk yet.
+    :param media: uploads sources that are no media ids.
     :raises UnsupportedMessageError: for a kind that an app robot can't carry.
     """
     key, param = encoder_of(message, _ENCODERS, _CHANNEL)(message, media)
@@ -265,7 +265,7 @@ def _markdown(message: Markdown, _: MediaLibrary | None) -> tuple[str, dict[str,
 
 
 def _link(message: Link, _: MediaLibrary | None) -> tuple[str, dict[str, str]]:
-    # The docs show picUrl in every sample and nowhere say that it may be missing (miss.param.picUrl is an error).
+    # The docs have picUrl in every sample and don't call it optional (miss.param.picUrl is an error).
     return "sampleLink", {
         "title": message.title,
         "text": message.text,
@@ -283,7 +283,7 @@ def _action_card(message: ActionCard, _: MediaLibrary | None) -> tuple[str, dict
         layout = " side by side" if message.horizontal else ""
         raise UnsupportedMessageError(
             f"{_CHANNEL}'s ActionCard can't have {len(buttons)} buttons{layout}.",
-            "It takes five below each other, or two side by side (horizontal=True); put further links into the text. "
+            "It can have five below each other, or two side by side (horizontal=True); put more links into the text. "
             "应用机器人的卡片最多竖排五个或横排两个按钮。",
         )
     title, url = ("buttonTitle", "buttonUrl") if message.horizontal else ("actionTitle", "actionURL")
@@ -308,7 +308,7 @@ def _file(message: File, media: MediaLibrary | None) -> tuple[str, dict[str, str
     kind = ending(name)
     if kind not in _FILE_TYPES:
         raise UnsupportedMessageError(
-            f"{_CHANNEL} can't carry the file {name!r}: it takes {', '.join(_FILE_TYPES)}.",
+            f"{_CHANNEL} can't carry the file {name!r}: it accepts {', '.join(_FILE_TYPES)}.",
             "Put it into a zip, or write a table as xlsx. 请打包成 zip，表格可存为 xlsx。",
         )
     media_id = uploaded(media, "File.source", message.source, kind="file", name=name)
@@ -323,7 +323,7 @@ def _audio(message: Audio, media: MediaLibrary | None) -> tuple[str, dict[str, s
         isinstance(source, bytes) and not source.startswith(_AUDIO_BEGINNING)
     ):
         raise UnsupportedMessageError(
-            f"{_CHANNEL} can't play {repr(name) if name else 'these bytes'}: it takes {_AUDIO_TYPE}.",
+            f"{_CHANNEL} can't play {repr(name) if name else 'these bytes'}: it accepts {_AUDIO_TYPE}.",
             "Convert it, for example with: ffmpeg -i sound.mp3 -ar 8000 sound.amr. 请先转换为 amr 格式。",
         )
     media_id = uploaded(media, "Audio.source", source, kind="voice")
@@ -360,7 +360,7 @@ def _size(message: Message) -> int:
 
 
 def _sent_before(error: DingTalkError, what: str) -> None:
-    """Note that a part of the message has arrived; sending all of it again would repeat that part."""
+    """Add to the error that a part of the message has arrived; sending all of it again would repeat that part."""
     error.problem = f"{what}: {error.problem}"
     error.retryable = False
 
@@ -377,7 +377,7 @@ def _nobody(tally: _Tally) -> TargetError:
     if tally.invalid:
         reasons.append(f"unknown or out of the app's visible scope: {named(tally.invalid)}")
     if tally.held_back:
-        reasons.append(f"held back by DingTalk because they get too much: {named(tally.held_back)}")
+        reasons.append(f"flow-controlled because they receive too many messages: {named(tally.held_back)}")
     if tally.begun:
         reasons.append("only its first part arrived")
     advice = (
@@ -387,7 +387,7 @@ def _nobody(tally: _Tally) -> TargetError:
         else "Send fewer messages to the same people. 请降低向同一人发送消息的频率。"
     )
     return TargetError(
-        f"The message reached nobody; {'; '.join(reasons)}.",
+        f"The message reached no one; {'; '.join(reasons)}.",
         advice,
         retryable=bool(tally.held_back) and not tally.begun,
         retry_after_seconds=_SHORT_PAUSE_SECONDS if tally.held_back else None,

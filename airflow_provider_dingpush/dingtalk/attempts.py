@@ -1,6 +1,6 @@
-"""How often one message is tried, and how long between.
+"""How often one message is tried, and how long the waits between tries are.
 
-A message whose outcome is unknown is sent again only where DingTalk recognises it, or where a user allowed it.
+A message whose outcome is unknown is sent again only if DingTalk recognises it, or a user has allowed it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ Sent = TypeVar("Sent")
 
 @dataclass(frozen=True)
 class AttemptPlan:
-    """The bounds of trying again.
+    """The limits of retries.
 
-    The wait before try *n+1* is ``first_wait_seconds * 2**(n-1)``, times 0.5 to 1 by chance, and what DingTalk asks for
-    on top.
+    The wait before try *n+1* is ``first_wait_seconds * 2**(n-1)``, times 0.5 to 1 at random, plus the time for which
+    DingTalk asks.
 
-    :param attempts: the most tries of one message, the first one included.
+    :param attempts: maximum tries of one message, the first one included.
     :param first_wait_seconds: the wait before the second try, in seconds.
-    :param longest_wait_seconds: the most between two tries, in seconds. An error that asks for more isn't waited out
-        here.
-    :param budget_seconds: the most that all tries and waits together may take, in seconds.
+    :param longest_wait_seconds: the longest wait between two tries, in seconds. After an error that asks for more there
+        is no further try.
+    :param budget_seconds: the time limit of all tries and waits together, in seconds.
     """
 
     attempts: int = 3
@@ -34,16 +34,16 @@ class AttemptPlan:
     budget_seconds: float = 30.0
 
     def wait_after(self, attempt: int, error: DingTalkError, *, chance: float) -> float | None:
-        """Seconds to wait before the next try, or ``None`` if there shall be none.
+        """Seconds to wait before the next try, or ``None`` if there is none.
 
         :param attempt: how many tries there were.
-        :param chance: a random number from 0 to 1; it spreads out senders that failed at the same moment.
+        :param chance: a random number from 0 to 1; it spreads senders that failed at the same time.
         """
         asked = error.retry_after_seconds or 0.0
         if not error.retryable or attempt >= self.attempts or asked > self.longest_wait_seconds:
             return None
         doubled = min(self.first_wait_seconds * float(2 ** (attempt - 1)), self.longest_wait_seconds)
-        # Never before the time that was asked for, and those who were all asked for the same don't return all at once.
+        # Never earlier than DingTalk asked for, and spread for senders that were asked for the same wait.
         return min(asked + doubled * (0.5 + chance / 2), self.longest_wait_seconds)
 
 
@@ -57,11 +57,11 @@ def attempt(
     chance: Callable[[], float],
     resends: int | None = None,
 ) -> Sent:
-    """Call ``post`` until it returns, what it raises can't be fixed by trying again, or the plan's bounds are reached.
+    """Call ``post`` until it returns, raises an error that isn't retryable, or the plan's limits are reached.
 
-    :param post: takes the seconds that this try may use.
-    :param timeout_seconds: what one try is given; no second try starts that would have to end sooner.
-    :param clock: seconds that only go forward.
+    :param post: called with the seconds that this try may use.
+    :param timeout_seconds: the time of one try; no further try starts if less is left.
+    :param clock: monotonic seconds.
     :param resends: how often it may be tried again after its outcome was unknown; ``None`` for as often as the plan
         allows.
     :raises DingTalkError: the last one; :class:`UnknownOutcomeError` if an earlier try may have arrived.
@@ -85,10 +85,10 @@ def attempt(
             break
         sleep(wait)
         if clock() - start >= plan.budget_seconds:
-            # A busy machine may sleep for longer than it was asked to.
+            # On a busy machine a sleep may take longer than requested.
             break
     if perhaps_arrived is not None and isinstance(problem, UnavailableError):
-        # The last try surely didn't arrive, but an earlier one may have.
+        # The last try did not arrive, but an earlier one may have.
         problem = perhaps_arrived
     problem.tries = number
     raise problem

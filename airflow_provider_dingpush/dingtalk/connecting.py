@@ -1,7 +1,7 @@
-"""A connection to whichever address of a host accepts one first (as RFC 8305, "Happy Eyeballs", has it).
+"""A connection to the first address of a host that accepts one (RFC 8305, "Happy Eyeballs").
 
-A name may have several addresses, and the first ones may be dead: a packet filter that drops, an IPv6 that leads
-nowhere. Waiting for each in its turn costs the whole time limit, so the next one is tried while the others still wait.
+A name may have several addresses, and the first ones may be dead: a packet filter that drops, an IPv6 without a route.
+Trying them one after the other would use up the time limit, so the next is tried while the others are still pending.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ def first_to_accept(
 ) -> tuple[socket.socket, Any]:
     """The connected socket of the first address that accepts, and that address; nothing is written to any.
 
-    After an address that refuses the next is tried at once, after one that is silent a quarter of a second later.
+    After a refusal the next address is tried at once, otherwise after a quarter of a second.
 
     :param infos: the addresses, in the order in which to try them.
-    :param until: when to give up, in seconds of ``time.monotonic``.
+    :param until: the deadline, in seconds of ``time.monotonic``.
     :param prepare: sets the options of a new socket.
     :raises TimeoutError: if none has accepted by then.
     :raises OSError: that of the last one, if all have refused.
     """
     waiting = list(infos)
-    # All of them shall have been tried by then, however many they are.
+    # Short enough to try all of them in time.
     pause = min(_NEXT_AFTER_SECONDS, max(0.0, until - time.monotonic()) / (len(waiting) + 1))
     next_at = time.monotonic()
     problem: OSError = OSError("the name has no address")

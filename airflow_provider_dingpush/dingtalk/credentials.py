@@ -1,4 +1,4 @@
-"""Who sends, as DingTalk shows it: a custom robot or an enterprise app; and where DingTalk's APIs are."""
+"""The credentials of a custom robot or an enterprise app, and the base URLs of DingTalk's APIs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from airflow_provider_dingpush.dingtalk.secret import Secret
 
 DEFAULT_BASE_URL = "https://oapi.dingtalk.com"
-"""Where webhooks and DingTalk's older API are."""
+"""Base URL of webhooks and DingTalk's older API."""
 DEFAULT_API_BASE_URL = "https://api.dingtalk.com"
-"""Where DingTalk's newer API (v1.0) is."""
+"""Base URL of DingTalk's newer API (v1.0)."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Robot:
 
     :param access_token: the token of its webhook URL.
     :param secret: the secret (加签), if that security setting is on.
-    :param keyword: one of its keywords (自定义关键词), put into messages that lack it.
+    :param keyword: one of its keywords (自定义关键词), added to messages that lack it.
     """
 
     access_token: Secret
@@ -32,7 +32,7 @@ class App:
 
     :param app_key: its AppKey (Client ID).
     :param app_secret: its AppSecret (Client Secret).
-    :param robot_code: the robotCode of its robot; the AppKey if not given, which it usually is (docs 0699, read
+    :param robot_code: the robotCode of its robot; by default the AppKey, which is usually right (docs 0699, read
         2026-08-22).
     :param agent_id: its AgentId, which only work notifications need.
     """

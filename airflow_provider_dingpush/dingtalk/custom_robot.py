@@ -1,4 +1,4 @@
-"""The custom robot of a group (自定义机器人): what its webhook can carry, how that is encoded, and how it is sent.
+"""The custom robot of a group (自定义机器人): what its webhook can carry, and how that is encoded and sent.
 
 Facts from DingTalk's docs 0699 and 0717, read 2026-08-22; the size limit of 20,000 bytes as observed in public reports.
 """
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 20_000
 _PATH = "/robot/send"
-# A type that no robot has: token, signature and address are checked, and nothing is posted.
+# A type that doesn't exist: DingTalk checks token, signature and address, and posts nothing.
 _PROBE_TYPE = "dingpush_connection_test"
 
 
@@ -50,14 +50,14 @@ class CustomRobot:
     :param http: the client of DingTalk's older API.
     :param plan: how often :meth:`send` and :meth:`send_cut` try a message.
     :param clock: seconds since 1970, for the signature.
-    :param ticks: seconds that only go forward, for time limits.
+    :param ticks: monotonic seconds, for time limits.
     :param sleep: waits between tries, in seconds.
     :param chance: a random number from 0 to 1, to spread the tries of many senders.
     """
 
     name = "custom_robot"
     recognises_repeats = True
-    """DingTalk shows what it gets twice with one ``msgUuid`` once."""
+    """DingTalk shows a message once even if it receives its ``msgUuid`` twice."""
     text_bytes = 18_000
     """How long a text may be, in bytes of JSON, so that nothing is cut; the rest is for title and mentions."""
 
@@ -81,13 +81,13 @@ class CustomRobot:
         self._chance = chance
 
     def send(self, message: Message, at: At | None = None, *, key: str | None = None) -> int:
-        """Send the whole message, split into numbered parts if it is too long, and return how many they were.
+        """Send the whole message, split into numbered parts if it is too long, and return how many there were.
 
         The mentions go into the first part, and into those whose text contains them.
 
-        :param key: a text that is the same each time that this very message is sent: the group sees nothing twice that
-            DingTalk got under one key. By default each call sends another message.
-        :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
+        :param key: a text that is the same each time that this message is sent: DingTalk shows a message with the same
+            key once. By default each call sends a new message.
+        :raises DingTalkError: of the class for the problem; see :mod:`airflow_provider_dingpush.errors`.
         """
         message = _as_sent(message)
         refuse_unmentionable(message, at)
@@ -97,34 +97,34 @@ class CustomRobot:
             from airflow_provider_dingpush.messages.fitting import split_to_size
 
             parts = split_to_size(message, MAX_BODY_BYTES, size_of=lambda part: self._size(part, at))
-        for place, part in enumerate(parts):
-            here = At.union([at if place == 0 else None, at.named_in(long_text_of(part)) if at else None])
+        for index, part in enumerate(parts):
+            here = At.union([at if index == 0 else None, at.named_in(long_text_of(part)) if at else None])
             try:
-                self._try(self._checked(part, here, _msg_uuid(key, place) if key else uuids.uuid4().hex))
+                self._try(self._checked(part, here, _msg_uuid(key, index) if key else uuids.uuid4().hex))
             except DingTalkError as error:
-                if place:
+                if index:
                     error.problem = (
-                        f"Part {place + 1} of {len(parts)} failed, those before it were sent: {error.problem}"
+                        f"Part {index + 1} of {len(parts)} failed, those before it were sent: {error.problem}"
                     )
                 raise
         return len(parts)
 
     def send_cut(self, message: Message, at: At | None = None, *, language: str) -> None:
-        """Send an alert in one piece, prepared as by :meth:`prepare`.
+        """Send an alert as one message, prepared as by :meth:`prepare`.
 
-        A shortened alert that arrives is worth more than a whole one that doesn't.
+        A shortened alert that arrives is better than a complete one that doesn't.
 
         :param language: ``zh`` or ``en``, of the note on what was cut.
-        :raises DingTalkError: typed by what went wrong; see :mod:`airflow_provider_dingpush.errors`.
+        :raises DingTalkError: of the class for the problem; see :mod:`airflow_provider_dingpush.errors`.
         """
         self._try(self.prepare(message, at, uuid=uuids.uuid4().hex, language=language))
 
     def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
-        """The body of a message in one piece, to be posted by :meth:`post`, later or by another process.
+        """The body of one message, to be posted by :meth:`post`, later or by another process.
 
         It is cut with a note if it is too long, and mentions that it can't carry are left out.
 
-        :param uuid: by which DingTalk recognises a message that it got already.
+        :param uuid: by which DingTalk recognises a repeated message.
         :param language: ``zh`` or ``en``, of the note on what was cut.
         :raises ContentError: if a custom robot can't carry such a message, naming the channel that can.
         """
@@ -137,20 +137,20 @@ class CustomRobot:
         return self._checked(message, at, uuid)
 
     def post(self, body: bytes, deadline: Deadline) -> DingTalkError | None:
-        """Post a body once, and return what went wrong, if anything.
+        """Post a body once, and return the error, if any.
 
-        :param deadline: when the answer must be there.
+        :param deadline: for the answer.
         """
         seconds = deadline.seconds_left()
         if seconds <= 0:
-            return UnavailableError("There was no time left to send it.", "Try again later. 请稍后重试。")
+            return UnavailableError("No time was left to send it.", "Try again later. 请稍后重试。")
         return self._ask(body, timeout_seconds=seconds)
 
     def probe(self) -> DingTalkError | None:
-        """Ask DingTalk about token, signature and address without posting anything; ``None`` if all are accepted.
+        """Have DingTalk check token, signature and address without posting anything; ``None`` if all are accepted.
 
-        The question is a message of a type that doesn't exist. In which order DingTalk checks isn't documented: a robot
-        with keywords may answer about those first, and then nothing is posted either.
+        The request is a message of a type that doesn't exist. In which order DingTalk checks isn't documented: a robot
+        with keywords may refuse it because of those first, and then nothing is posted either.
         """
         body = {"msgtype": _PROBE_TYPE, _PROBE_TYPE: {"content": self._robot.keyword or "test"}}
         error = self._ask(_json(body))
@@ -164,7 +164,7 @@ class CustomRobot:
 
     def _try(self, body: bytes) -> None:
         def once(seconds_left: float) -> None:
-            # The signature is new for each try; body and msgUuid are the same, by which DingTalk recognises a message.
+            # Each try has a new signature, but the same body and msgUuid, so that DingTalk recognises a repeated one.
             error = self._ask(body, timeout_seconds=seconds_left)
             if error is not None:
                 raise error
@@ -197,8 +197,8 @@ class CustomRobot:
 def encoded(message: Message, at: At | None, *, keyword: str | None, msg_uuid: str) -> bytes:
     """The body of one POST.
 
-    :param keyword: put at the end of the text if that lacks it.
-    :param msg_uuid: the same for every try of a message; DingTalk drops what it got already.
+    :param keyword: added to the end of the text if that lacks it.
+    :param msg_uuid: the same for every try of a message; DingTalk drops a repeated one.
     :raises UnsupportedMessageError: for a kind that a custom robot can't carry.
     """
     message = carried(message)
@@ -212,10 +212,10 @@ def encoded(message: Message, at: At | None, *, keyword: str | None, msg_uuid: s
 
 
 def mentionable(message: Message, at: At | None) -> At | None:
-    """Those of the mentions that this kind of message can carry."""
+    """The mentions that this kind of message can carry."""
     kind = _KINDS.get(message.msgtype)
-    mentions = kind.mentions if isinstance(kind, _Kind) else _Mentions.NOBODY
-    if mentions is _Mentions.EVERYBODY:
+    mentions = kind.mentions if isinstance(kind, _Kind) else _Mentions.NO_ONE
+    if mentions is _Mentions.EVERYONE:
         return at
     return At(user_ids=at.user_ids) if at and at.user_ids and mentions is _Mentions.BY_USER_ID else None
 
@@ -227,7 +227,7 @@ def refuse_unmentionable(message: Message, at: At | None) -> None:
     """
     if at and mentionable(message, at) != at:
         kind = _KINDS.get(message.msgtype)
-        mentions = kind.mentions if isinstance(kind, _Kind) else _Mentions.NOBODY
+        mentions = kind.mentions if isinstance(kind, _Kind) else _Mentions.NO_ONE
         raise UnsupportedMessageError(
             f"A custom robot's {type(message).__name__} can mention {mentions.value}.",
             "Use Text or Markdown, which can mention everyone and people by mobile number or user id.",
@@ -235,7 +235,7 @@ def refuse_unmentionable(message: Message, at: At | None) -> None:
 
 
 def _as_sent(message: Message) -> Message:
-    """The message in a kind that a custom robot can carry, its Markdown with line breaks as DingTalk needs them."""
+    """The message as a kind that a custom robot can carry, its Markdown with line breaks as DingTalk needs them."""
     message = carried(message)
     if not is_markdown(message):
         return message
@@ -245,7 +245,7 @@ def _as_sent(message: Message) -> Message:
 
 
 def carried(message: Message) -> Message:
-    """The message in a kind that a custom robot can carry: a picture of a URL becomes Markdown.
+    """The message as a kind that a custom robot can carry: an image with a URL becomes Markdown.
 
     :raises UnsupportedMessageError: for any other kind, naming the channel that can.
     """
@@ -262,19 +262,19 @@ def _refused(what: str, message: Message) -> UnsupportedMessageError:
 class _Mentions(Enum):
     """Whom a kind of message can mention."""
 
-    EVERYBODY = "everybody"
+    EVERYONE = "everyone"
     BY_USER_ID = "people by user id only"
-    NOBODY = "nobody"
+    NO_ONE = "no one"
 
 
 class _Kind(NamedTuple):
     """How a custom robot carries a kind of message.
 
-    :ivar completed: puts mentions and keyword into its text.
+    :ivar completed: adds mentions and keyword to its text.
     """
 
     completed: Callable[[Any, At | None, str | None], Any]
-    mentions: _Mentions = _Mentions.NOBODY
+    mentions: _Mentions = _Mentions.NO_ONE
 
 
 def _text(message: Text, at: At | None, keyword: str | None) -> Text:
@@ -298,7 +298,7 @@ def _feed_card(message: FeedCard, _: At | None, keyword: str | None) -> FeedCard
 
 
 def _image(message: Image) -> Markdown:
-    """A picture of a URL within Markdown."""
+    """An image with a URL, as Markdown."""
     from airflow_provider_dingpush.messages.media_source import is_url
 
     check_rendered(message)
@@ -307,10 +307,10 @@ def _image(message: Image) -> Markdown:
     return message.as_markdown()
 
 
-# By msgtype, so that no kind is loaded that is not sent: how it is carried, or the kind that it is sent as.
+# By msgtype, so that only kinds that are sent are loaded: how it is carried, or the kind that it is sent as.
 _KINDS: dict[str, _Kind | Callable[[Any], Message]] = {
-    Text.msgtype: _Kind(_text, _Mentions.EVERYBODY),
-    Markdown.msgtype: _Kind(_markdown, _Mentions.EVERYBODY),
+    Text.msgtype: _Kind(_text, _Mentions.EVERYONE),
+    Markdown.msgtype: _Kind(_markdown, _Mentions.EVERYONE),
     Link.msgtype: _Kind(_link),
     ActionCard.msgtype: _Kind(_markdown, _Mentions.BY_USER_ID),
     FeedCard.msgtype: _Kind(_feed_card),
@@ -322,8 +322,8 @@ def _with_keyword(text: str, keyword: str | None, separator: str) -> str:
     return text if not keyword or keyword in text else f"{text}{separator}{keyword}"
 
 
-def _msg_uuid(key: str, place: int) -> str:
-    return hashlib.sha256(f"{key}\n{place}".encode()).hexdigest()[:32]
+def _msg_uuid(key: str, index: int) -> str:
+    return hashlib.sha256(f"{key}\n{index}".encode()).hexdigest()[:32]
 
 
 def _json(body: dict[str, Any]) -> bytes:

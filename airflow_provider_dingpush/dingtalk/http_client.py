@@ -1,10 +1,9 @@
-"""One HTTP request with a limit on everything: connecting, reading, size, and the clock on the wall.
+"""One HTTP request with limits on connecting, reading, size, and total wall-clock time.
 
-Socket timeouts don't cover a stuck name lookup or a body that drips in byte by byte, so the request runs in a thread
-of its own, which is abandoned when the time is up; what it has not written by then it never writes. The result comes
-back as a value, never as an exception: the text of a ``requests`` exception holds the whole URL with the access token,
-and even a suppressed exception is kept as context. A token in a header is written nowhere either: urllib3 logs no
-headers.
+Socket timeouts don't cover a stuck name lookup or a body that arrives byte by byte, so the request runs in a second
+thread, which is abandoned when the time is over; after that it writes nothing more. The result is returned as a value,
+never raised: the text of a ``requests`` exception contains the whole URL with the access token, and even a suppressed
+exception is kept as context. A token in a header isn't logged either: urllib3 logs no headers.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ DEFAULT_TIMEOUT_SECONDS = 5.0
 JSON = "application/json; charset=utf-8"
 # The result of a work notification to 5,000 people takes about 200,000 bytes.
 _MOST_REPLY_BYTES = 1024 * 1024
-# Small, so that a thread whose caller has left notices it soon when the body only drips in.
+# Small, so that an abandoned thread ends soon if the body arrives slowly.
 _PIECE_BYTES = 64
 _ANSWERED = "it answered "
-_WANTS_PASSWORD = f"{_ANSWERED}407"
+_REQUIRES_PASSWORD = f"{_ANSWERED}407"
 _PROXY_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
 _CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
 
@@ -41,10 +40,10 @@ _CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
 class HttpOptions:
     """How to reach DingTalk.
 
-    :param timeout_seconds: the most that one request may take in all, in seconds; connecting may take half of
-        them, but at least 3 and at most 10.
-    :param proxy: URL of an HTTP proxy; ``None`` leaves it to ``HTTPS_PROXY`` and ``NO_PROXY``.
-    :param verify: check the server's certificate: true, false, or the path of a CA bundle. ``None`` leaves it to
+    :param timeout_seconds: the time limit of one request, in seconds; connecting may take half of it, but at least 3
+        and at most 10.
+    :param proxy: URL of an HTTP proxy; ``None`` uses ``HTTPS_PROXY`` and ``NO_PROXY``.
+    :param verify: check the server's certificate: true, false, or the path of a CA bundle. ``None`` uses
         ``REQUESTS_CA_BUNDLE``.
     """
 
@@ -56,7 +55,7 @@ class HttpOptions:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server answered."""
+    """The reply of the server."""
 
     status: int
     body: bytes
@@ -64,7 +63,7 @@ class Reply:
 
 
 class NoReplyReason(Enum):
-    """Why there is no answer, in words that fit after "No answer from DingTalk: "."""
+    """Why there is no answer, as a text that follows "No answer from DingTalk: "."""
 
     UNREACHABLE = "the connection could not be made"
     CERTIFICATE = "its certificate could not be verified"
@@ -74,7 +73,7 @@ class NoReplyReason(Enum):
 
     @property
     def may_have_arrived(self) -> bool:
-        """Whether what was sent may have reached DingTalk nevertheless."""
+        """Whether the message may have reached DingTalk nevertheless."""
         return self in (NoReplyReason.CUT_OFF, NoReplyReason.TOO_SLOW)
 
 
@@ -82,7 +81,7 @@ class NoReplyReason(Enum):
 class NoReply:
     """Why there is no answer.
 
-    :param detail: which step failed or took too long, with host and port; for people.
+    :param detail: which step failed or took too long, with host and port, as a text.
     """
 
     why: NoReplyReason
@@ -93,9 +92,9 @@ class NoReply:
 
 
 class HttpClient:
-    """Asks one base URL over connections that are kept open between requests.
+    """Sends requests to one base URL over connections that are kept open.
 
-    Safe to use from several threads. A process that was forked from the one that made it opens connections of its own.
+    Safe to use from several threads. A forked process opens its own connections.
 
     :param base_url: scheme, host, and optionally port and path prefix.
     :param options: limits, proxy and certificates.
@@ -104,7 +103,7 @@ class HttpClient:
     def __init__(self, base_url: str, options: HttpOptions | None = None) -> None:
         self.base_url = base_url.rstrip("/")
         self.options = options or HttpOptions()
-        # By process: one that was forked must not talk over its parent's connections.
+        # By process: a forked one must not use its parent's connections.
         self._sessions: dict[int, _Session] = {}
         # Addresses that are tried last.
         self._dead: set[Any] = set()
@@ -119,7 +118,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         content_type: str = JSON,
     ) -> Reply | NoReply:
-        """Post and come back within the time limit, whatever the network does. Never raises for what it does.
+        """Post, and return within the time limit, whatever the network does. Never raises for a network problem.
 
         :param path: appended to the base URL.
         :param query: plain values; they are percent-encoded here, once.
@@ -137,7 +136,7 @@ class HttpClient:
         timeout_seconds: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply | NoReply:
-        """Get and come back within the time limit, as :meth:`post` does."""
+        """Get, and return within the time limit, as :meth:`post` does."""
         return self._ask(_Request("GET", self._url(path, query), headers or {}), timeout_seconds)
 
     def _url(self, path: str, query: Mapping[str, str]) -> str:
@@ -149,10 +148,10 @@ class HttpClient:
         try:
             return call_within(limit, exchange.run)
         except TimeoutError:
-            may_arrive = exchange.in_flight.leave()
+            may_arrive = exchange.in_flight.abandon()
         except BaseException:
-            # A task's own time limit, or its end, throws its caller out.
-            exchange.in_flight.leave()
+            # A task's own time limit, or its end, interrupts the caller.
+            exchange.in_flight.abandon()
             raise
         if may_arrive:
             return NoReply(NoReplyReason.TOO_SLOW, exchange.in_flight.why_no_answer())
@@ -165,7 +164,7 @@ class HttpClient:
             kept[0].close()
 
     def session(self) -> _Session:
-        """The open session, the proxies and certificates that hold for this base URL, and a request to fill in."""
+        """The open session, the proxies and certificates for this base URL, and a request to fill in."""
         kept = self._sessions.get(os.getpid())
         return kept or self._sessions.setdefault(os.getpid(), self._new_session())
 
@@ -184,7 +183,7 @@ class HttpClient:
             session.merge_environment_settings(self.base_url, proxies, False, self.options.verify, None)
         )
         # From here on the environment is not read again: requests would read proxies and ~/.netrc for every message,
-        # and a netrc entry would add an Authorization header of somebody else's.
+        # and a netrc entry would add an unrelated Authorization header.
         session.trust_env = False
         return session, environment, session.prepare_request(requests.Request("GET", self.base_url))
 
@@ -194,7 +193,7 @@ _Session = tuple["requests.Session", dict[str, Any], "requests.PreparedRequest"]
 
 @dataclass(frozen=True, repr=False)
 class _Request:
-    """What is sent. URL, headers and body may hold credentials, so it doesn't print itself."""
+    """The request to send. URL, headers and body may hold credentials, so it has no repr."""
 
     method: str
     url: str
@@ -203,7 +202,7 @@ class _Request:
 
 
 class _Exchange:
-    """One request, run in another thread so that its caller can leave."""
+    """One request, run in another thread so that its caller can return before its end."""
 
     def __init__(self, http: HttpClient, request: _Request, in_flight: InFlight) -> None:
         self._http = http
@@ -214,7 +213,7 @@ class _Exchange:
         try:
             with self.in_flight:
                 return self._reply()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller waits for a value
+        except Exception as error:  # noqa: BLE001 - any error becomes a value
             self.in_flight.failed()
             return _no_reply_reason(error, self.in_flight)
 
@@ -225,13 +224,13 @@ class _Exchange:
         request.method, request.url = self._request.method, self._request.url
         request.headers.update(self._request.headers)
         request.prepare_body(self._request.body, None)
-        # Without the session's own ways, which follow redirects and keep cookies.
+        # Without the session's own methods, which follow redirects and keep cookies.
         response = session.get_adapter(request.url).send(
             request,
             timeout=(self.in_flight.connect_seconds, self.in_flight.limit_seconds),
             **{**environment, "stream": True},
         )
-        # What was read to its end went back to the pool, so closing ends only a connection that can't be kept.
+        # A connection that was read to its end is in the pool again, so this closes only one that can't be kept.
         with response:
             return Reply(response.status_code, self._body_of(response), response.headers.get("Content-Type", ""))
 
@@ -246,7 +245,7 @@ class _Exchange:
 
 
 def _no_reply_reason(error: Exception, in_flight: InFlight) -> Reply | NoReply:
-    """Sort a failure by whether the message can have reached DingTalk."""
+    """Classify a failure by whether the message may have reached DingTalk."""
     from requests import exceptions as high
     from urllib3.exceptions import TimeoutError as AnyTimeoutError
 
@@ -261,14 +260,14 @@ def _no_reply_reason(error: Exception, in_flight: InFlight) -> Reply | NoReply:
     if isinstance(error, ValueError) or (isinstance(error, OSError) and not isinstance(error, high.RequestException)):
         return NoReply(NoReplyReason.BAD_ADDRESS)
     reason = _reason(causes)
-    if _WANTS_PASSWORD in reason:
-        # As it answers a message that goes through it without a tunnel.
+    if _REQUIRES_PASSWORD in reason:
+        # The same reply as for a message that goes through the proxy without a tunnel.
         return Reply(407, b"")
     return NoReply(NoReplyReason.UNREACHABLE, in_flight.why_not_sent(reason))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and those that it stands for, the outermost first: requests and urllib3 put them in various places."""
+    """An error and its causes, the outermost first: requests and urllib3 store them in various attributes."""
     found: list[object] = [error]
     for each in found:
         if isinstance(each, BaseException):
@@ -278,7 +277,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(causes: list[BaseException]) -> str:
-    """The system's or the proxy's own words for what went wrong; none if something took too long."""
+    """The system's or the proxy's text for the problem; empty if something took too long."""
     refused = next((match for each in causes if (match := _PROXY_REFUSED.search(str(each)))), None)
     if refused:
         return f"{_ANSWERED}{refused[1]}"
@@ -289,7 +288,7 @@ def _reason(causes: list[BaseException]) -> str:
 
 
 class _CredentialsFilter(logging.Filter):
-    """urllib3 logs path and query of every request at DEBUG, and the query is where DingTalk wants its token."""
+    """Masks the query of requests that urllib3 logs at DEBUG, because DingTalk's token is in it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):

@@ -1,4 +1,4 @@
-"""Pictures, files, audio and videos on their way to DingTalk: checked, uploaded once, and then known by a media id.
+"""Uploads of images, files, audio and videos: checked, uploaded once, and then referred to by a media id.
 
 Limits and formats from docs 0645 and 0646, read 2026-08-22.
 """
@@ -22,16 +22,16 @@ MediaKind = Literal["image", "voice", "video", "file"]
 
 _PATH = "/media/upload"
 _MB = 1024 * 1024
-# Another thread that uploads the same is given as much time as a slow line takes for the largest file.
+# The wait for another thread that uploads the same: as long as a slow line needs for the largest file.
 _LONGEST_UPLOAD_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class MediaRule:
-    """What DingTalk takes as one kind of media.
+    """What DingTalk accepts as one kind of media.
 
-    :param field: the field of a message where such a thing stands, for errors.
-    :param at_most_bytes: the largest that is taken.
+    :param field: the field of a message that holds it, for errors.
+    :param at_most_bytes: the largest size.
     :param endings: the formats.
     :param beginnings: how the content of each format begins, if the content decides and not the name.
     """
@@ -62,15 +62,15 @@ _REMEDIES: dict[MediaKind, str] = {
     "file": "Put it into a zip, or write a table as xlsx. 请压缩为 zip，表格可另存为 xlsx。",
 }
 
-# Which DingTalk and app, which kind, name and content -> its media id. DingTalk names no end of an id's life.
+# Account, kind, name and content -> media id. DingTalk documents no lifetime of a media id.
 _uploaded: dict[tuple[object, ...], str] = {}
 _uploading: SingleFlight[str] = SingleFlight()
 
 
 class MediaLibrary:
-    """Turns what a message holds into media ids. The same content is uploaded once per process and app.
+    """Turns the sources in a message into media ids. The same content is uploaded once per process and app.
 
-    :param calls: the calls of the app that sends: its media ids may mean nothing to another.
+    :param calls: the calls of the app that sends: another app may not know its media ids.
     """
 
     def __init__(self, calls: AppCalls) -> None:
@@ -85,15 +85,15 @@ class MediaLibrary:
         field: str | None = None,
         at_most_bytes: int | None = None,
     ) -> str:
-        """The media id of a source, which is uploaded if need be.
+        """The media id of a source, which is uploaded if necessary.
 
-        :param source: a path, bytes, something with ``read_bytes`` and ``name``, a matplotlib figure (for a picture),
-            or a media id, which is returned as it is.
-        :param name: the file's name, with its ending; by default that of the source.
-        :param field: the field of the message where it stands, for errors; by default that of its kind.
-        :param at_most_bytes: a smaller limit than that of uploads, where a message has one.
+        :param source: a path, bytes, an object with ``read_bytes`` and ``name``, a matplotlib figure (for an image),
+            or a media id, which is returned unchanged.
+        :param name: the file's name, with its extension; by default that of the source.
+        :param field: the field of the message that holds it, for errors; by default that of its kind.
+        :param at_most_bytes: a smaller limit than that of uploads, if a message has one.
         :raises InvalidMessageError: naming the field and the rule, before anything is uploaded.
-        :raises DingTalkError: typed by what went wrong with the upload.
+        :raises DingTalkError: of the class for the problem with the upload.
         """
         rule, found = RULES[kind], describe(source)
         field = field or rule.field
@@ -104,17 +104,17 @@ class MediaLibrary:
         return self._id_of(kind, file_name, content, field)
 
     def _id_of(self, kind: MediaKind, file_name: str, content: bytes, field: str) -> str:
-        place = (self._calls.whose, kind, file_name, hashlib.sha256(content).digest())
+        cache_key = (self._calls.account, kind, file_name, hashlib.sha256(content).digest())
 
         def upload() -> str:
-            if place not in _uploaded:
-                _uploaded[place] = self._upload(kind, file_name, content)
-            return _uploaded[place]
+            if cache_key not in _uploaded:
+                _uploaded[cache_key] = self._upload(kind, file_name, content)
+            return _uploaded[cache_key]
 
-        if place in _uploaded:
-            return _uploaded[place]
+        if cache_key in _uploaded:
+            return _uploaded[cache_key]
         try:
-            return _uploading.result(place, upload, wait_seconds=_LONGEST_UPLOAD_SECONDS)
+            return _uploading.result(cache_key, upload, wait_seconds=_LONGEST_UPLOAD_SECONDS)
         except TimeoutError:
             pass
         raise UnavailableError(f"{field} could not be uploaded in time.", "Try again later. 请稍后重试。")
@@ -122,7 +122,7 @@ class MediaLibrary:
     def _upload(self, kind: MediaKind, file_name: str, content: bytes) -> str:
         from urllib3.filepost import encode_multipart_formdata
 
-        # Whether DingTalk reads the type in the query or in the form depends on the client (docs 0646): it is in both.
+        # Documented clients send the type in the query or in the form (docs 0646), so it is in both.
         body, content_type = encode_multipart_formdata({"type": kind, "media": (file_name, content)})
         answer = self._calls.upload(_PATH, query={"type": kind}, body=body, content_type=content_type)
         media_id = text(answer["media_id"])
@@ -132,17 +132,17 @@ class MediaLibrary:
 
 
 class MediaCheck(MediaLibrary):
-    """Looks at what would be uploaded, by the same rules, and uploads nothing."""
+    """Checks sources by the same rules, and uploads nothing."""
 
     def __init__(self) -> None:
         pass
 
-    def _id_of(self, kind: MediaKind, file_name: str, content: bytes, field: str) -> str:  # noqa: ARG002 - it is checked by now
+    def _id_of(self, kind: MediaKind, file_name: str, content: bytes, field: str) -> str:  # noqa: ARG002 - already checked
         return "@"
 
 
 def _content_of(source: Any, field: str, at_most_bytes: int) -> bytes:
-    """What a source holds; no more of it is read than may be sent."""
+    """The content of a source; at most the allowed size is read."""
     found = describe(source)
     kind = found.kind if found is not None else None
     problem = None
@@ -159,13 +159,13 @@ def _content_of(source: Any, field: str, at_most_bytes: int) -> bytes:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
             problem = f"can't be read ({error.strerror or type(error).__name__}): {str(source)[:200]}"
     elif kind == "url":
-        problem = "is a URL, and only what was uploaded can stand here"
+        problem = "is a URL, but must be a file to upload or a media id"
     else:
         problem = f"can't be {source[:40]!r}" if isinstance(source, str) else f"can't be a {type(source).__name__}"
     if problem is None and not content:
         problem = "is empty"
     if problem is None and len(content) > at_most_bytes:
-        problem = f"has more than the {at_most_bytes / _MB:g} MB that DingTalk takes"
+        problem = f"has more than the {at_most_bytes / _MB:g} MB that DingTalk accepts"
     if problem is not None:
         raise InvalidMessageError(
             f"{field} {problem}.",
@@ -189,13 +189,13 @@ def _file_name(kind: MediaKind, content: bytes, name: str | None, field: str) ->
     if rule.beginnings is not None:
         for ending, beginning in rule.beginnings.items():
             if beginning.match(content):
-                # Nobody sees this name, so it can be one that every gateway takes.
+                # This name is never shown, so a plain one is used, which every gateway accepts.
                 return f"{kind}.{ending}"
         raise InvalidMessageError(f"{field} must be {taken}, and its content is none of these.", _REMEDIES[kind])
     if not name:
         raise InvalidMessageError(
             f"{field.partition('.')[0]}.name is missing: bytes have none.",
-            'Give a name with its ending, such as "report.xlsx". 请指定带扩展名的文件名。',
+            'Pass a name with its extension, such as "report.xlsx". 请指定带扩展名的文件名。',
         )
     if PurePath(name).suffix.lower().lstrip(".") not in rule.endings:
         raise InvalidMessageError(f"{field} must be {taken}, by its name; {name!r} is none of these.", _REMEDIES[kind])

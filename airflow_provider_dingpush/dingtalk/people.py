@@ -1,4 +1,4 @@
-"""The user ids of people known by their mobile numbers: app robots take user ids only."""
+"""The user ids of people by their mobile numbers: app robots accept user ids only."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from airflow_provider_dingpush.targets import Users
 
 _PATH = "/topapi/v2/user/getbymobile"
 _log = logging.getLogger(__name__)
-# Which DingTalk and app, and the number -> the user id. Only what was found: an unknown number may be known tomorrow.
+# Account and number -> user id. Unknown numbers aren't cached, because they may become known.
 _found: dict[tuple[tuple[str, str], str], str] = {}
 
 
 def user_ids_of_users(calls: AppCalls, people: Users) -> list[str]:
-    """Everybody's user id, including those who are known by their mobile numbers.
+    """The user ids of all these people, including those given by mobile number.
 
-    :raises TargetError: if nobody of them is known.
-    :raises DingTalkError: typed by what else went wrong.
+    :raises TargetError: if none of them is known.
+    :raises DingTalkError: of the class for any other problem.
     """
     try:
         found = user_ids_of(calls, people.mobiles)
-    except TargetError as nobody:
+    except TargetError as none_known:
         if not people.user_ids:
             raise
-        _log.warning("%s The others get the message.", nobody)
+        _log.warning("%s The others get the message.", none_known)
         found = {}
     return [*people.user_ids, *found.values()]
 
 
 def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
-    """The user id of each mobile number, each asked for once per process and app.
+    """The user id of each mobile number, each looked up once per process and app.
 
-    Needs the permissions ``qyapi_get_member_by_mobile`` and ``qyapi_get_member`` and finds those who work in the app's
+    Needs the permissions ``qyapi_get_member_by_mobile`` and ``qyapi_get_member`` and finds members of the app's
     organisation (docs 0063, read 2026-08-22). A number that DingTalk doesn't know is logged and left out.
 
     :raises TargetError: if none of them is known.
-    :raises DingTalkError: typed by what else went wrong.
+    :raises DingTalkError: of the class for any other problem.
     """
     known: dict[str, str] = {}
     unknown: dict[str, str | None] = {}
     for mobile in dict.fromkeys(mobiles):
-        place = (calls.whose, mobile)
-        if place not in _found:
+        cache_key = (calls.account, mobile)
+        if cache_key not in _found:
             try:
                 answer = calls.oapi(_PATH, body={"mobile": mobile}, repeatable=True, expects=("result",))
                 found = answer["result"]
@@ -55,13 +55,13 @@ def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
                         f"DingTalk's answer about the mobile number {_masked(mobile)} can't be read.",
                         "Try again later. 请稍后重试。",
                     )
-                _found[place] = user_id
+                _found[cache_key] = user_id
             except TargetError as error:
                 unknown[mobile] = error.errcode
                 continue
-        known[mobile] = _found[place]
+        known[mobile] = _found[cache_key]
     if unknown:
-        problem = f"DingTalk knows nobody with the mobile number {', '.join(map(_masked, unknown))}"
+        problem = f"DingTalk doesn't know the mobile number {', '.join(map(_masked, unknown))}"
         if not known:
             codes = ", ".join(sorted({code for code in unknown.values() if code}))
             raise TargetError(

@@ -1,8 +1,8 @@
-"""What DingTalk's answers to a custom robot mean.
+"""The meaning of DingTalk's answers to a custom robot.
 
-Codes from DingTalk's documentation of custom robots (docs 0699 and 0717, read 2026-08-22) and, where that is silent, as
-observed in public reports. The code decides; the wording has changed over the years and only distinguishes what
-shares a number, and what a number may mean that is unknown.
+Codes from DingTalk's documentation of custom robots (docs 0699 and 0717, read 2026-08-22) and, for undocumented ones,
+as observed in public reports. The code decides; the text, which has changed over the years, is used only for codes that
+are unknown or have several meanings.
 """
 
 from __future__ import annotations
@@ -58,23 +58,23 @@ _THROTTLED = Meaning(
     "Send nothing until then; merge messages, or use another robot. 请等待十分钟，合并消息或改用其他机器人。",
     THROTTLED_SECONDS,
 )
-_REFUSED_ADVICE = "Change the content; DingTalk's words name the part. 请按钉钉的提示修改消息内容。"
+_REFUSED_ADVICE = "Change the content; DingTalk's text names the part. 请按钉钉的提示修改消息内容。"
 _OUR_FAULT = "This is a fault of this package: please report it with this text. 这是本软件包的缺陷，请附上此信息反馈。"
 
 _MEANINGS: dict[str, Meaning] = {
-    "-1": Meaning(UnavailableError, "DingTalk says that it is busy.", "Try again later. 请稍后重试。"),
+    "-1": Meaning(UnavailableError, "DingTalk is busy.", "Try again later. 请稍后重试。"),
     "15": Meaning(
         UnknownOutcomeError,
         "DingTalk's gateway timed out; the message may have been delivered.",
-        "Look into the group whether it arrived. 请在群里确认消息是否已送达。",
+        "Check in the group whether it arrived. 请在群里确认消息是否已送达。",
     ),
-    "40035": Meaning(ContentError, "DingTalk says that a parameter is missing or wrong.", _OUR_FAULT),
-    "43002": Meaning(ContentError, "DingTalk wants a POST.", f"Does a proxy change the request? {_OUR_FAULT}"),
-    "43004": Meaning(ContentError, "DingTalk wants JSON.", f"Does a proxy change the request? {_OUR_FAULT}"),
+    "40035": Meaning(ContentError, "A parameter is missing or wrong.", _OUR_FAULT),
+    "43002": Meaning(ContentError, "DingTalk requires a POST.", f"Check whether a proxy changes it. {_OUR_FAULT}"),
+    "43004": Meaning(ContentError, "DingTalk requires JSON.", f"Check whether a proxy changes it. {_OUR_FAULT}"),
     "300001": _TOKEN,
     "300005": _TOKEN,
     "400101": _TOKEN,
-    # What the host answers about an app's token; for a robot it means the one in the webhook URL.
+    # Codes for an app's token; a robot's are about the one in the webhook URL.
     "40001": _TOKEN,
     "40014": _TOKEN,
     "41001": _TOKEN,
@@ -95,19 +95,19 @@ _MEANINGS: dict[str, Meaning] = {
     "130101": _THROTTLED,
     "660026": Meaning(
         ThrottledError,
-        "DingTalk says that the robot sends too many messages per minute (or that its token is malformed).",
-        "Wait ten minutes; if it persists, copy the webhook URL again. 请等待十分钟；若仍出现，请重新复制地址。",
+        "The robot sends too many messages per minute (or its token is malformed).",
+        "Wait ten minutes; if this persists, copy the webhook URL again. 请等待十分钟；若仍出现，请重新复制地址。",
         THROTTLED_SECONDS,
     ),
     "430101": Meaning(ContentRefusedError, "DingTalk refused a link as unsafe.", _REFUSED_ADVICE),
     "430102": Meaning(ContentRefusedError, "DingTalk refused the text.", _REFUSED_ADVICE),
-    "430103": Meaning(ContentRefusedError, "DingTalk refused a picture.", _REFUSED_ADVICE),
+    "430103": Meaning(ContentRefusedError, "DingTalk refused an image.", _REFUSED_ADVICE),
     "430104": Meaning(ContentRefusedError, "DingTalk refused the content.", _REFUSED_ADVICE),
-    "460101": Meaning(MessageTooLongError, "The message is longer than DingTalk takes.", "Shorten it. 请缩短消息。"),
-    "101002": Meaning(MessageTooLongError, "The message is longer than DingTalk takes.", "Shorten it. 请缩短消息。"),
+    "460101": Meaning(MessageTooLongError, "The message is longer than DingTalk accepts.", "Shorten it. 请缩短消息。"),
+    "101002": Meaning(MessageTooLongError, "The message is longer than DingTalk accepts.", "Shorten it. 请缩短消息。"),
     "90030": Meaning(
         QuotaExhaustedError,
-        "The organisation's monthly allowance of webhook messages is used up.",
+        "The organisation's monthly quota of webhook messages is used up.",
         "Ask the DingTalk administrator about the quota. 请联系钉钉管理员处理 Webhook 调用额度。",
     ),
 }
@@ -115,7 +115,7 @@ _MEANINGS: dict[str, Meaning] = {
 _SECURITY: Mapping[Sense, Meaning] = {
     Sense.EXPIRED_SIGNATURE: Meaning(
         SignError,
-        "DingTalk says that the signature is out of date.",
+        "The signature is out of date.",
         "Set this machine's clock; it may be off by less than an hour. 请校准本机时间。",
     ),
     Sense.SIGNATURE: Meaning(
@@ -126,20 +126,20 @@ _SECURITY: Mapping[Sense, Meaning] = {
     ),
     Sense.KEYWORD: Meaning(
         KeywordError,
-        "The robot takes only messages with one of its keywords.",
+        "The robot accepts only messages with one of its keywords.",
         "Put one of them into the connection's extra field 'keyword'. "
         "请把机器人的任一自定义关键词填到连接的 keyword 字段。",
     ),
     Sense.ADDRESS: Meaning(
         IpNotAllowedError,
-        "The robot doesn't take messages from this machine's IP address.",
+        "The robot doesn't accept messages from this machine's IP address.",
         "Add the address that DingTalk names to the robot's security settings. "
         "请把提示中的 IP 加入机器人的 IP 地址段。",
     ),
 }
 _SECRET_MISSING = Meaning(
     SignError,
-    "This robot wants a signature (加签), and the connection has no secret.",
+    "This robot requires a signature (加签), and the connection has no secret.",
     "Copy the whole secret (SEC…) from the robot's security settings into the connection's field 'secret'. "
     "该机器人启用了“加签”，而连接没有密钥：请从机器人安全设置中完整复制以 SEC 开头的密钥，填到连接的 secret 字段。",
 )
@@ -150,20 +150,20 @@ _SENSES: Mapping[Sense, Meaning] = {
     Sense.TOKEN: _TOKEN,
     Sense.PARAMETER: Meaning(
         ContentError,
-        "DingTalk says that a parameter is missing or wrong.",
-        "DingTalk's words name it; if it isn't one of yours, please report it with this text. "
+        "A parameter is missing or wrong.",
+        "DingTalk's text names it; if it isn't one of yours, please report it with this text. "
         "请按钉钉的提示检查参数；若非您填写的内容，请附上此信息反馈。",
         recognised=False,
     ),
     Sense.THROTTLED: Meaning(
         ThrottledError,
-        "DingTalk says that there are too many messages.",
+        "The robot sends too many messages.",
         "Send nothing for ten minutes; merge messages, or use another robot. 请等待十分钟，合并消息或改用其他机器人。",
         THROTTLED_SECONDS,
     ),
     Sense.BUSY: _MEANINGS["-1"],
 }
-# Codes with several meanings, and what they mean if the words don't say which.
+# Codes with several meanings, and the meaning if the text is unclear.
 _SEVERAL: Mapping[str, tuple[Mapping[Sense, Meaning], Meaning]] = {
     "310000": (_SENSES, _OTHER_SECURITY),
     "300001": (_SENSES, _TOKEN),
@@ -174,19 +174,19 @@ _SEVERAL: Mapping[str, tuple[Mapping[Sense, Meaning], Meaning]] = {
 
 
 def error_of(reply: Reply | NoReply, *, signed: bool = True, hide: Iterable[Secret] = ()) -> DingTalkError | None:
-    """What went wrong, as an error to raise, or ``None`` if DingTalk took the message.
+    """The error to raise, or ``None`` if DingTalk accepted the message.
 
     Only ``errcode`` 0 in a JSON object means success: DingTalk answers HTTP 200 to refusals as well.
 
-    :param signed: whether the message was signed; without that, no clock and no wrong secret is to blame.
-    :param hide: what DingTalk's own words must not show, should they ever quote what was sent.
+    :param signed: whether the message was signed; if not, neither the clock nor a wrong secret is the cause.
+    :param hide: secrets to mask in DingTalk's text, in case it quotes what was sent.
     """
     if isinstance(reply, NoReply):
         return error_of_no_reply(reply)
     answer = json_object(reply.body)
     if answer is None or "errcode" not in answer:
         return error_without_code(reply, throttled=_THROTTLED, senses=_SENSES, hide=hide)
-    # The documentation says number, its own sample shows a string.
+    # Documented as a number, but a string in the sample.
     errcode = without(code(answer["errcode"]), hide)
     if errcode == "0":
         return None

@@ -1,4 +1,4 @@
-"""A string that doesn't print itself."""
+"""A string that isn't printed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Secret:
     """A token or secret. ``repr``, ``str`` and format show ``***``, so logs and tracebacks with locals stay clean.
 
-    :param revealed: the value; read it only where it goes onto the wire or to Airflow's masking.
+    :param revealed: the value; read it only to send it or to have Airflow mask it.
     """
 
     revealed: str

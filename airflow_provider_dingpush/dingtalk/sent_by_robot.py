@@ -1,4 +1,4 @@
-"""Messages that an app's robot has sent: who has read them, and how they are taken back.
+"""Messages that an app's robot has sent: who has read them, and how they are recalled.
 
 Facts from DingTalk's docs 0716, 0720, 0722, 0723 and 0725, read 2026-08-22.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_dingpush.dingtalk.answer_fields import objects, pairs, shortened, text, texts
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
-from airflow_provider_dingpush.dingtalk.app_content import pieces
+from airflow_provider_dingpush.dingtalk.app_content import chunks
 
 _KEYS_PER_CALL = 20
 _READERS_PER_PAGE = 200
@@ -24,7 +24,7 @@ class ReadStatus:
 
     :param state: ``sent``, ``recalled`` or ``processing``, or DingTalk's own word for any other.
     :param read_user_ids: who has read it.
-    :param unread_user_ids: who hasn't yet; DingTalk doesn't say that of groups.
+    :param unread_user_ids: who hasn't yet; empty for groups, for which DingTalk doesn't list them.
     """
 
     state: str
@@ -34,10 +34,10 @@ class ReadStatus:
 
 @dataclass(frozen=True)
 class Recalled:
-    """The result of taking messages back.
+    """The result of recalling messages.
 
-    :param recalled: handles of those that are gone from the chats.
-    :param failed: handle -> DingTalk's reason, of those that aren't.
+    :param recalled: handles of those that were recalled.
+    :param failed: handle -> DingTalk's reason, of those that weren't.
     """
 
     recalled: tuple[str, ...]
@@ -55,18 +55,18 @@ class SentByRobot:
         self._robot_code = calls.app.robot_code
 
     def recall_from_group(self, keys: Sequence[str], group: str) -> Recalled:
-        """Take messages back out of a group; no trace of them stays in the chat.
+        """Recall messages from a group; they disappear from the chat.
 
         :param keys: their handles.
-        :raises DingTalkError: typed by what went wrong.
+        :raises DingTalkError: of the class for the problem.
         """
         return self._recall("/v1.0/robot/groupMessages/recall", keys, openConversationId=group)
 
     def recall_from_people(self, keys: Sequence[str]) -> Recalled:
-        """Take messages back out of people's chats, which works for 24 hours.
+        """Recall messages from people's chats, which works for 24 hours.
 
         :param keys: their handles.
-        :raises DingTalkError: typed by what went wrong.
+        :raises DingTalkError: of the class for the problem.
         """
         # DingTalk spells this path with a small "oto", and the one to send with "oTo".
         return self._recall("/v1.0/robot/otoMessages/batchRecall", keys)
@@ -74,7 +74,7 @@ class SentByRobot:
     def read_status_of_group(self, key: str, group: str) -> ReadStatus:
         """Who in a group has read a message.
 
-        :raises DingTalkError: typed by what went wrong.
+        :raises DingTalkError: of the class for the problem.
         """
         body: dict[str, Any] = {
             "robotCode": self._robot_code,
@@ -90,16 +90,16 @@ class SentByRobot:
             )
             readers.update(dict.fromkeys(texts(answer.get("readUserIds"))))
             page = text(answer.get("nextToken"))
-            # A page that comes again would go on for ever.
+            # A page that is repeated would lead to an endless loop.
             if not answer.get("hasMore") or not page or page in seen:
                 return ReadStatus(_state(answer["sendStatus"]), tuple(readers))
             seen.add(page)
             body["nextToken"] = page
 
     def read_status_of_people(self, key: str) -> ReadStatus:
-        """Who of the people that a message was sent to has read it; known for 24 hours.
+        """Which recipients of a message have read it; known for 24 hours.
 
-        :raises DingTalkError: typed by what went wrong.
+        :raises DingTalkError: of the class for the problem.
         """
         answer = self._calls.v1(
             "GET",
@@ -122,13 +122,13 @@ class SentByRobot:
     def _recall(self, path: str, keys: Sequence[str], **where: str) -> Recalled:
         done: list[str] = []
         failed: dict[str, str] = {}
-        for some in pieces(list(dict.fromkeys(keys)), _KEYS_PER_CALL):
+        for some in chunks(list(dict.fromkeys(keys)), _KEYS_PER_CALL):
             answer = self._calls.v1(
                 "POST", path, body={"robotCode": self._robot_code, **where, "processQueryKeys": some}, repeatable=True
             )
             failed.update({key: shortened(reason) for key, reason in pairs(answer.get("failedResult"))})
             done += [key for key in texts(answer.get("successResult")) if key not in failed]
-            failed.update({key: "DingTalk says nothing about it." for key in some if key not in done + list(failed)})
+            failed.update({key: "DingTalk gives no result." for key in some if key not in done + list(failed)})
         return Recalled(tuple(done), failed)
 
 

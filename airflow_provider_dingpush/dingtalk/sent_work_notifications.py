@@ -1,6 +1,6 @@
-"""Work notifications (工作通知) that an app has sent: whom they reached, and how they are taken back.
+"""Work notifications (工作通知) that an app has sent: whom they reached, and how they are recalled.
 
-Facts from DingTalk's docs 0770 to 0773, read 2026-08-22. DingTalk says only when it is asked whom it didn't reach.
+Facts from DingTalk's docs 0770 to 0773, read 2026-08-22. Whom one didn't reach is in a separate query only.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _FORBIDDEN = {
     "1430000": "there are no recipients 没有接收人",
     "1430001": "DingTalk doesn't know the kind of app 应用授权类型无法识别",
     "1430002": "the content is prohibited 内容违规",
-    "1430003": "DingTalk's protection stepped in; try later 触发系统保护，请稍后再试",
+    "1430003": "DingTalk's system protection was triggered; try later 触发系统保护，请稍后再试",
     "1430004": "the recipient is an executive whom only some may write to 接收人开启了高管模式",
 }
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far DingTalk is with delivering a work notification.
+    """The progress of delivering a work notification.
 
     :param percent: 0 to 100.
-    :param done: whether nothing more will happen.
+    :param done: whether the delivery has ended.
     """
 
     percent: int
@@ -56,10 +56,10 @@ class Delivery:
     """Whom a work notification reached and whom not, once it is delivered.
 
     :param invalid_user_ids: people that DingTalk doesn't know, or who may not see the app.
-    :param forbidden: user id -> why DingTalk kept it from them, in English and Chinese.
-    :param failed_user_ids: people at whom it failed for another reason.
+    :param forbidden: user id -> why DingTalk didn't deliver it to them, in English and Chinese.
+    :param failed_user_ids: people for whom it failed for another reason.
     :param read_user_ids: people who have read it.
-    :param unread_user_ids: people who have it and haven't read it.
+    :param unread_user_ids: people who have received it and not read it.
     :param invalid_department_ids: departments that DingTalk doesn't know, or that may not see the app.
     """
 
@@ -72,11 +72,11 @@ class Delivery:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Whom it didn't reach and why, in a sentence each; none if it reached everybody."""
+        """A sentence for each reason, with the people it didn't reach; none if it reached everyone."""
         by_reason: dict[str, list[str]] = {}
         for user, reason in self.forbidden.items():
             by_reason.setdefault(reason, []).append(user)
-        # Whoever it was kept from for a reason stands among the failed ones as well.
+        # DingTalk lists forbidden people among the failed ones as well.
         failed = [each for each in self.failed_user_ids if each not in self.forbidden]
         kinds = {
             "unknown, or out of the app's visible scope 无此员工或不在应用可见范围": self.invalid_user_ids,
@@ -99,19 +99,19 @@ class SentWorkNotifications:
         self._calls = calls
 
     def progress(self, task_id: str) -> Progress:
-        """How far DingTalk is with delivering one, known for a day.
+        """The progress of delivering one, known for a day.
 
-        :raises DingTalkError: typed by what went wrong.
+        :raises DingTalkError: of the class for the problem.
         """
         answer = self._ask("getsendprogress", task_id=_number(task_id), expects="progress")
         percent = min(100.0, max(0.0, number(answer.get("progress_in_percent"), 0.0)))
         return Progress(int(percent), text(answer.get("status")) == str(_DONE))
 
     def result(self, task_id: str, *, resent: bool = False) -> Delivery:
-        """Whom one reached, known for a day and of at most 100 recipients.
+        """Whom one reached, known for a day and for at most 100 recipients.
 
-        :param resent: an earlier try of it may have arrived: who got the same content today has got it.
-        :raises DingTalkError: typed by what went wrong.
+        :param resent: an earlier try of it may have arrived: people with the same content today count as reached.
+        :raises DingTalkError: of the class for the problem.
         """
         answer = self._ask("getsendresult", task_id=_number(task_id), expects="send_result")
 
@@ -125,7 +125,7 @@ class SentWorkNotifications:
                 why = code(each.get("code"))
                 if resent and why in _SAME_CONTENT_CODES:
                     reached.add(user_id)
-                forbidden[user_id] = f"{_FORBIDDEN.get(why, 'kept back by DingTalk 被钉钉拦截')} ({why})"
+                forbidden[user_id] = f"{_FORBIDDEN.get(why, 'blocked by DingTalk 被钉钉拦截')} ({why})"
         return Delivery(
             ids("invalid_user_id_list"),
             {user: reason for user, reason in forbidden.items() if user not in reached},
@@ -136,11 +136,11 @@ class SentWorkNotifications:
         )
 
     def recall(self, task_id: str) -> None:
-        """Take one back, which works for a day.
+        """Recall one, which works for a day.
 
-        :raises DingTalkError: typed by what went wrong.
+        :raises DingTalkError: of the class for the problem.
         """
-        # Here, and only here, the field has another name.
+        # Only here does the field have another name.
         self._calls.oapi(
             f"{PATH}/recall",
             body={"agent_id": agent_id_of(self._calls.app), "msg_task_id": _number(task_id)},

@@ -1,7 +1,7 @@
-"""The connections of ``requests``, made to belong to the request that uses them.
+"""The connections of ``requests``, bound to the request that uses them.
 
-Each looks up, connects, asks a proxy and shakes hands within the time that its request has for that, and writes nothing
-for a request that nobody waits for. What ``requests`` and urllib3 do otherwise stays as it is.
+Each does name lookup, connecting, proxy tunnel and TLS handshake within the time limits of its request, and writes
+nothing for an abandoned request. Otherwise ``requests`` and urllib3 work as usual.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 else:
     _Mixin = object
 
-# Routers and gateways drop a connection that is idle for a minute, some of them without notifying either end.
+# Routers and gateways drop a connection that is idle for a minute, some of them silently.
 _LONGEST_IDLE_SECONDS = 50.0
 _HTTPS_PORT = 443
 
 
 def adapter() -> HTTPAdapter:
-    """An adapter of ``requests`` with such connections, through proxies as well."""
+    """An adapter of ``requests`` with such connections, also through proxies."""
     from requests.adapters import HTTPAdapter
 
     made: HTTPAdapter = type("Adapter", (_Adapter, HTTPAdapter), {})()
@@ -68,15 +68,15 @@ class _Pool(_Mixin):  # type: ignore[misc]
     def _put_conn(self, conn: Any) -> None:
         request = current()
         if request is not None:
-            request.let_go()
+            request.release()
         super()._put_conn(conn)
 
 
 class _Connection(_Mixin):  # type: ignore[misc]
-    """Between ``http.client`` and the network."""
+    """Wraps the steps between ``http.client`` and the network."""
 
     used_at = 0.0
-    # While a request is written: whose it is, and whether its head is still to come.
+    # While a request is written: the request, and whether its head is still to be written.
     _request: InFlight | None = None
     _head_to_come = False
 
@@ -86,7 +86,7 @@ class _Connection(_Mixin):  # type: ignore[misc]
             return super()._new_conn()  # type: ignore[no-any-return]
         request.begin_connecting()
         if hasattr(self, "_socks_options"):
-            # PySocks has its own way of connecting, in the time that the pool gives it.
+            # PySocks connects by itself, within the time limit of the pool.
             request.at(Step.TUNNEL, self._socks_options["proxy_host"], self._socks_options["proxy_port"])
             made: socket.socket = super()._new_conn()
         else:
@@ -104,17 +104,17 @@ class _Connection(_Mixin):  # type: ignore[misc]
             for option in self.socket_options or ():
                 fresh.setsockopt(*option)
 
-        place = (f"the proxy {self.host}" if self.proxy else self.host, self.port)
+        where = (f"the proxy {self.host}" if self.proxy else self.host, self.port)
         host = self._dns_host.strip("[]")
         try:
             host.encode("idna")
         except UnicodeError:
             raise LocationParseError(f"'{host}', label empty or too long") from None
         try:
-            request.at(Step.LOOKUP, *place)
+            request.at(Step.LOOKUP, *where)
             infos = socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
-            request.at(Step.CONNECT, *place)
-            # A lookup can take longer than anybody waits.
+            request.at(Step.CONNECT, *where)
+            # Raises if the lookup has taken too long.
             request.connect_seconds_left()
             in_order = request.ordered(infos)
             made, address = first_to_accept(in_order, until=request.connect_until, prepare=prepare)

@@ -1,7 +1,7 @@
 """Work notifications (工作通知) of an enterprise app: what they can carry, and how they are sent.
 
-Facts from DingTalk's docs 0769 and 0775, read 2026-08-22. DingTalk takes a work notification at once and delivers it
-later. The same content reaches a person once a day, which makes it safe to send it again when no answer came.
+Facts from DingTalk's docs 0769 and 0775, read 2026-08-22. DingTalk accepts a work notification at once and delivers it
+later. The same content reaches a person once a day, which makes it safe to send it again without an answer.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from airflow_provider_dingpush.dingtalk.app_content import (
     Encoder,
     Sent,
     body_of,
+    chunks,
     encoder_of,
     file_name,
     message_in,
-    pieces,
     refuse_mentions,
     uploaded,
     wire_json,
@@ -52,7 +52,7 @@ _MAX_VOICE_SECONDS = 60
 _MAX_PEOPLE_WITH_STATUS = 5
 # In characters; docs 0775, and 34016 of the table of codes.
 _MAX_TITLE, _MAX_BUTTON_TITLE, _MAX_SINGLE_URL, _MAX_BUTTON_URL, _MAX_BUTTONS = 64, 20, 500, 700, 1000
-_HEAD = {"bgcolor": "FFBBBBBB", "text": "Airflow"}  # demanded, and always replaced by the app's own name
+_HEAD = {"bgcolor": "FFBBBBBB", "text": "Airflow"}  # required, and always replaced by the app's own name
 _CHANNEL = "A work notification"
 
 
@@ -60,7 +60,7 @@ class WorkNotifications:
     """The channel of an app's work notifications to people and departments.
 
     :param calls: the app's calls to DingTalk.
-    :param media: uploads pictures and files; without it a message can hold only what is in DingTalk already.
+    :param media: uploads images and files; without it a message can hold only media ids.
     :param target: the recipients.
     :param people_per_call: to how many people one call sends.
     :param departments_per_call: to how many departments one call sends.
@@ -68,7 +68,7 @@ class WorkNotifications:
 
     name = "work_notification"
     recognises_repeats = True
-    """DingTalk drops what a person got that day already."""
+    """DingTalk drops content that a person has already received on the same day."""
     text_bytes = 1_700
     """How long a text may be, in bytes of JSON, so that nothing is cut: the rest is for title and envelope."""
 
@@ -88,57 +88,57 @@ class WorkNotifications:
         self._departments_per_call = departments_per_call
 
     def send(self, message: Message, at: At | None = None) -> Sent:
-        """Hand the message to DingTalk, which delivers it later.
+        """Submit the message to DingTalk, which delivers it later.
 
-        :param at: nobody: an app's messages can't mention people.
+        :param at: refused: an app's messages can't mention people.
         :raises ConnectionSettingsError: if the AgentId is missing or no number.
-        :raises MessageTooLongError: if it takes more than 2,048 bytes; it isn't split, each part would ring again.
-        :raises DingTalkError: typed by what else went wrong; see :mod:`airflow_provider_dingpush.errors`.
+        :raises MessageTooLongError: if it has more than 2,048 bytes; it isn't split, because each part would ring.
+        :raises DingTalkError: of the class for any other problem; see :mod:`airflow_provider_dingpush.errors`.
         """
         agent_id_of(self._calls.app)
         refuse_mentions(at)
         check_rendered(message)
         _refuse_status_bar(message, self.target)
         broken = with_line_breaks(message)
-        # It isn't split: one that is too long only for its line breaks is better sent without them.
+        # It isn't split: one that is too long only because of its line breaks is sent without them.
         message = message if _is_long(broken) else broken
         _refuse_long(message)
-        return self._hand_over(encoded(message, self._media))
+        return self._submit(encoded(message, self._media))
 
     def send_cut(self, message: Message, at: At | None = None, *, language: str) -> Sent:  # noqa: ARG002 - as other channels
         """Send an alert, cut with a note if it is too long.
 
-        :param at: left out: an app's messages can't mention anybody.
+        :param at: left out: an app's messages can't mention people.
         :param language: ``zh`` or ``en``, of the note.
-        :raises DingTalkError: typed by what went wrong; as :meth:`send` does.
+        :raises DingTalkError: as :meth:`send` does.
         """
         agent_id_of(self._calls.app)
-        return self._hand_over(encoded(_fitted(message, self.target, language), self._media))
+        return self._submit(encoded(_fitted(message, self.target, language), self._media))
 
     def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:  # noqa: ARG002 - as other channels
         """The body of a message, cut with a note if it is too long.
 
-        :param at: left out: an app's messages can't mention anybody.
-        :param uuid: of no use: DingTalk recognises the same content of a day.
+        :param at: left out: an app's messages can't mention people.
+        :param uuid: ignored: DingTalk recognises the same content on the same day.
         :param language: ``zh`` or ``en``, of the note.
-        :raises ContentError: as :meth:`check` does, and if the message is no plain data.
+        :raises ContentError: as :meth:`check` does, and if the message can't be plain data.
         """
         return body_of(self.check(message, language=language), language)
 
     def check(self, message: Message, *, language: str) -> Message:
-        """The message as these people can get it, cut with a note if it is too long; nothing is uploaded.
+        """The message as these people can receive it, cut with a note if it is too long; nothing is uploaded.
 
         :param language: ``zh`` or ``en``, of the note.
-        :raises ContentError: if a work notification to these people can't carry it, or what would be uploaded can't be.
+        :raises ContentError: if a work notification to these people can't carry it, or its media can't be uploaded.
         """
         message = _fitted(message, self.target, language)
         encoded(message, MediaCheck())
         return message
 
     def post(self, body: bytes, deadline: Deadline) -> DingTalkError | None:
-        """Upload what a body needs, hand it over once, and return what went wrong, if anything.
+        """Upload the media of a body, submit it once, and return the error, if any.
 
-        :param deadline: when the answers must be there.
+        :param deadline: for all answers.
         """
         calls = self._calls.once(deadline)
         try:
@@ -149,23 +149,23 @@ class WorkNotifications:
         return None
 
     def _recipients(self) -> list[dict[str, Any]]:
-        """The recipients of each call, as it names them."""
+        """The recipients of each call, as fields of its request."""
         if self.target.everyone:
             return [{"to_all_user": True}]
-        people = list(pieces(self.target.user_ids, self._people_per_call))
-        departments = list(pieces([str(each) for each in self.target.department_ids], self._departments_per_call))
-        # One call takes both lists, and whoever is in two of them gets the notification once.
+        people = list(chunks(self.target.user_ids, self._people_per_call))
+        departments = list(chunks([str(each) for each in self.target.department_ids], self._departments_per_call))
+        # One call can have both lists, and a person in two of them gets the notification once.
         calls: list[dict[str, Any]] = [{} for _ in range(max(len(people), len(departments)))]
-        for place, some in enumerate(people):
-            calls[place]["userid_list"] = ",".join(some)
-        for place, some in enumerate(departments):
-            calls[place]["dept_id_list"] = ",".join(some)
+        for index, some in enumerate(people):
+            calls[index]["userid_list"] = ",".join(some)
+        for index, some in enumerate(departments):
+            calls[index]["dept_id_list"] = ",".join(some)
         return calls
 
-    def _hand_over(self, msg: Mapping[str, Any]) -> Sent:
+    def _submit(self, msg: Mapping[str, Any]) -> Sent:
         tasks: list[str] = []
         recipients = self._recipients()
-        for place, some in enumerate(recipients):
+        for index, some in enumerate(recipients):
             try:
                 answer = self._calls.oapi(
                     f"{PATH}/asyncsend_v2",
@@ -174,9 +174,9 @@ class WorkNotifications:
                     expects=("task_id",),
                 )
             except DingTalkError as error:
-                if place:
+                if index:
                     error.problem = (
-                        f"Call {place + 1} of {len(recipients)} failed, those before it were taken "
+                        f"Call {index + 1} of {len(recipients)} failed, those before it were accepted "
                         f"(task_id {','.join(tasks)}): {error.problem}"
                     )
                 raise
@@ -185,7 +185,7 @@ class WorkNotifications:
 
 
 def agent_id_of(app: App) -> int:
-    """The AgentId of an app as the number that it is.
+    """The AgentId of an app as a number.
 
     :raises ConnectionSettingsError: if it is missing or no number.
     """
@@ -216,7 +216,7 @@ def _fitted(message: Message, target: WorkNotification, language: str) -> Messag
 def encoded(message: Message, media: MediaLibrary | None) -> dict[str, Any]:
     """The ``msg`` object of a request.
 
-    :param media: uploads what isn't in DingTalk yet.
+    :param media: uploads sources that are no media ids.
     :raises UnsupportedMessageError: for a kind that a work notification can't carry.
     """
     kind, fields = encoder_of(message, _ENCODERS, _CHANNEL)(message, media)
@@ -234,11 +234,11 @@ def _markdown(message: Markdown, _: MediaLibrary | None) -> tuple[str, dict[str,
 
 def _link(message: Link, _: MediaLibrary | None) -> tuple[str, dict[str, Any]]:
     if message.pic_url is None:
-        # A link must have a picture. An OA message is a card with a title and a text that opens one page, too.
+        # A link must have an image. An OA message is also a card with a title and a text that opens one page.
         return _oa(OA(message.title, message.message_url, content=message.text), None)
     if not is_media_id(message.pic_url):
         raise UnsupportedMessageError(
-            f"{_CHANNEL}'s Link can't show a picture of a URL, only one that was uploaded to DingTalk.",
+            f"{_CHANNEL}'s Link can't show an image by its URL, only one that was uploaded to DingTalk.",
             "Leave pic_url out, or pass a media id. 链接消息的图片只接受 media_id：请去掉 pic_url 或改传 media_id。",
         )
     return "link", {
@@ -262,7 +262,7 @@ def _action_card(message: ActionCard, _: MediaLibrary | None) -> tuple[str, dict
     buttons = [{"title": each.title, "action_url": each.url} for each in message.buttons]
     if len(wire_json({"": buttons})) - len('{"":}') > _MAX_BUTTONS:
         raise MessageTooLongError(
-            f"The buttons of this ActionCard take more than the {_MAX_BUTTONS} characters of a work notification.",
+            f"The buttons of this ActionCard have more than the {_MAX_BUTTONS} characters of a work notification.",
             "Use fewer buttons or shorter URLs. 请减少按钮或缩短链接。",
         )
     card.update(btn_orientation="1" if message.horizontal else "0", btn_json_list=buttons)
@@ -271,7 +271,7 @@ def _action_card(message: ActionCard, _: MediaLibrary | None) -> tuple[str, dict
 
 def _image(message: Image, media: MediaLibrary | None) -> tuple[str, dict[str, Any]]:
     if is_url(message.source):
-        # An image message takes uploaded pictures only, Markdown any that the reader's DingTalk can load.
+        # An image message accepts uploaded images only, Markdown any that the reader's DingTalk can load.
         return _markdown(message.as_markdown(), None)
     return "image", {"media_id": uploaded(media, "Image.source", message.source, kind="image")}
 
@@ -335,17 +335,17 @@ def _size(message: Message) -> int:
 def _refuse_long(message: Message) -> None:
     if _is_long(message):
         raise MessageTooLongError(
-            f"This {type(message).__name__} takes {_size(message):,} bytes; a work notification takes at most "
+            f"This {type(message).__name__} has {_size(message):,} bytes; a work notification accepts at most "
             f"{MAX_MESSAGE_BYTES:,}, which is about 600 Chinese characters.",
             "Shorten it, put the details on a page and send a link to it, or send it through the app's robot, with "
-            "to=Users(…), which takes 15,000. 工作通知最多 2,048 字节：请缩短，或改用 to=Users(…)。",
+            "to=Users(…), which accepts 15,000. 工作通知最多 2,048 字节：请缩短，或改用 to=Users(…)。",
         )
 
 
 def _refuse_characters(where: str, value: str, most: int) -> None:
     if len(value) > most:
         raise MessageTooLongError(
-            f"{where} has {len(value)} characters; a work notification takes at most {most}.", "Shorten it. 请缩短。"
+            f"{where} has {len(value)} characters; the limit of work notifications is {most}.", "Shorten it. 请缩短。"
         )
 
 

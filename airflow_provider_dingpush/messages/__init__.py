@@ -1,4 +1,4 @@
-"""What DingTalk can carry: kinds of messages, mentions, and how a message is fitted to a size."""
+"""The messages of DingTalk: kinds, mentions, and fitting to a size."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from airflow_provider_dingpush.messages.mentions import At as At
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages.app_kinds import *  # noqa: F403
-else:  # a type checker would take any other name for one of these too
+else:  # or a type checker would accept any other name
 
     def __getattr__(name: str) -> Any:
-        """Load what only an enterprise app can send when a DAG file asks for it."""
+        """Load the kinds that only an enterprise app can send, when a DAG file uses one."""
         if name != "__all__" and not name[:1].isupper():
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from airflow_provider_dingpush.messages import app_kinds

@@ -1,12 +1,11 @@
-"""The kinds of message that only an enterprise app can send: pictures, files, audio, videos and forms.
+"""The kinds of message that only an enterprise app can send: images, files, audio, videos and forms.
 
-Apart from those of :mod:`~airflow_provider_dingpush.messages.kinds` because few DAG files need them, and each costs all
-of them time on every loop of the DAG processor. What a source may be: see
+Separate from :mod:`~airflow_provider_dingpush.messages.kinds` because few DAG files need them, and loading them would
+cost time on every loop of the DAG processor. What a source may be: see
 :mod:`~airflow_provider_dingpush.messages.media_source`.
 
-``to_dict()`` gives a plain form of our own, ``{"msgtype": "image", "image": {"source": …}}``, because the media id that
-DingTalk's shapes hold is known only when the message is sent. Those shapes are taken too (docs 0775, read
-2026-08-22).
+``to_dict()`` returns a plain form of our own, ``{"msgtype": "image", "image": {"source": …}}``, because the media id in
+DingTalk's shapes is known only when the message is sent. Those shapes are accepted, too (docs 0775, read 2026-08-22).
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from airflow_provider_dingpush.messages.media_source import (
     cover_source,
     describe,
     file_source,
-    picture_source,
+    image_source,
     plain_source,
     shown_source,
 )
@@ -80,13 +79,13 @@ def _rows(where: str, value: Any, rendered: bool) -> tuple[tuple[str, str], ...]
             'Write form={"task": "load", "rows": "1 200"} or form=[("task", "load")].',
         )
     rows = []
-    for place, each in enumerate(value):
-        here = f"{where}[{place}]"
+    for index, each in enumerate(value):
+        here = f"{where}[{index}]"
         row = (each.get("key"), each.get("value")) if isinstance(each, Mapping) else each
         if isinstance(row, (str, bytes)) or not isinstance(row, Sequence) or len(row) != 2:
             refuse_task_output(here, row)
             raise InvalidMessageError(f"{here} must be a pair of name and value.")
-        # Most values come out of templates, and an empty one is no reason not to send the others.
+        # Most values come from templates, and an empty one must not block the others.
         shown = "" if row[1] == "" else text(f"{here}.value", row[1], rendered)
         rows.append((text(f"{here}.key", row[0], rendered), shown))
     return tuple(rows)
@@ -98,7 +97,7 @@ def _status(where: str, value: Any, rendered: bool) -> str | tuple[str, str]:
     if isinstance(value, str) or not isinstance(value, Sequence):
         return text(where, value, rendered)
     if len(value) != 2:
-        raise InvalidMessageError(f'{where} must be the words, or words and colour such as ("failed", "red").')
+        raise InvalidMessageError(f'{where} must be a text, or text and colour such as ("failed", "red").')
     color = text(f"{where}[1]", value[1], rendered).strip()
     if (rendered or not holds_jinja(color)) and color not in STATUS_COLORS and not _COLOR.fullmatch(color):
         raise InvalidMessageError(
@@ -109,10 +108,10 @@ def _status(where: str, value: Any, rendered: bool) -> str | tuple[str, str]:
 
 @dataclass(frozen=True, repr=False)
 class Image:
-    """A picture: jpg, png, gif or bmp, at most 20 MB.
+    """An image: jpg, png, gif or bmp, at most 20 MB.
 
     :param source: a path, bytes, an ``ObjectStoragePath``, a matplotlib figure, a media id, or a URL. A custom robot
-        takes a URL only, which it shows within Markdown.
+        accepts a URL only, which it shows in Markdown.
     :raises InvalidMessageError: if it is none of these.
     """
 
@@ -121,7 +120,7 @@ class Image:
     names: ClassVar = {"source": "source"}
     aliases: ClassVar = {"media_id": "source", "photoURL": "source"}
 
-    source: Any = field(metadata=ruled(picture_source, shown=shown_source))
+    source: Any = field(metadata=ruled(image_source, shown=shown_source))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -133,8 +132,8 @@ class Image:
         return {"msgtype": self.msgtype, self.msgtype: {"source": plain_source("Image.source", self.source)}}
 
     def as_markdown(self) -> Markdown:
-        """The picture that a URL leads to within Markdown, for channels that take no picture."""
-        # Blanks are in no URL; brackets would end Markdown's.
+        """The image of a URL as Markdown, for channels that can't carry images."""
+        # A URL has no blanks; its brackets would end the link.
         return Markdown("[图片]", f"![]({self.source.replace('(', '%28').replace(')', '%29')})")
 
 
@@ -142,10 +141,10 @@ class Image:
 class File:
     """A file: doc, docx, xls, xlsx, ppt, pptx, zip, pdf or rar, at most 20 MB (10 MB as a work notification).
 
-    An app robot shows fewer of these: xlsx, pdf, zip, rar, doc and docx. Put others, csv too, into a zip.
+    An app robot accepts fewer of these: xlsx, pdf, zip, rar, doc and docx. Put others, such as csv, into a zip.
 
     :param source: a path, bytes, an ``ObjectStoragePath``, or a media id.
-    :param name: the name that people see, with its ending; by default that of the path. Bytes need one.
+    :param name: the name that people see, with its extension; by default that of the path. Bytes need one.
     :raises InvalidMessageError: if the source can't be sent, or has no name.
     """
 
@@ -186,7 +185,7 @@ class Audio:
     msgtype: ClassVar = "audio"
     if_unsupported: ClassVar = _BY_APP_ROBOT
     names: ClassVar = {"source": "source", "duration_seconds": "duration_seconds"}
-    # Of a work notification's voice; an app robot's sampleAudio counts a "duration" of milliseconds.
+    # As in a work notification's voice; the "duration" of an app robot's sampleAudio is in milliseconds.
     aliases: ClassVar = {"media_id": "source", "duration": "duration_seconds"}
 
     source: Any = field(metadata=ruled(file_source, shown=shown_source))
@@ -205,11 +204,11 @@ class Audio:
 
 @dataclass(frozen=True, repr=False)
 class Video:
-    """A video: mp4, at most 20 MB. Only app robots show it.
+    """A video: mp4, at most 20 MB. Only app robots can carry it.
 
     :param source: a path, bytes, an ``ObjectStoragePath``, or a media id.
     :param duration_seconds: how long it plays, in seconds.
-    :param cover: the picture that stands for it, as the source of an :class:`Image`, but no URL.
+    :param cover: its cover image, as the source of an :class:`Image`, but no URL.
     :raises InvalidMessageError: if a source can't be sent, or the duration isn't above 0.
     """
 
@@ -239,16 +238,16 @@ class Video:
 
 @dataclass(frozen=True, repr=False)
 class OA:
-    """A form that opens one page (OA 消息). Only work notifications can be one.
+    """A form that opens one page (OA 消息), for work notifications only.
 
-    :param title: its first line; DingTalk advises at most 50 characters.
+    :param title: its first line; DingTalk recommends at most 50 characters.
     :param message_url: the page that a tap opens.
     :param form: names and values, as a dict or as pairs; DingTalk shows the first six.
     :param content: text below the form, of which DingTalk shows three lines.
     :param author: shown as its author.
     :param status: text of the status bar, alone or with a colour: ``"failed"``, ``("failed", "red")`` or
-        ``("failed", "#F65E5E")``; the names are those of :data:`STATUS_COLORS`. At most five people can get a
-        work notification with one.
+        ``("failed", "#F65E5E")``; the names are those of :data:`STATUS_COLORS`. A work notification with one can be
+        sent to at most five people.
     :raises InvalidMessageError: if a field breaks a rule.
     """
 
@@ -284,7 +283,7 @@ class OA:
 
     @property
     def rows(self) -> tuple[tuple[str, str], ...]:
-        """The form as pairs, which is what the rules have made of it."""
+        """The form as pairs, into which the rules have converted it."""
         return tuple(self.form)  # type: ignore[arg-type]
 
     @property

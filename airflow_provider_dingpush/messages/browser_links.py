@@ -1,13 +1,12 @@
-"""Addresses that DingTalk opens in the system's browser, where people are logged in, and not inside itself.
+"""Links that DingTalk opens in the system's browser, where people are logged in, instead of in its own view.
 
-A plain address opens inside DingTalk: on a PC in its side panel, on a phone in its own view. What is known of the
-other forms:
+A plain URL opens inside DingTalk: on a PC in its side panel, on a phone in its own view. Known about the other forms:
 
 - ``page/link`` with ``pc_slide=false`` is documented for the PC, where it opens the browser. On a phone it opens inside
   DingTalk.
-- ``open_platform_link``, the unified jump address, is documented too: one address for PCs and one for phones. That
+- ``open_platform_link``, the unified jump address, is documented as well: one URL for PCs and one for phones. That
   ``action/jump`` as the latter opens a phone's browser isn't documented any more; the maintainers of a widely used
-  plugin saw it with a real robot in 2026-09, on the buttons of a card. On a PC ``action/jump`` alone opens nothing.
+  plugin observed it with a real robot in 2026-09, on a card's buttons. On a PC ``action/jump`` alone opens nothing.
 """
 
 from __future__ import annotations
@@ -26,31 +25,31 @@ LINK_FORMS = {
     "?pcLink=dingtalk%3A%2F%2Fdingtalkclient%2Fpage%2Flink%3Furl%3D{url_twice}%26pc_slide%3Dfalse"
     "&mobileLink=dingtalk%3A%2F%2Fdingtalkclient%2Faction%2Fjump%3Furl%3D{url_twice}",
 }
-"""Name -> the address that is made. ``{url}`` is the URL percent-encoded, ``{url_twice}`` the same encoded again."""
+"""Name -> the link. ``{url}`` is the URL percent-encoded, ``{url_twice}`` the same encoded again."""
 
 MAX_LINK_CHARACTERS = 2_000
-"""A form that makes a longer address isn't used: browsers and DingTalk begin to cut there."""
+"""A form that makes a longer link isn't used: browsers and DingTalk may cut it."""
 
 
 def browser_link(url: str, form: str = PC_BROWSER) -> str:
-    """The address that makes DingTalk open a URL in the system's browser, for links and buttons of messages.
+    """A link that makes DingTalk open a URL in the system's browser, for links and buttons of messages.
 
     ::
 
         Button("Open the report", browser_link("https://bi.example.com/reports/7"))
 
-    In a template write ``{{ url | browser_link }}``, which takes the form that ``[dingpush] links`` names.
+    In a template write ``{{ url | browser_link }}``, which uses the form of the option ``[dingpush] links``.
 
-    :param url: an http or https URL, also with blanks around it. Any other is returned as it is.
+    :param url: an http or https URL, also with blanks around it. Any other is returned unchanged.
     :param form: ``pc_browser`` opens a PC's browser, and a view inside DingTalk on a phone; ``browser`` opens the
-        browser on both, as far as is known (see this module); ``plain`` leaves it to DingTalk. Or an address of your
-        own with ``{url}``, or ``{url_twice}`` where the URL stands in an address within an address. One that would be
-        longer than 2,000 characters gives way to a shorter form.
+        browser on both, as far as is known (see this module); ``plain`` leaves it to DingTalk. Or a custom link with
+        ``{url}``, or with ``{url_twice}`` if the URL is in a URL within a URL. If the link would be longer than 2,000
+        characters, a shorter form is used.
     :raises InvalidMessageError: for another form, and for a URL that is still to be rendered.
     """
     if holds_jinja(url):
         raise InvalidMessageError(
-            "browser_link() was given a template, whose URL isn't known yet.",
+            "browser_link() was called with a template, whose URL isn't known yet.",
             "Use the filter in the template instead: {{ … | browser_link }}. 请在模板中使用过滤器 browser_link。",
         )
     url = edges_clean(url)
@@ -66,15 +65,15 @@ def browser_link(url: str, form: str = PC_BROWSER) -> str:
 
 
 def read_link_form(value: str) -> str:
-    """The form that a setting names.
+    """Read a form of links from a setting.
 
-    :raises InvalidMessageError: if it names none.
+    :raises InvalidMessageError: for an unknown one.
     """
     form = value.strip()
     if form not in LINK_FORMS and not ("://" in form and ("{url}" in form or "{url_twice}" in form)):
         raise InvalidMessageError(
-            f"Links can't be made in the form {form[:40]!r}.",
-            f"It must be one of {', '.join(LINK_FORMS)}, or an address with {{url}} in it. "
+            f"Unknown form of links: {form[:40]!r}.",
+            f"It must be one of {', '.join(LINK_FORMS)}, or a URL that contains {{url}}. "
             f"可选值：{'、'.join(LINK_FORMS)}，或包含 {{url}} 的地址。",
         )
     return form

@@ -1,8 +1,8 @@
-"""The rules that fields of messages, mentions and targets obey, and the errors that name field and rule.
+"""The rules for fields of messages, mentions and targets, and the errors that name field and rule.
 
-A rule takes ``(where, value, rendered)`` and returns the value to keep. ``where`` is the field's name for the error,
-such as ``Text.content``. A string that still holds Jinja (``{{``, ``{%`` or ``{#``) is checked for its type only,
-because its value isn't known yet; ``rendered=True`` means that rendering is over and every rule applies.
+A rule is called with ``(where, value, rendered)`` and returns the value to store. ``where`` is the field's name for the
+error, such as ``Text.content``. A string that still holds Jinja (``{{``, ``{%`` or ``{#``) is checked for its type
+only, because its value isn't known yet; ``rendered=True`` means that it was rendered and every rule applies.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from airflow_provider_dingpush.messages.phone_numbers import mobile_or_digits, p
 Rule = Callable[[str, Any, bool], Any]
 
 _JINJA_MARKS = ("{{", "{%", "{#")
-# Jinja of users' templates makes blanks and quotes legal in a "URL" until it is rendered; afterwards they never are.
+# A template of a URL may contain blanks and quotes; a rendered URL may not.
 _NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f]")
 # dingtalk:// is DingTalk's documented way to choose between sidebar and browser (docs 0776, read 2026-08-22).
 _LINK_SCHEMES = ("http", "https", "dingtalk")
 # A media id from an upload is opaque and starts with one of these (docs 0646, read 2026-08-22).
 _MEDIA_ID_STARTS = ("@", "$")
 _REPR_CHARACTERS = 40
-# Python writes no number of more than 4,300 digits.
+# Python can't convert a number of more than 4,300 digits to text.
 _LARGE = 10**1000
 
 
@@ -39,7 +39,7 @@ def holds_jinja(value: object) -> bool:
 
 
 def is_media_id(value: object) -> bool:
-    """Whether the value is what an upload to DingTalk gives, by its looks."""
+    """Whether the value has the form of a media id, which an upload to DingTalk returns."""
     return isinstance(value, str) and value.startswith(_MEDIA_ID_STARTS)
 
 
@@ -48,14 +48,14 @@ def ruled(rule: Rule, *, shown: Callable[[Any], str] | None = None, address: boo
 
     The field itself is declared with :func:`dataclasses.field`, from which a type checker knows the required ones.
 
-    :param shown: how the repr shows its value, if not as any other.
-    :param address: whether it is an address, which is followed and not read: it is never masked.
+    :param shown: how the repr shows its value, if not in the default way.
+    :param address: whether it is a URL, which is opened and not read: it is never masked.
     """
     return {"rule": rule, **({"shown": shown} if shown else {}), **({"address": True} if address else {})}
 
 
 def apply_rules(instance: Any, *, rendered: bool = False) -> None:
-    """Check every field of a frozen dataclass and put the tidied value in its place.
+    """Check every field of a frozen dataclass and store the normalised values.
 
     :raises InvalidMessageError: naming the field and the rule.
     """
@@ -72,14 +72,14 @@ def refuse_task_output(where: str, value: object) -> None:
     """
     if any(kind.__name__ in ("XComArg", "ResolveMixin") for kind in type(value).__mro__):
         raise InvalidMessageError(
-            f"{where} was given a task's output, which Airflow can't see inside an object.",
+            f"{where} is a task's output, which Airflow can't see inside an object.",
             "Pass the whole argument as that output (message=upstream.output, to=upstream.output), or write "
             "{{ ti.xcom_pull(task_ids='upstream') }} into the field.",
         )
 
 
 def text(where: str, value: object, rendered: bool) -> str:
-    """Rule: a non-blank string that UTF-8 can carry; numbers, which native Jinja rendering makes, become strings."""
+    """Rule: a non-blank string that UTF-8 can encode; numbers, which native Jinja rendering makes, become strings."""
     value = _string(where, value)
     if not rendered and holds_jinja(value):
         return value
@@ -100,13 +100,13 @@ def url(where: str, value: object, rendered: bool) -> str:
         complete = False
     if not complete:
         raise InvalidMessageError(
-            f"{where} must be a whole http:// or https:// URL (dingtalk:// is fine too), not {as_shown(value)}."
+            f"{where} must be a complete http://, https:// or dingtalk:// URL, not {as_shown(value)}."
         )
     return value
 
 
-def picture(where: str, value: object, rendered: bool) -> str:
-    """Rule: the URL of a picture, or the media id that an upload to DingTalk gave."""
+def image_url(where: str, value: object, rendered: bool) -> str:
+    """Rule: the URL of an image, or the media id that an upload to DingTalk returned."""
     if is_media_id(value):
         return text(where, value, rendered)
     return url(where, value, rendered)
@@ -122,7 +122,7 @@ def optional(rule: Rule) -> Rule:
 
 
 def flag(where: str, value: object, rendered: bool) -> bool | str:
-    """Rule: true or false, also spelled as a string ("true", "no", "1"), as templates and connection extras have it."""
+    """Rule: true or false, also as a string ("true", "no", "1"), as in templates and connection extras."""
     refuse_task_output(where, value)
     if isinstance(value, bool):
         return value
@@ -137,10 +137,10 @@ def flag(where: str, value: object, rendered: bool) -> bool | str:
 
 
 def one_or_more(item: Rule, *, least: int = 0, unique: bool = False) -> Rule:
-    """Rule: a tuple of what ``item`` allows; a single value counts as a list of one.
+    """Rule: a tuple of values that ``item`` allows; a single value counts as a list of one.
 
     :param least: how many there must be.
-    :param unique: keep of equal ones the first.
+    :param unique: keep only the first of equal ones.
     """
 
     def check(where: str, value: Any, rendered: bool) -> tuple[Any, ...]:
@@ -148,7 +148,7 @@ def one_or_more(item: Rule, *, least: int = 0, unique: bool = False) -> Rule:
         alone = isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable)
         # A template inside a list may itself render to a list (render_template_as_native_obj).
         items = [value] if alone else [part for each in value for part in (each if isinstance(each, list) else [each])]
-        kept = tuple(item(f"{where}[{place}]", each, rendered) for place, each in enumerate(items))
+        kept = tuple(item(f"{where}[{index}]", each, rendered) for index, each in enumerate(items))
         if len(kept) < least:
             raise InvalidMessageError(f"{where} needs at least {least}, but has {len(kept)}.")
         return tuple(dict.fromkeys(kept)) if unique else kept
@@ -159,7 +159,7 @@ def one_or_more(item: Rule, *, least: int = 0, unique: bool = False) -> Rule:
 def identifier(tidied: Callable[[str], str]) -> Callable[[str, Any, bool], str]:
     """Rule: one id: no blank, no comma, no ``@``; a whole number of any type becomes its digits.
 
-    :param tidied: removes what was pasted along with an id of this sort.
+    :param tidied: removes characters that were pasted with such an id.
     """
 
     def check(where: str, value: object, rendered: bool) -> str:
@@ -176,7 +176,7 @@ user_id = identifier(lambda value: plain_digits(narrow(visible(value)).strip()))
 
 
 def mobile(where: str, value: object, rendered: bool) -> str:
-    """Rule: a mobile number, which is brought into the form that DingTalk takes."""
+    """Rule: a mobile number, which is converted to DingTalk's form."""
     value = _string(where, _digits_of(where, value))
     if not rendered and holds_jinja(value):
         return value.strip()
@@ -185,14 +185,14 @@ def mobile(where: str, value: object, rendered: bool) -> str:
         kept = _one_identifier(where, visible(value).strip())
         raise InvalidMessageError(
             f"{where} must be a mobile number, not {as_shown(kept)}.",
-            'Write it as "13800000000", or with its country as "+852-51234567"; a user id belongs into user_ids. '
+            'Write it as "13800000000", or with its country as "+852-51234567"; a user id belongs in user_ids. '
             "手机号请写成 13800000000，境外号码写成 +852-51234567；userId 请写在 user_ids 中。",
         )
     return number
 
 
 def _digits_of(where: str, value: object) -> object:
-    """A number as its digits; what is no number as it is."""
+    """A number as its digits; anything else unchanged."""
     refuse_task_output(where, value)
     if isinstance(value, str) or value is None:
         return value
@@ -211,7 +211,7 @@ def _one_identifier(where: str, value: str) -> str:
     if re.search(r"[\s,@]", value) or holds_jinja(value):
         raise InvalidMessageError(
             f"{where} must be one id or number without blanks, commas or '@', not {as_shown(value)}.",
-            "Give several as a list.",
+            "Pass several as a list.",
         )
     return value
 
@@ -234,17 +234,17 @@ def value_of(kind: type) -> Rule:
 def from_shape(kind: Any, where: str, shape: Mapping[str, Any]) -> Any:
     """Build a value of a dataclass from a dict whose keys are DingTalk's names (``kind.names``) or our own.
 
-    A kind may have ``aliases``, more names that DingTalk has for its fields.
+    A kind may have ``aliases``, which are other names in DingTalk's APIs.
 
     :raises InvalidMessageError: for keys that are unknown, missing, or given in both spellings.
     """
     fields_by_key = {**getattr(kind, "aliases", {}), **kind.names, **{own: own for own in kind.names.values()}}
     unknown = sorted(str(key) for key in shape if key not in fields_by_key)
     if unknown:
-        raise InvalidMessageError(f"{where} has unknown keys {unknown}; it knows {sorted(fields_by_key)}.")
+        raise InvalidMessageError(f"{where} has unknown keys {unknown}; known are {sorted(fields_by_key)}.")
     values = {fields_by_key[key]: each for key, each in shape.items()}
     if len(values) < len(shape):
-        raise InvalidMessageError(f"{where} gives a field twice, in DingTalk's spelling and in ours: {sorted(shape)}.")
+        raise InvalidMessageError(f"{where} has a field twice, in DingTalk's spelling and in ours: {sorted(shape)}.")
     needed = {each.name for each in fields(kind) if each.default is MISSING}
     lacking = sorted(theirs for theirs, own in kind.names.items() if own in needed and own not in values)
     if lacking:
@@ -274,7 +274,7 @@ def _string(where: str, value: object) -> str:
         value = str(value)
     if value is None:
         raise InvalidMessageError(
-            f"{where} is None.", "If a template rendered to it, give the template a default: {{ value or 'unknown' }}."
+            f"{where} is None.", "If a template rendered to it, add a default: {{ value or 'unknown' }}."
         )
     if not isinstance(value, str):
         raise InvalidMessageError(f"{where} must be text, not {as_shown(value)}.")
@@ -282,8 +282,8 @@ def _string(where: str, value: object) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InvalidMessageError(
-            f"{where} holds a lone surrogate (half a character) at position {error.start}, which can't be sent.",
-            "Repair the text where it is read, for example with .encode('utf-8', 'replace').decode('utf-8').",
+            f"{where} contains a lone surrogate (half a character) at position {error.start}, which can't be sent.",
+            "Fix the text where it is read, for example with .encode('utf-8', 'replace').decode('utf-8').",
         ) from None
     return value
 
@@ -301,7 +301,7 @@ def as_shown(value: object, depth: int = 3) -> str:
             else f"{value[:_REPR_CHARACTERS]!r}… ({len(value)} characters)"
         )
     if isinstance(value, int) and abs(value) >= _LARGE:
-        return "a number of very many digits"
+        return "a number with very many digits"
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     # Another object's repr may hold a memory address, which would differ in every process.

@@ -1,7 +1,7 @@
 """Fitting a text into a number of bytes: cut it with a note, or split it into parts.
 
-Sizes are bytes of the text inside a UTF-8 JSON string, because that is what travels: a newline or a quote counts two, a
-Chinese character three. A break never goes through a character, a link, an image, a mention, an inline code span or a
+Sizes are bytes of the text inside a UTF-8 JSON string, because that is what is sent: a newline or a quote counts two, a
+Chinese character three. A break is never inside a character, a link, an image, a mention, an inline code span or a
 ``<font>`` tag, and a code fence or ``<font>`` that is open at a break is closed before it and opened again after it.
 """
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.messages.app_kinds import Message
 
 MAX_PARTS = 5
-"""A text that needs more parts is refused: it would use a quarter of what a robot may send in a minute."""
+"""A text that needs more parts is refused: it would use a quarter of the messages that a robot may send in a minute."""
 
-# In code points. No reader sees a longer heap of marks and joiners as one character, and none could be split.
+# In code points. A longer sequence of marks and joiners isn't treated as one character, or it could not be split.
 _LONGEST_CHARACTER = 64
 _CUT_NOTE = {
     "zh": "……（内容过长：共 {total} 字，此处省略 {left_out} 字）",
@@ -46,7 +46,7 @@ _FENCED_SCAN = re.compile(r"(?P<whole>(?!))|\n|[^\n]+")
 
 @dataclass(frozen=True)
 class _Open:
-    """What is open at a place in a Markdown text, and must be closed and opened again around a break."""
+    """What is open at a position in a Markdown text, and must be closed and opened again around a break."""
 
     fence: str = ""
     fonts: tuple[str, ...] = ()
@@ -77,24 +77,24 @@ class _Atom:
     plain: bool = False
 
 
-def _atoms(text: str, place: int, state: _Open, *, markdown: bool) -> Iterator[_Atom]:
-    while place < len(text):
-        line_starts = place == 0 or text[place - 1] == "\n"
-        fence = _FENCE.match(text, place) if markdown and line_starts else None
+def _atoms(text: str, index: int, state: _Open, *, markdown: bool) -> Iterator[_Atom]:
+    while index < len(text):
+        line_starts = index == 0 or text[index - 1] == "\n"
+        fence = _FENCE.match(text, index) if markdown and line_starts else None
         if fence and (not state.fence or _closes(fence.group(), state.fence)):
             line = fence.group()
             state = replace(state, fence="" if state.fence else line if line.endswith("\n") else f"{line}\n")
             yield _Atom(line, state)
-            place = fence.end()
+            index = fence.end()
             continue
         scan = _FENCED_SCAN if state.fence else _MARKDOWN_SCAN if markdown else _TEXT_SCAN
-        found = scan.match(text, place)
-        # The last branch of every scan takes any character, so there is always a match.
-        stretch, whole = (found.group(), found.group("whole")) if found else (text[place], None)
+        found = scan.match(text, index)
+        # The last branch of every scan matches any character, so there is always a match.
+        stretch, whole = (found.group(), found.group("whole")) if found else (text[index], None)
         if whole is not None:
             state = state.after(whole)
         yield _Atom(stretch, state, plain=whole is None and stretch != "\n")
-        place += len(stretch)
+        index += len(stretch)
 
 
 def _closes(line: str, fence: str) -> bool:
@@ -104,13 +104,13 @@ def _closes(line: str, fence: str) -> bool:
 
 
 def _whole_characters(text: str, most: int) -> int:
-    """The longest prefix of at most that many code points that doesn't split what a reader sees as one character."""
-    place = most
-    while 0 < place < len(text) and (_joins(text[place]) or text[place - 1] == "\u200d"):
-        place -= 1
-        if most - place > _LONGEST_CHARACTER:
+    """The longest prefix of at most so many code points that doesn't split a visible character."""
+    index = most
+    while 0 < index < len(text) and (_joins(text[index]) or text[index - 1] == "\u200d"):
+        index -= 1
+        if most - index > _LONGEST_CHARACTER:
             return most
-    return place - 1 if 0 < place < len(text) and _halves_flag(text, place) else place
+    return index - 1 if 0 < index < len(text) and _halves_flag(text, index) else index
 
 
 def _joins(character: str) -> bool:
@@ -122,12 +122,12 @@ def _joins(character: str) -> bool:
     )
 
 
-def _halves_flag(text: str, place: int) -> bool:
-    """Whether the place is inside a flag, which is two regional indicators."""
+def _halves_flag(text: str, index: int) -> bool:
+    """Whether the position is inside a flag, which is two regional indicators."""
     before = 0
-    while before < place and "\U0001f1e6" <= text[place - before - 1] <= "\U0001f1ff":
+    while before < index and "\U0001f1e6" <= text[index - before - 1] <= "\U0001f1ff":
         before += 1
-    return before % 2 == 1 and "\U0001f1e6" <= text[place] <= "\U0001f1ff"
+    return before % 2 == 1 and "\U0001f1e6" <= text[index] <= "\U0001f1ff"
 
 
 def _fitting_prefix(text: str, room: int) -> int:
@@ -143,7 +143,7 @@ def _fitting_prefix(text: str, room: int) -> int:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A stretch of the text that fits, ready to be sent alone."""
+    """A part of the text that fits, ready to be sent alone."""
 
     text: str
     end: int
@@ -151,12 +151,12 @@ class _Piece:
 
 
 def _piece(text: str, start: int, state: _Open, room: int, *, markdown: bool) -> _Piece | None:
-    """The longest good stretch from ``start`` on that fits; ``None`` if not even its first atom does.
+    """The longest part from ``start`` on that fits; ``None`` if not even its first atom does.
 
-    A break after a line is preferred if it costs less than half of the room, a break after a blank less than a fifth.
+    A break after a line is preferred if it wastes less than half of the space, one after a blank if less than a fifth.
     """
     opening = state.opened_again()
-    used, place, last = json_bytes(opening), start, state
+    used, index, last = json_bytes(opening), start, state
     line_end: tuple[int, _Open] | None = None
     for atom in _atoms(text, start, state, markdown=markdown):
         cost = json_bytes(atom.text)
@@ -165,18 +165,18 @@ def _piece(text: str, start: int, state: _Open, room: int, *, markdown: bool) ->
             if atom.plain:
                 keep = _fitting_prefix(atom.text, room - used - json_bytes(atom.state.closed("")))
                 blank = _whole_characters(atom.text, atom.text.rfind(" ", 0, keep) + 1)
-                place += blank if blank > keep * 0.8 else keep
-            if line_end and line_end[0] - start > (place - start) / 2:
-                place, last = line_end
+                index += blank if blank > keep * 0.8 else keep
+            if line_end and line_end[0] - start > (index - start) / 2:
+                index, last = line_end
             break
         fence_opens = bool(atom.state.fence) and not last.fence
-        used, place, last = used + cost, place + len(atom.text), atom.state
+        used, index, last = used + cost, index + len(atom.text), atom.state
         if atom.text.endswith("\n") and not fence_opens:
-            line_end = (place, last)
-    if place <= start:
+            line_end = (index, last)
+    if index <= start:
         return None
-    kept = text[start:place]
-    return _Piece(opening + kept + last.closed(kept), place, last)
+    kept = text[start:index]
+    return _Piece(opening + kept + last.closed(kept), index, last)
 
 
 def cut(text: str, room: int, *, language: str, markdown: bool = True) -> str:
@@ -192,41 +192,37 @@ def cut(text: str, room: int, *, language: str, markdown: bool = True) -> str:
     gap = "\n\n" if markdown else "\n"
     longest_note = json_bytes(gap + note.format(total=len(text), left_out=len(text)))
     if longest_note > room:
-        raise MessageTooLongError(
-            f"There are {room} bytes left for the text, too few for anything.", "Shorten the title and the links."
-        )
+        raise MessageTooLongError(f"Only {room} bytes are left for the text.", "Shorten the title and the links.")
     piece = _piece(text, 0, _Open(), room - longest_note, markdown=markdown)
     kept, end = (piece.text.rstrip(), piece.end) if piece else ("", 0)
     return kept + gap + note.format(total=len(text), left_out=len(text) - end)
 
 
 def split(text: str, room: int, *, markdown: bool = True, most: int | None = None) -> tuple[str, ...]:
-    """Split the text into parts of at most ``room`` bytes each; put together they are all of it.
+    """Split the text into parts of at most ``room`` bytes each, without losing any of it.
 
     :param room: bytes inside a JSON string that one part may take.
-    :param most: how many parts are of use: it ends with one more than that.
-    :raises MessageTooLongError: if something that can't be broken, such as a link, is longer than a part.
+    :param most: the most parts that are useful: it stops after one more.
+    :raises MessageTooLongError: if something that can't be split, such as a link, is longer than a part.
     """
     parts: list[str] = []
-    place, state = 0, _Open()
+    index, state = 0, _Open()
     end = len(text.rstrip())
     text = text[:end]
-    while place < end and (most is None or len(parts) <= most):
-        piece = _piece(text, place, state, room, markdown=markdown)
+    while index < end and (most is None or len(parts) <= most):
+        piece = _piece(text, index, state, room, markdown=markdown)
         if piece is None:
-            raise MessageTooLongError(
-                f"Near character {place} stands a link or a tag that alone takes more than {room} bytes."
-            )
-        place, state = piece.end, piece.state
+            raise MessageTooLongError(f"The link or tag near character {index} has more than {room} bytes.")
+        index, state = piece.end, piece.state
         if piece.text.strip():
             parts.append(piece.text)
     return tuple(parts)
 
 
 def cut_to_size(message: Message, max_bytes: int, *, size_of: Callable[[Message], int], language: str) -> Message:
-    """The message, its text cut if need be so that the whole body takes at most ``max_bytes``.
+    """The message, its text cut if necessary so that the whole body has at most ``max_bytes``.
 
-    :param size_of: how many bytes a message takes as a body, mentions and envelope included.
+    :param size_of: how many bytes a message has as a body, mentions and envelope included.
     :raises MessageTooLongError: if there is no long text in it to cut.
     """
     if size_of(message) <= max_bytes:
@@ -239,15 +235,15 @@ def cut_to_size(message: Message, max_bytes: int, *, size_of: Callable[[Message]
 def split_to_size(message: Message, max_bytes: int, *, size_of: Callable[[Message], int]) -> tuple[Message, ...]:
     """The message, or if it is too long its parts, numbered (1/3), each at most ``max_bytes`` as a body.
 
-    :param size_of: how many bytes a message takes as a body, mentions and envelope included.
-    :raises MessageTooLongError: if it takes more than five parts, or is of a kind that can't be split.
+    :param size_of: how many bytes a message has as a body, mentions and envelope included.
+    :raises MessageTooLongError: if it needs more than five parts, or is of a kind that can't be split.
     """
     if size_of(message) <= max_bytes:
         return (message,)
     long_text: LongText | None = getattr(message, "long_text", None)
     if long_text is None or not long_text.splits:
         raise MessageTooLongError(
-            f"This {type(message).__name__} takes {size_of(message):,} bytes; DingTalk takes at most {max_bytes:,}.",
+            f"This {type(message).__name__} has {size_of(message):,} bytes; DingTalk accepts at most {max_bytes:,}.",
             "Shorten its text, or send a Markdown, which can be split into several messages.",
         )
     name, room = _room(message, max_bytes, size_of)
@@ -255,10 +251,10 @@ def split_to_size(message: Message, max_bytes: int, *, size_of: Callable[[Messag
     parts = split(getattr(message, name), room - numbers_cost, markdown=is_markdown(message), most=MAX_PARTS)
     if len(parts) > MAX_PARTS:
         raise MessageTooLongError(
-            f"This {type(message).__name__} takes {size_of(message):,} bytes, which is more than {MAX_PARTS} messages.",
+            f"This {type(message).__name__} has {size_of(message):,} bytes, which is more than {MAX_PARTS} messages.",
             "Shorten it, or put the details on a page and send a link to it.",
         )
-    return tuple(_numbered(message, name, part, f"({place}/{len(parts)})") for place, part in enumerate(parts, 1))
+    return tuple(_numbered(message, name, part, f"({index}/{len(parts)})") for index, part in enumerate(parts, 1))
 
 
 def _numbered(message: Message, name: str, part: str, number: str) -> Message:
@@ -274,15 +270,15 @@ def _room(message: Message, max_bytes: int, size_of: Callable[[Message], int]) -
     name = long_text.field if long_text else ""
     if not name or not getattr(message, name):
         raise MessageTooLongError(
-            f"This {type(message).__name__} takes {size_of(message):,} bytes; DingTalk takes at most {max_bytes:,}.",
+            f"This {type(message).__name__} has {size_of(message):,} bytes; DingTalk accepts at most {max_bytes:,}.",
             getattr(message, "if_too_long", "Shorten its names and links."),
         )
-    # A text of one character, which is no keyword, shows what all the rest takes; mentions and keyword count in full,
-    # since a cut may drop them from the text.
+    # With a text of one character, which is no keyword, the size is that of the rest; mentions and keyword count in
+    # full, since a cut may drop them from the text.
     rest = size_of(_with(message, name, "\x7f")) - 1
     if rest >= max_bytes:
         raise MessageTooLongError(
-            f"This {type(message).__name__} takes {rest:,} bytes without its {name}; DingTalk takes {max_bytes:,}.",
+            f"This {type(message).__name__} has {rest:,} bytes without its {name}; DingTalk accepts {max_bytes:,}.",
             "Shorten its title, links and buttons.",
         )
     return name, max_bytes - rest

@@ -1,9 +1,9 @@
 """The kinds of message that a custom robot can carry; an enterprise app has more, see ``app_kinds``.
 
-Each is a frozen value that is valid once it exists, and its class says all that is known of its kind: its fields and
-their rules, its shape as plain data, its long text, and how it reads in words. Field names and rules follow DingTalk's
-documentation of custom robots (docs 0699 and 0717, read 2026-08-22). ``to_dict()`` gives DingTalk's own shape, and a
-dict of that shape is taken wherever a message is. ``if_unsupported`` names, in English and Chinese, the channel that
+Each is a frozen value that is valid once it exists, and its class defines everything about its kind: its fields and
+their rules, its shape as plain data, its long text, and its form as Markdown. Field names and rules follow DingTalk's
+documentation of custom robots (docs 0699 and 0717, read 2026-08-22). ``to_dict()`` returns DingTalk's shape, and a dict
+of that shape is accepted wherever a message is. ``if_unsupported`` names, in English and Chinese, the channel that
 carries a kind which another channel refuses.
 """
 
@@ -16,9 +16,9 @@ from typing import Any, ClassVar, NamedTuple
 from airflow_provider_dingpush.messages.field_rules import (
     apply_rules,
     flag,
+    image_url,
     one_or_more,
     optional,
-    picture,
     ruled,
     short_repr,
     text,
@@ -56,7 +56,7 @@ def is_markdown(message: Any) -> bool:
 
 
 def _markdown_link(words: str, url: str) -> str:
-    # A bracket that isn't closed would end the link in its middle.
+    # An unpaired bracket would end the link too early.
     return f"[{words}]({url.replace('(', '%28').replace(')', '%29')})"
 
 
@@ -93,7 +93,7 @@ class Markdown:
     """Markdown in DingTalk's subset: headings, quotes, bold, italic, links, images, lists.
 
     :param title: shown in the conversation list and in the push notification, not inside the message.
-    :param text: the Markdown. A lone newline of a paragraph breaks the line, which DingTalk itself does not do.
+    :param text: the Markdown. A single newline in a paragraph breaks the line, which DingTalk itself does not do.
     :raises InvalidMessageError: if either is empty, not text, or not valid Unicode.
     """
 
@@ -120,12 +120,12 @@ class Markdown:
 
 @dataclass(frozen=True, repr=False)
 class Link:
-    """A card that opens one page. It can't mention anybody.
+    """A card that opens one page. It can't mention people.
 
     :param title: first line of the card.
     :param text: the lines under it; DingTalk shows only the first ones of a long text.
     :param message_url: the page that a tap opens.
-    :param pic_url: URL of a small picture, or a media id.
+    :param pic_url: URL of a small image, or a media id.
     :raises InvalidMessageError: if a text is empty or a URL isn't one.
     """
 
@@ -136,7 +136,7 @@ class Link:
     title: str = field(metadata=ruled(text))
     text: str = field(metadata=ruled(text))
     message_url: str = field(metadata=ruled(url, address=True))
-    pic_url: str | None = field(default=None, metadata=ruled(optional(picture), address=True))
+    pic_url: str | None = field(default=None, metadata=ruled(optional(image_url), address=True))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -156,7 +156,7 @@ class Link:
 class Button:
     """A button of an :class:`ActionCard`; pressing it opens a page.
 
-    :param title: what stands on it.
+    :param title: its text.
     :param url: the page it opens.
     """
 
@@ -181,8 +181,8 @@ class ActionCard:
 
     :param title: shown in the conversation list and in the push notification, not inside the card.
     :param text: Markdown, as in :class:`Markdown`.
-    :param buttons: one button makes the whole card tappable; several stand below it.
-    :param horizontal: put several buttons side by side instead of one under the other.
+    :param buttons: one button makes the whole card tappable; several are shown below it.
+    :param horizontal: show several buttons side by side instead of one below the other.
     :raises InvalidMessageError: if a text is empty, a URL isn't one, or there is no button.
     """
 
@@ -218,16 +218,16 @@ class ActionCard:
 class FeedLink:
     """One row of a :class:`FeedCard`.
 
-    :param title: the words of the row.
+    :param title: the text of the row.
     :param message_url: the page that a tap opens.
-    :param pic_url: URL of its picture, or a media id; DingTalk demands one.
+    :param pic_url: URL of its image, or a media id; DingTalk requires one.
     """
 
     names: ClassVar = {"title": "title", "messageURL": "message_url", "picURL": "pic_url"}
 
     title: str = field(metadata=ruled(text))
     message_url: str = field(metadata=ruled(url, address=True))
-    pic_url: str = field(metadata=ruled(picture, address=True))
+    pic_url: str = field(metadata=ruled(image_url, address=True))
 
     def __post_init__(self) -> None:
         apply_rules(self)
@@ -241,7 +241,7 @@ class FeedLink:
 
 @dataclass(frozen=True, repr=False)
 class FeedCard:
-    """Rows of pictures with titles, each opening a page. It can't mention anybody.
+    """Rows of images with titles, each opening a page. It can't mention people.
 
     :param links: the rows; the first one is shown large.
     :raises InvalidMessageError: if there is no row or a row is wrong.

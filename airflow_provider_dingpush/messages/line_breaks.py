@@ -1,8 +1,8 @@
 """Line breaks of Markdown as DingTalk needs them.
 
-DingTalk swallows a lone newline (docs: two blanks before it break the line), and people write reports with lone
-newlines. So within a paragraph each gets its two blanks. Where a newline means something already it stays as it is:
-code, lists, tables, headings, HTML.
+DingTalk ignores a single newline (docs: two blanks before it break the line), and people write reports with single
+newlines. So in a paragraph two blanks are added before each. Newlines that have a meaning stay unchanged: in code,
+lists, tables, headings, HTML.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _DEEPEST_QUOTE = 8
 _NEWLINE = re.compile(r"\r\n?|\n")
 _FENCE = re.compile(r"\s*(`{3,}(?=[^`]*$)|~{3,})")
 _LIST_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)")
-# A list that begins right below a paragraph begins with 1, and its first item isn't empty; or it is that paragraph's.
+# A list directly below a paragraph begins with 1 and a non-empty item; otherwise it belongs to the paragraph.
 _LIST_BELOW_TEXT = re.compile(r"\s*(?:[-*+]|1[.)])\s+\S")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-+)\s*$")
 _RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
 _QUOTE = re.compile(r" {0,3}>[ \t]?")
-# Of CommonMark's kinds of HTML blocks; <font>, which DingTalk supports, is none of them and is part of text.
+# CommonMark's HTML blocks; <font>, which DingTalk supports, is none of them and is part of text.
 _HTML = re.compile(
     r" {0,3}<(?:!--|\?|![A-Za-z\[]|/?(?:address|article|aside|blockquote|body|center|dd|details|dialog|dir|div|dl|dt|"
     r"fieldset|figcaption|figure|footer|form|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|nav|ol|p|pre|"
@@ -46,13 +46,13 @@ _VERBATIM = {
     "<style": "</style>",
     "<textarea": "</textarea>",
 }
-"""Of HTML blocks that a blank line doesn't end: what does."""
+"""The ends of HTML blocks that a blank line doesn't end."""
 _DASHES = re.compile(r":?-+:?")
 _BREAK_TAG = re.compile(r"<br\s?/?>$", re.IGNORECASE)
 
 
 class _Kind(Enum):
-    """What a line is."""
+    """The kind of a line."""
 
     BLANK = 0
     TEXT = 1
@@ -63,7 +63,7 @@ class _Kind(Enum):
 
 
 def with_line_breaks(message: SameKind) -> SameKind:
-    """The message, its Markdown with two blanks before each newline that is to break a line."""
+    """The message, with two blanks in its Markdown before each newline that should break a line."""
     if not is_markdown(message):
         return message
     text = long_text_of(message)
@@ -73,19 +73,19 @@ def with_line_breaks(message: SameKind) -> SameKind:
 
 
 def breaking(text: str) -> str:
-    r"""The Markdown with two blanks before each lone newline of a paragraph, and ``\n`` for every end of a line.
+    r"""The Markdown with two blanks before each single newline in a paragraph, and ``\n`` for every end of a line.
 
-    Applying it twice changes nothing more.
+    Applying it twice has no further effect.
     """
     lines = _NEWLINE.split(text)
     return "\n".join(_with_blanks(lines)[0]) if len(lines) > 1 else text
 
 
 def _with_blanks(lines: Sequence[str], depth: int = 0) -> tuple[list[str], _Kind]:
-    """The lines with their blanks, and what the last one is."""
+    """The lines with their blanks, and the kind of the last one."""
     kinds = _kinds(lines)
     result = list(lines)
-    ends = list(kinds)  # as what each line ends: a line of a quote as what is quoted
+    ends = list(kinds)  # the kind at the end of each line: in a quote, that of the quoted line
     for first, last in _runs(kinds, _Kind.QUOTE):
         marks = [_mark(line) for line in lines[first:last]]
         inner = [line[len(mark) :] for mark, line in zip(marks, lines[first:last], strict=True)]
@@ -93,14 +93,14 @@ def _with_blanks(lines: Sequence[str], depth: int = 0) -> tuple[list[str], _Kind
             broken, ends[last - 1] = _with_blanks(inner, depth + 1)
             result[first:last] = [mark + line for mark, line in zip(marks, broken, strict=True)]
     within_code = _newlines_in_code(lines, kinds)
-    for place, kind in enumerate(kinds):
-        if kind is _Kind.BLANK and result[place].strip(" \t"):
-            # A wide or a non-breaking blank is text to Markdown, and the lines around it would be one paragraph.
-            result[place] = ""
-    for place in range(len(lines) - 1):
-        is_lone = kinds[place + 1] is _Kind.TEXT and ends[place] in (_Kind.TEXT, _Kind.LIST)
-        if is_lone and place not in within_code and not _is_broken(result[place]):
-            result[place] = f"{result[place].rstrip()}  "
+    for index, kind in enumerate(kinds):
+        if kind is _Kind.BLANK and result[index].strip(" \t"):
+            # In Markdown a full-width or non-breaking blank is text, and would join the lines around it.
+            result[index] = ""
+    for index in range(len(lines) - 1):
+        is_lone = kinds[index + 1] is _Kind.TEXT and ends[index] in (_Kind.TEXT, _Kind.LIST)
+        if is_lone and index not in within_code and not _is_broken(result[index]):
+            result[index] = f"{result[index].rstrip()}  "
     return result, ends[-1]
 
 
@@ -116,15 +116,15 @@ def _mark(line: str) -> str:
 
 
 def _runs(kinds: Sequence[_Kind], kind: _Kind) -> list[tuple[int, int]]:
-    """First and behind last of each stretch of lines of that kind."""
+    """Start and end (exclusive) of each run of lines of that kind."""
     runs: list[tuple[int, int]] = []
-    for place, each in enumerate(kinds):
+    for index, each in enumerate(kinds):
         if each is not kind:
             continue
-        if runs and runs[-1][1] == place:
-            runs[-1] = (runs[-1][0], place + 1)
+        if runs and runs[-1][1] == index:
+            runs[-1] = (runs[-1][0], index + 1)
         else:
-            runs.append((place, place + 1))
+            runs.append((index, index + 1))
     return runs
 
 
@@ -167,9 +167,9 @@ def _closes_fence(fence: str, line: str) -> bool:
     return len(marks) >= len(fence) and set(marks) == {fence[0]}
 
 
-def _block(lines: Sequence[str], place: int) -> tuple[_Kind, int, Callable[[str], bool] | None]:
-    """What begins in this line, how many lines it takes, and what ends it if that isn't enough."""
-    line = lines[place]
+def _block(lines: Sequence[str], index: int) -> tuple[_Kind, int, Callable[[str], bool] | None]:
+    """The kind of block that begins in this line, its number of lines, and a test for its end if that is unknown."""
+    line = lines[index]
     if _QUOTE.match(line):
         return _Kind.QUOTE, 1, None
     if _HTML.match(line):
@@ -177,11 +177,11 @@ def _block(lines: Sequence[str], place: int) -> tuple[_Kind, int, Callable[[str]
         closing = next((closing for opening, closing in _VERBATIM.items() if start.startswith(opening)), "")
         if closing:
             return _Kind.OTHER, 1, None if closing in start else lambda line: closing in line.lower()
-        end = next((at for at in range(place, len(lines)) if not lines[at].strip()), len(lines))
-        return _Kind.OTHER, end - place, None
-    if "|" in line and place + 1 < len(lines) and _is_table_rule(lines[place + 1]):
-        end = next((at for at in range(place + 2, len(lines)) if "|" not in lines[at]), len(lines))
-        return _Kind.OTHER, end - place, None
+        end = next((at for at in range(index, len(lines)) if not lines[at].strip()), len(lines))
+        return _Kind.OTHER, end - index, None
+    if "|" in line and index + 1 < len(lines) and _is_table_rule(lines[index + 1]):
+        end = next((at for at in range(index + 2, len(lines)) if "|" not in lines[at]), len(lines))
+        return _Kind.OTHER, end - index, None
     return _Kind.TEXT, 1, None
 
 
@@ -191,36 +191,36 @@ def _is_table_rule(line: str) -> bool:
 
 
 def _newlines_in_code(lines: Sequence[str], kinds: Sequence[_Kind]) -> set[int]:
-    """Behind which lines the newline stands within an inline code span."""
+    """The lines whose newline is inside an inline code span."""
     inside: set[int] = set()
     for first, last in _paragraphs(lines, kinds):
         text = "\n".join(lines[first:last])
-        ends = [place for place, each in enumerate(text) if each == "\n"] if "`" in text else []
+        ends = [index for index, each in enumerate(text) if each == "\n"] if "`" in text else []
         for start, stop in _code_spans(text) if ends else ():
             inside.update(first + at for at in range(bisect(ends, start), bisect_left(ends, stop)))
     return inside
 
 
 def _paragraphs(lines: Sequence[str], kinds: Sequence[_Kind]) -> list[tuple[int, int]]:
-    """First and behind last of the stretches of lines that may be one paragraph."""
+    """Start and end (exclusive) of each run of lines that may be one paragraph."""
     found: list[tuple[int, int]] = []
-    for place, kind in enumerate(kinds):
+    for index, kind in enumerate(kinds):
         if kind in (_Kind.BLANK, _Kind.OTHER):
             continue
-        begins = kind is _Kind.LIST and _LIST_ITEM.match(lines[place]) is not None
-        if found and found[-1][1] == place and not begins:
-            found[-1] = (found[-1][0], place + 1)
+        begins = kind is _Kind.LIST and _LIST_ITEM.match(lines[index]) is not None
+        if found and found[-1][1] == index and not begins:
+            found[-1] = (found[-1][0], index + 1)
         else:
-            found.append((place, place + 1))
+            found.append((index, index + 1))
     return found
 
 
 def _code_spans(text: str) -> list[tuple[int, int]]:
-    """Where inline code begins and ends: between two equally long stretches of backticks."""
+    """Start and end of each inline code span: between two runs of backticks of the same length."""
     marks = [(found.start(), found.end()) for found in re.finditer("`+", text)]
-    places: dict[int, list[int]] = {}
+    starts: dict[int, list[int]] = {}
     for start, end in marks:
-        places.setdefault(end - start, []).append(start)
+        starts.setdefault(end - start, []).append(start)
     spans: list[tuple[int, int]] = []
     behind = 0
     for start, end in marks:
@@ -230,7 +230,7 @@ def _code_spans(text: str) -> list[tuple[int, int]]:
         while before and text[before - 1] == "\\":
             before -= 1
         opening = start + (start - before) % 2
-        same = places.get(end - opening, [])
+        same = starts.get(end - opening, [])
         at = bisect(same, start)
         if end > opening and at < len(same):
             behind = same[at] + end - opening

@@ -1,7 +1,7 @@
-"""What a picture, file, audio or video can be given as: a path, bytes, something to read, a figure, a media id, a URL.
+"""The sources of an image, file, audio or video: a path, bytes, a readable object, a figure, a media id, a URL.
 
-Nothing is read here. A source is looked at when the message is built, often while a DAG file is read, and its content
-is of interest only to who uploads it.
+Nothing is read here. A source is checked when the message is created, often while a DAG file is parsed; its content is
+read only for the upload.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ SourceKind = Literal["template", "media_id", "url", "path", "bytes", "readable",
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _TAKEN = (
     "a path, bytes, an ObjectStoragePath (anything with read_bytes() and name), or the media id that an upload to "
-    "DingTalk gave"
+    "DingTalk returned"
 )
 
 
 class MediaSource(NamedTuple):
-    """What a source is.
+    """The kind and name of a source.
 
     :ivar kind: ``template`` (Jinja that is still to be rendered), ``media_id``, ``url``, ``path`` (of this machine),
         ``bytes``, ``readable`` (has ``read_bytes()`` and ``name``), or ``figure`` (has ``savefig()``).
@@ -36,13 +36,13 @@ class MediaSource(NamedTuple):
 
 
 def describe(source: Any) -> MediaSource | None:
-    """Recognise what a source is, by what it looks like; ``None`` if it is nothing that could be sent."""
+    """Recognise the kind of a source; ``None`` if it can't be sent."""
     if isinstance(source, str):
         return _described(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return MediaSource("bytes")
-    # ObjectStoragePath, other universal paths and pathlib's alike; asked for before PathLike, because the path in the
-    # file system that the former pretend to have doesn't exist.
+    # ObjectStoragePath, other universal paths and pathlib's; checked before PathLike, because the path in the file
+    # system that the former return doesn't exist.
     if _of(source, "read_bytes") is not None and isinstance(name := _of(source, "name"), str):
         return MediaSource("readable", name)
     if isinstance(source, os.PathLike):
@@ -51,10 +51,10 @@ def describe(source: Any) -> MediaSource | None:
 
 
 def _of(source: Any, name: str) -> Any:
-    """An attribute of an object of any class; ``None`` if it has none, or raises when it is asked."""
+    """An attribute of an object of any class; ``None`` if it has none, or reading it raises."""
     try:
         return getattr(source, name, None)
-    except Exception:  # noqa: BLE001 - such an object is nothing that could be sent
+    except Exception:  # noqa: BLE001 - such an object can't be sent
         return None
 
 
@@ -63,27 +63,27 @@ def _described(source: str) -> MediaSource:
         return MediaSource("template")
     if is_media_id(source):
         return MediaSource("media_id")
-    # The name of what a URL leads to would be a guess.
+    # The name of the file at a URL would be a guess.
     return MediaSource("url") if is_url(source) else MediaSource("path", PurePath(source).name)
 
 
 def is_url(source: object) -> bool:
-    """Whether the source is the URL of something in the web."""
+    """Whether the source is an http or https URL."""
     return isinstance(source, str) and source.lower().startswith(("http://", "https://"))
 
 
-def picture_source(where: str, value: object, rendered: bool) -> Any:
-    """Rule: whatever can be sent as a picture."""
+def image_source(where: str, value: object, rendered: bool) -> Any:
+    """Rule: a source that can be sent as an image."""
     return _source(where, value, rendered, web=True, figure=True)
 
 
 def cover_source(where: str, value: object, rendered: bool) -> Any:
-    """Rule: the same, but uploaded: DingTalk fetches no cover from the web."""
+    """Rule: the same without URLs: DingTalk fetches no cover from the web."""
     return _source(where, value, rendered, web=False, figure=True)
 
 
 def file_source(where: str, value: object, rendered: bool) -> Any:
-    """Rule: whatever can be sent as a file, audio or video; DingTalk fetches none of these from the web."""
+    """Rule: a source that can be sent as a file, audio or video; DingTalk fetches none of these from the web."""
     return _source(where, value, rendered, web=False, figure=False)
 
 
@@ -94,7 +94,7 @@ def _source(where: str, value: Any, rendered: bool, *, web: bool, figure: bool) 
     if isinstance(value, str) or value is None:
         value = text(where, value, rendered).strip()
         if rendered and holds_jinja(value):
-            raise InvalidMessageError(f"{where} is a template that nobody rendered: {value[:40]!r}.")
+            raise InvalidMessageError(f"{where} is a template that wasn't rendered: {value[:40]!r}.")
     found = describe(value)
     taken = f"{'A matplotlib figure, ' if figure else ''}{'a URL, ' if web else ''}{_TAKEN}"
     taken = f"It can be {taken[0].lower()}{taken[1:]}."
@@ -104,9 +104,9 @@ def _source(where: str, value: Any, rendered: bool, *, web: bool, figure: bool) 
         raise InvalidMessageError(f"{where} is empty; there is nothing to send.")
     if found.kind == "url" and not web:
         raise InvalidMessageError(
-            f"{where} is a URL, and DingTalk takes only what was uploaded to it.",
+            f"{where} is a URL, but DingTalk accepts only uploaded content here.",
             "Download it in the task and pass the path or the bytes; to show a link, send a Link. "
-            "钉钉这里只接受上传的文件：请先在任务里下载，再传路径或 bytes。",
+            "此处钉钉只接受上传的文件：请先在任务中下载，再传入路径或 bytes。",
         )
     if found.kind == "path" and (scheme := _SCHEME.match(str(value))):
         raise InvalidMessageError(
@@ -117,12 +117,12 @@ def _source(where: str, value: Any, rendered: bool, *, web: bool, figure: bool) 
 
 
 def shown_source(source: object) -> str:
-    """A source for a repr: what it is and how large, never its content, and the same in every process."""
+    """A source for a repr: kind and size, never its content, and the same in every process."""
     found = describe(source)
     if isinstance(source, bytes):
         return f"<{len(source):,} bytes>"
     if isinstance(source, str) and found is not None:
-        # A URL's query may be its password, as in links to an object store that were signed.
+        # A URL's query may be a credential, as in signed links to an object store.
         kept = source.partition("?")[0] + "?…" if found.kind == "url" and "?" in source else source
         return repr(kept if len(kept) <= 80 else f"{kept[:80]}…")
     name = f" {found.name!r}" if found is not None and found.name else ""
@@ -135,11 +135,11 @@ def plain_source(where: str, source: object) -> str:
     :raises InvalidMessageError: if it can't be plain data.
     """
     if isinstance(source, (str, os.PathLike)):
-        # The str of a universal path names its store, and would be read back as a path of this machine.
+        # The str of a universal path contains its store, and would later be read as a path of this machine.
         plain = str(source)
         if isinstance(source, str) or not _SCHEME.match(plain):
             return plain
     raise InvalidMessageError(
-        f"{where} is {shown_source(source)}, which can't become plain data.",
-        "Send the message in the task that makes it, or write a file and pass its path.",
+        f"{where} is {shown_source(source)}, which can't be plain data.",
+        "Send the message in the task that creates it, or write a file and pass its path.",
     )

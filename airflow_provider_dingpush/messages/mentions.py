@@ -1,7 +1,7 @@
-"""Who is mentioned (@) in a message, and how a mention gets into the text.
+"""Who is mentioned (@) in a message, and how a mention is added to the text.
 
-DingTalk highlights a mention, and pings the person, only if ``@number`` stands in the text **and** the number is in the
-``at`` block beside it (docs 0699 and 0717, read 2026-08-22).
+DingTalk highlights a mention, and notifies the person, only if ``@number`` is in the text **and** the number is in the
+``at`` block (docs 0699 and 0717, read 2026-08-22).
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from airflow_provider_dingpush.messages.field_rules import (
 )
 from airflow_provider_dingpush.messages.phone_numbers import read_mobile
 
-# A mobile number that a text mentions, written in any way but with blanks; the wide @ is of a Chinese keyboard.
+# A mobile number that a text mentions, in any form without blanks; the full-width @ is of a Chinese keyboard.
 _MENTIONED_NUMBER = re.compile(r"[@＠]([+＋(（0-9０-９][0-9０-９()（）./－-]{5,24}[0-9０-９])(?![0-9A-Za-z_])")
 MAX_PEOPLE = 50
-"""At most so many people can be mentioned in one message (docs 0699, read 2026-08-22)."""
+"""The most people that can be mentioned in one message (docs 0699, read 2026-08-22)."""
 
 
 @dataclass(frozen=True, repr=False)
 class At:
     """Who is mentioned: people by mobile number or user id (at most 50 together), or everyone in the group.
 
-    :param mobiles: mobile numbers as registered in DingTalk, written in any usual way and kept in DingTalk's:
-        ``13800000000``, or ``+852-51234567`` of another country; one string counts as a list of one.
+    :param mobiles: mobile numbers as registered in DingTalk, in any usual form, stored in DingTalk's: ``13800000000``,
+        or ``+852-51234567`` of another country; one string counts as a list of one.
     :param user_ids: DingTalk user ids (``userid``).
     :param everyone: mention the whole group (@所有人); a group may allow that to its owner only.
-    :raises InvalidMessageError: for more than 50 people, or something that is not one number or id.
+    :raises InvalidMessageError: for more than 50 people, or an element that is not one number or id.
     """
 
     names: ClassVar = {"atMobiles": "mobiles", "atUserIds": "user_ids", "isAtAll": "everyone"}
@@ -53,7 +53,7 @@ class At:
         people = len(self.mobiles) + len(self.user_ids)
         if people > MAX_PEOPLE:
             raise InvalidMessageError(
-                f"At names {people} people; DingTalk takes at most {MAX_PEOPLE}.", "Use everyone=True, or name fewer."
+                f"At has {people} people; DingTalk accepts at most {MAX_PEOPLE}.", "Use everyone=True, or name fewer."
             )
 
     def __bool__(self) -> bool:
@@ -62,14 +62,14 @@ class At:
     __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
-        """The plain form, which every ``at=`` takes as well."""
+        """The plain form, which every ``at=`` accepts as well."""
         return {"mobiles": list(self.mobiles), "user_ids": list(self.user_ids), "everyone": self.everyone}
 
     @staticmethod
     def read(value: At | Mapping[str, Any] | None) -> At | None:
-        """Make an :class:`At` of what an ``at=`` argument may be: one already, a plain dict, or DingTalk's own dict.
+        """Read an ``at=`` argument: an :class:`At`, a plain dict, or DingTalk's own dict.
 
-        :raises InvalidMessageError: for anything else, such as a bare number (mobile or user id? it doesn't say).
+        :raises InvalidMessageError: for anything else, such as a number, which may be a mobile number or a user id.
         """
         if value is None or isinstance(value, At):
             return value
@@ -84,9 +84,9 @@ class At:
 
     @staticmethod
     def union(several: Iterable[At | None]) -> At | None:
-        """Everyone whom any of them names, each once; ``None`` if that is nobody.
+        """All people in these mentions, each once; ``None`` if there are none.
 
-        People beyond the 50 that DingTalk takes are left out: a merged list must not make a message impossible.
+        People beyond the 50 that DingTalk accepts are left out: a merged list must not make a message invalid.
         """
         kept = [at for at in several if at]
         if not kept:
@@ -96,7 +96,7 @@ class At:
         return At(mobiles=tuple(mobiles), user_ids=tuple(user_ids), everyone=any(at.everyone for at in kept))
 
     def named_in(self, text: str) -> At:
-        """Those of these people whose ``@…`` stands in the text, and not everyone."""
+        """The people whose ``@…`` is in the text, without ``everyone``."""
         text = _respelled(text, self)
         return At(
             mobiles=tuple(number for number in self.mobiles if mentions(text, number)),
@@ -105,15 +105,15 @@ class At:
 
 
 def mentions(text: str, identifier: str) -> bool:
-    """Whether ``@identifier`` stands in the text as a whole word; user ids may hold ``-`` and ``.`` inside."""
+    """Whether ``@identifier`` is in the text as a whole word; user ids may contain ``-`` and ``.``."""
     return re.search(rf"@{re.escape(identifier)}(?![-.]?[0-9A-Za-z_])", text) is not None
 
 
 def with_mentions(text: str, at: At | None, *, separator: str) -> str:
-    """Put ``@…`` of everybody who isn't mentioned yet at the end of the text, after the separator.
+    """Add ``@…`` of all people who aren't mentioned yet to the end of the text, after the separator.
 
-    ``@所有人`` needs no words: the ``at`` block alone does it. A number that the text mentions in another form than the
-    ``at`` block, such as ``@+86-138…``, is written as it is there: DingTalk compares the two.
+    ``@所有人`` needs no text: the ``at`` block is enough. A number that the text mentions in another form than the
+    ``at`` block, such as ``@+86-138…``, is rewritten in the form of the block: DingTalk compares the two.
     """
     if not at:
         return text

@@ -1,4 +1,4 @@
-"""Mobile numbers in the one form that DingTalk takes: ``13800000000`` of mainland China, else ``+852-51234567``."""
+"""Mobile numbers in the one form that DingTalk accepts: ``13800000000`` of mainland China, else ``+852-51234567``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HOME = "86"
 _HOME_NUMBER = re.compile(r"1[0-9]{10}")
 # The country codes of ITU-T E.164: those of one and of two digits; all others have three.
 _COUNTRY_CODE = re.compile("[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2}")
-# Where a 0 is dialled before a number within the country only, and is no part of it (elsewhere, as in Italy, it is).
+# Countries where a 0 is dialled only within the country, and isn't part of the number (unlike in Italy).
 _WITH_TRUNK_ZERO = {
     20, 27, 31, 32, 33, 40, 41, 43, 44, 46, 49, 60, 61, 62, 63, 64, 66, 81, 82, 84, 90, 91, 92, 94, 95, 98,
     212, 213, 234, 251, 254, 255, 256, 263, 353, 355, 358, 359, 380, 381, 385, 386, 387, 389, 421, 855, 856, 880, 886,
@@ -22,20 +22,20 @@ _WITH_TRUNK_ZERO = {
 }  # fmt: skip
 _LEAST_FOREIGN_DIGITS, _MOST_DIGITS = 7, 15
 _PREFIX = re.compile(r"(?:tel|phone|mobile|手机号码?|手机|电话)\s*:\s*|@", re.IGNORECASE)
-# Dashes as text programs make them, dots, slashes and brackets stand between the groups of a number.
+# Separators between the groups of a number: dashes of all kinds, dots, slashes and brackets.
 _BETWEEN = re.compile(r"[\s()\[\]./_\-\u00ad\u00b7\u2010-\u2015\u2212\ufe58\ufe63]+")
 _TRUNK_ZERO = re.compile(r"\(\s*0\s*\)")
 _SHAPE = re.compile(r"(?P<plus>\+|00)?(?P<groups>[0-9](?:[0-9 ]*[0-9])?)")
 _SPREADSHEET = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]+")
-# From here on a float, or one of half its size, no longer holds every whole number.
+# The limits above which a float, or one of half its size, can't represent every whole number.
 _EXACT_FLOAT, _EXACT_SMALL_FLOAT = 2**53, 2**24
 _LONGEST = 60
 
 
 def whole_number(value: Any) -> str | None:
-    """The digits of a number without fraction, whatever type it comes in: int, float, Decimal, or one of numpy's.
+    """The digits of a number without fraction, of any type: int, float, Decimal, or one of numpy's.
 
-    ``None`` for anything else, and for a float that is too large to hold all of its digits.
+    ``None`` for anything else, and for a float that is too large to represent all of its digits.
     """
     if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
         return None
@@ -53,13 +53,13 @@ def whole_number(value: Any) -> str | None:
 
 
 def plain_digits(text: str) -> str:
-    """A text of digits alone in ASCII, also if they are wide or end with the ``.0`` of a float; others as they are."""
+    """A text of digits in ASCII, also if they are full-width or end with the ``.0`` of a float; others unchanged."""
     digits = re.sub(r"\.0+\Z", "", text)
     return "".join(str(unicodedata.decimal(each)) for each in digits) if digits.isdecimal() else text
 
 
 def read_mobile(value: Any) -> str | None:
-    """The number in DingTalk's form, from any usual way to write it; ``None`` if it can't be read as a mobile number.
+    """The number in DingTalk's form, from any usual one; ``None`` if it isn't a valid mobile number.
 
     :param value: text, with or without country code, separators and brackets; or a number of any type.
     """
@@ -71,21 +71,21 @@ def read_mobile(value: Any) -> str | None:
     if shape.group("plus"):
         return _international(digits)
     if groups[0] == "1" and len(groups) > 1:
-        return None  # 1-415-555-0100 of America has eleven digits too; with its + it is read.
+        return None  # 1-415-555-0100 of America has eleven digits, too; with a + it is accepted.
     if _HOME_NUMBER.fullmatch(digits):
         return digits
     for before in (_HOME, "0"):
         if digits.startswith(before) and _HOME_NUMBER.fullmatch(digits.removeprefix(before)):
             return digits.removeprefix(before)
-    # "852-51234567": a country's code stands apart.
+    # "852-51234567": the country code is a group of its own.
     code = _COUNTRY_CODE.match(digits)
     return _international(digits) if len(groups) > 1 and code and code.group() == groups[0] else None
 
 
 def mobile_or_digits(value: Any) -> str | None:
-    """A number given as somebody's mobile: in DingTalk's form, or its digits as they are if they are unusual.
+    """A value that is meant as a mobile number: in DingTalk's form, or unusual digits unchanged.
 
-    Only DingTalk can check whether it knows a number: digits alone are never refused here. ``None`` for anything else.
+    Only DingTalk can check whether it knows a number: digits are never refused here. ``None`` for anything else.
     """
     number = read_mobile(value)
     if number is None:
@@ -95,7 +95,7 @@ def mobile_or_digits(value: Any) -> str | None:
 
 
 def looks_like_phone_number(value: str) -> bool:
-    """Whether a text can only be meant as one: a ``+``, digits with separators, or a spreadsheet's 1.38E+10."""
+    """Whether a text can only be meant as a number: a ``+``, digits with separators, or a spreadsheet's 1.38E+10."""
     text = _tidied(value)
     if _SPREADSHEET.fullmatch(text) or text.startswith("+"):
         return True

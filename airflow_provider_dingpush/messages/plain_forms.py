@@ -1,6 +1,6 @@
-"""What counts as a message where one is expected: a message, a str, or a dict of DingTalk's shape.
+"""The accepted forms of a message: a message, a str, or a dict of DingTalk's shape.
 
-Plain forms are what XCom, ``.expand()``, YAML factories and deadline arguments can carry.
+Plain forms can be passed through XCom, ``.expand()``, YAML factories and deadline arguments.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _KINDS: dict[str, Any] = {kind.msgtype: kind for kind in ROBOT_KINDS}
-# As blog posts and DingTalk's other interfaces name recipients and apps.
-_NAMES_SOMEBODY = r"(?i)user|agent|dept|department|conversation|robot|chat"
-# How work notifications spell what has another name elsewhere (docs 0775, read 2026-08-22).
+# Names of recipients and apps in blog posts and in other APIs of DingTalk.
+_RECIPIENT_NAME = r"(?i)user|agent|dept|department|conversation|robot|chat"
+# Names that differ in work notifications (docs 0775, read 2026-08-22).
 _WORK_NOTIFICATION_NAMES = {"voice": "audio", "action_card": "actionCard"}
 
-# Where a Markdown link leads, and what DingTalk makes a link of. What has a password before its host is none.
-# Compiled when a text holds a secret.
+# The targets of Markdown links, and URLs that DingTalk shows as links. A URL with a password isn't one.
+# Compiled when a text contains a secret.
 _ADDRESS = r"(?i)(?<=\]\()<?(?:[^()\s]|\([^()\s]*\))+|(?:https?|dingtalk|dtmd)://(?![^\s/?#]*@)[!#-&*-;=?-_a-{}~]+"
 
 
 def read_message(value: Any) -> tuple[Message, At | None]:
-    """Make a message of what a ``message=`` argument may be; a dict can bring its mentions (``at``) along.
+    """Read a ``message=`` argument, and the mentions (``at``) that a dict may contain.
 
     :param value: a message, a str (plain text), or a dict such as
         ``{"msgtype": "text", "text": {"content": "hello"}, "at": {"atMobiles": ["138…"]}}``.
-    :raises InvalidMessageError: saying what is wrong with it.
+    :raises InvalidMessageError: with the problem.
     """
     refuse_task_output("message", value)
     if is_message(value):
@@ -61,9 +61,9 @@ def read_message(value: Any) -> tuple[Message, At | None]:
     if extra:
         raise InvalidMessageError(
             f"message has unknown keys {extra} beside 'msgtype', {spelled!r} and 'at'.",
-            "Whom it is for stands in to=, not in the message: to=Users(…), to=Group(…) or to=WorkNotification(…), "
+            "Name the target with to=, not in the message: to=Users(…), to=Group(…) or to=WorkNotification(…), "
             "with a connection of type 'DingTalk App'. 接收人请写在 to= 中，并使用 DingTalk App 类型的连接。"
-            if any(re.search(_NAMES_SOMEBODY, each) for each in extra)
+            if any(re.search(_RECIPIENT_NAME, each) for each in extra)
             else "",
         )
     shape = value.get(spelled)
@@ -78,7 +78,7 @@ def read_message(value: Any) -> tuple[Message, At | None]:
 
 def is_message(value: object) -> bool:
     """Whether the value is a message of any kind."""
-    # By the module first, so that kinds are not loaded only to find that the value is none of them.
+    # By the module first, so that kinds are not loaded for other values.
     if isinstance(value, ROBOT_KINDS):
         return True
     of_app = type(value).__module__.startswith(__package__) and hasattr(type(value), "msgtype")
@@ -92,7 +92,7 @@ def _every_kind() -> dict[str, Any]:
 
 
 def _of_work_notification_card(card: Mapping[str, Any]) -> dict[str, Any]:
-    """A work notification's card, ``markdown`` and snake_case, as a robot's."""
+    """A work notification's card, with ``markdown`` and snake_case, in the shape of a robot's."""
     theirs = {
         "markdown": "text",
         "single_title": "singleTitle",
@@ -113,7 +113,7 @@ def _of_work_notification_card(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_work_notification_form(form: Mapping[str, Any]) -> dict[str, Any]:
-    """A work notification's OA message, whose fields lie in three dicts, as ours, which has them side by side."""
+    """A work notification's OA message, with fields in three dicts, in our shape, which has them in one."""
     shape = dict(form)
     body, bar = shape.pop("body"), shape.pop("status_bar", None)
     # The head's text is always replaced by the app's name, and its colour by the client's theme.
@@ -142,7 +142,7 @@ def _single_button_as_list(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_rendered(value: Any) -> None:
-    """Apply every rule to a message or mention whose rendering is over, even where it still holds braces.
+    """Apply every rule to a rendered message or mention, even if it still contains braces.
 
     :raises InvalidMessageError: naming the field and the rule.
     """
@@ -159,32 +159,32 @@ def is_ours(value: Any) -> bool:
 
 
 def redacted(message: Message, redact: Callable[[str], Any], *, quietly: bool = False) -> Message:
-    """The same message without what may not be seen, in every text that people will read.
+    """The same message without secrets, in every text that people will read.
 
-    Addresses stay as they are, those of fields and those within a text: they are not read, and with stars in it one
-    leads nowhere. One that would have been changed is named in the log. So do the sources of pictures and files.
+    URLs in fields and texts stay unchanged, because masked ones would not work; one that contains a secret is named in
+    the log. The sources of images and files stay unchanged, too.
 
-    :param redact: gives a text without its secrets.
+    :param redact: returns a text without its secrets.
     :param quietly: log nothing.
     """
     kept: list[str] = []
     clean: Message = _redacted(message, type(message).__name__, redact, kept)
     if kept and not quietly:
         _log.warning(
-            "Airflow masks a part of the address in %s, because a secret that it knows occurs there. It is sent "
-            "unchanged, so that it opens; if the address itself is secret, send another one. "
-            "地址中出现了 Airflow 会屏蔽的内容，已原样发送；如果地址本身需要保密，请换一个地址。",
+            "Airflow would mask a part of the URL in %s, because it contains a known secret. It is sent unchanged, so "
+            "that it opens; if the URL itself is secret, send another one. "
+            "URL 中含有 Airflow 会屏蔽的内容，已原样发送；如果该 URL 本身需要保密，请改用其他 URL。",
             ", ".join(dict.fromkeys(kept)),
         )
     return clean
 
 
 def _redacted(value: Any, where: str, redact: Callable[[str], Any], kept: list[str]) -> Any:
-    """The value without secrets; names of places with addresses that keep theirs are added to ``kept``."""
+    """The value without secrets; names of fields whose URLs contain secrets are added to ``kept``."""
     if isinstance(value, str):
         return _redacted_text(value, where, redact, kept)
     if isinstance(value, (list, tuple)):
-        return type(value)(_redacted(each, f"{where}[{place}]", redact, kept) for place, each in enumerate(value))
+        return type(value)(_redacted(each, f"{where}[{index}]", redact, kept) for index, each in enumerate(value))
     if not is_ours(value):
         return value
     changes: dict[str, Any] = {}
@@ -205,12 +205,12 @@ def _redacted_text(text: str, where: str, redact: Callable[[str], Any], kept: li
     if whole == text:
         return text
     pieces: list[Any] = []
-    place, kept_before = 0, len(kept)
+    index, kept_before = 0, len(kept)
     for found in re.finditer(_ADDRESS, text):
         if redact(found.group()) != found.group():
             kept.append(where)
-        pieces += [redact(text[place : found.start()]), found.group()]
-        place = found.end()
-    apart = "".join([*pieces, redact(text[place:])])
-    # A secret that reaches from a text into an address is found in the whole only.
+        pieces += [redact(text[index : found.start()]), found.group()]
+        index = found.end()
+    apart = "".join([*pieces, redact(text[index:])])
+    # A secret that extends from a text into a URL is found only in the whole.
     return whole if apart == text and len(kept) == kept_before else apart

@@ -1,4 +1,4 @@
-"""How large a text is on the wire."""
+"""The size of a text as it is sent."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import json
 
 
 def json_bytes(text: str) -> int:
-    """How many bytes the text takes inside a UTF-8 JSON string."""
+    """The number of bytes of the text inside a UTF-8 JSON string."""
     return len(json.dumps(text, ensure_ascii=False).encode()) - 2

@@ -1,1 +1,1 @@
-"""From an Airflow callback to a message that is sent: joins the other packages."""
+"""From an Airflow callback to a sent message: the package that joins the others."""

@@ -1,4 +1,4 @@
-"""Alerts are cut before they are written: a template can make megabytes of a few lines, and a disk is small."""
+"""Alerts are cut before they are stored: a template can expand a few lines to megabytes, and a disk is small."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.pipeline.composing import default_language
 
 MOST_BYTES = 100_000
-"""So many bytes one alert has at most when it is written down."""
-_TEXT_BYTES = 16_000  # DingTalk takes 20,000 bytes of a message, titles and mentions included
+"""The most bytes that a stored alert has."""
+_TEXT_BYTES = 16_000  # DingTalk accepts 20,000 bytes in a message, titles and mentions included
 _LEAST_BYTES = 200
 _MOST_ITEMS = 200
 
 
 def bounded(alert: Alert) -> Alert:
-    """The alert, with its texts cut to what DingTalk takes; a note stands where something is left out."""
+    """The alert, with its texts cut to what DingTalk accepts; a note marks each cut."""
     language, most = alert.language or default_language(), _TEXT_BYTES
     while len(alert.to_json().encode("utf-8", "surrogatepass")) > MOST_BYTES and most >= _LEAST_BYTES:
 
@@ -31,14 +31,14 @@ def bounded(alert: Alert) -> Alert:
             message=shortened(alert.message),
             mentions=shortened(alert.mentions),
         )
-        # There may be many texts, each of which would do.
+        # Many texts may be too much together although each is short enough.
         most //= 4
     return alert
 
 
 def _shortened(plain: Any, most: int, language: str) -> Any:
-    """Plain data whose texts have no more bytes than this each, and whose lists are short."""
-    # Nearly no alert is that long.
+    """The plain data with each text cut to so many bytes, and its lists shortened."""
+    # Hardly any alert is that long.
     from airflow_provider_dingpush.messages.fitting import cut
 
     if isinstance(plain, str):

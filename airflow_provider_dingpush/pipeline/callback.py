@@ -1,4 +1,4 @@
-"""A callback: from the context that Airflow passes to an alert that is sent, or is safe in a store until it is.
+"""A callback: from the context that Airflow passes to an alert that is sent, or pending in a store.
 
 The steps, in their order: read the context, write the alert into a store, drain its receiver or leave that to the
 process which already does. All of it happens within the time that :mod:`~.callback_limits` grants.
@@ -46,20 +46,20 @@ CallWithin = Callable[[Callable[[], Any], float], Any]
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
 _recovery = RecentRecovery(ticks=time.monotonic)
-# Before the alert is safe: of reading a DAG file that took half of its 50 seconds, enough must be left.
+# Before the alert is stored: enough time must be left even if parsing the DAG file took half of its 50 seconds.
 _READING_SECONDS = 10.0
-# A success that most probably resolves nothing isn't worth more; and what waits in files moves within so many seconds.
+# Limits, in seconds, for asking whether a success resolves anything, and for moving pending alerts out of files.
 _LOOK_UP_SECONDS = _MOVING_SECONDS = 1.0
-# The share of the time that is left to write down the result.
+# The share of the time that is reserved for recording the result.
 _NOTING_SHARE = 1 / 16
 
 
 def notify(given: GivenArguments, context: Mapping[str, Any], *, in_triggerer: bool, raise_on_failure: bool) -> None:
-    """Do all that a notifier does when Airflow calls it; what goes wrong is logged.
+    """Do everything that a notifier does when Airflow calls it; errors are logged.
 
     :param given: the notifier's arguments, as the DAG file gives them.
     :param in_triggerer: no second thread may be used, because only this one can ask the triggerer for connections.
-    :param raise_on_failure: also raise what goes wrong.
+    :param raise_on_failure: also raise errors.
     :raises DingTalkError: only with ``raise_on_failure``.
     """
     about = f"connection {shown_connection_id(given.dingtalk_conn_id)}"
@@ -80,15 +80,15 @@ def notify(given: GivenArguments, context: Mapping[str, Any], *, in_triggerer: b
             facts, arguments = _read(given, context, facts, seconds_left, call_within)
             mailbox = mailbox_of(arguments.conn_id, arguments.target)
             deadline = Deadline.after(seconds_left())
-            among = stores(deadline, lost=lost)
-            _Callback(facts, arguments, mailbox, among, deadline, call_within, raise_on_failure).run()
+            candidates = stores(deadline, lost=lost)
+            _Callback(facts, arguments, mailbox, candidates, deadline, call_within, raise_on_failure).run()
     except Exception as error:
         status = "was not sent"
         if isinstance(error, AlertsWaitingError):
             status = "waits to be sent"
         elif isinstance(error, UnknownOutcomeError):
             status = "may not have arrived"
-        # Only what is known to hold no secrets is printed whole, and no traceback, which would show the rest.
+        # Only texts that are known to hold no secrets are logged, and no traceback, which would show others.
         _log.error("%s %s (%s). %s", NOTIFICATION_LOG_LINE, status, about, described(error))
         if raise_on_failure:
             raise
@@ -99,14 +99,14 @@ def _call_here(function: Callable[[], Any], _seconds: float) -> Any:
 
 
 def _call_within(function: Callable[[], Any], seconds: float) -> Any:
-    # Loaded by whoever needs it: most callbacks send nothing.
+    # Loaded only when needed: most callbacks send nothing.
     from airflow_provider_dingpush.pipeline.look_ups import look_up_within
 
     return look_up_within(function, seconds)
 
 
 def _resolves_nothing(given: GivenArguments, context: Mapping[str, Any]) -> tuple[bool, str | None]:
-    """Whether this is a success that resolves no incident, found out without loading anything else.
+    """Whether this is a success that resolves no incident, found out without loading other modules.
 
     Also why the outbox can't be used, so that it isn't tried a second time.
     """
@@ -114,23 +114,23 @@ def _resolves_nothing(given: GivenArguments, context: Mapping[str, Any]) -> tupl
         return False, None
     try:
         success = success_in(context)
-    except Exception:  # noqa: BLE001 - a context may hold anything, and what isn't plainly a success is reported
+    except Exception:  # noqa: BLE001 - a context may hold anything, and anything but a plain success is reported
         return False, None
     if success is None or _recovery.is_about(success):
         return False, None
-    from airflow_provider_dingpush.pipeline.outboxes import nothing_failed
+    from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident
 
-    if nothing_failed():
+    if has_no_open_incident():
         return True, None
     from airflow_provider_dingpush.alerts.alert import Mailbox, incident_of
     from airflow_provider_dingpush.pipeline.stores import stores
 
     incident = incident_of(Mailbox(given.dingtalk_conn_id), *success)
-    among = stores(Deadline.after(_LOOK_UP_SECONDS))
+    candidates = stores(Deadline.after(_LOOK_UP_SECONDS))
     try:
-        return not any(store.outbox.has_open_incident(incident) for store in among), None
+        return not any(store.outbox.has_open_incident(incident) for store in candidates), None
     except OutboxError:
-        return False, among[0].lost
+        return False, candidates[0].lost
 
 
 def _read(
@@ -140,7 +140,7 @@ def _read(
     seconds_left: Callable[[], float],
     call_within: CallWithin,
 ) -> tuple[RunFacts, RenderedArguments]:
-    """All facts, which of a failed run only Airflow can complete, and the notifier's arguments rendered with them."""
+    """All facts, with the failed tasks of a run from Airflow, and the notifier's arguments rendered with them."""
     from airflow_provider_dingpush.pipeline.notifier_arguments import read_arguments
 
     if facts.event.is_run_failure:
@@ -158,37 +158,37 @@ def _read(
 class _Callback:
     """One call of one notifier, whose context was read.
 
-    :param among: the stores, best first.
-    :param deadline: of all that is done, whatever the stores do.
+    :param candidates: the stores, best first.
+    :param deadline: of all steps, also if a store hangs.
     """
 
     facts: RunFacts
     arguments: RenderedArguments
     mailbox: Mailbox
-    among: Sequence[Store]
+    candidates: Sequence[Store]
     deadline: Deadline
     call_within: CallWithin
     raise_on_failure: bool
 
     def run(self) -> None:
-        """Put the alert where it is safe, and send what waits there."""
-        from airflow_provider_dingpush.pipeline.stores import ends_a_failure, keep
+        """Store the alert, and send the pending alerts of its receiver."""
+        from airflow_provider_dingpush.pipeline.stores import resolves_incident, store_alert
 
         alert = None
         try:
             alert = self._alert(self.arguments)
             if alert.resolved:
                 alert = _recovery.timed(alert)
-                if not _recovery.includes(alert) and not ends_a_failure(alert, self.among):
+                if not _recovery.includes(alert) and not resolves_incident(alert, self.candidates):
                     return
-            # Now it is safe. From here on nothing can lose it: not a connection that can't be looked up, and no kill.
-            store = keep(alert, self.among)
+            # From here on neither a failing secrets backend nor a killed process can lose the alert.
+            store = store_alert(alert, self.candidates)
             _recovery.note(alert)
         except (OutboxError, ContentError) as problem:
-            # A picture that can't be written down, or disks that take nothing: better sent alone than not at all.
+            # An image that can't be stored, or full disks: sending the alert at once is better than losing it.
             self._send_unstored(alert, redact(str(problem)))
             return
-        self._move_what_waits(store)
+        self._move_pending_alerts(store)
         self._serve(alert, store, *self._role(store))
 
     def _alert(self, arguments: RenderedArguments) -> Alert:
@@ -217,64 +217,65 @@ class _Callback:
         else:
             _recovery.note(alert)
         unstored = UnstoredAlert(self.facts, alert, own.message, own.problems)
-        send_unstored(unstored, self.among, self.deadline, self.call_within)
+        send_unstored(unstored, self.candidates, self.deadline, self.call_within)
 
-    def _move_what_waits(self, store: Store) -> None:
-        """Bring what waits elsewhere on this host to where the alert is."""
-        from airflow_provider_dingpush.pipeline.stores import take_up_copies
+    def _move_pending_alerts(self, store: Store) -> None:
+        """Move pending alerts from the other stores of this host to the store of this alert."""
+        from airflow_provider_dingpush.pipeline.stores import requeue_copies
 
-        if store is not self.among[0]:
-            take_up_copies(store)
+        if store is not self.candidates[0]:
+            requeue_copies(store)
             return
-        if others := [each for each in self.among[1:] if _holds_something(each)]:
+        if others := [each for each in self.candidates[1:] if _may_hold_alerts(each)]:
             from airflow_provider_dingpush.pipeline.store_moves import move_alerts
 
             move_alerts(store, others, self.deadline.sub(_MOVING_SECONDS))
 
     def _role(self, store: Store) -> tuple[LeaderRole, Deadline]:
-        """As what to lead, and until when."""
+        """The role in which to lead, and the deadline."""
         from airflow_provider_dingpush.delivery.drain_result import LeaderRole
         from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
 
         if process_of(self.facts) is not Process.DAG_PROCESSOR:
             return LeaderRole.CALLBACK, self.deadline
-        if store.stands_in or has_host_local_outbox():
-            # From an outbox of this host nobody else would send it.
+        if store.is_substitute or has_host_local_outbox():
+            # No other host sends from an outbox of this one.
             return LeaderRole.CALLBACK, self.deadline.sub(callback_limits.CALLBACK_SECONDS)
         return LeaderRole.DAG_PROCESSOR, self.deadline
 
     def _serve(self, alert: Alert, store: Store, role: LeaderRole, deadline: Deadline) -> None:
-        """Send what waits, or leave it to the process that does; the alert is safe either way.
+        """Send pending alerts, or leave that to the process that leads; the alert is stored either way.
 
-        :raises AlertsWaitingError: if it could not be sent; with ``raise_on_failure`` also if it only waits its turn.
+        :raises AlertsWaitingError: if it could not be sent; with ``raise_on_failure`` also if it is only to be sent
+            later.
         """
-        among = self.among
+        candidates = self.candidates
         try:
             result = self._drain(store, role, deadline)
             if store.lost is not None and not (result and result.messages):
                 raise OutboxError(store.lost)
         except OutboxError as trouble:
-            from airflow_provider_dingpush.pipeline.stores import keep_a_copy, keep_elsewhere
+            from airflow_provider_dingpush.pipeline.stores import store_copy, store_elsewhere
 
-            other = keep_elsewhere(alert, store, among, trouble)
+            other = store_elsewhere(alert, store, candidates, trouble)
             if other is not None:
                 self._serve(alert, other, role, deadline)
                 return
-            if store is among[0]:
-                keep_a_copy(alert, among[1:])
+            if store is candidates[0]:
+                store_copy(alert, candidates[1:])
             raise AlertsWaitingError(redact(str(trouble))) from None
         except DingTalkError as trouble:
             raise AlertsWaitingError(redact(str(trouble))) from None
         if result is None:
             _log.info(
-                "Another process sends for connection %r; the alert is safe and goes with its next message.",
+                "Another process sends for connection %r; the alert is stored and goes with its next notification.",
                 self.mailbox.conn_id,
             )
             return
         self._report(result, store)
 
     def _drain(self, store: Store, role: LeaderRole, deadline: Deadline) -> DrainResult | None:
-        """The result of sending what waits in a store; ``None`` if another process does that.
+        """The result of sending the pending alerts of a store; ``None`` if another process leads.
 
         :raises OutboxError: if the store can't be used.
         :raises DingTalkError: if no time is left, or the connection can't be looked up or is wrong.
@@ -283,8 +284,8 @@ class _Callback:
         from airflow_provider_dingpush.pipeline.stores import known_pause, note_known_pause
 
         require_time(deadline)
-        is_first = store is self.among[0]
-        pause = None if is_first else known_pause(self.mailbox, self.among)
+        is_first = store is self.candidates[0]
+        pause = None if is_first else known_pause(self.mailbox, self.candidates)
         if pause is not None:
             from airflow_provider_dingpush.delivery.drain_result import DrainResult
 
@@ -293,13 +294,13 @@ class _Callback:
         def find(wanted: Mailbox) -> Receiver:
             from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 
-            sender: Receiver = self.call_within(lambda: receiver_of_mailbox(wanted), require_time(deadline))
-            return sender
+            receiver: Receiver = self.call_within(lambda: receiver_of_mailbox(wanted), require_time(deadline))
+            return receiver
 
-        def bring_in(receiver_id: str, book: LedgerBook) -> None:
+        def carry_over_others(receiver_id: str, book: LedgerBook) -> None:
             from airflow_provider_dingpush.pipeline.store_moves import carry_over
 
-            for other in self.among[1:]:
+            for other in self.candidates[1:]:
                 carry_over(other, receiver_id, book)
 
         result = serve(
@@ -309,10 +310,10 @@ class _Callback:
             role,
             find=find,
             share=store.share,
-            carry_over=bring_in if is_first else None,
+            carry_over=carry_over_others if is_first else None,
         )
         if is_first and result is not None and result.left:
-            note_known_pause(self.mailbox, self.among)
+            note_known_pause(self.mailbox, self.candidates)
         return result
 
     def _report(self, result: DrainResult, store: Store) -> None:
@@ -332,8 +333,8 @@ class _Callback:
             raise AlertsWaitingError(result.problem or result.in_words("en"))
 
 
-def _holds_something(store: Store) -> bool:
-    """Whether something was ever put into this store; ``True`` if that can't be found out, which is logged later."""
+def _may_hold_alerts(store: Store) -> bool:
+    """Whether something was ever put into this store; ``True`` if that is unknown, which is logged later."""
     with suppress(OutboxError):
         return not store.is_empty
     return True

@@ -1,4 +1,4 @@
-"""One time budget for all notifiers of one callback: they share what time there is instead of taking it each."""
+"""One time budget for all notifiers of one callback: they share the time limit instead of having one each."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class CallbackBudget:
 
     @contextmanager
     def share(self, budget_key: Hashable, seconds: float) -> Iterator[Callable[[], float]]:
-        """Take part in the budget of a callback; gives a function that returns the seconds left.
+        """Use the budget of a callback; yields a function that returns the seconds left.
 
-        :param budget_key: what the notifiers are called for, such as one try of a task. It is forgotten a minute after
-            its first notifier: by then it is over, or another one of the same name.
+        :param budget_key: what the notifiers are called for, such as one try of a task. It is dropped a minute after
+            its first notifier: by then the callback is over, or another one has the same key.
         :param seconds: what the notifiers of this callback may take together, in seconds.
         """
         started = self._ticks()

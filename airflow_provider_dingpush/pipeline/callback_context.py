@@ -1,4 +1,4 @@
-"""The context of a callback: whether it is one at all, which success it reports, and the facts of its run."""
+"""The context of a callback: whether arguments hold one, which success it reports, and the facts of its run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
 
-# One of these is in the context of any callback; an SLA of Airflow 2 has five arguments instead.
+# Every callback context has one of these; an SLA callback of Airflow 2 has five arguments instead.
 _IN_EVERY_CONTEXT, _SLA_ARGUMENTS = ("dag", "dag_run", "ti", "task_instance"), 5
 
 
 def are_callback_arguments(arguments: Sequence[Any]) -> bool:
-    """Whether Airflow calls a callback with these, and they are no setting that lacks its name."""
+    """Whether these are what Airflow passes to a callback, rather than a setting passed without its name."""
     first = arguments[0]
     is_context = hasattr(type(first), "keys") and any(name in first for name in _IN_EVERY_CONTEXT)
     return is_context or len(arguments) == _SLA_ARGUMENTS
@@ -35,7 +35,7 @@ def context_of(arguments: Sequence[Any]) -> Any:
 
 
 def success_in(context: Mapping[str, Any]) -> tuple[str, str | None, int | None] | None:
-    """DAG, task and map index of a success; ``None`` if it is none, or not plainly one."""
+    """DAG, task and map index of a success; ``None`` if the context isn't clearly about one."""
     ti, reason = context.get("ti"), context.get("reason")
     if reason is not None:
         is_success = isinstance(reason, str) and reason == "success"

@@ -1,4 +1,4 @@
-"""How long a callback may take: what Airflow grants the process that runs it decides, and its notifiers share it."""
+"""How long a callback may take: a limit for each kind of process that runs callbacks, shared by its notifiers."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ It runs the DAG-level callbacks of one file one after the other and is killed af
 included. Its first look-up of a connection can take ten.
 """
 DEADLINE_SECONDS = 60.0
-"""What the notifiers of one missed deadline may take, in seconds: nobody kills the triggerer for it."""
+"""What the notifiers of one missed deadline may take, in seconds: Airflow sets the triggerer no limit."""
 
 _DEFAULT_OVERTIME_SECONDS = 20.0
-# Of what Airflow grants its DAG processor for one file, this much is for notifiers.
+# The share of the DAG processor's time for one file that notifiers may use.
 _SHARE_OF_DAG_PROCESSOR = 0.8
 
 
@@ -45,7 +45,7 @@ class Process(Enum):
 
 def process_of(facts: RunFacts) -> Process:
     """The process that runs the callback with these facts."""
-    # An SLA of Airflow 2 has no moment of its own, and no triggerer.
+    # An SLA of Airflow 2 has no time of its own, and no triggerer.
     if facts.event.is_deadline and facts.deadline_at is not None:
         return Process.TRIGGERER
     return Process.DAG_PROCESSOR if facts.task_id is None or facts.killed_from_outside else Process.TASK
@@ -63,7 +63,7 @@ def budget_of(facts: RunFacts) -> tuple[Hashable, float]:
 
 
 def require_time(deadline: Deadline) -> float:
-    """The seconds until the deadline, if they are enough to do something.
+    """The seconds until the deadline, if they are enough for a request.
 
     :raises UnavailableError: if they aren't.
     """
@@ -71,13 +71,13 @@ def require_time(deadline: Deadline) -> float:
     if seconds < LEAST_POST_SECONDS:
         raise UnavailableError(
             "The time that all notifiers of one callback share is used up.",
-            "Look for a slow network, a slow secrets backend, or too many notifiers in one callback.",
+            "Check for a slow network, a slow secrets backend, or too many notifiers in one callback.",
         )
     return seconds
 
 
 def _callback_limit() -> float:
-    """Half of what Airflow 3 grants a task's process after the task, in seconds; it may be set lower than usual."""
+    """Half of what Airflow 3 grants a task's process after the task, in seconds, as configured."""
     try:
         granted = float(airflow_option("core", "task_success_overtime") or _DEFAULT_OVERTIME_SECONDS)
     except ValueError:
@@ -86,7 +86,7 @@ def _callback_limit() -> float:
 
 
 def _file_limit() -> float:
-    """Most of what Airflow grants its DAG processor for one file, in seconds; it may be set lower than usual."""
+    """The notifiers' share of what Airflow grants its DAG processor for one file, in seconds, as configured."""
     granted = airflow_option("dag_processor" if is_airflow_3() else "core", "dag_file_processor_timeout")
     try:
         return max(LEAST_POST_SECONDS, float(granted or inf) * _SHARE_OF_DAG_PROCESSOR)

@@ -1,4 +1,4 @@
-"""What composing needs of this Airflow: the options of ``[dingpush]``, and what it masks."""
+"""What composing messages needs from this Airflow: the options of ``[dingpush]``, and its secrets masker."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 def composer_for(channel: Channel, settings: RobotSettings | AppSettings) -> Composer:
-    """What makes messages of alerts.
+    """The composer, which writes alerts as messages.
 
-    :param channel: by which they go.
+    :param channel: that sends them.
     :param settings: of the connection that the alerts are for, also if a fallback sends them.
     """
     from airflow_provider_dingpush.alerts.composer import Composer, ReceiverSettings
@@ -41,9 +41,9 @@ def composer_for(channel: Channel, settings: RobotSettings | AppSettings) -> Com
 
 
 def plain_form(message: Message | None) -> Mapping[str, Any] | None:
-    """A message as it is written down, without what Airflow masks.
+    """A message as it is stored, without what Airflow masks.
 
-    :raises InvalidMessageError: if it can't be plain data, such as a picture given as bytes.
+    :raises InvalidMessageError: if it can't be plain data, such as an image given as bytes.
     """
     return None if message is None else redacted(message, redact).to_dict()
 
@@ -51,8 +51,7 @@ def plain_form(message: Message | None) -> Mapping[str, Any] | None:
 def _redacted(alert: Alert) -> Alert:
     """The alert without secrets that this process knows: it may know more of them than the one that wrote it.
 
-    Only free text is looked at. Ids, names and the links made of them hold no secrets, and with stars in them they
-    help nobody.
+    Only free text is redacted. Ids, names and the links made of them hold no secrets, and would be useless if masked.
     """
     from airflow_provider_dingpush.alerts.run_facts import FREE_TEXT
 
@@ -75,14 +74,14 @@ def _redacted_fact(value: Any) -> Any:
 
 
 def _redacted_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    # A message that can't be read is refused where it is to be sent.
+    # A message that can't be read is refused when it is sent.
     with suppress(ContentError):
         return redacted(read_message(message)[0], redact, quietly=True).to_dict()
     return message
 
 
 def default_language() -> str:
-    """``zh`` or ``en``: what ``[dingpush] language`` says, or else Chinese."""
+    """``zh`` or ``en``: the option ``[dingpush] language``; Chinese by default."""
     from airflow_provider_dingpush.connection_values import read_language
 
     try:
@@ -92,7 +91,7 @@ def default_language() -> str:
 
 
 def link_form() -> str:
-    """In which form links are made: what ``[dingpush] links`` says, or else one that opens a PC's browser."""
+    """The form of links: the option ``[dingpush] links``; by default one that opens a PC's browser."""
     from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, read_link_form
 
     try:

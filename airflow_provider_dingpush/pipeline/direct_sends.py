@@ -1,4 +1,4 @@
-"""What is sent without an outbox: only if the rate limit allows it now, and counted where that can be noted."""
+"""Sending without the outbox: only if the rate limit allows it now, and counted in the first store that can be used."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.receivers import Receiver
     from airflow_provider_dingpush.timeouts import Deadline
 
-# Another process may be sending at this moment, and is done with one message in a moment.
+# Another process may be sending, which takes a moment for one message.
 _SLOT_SECONDS = 1.0
 
 
 @contextmanager
-def room_now(sender: Receiver, mailbox: Mailbox, among: Sequence[Store], deadline: Deadline) -> Iterator[None]:
-    """Take a slot of the rate limit for a message, in the first of these stores that can be asked.
+def slot_now(receiver: Receiver, mailbox: Mailbox, candidates: Sequence[Store], deadline: Deadline) -> Iterator[None]:
+    """Take a slot of the rate limit for a message, in the first of these stores that can be used.
 
     :param deadline: the caller's; a slot is waited for a second at most.
-    :raises ThrottledError: if DingTalk is known to throttle the receiver or the rate limit to be used up.
+    :raises ThrottledError: if DingTalk is known to throttle the receiver, or the rate limit is used up.
     """
-    pause = known_pause(mailbox, among)
+    pause = known_pause(mailbox, candidates)
     if pause is not None:
         raise _too_early(pause.until - time.time(), *from_text(pause.reason))
-    for store in among:
+    for store in candidates:
         try:
-            wait = seconds_until_slot(store.outbox, sender, share=store.share)
+            wait = seconds_until_slot(store.outbox, receiver, share=store.share)
         except OutboxError:
             continue
         if wait > 0:
             raise _too_early(wait, Reason.WINDOW_FULL)
-        with rate_limit_slot(store.outbox, sender, share=store.share, deadline=deadline.sub(_SLOT_SECONDS)):
+        with rate_limit_slot(store.outbox, receiver, share=store.share, deadline=deadline.sub(_SLOT_SECONDS)):
             yield
         return
     yield

@@ -1,4 +1,4 @@
-"""Who sends what waits: one process leads a receiver and sends for all, everybody else leaves at once.
+"""Which process sends pending alerts: one leads a receiver and sends for all, every other one returns at once.
 
 A follower loads no more than this module: what only a leader needs is imported where it is used.
 """
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 
 Find = Callable[["Mailbox"], "Receiver"]
 CarryOver = Callable[[str, LedgerBook], None]
-"""Brings into a receiver's book what was noted about it elsewhere."""
+"""Copies into a receiver's book what other stores have recorded about it."""
 
 _log = logging.getLogger(__name__)
-# Nobody needs to read how to set up a flusher if one ran since then; and it is relied on if it just ran.
+# If a flusher ran within the first, no advice to set one up is logged; within the second, it is relied on.
 _FLUSHER_SEEN_SECONDS, _FLUSHER_RUNS_SECONDS = 300.0, 180.0
 # A leader wants a successor in its last second only.
 _SUCCESSOR_WAIT_SECONDS, _SUCCESSOR_POLL_SECONDS = 1.5, 0.01
-# Of a mailbox's new receiver, to fetch what waits for the former one: as long as one that leads it takes to leave.
+# For moving pending alerts from a mailbox's former receiver: as long as a leader of that may take to end.
 _FETCH_SECONDS, _FETCH_POLL_SECONDS = 3.0, 0.25
 
 
 @dataclass(frozen=True)
-class _Terms:
-    """On which terms a process leads.
+class _Lead:
+    """How a process leads.
 
-    :param deadline: when to be back.
-    :param role: as what it leads.
+    :param deadline: of the whole drain.
+    :param role: of the leader.
     :param find: looks a connection up.
-    :param flusher_runs: whether a flusher will send what is left.
-    :param share: of a receiver's rate limit, what may be sent from this outbox.
-    :param carry_over: brings in what other outboxes know.
-    :param formers: mailboxes that got another receiver, and the one whose book may still hold alerts of them.
+    :param flusher_runs: whether a flusher will send the rest.
+    :param share: the part of a receiver's rate limit that this outbox may use.
+    :param carry_over: copies in what other stores have recorded.
+    :param moved_from: mailboxes whose receiver changed, each with one whose book may still hold their alerts.
     """
 
     deadline: Deadline
@@ -57,7 +57,7 @@ class _Terms:
     flusher_runs: Callable[[], bool]
     share: float = 1.0
     carry_over: CarryOver | None = None
-    formers: list[tuple[Mailbox, str]] = field(default_factory=list)
+    moved_from: list[tuple[Mailbox, str]] = field(default_factory=list)
 
 
 def serve(
@@ -70,27 +70,27 @@ def serve(
     share: float = 1.0,
     carry_over: CarryOver | None = None,
 ) -> DrainResult | None:
-    """Send what waits for the mailbox's receiver, unless another process does: then ``None``, at once.
+    """Send the pending alerts of the mailbox's receiver; ``None``, at once, if another process leads it.
 
-    While DingTalk throttles the receiver, or a storm goes on and a flusher runs, nobody leads but the flusher.
+    While DingTalk throttles the receiver, or a storm goes on and a flusher runs, only the flusher leads.
 
-    :param deadline: when to be back.
-    :param role: as what this process leads.
+    :param deadline: of everything that is done.
+    :param role: in which this process leads.
     :param find: looks the connection up.
-    :param share: of the receiver's rate limit, what may be sent from this outbox.
-    :param carry_over: brings in what other outboxes know.
-    :raises DingTalkError: if the connection can't be looked up or is wrong; what waits stays where it is.
+    :param share: the part of the receiver's rate limit that this outbox may use.
+    :param carry_over: copies in what other stores have recorded.
+    :raises DingTalkError: if the connection can't be looked up or is wrong; alerts stay pending.
     :raises OutboxError: if the outbox can't be used.
     """
     known = outbox.receiver_of(mailbox)
     pause = None if known is None else outbox.pause_of(known)
     if pause is not None:
         return DrainResult.of_pause(outbox.pending_in(mailbox), pause.reason, pause.until)
-    # What stands in for an outbox is emptied by whoever is on this machine.
-    terms = _Terms(
+    # A flusher may run on another machine, so a substitute store never relies on it.
+    lead = _Lead(
         deadline, role, find or _find, lambda: share >= 1 and _flusher_runs(outbox), share=share, carry_over=carry_over
     )
-    return _serve(outbox, mailbox, known, terms)
+    return _serve(outbox, mailbox, known, lead)
 
 
 def flush(
@@ -101,15 +101,15 @@ def flush(
     share: float = 1.0,
     carry_over: CarryOver | None = None,
 ) -> Iterator[tuple[Mailbox, DrainResult | str | None]]:
-    """Send whatever waits for any receiver; gives the result for each, or what went wrong.
+    """Send the pending alerts of all receivers; yields the result for each, or the problem.
 
-    Whatever is wrong with one connection, the others are served. Alerts that wait in the book of a receiver that their
-    connection had before are fetched from there.
+    A problem with one connection doesn't affect the others. Alerts in the book of a connection's former receiver are
+    moved to its new one.
 
-    :param deadline: when to be back.
+    :param deadline: of everything that is done.
     :param role: a flusher leaves most of a storm to the next flush, a person nothing.
-    :param share: of each receiver's rate limit, what may be sent from this outbox.
-    :param carry_over: brings in what other outboxes know.
+    :param share: the part of each receiver's rate limit that this outbox may use.
+    :param carry_over: copies in what other stores have recorded.
     """
     from airflow_provider_dingpush.pipeline import look_ups, pending
     from airflow_provider_dingpush.pipeline.redaction import described
@@ -118,28 +118,28 @@ def flush(
     with _logged("It can't be noted that a flusher ran"):
         outbox.note_flush(time.time())
     connections = look_ups.LookUps(deadline)
-    terms = _Terms(deadline, role, connections.sender, lambda: flusher_runs, share=share, carry_over=carry_over)
+    lead = _Lead(deadline, role, connections.receiver, lambda: flusher_runs, share=share, carry_over=carry_over)
     served: dict[str, list[tuple[Mailbox, list[str]]]] = {}
     problems: dict[Mailbox, str] = {}
     for mailbox, holders in pending.holders_of_alerts(outbox).items():
         try:
-            receiver_id = connections.sender(mailbox).receiver_id
+            receiver_id = connections.receiver(mailbox).receiver_id
             if outbox.receiver_of(mailbox) != receiver_id:
                 outbox.assign(mailbox, receiver_id)
             served.setdefault(receiver_id, []).append((mailbox, holders))
         except Exception as problem:  # noqa: BLE001 - it must not stop the others
             problems[mailbox] = described(problem)
     for number, (receiver_id, mailboxes) in enumerate(served.items()):
-        # One that can't be reached is tried again until its time is over.
+        # A receiver that can't be reached is tried again until its own time is over.
         its_own = deadline.sub(deadline.seconds_left() / (len(served) - number))
-        formers = [(mailbox, holder) for mailbox, holders in mailboxes for holder in holders]
+        moved_from = [(mailbox, holder) for mailbox, holders in mailboxes for holder in holders]
         first, _ = mailboxes[0]
         try:
-            yield first, _serve(outbox, first, receiver_id, replace(terms, deadline=its_own, formers=formers))
+            yield first, _serve(outbox, first, receiver_id, replace(lead, deadline=its_own, moved_from=moved_from))
         except Exception as problem:  # noqa: BLE001 - it must not stop the others
             yield first, described(problem)
     for mailbox, problem_text in problems.items():
-        # Another connection of the same receiver may have taken its alerts along.
+        # They may have been sent through another connection of the same receiver.
         if pending.alerts_of(outbox, mailbox):
             yield mailbox, problem_text
 
@@ -150,40 +150,40 @@ def _find(mailbox: Mailbox) -> Receiver:
     return receiver_of_mailbox(mailbox)
 
 
-def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, terms: _Terms) -> DrainResult | None:
-    """Lead, as often as somebody relied on it.
+def _serve(outbox: Outbox, mailbox: Mailbox, known: str | None, lead: _Lead) -> DrainResult | None:
+    """Lead, again if another process relied on this one meanwhile.
 
-    :param known: the receiver that the mailbox belongs to, as far as anybody knows.
+    :param known: the last known receiver of the mailbox.
     """
-    fetch_deadline, succeeds = terms.deadline.sub(_FETCH_SECONDS), terms.role.rules.succeeds
+    fetch_deadline, succeeds = lead.deadline.sub(_FETCH_SECONDS), lead.role.rules.succeeds
     while True:
-        if succeeds and known is not None and _successor_slot_taken(outbox, known, terms.deadline) is False:
+        if succeeds and known is not None and _successor_slot_taken(outbox, known, lead.deadline) is False:
             return None
-        result, known = _serve_once(outbox, mailbox, known, terms)
+        result, known = _serve_once(outbox, mailbox, known, lead)
         if result is None:
-            # Nobody else knows what a mailbox of this receiver left with its former one.
-            fetches = any(former != known for _, former in terms.formers)
+            # The other leader doesn't know of alerts in the book of a former receiver.
+            fetches = any(former != known for _, former in lead.moved_from)
             if not fetches or fetch_deadline.seconds_left() <= 0:
                 return None
             time.sleep(_FETCH_POLL_SECONDS)
-        elif not result.handed_over and not _is_more_to_send(outbox, known, result, terms.deadline):
-            # If it was handed over to one that has given up meanwhile, it is still up to us.
+        elif not result.handed_over and not _is_more_to_send(outbox, known, result, lead.deadline):
+            # After a handover this loop checks that the successor leads, and otherwise goes on.
             return result
 
 
 def _is_more_to_send(outbox: Outbox, receiver_id: str, result: DrainResult, deadline: Deadline) -> bool:
-    """Whether somebody put an alert and left because this process led, after it had looked for the last time."""
+    """Whether a follower wrote an alert after this leader had looked for the last time."""
     if result.left or deadline.seconds_left() <= 0:
         return False
     return not set(outbox.mailboxes_of(receiver_id)).isdisjoint(outbox.pending_mailboxes())
 
 
 def _successor_slot_taken(outbox: Outbox, receiver_id: str, deadline: Deadline) -> bool | None:
-    """Wait until the leader leaves, if it wants somebody to: it may rely on this process to lead next.
+    """Wait until the leader ends, if it wants a successor: it may rely on this process to lead next.
 
-    ``False`` if it relies on another one, ``None`` if it wants nobody.
+    ``False`` if it relies on another one, ``None`` if it wants no successor.
 
-    :param deadline: when to be back; half of the time is left for leading.
+    :param deadline: of everything that is done; half of the time is reserved for leading.
     """
     with outbox.successor_slot(receiver_id) as chosen:
         wait = deadline.sub(min(_SUCCESSOR_WAIT_SECONDS, deadline.seconds_left() / 2))
@@ -192,53 +192,53 @@ def _successor_slot_taken(outbox: Outbox, receiver_id: str, deadline: Deadline) 
         return chosen
 
 
-def _serve_once(outbox: Outbox, mailbox: Mailbox, known: str | None, terms: _Terms) -> tuple[DrainResult | None, str]:
+def _serve_once(outbox: Outbox, mailbox: Mailbox, known: str | None, lead: _Lead) -> tuple[DrainResult | None, str]:
     if known is not None:
         with outbox.leadership(known) as book:
             if book is None:
                 return None, known
-            sender = terms.find(mailbox)
-            if sender.receiver_id == known:
-                return _drain(outbox, book, sender, terms), known
-        # Somebody gave the connection another receiver.
-        terms.formers.append((mailbox, known))
+            receiver = lead.find(mailbox)
+            if receiver.receiver_id == known:
+                return _drain(outbox, book, receiver, lead), known
+        # The connection's receiver was changed.
+        lead.moved_from.append((mailbox, known))
     with outbox.resolving(mailbox) as first:
         if not first:
             return None, known or ""
-        sender = terms.find(mailbox)
-        outbox.assign(mailbox, sender.receiver_id)
-    with outbox.leadership(sender.receiver_id) as book:
-        return _drain(outbox, book, sender, terms) if book else None, sender.receiver_id
+        receiver = lead.find(mailbox)
+        outbox.assign(mailbox, receiver.receiver_id)
+    with outbox.leadership(receiver.receiver_id) as book:
+        return _drain(outbox, book, receiver, lead) if book else None, receiver.receiver_id
 
 
-def _drain(outbox: Outbox, book: LedgerBook, sender: Receiver, terms: _Terms) -> DrainResult:
+def _drain(outbox: Outbox, book: LedgerBook, receiver: Receiver, lead: _Lead) -> DrainResult:
     from airflow_provider_dingpush.delivery.drain import Drain
     from airflow_provider_dingpush.pipeline.composing import composer_for, local_zone
 
-    _fetch(outbox, sender.receiver_id, book, terms.formers)
-    if terms.carry_over is not None:
-        terms.carry_over(sender.receiver_id, book)
-    settings = sender.hook.settings
-    composer = composer_for(sender, settings)
+    _fetch(outbox, receiver.receiver_id, book, lead.moved_from)
+    if lead.carry_over is not None:
+        lead.carry_over(receiver.receiver_id, book)
+    settings = receiver.hook.settings
+    composer = composer_for(receiver, settings)
     return Drain(
         book,
-        sender,
-        shared(settings.delivery, terms.share),
+        receiver,
+        shared(settings.delivery, lead.share),
         composer,
-        deadline=terms.deadline,
-        role=terms.role,
-        handover=terms.role.rules.handover(flusher_runs=terms.flusher_runs()),
+        deadline=lead.deadline,
+        role=lead.role,
+        handover=lead.role.rules.handover(flusher_runs=lead.flusher_runs()),
         language_of=composer.language_of,
         zone=local_zone(),
-        fallbacks=_fallbacks(outbox, sender, terms),
+        fallbacks=_fallbacks(outbox, receiver, lead),
     ).run()
 
 
-def _fetch(outbox: Outbox, receiver_id: str, book: LedgerBook, formers: list[tuple[Mailbox, str]]) -> None:
-    """Take over what mailboxes of this receiver left in the books of former ones, where nobody else leads these."""
+def _fetch(outbox: Outbox, receiver_id: str, book: LedgerBook, moved_from: list[tuple[Mailbox, str]]) -> None:
+    """Move alerts of this receiver's mailboxes out of the books of former receivers that no process leads."""
     from airflow_provider_dingpush.delivery.transfer import move, take_back
 
-    for mailbox, former in list(formers):
+    for mailbox, former in list(moved_from):
         try:
             if former == receiver_id:
                 moved = take_back(book, mailbox)
@@ -252,37 +252,37 @@ def _fetch(outbox: Outbox, receiver_id: str, book: LedgerBook, formers: list[tup
                 "Pending alerts of connection %r can't be moved to its new receiver: %s", mailbox.conn_id, problem
             )
             continue
-        formers.remove((mailbox, former))
+        moved_from.remove((mailbox, former))
         if moved:
             _log.info("%d alert(s) of connection %r were moved to its new receiver.", moved, mailbox.conn_id)
 
 
 def shared(policy: DeliveryPolicy, share: float) -> DeliveryPolicy:
-    """The options of a receiver of whose rate limit others use a part that isn't known here.
+    """The delivery options of a receiver whose rate limit is shared with other machines.
 
-    :param share: what may be used here; 1 is all of it.
+    :param share: the part that may be used here; 1 is all of it.
     """
     if share >= 1:
         return policy
     return replace(policy, rate_limit_per_minute=max(1, int(policy.rate_limit_per_minute * share)))
 
 
-def _fallbacks(outbox: Outbox, sender: Receiver, terms: _Terms) -> Sequence[Fallback]:
-    """The other robots of the same group. One that can't be looked up is no reason not to use this one."""
+def _fallbacks(outbox: Outbox, receiver: Receiver, lead: _Lead) -> Sequence[Fallback]:
+    """The other robots of the same group. One that can't be looked up is skipped with a warning."""
     from airflow_provider_dingpush.alerts.alert import Mailbox
     from airflow_provider_dingpush.delivery.fallbacks import Fallback
     from airflow_provider_dingpush.pipeline.composing import composer_for
 
     found = []
-    for conn_id in sender.hook.settings.fallback_conn_ids:
+    for conn_id in receiver.hook.settings.fallback_conn_ids:
         try:
-            other = terms.find(Mailbox(conn_id))
+            other = lead.find(Mailbox(conn_id))
         except DingTalkError as problem:
             _log.warning("The fallback connection %r can't be used: %s", conn_id, problem)
             continue
         # People and language are those of the connection that the alerts are for.
-        compose = composer_for(other, sender.hook.settings)
-        policy = shared(other.hook.settings.delivery, terms.share)
+        compose = composer_for(other, receiver.hook.settings)
+        policy = shared(other.hook.settings.delivery, lead.share)
         found.append(Fallback(other, policy, _leading(outbox, other.receiver_id), compose))
     return found
 
@@ -293,7 +293,7 @@ def _leading(outbox: Outbox, receiver_id: str) -> Callable[[], AbstractContextMa
 
 @contextmanager
 def _logged(what: str) -> Iterator[None]:
-    """Log what goes wrong with something that nothing depends on."""
+    """Log an error of a step that nothing depends on."""
     try:
         yield
     except Exception as problem:  # noqa: BLE001 - nothing depends on it
@@ -303,8 +303,8 @@ def _logged(what: str) -> Iterator[None]:
 
 
 def report_pending(outbox: Outbox, result: DrainResult) -> None:
-    """Log what still waits, and how to have it sent if no flusher ran lately."""
-    # What is only counted for a while is sent when its interval ends; nobody has to be warned of that.
+    """Log pending alerts, and how to have them sent if no flusher ran lately."""
+    # Alerts that are only collected until an interval ends need no warning.
     if not result.left or (result.again_at is None and not result.problem):
         return
     if _flusher_ran_within(outbox, _FLUSHER_SEEN_SECONDS):
@@ -321,8 +321,8 @@ def report_pending(outbox: Outbox, result: DrainResult) -> None:
 
 
 def _flusher_runs(outbox: Outbox) -> bool:
-    """Whether a flusher will come by here."""
-    # Of several machines, each is visited now and then at most.
+    """Whether a flusher runs for this outbox."""
+    # With an outbox on each machine, a flusher reaches only the one that it happens to run on.
     return not has_host_local_outbox() and _flusher_ran_within(outbox, _FLUSHER_RUNS_SECONDS)
 
 

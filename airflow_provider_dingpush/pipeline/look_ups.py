@@ -1,4 +1,4 @@
-"""Connections looked up within a time limit; what goes wrong is described without secrets."""
+"""Connections looked up within a time limit; errors are described without secrets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_SECONDS, _LEAST_SECONDS = 10.0, 0.2
 def look_up_within(find: Callable[[], Result], seconds: float) -> Result:
     """Look something up, but don't wait for a secrets backend any longer than this.
 
-    :param seconds: the most that it may take, in seconds; then it goes on in its thread, and nobody waits for it.
+    :param seconds: the most that it may take, in seconds; then it goes on in its thread without being waited for.
     :raises UnavailableError: if it took longer.
     """
     try:
@@ -31,24 +31,24 @@ def look_up_within(find: Callable[[], Result], seconds: float) -> Result:
     except TimeoutError:
         raise UnavailableError(
             "Looking up the Airflow connection took too long.",
-            "Look for a slow secrets backend or metadata database. 请检查 secrets backend 或元数据库是否过慢。",
+            "Check for a slow secrets backend or metadata database. 请检查 secrets backend 或元数据库是否过慢。",
         ) from None
 
 
 class LookUps:
     """The connections of one flush: each is looked up once, and one that hangs leaves time for the others.
 
-    :param deadline: when to be back.
+    :param deadline: of the flush.
     """
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._found: dict[Mailbox, Receiver | DingTalkError] = {}
 
-    def sender(self, mailbox: Mailbox) -> Receiver:
-        """The mailbox's sender.
+    def receiver(self, mailbox: Mailbox) -> Receiver:
+        """The receiver of a mailbox.
 
-        :raises DingTalkError: if there is no such connection, or it is wrong, or that can't be found out in time.
+        :raises DingTalkError: if there is no such connection, or it is wrong, or the look-up takes too long.
         """
         if mailbox not in self._found:
             self._found[mailbox] = self._looked_up(mailbox)
@@ -66,5 +66,5 @@ class LookUps:
             return look_up_within(lambda: receiver_of_mailbox(mailbox), seconds)
         except DingTalkError as problem:
             return problem
-        except Exception as problem:  # noqa: BLE001 - whatever is wrong with one connection must not stop the others
+        except Exception as problem:  # noqa: BLE001 - a problem with one connection must not stop the others
             return UnavailableError(f"The connection can't be used ({described(problem)}).")

@@ -1,7 +1,7 @@
-"""A notifier's arguments: what it sends, to whom and through which connection, as they are for one callback.
+"""A notifier's arguments: what it sends, to whom and through which connection, rendered for one callback.
 
-A mistake in one of its arguments must not cost the alert: the argument is left out, and its problem is written into the
-log and into the alert.
+A wrong argument must not lose the alert: the argument is left out, and the problem is written into the log and into the
+alert.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GivenArguments:
-    """The arguments of a notifier as the DAG file gives them; Jinja may be in any but the language."""
+    """The arguments of a notifier as the DAG file gives them; all but the language may hold Jinja."""
 
     dingtalk_conn_id: Any
     message: Any = None
@@ -47,7 +47,7 @@ class GivenArguments:
 
     @property
     def is_plain(self) -> bool:
-        """Whether only a connection is named, by its id as it stands: no message, no target and no template."""
+        """Whether there is only a connection id without Jinja: no message and no target."""
         try:
             conn_id = self.dingtalk_conn_id
             is_plain_id = not holds_jinja(conn_id) and read_connection_id(conn_id) == conn_id
@@ -89,7 +89,7 @@ def read_arguments(
 ) -> RenderedArguments:
     """Render a notifier's arguments for a context, and read the results. Never raises.
 
-    :param limit: bounds the time of what is rendered: a template may ask a secrets backend for a variable.
+    :param limit: bounds the time of rendering: a template may ask a secrets backend for a variable.
     """
     templates = _Templates(context, facts, limit)
     problems: dict[str, str] = {}
@@ -110,22 +110,22 @@ def read_arguments(
         "dingtalk_conn_id",
         _read_connection_id,
         default,
-        f"The notifier's dingtalk_conn_id can't be used, so {default!r} is",
+        f"The notifier's dingtalk_conn_id can't be used, {default!r} is used instead",
     )
-    target = read("to", _read_target, None, "The notifier's to= can't be used, so the connection's own group gets it")
+    target = read("to", _read_target, None, "The notifier's to= can't be used, the connection's default group is used")
     mentions = read("at", _read_mentions, None, "The notifier's mentions are left out")
     nothing: tuple[Message | None, At | None] = (None, None)
     message, message_at = read(
         "message",
         _read_message,
         nothing,
-        "The notifier's own message can't be sent, so the built-in alert is",
+        "The notifier's own message can't be sent, the built-in alert is sent instead",
     )
     return RenderedArguments(conn_id, target, message, At.union([mentions, message_at]), given.language, problems)
 
 
 def _read_connection_id(templates: _Templates, value: Any) -> str:
-    # Compiling a template takes a while, and few connection ids are one.
+    # Compiling a template takes a while, and few connection ids are templates.
     rendered = templates.strict(value) if holds_jinja(value) else value
     try:
         conn_id = read_connection_id(rendered)
@@ -155,7 +155,7 @@ def _read_message(templates: _Templates, value: Any) -> tuple[Message | None, At
 
 
 def _checked(at: At | None) -> At | None:
-    """Mentions whose rendering is over: braces in them are no number any more."""
+    """Rendered mentions, in which braces are an error."""
     if at is not None:
         check_rendered(at)
     return at
@@ -170,14 +170,14 @@ class _Templates:
         self._names = ChainMap({"facts": facts}, context)  # type: ignore[arg-type]
 
     def message(self, value: Any) -> Any:
-        """A message; if a variable is missing, with a gap where it was written.
+        """A message; a missing variable stays as it was written.
 
         :raises InvalidMessageError: if it can't be rendered.
         """
         return self._message(value) if is_constant(value) else self._in_time(lambda: self._message(value))
 
     def strict(self, value: Any) -> Any:
-        """Mentions, a target or an id, which mean nothing with a gap in them.
+        """Mentions, a target or an id, which are useless with a missing variable.
 
         :raises InvalidMessageError: if it can't be rendered, or a variable is missing.
         """
@@ -189,13 +189,13 @@ class _Templates:
         except UnavailableError:
             raise InvalidMessageError(
                 "Its template took too long.",
-                "Look for a slow secrets backend, XCom or macro in it. 请检查模板中用到的变量、XCom 或宏是否过慢。",
+                "Check for a slow secrets backend, XCom or macro in it. 请检查模板中用到的变量、XCom 或宏是否过慢。",
             ) from None
 
     def _message(self, value: Any) -> Any:
         import jinja2
 
-        class LeftOpen(jinja2.ChainableUndefined, jinja2.DebugUndefined):
+        class _KeptAsWritten(jinja2.ChainableUndefined, jinja2.DebugUndefined):
             """A missing variable, shown as it was written: ``{{ exception }}``."""
 
         env = self._env
@@ -204,7 +204,7 @@ class _Templates:
                 return Renderer(env, self._names).message(value)
             except jinja2.UndefinedError as missing:
                 _log.warning("A variable of the notifier's template is missing and stays as written: %s", missing)
-                return Renderer(env.overlay(undefined=LeftOpen), self._names).message(value)
+                return Renderer(env.overlay(undefined=_KeptAsWritten), self._names).message(value)
         except InvalidMessageError:
             raise
         except Exception as error:  # noqa: BLE001 - a filter, a macro or an attribute of the context may raise anything
@@ -237,7 +237,7 @@ class _Templates:
         except Exception as error:  # noqa: BLE001 - the DAG's own settings and classes may raise anything
             raise InvalidMessageError(
                 f"The DAG's template environment can't be made ({described(error)}).",
-                "Look at jinja_environment_kwargs, user_defined_filters and user_defined_macros of the DAG. "
+                "Check jinja_environment_kwargs, user_defined_filters and user_defined_macros of the DAG. "
                 "请检查 DAG 的这些参数。",
             ) from None
         return env

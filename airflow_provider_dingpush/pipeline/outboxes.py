@@ -1,4 +1,4 @@
-"""Which outbox this Airflow has: files beside it, or Redis for many machines; and what stands in for it."""
+"""Which outbox this Airflow has: files of this machine, or Redis for many machines; and its substitutes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _log = logging.getLogger(__name__)
 _PACKAGES = {
     "redis": "redis",
 }
-_APART = "Celery", "Kubernetes", "Ecs", "Batch", "Edge"
+_DISTRIBUTED = "Celery", "Kubernetes", "Ecs", "Batch", "Edge"
 _MOUNTS = Path("/proc/self/mountinfo")
-# outbox_url may come from a command or a secrets backend; one that hangs isn't asked again at once.
+# outbox_url may come from a command or a secrets backend; after one hangs, it isn't called again at once.
 _OPTION_SECONDS, _OPTION_PAUSE_SECONDS = 1.0, 60.0
 _LOOK_SECONDS = 1.0
 _option_hung_at: float | None = None
@@ -46,14 +46,13 @@ def outbox() -> Outbox:
 def outbox_url() -> str | None:
     """``[dingpush] outbox_url``, ``None`` if files are enough.
 
-    :raises OutboxError: if Airflow doesn't find it out in time.
+    :raises OutboxError: if Airflow takes too long to read it.
     """
     from airflow_provider_dingpush.errors import OutboxError
 
     global _option_hung_at  # noqa: PLW0603 - one process, one configuration
     hung = OutboxError(
-        "Airflow doesn't find out [dingpush] outbox_url in time: look at the command or secrets backend that it is "
-        "read from."
+        "Airflow takes too long to read [dingpush] outbox_url: check the command or secrets backend that it comes from."
     )
     if _option_hung_at is not None and time.monotonic() - _option_hung_at < _OPTION_PAUSE_SECONDS:
         raise hung
@@ -67,26 +66,26 @@ def outbox_url() -> str | None:
 
 
 def home() -> Path:
-    """Where the files of the outbox are: ``[dingpush] home``, or ``dingpush`` in Airflow's home."""
+    """The folder of the outbox's files: ``[dingpush] home``, or ``dingpush`` in Airflow's home."""
     named = airflow_option("dingpush", "home")
     airflow_home = os.environ.get("AIRFLOW_HOME") or "~/airflow"
     return Path(named or Path(airflow_home, "dingpush")).expanduser()
 
 
 def second_home() -> Path:
-    """Where the files are if :func:`home` can't be used: a folder of this user's own below the one for temporary files.
+    """The folder that is used if :func:`home` can't be: one of this user's own in the folder for temporary files.
 
-    It is another one for each home, so that two Airflows of one machine stay apart.
+    Each home has another one, so that two Airflows of one machine don't share it.
     """
     name = hashlib.sha256(str(home()).encode()).hexdigest()[:8]
     return Path(tempfile.gettempdir(), f"dingpush-{os.geteuid()}-{name}")
 
 
-def nothing_failed() -> bool:
-    """Whether no failure is open here, which every success asks first.
+def has_no_open_incident() -> bool:
+    """Whether no incident is open here, which is checked first for every success.
 
-    Answered by a look into the folder that :class:`~airflow_provider_dingpush.storage.files.store.FileStore` has for
-    these notes: most tasks succeed, and none of them should pay for loading the outbox.
+    Found out from the folder in which :class:`~airflow_provider_dingpush.storage.files.store.FileStore` has these
+    notes: most tasks succeed, and none of them should pay for loading the outbox.
     """
     from airflow_provider_dingpush.errors import OutboxError
 
@@ -108,18 +107,18 @@ def _has_entry(folder: Path) -> bool:
 
 
 def has_host_local_outbox() -> bool:
-    """Whether other machines have outboxes of their own: then nobody there sends what waits here."""
+    """Whether other machines have outboxes of their own: then only this one sends what is pending here."""
     from airflow_provider_dingpush.errors import OutboxError
 
     try:
-        return not outbox_url() and _why_apart(home()) is not None
+        return not outbox_url() and _why_host_local(home()) is not None
     except OutboxError:
         return False
 
 
 @lru_cache(maxsize=4)
 def opened(url: str | None, folder: Path) -> Store:
-    """The store of a URL, or of a folder if there is none.
+    """The store of a Redis URL, or of a folder if there is none.
 
     :raises OutboxError: if it can't be used.
     """
@@ -128,7 +127,7 @@ def opened(url: str | None, folder: Path) -> Store:
         if address.password:
             mask_secret(address.password)
         return address.open()
-    _warn_if_apart(folder)
+    _warn_if_host_local(folder)
     return files_in(folder)
 
 
@@ -150,14 +149,14 @@ def files_in(folder: Path) -> FileStore:
     return FileStore(folder, in_public=folder == second_home())
 
 
-def _warn_if_apart(folder: Path) -> None:
-    """Files on one machine know nothing of the others: each then counts the minute of a receiver for itself."""
-    reason = _why_apart(folder)
+def _warn_if_host_local(folder: Path) -> None:
+    """Log that each machine then counts the rate limit of a receiver for itself."""
+    reason = _why_host_local(folder)
     if reason is None:
         return
     _log.warning(
-        "%s, so each of its machines has an outbox of its own in %s: alerts are sent at once where they happen, but "
-        "merged and counted for each machine alone. Give all of them one outbox: pip install "
+        "%s, so each machine has an outbox of its own in %s: alerts are sent at once, but merged and counted "
+        "for each machine alone. Give all machines one outbox: pip install "
         "'airflow-provider-dingpush[redis]' and set %s 多台机器请使用同一个 outbox_url（Redis）。",
         reason,
         folder,
@@ -165,20 +164,20 @@ def _warn_if_apart(folder: Path) -> None:
     )
 
 
-def _why_apart(folder: Path) -> str | None:
+def _why_host_local(folder: Path) -> str | None:
     from airflow_provider_dingpush.storage.files.mounts import shared_filesystem
 
     if os.environ.get("AIRFLOW_IS_K8S_EXECUTOR_POD"):
-        return "This task runs in a pod of its own"
+        return "This task runs in its own pod"
     executors = airflow_option("core", "executor") or ""
-    apart = next((name for name in _APART if name in executors), None)
+    apart = next((name for name in _DISTRIBUTED if name in executors), None)
     if apart is not None:
         return f"The executor is {executors}"
     try:
         kind = shared_filesystem(folder, _MOUNTS.read_text("utf-8"))
     except OSError:
         return None
-    return f"{folder} is on a shared file system ({kind}), where locks can't be relied on" if kind else None
+    return f"{folder} is on a shared file system ({kind}), whose locks are unreliable" if kind else None
 
 
 def _line_to_paste() -> str:
@@ -190,6 +189,6 @@ def _line_to_paste() -> str:
         address = address_of(broker)
     except OutboxError:
         return "AIRFLOW__DINGPUSH__OUTBOX_URL=redis://your-redis:6379/0"
-    # Whoever reads the log needs the address, not the password.
+    # The log shows the URL, not the password.
     url = address.location.replace("://", "://:***@", 1) if address.password else address.location
     return f"AIRFLOW__DINGPUSH__OUTBOX_URL={url} (Celery's Redis; the whole URL is [celery] broker_url)"

@@ -1,4 +1,4 @@
-"""What waits to be sent, and where: in mailboxes, and in the books of the receivers that it is for or was for."""
+"""Pending alerts, and where they are: in mailboxes, and in the books of their receivers or former receivers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def holders_of_alerts(outbox: Outbox) -> dict[Mailbox, list[str]]:
-    """Every mailbox whose alerts wait, and the receivers in whose books some of them are.
+    """Every mailbox with pending alerts, and the receivers whose books hold some of them.
 
     An alert that can't be read counts for one mailbox of its receiver.
     """
@@ -31,13 +31,13 @@ def holders_of_alerts(outbox: Outbox) -> dict[Mailbox, list[str]]:
 
 
 def alerts_of(outbox: Outbox, mailbox: Mailbox) -> int:
-    """How many alerts of a mailbox wait, wherever they are."""
+    """The number of pending alerts of a mailbox, in the mailbox and in books."""
     in_books = sum(list(mailboxes.values()).count(mailbox) for _, mailboxes in _books(outbox))
     return in_books + outbox.pending_in(mailbox)
 
 
 def all_alerts(outbox: Outbox) -> int:
-    """How many alerts wait, wherever they are."""
+    """The number of pending alerts, in mailboxes and in books."""
     in_mailboxes = sum(outbox.pending_in(mailbox) for mailbox in outbox.pending_mailboxes())
     return in_mailboxes + sum(len(mailboxes) for _, mailboxes in _books(outbox))
 
@@ -47,6 +47,6 @@ def _books(outbox: Outbox) -> Iterator[tuple[str, dict[str, Mailbox | None]]]:
     for receiver_id in outbox.receivers():
         try:
             yield receiver_id, alerts_in(outbox.records_of(receiver_id))
-        except Exception as problem:  # noqa: BLE001 - whatever is wrong with one book
+        except Exception as problem:  # noqa: BLE001 - a problem with one book must not hide the others
             _log.error("The book of receiver %s can't be read: %s", receiver_id, described(problem))
             yield receiver_id, {"": None}

@@ -1,4 +1,4 @@
-"""Receivers as the drain sees them: prepare a message now, post it once, and return the result.
+"""Receivers as the drain uses them: prepare a message, post it once, and return the result.
 
 A receiver is what has a rate limit: a custom robot, or an app and one target. Its hook picks the channel.
 """
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _REDIRECTED = {
     "zh": "（无法发送给 to= 指定的接收人，已改发到本群。）",
-    "en": "(This could not be sent to whom the notifier's to= names, so it is here.)",
+    "en": "(Sent to this group because the target in to= could not be reached.)",
 }
 
 
@@ -47,7 +47,7 @@ class RobotReceiver:
     """A custom robot.
 
     :param hook: of its connection.
-    :param misaddressed: whether the notifier names a target although a robot has none; its group gets the alert.
+    :param misaddressed: whether the notifier names a target, which a robot doesn't have; the alert goes to its group.
     """
 
     target = None
@@ -60,7 +60,7 @@ class RobotReceiver:
         self._channel = hook.channel()
         self.recognises_repeats = self._channel.recognises_repeats
         self.text_bytes = self._channel.text_bytes
-        # The window is the token's, whichever connection it comes from.
+        # The window belongs to the token, in whichever connection it is.
         self.receiver_id = _digest(hook.settings.robot.access_token.revealed)
 
     def check(self, message: Message, *, language: str) -> None:
@@ -71,7 +71,7 @@ class RobotReceiver:
         self._channel.prepare(message, None, uuid="", language=language)
 
     def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
-        """The body of a POST.
+        """The bytes to post.
 
         :raises ContentError: if a custom robot can't carry the message.
         """
@@ -109,29 +109,29 @@ class AppReceiver:
         self._channel = self._channel_of_target()
         self.recognises_repeats = self._channel.recognises_repeats
         self.text_bytes = self._channel.text_bytes
-        place = target or hook.settings.open_conversation_id or ""
-        self.receiver_id = _digest(hook.settings.api_base_url, hook.settings.app.app_key, place)
+        address = target or hook.settings.open_conversation_id or ""
+        self.receiver_id = _digest(hook.settings.api_base_url, hook.settings.app.app_key, address)
 
     def check(self, message: Message, *, language: str) -> None:
-        """Refuse what the target can't get.
+        """Refuse what the channel to the target can't carry.
 
-        :raises ContentError: if it can't get such a message.
+        :raises ContentError: if it can't carry the message.
         """
         self._channel.check(message, language=language)
 
     def prepare(self, message: Message, at: At | None, *, uuid: str, language: str) -> bytes:
-        """What :meth:`post` needs; media are uploaded only then.
+        """The bytes for :meth:`post`, which uploads media; mentions are left out, as no channel of an app has them.
 
-        :raises ContentError: if the target can't get such a message; mentions, which no target can get, are left out.
+        :raises ContentError: if the channel can't carry the message.
         """
         return self._channel.prepare(message, at, uuid=uuid, language=language)
 
     def post(self, body: bytes, deadline: Deadline) -> SendResult:
-        """Send once, to the connection's own group if the target can't be reached. Never raises."""
+        """Post once, to the connection's default group if the target can't be reached. Never raises."""
         problem = self._unreadable or self._post(self.target, lambda: body, deadline)
         is_unreachable = isinstance(problem, TargetError) and self.target is not None and self.hook.has_own_group
         if self._unreadable or is_unreachable:
-            _log.warning("The alert can't go where to= says, so the connection's own group gets it: %s", problem)
+            _log.warning("The target in to= can't be reached, the connection's default group is used: %s", problem)
             problem = self._post(None, lambda: _body_for_group(body), deadline)
         return result_of(problem)
 
@@ -158,9 +158,9 @@ def _body_for_group(body: bytes) -> bytes:
 
 
 def _readable_in_group(message: Message, language: str) -> Message:
-    """A message that was for somebody else, for the app's robot in a group, with a note why it is there.
+    """A message for another target, as one for the app's robot in a group, with a note why it is there.
 
-    What only a work notification can carry becomes its words.
+    A message that only a work notification can carry is reduced to its text.
     """
     from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
 
@@ -183,7 +183,7 @@ Receiver = RobotReceiver | AppReceiver
 
 
 def receiver_of_mailbox(mailbox: Mailbox) -> Receiver:
-    """Look the mailbox's connection up and make the receiver of it.
+    """Look the mailbox's connection up, for its receiver.
 
     :raises DingTalkError: if there is no such connection, or it is wrong, or the target can't be read.
     """
@@ -197,7 +197,7 @@ def receiver_of_hook(hook: DingTalkRobotHook | DingTalkAppHook, to: Target | Non
     """The receiver of a hook and a target, for a slot in its window."""
     if isinstance(hook, DingTalkRobotHook):
         return RobotReceiver(hook)
-    # Named as its mailbox is, or its alerts and its messages would have a window each.
+    # The same form as in its mailbox, or its alerts and its messages would each have a window.
     from airflow_provider_dingpush.alerts.alert import mailbox_of
 
     return AppReceiver(hook, mailbox_of(hook.dingtalk_conn_id, to).target)
@@ -212,7 +212,7 @@ def messages_in(message: Any) -> int:
 
 def result_of(problem: DingTalkError | None) -> SendResult:
     """What an error means for the message, for its receiver, and for when to try again."""
-    # Not above: DAG files load this module and send nothing.
+    # Imported here because DAG files load this module without sending.
     from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 
     if problem is None:
@@ -235,5 +235,5 @@ def result_of(problem: DingTalkError | None) -> SendResult:
 
 
 def _digest(*parts: str) -> str:
-    """A short name that reveals nothing of them."""
+    """A short name that reveals nothing about the parts."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -1,6 +1,6 @@
-"""The recovery that this process put last: all notifiers of one callback put the same one.
+"""The recovery that this process stored last: all notifiers of one callback store the same one.
 
-The first of them ends the failure in the outbox, and the others must not take that for a success that resolves nothing.
+The first of them resolves the incident in the outbox; for the others it must still count as a recovery.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RecentRecovery:
         self._last: _Recovery | None = None
 
     def note(self, alert: Alert) -> None:
-        """Take notice of an alert that was put into the outbox."""
+        """Remember an alert that was put into the outbox."""
         last = self._latest()
         if alert.resolved:
             incidents = last.incidents if last and last.occurrence == alert.occurrence else frozenset()
@@ -50,17 +50,17 @@ class RecentRecovery:
             self._last = None
 
     def is_about(self, subject: Subject) -> bool:
-        """Whether a success of this task or run may be the same one, put by another notifier."""
+        """Whether a success of this task or run may be the same one, stored by another notifier."""
         last = self._latest()
         return last is not None and last.subject == subject
 
     def timed(self, alert: Alert) -> Alert:
-        """The alert; one of the same success gets the same time, by which a repetition is recognised."""
+        """The alert, with the time of an earlier one of the same success, by which a repetition is recognised."""
         last = self._latest()
         return replace(alert, at=last.at) if last and last.occurrence == alert.occurrence else alert
 
     def includes(self, alert: Alert) -> bool:
-        """Whether another notifier of the same success has just ended this very incident."""
+        """Whether another notifier of the same success has just resolved this incident."""
         last = self._latest()
         return last is not None and last.occurrence == alert.occurrence and alert.incident in last.incidents
 

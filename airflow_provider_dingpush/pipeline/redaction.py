@@ -1,4 +1,4 @@
-"""Secrets taken out of text from elsewhere: an exception, a question to people, the error of a library."""
+"""Removal of secrets from texts of other origin: an exception, a question to people, the error of a library."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from airflow_provider_dingpush.errors import DingTalkError
 _MOST_CHARACTERS = 300
 _LOGIN_IN_URL = re.compile(r"(?<=://)\S*@")
 
-# Airflow masks what it has been given. A task that posts to a robot by itself has given it nothing, and the exception
-# of its request holds the whole URL.
+# Airflow masks only registered secrets. A task that posts to a robot by itself registers none, and the exception of
+# its request holds the whole URL.
 _CREDENTIALS = re.compile(
     r"""
       (?<= access_token= ) [\w%+/.-]{16,}
@@ -25,17 +25,17 @@ _CREDENTIALS = re.compile(
 
 def redact_text(text: str) -> str:
     """The text without what Airflow masks, a robot's credentials, and logins in addresses."""
-    # In this order: a masked word may be the beginning of a token, which isn't recognised any more without it.
+    # In this order: if Airflow masked a part of a token first, the rest would not be recognised.
     return redact(_CREDENTIALS.sub("***", text))
 
 
 def described(problem: BaseException) -> str:
-    """What went wrong, in one line: without what is masked, and without user names and passwords in URLs."""
+    """An error in one line, without what is masked, and without user names and passwords in URLs."""
     if isinstance(problem, DingTalkError):
         return str(problem)
     try:
         words = str(problem)
-    except Exception:  # noqa: BLE001 - other people's errors may fail when they are looked at
+    except Exception:  # noqa: BLE001 - the __str__ of a foreign error may fail
         words = ""
     line = redact_text(next(iter(words.splitlines()), ""))[:_MOST_CHARACTERS]
     text = _LOGIN_IN_URL.sub("***@", line)

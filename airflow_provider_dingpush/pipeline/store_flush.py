@@ -1,4 +1,4 @@
-"""A flush of everything that this machine can reach: the outbox, and what stood in for it while it couldn't be had."""
+"""A flush of all stores that this machine can reach: the outbox, and its substitutes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.dispatching import flush
 from airflow_provider_dingpush.pipeline.pending import all_alerts
 from airflow_provider_dingpush.pipeline.store_moves import carry_over, move_alerts
-from airflow_provider_dingpush.pipeline.stores import stores, take_up_copies
+from airflow_provider_dingpush.pipeline.stores import requeue_copies, stores
 from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
@@ -23,69 +23,69 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.storage.contract import LedgerBook
 
 Flushed = tuple["Store", "Mailbox", "DrainResult | str | None"]
-"""Where something waited, in which mailbox, and the result, or what went wrong."""
+"""A store, a mailbox with pending alerts in it, and the result or the problem."""
 
 _MOST_MOVED = 10_000
-# One question that takes longer, in seconds, is given up; and so long after the end what was done may be noted.
+# The limit of one operation, in seconds, and the time after the end in which results may be recorded.
 _QUESTION_SECONDS, _NOTING_SECONDS = 10.0, 2.0
 
 _log = logging.getLogger(__name__)
 
 
-def stores_for_people(until: float) -> Sequence[Store]:
-    """The stores of this machine for whoever has more patience than a callback.
+def stores_for_commands(until: float) -> Sequence[Store]:
+    """The stores of this machine, with longer time limits than those of a callback.
 
-    :param until: when to be back, in seconds of ``time.monotonic``.
+    :param until: the deadline, in seconds of ``time.monotonic``.
     """
-    return stores(Deadline(until + _NOTING_SECONDS), most_seconds=_QUESTION_SECONDS, patience_seconds=inf)
+    return stores(Deadline(until + _NOTING_SECONDS), most_seconds=_QUESTION_SECONDS, total_seconds=inf)
 
 
 def flush_stores(*, until: float, all_now: bool = False) -> Iterator[Flushed]:
-    """Move what waits in files into the outbox and send what waits there; what can't be moved is sent from the files.
+    """Move pending alerts from files into the outbox and send them; alerts that stay in files are sent from there.
 
-    :param until: when to be back, in seconds of ``time.monotonic``.
+    :param until: the deadline, in seconds of ``time.monotonic``.
     :param all_now: as for :func:`~airflow_provider_dingpush.pipeline.dispatching.flush`.
     :raises OutboxError: at the end, if the outbox itself can't be used.
     """
-    first, *others = stores_for_people(until)
+    first, *others = stores_for_commands(until)
     trouble: OutboxError | None = None
     role = LeaderRole.PERSON if all_now else LeaderRole.FLUSHER
 
-    def bring_in(receiver_id: str, book: LedgerBook) -> None:
+    def carry_over_others(receiver_id: str, book: LedgerBook) -> None:
         for other in others:
             carry_over(other, receiver_id, book)
 
     try:
-        first.outbox.receivers()  # whether it can be had at all
+        first.outbox.receivers()  # raises if the outbox is unavailable
         move_alerts(first, others, Deadline((time.monotonic() + until) / 2), at_most=_MOST_MOVED)
-        for mailbox, result in flush(first.outbox, Deadline(until), role, carry_over=bring_in):
+        for mailbox, result in flush(first.outbox, Deadline(until), role, carry_over=carry_over_others):
             yield first, mailbox, result
     except OutboxError as problem:
         trouble = problem
     for store in others:
         try:
             if trouble is not None:
-                take_up_copies(store)
+                requeue_copies(store)
             if _is_in_use(store):
                 for mailbox, result in flush(store.outbox, Deadline(until), role, share=store.share):
                     yield store, mailbox, result
         except OutboxError as problem:
-            _log.warning("What waits in %s can't be sent from there: %s", store.folder, problem)
+            _log.warning("Pending alerts in %s can't be sent from there: %s", store.folder, problem)
     if trouble is not None:
         raise trouble
 
 
 def all_pending(*, until: float) -> int:
-    """How many alerts wait anywhere that can be reached from this machine.
+    """The number of pending alerts in all stores that this machine can reach.
 
-    :param until: when to be back, in seconds of ``time.monotonic``.
+    :param until: the deadline, in seconds of ``time.monotonic``.
     """
     found = 0
-    for store in stores_for_people(until):
+    for store in stores_for_commands(until):
         try:
             found += 0 if store.is_empty else all_alerts(store.outbox)
         except OutboxError as problem:
-            _log.warning("What waits in %s can't be counted: %s", store.folder or "the outbox", problem)
+            _log.warning("Pending alerts in %s can't be counted: %s", store.folder or "the outbox", problem)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What stood in for the outbox goes into it once it can be had: alerts by anybody, a receiver's book by its leader."""
+"""Moves from substitute stores into the outbox once it is available: alerts by any process, a book by its leader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_dingpush.storage.contract import LedgerBook, RecordId
 from airflow_provider_dingpush.timeouts import Deadline
 
 MOST_MOVED = 200
-"""So many alerts one callback moves at most; the next one moves the rest."""
+"""The most alerts that one callback moves; the next one moves the rest."""
 _MOST_KEYS = 10_000
 _BATCH: RecordId = ("batch", "")
 # Records that count something, by the name of the count.
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 def move_alerts(first: Store, others: Sequence[Store], deadline: Deadline, *, at_most: int | None = None) -> int:
-    """Move what waits in files into the outbox, as far as there is time; says how many alerts were moved.
+    """Move pending alerts from files into the outbox, as far as there is time; returns how many.
 
-    The file of an alert is removed after the outbox has it, and both go by its key, so that many processes may do this
-    at once and any of them may be killed. What a process of this machine is sending right now is left to that one.
+    The file of an alert is removed after the outbox has it, and its key is unique in both, so that many processes may
+    do this at once and any of them may be killed. Alerts that a leader of this machine is sending are left to it.
 
     :param at_most: how many alerts; by default :data:`MOST_MOVED`.
     """
@@ -39,20 +39,20 @@ def move_alerts(first: Store, others: Sequence[Store], deadline: Deadline, *, at
         try:
             if deadline.seconds_left() <= 0 or store.is_empty:
                 continue
-            _move_what_lies_aside(store, first, at_most)
+            _move_kept_aside(store, first, at_most)
             for mailbox in store.outbox.pending_mailboxes():
                 moved += _move_mail(store, first, mailbox, deadline, at_most - moved)
             for receiver_id in store.outbox.receivers():
-                moved += _move_taken_in(store, first, receiver_id, deadline, at_most - moved)
+                moved += _move_from_book(store, first, receiver_id, deadline, at_most - moved)
         except OutboxError as trouble:
-            _log.info("What waits in %s stays there for now: %s", store.folder, trouble)
+            _log.info("Pending alerts stay in %s for now: %s", store.folder, trouble)
     if moved:
-        _log.info("%d alert(s) that had waited in files are in the outbox now.", moved)
+        _log.info("%d pending alert(s) were moved from files into the outbox.", moved)
     return moved
 
 
-def _move_what_lies_aside(store: Store, first: Store, at_most: int) -> None:
-    """Move open failures, successes of which nobody knew whether they end one, and copies."""
+def _move_kept_aside(store: Store, first: Store, at_most: int) -> None:
+    """Move open incidents, successes that may resolve one, and copies."""
     opened = store.outbox.opened_incidents(at_most)
     if opened:
         first.outbox.open_incidents(opened)
@@ -85,7 +85,7 @@ def _move_mail(store: Store, first: Store, mailbox: Mailbox, deadline: Deadline,
 
 @contextmanager
 def _alone_with(store: Store, mailbox: Mailbox) -> Iterator[bool]:
-    """Whether no other process of this machine sends what is in a mailbox, or will within this."""
+    """Whether no other process of this machine sends the alerts of a mailbox, for as long as this is open."""
     receiver_id = store.outbox.receiver_of(mailbox)
     if receiver_id is None:
         with store.outbox.resolving(mailbox) as first:
@@ -95,8 +95,8 @@ def _alone_with(store: Store, mailbox: Mailbox) -> Iterator[bool]:
         yield book is not None
 
 
-def _move_taken_in(store: Store, first: Store, receiver_id: str, deadline: Deadline, at_most: int) -> int:
-    """Move what a leader of this machine took in and couldn't send, except a message that may have arrived."""
+def _move_from_book(store: Store, first: Store, receiver_id: str, deadline: Deadline, at_most: int) -> int:
+    """Move alerts in a book that a leader of this machine couldn't send, except a message that may have arrived."""
     from airflow_provider_dingpush.delivery.record_kinds import Batch
     from airflow_provider_dingpush.delivery.repetitions import remembered_names
 
@@ -117,7 +117,7 @@ def _move_taken_in(store: Store, first: Store, receiver_id: str, deadline: Deadl
             moved.append(key)
             names += remembered_names(alert)
         if moved:
-            # First: what is remembered here counts as sent when the book is carried over.
+            # First, because keys that are still here count as sent when the book is carried over.
             book.forget_keys(names)
             gone = [("alert", key) for key in moved]
             book.write({}, [*gone, *([_BATCH] if batch and not fixed else [])])
@@ -125,10 +125,10 @@ def _move_taken_in(store: Store, first: Store, receiver_id: str, deadline: Deadl
 
 
 def carry_over(store: Store, receiver_id: str, book: LedgerBook) -> None:
-    """Let the outbox know what a receiver was sent from files, and why nothing may be sent; its leader there does this.
+    """Copy a receiver's book from files into the outbox, for its leader there.
 
-    Its slots in the rate limit, a hold, counts, dead letters, a message that may have arrived, and the keys of what was
-    sent, so that it isn't sent again.
+    That is its slots in the rate limit, a hold, counts, dead letters, a message that may have arrived, and the keys of
+    what was sent, so that it isn't sent again.
 
     :param book: the receiver's, in the outbox.
     """
@@ -145,14 +145,14 @@ def carry_over(store: Store, receiver_id: str, book: LedgerBook) -> None:
             if records or keys:
                 waiting = {lookup_names(alert)[0]: key for key, alert in _alerts_of(records)}
                 known = {waiting[name] for name in book.known(list(waiting))} if waiting else set()
-                # What failed before a recovery that was sent from there is news again here, too.
+                # After a recovery that was sent from there, the next failure is reported here, too.
                 book.write(_joined(_sound_records(book), records, known), keys=keys, forget=ended_by(keys))
             theirs.drop()
     except LeadershipLostError:
-        # Theirs: then nothing was carried over. Ours: then the next step says so.
-        _log.info("What was sent from %s is noted in the outbox next time.", store.folder)
+        # Of their book: then nothing was carried over. Of ours: then the next step raises it.
+        _log.info("What was sent from %s is recorded in the outbox next time.", store.folder)
     except OutboxError as trouble:
-        _log.info("What was sent from %s is noted in the outbox next time: %s", store.folder, trouble)
+        _log.info("What was sent from %s is recorded in the outbox next time: %s", store.folder, trouble)
 
 
 def _sound_records(book: LedgerBook) -> dict[RecordId, Any]:
@@ -163,7 +163,7 @@ def _sound_records(book: LedgerBook) -> dict[RecordId, Any]:
 
 
 def _alerts_of(records: Mapping[RecordId, Any]) -> Iterator[tuple[str, Alert]]:
-    """The alerts in a book that can be read, by key; the others are the matter of who leads next."""
+    """The readable alerts of a book, by key; the next leader handles the others."""
     for (kind, key), value in records.items():
         if kind == "alert":
             with suppress(ValueError):
@@ -171,7 +171,7 @@ def _alerts_of(records: Mapping[RecordId, Any]) -> Iterator[tuple[str, Alert]]:
 
 
 def _joined(ours: Mapping[RecordId, Any], theirs: Mapping[RecordId, Any], known: set[str]) -> dict[RecordId, Any]:
-    """What of their records goes into our book."""
+    """The records that go from their book into ours."""
     puts: dict[RecordId, Any] = {
         place: value
         for place, value in theirs.items()
@@ -187,9 +187,9 @@ def _joined(ours: Mapping[RecordId, Any], theirs: Mapping[RecordId, Any], known:
         if place[0] in _COUNTED:
             before = ours.get(place, {})
             puts[place] = {name: before.get(name, 0) + counts.get(name, 0) for name in {*before, *counts}}
-    told_at, overflow_count = theirs.get(("last", "")), theirs.get(("overflow", ""), 0)
-    if told_at and told_at > (ours.get(("last", "")) or 0.0):
-        puts["last", ""] = told_at
+    last_at, overflow_count = theirs.get(("last", "")), theirs.get(("overflow", ""), 0)
+    if last_at and last_at > (ours.get(("last", "")) or 0.0):
+        puts["last", ""] = last_at
     if overflow_count:
         puts["overflow", ""] = ours.get(("overflow", ""), 0) + overflow_count
     return puts

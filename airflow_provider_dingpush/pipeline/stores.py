@@ -1,13 +1,13 @@
-"""Where an alert may wait, best first: the outbox, and what stands in for it when it can't be had in time.
+"""The stores for an alert, best first: the outbox, and substitutes for when it is unavailable or too slow.
 
-What Redis doesn't take goes into the files of ``home``, and what those don't take into files below the folder for
-temporary ones. It is sent from where it is, so that nothing waits for ever if Redis stays away: by one process of this
-machine at a time, merged as usual, and within a quarter of the receiver's rate limit, because other machines may be
-doing the same and none of them knows. As soon as a callback or a flush reaches the outbox, whatever waits in the files
-moves into it (:mod:`~airflow_provider_dingpush.pipeline.store_moves`).
+If Redis can't store an alert in time, files in ``home`` do, and if those can't, files in the folder for temporary ones.
+Alerts are sent from where they are, so that none is pending for ever if Redis stays unavailable: by one process of this
+machine at a time, merged as usual, and within a quarter of the receiver's rate limit, because other machines may do the
+same without knowing of each other. As soon as a callback or a flush reaches the outbox, pending alerts in files are
+moved into it (:mod:`~airflow_provider_dingpush.pipeline.store_moves`).
 
-Several processes of one machine may find themselves on two sides: then one event can be sent from both, which is rare
-and better than not at all.
+If only some processes of a machine reach the outbox, one event can be sent twice, which is rare and better than not at
+all.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.storage import contract
     from airflow_provider_dingpush.timeouts import Deadline
 
-SHARE_OF_STAND_IN = 1 / 4
-"""Of a receiver's rate limit, what a machine uses while it can't know what the others send: four may do so at once."""
+SHARE_OF_SUBSTITUTE = 1 / 4
+"""The part of a receiver's rate limit that a machine uses while others may send unseen: enough for four machines."""
 _SLOW_SECONDS = 0.3
 COPY_SECONDS = 600.0
-"""How long an outbox may be away until the alerts that were put into it are taken for lost, in seconds."""
+"""How long the outbox may be unavailable until its alerts count as lost, in seconds."""
 _MOST_COPIES = 100
-# A look into files that most probably hold nothing isn't worth more, in seconds.
+# The limit for checking files that are usually empty, in seconds.
 _ASIDE_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
@@ -47,60 +47,60 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Store:
-    """One outbox, asked in time.
+    """One outbox with its store.
 
-    :param outbox: it.
-    :param asked: its store.
+    :param outbox: built on the store.
+    :param bounded: the store, with time limits.
     :param folder: of its files; ``None`` if it is Redis.
-    :param share: of the receiver's rate limit, what may be sent from here.
+    :param share: the part of the receiver's rate limit that may be used from here.
     """
 
     outbox: Outbox
-    asked: BoundedStore
+    bounded: BoundedStore
     folder: Path | None
     share: float = 1.0
 
     @property
-    def stands_in(self) -> bool:
-        """Whether it is there for another one that can't be had."""
+    def is_substitute(self) -> bool:
+        """Whether it is used only while the outbox is unavailable."""
         return self.share < 1
 
     @property
     def lost(self) -> str | None:
-        """Why it can't be used any more; ``None`` if nothing is known of that."""
-        return self.asked.lost
+        """Why it can't be used any more; ``None`` if it can, as far as is known."""
+        return self.bounded.lost
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was ever put here."""
         folder = self.folder
-        return folder is not None and not self.asked.ask(
+        return folder is not None and not self.bounded.run(
             lambda _: any((folder / each).exists() for each in _IN_USE), at_most=_ASIDE_SECONDS
         )
 
 
-# What the files of an outbox have once something was put there.
+# Folders that exist in a file store once something was put there.
 _IN_USE = "mail", "books", f"notes/{kept_aside.RECOVERED}", f"notes/{kept_aside.COPIES}"
 
 
 def stores(
-    deadline: Deadline, *, most_seconds: float = 2.0, patience_seconds: float = 8.0, lost: str | None = None
+    deadline: Deadline, *, most_seconds: float = 2.0, total_seconds: float = 8.0, lost: str | None = None
 ) -> Sequence[Store]:
     """All stores of this process, best first; the first is the outbox that is configured.
 
-    :param deadline: of everything that is asked of them.
-    :param most_seconds: how long one question may take, in seconds.
-    :param patience_seconds: how long all questions of one store may take together, in seconds.
-    :param lost: why the first one needn't be asked, if that is known.
+    :param deadline: of all their operations.
+    :param most_seconds: how long one operation may take, in seconds.
+    :param total_seconds: how long all operations of one store may take together, in seconds.
+    :param lost: why the first one can't be used, if that is known.
     """
 
     def store(
         opener: Callable[[], contract.Store], folder: Path | None, share: float = 1.0, slow_seconds: float | None = None
     ) -> Store:
-        asked = BoundedStore(
-            opener, deadline, most_seconds=most_seconds, patience_seconds=patience_seconds, slow_seconds=slow_seconds
+        bounded = BoundedStore(
+            opener, deadline, most_seconds=most_seconds, total_seconds=total_seconds, slow_seconds=slow_seconds
         )
-        return Store(Outbox(asked), asked, folder, share)
+        return Store(Outbox(bounded), bounded, folder, share)
 
     first_home = home()
     try:
@@ -113,27 +113,27 @@ def stores(
         else store(partial(opened, None, first_home), first_home)
     ]
     others = (first_home, second_home())[0 if url else 1 :]
-    found += [store(partial(files_in, folder), folder, SHARE_OF_STAND_IN) for folder in others]
-    found[0].asked.lost = lost
+    found += [store(partial(files_in, folder), folder, SHARE_OF_SUBSTITUTE) for folder in others]
+    found[0].bounded.lost = lost
     return found
 
 
-def keep(alert: Alert, among: Sequence[Store]) -> Store:
-    """Put an alert into the first store that takes it.
+def store_alert(alert: Alert, candidates: Sequence[Store]) -> Store:
+    """Put an alert into the first store that can be written.
 
-    :raises OutboxError: if none does.
+    :raises OutboxError: if none can.
     """
     troubles = []
-    for store in among:
+    for store in candidates:
         try:
             store.outbox.put(alert)
         except OutboxError as trouble:
             troubles.append(str(trouble))
             continue
-        _forget_elsewhere(alert, [each for each in among if each is not store])
+        _forget_elsewhere(alert, [each for each in candidates if each is not store])
         if troubles:
             _log.warning(
-                "The outbox can't be had, so the alert waits in %s, and is sent from there: %s",
+                "The outbox is unavailable, so the alert is stored in %s, and is sent from there: %s",
                 store.folder,
                 " ".join(troubles),
             )
@@ -141,18 +141,18 @@ def keep(alert: Alert, among: Sequence[Store]) -> Store:
     raise OutboxError(" ".join(troubles))
 
 
-def keep_elsewhere(alert: Alert, store: Store, among: Sequence[Store], trouble: OutboxError) -> Store | None:
-    """Put an alert into the next files as well, because those that took it answer and can't be sent from.
+def store_elsewhere(alert: Alert, store: Store, candidates: Sequence[Store], trouble: OutboxError) -> Store | None:
+    """Put an alert into the next file store as well, because the one that has it can't be sent from.
 
-    Whoever can use those again learns from the others' book that it was sent.
+    Once that one can be used again, the other's book shows that the alert was sent.
 
-    :param trouble: why they can't.
+    :param trouble: why it can't be sent from.
     """
-    others = among[among.index(store) + 1 :]
+    others = candidates[candidates.index(store) + 1 :]
     if store.folder is None or store.lost is not None or not others:
         return None
     with suppress(OutboxError):
-        other = keep(alert, others)
+        other = store_alert(alert, others)
         _log.warning(
             "Nothing can be sent from %s, so the alert is sent from %s: %s", store.folder, other.folder, trouble
         )
@@ -160,23 +160,23 @@ def keep_elsewhere(alert: Alert, store: Store, among: Sequence[Store], trouble: 
     return None
 
 
-def keep_a_copy(alert: Alert, among: Sequence[Store]) -> None:
-    """Keep an alert in files as well, because the outbox that has it went away a moment ago, and may come back empty.
+def store_copy(alert: Alert, candidates: Sequence[Store]) -> None:
+    """Keep a copy of an alert in files, because the outbox that has it became unavailable, and may restart empty.
 
-    It was perhaps sent, so it isn't sent from there: whoever moves it finds out by its key. Only if the outbox stays
-    away for longer than :data:`COPY_SECONDS` it is taken for lost.
+    The alert was perhaps sent, so the copy isn't: when it is moved into the outbox, its key shows that. Only if the
+    outbox stays unavailable for longer than :data:`COPY_SECONDS` does the alert count as lost.
     """
-    for store in among:
+    for store in candidates:
         try:
             kept_aside.keep_copy(store.outbox, alert)
         except OutboxError:
             continue
-        _log.info("The outbox went away, so a copy of the alert is kept in %s.", store.folder)
+        _log.info("The outbox became unavailable, so a copy of the alert is kept in %s.", store.folder)
         return
 
 
-def take_up_copies(store: Store) -> None:
-    """Let copies wait as alerts of their own, if the outbox that has them has been away for long."""
+def requeue_copies(store: Store) -> None:
+    """Make copies pending alerts, if the outbox that has the originals has been unavailable for long."""
     with suppress(OutboxError):
         for name, alert in kept_aside.kept(store.outbox, kept_aside.COPIES, _MOST_COPIES, older_than=COPY_SECONDS):
             store.outbox.put(alert)
@@ -184,7 +184,7 @@ def take_up_copies(store: Store) -> None:
 
 
 def _forget_elsewhere(alert: Alert, others: Sequence[Store]) -> None:
-    """What other files have noted of this failure is older than the alert."""
+    """Remove what other file stores have noted about this incident, which is older than the alert."""
     if not alert.resolved and not alert.opens_incident:
         return
     # That it failed is no reason to forget that it is open.
@@ -193,17 +193,17 @@ def _forget_elsewhere(alert: Alert, others: Sequence[Store]) -> None:
     for store in others:
         if store.folder is not None and store.lost is None:
             with suppress(OutboxError):
-                store.asked.ask(lambda files: files.remove_notes(places), at_most=_ASIDE_SECONDS)
+                store.bounded.run(lambda files: files.remove_notes(places), at_most=_ASIDE_SECONDS)
 
 
-def ends_a_failure(alert: Alert, among: Sequence[Store]) -> bool:
-    """Whether a failure is open that this success ends.
+def resolves_incident(alert: Alert, candidates: Sequence[Store]) -> bool:
+    """Whether this success resolves an open incident.
 
-    If the outbox can't answer, the success is kept in files until it can: a thousand tasks that succeed can't all be
-    sent, and the end of a failure can't be left out.
+    If the outbox can't answer, the success is kept in files until it can: not every success can be sent, and a recovery
+    must not be lost.
     """
     trouble: OutboxError | None = None
-    for store in among:
+    for store in candidates:
         try:
             if store.outbox.has_open_incident(alert.incident):
                 return True
@@ -211,21 +211,23 @@ def ends_a_failure(alert: Alert, among: Sequence[Store]) -> bool:
             trouble = trouble or problem
     if trouble is None:
         return False
-    for store in among:
+    for store in candidates:
         try:
             if store.folder is not None:
                 kept_aside.keep_success(store.outbox, alert)
-                _log.info("Whether this ends a failure can't be asked now; it is kept until it can: %s", trouble)
+                _log.info("It is unknown now whether this success resolves a failure, so it is kept: %s", trouble)
                 return False
         except OutboxError:
             continue
-    _log.warning("Whether this ends a failure can't be asked, and it can't be kept, so it isn't sent: %s", trouble)
+    _log.warning(
+        "It is unknown whether this success resolves a failure, and it can't be kept, so it isn't sent: %s", trouble
+    )
     return False
 
 
-def known_pause(mailbox: Mailbox, among: Sequence[Store]) -> LeadPause | None:
+def known_pause(mailbox: Mailbox, candidates: Sequence[Store]) -> LeadPause | None:
     """Why the mailbox's receiver must not be used now, if any of the stores knows."""
-    for store in among:
+    for store in candidates:
         try:
             receiver_id = store.outbox.receiver_of(mailbox)
             pause = None if receiver_id is None else store.outbox.pause_of(receiver_id)
@@ -236,27 +238,27 @@ def known_pause(mailbox: Mailbox, among: Sequence[Store]) -> LeadPause | None:
     return None
 
 
-def note_known_pause(mailbox: Mailbox, among: Sequence[Store]) -> None:
-    """Let this machine know even when Redis can't be reached that DingTalk throttles a receiver."""
-    if among[0].folder is not None:
+def note_known_pause(mailbox: Mailbox, candidates: Sequence[Store]) -> None:
+    """Copy into files that DingTalk throttles a receiver, for when Redis is unavailable."""
+    if candidates[0].folder is not None:
         return
     try:
-        receiver_id = among[0].outbox.receiver_of(mailbox)
-        pause = None if receiver_id is None else among[0].outbox.pause_of(receiver_id)
+        receiver_id = candidates[0].outbox.receiver_of(mailbox)
+        pause = None if receiver_id is None else candidates[0].outbox.pause_of(receiver_id)
     except OutboxError:
         return
-    # Other pauses are a storm's, in which a flusher is relied on that reaches Redis.
+    # Other pauses belong to a storm, in which this machine relies on a flusher that reaches Redis.
     if receiver_id is None or pause is None or from_text(pause.reason)[0] is not Reason.THROTTLED:
         return
 
     def note(files: contract.Store) -> None:
         Outbox(files).note_pause_of(mailbox, receiver_id, pause)
 
-    for store in among[1:]:
+    for store in candidates[1:]:
         try:
             if store.outbox.pause_of(receiver_id) != pause:
-                store.asked.ask(note, at_most=_ASIDE_SECONDS)
+                store.bounded.run(note, at_most=_ASIDE_SECONDS)
         except OutboxError as trouble:
-            _log.debug("It can't be noted that a receiver is throttled: %s", trouble)
+            _log.debug("The throttling of a receiver can't be recorded: %s", trouble)
             continue
         return

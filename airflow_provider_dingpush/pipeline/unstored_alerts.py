@@ -1,4 +1,4 @@
-"""An alert that no store takes: sent at once if its receiver may get something now, else offered to the stores anew."""
+"""An alert that no store could write: sent at once if the rate limit allows it, else stored on a second try."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UnstoredAlert:
-    """What no store takes.
+    """An alert that no store could write.
 
     :param facts: what happened.
-    :param alert: what can be written down of it.
-    :param message: the notifier's own message, which may be more than can be written down.
+    :param alert: as far as it can be stored.
+    :param message: the notifier's own message, which may be one that can't be stored.
     :param problems: name of each argument of the notifier that can't be used -> why.
     """
 
@@ -41,7 +41,7 @@ def send_unstored(
     deadline: Deadline,
     call_within: Callable[[Callable[[], Any], float], Any],
 ) -> None:
-    """Send the alert if its receiver may get something now; otherwise try once more to store it.
+    """Send the alert if the rate limit allows it now; otherwise try once more to store it.
 
     :param call_within: calls a function and waits for it so many seconds at most.
     :raises AlertsWaitingError: if it was not sent, but a store has it now.
@@ -50,10 +50,10 @@ def send_unstored(
     try:
         _send(unstored, stores, deadline, call_within)
     except DingTalkError as problem:
-        from airflow_provider_dingpush.pipeline.stores import keep
+        from airflow_provider_dingpush.pipeline.stores import store_alert
 
         try:
-            keep(unstored.alert, stores)
+            store_alert(unstored.alert, stores)
         except OutboxError:
             raise problem from None
         raise AlertsWaitingError(str(problem)) from None
@@ -69,12 +69,12 @@ def _send(
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
     from airflow_provider_dingpush.messages.plain_forms import redacted
     from airflow_provider_dingpush.pipeline.composing import composer_for
-    from airflow_provider_dingpush.pipeline.direct_sends import room_now
+    from airflow_provider_dingpush.pipeline.direct_sends import slot_now
     from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 
     alert = unstored.alert
-    sender = call_within(lambda: receiver_of_mailbox(alert.mailbox), require_time(deadline))
-    composer = composer_for(sender, sender.hook.settings)
+    receiver = call_within(lambda: receiver_of_mailbox(alert.mailbox), require_time(deadline))
+    composer = composer_for(receiver, receiver.hook.settings)
     language = composer.language_of([alert])
     at = mentions_of([alert], composer.settings.people.get)
     own = unstored.message and redacted(unstored.message, redact)
@@ -82,9 +82,9 @@ def _send(
     def send(message: Message | None, problems: Mapping[str, str]) -> None:
         whole = composer.message_about(unstored.facts, message, problems, language=language)
         plan = AttemptPlan(budget_seconds=min(require_time(deadline), callback_limits.CALLBACK_SECONDS))
-        sender.hook.send_alert(whole, at=at, to=sender.target, language=language, plan=plan)
+        receiver.hook.send_alert(whole, at=at, to=receiver.target, language=language, plan=plan)
 
-    with room_now(sender, alert.mailbox, stores, deadline):
+    with slot_now(receiver, alert.mailbox, stores, deadline):
         try:
             send(own, unstored.problems)
         except ContentError as refused:

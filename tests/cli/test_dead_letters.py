@@ -60,7 +60,7 @@ def test_they_can_be_dropped(
     assert refused.messages == ()
 
 
-@pytest.mark.parametrize(("language", "hint"), [("en", "give the beginning of a key"), ("zh", "请给出编号的开头")])
+@pytest.mark.parametrize(("language", "hint"), [("en", "pass the beginning of a key"), ("zh", "请给出编号的开头")])
 def test_a_key_is_asked_for(capsys: pytest.CaptureFixture[str], language: str, hint: str) -> None:
     """With where to find it."""
     assert main(["dead-letters", "drop", "--language", language]) == 2

@@ -45,7 +45,7 @@ def test_a_small_storm() -> None:
     rows = dict(
         line.split(maxsplit=1) for line in done.stdout.splitlines() if line.startswith("  ") and "，" not in line
     )
-    assert (rows["失败任务"], rows["丢失"], rows["重复发送"], rows["被限流"]) == ("30", "0", "0", "0")
+    assert (rows["失败任务"], rows["丢失"], rows["重复发送"], rows["被钉钉拒绝"]) == ("30", "0", "0", "0")
     assert 1 <= int(rows["群内消息"]) <= 20
     assert rows["首条送达用时"].endswith(" 秒")
 

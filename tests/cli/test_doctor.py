@@ -78,7 +78,7 @@ def test_how_mentions_are_read(
     assert "zhangsan: mobile 138****0001, user id lisi" in printed
     assert "zhaoliu: mobile +852-****4567" in printed
     assert "✗ mentions" in printed
-    assert "'138-0000' of 'wangwu' can't be read" in printed
+    assert "'138-0000' of 'wangwu' is not a valid" in printed
     assert "U+200B ZERO WIDTH SPACE" in printed
     assert sandbox.messages == ()
     assert main(["doctor", "--language", "zh"]) == 1

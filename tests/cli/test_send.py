@@ -118,7 +118,7 @@ def test_text_and_json_come_from_standard_input_too(connected: Sandbox, monkeypa
         (["x", "--button", "Open", "--language", "zh"], "应写成 TITLE=URL"),
         (["--json", "nowhere.json"], "nowhere.json"),
         (["x", "--user", "lisi"], "'DingTalk App'"),
-        (["x", "--user", "lisi", "--notify-user", "lisi"], "Send it twice"),
+        (["x", "--user", "lisi", "--notify-user", "lisi"], "Run the command once"),
         (["x", "--user", "lisi", "--notify-user", "lisi", "--language", "zh"], "请分两次发送"),
         ([*APP, "--image", "nowhere.png"], "nowhere.png"),
         (["x", *APP, "--user", "nobody"], "nobody"),

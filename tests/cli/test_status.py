@@ -41,7 +41,7 @@ def test_a_receiver_is_one_line(
     assert main(["status", "--json"]) == 0
     # Airflow 2 logs to standard output, which in a process of its own is silent.
     (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert row["waiting"] == 1
+    assert row["pending"] == 1
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_outbox_is_named_without_its_password(
 
 @pytest.mark.parametrize(
     ("language", "state", "flush"),
-    [("en", "never sent", "flush DAG or cron: last ran 20"), ("zh", "尚未发送", "补发：最近一次运行于 20")],
+    [("en", "not sent yet", "flush DAG or cron: last ran 20"), ("zh", "尚未发送", "补发：最近一次运行于 20")],
 )
 def test_after_a_flush(capsys: pytest.CaptureFixture[str], language: str, state: str, flush: str) -> None:
     """What has no connection is pending still."""

@@ -269,7 +269,7 @@ def test_what_may_have_arrived_is_reported_and_not_sent_again(
     with pytest.raises(UnknownOutcomeError) as caught:
         say(client.calls, sandbox)
     assert (caught.value.retryable, caught.value.tries) == (False, 1)
-    assert "Look into the chat" in caught.value.advice
+    assert "Check in the chat" in caught.value.advice
     assert len(to(sandbox, SEND)) == 1
     assert len(sandbox.messages) == fault.message_accepted
     sandbox.stop()

@@ -137,8 +137,8 @@ def test_every_golden_file_is_used() -> None:
         (File(b"a,b", "report.csv"), "An app robot can't carry the file 'report.csv'", "zip"),
         (File("deck.pptx"), "An app robot can't carry the file 'deck.pptx'", "zip"),
         (File("README"), "An app robot can't carry the file 'README'", "zip"),
-        (Audio("alarm.mp3", 3), "An app robot can't play 'alarm.mp3': it takes amr.", "ffmpeg"),
-        (Audio(b"ID3" + bytes(9), 3), "An app robot can't play these bytes: it takes amr.", "ffmpeg"),
+        (Audio("alarm.mp3", 3), "An app robot can't play 'alarm.mp3': it accepts amr.", "ffmpeg"),
+        (Audio(b"ID3" + bytes(9), 3), "An app robot can't play these bytes: it accepts amr.", "ffmpeg"),
         (Button("go", URL), "An app robot can't carry Button.", ""),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
@@ -187,7 +187,7 @@ def test_templates_that_nobody_rendered_are_refused(start_sandbox: StartSandbox,
     sandbox = start_sandbox()
     with pytest.raises(errors.InvalidMessageError, match=r"^Link\.message_url must be"):
         receiver_of(sandbox).send_to_people(Link("t", "x", "{{ url }}"), ["lisi"])
-    with pytest.raises(errors.InvalidMessageError, match="template that nobody rendered"):
+    with pytest.raises(errors.InvalidMessageError, match="template that wasn't rendered"):
         receiver_of(sandbox).send_cut_to_people(Image("{{ path }}"), ["lisi"], language="zh")
     assert sandbox.requests == ()
 
@@ -196,7 +196,7 @@ def test_mentions_are_refused_with_the_channel_that_has_them() -> None:
     """Nobody is no mention."""
     refuse_mentions(None)
     refuse_mentions(At())
-    with pytest.raises(errors.UnsupportedMessageError, match=r"can't mention anybody.*'dingtalk_robot'"):
+    with pytest.raises(errors.UnsupportedMessageError, match=r"can't mention people.*'dingtalk_robot'"):
         refuse_mentions(At("13800000000"))
 
 
@@ -288,7 +288,7 @@ def test_people_who_get_too_much_are_told(start_sandbox: StartSandbox, receiver_
     sent = robot.send_to_people(Text("hello again"), ["zhangsan", "lisi"])
     assert sent.flow_controlled_user_ids == ("lisi",)
     assert sent.invalid_user_ids == ()
-    with pytest.raises(errors.TargetError, match=r"reached nobody; held back by DingTalk.*: lisi, zhangsan") as caught:
+    with pytest.raises(errors.TargetError, match=r"reached no one; flow-controlled.*: lisi, zhangsan") as caught:
         robot.send_to_people(Text("hello"), ["lisi", "zhangsan"])
     assert caught.value.retryable
     assert caught.value.retry_after_seconds == 60
@@ -299,9 +299,7 @@ def test_the_beginning_of_a_message_is_not_the_message(start_sandbox: StartSandb
     """Whom a part didn't reach gets no later one; with nobody left it failed, and a retry would double the first."""
     sandbox = start_sandbox(quotas=Quotas(robot_messages_per_person_a_minute=1))
     robot = receiver_of(sandbox)
-    with pytest.raises(
-        errors.TargetError, match=r"held back by DingTalk.*: wangwu; only its first part arrived"
-    ) as caught:
+    with pytest.raises(errors.TargetError, match=r"flow-controlled.*: wangwu; only its first part arrived") as caught:
         robot.send_to_people(Text("a" * 40_000), ["wangwu", "nobody"])
     assert not caught.value.retryable
     assert [each["userIds"] for each in sends(sandbox)] == [["wangwu", "nobody"], ["wangwu"]]
@@ -314,11 +312,11 @@ def test_a_message_that_reached_nobody_is_an_error(start_sandbox: StartSandbox, 
     with pytest.raises(errors.TargetError) as caught:
         receiver_of(sandbox).send_to_people(Text("hello"), ["13800000001", "张三"])
     assert caught.value.problem == (
-        "The message reached nobody; unknown or out of the app's visible scope: 13800000001, 张三."
+        "The message reached no one; unknown or out of the app's visible scope: 13800000001, 张三."
     )
     assert "userid" in caught.value.advice
     assert not caught.value.retryable
-    with pytest.raises(errors.InvalidMessageError, match="names nobody"):
+    with pytest.raises(errors.InvalidMessageError, match="is empty"):
         receiver_of(sandbox).send_to_people(Text("hello"), [])
 
 
@@ -392,7 +390,7 @@ def test_a_failure_in_the_middle_says_who_has_it(start_sandbox: StartSandbox, re
     sandbox.fail_next(Fault.QUOTA_USED_UP, path=PEOPLE_SEND)
     with pytest.raises(errors.QuotaExhaustedError) as caught:
         robot.send_to_people(Text("again"), ["zhangsan", "lisi", "wangwu"])
-    assert caught.value.problem.startswith("To lisi it failed, to some before them it was sent: ")
+    assert caught.value.problem.startswith("Sending to lisi failed, after it was sent to others: ")
     assert len(sends(sandbox)) == 3
 
 
@@ -474,7 +472,7 @@ def test_an_answer_without_a_word_about_a_handle_is_no_recall(
     server = raw_server([answer(b'{"accessToken":"t","expireIn":7200}'), answer(b'{"successResult":["a"]}')])
     done = RobotChannels(app_client_of(server.url).calls).recall_from_people(["a", "b"])
     assert done.recalled == ("a",)
-    assert done.failed == {"b": "DingTalk says nothing about it."}
+    assert done.failed == {"b": "DingTalk gives no result."}
 
 
 TOKEN = b'{"accessToken":"t","expireIn":7200}'

@@ -99,11 +99,11 @@ def test_every_golden_file_is_used() -> None:
 @pytest.mark.parametrize(
     ("message", "at", "can"),
     [
-        (Link("t", "x", URL), At("13800000000"), "nobody"),
-        (Link("t", "x", URL), At(user_ids="user123"), "nobody"),
-        (Link("t", "x", URL), At(everyone=True), "nobody"),
-        (FeedCard(ROWS), At(user_ids="user123"), "nobody"),
-        (FeedCard(ROWS), At(everyone=True), "nobody"),
+        (Link("t", "x", URL), At("13800000000"), "no one"),
+        (Link("t", "x", URL), At(user_ids="user123"), "no one"),
+        (Link("t", "x", URL), At(everyone=True), "no one"),
+        (FeedCard(ROWS), At(user_ids="user123"), "no one"),
+        (FeedCard(ROWS), At(everyone=True), "no one"),
         (ONE_BUTTON, At("13800000000"), "people by user id only"),
         (ONE_BUTTON, At("13800000000", "user123"), "people by user id only"),
         (ONE_BUTTON, At(user_ids="user123", everyone=True), "people by user id only"),
@@ -195,7 +195,7 @@ def test_templates_that_nobody_rendered_are_refused_in_the_door(
 ) -> None:
     """Braces are no URL and nobody's number, and what was built may never have been rendered."""
     sandbox = start_sandbox()
-    with pytest.raises(errors.InvalidMessageError, match=r"must be|nobody rendered"):
+    with pytest.raises(errors.InvalidMessageError, match=r"must be|wasn't rendered"):
         client_of(sandbox).robot.send(message, at)
     assert sandbox.requests == ()
 
@@ -485,7 +485,7 @@ def test_a_forgotten_secret_is_not_blamed_on_the_clock(start_sandbox: StartSandb
         client.robot.send(Text("hello"))
     for error in (caught.value, client.robot.probe()):
         assert isinstance(error, errors.SignError)
-        assert "This robot wants a signature (加签), and the connection has no secret." in str(error)
+        assert "This robot requires a signature (加签), and the connection has no secret." in str(error)
         assert "clock" not in str(error)
 
 

@@ -152,7 +152,7 @@ def test_recipients_on_the_wire(
 def test_nobody_is_refused(start_sandbox: StartSandbox, notifications_of: NotificationsOf) -> None:
     """Before anything is asked of DingTalk."""
     sandbox = start_sandbox()
-    with pytest.raises(errors.InvalidMessageError, match="names nobody"):
+    with pytest.raises(errors.InvalidMessageError, match="is empty"):
         notifications_of(sandbox).send(Text("hello"))
     assert sandbox.requests == ()
 
@@ -187,30 +187,30 @@ def test_many_recipients_are_sent_to_in_pieces(start_sandbox: StartSandbox, noti
         ),
         (Video("a.mp4", 3, PNG), errors.UnsupportedMessageError, "can't carry Video", "to=Users(…)"),
         (Button("go", URL), errors.UnsupportedMessageError, "can't carry Button", ""),
-        (Link("t", "x", URL, PICTURE), errors.UnsupportedMessageError, "can't show a picture of a URL", "pic_url"),
+        (Link("t", "x", URL, PICTURE), errors.UnsupportedMessageError, "can't show an image by its URL", "pic_url"),
         (Audio(AMR, 59.5), errors.UnsupportedMessageError, "must be shorter than 60 seconds, not 59.5", "to=Users(…)"),
-        (Text("字" * 700), errors.MessageTooLongError, "This Text takes 2,140 bytes", "15,000"),
+        (Text("字" * 700), errors.MessageTooLongError, "This Text has 2,140 bytes", "15,000"),
         (Markdown("t" * 65, "x"), errors.MessageTooLongError, "Markdown.title has 65 characters", "Shorten"),
         (ActionCard("t" * 65, "x", BUTTONS), errors.MessageTooLongError, "ActionCard.title has 65 characters", ""),
         (
             ActionCard("t", "x", [Button("b" * 21, URL)]),
             errors.MessageTooLongError,
-            "Button.title has 21 characters; a work notification takes at most 20.",
+            "Button.title has 21 characters; the limit of work notifications is 20.",
             "",
         ),
         (
             ActionCard("t", "x", [Button("b", f"{URL}?{'x' * 500}")]),
             errors.MessageTooLongError,
-            "Button.url has 543 characters; a work notification takes at most 500.",
+            "Button.url has 543 characters; the limit of work notifications is 500.",
             "",
         ),
         (
             ActionCard("t", "x", [Button("b", f"{URL}?{'x' * 500}"), Button("c", f"{URL}?{'x' * 500}")]),
             errors.MessageTooLongError,
-            "The buttons of this ActionCard take more than the 1000 characters",
+            "The buttons of this ActionCard have more than the 1000 characters",
             "",
         ),
-        (OA("t", URL, {"k": "v" * 2000}), errors.MessageTooLongError, "This OA takes 2,", ""),
+        (OA("t", URL, {"k": "v" * 2000}), errors.MessageTooLongError, "This OA has 2,", ""),
         (
             File(bytes(10 * 1024 * 1024 + 1), "a.zip"),
             errors.InvalidMessageError,
@@ -333,7 +333,7 @@ def test_progress_and_result_of_a_work_notification(
         ({"forbidden_user_id_list": ["a"]}, {"a": "DingTalk gives no reason 钉钉未说明原因"}),
         (
             {"forbidden_user_id_list": ["a"], "forbidden_list": [{"code": "999", "count": 1, "userid": "a"}]},
-            {"a": "kept back by DingTalk 被钉钉拦截 (999)"},
+            {"a": "blocked by DingTalk 被钉钉拦截 (999)"},
         ),
         (
             {"forbidden_list": [{"code": 143105, "count": 500, "userid": "a"}]},
@@ -425,7 +425,7 @@ def test_a_call_that_fails_says_which_ones_were_taken(
     sandbox.fail_next(Fault.QUOTA_USED_UP, path=SEND)
     with pytest.raises(errors.QuotaExhaustedError) as caught:
         notifications_of(sandbox, people_per_call=1).send(Text("hello"), user_ids=["zhangsan", "lisi", "wangwu"])
-    assert re.match(r"Call 2 of 3 failed, those before it were taken \(task_id \d+\): ", caught.value.problem)
+    assert re.match(r"Call 2 of 3 failed, those before it were accepted \(task_id \d+\): ", caught.value.problem)
 
 
 def test_templates_that_nobody_rendered_are_refused(

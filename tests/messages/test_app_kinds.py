@@ -130,7 +130,7 @@ def test_figures_are_pictures(field: str) -> None:
         *((field, None, "is None") for field in SOURCES),
         *((field, 7, "can't be a int") for field in SOURCES),
         *((field, ["a.png"], "can't be a list") for field in SOURCES),
-        *((field, XComArg(), "was given a task's output") for field in SOURCES),
+        *((field, XComArg(), "is a task's output") for field in SOURCES),
         *((field, "s3://bucket/a.png", "begins with s3://") for field in SOURCES),
         *((field, "file:///a.png", "begins with file://") for field in SOURCES),
         *((field, "https://example.com/a", "is a URL") for field in SOURCES if field != "Image.source"),
@@ -168,7 +168,7 @@ def test_durations_that_are_none_are_refused(given: Any) -> None:
 def test_braces_that_are_left_after_rendering_are_no_path() -> None:
     """What was built may never have been rendered."""
     check_rendered(Image("a.png"))
-    with pytest.raises(InvalidMessageError, match=r"^Image\.source is a template that nobody rendered"):
+    with pytest.raises(InvalidMessageError, match=r"^Image\.source is a template that wasn't rendered"):
         check_rendered(Image("{{ path }}"))
     with pytest.raises(InvalidMessageError, match=r"^Audio\.duration_seconds must be a number"):
         check_rendered(Audio(MEDIA_ID, "{{ n }}"))  # type: ignore[arg-type]
@@ -196,20 +196,20 @@ def test_forms_are_pairs_however_they_are_written(form: Any, rows: object) -> No
     ("build", "problem"),
     [
         (lambda: any_oa("", URL), "OA.title is empty"),
-        (lambda: any_oa("t", "nowhere"), "OA.message_url must be a whole"),
+        (lambda: any_oa("t", "nowhere"), "OA.message_url must be a complete"),
         (lambda: any_oa("t", URL, "task"), "OA.form must be pairs of name and value, not a str"),
         (lambda: any_oa("t", URL, 7), "OA.form must be pairs of name and value, not a int"),
-        (lambda: any_oa("t", URL, XComArg()), "OA.form was given a task's output"),
+        (lambda: any_oa("t", URL, XComArg()), "OA.form is a task's output"),
         (lambda: any_oa("t", URL, ["ab"]), "OA.form[0] must be a pair"),
         (lambda: any_oa("t", URL, [("a", "b", "c")]), "OA.form[0] must be a pair"),
-        (lambda: any_oa("t", URL, [XComArg()]), "OA.form[0] was given a task's output"),
+        (lambda: any_oa("t", URL, [XComArg()]), "OA.form[0] is a task's output"),
         (lambda: any_oa("t", URL, {"": "b"}), "OA.form[0].key is empty"),
         (lambda: any_oa("t", URL, {"a": None}), "OA.form[0].value is None"),
         (lambda: any_oa("t", URL, content=""), "OA.content is empty"),
-        (lambda: any_oa("t", URL, status=("a", "b", "c")), "OA.status must be the words"),
+        (lambda: any_oa("t", URL, status=("a", "b", "c")), "OA.status must be a text"),
         (lambda: any_oa("t", URL, status=("failed", "pink")), "OA.status has the colour 'pink'; it must be one of"),
         (lambda: any_oa("t", URL, status=("failed", "#F65E5")), "OA.status has the colour '#F65E5'"),
-        (lambda: any_oa("t", URL, status=XComArg()), "OA.status was given a task's output"),
+        (lambda: any_oa("t", URL, status=XComArg()), "OA.status is a task's output"),
     ],
 )
 def test_forms_that_break_a_rule_are_refused(build: Callable[[], object], problem: str) -> None:
@@ -303,7 +303,7 @@ def test_a_path_becomes_plain_data_as_a_str() -> None:
 @pytest.mark.parametrize("source", [b"PK", StoredFile()], ids=["bytes", "stored object"])
 def test_what_is_no_plain_data_says_so(source: Any) -> None:
     """The str of a stored object would be read back as a path of this machine."""
-    with pytest.raises(InvalidMessageError, match=r"^File\.source is <.*>, which can't become plain data"):
+    with pytest.raises(InvalidMessageError, match=r"^File\.source is <.*>, which can't be plain data"):
         File(source, "a.zip").to_dict()
     with pytest.raises(InvalidMessageError, match=r"^Image\.source is <Figure>"):
         Image(Figure()).to_dict()
@@ -366,7 +366,7 @@ def test_the_shapes_of_work_notifications_are_read(shape: dict[str, Any], messag
     ("shape", "problem"),
     [
         ({"msgtype": "image", "image": {}}, "image lacks ['source']."),
-        ({"msgtype": "image", "image": {"source": "a", "media_id": "b"}}, "image gives a field twice"),
+        ({"msgtype": "image", "image": {"source": "a", "media_id": "b"}}, "image has a field twice"),
         ({"msgtype": "image", "image": {"url": "a"}}, "image has unknown keys ['url']"),
         ({"msgtype": "voice", "audio": {}}, "message has unknown keys ['audio'] beside 'msgtype', 'voice' and 'at'."),
         ({"msgtype": "oa", "oa": {"message_url": URL, "body": "x"}}, "oa has a body that is no dict."),
@@ -436,5 +436,5 @@ def test_airflows_own_paths_are_taken(tmp_path: Path) -> None:
     found = describe(stored)
     assert found is not None
     assert (found.kind, found.name) == ("readable", "report.xlsx")
-    with pytest.raises(InvalidMessageError, match="can't become plain data"):
+    with pytest.raises(InvalidMessageError, match="can't be plain data"):
         File(stored).to_dict()

@@ -61,7 +61,7 @@ def test_other_forms() -> None:
 @pytest.mark.parametrize("form", ["brwoser", "", "https://example.com", "{url}"])
 def test_another_form_is_refused(form: str) -> None:
     """With the list of those that there are."""
-    with pytest.raises(InvalidMessageError, match=r"one of plain, pc_browser, browser, or an address with \{url\}"):
+    with pytest.raises(InvalidMessageError, match=r"one of plain, pc_browser, browser, or a URL that contains \{url\}"):
         read_link_form(form)
 
 

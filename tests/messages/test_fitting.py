@@ -263,13 +263,13 @@ def test_code_in_three_backticks_on_one_line_is_no_fence() -> None:
 
 def test_a_link_that_is_longer_than_a_part_is_refused() -> None:
     """It would lead nowhere if it were broken."""
-    with pytest.raises(MessageTooLongError, match="Near character 6 stands a link or a tag"):
+    with pytest.raises(MessageTooLongError, match="The link or tag near character 6"):
         split(f"hello [a](https://e.com/{'x' * 300})", 200)
 
 
 def test_a_room_too_small_for_the_note_is_refused() -> None:
     """A text that says nothing but half a note helps nobody."""
-    with pytest.raises(MessageTooLongError, match="There are 20 bytes left for the text"):
+    with pytest.raises(MessageTooLongError, match="Only 20 bytes are left for the text"):
         cut("a" * 100, 20, language="en")
 
 
@@ -376,7 +376,7 @@ def test_kinds_that_cannot_be_split_are_refused(message: Message) -> None:
     with pytest.raises(MessageTooLongError) as caught:
         split_to_size(message, MAX_BYTES, size_of=size_of)
     assert caught.value.problem == (
-        f"This {type(message).__name__} takes {size_of(message):,} bytes; DingTalk takes at most 20,000."
+        f"This {type(message).__name__} has {size_of(message):,} bytes; DingTalk accepts at most 20,000."
     )
     assert caught.value.advice
 
@@ -415,11 +415,11 @@ def test_a_message_is_fitted_to_the_bytes_of_any_door(max_bytes: int) -> None:
 @pytest.mark.parametrize(
     ("message", "problem"),
     [
-        (FeedCard([FeedLink("x" * 99, URL, URL) for _ in range(200)]), "This FeedCard takes "),
-        (Markdown("t" * MAX_BYTES, "text"), "This Markdown takes 20,056 bytes without its text"),
-        (ActionCard("title", "text", [Button("b" * 200, URL)] * 99), "This ActionCard takes "),
-        (OA("title", URL, {"k": "v" * MAX_BYTES}), "This OA takes "),
-        (File("a.zip", "a" * MAX_BYTES), "This File takes "),
+        (FeedCard([FeedLink("x" * 99, URL, URL) for _ in range(200)]), "This FeedCard has "),
+        (Markdown("t" * MAX_BYTES, "text"), "This Markdown has 20,056 bytes without its text"),
+        (ActionCard("title", "text", [Button("b" * 200, URL)] * 99), "This ActionCard has "),
+        (OA("title", URL, {"k": "v" * MAX_BYTES}), "This OA has "),
+        (File("a.zip", "a" * MAX_BYTES), "This File has "),
     ],
     ids=["FeedCard", "title", "buttons", "form", "file name"],
 )

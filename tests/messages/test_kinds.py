@@ -162,7 +162,7 @@ def test_pictures_may_be_media_ids(media_id: str) -> None:
     """What an upload to DingTalk gave is a picture too, but not a page."""
     assert Link("t", "t", URL, media_id).pic_url == media_id
     assert FeedLink("t", URL, media_id).pic_url == media_id
-    with pytest.raises(InvalidMessageError, match=r"^Link\.message_url must be a whole"):
+    with pytest.raises(InvalidMessageError, match=r"^Link\.message_url must be a complete"):
         Link("t", "t", media_id)
 
 
@@ -179,14 +179,14 @@ def test_jinja_that_is_left_after_rendering_is_a_value_like_any_other(field: str
     """Once rendering is over, braces in a URL are refused by the rule for URLs."""
     with pytest.raises(InvalidMessageError) as caught:
         check_rendered(URL_FIELDS[field]("{{ url }}"))
-    assert caught.value.problem.startswith(f"{field} must be a whole")
+    assert caught.value.problem.startswith(f"{field} must be a complete")
 
 
 def test_rules_of_rows_and_buttons_apply_inside_a_rendered_card() -> None:
     """The check after rendering goes into the nested values."""
-    with pytest.raises(InvalidMessageError, match=r"^Button\.url must be a whole"):
+    with pytest.raises(InvalidMessageError, match=r"^Button\.url must be a complete"):
         check_rendered(ActionCard("t", "t", [Button("go", "{{ url }}")]))
-    with pytest.raises(InvalidMessageError, match=r"^FeedLink\.pic_url must be a whole"):
+    with pytest.raises(InvalidMessageError, match=r"^FeedLink\.pic_url must be a complete"):
         check_rendered(any_feed(FeedLink("row", URL, "{{ url }}")))
 
 
@@ -209,14 +209,14 @@ def test_numbers_become_text(number: float, kept: str) -> None:
         (lambda: any_card("t", "t", "go"), "ActionCard.buttons[0] must be a Button, not 'go'."),
         (lambda: any_card("t", "t", None), "ActionCard.buttons[0] must be a Button, not None."),
         (lambda: any_feed([Button("a", URL)]), "FeedCard.links[0] must be a FeedLink, not Button("),
-        (lambda: any_card("t", "t", XComArg()), "ActionCard.buttons was given a task's output"),
-        (lambda: any_card("t", "t", [XComArg()]), "ActionCard.buttons[0] was given a task's output"),
-        (lambda: any_card("t", "t", Button("a", URL), XComArg()), "ActionCard.horizontal was given a task's output"),
+        (lambda: any_card("t", "t", XComArg()), "ActionCard.buttons is a task's output"),
+        (lambda: any_card("t", "t", [XComArg()]), "ActionCard.buttons[0] is a task's output"),
+        (lambda: any_card("t", "t", Button("a", URL), XComArg()), "ActionCard.horizontal is a task's output"),
         (lambda: any_card("t", "t", Button("a", URL), "sideways"), "ActionCard.horizontal must be true or false"),
         (lambda: any_card("t", "t", {"title": "a"}), "ActionCard.buttons[0] lacks ['actionURL']."),
         (
             lambda: any_card("t", "t", {"title": "a", "url": URL, "actionURL": URL}),
-            "ActionCard.buttons[0] gives a field twice",
+            "ActionCard.buttons[0] has a field twice",
         ),
         (lambda: any_card("t", "t", {"title": "a", "href": URL}), "ActionCard.buttons[0] has unknown keys ['href']"),
     ],
@@ -347,11 +347,11 @@ def test_an_xcomarg_of_airflow_is_refused_in_every_field() -> None:
     for field, build in FIELDS.items():
         with pytest.raises(InvalidMessageError) as caught:
             build(output)
-        assert caught.value.problem.startswith(f"{field} was given a task's output")
+        assert caught.value.problem.startswith(f"{field} is a task's output")
         assert "message=upstream.output" in caught.value.advice
-    with pytest.raises(InvalidMessageError, match=r"^At\.mobiles was given a task's output"):
+    with pytest.raises(InvalidMessageError, match=r"^At\.mobiles is a task's output"):
         At(mobiles=output)
-    with pytest.raises(InvalidMessageError, match=r"^At\.everyone was given a task's output"):
+    with pytest.raises(InvalidMessageError, match=r"^At\.everyone is a task's output"):
         At(everyone=output)
 
 

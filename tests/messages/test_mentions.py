@@ -41,7 +41,7 @@ def test_people_are_kept_once_and_in_order(at: At, mobiles: tuple[str, ...], use
         ({"mobiles": "138,139"}, "At.mobiles[0] must be one id or number"),
         ({"user_ids": ["@user1"]}, "At.user_ids[0] must be one id or number"),
         ({"user_ids": [{"id": 1}]}, "At.user_ids[0] must be text, not a dict."),
-        ({"user_ids": ["a\ud800"]}, "At.user_ids[0] holds a lone surrogate"),
+        ({"user_ids": ["a\ud800"]}, "At.user_ids[0] contains a lone surrogate"),
         ({"everyone": "perhaps"}, "At.everyone must be true or false, not 'perhaps'."),
         ({"everyone": None}, "At.everyone must be true or false, not None."),
     ],
@@ -71,7 +71,7 @@ def test_fifty_people_are_fine_and_one_more_is_refused() -> None:
     assert len(At(mobiles + mobiles, users).mobiles) == 30
     with pytest.raises(InvalidMessageError) as caught:
         At(mobiles, [*users, "one more"[:3]])
-    assert caught.value.problem == f"At names 51 people; DingTalk takes at most {MAX_PEOPLE}."
+    assert caught.value.problem == f"At has 51 people; DingTalk accepts at most {MAX_PEOPLE}."
     assert "everyone=True" in caught.value.advice
 
 
@@ -122,7 +122,7 @@ def test_reading_what_a_mention_writes_gives_the_same() -> None:
         ("13800000000", "at must be an At or a dict, not str."),
         (["138"], "at must be an At or a dict, not list."),
         ({"mobile": "138"}, "at has unknown keys ['mobile']"),
-        ({"mobiles": "1", "atMobiles": "2"}, "at gives a field twice"),
+        ({"mobiles": "1", "atMobiles": "2"}, "at has a field twice"),
     ],
     ids=["bare number", "bare list", "unknown key", "both spellings"],
 )

@@ -107,7 +107,7 @@ class XComArg:
         (b"x", "message must be a str, a dict of DingTalk's shape"),
         (Button("a", URL), "message must be a str, a dict of DingTalk's shape"),
         (Text, "message must be a str, a dict of DingTalk's shape"),
-        (XComArg(), "message was given a task's output"),
+        (XComArg(), "message is a task's output"),
         (
             {},
             f"message has msgtype None; a dict needs one of {[kind.msgtype for kind in get_args(Message)]}.",
@@ -157,7 +157,7 @@ def test_rules_apply_to_what_rendering_makes() -> None:
         rendered(Text("{{ nothing }}"), nothing="")
     with pytest.raises(InvalidMessageError, match=r"^Text\.content is None"):
         rendered(Text("{{ nothing }}"), nothing=None)
-    with pytest.raises(InvalidMessageError, match=r"^Button\.url must be a whole"):
+    with pytest.raises(InvalidMessageError, match=r"^Button\.url must be a complete"):
         rendered(Button("go", "{{ url }}"), url="nowhere")
 
 

@@ -377,7 +377,7 @@ def test_a_target_with_a_missing_variable_is_the_own_group(
     assert message.conversation.key == "group:1"
     assert "no such table" in message.shown["markdown"]["text"]
     assert "The notifier's to= can't be used" in message.shown["markdown"]["text"]
-    assert "the connection's own group gets it" in caplog.text
+    assert "the connection's default group is used" in caplog.text
 
 
 @pytest.mark.parametrize("conn_id", ["{{ oops }}", "{{ '' }}", "{{ ti", "{{ 1 / 0 }}", "team_{{ oops.name }}"])
@@ -388,7 +388,7 @@ def test_a_connection_id_with_a_missing_variable_is_the_default_one(
     (text,) = texts(connected)
     assert "no such table" in text
     assert "The notifier's dingtalk_conn_id can't be used" in text
-    assert "so 'dingtalk_default' is" in caplog.text
+    assert "'dingtalk_default' is used instead" in caplog.text
 
 
 @pytest.mark.parametrize("message", ["{{ broken", FEED, {"msgtype": "nonsense"}], ids=repr)
@@ -571,8 +571,8 @@ def test_a_credential_in_place_of_a_connection_id_is_in_no_log(
         DingTalkOperator(task_id="say", message="x", dingtalk_conn_id=conn_id).execute({})
     (text,) = texts(connected)
     assert "no such table" in text
-    assert "which belong into the connection" in text
-    assert "which belong into the connection" in str(refused.value)
+    assert "which belong in the connection" in text
+    assert "which belong in the connection" in str(refused.value)
     written = [each.read_text(errors="replace") for each in outbox_home.rglob("*") if each.is_file()]
     for each in (text, caplog.text, str(refused.value), *written):
         assert "0123456789abcdef" not in each.replace(SECRET, "")
@@ -593,4 +593,4 @@ def test_the_note_at_a_cut_text_speaks_the_language_of_the_notifier(
 def test_the_note_at_an_alert_for_somebody_else_speaks_the_language_of_the_notifier(app_connected: Sandbox) -> None:
     DingTalkNotifier(dingtalk_conn_id=APP, to=Users("nobody"), language="en")(task_context())
     (message,) = app_connected.messages
-    assert "This could not be sent to whom" in message.shown["markdown"]["text"]
+    assert "Sent to this group because" in message.shown["markdown"]["text"]

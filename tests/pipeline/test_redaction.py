@@ -34,7 +34,7 @@ from airflow_provider_dingpush.targets import WorkNotification
 WORD = "kwalla"  # Not "orders": on Airflow 3 what is masked once stays so for all tests of a process.
 URL = f"https://airflow.{WORD}.example.com/dags/{WORD}_daily?{WORD}={WORD}#{WORD}"
 NOW = datetime(2026, 11, 22, 3, 4, 5, tzinfo=timezone.utc)
-KEPT = "Airflow masks a part of the address in"
+KEPT = "Airflow would mask a part of the URL in"
 
 
 @pytest.fixture(autouse=True)

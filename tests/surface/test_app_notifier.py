@@ -109,7 +109,7 @@ def test_an_alert_for_nobody_is_an_error_in_the_log(
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(connection))
     notifier()(task_context())
     assert "to=WorkNotification(" in caplog.text
-    with pytest.raises(AlertsWaitingError, match="reached nobody"):
+    with pytest.raises(AlertsWaitingError, match="reached no one"):
         notifier(raise_on_failure=True, to=Users("nobody"))(task_context())
 
 

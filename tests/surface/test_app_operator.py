@@ -132,7 +132,7 @@ def test_a_robot_with_a_target_fails_at_once(connected: Sandbox) -> None:
 def test_what_may_have_arrived_is_not_left_to_a_blind_retry(app_connected: Sandbox) -> None:
     """The task fails at once, and says to look first."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path="/v1.0/robot/groupMessages/send")
-    with pytest.raises(AirflowFailException, match="Look"):
+    with pytest.raises(AirflowFailException, match="Check in"):
         run(operator())
 
 
@@ -182,7 +182,7 @@ def test_waiting_asks_again_while_dingtalk_is_at_it(monkeypatch: pytest.MonkeyPa
 
 def test_waiting_fails_if_somebody_was_not_reached(app_connected: Sandbox) -> None:
     """DingTalk itself calls it a success."""
-    with pytest.raises(AirflowFailException, match=r"did not reach everybody.*nobody"):
+    with pytest.raises(AirflowFailException, match=r"did not reach everyone.*nobody"):
         run(operator(to=WorkNotification(["lisi", "nobody"]), wait_for_delivery=True, deferrable=False))
 
 
@@ -235,7 +235,7 @@ def test_a_trigger_that_can_not_ask_says_so(app_connected: Sandbox) -> None:
     waiting = deferred(task)
     app_connected.stop()
     event = asyncio.run(event_of(waiting.trigger))
-    with pytest.raises(AirflowFailException, match="was sent, but DingTalk can't say"):
+    with pytest.raises(AirflowFailException, match="was sent, but it is unknown whom"):
         task.execute_complete(CONTEXT, event)
 
 

@@ -17,7 +17,7 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.pipeline.bounded_store import BoundedStore
-from airflow_provider_dingpush.pipeline.stores import Store, keep
+from airflow_provider_dingpush.pipeline.stores import Store
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
@@ -114,7 +114,7 @@ def test_what_others_may_have_noted_is_worth_half_a_second(files: Outbox, tmp_pa
 
     hanging = Hanging(files)
     first, other = store(bounded(files.store, most=30.0)), store(bounded(hanging, most=30.0))
-    assert keep(ALERT, [first, other]) is first
+    assert store_alert(ALERT, [first, other]) is first
     hanging.may_go_on.set()
     assert other.lost is not None
     assert "within 0.5 s" in other.lost
@@ -160,7 +160,7 @@ def test_who_leaves_in_the_middle_of_a_step_leads_until_it_is_over(files: Outbox
         with pytest.raises(LeadershipLostError, match="has not answered"):
             book.write({("a", "b"): 1})
         with pytest.raises(LeadershipLostError):
-            book.keep(1)
+            book.store_alert(1)
     assert not _can_be_led(files)
     slow.may_go_on.set()
     assert eventually(lambda: _can_be_led(files))
@@ -184,13 +184,13 @@ def test_an_alert_is_written_down_though_others_have_used_up_the_time(files: Out
     box = Outbox(bounded(files.store, seconds=-1.0))
     box.put(ALERT)
     assert files.pending_in(HERE) == 1
-    with pytest.raises(OutboxError, match="used up the time"):
+    with pytest.raises(OutboxError, match="is used up"):
         box.receiver_of(HERE)
 
 
 def test_many_questions_that_are_a_little_slow_use_up_the_patience() -> None:
     with redis_server() as server, slow_network(server.socket, 0.1) as network:
-        store = bounded(RedisStore(network.url), most=30.0, patience_seconds=0.5)
+        store = bounded(RedisStore(network.url), most=30.0, total_seconds=0.5)
         box = Outbox(store)
         answers = 0
         with suppress(OutboxError):
@@ -214,9 +214,9 @@ def test_a_leader_whose_round_trips_become_slow_leaves_at_once() -> None:
             assert len(book.arrivals(9)) == 1
             network.seconds = 0.4
             book.now()
-            with pytest.raises(LeadershipLostError, match="too slowly to lead"):
+            with pytest.raises(LeadershipLostError, match="too slowly to send"):
                 book.arrivals(9)
-            with pytest.raises(LeadershipLostError, match="too slowly to lead"):
+            with pytest.raises(LeadershipLostError, match="too slowly to send"):
                 book.write({("a", "b"): 1})
         network.seconds = 0.0
         assert outbox.pending_in(HERE) == 1

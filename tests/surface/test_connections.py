@@ -475,9 +475,9 @@ WRONG: dict[str, tuple[Any, str]] = {
     "webhook URL without token": (robot(password="https://oapi.dingtalk.com/robot/send"), NO_TOKEN),
     "webhook URL with empty token": (robot(password="https://oapi.dingtalk.com/robot/send?access_token="), NO_TOKEN),
     "URI of our type without token": ("dingtalk-robot://", NO_TOKEN),
-    "token with blanks": (robot(password=f"{TOKEN[:9]} {TOKEN[9:]}"), "has blanks in it"),
-    "token with a newline": (robot(password=f"{TOKEN[:9]}\n{TOKEN[9:]}"), "has blanks in it"),
-    "webhook URL with blanks": (robot(password=WEBHOOK.replace(TOKEN, f"{TOKEN[:9]}+{TOKEN[9:]}")), "has blanks in it"),
+    "token with blanks": (robot(password=f"{TOKEN[:9]} {TOKEN[9:]}"), "contains blanks"),
+    "token with a newline": (robot(password=f"{TOKEN[:9]}\n{TOKEN[9:]}"), "contains blanks"),
+    "webhook URL with blanks": (robot(password=WEBHOOK.replace(TOKEN, f"{TOKEN[:9]}+{TOKEN[9:]}")), "contains blanks"),
     "generic with login": ({"conn_type": "generic", "login": "dingkey", "password": TOKEN}, APP),
     "https with login": ({"conn_type": "https", "login": "dingkey", "password": TOKEN, "host": "api.example.com"}, APP),
     "http with login": ({"conn_type": "http", "login": "dingkey", "password": TOKEN, "host": "api.example.com"}, APP),
@@ -492,7 +492,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "host with half an IPv6": (robot(host="https://[::1"), "is not a base URL"),
     "host with a letter that only looks like one": (
         robot(host="https://d\u0456ng.example.com"),
-        "holds U+0456 CYRILLIC",
+        "contains U+0456 CYRILLIC",
     ),
     "port that is none in a webhook URL": (
         robot(password=WEBHOOK.replace(".com", ".com:x")),
@@ -504,18 +504,18 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "webhook URL with a Chinese dot": (
         robot(password=WEBHOOK.replace(".", "。")),
-        "holds U+3002 IDEOGRAPHIC FULL STOP",
+        "contains U+3002 IDEOGRAPHIC FULL STOP",
     ),
     "token with a letter that only looks like one": (
-        robot(password=TOKEN.replace("c", "\u0441", 1)), "holds U+0441 CYRILLIC SMALL LETTER ES"
+        robot(password=TOKEN.replace("c", "\u0441", 1)), "contains U+0441 CYRILLIC SMALL LETTER ES"
     ),
-    "token with an ellipsis": (robot(password=f"{TOKEN[:9]}…"), "it stands in the password"),
+    "token with an ellipsis": (robot(password=f"{TOKEN[:9]}…"), "it is in the password"),
     "token as extra with an ellipsis": (
-        robot(password=None, extra={"access_token": f"{TOKEN[:9]}…"}), "it stands in the extra field 'access_token'"
+        robot(password=None, extra={"access_token": f"{TOKEN[:9]}…"}), "it is in the extra field 'access_token'"
     ),
     "token in a host with an ellipsis": (
         robot(password=None, host=WEBHOOK.replace(TOKEN, f"{TOKEN[:9]}…")),
-        "it stands in the host",
+        "it is in the host",
     ),
     "a whole command": (
         robot(password=f"curl '{WEBHOOK}' -H 'Content-Type: application/json' -d '{{}}'"), "A whole command was pasted"
@@ -523,17 +523,17 @@ WRONG: dict[str, tuple[Any, str]] = {
     "a whole command as URI": (f"curl '{WEBHOOK}' -H 'Content-Type: application/json'", "A whole command was pasted"),
     "webhook URL and secret in two lines": (
         robot(password=f"{WEBHOOK}\n{SECRET}"),
-        "has blanks in it (U+000A LINE FEED)",
+        "contains blanks (U+000A LINE FEED)",
     ),
     "secret with an ellipsis": (
         robot(extra={"secret": f"{SECRET[:9]}…"}),
         "'secret' of connection 'dingtalk_default' is wrong",
     ),
-    "secret with blanks": (robot(extra={"secret": f"{SECRET[:9]} {SECRET[9:]}"}), "holds U+0020 SPACE"),
+    "secret with blanks": (robot(extra={"secret": f"{SECRET[:9]} {SECRET[9:]}"}), "contains U+0020 SPACE"),
     "secret in a webhook URL with an ellipsis": (robot(password=f"{WEBHOOK}&secret=SEC…"), "The secret of connection"),
     "proxy with a Chinese dot": (
         robot(extra={"proxy": "http://proxy。example.com"}),
-        "holds U+3002 IDEOGRAPHIC FULL STOP",
+        "contains U+3002 IDEOGRAPHIC FULL STOP",
     ),
     "text that is no connection": (TOKEN, "neither a URI nor JSON (a token alone is not enough)"),
 }  # fmt: skip
@@ -713,7 +713,7 @@ WRONG_APPS: dict[str, tuple[Any, str]] = {
     "no AppKey": (of_app(login=None), "has no AppKey (login)."),
     "no AppSecret": (of_app(password=" "), "has no AppSecret (password)."),
     "neither": ({"conn_type": "dingtalk_app"}, "has no AppKey (login) and no AppSecret (password)."),
-    "blanks inside": (of_app(password=f"{SECRET[:5]} {SECRET[5:]}"), "has blanks in it"),
+    "blanks inside": (of_app(password=f"{SECRET[:5]} {SECRET[5:]}"), "contains blanks"),
     "a form's placeholder": (of_app(password="RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"), "placeholder"),
     "a webhook URL": (of_app(password=WEBHOOK), "its password is a robot's webhook URL"),
     "a robot": (robot(), "is a custom robot's, not an app's."),
@@ -724,9 +724,9 @@ WRONG_APPS: dict[str, tuple[Any, str]] = {
         of_app(password=f"{SECRET}\u0441"),
         "The AppSecret of connection",
     ),
-    "AppKey with an ellipsis": (of_app(login=f"{APP_KEY}…"), "holds U+2026 HORIZONTAL ELLIPSIS, which none has"),
+    "AppKey with an ellipsis": (of_app(login=f"{APP_KEY}…"), "contains U+2026 HORIZONTAL ELLIPSIS, which is invalid"),
     "group with blanks": (of_app(extra={"open_conversation_id": "cid A"}), "'open_conversation_id'"),
-    "robot code in Chinese": (of_app(extra={"robot_code": "机器人"}), "holds U+673A CJK UNIFIED IDEOGRAPH-673A"),
+    "robot code in Chinese": (of_app(extra={"robot_code": "机器人"}), "contains U+673A CJK UNIFIED IDEOGRAPH-673A"),
     "mangled URI": (f"dingtalk_app://{APP_KEY}:{SECRET}@/", MANGLED),
     "mysql": (f"mysql://me:{SECRET}@db/etl", "is of type 'mysql'"),
 }

@@ -173,13 +173,13 @@ def test_the_error_says_what_the_next_try_does(
     with pytest.raises(UnknownOutcomeError) as last:
         task(retry_delay=retry_delay).execute(context_of(2))
     assert "next try" not in str(last.value)
-    assert "Look into the chat" in str(last.value)
+    assert "Check in the chat" in str(last.value)
 
 
 def test_an_app_says_why_it_is_not_tried_again(app_connected: Sandbox) -> None:
     """And what to set for the opposite."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path=GROUP_PATH)
-    with pytest.raises(AirflowFailException, match=r"It isn't sent again by itself.*'resend_unknown' to true"):
+    with pytest.raises(AirflowFailException, match=r"It isn't sent again automatically.*'resend_unknown' to true"):
         task(dingtalk_conn_id="dingtalk_app_default").execute(context_of(1))
 
 
@@ -193,7 +193,7 @@ def connect_resending(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("to", "path", "words"),
     [
-        (None, GROUP_PATH, "as 'resend_unknown' of the connection says, and it may then arrive twice"),
+        (None, GROUP_PATH, "because the connection has 'resend_unknown', and it may then arrive twice"),
         (WorkNotification("lisi"), NOTICE_PATH, "the same content to a person once a day"),
     ],
     ids=["group", "work notification"],

@@ -362,7 +362,7 @@ def test_another_robot_of_the_group_sends_while_one_is_throttled(monkeypatch: py
     ("settings", "warning"),
     [
         ({"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}, "The executor is CeleryExecutor"),
-        ({"AIRFLOW_IS_K8S_EXECUTOR_POD": "True"}, "This task runs in a pod of its own"),
+        ({"AIRFLOW_IS_K8S_EXECUTOR_POD": "True"}, "This task runs in its own pod"),
     ],
     ids=["Celery", "Kubernetes"],
 )
