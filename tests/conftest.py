@@ -43,7 +43,7 @@ for _name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_pro
 
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox  # noqa: E402 - after the environment is clean
-from airflow_provider_dingpush.pipeline import callback  # noqa: E402
+from airflow_provider_dingpush.pipeline import callback, outboxes  # noqa: E402
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget  # noqa: E402
 from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery  # noqa: E402
 from airflow_provider_dingpush.sandbox import Robot, Sandbox  # noqa: E402
@@ -131,6 +131,7 @@ def callback_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callbacks of each test are those of one process: they share neither time nor memory with another test's."""
     monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
     monkeypatch.setattr(callback, "_recovery", RecentRecovery())
+    monkeypatch.setattr(outboxes, "_option_hung_at", None)
 
 
 @pytest.fixture

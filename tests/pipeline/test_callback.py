@@ -15,7 +15,8 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import callback_limits
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.timeouts import call_within
-from tests.surface.test_notifier import run_context, task_context, texts
+from tests.callback_contexts import run_context, task_context
+from tests.default_robot import texts
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.sandbox import Sandbox
-from tests.surface.test_notifier import task_context, texts
+from tests.callback_contexts import task_context
+from tests.default_robot import texts
 
 
 def test_five_arguments_are_an_sla_of_airflow_2(connected: Sandbox) -> None:

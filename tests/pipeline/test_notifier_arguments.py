@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +15,6 @@ import pytest
 
 from airflow_provider_dingpush.airflow_compat import AirflowFailException, is_airflow_3
 from airflow_provider_dingpush.cli.main import main
-from airflow_provider_dingpush.dingtalk.app_robot import encoded
 from airflow_provider_dingpush.messages import (
     OA,
     ActionCard,
@@ -34,23 +32,17 @@ from airflow_provider_dingpush.messages import (
 )
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import callback, callback_limits
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
-from airflow_provider_dingpush.pipeline.receivers import _readable_in_group
+from airflow_provider_dingpush.pipeline import callback_limits
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
+from tests.callback_contexts import run_context, task_context
 from tests.conftest import SECRET
-from tests.surface.test_notifier import run_context, task_context, texts
+from tests.default_robot import texts
 
 APP = "dingtalk_app_default"
 PAGE = "https://example.com/page"
 NOT_SENT = "The notifier's own message could not be sent"
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def shown(sandbox: Sandbox) -> list[str]:
@@ -126,43 +118,6 @@ def test_a_file_that_is_there_is_uploaded_and_sent(app_connected: Sandbox, tmp_p
     DingTalkNotifier(dingtalk_conn_id=APP, to=to, message=Image(str(picture)))(task_context())
     (message,) = app_connected.messages
     assert "markdown" not in message.shown
-
-
-@pytest.mark.parametrize(
-    ("message", "words"),
-    [
-        (OA("Nightly report", PAGE, form={"rows": "312"}), ("Nightly report", "rows: 312", PAGE)),
-        (Audio("@voice.mp3", 3), ("to=",)),
-        (File("/no/such.pptx", name="report.pptx"), ("report.pptx",)),
-        (Text("hello"), ("hello",)),
-        (Markdown("t", "**hello**"), ("**hello**",)),
-    ],
-    ids=repr,
-)
-def test_what_was_for_somebody_who_can_not_be_reached_is_readable_in_the_group(
-    message: Any, words: tuple[str, ...]
-) -> None:
-    """Also what only a work notification can carry."""
-    instead = _readable_in_group(message, "en")
-    param = encoded(instead, None)["msgParam"] if isinstance(instead, (Text, Markdown)) else repr(instead)
-    assert all(each in param for each in words if each != "to=" or isinstance(instead, (Text, Markdown)))
-
-
-def test_another_robot_of_the_group_gets_what_it_can_carry(
-    connected: Sandbox, app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A picture of an app's alert can't go through the custom robot that stands in for the app."""
-    connection = json.loads(connected.connection_of(connected.app))
-    connection["extra"].update(fallback_conn_ids="dingtalk_default", rate_limit_per_minute=1, language="en")
-    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(connection))
-    picture = tmp_path / "chart.png"
-    picture.write_bytes(PNG)
-    for number in range(2):
-        DingTalkNotifier(dingtalk_conn_id=APP, message=Image(str(picture)))(task_context(f"task_{number}"))
-    first, second = connected.messages
-    assert "markdown" not in first.shown
-    assert "no such table" in second.shown["markdown"]["text"]
-    assert "A custom robot can't carry Image" in second.shown["markdown"]["text"]
 
 
 # Templates, and what they see.

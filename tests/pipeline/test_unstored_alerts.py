@@ -11,7 +11,8 @@ from airflow_provider_dingpush.errors import AlertsWaitingError, UnavailableErro
 from airflow_provider_dingpush.messages import Image
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.sandbox import Sandbox
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import success_context, task_context
+from tests.default_robot import titles
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 NOBODY_LISTENS = "http://127.0.0.1:9/robot/send?access_token=0123456789abcdef"
@@ -74,3 +75,27 @@ def test_the_error_is_that_of_sending_if_it_can_neither_be_sent_nor_stored(monke
     with pytest.raises(UnavailableError, match="did not accept a connection") as caught:
         DingTalkNotifier(raise_on_failure=True)(task_context())
     assert not isinstance(caught.value, AlertsWaitingError)
+
+
+def test_where_nothing_can_be_written_the_alert_is_sent_at_once(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A read-only root, a random uid, a full disk: better sent alone than not at all."""
+    in_the_way = tmp_path / "a file"
+    in_the_way.write_text("")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(in_the_way / "outbox"))
+    monkeypatch.setattr(tempfile, "tempdir", str(in_the_way))
+    DingTalkNotifier()(task_context())
+    assert titles(connected) == ["失败：etl_daily · load_orders"]
+    assert "sent without the outbox" in caplog.text
+    DingTalkNotifier(raise_on_failure=True)(success_context())
+    assert len(connected.messages) == 1
+
+
+def test_a_picture_that_can_not_be_written_down_is_sent_at_once(app_connected: Sandbox) -> None:
+    """Bytes are no plain data."""
+    from airflow_provider_dingpush.messages import Image
+
+    picture = Image(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    DingTalkNotifier(dingtalk_conn_id="dingtalk_app_default", message=picture)(task_context())
+    assert [message.shown["msgtype"] for message in app_connected.messages] == ["image"]

@@ -6,25 +6,17 @@ import asyncio
 import copy
 import json
 import pickle
-import time
 from typing import Any
 
 import pytest
 
 from airflow_provider_dingpush.errors import AlertsWaitingError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import task_context
 
 CONN_ID = "dingtalk_app_default"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def notifier(**arguments: Any) -> DingTalkNotifier:

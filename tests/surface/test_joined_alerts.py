@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import Any
 
 import pytest
@@ -12,19 +11,16 @@ import pytest
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import ActionCard, Button, FeedCard, FeedLink, Markdown, Text
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import Users, WorkNotification
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import task_context
 
 APP, CONNECTION = "dingtalk_app_default", "AIRFLOW_CONN_DINGTALK_APP_DEFAULT"
 PAGE = "https://example.com/page"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
+def _base_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DINGPUSH__BASE_URL", "https://airflow.example.com")
 
 

@@ -26,9 +26,9 @@ from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.pipeline.stores import stores
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.timeouts import Deadline
+from tests.callback_contexts import task_context
 from tests.redis_servers import redis_server
 from tests.surface.test_no_leaks import _around, _files_in, _quick, everything_logged
-from tests.surface.test_notifier import task_context
 from tests.surface.test_questions import approval, running
 
 __all__ = ["everything_logged"]

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import datetime
 import logging
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -22,63 +20,9 @@ from airflow_provider_dingpush.airflow_compat import mask_secret, notifier_takes
 from airflow_provider_dingpush.errors import UnavailableError
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
-
-START = datetime.datetime(2026, 11, 22, 1, 2, 3, tzinfo=datetime.timezone.utc)
-
-
-def task_context(task_id: str = "load_orders", **changes: Any) -> dict[str, Any]:
-    """The context of a failed task, as far as a notifier looks at it."""
-    env = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    dag = SimpleNamespace(
-        dag_id="etl_daily", dag_display_name="etl_daily", owner="zhangsan", tags=set(), get_template_env=lambda: env
-    )
-    ti = SimpleNamespace(
-        dag_id="etl_daily",
-        task_id=task_id,
-        run_id="manual__1",
-        map_index=-1,
-        try_number=2,
-        max_tries=3,
-        state="failed",
-        start_date=START,
-        end_date=START + datetime.timedelta(seconds=5),
-        hostname="worker-1",
-    )
-    context = {
-        "dag": dag,
-        "ti": ti,
-        "task_instance": ti,
-        "task": SimpleNamespace(owner="zhangsan", task_id=task_id, retries=3, task_display_name=task_id),
-        "run_id": "manual__1",
-        "dag_run": SimpleNamespace(run_id="manual__1", dag_id="etl_daily", run_type="manual", state="running"),
-        "exception": ValueError("no such table"),
-        "ds": "2026-11-22",
-    }
-    return {**context, **changes}
-
-
-def run_context(**changes: Any) -> dict[str, Any]:
-    """The context of a failed DAG run; its ``ti`` is a wrong one, as Airflow up to 3.1 gives it (fact 10)."""
-    context = task_context("zz_ok", reason="task_failure", **changes)
-    context["dag"].task_ids = ["boom", "m", "m_1", "zz_ok"]
-    context.pop("exception")
-    return context
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
-
-
-def texts(sandbox: Sandbox) -> list[str]:
-    """The texts that stand in the chat."""
-    bodies = [message.payload for message in sandbox.messages]
-    return [body[body["msgtype"]].get("content") or body[body["msgtype"]].get("text") for body in bodies]
+from tests.callback_contexts import START, run_context, task_context
+from tests.default_robot import texts
 
 
 def test_one_line_tells_what_failed_and_why(connected: Sandbox) -> None:

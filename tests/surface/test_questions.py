@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +12,9 @@ import pytest
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
 from airflow_provider_dingpush.messages import Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import task_context
 
 pytestmark = pytest.mark.skipif(
     not is_airflow_3(), reason="approvals need Airflow 3.1 or later: install apache-airflow>=3.1"
@@ -26,8 +23,7 @@ BASE_URL = "https://airflow.example.com/prefix"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
+def _base_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DINGPUSH__BASE_URL", BASE_URL)
 
 

@@ -23,7 +23,7 @@ from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.rate_limit import ledger_of
 from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotification
 from airflow_provider_dingpush.timeouts import Deadline
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import task_context
 
 REFUSALS: dict[str, Any] = {
     "400402": {"errcode": 400402, "errmsg": "parameter missing"},
@@ -107,11 +107,6 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], DingTalk]
     yield make
     for server in started:
         server.stop()
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def fail(task_id: str, conn_id: str = "dingtalk_default", to: Target | None = None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import logging
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -16,21 +15,16 @@ from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
+from tests.callback_contexts import START, run_context, task_context
 from tests.conftest import SECRET
-from tests.surface.test_notifier import START, run_context, task_context, texts
+from tests.default_robot import texts
 
 CONNECTION = "AIRFLOW_CONN_DINGTALK_DEFAULT"
 LATER = START + datetime.timedelta(hours=1)
 FIRST_ID, SECOND_ID = (UUID(f"019a0000-0000-7000-8000-00000000000{number}") for number in (1, 2))
 
 Context = dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 @pytest.fixture

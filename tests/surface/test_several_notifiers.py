@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +11,10 @@ import pytest
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import At
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
+from tests.callback_contexts import START, run_context, task_context
 from tests.conftest import SECRET
-from tests.surface.test_notifier import START, run_context, task_context, texts
+from tests.default_robot import texts
 from tests.surface.test_repetitions import LATER, ended, succeeded, with_ti
 
 Context = dict[str, Any]
@@ -28,11 +26,6 @@ def failed_task() -> Context:
 
 def failed_run() -> Context:
     return ended(run_context(), start_date=START)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 @pytest.mark.parametrize("context", [failed_task, failed_run], ids=["task", "run"])

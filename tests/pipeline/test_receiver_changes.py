@@ -25,9 +25,10 @@ from airflow_provider_dingpush.pipeline.pending import alerts_of, all_alerts
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, GroupChat, Robot, Sandbox
 from airflow_provider_dingpush.timeouts import Deadline
+from tests.callback_contexts import task_context
 from tests.conftest import SECRET
+from tests.default_robot import chat
 from tests.redis_servers import redis_server
-from tests.surface.test_notifier import task_context
 
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_other")
 
@@ -63,15 +64,6 @@ def connect(
 def fail(*task_ids: str, conn_id: str = HERE.conn_id, **given: Any) -> None:
     for task_id in task_ids:
         DingTalkNotifier(dingtalk_conn_id=conn_id, language="en", **given)(task_context(task_id))
-
-
-def chat(sandbox: Sandbox) -> str:
-    """All that was said."""
-    return "\n".join(
-        message.payload.get("markdown", message.payload.get("text", {})).get("text", "")
-        + message.payload.get("text", {}).get("content", "")
-        for message in sandbox.messages
-    ).replace("\\", "")
 
 
 def said_by(sandbox: Sandbox) -> list[str]:
