@@ -43,7 +43,7 @@ for _name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_pro
 
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox  # noqa: E402 - after the environment is clean
-from airflow_provider_dingpush.pipeline import callback, outboxes  # noqa: E402
+from airflow_provider_dingpush.pipeline import callback, callback_limits, outboxes, stores  # noqa: E402
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget  # noqa: E402
 from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery  # noqa: E402
 from airflow_provider_dingpush.sandbox import Robot, Sandbox  # noqa: E402
@@ -132,6 +132,15 @@ def callback_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
     monkeypatch.setattr(callback, "_recovery", RecentRecovery())
     monkeypatch.setattr(outboxes, "_option_hung_at", None)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callbacks have time enough on the busiest machine: for tests of what is sent, not of when."""
+    monkeypatch.setenv("AIRFLOW__CORE__TASK_SUCCESS_OVERTIME", "240")
+    monkeypatch.setattr(callback_limits, "CALLBACK_SECONDS", 120.0)
+    for name in ("most_seconds", "patience_seconds"):
+        monkeypatch.setitem(stores.stores.__kwdefaults__, name, 120.0)
 
 
 @pytest.fixture

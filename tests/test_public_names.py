@@ -185,6 +185,8 @@ def test_the_tree_is_as_drawn() -> None:
         "UnknownOutcomeError",
         "UnavailableError",
         "AlertsWaitingError",
+        "OutboxError",
+        "LeadershipLostError",
     }
 
 

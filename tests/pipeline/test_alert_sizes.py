@@ -13,6 +13,8 @@ from airflow_provider_dingpush.sandbox import Sandbox
 from tests.callback_contexts import task_context
 from tests.default_robot import connect
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 
 @pytest.mark.parametrize("kind", ["text", "markdown", "actionCard"])
 def test_a_message_of_megabytes_is_cut_before_it_is_written(

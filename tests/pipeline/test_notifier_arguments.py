@@ -39,6 +39,8 @@ from tests.callback_contexts import run_context, task_context
 from tests.conftest import SECRET
 from tests.default_robot import texts
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 APP = "dingtalk_app_default"
 PAGE = "https://example.com/page"
 NOT_SENT = "The notifier's own message could not be sent"

@@ -31,6 +31,8 @@ from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 WORD = "kwalla"  # Not "orders": on Airflow 3 what is masked once stays so for all tests of a process.
 URL = f"https://airflow.{WORD}.example.com/dags/{WORD}_daily?{WORD}={WORD}#{WORD}"
 NOW = datetime(2026, 11, 22, 3, 4, 5, tzinfo=timezone.utc)

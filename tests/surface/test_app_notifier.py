@@ -16,6 +16,8 @@ from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 from tests.callback_contexts import task_context
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 CONN_ID = "dingtalk_app_default"
 
 

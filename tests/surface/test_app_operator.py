@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
+import time
 from typing import Any
 
 import jinja2
@@ -172,9 +174,10 @@ def test_waiting_ends_when_the_work_notification_is_delivered(app_connected: San
 
 
 def test_waiting_asks_again_while_dingtalk_is_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And goes on when it is done."""
+    """And goes on when it is done; each request to the sandbox takes a second of its clock."""
     monkeypatch.setattr(operators, "_POLL_SECONDS", 0.02)
-    with Sandbox(notification_seconds=1.0) as sandbox:
+    seconds = itertools.count(time.time())
+    with Sandbox(notification_seconds=2.5, clock=lambda: next(seconds)) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(sandbox.app))
         run(operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=False))
         assert [request.path for request in sandbox.requests].count(PROGRESS_PATH) > 1

@@ -22,6 +22,8 @@ from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 NOW = datetime(2026, 11, 22, 3, 4, 5, tzinfo=timezone.utc)
 
 

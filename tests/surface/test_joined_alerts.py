@@ -15,6 +15,8 @@ from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import Users, WorkNotification
 from tests.callback_contexts import task_context
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 APP, CONNECTION = "dingtalk_app_default", "AIRFLOW_CONN_DINGTALK_APP_DEFAULT"
 PAGE = "https://example.com/page"
 

@@ -20,7 +20,7 @@ from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 from airflow_provider_dingpush.messages import Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import callback, outboxes
+from airflow_provider_dingpush.pipeline import callback, callback_limits, outboxes
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.pipeline.stores import stores
@@ -87,11 +87,18 @@ STORES: dict[str, Change] = {
     "Redis is a Sentinel": lambda world: world.use(f"redis+sentinel://:{quote_plus(REDIS_PASSWORD)}@127.0.0.1:1/0"),
 }
 
+
+def no_answer(world: World) -> None:
+    """DingTalk answers nothing, and callbacks soon leave the alerts to the flush."""
+    world.sandbox.fail_next(Fault.HANG, times=50)
+    world.env.setattr(callback_limits, "CALLBACK_SECONDS", 3.0)
+
+
 FAILURES: dict[str, Change] = {
     "nothing is wrong": lambda world: None,
     "wrong token": lambda world: world.connect(token=OTHER_TOKEN),
     "wrong secret": lambda world: world.connect(secret=OTHER_SECRET),
-    "no answer": lambda world: world.sandbox.fail_next(Fault.HANG, times=50),
+    "no answer": no_answer,
     "nobody there": lambda world: world.sandbox.stop(),
     "a whole command": lambda world: world.env.setenv(
         "AIRFLOW_CONN_DINGTALK_DEFAULT",

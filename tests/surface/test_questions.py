@@ -16,6 +16,8 @@ from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 from tests.callback_contexts import task_context
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 pytestmark = pytest.mark.skipif(
     not is_airflow_3(), reason="approvals need Airflow 3.1 or later: install apache-airflow>=3.1"
 )

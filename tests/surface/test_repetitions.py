@@ -20,6 +20,8 @@ from tests.callback_contexts import START, run_context, task_context
 from tests.conftest import SECRET
 from tests.default_robot import texts
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 CONNECTION = "AIRFLOW_CONN_DINGTALK_DEFAULT"
 LATER = START + datetime.timedelta(hours=1)
 FIRST_ID, SECOND_ID = (UUID(f"019a0000-0000-7000-8000-00000000000{number}") for number in (1, 2))

@@ -17,6 +17,8 @@ from tests.conftest import SECRET
 from tests.default_robot import texts
 from tests.surface.test_repetitions import LATER, ended, succeeded, with_ti
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 Context = dict[str, Any]
 
 
