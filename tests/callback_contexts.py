@@ -45,7 +45,7 @@ def task_context(task_id: str = "load_orders", **changes: Any) -> dict[str, Any]
 
 
 def run_context(**changes: Any) -> dict[str, Any]:
-    """The context of a failed DAG run; its ``ti`` is a wrong one, as Airflow up to 3.1 gives it (fact 10)."""
+    """The context of a failed DAG run; its ``ti`` is a wrong one, as Airflow up to 3.1 gives it."""
     context = task_context("zz_ok", reason="task_failure", **changes)
     context["dag"].task_ids = ["boom", "m", "m_1", "zz_ok"]
     context.pop("exception")

@@ -96,7 +96,7 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _masked_anew() -> Iterator[None]:
-    """What one test has masked, the next may say."""
+    """What one test has masked, the next may print."""
     with masked_anew():
         yield
 
@@ -111,7 +111,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The same, and the default connection points to it."""
-    # Alerts of one test needn't wait for company.
+    # Alerts of one test needn't be collected.
     url = f"{sandbox.webhook_url}&secret={SECRET}&group_interval_seconds=0"
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", url)
     return sandbox
@@ -139,16 +139,17 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callbacks have time enough on the busiest machine: for tests of what is sent, not of when."""
     monkeypatch.setenv("AIRFLOW__CORE__TASK_SUCCESS_OVERTIME", "240")
     monkeypatch.setattr(callback_limits, "CALLBACK_SECONDS", 120.0)
+    defaults: Any = stores.stores.__kwdefaults__
     for name in ("most_seconds", "patience_seconds"):
-        monkeypatch.setitem(stores.stores.__kwdefaults__, name, 120.0)
+        monkeypatch.setitem(defaults, name, 120.0)
 
 
 @pytest.fixture
 def outbox_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An outbox of its own for each test: what one left behind is none of another's business."""
+    """An outbox of its own for each test."""
     home = tmp_path / "outbox"
     monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(home))
-    # What stands in for it is below the folder for temporary files.
+    # The fallback files are below the folder for temporary files.
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     return home

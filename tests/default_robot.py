@@ -12,7 +12,7 @@ from tests.conftest import SECRET
 
 
 def texts(sandbox: Sandbox) -> list[str]:
-    """The texts that stand in the chat."""
+    """The texts in the chat."""
     bodies = [message.payload for message in sandbox.messages]
     return [body[body["msgtype"]].get("content") or body[body["msgtype"]].get("text") for body in bodies]
 
@@ -32,7 +32,7 @@ def titles(sandbox: Sandbox) -> list[str]:
 
 
 def chat(sandbox: Sandbox) -> str:
-    """All that was said."""
+    """All texts in the chat, without the escapes of Markdown."""
     return "\n".join(
         message.payload.get("markdown", message.payload.get("text", {})).get("text", "")
         + message.payload.get("text", {}).get("content", "")

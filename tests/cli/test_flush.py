@@ -15,7 +15,7 @@ from tests.outbox_in_use import put_alerts
 
 
 @pytest.mark.parametrize(("language", "none"), [("en", "No pending alerts."), ("zh", "没有待发送的告警。")])
-def test_a_flush_without_pending_alerts_says_so(
+def test_a_flush_without_pending_alerts_prints_that(
     outbox_home: Path, capsys: pytest.CaptureFixture[str], language: str, none: str
 ) -> None:
     """Silence would leave it open whether anything was looked at."""

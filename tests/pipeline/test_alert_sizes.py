@@ -1,4 +1,4 @@
-"""Alerts of megabytes are cut before they are written, and say so."""
+"""Alerts of megabytes are cut before they are written, with a note."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("unhurried")
 def test_a_message_of_megabytes_is_cut_before_it_is_written(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, kind: str
 ) -> None:
-    """And says so."""
+    """With a note."""
     monkeypatch.delenv("AIRFLOW_CONN_DINGTALK_DEFAULT", raising=False)
     field = {"text": "content"}.get(kind, "text")
     body: dict[str, Any] = {field: "{{ '数据行 row\n' * 400000 }}"}

@@ -60,7 +60,7 @@ def test_it_logs_what_goes_wrong_and_raises_only_when_asked_to(
 def test_a_request_that_is_never_answered_does_not_delay_the_alert(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A supervisor that doesn't know a question never answers; the alert then says that Airflow can't tell."""
+    """A supervisor that doesn't know a question never answers; the alert then says that the list isn't available."""
     for_ever = threading.Event()
     monkeypatch.setattr(airflow_compat, "_task_states", lambda context: call_within(0.05, for_ever.wait))
     DingTalkNotifier(language="en")(run_context())

@@ -1,4 +1,4 @@
-"""What stood in for an outbox and is damaged, foreign or out of date: nothing else waits because of it."""
+"""A damaged file or record of an outbox delays nothing else."""
 
 from __future__ import annotations
 
@@ -106,30 +106,37 @@ def test_dead_letters_in_files_are_listed_though_redis_is_away(
     with files.leadership("robot") as book:
         assert book is not None
         book.write(
-            {("dead", "k"): {"alert": alert_of("buried").to_json(), "problem": "refused", "at": 1.0, "reported": True}}
+            {
+                ("dead", "k"): {
+                    "alert": alert_of("dead_lettered").to_json(),
+                    "problem": "refused",
+                    "at": 1.0,
+                    "reported": True,
+                }
+            }
         )
     assert main(["dead-letters", "list"]) == 0
-    assert "buried" in capsys.readouterr().out
+    assert "dead_lettered" in capsys.readouterr().out
     use(NOBODY, monkeypatch)
     assert main(["dead-letters", "list"]) == 1
-    said = capsys.readouterr()
-    assert "buried" in said.out
-    assert "Connection refused" in said.err
+    printed = capsys.readouterr()
+    assert "dead_lettered" in printed.out
+    assert "Connection refused" in printed.err
 
 
 def test_status_without_the_note_of_the_last_flush(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, capsys: Any
 ) -> None:
-    fail("told")
+    fail("first")
     (outbox_home / "notes" / "flushes" / "last").mkdir(parents=True)
     assert main(["status"]) == 1
-    said = capsys.readouterr()
-    assert "dingtalk_default" in said.out
-    assert "notes/flushes/last" in said.err
+    printed = capsys.readouterr()
+    assert "dingtalk_default" in printed.out
+    assert "notes/flushes/last" in printed.err
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "named"),
     [
         (("--appendonly", "no"), "appendonly yes"),
         (("--appendonly", "yes", "--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"), "allkeys-lru"),
@@ -137,26 +144,26 @@ def test_status_without_the_note_of_the_last_flush(
     ],
 )
 def test_doctor_names_a_redis_that_may_lose_alerts(
-    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Any, options: tuple[str, ...], said: str | None
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Any, options: tuple[str, ...], named: str | None
 ) -> None:
     with redis_server(*options) as server:
         use(server.url, monkeypatch)
         assert main(["doctor"]) == 0
     out = capsys.readouterr().out
-    assert (said in out) if said else ("outbox_url" not in out)
+    assert (named in out) if named else ("outbox_url" not in out)
 
 
-def test_doctor_says_nothing_of_a_redis_that_may_not_be_asked(
+def test_doctor_prints_nothing_about_a_redis_that_refuses_the_question(
     connected: Sandbox, network: SlowNetwork, capsys: Any
 ) -> None:
     import redis
 
     client: Any = redis.Redis.from_url(network.url)
     client.execute_command("ACL", "SETUSER", "default", "-info")
-    fail("told")
+    fail("first")
     assert main(["doctor"]) == 0
     assert "outbox_url" not in capsys.readouterr().out
-    assert times_named(connected, "told") == 1
+    assert times_named(connected, "first") == 1
 
 
 def _books_is_a_file(home: Path) -> None:
@@ -179,7 +186,7 @@ def _mailbox_has_no_receiver(home: Path) -> None:
 def test_a_home_that_takes_alerts_and_can_not_be_sent_from(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, hurt: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As after a command that was run as root: the alert is told, and once, also when somebody has mended it."""
+    """As after a command that was run as root: the alert is sent once, also after somebody has fixed it."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     outbox_home.mkdir(mode=0o700)
     hurt(outbox_home)

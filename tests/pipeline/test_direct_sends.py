@@ -23,7 +23,7 @@ from tests.callback_contexts import task_context
 from tests.outbox_in_use import HERE, fail
 
 
-def test_what_nothing_takes_is_not_sent_to_a_robot_that_is_known_to_be_shut_out(
+def test_an_alert_that_no_store_takes_is_not_sent_to_a_throttled_robot(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A disk that is full can still be read."""

@@ -70,7 +70,7 @@ def test_airflow_may_call_back_twice(connected: Sandbox) -> None:
     assert len(connected.messages) == 1
 
 
-def test_two_notifiers_may_say_two_things_of_one_failure(connected: Sandbox) -> None:
+def test_two_notifiers_may_send_two_messages_about_one_failure(connected: Sandbox) -> None:
     """They are no repetition of each other."""
     DingTalkNotifier()(task_context())
     DingTalkNotifier(message="runbook: https://wiki.example.com/etl")(task_context())
@@ -116,7 +116,7 @@ def test_a_message_of_ones_own_is_sent_of_every_success(connected: Sandbox) -> N
     assert connected.messages[0].payload["text"]["content"] == "loaded load_orders"
 
 
-def test_what_a_throttled_robot_left_is_warned_of(
+def test_pending_alerts_of_a_throttled_robot_are_warned_of(
     connected: Sandbox, caplog: pytest.LogCaptureFixture, outbox_home: Path
 ) -> None:
     """With the two lines to paste, unless a flusher was seen."""
@@ -175,10 +175,10 @@ def test_a_robot_that_was_fixed_can_be_tried_at_once(sandbox: Sandbox, monkeypat
     assert titles(sandbox) == ["失败：etl_daily · load_orders"]
 
 
-def test_the_flush_operator_sends_what_waits(
+def test_the_flush_operator_sends_pending_alerts(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
 ) -> None:
-    """And says how much; it doesn't fail because a connection is wrong."""
+    """It returns how many; it doesn't fail because a connection is wrong."""
     monkeypatch.delenv(CONNECTION, raising=False)
     for number in range(3):
         DingTalkNotifier()(task_context(f"task_{number}"))
@@ -229,7 +229,7 @@ def _wanted_later(first: list[None], real: Callable[..., bool | None], *given: A
 
 
 def test_another_robot_of_the_group_sends_while_one_is_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And says which one could not."""
+    """The message names the one that could not."""
     robots = (Robot(secret=SECRET), Robot(secret=SECRET, name="fallback"))
     with Sandbox(robots=robots) as sandbox:
         connect(sandbox, monkeypatch, fallback_conn_ids="dingtalk_fallback", group_interval_seconds=0)

@@ -40,7 +40,7 @@ def test_an_option_that_hangs_is_given_up(
     assert "outbox_url in time" in caplog.text
 
 
-def test_a_cluster_is_named_and_the_alert_is_told(
+def test_a_cluster_is_named_and_the_alert_is_sent(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Or an address that only looks like one."""
@@ -55,7 +55,7 @@ def test_a_cluster_is_named_and_the_alert_is_told(
 def test_no_piece_of_a_password_is_logged(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
-    """The alert is told from the files, and the log says how to write the URL."""
+    """The alert is sent from the files, and the log shows how to write the URL."""
     use(url, monkeypatch)
     monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", url)
     with caplog.at_level(logging.DEBUG):
@@ -69,7 +69,7 @@ def test_no_piece_of_a_password_is_logged(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_home_of_somebody_else_is_named_and_the_alert_is_told(
+def test_a_home_of_somebody_else_is_named_and_the_alert_is_sent(
     connected: Sandbox, outbox_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As with run_as_user."""

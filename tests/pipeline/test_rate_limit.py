@@ -32,7 +32,7 @@ except ImportError:  # before 3.2
 
 
 def test_operators_and_alerts_share_one_window(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deferrable operator gives its worker slot back until its turn comes."""
+    """A deferrable operator gives its worker slot back until a slot of the window is free."""
     connect(sandbox, monkeypatch, rate_limit_per_minute=2, group_interval_seconds=0)
     context: Any = {}
     DingTalkNotifier()(task_context())
@@ -44,7 +44,7 @@ def test_operators_and_alerts_share_one_window(sandbox: Sandbox, monkeypatch: py
     assert len(sandbox.messages) == 2
 
 
-def test_an_operator_that_is_throttled_says_so_though_another_process_leads(
+def test_an_operator_that_is_throttled_notes_it_though_another_process_leads(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the alerts would be throttled, too."""

@@ -68,7 +68,7 @@ def test_what_was_for_somebody_who_can_not_be_reached_is_readable_in_the_group(
 def test_another_robot_of_the_group_gets_what_it_can_carry(
     connected: Sandbox, app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A picture of an app's alert can't go through the custom robot that stands in for the app."""
+    """A picture of an app's alert can't go through the custom robot that is the app's fallback."""
     connection = json.loads(connected.connection_of(connected.app))
     connection["extra"].update(fallback_conn_ids="dingtalk_default", rate_limit_per_minute=1, language="en")
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(connection))

@@ -13,24 +13,9 @@ from tests.conftest import MakeAlert
 SUBJECT = ("sales", "load", None)
 
 
-class Ticks:
-    """A clock that goes forward when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def ticks() -> Ticks:
-    return Ticks()
-
-
-@pytest.fixture
-def recent(ticks: Ticks) -> RecentRecovery:
-    return RecentRecovery(ticks=ticks)
+def recent() -> RecentRecovery:
+    return RecentRecovery()
 
 
 def recovery(make_alert: MakeAlert, **given: Any) -> Alert:
@@ -71,9 +56,9 @@ def test_a_new_failure_of_the_task_ends_it(recent: RecentRecovery, make_alert: M
     assert not recent.is_about(SUBJECT)
 
 
-def test_it_is_forgotten_after_a_minute(recent: RecentRecovery, make_alert: MakeAlert, ticks: Ticks) -> None:
+def test_it_is_forgotten_after_a_minute(make_alert: MakeAlert) -> None:
+    seconds = iter([0.0, 59.9, 60.0])
+    recent = RecentRecovery(ticks=lambda: next(seconds))
     recent.note(recovery(make_alert))
-    ticks.now += 59.9
     assert recent.is_about(SUBJECT)
-    ticks.now += 0.1
     assert not recent.is_about(SUBJECT)

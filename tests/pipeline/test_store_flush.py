@@ -64,7 +64,7 @@ def robot_connection(**extra: Any) -> str:
         (f"http://user:{PASSWORD}@[host", BAD),
     ],
 )
-def test_one_bad_connection_stops_nothing(
+def test_one_bad_connection_does_not_stop_a_flush(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -77,10 +77,10 @@ def test_one_bad_connection_stops_nothing(
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{sandbox.webhook_url}&secret={SECRET}")
     put_alerts(BAD, "dingtalk_default")
     assert main(["flush", "--now"]) == 1
-    said = capfd.readouterr()
+    printed = capfd.readouterr()
     assert "of_dingtalk_default" in chat(sandbox)
-    assert f"✗ {BAD}: " in said.err
-    assert named in said.err
+    assert f"✗ {BAD}: " in printed.err
+    assert named in printed.err
     assert all_alerts(outbox()) == 1
     context: Any = {}
     assert DingTalkFlushOperator(task_id="flush", within_seconds=20).execute(context) == {"sent": 0, "left": 1}
@@ -89,8 +89,8 @@ def test_one_bad_connection_stops_nothing(
     DingTalkNotifier(dingtalk_conn_id=BAD)(task_context())
     with pytest.raises(DingTalkError):
         look_up(BAD, settings_of)
-    said = capfd.readouterr()
-    assert PASSWORD not in said.out + said.err + caplog.text
+    printed = capfd.readouterr()
+    assert PASSWORD not in printed.out + printed.err + caplog.text
 
 
 def test_a_robot_that_can_not_be_reached_leaves_time_for_the_others(
@@ -170,7 +170,7 @@ def _no_records(home: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [_no_utf8, _no_json, _no_mailbox, _no_database, _no_records])
-def test_one_damaged_note_stops_nothing(
+def test_one_damaged_record_does_not_stop_a_flush(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     outbox_home: Path,

@@ -1,4 +1,4 @@
-"""What stood in for the outbox goes into it once it is back: alerts, their order, and the slots of the rate limit."""
+"""Alerts and records in the fallback files move into the outbox once it is back."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def test_what_redis_does_not_take_is_sent_from_files_and_moves_when_it_is_back(
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     fail("sent_from_files")  # Airflow calls back twice now and then
     fail("after")
-    told = chat(sandbox)
-    assert [told.count(f"{name}") > 0 for name in ("kept_in_files", "after")] == [True, True]
+    text = chat(sandbox)
+    assert [text.count(f"{name}") > 0 for name in ("kept_in_files", "after")] == [True, True]
     assert sum("sent_from_files" in title for title in titles(sandbox)) == 1
     assert list(outbox_home.glob("mail/*/new/*.json")) == []
     assert list(outbox_home.glob("notes/open/*")) == []
 
 
-def test_places_in_the_window_are_carried_over(
+def test_slots_of_the_window_are_carried_over(
     sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was sent without Redis counts in its minute, or the robot would be shut out."""
+    """What was sent without Redis counts in its minute, or DingTalk would throttle the robot."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     with away(network.url, monkeypatch):
         for number in range(3):
@@ -55,10 +55,10 @@ def test_places_in_the_window_are_carried_over(
     assert [value["sent"] for (kind, _), value in records.items() if kind == "day"] == [4]
 
 
-def test_the_end_of_a_failure_is_told_though_redis_was_away_then(
+def test_a_recovery_is_sent_though_redis_was_away_then(
     sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And a success that ends nothing isn't: both are kept until somebody knows."""
+    """And a success that resolves nothing isn't: both are kept until it is known which is which."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     fail("broken")
     with away(network.url, monkeypatch), caplog.at_level(logging.INFO):
@@ -66,9 +66,9 @@ def test_the_end_of_a_failure_is_told_though_redis_was_away_then(
             DingTalkNotifier(language="en")(success_context(task_id))
     assert caplog.text.count("it is kept until it can") == 2
     fail("another")
-    told = chat(sandbox)
-    assert "never_broken" not in told
-    assert "recovered" in told.lower() or "Succeeded: etl_daily · broken" in " ".join(titles(sandbox))
+    text = chat(sandbox)
+    assert "never_broken" not in text
+    assert "recovered" in text.lower() or "Succeeded: etl_daily · broken" in " ".join(titles(sandbox))
     before = len(sandbox.messages)
     DingTalkNotifier(language="en")(success_context("broken"))
     assert len(sandbox.messages) == before
@@ -90,10 +90,10 @@ def test_a_failure_after_a_success_that_was_kept_stays_open(
     assert len(sandbox.messages) == 3
 
 
-def test_what_failed_before_a_recovery_that_files_told_is_news_again(
+def test_what_failed_before_a_recovery_that_was_sent_from_files_is_sent_again(
     sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Told through Redis, ended while it was away, and failed again once it is back: nothing tells the runs apart."""
+    """Sent through Redis, recovered while it was away, and failed again once it is back: the runs look the same."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     fail("broken")
     with away(network.url, monkeypatch):

@@ -1,4 +1,4 @@
-"""Redis that is slow, silent or gone, and disks that take nothing: each alert is told, once, and nobody is held up."""
+"""Redis that is slow, silent or gone, and disks that take nothing: each alert is sent once, and no task waits."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_machine_that_knows_nothing_of_the_others_sends_a_quarter(
     assert "2 alert(s)" in caplog.text
 
 
-def test_a_robot_that_is_shut_out_is_left_alone_though_redis_is_away(
+def test_nothing_is_sent_to_a_throttled_robot_though_redis_is_away(
     sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """This machine has noted it while Redis could be asked."""
@@ -107,7 +107,7 @@ def _operator_that_waits(env: pytest.MonkeyPatch) -> None:
 def test_a_redis_that_stops_in_the_middle_of_it_loses_nothing(
     sandbox: Sandbox, network: SlowNetwork, server: RedisServer, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
 ) -> None:
-    """It was put, and whether it was sent nobody can say: it is in both places, and told once."""
+    """It was put, and whether it was sent can't be known: it is in both places, and sent once."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     fail("before")
     put = RedisStore.put
@@ -127,7 +127,7 @@ def test_a_redis_that_stops_in_the_middle_of_it_loses_nothing(
         fail("meanwhile")  # it leaves the copy alone
     server.process.send_signal(signal.SIGCONT)
     fail("after")
-    # Whoever was left behind may still hold what it asked for.
+    # A question that was given up may still hold a lock.
     main(["flush", "--now"])
     assert times_named(sandbox, "in_the_middle") == 1
     assert len(list(outbox_home.glob("notes/copies/*"))) == 0
@@ -172,7 +172,7 @@ def test_a_redis_that_forgets_loses_nothing(
 def test_where_the_home_takes_nothing_the_folder_for_temporary_files_does(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of 40 failures 20 were lost: none of them was written, and the robot was shut out."""
+    """Of 40 failures 20 were lost: none of them was written, and DingTalk throttled the robot."""
     (tmp_path / "a file").write_text("")
     monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(tmp_path / "a file" / "outbox"))
     connect(sandbox, monkeypatch, group_interval_seconds=0)
@@ -185,8 +185,8 @@ def test_where_the_home_takes_nothing_the_folder_for_temporary_files_does(
     assert folder.stat().st_mode & 0o777 == 0o700
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     main(["flush", "--now"])
-    told = chat(sandbox)
-    assert [number for number in range(40) if f"t{number}" not in told and "t[" not in told] == []
+    text = chat(sandbox)
+    assert [number for number in range(40) if f"t{number}" not in text and "t[" not in text] == []
     assert len(sandbox.messages) == 3
     assert caplog.text.count("and is sent from there") == 40
 
@@ -194,7 +194,7 @@ def test_where_the_home_takes_nothing_the_folder_for_temporary_files_does(
 def test_a_home_that_hangs_costs_seconds_and_no_alert(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A mount whose server is gone; when it is back, what was left there isn't told again."""
+    """A mount whose server is gone; when it is back, what was written there isn't sent again."""
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     fail("before")
     fifo = outbox_home / "notes" / "open" / incident_of(HERE, "etl_daily", "hangs", None)
@@ -213,7 +213,7 @@ def test_a_home_that_hangs_costs_seconds_and_no_alert(
     assert titles(sandbox) == [f"Failed: etl_daily · {name}" for name in ("before", "hangs", "after")]
 
 
-def test_a_server_that_accepts_and_says_nothing(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_accepts_and_never_answers(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever listens there."""
     pytest.importorskip("redis")
     with socket.create_server(("127.0.0.1", 0)) as mute:

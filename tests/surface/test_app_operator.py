@@ -47,7 +47,7 @@ def run(task: DingTalkOperator, *, env: jinja2.Environment | None = None) -> dic
 
 
 def places(sandbox: Sandbox) -> list[str]:
-    """Where the messages stand."""
+    """The conversations of the messages."""
     return [message.conversation.key for message in sandbox.messages]
 
 
@@ -132,7 +132,7 @@ def test_a_robot_with_a_target_fails_at_once(connected: Sandbox) -> None:
 
 
 def test_what_may_have_arrived_is_not_left_to_a_blind_retry(app_connected: Sandbox) -> None:
-    """The task fails at once, and says to look first."""
+    """The task fails at once, and its error asks to look first."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path="/v1.0/robot/groupMessages/send")
     with pytest.raises(AirflowFailException, match="Look"):
         run(operator())
@@ -204,7 +204,7 @@ def deferred(task: DingTalkOperator) -> Any:
 
 
 async def event_of(trigger: WorkNotificationTrigger) -> Any:
-    """What it says to the task."""
+    """The event that the task gets."""
     async for event in trigger.run():
         return event.payload
     raise AssertionError("the trigger ended without an event")
@@ -232,7 +232,7 @@ def test_a_deferrable_wait_fails_if_somebody_was_not_reached(app_connected: Sand
         task.execute_complete(CONTEXT, event)
 
 
-def test_a_trigger_that_can_not_ask_says_so(app_connected: Sandbox) -> None:
+def test_a_trigger_that_can_not_ask_fails_the_task_with_the_reason(app_connected: Sandbox) -> None:
     """It was sent, so the task must not send it again."""
     task = operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=True)
     waiting = deferred(task)

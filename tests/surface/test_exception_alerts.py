@@ -98,7 +98,7 @@ def test_a_work_notification_keeps_the_last_line(app_connected: Sandbox) -> None
 
 @pytest.mark.parametrize("case", MAKERS)
 def test_a_line_of_a_digest(connected: Sandbox, case: str) -> None:
-    """The line that says most."""
+    """The most telling line."""
     make, _, summary = MAKERS[case]
     mailbox = mailbox_of("dingtalk_default", None)
     alerts = [

@@ -1,4 +1,4 @@
-"""What several notifiers say of one event becomes one message that its channel can carry, with a word of each."""
+"""The texts of several notifiers about one event become one message that its channel can carry, with a line of each."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def joined(app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, *me
     ids=lambda each: type(each).__name__,
 )
 @pytest.mark.parametrize("built_in", [True, False])
-def test_each_of_them_has_a_word_where_not_all_have_room(
+def test_each_notifier_has_a_line_where_not_all_have_room(
     app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, own: Any, words: str, built_in: bool
 ) -> None:
     """The first long text took all 2,048 bytes of a work notification, and the rest was left out unnamed."""

@@ -1,4 +1,4 @@
-"""Secrets on the way of an alert: wherever it waits and whatever becomes of it, all that was written is searched."""
+"""Secrets on the way of an alert: wherever it waits and whatever the result, all that was written is searched."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ Change = Callable[[World], None]
 
 
 def no_home(world: World) -> None:
-    """Neither home nor what stands in for it takes anything."""
+    """Neither home nor the fallback files take anything."""
     world.home.parent.mkdir(exist_ok=True)
     world.home.write_text("a file where a folder should be", "utf-8")
     outboxes.second_home().write_text("another one", "utf-8")
@@ -143,8 +143,8 @@ def exceptions() -> Iterator[BaseException]:
 def contexts() -> Sequence[dict[str, Any]]:
     """What notifiers are called with."""
     failed = [{**task_context(f"t{place}"), "exception": each} for place, each in enumerate(exceptions())]
-    said = f"use {WEBHOOK} with {OTHER_SECRET}?"
-    return [*failed, running(approval(subject=said, body=said, options=[said, "no"], defaults=[said]))]
+    words = f"use {WEBHOOK} with {OTHER_SECRET}?"
+    return [*failed, running(approval(subject=words, body=words, options=[words, "no"], defaults=[words]))]
 
 
 PAIRS = [(store, failure) for place, failure in enumerate(FAILURES) for store in (list(STORES)[place % len(STORES)],)]

@@ -1,7 +1,4 @@
-"""The notifier: what it says, what it never does, and that one instance serves many callbacks.
-
-The numbers in the names of some tests are those of the facts about Airflow that bite hardest (see docs/development.md).
-"""
+"""The notifier: what it sends, what it never does, and that one instance serves many callbacks."""
 
 from __future__ import annotations
 
@@ -25,13 +22,13 @@ from tests.callback_contexts import START, run_context, task_context
 from tests.default_robot import texts
 
 
-def test_one_line_tells_what_failed_and_why(connected: Sandbox) -> None:
+def test_one_line_of_code_reports_what_failed_and_why(connected: Sandbox) -> None:
     """The alert that a newcomer gets without configuring anything."""
     DingTalkNotifier()(task_context())
     (message,) = connected.messages
     assert message.payload["markdown"]["title"] == "失败：etl_daily · load_orders"
     text = message.payload["markdown"]["text"]
-    for said in (
+    for words in (
         "第 2 次（共 4 次）",
         "zhangsan",
         "ValueError",
@@ -39,7 +36,7 @@ def test_one_line_tells_what_failed_and_why(connected: Sandbox) -> None:
         "2026-11-22 01:02:03 +00:00",
         "5.0 秒",
     ):
-        assert said in text
+        assert words in text
 
 
 @pytest.mark.parametrize(
@@ -149,7 +146,7 @@ def test_a_missing_variable_leaves_a_gap_and_not_a_hole(connected: Sandbox, capl
     ],
 )
 def test_a_mistake_in_the_message_sends_the_built_in_alert(connected: Sandbox, message: Any) -> None:
-    """The alert goes out, and says that the message is broken."""
+    """The alert is sent, with a note that the message is broken."""
     DingTalkNotifier(message=message, language="en")(task_context())
     (text,) = texts(connected)
     assert "no such table" in text
@@ -166,7 +163,7 @@ def test_a_message_that_dingtalk_refuses_sends_the_built_in_alert(connected: San
     assert "no such table" in texts(connected)[0]
 
 
-def test_a_long_message_is_cut_and_says_so(connected: Sandbox) -> None:
+def test_a_long_message_is_cut_with_a_note(connected: Sandbox) -> None:
     """Alerts are cut, never split."""
     DingTalkNotifier(message=Markdown("t", "{{ 'x' * 30000 }}"))(task_context())
     (message,) = connected.messages
@@ -263,7 +260,7 @@ def test_a_text_of_ones_own_can_escape_what_it_shows(connected: Sandbox) -> None
 
 
 def test_an_unknown_argument_is_refused() -> None:
-    """A typo doesn't pass in silence."""
+    """A typo is an error."""
     with pytest.raises(TypeError, match="mesage"):
         DingTalkNotifier(mesage="x")
     with pytest.raises(ValueError, match="must be zh or en"):
@@ -281,7 +278,7 @@ def test_a_keyword_robot_gets_its_keyword(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_network_that_is_down_is_logged_with_advice(
     connected: Sandbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log says what to look at, at ERROR."""
+    """The log names what to look at, at ERROR."""
     connected.stop()
     monkeypatch.setattr("airflow_provider_dingpush.dingtalk.attempts.AttemptPlan.first_wait_seconds", 0.0)
     with caplog.at_level(logging.ERROR), pytest.raises(UnavailableError):

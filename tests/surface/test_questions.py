@@ -58,7 +58,7 @@ def approval(**changes: Any) -> Any:
 
 
 def link(task_id: str = "approve", map_index: int = -1) -> str:
-    """The page where to answer, as it stands in a link that opens in the browser."""
+    """The page where to answer, as in a link that opens in the browser."""
     page = f"dags%2Fetl_daily%2Fruns%2Fmanual__1%2Ftasks%2F{task_id}%2Frequired_actions%3Fmap_index%3D{map_index}"
     return f"https%3A%2F%2Fairflow.example.com%2Fprefix%2F{page}"
 
@@ -108,7 +108,7 @@ def test_a_work_notification_keeps_the_link_to_the_page(app_connected: Sandbox) 
 
 
 @pytest.mark.parametrize("message", [None, "please look", Markdown("please look", "[page](https://e.com)")], ids=repr)
-def test_merged_questions_stand_whole_with_their_links(
+def test_merged_questions_are_whole_with_their_links(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, message: Any
 ) -> None:
     """Beside whatever else happened while the robot's connection was missing."""

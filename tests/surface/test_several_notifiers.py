@@ -1,4 +1,4 @@
-"""Several notifiers in one callback: whatever one of them adds is said, and nothing is said twice to one group."""
+"""Several notifiers in one callback: whatever one of them adds is sent, and nothing is sent twice to one group."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_second_notifier_that_adds_nothing_to_a_success_leaves_a_line(
     assert caplog.text.count("A repetition isn't sent again: task_succeeded") == 1
 
 
-def test_two_connections_of_one_robot_tell_a_success_once(
+def test_two_connections_of_one_robot_send_a_success_once(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", f"{connected.webhook_url}&secret={SECRET}&group_interval_seconds=0")
@@ -79,8 +79,8 @@ def test_two_connections_of_one_robot_tell_a_success_once(
     assert caplog.text.count("A repetition isn't sent again") == 2
 
 
-def test_what_fails_again_at_once_after_its_recovery_and_recovers_is_told(connected: Sandbox) -> None:
-    # Nothing tells one run from the next, all within one process and one second.
+def test_what_fails_again_at_once_after_its_recovery_and_recovers_is_sent(connected: Sandbox) -> None:
+    # Nothing distinguishes one run from the next, all within one process and one second.
     for _ in range(2):
         DingTalkNotifier()(task_context())
         DingTalkNotifier()(succeeded(task_context()))
@@ -117,7 +117,7 @@ def test_two_connections_with_one_wrong_token_are_sent_by_both_receivers(
         assert sorted(getattr(each.sender, "name", "") for each in sandbox.messages) == ["first", "second"]
 
 
-def test_two_connections_with_one_wrong_token_that_get_one_robot_tell_once(
+def test_two_connections_with_one_wrong_token_that_get_one_robot_send_once(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def connect(url: str) -> None:
