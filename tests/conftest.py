@@ -45,7 +45,7 @@ for _name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_pro
 
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox  # noqa: E402 - after the environment is clean
-from airflow_provider_dingpush.pipeline import callback  # noqa: E402
+from airflow_provider_dingpush.pipeline import callback, callback_limits, outboxes, stores  # noqa: E402
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget  # noqa: E402
 from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery  # noqa: E402
 from airflow_provider_dingpush.sandbox import Robot, Sandbox  # noqa: E402
@@ -98,7 +98,7 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _masked_anew() -> Iterator[None]:
-    """What one test has masked, the next may say."""
+    """What one test has masked, the next may print."""
     with masked_anew():
         yield
 
@@ -113,7 +113,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The same, and the default connection points to it."""
-    # Alerts of one test needn't wait for company.
+    # Alerts of one test needn't be collected.
     url = f"{sandbox.webhook_url}&secret={SECRET}&group_interval_seconds=0"
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", url)
     return sandbox
@@ -133,14 +133,25 @@ def callback_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callbacks of each test are those of one process: they share neither time nor memory with another test's."""
     monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
     monkeypatch.setattr(callback, "_recovery", RecentRecovery())
+    monkeypatch.setattr(outboxes, "_option_hung_at", None)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callbacks have time enough on the busiest machine: for tests of what is sent, not of when."""
+    monkeypatch.setenv("AIRFLOW__CORE__TASK_SUCCESS_OVERTIME", "240")
+    monkeypatch.setattr(callback_limits, "CALLBACK_SECONDS", 120.0)
+    defaults: Any = stores.stores.__kwdefaults__
+    for name in ("most_seconds", "total_seconds"):
+        monkeypatch.setitem(defaults, name, 120.0)
 
 
 @pytest.fixture
 def outbox_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An outbox of its own for each test: what one left behind is none of another's business."""
+    """An outbox of its own for each test."""
     home = tmp_path / "outbox"
     monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(home))
-    # What stands in for it is below the folder for temporary files.
+    # The fallback files are below the folder for temporary files.
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     return home

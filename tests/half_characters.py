@@ -1,4 +1,4 @@
-"""Reports that any process can send to another: no half of a character (a surrogate) stands in what a test left.
+"""Reports that any process can send to another: without half characters (surrogates).
 
 pytest-xdist sends reports as UTF-8, which has no such halves: a failing test whose text holds one would end its worker.
 """
@@ -13,7 +13,7 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, Any, Any]:
-    """Escape them in whatever a report says; pytest calls this only for reports that leave the process."""
+    """Escape them in the texts of a report; pytest calls this only for reports that leave the process."""
     return without_halves((yield))
 
 

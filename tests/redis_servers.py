@@ -1,4 +1,4 @@
-"""Real Redis servers to test with, and what stands between them and us: a network that takes its time."""
+"""Real Redis servers to test with, and a slow network between them and us."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def redis_server(*options: str) -> Iterator[RedisServer]:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
             try:
                 assert server.stdout is not None
-                said = []
+                printed = []
                 for line in server.stdout:
-                    said.append(line)
+                    printed.append(line)
                     if "eady to accept connections" in line or "+monitor" in line or "Sentinel ID" in line:
                         break
                 else:
-                    pytest.fail(f"redis-server ended: {''.join(said)}")
+                    pytest.fail(f"redis-server ended: {''.join(printed)}")
                 yield RedisServer(server, path)
             finally:
                 server.kill()

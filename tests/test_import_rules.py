@@ -1,4 +1,4 @@
-"""Who may import whom: the rooms stay apart, and importing the package in a DAG file stays light."""
+"""Who may import whom: the packages stay apart, and importing the package in a DAG file stays light."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def path_of(module: Path) -> str:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=path_of)
-def test_a_module_imports_only_what_its_room_may(module: Path) -> None:
+def test_a_module_imports_only_what_its_package_may(module: Path) -> None:
     """The arrows are those of the design, and no other."""
     assert broken_rules(path_of(module), module.read_text("utf-8")) == []
 
@@ -193,7 +193,7 @@ def test_the_walk_finds_the_package() -> None:
     ],
 )
 def test_a_broken_rule_is_found(path: str, source: str, broken: str) -> None:
-    """The walk sees it wherever it stands."""
+    """The walk finds it anywhere in a file."""
     found = broken_rules(path, source)
     assert found
     assert broken in found[0]

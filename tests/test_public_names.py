@@ -1,4 +1,4 @@
-"""The names that users write in their DAGs are where the documentation says."""
+"""The names that users write in their DAGs are those of the documentation."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_importing_the_package_loads_nothing_else() -> None:
 
 
 def test_a_name_that_no_message_has_is_missing_as_anywhere() -> None:
-    """Some kinds are loaded only when they are asked for; a slip of the pen still is an AttributeError."""
+    """Some kinds are loaded only when they are asked for; a typing error still is an AttributeError."""
     from airflow_provider_dingpush import messages
 
     with pytest.raises(AttributeError, match="has no attribute 'Picture'"):
@@ -211,7 +211,7 @@ def test_an_error_survives_pickle_and_copy_with_all_it_knows(kind: type[DingTalk
         assert twin.retryable is not kind.retryable
 
 
-def test_an_error_can_say_just_what_happened() -> None:
+def test_an_error_needs_nothing_but_what_happened() -> None:
     """All but the problem may be left out."""
     error = DingTalkError("It failed.")
     assert str(error) == "It failed."

@@ -262,7 +262,7 @@ def test_any_message_is_read_or_refused_with_our_own_error() -> None:
 
 
 def test_any_mention_is_read_or_refused_with_our_own_error() -> None:
-    """What is read stands in the text as it stands in the block."""
+    """What is read is in the text as it is in the block."""
     inputs, read, texts = Inputs(19), 0, list[str]()
     for _ in range(INPUTS):
         text = inputs.text()
@@ -334,14 +334,14 @@ def random_context(inputs: Inputs) -> Any:
 
     def value(name: str) -> Any:
         if name == "exception":
-            said = inputs.long_text()
+            words = inputs.long_text()
             if inputs.chance.random() < 0.5:
                 return random_exception(inputs)
             return inputs.one_of(
                 None,
-                said,
-                ValueError(said),
-                SystemExit(said),
+                words,
+                ValueError(words),
+                SystemExit(words),
                 KeyError(inputs.anything()),
                 UnprintableError(),
                 inputs.anything,

@@ -24,12 +24,12 @@ def test_a_receipt_survives_xcom(receipt: Receipt) -> None:
     assert Receipt.from_dict(receipt) is receipt
 
 
-def test_the_group_is_told_only_where_there_is_one() -> None:
+def test_the_group_is_named_only_where_there_is_one() -> None:
     """Its handles are worth nothing without it."""
     assert ["open_conversation_id" in each.to_dict() for each in RECEIPTS] == [False, True, False, False]
 
 
-def test_a_notice_in_several_calls_has_several_tasks() -> None:
+def test_a_work_notification_in_several_calls_has_several_tasks() -> None:
     """DingTalk answers for each of them."""
     assert [each.task_ids for each in RECEIPTS] == [(), (), (), ("1", "2")]
 

@@ -90,7 +90,7 @@ def test_plain_forms_are_read(plain: object, target: Target | None) -> None:
     ids=shown,
 )
 def test_what_names_no_target_is_refused(plain: object, problem: str) -> None:
-    """The error says what would be right."""
+    """The error shows what would be right."""
     with pytest.raises(InvalidMessageError) as caught:
         read_target(plain)
     assert caught.value.problem.startswith(problem)
@@ -133,7 +133,7 @@ def test_targets_that_break_a_rule_are_refused(build: Callable[[], object], prob
 
 
 def test_nobody_is_named_twice() -> None:
-    """Whoever stands twice in a list gets one message."""
+    """Whoever is in a list twice gets one message."""
     assert Users(["a", "b", "a"]).user_ids == ("a", "b")
     assert WorkNotification(department_ids=[1, "1"]).department_ids == ("1",)
 

@@ -14,7 +14,7 @@ from airflow_provider_dingpush.errors import QuotaExhaustedError
 from airflow_provider_dingpush.timeouts import Deadline, SingleFlight, WorkerThreads, call_within
 
 
-def test_a_deadline_tells_what_is_left_of_it() -> None:
+def test_a_deadline_knows_what_is_left_of_it() -> None:
     now = [100.0]
     deadline = Deadline.after(8, clock=lambda: now[0])
     assert deadline.seconds_left() == 8
@@ -170,7 +170,7 @@ def test_one_works_and_all_get_the_result() -> None:
 
 
 def test_an_error_is_everybody_s_own_copy() -> None:
-    """Each can be raised, and told its number of tries, without touching the others."""
+    """Each can be raised and given its number of tries without touching the others."""
     shared: SingleFlight[object] = SingleFlight()
     problem = QuotaExhaustedError("used up", "wait", errcode="90020", request_id="r1")
     problem.tries = 3

@@ -56,7 +56,7 @@ OUR_ALERT = (
     + """
 class Thing:
     def __init__(self, **values): self.__dict__.update(values)
-# Another run each time: what was told once is no news.
+# Another run each time: what was sent once is not sent again.
 run_id = f"run_{time.time_ns()}"
 ti = Thing(dag_id="d", task_id="t", run_id=run_id, map_index=-1, try_number=1, max_tries=0, state="failed")
 task = Thing(owner="airflow", task_id="t", retries=0)

@@ -7,8 +7,8 @@ shuts the robot out for ten minutes, as DingTalk does. The official hook posts e
 it takes part if ``apache-airflow-providers-dingding`` is installed. A follower is a callback that leaves its alert to
 the process that sends. Failures come as quickly as the machine can fork them, which keeps all its processors busy, or,
 with ``--over``, in bursts that take so many seconds together. Then single alerts in a quiet hour: from the callback's
-begin until the message stands in the chat. All processes are forks of one that has loaded what they need;
-``import_cost.py`` tells what loading costs.
+begin until the message is in the chat. All processes are forks of one that has loaded what they need;
+``import_cost.py`` measures what loading costs.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ FLUSH_SECONDS = 150.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a storm.
+    """The result of a storm.
 
-    :param messages: that stand in the chat.
-    :param told: failures that stand in them.
+    :param messages: in the chat.
+    :param reported: failures in them.
     :param refused: requests that were refused.
     :param seconds: from the first failure to the last message, in seconds.
     :param others: how long each callback took that did not lead, in seconds.
@@ -48,7 +48,7 @@ class Outcome:
     """
 
     messages: int
-    told: int
+    reported: int
     refused: int
     seconds: float
     others: Sequence[float]
@@ -81,7 +81,7 @@ def main() -> None:
     print_table(options.alerts, {name: several for name, several in outcomes.items() if several})
     quiet = [seconds for _ in range(options.quiet) for seconds in [quiet_alert()] if seconds is not None]
     print(
-        f"\na single quiet alert stands in the chat after {1e3 * statistics.median(quiet):.0f} ms "
+        f"\na single quiet alert is in the chat after {1e3 * statistics.median(quiet):.0f} ms "
         f"(median of {len(quiet)}), {1e3 * max(quiet):.0f} ms at most"
     )
 
@@ -91,8 +91,8 @@ def print_table(alerts: int, outcomes: dict[str, list[Outcome]]) -> None:
     rows: dict[str, Callable[[Outcome], float]] = {
         "alerts": lambda _: alerts,
         "messages": lambda each: each.messages,
-        "lost": lambda each: max(0, alerts - each.told),
-        "repeated": lambda each: max(0, each.told - alerts),
+        "lost": lambda each: max(0, alerts - each.reported),
+        "repeated": lambda each: max(0, each.reported - alerts),
         "refused": lambda each: each.refused,
         "seconds": lambda each: each.seconds,
         "leaders": lambda each: len(each.leaders),
@@ -129,7 +129,7 @@ def storm(name: str, alerts: int, at_once: int, over: float) -> Outcome | None:
         done = [note for note in notes if "done" in note]
         return Outcome(
             messages=len(chat.messages),
-            told=told_in(chat, diary),
+            reported=reported_in(chat, diary),
             refused=sum(request.outcome == "refused" for request in chat.requests),
             seconds=chat.messages[-1].received_at - begin,
             others=[note["seconds"] for note in done if not note.get("leader")],
@@ -156,7 +156,7 @@ def diary_in_memory() -> Iterator[Path]:
         yield Path(folder, "diary")
 
 
-def told_in(chat: Any, diary: Path) -> int:
+def reported_in(chat: Any, diary: Path) -> int:
     """How many failures the chat has: those that its messages cover; one in each of the official hook."""
     from airflow_provider_dingpush.alerts.message_log import covered_alerts
 
@@ -246,7 +246,7 @@ def our_callback(number: int, diary: Path) -> None:
 
 
 def official_callback(hook: Any, number: int, diary: Path) -> None:
-    """A callback that says so itself."""
+    """A callback that notes it itself."""
     from tests.integration.callback_storm import context_of
     from tests.storage.outbox_storm import note
 

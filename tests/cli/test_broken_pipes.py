@@ -15,7 +15,7 @@ from airflow_provider_dingpush.cli.broken_pipes import closed_pipes_ignored
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.pending import all_alerts
 from airflow_provider_dingpush.sandbox import Sandbox
-from tests.surface.test_flush_goes_on import put
+from tests.outbox_in_use import put_alerts
 
 
 def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
@@ -55,7 +55,7 @@ def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
 )
 def test_a_command_ends_quietly(connected: Sandbox, arguments: list[str], code: int) -> None:
     """With the exit code of what it has done, and without a traceback."""
-    put(*(f"dingtalk_{number}" for number in range(3)))
+    put_alerts(*(f"dingtalk_{number}" for number in range(3)))
     ended, errors = run_without_reader(*arguments)
     assert ended == code
     # Airflow may have a warning of its own.
@@ -64,7 +64,7 @@ def test_a_command_ends_quietly(connected: Sandbox, arguments: list[str], code: 
 
 def test_a_flush_goes_on_sending(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody reads its output, and all is sent."""
-    put("dingtalk_default")
+    put_alerts("dingtalk_default")
     assert run_without_reader("flush", both=True) == (0, "")
     assert len(connected.messages) == 1
     assert all_alerts(outbox()) == 0

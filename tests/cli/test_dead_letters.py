@@ -9,7 +9,7 @@ from airflow_provider_dingpush.errors import ContentRefusedError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
 from airflow_provider_dingpush.sandbox import Sandbox
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import task_context
 
 
 def _refuse(*_: object, **__: object) -> bytes:

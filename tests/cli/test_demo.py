@@ -15,7 +15,7 @@ from tests.cli.test_main import PROGRAM
 
 
 def test_both_messages_arrive() -> None:
-    """A greeting, and an alert with its reason; the exit code says so too."""
+    """A greeting, and an alert with its reason; so is the exit code."""
     done = subprocess.run(
         [PROGRAM, "demo", "--no-wait", "--language", "en"], capture_output=True, text=True, timeout=600, check=False
     )

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.sandbox import App, Sandbox
 from tests.cli.conftest import is_chinese
-from tests.surface.test_flush_goes_on import put
+from tests.outbox_in_use import put_alerts
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_flush_is_asked_for_where_alerts_were_written(
     connected: Sandbox, capsys: pytest.CaptureFixture[str], language: str, name: str
 ) -> None:
     """Until one ran."""
-    put("dingtalk_default")
+    put_alerts("dingtalk_default")
     assert main(["doctor", "--language", language]) == 0
     printed = capsys.readouterr().out
     assert name in printed

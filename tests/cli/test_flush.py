@@ -11,11 +11,11 @@ from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
-from tests.surface.test_flush_goes_on import put
+from tests.outbox_in_use import put_alerts
 
 
 @pytest.mark.parametrize(("language", "none"), [("en", "No pending alerts."), ("zh", "没有待发送的告警。")])
-def test_a_flush_without_pending_alerts_says_so(
+def test_a_flush_without_pending_alerts_prints_that(
     outbox_home: Path, capsys: pytest.CaptureFixture[str], language: str, none: str
 ) -> None:
     """Silence would leave it open whether anything was looked at."""
@@ -32,7 +32,7 @@ def test_a_flush_without_pending_alerts_says_so(
 )
 def test_what_was_sent(connected: Sandbox, capsys: pytest.CaptureFixture[str], language: str, sent: str) -> None:
     """Of each receiver."""
-    put("dingtalk_default")
+    put_alerts("dingtalk_default")
     assert main(["flush", "--language", language]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == sent
 
@@ -43,7 +43,7 @@ def test_what_was_sent(connected: Sandbox, capsys: pytest.CaptureFixture[str], l
 )
 def test_what_could_not_be_sent(capsys: pytest.CaptureFixture[str], language: str, failed: str, left: str) -> None:
     """Why, and how much is left."""
-    put("nowhere")
+    put_alerts("nowhere")
     assert main(["flush", "--language", language]) == 1
     printed = capsys.readouterr().err
     assert failed in printed
@@ -62,7 +62,7 @@ def test_another_process_that_sends(
     connected: Sandbox, capsys: pytest.CaptureFixture[str], language: str, busy: str
 ) -> None:
     """It isn't waited for."""
-    put("dingtalk_default")
+    put_alerts("dingtalk_default")
     with outbox().leadership(receiver_of_mailbox(Mailbox("dingtalk_default")).receiver_id) as book:
         assert book is not None
         assert main(["flush", "--within", "1", "--language", language]) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_dingpush import __version__
 from airflow_provider_dingpush.cli.main import main
-from tests.surface.test_flush_goes_on import put
+from tests.outbox_in_use import put_alerts
 
 PROGRAM = shutil.which("dingpush", path=str(Path(sys.executable).parent)) or "dingpush"
 
@@ -45,7 +45,7 @@ def test_help_loads_neither_airflow_nor_rich() -> None:
 
 def test_a_secrets_backend_that_is_not_there_is_one_line(outbox_home: Path) -> None:
     """Airflow itself can't be loaded then."""
-    put("dingtalk_default")
+    put_alerts("dingtalk_default")
     env = {**os.environ, "AIRFLOW__SECRETS__BACKEND": "nowhere.Backend"}
     done = subprocess.run([PROGRAM, "flush"], env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1

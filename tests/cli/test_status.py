@@ -11,9 +11,9 @@ import pytest
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
+from tests.callback_contexts import task_context
 from tests.cli.conftest import is_chinese
-from tests.surface.test_flush_goes_on import put
-from tests.surface.test_notifier import task_context
+from tests.outbox_in_use import put_alerts
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_the_outbox_is_named_without_its_password(
 def test_after_a_flush(capsys: pytest.CaptureFixture[str], language: str, state: str, flush: str) -> None:
     """What has no connection is pending still."""
     main(["flush"])
-    put("nowhere")
+    put_alerts("nowhere")
     capsys.readouterr()
     assert main(["status", "--language", language]) == 0
     printed = capsys.readouterr().out

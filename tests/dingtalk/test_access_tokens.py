@@ -30,8 +30,8 @@ HOST = "https://api.dingtalk.com"
 APP = App("dingkey", Secret("s3cr3t-of-the-app"))
 
 
-class Desk:
-    """Gives out tokens and counts them; time passes only when a test says so."""
+class TokenSource:
+    """Gives out tokens and counts them; time passes only when a test decides."""
 
     def __init__(self, lifetime_seconds: float = 7200.0) -> None:
         self.now = 1000.0
@@ -50,32 +50,32 @@ class Desk:
 @pytest.mark.parametrize(("lifetime", "kept"), [(7200.0, 6600.0), (60.0, 54.0), (100_000.0, 99_400.0)])
 def test_a_token_is_kept_until_shortly_before_its_end(lifetime: float, kept: float) -> None:
     """A tenth of its life early, ten minutes at most."""
-    desk = Desk(lifetime)
-    first = desk.token()
-    desk.now += kept - 0.001
-    assert desk.token() is first
-    desk.now += 0.001
-    assert desk.token() is not first
-    assert len(desk.given) == 2
+    source = TokenSource(lifetime)
+    first = source.token()
+    source.now += kept - 0.001
+    assert source.token() is first
+    source.now += 0.001
+    assert source.token() is not first
+    assert len(source.given) == 2
 
 
 def test_the_time_that_the_answer_took_is_gone() -> None:
     """A token's life begins before we know the token."""
-    desk = Desk(100.0)
+    source = TokenSource(100.0)
 
     def slow_fetch() -> Grant:
-        desk.now += 50
-        return desk.fetch()
+        source.now += 50
+        return source.fetch()
 
-    desk.store.token(APP, HOST, slow_fetch, wait_seconds=10)
-    desk.now += 41
-    desk.token()
-    assert len(desk.given) == 2
+    source.store.token(APP, HOST, slow_fetch, wait_seconds=10)
+    source.now += 41
+    source.token()
+    assert len(source.given) == 2
 
 
 def test_every_app_host_and_secret_has_its_own_token() -> None:
     """A secret that was changed in the console isn't answered with the old one's token."""
-    desk = Desk()
+    source = TokenSource()
     asked = [
         (APP, HOST),
         (App("dingother", APP.app_secret), HOST),
@@ -83,19 +83,19 @@ def test_every_app_host_and_secret_has_its_own_token() -> None:
         (App(APP.app_key, Secret("another")), HOST),
         (App(APP.app_key, APP.app_secret, robot_code="robot", agent_id="1"), HOST),
     ]
-    tokens = [desk.token(*each) for each in asked * 2]
-    assert len(desk.given) == 4
+    tokens = [source.token(*each) for each in asked * 2]
+    assert len(source.given) == 4
     assert tokens[0] is tokens[4] is tokens[5]
 
 
 def test_many_refusals_of_one_token_cost_one_new_one() -> None:
     """Whoever comes late with the old one must not throw the new one away."""
-    desk = Desk()
-    old = desk.token()
+    source = TokenSource()
+    old = source.token()
     for _ in range(50):
-        desk.store.refused(APP, HOST, old)
-        desk.token()
-    assert len(desk.given) == 2
+        source.store.refused(APP, HOST, old)
+        source.token()
+    assert len(source.given) == 2
 
 
 def test_a_refused_token_that_dingtalk_gives_again_is_a_new_one() -> None:
@@ -116,42 +116,42 @@ def test_a_refused_token_that_dingtalk_gives_again_is_a_new_one() -> None:
 
 def test_refusing_what_was_never_given_is_nothing() -> None:
     """As after a fork, or another process's token."""
-    Desk().store.refused(APP, HOST, Secret("unheard of"))
+    TokenSource().store.refused(APP, HOST, Secret("unheard of"))
 
 
 def test_a_failed_fetch_is_tried_again_by_the_next_one() -> None:
     """An error isn't kept."""
-    desk = Desk()
+    source = TokenSource()
     problem = UnavailableError("down")
 
     def fail() -> Grant:
         raise problem
 
     with pytest.raises(UnavailableError) as caught:
-        desk.store.token(APP, HOST, fail, wait_seconds=10)
+        source.store.token(APP, HOST, fail, wait_seconds=10)
     assert caught.value is problem
-    assert desk.token() is desk.given[0]
+    assert source.token() is source.given[0]
 
 
-def test_who_waits_too_long_for_another_thread_is_told_so() -> None:
+def test_waiting_too_long_for_another_thread_is_an_error() -> None:
     """Its own time is up while that one still fetches."""
-    desk = Desk()
+    source = TokenSource()
     begun, go_on = threading.Event(), threading.Event()
 
     def slow_fetch() -> Grant:
         begun.set()
         assert go_on.wait(20)
-        return desk.fetch()
+        return source.fetch()
 
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(desk.store.token, APP, HOST, slow_fetch, wait_seconds=20)
+        first = threads.submit(source.store.token, APP, HOST, slow_fetch, wait_seconds=20)
         assert begun.wait(20)
         with pytest.raises(UnavailableError, match="takes too long") as caught:
-            desk.store.token(APP, HOST, desk.fetch, wait_seconds=0.01)
+            source.store.token(APP, HOST, source.fetch, wait_seconds=0.01)
         go_on.set()
-        assert first.result(20) is desk.given[0]
+        assert first.result(20) is source.given[0]
     assert caught.value.__context__ is None
-    assert len(desk.given) == 1
+    assert len(source.given) == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs an operating system with fork, such as Linux")
@@ -192,12 +192,12 @@ def http(sandbox: Sandbox) -> HttpClient:
 
 
 def asked(sandbox: Sandbox, http: HttpClient, secret: str | None = None) -> Grant | DingTalkError:
-    """What comes of asking for the token of the sandbox's first app."""
+    """The result of asking for the token of the sandbox's first app."""
     app = App(sandbox.app.app_key, Secret(secret or sandbox.app.app_secret))
     return ask_for_token(app, http, timeout_seconds=0.5)
 
 
-def test_dingtalk_gives_a_token_and_says_how_long_it_lives(sandbox: Sandbox, http: HttpClient) -> None:
+def test_dingtalk_gives_a_token_and_its_lifetime(sandbox: Sandbox, http: HttpClient) -> None:
     """The request is the one that the docs describe."""
     grant = asked(sandbox, http)
     (request,) = sandbox.requests
@@ -209,18 +209,18 @@ def test_dingtalk_gives_a_token_and_says_how_long_it_lives(sandbox: Sandbox, htt
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"), [('"60"', 60.0), ("60.5", 60.5), ("-1", 0.0), ('"soon"', 7200.0), ("null", 7200.0)]
+    ("lifetime", "seconds"), [('"60"', 60.0), ("60.5", 60.5), ("-1", 0.0), ('"soon"', 7200.0), ("null", 7200.0)]
 )
 def test_a_lifetime_is_read_leniently(
-    raw_server: Callable[..., Any], answer: Callable[..., Any], said: str, seconds: float
+    raw_server: Callable[..., Any], answer: Callable[..., Any], lifetime: str, seconds: float
 ) -> None:
     """A wrong guess costs one refusal, and DingTalk usually gives two hours."""
-    server = raw_server(answer(b'{"accessToken":"t","expireIn":%s}' % said.encode()))
+    server = raw_server(answer(b'{"accessToken":"t","expireIn":%s}' % lifetime.encode()))
     grant = ask_for_token(APP, HttpClient(server.url), timeout_seconds=5)
     assert grant == Grant(Secret("t"), seconds)
 
 
-def test_wrong_credentials_are_told_apart(sandbox: Sandbox, http: HttpClient) -> None:
+def test_wrong_credentials_are_distinguished(sandbox: Sandbox, http: HttpClient) -> None:
     """With where to find the right ones."""
     error = asked(sandbox, http, "wrong")
     assert isinstance(error, CredentialsError)
@@ -268,9 +268,9 @@ def test_a_wrong_address_is_a_setting(raw_server: Callable[..., Any], answer: Ca
 
 def test_nothing_of_it_shows_a_secret(sandbox: Sandbox) -> None:
     """Stores, grants and apps may be printed by a debugger or a traceback."""
-    desk = Desk()
-    desk.token()
-    shown = f"{APP!r} {desk.fetch()!r} {desk.store!r} {vars(desk.store)!r}"
+    source = TokenSource()
+    source.token()
+    shown = f"{APP!r} {source.fetch()!r} {source.store!r} {vars(source.store)!r}"
     assert "s3cr3t" not in shown
     assert "token 1" not in shown
 
@@ -292,9 +292,9 @@ def test_a_token_that_fits_no_header_is_none(raw_server: Any, answer: Any, token
     assert type(grant) is UnavailableError
 
 
-@pytest.mark.parametrize("said", ["1e999", "NaN", '"x"', "[]", "null"])
-def test_a_lifetime_that_is_none_is_the_usual_one(raw_server: Any, answer: Any, said: str) -> None:
-    server = raw_server([answer(f'{{"accessToken":"t","expireIn":{said}}}'.encode())])
+@pytest.mark.parametrize("lifetime", ["1e999", "NaN", '"x"', "[]", "null"])
+def test_a_lifetime_that_is_none_is_the_usual_one(raw_server: Any, answer: Any, lifetime: str) -> None:
+    server = raw_server([answer(f'{{"accessToken":"t","expireIn":{lifetime}}}'.encode())])
     http = HttpClient(server.url)
     grant = ask_for_token(App("key", Secret("secret"), robot_code="r"), http, timeout_seconds=5.0)
     http.close()

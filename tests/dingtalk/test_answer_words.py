@@ -1,4 +1,4 @@
-"""Words beside a code that doesn't tell: what they speak of, and what they don't."""
+"""Words beside a code whose meaning isn't known: what they name, and what they don't."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ WORDS: dict[Sense | None, list[str]] = {
 @pytest.mark.parametrize(
     ("sense", "words"), [(sense, words) for sense, several in WORDS.items() for words in several], ids=str
 )
-def test_words_tell_what_is_minded(sense: Sense | None, words: str) -> None:
-    """As DingTalk says them, in any case; nothing else is taken for it."""
+def test_words_show_what_is_refused(sense: Sense | None, words: str) -> None:
+    """As DingTalk writes them, in any case; nothing else is taken for it."""
     assert sense_of(words) is sense
     assert sense_of(words.upper().replace("DESCRIPTION:", "description:")) is sense

@@ -42,7 +42,7 @@ MakeClient = Callable[..., Any]
 Call = Callable[[AppCalls, Sandbox], dict[str, Any]]
 
 
-def say(calls: AppCalls, sandbox: Sandbox, content: str = "hello", *, repeatable: bool = False) -> dict[str, Any]:
+def send_text(calls: AppCalls, sandbox: Sandbox, content: str = "hello", *, repeatable: bool = False) -> dict[str, Any]:
     """Send a text to the sandbox's group; DingTalk can't recognise it if it comes twice."""
     body = {
         "robotCode": calls.app.robot_code,
@@ -65,7 +65,7 @@ def upload(calls: AppCalls, sandbox: Sandbox) -> dict[str, Any]:
     return calls.upload(UPLOAD, query={"type": "image"}, body=body, content_type="multipart/form-data; boundary=b")
 
 
-CALLS: dict[str, tuple[str, Call]] = {"v1": (SEND, say), "topapi": (BY_MOBILE, look_up), "oapi": (UPLOAD, upload)}
+CALLS: dict[str, tuple[str, Call]] = {"v1": (SEND, send_text), "topapi": (BY_MOBILE, look_up), "oapi": (UPLOAD, upload)}
 
 
 @pytest.fixture
@@ -76,13 +76,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def to(sandbox: Sandbox, path: str) -> list[ReceivedRequest]:
-    """The requests to one door."""
+    """The requests to one path."""
     return [each for each in sandbox.requests if each.path == path]
 
 
 @pytest.mark.parametrize(("path", "call"), CALLS.values(), ids=CALLS)
 def test_one_token_serves_many_calls(sandbox: Sandbox, app_client_of: MakeClient, path: str, call: Call) -> None:
-    """And it stands where that generation of the API looks for it, nowhere else."""
+    """And it is where that generation of the API looks for it, nowhere else."""
     calls = app_client_of(sandbox).calls
     for _ in range(3):
         call(calls, sandbox)
@@ -100,7 +100,7 @@ def test_one_token_serves_many_calls(sandbox: Sandbox, app_client_of: MakeClient
 
 def test_the_body_is_json_as_people_write_it(sandbox: Sandbox, app_client_of: MakeClient) -> None:
     """Chinese stays Chinese: escaped, it would take twice the bytes."""
-    say(app_client_of(sandbox).calls, sandbox, "任务失败")
+    send_text(app_client_of(sandbox).calls, sandbox, "任务失败")
     (request,) = to(sandbox, SEND)
     assert request.headers["content-type"] == "application/json; charset=utf-8"
     assert "任务失败".encode() in request.body
@@ -132,7 +132,7 @@ def test_fifty_threads_at_once_fetch_one_token(sandbox: Sandbox, app_client_of: 
 
     def send(number: int) -> dict[str, Any]:
         together.wait(20)
-        return say(clients[number], sandbox, f"message {number}")
+        return send_text(clients[number], sandbox, f"message {number}")
 
     with ThreadPoolExecutor(50) as threads:
         answers = list(threads.map(send, range(50)))
@@ -148,7 +148,7 @@ def test_fifty_threads_at_once_fetch_one_token(sandbox: Sandbox, app_client_of: 
 def test_a_refused_token_costs_one_new_one_and_no_message(
     sandbox: Sandbox, app_client_of: MakeClient, path: str, call: Call, refusal: str
 ) -> None:
-    """In each dialect; the caller doesn't notice."""
+    """In each dialect; the caller gets no error."""
     client = app_client_of(sandbox)
     call(client.calls, sandbox)
     if refusal == "expired":
@@ -168,13 +168,13 @@ def test_a_token_that_ends_amid_fifty_threads_costs_one_new_one_and_no_message(
 ) -> None:
     """All fifty are refused with the old one at the same moment."""
     client = app_client_of(sandbox)
-    say(client.calls, sandbox, "before")
+    send_text(client.calls, sandbox, "before")
     sandbox.expire_tokens()
     together = threading.Barrier(50)
 
     def send(number: int) -> None:
         together.wait(20)
-        say(client.calls, sandbox, f"message {number}")
+        send_text(client.calls, sandbox, f"message {number}")
 
     with ThreadPoolExecutor(50) as threads:
         list(threads.map(send, range(50)))
@@ -212,7 +212,7 @@ def test_a_throttled_token_call_is_tried_again_by_one_thread_for_all(
 
     client = app_client_of(sandbox, sleep=sleep, chance=lambda: 0.5)
     with ThreadPoolExecutor(50) as threads:
-        sent = [threads.submit(say, client.calls, sandbox) for _ in range(50)]
+        sent = [threads.submit(send_text, client.calls, sandbox) for _ in range(50)]
         assert waiting.wait(20)
         go_on.set()
         for each in sent:
@@ -225,7 +225,7 @@ def test_a_throttled_token_call_is_tried_again_by_one_thread_for_all(
 def test_wrong_credentials_are_asked_for_once(sandbox: Sandbox, app_client_of: MakeClient) -> None:
     """They stay wrong, and nothing is sent."""
     client = app_client_of(sandbox, app_secret="not-it")
-    for call in (client.calls.token, lambda: say(client.calls, sandbox)):
+    for call in (client.calls.token, lambda: send_text(client.calls, sandbox)):
         with pytest.raises(CredentialsError):
             call()
     assert [each.path for each in sandbox.requests] == [TOKEN] * 2
@@ -236,7 +236,7 @@ def test_a_token_alone_can_be_asked_for(sandbox: Sandbox, app_client_of: MakeCli
     """It proves that AppKey and AppSecret are right, and the calls that follow use it."""
     client = app_client_of(sandbox)
     token = client.calls.token()
-    say(client.calls, sandbox)
+    send_text(client.calls, sandbox)
     assert to(sandbox, SEND)[0].headers[HEADER] == token.revealed
     assert len(to(sandbox, TOKEN)) == 1
 
@@ -267,7 +267,7 @@ def test_what_may_have_arrived_is_reported_and_not_sent_again(
     client.calls.token()
     sandbox.fail_next(fault, path=SEND)
     with pytest.raises(UnknownOutcomeError) as caught:
-        say(client.calls, sandbox)
+        send_text(client.calls, sandbox)
     assert (caught.value.retryable, caught.value.tries) == (False, 1)
     assert "Check in the chat" in caught.value.advice
     assert len(to(sandbox, SEND)) == 1
@@ -276,17 +276,17 @@ def test_what_may_have_arrived_is_reported_and_not_sent_again(
 
 
 @pytest.mark.parametrize("fault", [Fault.HTTP_503, Fault.RESET_AFTER_BODY_ACCEPTED, Fault.UNKNOWN_RESULT])
-def test_whoever_rather_has_it_twice_than_never_can_say_so(
+def test_resending_what_may_have_arrived_can_be_chosen(
     sandbox: Sandbox, app_client_of: MakeClient, fault: Fault
 ) -> None:
     """Then it is sent once more, and Airflow may try again after that."""
     client = app_client_of(sandbox, resend_unknown=True)
     sandbox.fail_next(fault, path=SEND)
-    say(client.calls, sandbox)
+    send_text(client.calls, sandbox)
     assert len(sandbox.messages) == 1 + fault.message_accepted
     sandbox.fail_next(fault, times=5, path=SEND)
     with pytest.raises(UnknownOutcomeError) as caught:
-        say(client.calls, sandbox)
+        send_text(client.calls, sandbox)
     assert (caught.value.retryable, caught.value.tries) == (True, 2)
     assert len(to(sandbox, SEND)) == 4
 
@@ -338,7 +338,7 @@ def test_what_takes_long_or_for_ever_is_not_waited_out(
     kind: type[DingTalkError],
     silent_seconds: float | None,
 ) -> None:
-    """The error says for how long."""
+    """The error names for how long."""
     client = app_client_of(sandbox)
     sandbox.fail_next(fault, path=path)
     with pytest.raises(kind) as caught:
@@ -358,7 +358,7 @@ def test_a_limit_of_calls_per_second_is_waited_out(app_client_of: MakeClient) ->
     with Sandbox(apps=(app,), clock=lambda: now[0]) as sandbox:
         client = app_client_of(sandbox, sleep=sleep, ticks=lambda: now[0])
         for number in range(7):
-            say(client.calls, sandbox, str(number))
+            send_text(client.calls, sandbox, str(number))
         assert [each.shown["text"]["content"] for each in sandbox.messages] == list("0123456")
         assert len(to(sandbox, SEND)) == 10
 
@@ -367,9 +367,9 @@ def test_an_exhausted_quota_is_not_tried_again(app_client_of: MakeClient) -> Non
     """It lasts until the month ends or somebody pays."""
     with Sandbox(quotas=Quotas(api_calls_a_month=1)) as sandbox:
         client = app_client_of(sandbox)
-        say(client.calls, sandbox)
+        send_text(client.calls, sandbox)
         with pytest.raises(QuotaExhaustedError):
-            say(client.calls, sandbox)
+            send_text(client.calls, sandbox)
         with pytest.raises(QuotaExhaustedError):
             upload(client.calls, sandbox)
         assert client.waits == []
@@ -378,7 +378,7 @@ def test_an_exhausted_quota_is_not_tried_again(app_client_of: MakeClient) -> Non
 @pytest.mark.parametrize(
     ("app", "call", "kind", "named"),
     [
-        (App(permissions=("qyapi_base",)), say, PermissionMissingError, ("qyapi_robot_sendmsg",)),
+        (App(permissions=("qyapi_base",)), send_text, PermissionMissingError, ("qyapi_robot_sendmsg",)),
         (
             App(permissions=("qyapi_base", "qyapi_get_member")),
             look_up,
@@ -386,13 +386,13 @@ def test_an_exhausted_quota_is_not_tried_again(app_client_of: MakeClient) -> Non
             ("qyapi_get_member_by_mobile",),
         ),
         (App(permissions=()), upload, PermissionMissingError, ("qyapi_base",)),
-        (App(allowed_ips=("203.0.113.7",)), say, ConfigurationError, ()),
+        (App(allowed_ips=("203.0.113.7",)), send_text, ConfigurationError, ()),
         (App(allowed_ips=("203.0.113.7",)), look_up, ConfigurationError, ()),
-        (App(published=False), say, TargetError, ()),
+        (App(published=False), send_text, TargetError, ()),
     ],
     ids=["v1", "topapi", "oapi", "address v1", "address oapi", "unpublished"],
 )
-def test_what_the_console_must_change_is_told(
+def test_the_error_explains_what_to_change_in_the_console(
     app_client_of: MakeClient, app: App, call: Call, kind: type[DingTalkError], named: tuple[str, ...]
 ) -> None:
     """With the permission's name as the console has it, and DingTalk's id of the call."""
@@ -449,7 +449,7 @@ def test_the_token_is_within_the_budget_of_the_call(sandbox: Sandbox, app_client
     client = app_client_of(sandbox, plan=plan, ticks=lambda: now[0], sleep=sleep, timeout_seconds=3)
     sandbox.fail_next(Fault.BUSY, path=TOKEN)
     with pytest.raises(UnavailableError):
-        say(client.calls, sandbox)
+        send_text(client.calls, sandbox)
     assert asked == [0.5]
     assert len(to(sandbox, TOKEN)) == 1
     assert to(sandbox, SEND) == []

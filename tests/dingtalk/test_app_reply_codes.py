@@ -32,7 +32,7 @@ def error_of(body: object, status: int = 200, **options: Any) -> DingTalkError:
     return error
 
 
-# codes -> class, seconds to stay silent; retryable is what the class says
+# codes -> class, seconds to stay silent; retryable is as in the class
 OLD: list[tuple[str, type[DingTalkError], float | None]] = [
     ("40001 40014 42001", errors.TokenError, None),
     ("40089 40096", errors.CredentialsError, None),
@@ -116,7 +116,7 @@ OLD_CASES = [(code, kind, silent) for codes, kind, silent in OLD for code in cod
 V1_CASES = [(status, code, kind, silent) for status, codes, kind, silent in V1 for code in codes.split()]
 
 
-def assert_says(error: DingTalkError, kind: type[DingTalkError], code: str, silent_seconds: float | None) -> None:
+def assert_error(error: DingTalkError, kind: type[DingTalkError], code: str, silent_seconds: float | None) -> None:
     """The error is of this class and keeps code, words and id; its advice is in English and Chinese."""
     assert type(error) is kind
     assert (error.errcode, error.errmsg, error.request_id) == (code, "钉钉说", "15r6h7w2ky0s3")
@@ -138,7 +138,7 @@ def test_a_code_of_the_older_api_has_its_error(
     body = {"errcode": number, "errmsg": "钉钉说", "request_id": "15r6h7w2ky0s3"}
     if shape == "wrapped":
         body |= {"errcode": 88, "sub_code": code, "sub_msg": "钉钉说", "errmsg": "ding talk error[…]"}
-    assert_says(error_of(body), kind, code, silent_seconds)
+    assert_error(error_of(body), kind, code, silent_seconds)
 
 
 @pytest.mark.parametrize(("status", "code", "kind", "silent_seconds"), V1_CASES)
@@ -147,13 +147,13 @@ def test_a_code_of_the_v1_api_has_its_error(
 ) -> None:
     """The code decides, not the status."""
     error = error_of({"code": code, "message": "钉钉说", "requestid": "15r6h7w2ky0s3"}, status)
-    assert_says(error, kind, code, silent_seconds)
+    assert_error(error, kind, code, silent_seconds)
 
 
 def test_the_spelling_of_gateways_is_read_as_well() -> None:
     """The official SDK knows it too."""
     error = error_of({"Code": "InvalidAuthentication", "Message": "钉钉说", "RequestId": "15r6h7w2ky0s3"}, 400)
-    assert_says(error, errors.TokenError, "InvalidAuthentication", None)
+    assert_error(error, errors.TokenError, "InvalidAuthentication", None)
 
 
 @pytest.mark.parametrize("more", [{}, {"sub_code": ""}, {"sub_code": None}], ids=str)
@@ -209,7 +209,7 @@ ANSWERS: dict[str, tuple[Reply | NoReply, type[DingTalkError], float | None]] = 
 def test_what_is_no_answer_of_dingtalk_has_its_error(
     answer: Reply | NoReply, kind: type[DingTalkError], silent_seconds: float | None
 ) -> None:
-    """As at the door of custom robots."""
+    """As with custom robots."""
     error = answer_of(answer, expects=("key",))
     assert type(error) is kind
     assert isinstance(error, DingTalkError)
@@ -240,10 +240,10 @@ def test_what_is_no_answer_of_dingtalk_has_its_error(
         ({"errcode": 60011, "errmsg": "没有调用该接口的权限"}, ()),
         ({"code": "Forbidden.AccessDenied.AccessTokenPermissionDenied", "accessdenieddetail": "?"}, ()),
     ],
-    ids=["v1", "topapi", "words", "not said", "unreadable"],
+    ids=["v1", "topapi", "words", "not given", "unreadable"],
 )
 def test_a_missing_permission_is_named(body: dict[str, Any], permissions: tuple[str, ...]) -> None:
-    """Wherever DingTalk says it; and the names survive what workers do to exceptions."""
+    """Wherever DingTalk writes it; and the names survive what workers do to exceptions."""
     error = error_of(body, 403)
     for same in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - our own
         assert type(same) is errors.PermissionMissingError
@@ -252,7 +252,7 @@ def test_a_missing_permission_is_named(body: dict[str, Any], permissions: tuple[
 
 
 def test_words_that_quote_what_was_sent_show_no_secret() -> None:
-    """Neither as it is nor as it stands in a URL; a secret that is empty hides nothing."""
+    """Neither as it is nor as in a URL; a secret that is empty hides nothing."""
     body = {"errcode": 40014, "errmsg": "no t0k/en+x, no access_token=t0k%2Fen%2Bx, no s3cret"}
     error = error_of(body, hide=[Secret("t0k/en+x"), Secret("s3cret"), Secret("")])
     assert error.errmsg == "no ***, no access_token=***, no ***"
@@ -284,8 +284,8 @@ def test_words_that_quote_what_was_sent_show_no_secret() -> None:
     ],
     ids=str,
 )
-def test_words_tell_what_an_unknown_code_may_mean(body: dict[str, Any], words: str, kind: type[DingTalkError]) -> None:
-    """A guess, in both generations, and for work notices; also where there is no code at all."""
+def test_words_show_what_an_unknown_code_may_mean(body: dict[str, Any], words: str, kind: type[DingTalkError]) -> None:
+    """A guess, in both generations, and for work notifications; also where there is no code at all."""
     error = error_of({**body, "errmsg" if "code" not in body else "message": words}, expects=("errcode",))
     assert type(error) is kind
     assert not error.recognised
@@ -293,6 +293,6 @@ def test_words_tell_what_an_unknown_code_may_mean(body: dict[str, Any], words: s
 
 
 def test_tables_name_each_code_once() -> None:
-    """A code that stood in both would mean what chance says."""
+    """A code in both tables would have two meanings."""
     old, new = app_reply_codes._OLD_CODES, app_reply_codes._V1_CODES
     assert not old.keys() & new.keys()

@@ -1,4 +1,4 @@
-"""What an app's robot says to groups and people: whole payloads, parts, people in pieces, and what became of it."""
+"""What an app's robot sends to groups and people: whole payloads, parts, people in pieces, and the results."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_what_it_cannot_carry_is_refused_with_the_way_that_can(
 
 
 def test_a_file_that_is_in_dingtalk_already_needs_a_name(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
-    """People see it, and its ending tells DingTalk the type."""
+    """People see it, and DingTalk takes the type from its ending."""
     sandbox = start_sandbox()
     robot = receiver_of(sandbox)
     robot.send_to_people(File(b"PK\x03\x04", "a.zip"), ["lisi"])
@@ -175,7 +175,7 @@ def test_a_file_that_is_in_dingtalk_already_needs_a_name(start_sandbox: StartSan
 def test_a_robot_without_a_library_takes_what_is_uploaded_already(
     start_sandbox: StartSandbox, app_client_of: AppClientOf
 ) -> None:
-    """And says so of the rest."""
+    """And lists the rest."""
     sandbox = start_sandbox()
     calls = app_client_of(sandbox).calls
     with pytest.raises(errors.InvalidMessageError, match=r"^Image\.source is <108 bytes>, and nothing can be uploaded"):
@@ -265,7 +265,7 @@ def test_people_are_sent_to_in_pieces(start_sandbox: StartSandbox, receiver_of: 
     assert [each["userIds"] for each in sends(generous)] == [ids]
 
 
-def test_people_who_were_not_reached_are_told(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
+def test_people_who_were_not_reached_are_listed(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """Unknown, out of sight, or unwilling ones; the others get the message."""
     people = (
         Person(user_id="zhangsan", name="张三", mobile="13800000001"),
@@ -280,7 +280,7 @@ def test_people_who_were_not_reached_are_told(start_sandbox: StartSandbox, recei
     assert sandbox.messages[0].payload["msgKey"] == "sampleText"
 
 
-def test_people_who_get_too_much_are_told(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
+def test_people_who_get_too_much_are_listed(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """DingTalk holds the message back from them and sends it to the others."""
     sandbox = start_sandbox(quotas=Quotas(robot_messages_per_person_a_minute=1))
     robot = receiver_of(sandbox)
@@ -330,10 +330,10 @@ def test_a_message_that_reached_nobody_is_an_error(start_sandbox: StartSandbox, 
     ],
     ids=["not published", "robot not in the group", "unknown group", "no permission"],
 )
-def test_a_robot_that_may_not_send_says_why(
+def test_the_error_of_a_robot_that_may_not_send_explains_why(
     start_sandbox: StartSandbox, receiver_of: RobotOf, options: dict[str, Any], group: str | None, kind: Any
 ) -> None:
-    """With advice, and nothing stands in the group."""
+    """With advice, and nothing is in the group."""
     sandbox = start_sandbox(**options)
     with pytest.raises(kind) as caught:
         receiver_of(sandbox).send_to_group(Text("hello"), group or sandbox.group.open_conversation_id)
@@ -360,7 +360,7 @@ def test_an_unpublished_robot_reaches_no_person(start_sandbox: StartSandbox, rec
 def test_what_may_have_arrived_is_not_sent_again(
     start_sandbox: StartSandbox, receiver_of: RobotOf, fault: Fault, arrived: int
 ) -> None:
-    """DingTalk could not tell the second from the first; the error says so and no retry is advised."""
+    """DingTalk could not recognise the second one; the error explains it and no retry is advised."""
     sandbox = start_sandbox()
     sandbox.fail_next(fault, path=GROUP_SEND)
     with pytest.raises(errors.UnknownOutcomeError) as caught:
@@ -381,12 +381,14 @@ def test_people_after_those_in_doubt_still_get_the_message(start_sandbox: StartS
     assert [each["userIds"] for each in sends(sandbox)] == [["zhangsan"], ["lisi"], ["wangwu"]]
 
 
-def test_a_failure_in_the_middle_says_who_has_it(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
+def test_the_error_of_a_failure_in_the_middle_names_who_has_it(
+    start_sandbox: StartSandbox, receiver_of: RobotOf
+) -> None:
     """And no retry is advised: it would send to the first ones again."""
     sandbox = start_sandbox()
     robot = receiver_of(sandbox, people_per_call=1)
     robot.send_to_people(Text("hello"), ["zhangsan"])
-    sandbox.fail_next(Fault.STRING_ERRCODE, path=PEOPLE_SEND)  # the usual answer: it stands before the next one
+    sandbox.fail_next(Fault.STRING_ERRCODE, path=PEOPLE_SEND)  # the usual answer, before the next one
     sandbox.fail_next(Fault.QUOTA_USED_UP, path=PEOPLE_SEND)
     with pytest.raises(errors.QuotaExhaustedError) as caught:
         robot.send_to_people(Text("again"), ["zhangsan", "lisi", "wangwu"])
@@ -394,7 +396,7 @@ def test_a_failure_in_the_middle_says_who_has_it(start_sandbox: StartSandbox, re
     assert len(sends(sandbox)) == 3
 
 
-def test_a_part_that_fails_says_which_ones_arrived(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
+def test_the_error_of_a_part_names_those_that_arrived(start_sandbox: StartSandbox, receiver_of: RobotOf) -> None:
     """The reader of the log knows what is in the group already, and no later part is sent."""
     sandbox = start_sandbox()
     sandbox.fail_next(Fault.STRING_ERRCODE, path=GROUP_SEND)
@@ -457,7 +459,7 @@ def test_the_status_of_a_fresh_message_may_not_be_known_yet(start_sandbox: Start
 def test_states_are_read_leniently(
     raw_server: Any, answer: Any, app_client_of: AppClientOf, word: str, state: str
 ) -> None:
-    """DingTalk's own sample misspells one; a page that says it is the same again ends the reading."""
+    """DingTalk's own sample misspells one; a page with the same cursor ends the reading."""
     token = answer(b'{"accessToken":"t","expireIn":7200}')
     page = answer(json.dumps({"sendStatus": word, "hasMore": True, "nextToken": "7", "readUserIds": ["a"]}).encode())
     server = raw_server([token, page, page])

@@ -86,7 +86,7 @@ def test_chance_shortens_a_wait_to_half_at_most(chance: float, wait: float) -> N
     assert plan.wait_after(3, UNAVAILABLE, chance=chance) == wait
 
 
-def test_no_wait_is_longer_than_the_plan_says() -> None:
+def test_no_wait_is_longer_than_planned() -> None:
     """Doubling ends at the longest wait."""
     plan = AttemptPlan(attempts=99, first_wait_seconds=1, longest_wait_seconds=8)
     assert [plan.wait_after(number, UNAVAILABLE, chance=1.0) for number in (1, 2, 3, 4, 5, 60)] == [1, 2, 4, 8, 8, 8]
@@ -101,7 +101,7 @@ def test_a_wait_that_the_answer_asks_for_is_kept_or_not_waited_at_all(asked: flo
     assert AttemptPlan(first_wait_seconds=1, longest_wait_seconds=8).wait_after(1, error, chance=1.0) == wait
 
 
-def test_what_a_retry_cannot_mend_is_tried_once() -> None:
+def test_what_a_retry_cannot_fix_is_tried_once() -> None:
     """A wrong secret stays wrong."""
     world = World([SignError("wrong")])
     with pytest.raises(SignError) as caught:
@@ -109,7 +109,7 @@ def test_what_a_retry_cannot_mend_is_tried_once() -> None:
     assert (world.waits, caught.value.tries, len(world.given)) == ([], 1, 1)
 
 
-def test_the_last_error_says_how_often_it_was_tried() -> None:
+def test_the_last_error_names_the_number_of_tries() -> None:
     """After the last try there is no wait, and the error knows the number."""
     world = World([UnavailableError("1"), UnavailableError("2"), UnavailableError("3")])
     with pytest.raises(UnavailableError) as caught:

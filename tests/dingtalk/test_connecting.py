@@ -1,4 +1,4 @@
-"""Connecting told apart from waiting: dead addresses, and requests that nobody waits for any more."""
+"""Connecting distinguished from waiting: dead addresses, and requests that nobody waits for any more."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MakeAnswer = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands in the environment of the machine plays no part."""
+    """The environment of the machine plays no part."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -37,7 +37,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def black_hole() -> Iterator[Callable[[str, int], socket.socket]]:
-    """Make addresses that say nothing to whoever connects: a listener whose queue is full."""
+    """Make addresses that never answer whoever connects: a listener whose queue is full."""
     with contextlib.ExitStack() as opened:
 
         def make(host: str, port: int = 0) -> socket.socket:
@@ -56,7 +56,7 @@ def black_hole() -> Iterator[Callable[[str, int], socket.socket]]:
 
 @pytest.fixture
 def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let the name stand for some addresses."""
+    """Let the name have some addresses."""
     lookup = socket.getaddrinfo
 
     def resolve_to(*hosts: str, before: Callable[[], object] = lambda: None) -> None:
@@ -73,7 +73,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.fixture
 def short_lived_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread that was left behind ends as soon as it has nothing more to do."""
+    """A thread that was given up ends as soon as it has nothing more to do."""
     monkeypatch.setattr("airflow_provider_dingpush.timeouts._IDLE_SECONDS", 0.01)
 
 
@@ -83,7 +83,7 @@ def post(http: HttpClient, body: bytes = b"{}", **options: Any) -> Reply | NoRep
 
 
 def wait_for_others(thread: threading.Thread) -> None:
-    """Until what was left behind has come to its end."""
+    """Until the threads that were given up have ended."""
     thread.join(30)
     assert not thread.is_alive()
 
@@ -91,7 +91,7 @@ def wait_for_others(thread: threading.Thread) -> None:
 def test_dead_addresses_before_a_living_one_cost_little(
     raw_server: StartServer, answer: MakeAnswer, black_hole: Any, resolve: Any
 ) -> None:
-    """Two that say nothing and one that refuses: the message arrives at the first try, and once."""
+    """Two that never answer and one that refuses: the message arrives at the first try, and once."""
     server = raw_server(answer(OK))
     for host in ("127.0.0.2", "127.0.0.3"):
         black_hole(host, server.port)
@@ -126,7 +126,7 @@ def test_only_dead_addresses_are_named(black_hole: Any, resolve: Any) -> None:
     assert f"{NAME}:{port} did not accept a connection within 0.6 s (tried 127.0.0.2, 127.0.0.3)" in str(reply)
 
 
-def test_a_robot_says_that_nothing_was_sent(black_hole: Any, resolve: Any, client_of: Any) -> None:
+def test_the_error_of_a_robot_explains_that_nothing_was_sent(black_hole: Any, resolve: Any, client_of: Any) -> None:
     """A retry can't double what never left."""
     port = black_hole("127.0.0.2").getsockname()[1]
     resolve("127.0.0.2")
@@ -158,7 +158,7 @@ def test_an_app_sends_again_what_was_never_sent(
     assert len(server.requests) == 2
 
 
-def test_a_refusal_tells_the_systems_words() -> None:
+def test_a_refusal_quotes_the_systems_words() -> None:
     """With host and port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -238,7 +238,7 @@ def test_a_connection_that_comes_late_posts_nothing(black_hole: Any, short_lived
 
 def test_a_message_that_is_half_written_is_cut(raw_server: StartServer) -> None:
     """It may have arrived for all that anybody knows; but the rest of it doesn't follow later."""
-    left, told = threading.Event(), threading.Event()
+    left, ended = threading.Event(), threading.Event()
     received: list[int] = []
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -252,7 +252,7 @@ def test_a_message_that_is_half_written_is_cut(raw_server: StartServer) -> None:
                     while piece := connection.recv(1 << 20):
                         count += len(piece)
                 received.append(count)
-            told.set()
+            ended.set()
 
         thread = threading.Thread(target=read_late)
         thread.start()
@@ -260,12 +260,12 @@ def test_a_message_that_is_half_written_is_cut(raw_server: StartServer) -> None:
         body = b"x" * 50_000_000
         assert post(HttpClient(url, HttpOptions(timeout_seconds=0.5)), body) == NoReply(NoReplyReason.TOO_SLOW)
         left.set()
-        assert told.wait(30)
+        assert ended.wait(30)
         thread.join(30)
     assert received[0] < len(body)
 
 
-def test_waiting_for_an_answer_is_told_apart(raw_server: StartServer) -> None:
+def test_waiting_for_an_answer_is_distinguished(raw_server: StartServer) -> None:
     """The message was written, so it may have arrived."""
     server = raw_server(lambda _, over: over.wait(30))
     reply = post(HttpClient(server.url, HttpOptions(timeout_seconds=0.4)))
@@ -276,7 +276,7 @@ def test_waiting_for_an_answer_is_told_apart(raw_server: StartServer) -> None:
 
 
 def test_a_handshake_that_hangs_is_not_an_unknown_outcome(resolve: Any) -> None:
-    """Something accepts and says nothing, as some firewalls do; a second try takes another address."""
+    """Something accepts and never answers, as some firewalls do; a second try takes another address."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with socket.create_server(("127.0.0.2", port)):
@@ -285,7 +285,7 @@ def test_a_handshake_that_hangs_is_not_an_unknown_outcome(resolve: Any) -> None:
             reply = post(http)
             assert reply == NOT_SENT
             assert f"{NAME}:{port} did not finish the TLS handshake within 0.6 s" in str(reply)
-            # The other one speaks no TLS, and says so at once.
+            # The other one has no TLS, and answers so at once.
             thread = threading.Thread(target=answer_without_tls, args=(other,))
             thread.start()
             again = post(http, timeout_seconds=60)
@@ -295,7 +295,7 @@ def test_a_handshake_that_hangs_is_not_an_unknown_outcome(resolve: Any) -> None:
 
 
 def answer_without_tls(listener: socket.socket) -> None:
-    """As a web server does to whoever speaks TLS to its plain port."""
+    """As a web server does when TLS comes to its plain port."""
     connection, _ = listener.accept()
     with connection:
         connection.recv(65536)
@@ -318,7 +318,7 @@ def test_a_handshake_that_breaks_off_is_not_a_wrong_certificate(raw_server: Star
     assert "TLS handshake" in str(reply)
 
 
-def test_a_proxy_that_says_nothing_is_named(raw_server: StartServer) -> None:
+def test_a_proxy_that_never_answers_is_named(raw_server: StartServer) -> None:
     """It took the question, but DingTalk never got the message."""
     proxy = raw_server(lambda _, over: over.wait(30))
     options = HttpOptions(timeout_seconds=0.6, proxy=f"http://user:s3cr3t@127.0.0.1:{proxy.port}")
@@ -330,7 +330,7 @@ def test_a_proxy_that_says_nothing_is_named(raw_server: StartServer) -> None:
 
 
 def test_a_proxy_at_an_address_of_ipv6_is_named_as_in_a_url() -> None:
-    """Host and port can be told apart."""
+    """Host and port can be distinguished."""
     for scheme, proxy in (("https", "http://[::1]:1"), ("http", "http://[::1]:1")):
         reply = post(HttpClient(f"{scheme}://{NAME}", HttpOptions(proxy=proxy)))
         assert "the proxy [::1]:1 did not accept a connection" in str(reply)
@@ -345,7 +345,7 @@ def test_a_proxy_that_refuses_is_quoted(raw_server: StartServer, answer: MakeAns
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_wants_a_password_says_so_in_a_tunnel_too(
+def test_a_proxy_that_wants_a_password_is_an_error_in_a_tunnel_too(
     raw_server: StartServer, answer: MakeAnswer, scheme: str
 ) -> None:
     """It is a person who must fill something in, so nobody tries again."""
@@ -382,7 +382,7 @@ def test_a_dead_proxy_is_called_a_proxy(black_hole: Any) -> None:
 def test_a_connection_that_was_idle_for_long_is_not_used_again(
     raw_server: StartServer, answer: MakeAnswer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A gateway may have forgotten it without a word, and then nobody would know what became of the message."""
+    """A gateway may have closed it silently, and then nobody would know whether the message arrived."""
     server = raw_server(answer(OK))
     http = HttpClient(server.url)
     assert isinstance(post(http), Reply)

@@ -190,7 +190,7 @@ def test_other_objects_are_refused(start_sandbox: StartSandbox, client_of: Clien
     ],
     ids=["URL", "mobile", "user id", "picture"],
 )
-def test_templates_that_nobody_rendered_are_refused_in_the_door(
+def test_templates_that_nobody_rendered_are_refused_by_the_channel(
     start_sandbox: StartSandbox, client_of: ClientOf, message: Message, at: At | None
 ) -> None:
     """Braces are no URL and nobody's number, and what was built may never have been rendered."""
@@ -244,7 +244,7 @@ def test_the_size_limit_holds_to_the_byte(
     assert all(each.outcome == "accepted" for each in sandbox.requests)
 
 
-def test_a_part_that_fails_says_which_ones_arrived(start_sandbox: StartSandbox, client_of: ClientOf) -> None:
+def test_the_error_of_a_part_names_those_that_arrived(start_sandbox: StartSandbox, client_of: ClientOf) -> None:
     """The reader of the log knows what is in the group already, and no later part is sent."""
     sandbox = start_sandbox(Robot(messages_per_minute=1))
     with pytest.raises(errors.ThrottledError) as caught:
@@ -269,7 +269,7 @@ def test_what_is_too_long_is_refused_before_anything_is_sent(start_sandbox: Star
     )
 
 
-# once-only fault -> the error, if one is raised, and how often the message stands in the group afterwards
+# once-only fault -> the error, if one is raised, and how often the message is in the group afterwards
 ONCE: dict[Fault, type[DingTalkError] | None] = {
     Fault.HTTP_500: None,
     Fault.HTTP_503: None,
@@ -300,7 +300,7 @@ ONCE: dict[Fault, type[DingTalkError] | None] = {
 def test_one_fault_on_the_way_never_loses_or_doubles_a_message(
     start_sandbox: StartSandbox, client_of: ClientOf, fault: Fault
 ) -> None:
-    """The message arrives once, or an error with its class says that it didn't; no try changes body or msgUuid."""
+    """The message arrives once, or the class of an error means that it didn't; no try changes body or msgUuid."""
     sandbox = start_sandbox(Robot(secret=SECRET))
     sandbox.fail_next(fault, seconds=3.0 if fault.takes_seconds else None)
     client = client_of(sandbox, timeout_seconds=0.7)
@@ -341,7 +341,7 @@ def test_one_fault_on_the_way_never_loses_or_doubles_a_message(
 def test_a_fault_that_stays_ends_after_three_tries(
     start_sandbox: StartSandbox, client_of: ClientOf, fault: Fault, kind: type[DingTalkError], arrived: int
 ) -> None:
-    """The error says whether the message may have arrived, which is at most once."""
+    """The error explains whether the message may have arrived, which is at most once."""
     sandbox = start_sandbox()
     sandbox.fail_next(fault, times=9, seconds=3.0 if fault.takes_seconds else None)
     client = client_of(sandbox, timeout_seconds=0.4)
@@ -377,7 +377,7 @@ def test_tries_end_with_their_budget(start_sandbox: StartSandbox, client_of: Cli
     ],
     ids=["token", "secret", "no secret", "clock", "keyword", "address"],
 )
-def test_settings_that_a_person_must_change_are_told_apart(
+def test_settings_that_a_person_must_change_are_distinguished(
     start_sandbox: StartSandbox, client_of: ClientOf, robot: Robot, ours: dict[str, Any], kind: type[DingTalkError]
 ) -> None:
     """They are not tried again, and neither error nor traceback shows token or secret."""
@@ -388,9 +388,9 @@ def test_settings_that_a_person_must_change_are_told_apart(
     assert not caught.value.retryable
     assert len(sandbox.requests) == 1
     assert sandbox.messages == ()
-    told = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
-    assert robot.access_token not in told
-    assert robot.secret is None or robot.secret not in told
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert robot.access_token not in shown
+    assert robot.secret is None or robot.secret not in shown
 
 
 @pytest.mark.parametrize(
@@ -428,7 +428,7 @@ def test_no_error_carries_the_address_with_the_token(
     ],
     ids=["right", "right with keyword", "token", "secret", "clock", "address"],
 )
-def test_a_probe_tells_settings_apart_and_posts_nothing(
+def test_a_probe_distinguishes_settings_and_posts_nothing(
     start_sandbox: StartSandbox,
     client_of: ClientOf,
     robot: Robot,
@@ -446,7 +446,7 @@ def test_a_probe_tells_settings_apart_and_posts_nothing(
 
 
 @pytest.mark.parametrize(
-    ("said", "kind"),
+    ("answered", "kind"),
     [
         ({"errcode": 310000, "errmsg": "description:关键词不匹配;"}, errors.KeywordError),
         ({"errcode": 400105, "errmsg": "不支持的消息类型"}, type(None)),
@@ -460,17 +460,17 @@ def test_a_probe_understands_servers_that_check_in_another_order(
     raw_server: Callable[..., Any],
     answer: Callable[..., Any],
     client_of: ClientOf,
-    said: dict[str, Any],
+    answered: dict[str, Any],
     kind: type,
 ) -> None:
     """Which check comes first isn't documented; a complaint about the message alone means that the rest is right."""
-    server = raw_server(answer(json.dumps(said).encode()))
+    server = raw_server(answer(json.dumps(answered).encode()))
     assert type(client_of(server.url, keyword="告警").robot.probe()) is kind
     assert len(server.requests) == 1
     assert "告警" in server.requests[0].decode()
 
 
-def test_a_probe_of_nothing_says_unavailable(start_sandbox: StartSandbox, client_of: ClientOf) -> None:
+def test_a_probe_of_nothing_is_unavailable(start_sandbox: StartSandbox, client_of: ClientOf) -> None:
     """A server that isn't there is no configuration that DingTalk refused."""
     sandbox = start_sandbox()
     client = client_of(sandbox)
@@ -479,7 +479,7 @@ def test_a_probe_of_nothing_says_unavailable(start_sandbox: StartSandbox, client
 
 
 def test_a_forgotten_secret_is_not_blamed_on_the_clock(start_sandbox: StartSandbox, client_of: ClientOf) -> None:
-    """The robot has 加签, the connection has no secret: both sending and the connection test say so."""
+    """The robot has 加签, the connection has no secret: both sending and the connection test report it."""
     client = client_of(start_sandbox(Robot(secret=SECRET)), secret="")
     with pytest.raises(errors.SignError) as caught:
         client.robot.send(Text("hello"))
@@ -489,7 +489,7 @@ def test_a_forgotten_secret_is_not_blamed_on_the_clock(start_sandbox: StartSandb
         assert "clock" not in str(error)
 
 
-def test_a_wrong_secret_and_a_wrong_clock_are_told_apart(start_sandbox: StartSandbox, client_of: ClientOf) -> None:
+def test_a_wrong_secret_and_a_wrong_clock_are_distinguished(start_sandbox: StartSandbox, client_of: ClientOf) -> None:
     sandbox = start_sandbox(Robot(secret=SECRET))
     wrong = client_of(sandbox, secret="SECwrong").robot.probe()
     late = client_of(sandbox, clock=lambda: 1_000_000_000.0).robot.probe()

@@ -41,7 +41,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "recall": {"successResult": ["k1"], "failedResult": {"k2": "too late"}},
     "group status": {"sendStatus": "SUCCESS", "readUserIds": ["u1"], "hasMore": True, "nextToken": "n"},
     "people status": {"sendStatus": "SUCESS", "messageReadInfoList": [{"userId": "u1", "readStatus": "READ"}]},
-    "notice": {"errcode": 0, "errmsg": "ok", "task_id": 7, "request_id": "r"},
+    "work notification": {"errcode": 0, "errmsg": "ok", "task_id": 7, "request_id": "r"},
     "progress": {"errcode": 0, "progress": {"progress_in_percent": 100, "status": 2}},
     "result": {
         "errcode": 0,
@@ -55,7 +55,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "invalid_dept_id_list": [1],
         },
     },
-    "recall notice": {"errcode": 0},
+    "recall of a work notification": {"errcode": 0},
     "mobile": {"errcode": "0", "result": {"userid": "u1"}},
     "media": {"errcode": 0, "media_id": "@m1", "type": "image"},
     "probes": {"code": "invalidParameter.userIds.empty", "message": "…", "requestid": "r"},
@@ -88,7 +88,7 @@ STATUSES = (200, 200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 407, 413, 429
 
 
 def any_json(chance: random.Random, depth: int = 0) -> Any:
-    """Anything that JSON can say."""
+    """Anything that JSON can hold."""
     kind = chance.random()
     if depth > 4 or kind < 0.6:
         return chance.choice(ODD)
@@ -153,7 +153,7 @@ def channels(http: HttpClient, number: int) -> dict[str, Callable[[], object]]:
     tokens.token(app, http.base_url, lambda: Grant(Secret(_TOKEN), 7200.0), wait_seconds=1.0)
     calls = AppCalls(app, api=http, oapi=http, tokens=tokens, **options)
     unknown = AppCalls(app, api=http, oapi=http, tokens=AccessTokens(), **options)
-    robot, notices = RobotChannels(calls), NotificationChannels(calls)
+    robot, notifications = RobotChannels(calls), NotificationChannels(calls)
     custom = CustomRobot(
         Robot(Secret(_TOKEN), Secret(_SECRET) if number % 2 else None), http, sleep=lambda _: None, chance=lambda: 0.0
     )
@@ -165,10 +165,10 @@ def channels(http: HttpClient, number: int) -> dict[str, Callable[[], object]]:
         "recall": lambda: (robot.recall_from_group(["k1", "k2"], "cid"), robot.recall_from_people(["k1"])),
         "group status": lambda: robot.read_status_of_group("k1", "cid"),
         "people status": lambda: robot.read_status_of_people("k1"),
-        "notice": lambda: notices.send(Text("hello"), user_ids=["u1"]),
-        "progress": lambda: notices.progress("7"),
-        "result": lambda: notices.result("7").problems,
-        "recall notice": lambda: notices.recall("7"),
+        "work notification": lambda: notifications.send(Text("hello"), user_ids=["u1"]),
+        "progress": lambda: notifications.progress("7"),
+        "result": lambda: notifications.result("7").problems,
+        "recall of a work notification": lambda: notifications.recall("7"),
         "mobile": lambda: user_ids_of(calls, ["13800000000"]),
         "media": lambda: MediaLibrary(calls).media_id(b"BM" + str(number).encode(), kind="image"),
         "probes": lambda: [str(each) for each in examine(calls, app, "cid")],
@@ -195,12 +195,12 @@ def test_whatever_comes_back_only_our_own_errors_come_out(name: str) -> None:
         error = error_of(channels(http, number)[name])
         outcomes.add(type(error).__name__)
         if error is not None:
-            said = f"{error} {error!r} {error.errmsg} {error.errcode} {error.request_id}"
-            said.encode()
+            shown = f"{error} {error!r} {error.errmsg} {error.errcode} {error.request_id}"
+            shown.encode()
             assert len(str(error)) < 6000
             # Whoever asks for a token has sent none.
-            assert _TOKEN not in said or name == "token"
-            assert _SECRET not in said or number % 2 == 0 or name != "robot"
+            assert _TOKEN not in shown or name == "token"
+            assert _SECRET not in shown or number % 2 == 0 or name != "robot"
             outcome = result_of(error)
             json.dumps([outcome.problem, outcome.unknown_code]).encode()
     assert "NoneType" in outcomes

@@ -35,7 +35,7 @@ MakeAnswer = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands in the environment of the machine plays no part."""
+    """The environment of the machine plays no part."""
     for name in (*PROXY_VARIABLES, *(each.lower() for each in PROXY_VARIABLES), "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
 
@@ -57,14 +57,14 @@ def post(http: HttpClient, content: str = "hello", *, token: str = TOKEN, **opti
     return http.post("/robot/send", query={"access_token": token}, body=body_of(content), **options)
 
 
-def say(sandbox: Sandbox, http: HttpClient, content: str = "hello") -> Reply | NoReply:
+def send_text(sandbox: Sandbox, http: HttpClient, content: str = "hello") -> Reply | NoReply:
     """Post a text with the sandbox's token."""
     return post(http, content, token=sandbox.robot.access_token)
 
 
 def test_an_answer_comes_back_as_it_is(sandbox: Sandbox) -> None:
     """Status, body and content type are those of the server, and the request is a JSON POST."""
-    reply = say(sandbox, HttpClient(sandbox.url))
+    reply = send_text(sandbox, HttpClient(sandbox.url))
     assert isinstance(reply, Reply)
     assert (reply.status, json.loads(reply.body)) == (200, {"errcode": 0, "errmsg": "ok"})
     assert reply.content_type == "application/json; charset=utf-8"
@@ -75,7 +75,7 @@ def test_an_answer_comes_back_as_it_is(sandbox: Sandbox) -> None:
 
 
 def test_a_get_has_no_body(raw_server: StartServer, answer: MakeAnswer) -> None:
-    """Also between two posts over the same connection; what one request says beside its body isn't said by the next."""
+    """Also between two posts over the same connection; headers of one request aren't sent with the next."""
     server = raw_server(answer(OK))
     http = HttpClient(server.url)
     posted = {"query": {}, "body": b"a=b", "headers": {"X-Extra": "1"}, "content_type": "text/plain"}
@@ -107,7 +107,7 @@ def test_many_posts_share_one_connection(sandbox: Sandbox) -> None:
     """The connection is kept open, also after refusals."""
     http = HttpClient(sandbox.url)
     for number in range(20):
-        say(sandbox, http, f"message {number}")
+        send_text(sandbox, http, f"message {number}")
         post(http, token="nobody")
     assert len(sandbox.requests) == 40
     assert len({each.connection for each in sandbox.requests}) == 1
@@ -117,7 +117,7 @@ def test_closing_closes_and_the_next_post_opens_again(sandbox: Sandbox) -> None:
     """A closed client can be used again."""
     http = HttpClient(sandbox.url)
     for _ in range(2):
-        assert isinstance(say(sandbox, http), Reply)
+        assert isinstance(send_text(sandbox, http), Reply)
         http.close()
     http.close()
     assert len({each.connection for each in sandbox.requests}) == 2
@@ -145,7 +145,7 @@ def test_sixteen_threads_can_share_one_client(sandbox: Sandbox) -> None:
     http = HttpClient(sandbox.url, HttpOptions(timeout_seconds=30))
     names = [f"message {number}" for number in range(320)]
     with ThreadPoolExecutor(16) as threads:
-        replies = list(threads.map(lambda name: say(sandbox, http, name), names))
+        replies = list(threads.map(lambda name: send_text(sandbox, http, name), names))
     assert [json.loads(reply.body)["errcode"] for reply in replies if isinstance(reply, Reply)] == [0] * 320
     assert sorted(each.payload["text"]["content"] for each in sandbox.messages) == sorted(names)
     assert len({each.connection for each in sandbox.requests}) < 100
@@ -158,20 +158,20 @@ def test_a_forked_process_opens_connections_of_its_own(sandbox: Sandbox) -> None
 import os, sys
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient, Reply
 http = HttpClient(sys.argv[1])
-def say(word):
+def send_text(word):
     body = b'{"msgtype":"text","text":{"content":"%s"}}' % word
     reply = http.post("/robot/send", query={"access_token": sys.argv[2]}, body=body)
     assert isinstance(reply, Reply), reply
-say(b"before")
+send_text(b"before")
 child = os.fork()
 if not child:
     try:
-        say(b"child")
+        send_text(b"child")
     except BaseException:
         os._exit(1)
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
-say(b"after")
+send_text(b"after")
 """
     # Python warns about forks beside threads, which Airflow does all the time.
     subprocess.run(
@@ -198,7 +198,7 @@ def test_a_host_without_address_is_unreachable(monkeypatch: pytest.MonkeyPatch) 
     assert post(HttpClient("http://oapi.dingtalk.invalid")) == SILENT_FOR_GOOD
 
 
-def test_a_stuck_name_lookup_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stuck_name_lookup_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """No socket timeout covers it, so the caller leaves while it is still stuck; surely nothing was sent."""
     stuck, released = threading.Event(), threading.Event()
 
@@ -217,7 +217,7 @@ def test_a_stuck_name_lookup_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("with_head", [True, False], ids=["body", "head"])
-def test_an_answer_that_drips_in_is_left_behind(raw_server: StartServer, with_head: bool) -> None:
+def test_an_answer_that_drips_in_is_given_up(raw_server: StartServer, with_head: bool) -> None:
     """Each byte is in time for a socket timeout, but the whole isn't; the caller is back while it still drips."""
     caller_left = threading.Event()
     dripping_when_left = threading.Event()
@@ -238,7 +238,7 @@ def test_an_answer_that_drips_in_is_left_behind(raw_server: StartServer, with_he
     server.stop()
 
 
-def test_a_thread_that_was_left_behind_stops_reading(raw_server: StartServer) -> None:
+def test_a_thread_that_was_given_up_stops_reading(raw_server: StartServer) -> None:
     """It hangs up after a few bytes more instead of following an endless answer."""
     hung_up = threading.Event()
 
@@ -258,11 +258,11 @@ def test_a_thread_that_was_left_behind_stops_reading(raw_server: StartServer) ->
 def test_a_hanging_server_is_too_slow(sandbox: Sandbox) -> None:
     """It has the message, so nobody knows whether that arrived."""
     sandbox.fail_next(Fault.HANG)
-    assert say(sandbox, HttpClient(sandbox.url, HttpOptions(timeout_seconds=0.5))) == SLOW
+    assert send_text(sandbox, HttpClient(sandbox.url, HttpOptions(timeout_seconds=0.5))) == SLOW
     sandbox.stop()
 
 
-def test_a_post_can_be_given_less_time_than_the_options_say(sandbox: Sandbox) -> None:
+def test_a_post_can_be_given_less_time_than_in_the_options(sandbox: Sandbox) -> None:
     """Nothing left still tries nothing for long."""
     sandbox.fail_next(Fault.HANG, times=2)
     http = HttpClient(sandbox.url, HttpOptions(timeout_seconds=600))
@@ -272,7 +272,7 @@ def test_a_post_can_be_given_less_time_than_the_options_say(sandbox: Sandbox) ->
     sandbox.stop()
 
 
-def test_a_request_can_be_given_more_time_than_the_options_say(sandbox: Sandbox) -> None:
+def test_a_request_can_be_given_more_time_than_in_the_options(sandbox: Sandbox) -> None:
     """A large file takes longer than a message."""
     sandbox.fail_next(Fault.SLOW, seconds=0.5)
     http = HttpClient(sandbox.url, HttpOptions(timeout_seconds=0.1))
@@ -286,7 +286,7 @@ def test_a_request_can_be_given_more_time_than_the_options_say(sandbox: Sandbox)
 def test_a_reset_may_have_come_after_the_message(sandbox: Sandbox, fault: Fault) -> None:
     """From here the three look alike, and requests must not repeat the message on its own."""
     sandbox.fail_next(fault)
-    assert say(sandbox, HttpClient(sandbox.url)) == CUT_OFF
+    assert send_text(sandbox, HttpClient(sandbox.url)) == CUT_OFF
     assert [each.fault for each in sandbox.requests] == [fault]
     assert len(sandbox.messages) == fault.message_accepted
 
@@ -302,7 +302,7 @@ def test_an_answer_that_breaks_off_is_no_answer(raw_server: StartServer) -> None
 
 
 def test_an_answer_that_is_no_http_is_no_answer(raw_server: StartServer) -> None:
-    """Whatever else listens on the port doesn't speak for DingTalk."""
+    """Whatever else listens on the port isn't DingTalk."""
     server = raw_server(lambda connection, _: connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"))
     assert post(HttpClient(server.url)) == CUT_OFF
 
@@ -328,7 +328,7 @@ def test_only_the_beginning_of_a_huge_answer_is_read(raw_server: StartServer) ->
 def test_a_redirect_is_not_followed(sandbox: Sandbox) -> None:
     """The token must not be carried to wherever a gateway points."""
     sandbox.fail_next(Fault.REDIRECT)
-    reply = say(sandbox, HttpClient(sandbox.url))
+    reply = send_text(sandbox, HttpClient(sandbox.url))
     assert isinstance(reply, Reply)
     assert reply.status == 302
     assert len(sandbox.requests) == 1
@@ -367,14 +367,14 @@ def test_https_goes_through_a_tunnel_of_the_proxy(
 def test_no_proxy_of_the_environment_is_honoured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host in NO_PROXY is reached directly: the proxy here would be a dead end."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    assert say(sandbox, HttpClient(sandbox.url)) == SILENT_FOR_GOOD
+    assert send_text(sandbox, HttpClient(sandbox.url)) == SILENT_FOR_GOOD
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert isinstance(say(sandbox, HttpClient(sandbox.url)), Reply)
+    assert isinstance(send_text(sandbox, HttpClient(sandbox.url)), Reply)
 
 
 def test_a_dead_proxy_of_the_connection_is_unreachable(sandbox: Sandbox) -> None:
-    """What the connection says goes before the direct way."""
-    assert say(sandbox, HttpClient(sandbox.url, HttpOptions(proxy="http://127.0.0.1:9"))) == SILENT_FOR_GOOD
+    """The proxy of the connection goes before the direct way."""
+    assert send_text(sandbox, HttpClient(sandbox.url, HttpOptions(proxy="http://127.0.0.1:9"))) == SILENT_FOR_GOOD
     assert sandbox.requests == ()
 
 
@@ -384,7 +384,7 @@ def test_netrc_is_not_asked(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytes
     netrc.write_text("machine 127.0.0.1\nlogin somebody\npassword secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    say(sandbox, HttpClient(sandbox.url))
+    send_text(sandbox, HttpClient(sandbox.url))
     assert "authorization" not in sandbox.requests[0].headers
 
 
@@ -413,7 +413,7 @@ def tls_server(raw_server: StartServer, answer: MakeAnswer, certificate: Path) -
     return raw_server(answer(OK), tls=context)
 
 
-def test_an_unknown_certificate_is_told_apart(tls_server: Any) -> None:
+def test_an_unknown_certificate_is_distinguished(tls_server: Any) -> None:
     """Nothing is sent to a server that may be anybody."""
     assert post(HttpClient(tls_server.url)) == UNTRUSTED
     assert tls_server.requests == []
@@ -440,7 +440,7 @@ def test_a_ca_file_of_the_connection_is_trusted(tls_server: Any, certificate: Pa
     assert tls_server.connections == 1
 
 
-@pytest.mark.parametrize("verify", [None, True], ids=["not said", "true"])
+@pytest.mark.parametrize("verify", [None, True], ids=["not given", "true"])
 def test_a_ca_file_of_the_environment_is_trusted(
     tls_server: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch, verify: bool | None
 ) -> None:
@@ -469,7 +469,7 @@ def test_the_check_of_certificates_can_be_switched_off(tls_server: Any, monkeypa
     ],
     ids=["CA file", "IPv6", "long label", "scheme", "no scheme", "proxy", "empty proxy"],
 )
-def test_an_address_that_cannot_be_used_says_so(base_url: str, options: HttpOptions) -> None:
+def test_an_address_that_cannot_be_used_is_an_error(base_url: str, options: HttpOptions) -> None:
     """It is a person who must change something, not the network."""
     assert post(HttpClient(base_url, options)) == NoReply(NoReplyReason.BAD_ADDRESS)
 

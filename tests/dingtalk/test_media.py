@@ -1,4 +1,4 @@
-"""Pictures, files, sounds and films: checked before the upload, uploaded once, known by their media id."""
+"""Images, files, audio and video: checked before the upload, uploaded once, known by their media id."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_failed_upload_is_tried_again(sandbox: Sandbox, library: MediaLibrary)
         ("voice", b"#!AMR-WB\n", "voice.amr"),
     ],
 )
-def test_the_content_tells_the_format(
+def test_the_content_shows_the_format(
     sandbox: Sandbox, library: MediaLibrary, kind: MediaKind, content: bytes, name: str
 ) -> None:
     """A wrong ending of the name doesn't matter."""
@@ -170,7 +170,7 @@ def test_the_largest_is_taken_and_one_byte_more_is_not(
 
 
 def test_a_message_may_have_a_smaller_limit(sandbox: Sandbox, library: MediaLibrary) -> None:
-    """A work notice's file has 10 MB at most."""
+    """A work notification's file has 10 MB at most."""
     with pytest.raises(InvalidMessageError, match="more than the 10 MB"):
         library.media_id(bytes(10 * MB + 1), kind="file", name="a.zip", at_most_bytes=10 * MB)
     assert sandbox.requests == ()
@@ -220,7 +220,7 @@ def test_the_field_of_the_message_is_named(library: MediaLibrary) -> None:
         library.media_id(b"no picture", kind="image", field="Video.cover")
 
 
-def test_an_upload_that_is_refused_says_why(app_client_of: MakeClient) -> None:
+def test_the_error_of_a_refused_upload_explains_why(app_client_of: MakeClient) -> None:
     """DingTalk's own words come along."""
     with Sandbox(apps=(App(permissions=()),)) as sandbox, pytest.raises(PermissionMissingError) as caught:
         MediaLibrary(app_client_of(sandbox).calls).media_id(PNG, kind="image")

@@ -1,4 +1,4 @@
-"""DingTalk's own client, which nobody here wrote, does against the sandbox what ours does, and says the same.
+"""DingTalk's own client, which nobody here wrote, sends the same to the sandbox as ours.
 
 It knows the v1.0 API only: there is no work notification and no upload in it.
 """
@@ -29,7 +29,7 @@ from tests.dingtalk.app_channels import RobotChannels
 
 
 def official_module(name: str) -> Any:
-    """A module of DingTalk's own client; whoever has not installed it is told how."""
+    """A module of DingTalk's own client; the reason to skip names how to install it."""
     return pytest.importorskip(name, reason="needs DingTalk's own client: pip install alibabacloud_dingtalk")
 
 
@@ -57,7 +57,7 @@ StartSandbox = Callable[..., Sandbox]
 AppClientOf = Callable[..., Any]
 
 # The message, and what DingTalk's page 0699 wants for it, written down from there and not by our encoders. A callable
-# stands for the media id of what was uploaded.
+# means the media id of what was uploaded.
 MESSAGES: dict[str, tuple[Message, str, dict[str, Any]]] = {
     "text": (Text('失败 "x"\nsecond line'), "sampleText", {"content": '失败 "x"\nsecond line'}),
     "markdown": (Markdown("标题", "#### x\n\n> y"), "sampleMarkdown", {"title": "标题", "text": "#### x\n\n> y"}),
@@ -142,8 +142,8 @@ def our_robot(sandbox: Sandbox, app_client_of: AppClientOf) -> RobotChannels:
     return RobotChannels(calls, MediaLibrary(calls))
 
 
-def said(request: ReceivedRequest) -> dict[str, Any]:
-    """All that a request says to DingTalk: where, with which token, in which format, and every field."""
+def content_of(request: ReceivedRequest) -> dict[str, Any]:
+    """All that a request sends to DingTalk: where, with which token, in which format, and every field."""
     fields = dict(request.json or {})
     if "msgParam" in fields:
         assert isinstance(fields["msgParam"], str)
@@ -168,7 +168,7 @@ def test_both_fetch_a_token_the_same_way(official: tuple[Sandbox, Official], app
     """The same call with the same fields, and the same token comes back."""
     sandbox, client = official
     ours = app_client_of(sandbox).calls.token()
-    theirs, mine = (said(each) for each in sandbox.requests)
+    theirs, mine = (content_of(each) for each in sandbox.requests)
     assert theirs == mine
     assert theirs["fields"] == {"appKey": sandbox.app.app_key, "appSecret": sandbox.app.app_secret}
     assert ours.revealed == client.token
@@ -183,7 +183,7 @@ def test_every_message_key_is_tried() -> None:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_both_say_the_same_to_a_group(
+def test_both_send_the_same_to_a_group(
     name: str, official: tuple[Sandbox, Official], app_client_of: AppClientOf
 ) -> None:
     """Field by field, and the sandbox takes both."""
@@ -200,15 +200,17 @@ def test_both_say_the_same_to_a_group(
         msg_param=with_media_ids(sandbox, param),
     )
     theirs = sandbox.requests[-1]
-    assert said(mine) == said(theirs)
-    assert said(mine)["outcome"] == "accepted"
+    assert content_of(mine) == content_of(theirs)
+    assert content_of(mine)["outcome"] == "accepted"
     assert answer.process_query_key not in ("", handle)
     # What people see is the same too.
     assert sandbox.messages[0].shown == sandbox.messages[1].shown
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_both_say_the_same_to_people(name: str, official: tuple[Sandbox, Official], app_client_of: AppClientOf) -> None:
+def test_both_send_the_same_to_people(
+    name: str, official: tuple[Sandbox, Official], app_client_of: AppClientOf
+) -> None:
     """The lists of those who were not reached included."""
     sandbox, client = official
     message, key, param = MESSAGES[name]
@@ -223,7 +225,7 @@ def test_both_say_the_same_to_people(name: str, official: tuple[Sandbox, Officia
         msg_param=with_media_ids(sandbox, param),
     )
     theirs = sandbox.requests[-1]
-    assert said(mine) == said(theirs)
+    assert content_of(mine) == content_of(theirs)
     assert list(sent.invalid_user_ids) == answer.invalid_staff_id_list == ["nobody"]
     assert list(sent.flow_controlled_user_ids) == answer.flow_controlled_staff_id_list == []
     assert len(sandbox.messages) == 4
@@ -265,7 +267,7 @@ def test_both_ask_who_has_read_a_message_and_take_it_back(
     done = client.call("batch_recall_otowith_options", "BatchRecallOTO", process_query_keys=[in_chat])
     assert tuple(done.success_result) == robot.recall_from_people([in_chat]).recalled == (in_chat,)
 
-    pairs = [said(each) for each in sandbox.requests[before:]]
+    pairs = [content_of(each) for each in sandbox.requests[before:]]
     assert len(pairs) == 8
     assert pairs[0::2] == pairs[1::2]
 

@@ -59,7 +59,7 @@ CODES: list[Any] = [
     (300001, "参数错误", errors.ContentError, False, None),
     (310000, "token is not exist", errors.TokenError, False, None),
     (310000, "发送频率过快", errors.ThrottledError, True, TEN_MINUTES),
-    # Nobody knows these, and where DingTalk's words don't tell either, another try may help.
+    # Nobody knows these, and where DingTalk's words don't help either, another try may help.
     (424242, "unheard of", errors.DingTalkError, True, MINUTE),
     (302033, "unheard of", errors.DingTalkError, True, MINUTE),
     (404, "unheard of", errors.DingTalkError, True, MINUTE),
@@ -73,7 +73,7 @@ CODES: list[Any] = [
     (302033, "ip 203.0.113.7 不在白名单中", errors.IpNotAllowedError, False, None),
     (310000, "something new", errors.ConfigurationError, False, None),
     (310000, "", errors.ConfigurationError, False, None),
-    # The wording tells apart what shares this number: older, then newer.
+    # The wording distinguishes what shares this number: older, then newer.
     *(
         (310000, words, kind, False, None)
         for kind, words in [
@@ -108,7 +108,7 @@ def reply(body: object, status: int = 200, content_type: str = "application/json
 
 
 def assert_advises(error: DingTalkError) -> None:
-    """The error tells what to do: in English, and where a person must change something, in Chinese too."""
+    """The error explains what to do: in English, and where a person must change something, in Chinese too."""
     assert re.search(r"[A-Za-z]{3}", error.advice)
     assert re.search(r"[\u4e00-\u9fff]{3}", error.advice)
     assert str(error) == f"{error.problem} {error.advice}"
@@ -155,7 +155,7 @@ def test_a_code_that_is_none_is_no_yes(code: object) -> None:
     "words", ["", "parameter missing", "unheard of", "send too fast", "token", None, 5, {}], ids=repr
 )
 def test_what_a_code_that_nobody_knows_means_is_a_guess(code: object, words: object) -> None:
-    """Storm control tells by that whether the message or the robot is to blame."""
+    """Storm control knows by that whether the message or the robot is to blame."""
     error = error_of(reply({"errcode": code, "errmsg": words}))
     assert error is not None
     assert not error.recognised
@@ -186,7 +186,7 @@ def test_words_without_a_code_are_a_refusal(status: int) -> None:
         "sign not match",
     ],
 )
-def test_a_robot_that_wants_a_secret_says_so(words: str) -> None:
+def test_a_robot_that_wants_a_secret_is_recognised(words: str) -> None:
     """Without one, neither the clock nor a mistake in the secret can be to blame."""
     for code in (310000, 300001):
         error = error_of(reply({"errcode": code, "errmsg": words}), signed=False)
@@ -252,7 +252,7 @@ ANSWERS: dict[str, tuple[Reply | NoReply, type[DingTalkError], bool, float | Non
 def test_what_is_no_answer_of_dingtalk_has_its_error(
     answer: Reply | NoReply, kind: type[DingTalkError], retryable: bool, silent_seconds: float | None
 ) -> None:
-    """Pages, silence and unreadable bodies are failures, and each says whether a retry makes sense."""
+    """Pages, silence and unreadable bodies are failures, and each knows whether a retry makes sense."""
     error = error_of(answer)
     assert type(error) is kind
     assert error is not None
@@ -261,7 +261,7 @@ def test_what_is_no_answer_of_dingtalk_has_its_error(
 
 
 def test_a_code_beside_an_odd_status_still_counts() -> None:
-    """A gateway may change the status, but not what DingTalk said."""
+    """A gateway may change the status, but not DingTalk's answer."""
     assert isinstance(error_of(reply({"errcode": 130101}, 403)), errors.ThrottledError)
     assert error_of(reply({"errcode": 0}, 201, HTML)) is None
 

@@ -129,7 +129,7 @@ def test_a_link_with_an_uploaded_picture_is_a_link(
 
 
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "sent"),
     [
         ({"user_ids": ["lisi"]}, {"userid_list": "lisi"}),
         ({"department_ids": [1001, "1002", 1001]}, {"dept_id_list": "1001,1002"}),
@@ -139,13 +139,13 @@ def test_a_link_with_an_uploaded_picture_is_a_link(
     ids=str,
 )
 def test_recipients_on_the_wire(
-    start_sandbox: StartSandbox, notifications_of: NotificationsOf, target: dict[str, Any], said: dict[str, Any]
+    start_sandbox: StartSandbox, notifications_of: NotificationsOf, target: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    """Lists are text with commas, and what isn't meant isn't said."""
+    """Lists are text with commas, and what isn't meant is left out."""
     sandbox = start_sandbox()
     notifications_of(sandbox).send(Text("hello"), **target)
     (body,) = sends(sandbox)
-    assert {key: value for key, value in body.items() if key not in ("agent_id", "msg")} == said
+    assert {key: value for key, value in body.items() if key not in ("agent_id", "msg")} == sent
     assert sandbox.messages
 
 
@@ -386,7 +386,7 @@ def test_a_work_notification_is_taken_back(start_sandbox: StartSandbox, notifica
 def test_an_agent_id_that_is_none_is_a_setting_to_correct(
     start_sandbox: StartSandbox, notifications_of: NotificationsOf, agent_id: str | None
 ) -> None:
-    """The error says where to find it."""
+    """The error names where to find it."""
     sandbox = start_sandbox()
     with pytest.raises(errors.ConnectionSettingsError, match=r"agent_?id.*请在开发者后台") as caught:
         notifications_of(sandbox, agent_id=agent_id).send(Text("hello"), user_ids=["lisi"])
@@ -416,7 +416,7 @@ def test_a_work_notification_is_sent_again_if_no_answer_came(
     assert "perhaps by an earlier try" in notifications.result(task).forbidden["lisi"]
 
 
-def test_a_call_that_fails_says_which_ones_were_taken(
+def test_the_error_of_a_call_names_those_that_were_taken(
     start_sandbox: StartSandbox, notifications_of: NotificationsOf
 ) -> None:
     """With their task ids, by which they can be taken back."""

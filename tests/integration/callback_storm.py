@@ -1,7 +1,7 @@
 """Callbacks of a thousand failed tasks, each in a short process of its own, and some of them are killed.
 
 A program, not a test: ``python tests/integration/callback_storm.py '{"diary": "/tmp/x"}'`` lets tasks fail in the
-Airflow that its environment describes, and prints how its processes ended as JSON. What they did stands in the diary.
+Airflow that its environment describes, and prints how its processes ended as JSON. What they did is in the diary.
 The test of it is ``test_storm.py``.
 """
 

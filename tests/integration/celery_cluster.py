@@ -121,9 +121,9 @@ class Cluster:
     """What a test can look at and break.
 
     :param airflow: its API.
-    :param database: where its state stands.
+    :param database: where its state is kept.
     :param outbox_redis: the server of the outbox.
-    :param outbox_proxy: stands before it.
+    :param outbox_proxy: a proxy before it.
     :param workers: of Celery.
     """
 

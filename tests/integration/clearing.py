@@ -1,7 +1,7 @@
 """In the home of an Airflow 3 whose run of ``fails_always`` has failed: clear it, let it fail, miss two deadlines.
 
 Nothing runs here but the callbacks: Airflow's own code makes their contexts, from its own database, as its DAG
-processor and its scheduler do. Says after each step how many lines speak of a repetition.
+processor and its scheduler do. Prints after each step how many log lines report a repetition.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _log = structlog.get_logger()
 
 
 class Repetitions(logging.Handler):
-    """Counts the lines that speak of one."""
+    """Counts the log lines that report one."""
 
     count = 0
 
@@ -40,9 +40,9 @@ class Repetitions(logging.Handler):
 
 def main() -> None:
     """Do it step by step."""
-    said = Repetitions(logging.INFO)
+    repetitions = Repetitions(logging.INFO)
     ours = logging.getLogger("airflow_provider_dingpush")
-    ours.addHandler(said)
+    ours.addHandler(repetitions)
     ours.setLevel(logging.INFO)
     bag = dagbag.DagBag(str(Path(__file__).with_name("dags") / "fails_always.py"))
     with create_session() as session:
@@ -60,12 +60,12 @@ def main() -> None:
             for _ in range(2):
                 _callbacks._execute_task_callbacks(bag, _task_request(ti, run), _log)
                 _callbacks._execute_dag_callbacks(bag, _dag_request(bag, ti, run), _log)
-            sys.stdout.write(f"cleared {said.count}\n")
+            sys.stdout.write(f"cleared {repetitions.count}\n")
         for seconds in (5, 25):
             context = _missed(session, run, seconds)
             for _ in range(2):
                 DingTalkNotifier(language="en")(context)
-        sys.stdout.write(f"deadlines {said.count}\n")
+        sys.stdout.write(f"deadlines {repetitions.count}\n")
         session.rollback()
 
 

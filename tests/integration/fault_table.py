@@ -1,10 +1,10 @@
 """What each fault costs at each entrance: the table of the guide, made by trying every cell.
 
 A program, not a test: ``python tests/integration/fault_table.py`` prints the table as Markdown, in English or with
-``--language zh`` in Chinese (``both``: one after the other), and ends with 1 if an alert was lost, stands twice, took
-longer than its deadline, or no text names the cause. ``--fault`` and
-``--entrance`` try only some; ``--details`` prints what each cell logged or raised. The test of it is
-``test_fault_table.py``. It takes a few minutes: most cells wait for something that doesn't come.
+``--language zh`` in Chinese (``both``: one after the other), and ends with 1 if an alert was lost, is in the chat
+twice, took longer than its deadline, or no text names the cause. ``--fault`` and ``--entrance`` try only some;
+``--details`` prints what each cell logged or raised. The test of it is ``test_fault_table.py``. It takes a few
+minutes: most cells wait for something that doesn't come.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ BEFORE = ".before"
 
 @dataclass
 class World:
-    """What one cell happens in: a DingTalk, an Airflow's settings, and a way to make all well again.
+    """What one cell happens in: a DingTalk, an Airflow's settings, and a way to fix them.
 
     :param chat: the sandbox.
     :param folder: of this cell alone.
@@ -91,7 +91,7 @@ class World:
         plain["extra"] = {name: value for name, value in extra.items() if value is not None}
         os.environ[CONN] = json.dumps(plain)
 
-    def heal(self) -> None:
+    def fix(self) -> None:
         """Undo what is wrong with settings and storage, as a person would."""
         self.connect()
         for name in ("AIRFLOW__DINGPUSH__OUTBOX_URL", "HTTPS_PROXY", "HTTP_PROXY"):
@@ -105,8 +105,8 @@ class Trouble:
 
     :param names: in English and in Chinese.
     :param start: makes it go wrong.
-    :param cause: what a text must say of it, as a pattern, where the message isn't sent at once without a word.
-    :param group: heading of the table it stands in.
+    :param cause: a pattern of the text that names it, unless the message is sent at once and nothing is logged.
+    :param group: heading of its table.
     """
 
     names: tuple[str, str]
@@ -122,7 +122,7 @@ class Entrance:
     :param names: in English and in Chinese.
     :param enter: sends or alerts; what it raises is the cell's.
     :param most_seconds: its deadline.
-    :param is_alert: whether what fails must be told later.
+    :param is_alert: whether what fails must be sent later.
     """
 
     names: tuple[str, str]
@@ -133,11 +133,11 @@ class Entrance:
 
 @dataclass
 class Cell:
-    """What came of one fault at one entrance.
+    """The result of one fault at one entrance.
 
     :param seconds: how long the entrance took.
-    :param at_once: how many messages stood in the chat then.
-    :param in_the_end: how many after everything was made well again and the flush or the task's next try ran.
+    :param at_once: how many messages were in the chat then.
+    :param in_the_end: how many after everything was fixed and the flush or the task's next try ran.
     :param raised: what the entrance raised.
     :param logged: warnings and errors.
     """
@@ -232,7 +232,7 @@ def home_hangs(world: World) -> None:
     """As a mount whose server is gone: opening a file there never ends."""
     for name in HANGING:
         (world.home / name).parent.mkdir(parents=True, exist_ok=True)
-        # What stands there already comes back with the mount.
+        # What is there already comes back with the mount.
         with suppress(FileNotFoundError):
             (world.home / name).rename(world.home / f"{name}{BEFORE}")
         os.mkfifo(world.home / name)
@@ -246,7 +246,7 @@ def redis_refuses(world: World) -> None:
     redis_at(free_port())
 
 
-def redis_says_nothing(world: World) -> None:
+def redis_answers_nothing(world: World) -> None:
     """As a Redis that was stopped: it accepts and never answers."""
     listener = world.stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
     redis_at(listener.getsockname()[1])
@@ -374,7 +374,7 @@ TROUBLES: dict[str, Trouble] = {
     ),
     "redis_hangs": Trouble(
         ("Redis doesn't answer", "Redis 无响应"),
-        redis_says_nothing,
+        redis_answers_nothing,
         cause="has not answered within|Timeout reading",
         group="storage",
     ),
@@ -432,7 +432,7 @@ def missed_deadline() -> dict[str, Any]:
 
 
 def operate(world: World) -> None:
-    operator: Any = DingTalkOperator(task_id="say", message=f"{MARK} is ready")
+    operator: Any = DingTalkOperator(task_id="send", message=f"{MARK} is ready")
     operator.execute(failed_task())
 
 
@@ -490,7 +490,7 @@ def try_cell(trouble: Trouble, entrance: Entrance) -> Cell:
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="dp-cell-") as folder:
         chat = stack.enter_context(Sandbox((robot,), clock=clock))
         world = World(chat, Path(folder), stack)
-        world.heal()
+        world.fix()
         if entrance.enter is flush_pending:
             write_pending(world)
         lines = stack.enter_context(log_lines())
@@ -503,21 +503,21 @@ def try_cell(trouble: Trouble, entrance: Entrance) -> Cell:
         cell.seconds = time.monotonic() - began
         cell.logged = list(lines)
         # An answer that comes late is in the chat before it is sent.
-        cell.at_once = told_in(chat)
+        cell.at_once = messages_of_ours(chat)
         later = LATER_SECONDS
-        make_well_again(world, entrance, cell)
-        cell.in_the_end = told_in(chat)
+        fix_and_flush(world, entrance, cell)
+        cell.in_the_end = messages_of_ours(chat)
     return cell
 
 
-def make_well_again(world: World, entrance: Entrance, cell: Cell) -> None:
-    """Set everything right; then Airflow tries the task again, or a flush runs an hour later."""
+def fix_and_flush(world: World, entrance: Entrance, cell: Cell) -> None:
+    """Fix everything; then Airflow tries the task again, or a flush runs an hour later."""
     for name in HANGING:
         if (world.home / name).is_fifo():
             (world.home / name).unlink()
             with suppress(FileNotFoundError):
                 (world.home / f"{name}{BEFORE}").rename(world.home / name)
-    world.heal()
+    world.fix()
     os.environ.pop(SECRETS_HANG, None)
     if not entrance.is_alert:
         if cell.raised and "AirflowFailException" not in cell.raised:
@@ -537,11 +537,11 @@ def write_pending(world: World) -> None:
     logging.disable(logging.CRITICAL)
     alert_from_task(world)
     logging.disable(logging.NOTSET)
-    world.heal()
+    world.fix()
 
 
-def told_in(chat: Sandbox) -> int:
-    """How many messages of ours stand in the chat."""
+def messages_of_ours(chat: Sandbox) -> int:
+    """How many messages of ours are in the chat."""
     return sum(MARK in json.dumps(message.payload) for message in chat.messages)
 
 
@@ -568,13 +568,13 @@ def verdict(cell: Cell, trouble: Trouble, entrance: Entrance) -> str | None:
     if cell.seconds > entrance.most_seconds + SLACK_SECONDS:
         return f"took {cell.seconds:.1f} s of {entrance.most_seconds:g}"
     if cell.in_the_end > 1:
-        return f"stands {cell.in_the_end} times"
+        return f"in the chat {cell.in_the_end} times"
     if cell.in_the_end == 0 and (entrance.is_alert or not cell.raised):
         return "lost"
     if cell.raised and entrance.is_alert and entrance.enter is not flush_pending:
         return f"raised {cell.raised}"
-    said = " ".join([*cell.logged, cell.raised])
-    if (said.strip() or not cell.at_once) and not re.search(trouble.cause, said):
+    written = " ".join([*cell.logged, cell.raised])
+    if (written.strip() or not cell.at_once) and not re.search(trouble.cause, written):
         return f"doesn't name the cause: {trouble.cause}"
     return None
 
@@ -608,7 +608,7 @@ def _child(pair: tuple[str, str], pipe: Any) -> None:
     try:
         pipe.send(asdict(try_cell(trouble, entrance)))
     finally:
-        # A call that was left behind in a thread must not hold up the end.
+        # A call that was given up in a thread must not delay the end.
         os._exit(0)
 
 
@@ -664,7 +664,7 @@ def table(found: dict[tuple[str, str], Cell], language: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Try what was asked for, print the table, and say what is wrong."""
+    """Try what was asked for, print the table, and return what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fault", action="append", choices=[*TROUBLES], help="only this one; may be repeated")
     parser.add_argument("--entrance", action="append", choices=[*ENTRANCES], help="only this one; may be repeated")

@@ -65,7 +65,7 @@ class RunningAirflow:
             if found:
                 return found
             time.sleep(0.5)
-        pytest.fail(f"{what}: not within {seconds} s. Airflow said:\n{self.log.read_text(errors='replace')[-4000:]}")
+        pytest.fail(f"{what}: not within {seconds} s. From its log:\n{self.log.read_text(errors='replace')[-4000:]}")
 
     def start(self, dag_ids: Sequence[str]) -> None:
         """Begin a run of each DAG."""
@@ -142,5 +142,5 @@ def standalone(
             with suppress(subprocess.TimeoutExpired):
                 process.wait(30)
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it left behind is in its group
+                os.killpg(process.pid, signal.SIGKILL)  # its children are in its group
             process.wait()

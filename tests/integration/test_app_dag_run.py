@@ -1,4 +1,4 @@
-"""A real DAG run that speaks as an app: what arrives where, deferred tasks and mapped ones included."""
+"""A real DAG run that sends as an app: what arrives where, deferred tasks and mapped ones included."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def run(dag_test: Callable[[Sandbox, str, dict[str, str]], str]) -> Iterator[tup
         yield sandbox, dag_test(sandbox, "through_an_app", connections)
 
 
-def told(sandbox: Sandbox, place: str) -> list[tuple[str, str]]:
-    """Kind and first words of what stands in a conversation."""
+def shown(sandbox: Sandbox, place: str) -> list[tuple[str, str]]:
+    """Kind and first words of the messages in a conversation."""
     shown = [each.shown for each in sandbox.messages if each.conversation.key == place]
     words = [
         (kind["msgtype"], body.get("content") or body.get("title") or body.get("name") or "")
@@ -35,9 +35,9 @@ def test_everybody_got_what_is_theirs(run: tuple[Sandbox, str]) -> None:
     """Templates, mapped messages, mapped people, uploads, another task's output as the target."""
     sandbox, written = run
     places = {each.conversation.key for each in sandbox.messages}
-    ((_, in_group),) = told(sandbox, "group:1") or [("", written[-5000:])]
+    ((_, in_group),) = shown(sandbox, "group:1") or [("", written[-5000:])]
     assert in_group.startswith("run manual__"), in_group
-    assert {place: told(sandbox, place) for place in places if place.startswith("private")} == {
+    assert {place: shown(sandbox, place) for place in places if place.startswith("private")} == {
         "private:lisi": [("text", "2026-11-22"), ("text", "hello")],
         "private:wangwu": [("file", "2026-11-22.zip"), ("image", ""), ("text", "2026-11-22")],
         "private:zhangsan": [("link", "b"), ("markdown", "a"), ("text", "c 2")],
@@ -45,19 +45,19 @@ def test_everybody_got_what_is_theirs(run: tuple[Sandbox, str]) -> None:
 
 
 def test_the_owner_gets_the_failures_as_work_notifications(run: tuple[Sandbox, str]) -> None:
-    """That of the task which fails, and that of the notice which missed somebody."""
+    """That of the task which fails, and that of the work notification which missed somebody."""
     sandbox, written = run
-    titles = [words for _, words in told(sandbox, "notification:zhangsan")]
+    titles = [words for _, words in shown(sandbox, "notification:zhangsan")]
     assert titles == ["Failed: through_an_app · fails", "Failed: through_an_app · misses_somebody"], written[-5000:]
     messages = [each for each in sandbox.messages if each.conversation.key == "notification:zhangsan"]
     texts = [each.shown["markdown"]["text"] for each in messages]
     assert all("Owner: zhangsan" in text and "[View log" in text for text in texts)
 
 
-def test_a_deferred_notice_arrives_once(run: tuple[Sandbox, str]) -> None:
+def test_a_deferred_work_notification_arrives_once(run: tuple[Sandbox, str]) -> None:
     """Going on after the wait doesn't send it again."""
     sandbox, _ = run
-    assert [kind for kind, _ in told(sandbox, "notification:lisi")] == ["oa", "text"]
+    assert [kind for kind, _ in shown(sandbox, "notification:lisi")] == ["oa", "text"]
     asked = [request for request in sandbox.requests if request.path.endswith("getsendresult")]
     assert len(asked) == 2
 

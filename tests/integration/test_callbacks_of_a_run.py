@@ -15,7 +15,7 @@ def _connection(sandbox: Sandbox) -> dict[str, str]:
     return {"AIRFLOW_CONN_DINGTALK_DEFAULT": f"{sandbox.webhook_url}&secret={secret}&group_interval_seconds=0"}
 
 
-def test_a_callback_without_brackets_tells_of_the_failure(
+def test_a_callback_without_brackets_reports_the_failure(
     dag_test: Callable[[Sandbox, str, dict[str, str]], str], sandbox: Sandbox
 ) -> None:
     """``on_failure_callback=DingTalkNotifier``, of a task and in ``default_args``."""
@@ -29,7 +29,7 @@ def test_a_callback_without_brackets_tells_of_the_failure(
 @pytest.mark.skipif(
     not notifier_takes_context(), reason="approvals need Airflow 3.1 or later: install apache-airflow>=3.1"
 )
-def test_an_approval_is_told_with_the_page_where_to_answer(
+def test_an_approval_is_reported_with_the_page_where_to_answer(
     dag_that_waits: Callable[..., str], sandbox: Sandbox
 ) -> None:
     """By its own notifier, once it has asked; its ``on_execute_callback`` comes before that."""

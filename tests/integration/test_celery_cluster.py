@@ -1,4 +1,4 @@
-"""Storms on a real Airflow of several machines, while something breaks: what Airflow calls failed stands in the chat.
+"""Storms on a real Airflow of several machines, while something breaks: what Airflow calls failed is in the chat.
 
 PostgreSQL, CeleryExecutor, Redis and two workers with homes of their own. Takes about half an hour::
 
@@ -33,7 +33,7 @@ pytestmark = [
 
 TASKS = int(os.environ.get("DINGPUSH_STORM_TASKS", "500"))
 STUBBORN = 20
-"""So many tasks of a storm are tried twice; the others say that it is no use, and must not be tried again."""
+"""So many tasks of a storm are tried twice; the others raise AirflowFailException, and must not be tried again."""
 FEW = 30
 STORM_SECONDS = 1_800
 FLUSH_SECONDS = 420
@@ -41,7 +41,7 @@ FLUSH_SECONDS = 420
 BAN_SECONDS = 600
 AWAY_SECONDS = 10
 ROUND_TRIP_SECONDS = 0.5
-STORMS = ("shut_out", "killed_worker", "redis_away", "slow_redis")
+STORMS = ("throttled", "killed_worker", "redis_away", "slow_redis")
 DAGS = (*STORMS, "cleared", "corrected")
 
 DAG_FILE = f"""
@@ -123,12 +123,12 @@ class Scene:
         sent = [each for each in self.chat.messages if each.sender == ROBOTS[dag_id]]
         return [each for each in sent if "markdown" in each.payload]
 
-    def told(self, dag_id: str) -> list[int]:
-        """How many failures each message tells."""
-        return [told_in(message, dag_id) for message in self.messages(dag_id)]
+    def reported(self, dag_id: str) -> list[int]:
+        """How many failures each message reports."""
+        return [reported_in(message, dag_id) for message in self.messages(dag_id)]
 
     def outcomes(self, dag_id: str) -> Counter[str]:
-        """What became of the requests to the DAG's robot."""
+        """The outcomes of the requests to the DAG's robot."""
         token = ROBOTS[dag_id].access_token
         return Counter(each.outcome for each in self.chat.requests if each.query.get("access_token") == token)
 
@@ -157,21 +157,21 @@ class Scene:
         )
 
     def wait_for_end(self, dag_id: str, *, more_seconds: float = 0.0) -> None:
-        """Until the run has failed and as many failures are told, or the last flush is over."""
+        """Until the run has failed and as many failures are reported, or the last flush is over."""
         run = f"/api/v2/dags/{dag_id}/dagRuns/{quote(RUN_ID)}"
         airflow = self.cluster.airflow
         airflow.wait_until(run, lambda: (airflow.call(run) or {}).get("state") == "failed", STORM_SECONDS)
         wanted, until = len(self.cluster.failed_tasks(dag_id)), time.monotonic() + FLUSH_SECONDS + more_seconds
-        while sum(self.told(dag_id)) < wanted and time.monotonic() < until:
+        while sum(self.reported(dag_id)) < wanted and time.monotonic() < until:
             time.sleep(1)
 
     def check_storm(self, dag_id: str, *, may_miss: int = 0) -> None:
-        """What Airflow calls failed is what the chat tells, and no task was tried more often than without us."""
+        """What Airflow calls failed is what the chat shows, and no task was tried more often than without us."""
         tries = self.cluster.tries(dag_id)
-        told, failed = self.told(dag_id), len(self.cluster.failed_tasks(dag_id))
+        reported, failed = self.reported(dag_id), len(self.cluster.failed_tasks(dag_id))
         ended = len(self.noted("end", dag_id))
         print(  # noqa: T201 - figures for people
-            f"\n{dag_id}: {failed} failed, {sum(told)} told in {len(told)} messages {told}; "
+            f"\n{dag_id}: {failed} failed, {sum(reported)} reported in {len(reported)} messages {reported}; "
             f"{ended} callbacks ended, the longest after {self.longest_callback(dag_id):.1f} s; "
             f"requests {dict(self.outcomes(dag_id))}"
         )
@@ -180,16 +180,16 @@ class Scene:
         if may_miss:
             # Airflow calls no callback for a task whose process is killed between its end and its callback, and tries
             # a task again that was killed between its callback and its end.
-            assert ended <= sum(told) <= len(self.noted("begin", dag_id))
-            assert failed <= sum(told) + may_miss
+            assert ended <= sum(reported) <= len(self.noted("begin", dag_id))
+            assert failed <= sum(reported) + may_miss
         else:
-            assert sum(told) == failed
+            assert sum(reported) == failed
             twice = {index for (_, index), (_, number) in tries.items() if number != 1}
             assert twice == set(range(STUBBORN))
 
 
-def told_in(message: ChatMessage, dag_id: str) -> int:
-    """How many failures a message tells."""
+def reported_in(message: ChatMessage, dag_id: str) -> int:
+    """How many failures a message reports."""
     title = message.payload["markdown"]["title"]
     counted = re.match(rf"^([\d,]+) failures?: {dag_id} · part", title)
     assert counted or title.startswith(f"Failed: {dag_id} · part ["), title
@@ -213,20 +213,20 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             yield Scene(cluster, chat, notes)
 
 
-def test_a_robot_that_somebody_else_shut_out_tells_all_after_its_ban(scene: Scene) -> None:
-    scene.storm("shut_out")
-    scene.wait_for_failures("shut_out", TASKS // 5)
+def test_a_robot_that_was_throttled_by_others_reports_all_after_its_ban(scene: Scene) -> None:
+    scene.storm("throttled")
+    scene.wait_for_failures("throttled", TASKS // 5)
     for number in range(25):
         requests.post(
-            f"{scene.chat.url}/robot/send?access_token={ROBOTS['shut_out'].access_token}",
+            f"{scene.chat.url}/robot/send?access_token={ROBOTS['throttled'].access_token}",
             json={"msgtype": "text", "text": {"content": f"somebody else's {number}"}},
             timeout=30,
         )
-    scene.wait_for_failures("shut_out", TASKS)
-    # Its ban takes ten minutes: what it tells is looked at by the last test.
+    scene.wait_for_failures("throttled", TASKS)
+    # Its ban takes ten minutes: its messages are checked by the last test.
 
 
-def test_a_storm_with_a_killed_worker_is_told_whole(scene: Scene) -> None:
+def test_a_storm_with_a_killed_worker_is_reported_completely(scene: Scene) -> None:
     scene.storm("killed_worker")
     scene.wait_for_failures("killed_worker", TASKS // 4)
     scene.cluster.workers[1].kill()
@@ -236,7 +236,7 @@ def test_a_storm_with_a_killed_worker_is_told_whole(scene: Scene) -> None:
     scene.check_storm("killed_worker", may_miss=TASKS_OF_A_WORKER)
 
 
-def test_a_storm_while_redis_is_away_is_told_whole(scene: Scene) -> None:
+def test_a_storm_while_redis_is_away_is_reported_completely(scene: Scene) -> None:
     scene.storm("redis_away")
     scene.wait_for_failures("redis_away", TASKS // 5)
     scene.cluster.outbox_redis.kill()
@@ -246,7 +246,7 @@ def test_a_storm_while_redis_is_away_is_told_whole(scene: Scene) -> None:
     scene.check_storm("redis_away")
 
 
-def test_a_storm_on_a_slow_redis_is_told_whole_and_runs_no_task_again(scene: Scene) -> None:
+def test_a_storm_on_a_slow_redis_is_reported_completely_and_runs_no_task_again(scene: Scene) -> None:
     scene.storm("slow_redis")
     scene.wait_for_failures("slow_redis", TASKS // 5)
     scene.cluster.outbox_proxy.delay_seconds = ROUND_TRIP_SECONDS / 2
@@ -256,7 +256,7 @@ def test_a_storm_on_a_slow_redis_is_told_whole_and_runs_no_task_again(scene: Sce
     scene.check_storm("slow_redis")
 
 
-def test_a_run_that_is_cleared_and_fails_again_is_told_each_time(scene: Scene) -> None:
+def test_a_run_that_is_cleared_and_fails_again_is_reported_each_time(scene: Scene) -> None:
     airflow = scene.cluster.airflow
     run = f"/api/v2/dags/cleared/dagRuns/{quote(RUN_ID)}"
     airflow.start(["cleared"])
@@ -265,9 +265,9 @@ def test_a_run_that_is_cleared_and_fails_again_is_told_each_time(scene: Scene) -
     ):
         airflow.wait_until(f"{state} {number}", lambda: (airflow.call(run) or {}).get("state") == state, 120)  # noqa: B023
         airflow.wait_until(f"message {number + 1}", lambda: len(scene.messages("cleared")) > number, 120)  # noqa: B023
-        told = scene.messages("cleared")[-1].payload["markdown"]["title"]
-        print(told)  # noqa: T201 - for people
-        assert title in told
+        reported = scene.messages("cleared")[-1].payload["markdown"]["title"]
+        print(reported)  # noqa: T201 - for people
+        assert title in reported
         if number < 3:
             assert airflow.call(f"{run}/clear", {"dry_run": False})
 
@@ -281,15 +281,15 @@ def test_a_token_corrected_in_the_middle_loses_nothing(scene: Scene) -> None:
 
     connect("a" * 32)
     scene.cluster.airflow.run(["corrected"], within_seconds=STORM_SECONDS)
-    assert scene.told("corrected") == []
+    assert scene.reported("corrected") == []
     connect(ROBOTS["corrected"].access_token)
     flushed = scene.cluster.command("dingpush", "flush", "--now")
     print(flushed.stdout[-2000:], flushed.stderr[-2000:])  # noqa: T201 - for people
-    assert sum(scene.told("corrected")) == FEW
+    assert sum(scene.reported("corrected")) == FEW
     status = scene.cluster.command("dingpush", "status", "--json")
     assert '"?"' not in status.stdout
 
 
-def test_the_robot_that_was_shut_out_has_told_all(scene: Scene) -> None:
-    scene.wait_for_end("shut_out", more_seconds=BAN_SECONDS)
-    scene.check_storm("shut_out")
+def test_the_robot_that_was_throttled_has_reported_all(scene: Scene) -> None:
+    scene.wait_for_end("throttled", more_seconds=BAN_SECONDS)
+    scene.check_storm("throttled")

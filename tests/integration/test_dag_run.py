@@ -31,10 +31,10 @@ def alerts(sandbox: Sandbox) -> dict[str, str]:
 def test_each_ending_has_its_alert_and_each_word_its_message(run: tuple[Sandbox, str]) -> None:
     """Nothing is missing, nothing comes twice."""
     sandbox, written = run
-    said = [message.payload["text"]["content"] for message in sandbox.messages if message.payload["msgtype"] == "text"]
+    sent = [message.payload["text"]["content"] for message in sandbox.messages if message.payload["msgtype"] == "text"]
     titles = [message.payload["markdown"]["title"] for message in sandbox.messages if "markdown" in message.payload]
     titles = [title.partition(" manual__")[0] for title in titles]
-    assert (sorted(said), sorted(titles)) == (
+    assert (sorted(sent), sorted(titles)) == (
         ["b 1", "first", "notes.txt"],
         [
             "Failed: every_callback · fails",
@@ -49,11 +49,11 @@ def test_each_ending_has_its_alert_and_each_word_its_message(run: tuple[Sandbox,
     ), written[-5000:]
 
 
-def test_an_alert_tells_the_run_and_links_to_it(run: tuple[Sandbox, str]) -> None:
+def test_an_alert_names_the_run_and_links_to_it(run: tuple[Sandbox, str]) -> None:
     """What the person on call needs."""
     text = alerts(run[0])["Failed: every_callback · fails"]
-    for said in ("every\\_callback", "Try: 1/1", "zhangsan", "log", "localhost%3A8080%2Fdags%2Fevery_callback"):
-        assert said in text
+    for words in ("every\\_callback", "Try: 1/1", "zhangsan", "log", "localhost%3A8080%2Fdags%2Fevery_callback"):
+        assert words in text
 
 
 def test_the_messages_of_operators_are_rendered(run: tuple[Sandbox, str]) -> None:
@@ -67,7 +67,7 @@ def test_the_messages_of_operators_are_rendered(run: tuple[Sandbox, str]) -> Non
 def test_no_secret_was_written(run: tuple[Sandbox, str]) -> None:
     """Neither Airflow's logs at DEBUG nor its output show token, secret or signature."""
     sandbox, written = run
-    # In ``dags test`` Airflow 3 prints each secret that it is told to mask, of whatever connection.
+    # In ``dags test`` Airflow 3 prints each secret that it is given to mask, of whatever connection.
     ours = "\n".join(line for line in written.splitlines() if "MaskSecret(" not in line)
     signs = {request.query["sign"] for request in sandbox.requests}
     for secret in {SECRET, sandbox.robot.access_token, *signs}:

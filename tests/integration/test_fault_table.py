@@ -17,7 +17,7 @@ pytestmark = pytest.mark.standalone
 PROGRAM = Path(__file__).with_name("fault_table.py")
 
 
-def test_every_fault_at_every_entrance_is_told_once_and_in_time(tmp_path: Path) -> None:
+def test_every_fault_at_every_entrance_is_reported_once_and_in_time(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path),

@@ -1,4 +1,4 @@
-"""What the installed Airflow puts into its contexts tells one failure from the next, and a second call from both."""
+"""The contexts of the installed Airflow distinguish one failure from the next, and a second call from both."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def titles(sandbox: Sandbox) -> list[str]:
     return sorted(each.partition(" manual__")[0] for each in every)
 
 
-def test_a_run_of_the_same_date_is_told_again(dag_test: DagTest) -> None:
+def test_a_run_of_the_same_date_is_reported_again(dag_test: DagTest) -> None:
     """``airflow dags test`` deletes the run and creates it again under its id, with the same start."""
     with Sandbox() as sandbox:
         written = dag_test(sandbox, "fails_always", connections(sandbox), times=2)
@@ -38,7 +38,7 @@ def test_a_run_of_the_same_date_is_told_again(dag_test: DagTest) -> None:
         assert sorted(mentioned) == ["manager", "manager", "on-call", "on-call"]
 
 
-def test_a_run_that_is_cleared_and_two_deadlines_are_told(dag_test: DagTest, tmp_path: Path) -> None:
+def test_a_run_that_is_cleared_and_two_deadlines_are_reported(dag_test: DagTest, tmp_path: Path) -> None:
     """With the contexts that Airflow makes of its database; a second call for the same is one line in the log."""
     pytest.importorskip("airflow.models.deadline", reason="Airflow before 3.1 has no deadlines")
     pytest.importorskip("airflow.dag_processing.dagbag", reason="Airflow before 3.2 keeps its DagBag elsewhere")

@@ -28,15 +28,15 @@ def run(dag_test: Callable[[Sandbox, str, dict[str, str]], str]) -> Iterator[tup
 
 
 def test_each_message_is_there_once_and_each_run_has_its_own(run: tuple[Sandbox, str]) -> None:
-    """The late one and both parts of the long one too; but those that say the same on purpose are two."""
+    """The late one and both parts of the long one too; but those that are the same on purpose are two."""
     sandbox, written = run
-    said = Counter(message.payload["text"]["content"].partition("\n")[0][:12] for message in sandbox.messages)
-    assert said == {
+    sent = Counter(message.payload["text"]["content"].partition("\n")[0][:12] for message in sandbox.messages)
+    assert sent == {
         "late, in man": RUNS,
         "(1/2)": RUNS,
         "(2/2)": RUNS,
         "mapped": 2 * RUNS,
-        "said twice": 2 * RUNS,
+        "sent twice": 2 * RUNS,
     }, written[-5000:]
 
 

@@ -1,4 +1,4 @@
-"""What arrives, and what becomes of the tasks, when a real Airflow runs a failing DAG.
+"""What arrives, and how the tasks end, when a real Airflow runs a failing DAG.
 
 Only the real components do what hurts here: the supervisor kills slow callbacks and may retry their tasks, and the DAG
 processor runs DAG-level callbacks. Takes minutes: ``pytest -m standalone``.
@@ -30,7 +30,7 @@ pytestmark = [
 RUN_SECONDS = 300
 ALERT_SECONDS = 60
 CALLBACK_SECONDS = 8
-# One DAG for each robot, and one without notifiers: what becomes of its tasks is how it should be.
+# One DAG for each robot, and one without notifiers: its tasks end as all tasks should.
 DAG_FILE = """
 import os, time
 from datetime import datetime, timedelta, timezone
@@ -50,17 +50,19 @@ def begin(context): note("begin", context["ti"])
 def end(context): note("end", context["ti"])
 
 for robot in (None, "answers", "hangs"):
-    def told(times=1):
+    def callbacks(times=1):
         return [begin, *[DingTalkNotifier(dingtalk_conn_id=robot)] * times, end] if robot else None
 
     with DAG(
-        dag_id=robot or "untold",
+        dag_id=robot or "unreported",
         start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
         schedule=None,
         on_failure_callback=DingTalkNotifier(dingtalk_conn_id=robot) if robot else None,
-        default_args={"on_failure_callback": told(), "on_retry_callback": told(), "retry_delay": timedelta(seconds=1)},
+        default_args={
+            "on_failure_callback": callbacks(), "on_retry_callback": callbacks(), "retry_delay": timedelta(seconds=1)
+        },
     ):
-        @task(retries=2, on_failure_callback=told(3))
+        @task(retries=2, on_failure_callback=callbacks(3))
         def gives_up(*, ti):
             note("run", ti)
             raise AirflowFailException("no use in trying again")
@@ -75,20 +77,20 @@ for robot in (None, "answers", "hangs"):
             note("run", ti)
             if number: raise ValueError(f"part {number} is broken")
 
-        @task(on_success_callback=told())
+        @task(on_success_callback=callbacks())
         def works(*, ti):
             note("run", ti)
 
         gives_up(); tries_again(); part.expand(number=[0, 1, 2]); works()
 """
 FAILED = {"gives_up": 1, "part": 2, "tries_again": 1}
-"""What is told, alone or in digests. The callback of the first names the notifier three times, and says it once."""
+"""What is reported, alone or in digests; once, although the callback of the first has the notifier three times."""
 _ALONE = re.compile(r"Failed: answers · (\w+)")
 _LINE = re.compile(r"^- \*\*(\w+)\*\*(?: \[[^]]*])?(?: ×(\d+))?", re.MULTILINE)
 
 
-def told(messages: Sequence[ChatMessage]) -> Counter[str]:
-    """How many failures of each task stand in the chat."""
+def reported(messages: Sequence[ChatMessage]) -> Counter[str]:
+    """How many failures of each task are in the chat."""
     found: Counter[str] = Counter()
     for message in messages:
         markdown = message.payload["markdown"]
@@ -153,17 +155,17 @@ def airflow(tmp_path: Path, sandbox: Sandbox, hanging: Sandbox) -> Iterator[Runn
 def test_alerts_of_a_real_run_arrive_once_and_a_hanging_robot_changes_nothing(
     airflow: RunningAirflow, sandbox: Sandbox, hanging: Sandbox, tmp_path: Path
 ) -> None:
-    airflow.run(("untold", "answers", "hangs"), within_seconds=RUN_SECONDS)
-    airflow.wait_until("alerts", lambda: told(sandbox.messages).total() >= sum(FAILED.values()), ALERT_SECONDS)
+    airflow.run(("unreported", "answers", "hangs"), within_seconds=RUN_SECONDS)
+    airflow.wait_until("alerts", lambda: reported(sandbox.messages).total() >= sum(FAILED.values()), ALERT_SECONDS)
 
     # Nobody may run twice, or once less, because of an alert.
     for dag_id in ("answers", "hangs"):
-        assert airflow.tasks_of(dag_id) == airflow.tasks_of("untold")
-        assert runs_of(airflow, dag_id) == runs_of(airflow, "untold")
+        assert airflow.tasks_of(dag_id) == airflow.tasks_of("unreported")
+        assert runs_of(airflow, dag_id) == runs_of(airflow, "unreported")
         assert max(callback_seconds(airflow, dag_id)) < CALLBACK_SECONDS + 2
-    assert [run for run in runs_of(airflow, "untold") if "gives_up" in run] == [("gives_up", "-1", "1")]
+    assert [run for run in runs_of(airflow, "unreported") if "gives_up" in run] == [("gives_up", "-1", "1")]
 
-    assert told(sandbox.messages) == FAILED
+    assert reported(sandbox.messages) == FAILED
     texts = "\n".join(message.payload["markdown"]["text"] for message in sandbox.messages)
     page = f"{airflow.url}/dags/answers/runs/{quote(RUN_ID)}/tasks/part/mapped"
     assert any(quote(f"{page}/{number}?try_number=1", safe="") in texts for number in (1, 2))

@@ -1,4 +1,4 @@
-"""A DAG of 200 mapped tasks that all fail, on a real Airflow with its LocalExecutor: all of them stand in the chat.
+"""A DAG of 200 mapped tasks that all fail, on a real Airflow with its LocalExecutor: all of them are in the chat.
 
 And nothing else changes: states and tries of the tasks are those of the same DAG without a notifier. Takes five to ten
 minutes: ``pytest -m standalone``.
@@ -22,10 +22,10 @@ pytestmark = [
 
 TASKS = 200
 STUBBORN = 20
-"""So many of them are tried twice; the others say that it is no use."""
+"""So many of them are tried twice; the others raise AirflowFailException."""
 STORM_SECONDS = 900
 FLUSH_SECONDS = 420
-"""The flush DAG lets a storm's last alerts wait for company, five minutes at most."""
+"""The flush DAG collects a storm's last alerts for five minutes at most."""
 OPTIONS = {"CORE__EXECUTOR": "LocalExecutor", "CORE__PARALLELISM": 16, "CORE__MAX_ACTIVE_TASKS_PER_DAG": 16}
 MOST_MESSAGES_A_MINUTE = 18
 # Most tasks fail for good although they may be retried: if a callback overstayed, they would be.
@@ -39,12 +39,12 @@ except ImportError:
     from airflow.exceptions import AirflowFailException
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 
-for dag_id, told in (("storm", DingTalkNotifier()), ("untold", None)):
+for dag_id, callback in (("storm", DingTalkNotifier()), ("unreported", None)):
     with DAG(
         dag_id=dag_id,
         start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
         schedule=None,
-        default_args={{"on_failure_callback": told, "retries": 1, "retry_delay": timedelta(seconds=1)}},
+        default_args={{"on_failure_callback": callback, "retries": 1, "retry_delay": timedelta(seconds=1)}},
     ):
         @task
         def part(number):
@@ -62,31 +62,31 @@ flush_dag = create_flush_dag()
 _COUNT = re.compile(r"^([\d,]+) failures?: storm · part")
 
 
-def told_in(message: ChatMessage) -> int:
-    """How many failures a message tells."""
+def reported_in(message: ChatMessage) -> int:
+    """How many failures a message reports."""
     title = message.payload["markdown"]["title"]
     counted = _COUNT.match(title)
     assert counted or title.startswith("Failed: storm · part ["), title
     return int(counted[1].replace(",", "")) if counted else 1
 
 
-def test_two_hundred_failures_of_a_real_run_are_all_told_and_change_nothing(tmp_path: Path) -> None:
+def test_two_hundred_failures_of_a_real_run_are_all_reported_and_change_nothing(tmp_path: Path) -> None:
     with Sandbox() as chat:
         files = {"storm.py": DAG_FILE, "flush.py": FLUSH_FILE}
         with standalone(tmp_path, files, OPTIONS, {"AIRFLOW_CONN_DINGTALK_DEFAULT": chat.webhook_url}) as airflow:
             airflow.run(["storm"], within_seconds=STORM_SECONDS)
-            airflow.wait_until("the last alerts", lambda: sum(map(told_in, chat.messages)) >= TASKS, FLUSH_SECONDS)
-            airflow.run(["untold"], within_seconds=STORM_SECONDS)
+            airflow.wait_until("the last alerts", lambda: sum(map(reported_in, chat.messages)) >= TASKS, FLUSH_SECONDS)
+            airflow.run(["unreported"], within_seconds=STORM_SECONDS)
             tasks = airflow.tasks_of("storm")
             assert len(tasks) == TASKS
-            assert tasks == airflow.tasks_of("untold")
+            assert tasks == airflow.tasks_of("unreported")
             assert {each for each, _ in tasks.values()} == {"failed"}
             assert sum(tries == 2 for _, tries in tasks.values()) == STUBBORN
             flushes = airflow.call("/api/v2/dags/dingpush_flush/dagRuns")["dag_runs"]
             assert {each["state"] for each in flushes} <= {"success", "running", "queued"}
-        told = [told_in(message) for message in chat.messages]
-        assert sum(told) == TASKS, told
+        reported = [reported_in(message) for message in chat.messages]
+        assert sum(reported) == TASKS, reported
         assert {request.outcome for request in chat.requests} == {"accepted"}
         times = [request.received_at for request in chat.requests]
         assert max(sum(start <= each < start + 60 for each in times) for start in times) <= MOST_MESSAGES_A_MINUTE
-        print(f"\n{told} at {[round(each - times[0], 1) for each in times]} s")  # noqa: T201 - figures for people
+        print(f"\n{reported} at {[round(each - times[0], 1) for each in times]} s")  # noqa: T201 - figures for people

@@ -1,4 +1,4 @@
-"""Pictures, files, sounds, films and forms: what they take, what they refuse, and how little of it they show."""
+"""Images, files, audio, video and forms: what they take, what they refuse, and how little of it they show."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PLAIN_KINDS = (
     File(MEDIA_ID, "report.xlsx"),
     Audio("alarm.amr", 4),
     Audio(MEDIA_ID, 1.5),
-    Video("film.mp4", 10, "cover.png"),
+    Video("video.mp4", 10, "cover.png"),
     OA("etl_daily", URL),
     OA("etl_daily", URL, [("task", "load"), ("rows", "")], "It failed.", "airflow", ("failed", "red")),
     OA("etl_daily", URL, {"task": "load"}, status="failed"),
@@ -46,7 +46,7 @@ SOURCES: dict[str, Callable[[Any], Any]] = {
     "File.source": lambda source: File(source, "report.xlsx"),
     "Audio.source": lambda source: Audio(source, 4),
     "Video.source": lambda source: Video(source, 10, "cover.png"),
-    "Video.cover": lambda source: Video("film.mp4", 10, source),
+    "Video.cover": lambda source: Video("video.mp4", 10, source),
 }
 
 
@@ -99,7 +99,7 @@ class XComArg:
     ],
     ids=shown,
 )
-def test_a_source_is_told_by_its_looks(source: object, kind: str | None, name: str | None) -> None:
+def test_a_source_is_recognised_by_its_form(source: object, kind: str | None, name: str | None) -> None:
     """Nothing is opened for that."""
     found = describe(source)
     assert (found and found.kind, found and found.name) == (kind, name)
@@ -117,7 +117,7 @@ def test_every_field_takes_what_can_be_uploaded(field: str, source: Any) -> None
 
 @pytest.mark.parametrize("field", ["Image.source", "Video.cover"])
 def test_figures_are_pictures(field: str) -> None:
-    """And neither files nor sounds."""
+    """And neither files nor audio."""
     figure = Figure()
     assert getattr(SOURCES[field](figure), field.partition(".")[2]) is figure
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_sent_is_refused_with_field_and_rule(field: str, source: 
 
 
 def test_bytes_need_a_name_as_a_file() -> None:
-    """People see the name, and DingTalk tells the type by its ending."""
+    """People see the name, and DingTalk takes the type from its ending."""
     with pytest.raises(InvalidMessageError, match=r"^File\.name is missing"):
         File(b"PK")
     assert File(b"PK", "a.zip").name == "a.zip"
@@ -160,7 +160,7 @@ def test_durations_are_numbers_of_seconds(given: Any, kept: object) -> None:
 
 @pytest.mark.parametrize("given", [0, -1, "", "long", None, True, float("inf"), float("nan"), [4]], ids=shown)
 def test_durations_that_are_none_are_refused(given: Any) -> None:
-    """The error says what is meant."""
+    """The error explains what is meant."""
     with pytest.raises(InvalidMessageError, match=r"^Audio\.duration_seconds must be a number of seconds above 0"):
         Audio(MEDIA_ID, given)
 
@@ -245,7 +245,7 @@ def test_values_are_frozen_and_survive_hash_pickle_and_copies(value: Any) -> Non
 
 
 def test_arguments_come_in_the_documented_order() -> None:
-    """Positional arguments mean what design and documentation say."""
+    """Positional arguments are those of the documentation."""
     assert {kind: [each.name for each in dataclasses.fields(kind)] for kind in (Image, File, Audio, Video, OA)} == {
         Image: ["source"],
         File: ["source", "name"],
@@ -301,7 +301,7 @@ def test_a_path_becomes_plain_data_as_a_str() -> None:
 
 
 @pytest.mark.parametrize("source", [b"PK", StoredFile()], ids=["bytes", "stored object"])
-def test_what_is_no_plain_data_says_so(source: Any) -> None:
+def test_what_is_no_plain_data_is_an_error(source: Any) -> None:
     """The str of a stored object would be read back as a path of this machine."""
     with pytest.raises(InvalidMessageError, match=r"^File\.source is <.*>, which can't be plain data"):
         File(source, "a.zip").to_dict()
@@ -379,7 +379,7 @@ def test_the_shapes_of_work_notifications_are_read(shape: dict[str, Any], messag
     ],
 )
 def test_shapes_that_lack_something_are_refused(shape: dict[str, Any], problem: str) -> None:
-    """The error says what is wrong with it."""
+    """The error explains what is wrong with it."""
     with pytest.raises(InvalidMessageError) as caught:
         read_message(shape)
     assert caught.value.problem.startswith(problem)
@@ -417,7 +417,7 @@ def test_secrets_are_taken_out_of_what_is_read_but_not_out_of_paths() -> None:
 
 
 def test_a_picture_of_a_url_has_a_form_in_markdown() -> None:
-    """For doors without pictures; brackets in the URL would end it."""
+    """For channels without pictures; brackets in the URL would end it."""
     markdown = Image("https://example.com/a_(1).png").as_markdown()
     assert (markdown.title, markdown.text) == ("[图片]", "![](https://example.com/a_%281%29.png)")
 

@@ -1,4 +1,4 @@
-"""Whatever is said fits into the bytes there are, and no break goes through something that belongs together."""
+"""Every text fits into the bytes there are, and no break goes through something that belongs together."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def markdowns(draw: st.DrawFn) -> tuple[str, list[str]]:
     return draw(st.sampled_from(["\n\n", "\n"])).join(blocks), whole
 
 
-def said(text: str) -> str:
-    """What a Markdown text says without fences and font tags, which are repeated around breaks, and without blanks."""
+def words_of(text: str) -> str:
+    """A Markdown text without fences and font tags, which are repeated around breaks, and without blanks."""
     return re.sub(r"\s+", "", TAG.sub("", FENCE_LINE.sub("", text)))
 
 
@@ -130,12 +130,12 @@ def assert_balanced(part: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(markdowns(), st.integers(400, 3000))
-def test_parts_of_a_markdown_say_all_of_it_and_cut_nothing(text_and_whole: tuple[str, list[str]], room: int) -> None:
-    """Each part fits and is well-formed; together they say the original, with everything whole that was whole."""
+def test_parts_of_a_markdown_hold_all_of_it_and_cut_nothing(text_and_whole: tuple[str, list[str]], room: int) -> None:
+    """Each part fits and is well-formed; together they are the original, with everything whole that was whole."""
     text, whole = text_and_whole
     parts = split(text, room)
     assert [json_bytes(part) for part in parts if json_bytes(part) > room] == []
-    assert said("\n".join(parts)) == said(text)
+    assert words_of("\n".join(parts)) == words_of(text)
     for part in parts:
         assert_balanced(part)
     for each in whole:
@@ -169,7 +169,7 @@ def test_a_cut_markdown_is_well_formed_and_counts_what_is_left_out(
 
 
 def occurrences(text: str, piece: str) -> list[int]:
-    """Where a piece stands in a text."""
+    """Where a piece is in a text."""
     return [found.start() for found in re.finditer(re.escape(piece), text)]
 
 
@@ -202,7 +202,7 @@ def test_any_text_is_split_within_the_room_or_refused(text: str, room: int, mark
 @settings(max_examples=200, deadline=None)
 @given(any_text, st.integers(120, 400), languages, st.booleans())
 def test_any_text_is_cut_to_the_room(text: str, room: int, language: str, markdown: bool) -> None:
-    """A cut always succeeds, fits, keeps a beginning of the text, and says how much is missing."""
+    """A cut always succeeds, fits, keeps a beginning of the text, and notes how much is missing."""
     shortened = cut(text, room, language=language, markdown=markdown)
     assert json_bytes(shortened) <= room
     if shortened != text:
@@ -268,7 +268,7 @@ def test_a_link_that_is_longer_than_a_part_is_refused() -> None:
 
 
 def test_a_room_too_small_for_the_note_is_refused() -> None:
-    """A text that says nothing but half a note helps nobody."""
+    """A text of nothing but half a note is useless."""
     with pytest.raises(MessageTooLongError, match="Only 20 bytes are left for the text"):
         cut("a" * 100, 20, language="en")
 
@@ -331,7 +331,7 @@ def size_of(message: Message) -> int:
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20), st.integers(1, 5000), st.booleans())
 @example("\u200d", 653, False)  # a heap of joiners is no character that must stay whole
 def test_parts_of_a_message_are_numbered_and_fit(unit: str, times: int, is_markdown: bool) -> None:
-    """Every body is within the limit, and number and count stand in front of text and behind title."""
+    """Every body is within the limit, and number and count are before the text and after the title."""
     text = f"x{unit * times}x"
     message: Message = Markdown("title", text) if is_markdown else Text(text)
     try:
@@ -354,7 +354,7 @@ def test_parts_of_a_message_are_numbered_and_fit(unit: str, times: int, is_markd
 
 
 def test_five_parts_are_sent_and_six_are_refused() -> None:
-    """More would use up much of what a robot may say in a minute."""
+    """More would use up much of what a robot may send in a minute."""
     part = MAX_BYTES - size_of(Text("x")) + 1 - json_bytes("(5/5)\n\n") - json_bytes(" (5/5)")
     assert len(split_to_size(Text("a" * part * MAX_PARTS), MAX_BYTES, size_of=size_of)) == MAX_PARTS
     with pytest.raises(MessageTooLongError, match="which is more than 5 messages") as caught:
@@ -402,8 +402,8 @@ def test_an_alert_is_cut_in_its_long_field_only(message: Any) -> None:
 
 
 @pytest.mark.parametrize("max_bytes", [2_048, 15_000])
-def test_a_message_is_fitted_to_the_bytes_of_any_door(max_bytes: int) -> None:
-    """The doors of an enterprise app take less than a robot's webhook."""
+def test_a_message_is_fitted_to_the_bytes_of_any_channel(max_bytes: int) -> None:
+    """The channels of an enterprise app take less than a robot's webhook."""
     words = Markdown("title", "字" * 9_000)
     shortened = cut_to_size(words, max_bytes, size_of=size_of, language="zh")
     assert max_bytes - 40 < size_of(shortened) <= max_bytes

@@ -82,7 +82,7 @@ BAD_TEXTS = [
 @pytest.mark.parametrize(("value", "rule"), BAD_TEXTS)
 @pytest.mark.parametrize("field", TEXT_FIELDS)
 def test_text_that_breaks_a_rule_is_refused_with_field_and_rule(field: str, value: object, rule: str) -> None:
-    """The error begins with the field's name and says which rule it broke."""
+    """The error begins with the field's name and names the rule it broke."""
     with pytest.raises(InvalidMessageError) as caught:
         TEXT_FIELDS[field](value)
     assert caught.value.problem.startswith(f"{field} ")
@@ -255,7 +255,7 @@ def test_flags_are_false_in_any_usual_spelling(value: Any) -> None:
 
 
 def test_arguments_come_in_the_documented_order() -> None:
-    """Positional arguments mean what design and documentation say."""
+    """Positional arguments are those of the documentation."""
     assert {
         kind: [each.name for each in dataclasses.fields(kind)]
         for kind in (Text, Markdown, Link, Button, ActionCard, FeedLink, FeedCard, At)

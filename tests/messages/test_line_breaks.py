@@ -48,7 +48,7 @@ from airflow_provider_dingpush.messages.line_breaks import breaking, with_line_b
     ],
 )
 def test_a_lone_newline_breaks_the_line(text: str, expected: str) -> None:
-    """Two blanks stand before it."""
+    """Two blanks are before it."""
     assert breaking(text) == expected
 
 
@@ -155,10 +155,10 @@ def test_only_blanks_are_added(text: str) -> None:
 
 def blocks(tokens: Any) -> list[Any]:
     """The structure of a parsed text, and what is written in it, without its breaks."""
-    return [(token.type, [pair for pair in map(said, token.children or ()) if pair]) for token in tokens]
+    return [(token.type, [pair for pair in map(content_of, token.children or ()) if pair]) for token in tokens]
 
 
-def said(piece: Any) -> tuple[str, str] | None:
+def content_of(piece: Any) -> tuple[str, str] | None:
     """A piece of a line, and its words; ``None`` for a break, and for blanks before one."""
     words = " ".join(piece.content.split()) if piece.type == "html_inline" else piece.content.rstrip()
     nothing = piece.type.endswith("break") or (piece.type == "text" and not words)

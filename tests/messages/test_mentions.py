@@ -127,14 +127,14 @@ def test_reading_what_a_mention_writes_gives_the_same() -> None:
     ids=["bare number", "bare list", "unknown key", "both spellings"],
 )
 def test_what_is_no_mention_is_refused(plain: Any, problem: str) -> None:
-    """A bare number doesn't say whether it is a mobile number or a user id."""
+    """A bare number may be a mobile number or a user id."""
     with pytest.raises(InvalidMessageError) as caught:
         At.read(plain)
     assert caught.value.problem.startswith(problem)
 
 
 @pytest.mark.parametrize(
-    ("text", "person", "stands"),
+    ("text", "person", "found"),
     [
         ("@138", "138", True),
         ("hello @138, look", "138", True),
@@ -155,9 +155,9 @@ def test_what_is_no_mention_is_refused(plain: Any, problem: str) -> None:
         ("@a+c", "a+c", True),
     ],
 )
-def test_a_mention_stands_in_a_text_as_a_whole_word(text: str, person: str, stands: bool) -> None:
+def test_a_mention_is_in_a_text_as_a_whole_word(text: str, person: str, found: bool) -> None:
     """``@138`` isn't mentioned by the ``@1380`` or ``@138-2`` of somebody else."""
-    assert mentions(text, person) is stands
+    assert mentions(text, person) is found
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_mentions_are_put_into_the_text_once(text: str, at: At | None, with_them
     assert with_mentions(placed, at, separator="|") == placed
 
 
-def test_those_named_in_a_text_are_told_apart_from_the_others() -> None:
+def test_those_named_in_a_text_are_distinguished_from_the_others() -> None:
     """A part of a long message mentions those whom its text names, and not everyone."""
     at = At(["138", "139"], ["u", "v"], everyone=True)
     assert at.named_in("@139 and @v, not @1380") == At("139", "v")
@@ -221,7 +221,7 @@ def test_a_union_of_more_than_fifty_leaves_people_out() -> None:
     ["@86-13800000000", "@+8613800000000", "@８６－13800000000", "@138-0000-0000", "＠13800000000", "@(86)13800000000"],
 )
 def test_a_number_that_the_text_mentions_is_written_as_in_the_block(written: str) -> None:
-    """DingTalk compares the two: another form rings nobody."""
+    """DingTalk compares the two: another form mentions nobody."""
     at = At(mobiles=["86-13800000000"])
     assert with_mentions(f"hello {written}，请看", at, separator="|") == "hello @13800000000，请看"
     assert at.named_in(f"hello {written}") == At("13800000000")
@@ -233,7 +233,7 @@ def test_the_number_of_somebody_else_stays_as_it_is_written(text: str) -> None:
     assert with_mentions(text, At("13800000000"), separator="|") == f"{text}|@13800000000"
 
 
-def test_a_foreign_number_stands_in_text_and_block_alike() -> None:
+def test_a_foreign_number_is_the_same_in_text_and_block() -> None:
     """Plus and dash are part of it."""
     at = At(mobiles="+852 5123 4567")
     assert with_mentions("hello", at, separator="|") == "hello|@+852-51234567"

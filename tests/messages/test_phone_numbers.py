@@ -187,7 +187,7 @@ def test_a_department_is_a_number_of_any_type(written: Any, number: str) -> None
     assert WorkNotification(department_ids=[written]).department_ids == (number,)
 
 
-def test_what_can_only_be_a_phone_number_is_told_from_an_id() -> None:
+def test_what_can_only_be_a_phone_number_is_distinguished_from_an_id() -> None:
     """An id may be digits, and may have a dash between letters."""
     assert all(map(looks_like_phone_number, ["138-000", "+86 1", "138 000", "1.38E+10", "(021) 6123"]))
     assert not any(map(looks_like_phone_number, ["138000", "zhangsan", "user-1", "a+b", "", "张三"]))

@@ -135,7 +135,7 @@ class XComArg:
     ],
 )
 def test_what_is_no_message_is_refused(value: Any, problem: str) -> None:
-    """The error says what is wrong and what would be right."""
+    """The error explains what is wrong and what would be right."""
     with pytest.raises(InvalidMessageError) as caught:
         read_message(value)
     assert caught.value.problem.startswith(problem)
@@ -183,6 +183,6 @@ def test_a_template_that_renders_to_a_list_names_all_of_it() -> None:
     ],
     ids=repr,
 )
-def test_our_values_are_told_from_plain_ones(value: object, ours: bool) -> None:
+def test_our_values_are_distinguished_from_plain_ones(value: object, ours: bool) -> None:
     """Operator and notifier rebuild the former and leave the latter to Airflow."""
     assert is_ours(value) is ours

@@ -15,7 +15,8 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import callback_limits
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.timeouts import call_within
-from tests.surface.test_notifier import run_context, task_context, texts
+from tests.callback_contexts import run_context, task_context
+from tests.default_robot import texts
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_it_logs_what_goes_wrong_and_raises_only_when_asked_to(
 def test_a_request_that_is_never_answered_does_not_delay_the_alert(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A supervisor that doesn't know a question never answers; the alert then says that Airflow can't tell."""
+    """A supervisor that doesn't know a question never answers; the alert then says that the list isn't available."""
     for_ever = threading.Event()
     monkeypatch.setattr(airflow_compat, "_task_states", lambda context: call_within(0.05, for_ever.wait))
     DingTalkNotifier(language="en")(run_context())

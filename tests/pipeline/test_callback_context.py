@@ -8,7 +8,8 @@ import pytest
 
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.sandbox import Sandbox
-from tests.surface.test_notifier import task_context, texts
+from tests.callback_contexts import task_context
+from tests.default_robot import texts
 
 
 def test_five_arguments_are_an_sla_of_airflow_2(connected: Sandbox) -> None:
@@ -27,7 +28,7 @@ def test_a_context_of_nothing_at_all_is_survived(connected: Sandbox) -> None:
 
 
 def test_options_shape_links_label_and_times(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``[dingpush]`` says where Airflow is, what it is called, and what time it is there."""
+    """``[dingpush]`` defines where Airflow is, what it is called, and what time it is there."""
     monkeypatch.setenv("AIRFLOW__DINGPUSH__BASE_URL", "https://airflow.example.com/prod/")
     monkeypatch.setenv("AIRFLOW__DINGPUSH__ENVIRONMENT", "生产")
     monkeypatch.setenv("AIRFLOW__DINGPUSH__TIMEZONE", "Asia/Shanghai")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -12,7 +11,8 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import callback, callback_context, callback_limits, look_ups
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
-from tests.surface.test_notifier import START, run_context, task_context, texts
+from tests.callback_contexts import START, run_context, task_context
+from tests.default_robot import texts
 
 
 def test_notifiers_of_one_callback_share_their_time(
@@ -66,19 +66,6 @@ def test_a_callback_takes_at_most_half_of_what_airflow_grants(
         monkeypatch.setenv("AIRFLOW__CORE__TASK_SUCCESS_OVERTIME", overtime)
         DingTalkNotifier()(task_context(f"overtime_{overtime}"))
     assert shared == [8.0, 3.0, 8.0]
-
-
-def test_a_secrets_backend_that_hangs_is_left_when_the_time_is_up(
-    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The connection is looked up within the same time."""
-    for_ever = threading.Event()
-    monkeypatch.setattr(airflow_compat.BaseHook, "get_connection", classmethod(lambda cls, conn_id: for_ever.wait()))
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=lambda: 0.0))
-    monkeypatch.setattr(callback_limits, "CALLBACK_SECONDS", 0.3)
-    DingTalkNotifier()(task_context())
-    for_ever.set()
-    assert "Looking up the Airflow connection took too long" in caplog.text
 
 
 @pytest.mark.parametrize(("timeout", "most"), [(None, 10.0), ("600", 10.0), ("10", 4.0), ("nonsense", 10.0)])

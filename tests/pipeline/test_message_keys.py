@@ -20,7 +20,7 @@ def test_without_a_task_there_is_no_key() -> None:
 
 
 def test_runs_of_dags_test_on_airflow_2_differ_by_their_process() -> None:
-    """There such a run starts when its date says, each time."""
+    """There such a run starts at its logical date, each time."""
 
     def test_run() -> Any:
         return context_of(run=SimpleNamespace(start_date=START, execution_date=START))

@@ -1,10 +1,9 @@
-"""Mistakes in a notifier's arguments, and callbacks whose context is broken: the alert comes, and says so."""
+"""Mistakes in a notifier's arguments, and callbacks whose context is broken: the alert is sent, with a note."""
 
 from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +15,6 @@ import pytest
 
 from airflow_provider_dingpush.airflow_compat import AirflowFailException, is_airflow_3
 from airflow_provider_dingpush.cli.main import main
-from airflow_provider_dingpush.dingtalk.app_robot import encoded
 from airflow_provider_dingpush.messages import (
     OA,
     ActionCard,
@@ -34,23 +32,19 @@ from airflow_provider_dingpush.messages import (
 )
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import callback, callback_limits
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
-from airflow_provider_dingpush.pipeline.receivers import _readable_in_group
+from airflow_provider_dingpush.pipeline import callback_limits
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
+from tests.callback_contexts import run_context, task_context
 from tests.conftest import SECRET
-from tests.surface.test_notifier import run_context, task_context, texts
+from tests.default_robot import texts
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 APP = "dingtalk_app_default"
 PAGE = "https://example.com/page"
 NOT_SENT = "The notifier's own message could not be sent"
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def shown(sandbox: Sandbox) -> list[str]:
@@ -126,43 +120,6 @@ def test_a_file_that_is_there_is_uploaded_and_sent(app_connected: Sandbox, tmp_p
     DingTalkNotifier(dingtalk_conn_id=APP, to=to, message=Image(str(picture)))(task_context())
     (message,) = app_connected.messages
     assert "markdown" not in message.shown
-
-
-@pytest.mark.parametrize(
-    ("message", "words"),
-    [
-        (OA("Nightly report", PAGE, form={"rows": "312"}), ("Nightly report", "rows: 312", PAGE)),
-        (Audio("@voice.mp3", 3), ("to=",)),
-        (File("/no/such.pptx", name="report.pptx"), ("report.pptx",)),
-        (Text("hello"), ("hello",)),
-        (Markdown("t", "**hello**"), ("**hello**",)),
-    ],
-    ids=repr,
-)
-def test_what_was_for_somebody_who_can_not_be_reached_is_readable_in_the_group(
-    message: Any, words: tuple[str, ...]
-) -> None:
-    """Also what only a work notification can carry."""
-    instead = _readable_in_group(message, "en")
-    param = encoded(instead, None)["msgParam"] if isinstance(instead, (Text, Markdown)) else repr(instead)
-    assert all(each in param for each in words if each != "to=" or isinstance(instead, (Text, Markdown)))
-
-
-def test_another_robot_of_the_group_gets_what_it_can_carry(
-    connected: Sandbox, app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A picture of an app's alert can't go through the custom robot that stands in for the app."""
-    connection = json.loads(connected.connection_of(connected.app))
-    connection["extra"].update(fallback_conn_ids="dingtalk_default", rate_limit_per_minute=1, language="en")
-    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(connection))
-    picture = tmp_path / "chart.png"
-    picture.write_bytes(PNG)
-    for number in range(2):
-        DingTalkNotifier(dingtalk_conn_id=APP, message=Image(str(picture)))(task_context(f"task_{number}"))
-    first, second = connected.messages
-    assert "markdown" not in first.shown
-    assert "no such table" in second.shown["markdown"]["text"]
-    assert "A custom robot can't carry Image" in second.shown["markdown"]["text"]
 
 
 # Templates, and what they see.
@@ -320,10 +277,10 @@ def test_no_context_costs_the_alert(connected: Sandbox, context: Any, message: s
     ids=repr,
 )
 @pytest.mark.parametrize("conn_id", ["dingtalk_default", APP])
-def test_mentions_with_a_missing_variable_are_left_out_and_say_so(
+def test_mentions_with_a_missing_variable_are_left_out_with_a_note(
     connected: Sandbox, app_connected: Sandbox, caplog: pytest.LogCaptureFixture, at: Any, conn_id: str
 ) -> None:
-    """The alert is whole, rings nobody, and names the argument."""
+    """The alert is whole, mentions nobody, and names the argument."""
     DingTalkNotifier(at=at, dingtalk_conn_id=conn_id, language="en")(task_context())
     (message,) = connected.messages
     text = message.shown["markdown"]["text"]
@@ -333,14 +290,14 @@ def test_mentions_with_a_missing_variable_are_left_out_and_say_so(
     assert "The notifier's mentions are left out: " in caplog.text
 
 
-def test_mentions_that_fail_stand_below_an_own_text(connected: Sandbox) -> None:
+def test_mentions_that_fail_are_noted_below_an_own_text(connected: Sandbox) -> None:
     """The message is the user's, and the note comes after it."""
     at: Any = "{{ oops }}"
     DingTalkNotifier(message="own words", at=at, language="en")(task_context())
     assert texts(connected)[0].startswith("own words\n(The notifier's at= can't be used")
 
 
-def test_mentions_that_fail_stand_below_the_text_of_a_card(connected: Sandbox) -> None:
+def test_mentions_that_fail_are_noted_below_the_text_of_a_card(connected: Sandbox) -> None:
     """It has a text as well."""
     card = ActionCard("t", "x", [Button("b", PAGE)])
     DingTalkNotifier(message=card, at={"mobiles": "{{ oops.mobile }}"}, language="en")(task_context("t"))
@@ -392,7 +349,7 @@ def test_a_connection_id_with_a_missing_variable_is_the_default_one(
 
 
 @pytest.mark.parametrize("message", ["{{ broken", FEED, {"msgtype": "nonsense"}], ids=repr)
-def test_the_note_speaks_the_language_of_the_connection(
+def test_the_note_is_in_the_language_of_the_connection(
     app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, message: Any
 ) -> None:
     """It is known only when the connection has been looked up."""
@@ -405,8 +362,8 @@ def test_the_note_speaks_the_language_of_the_connection(
     assert NOT_SENT in arrived.shown["markdown"]["text"]
 
 
-def test_a_success_whose_own_message_is_broken_is_told(connected: Sandbox) -> None:
-    """Somebody wanted to hear of each success."""
+def test_a_success_whose_own_message_is_broken_is_sent(connected: Sandbox) -> None:
+    """A notification of each success was asked for."""
     context = task_context()
     context["ti"].state = "success"
     del context["exception"]
@@ -434,8 +391,8 @@ def test_text_stays_text(connected: Sandbox, words: str, template: str) -> None:
         (source, Text(source), {"msgtype": "text", "text": {"content": source}}, Markdown(source, "x"))
     ):
         DingTalkNotifier(message=message)(native_context(words=words, task_id=f"task_{number}"))
-    said: list[Any] = [each.payload.get("text", each.payload.get("markdown")) for each in connected.messages]
-    assert [each.get("content", each.get("title")) for each in said] == [words] * 4
+    sent: list[Any] = [each.payload.get("text", each.payload.get("markdown")) for each in connected.messages]
+    assert [each.get("content", each.get("title")) for each in sent] == [words] * 4
 
 
 def test_lists_of_people_are_lists_where_airflow_renders_natively(connected: Sandbox) -> None:
@@ -543,14 +500,14 @@ def test_what_nobody_sees_around_a_connection_id_does_not_count(connected: Sandb
     DingTalkNotifier(dingtalk_conn_id=conn_id)(context)
     titles = [each.payload["markdown"]["title"] for each in connected.messages]
     assert [each.partition("：")[0] for each in titles] == ["失败", "成功"]
-    assert DingTalkOperator(task_id="say", message="x", dingtalk_conn_id=conn_id).execute({})
+    assert DingTalkOperator(task_id="send", message="x", dingtalk_conn_id=conn_id).execute({})
 
 
 @pytest.mark.parametrize("conn_id", [None, "", " ", ["dingtalk_default"]])
-def test_an_operator_says_that_it_is_no_connection_id(conn_id: Any) -> None:
+def test_an_operator_refuses_what_is_no_connection_id(conn_id: Any) -> None:
     """A retry would find the same."""
     with pytest.raises(AirflowFailException, match=r"is no connection's id\. Write the id of one"):
-        DingTalkOperator(task_id="say", message="x", dingtalk_conn_id=conn_id).execute({})
+        DingTalkOperator(task_id="send", message="x", dingtalk_conn_id=conn_id).execute({})
 
 
 @pytest.mark.parametrize(
@@ -565,10 +522,10 @@ def test_an_operator_says_that_it_is_no_connection_id(conn_id: Any) -> None:
 def test_a_credential_in_place_of_a_connection_id_is_in_no_log(
     connected: Sandbox, caplog: pytest.LogCaptureFixture, conn_id: str, outbox_home: Path
 ) -> None:
-    """A webhook URL is what blog posts have in the DAG file; the alert comes, and says where it belongs."""
+    """Blog posts have the webhook URL in the DAG file; the alert is sent, and its note explains where it belongs."""
     DingTalkNotifier(dingtalk_conn_id=conn_id, language="en")(task_context())
     with pytest.raises(AirflowFailException) as refused:
-        DingTalkOperator(task_id="say", message="x", dingtalk_conn_id=conn_id).execute({})
+        DingTalkOperator(task_id="send", message="x", dingtalk_conn_id=conn_id).execute({})
     (text,) = texts(connected)
     assert "no such table" in text
     assert "which belong in the connection" in text
@@ -579,7 +536,7 @@ def test_a_credential_in_place_of_a_connection_id_is_in_no_log(
 
 
 @pytest.mark.parametrize(("language", "note"), [("en", "characters left out)"), ("zh", "字，此处省略")])
-def test_the_note_at_a_cut_text_speaks_the_language_of_the_notifier(
+def test_the_note_at_a_cut_text_is_in_the_language_of_the_notifier(
     app_connected: Sandbox, language: str, note: str
 ) -> None:
     """And not that of the connection."""
@@ -590,7 +547,7 @@ def test_the_note_at_a_cut_text_speaks_the_language_of_the_notifier(
     assert note in json.dumps(message.payload, ensure_ascii=False)
 
 
-def test_the_note_at_an_alert_for_somebody_else_speaks_the_language_of_the_notifier(app_connected: Sandbox) -> None:
+def test_the_note_at_an_alert_for_somebody_else_is_in_the_language_of_the_notifier(app_connected: Sandbox) -> None:
     DingTalkNotifier(dingtalk_conn_id=APP, to=Users("nobody"), language="en")(task_context())
     (message,) = app_connected.messages
     assert "Sent to this group because" in message.shown["markdown"]["text"]

@@ -31,6 +31,8 @@ from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 WORD = "kwalla"  # Not "orders": on Airflow 3 what is masked once stays so for all tests of a process.
 URL = f"https://airflow.{WORD}.example.com/dags/{WORD}_daily?{WORD}={WORD}#{WORD}"
 NOW = datetime(2026, 11, 22, 3, 4, 5, tzinfo=timezone.utc)
@@ -74,7 +76,7 @@ def context(**changes: Any) -> Any:
 
 
 def check_built_in(title: str, text: str) -> None:
-    """Ids, names and links are whole, and what the exception says isn't."""
+    """Ids, names and links are whole, and the text of the exception isn't."""
     assert title == f"[{WORD}-prod] 失败：{WORD} 日报 · load_{WORD}"
     for name in (f"{WORD} 日报 ({WORD}\\_daily)", f"load\\_{WORD}", f"manual\\_\\_{WORD}", f"{WORD}-team"):
         assert name in text
@@ -279,5 +281,5 @@ def test_the_next_cell_of_a_table_is_no_part_of_an_address(connected: Sandbox) -
 
 def test_an_address_with_brackets_stays_whole_where_messages_are_joined() -> None:
     """One bracket alone would end the link in its middle."""
-    said = in_words(Link("t", "x", "https://a.example.com/a)b(c"), str)
-    assert said.startswith("[t](https://a.example.com/a%29b%28c)")
+    text = in_words(Link("t", "x", "https://a.example.com/a)b(c"), str)
+    assert text.startswith("[t](https://a.example.com/a%29b%28c)")

@@ -1,4 +1,4 @@
-"""An alert that no store takes is sent at once, as its connection says, or else is offered to the stores again."""
+"""An alert that no store takes is sent at once, as its connection defines, or else is offered to the stores again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from airflow_provider_dingpush.errors import AlertsWaitingError, UnavailableErro
 from airflow_provider_dingpush.messages import Image
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.sandbox import Sandbox
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import success_context, task_context
+from tests.default_robot import titles
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 NOBODY_LISTENS = "http://127.0.0.1:9/robot/send?access_token=0123456789abcdef"
@@ -19,7 +20,7 @@ NOBODY_LISTENS = "http://127.0.0.1:9/robot/send?access_token=0123456789abcdef"
 
 @pytest.fixture
 def no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the outbox nor the files that stand in for it can be written."""
+    """Neither the outbox nor the fallback files can be written."""
     in_the_way = tmp_path / "a file"
     in_the_way.write_text("")
     monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(in_the_way / "outbox"))
@@ -27,7 +28,7 @@ def no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_store")
-def test_it_speaks_the_language_of_its_connection_and_mentions_the_owner(
+def test_it_is_in_the_language_of_its_connection_and_mentions_the_owner(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it would if it had been stored."""
@@ -47,15 +48,14 @@ def test_it_speaks_the_language_of_its_connection_and_mentions_the_owner(
 def test_a_picture_that_can_not_be_stored_is_sent(app_connected: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """Bytes are no plain data."""
     DingTalkNotifier(dingtalk_conn_id="dingtalk_app_default", message=Image(PNG), raise_on_failure=True)(task_context())
-    (message,) = app_connected.messages
-    assert "markdown" not in message.shown
+    assert [message.shown["msgtype"] for message in app_connected.messages] == ["image"]
     assert "The alert is sent without the outbox" in caplog.text
 
 
 def test_a_picture_that_can_not_be_sent_is_stored_as_the_built_in_alert(
     monkeypatch: pytest.MonkeyPatch, connected: Sandbox
 ) -> None:
-    """It says why, and is sent by the next callback."""
+    """It explains why, and is sent by the next callback."""
     url = connected.webhook_url
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", NOBODY_LISTENS)
     with pytest.raises(AlertsWaitingError, match="did not accept a connection"):
@@ -74,3 +74,15 @@ def test_the_error_is_that_of_sending_if_it_can_neither_be_sent_nor_stored(monke
     with pytest.raises(UnavailableError, match="did not accept a connection") as caught:
         DingTalkNotifier(raise_on_failure=True)(task_context())
     assert not isinstance(caught.value, AlertsWaitingError)
+
+
+@pytest.mark.usefixtures("no_store")
+def test_where_nothing_can_be_written_the_alert_is_sent_at_once(
+    connected: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A read-only root, a random uid, a full disk: better sent alone than not at all."""
+    DingTalkNotifier()(task_context())
+    assert titles(connected) == ["失败：etl_daily · load_orders"]
+    assert "sent without the outbox" in caplog.text
+    DingTalkNotifier(raise_on_failure=True)(success_context())
+    assert len(connected.messages) == 1

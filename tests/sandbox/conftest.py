@@ -106,7 +106,7 @@ def raw_request() -> Callable[..., bytes]:
 
 
 class RawClient:
-    """Speaks both dialects for one app, without any rules of its own."""
+    """Sends in both dialects for one app, without any rules of its own."""
 
     def __init__(self, sandbox: Sandbox, app: App) -> None:
         self.sandbox = sandbox

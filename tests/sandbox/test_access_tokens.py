@@ -119,7 +119,7 @@ def test_asking_again_extends_the_same_token(client: Any, clock: Any) -> None:
 
 
 def test_the_life_of_a_token_can_be_short(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
-    """As the app says."""
+    """As the app is defined."""
     sandbox = start_sandbox(apps=(App(token_seconds=30),))
     client = client_of(sandbox)
     body = {"appKey": sandbox.app.app_key, "appSecret": sandbox.app.app_secret}
@@ -140,7 +140,7 @@ def test_all_tokens_can_be_ended(sandbox: Sandbox, client: Any) -> None:
 
 
 def test_an_expired_token_in_every_dialect(sandbox: Sandbox, client: Any) -> None:
-    """The new generation doesn't tell it from a wrong one."""
+    """The new generation doesn't distinguish it from a wrong one."""
     token = client.token()
     sandbox.expire_tokens()
     status, reply = client.v1(QUERY, KEY, token=token)
@@ -204,7 +204,7 @@ def test_a_token_in_the_wrong_place_is_none(client: Any) -> None:
     }
 
 
-def test_a_token_may_stand_in_a_form(client: Any) -> None:
+def test_a_token_may_be_in_a_form(client: Any) -> None:
     """Old SDKs send forms, and there the token may be a field."""
     body = urlencode({**MOBILE, "access_token": client.token()}).encode()
     _, reply = client.request("POST", ASK, body, {"Content-Type": "application/x-www-form-urlencoded"})

@@ -193,7 +193,7 @@ def test_user_ids_are_an_array(sandbox: Sandbox, client: Any, user_ids: Any, cod
 
 
 def test_the_robot_of_another_app(start_sandbox: StartSandbox, client_of: Any) -> None:
-    """The token must be of the app whose robot speaks."""
+    """The token must be of the app whose robot sends."""
     apps = (App(robot_code="robot1"), App(robot_code="robot2"))
     sandbox = start_sandbox(apps=apps)
     body = to_group(sandbox)
@@ -547,7 +547,7 @@ def test_read_status_comes_late_and_ends(start_sandbox: StartSandbox, client_of:
 
 
 def test_recall_from_a_group(sandbox: Sandbox, client: Any) -> None:
-    """The message is gone, the status says so, and unknown keys fail alone."""
+    """The message is gone, as its status shows, and unknown keys fail alone."""
     keys = [client.v1(GROUP_SEND, to_group(sandbox))[1]["processQueryKey"] for _ in range(3)]
     body = {
         "robotCode": sandbox.app.robot_code,

@@ -199,7 +199,7 @@ def test_unknown_paths_of_the_old_generation(client: Any) -> None:
         (Fault.TOKEN_REFUSED, 300005, (400, "InvalidAuthentication"), (88, "40014"), 40014),
     ],
 )
-def test_a_fault_speaks_the_dialect_of_its_api(
+def test_a_fault_is_in_the_dialect_of_its_api(
     sandbox: Sandbox,
     client: Any,
     fault: Fault,
@@ -208,7 +208,7 @@ def test_a_fault_speaks_the_dialect_of_its_api(
     topapi: tuple[int, str | None],
     media: int,
 ) -> None:
-    """The same trouble has four spellings, and eats the message in all."""
+    """The same fault has four spellings, and loses the message in all."""
     token = client.token()
     sandbox.fail_next(fault, times=4)
     text = {"msgtype": "text", "text": {"content": "hello"}}

@@ -114,7 +114,7 @@ def test_what_the_page_knows_from_the_start(start_sandbox: StartSandbox) -> None
 
 
 def test_refusals_name_their_conversation(sandbox: Sandbox, client: Any, clock: Any) -> None:
-    """As far as the request tells, in the words of either dialect."""
+    """As far as the request shows, in the words of either dialect."""
     token = client.token()
     wrong = {"msgKey": "x"}
     client.v1(GROUP_SEND, {**to_group(sandbox), **wrong}, token=token)
@@ -202,7 +202,7 @@ def test_what_is_taken_back_or_changed_names_its_line(sandbox: Sandbox, client: 
     assert sandbox.messages == ()
 
 
-def test_waiting_in_vain_says_what_came_in_both_dialects(sandbox: Sandbox, client: Any) -> None:
+def test_waiting_in_vain_lists_what_came_in_both_dialects(sandbox: Sandbox, client: Any) -> None:
     """The error of waiting names APIs, kinds and codes."""
     client.v1(GROUP_SEND, {**to_group(sandbox), "robotCode": "x"})
     with pytest.raises(TimeoutError) as caught:

@@ -166,7 +166,7 @@ def get_medium(path: str, **headers: str) -> tuple[Answer, dict[str, str]]:
     ],
 )
 def test_media_are_pictures_or_downloads(name: str, content_type: str, is_download: bool) -> None:
-    """What could run in a browser never comes as what it says it is."""
+    """What could run in a browser is never served as the type it claims to be."""
     answer, headers = get_medium(f"/media/{name}")
     assert (answer.status, answer.content_type, answer.body) == (200, content_type, MEDIA[name][1])
     assert headers.get("Content-Disposition", "").startswith("attachment;") is is_download
@@ -276,7 +276,7 @@ def test_the_pages_first_command_works_as_it_is(start_sandbox: StartSandbox, pos
 
 
 def test_lines_arrive_live(sandbox: Sandbox, post: Post) -> None:
-    """The stream says hello, replays what is there and goes on with what comes."""
+    """The stream begins with a greeting, replays what is there and goes on with what comes."""
     post(sandbox.webhook_url, TEXT)
     with get(sandbox, "/events") as response:
         events = EventReader(response)
@@ -315,7 +315,7 @@ def test_an_id_of_another_session_starts_at_the_beginning(sandbox: Sandbox, post
 
 
 def test_readers_learn_of_clear(sandbox: Sandbox, post: Post) -> None:
-    """Numbers go on after it, so that a reader can tell new lines from old."""
+    """Numbers go on after it, so that a reader can distinguish new lines from old."""
     with get(sandbox, "/events") as response:
         events = EventReader(response)
         events.next()

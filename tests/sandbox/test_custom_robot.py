@@ -150,7 +150,7 @@ StartSandbox = Callable[..., Sandbox]
 
 
 @pytest.mark.parametrize("payload", VALID_MESSAGES.values(), ids=VALID_MESSAGES.keys())
-def test_valid_messages_stand_in_the_chat(sandbox: Sandbox, post: Post, payload: dict[str, Any]) -> None:
+def test_valid_messages_are_in_the_chat(sandbox: Sandbox, post: Post, payload: dict[str, Any]) -> None:
     """Every documented form is answered with the number 0 and kept whole."""
     assert post(sandbox.webhook_url, payload) == OK
     (message,) = sandbox.messages
@@ -218,7 +218,7 @@ def test_the_token_must_be_a_robots(sandbox: Sandbox, post: Post) -> None:
     assert post(f"{address}?access_token=dingabc", TEXT) == {"errcode": 300005, "errmsg": "token is not exist"}
 
 
-def test_each_robot_speaks_for_itself(start_sandbox: StartSandbox, post: Post) -> None:
+def test_each_robot_has_its_own_settings_and_limits(start_sandbox: StartSandbox, post: Post) -> None:
     """Two robots of one group share the chat but nothing else."""
     one, other = Robot(messages_per_minute=1), Robot()
     sandbox = start_sandbox(one, other)
@@ -444,7 +444,7 @@ def test_a_refused_msg_uuid_is_not_remembered(start_sandbox: StartSandbox, post:
 
 @pytest.mark.parametrize("passed", range(7))
 def test_checks_come_in_dingtalks_order(start_sandbox: StartSandbox, post: Post, passed: int) -> None:
-    """With everything wrong at once, each repaired fault uncovers the next one."""
+    """With everything wrong at once, each fixed fault uncovers the next one."""
     robot = Robot(secret=SECRET, keywords=("alert",), allowed_ips=("10.0.0.1",) if passed < 4 else ("127.0.0.1",))
     sandbox = start_sandbox(robot)
     content_type = "application/json" if passed > 0 else "text/plain"

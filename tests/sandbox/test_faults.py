@@ -1,4 +1,4 @@
-"""Each fault on demand shows at the sender as it is described, and the message is where the description says."""
+"""Each fault on demand shows at the sender as it is described, and the message is where it is described to be."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def outcome_of_last(sandbox: Sandbox) -> tuple[str, Fault | None, dict[str, Any]
     ],
 )
 def test_answers_without_a_reply(sandbox: Sandbox, fault: Fault, status: int, answer: bytes) -> None:
-    """The message is eaten and the next one is answered as usual."""
+    """The message is lost and the next one is answered as usual."""
     sandbox.fail_next(fault)
     assert send(sandbox)[::2] == (status, answer)
     assert outcome_of_last(sandbox) == ("fault", fault, None)

@@ -124,8 +124,8 @@ def test_sizes(client: Any, kind: str, name: str, most: int) -> None:
     assert client.upload(kind, name, content + b"x") == {"errcode": 40006, "errmsg": "不合法的文件大小"}
 
 
-def test_the_kind_may_stand_in_the_form(client: Any) -> None:
-    """As the docs say, although some clients have to put it into the URL."""
+def test_the_kind_may_be_in_the_form(client: Any) -> None:
+    """As documented, although some clients have to put it into the URL."""
     body = (
         b'--x\r\nContent-Disposition: form-data; name="type"\r\n\r\nimage\r\n'
         b'--x\r\nContent-Disposition: form-data; name="media"; filename="a.png"\r\n\r\n' + PNG + b"\r\n--x--\r\n"

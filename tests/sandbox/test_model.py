@@ -72,7 +72,7 @@ def test_a_minute_has_a_length() -> None:
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_every_fault_says_whether_the_message_is_accepted(fault: Fault) -> None:
+def test_every_fault_defines_whether_the_message_is_accepted(fault: Fault) -> None:
     """The property names exactly the faults that lose the answer only."""
     accepting = {
         Fault.RESET_AFTER_BODY_ACCEPTED,

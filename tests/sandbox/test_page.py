@@ -96,7 +96,7 @@ def show(browser: Any, sandbox: Sandbox, post: Post) -> Callable[..., Any]:
 
 
 class AppClient:
-    """Speaks for an app of the sandbox through all APIs, with nothing but the standard library."""
+    """Sends for an app of the sandbox through all APIs, with nothing but the standard library."""
 
     def __init__(self, sandbox: Sandbox, app: App | None = None) -> None:
         self._sandbox = sandbox
@@ -519,7 +519,7 @@ def test_lines_come_live_and_reasons_with_them(
 
 
 def test_the_page_comes_back_after_an_outage(browser: Any, sandbox: Sandbox, post: Post) -> None:
-    """It says that it lost the server, reconnects by itself and misses nothing."""
+    """It shows that it lost the server, reconnects by itself and misses nothing."""
     post(sandbox.webhook_url, text("one"))
     browser.get(sandbox.page_url)
     browser.execute_async_script(WAIT_FOR, ".message", 1)
@@ -678,7 +678,7 @@ def test_one_conversation_looks_like_one(browser: Any, app: AppClient, open_page
         assert texts(browser, ".chat-subtitle") == ["Airflow: hi"]
 
 
-def test_each_conversation_stands_alone(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+def test_each_conversation_has_its_own_view(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
     """A group, two private chats and work notifications, each at its own address, with its own name and lines."""
     app.to_group("sampleText", content="to all")
     app.to_people("sampleText", "zhangsan", "lisi", content="to two")
@@ -697,7 +697,7 @@ def test_each_conversation_stands_alone(browser: Any, app: AppClient, open_page:
     }
 
 
-def test_the_list_tells_what_is_new(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+def test_the_list_shows_what_is_new(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
     """The newest conversation is on top; what came to others counts until it is looked at, also over a reload."""
     app.to_people("sampleText", "zhangsan", content="one")
     open_page("group:1")
@@ -726,7 +726,7 @@ def test_the_list_tells_what_is_new(browser: Any, app: AppClient, open_page: Cal
 def test_an_address_may_name_a_conversation_to_come(
     browser: Any, app: AppClient, open_page: Callable[..., Any], sandbox: Sandbox
 ) -> None:
-    """The page waits for the first message and says how to send it; without the secret, which is nobody's business."""
+    """The page waits for the first message and shows how to send it; without the secret, which is nobody's business."""
     open_page("private:lisi")
     browser.execute_async_script(WAIT_FOR, ".empty:not([hidden]) .by-app[open]", 1)
     ids = dict(zip(texts(browser, ".ids dt"), texts(browser, ".ids dd"), strict=True))
@@ -738,7 +738,9 @@ def test_an_address_may_name_a_conversation_to_come(
     assert texts(browser, ".chat-name") == ["李四"]
 
 
-def test_a_strange_address_opens_what_spoke_last(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
+def test_a_strange_address_opens_the_newest_conversation(
+    browser: Any, app: AppClient, open_page: Callable[..., Any]
+) -> None:
     """Whatever is behind the "#"."""
     app.to_people("sampleText", "zhangsan", content="hi")
     for key in ("group:7", "%", "nothing", "<b>:x", "private:"):
@@ -762,7 +764,7 @@ def test_ids_of_any_letters_make_addresses(browser: Any, start_sandbox: StartSan
 
 
 def test_a_phone_shows_the_list_first(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:
-    """Then one conversation, and the way back says how much waits there."""
+    """Then one conversation, and the way back shows how much waits there."""
     visible = "return ['.conversations', '.chat'].map((part) => document.querySelector(part).checkVisibility())"
     with screen(browser, 390):
         app.to_group("sampleText", content="one")
@@ -858,7 +860,7 @@ def test_forms_have_a_status_and_six_rows(
     assert len(texts(browser, ".message")) == 1
 
 
-def test_senders_say_what_they_are(browser: Any, start_sandbox: StartSandbox, post: Post) -> None:
+def test_senders_show_what_they_are(browser: Any, start_sandbox: StartSandbox, post: Post) -> None:
     """A custom robot or an app; a number only if two share a name."""
     sandbox = start_sandbox(Robot(name="Ops"), apps=(App(name="Twin"), App(name="Twin"), App(name="Only")))
     post(sandbox.webhook_url, text("x"))
@@ -939,7 +941,7 @@ def test_nothing_that_an_app_sends_is_executed(browser: Any, app: AppClient, ope
 
 
 def test_the_list_can_be_used_without_seeing_it(app: AppClient, open_page: Callable[..., Any]) -> None:
-    """Links with names that say whose conversation it is and what waits there."""
+    """Links with names that show whose conversation it is and what waits there."""
     app.to_people("sampleText", "zhangsan", content="hi")
     app.notification({"msgtype": "text", "text": {"content": "a notification"}}, "zhangsan")
     browser = open_page("group:1")

@@ -27,8 +27,8 @@ def test_waiting_returns_as_soon_as_enough_is_there(sandbox: Sandbox, post: Post
     sender.join()
 
 
-def test_waiting_in_vain_says_what_came_instead(start_sandbox: StartSandbox, post: Post) -> None:
-    """The error tells what arrived, what was refused and why, and no token."""
+def test_waiting_in_vain_lists_what_came_instead(start_sandbox: StartSandbox, post: Post) -> None:
+    """The error lists what arrived, what was refused and why, and no token."""
     sandbox = start_sandbox(Robot(keywords=("alert",)))
     with pytest.raises(TimeoutError, match="nothing received"):
         sandbox.wait_for_messages(1, timeout_seconds=0)

@@ -448,7 +448,7 @@ def test_the_size_limit_counts_bytes_of_the_message(sandbox: Sandbox, client: An
 
 
 def test_whom_a_notification_does_not_reach(start_sandbox: StartSandbox, client_of: Any) -> None:
-    """The send says ok; the result tells."""
+    """The send returns ok; the result shows it."""
     people = (
         Person(user_id="a", name="A", mobile="1"),
         Person(user_id="b", name="B", mobile="2", refuses=True),
@@ -470,7 +470,7 @@ def test_whom_a_notification_does_not_reach(start_sandbox: StartSandbox, client_
 
 
 def test_nobody_gets_the_same_twice_a_day(sandbox: Sandbox, client: Any, clock: Any) -> None:
-    """The send says ok all the same; the day is Beijing's, and each person counts alone."""
+    """The send returns ok all the same; the day is Beijing's, and each person counts alone."""
     # 16:23 in Beijing.
     task(sandbox, client)
     question = task(sandbox, client, userid_list="zhangsan,lisi")
@@ -511,7 +511,7 @@ def test_a_person_has_so_many_notifications_a_day(start_sandbox: StartSandbox, c
 
 
 def test_so_many_people_get_one_in_a_minute(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
-    """The others never do, and the send says ok."""
+    """The others never do, and the send returns ok."""
     sandbox = start_sandbox(quotas=Quotas(notification_recipients_a_minute=2), minute_seconds=10)
     client = client_of(sandbox)
     question = task(sandbox, client, to_all_user=True)

@@ -1,4 +1,4 @@
-"""The hook of an enterprise app: from a connection id to groups, people and work notices."""
+"""The hook of an enterprise app: from a connection id to groups, people and work notifications."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ PIXEL = (
 )
 
 
-def stands(sandbox: Sandbox) -> list[tuple[str, str]]:
-    """Where each message stands, and what kind it is there."""
+def conversations(sandbox: Sandbox) -> list[tuple[str, str]]:
+    """The conversation of each message, and its kind there."""
     return [(each.conversation.key, each.shown["msgtype"]) for each in sandbox.messages]
 
 
 def paths(sandbox: Sandbox) -> Counter[str]:
-    """How often each door was asked."""
+    """How often each path was asked."""
     return Counter(request.path for request in sandbox.requests)
 
 
@@ -51,15 +51,15 @@ def test_the_example_of_the_contract(app_connected: Sandbox, tmp_path: Path) -> 
     chart = tmp_path / "chart.png"
     chart.write_bytes(PIXEL)
     receipt = DingTalkAppHook("dingtalk_app_default").send(Image(str(chart)), to=Users(["zhangsan"]))
-    assert stands(app_connected) == [("private:zhangsan", "image")]
+    assert conversations(app_connected) == [("private:zhangsan", "image")]
     (key,) = receipt.process_query_keys
     assert receipt == Receipt(channel="app_robot_users", conn_id=CONN_ID, process_query_keys=(key,))
 
 
 def test_a_message_without_a_target_goes_to_the_connections_group(app_connected: Sandbox) -> None:
-    """And its receipt tells which group that was."""
+    """And its receipt names the group."""
     receipt = DingTalkAppHook().send("hello")
-    assert stands(app_connected) == [("group:1", "text")]
+    assert conversations(app_connected) == [("group:1", "text")]
     assert receipt.open_conversation_id == app_connected.group.open_conversation_id
     assert receipt.channel == "app_robot_group"
 
@@ -72,7 +72,7 @@ def test_a_message_without_a_target_goes_to_the_connections_group(app_connected:
 def test_a_person_can_be_named_in_many_ways(app_connected: Sandbox, to: Any) -> None:
     """By user id or mobile number, as a value or as plain data."""
     DingTalkAppHook().send(Text("hello"), to=to)
-    assert stands(app_connected) == [("private:lisi", "text")]
+    assert conversations(app_connected) == [("private:lisi", "text")]
 
 
 def test_a_mobile_is_looked_up_once(app_connected: Sandbox) -> None:
@@ -85,9 +85,9 @@ def test_a_mobile_is_looked_up_once(app_connected: Sandbox) -> None:
 def test_an_unknown_mobile_does_not_keep_it_from_the_others(
     app_connected: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Only the log tells, with the number shortened."""
+    """Only the log names it, with the number shortened."""
     DingTalkAppHook().send("hello", to=Users(user_ids="wangwu", mobiles=["13900000009"]))
-    assert stands(app_connected) == [("private:wangwu", "text")]
+    assert conversations(app_connected) == [("private:wangwu", "text")]
     assert "139****0009" in caplog.text
     assert "13900000009" not in caplog.text
 
@@ -100,11 +100,11 @@ def test_nothing_is_uploaded_for_nobody(app_connected: Sandbox) -> None:
     assert paths(app_connected)["/media/upload"] == 0
 
 
-def test_people_whom_dingtalk_does_not_know_stand_in_the_receipt(app_connected: Sandbox) -> None:
+def test_people_whom_dingtalk_does_not_know_are_in_the_receipt(app_connected: Sandbox) -> None:
     """The others got it."""
     receipt = DingTalkAppHook().send("hello", to=Users(["zhangsan", "nobody"]))
     assert receipt.invalid_user_ids == ("nobody",)
-    assert stands(app_connected) == [("private:zhangsan", "text")]
+    assert conversations(app_connected) == [("private:zhangsan", "text")]
 
 
 def test_nobody_reached_is_an_error(app_connected: Sandbox) -> None:
@@ -121,7 +121,7 @@ def test_a_work_notification_is_queued_then_delivered_then_read(app_connected: S
     receipt = hook.send(
         Markdown("t", "x {{ no jinja here }}".replace("{{", "<").replace("}}", ">")), to=WorkNotification("lisi")
     )
-    assert stands(app_connected) == [("notification:lisi", "markdown")]
+    assert conversations(app_connected) == [("notification:lisi", "markdown")]
     assert (receipt.channel, receipt.outcome) == ("work_notification", "queued")
     (delivery,) = hook.delivery(receipt.to_dict()) or ()
     assert delivery.problems == ()
@@ -131,14 +131,14 @@ def test_a_work_notification_is_queued_then_delivered_then_read(app_connected: S
     assert status.read_user_ids == ("lisi",)
 
 
-def test_a_department_gets_a_notice(app_connected: Sandbox) -> None:
+def test_a_department_gets_a_work_notification(app_connected: Sandbox) -> None:
     """Everybody in it, each in their own conversation."""
     DingTalkAppHook().send("hello", to=WorkNotification(department_ids=[1001]))
-    assert stands(app_connected) == [("notification:zhangsan", "text"), ("notification:lisi", "text")]
+    assert conversations(app_connected) == [("notification:zhangsan", "text"), ("notification:lisi", "text")]
 
 
-def test_a_notice_to_somebody_unknown_says_so_when_asked(app_connected: Sandbox) -> None:
-    """DingTalk queues it without a word."""
+def test_a_work_notification_to_somebody_unknown_is_an_error_when_asked_for(app_connected: Sandbox) -> None:
+    """DingTalk queues it without an error."""
     hook = DingTalkAppHook()
     receipt = hook.send("hello", to=WorkNotification(["zhangsan", "nobody"]))
     (delivery,) = hook.delivery(receipt) or ()
@@ -278,32 +278,32 @@ def test_who_wants_it_can_have_it_sent_again(app_connected: Sandbox, monkeypatch
     assert len(app_connected.messages) == 1
 
 
-def test_a_notice_is_sent_again_because_dingtalk_recognises_it(app_connected: Sandbox) -> None:
+def test_a_work_notification_is_sent_again_because_dingtalk_recognises_it(app_connected: Sandbox) -> None:
     """The same content reaches a person once a day."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path=NOTICE_PATH)
     DingTalkAppHook().send("hello", to=WorkNotification("zhangsan"))
     assert paths(app_connected)[NOTICE_PATH] == 2
-    assert stands(app_connected) == [("notification:zhangsan", "text")]
+    assert conversations(app_connected) == [("notification:zhangsan", "text")]
 
 
-def test_the_connection_test_tells_what_works(app_connected: Sandbox) -> None:
+def test_the_connection_test_lists_what_works(app_connected: Sandbox) -> None:
     """Token, permissions, robot, group and AgentId; nothing is sent."""
-    works, said = DingTalkAppHook().test_connection()
-    assert works, said
-    assert said.count("[ok]") == 5
+    works, shown = DingTalkAppHook().test_connection()
+    assert works, shown
+    assert shown.count("[ok]") == 5
     assert app_connected.messages == ()
 
 
-def test_the_connection_test_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A permission that was not granted is named, with where to grant it."""
     app = App(permissions=("qyapi_base",))
     with Sandbox(apps=(app,)) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(app))
-        works, said = DingTalkAppHook().test_connection()
+        works, shown = DingTalkAppHook().test_connection()
         assert not works
-        assert "[NOT OK] robot" in said
-        assert "qyapi_robot_sendmsg" in said
-        assert "[ok] AgentId" in said
+        assert "[NOT OK] robot" in shown
+        assert "qyapi_robot_sendmsg" in shown
+        assert "[ok] AgentId" in shown
         with pytest.raises(PermissionMissingError) as caught:
             DingTalkAppHook().send("hello")
         assert caught.value.missing_permissions == ("qyapi_robot_sendmsg",)
@@ -328,8 +328,8 @@ def test_the_connection_test_finds_what_is_wrong(
     connection = json.loads(app_connected.connection_of(app_connected.app))
     connection["extra"].update(change.pop("extra", {}))
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps({**connection, **change}))
-    works, said = DingTalkAppHook().test_connection()
-    assert found in said
+    works, shown = DingTalkAppHook().test_connection()
+    assert found in shown
     assert works is ("NOT OK" not in found)
 
 
@@ -343,9 +343,9 @@ def test_the_access_token_is_masked(app_connected: Sandbox) -> None:
 
 
 def test_what_to_do_with_a_link_without_a_picture(app_connected: Sandbox) -> None:
-    """A group, a person and a notice get it, each in the form that its door takes."""
+    """A group, a person and a work notification get it, each in the form that its channel takes."""
     hook, link = DingTalkAppHook(), Link("Report", "of the day", "https://example.com/r")
     for to in (Group(app_connected.group.open_conversation_id), Users("lisi"), WorkNotification("lisi")):
         hook.send(link, to=to)
-    assert [where for where, _ in stands(app_connected)] == ["group:1", "private:lisi", "notification:lisi"]
+    assert [where for where, _ in conversations(app_connected)] == ["group:1", "private:lisi", "notification:lisi"]
     assert all("https://example.com/r" in json.dumps(each.payload) for each in app_connected.messages)

@@ -6,7 +6,6 @@ import asyncio
 import copy
 import json
 import pickle
-import time
 from typing import Any
 
 import pytest
@@ -15,20 +14,15 @@ from airflow_provider_dingpush.alerts.alert import mailbox_of
 from airflow_provider_dingpush.delivery.channel import SendStatus
 from airflow_provider_dingpush.errors import AlertsWaitingError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 from airflow_provider_dingpush.timeouts import Deadline
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import task_context
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 CONN_ID = "dingtalk_app_default"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 def notifier(**arguments: Any) -> DingTalkNotifier:
@@ -37,7 +31,7 @@ def notifier(**arguments: Any) -> DingTalkNotifier:
 
 
 def alerts(sandbox: Sandbox) -> list[tuple[str, str]]:
-    """Where the alerts stand, and what their titles are."""
+    """The conversations and titles of the alerts."""
     return [(each.conversation.key, each.shown["markdown"]["title"]) for each in sandbox.messages]
 
 
@@ -83,7 +77,7 @@ def test_a_work_notification_keeps_its_links(
     assert text.endswith(")")
 
 
-def test_a_robot_with_a_target_alerts_its_own_group_and_says_why(connected: Sandbox) -> None:
+def test_a_robot_with_a_target_alerts_its_own_group_with_a_note(connected: Sandbox) -> None:
     """A mistake in the DAG file must not cost the alert."""
     DingTalkNotifier(to=Users("lisi"), language="en")(task_context())
     (message,) = connected.messages
@@ -113,8 +107,8 @@ def test_an_alert_for_nobody_is_an_error_in_the_log(
         notifier(raise_on_failure=True, to=Users("nobody"))(task_context())
 
 
-def test_what_may_have_arrived_is_repeated_and_says_so(app_connected: Sandbox) -> None:
-    """DingTalk can't recognise it, and no alert may be lost: it says that people may see it twice."""
+def test_what_may_have_arrived_is_repeated_with_a_note(app_connected: Sandbox) -> None:
+    """DingTalk can't recognise it, and no alert may be lost: its note says that people may see it twice."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path="/v1.0/robot/groupMessages/send")
     notifier(language="en")(task_context())
     first, second = (each.shown["markdown"]["text"] for each in app_connected.messages)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
+import time
 from typing import Any
 
 import jinja2
@@ -45,7 +47,7 @@ def run(task: DingTalkOperator, *, env: jinja2.Environment | None = None) -> dic
 
 
 def places(sandbox: Sandbox) -> list[str]:
-    """Where the messages stand."""
+    """The conversations of the messages."""
     return [message.conversation.key for message in sandbox.messages]
 
 
@@ -130,7 +132,7 @@ def test_a_robot_with_a_target_fails_at_once(connected: Sandbox) -> None:
 
 
 def test_what_may_have_arrived_is_not_left_to_a_blind_retry(app_connected: Sandbox) -> None:
-    """The task fails at once, and says to look first."""
+    """The task fails at once, and its error asks to look first."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path="/v1.0/robot/groupMessages/send")
     with pytest.raises(AirflowFailException, match="Check in"):
         run(operator())
@@ -172,9 +174,10 @@ def test_waiting_ends_when_the_work_notification_is_delivered(app_connected: San
 
 
 def test_waiting_asks_again_while_dingtalk_is_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And goes on when it is done."""
+    """And goes on when it is done; each request to the sandbox takes a second of its clock."""
     monkeypatch.setattr(operators, "_POLL_SECONDS", 0.02)
-    with Sandbox(notification_seconds=1.0) as sandbox:
+    seconds = itertools.count(time.time())
+    with Sandbox(notification_seconds=2.5, clock=lambda: next(seconds)) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(sandbox.app))
         run(operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=False))
         assert [request.path for request in sandbox.requests].count(PROGRESS_PATH) > 1
@@ -201,7 +204,7 @@ def deferred(task: DingTalkOperator) -> Any:
 
 
 async def event_of(trigger: WorkNotificationTrigger) -> Any:
-    """What it says to the task."""
+    """The event that the task gets."""
     async for event in trigger.run():
         return event.payload
     raise AssertionError("the trigger ended without an event")
@@ -229,7 +232,7 @@ def test_a_deferrable_wait_fails_if_somebody_was_not_reached(app_connected: Sand
         task.execute_complete(CONTEXT, event)
 
 
-def test_a_trigger_that_can_not_ask_says_so(app_connected: Sandbox) -> None:
+def test_a_trigger_that_can_not_ask_fails_the_task_with_the_reason(app_connected: Sandbox) -> None:
     """It was sent, so the task must not send it again."""
     task = operator(to=WorkNotification(["lisi"]), wait_for_delivery=True, deferrable=True)
     waiting = deferred(task)

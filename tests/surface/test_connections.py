@@ -353,7 +353,7 @@ def test_nothing_for_verify_leaves_the_check_of_certificates_on(connect: Connect
 )
 @pytest.mark.parametrize("as_text", [False, True], ids=["JSON", "text"])
 def test_owners_are_found_in_dingtalk(connect: Connect, people: Any, who: At, as_text: bool) -> None:
-    """A mobile number is distinguished from a user id, and the plain form of a mention says it outright."""
+    """A mobile number is distinguished from a user id, and the plain form of a mention names which it is."""
     mentions = {" zhangsan ": people, "lisi": "user456"}
     settings = robot_settings(connect(robot(extra={"mentions": json.dumps(mentions) if as_text else mentions})))
     assert settings.mentions == {"zhangsan": who, "lisi": At(user_ids="user456")}
@@ -388,7 +388,7 @@ def test_a_doubtful_person_is_named_and_costs_nobody_elses_alert(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Value and owner stand in the log; never is a broken number taken for a user id without a word."""
+    """Value and owner are in the log; a broken number is never silently taken for a user id."""
     settings = robot_settings(connect(robot(extra={"mentions": {"zhangsan": people, "wangwu": "user456"}})))
     assert settings.mentions == {"zhangsan": who, "wangwu": At(user_ids="user456")}
     (problem,) = settings.mention_problems
@@ -442,7 +442,7 @@ def test_mentions_typed_on_a_chinese_keyboard_are_read(connect: Connect, text: s
     ids=repr,
 )
 def test_a_wrong_extra_is_refused_by_name(connect: Connect, name: str, value: Any) -> None:
-    """The error names connection and field, and says what belongs there in English and Chinese."""
+    """The error names connection and field, and explains what belongs there in English and Chinese."""
     connection = connect(robot(extra={"secret": SECRET, name: value}))
     with pytest.raises(ConnectionSettingsError) as caught:
         robot_settings(connection)
@@ -454,7 +454,7 @@ def test_a_wrong_extra_is_refused_by_name(connect: Connect, name: str, value: An
 
 
 def test_a_wrong_extra_is_not_shown(connect: Connect) -> None:
-    """A secret may stand in the wrong field."""
+    """A secret may be in the wrong field."""
     for name in ("timeout_seconds", "proxy", "language", "mentions"):
         with pytest.raises(ConnectionSettingsError) as caught:
             robot_settings(connect(robot(extra={name: SECRET})))
@@ -553,7 +553,7 @@ def test_a_wrong_connection_is_refused_with_the_remedy(connect: Connect, written
         assert hidden not in f"{caught.value}{caught.value!r}{caught.value.__context__}"
 
 
-def test_a_mangled_uri_says_how_to_write_it(connect: Connect) -> None:
+def test_the_error_of_a_mangled_uri_shows_how_to_write_it(connect: Connect) -> None:
     """Hyphen or JSON; and what landed in the wrong field is masked."""
     connection = connect(f"dingtalk_robot://:{TOKEN}@/?secret={SECRET}")
     with pytest.raises(ConnectionSettingsError) as caught:
@@ -570,7 +570,7 @@ def test_the_password_of_a_proxy_is_a_credential_too(connect: Connect) -> None:
 
 
 def test_settings_do_not_print_credentials(connect: Connect) -> None:
-    """They may stand in a log or traceback."""
+    """They may get into a log or traceback."""
     settings = robot_settings(connect(robot(extra={"secret": SECRET, "proxy": "http://u:pw@p.example.com"})))
     for hidden in (TOKEN, SECRET, "pw@"):
         assert hidden not in repr(settings)
@@ -588,7 +588,7 @@ def test_extras_that_mean_nothing_are_named(connect: Connect) -> None:
 @pytest.mark.parametrize("extra", ["not JSON", "[1]", '"text"', ""], ids=repr)
 @pytest.mark.filterwarnings("ignore")  # Airflow's own about such extras, which differ in every version
 def test_an_extra_that_is_no_object_counts_as_none(extra: str) -> None:
-    """The robot still works with what the other fields say."""
+    """The robot still works with the other fields."""
     # The database of Airflow 3 no longer takes it; what a task is given may still hold it.
     connection = in_task(conn_type="dingtalk_robot", password=TOKEN, extra=extra)
     assert robot_settings(connection) == PLAIN
@@ -693,7 +693,7 @@ APP_SPELLINGS: dict[str, tuple[Any, AppSettings]] = {
 
 @pytest.mark.parametrize(("written", "settings"), APP_SPELLINGS.values(), ids=APP_SPELLINGS)
 def test_a_spelling_of_an_app_is_understood(connect: Connect, written: Any, settings: AppSettings) -> None:
-    """As an app, also where nobody says which of both it is."""
+    """As an app, also where the type is neither."""
     connection = connect(written)
     assert app_settings(connection) == settings
     assert settings_of(connection) == settings
@@ -770,7 +770,7 @@ def test_the_error_names_the_place_that_the_value_came_from(
     "text", ['{"conn_type": "dingtalk_robot", "password": ', '["dingtalk"]', f"https://a:b@c://{TOKEN}", "http://[x"]
 )
 def test_a_variable_that_airflow_cant_read_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """Instead of saying that there is no such connection; and what stands in it is not shown."""
+    """Instead of "no such connection"; and its value is not shown."""
     monkeypatch.setenv("AIRFLOW_CONN_UNREADABLE", text)
     with pytest.raises(ConnectionSettingsError) as caught:
         look_up("unreadable", settings_of)

@@ -41,7 +41,7 @@ MENTIONS = {"zhangsan": "13800000000"}
 RUNS = {"report_recovery.py": [{}, {"source_is_up": True}, {"source_is_up": True}]}
 # The flush DAG has the id that its function gives it.
 DAG_IDS = {"flush_pending_alerts.py": "dingpush_flush"}
-LEFT_BEHIND = Mailbox("dingtalk_of_a_killed_process")
+PENDING = Mailbox("dingtalk_of_a_killed_process")
 
 # Runs in a process of its own: `DAG.test()` changes much in the process that calls it.
 RUN_ALL = """
@@ -111,10 +111,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> R
             for file in FILES
         }
         flushes = robots["flush_pending_alerts.py"]
-        connections["flush_pending_alerts.py"][f"AIRFLOW_CONN_{LEFT_BEHIND.conn_id.upper()}"] = robot_connection(
+        connections["flush_pending_alerts.py"][f"AIRFLOW_CONN_{PENDING.conn_id.upper()}"] = robot_connection(
             sandbox, flushes
         )
-        leave_behind(home)
+        put_pending_alerts(home)
         environment = environment_of(home)
         shutil.copy(migrated_database, home / "airflow.db")
         arguments = [str(FOLDER), str(outcome), json.dumps(connections), json.dumps(RUNS)]
@@ -133,12 +133,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> R
     )
 
 
-def leave_behind(home: Path) -> None:
+def put_pending_alerts(home: Path) -> None:
     """Write what a callback writes, and nothing more: its process was killed then."""
     alerts = [
         Alert(
-            key=f"left-over-{number}",
-            mailbox=LEFT_BEHIND,
+            key=f"pending-{number}",
+            mailbox=PENDING,
             event=Event.TASK_FAILED,
             at=time.time(),
             dag_id="etl_daily",
@@ -195,7 +195,7 @@ AIRFLOW = tuple(int(part) for part in airflow.__version__.split(".")[:2])
 HAS_DEADLINES = AIRFLOW >= (3, 1)
 # On 3.1 `DAG.test()` can't start a run with a deadline: it has no time at which it was queued.
 TESTS_DEADLINES = AIRFLOW >= (3, 2)
-# From 3.0 to 3.2 `DAG.test()` doesn't tell callbacks the exception; a worker does.
+# From 3.0 to 3.2 `DAG.test()` doesn't pass the exception to callbacks; a worker does.
 TELLS_EXCEPTIONS = not (3, 0) <= AIRFLOW <= (3, 2)
 
 
@@ -283,7 +283,7 @@ def only(runs: Runs, file: str) -> dict[str, Any]:
     return {**content, "at": payload.get("at")}
 
 
-def test_failure_alert_says_what_failed_and_why(runs: Runs) -> None:
+def test_failure_alert_names_what_failed_and_why(runs: Runs) -> None:
     alert = only(runs, "alert_on_failure.py")
     assert alert["title"] == "失败：dingpush_alert_on_failure · load_orders"
     assert "airflow.example.com" in alert["text"]
@@ -376,7 +376,7 @@ def test_report_file_is_uploaded_once_for_all(runs: Runs) -> None:
         assert archive.read("stock.csv").decode() == "sku,left\nSKU-001,3\nSKU-002,0\n"
 
 
-def test_alert_to_the_person_on_call_says_what_failed(runs: Runs) -> None:
+def test_alert_to_the_person_on_call_names_what_failed(runs: Runs) -> None:
     alert = only(runs, "alert_on_call_person.py")
     assert alert["title"] == "失败：dingpush_alert_on_call_person · load_orders"
     assert "airflow.example.com" in alert["text"]

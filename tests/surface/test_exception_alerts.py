@@ -22,6 +22,8 @@ from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 NOW = datetime(2026, 11, 22, 3, 4, 5, tzinfo=timezone.utc)
 
 
@@ -96,7 +98,7 @@ def test_a_work_notification_keeps_the_last_line(app_connected: Sandbox) -> None
 
 @pytest.mark.parametrize("case", MAKERS)
 def test_a_line_of_a_digest(connected: Sandbox, case: str) -> None:
-    """The line that says most."""
+    """The most telling line."""
     make, _, summary = MAKERS[case]
     mailbox = mailbox_of("dingtalk_default", None)
     alerts = [

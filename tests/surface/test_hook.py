@@ -62,7 +62,7 @@ def test_what_airflow_masks_is_not_sent(connected: Sandbox) -> None:
     assert connected.messages[0].payload["markdown"] == {"title": "login ***", "text": "refused: ***"}
 
 
-def test_a_missing_connection_says_how_to_make_it(sandbox: Sandbox) -> None:
+def test_the_error_of_a_missing_connection_shows_how_to_make_it(sandbox: Sandbox) -> None:
     """A newcomer's first error names the place, the type and the field."""
     with pytest.raises(ConnectionSettingsError) as caught:
         DingTalkRobotHook("nowhere").send("hello")
@@ -76,14 +76,14 @@ def test_a_missing_connection_says_how_to_make_it(sandbox: Sandbox) -> None:
 def test_a_misspelt_extra_is_named(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A typo in an extra field doesn't pass in silence."""
+    """A typo in an extra field is an error."""
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{sandbox.webhook_url}&secret=SEC0&timeout_second=3")
     assert DingTalkRobotHook().settings.http.timeout_seconds == 5
     assert "unknown extra fields ['timeout_second']" in caplog.text
 
 
 def test_nothing_is_sent_of_a_wrong_message(connected: Sandbox) -> None:
-    """A message is checked before DingTalk hears of it."""
+    """A message is checked before anything is sent."""
     with pytest.raises(InvalidMessageError, match=r"Text\.content is empty"):
         DingTalkRobotHook().send("   ")
     with pytest.raises(InvalidMessageError, match=r"Text\.content is empty"):
@@ -101,10 +101,10 @@ def test_nothing_is_sent_of_a_wrong_message(connected: Sandbox) -> None:
         pytest.param(Robot(keywords=("Airflow",)), "", True, "keyword", id="keywords can't be tested"),
     ],
 )
-def test_test_connection_tells_problems_apart_and_posts_nothing(
+def test_test_connection_distinguishes_problems_and_posts_nothing(
     monkeypatch: pytest.MonkeyPatch, robot: Robot, extra: str, ok: bool, words: str
 ) -> None:
-    """The Test button asks DingTalk without a word in the group."""
+    """The Test button asks DingTalk without a message in the group."""
     with Sandbox(robots=(robot,)) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{sandbox.webhook_url}{extra}")
         passed, answer = DingTalkRobotHook(dingtalk_conn_id="dingtalk_default").test_connection()
@@ -112,8 +112,8 @@ def test_test_connection_tells_problems_apart_and_posts_nothing(
         assert sandbox.messages == ()
 
 
-def test_test_connection_tells_a_wrong_token(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token that DingTalk doesn't know, and a connection without one, both say what to do."""
+def test_test_connection_finds_a_wrong_token(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that DingTalk doesn't know, and a connection without one, both errors explain what to do."""
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{connected.url}/robot/send?access_token=wrong")
     passed, answer = DingTalkRobotHook().test_connection()
     assert not passed
@@ -125,8 +125,8 @@ def test_test_connection_tells_a_wrong_token(connected: Sandbox, monkeypatch: py
     assert "password field" in answer
 
 
-def test_a_busy_moment_is_got_over(connected: Sandbox) -> None:
-    """What DingTalk mends by itself costs a retry, not the task."""
+def test_a_busy_moment_of_dingtalk_is_retried(connected: Sandbox) -> None:
+    """What passes by itself costs a retry, not the task."""
     connected.fail_next(Fault.BUSY)
     DingTalkRobotHook().send("hello")
     assert [request.outcome for request in connected.requests] == ["fault", "accepted"]
@@ -134,7 +134,7 @@ def test_a_busy_moment_is_got_over(connected: Sandbox) -> None:
 
 
 def test_a_wrong_token_is_not_tried_again(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a person must mend isn't repeated."""
+    """What a person must fix isn't repeated."""
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{connected.url}/robot/send?access_token=wrong")
     with pytest.raises(TokenError):
         DingTalkRobotHook().send("hello")

@@ -1,10 +1,9 @@
-"""What several notifiers say of one event becomes one message that its channel can carry, with a word of each."""
+"""The texts of several notifiers about one event become one message that its channel can carry, with a line of each."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from typing import Any
 
 import pytest
@@ -12,19 +11,18 @@ import pytest
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import ActionCard, Button, FeedCard, FeedLink, Markdown, Text
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import Users, WorkNotification
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import task_context
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 APP, CONNECTION = "dingtalk_app_default", "AIRFLOW_CONN_DINGTALK_APP_DEFAULT"
 PAGE = "https://example.com/page"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
+def _base_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DINGPUSH__BASE_URL", "https://airflow.example.com")
 
 
@@ -56,7 +54,7 @@ def joined(app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, *me
     ids=lambda each: type(each).__name__,
 )
 @pytest.mark.parametrize("built_in", [True, False])
-def test_each_of_them_has_a_word_where_not_all_have_room(
+def test_each_notifier_has_a_line_where_not_all_have_room(
     app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, own: Any, words: str, built_in: bool
 ) -> None:
     """The first long text took all 2,048 bytes of a work notification, and the rest was left out unnamed."""

@@ -47,7 +47,7 @@ def test_an_app(app_connected: Sandbox, to: Any) -> None:
 
 
 def test_operator_notifier_and_command(connected: Sandbox, tmp_path: Path) -> None:
-    """Whoever says it."""
+    """Whoever sends it."""
     DingTalkOperator(task_id="send", message=Markdown("t", REPORT)).execute({})
     DingTalkNotifier(message=Markdown("t", REPORT)).notify({})
     report = tmp_path / "report.json"
@@ -80,7 +80,7 @@ def test_a_typed_newline_breaks_markdown(connected: Sandbox) -> None:
 
 
 def test_nothing_but_newlines_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is said so, without a traceback."""
+    """It is an error message, not a traceback."""
     assert main(["send", r"\n \n", "--language", "en"]) == 1
     assert "Nothing to send" in capsys.readouterr().err
 

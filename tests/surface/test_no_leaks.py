@@ -59,7 +59,7 @@ def unresolvable(sandbox: Sandbox, env: pytest.MonkeyPatch) -> None:
 
 
 def throttle(sandbox: Sandbox, env: pytest.MonkeyPatch) -> None:
-    """The robot has said more than it may."""
+    """The robot has sent more than it may."""
     for number in range(sandbox.robot.messages_per_minute):
         DingTalkRobotHook().send(f"message {number}")
 
@@ -115,7 +115,7 @@ APP_FAILURES: dict[str, Break] = {
     **{f"token {kind.name.lower()}": fault_at(kind, "/v1.0/oauth2/accessToken") for kind in Fault},
     **{f"send {kind.name.lower()}": fault_at(kind, "/v1.0/robot/oToMessages/batchSend") for kind in Fault},
     **{
-        f"notice {kind.name.lower()}": fault_at(kind, "/topapi/message/corpconversation/asyncsend_v2")
+        f"work notification {kind.name.lower()}": fault_at(kind, "/topapi/message/corpconversation/asyncsend_v2")
         for kind in (Fault.HTTP_500, Fault.HANG, Fault.HTML_PAGE, Fault.BUSY, Fault.GARBAGE)
     },
     "upload hangs": fault_at(Fault.HANG, "/media/upload"),
@@ -136,7 +136,7 @@ APP_FAILURES: dict[str, Break] = {
 
 @pytest.fixture
 def everything_logged() -> Iterator[io.StringIO]:
-    """What any logger says, down to DEBUG."""
+    """What any logger writes, down to DEBUG."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     root = logging.getLogger()

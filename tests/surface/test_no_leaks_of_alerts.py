@@ -1,4 +1,4 @@
-"""Secrets on the way of an alert: wherever it waits and whatever becomes of it, all that was written is searched."""
+"""Secrets on the way of an alert: wherever it waits and whatever the result, all that was written is searched."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 from airflow_provider_dingpush.messages import Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import callback, outboxes
+from airflow_provider_dingpush.pipeline import callback, callback_limits, outboxes
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.pipeline.stores import stores
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.timeouts import Deadline
+from tests.callback_contexts import task_context
 from tests.redis_servers import redis_server
 from tests.surface.test_no_leaks import _around, _files_in, _quick, everything_logged
-from tests.surface.test_notifier import task_context
 from tests.surface.test_questions import approval, running
 
 __all__ = ["everything_logged"]
@@ -68,7 +68,7 @@ Change = Callable[[World], None]
 
 
 def no_home(world: World) -> None:
-    """Neither home nor what stands in for it takes anything."""
+    """Neither home nor the fallback files take anything."""
     world.home.parent.mkdir(exist_ok=True)
     world.home.write_text("a file where a folder should be", "utf-8")
     outboxes.second_home().write_text("another one", "utf-8")
@@ -87,11 +87,18 @@ STORES: dict[str, Change] = {
     "Redis is a Sentinel": lambda world: world.use(f"redis+sentinel://:{quote_plus(REDIS_PASSWORD)}@127.0.0.1:1/0"),
 }
 
+
+def no_answer(world: World) -> None:
+    """DingTalk answers nothing, and callbacks soon leave the alerts to the flush."""
+    world.sandbox.fail_next(Fault.HANG, times=50)
+    world.env.setattr(callback_limits, "CALLBACK_SECONDS", 3.0)
+
+
 FAILURES: dict[str, Change] = {
     "nothing is wrong": lambda world: None,
     "wrong token": lambda world: world.connect(token=OTHER_TOKEN),
     "wrong secret": lambda world: world.connect(secret=OTHER_SECRET),
-    "no answer": lambda world: world.sandbox.fail_next(Fault.HANG, times=50),
+    "no answer": no_answer,
     "nobody there": lambda world: world.sandbox.stop(),
     "a whole command": lambda world: world.env.setenv(
         "AIRFLOW_CONN_DINGTALK_DEFAULT",
@@ -136,8 +143,8 @@ def exceptions() -> Iterator[BaseException]:
 def contexts() -> Sequence[dict[str, Any]]:
     """What notifiers are called with."""
     failed = [{**task_context(f"t{place}"), "exception": each} for place, each in enumerate(exceptions())]
-    said = f"use {WEBHOOK} with {OTHER_SECRET}?"
-    return [*failed, running(approval(subject=said, body=said, options=[said, "no"], defaults=[said]))]
+    words = f"use {WEBHOOK} with {OTHER_SECRET}?"
+    return [*failed, running(approval(subject=words, body=words, options=[words, "no"], defaults=[words]))]
 
 
 PAIRS = [(store, failure) for place, failure in enumerate(FAILURES) for store in (list(STORES)[place % len(STORES)],)]

@@ -1,18 +1,13 @@
-"""The notifier: what it says, what it never does, and that one instance serves many callbacks.
-
-The numbers in the names of some tests are those of the facts about Airflow that bite hardest (see docs/development.md).
-"""
+"""The notifier: what it sends, what it never does, and that one instance serves many callbacks."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
-import datetime
 import logging
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -22,72 +17,18 @@ from airflow_provider_dingpush.airflow_compat import mask_secret, notifier_takes
 from airflow_provider_dingpush.errors import UnavailableError
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
-
-START = datetime.datetime(2026, 11, 22, 1, 2, 3, tzinfo=datetime.timezone.utc)
-
-
-def task_context(task_id: str = "load_orders", **changes: Any) -> dict[str, Any]:
-    """The context of a failed task, as far as a notifier looks at it."""
-    env = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    dag = SimpleNamespace(
-        dag_id="etl_daily", dag_display_name="etl_daily", owner="zhangsan", tags=set(), get_template_env=lambda: env
-    )
-    ti = SimpleNamespace(
-        dag_id="etl_daily",
-        task_id=task_id,
-        run_id="manual__1",
-        map_index=-1,
-        try_number=2,
-        max_tries=3,
-        state="failed",
-        start_date=START,
-        end_date=START + datetime.timedelta(seconds=5),
-        hostname="worker-1",
-    )
-    context = {
-        "dag": dag,
-        "ti": ti,
-        "task_instance": ti,
-        "task": SimpleNamespace(owner="zhangsan", task_id=task_id, retries=3, task_display_name=task_id),
-        "run_id": "manual__1",
-        "dag_run": SimpleNamespace(run_id="manual__1", dag_id="etl_daily", run_type="manual", state="running"),
-        "exception": ValueError("no such table"),
-        "ds": "2026-11-22",
-    }
-    return {**context, **changes}
+from tests.callback_contexts import START, run_context, task_context
+from tests.default_robot import texts
 
 
-def run_context(**changes: Any) -> dict[str, Any]:
-    """The context of a failed DAG run; its ``ti`` is a wrong one, as Airflow up to 3.1 gives it (fact 10)."""
-    context = task_context("zz_ok", reason="task_failure", **changes)
-    context["dag"].task_ids = ["boom", "m", "m_1", "zz_ok"]
-    context.pop("exception")
-    return context
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
-
-
-def texts(sandbox: Sandbox) -> list[str]:
-    """The texts that stand in the chat."""
-    bodies = [message.payload for message in sandbox.messages]
-    return [body[body["msgtype"]].get("content") or body[body["msgtype"]].get("text") for body in bodies]
-
-
-def test_one_line_tells_what_failed_and_why(connected: Sandbox) -> None:
+def test_one_line_of_code_reports_what_failed_and_why(connected: Sandbox) -> None:
     """The alert that a newcomer gets without configuring anything."""
     DingTalkNotifier()(task_context())
     (message,) = connected.messages
     assert message.payload["markdown"]["title"] == "失败：etl_daily · load_orders"
     text = message.payload["markdown"]["text"]
-    for said in (
+    for words in (
         "第 2 次（共 4 次）",
         "zhangsan",
         "ValueError",
@@ -95,7 +36,7 @@ def test_one_line_tells_what_failed_and_why(connected: Sandbox) -> None:
         "2026-11-22 01:02:03 +00:00",
         "5.0 秒",
     ):
-        assert said in text
+        assert words in text
 
 
 @pytest.mark.parametrize(
@@ -205,7 +146,7 @@ def test_a_missing_variable_leaves_a_gap_and_not_a_hole(connected: Sandbox, capl
     ],
 )
 def test_a_mistake_in_the_message_sends_the_built_in_alert(connected: Sandbox, message: Any) -> None:
-    """The alert goes out, and says that the message is broken."""
+    """The alert is sent, with a note that the message is broken."""
     DingTalkNotifier(message=message, language="en")(task_context())
     (text,) = texts(connected)
     assert "no such table" in text
@@ -222,7 +163,7 @@ def test_a_message_that_dingtalk_refuses_sends_the_built_in_alert(connected: San
     assert "no such table" in texts(connected)[0]
 
 
-def test_a_long_message_is_cut_and_says_so(connected: Sandbox) -> None:
+def test_a_long_message_is_cut_with_a_note(connected: Sandbox) -> None:
     """Alerts are cut, never split."""
     DingTalkNotifier(message=Markdown("t", "{{ 'x' * 30000 }}"))(task_context())
     (message,) = connected.messages
@@ -319,7 +260,7 @@ def test_a_text_of_ones_own_can_escape_what_it_shows(connected: Sandbox) -> None
 
 
 def test_an_unknown_argument_is_refused() -> None:
-    """A typo doesn't pass in silence."""
+    """A typo is an error."""
     with pytest.raises(TypeError, match="mesage"):
         DingTalkNotifier(mesage="x")
     with pytest.raises(ValueError, match="must be zh or en"):
@@ -337,7 +278,7 @@ def test_a_keyword_robot_gets_its_keyword(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_network_that_is_down_is_logged_with_advice(
     connected: Sandbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log says what to look at, at ERROR."""
+    """The log names what to look at, at ERROR."""
     connected.stop()
     monkeypatch.setattr("airflow_provider_dingpush.dingtalk.attempts.AttemptPlan.first_wait_seconds", 0.0)
     with caplog.at_level(logging.ERROR), pytest.raises(UnavailableError):

@@ -314,7 +314,7 @@ def test_a_permanent_refusal_fails_without_retries(connected: Sandbox, monkeypat
 
 
 def test_a_throttled_robot_is_left_to_airflows_retries(connected: Sandbox) -> None:
-    """And whoever comes next waits until the robot may speak again; a deferrable one gives its slot back."""
+    """And whoever comes next waits until the robot may send again; a deferrable one gives its slot back."""
     connected.fail_next(Fault.THROTTLED)
     with pytest.raises(ThrottledError):
         DingTalkOperator(task_id="t", message="hello").execute(CONTEXT)
@@ -330,7 +330,7 @@ def test_a_throttled_robot_is_left_to_airflows_retries(connected: Sandbox) -> No
 def test_a_network_that_is_down_is_left_to_airflows_retries(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What surely did not arrive can be said again."""
+    """What surely did not arrive can be sent again."""
     connected.stop()
     monkeypatch.setattr("airflow_provider_dingpush.dingtalk.attempts.AttemptPlan.first_wait_seconds", 0.0)
     with pytest.raises(UnavailableError):

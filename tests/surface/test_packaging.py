@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -33,17 +34,27 @@ def airflow_schema(file_name: str) -> dict[str, Any]:
     return schema
 
 
-def run(*command: str) -> str:
+def run(*command: str, **environment: str) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL, timeout=120, check=False
+        command,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-def airflow_rows(*command: str) -> list[dict[str, Any]]:
-    """The rows that an Airflow command prints as JSON, below whatever it logs."""
-    printed = run(sys.executable, "-m", "airflow", *command, "--output", "json")
+def airflow_rows(home: Path, *command: str) -> list[dict[str, Any]]:
+    """The rows that an Airflow command prints as JSON, below whatever it logs.
+
+    :param home: where it writes a configuration with all defaults, which other tests must not find.
+    """
+    printed = run(sys.executable, "-m", "airflow", *command, "--output", "json", AIRFLOW_HOME=str(home))
     rows: list[dict[str, Any]] = json.loads(printed.splitlines()[-1])
     return rows
 
@@ -81,18 +92,18 @@ def test_every_class_in_provider_info_exists() -> None:
         assert hasattr(importlib.import_module(module), name), path
 
 
-def test_airflow_lists_the_provider_with_its_version() -> None:
-    versions = {row["package_name"]: row["version"] for row in airflow_rows("providers", "list")}
+def test_airflow_lists_the_provider_with_its_version(tmp_path: Path) -> None:
+    versions = {row["package_name"]: row["version"] for row in airflow_rows(tmp_path, "providers", "list")}
     assert versions[DISTRIBUTION] == airflow_provider_dingpush.__version__
 
 
-def test_airflow_shows_the_provider() -> None:
-    (shown,) = airflow_rows("providers", "get", DISTRIBUTION)
+def test_airflow_shows_the_provider(tmp_path: Path) -> None:
+    (shown,) = airflow_rows(tmp_path, "providers", "get", DISTRIBUTION)
     assert shown["Version"] == airflow_provider_dingpush.__version__
 
 
-def test_airflow_lists_the_hooks() -> None:
-    listed = {row["connection_type"]: row for row in airflow_rows("providers", "hooks")}
+def test_airflow_lists_the_hooks(tmp_path: Path) -> None:
+    listed = {row["connection_type"]: row for row in airflow_rows(tmp_path, "providers", "hooks")}
     for ours in get_provider_info()["connection-types"]:
         row = listed[ours["connection-type"]]
         assert row["package_name"] == DISTRIBUTION
@@ -100,8 +111,8 @@ def test_airflow_lists_the_hooks() -> None:
         assert row["hook_name"] == ours["hook-name"]
 
 
-def test_airflow_lists_the_notifications() -> None:
-    listed = {row["notification_class_name"] for row in airflow_rows("providers", "notifications")}
+def test_airflow_lists_the_notifications(tmp_path: Path) -> None:
+    listed = {row["notification_class_name"] for row in airflow_rows(tmp_path, "providers", "notifications")}
     assert listed >= set(get_provider_info()["notifications"])
 
 
@@ -111,12 +122,12 @@ def dingpush(*arguments: str) -> str:
     return run(command, *arguments)
 
 
-def test_the_command_is_installed_and_tells_its_version() -> None:
+def test_the_command_is_installed_and_prints_its_version() -> None:
     assert dingpush("--version").split() == ["dingpush", airflow_provider_dingpush.__version__]
 
 
 def readme_commands() -> list[list[str]]:
-    """The ``dingpush`` commands in README.md's blocks, without what stands before and after them in their lines."""
+    """The ``dingpush`` commands in README.md's blocks, without the rest of their lines."""
     blocks = re.findall(
         r"^```(?:bash|console|sh|shell)\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL
     )

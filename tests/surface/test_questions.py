@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +12,11 @@ import pytest
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
 from airflow_provider_dingpush.messages import Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import task_context
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 pytestmark = pytest.mark.skipif(
     not is_airflow_3(), reason="approvals need Airflow 3.1 or later: install apache-airflow>=3.1"
@@ -26,8 +25,7 @@ BASE_URL = "https://airflow.example.com/prefix"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
+def _base_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DINGPUSH__BASE_URL", BASE_URL)
 
 
@@ -60,7 +58,7 @@ def approval(**changes: Any) -> Any:
 
 
 def link(task_id: str = "approve", map_index: int = -1) -> str:
-    """The page where to answer, as it stands in a link that opens in the browser."""
+    """The page where to answer, as in a link that opens in the browser."""
     page = f"dags%2Fetl_daily%2Fruns%2Fmanual__1%2Ftasks%2F{task_id}%2Frequired_actions%3Fmap_index%3D{map_index}"
     return f"https%3A%2F%2Fairflow.example.com%2Fprefix%2F{page}"
 
@@ -110,7 +108,7 @@ def test_a_work_notification_keeps_the_link_to_the_page(app_connected: Sandbox) 
 
 
 @pytest.mark.parametrize("message", [None, "please look", Markdown("please look", "[page](https://e.com)")], ids=repr)
-def test_merged_questions_stand_whole_with_their_links(
+def test_merged_questions_are_whole_with_their_links(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, message: Any
 ) -> None:
     """Beside whatever else happened while the robot's connection was missing."""

@@ -1,4 +1,4 @@
-"""Whatever a notifier is given and called with: an alert comes of it that can be written down and sent."""
+"""Whatever a notifier is given and called with, the result is an alert that can be written down and sent."""
 
 from __future__ import annotations
 

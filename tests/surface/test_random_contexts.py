@@ -46,9 +46,9 @@ def test_no_context_makes_the_notifier_raise_or_lose_its_alert(caplog: pytest.Lo
             notifier, context = random_notifier(inputs), random_context(inputs)
             caplog.clear()
             notifier.notify(context)
-            said = [record.getMessage() for record in caplog.records]
-            assert not [line for line in said if "was not sent" in line], (number, said)
-            waiting += any("waits to be sent" in line for line in said)
+            logged = [record.getMessage() for record in caplog.records]
+            assert not [line for line in logged if "was not sent" in line], (number, logged)
+            waiting += any("waits to be sent" in line for line in logged)
     assert waiting > CONTEXTS / 2
 
 

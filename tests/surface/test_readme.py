@@ -1,4 +1,4 @@
-"""What README and docs say is held to the code: commands, links, code blocks and tables."""
+"""README and docs are compared with the code: commands, links, code blocks and tables."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 
 def after_mark(page: Path, mark: str) -> str:
-    """The bash block that stands right after a mark, found in the way of ``.ci/run``."""
+    """The bash block right after a mark, found in the way of ``.ci/run``."""
     found = re.search(rf"^<!-- {mark} -->\n```bash\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert found, f"{name_of(page)} has no bash block right after <!-- {mark} -->"
     return found[1]
@@ -108,7 +108,7 @@ PYTHON_BLOCKS = [
 
 
 @pytest.mark.parametrize("page", [README, README_ZH], ids=name_of)
-def test_commands_stand_where_they_are_looked_for(page: Path) -> None:
+def test_commands_are_where_they_are_looked_for(page: Path) -> None:
     assert after_mark(page, "demo-command").strip().endswith(".venv/bin/dingpush demo")
     assert after_mark(page, "test-command").strip().endswith(".venv/bin/python -m pytest -n auto --dist worksteal")
 
@@ -240,17 +240,17 @@ def test_codes_table_is_what_is_known(page: str) -> None:
     ("page", "header"), [("troubleshooting.md", "code of an app"), ("zh/troubleshooting.md", "应用错误码")]
 )
 def test_codes_table_of_apps_is_what_is_known(page: str, header: str) -> None:
-    told = {
+    listed = {
         code: names_in([row[1]])
         for row in table_under(DOCS / page, header)
-        # A star stands for anything: one code of the family is asked about.
+        # A star means anything: one code of the family is asked about.
         for code in names_in(row[:1])
     }
     known = {*app_reply_codes._OLD_CODES, *app_reply_codes._V1_CODES}
-    assert {code for code in told if "*" not in code} == known
-    meant = {code: [app_reply_codes._meaning(code.replace("*", "Any"), 400).error.__name__] for code in told}
-    assert told == meant
-    families = [code.replace("*", "Any") for code in told if "*" in code]
+    assert {code for code in listed if "*" not in code} == known
+    meant = {code: [app_reply_codes._meaning(code.replace("*", "Any"), 400).error.__name__] for code in listed}
+    assert listed == meant
+    families = [code.replace("*", "Any") for code in listed if "*" in code]
     unnamed = [
         marks for marks, _ in app_reply_codes._V1_FAMILIES if not any(re.search(marks, each) for each in families)
     ]
@@ -262,17 +262,17 @@ def test_codes_table_of_apps_is_what_is_known(page: str, header: str) -> None:
     [("troubleshooting.md", "code"), ("zh/troubleshooting.md", "代码")],
     ids=["en", "zh"],
 )
-def test_table_of_undelivered_notices_is_what_is_known(page: str, header: str) -> None:
-    told = [code for row in table_under(DOCS / page, header) for code in re.split(r"[,、]\s*", row[0])]
-    assert sorted(told) == sorted(sent_work_notifications._FORBIDDEN)
+def test_table_of_undelivered_work_notifications_is_what_is_known(page: str, header: str) -> None:
+    listed = [code for row in table_under(DOCS / page, header) for code in re.split(r"[,、]\s*", row[0])]
+    assert sorted(listed) == sorted(sent_work_notifications._FORBIDDEN)
 
 
 PUBLIC_MESSAGES: list[str] = importlib.import_module("airflow_provider_dingpush.messages").__all__
 
 
-def goes_through(door: Callable[[Message], object], message: Message) -> bool:
+def goes_through(channel: Callable[[Message], object], message: Message) -> bool:
     try:
-        door(message)
+        channel(message)
     except errors.UnsupportedMessageError:
         return False
     return True
@@ -288,25 +288,26 @@ def goes_through(door: Callable[[Message], object], message: Message) -> bool:
     ],
     ids=["README", "README.zh-CN", "apps", "zh/apps"],
 )
-def test_table_of_kinds_is_what_each_door_carries(page: Path, header: str) -> None:
-    told = {
+def test_table_of_kinds_is_what_each_channel_carries(page: Path, header: str) -> None:
+    listed = {
         kind: [cell[:1] for cell in row[1:]]
         for row in table_under(page, header)
         for kind in names_in(row[:1])
         if kind in PUBLIC_MESSAGES
     }
-    doors: list[Callable[[Message], object]] = [
+    channels: list[Callable[[Message], object]] = [
         custom_robot.carried,
         lambda message: app_robot.encoded(message, None),
         lambda message: work_notification.encoded(message, None),
     ]
     carried = {
-        type(each).__name__: ["✓" if goes_through(door, each) else "–" for door in doors] for each in ONE_OF_EACH_KIND
+        type(each).__name__: ["✓" if goes_through(channel, each) else "–" for channel in channels]
+        for each in ONE_OF_EACH_KIND
     }
     # Of a URL a custom robot shows it.
     assert goes_through(custom_robot.carried, Image("https://example.com/a.png"))
     carried["Image"][0] = "✓"
-    assert told == carried
+    assert listed == carried
 
 
 @pytest.mark.parametrize(
@@ -319,25 +320,25 @@ def test_table_of_formats_is_what_is_checked(page: str, header: str) -> None:
         strict=True,
     ):
         rule = media.RULES[kind]  # type: ignore[index] # a literal of four words
-        told, _, by_robot = re.sub(r"[、，]", ", ", formats).replace("；", ";").partition(";")
-        assert tuple(told.split(", ")) == rule.endings
+        listed, _, by_robot = re.sub(r"[、，]", ", ", formats).replace("；", ";").partition(";")
+        assert tuple(listed.split(", ")) == rule.endings
         assert by_robot.endswith(", ".join(robot_takes))
         assert most.startswith(f"{rule.at_most_bytes // 1024**2} MB")
 
 
 @pytest.mark.parametrize("page", ["apps.md", "zh/apps.md"])
-def test_limits_are_told_right(page: str) -> None:
+def test_limits_are_those_of_the_code(page: str) -> None:
     text = (DOCS / page).read_text("utf-8")
     assert f"| {custom_robot.MAX_BODY_BYTES:,}" in text
     assert f"| {app_robot.MAX_PARAM_BYTES:,}" in text
     assert f"| {work_notification.MAX_MESSAGE_BYTES:,}" in text
     people, departments = work_notification.PEOPLE_PER_CALL, work_notification.DEPARTMENTS_PER_CALL
     robot = app_robot.PEOPLE_PER_CALL
-    told = {
+    listed = {
         "apps.md": f"| {robot} by robot; {people} people and {departments} departments by work notification |",
         "zh/apps.md": f"| 机器人 {robot} 人；工作通知 {people} 人、{departments} 个部门 |",
     }
-    assert told[page] in text
+    assert listed[page] in text
 
 
 @pytest.mark.parametrize("page", ["blog-posts.md", "zh/blog-posts.md"])
@@ -375,9 +376,9 @@ def error_of(send: Callable[[], object]) -> errors.DingTalkError:
     return raised.value
 
 
-def test_fields_of_the_receipt_are_told() -> None:
-    told = [name for row in table_under(DOCS / "messages.md", "Field") for name in names_in(row[:1])]
-    assert told == [each.name for each in fields(Receipt) if each.name != "conn_id"]
+def test_fields_of_the_receipt_are_listed() -> None:
+    listed = [name for row in table_under(DOCS / "messages.md", "Field") for name in names_in(row[:1])]
+    assert listed == [each.name for each in fields(Receipt) if each.name != "conn_id"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -394,8 +395,8 @@ def test_commands_are_known(page: Path) -> None:
 def test_facts_table_is_complete(page: str, header: str) -> None:
     rows = table_under(DOCS / page, header)
     properties = {name for name, value in vars(RunFacts).items() if isinstance(value, property)}
-    told = [name.partition("(")[0] for name in names_in([row[0] for row in rows])]
-    assert sorted(told) == sorted({each.name for each in fields(RunFacts)} | properties | {"duration_text"})
+    listed = [name.partition("(")[0] for name in names_in([row[0] for row in rows])]
+    assert sorted(listed) == sorted({each.name for each in fields(RunFacts)} | properties | {"duration_text"})
     assert set(names_in([rows[0][1]])) == {event.value for event in Event}
 
 
@@ -421,7 +422,7 @@ def test_log_lines_to_look_for_are_those_that_are_written(page: str) -> None:
     ],
     ids=["README", "README.zh-CN", "alerts", "zh/alerts"],
 )
-def test_time_budget_is_told_right(page: Path, words: str) -> None:
+def test_time_budget_is_that_of_the_code(page: Path, words: str) -> None:
     assert words.format(CALLBACK_SECONDS) in page.read_text("utf-8")
 
 
@@ -429,7 +430,7 @@ STORMS = [DOCS / "storms.md", DOCS / "zh" / "storms.md"]
 
 
 def example_digest(language: str) -> str:
-    """What a group reads after a night of which the page tells; links without their addresses."""
+    """What a group reads after the night that the page describes; links without their addresses."""
 
     def at(clock: str) -> float:
         return datetime.fromisoformat(f"2026-11-22T{clock}:00+08:00").timestamp()
@@ -496,10 +497,10 @@ def test_words_of_a_digest_that_are_explained_are_those_that_are_written(
 ) -> None:
     phrases = [name for row in table_under(page, header) for name in names_in(row[:1])]
     written = {
-        name: [pattern_of(each) for each in (said if isinstance(said, tuple) else (said,))]
-        for name, said in words.items()
+        name: [pattern_of(each) for each in (texts if isinstance(texts, tuple) else (texts,))]
+        for name, texts in words.items()
     }
-    told = {
+    listed = {
         name for name, patterns in written.items() for each in phrases if any(re.fullmatch(p, each) for p in patterns)
     }
     # The first is a task's name and a count, which have no words.
@@ -507,7 +508,7 @@ def test_words_of_a_digest_that_are_explained_are_those_that_are_written(
         each for each in phrases[1:] if not any(re.fullmatch(p, each) for every in written.values() for p in every)
     ]
     assert unknown == []
-    assert told >= {
+    assert listed >= {
         *("run_failed", "tries", "repeats", "failed_recovered_at", "same_reason", "more", "overflow_count", "paused"),
         *("merged_until_tomorrow", "dead_letters", "skipped", "number", "may_repeat"),
     }
@@ -522,7 +523,7 @@ def pattern_of(template: str) -> str:
 @pytest.mark.parametrize(
     ("page", "header"), [("connection.md", "Extra"), ("zh/connection.md", "字段 | 含义")], ids=["en", "zh"]
 )
-def test_defaults_of_delivery_are_told_right(page: str, header: str) -> None:
+def test_defaults_of_delivery_are_those_of_the_code(page: str, header: str) -> None:
     policy = DeliveryPolicy()
     defaults = {
         "rate_limit_per_minute": f"{policy.rate_limit_per_minute}",
@@ -538,7 +539,7 @@ def test_defaults_of_delivery_are_told_right(page: str, header: str) -> None:
 
 
 @pytest.mark.parametrize("page", STORMS, ids=name_of)
-def test_bounds_of_a_storm_are_told_right(page: Path) -> None:
+def test_bounds_of_a_storm_are_those_of_the_code(page: Path) -> None:
     text, bounds = page.read_text("utf-8"), inspect.signature(Outbox).parameters
     assert f"{bounds['most_alerts'].default:,}" in text
     assert f"{bounds['most_bytes'].default // 1_000_000} MB" in text
@@ -556,11 +557,11 @@ def test_the_two_lines_of_the_flush_dag_are_those_that_a_warning_prints(page: Pa
     assert [line for line in lines if line not in printed] == []
 
 
-def test_every_option_of_the_sandbox_is_told() -> None:
+def test_every_option_of_the_sandbox_is_listed() -> None:
     (commands,) = (each for each in parser_of("en")._actions if isinstance(each, argparse._SubParsersAction))
     options = {flag for action in commands.choices["sandbox"]._actions for flag in action.option_strings}
-    told = names_in([row[0] for row in table_under(DOCS / "sandbox.md", "Option")])
-    assert set(told) == options - {"-h", "--help"}
+    listed = names_in([row[0] for row in table_under(DOCS / "sandbox.md", "Option")])
+    assert set(listed) == options - {"-h", "--help"}
 
 
 def test_faults_named_in_the_docs_exist() -> None:

@@ -23,7 +23,7 @@ from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.rate_limit import ledger_of
 from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotification
 from airflow_provider_dingpush.timeouts import Deadline
-from tests.surface.test_notifier import task_context
+from tests.callback_contexts import task_context
 
 REFUSALS: dict[str, Any] = {
     "400402": {"errcode": 400402, "errmsg": "parameter missing"},
@@ -109,11 +109,6 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], DingTalk]
         server.stop()
 
 
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
-
-
 def fail(task_id: str, conn_id: str = "dingtalk_default", to: Target | None = None) -> None:
     """A task fails."""
     callback._budget = CallbackBudget(ticks=time.monotonic)
@@ -125,7 +120,7 @@ def flushed(role: LeaderRole = LeaderRole.PERSON) -> list[Any]:
     return [drained for _, drained in flush(outbox(), Deadline.after(60.0), role)]
 
 
-def left_and_dead(to: Target | None = None, conn_id: str = "dingtalk_default") -> tuple[int, list[str]]:
+def pending_and_dead_letters(to: Target | None = None, conn_id: str = "dingtalk_default") -> tuple[int, list[str]]:
     """How many alerts wait, and the names of those that don't any more."""
     from airflow_provider_dingpush.alerts.alert import mailbox_of
     from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
@@ -142,7 +137,7 @@ def test_a_refused_alert_does_not_stop_the_robot(start: Callable[[Any], DingTalk
     for task_id in ("poison", "alpha", "beta"):
         fail(task_id)
     flushed()
-    assert left_and_dead() == (0, ["etl_daily · poison"])
+    assert pending_and_dead_letters() == (0, ["etl_daily · poison"])
     sent = "\n".join(server.taken)
     assert "alpha" in sent
     assert "beta" in sent
@@ -157,7 +152,7 @@ def test_a_refused_alert_does_not_stop_an_app(start: Callable[[Any], DingTalk], 
     for task_id in ("poison", "alpha", "beta"):
         fail(task_id, "dingtalk_app_default", to)
     flushed()
-    assert left_and_dead(to, "dingtalk_app_default") == (0, ["etl_daily · poison"])
+    assert pending_and_dead_letters(to, "dingtalk_app_default") == (0, ["etl_daily · poison"])
     sent = "\n".join(server.taken)
     assert "alpha" in sent
     assert "beta" in sent
@@ -170,7 +165,7 @@ def test_a_robot_that_refuses_everything_keeps_everything_and_a_person_can_have_
     server.refuses = lambda _: True
     for task_id in ("alpha", "beta", "gamma", "delta"):
         fail(task_id)
-    assert left_and_dead()[1] == []
+    assert pending_and_dead_letters()[1] == []
     posted = server.posted
     assert posted <= 6
     fail("epsilon")
@@ -178,11 +173,11 @@ def test_a_robot_that_refuses_everything_keeps_everything_and_a_person_can_have_
     assert server.posted == posted
     flushed()
     assert server.posted == posted + 1
-    assert left_and_dead()[1] == []
+    assert pending_and_dead_letters()[1] == []
     server.refuses = lambda _: False
     (drained,) = flushed()
     assert drained.left == 0
-    assert left_and_dead() == (0, [])
+    assert pending_and_dead_letters() == (0, [])
     sent = "\n".join(server.taken)
     assert all(task_id in sent for task_id in ("alpha", "beta", "gamma", "delta", "epsilon"))
 
@@ -198,19 +193,19 @@ def test_a_robot_that_refuses_everything_keeps_everything_and_a_person_can_have_
     ],
     ids=str,
 )
-def test_an_operator_says_what_dingtalk_said_and_airflow_may_try_again(
+def test_an_operator_raises_dingtalks_words_and_airflow_may_try_again(
     start: Callable[[Any], DingTalk], refusal: dict[str, Any], kind: type[Exception]
 ) -> None:
     """Only what the words call this message's or a setting's fault can't be over by the next try."""
     server = start(refusal)
     with pytest.raises(kind) as caught:
-        DingTalkOperator(task_id="say", message="poison").execute({})
+        DingTalkOperator(task_id="send", message="poison").execute({})
     assert str(refusal["errcode"]) in str(caught.value)
     assert refusal["errmsg"] in str(caught.value)
     assert server.posted == (3 if "系统" in refusal["errmsg"] else 1)
 
 
-def test_a_receiver_that_refuses_everything_costs_no_own_words(start: Callable[[Any], DingTalk]) -> None:
+def test_a_receiver_that_refuses_everything_costs_no_own_text(start: Callable[[Any], DingTalk]) -> None:
     """They were given up for the built-in text before the second message was refused, and stayed so."""
     server = start(REFUSALS["302033"])
     server.refuses = lambda _: True
@@ -220,17 +215,17 @@ def test_a_receiver_that_refuses_everything_costs_no_own_words(start: Callable[[
         del context["exception"]
         callback._budget = CallbackBudget(ticks=time.monotonic)
         DingTalkNotifier(message=f"312 rows of {task_id}", language="en")(context)
-    assert left_and_dead() == (2, [])
+    assert pending_and_dead_letters() == (2, [])
     server.refuses = lambda _: False
     flushed()
     sent = "\n".join(server.taken)
     assert "312 rows of alpha" in sent
     assert "312 rows of beta" in sent
-    assert left_and_dead() == (0, [])
+    assert pending_and_dead_letters() == (0, [])
 
 
 def test_a_receiver_with_another_code_each_time_keeps_everything(start: Callable[[Any], DingTalk]) -> None:
-    """All alerts became dead letters, one after the other."""
+    """All alerts once became dead letters, one after the other."""
     server, codes = start({}), iter(range(700_000, 800_000))
     server.refuses = lambda _: True
     answer = server.answer
@@ -242,9 +237,9 @@ def test_a_receiver_with_another_code_each_time_keeps_everything(start: Callable
     server.answer = refuse  # type: ignore[method-assign]
     for number in range(8):
         fail(f"task_{number}")
-    assert left_and_dead()[1] == []
+    assert pending_and_dead_letters()[1] == []
     server.refuses = lambda _: False
     flushed()
     sent = "\n".join(server.taken)
     assert all(f"task_{number}" in sent or f"task\\\\_{number}" in sent for number in range(8))
-    assert left_and_dead() == (0, [])
+    assert pending_and_dead_letters() == (0, [])

@@ -84,7 +84,7 @@ def test_the_first_part_of_a_long_text_does_not_come_again(connected: Sandbox) -
 
 
 def test_a_text_that_names_its_try_is_still_one_message(connected: Sandbox) -> None:
-    """What it says doesn't decide; who says it does."""
+    """The sender decides, not the text."""
     for number in (1, 2):
         task(f"try {number}").execute(context_of(number))
     assert texts(connected) == ["try 1"]
@@ -103,8 +103,8 @@ def test_a_text_that_names_its_try_is_still_one_message(connected: Sandbox) -> N
         pytest.param(lambda _, run: setattr(run, "run_after", START + timedelta(1)), id="dags test once more"),
     ],
 )
-def test_what_is_meant_to_be_said_again_is_said_again(connected: Sandbox, change: Change) -> None:
-    """Though it says the same."""
+def test_what_is_meant_to_be_sent_again_is_sent_again(connected: Sandbox, change: Change) -> None:
+    """Though it is the same text."""
     task().execute(context_of())
     task().execute(context_of(change=change))
     assert texts(connected) == ["hello", "hello"]
@@ -159,7 +159,7 @@ def test_an_app_takes_a_key_and_makes_nothing_of_it(app_connected: Sandbox) -> N
     ],
     ids=["soon", "late", "late, with the option", "without"],
 )
-def test_the_error_says_what_the_next_try_does(
+def test_the_error_explains_what_the_next_try_does(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, retry_delay: timedelta, lifetime: str, words: str
 ) -> None:
     """So that nobody need wonder whether it comes twice."""
@@ -176,7 +176,7 @@ def test_the_error_says_what_the_next_try_does(
     assert "Check in the chat" in str(last.value)
 
 
-def test_an_app_says_why_it_is_not_tried_again(app_connected: Sandbox) -> None:
+def test_the_error_of_an_app_explains_why_it_is_not_tried_again(app_connected: Sandbox) -> None:
     """And what to set for the opposite."""
     app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path=GROUP_PATH)
     with pytest.raises(AirflowFailException, match=r"It isn't sent again automatically.*'resend_unknown' to true"):
@@ -184,7 +184,7 @@ def test_an_app_says_why_it_is_not_tried_again(app_connected: Sandbox) -> None:
 
 
 def connect_resending(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the app's connection say that twice is better than never."""
+    """Set ``resend_unknown`` of the app's connection."""
     connection = json.loads(sandbox.connection_of(sandbox.app))
     connection["extra"]["resend_unknown"] = True
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(connection))
@@ -198,7 +198,7 @@ def connect_resending(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None
     ],
     ids=["group", "work notification"],
 )
-def test_an_app_that_is_tried_again_says_so(
+def test_the_error_of_an_app_that_is_tried_again_explains_it(
     app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch, to: Any, path: str, words: str
 ) -> None:
     """Each channel in its own way."""
@@ -241,23 +241,23 @@ def test_a_work_notification_that_came_with_an_earlier_try_of_the_task_has_come(
 
 
 def test_a_work_notification_that_another_task_sent_is_still_missed(app_connected: Sandbox) -> None:
-    """What this task says, the person didn't get from it."""
+    """The person didn't get the message of this task."""
     work_notification().execute(context_of(1))
     with pytest.raises(AirflowFailException, match="143106"):
         work_notification().execute(context_of(1, change=lambda ti, _: setattr(ti, "task_id", "other")))
 
 
-def test_a_callback_that_calls_an_operator_says_something_each_time(connected: Sandbox) -> None:
-    """What it says about one try isn't what it says about the next, and the operator isn't the task that is tried."""
+def test_a_callback_that_calls_an_operator_sends_a_message_each_time(connected: Sandbox) -> None:
+    """Its message about one try isn't that about the next, and the operator isn't the task that is tried."""
     for number in (1, 2):
-        DingTalkOperator(task_id="tell", message=f"try {number} of t failed").execute(context_of(number))
+        DingTalkOperator(task_id="send", message=f"try {number} of t failed").execute(context_of(number))
     assert texts(connected) == ["try 1 of t failed", "try 2 of t failed"]
 
 
-def test_a_task_that_calls_an_operator_more_than_once_says_all_of_it(connected: Sandbox) -> None:
+def test_a_task_that_calls_an_operator_more_than_once_sends_all_messages(connected: Sandbox) -> None:
     """In a loop, by an operator made for each, all of one name."""
     for city in ("上海", "北京"):
-        DingTalkOperator(task_id="tell", message=city).execute(context_of(1))
+        DingTalkOperator(task_id="send", message=city).execute(context_of(1))
     assert texts(connected) == ["上海", "北京"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import logging
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -16,21 +15,18 @@ from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Sandbox
+from tests.callback_contexts import START, run_context, task_context
 from tests.conftest import SECRET
-from tests.surface.test_notifier import START, run_context, task_context, texts
+from tests.default_robot import texts
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 CONNECTION = "AIRFLOW_CONN_DINGTALK_DEFAULT"
 LATER = START + datetime.timedelta(hours=1)
 FIRST_ID, SECOND_ID = (UUID(f"019a0000-0000-7000-8000-00000000000{number}") for number in (1, 2))
 
 Context = dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 @pytest.fixture
@@ -57,7 +53,7 @@ def with_ti(context: Context, **changes: Any) -> Context:
 
 
 def in_dag_processor(context: Context) -> Context:
-    """The same occurrence as the DAG processor of Airflow 3 tells it: no state, no times, no exception."""
+    """The same occurrence as the DAG processor of Airflow 3 passes it: no state, no times, no exception."""
     context = with_ti(context, state=None, end_date=None)
     del context["ti"].start_date
     context.pop("exception", None)
@@ -161,8 +157,8 @@ def test_airflow_calling_back_twice_is_one_alert_and_one_line(
     DingTalkNotifier()(second_context)
     assert len(connected.messages) == 1
     (line,) = repetitions(caplog)
-    for said in ("DAG etl_daily", "run manual__1"):
-        assert said in line
+    for words in ("DAG etl_daily", "run manual__1"):
+        assert words in line
 
 
 def repetitions(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -184,8 +180,8 @@ def test_a_repetition_that_still_waits_leaves_one_line_too(
 
 
 @pytest.mark.parametrize("context", [task_context, run_context], ids=["task", "DAG"])
-def test_what_fails_again_after_its_recovery_is_told(connected: Sandbox, context: Callable[[], Context]) -> None:
-    """Failed, cleared, succeeded, cleared, failed: also where nothing tells one run from the other."""
+def test_what_fails_again_after_its_recovery_is_sent(connected: Sandbox, context: Callable[[], Context]) -> None:
+    """Failed, cleared, succeeded, cleared, failed: also where nothing distinguishes one run from the other."""
     for _ in range(3):
         DingTalkNotifier(language="en")(context())
         DingTalkNotifier(language="en")(succeeded(context()))
@@ -226,12 +222,12 @@ def test_what_waits_of_one_failure_is_one_message(
     disconnected()
     (message,) = sandbox.messages
     assert message.payload["markdown"]["title"] == "Failed: etl_daily · load_orders"
-    for said in ("no such table", "runbook: \\*etl\\*"):
-        assert said in message.payload["markdown"]["text"]
+    for words in ("no such table", "runbook: \\*etl\\*"):
+        assert words in message.payload["markdown"]["text"]
     assert mentioned(sandbox) == ["13800000000"]
 
 
-def test_own_words_of_two_notifiers_are_both_said(sandbox: Sandbox, disconnected: Callable[[], None]) -> None:
+def test_own_texts_of_two_notifiers_are_both_sent(sandbox: Sandbox, disconnected: Callable[[], None]) -> None:
     """Also those of a card, with its buttons."""
     card = ActionCard("Runbook", "**steps**", [Button("open it", "https://wiki.example.com/etl")])
     DingTalkNotifier(message=Markdown("Load", "the load failed"), at=At("13800000000"))(task_context())
@@ -239,8 +235,8 @@ def test_own_words_of_two_notifiers_are_both_said(sandbox: Sandbox, disconnected
     disconnected()
     (message,) = sandbox.messages
     assert message.payload["markdown"]["title"] == "Load"
-    for said in ("the load failed", "**steps**", "[open it](https://wiki.example.com/etl)"):
-        assert said in message.payload["markdown"]["text"]
+    for words in ("the load failed", "**steps**", "[open it](https://wiki.example.com/etl)"):
+        assert words in message.payload["markdown"]["text"]
 
 
 def test_a_digest_has_one_line_for_one_failure(sandbox: Sandbox, disconnected: Callable[[], None]) -> None:
@@ -251,13 +247,13 @@ def test_a_digest_has_one_line_for_one_failure(sandbox: Sandbox, disconnected: C
     disconnected()
     (message,) = sandbox.messages
     assert message.payload["markdown"]["title"].startswith("2 failures: ")
-    for said in ("no such table", "runbook", "call the team"):
-        assert said in message.payload["markdown"]["text"]
+    for words in ("no such table", "runbook", "call the team"):
+        assert words in message.payload["markdown"]["text"]
     assert mentioned(sandbox) == ["13800000000"]
 
 
-def test_a_task_may_say_the_same_again_and_again(connected: Sandbox) -> None:
-    """Nobody but itself calls the notifier in the middle of its work."""
+def test_a_task_may_send_the_same_text_again_and_again(connected: Sandbox) -> None:
+    """Here the task itself calls the notifier."""
     context = with_ti(task_context(), state="running")
     del context["exception"]
     for _ in range(3):

@@ -1,9 +1,8 @@
-"""Several notifiers in one callback: whatever one of them adds is said, and nothing is said twice to one group."""
+"""Several notifiers in one callback: whatever one of them adds is sent, and nothing is sent twice to one group."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +11,13 @@ import pytest
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import At
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
+from tests.callback_contexts import START, run_context, task_context
 from tests.conftest import SECRET
-from tests.surface.test_notifier import START, run_context, task_context, texts
+from tests.default_robot import texts
 from tests.surface.test_repetitions import LATER, ended, succeeded, with_ti
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 Context = dict[str, Any]
 
@@ -28,11 +28,6 @@ def failed_task() -> Context:
 
 def failed_run() -> Context:
     return ended(run_context(), start_date=START)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
 
 
 @pytest.mark.parametrize("context", [failed_task, failed_run], ids=["task", "run"])
@@ -71,7 +66,7 @@ def test_a_second_notifier_that_adds_nothing_to_a_success_leaves_a_line(
     assert caplog.text.count("A repetition isn't sent again: task_succeeded") == 1
 
 
-def test_two_connections_of_one_robot_tell_a_success_once(
+def test_two_connections_of_one_robot_send_a_success_once(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", f"{connected.webhook_url}&secret={SECRET}&group_interval_seconds=0")
@@ -84,8 +79,8 @@ def test_two_connections_of_one_robot_tell_a_success_once(
     assert caplog.text.count("A repetition isn't sent again") == 2
 
 
-def test_what_fails_again_at_once_after_its_recovery_and_recovers_is_told(connected: Sandbox) -> None:
-    # Nothing tells one run from the next, all within one process and one second.
+def test_what_fails_again_at_once_after_its_recovery_and_recovers_is_sent(connected: Sandbox) -> None:
+    # Nothing distinguishes one run from the next, all within one process and one second.
     for _ in range(2):
         DingTalkNotifier()(task_context())
         DingTalkNotifier()(succeeded(task_context()))
@@ -122,7 +117,7 @@ def test_two_connections_with_one_wrong_token_are_sent_by_both_receivers(
         assert sorted(getattr(each.sender, "name", "") for each in sandbox.messages) == ["first", "second"]
 
 
-def test_two_connections_with_one_wrong_token_that_get_one_robot_tell_once(
+def test_two_connections_with_one_wrong_token_that_get_one_robot_send_once(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def connect(url: str) -> None:

@@ -56,7 +56,7 @@ with DAG(
 
     @task
     def words() -> list[str]:
-        """What the mapped operator says."""
+        """The text of the mapped operator."""
         return ["first", "notes.txt"]
 
     fails()
@@ -64,7 +64,7 @@ with DAG(
     some_fail.expand(number=[0, 1, 2])
     is_skipped()
     DingTalkOperator(
-        task_id="says", message=Markdown("Run {{ run_id }}", "owner **{{ dag.owner }}**"), at=At("13800000000")
+        task_id="sends", message=Markdown("Run {{ run_id }}", "owner **{{ dag.owner }}**"), at=At("13800000000")
     )
     DingTalkOperator.partial(task_id="says_each").expand(message=words())
     DingTalkOperator.partial(task_id="says_typed").expand(

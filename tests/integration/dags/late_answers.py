@@ -1,4 +1,4 @@
-"""Tasks whose messages arrive although they fail, and tasks that say the same on purpose; one after the other."""
+"""Tasks whose messages arrive although they fail, and tasks that send the same on purpose; one after the other."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ with DAG(
 
     @task
     def twice() -> None:
-        """Says the same two times, as whoever wrote it wants."""
+        """Sends the same text twice, as its author wants."""
         hook = DingTalkRobotHook()
-        hook.send("said twice")
-        hook.send("said twice")
+        hook.send("sent twice")
+        hook.send("sent twice")
 
     (
         DingTalkOperator(task_id="late", message="late, in {{ run_id }}")

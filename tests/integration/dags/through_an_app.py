@@ -1,4 +1,4 @@
-"""One DAG that reaches a group, people and work notices as an app."""
+"""One DAG that sends to a group, to people and work notifications as an app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store that is asked in time: what hangs is left behind, and does no harm from there."""
+"""A store with a time limit: a question that hangs is given up, and does no harm afterwards."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.pipeline.bounded_store import BoundedStore
-from airflow_provider_dingpush.pipeline.stores import Store
+from airflow_provider_dingpush.pipeline.stores import Store, store_alert
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
 from airflow_provider_dingpush.timeouts import Deadline
 from tests.redis_servers import redis_server, slow_network
 
-ROBOT, HERE = "0123456789ab", Mailbox("dingtalk_default")
+RECEIVER, HERE = "0123456789ab", Mailbox("dingtalk_default")
 ALERT = Alert("k1", HERE, Event.TASK_FAILED, 1_800_000_000.0, dag_id="sales", task_id="t")
 
 
@@ -46,7 +46,7 @@ class Gate:
 @pytest.fixture
 def files(tmp_path: Path) -> Outbox:
     files = Outbox(FileStore(tmp_path / "home"))
-    files.assign(HERE, ROBOT)
+    files.assign(HERE, RECEIVER)
     return files
 
 
@@ -66,16 +66,16 @@ def test_an_answer_in_time_is_given_back(files: Outbox) -> None:
     store = bounded(files.store, most=30.0)
     box = Outbox(store)
     box.put(ALERT)
-    assert (box.pending_in(HERE), box.receiver_of(HERE), store.lost) == (1, ROBOT, None)
-    with box.leadership(ROBOT) as book:
+    assert (box.pending_in(HERE), box.receiver_of(HERE), store.lost) == (1, RECEIVER, None)
+    with box.leadership(RECEIVER) as book:
         assert book is not None
         assert [alert.key for _, alert in book.arrivals(9)] == ["k1"]
-    with files.leadership(ROBOT) as after:
+    with files.leadership(RECEIVER) as after:
         assert after is not None
 
 
-def test_a_file_that_hangs_is_left_behind_and_nothing_is_asked_again(files: Outbox, tmp_path: Path) -> None:
-    """As on a mount whose server is gone. What is left there ends when it can, and is not sent twice: it has a key."""
+def test_a_file_that_hangs_is_given_up_and_nothing_is_asked_again(files: Outbox, tmp_path: Path) -> None:
+    """As on a mount whose server is gone. The question ends when it can; the alert has a key, so it is sent once."""
     files.put(Alert("k0", HERE, Event.TASK_STARTED, 1.0))
     fifo = tmp_path / "home" / "notes" / "open" / ALERT.incident
     fifo.parent.mkdir(mode=0o700, parents=True)
@@ -130,12 +130,12 @@ def test_a_leadership_that_comes_too_late_is_given_up_where_it_comes(files: Outb
 
     late = Late(files)
     with pytest.raises(OutboxError, match="has not answered"):
-        Outbox(bounded(late)).leadership(ROBOT).__enter__()
+        Outbox(bounded(late)).leadership(RECEIVER).__enter__()
     late.may_go_on.set()
     assert eventually(lambda: _can_be_led(files))
 
 
-def test_who_leaves_in_the_middle_of_a_step_leads_until_it_is_over(files: Outbox) -> None:
+def test_a_leader_that_leaves_during_a_step_leads_until_the_step_is_over(files: Outbox) -> None:
     """Or the step would land in the book of the next leader."""
 
     class Hanging:
@@ -155,20 +155,20 @@ def test_who_leaves_in_the_middle_of_a_step_leads_until_it_is_over(files: Outbox
 
     slow = Slow(files)
     box = Outbox(bounded(slow, most=2.0))
-    with box.leadership(ROBOT) as book:
+    with box.leadership(RECEIVER) as book:
         assert book is not None
         with pytest.raises(LeadershipLostError, match="has not answered"):
             book.write({("a", "b"): 1})
         with pytest.raises(LeadershipLostError):
-            book.store_alert(1)
+            book.keep(1)
     assert not _can_be_led(files)
     slow.may_go_on.set()
     assert eventually(lambda: _can_be_led(files))
-    assert files.records_of(ROBOT) == {("a", "b"): 1}
+    assert files.records_of(RECEIVER) == {("a", "b"): 1}
 
 
 def _can_be_led(files: Outbox) -> bool:
-    with files.leadership(ROBOT) as book:
+    with files.leadership(RECEIVER) as book:
         return book is not None
 
 
@@ -188,7 +188,7 @@ def test_an_alert_is_written_down_though_others_have_used_up_the_time(files: Out
         box.receiver_of(HERE)
 
 
-def test_many_questions_that_are_a_little_slow_use_up_the_patience() -> None:
+def test_many_questions_that_are_a_little_slow_use_up_the_time() -> None:
     with redis_server() as server, slow_network(server.socket, 0.1) as network:
         store = bounded(RedisStore(network.url), most=30.0, total_seconds=0.5)
         box = Outbox(store)
@@ -205,10 +205,10 @@ def test_a_leader_whose_round_trips_become_slow_leaves_at_once() -> None:
     """What waits is safe; whoever goes on would be killed in the middle."""
     with redis_server() as server, slow_network(server.socket) as network:
         outbox = Outbox(RedisStore(network.url))
-        outbox.assign(HERE, ROBOT)
+        outbox.assign(HERE, RECEIVER)
         outbox.put(ALERT)
         box = Outbox(bounded(outbox.store, most=30.0, slow_seconds=0.3))
-        with box.leadership(ROBOT) as book:
+        with box.leadership(RECEIVER) as book:
             assert book is not None
             book.now()
             assert len(book.arrivals(9)) == 1

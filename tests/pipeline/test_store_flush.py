@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,43 +16,28 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.connections import look_up, settings_of
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError
-from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator
+from airflow_provider_dingpush.pipeline import outboxes, store_flush
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.pending import all_alerts, holders_of_alerts
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
+from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
+from tests.callback_contexts import CONTEXT, task_context
 from tests.conftest import SECRET
-from tests.redis_servers import redis_server
-from tests.surface.test_notifier import task_context
-from tests.surface.test_receiver_changes import chat
+from tests.default_robot import chat, connect, titles
+from tests.outbox_in_use import alert_of, away, fail, put_alerts
+from tests.redis_servers import SlowNetwork, redis_server
 
 BAD = "dingtalk_a_bad_one"
 PASSWORD = "pa[55word"
 WEBHOOK = "https://oapi.dingtalk.com/robot/send?access_token=" + "a" * 64
-
-
-def put(*conn_ids: str) -> None:
-    """Write an alert for each of these connections, named like it."""
-    for conn_id in conn_ids:
-        outbox().put(
-            Alert(
-                key=f"key of {conn_id}",
-                mailbox=Mailbox(conn_id),
-                event=Event.TASK_FAILED,
-                at=time.time(),
-                dag_id="sales",
-                run_id="r1",
-                task_id=f"of_{conn_id}",
-                message={"msgtype": "text", "text": {"content": f"of_{conn_id}"}},
-            )
-        )
 
 
 def robot_connection(**extra: Any) -> str:
@@ -78,7 +64,7 @@ def robot_connection(**extra: Any) -> str:
         (f"http://user:{PASSWORD}@[host", BAD),
     ],
 )
-def test_one_bad_connection_stops_nothing(
+def test_one_bad_connection_does_not_stop_a_flush(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -89,12 +75,12 @@ def test_one_bad_connection_stops_nothing(
     """Its error names the field, shows no password, and the alerts of the others are sent."""
     monkeypatch.setenv(f"AIRFLOW_CONN_{BAD.upper()}", connection)
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{sandbox.webhook_url}&secret={SECRET}")
-    put(BAD, "dingtalk_default")
+    put_alerts(BAD, "dingtalk_default")
     assert main(["flush", "--now"]) == 1
-    said = capfd.readouterr()
+    printed = capfd.readouterr()
     assert "of_dingtalk_default" in chat(sandbox)
-    assert f"✗ {BAD}: " in said.err
-    assert named in said.err
+    assert f"✗ {BAD}: " in printed.err
+    assert named in printed.err
     assert all_alerts(outbox()) == 1
     context: Any = {}
     assert DingTalkFlushOperator(task_id="flush", within_seconds=20).execute(context) == {"sent": 0, "left": 1}
@@ -103,8 +89,8 @@ def test_one_bad_connection_stops_nothing(
     DingTalkNotifier(dingtalk_conn_id=BAD)(task_context())
     with pytest.raises(DingTalkError):
         look_up(BAD, settings_of)
-    said = capfd.readouterr()
-    assert PASSWORD not in said.out + said.err + caplog.text
+    printed = capfd.readouterr()
+    assert PASSWORD not in printed.out + printed.err + caplog.text
 
 
 def test_a_robot_that_can_not_be_reached_leaves_time_for_the_others(
@@ -114,7 +100,7 @@ def test_a_robot_that_can_not_be_reached_leaves_time_for_the_others(
     monkeypatch.setenv(f"AIRFLOW_CONN_{BAD.upper()}", "http://127.0.0.1:9/robot/send?access_token=" + "a" * 64)
     monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{sandbox.webhook_url}&secret={SECRET}")
     monkeypatch.setattr("airflow_provider_dingpush.pipeline.pending.holders_of_alerts", _bad_one_first)
-    put(BAD, "dingtalk_default")
+    put_alerts(BAD, "dingtalk_default")
     assert main(["flush", "--within", "16"]) == 1
     assert "of_dingtalk_default" in chat(sandbox)
 
@@ -162,7 +148,6 @@ def _no_database(home: Path) -> None:
 
 
 def _no_records(home: Path) -> None:
-    import sqlite3
 
     with sqlite3.connect(home / "books" / receiver_of_mailbox(Mailbox(BAD)).receiver_id / "state.db") as state:
         for kind in (
@@ -185,7 +170,7 @@ def _no_records(home: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [_no_utf8, _no_json, _no_mailbox, _no_database, _no_records])
-def test_one_damaged_note_stops_nothing(
+def test_one_damaged_record_does_not_stop_a_flush(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     outbox_home: Path,
@@ -201,7 +186,7 @@ def test_one_damaged_note_stops_nothing(
         sandbox.fail_next(Fault.TOKEN_REFUSED)
         DingTalkNotifier(dingtalk_conn_id=conn_id)(task_context("first"))
     harm(outbox_home)
-    put(BAD, "dingtalk_default")
+    put_alerts(BAD, "dingtalk_default")
     assert main(["flush", "--now"]) == 1
     assert "of_dingtalk_default" in chat(sandbox)
     assert main(["status"]) in (0, 1)
@@ -214,7 +199,7 @@ def test_a_flush_sends_though_it_can_not_be_noted(
     connected: Sandbox, outbox_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """That it ran is for others to know; the alerts come first."""
-    put("dingtalk_default")
+    put_alerts("dingtalk_default")
     (outbox_home / "notes" / "flushes" / "last").mkdir(parents=True)
     assert main(["flush"]) == 0
     assert "of_dingtalk_default" in chat(connected)
@@ -228,7 +213,7 @@ def test_a_flush_sends_though_redis_takes_no_more(connected: Sandbox, monkeypatc
     with redis_server("--maxmemory", "100mb", "--maxmemory-policy", "noeviction") as server:
         url = server.url
         monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", url)
-        put("dingtalk_default")
+        put_alerts("dingtalk_default")
         with redis.Redis.from_url(url) as client:
             client.config_set("maxmemory", "1mb")
             with pytest.raises(redis.exceptions.OutOfMemoryError):
@@ -257,7 +242,7 @@ print(DingTalkFlushOperator(task_id="flush", within_seconds=4).execute({}))
 @pytest.mark.parametrize("command", [["-m", "airflow_provider_dingpush", "flush", "--within", "4"], ["-c", IN_A_TASK]])
 def test_a_secrets_backend_that_hangs_holds_up_no_flush(tmp_path: Path, outbox_home: Path, command: list[str]) -> None:
     """It ends in its time, threads that hang notwithstanding, and the alerts stay."""
-    put("dingtalk_default", "dingtalk_other")
+    put_alerts("dingtalk_default", "dingtalk_other")
     (tmp_path / "secrets_of_ours.py").write_text(BACKEND)
     env = {
         **os.environ,
@@ -273,3 +258,44 @@ def test_a_secrets_backend_that_hangs_holds_up_no_flush(tmp_path: Path, outbox_h
     assert "took too long" in done.stdout + done.stderr
     assert done.returncode == (1 if "-m" in command else 0)
     assert all_alerts(outbox()) == 2
+
+
+def test_flush_and_status_know_both_places(
+    sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While Redis is away, and after."""
+    monkeypatch.delenv("AIRFLOW_CONN_DINGTALK_DEFAULT", raising=False)
+    with away(network.url, monkeypatch):
+        fail("first")
+        capsys.readouterr()
+        assert main(["status", "--language", "en"]) == 1
+        out, err = capsys.readouterr()
+        assert re.search(r"^dingtalk_default +1 ", out, re.MULTILINE)
+        assert "in files of this machine until the outbox is available" in out
+        assert "refused" in err
+        connect(sandbox, monkeypatch, group_interval_seconds=0)
+        assert main(["flush"]) == 1
+        assert titles(sandbox) == ["Failed: etl_daily · first"]
+        monkeypatch.delenv("AIRFLOW_CONN_DINGTALK_DEFAULT")
+        fail("second")
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    capsys.readouterr()
+    assert main(["status", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (row["pending"], Path(row["folder"]).name) == (1, "outbox")
+    assert DingTalkFlushOperator(task_id="flush").execute(CONTEXT) == {"sent": 1, "left": 0}
+    assert titles(sandbox)[1:] == ["Failed: etl_daily · second"]
+
+
+def test_a_flush_that_loses_its_outbox_goes_on_with_the_files(
+    sandbox: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Redis goes away while the first connection is served: what waits in files is sent all the same."""
+    monkeypatch.delenv("AIRFLOW_CONN_DINGTALK_DEFAULT", raising=False)
+    fail("in_redis")
+    Outbox(FileStore(outboxes.second_home())).put(alert_of("in_files"))
+    connect(sandbox, monkeypatch, group_interval_seconds=0)
+    monkeypatch.setattr(store_flush, "move_alerts", lambda *_, **__: network.close())
+    assert main(["flush", "--now"]) == 1
+    assert len(sandbox.messages) == 1
+    assert "refused" in capsys.readouterr().err

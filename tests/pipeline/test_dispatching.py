@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
-import threading
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,48 +14,16 @@ from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.delivery.drain_result import DrainResult
 from airflow_provider_dingpush.delivery.reasons import Reason
-from airflow_provider_dingpush.errors import AlertsWaitingError, ThrottledError
+from airflow_provider_dingpush.errors import AlertsWaitingError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
-from airflow_provider_dingpush.pipeline import callback, callback_limits, dispatching
-from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
+from airflow_provider_dingpush.operators import DingTalkFlushOperator, create_flush_dag
+from airflow_provider_dingpush.pipeline import callback_limits, dispatching
 from airflow_provider_dingpush.pipeline.outboxes import outbox
-from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot, seconds_until_slot
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
+from tests.callback_contexts import success_context, task_context
 from tests.conftest import SECRET
-from tests.surface.test_notifier import run_context, task_context
-
-try:
-    from airflow.sdk.exceptions import TaskDeferred
-except ImportError:  # before 3.2
-    from airflow.exceptions import TaskDeferred  # type: ignore[no-redef,attr-defined,unused-ignore]
-
-CONNECTION = "AIRFLOW_CONN_DINGTALK_DEFAULT"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
-
-
-def connect(sandbox: Sandbox, env: pytest.MonkeyPatch, **extras: Any) -> None:
-    """Point the default connection to the sandbox's robot, with delivery options."""
-    query = "".join(f"&{name}={value}" for name, value in extras.items())
-    env.setenv(CONNECTION, f"{sandbox.webhook_url}&secret={SECRET}{query}")
-
-
-def titles(sandbox: Sandbox) -> list[str]:
-    """What a locked phone shows."""
-    return [message.payload["markdown"]["title"] for message in sandbox.messages]
-
-
-def success(task_id: str = "load_orders") -> dict[str, Any]:
-    """The context of a task that succeeded."""
-    context = task_context(task_id)
-    del context["exception"]
-    context["ti"].state = "success"
-    return context
+from tests.default_robot import CONNECTION, connect, titles
 
 
 def waiting_files(home: Path) -> list[Path]:
@@ -107,7 +70,7 @@ def test_airflow_may_call_back_twice(connected: Sandbox) -> None:
     assert len(connected.messages) == 1
 
 
-def test_two_notifiers_may_say_two_things_of_one_failure(connected: Sandbox) -> None:
+def test_two_notifiers_may_send_two_messages_about_one_failure(connected: Sandbox) -> None:
     """They are no repetition of each other."""
     DingTalkNotifier()(task_context())
     DingTalkNotifier(message="runbook: https://wiki.example.com/etl")(task_context())
@@ -116,7 +79,7 @@ def test_two_notifiers_may_say_two_things_of_one_failure(connected: Sandbox) -> 
 
 def test_a_success_without_a_failure_does_nothing(connected: Sandbox, outbox_home: Path) -> None:
     """It writes nothing, sends nothing and looks nothing up."""
-    DingTalkNotifier()(success())
+    DingTalkNotifier()(success_context())
     assert connected.requests == ()
     assert not outbox_home.exists() or list(outbox_home.rglob("*.json")) == []
 
@@ -125,7 +88,7 @@ def test_a_recovery_is_sent_once(connected: Sandbox) -> None:
     """With what failed before."""
     DingTalkNotifier(language="en")(task_context())
     for _ in range(3):
-        DingTalkNotifier(language="en")(success())
+        DingTalkNotifier(language="en")(success_context())
     first, second = titles(connected)
     assert first == "Failed: etl_daily · load_orders"
     assert "recovered" in second.lower() or "Succeeded" in second
@@ -135,7 +98,7 @@ def test_a_recovery_is_sent_once(connected: Sandbox) -> None:
 def test_the_recovery_of_one_task_is_not_of_another(connected: Sandbox) -> None:
     """Each failure has its own end."""
     DingTalkNotifier()(task_context("a"))
-    DingTalkNotifier()(success("b"))
+    DingTalkNotifier()(success_context("b"))
     assert len(connected.messages) == 1
 
 
@@ -143,41 +106,17 @@ def test_who_wants_no_recoveries_gets_none(sandbox: Sandbox, monkeypatch: pytest
     """With send_resolved of the connection."""
     connect(sandbox, monkeypatch, send_resolved="false", group_interval_seconds=0)
     DingTalkNotifier()(task_context())
-    DingTalkNotifier()(success())
+    DingTalkNotifier()(success_context())
     assert len(sandbox.messages) == 1
 
 
 def test_a_message_of_ones_own_is_sent_of_every_success(connected: Sandbox) -> None:
     """It was asked for, whatever happened before."""
-    DingTalkNotifier(message="loaded {{ ti.task_id }}")(success())
+    DingTalkNotifier(message="loaded {{ ti.task_id }}")(success_context())
     assert connected.messages[0].payload["text"]["content"] == "loaded load_orders"
 
 
-def test_where_nothing_can_be_written_the_alert_is_sent_at_once(
-    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A read-only root, a random uid, a full disk: better sent alone than not at all."""
-    in_the_way = tmp_path / "a file"
-    in_the_way.write_text("")
-    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(in_the_way / "outbox"))
-    monkeypatch.setattr(tempfile, "tempdir", str(in_the_way))
-    DingTalkNotifier()(task_context())
-    assert titles(connected) == ["失败：etl_daily · load_orders"]
-    assert "sent without the outbox" in caplog.text
-    DingTalkNotifier(raise_on_failure=True)(success())
-    assert len(connected.messages) == 1
-
-
-def test_a_picture_that_can_not_be_written_down_is_sent_at_once(app_connected: Sandbox) -> None:
-    """Bytes are no plain data."""
-    from airflow_provider_dingpush.messages import Image
-
-    picture = Image(b"\x89PNG\r\n\x1a\n" + bytes(20))
-    DingTalkNotifier(dingtalk_conn_id="dingtalk_app_default", message=picture)(task_context())
-    assert [message.shown["msgtype"] for message in app_connected.messages] == ["image"]
-
-
-def test_what_a_throttled_robot_left_is_warned_of(
+def test_pending_alerts_of_a_throttled_robot_are_warned_of(
     connected: Sandbox, caplog: pytest.LogCaptureFixture, outbox_home: Path
 ) -> None:
     """With the two lines to paste, unless a flusher was seen."""
@@ -236,10 +175,10 @@ def test_a_robot_that_was_fixed_can_be_tried_at_once(sandbox: Sandbox, monkeypat
     assert titles(sandbox) == ["失败：etl_daily · load_orders"]
 
 
-def test_the_flush_operator_sends_what_waits(
+def test_the_flush_operator_sends_pending_alerts(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
 ) -> None:
-    """And says how much; it doesn't fail because a connection is wrong."""
+    """It returns how many; it doesn't fail because a connection is wrong."""
     monkeypatch.delenv(CONNECTION, raising=False)
     for number in range(3):
         DingTalkNotifier()(task_context(f"task_{number}"))
@@ -270,49 +209,6 @@ def test_the_flush_dag_is_two_lines() -> None:
     dag = create_flush_dag()
     assert (dag.dag_id, dag.max_active_runs, dag.catchup) == ("dingpush_flush", 1, False)
     assert dag.task_ids == ["flush"]
-
-
-def test_operators_and_alerts_share_one_window(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deferrable operator gives its worker slot back until its turn comes."""
-    connect(sandbox, monkeypatch, rate_limit_per_minute=2, group_interval_seconds=0)
-    context: Any = {}
-    DingTalkNotifier()(task_context())
-    DingTalkOperator(task_id="t", message="hello").execute(context)
-    with pytest.raises(TaskDeferred) as deferred:
-        DingTalkOperator(task_id="t", message="hello", deferrable=True).execute(context)
-    _, arguments = deferred.value.trigger.serialize()
-    assert 5 < arguments["moment"] - time.time() <= 60
-    assert len(sandbox.messages) == 2
-
-
-def test_an_operator_that_is_throttled_says_so_though_another_process_leads(
-    connected: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Or the alerts would be throttled, too."""
-    box, sender = outbox(), receiver_of_mailbox(Mailbox("dingtalk_default"))
-    leads, may_end, ended = threading.Event(), threading.Event(), threading.Event()
-
-    def lead() -> None:
-        with box.leadership(sender.receiver_id) as book:
-            assert book is not None
-            leads.set()
-            may_end.wait()
-        ended.set()
-
-    def wait(_: float) -> None:
-        may_end.set()
-        ended.wait()
-
-    def send() -> None:
-        with rate_limit_slot(box, sender):
-            threading.Thread(target=lead).start()
-            leads.wait()
-            raise ThrottledError("130101", "Wait.", retry_after_seconds=600.0)
-
-    monkeypatch.setattr("airflow_provider_dingpush.pipeline.rate_limit.time.sleep", wait)
-    with pytest.raises(ThrottledError):
-        send()
-    assert 590 < seconds_until_slot(box, sender) <= 600
 
 
 @pytest.mark.parametrize("somebody_waits", [False, True])
@@ -346,7 +242,7 @@ def _wanted_later(first: list[None], real: Callable[..., bool | None], *given: A
 
 
 def test_another_robot_of_the_group_sends_while_one_is_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And says which one could not."""
+    """The message names the one that could not."""
     robots = (Robot(secret=SECRET), Robot(secret=SECRET, name="fallback"))
     with Sandbox(robots=robots) as sandbox:
         connect(sandbox, monkeypatch, fallback_conn_ids="dingtalk_fallback", group_interval_seconds=0)
@@ -356,45 +252,3 @@ def test_another_robot_of_the_group_sends_while_one_is_throttled(monkeypatch: py
         DingTalkNotifier(language="en")(task_context("second"))
         assert {getattr(message.sender, "name", "") for message in sandbox.messages} == {"fallback"}
         assert "dingtalk_default" in sandbox.messages[-1].payload["markdown"]["text"].replace("\\", "")
-
-
-@pytest.mark.parametrize(
-    ("settings", "warning"),
-    [
-        ({"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}, "The executor is CeleryExecutor"),
-        ({"AIRFLOW_IS_K8S_EXECUTOR_POD": "True"}, "This task runs in its own pod"),
-    ],
-    ids=["Celery", "Kubernetes"],
-)
-def test_many_machines_are_sent_to_share_one_outbox(
-    connected: Sandbox,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    settings: dict[str, str],
-    warning: str,
-) -> None:
-    """With the line to paste, whose password is left out; and the alert is sent all the same."""
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", "redis://:pa55word@redis.example.com:6379/0")
-    with caplog.at_level(logging.WARNING):
-        DingTalkNotifier()(task_context())
-    assert warning in caplog.text
-    assert "AIRFLOW__DINGPUSH__OUTBOX_URL=redis://:***@redis.example.com:6379/0" in caplog.text
-    assert "pa55word" not in caplog.text
-    assert len(connected.messages) == 1
-
-
-def test_where_each_machine_has_an_outbox_of_its_own_nothing_is_left_in_it(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A flusher that was here runs on another machine next time, and nobody else empties a DAG processor's outbox."""
-    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
-    connect(sandbox, monkeypatch, group_interval_seconds=1)
-    main(["flush"])
-    for number in range(4):
-        DingTalkNotifier(language="en")(task_context(f"task_{number}"))
-    DingTalkNotifier(language="en", message="the run is over")(run_context())
-    assert len(sandbox.messages) == 5
-    at = [message.received_at for message in sandbox.messages]
-    assert min(later - earlier for earlier, later in pairwise(at)) > 0.9

@@ -21,6 +21,8 @@ from airflow_provider_dingpush.pipeline.composing import composer_for
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Sandbox
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 BASE = "https://airflow.example.com"
 JUMP = "(dingtalk://dingtalkclient/action/open_platform_link?pcLink="
 

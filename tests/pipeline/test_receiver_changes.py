@@ -1,4 +1,4 @@
-"""Whoever corrects a connection loses nothing: what waited for the former robot goes along to the new one."""
+"""Whoever corrects a connection loses nothing: alerts that wait for the former robot move to the new one."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from airflow_provider_dingpush.pipeline.pending import alerts_of, all_alerts
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, GroupChat, Robot, Sandbox
 from airflow_provider_dingpush.timeouts import Deadline
+from tests.callback_contexts import task_context
 from tests.conftest import SECRET
+from tests.default_robot import chat
 from tests.redis_servers import redis_server
-from tests.surface.test_notifier import task_context
 
 HERE, THERE = Mailbox("dingtalk_default"), Mailbox("dingtalk_other")
 
@@ -45,7 +46,7 @@ def _outbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def two_robots() -> Iterator[tuple[Sandbox, Robot, Robot]]:
-    """Two robots of one group, told apart by their names."""
+    """Two robots of one group, with different names."""
     robots = Robot(secret=SECRET, name="first"), Robot(secret=SECRET, name="second")
     with Sandbox(robots=robots) as sandbox:
         yield sandbox, *robots
@@ -65,21 +66,12 @@ def fail(*task_ids: str, conn_id: str = HERE.conn_id, **given: Any) -> None:
         DingTalkNotifier(dingtalk_conn_id=conn_id, language="en", **given)(task_context(task_id))
 
 
-def chat(sandbox: Sandbox) -> str:
-    """All that was said."""
-    return "\n".join(
-        message.payload.get("markdown", message.payload.get("text", {})).get("text", "")
-        + message.payload.get("text", {}).get("content", "")
-        for message in sandbox.messages
-    ).replace("\\", "")
-
-
-def said_by(sandbox: Sandbox) -> list[str]:
+def senders_of(sandbox: Sandbox) -> list[str]:
     return [getattr(message.sender, "name", "") for message in sandbox.messages]
 
 
 def books_with_alerts() -> list[str]:
-    """The robots in whose books something stands that waits."""
+    """The receivers in whose books alerts wait."""
     box = outbox()
     kinds = ("alert", "transfer", "quarantine", "batch")
     return [robot for robot in box.receivers() if any(kind in kinds for kind, _ in box.records_of(robot))]
@@ -88,7 +80,7 @@ def books_with_alerts() -> list[str]:
 def test_what_waited_for_a_wrong_token_is_sent_once_it_is_corrected(
     two_robots: tuple[Sandbox, Robot, Robot], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All three, and nothing stands under the former robot any more."""
+    """All three, and the book of the former robot is empty."""
     sandbox, first, _ = two_robots
     connect(sandbox, monkeypatch)
     fail("one", "two", "three")
@@ -103,9 +95,9 @@ def test_what_waited_for_a_wrong_token_is_sent_once_it_is_corrected(
     assert books_with_alerts() == []
     assert not any(kind == "alert" for kind, _ in outbox().records_of(former))
     assert main(["status"]) == 0
-    said = capsys.readouterr().out
-    assert "?" not in said
-    assert [line.split()[0] for line in said.splitlines()].count("dingtalk_default") == 1
+    printed = capsys.readouterr().out
+    assert "?" not in printed
+    assert [line.split()[0] for line in printed.splitlines()].count("dingtalk_default") == 1
 
 
 def test_the_next_callback_takes_them_along(
@@ -136,7 +128,7 @@ def test_the_flush_dag_does_the_same(two_robots: tuple[Sandbox, Robot, Robot], m
 def test_only_the_corrected_one_of_two_connections_goes_along(
     two_robots: tuple[Sandbox, Robot, Robot], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each alert knows whose it is, and the same event may stand in both."""
+    """Each alert knows whose it is, and the same event may be in both."""
     sandbox, first, second = two_robots
     for mailbox in (HERE, THERE):
         connect(sandbox, monkeypatch, conn_id=mailbox.conn_id)
@@ -146,7 +138,7 @@ def test_only_the_corrected_one_of_two_connections_goes_along(
     connect(sandbox, monkeypatch, first)
     capsys.readouterr()
     assert main(["flush", "--now"]) == 1
-    assert set(said_by(sandbox)) == {"first"}
+    assert set(senders_of(sandbox)) == {"first"}
     assert ("mine" in chat(sandbox), "theirs" in chat(sandbox)) == (True, False)
     assert alerts_of(outbox(), HERE) == 0
     assert alerts_of(outbox(), THERE) >= 1
@@ -163,7 +155,7 @@ def test_only_the_corrected_one_of_two_connections_goes_along(
 def test_a_message_that_was_frozen_is_made_anew(
     two_robots: tuple[Sandbox, Robot, Robot], monkeypatch: pytest.MonkeyPatch, perhaps_arrived: bool
 ) -> None:
-    """It was made for the former robot. If it may have arrived, the new one says so: DingTalk can't recognise it."""
+    """It was made for the former robot. If it may have arrived, the new one has a note: DingTalk can't recognise it."""
     sandbox, _, second = two_robots
     connect(sandbox, monkeypatch)
     connect(sandbox, monkeypatch, conn_id=THERE.conn_id)
@@ -182,7 +174,7 @@ def test_a_message_that_was_frozen_is_made_anew(
             ledger.keep(batch, Try(None, now), due=now, perhaps_arrived=False)
     connect(sandbox, monkeypatch, second)
     assert main(["flush", "--now"]) == 1
-    assert set(said_by(sandbox)) == {"second"}
+    assert set(senders_of(sandbox)) == {"second"}
     assert [name in chat(sandbox) for name in ("one", "two", "theirs")] == [True, True, False]
     assert ("You may have seen this already, as #3f9a" in chat(sandbox)) == perhaps_arrived
     (theirs,) = [key for kind, key in box.records_of(receiver_id) if kind == "alert"]
@@ -209,11 +201,11 @@ def test_a_quarantine_and_dead_letters_go_along(
         ledger.take_in(ledger.now())
         one, two = sorted(key for kind, key in book.load() if kind == "alert")
         dead = {"alert": book.load()["alert", one], "problem": "refused", "at": 1.0, "reported": False}
-        pen = {"keys": [two], "names_only": False, "created": 1.0}
-        book.write({("quarantine", "p"): pen, ("dead", one): dead}, [("alert", one)])
+        quarantine = {"keys": [two], "names_only": False, "created": 1.0}
+        book.write({("quarantine", "p"): quarantine, ("dead", one): dead}, [("alert", one)])
     connect(sandbox, monkeypatch, second)
     assert main(["flush", "--now"]) == 0
-    assert said_by(sandbox)[-1] == "second"
+    assert senders_of(sandbox)[-1] == "second"
     assert not {kind for kind, _ in box.records_of(receiver_id)} & {"quarantine", "dead", "alert", "transfer"}
     capsys.readouterr()
     main(["dead-letters", "list"])
@@ -260,7 +252,7 @@ def test_a_token_that_is_put_back_finds_what_left(
     assert books_with_alerts() == []
 
 
-def test_a_connection_that_is_gone_is_told_of(
+def test_a_connection_that_is_gone_is_named(
     two_robots: tuple[Sandbox, Robot, Robot],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -271,9 +263,9 @@ def test_a_connection_that_is_gone_is_told_of(
     fail("one", "two", "three")
     monkeypatch.delenv("AIRFLOW_CONN_DINGTALK_DEFAULT")
     assert main(["flush", "--now", "--language", "en"]) == 1
-    said = capsys.readouterr().err
-    assert "There is no Airflow connection 'dingtalk_default'" in said
-    assert "3 alerts left" in said
+    printed = capsys.readouterr().err
+    assert "There is no Airflow connection 'dingtalk_default'" in printed
+    assert "3 alerts left" in printed
     assert main(["status"]) == 0
     assert re.search(r"^dingtalk_default +3 ", capsys.readouterr().out, re.MULTILINE)
     connect(sandbox, monkeypatch, first)
@@ -284,7 +276,7 @@ def test_a_connection_that_is_gone_is_told_of(
 def test_a_book_whose_mailbox_is_lost_is_served(
     two_robots: tuple[Sandbox, Robot, Robot], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As one that a former version left behind: its alerts say whose they are."""
+    """As one that a former version wrote: its alerts name their mailboxes."""
     sandbox, first, _ = two_robots
     connect(sandbox, monkeypatch)
     fail("one")
@@ -293,9 +285,9 @@ def test_a_book_whose_mailbox_is_lost_is_served(
     box.assign(HERE, "0123456789ab")
     assert box.mailboxes_of(receiver_id) == []
     assert main(["status"]) == 0
-    said = capsys.readouterr().out
-    assert "?" not in said
-    assert "dingtalk_default" in said
+    printed = capsys.readouterr().out
+    assert "?" not in printed
+    assert "dingtalk_default" in printed
     connect(sandbox, monkeypatch, first)
     assert main(["flush"]) == 0
     assert "one" in chat(sandbox)
@@ -304,7 +296,7 @@ def test_a_book_whose_mailbox_is_lost_is_served(
 def test_while_somebody_leads_the_former_robot_the_rest_stays_for_the_next_flush(
     two_robots: tuple[Sandbox, Robot, Robot], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody waits for the other lock; and "left 0" is said only when it is true."""
+    """Nobody waits for the other lock; and "left 0" is printed only when it is true."""
     sandbox, first, _ = two_robots
     connect(sandbox, monkeypatch)
     fail("one")
@@ -340,12 +332,12 @@ def test_a_leader_of_the_former_robot_does_not_send_what_leaves_it(
                 transfer.move(book, book, HERE, last=False)
         Ledger(book, DeliveryPolicy()).lift_hold()
     fail("theirs", conn_id=THERE.conn_id)
-    assert (said_by(sandbox), "one" in chat(sandbox)) == (["first"], False)
+    assert (senders_of(sandbox), "one" in chat(sandbox)) == (["first"], False)
     came = serve(box, HERE, Deadline.after(8), LeaderRole.CALLBACK)
     assert came is not None
     assert main(["flush", "--now"]) == 0
     assert "one" in chat(sandbox)
-    assert said_by(sandbox)[-1] == "second"
+    assert senders_of(sandbox)[-1] == "second"
 
 
 def _die(*_: object) -> Any:
