@@ -35,7 +35,8 @@ from airflow_provider_dingpush.connection_webhooks import (
     token_of,
 )
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.dingtalk.credentials import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL, App, Robot
+from airflow_provider_dingpush.dingtalk.credentials import App, Robot
+from airflow_provider_dingpush.dingtalk.defaults import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError

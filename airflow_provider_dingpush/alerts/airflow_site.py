@@ -7,9 +7,8 @@ of 3.0, and on workers without a configured base URL it points to localhost what
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -19,8 +18,7 @@ AIRFLOW_DEFAULT_BASE_URL = "http://localhost:8080"
 """Where ``airflow standalone`` serves its pages when nobody has configured anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class AirflowSite:
+class AirflowSite(NamedTuple):
     """How people reach the installation, and how its times and links are shown.
 
     :param base_url: of the web pages as people reach them; a path prefix and a trailing slash are fine. Without one,

@@ -8,7 +8,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_dingpush.events import Event
 
@@ -26,8 +26,7 @@ FORMAT = 1
 """Written into every alert. Readers ignore names that they don't know, so only a change of meaning needs a new one."""
 
 
-@dataclass(frozen=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """Where alerts wait together: those that one connection id sends to one target.
 
     The connection is looked up by whoever sends them, not by whoever writes them: a slow secrets backend must not cost

@@ -8,11 +8,10 @@ the DAG processor (no times, no state, no exception), the scheduler of 2.x (an e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
 from enum import Enum
 from functools import partial, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
 from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
@@ -184,8 +183,7 @@ def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None,
     return " ".join(str(each) for each in parts if each is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tries:
+class _Tries(NamedTuple):
     """Which try this is, and of how many."""
 
     number: int | None
@@ -207,11 +205,10 @@ class _Tries:
         return cls(number, None if number and total and number > total else total)
 
 
-@dataclass(frozen=True, slots=True)
-class _Problem:
+class _Problem(NamedTuple):
     """What went wrong with a task, as far as the context has it."""
 
-    error: WhatWentWrong = field(default_factory=WhatWentWrong)
+    error: WhatWentWrong = WhatWentWrong()
     killed_from_outside: bool = False
 
     @classmethod
@@ -232,8 +229,7 @@ class _Problem:
         return cls(killed_from_outside=_get(ti, "state") is None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(NamedTuple):
     """What a task asks a person: an operator for approvals, or an LLM's whose output is to be approved.
 
     These are recognised by their attributes, since most installations have none of their classes.

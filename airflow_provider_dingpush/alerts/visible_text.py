@@ -37,7 +37,7 @@ _ESCAPE = r"""
 """
 _MAY_ESCAPE = re.compile(r"[\x1b\x80-\x9f\u241b]|\\|\^\[")
 _LINE_END = re.compile(r"(?<!\r)\r+\n|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_STRUCK_OVER = re.compile(r"[^\x08\n]\x08")
+_STRUCK_OVER = r"[^\x08\n]\x08"
 _MOST_STRIKES = 20
 
 
@@ -52,7 +52,7 @@ def as_shown(text: str) -> str:
     for _ in range(_MOST_STRIKES):
         if "\x08" not in text:
             break
-        text = _STRUCK_OVER.sub("", text)
+        text = re.sub(_STRUCK_OVER, "", text)
     if "\r" in text:
         text = "\n".join(_last_state(line) for line in text.split("\n"))
     return without_invisible(text)

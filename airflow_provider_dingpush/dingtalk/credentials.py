@@ -1,15 +1,10 @@
-"""Who sends, as DingTalk shows it: a custom robot or an enterprise app; and where DingTalk's APIs are."""
+"""Who sends, as DingTalk shows it: a custom robot or an enterprise app."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from airflow_provider_dingpush.dingtalk.secret import Secret
-
-DEFAULT_BASE_URL = "https://oapi.dingtalk.com"
-"""Where webhooks and DingTalk's older API are."""
-DEFAULT_API_BASE_URL = "https://api.dingtalk.com"
-"""Where DingTalk's newer API (v1.0) is."""
 
 
 @dataclass(frozen=True)

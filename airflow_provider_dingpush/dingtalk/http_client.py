@@ -19,13 +19,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from airflow_provider_dingpush.dingtalk.defaults import DEFAULT_TIMEOUT_SECONDS
 from airflow_provider_dingpush.dingtalk.in_flight import InFlight
 from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
     import requests
 
-DEFAULT_TIMEOUT_SECONDS = 5.0
 JSON = "application/json; charset=utf-8"
 # The result of a work notification to 5,000 people takes about 200,000 bytes.
 _MOST_REPLY_BYTES = 1024 * 1024

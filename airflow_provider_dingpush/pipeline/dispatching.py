@@ -9,8 +9,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, LeaderRole
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError
@@ -38,8 +38,7 @@ _SUCCESSOR_WAIT_SECONDS, _SUCCESSOR_POLL_SECONDS = 1.5, 0.01
 _FETCH_SECONDS, _FETCH_POLL_SECONDS = 3.0, 0.25
 
 
-@dataclass(frozen=True)
-class _Terms:
+class _Terms(NamedTuple):
     """On which terms a process leads.
 
     :param deadline: when to be back.
@@ -55,9 +54,9 @@ class _Terms:
     role: LeaderRole
     find: Find
     flusher_runs: Callable[[], bool]
-    share: float = 1.0
-    carry_over: CarryOver | None = None
-    formers: list[tuple[Mailbox, str]] = field(default_factory=list)
+    share: float
+    carry_over: CarryOver | None
+    formers: list[tuple[Mailbox, str]]
 
 
 def serve(
@@ -88,7 +87,7 @@ def serve(
         return DrainResult.of_pause(outbox.pending_in(mailbox), pause.reason, pause.until)
     # What stands in for an outbox is emptied by whoever is on this machine.
     terms = _Terms(
-        deadline, role, find or _find, lambda: share >= 1 and _flusher_runs(outbox), share=share, carry_over=carry_over
+        deadline, role, find or _find, lambda: share >= 1 and _flusher_runs(outbox), share, carry_over, formers=[]
     )
     return _serve(outbox, mailbox, known, terms)
 
@@ -118,7 +117,7 @@ def flush(
     with _logged("It can't be noted that a flusher ran"):
         outbox.note_flush(time.time())
     connections = look_ups.LookUps(deadline)
-    terms = _Terms(deadline, role, connections.sender, lambda: flusher_runs, share=share, carry_over=carry_over)
+    terms = _Terms(deadline, role, connections.sender, lambda: flusher_runs, share, carry_over, formers=[])
     served: dict[str, list[tuple[Mailbox, list[str]]]] = {}
     problems: dict[Mailbox, str] = {}
     for mailbox, holders in pending.holders_of_alerts(outbox).items():
@@ -135,7 +134,7 @@ def flush(
         formers = [(mailbox, holder) for mailbox, holders in mailboxes for holder in holders]
         first, _ = mailboxes[0]
         try:
-            yield first, _serve(outbox, first, receiver_id, replace(terms, deadline=its_own, formers=formers))
+            yield first, _serve(outbox, first, receiver_id, terms._replace(deadline=its_own, formers=formers))
         except Exception as problem:  # noqa: BLE001 - it must not stop the others
             yield first, described(problem)
     for mailbox, problem_text in problems.items():
