@@ -8,10 +8,10 @@ import os
 import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages.field_rules import holds_jinja, is_ours
@@ -90,7 +90,8 @@ def _is_undefined(value: object) -> bool:
     return any(kind.__name__ == "Undefined" for kind in type(value).__mro__)
 
 
-class Renderer(NamedTuple):
+@dataclass(frozen=True)
+class Renderer:
     """Renders messages, mentions and targets, of an operator or of a callback. Changes nothing in place.
 
     What must be text becomes text also where Airflow renders to native objects (``render_template_as_native_obj``): a
