@@ -16,7 +16,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from airflow_provider_dingpush.dingtalk.defaults import DEFAULT_TIMEOUT_SECONDS
@@ -33,8 +33,8 @@ _MOST_REPLY_BYTES = 1024 * 1024
 _PIECE_BYTES = 64
 _ANSWERED = "it answered "
 _WANTS_PASSWORD = f"{_ANSWERED}407"
-_PROXY_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
-_CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
+_PROXY_REFUSED = r"Tunnel connection failed: (\d{3}[ \w-]{0,60})"
+_CREDENTIALS_IN_URL = r"\b(access_token|timestamp|sign)=[^&\s\"']+"
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ class HttpOptions:
     verify: bool | str | None = None
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """What the server answered."""
 
     status: int
@@ -279,7 +278,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _reason(causes: list[BaseException]) -> str:
     """The system's or the proxy's own words for what went wrong; none if something took too long."""
-    refused = next((match for each in causes if (match := _PROXY_REFUSED.search(str(each)))), None)
+    refused = next((match for each in causes if (match := re.search(_PROXY_REFUSED, str(each)))), None)
     if refused:
         return f"{_ANSWERED}{refused[1]}"
     if any(isinstance(each, TimeoutError) for each in causes):
@@ -294,7 +293,7 @@ class _CredentialsFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(
-                _CREDENTIALS_IN_URL.sub(r"\1=***", each) if isinstance(each, str) else each for each in record.args
+                re.sub(_CREDENTIALS_IN_URL, r"\1=***", each) if isinstance(each, str) else each for each in record.args
             )
         return True
 
