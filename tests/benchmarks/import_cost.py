@@ -135,8 +135,8 @@ def main() -> None:
         compare("cold alert, import to sent", programs, environment, rounds)
         programs = {"requests.post": (BASE, BARE_MESSAGE, nothing), ours: (BASE, OUR_MESSAGE, nothing)}
         compare("cold message, import to sent", programs, environment, rounds)
-        with followers() as programs:
-            compare("cold follower, import to left", programs, environment, rounds)
+        with followers() as each_outbox:
+            compare("cold follower, import to left", each_outbox, environment, rounds)
 
 
 @contextmanager
