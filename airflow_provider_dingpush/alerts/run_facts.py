@@ -206,8 +206,13 @@ class RunFacts(NamedTuple):
         return "" if self.duration_seconds is None else duration_text(self.duration_seconds, words_in(language))
 
     def to_dict(self) -> dict[str, Any]:
-        """These facts as JSON can hold them: times as ISO 8601, tuples as lists."""
-        return {name: _to_json(value) for name, value in self._asdict().items()}
+        """These facts as JSON can hold them: times as ISO 8601, tuples as lists; without those that aren't known."""
+        unknown = self._field_defaults
+        return {
+            name: _to_json(value)
+            for name, value in self._asdict().items()
+            if name not in unknown or value != unknown[name]
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunFacts:
