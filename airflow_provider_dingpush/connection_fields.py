@@ -8,22 +8,19 @@ settings of their connection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_dingpush import connection_values as kinds
 from airflow_provider_dingpush.connection_values import STORED_SECRET_PLACEHOLDER, ValueKind
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS, DeliveryPolicy
-from airflow_provider_dingpush.dingtalk.credentials import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL
-from airflow_provider_dingpush.dingtalk.http_client import DEFAULT_TIMEOUT_SECONDS
+from airflow_provider_dingpush.dingtalk.defaults import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL, DEFAULT_TIMEOUT_SECONDS
 from airflow_provider_dingpush.errors import ConnectionSettingsError, InvalidMessageError
 from airflow_provider_dingpush.messages.input_text import edges_clean
 
 _ROBOT, _APP = "dingtalk_robot", "dingtalk_app"
 
 
-@dataclass(frozen=True)
-class FormField:
+class FormField(NamedTuple):
     """One extra field of a connection.
 
     :param name: its key in the connection's extra.
@@ -52,23 +49,22 @@ class FormField:
         return f"{self.help} {self.help_zh}"
 
 
-@dataclass(frozen=True)
-class ConnectionForm:
+class ConnectionForm(NamedTuple):
     """The form of one connection type.
 
     :param conn_type: the connection's type.
     :param hook_name: its name in the list of types.
     :param behaviour: which standard fields are hidden, and the labels of the others.
-    :param fields: the extra fields, in their order.
     """
 
     conn_type: str
     hook_name: str
     behaviour: Mapping[str, Any]
-    fields: tuple[FormField, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "fields", tuple(each for each in FIELDS if self.conn_type in each.conn_types))
+    @property
+    def fields(self) -> tuple[FormField, ...]:
+        """The extra fields, in their order."""
+        return tuple(each for each in FIELDS if self.conn_type in each.conn_types)
 
     def read(self, extra: Mapping[str, Any], conn_id: str) -> dict[str, Any]:
         """The settings in the extra, by the names of their fields.

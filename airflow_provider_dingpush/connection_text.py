@@ -21,14 +21,15 @@ from airflow_provider_dingpush.messages.input_text import narrow, one_word, visi
 if TYPE_CHECKING:
     from airflow_provider_dingpush.airflow_compat import Connection
 
+# Patterns are compiled on first use, because few connections need them.
 # Airflow drops the first colon and, if nothing is before it, the first character.
-_WEB_ADDRESS = re.compile(r"(?:.*[^a-z])?h?ttp(?P<safe>s?):?//?(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
-_OWN_TYPE = re.compile(r"d?ingtalk-(?P<kind>robot|app):?//(?P<rest>.*)", re.DOTALL)
-_UNDERSCORE = re.compile(r"d?ingtalk_(?:robot|app)//")
-_TOKEN_IN_TEXT = re.compile(r"access_token=([0-9A-Za-z_-]+)")
+_WEB_ADDRESS = r"(?is)(?:.*[^a-z])?h?ttp(?P<safe>s?):?//?(?P<rest>.*)"
+_OWN_TYPE = r"(?s)d?ingtalk-(?P<kind>robot|app):?//(?P<rest>.*)"
+_UNDERSCORE = r"d?ingtalk_(?:robot|app)//"
+_TOKEN_IN_TEXT = r"access_token=([0-9A-Za-z_-]+)"  # noqa: S105 - a pattern
 # What a browser or a second question mark appends to a token of letters and digits.
-_END_OF_ADDRESS = re.compile(r"(?<=[0-9A-Za-z]{32})(?:/|\?[^/]*)\Z")
-_SECRET_IN_TEXT = re.compile(r"SEC[0-9A-Za-z]{8,}")
+_END_OF_ADDRESS = r"(?<=[0-9A-Za-z]{32})(?:/|\?[^/]*)\Z"
+_SECRET_IN_TEXT = r"SEC[0-9A-Za-z]{8,}"  # noqa: S105 - a pattern
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def written(connection: Connection, extra: Mapping[str, Any] | None = None) -> W
 
 def credentials_in(text: str) -> list[str]:
     """Tokens and secrets anywhere in a text, such as in a whole command."""
-    return [*_TOKEN_IN_TEXT.findall(text), *_SECRET_IN_TEXT.findall(text)]
+    return [*re.findall(_TOKEN_IN_TEXT, text), *re.findall(_SECRET_IN_TEXT, text)]
 
 
 def query_of(address: str) -> dict[str, str]:
@@ -100,7 +101,7 @@ def query_of(address: str) -> dict[str, str]:
     except ValueError:  # more fields than Python accepts
         return {}
     return {
-        name: _END_OF_ADDRESS.sub("", one_word(query[name])) for name in ("access_token", "secret") if name in query
+        name: re.sub(_END_OF_ADDRESS, "", one_word(query[name])) for name in ("access_token", "secret") if name in query
     }
 
 
@@ -153,10 +154,10 @@ def _is_ipv6(host: str) -> bool:
 def _from_schema(read: WrittenConnection) -> WrittenConnection:
     """A connection in which Airflow found no type, so that all of it is in the schema."""
     text = read.schema
-    if found := _WEB_ADDRESS.fullmatch(text):
+    if found := re.fullmatch(_WEB_ADDRESS, text):
         scheme = f"http{found['safe'].lower()}"
         return replace(read, conn_type=scheme, host=f"{scheme}://{found['rest']}", schema="")
-    if found := _OWN_TYPE.fullmatch(text):
+    if found := re.fullmatch(_OWN_TYPE, text):
         try:
             parts = urlsplit(f"//{found['rest']}")
             port = parts.port
@@ -171,7 +172,7 @@ def _from_schema(read: WrittenConnection) -> WrittenConnection:
             port=port,
             schema=parts.path.strip("/"),
         )
-    if _UNDERSCORE.match(text):
+    if re.match(_UNDERSCORE, text):
         raise ConnectionSettingsError(
             f"Connection {read.conn_id!r} was given as a URI that starts with dingtalk_robot:// or dingtalk_app://, "
             "which can't be parsed.",

@@ -1,6 +1,7 @@
 """The kinds of values in a connection's extra: how each is read, and its JSON schema for the form.
 
-A value may be a string from a form or a URI, or JSON. Characters that were pasted around it are removed.
+A value may be a string from a form or a URI, or JSON. Characters that were pasted around it are removed. Every Airflow
+process loads this module for the schemas; what only reading needs is imported where it reads.
 """
 
 from __future__ import annotations
@@ -8,13 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from airflow_provider_dingpush.connection_mentions import read_mentions
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
-from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.messages.input_text import (
     edges_clean,
     foreign_character,
@@ -23,7 +21,10 @@ from airflow_provider_dingpush.messages.input_text import (
     visible,
     without_label,
 )
-from airflow_provider_dingpush.messages.phone_numbers import whole_number
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.connection_mentions import Mentions
+    from airflow_provider_dingpush.dingtalk.secret import Secret
 
 LANGUAGES = ("zh", "en")
 STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it is none
@@ -32,8 +33,7 @@ STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-@dataclass(frozen=True)
-class ValueKind:
+class ValueKind(NamedTuple):
     """One kind of value.
 
     :param read: turns what was filled in (a string, or JSON) into the setting; raises ``ValueError`` with the rule.
@@ -80,6 +80,8 @@ def read_language(value: Any) -> str:
 
 
 def _secret(value: Any) -> Secret:
+    from airflow_provider_dingpush.dingtalk.secret import Secret
+
     secret = _identifier(value)
     if secret == STORED_SECRET_PLACEHOLDER:
         raise ValueError("must be the secret itself, not a form's placeholder for it")
@@ -88,11 +90,19 @@ def _secret(value: Any) -> Secret:
 
 def _identifier(value: Any) -> str:
     """A secret or an id: one word of plain characters."""
+    from airflow_provider_dingpush.messages.phone_numbers import whole_number
+
     text = without_label(one_word(whole_number(value) or value))
     character = foreign_character(text)
     if character is not None:
         raise ValueError(f"must be one word of plain letters, digits and signs, but contains {character}")
     return text
+
+
+def _mentions(value: Any) -> Mentions:
+    from airflow_provider_dingpush.connection_mentions import read_mentions
+
+    return read_mentions(value)
 
 
 def _keyword(value: Any) -> str:
@@ -193,7 +203,7 @@ KEYWORD = ValueKind(_keyword, _TEXT)
 IDENTIFIER = ValueKind(_identifier, _TEXT)
 AGENT_ID = ValueKind(_agent_id, _TEXT)
 LANGUAGE = ValueKind(read_language, {**_TEXT, "enum": list(LANGUAGES)})
-MENTIONS = ValueKind(read_mentions, {**_TEXT, "format": "multiline"})
+MENTIONS = ValueKind(_mentions, {**_TEXT, "format": "multiline"})
 FLAG = ValueKind(_flag, {"type": ["boolean", "null"]})
 # A form shows a plain boolean as a switch, which would store false if it isn't touched.
 FLAG_ON_BY_DEFAULT = ValueKind(_flag, {"type": ["boolean", "string", "null"]})

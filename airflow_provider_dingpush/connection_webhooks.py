@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from airflow_provider_dingpush.connection_text import WrittenConnection, query_of
-from airflow_provider_dingpush.dingtalk.credentials import DEFAULT_BASE_URL
+from airflow_provider_dingpush.dingtalk.defaults import DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError
 from airflow_provider_dingpush.messages.input_text import foreign_character, one_word

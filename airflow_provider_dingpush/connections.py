@@ -16,7 +16,6 @@ from urllib.parse import unquote
 from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
 from airflow_provider_dingpush.connection_fields import APP_FORM, ROBOT_FORM, ConnectionForm
 from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
-from airflow_provider_dingpush.connection_mentions import Mentions
 from airflow_provider_dingpush.connection_text import (
     WrittenConnection,
     credentials_in,
@@ -34,16 +33,17 @@ from airflow_provider_dingpush.connection_webhooks import (
     token_of,
 )
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
-from airflow_provider_dingpush.dingtalk.credentials import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL, App, Robot
+from airflow_provider_dingpush.dingtalk.credentials import App, Robot
+from airflow_provider_dingpush.dingtalk.defaults import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError
 from airflow_provider_dingpush.messages.input_text import one_word
-from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.pipeline.redaction import described
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.airflow_compat import Connection
+    from airflow_provider_dingpush.messages.mentions import At
 
 _log = logging.getLogger(__name__)
 _Settings = TypeVar("_Settings")
@@ -285,7 +285,7 @@ def _robot_settings(given: WrittenConnection) -> RobotSettings:
             f" {WHERE_TO_FIND_WEBHOOK}",
         )
     values = ROBOT_FORM.read(given.extra, conn_id)
-    mentions = values.pop("mentions", Mentions())
+    mentions = values.pop("mentions", None)
     secret = values.pop("secret", None) or pasted_secret(given)
     return _filled(
         RobotSettings,
@@ -295,8 +295,8 @@ def _robot_settings(given: WrittenConnection) -> RobotSettings:
         base_url=base_url(given),
         http=_filled(HttpOptions, values),
         delivery=_filled(DeliveryPolicy, values),
-        mentions=mentions.people,
-        mention_problems=mentions.problems,
+        mentions=mentions.people if mentions else {},
+        mention_problems=mentions.problems if mentions else (),
     )
 
 

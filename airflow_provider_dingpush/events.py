@@ -5,8 +5,8 @@ A new event is one entry here and its words in ``alerts/words_zh.py`` and ``aler
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Severity(Enum):
@@ -30,8 +30,7 @@ class Subject(Enum):
     QUESTION = "question"
 
 
-@dataclass(frozen=True)
-class Traits:
+class Traits(NamedTuple):
     """The properties of an event.
 
     :param severity: how bad it is.

@@ -17,8 +17,6 @@ from airflow_provider_dingpush.errors import (
     UnknownOutcomeError,
 )
 from airflow_provider_dingpush.log_lines import SENT_LOG_LINE
-from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.dingtalk.sent_by_robot import ReadStatus, SentByRobot
     from airflow_provider_dingpush.dingtalk.sent_work_notifications import Delivery, SentWorkNotifications
     from airflow_provider_dingpush.dingtalk.work_notification import WorkNotifications
-    from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.messages import At, Message
     from airflow_provider_dingpush.receipts import Receipt
     from airflow_provider_dingpush.targets import Target
 
@@ -83,10 +81,10 @@ class DingTalkRobotHook(BaseHook):
         """
         from airflow_provider_dingpush.receipts import Receipt
 
-        whole, own_at = read_message(message)
+        plain, mentioned = _without_secrets(message, at)
         channel = self.channel(to)
-        parts = channel.send(redacted(whole, redact), At.union([At.read(at), own_at]), key=message_key)
-        _log_sent(whole, channel.name, self.dingtalk_conn_id, parts)
+        parts = channel.send(plain, mentioned, key=message_key)
+        _log_sent(plain, channel.name, self.dingtalk_conn_id, parts)
         return Receipt(channel.name, self.dingtalk_conn_id, parts=parts)
 
     def send_alert(
@@ -225,13 +223,13 @@ class DingTalkAppHook(BaseHook):
         from airflow_provider_dingpush.dingtalk.app_content import refuse_mentions
         from airflow_provider_dingpush.receipts import Receipt
 
-        whole, own_at = read_message(message)
-        refuse_mentions(At.union([At.read(at), own_at]))
+        plain, mentioned = _without_secrets(message, at)
+        refuse_mentions(mentioned)
         channel = self.channel(to)
-        sent = channel.send(redacted(whole, redact))
+        sent = channel.send(plain)
         group = getattr(channel.target, "open_conversation_id", None)
         is_queued = channel.name == _WORK_NOTIFICATION
-        _log_sent(whole, channel.name, self.dingtalk_conn_id, sent.parts)
+        _log_sent(plain, channel.name, self.dingtalk_conn_id, sent.parts)
         if sent.invalid_user_ids or sent.flow_controlled_user_ids:
             _log.warning(
                 "DingTalk did not accept the message for some people: unknown to the app %s, flow-controlled %s.",
@@ -448,6 +446,17 @@ def hook_of(dingtalk_conn_id: str) -> DingTalkRobotHook | DingTalkAppHook:
         hook = DingTalkAppHook(dingtalk_conn_id)
         hook.settings = settings
     return hook
+
+
+def _without_secrets(
+    message: Message | str | Mapping[str, Any], at: At | Mapping[str, Any] | None
+) -> tuple[Message, At | None]:
+    """A message without what Airflow masks, and whom it mentions."""
+    from airflow_provider_dingpush.messages.mentions import At
+    from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
+
+    whole, own_at = read_message(message)
+    return redacted(whole, redact), At.union([At.read(at), own_at])
 
 
 def _read_receipt(receipt: Receipt | Mapping[str, Any]) -> Receipt:

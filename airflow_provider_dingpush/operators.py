@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dingpush.airflow_compat import AirflowFailException, BaseOperator, defers_by_default
 from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError, UnknownOutcomeError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
-from airflow_provider_dingpush.messages.kinds import ActionCard, FeedCard, Link, Markdown, Text
-from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.messages.field_rules import is_ours
 from airflow_provider_dingpush.pipeline.message_keys import is_retry, message_key
 from airflow_provider_dingpush.templating import Renderer, is_constant
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_dingpush.airflow_compat import Context
-    from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.messages import At, Message
     from airflow_provider_dingpush.pipeline.receivers import Receiver
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.receipts import Receipt
@@ -113,10 +112,8 @@ class DingTalkOperator(BaseOperator):
         self._sent_in: tuple[object, int] = (None, 0)
         # Now, because rendering replaces the templates by the results.
         self._has_same_content = is_constant(message)
-        if isinstance(at, At) and isinstance(message, (Text, Markdown, Link, ActionCard, FeedCard)):
-            from airflow_provider_dingpush.dingtalk.custom_robot import refuse_unmentionable
-
-            refuse_unmentionable(message, at)
+        if is_ours(at) and is_ours(message):
+            _refuse_unmentionable(message, at)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the message, and wait for its delivery with ``wait_for_delivery``.
@@ -336,6 +333,16 @@ class DingTalkFlushOperator(BaseOperator):
                     reason = result.in_words("en")
                     _log.warning("%d pending alert(s) of connection %r: %s", result.left, mailbox.conn_id, reason)
         return {"sent": sent, "left": all_pending(until=until)}
+
+
+def _refuse_unmentionable(message: Any, at: Any) -> None:
+    from airflow_provider_dingpush.messages.kinds import ROBOT_KINDS
+    from airflow_provider_dingpush.messages.mentions import At
+
+    if isinstance(at, At) and isinstance(message, ROBOT_KINDS):
+        from airflow_provider_dingpush.dingtalk.custom_robot import refuse_unmentionable
+
+        refuse_unmentionable(message, at)
 
 
 def create_flush_dag(dag_id: str = "dingpush_flush", *, every_minutes: int = 1, **dag_arguments: Any) -> Any:

@@ -14,19 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.messages.field_rules import holds_jinja
-from airflow_provider_dingpush.messages.kinds import Markdown, Text
-from airflow_provider_dingpush.messages.plain_forms import is_message, is_ours
+from airflow_provider_dingpush.messages.field_rules import holds_jinja, is_ours
 
 if TYPE_CHECKING:
     import jinja2
 
 # ASCII only: a sentence in Chinese has no blanks and may end in the path of a file.
 _PLAIN_PATH = re.compile(r"(?!//)[\w.+/-]+\.(?:md|json|txt)", re.ASCII)
-_BEGINS_WITH_HOST = re.compile(r"(?:[a-z\d-]+\.)+[a-z]{2,}/", re.IGNORECASE)
-_HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
+_BEGINS_WITH_HOST = r"(?i)(?:[a-z\d-]+\.)+[a-z]{2,}/"
+_HEADING = r"(?m)^\s{0,3}#{1,6}\s+(.+?)\s*#*\s*$"
 # Not the underscore: ids are full of them, and as emphasis it is rare.
-_MARKUP = re.compile(r"</?[A-Za-z][^>]*>|[*`]|!?\[([^\]]*)\]\([^)]*\)")
+_MARKUP = r"</?[A-Za-z][^>]*>|[*`]|!?\[([^\]]*)\]\([^)]*\)"
 _MOST_TITLE_CHARACTERS = 64
 _NOT_TEXT = frozenset(
     {
@@ -52,7 +50,7 @@ def _may_be_words(path: str) -> bool:
 
     An absolute path to a .md file is no data, and a relative path means nothing to readers in a group.
     """
-    return _BEGINS_WITH_HOST.match(path) is not None or (path.startswith("/") and not path.endswith(".md"))
+    return re.match(_BEGINS_WITH_HOST, path) is not None or (path.startswith("/") and not path.endswith(".md"))
 
 
 def is_constant(message: object) -> bool:
@@ -115,6 +113,9 @@ class Renderer:
         """
         if not isinstance(value, str):
             return self.value(value)
+        from airflow_provider_dingpush.messages.kinds import Markdown, Text
+        from airflow_provider_dingpush.messages.plain_forms import is_message
+
         source = _source_of(value, self.env) if may_be_template_file(value) else None
         if source is None:
             nodes = self._nodes(value)
@@ -243,6 +244,6 @@ def _source_of(path: str, env: jinja2.Environment) -> str | None:
 
 
 def _title(text: str) -> str:
-    heading = _HEADING.search(text)
+    heading = re.search(_HEADING, text)
     line = heading.group(1) if heading else next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return _MARKUP.sub(r"\1", line).strip()[:_MOST_TITLE_CHARACTERS] or "Airflow"
+    return re.sub(_MARKUP, r"\1", line).strip()[:_MOST_TITLE_CHARACTERS] or "Airflow"

@@ -12,8 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Result = TypeVar("Result")
 
@@ -23,8 +22,7 @@ LEAST_POST_SECONDS = 0.2
 _IDLE_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A time by which something must be done.
 
     :param at: by ``clock``, in seconds.

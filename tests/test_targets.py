@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.messages.plain_forms import check_rendered, is_ours
+from airflow_provider_dingpush.messages.field_rules import is_ours
+from airflow_provider_dingpush.messages.plain_forms import check_rendered
 from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotification, read_target
 from tests.parameter_ids import shown
 from tests.rendering import rendered

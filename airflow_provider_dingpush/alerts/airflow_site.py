@@ -7,9 +7,8 @@ Links are built here and never taken from ``ti.log_url``: that is malformed in 3
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -19,8 +18,7 @@ AIRFLOW_DEFAULT_BASE_URL = "http://localhost:8080"
 """Where ``airflow standalone`` serves its pages by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class AirflowSite:
+class AirflowSite(NamedTuple):
     """The address of the installation, and how its times and links are shown.
 
     :param base_url: of the web pages as browsers reach them; a path prefix and a trailing slash are fine. Without one,

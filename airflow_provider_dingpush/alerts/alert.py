@@ -8,7 +8,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_dingpush.events import Event
 
@@ -26,8 +26,7 @@ FORMAT = 1
 """Stored in every alert. Readers ignore unknown names, so only a change of meaning needs a new number."""
 
 
-@dataclass(frozen=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """The pending alerts of one connection id and one target.
 
     The connection is looked up by the leader and not by the process that puts an alert: a slow secrets backend must not

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
@@ -48,7 +47,7 @@ def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_A
             *_BODIES[facts.event.subject](facts, words, listed),
         ]
         text = "\n\n".join(block for block in (*blocks, *_links(facts, words)) if block).strip()
-        shorter = replace(facts, exception_text=_shortened(facts.exception_text), body=_shortened(facts.body))
+        shorter = facts._replace(exception_text=_shortened(facts.exception_text), body=_shortened(facts.body))
         if json_bytes(text) <= at_most_bytes or (listed == 0 and shorter == facts):
             return Markdown(title, text)
         listed //= 2

@@ -8,11 +8,10 @@ deadline (two dicts). So every value is optional: one that is missing, raises, o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
 from enum import Enum
 from functools import partial, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
 from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
@@ -183,8 +182,7 @@ def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None,
     return " ".join(str(each) for each in parts if each is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tries:
+class _Tries(NamedTuple):
     """The number of this try, and how many there are."""
 
     number: int | None
@@ -206,11 +204,10 @@ class _Tries:
         return cls(number, None if number and total and number > total else total)
 
 
-@dataclass(frozen=True, slots=True)
-class _Problem:
+class _Problem(NamedTuple):
     """The problem of a task, as far as the context has it."""
 
-    error: WhatWentWrong = field(default_factory=WhatWentWrong)
+    error: WhatWentWrong = WhatWentWrong()
     killed_from_outside: bool = False
 
     @classmethod
@@ -231,8 +228,7 @@ class _Problem:
         return cls(killed_from_outside=_get(ti, "state") is None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(NamedTuple):
     """The question of a task: an operator for approvals, or for an LLM whose output is to be approved.
 
     They are recognised by their attributes, because most installations lack their classes.

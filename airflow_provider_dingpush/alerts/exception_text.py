@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from airflow_provider_dingpush.alerts.visible_text import as_shown
 
@@ -58,8 +57,7 @@ _ANNOUNCEMENT = r".*:|(?:[A-Z]\w*[ ])*(?:Error|Exception|Failure)(?: in [^:]*)?"
 _Known = TypeVar("_Known")
 
 
-@dataclass(frozen=True, slots=True)
-class WhatWentWrong:
+class WhatWentWrong(NamedTuple):
     """An exception as an alert shows it.
 
     :param type_name: name of its class; ``None`` if there is only a text.

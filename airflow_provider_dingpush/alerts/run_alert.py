@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of, key_with, unique_key
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
-from airflow_provider_dingpush.messages.mentions import At
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.messages.mentions import At
 
 _SUMMARY_CHARACTERS = 200
 _UNDATED_SECONDS = 3600.0

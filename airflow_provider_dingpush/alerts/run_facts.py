@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from airflow_provider_dingpush.alerts.words import duration_text, words_in
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
 
@@ -24,8 +22,7 @@ FREE_TEXT = (
 """The facts that may contain secrets, texts and lists of them; all others are ids, names, times and links."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailedTask:
+class FailedTask(NamedTuple):
     """One failed task instance of a failed run.
 
     :param task_id: its task.
@@ -45,8 +42,7 @@ class FailedTask:
         return self.log_url and browser_link(self.log_url, self.links)
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(NamedTuple):
     """The facts about the run, task or deadline of an alert.
 
     A template sees this as ``facts``: ``{{ facts.dag_id }}``, ``{{ facts.log_link }}``. What Airflow doesn't provide is
@@ -201,11 +197,19 @@ class RunFacts:
 
     def duration_text(self, language: str = "zh") -> str:
         """``duration_seconds`` as text, such as ``3 分 12 秒`` or ``3m 12s``; empty if unknown."""
+        # Not above: a process that only writes an alert into the outbox needs no words.
+        from airflow_provider_dingpush.alerts.words import duration_text, words_in
+
         return "" if self.duration_seconds is None else duration_text(self.duration_seconds, words_in(language))
 
     def to_dict(self) -> dict[str, Any]:
-        """These facts as JSON data: times as ISO 8601, tuples as lists."""
-        return {field.name: _to_json(getattr(self, field.name)) for field in fields(self)}
+        """These facts as JSON data: times as ISO 8601, tuples as lists; without unknown ones."""
+        unknown = self._field_defaults
+        return {
+            name: _to_json(value)
+            for name, value in self._asdict().items()
+            if name not in unknown or value != unknown[name]
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunFacts:
@@ -213,9 +217,8 @@ class RunFacts:
 
         :raises ValueError: if these aren't facts.
         """
-        known = {field.name for field in fields(cls)}
         try:
-            return cls(**{name: _FROM_JSON.get(name, _same)(data[name]) for name in known & data.keys()})
+            return cls(**{name: _FROM_JSON.get(name, _same)(data[name]) for name in data.keys() & cls._fields})
         except (TypeError, KeyError, AttributeError) as problem:
             raise ValueError("this isn't a dict made by RunFacts.to_dict()") from problem
 
@@ -225,10 +228,10 @@ def _to_json(value: Any) -> Any:
         return value.value
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, FailedTask):
+        return value._asdict()
     if isinstance(value, tuple):
         return [_to_json(each) for each in value]
-    if isinstance(value, FailedTask):
-        return {each.name: getattr(value, each.name) for each in fields(value)}
     return value
 
 

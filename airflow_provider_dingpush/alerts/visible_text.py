@@ -24,7 +24,7 @@ INVISIBLE = {
 """For :meth:`str.translate`: characters without a width, or that turn or hide their neighbours."""
 
 # Both joiners are needed between letters and emojis only.
-_IDLE_JOINER = re.compile(r"\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])|(?<![\u0600-\u0dff])\u200c")
+_IDLE_JOINER = r"\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])|(?<![\u0600-\u0dff])\u200c"
 
 # ECMA-48 and extensions of terminals. A sequence that isn't closed ends with its line, not with the text.
 _ESCAPE = r"""
@@ -35,9 +35,9 @@ _ESCAPE = r"""
     | \x1b [0-~]?
     | (?: \\x1b | \\u001b | \\033 | \\e | \u241b | \^\[ ) \[ [0-9;?]* [A-Za-z]    # the same, printed by a repr
 """
-_MAY_ESCAPE = re.compile(r"[\x1b\x80-\x9f\u241b]|\\|\^\[")
-_LINE_END = re.compile(r"(?<!\r)\r+\n|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_STRUCK_OVER = re.compile(r"[^\x08\n]\x08")
+_MAY_ESCAPE = r"[\x1b\x80-\x9f\u241b]|\\|\^\["
+_LINE_END = r"(?<!\r)\r+\n|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"
+_STRUCK_OVER = r"[^\x08\n]\x08"
 _MOST_STRIKES = 20
 
 
@@ -47,12 +47,15 @@ def as_shown(text: str) -> str:
     Whole escape sequences are dropped, also unfinished ones; of an overwritten line (``\r``, backspaces), such as a
     progress bar, the last state is kept; invisible characters are dropped; every line ends with ``\n``.
     """
-    text = _LINE_END.sub("\n", text.encode("utf-8", "replace").decode())
+    # Most texts are plain, and compiling the patterns costs more than all the rest of one.
+    if text.isascii() and text.replace("\n", "").isprintable() and "\\" not in text and "^[" not in text:
+        return text
+    text = re.sub(_LINE_END, "\n", text.encode("utf-8", "replace").decode())
     text = without_escapes(text)
     for _ in range(_MOST_STRIKES):
         if "\x08" not in text:
             break
-        text = _STRUCK_OVER.sub("", text)
+        text = re.sub(_STRUCK_OVER, "", text)
     if "\r" in text:
         text = "\n".join(_last_state(line) for line in text.split("\n"))
     return without_invisible(text)
@@ -61,12 +64,12 @@ def as_shown(text: str) -> str:
 def without_escapes(text: str) -> str:
     """The text without a terminal's escape sequences, each of them whole."""
     # Few texts have any, and compiling the pattern costs more than all other steps for a short one.
-    return re.sub(_ESCAPE, "", text, flags=re.VERBOSE) if _MAY_ESCAPE.search(text) else text
+    return re.sub(_ESCAPE, "", text, flags=re.VERBOSE) if re.search(_MAY_ESCAPE, text) else text
 
 
 def without_invisible(text: str) -> str:
     """The text without :data:`INVISIBLE` characters, and without unneeded joiners."""
-    return _IDLE_JOINER.sub("", text.translate(INVISIBLE))
+    return re.sub(_IDLE_JOINER, "", text.translate(INVISIBLE))
 
 
 def _last_state(line: str) -> str:

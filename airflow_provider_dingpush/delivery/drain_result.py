@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from airflow_provider_dingpush.delivery.reasons import Reason, from_text, words
 
@@ -32,8 +32,7 @@ class LeaderRole(Enum):
         return _RULES[self]
 
 
-@dataclass(frozen=True)
-class RoleRules:
+class RoleRules(NamedTuple):
     """What a leader waits for, hands over and may override.
 
     :param waits: for a slot of the window and the end of the group interval; otherwise it sends what can be sent now.
@@ -64,8 +63,7 @@ _RULES = {
 }
 
 
-@dataclass(frozen=True)
-class DrainResult:
+class DrainResult(NamedTuple):
     """The result of a drain.
 
     :param messages: how many notifications were sent.

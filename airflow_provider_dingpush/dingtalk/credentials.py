@@ -1,15 +1,10 @@
-"""The credentials of a custom robot or an enterprise app, and the base URLs of DingTalk's APIs."""
+"""The credentials of a custom robot or an enterprise app."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from airflow_provider_dingpush.dingtalk.secret import Secret
-
-DEFAULT_BASE_URL = "https://oapi.dingtalk.com"
-"""Base URL of webhooks and DingTalk's older API."""
-DEFAULT_API_BASE_URL = "https://api.dingtalk.com"
-"""Base URL of DingTalk's newer API (v1.0)."""
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
+from airflow_provider_dingpush.dingtalk.defaults import DEFAULT_TIMEOUT_SECONDS
 from airflow_provider_dingpush.dingtalk.in_flight import InFlight
 from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
     import requests
 
-DEFAULT_TIMEOUT_SECONDS = 5.0
 JSON = "application/json; charset=utf-8"
 # The result of a work notification to 5,000 people takes about 200,000 bytes.
 _MOST_REPLY_BYTES = 1024 * 1024
@@ -32,8 +32,8 @@ _MOST_REPLY_BYTES = 1024 * 1024
 _PIECE_BYTES = 64
 _ANSWERED = "it answered "
 _REQUIRES_PASSWORD = f"{_ANSWERED}407"
-_PROXY_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
-_CREDENTIALS_IN_URL = re.compile(r"\b(access_token|timestamp|sign)=[^&\s\"']+")
+_PROXY_REFUSED = r"Tunnel connection failed: (\d{3}[ \w-]{0,60})"
+_CREDENTIALS_IN_URL = r"\b(access_token|timestamp|sign)=[^&\s\"']+"
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ class HttpOptions:
     verify: bool | str | None = None
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """The reply of the server."""
 
     status: int
@@ -278,7 +277,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _reason(causes: list[BaseException]) -> str:
     """The system's or the proxy's text for the problem; empty if something took too long."""
-    refused = next((match for each in causes if (match := _PROXY_REFUSED.search(str(each)))), None)
+    refused = next((match for each in causes if (match := re.search(_PROXY_REFUSED, str(each)))), None)
     if refused:
         return f"{_ANSWERED}{refused[1]}"
     if any(isinstance(each, TimeoutError) for each in causes):
@@ -293,7 +292,7 @@ class _CredentialsFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(
-                _CREDENTIALS_IN_URL.sub(r"\1=***", each) if isinstance(each, str) else each for each in record.args
+                re.sub(_CREDENTIALS_IN_URL, r"\1=***", each) if isinstance(each, str) else each for each in record.args
             )
         return True
 

@@ -1,26 +1,33 @@
-"""The messages of DingTalk: kinds, mentions, and fitting to a size."""
+"""The messages of DingTalk: kinds, mentions, and fitting to a size.
+
+Names are loaded on first use: every process of Airflow loads something of this package.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.messages.browser_links import browser_link as browser_link
-from airflow_provider_dingpush.messages.kinds import *  # noqa: F403
-from airflow_provider_dingpush.messages.kinds import __all__ as _robot_kinds
-from airflow_provider_dingpush.messages.mentions import At as At
-
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages.app_kinds import *  # noqa: F403
+    from airflow_provider_dingpush.messages.browser_links import browser_link as browser_link
+    from airflow_provider_dingpush.messages.kinds import *  # noqa: F403
+    from airflow_provider_dingpush.messages.mentions import At as At
 else:  # or a type checker would accept any other name
+    _NO_KINDS = {"At": "mentions", "browser_link": "browser_links"}
 
     def __getattr__(name: str) -> Any:
-        """Load the kinds that only an enterprise app can send, when a DAG file uses one."""
-        if name != "__all__" and not name[:1].isupper():
+        """A name of this package, from the module that defines it."""
+        if name != "__all__" and name not in _NO_KINDS and not name[:1].isupper():
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from airflow_provider_dingpush.messages import app_kinds
+        from importlib import import_module
 
+        modules = [_NO_KINDS[name]] if name in _NO_KINDS else ["kinds", "app_kinds"]
+        exported: list[str] = list(_NO_KINDS) if name == "__all__" else []
+        for module in (import_module(f"{__name__}.{each}") for each in modules):
+            if name in module.__all__ or name in _NO_KINDS:
+                value = globals()[name] = getattr(module, name)
+                return value
+            exported += module.__all__
         if name == "__all__":
-            return [*_robot_kinds, "At", "browser_link", *app_kinds.__all__]
-        if name not in app_kinds.__all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(app_kinds, name)
+            return exported
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages.input_text import edges_clean, narrow, visible
-from airflow_provider_dingpush.messages.phone_numbers import mobile_or_digits, plain_digits, whole_number
 
 Rule = Callable[[str, Any, bool], Any]
 
@@ -36,6 +35,15 @@ _LARGE = 10**1000
 def holds_jinja(value: object) -> bool:
     """Whether the value is a string that is still to be rendered."""
     return isinstance(value, str) and any(mark in value for mark in _JINJA_MARKS)
+
+
+def is_ours(value: Any) -> bool:
+    """Whether the value is one of this package's frozen values, or a tuple or list with one in it."""
+    if isinstance(value, (list, tuple)):
+        return any(is_ours(each) for each in value)
+    return (
+        is_dataclass(value) and not isinstance(value, type) and all("rule" in each.metadata for each in fields(value))
+    )
 
 
 def is_media_id(value: object) -> bool:
@@ -171,12 +179,20 @@ def identifier(tidied: Callable[[str], str]) -> Callable[[str, Any, bool], str]:
     return check
 
 
-user_id = identifier(lambda value: plain_digits(narrow(visible(value)).strip()))
+def _tidied_user_id(value: str) -> str:
+    from airflow_provider_dingpush.messages.phone_numbers import plain_digits
+
+    return plain_digits(narrow(visible(value)).strip())
+
+
+user_id = identifier(_tidied_user_id)
 """Rule: a DingTalk user id (``userid``)."""
 
 
 def mobile(where: str, value: object, rendered: bool) -> str:
     """Rule: a mobile number, which is converted to DingTalk's form."""
+    from airflow_provider_dingpush.messages.phone_numbers import mobile_or_digits
+
     value = _string(where, _digits_of(where, value))
     if not rendered and holds_jinja(value):
         return value.strip()
@@ -196,6 +212,8 @@ def _digits_of(where: str, value: object) -> object:
     refuse_task_output(where, value)
     if isinstance(value, str) or value is None:
         return value
+    from airflow_provider_dingpush.messages.phone_numbers import whole_number
+
     digits = whole_number(value)
     if digits is None and isinstance(value, (int, float, Real, Decimal)):
         raise InvalidMessageError(
@@ -305,5 +323,5 @@ def as_shown(value: object, depth: int = 3) -> str:
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     # Another object's repr may hold a memory address, which would differ in every process.
-    is_ours = type(value).__module__.partition(".")[0] == __name__.partition(".")[0]
-    return repr(value) if is_ours and is_dataclass(type(value)) else f"a {type(value).__name__}"
+    is_of_package = type(value).__module__.partition(".")[0] == __name__.partition(".")[0]
+    return repr(value) if is_of_package and is_dataclass(type(value)) else f"a {type(value).__name__}"

@@ -20,10 +20,9 @@ _NARROW = {code + 0xFEE0: code for code in range(0x21, 0x7F)} | {0x3000: 0x20}
 _QUOTES = "\"'`“”„‘’«»‹›「」『』《》〈〉【】<>"
 _AROUND = _QUOTES + ",;，；。、"
 # "加签：SEC…", "access_token=…", "AppKey: ding…": the label of a value on the page from which it is copied.
-_LABEL = re.compile(
-    r"(?:[^:=/?\n]{0,40}[\u4e00-\u9fff][^:=/?\n]{0,40}"
-    r"|[a-z _-]{0,30}(?:token|secret|key|webhook|url|id|code))\s{0,5}[:=]\s{0,5}(?=\S)",
-    re.IGNORECASE,
+_LABEL = (
+    r"(?i)(?:[^:=/?\n]{0,40}[\u4e00-\u9fff][^:=/?\n]{0,40}"
+    r"|[a-z _-]{0,30}(?:token|secret|key|webhook|url|id|code))\s{0,5}[:=]\s{0,5}(?=\S)"
 )
 _UNNAMED = {"\n": "LINE FEED", "\r": "CARRIAGE RETURN", "\t": "CHARACTER TABULATION", "\x1b": "ESCAPE", "\0": "NULL"}
 
@@ -59,7 +58,7 @@ def one_word(value: Any) -> str:
 
 def without_label(text: str) -> str:
     """The value without the label before it, such as ``SEC…`` of ``加签: SEC…``."""
-    label = _LABEL.match(text)
+    label = re.match(_LABEL, text)
     return text[label.end() :].strip().strip(_AROUND) if label else text
 
 

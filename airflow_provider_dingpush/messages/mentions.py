@@ -23,10 +23,9 @@ from airflow_provider_dingpush.messages.field_rules import (
     short_repr,
     user_id,
 )
-from airflow_provider_dingpush.messages.phone_numbers import read_mobile
 
 # A mobile number that a text mentions, in any form without blanks; the full-width @ is of a Chinese keyboard.
-_MENTIONED_NUMBER = re.compile(r"[@＠]([+＋(（0-9０-９][0-9０-９()（）./－-]{5,24}[0-9０-９])(?![0-9A-Za-z_])")
+_MENTIONED_NUMBER = r"[@＠]([+＋(（0-9０-９][0-9０-９()（）./－-]{5,24}[0-9０-９])(?![0-9A-Za-z_])"
 MAX_PEOPLE = 50
 """The most people that can be mentioned in one message (docs 0699, read 2026-08-22)."""
 
@@ -123,9 +122,13 @@ def with_mentions(text: str, at: At | None, *, separator: str) -> str:
 
 
 def _respelled(text: str, at: At) -> str:
+    if not at.mobiles:
+        return text
+    from airflow_provider_dingpush.messages.phone_numbers import read_mobile
+
     def as_known(found: re.Match[str]) -> str:
         written = found.group(1)
         number = written if written in at.user_ids else read_mobile(written)
         return f"@{number}" if number in at.mobiles else found.group()
 
-    return _MENTIONED_NUMBER.sub(as_known, text) if at.mobiles else text
+    return re.sub(_MENTIONED_NUMBER, as_known, text)

@@ -8,11 +8,17 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.messages.field_rules import apply_rules, from_shape, holds_jinja, refuse_task_output
+from airflow_provider_dingpush.messages.field_rules import (
+    apply_rules,
+    from_shape,
+    holds_jinja,
+    is_ours,
+    refuse_task_output,
+)
 from airflow_provider_dingpush.messages.kinds import ROBOT_KINDS, ActionCard, Text
 from airflow_provider_dingpush.messages.mentions import At
 
@@ -147,15 +153,6 @@ def check_rendered(value: Any) -> None:
     :raises InvalidMessageError: naming the field and the rule.
     """
     apply_rules(value, rendered=True)
-
-
-def is_ours(value: Any) -> bool:
-    """Whether the value is one of this package's frozen values, or a tuple or list with one in it."""
-    if isinstance(value, (list, tuple)):
-        return any(is_ours(each) for each in value)
-    return (
-        is_dataclass(value) and not isinstance(value, type) and all("rule" in each.metadata for each in fields(value))
-    )
 
 
 def redacted(message: Message, redact: Callable[[str], Any], *, quietly: bool = False) -> Message:

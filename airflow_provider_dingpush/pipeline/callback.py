@@ -10,8 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_dingpush.airflow_compat import failed_task_ids, is_airflow_3, redact
 from airflow_provider_dingpush.connection_ids import shown_connection_id
@@ -154,8 +153,7 @@ def _read(
     return facts, read_arguments(given, context, facts, limit=limit)
 
 
-@dataclass(frozen=True)
-class _Callback:
+class _Callback(NamedTuple):
     """One call of one notifier, whose context was read.
 
     :param candidates: the stores, best first.
@@ -213,7 +211,7 @@ class _Callback:
         _log.warning("The alert is sent without the outbox: %s", problem)
         own = self.arguments
         if alert is None:
-            alert = self._alert(replace(own, message=None, problems={**own.problems, "message": problem}))
+            alert = self._alert(own._replace(message=None, problems={**own.problems, "message": problem}))
         else:
             _recovery.note(alert)
         unstored = UnstoredAlert(self.facts, alert, own.message, own.problems)

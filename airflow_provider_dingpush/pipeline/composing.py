@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
 from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
-from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
 from airflow_provider_dingpush.pipeline.redaction import described, redact_text
 
 if TYPE_CHECKING:
@@ -45,7 +44,11 @@ def plain_form(message: Message | None) -> Mapping[str, Any] | None:
 
     :raises InvalidMessageError: if it can't be plain data, such as an image given as bytes.
     """
-    return None if message is None else redacted(message, redact).to_dict()
+    if message is None:
+        return None
+    from airflow_provider_dingpush.messages.plain_forms import redacted
+
+    return redacted(message, redact).to_dict()
 
 
 def _redacted(alert: Alert) -> Alert:
@@ -74,6 +77,8 @@ def _redacted_fact(value: Any) -> Any:
 
 
 def _redacted_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    from airflow_provider_dingpush.messages.plain_forms import read_message, redacted
+
     # A message that can't be read is refused when it is sent.
     with suppress(ContentError):
         return redacted(read_message(message)[0], redact, quietly=True).to_dict()

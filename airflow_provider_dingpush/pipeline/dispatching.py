@@ -9,8 +9,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, LeaderRole
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError
@@ -38,8 +38,7 @@ _SUCCESSOR_WAIT_SECONDS, _SUCCESSOR_POLL_SECONDS = 1.5, 0.01
 _FETCH_SECONDS, _FETCH_POLL_SECONDS = 3.0, 0.25
 
 
-@dataclass(frozen=True)
-class _Lead:
+class _Lead(NamedTuple):
     """How a process leads.
 
     :param deadline: of the whole drain.
@@ -55,9 +54,9 @@ class _Lead:
     role: LeaderRole
     find: Find
     flusher_runs: Callable[[], bool]
-    share: float = 1.0
-    carry_over: CarryOver | None = None
-    moved_from: list[tuple[Mailbox, str]] = field(default_factory=list)
+    share: float
+    carry_over: CarryOver | None
+    moved_from: list[tuple[Mailbox, str]]
 
 
 def serve(
@@ -88,7 +87,7 @@ def serve(
         return DrainResult.of_pause(outbox.pending_in(mailbox), pause.reason, pause.until)
     # A flusher may run on another machine, so a substitute store never relies on it.
     lead = _Lead(
-        deadline, role, find or _find, lambda: share >= 1 and _flusher_runs(outbox), share=share, carry_over=carry_over
+        deadline, role, find or _find, lambda: share >= 1 and _flusher_runs(outbox), share, carry_over, moved_from=[]
     )
     return _serve(outbox, mailbox, known, lead)
 
@@ -118,7 +117,7 @@ def flush(
     with _logged("It can't be noted that a flusher ran"):
         outbox.note_flush(time.time())
     connections = look_ups.LookUps(deadline)
-    lead = _Lead(deadline, role, connections.receiver, lambda: flusher_runs, share=share, carry_over=carry_over)
+    lead = _Lead(deadline, role, connections.receiver, lambda: flusher_runs, share, carry_over, moved_from=[])
     served: dict[str, list[tuple[Mailbox, list[str]]]] = {}
     problems: dict[Mailbox, str] = {}
     for mailbox, holders in pending.holders_of_alerts(outbox).items():
@@ -135,7 +134,7 @@ def flush(
         moved_from = [(mailbox, holder) for mailbox, holders in mailboxes for holder in holders]
         first, _ = mailboxes[0]
         try:
-            yield first, _serve(outbox, first, receiver_id, replace(lead, deadline=its_own, moved_from=moved_from))
+            yield first, _serve(outbox, first, receiver_id, lead._replace(deadline=its_own, moved_from=moved_from))
         except Exception as problem:  # noqa: BLE001 - it must not stop the others
             yield first, described(problem)
     for mailbox, problem_text in problems.items():

@@ -10,24 +10,21 @@ import logging
 import os
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_provider_dingpush.connection_ids import NO_CONNECTION_ID, read_connection_id
 from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
 from airflow_provider_dingpush.hooks import DingTalkRobotHook
 from airflow_provider_dingpush.messages.field_rules import holds_jinja
-from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message
 from airflow_provider_dingpush.pipeline.redaction import described, redact_text
-from airflow_provider_dingpush.templating import Renderer, holds_jinja_anywhere, is_constant
 
 if TYPE_CHECKING:
     import jinja2
 
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
-    from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.messages import At, Message
     from airflow_provider_dingpush.targets import Target
 
 Result = TypeVar("Result")
@@ -35,8 +32,7 @@ Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class GivenArguments:
+class GivenArguments(NamedTuple):
     """The arguments of a notifier as the DAG file gives them; all but the language may hold Jinja."""
 
     dingtalk_conn_id: Any
@@ -56,8 +52,7 @@ class GivenArguments:
         return is_plain_id and self.message is None and self.to is None
 
 
-@dataclass(frozen=True)
-class RenderedArguments:
+class RenderedArguments(NamedTuple):
     """The arguments of a notifier, rendered and read.
 
     :param conn_id: id of the connection.
@@ -73,7 +68,7 @@ class RenderedArguments:
     message: Message | None = None
     mentions: At | None = None
     language: str | None = None
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = MappingProxyType({})
 
 
 Limit = Callable[[Callable[[], Any]], Any]
@@ -121,7 +116,11 @@ def read_arguments(
         nothing,
         "The notifier's own message can't be sent, the built-in alert is sent instead",
     )
-    return RenderedArguments(conn_id, target, message, At.union([mentions, message_at]), given.language, problems)
+    if message_at is not None:
+        from airflow_provider_dingpush.messages.mentions import At
+
+        mentions = At.union([mentions, message_at])
+    return RenderedArguments(conn_id, target, message, mentions, given.language, problems)
 
 
 def _read_connection_id(templates: _Templates, value: Any) -> str:
@@ -137,6 +136,7 @@ def _read_connection_id(templates: _Templates, value: Any) -> str:
 
 
 def _read_target(templates: _Templates, value: Any) -> Target | None:
+    from airflow_provider_dingpush.messages.plain_forms import check_rendered
     from airflow_provider_dingpush.targets import read_target
 
     target = read_target(templates.strict(value))
@@ -146,16 +146,22 @@ def _read_target(templates: _Templates, value: Any) -> Target | None:
 
 
 def _read_mentions(templates: _Templates, value: Any) -> At | None:
+    from airflow_provider_dingpush.messages.mentions import At
+
     return _checked(At.read(templates.strict(value)))
 
 
 def _read_message(templates: _Templates, value: Any) -> tuple[Message | None, At | None]:
+    from airflow_provider_dingpush.messages.plain_forms import read_message
+
     message, at = read_message(templates.message(value))
     return message, _checked(at)
 
 
 def _checked(at: At | None) -> At | None:
     """Rendered mentions, in which braces are an error."""
+    from airflow_provider_dingpush.messages.plain_forms import check_rendered
+
     if at is not None:
         check_rendered(at)
     return at
@@ -174,6 +180,8 @@ class _Templates:
 
         :raises InvalidMessageError: if it can't be rendered.
         """
+        from airflow_provider_dingpush.templating import is_constant
+
         return self._message(value) if is_constant(value) else self._in_time(lambda: self._message(value))
 
     def strict(self, value: Any) -> Any:
@@ -181,6 +189,8 @@ class _Templates:
 
         :raises InvalidMessageError: if it can't be rendered, or a variable is missing.
         """
+        from airflow_provider_dingpush.templating import holds_jinja_anywhere
+
         return self._in_time(lambda: self._strict(value)) if holds_jinja_anywhere(value) else self._strict(value)
 
     def _in_time(self, render: Callable[[], Any]) -> Any:
@@ -194,6 +204,8 @@ class _Templates:
 
     def _message(self, value: Any) -> Any:
         import jinja2
+
+        from airflow_provider_dingpush.templating import Renderer
 
         class _KeptAsWritten(jinja2.ChainableUndefined, jinja2.DebugUndefined):
             """A missing variable, shown as it was written: ``{{ exception }}``."""
@@ -211,6 +223,8 @@ class _Templates:
             raise _failed(error) from None
 
     def _strict(self, value: Any) -> Any:
+        from airflow_provider_dingpush.templating import Renderer, holds_jinja_anywhere
+
         try:
             env = self._env
         except InvalidMessageError:

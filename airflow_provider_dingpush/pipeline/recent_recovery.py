@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert
@@ -20,8 +20,7 @@ Subject = tuple[str, "str | None", "int | None"]
 _SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class _Recovery:
+class _Recovery(NamedTuple):
     occurrence: str
     subject: Subject
     at: float

@@ -15,10 +15,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_dingpush.delivery.reasons import Reason, from_text
 from airflow_provider_dingpush.errors import OutboxError
@@ -45,8 +44,7 @@ _ASIDE_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Store:
+class Store(NamedTuple):
     """One outbox with its store.
 
     :param outbox: built on the store.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -37,8 +36,7 @@ OF_RUN = RunFacts(
     ended_at=datetime(2026, 11, 22, 3, 7, 17, tzinfo=SHANGHAI),
     duration_seconds=192.0,
 )
-OF_TASK = replace(
-    OF_RUN,
+OF_TASK = OF_RUN._replace(
     event=Event.TASK_FAILED,
     task_id="load_orders",
     task_name="load_orders",
@@ -55,8 +53,8 @@ OF_TASK = replace(
         "…"
     ),
 )
-UNTROUBLED = replace(OF_TASK, exception_type=None, exception_text=None, try_number=1)
-FAILED_RUN = replace(OF_RUN, event=Event.DAG_FAILED, reason="task_failure", run_state="failed")
+UNTROUBLED = OF_TASK._replace(exception_type=None, exception_text=None, try_number=1)
+FAILED_RUN = OF_RUN._replace(event=Event.DAG_FAILED, reason="task_failure", run_state="failed")
 FAILED_TASKS = tuple(
     FailedTask(name, index, SITE.log_url("etl_daily", RUN_ID, name, map_index=index))
     for name, index in (("load_orders", None), *(("split_by_city", index) for index in range(9)))
@@ -64,10 +62,9 @@ FAILED_TASKS = tuple(
 LOCAL = AirflowSite()
 
 CASES = {
-    "task_started": replace(UNTROUBLED, event=Event.TASK_STARTED, ended_at=None, duration_seconds=None),
+    "task_started": UNTROUBLED._replace(event=Event.TASK_STARTED, ended_at=None, duration_seconds=None),
     "task_failed": OF_TASK,
-    "task_failed_mapped": replace(
-        OF_TASK,
+    "task_failed_mapped": OF_TASK._replace(
         dag_name="订单日报",
         task_name="按城市拆分",
         map_index=3,
@@ -76,45 +73,40 @@ CASES = {
         max_tries=None,
         exception_text=None,
     ),
-    "task_failed_killed": replace(
-        OF_TASK,
+    "task_failed_killed": OF_TASK._replace(
         exception_type=None,
         exception_text=None,
         killed_from_outside=True,
         started_at=None,
         duration_seconds=None,
     ),
-    "task_failed_local": replace(
-        OF_TASK,
+    "task_failed_local": OF_TASK._replace(
         environment=None,
         run_url=LOCAL.run_url("etl_daily", RUN_ID),
         log_url=LOCAL.log_url("etl_daily", RUN_ID, "load_orders", try_number=4),
         is_local_link=True,
     ),
-    "task_retrying": replace(
-        OF_TASK,
+    "task_retrying": OF_TASK._replace(
         event=Event.TASK_RETRYING,
         try_number=2,
         log_url=SITE.log_url("etl_daily", RUN_ID, "load_orders", try_number=2),
         next_retry_at=datetime(2026, 11, 22, 3, 12, 17, tzinfo=SHANGHAI),
     ),
-    "task_succeeded": replace(UNTROUBLED, event=Event.TASK_SUCCEEDED),
-    "task_skipped": replace(UNTROUBLED, event=Event.TASK_SKIPPED, ended_at=None, duration_seconds=2.3),
-    "dag_failed": replace(FAILED_RUN, failed_tasks=FAILED_TASKS[:2], failed_task_count=2),
-    "dag_failed_many": replace(FAILED_RUN, failed_tasks=FAILED_TASKS, failed_task_count=312),
+    "task_succeeded": UNTROUBLED._replace(event=Event.TASK_SUCCEEDED),
+    "task_skipped": UNTROUBLED._replace(event=Event.TASK_SKIPPED, ended_at=None, duration_seconds=2.3),
+    "dag_failed": FAILED_RUN._replace(failed_tasks=FAILED_TASKS[:2], failed_task_count=2),
+    "dag_failed_many": FAILED_RUN._replace(failed_tasks=FAILED_TASKS, failed_task_count=312),
     "dag_failed_unknown_tasks": FAILED_RUN,
-    "dag_failed_timed_out": replace(FAILED_RUN, reason="timed_out", failed_tasks=(), failed_task_count=0),
-    "dag_succeeded": replace(OF_RUN, reason="success", run_state="success"),
-    "deadline_missed": replace(
-        OF_RUN,
+    "dag_failed_timed_out": FAILED_RUN._replace(reason="timed_out", failed_tasks=(), failed_task_count=0),
+    "dag_succeeded": OF_RUN._replace(reason="success", run_state="success"),
+    "deadline_missed": OF_RUN._replace(
         event=Event.DEADLINE_MISSED,
         owners=(),
         deadline_at=datetime(2026, 11, 22, 3, 7, 13, tzinfo=SHANGHAI),
         late_seconds=4.2,
         ended_at=None,
     ),
-    "answer_needed": replace(
-        UNTROUBLED,
+    "answer_needed": UNTROUBLED._replace(
         event=Event.ANSWER_NEEDED,
         task_id="approve",
         task_name="approve",
@@ -131,8 +123,7 @@ CASES = {
         log_url=SITE.log_url("etl_daily", RUN_ID, "approve", try_number=1),
         answer_url=SITE.answer_url("etl_daily", RUN_ID, "approve"),
     ),
-    "answer_needed_many_options": replace(
-        UNTROUBLED,
+    "answer_needed_many_options": UNTROUBLED._replace(
         event=Event.ANSWER_NEEDED,
         map_index=3,
         ended_at=None,
@@ -191,12 +182,12 @@ def test_language(language: str, expected: str) -> None:
         pytest.param(
             CASES["task_failed_mapped"], "[生产] 失败：订单日报 · 按城市拆分 [华东_1]", id="mapped, with label"
         ),
-        pytest.param(replace(OF_TASK, map_index=0), "[生产] 失败：etl_daily · load_orders [0]", id="mapped"),
-        pytest.param(replace(OF_TASK, environment=None), "失败：etl_daily · load_orders", id="no environment"),
+        pytest.param(OF_TASK._replace(map_index=0), "[生产] 失败：etl_daily · load_orders [0]", id="mapped"),
+        pytest.param(OF_TASK._replace(environment=None), "失败：etl_daily · load_orders", id="no environment"),
         pytest.param(FAILED_RUN, "[生产] 运行失败：etl_daily", id="run"),
         pytest.param(RunFacts(Event.DAG_FAILED, ""), "运行失败：未知 DAG", id="nothing known"),
-        pytest.param(replace(FAILED_RUN, dag_name="a" * 120), f"[生产] 运行失败：{'a' * 60}…", id="long name"),
-        pytest.param(replace(FAILED_RUN, dag_name="a\n# b"), "[生产] 运行失败：a # b", id="one line"),
+        pytest.param(FAILED_RUN._replace(dag_name="a" * 120), f"[生产] 运行失败：{'a' * 60}…", id="long name"),
+        pytest.param(FAILED_RUN._replace(dag_name="a\n# b"), "[生产] 运行失败：a # b", id="one line"),
     ],
 )
 def test_title_names_the_event_and_its_subject(facts: RunFacts, expected: str) -> None:
@@ -208,8 +199,7 @@ def longest(letter: str) -> RunFacts:
     """Every field with its greatest length."""
     long_id, name = (letter * 250)[:250], (letter * 120)[:120]
     url = SITE.log_url(long_id, long_id, long_id, map_index=1_000_000, try_number=99)
-    return replace(
-        OF_TASK,
+    return OF_TASK._replace(
         environment=name,
         dag_id=long_id,
         dag_name=name,
@@ -241,7 +231,7 @@ def longest(letter: str) -> RunFacts:
 @pytest.mark.parametrize("event", [Event.TASK_FAILED, Event.DAG_FAILED, Event.DEADLINE_MISSED, Event.ANSWER_NEEDED])
 def test_size_is_bounded(event: Event, letter: str) -> None:
     """The longest facts give a message well below DingTalk's 20,000 bytes, with the count of failed tasks."""
-    alert = built_in_alert(replace(longest(letter), event=event), language="zh")
+    alert = built_in_alert(longest(letter)._replace(event=event), language="zh")
     assert json_bytes(alert.title) + json_bytes(alert.text) < 15_000
     if event is Event.DAG_FAILED:
         list_of_tasks = alert.text.partition("失败的任务（10000 个）：")[2]
@@ -251,7 +241,7 @@ def test_size_is_bounded(event: Event, letter: str) -> None:
 
 def test_failed_tasks_without_their_count() -> None:
     """Facts from a file that lacks the count still make a message."""
-    facts = replace(CASES["dag_failed"], failed_task_count=None)
+    facts = CASES["dag_failed"]._replace(failed_task_count=None)
     assert "失败的任务（2 个）" in built_in_alert(facts, language="zh").text
 
 
@@ -272,8 +262,7 @@ def test_facts_make_no_markdown(event: Event, word: str, text: str, other: str) 
     """For any names and texts: one heading, our own links, no emphasis, no tag, no code, no picture."""
     markdown_it = pytest.importorskip("markdown_it")
     parser = markdown_it.MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    facts = replace(
-        OF_TASK,
+    facts = OF_TASK._replace(
         event=event,
         environment=word,
         dag_id=word,

@@ -21,6 +21,7 @@ from airflow_provider_dingpush.alerts.alert_text import built_in_alert
 from airflow_provider_dingpush.alerts.context_reading import read_run_facts
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
 from airflow_provider_dingpush.events import Event
+from airflow_provider_dingpush.messages.browser_links import LINK_FORMS
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
 RUN_ID = "scheduled__2026-11-21T19:00:00+00:00"
@@ -570,6 +571,7 @@ THINGS = ODD | st.dictionaries(st.sampled_from(NAMES), ODD).flatmap(
         layout=st.sampled_from(["grid", "pages"]),
         environment=st.none() | st.text(max_size=300),
         timezone=st.text(max_size=20) | st.just("Asia/Shanghai"),
+        links=st.sampled_from(sorted(LINK_FORMS)),
     ),
 )
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)

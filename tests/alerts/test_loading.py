@@ -45,3 +45,11 @@ def test_a_follower_loads_nothing_that_composes_messages() -> None:
     loaded = loaded_by("import airflow_provider_dingpush.alerts.alert")
     room = {each for each in loaded if each.startswith("airflow_provider_dingpush.alerts.")}
     assert room == {"airflow_provider_dingpush.alerts.alert"}
+
+
+def test_provider_info_loads_no_messages_and_no_way_of_sending() -> None:
+    """Every process of Airflow loads it."""
+    package = "airflow_provider_dingpush."
+    loaded = loaded_by("from airflow_provider_dingpush.provider_info import get_provider_info\nget_provider_info()")
+    rooms = {each.removeprefix(package) for each in loaded if each.startswith(package) and each.count(".") == 2}
+    assert rooms == {"delivery.policy", "dingtalk.defaults", "messages.input_text"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import FrozenInstanceError, fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -62,12 +61,12 @@ def test_data_without_facts_is_refused(data: dict[str, Any]) -> None:
 def test_every_field_is_documented() -> None:
     """The docstring is the reference for people who write templates."""
     documented = RunFacts.__doc__ or ""
-    assert [field.name for field in fields(RunFacts) if f":param {field.name}:" not in documented] == []
+    assert [name for name in RunFacts._fields if f":param {name}:" not in documented] == []
 
 
 def test_facts_are_frozen() -> None:
     """They can't be changed."""
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         FULL.dag_id = "other"  # type: ignore[misc]
 
 

@@ -18,8 +18,9 @@ import pytest
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages import OA, ActionCard, Audio, Button, File, Image, Link, Message, Video
 from airflow_provider_dingpush.messages.app_kinds import STATUS_COLORS
+from airflow_provider_dingpush.messages.field_rules import is_ours
 from airflow_provider_dingpush.messages.media_source import describe
-from airflow_provider_dingpush.messages.plain_forms import check_rendered, is_ours, read_message, redacted
+from airflow_provider_dingpush.messages.plain_forms import check_rendered, read_message, redacted
 from tests.parameter_ids import shown
 from tests.rendering import rendered
 

@@ -9,7 +9,8 @@ import pytest
 
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.messages import ActionCard, At, Button, FeedCard, FeedLink, Link, Markdown, Message, Text
-from airflow_provider_dingpush.messages.plain_forms import is_ours, read_message
+from airflow_provider_dingpush.messages.field_rules import is_ours
+from airflow_provider_dingpush.messages.plain_forms import read_message
 from tests.rendering import rendered
 
 URL = "https://airflow.example.com/dags/etl"

@@ -130,7 +130,7 @@ def test_a_digest(connected: Sandbox, monkeypatch: pytest.MonkeyPatch, group_by:
     mailbox = mailbox_of("dingtalk_default", None)
     alerts = [
         alert_of(
-            replace(facts, task_id=f"{name}_{WORD}", task_name=f"{name}_{WORD}"),
+            facts._replace(task_id=f"{name}_{WORD}", task_name=f"{name}_{WORD}"),
             mailbox,
             at=1_900_000_000.0,
             message=plain_form(Text(f"{WORD} {URL}")) if name == "own" else None,

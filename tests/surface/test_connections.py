@@ -29,7 +29,8 @@ from airflow_provider_dingpush.connections import (
     settings_of,
     unknown_extras,
 )
-from airflow_provider_dingpush.dingtalk.credentials import DEFAULT_BASE_URL, App, Robot
+from airflow_provider_dingpush.dingtalk.credentials import App, Robot
+from airflow_provider_dingpush.dingtalk.defaults import DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError
