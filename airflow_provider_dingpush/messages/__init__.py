@@ -17,17 +17,17 @@ else:  # or a type checker would accept any other name
 
     def __getattr__(name: str) -> Any:
         """A name of this package, from the module that defines it."""
-        if name != "__all__" and name not in _NO_KINDS and not name[:1].isupper():
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        modules = [_NO_KINDS[name]] if name in _NO_KINDS else ["kinds", "app_kinds"]
-        exported: list[str] = list(_NO_KINDS) if name == "__all__" else []
-        for module in (import_module(f"{__name__}.{each}") for each in modules):
-            if name in module.__all__ or name in _NO_KINDS:
-                value = globals()[name] = getattr(module, name)
-                return value
-            exported += module.__all__
+        if name in _NO_KINDS:
+            return getattr(import_module(f"{__name__}.{_NO_KINDS[name]}"), name)
+        exported = list(_NO_KINDS)
+        # Those of the second module only enterprise apps can send, and few DAG files load it.
+        for module in ("kinds", "app_kinds") if name == "__all__" or name[:1].isupper() else ():
+            kinds = import_module(f"{__name__}.{module}")
+            if name in kinds.__all__:
+                return getattr(kinds, name)
+            exported += kinds.__all__
         if name == "__all__":
             return exported
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -201,7 +201,8 @@ def test_the_flush_operator_logs_in_words_why_alerts_wait(
     context: Any = {}
     assert DingTalkFlushOperator(task_id="flush", within_seconds=5).execute(context) == {"sent": 0, "left": 1}
     (line,) = [record.getMessage() for record in caplog.records if record.name.endswith("operators")]
-    assert "wait: the receiver is misconfigured: " in line
+    assert "pending alert(s) of connection" in line
+    assert "the receiver is misconfigured: " in line
 
 
 def test_the_flush_dag_is_two_lines() -> None:
