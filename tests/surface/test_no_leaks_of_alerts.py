@@ -175,8 +175,8 @@ def test_no_alert_shows_a_secret(
         notifier = notifiers[place % len(notifiers)]
         logged(lambda notifier=notifier, context=context: notifier(context), written)  # type: ignore[misc]
         written.append(repr(vars(notifier)).replace(WEBHOOK, "").replace(OTHER_SECRET, ""))
-    among = stores(Deadline.after(1.0))
-    written += [repr(among), *(repr(vars(each)) for each in among)]
+    candidates = stores(Deadline.after(1.0))
+    written += [repr(candidates), *(repr(each._asdict()) for each in candidates)]
     operator, nothing = DingTalkOperator(task_id="t", message=Markdown("t", "x")), cast("Any", {})
     logged(lambda: operator.execute(nothing), written)
     logged(lambda: written.append(repr(vars(receiver_of_mailbox(Mailbox("dingtalk_default"))))), written)
