@@ -40,9 +40,9 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
         "",
     ),
     "language": (
-        "Language of built-in alerts where neither notifier nor connection names one: zh or en.",
+        "Language of built-in alerts where neither notifier nor connection names one: zh or en. Empty: zh.",
         "en",
-        "zh",
+        "",
     ),
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dingpush.cli.language import language_of_run
+from airflow_provider_dingpush.provider_info import get_provider_info
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +57,10 @@ def test_the_option_comes_first(monkeypatch: pytest.MonkeyPatch, option: list[st
 def test_what_the_option_can_not_be_is_refused_later(arguments: list[str]) -> None:
     """In the terminal's language."""
     assert language_of_run(arguments) == "en"
+
+
+def test_a_configuration_that_airflow_has_written_decides_nothing(tmp_path: Path) -> None:
+    """The first command of Airflow in a new home writes all defaults into one."""
+    default = get_provider_info()["config"]["dingpush"]["options"]["language"]["default"]
+    (tmp_path / "airflow.cfg").write_text(f"[dingpush]\nlanguage = {default}\n", "utf-8")
+    assert language_of_run([]) == "en"

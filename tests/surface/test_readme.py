@@ -575,11 +575,16 @@ def test_changelog_begins_with_this_version() -> None:
     assert versions[0] == __version__
 
 
-def test_files_named_in_the_contributors_guide_exist() -> None:
-    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## How do I add")[2].partition("\n## ")[0]
+@pytest.mark.parametrize(
+    ("page", "section"),
+    [(ROOT / "CONTRIBUTING.md", "## How do I add"), (DOCS / "development.md", "## How to find your way")],
+    ids=["contributing", "development"],
+)
+def test_files_named_in_guides_for_contributors_exist(page: Path, section: str) -> None:
+    guide = page.read_text("utf-8").partition(section)[2].partition("\n## ")[0]
     named = {name for name in CODE_SPAN.findall(guide) if re.fullmatch(r"[\w/]+(\.py|/)", name)} - {"tests/"}
     package = ROOT / "airflow_provider_dingpush"
-    assert {"events.py", "connection_fields.py", "storage/redis/"} <= named
+    assert {"events.py", "connection_fields.py"} <= named
     assert sorted(name for name in named if not any((home / name).exists() for home in (package, ROOT))) == []
 
 
