@@ -104,6 +104,8 @@ def _missed(session: Any, run: Any, seconds: float) -> Any:
     deadline.dagrun = run
     session.add(deadline)
     session.flush()
+    # The scheduler reads it from the database; before that its id is of a class that Airflow 3.2 can't serialize.
+    session.refresh(deadline)
     deadline.handle_miss(session)
     return deadline.callback.data["kwargs"]["context"]
 
