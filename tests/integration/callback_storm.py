@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import heapq
+import importlib
 import json
 import os
 import random
@@ -185,7 +186,21 @@ def run(works: Sequence[tuple[Callable[[], None], list[float]]], *, at_once: int
 
 
 def warm_up() -> None:
-    """Do what a task has done before its callback: read options, looked up a connection, rendered templates."""
+    """Do what a task has done before its callback: read options, looked up a connection, rendered templates.
+
+    Modules are loaded as well: ``import_cost.py`` measures what that costs.
+    """
+    for module in (
+        *("alerts.run_alert", "alerts.context_reading", "pipeline.callback", "pipeline.notifier_arguments"),
+        *(
+            "pipeline.alert_sizes",
+            "pipeline.composing",
+            "pipeline.stores",
+            "pipeline.store_moves",
+            "storage.kept_aside",
+        ),
+    ):
+        importlib.import_module(f"airflow_provider_dingpush.{module}")
     hook_of(DingTalkNotifier().dingtalk_conn_id)
     outboxes.outbox()  # imports redis-py, which takes longer than everything else
     composing.local_zone()
