@@ -71,7 +71,12 @@ def run(parsed: argparse.Namespace) -> int:
             continue
         for receiver_id in receivers:
             try:
-                letters += _handle(screen, store.outbox, receiver_id, action, key)
+                handled = _handle(store.outbox, receiver_id, action, key)
+                if handled is None:
+                    screen.line("busy", error=True)
+                    has_failed = True
+                else:
+                    letters += handled
             except Exception as problem:  # noqa: BLE001 - a problem with one receiver must not hide the others
                 failed = screen.text("failed", receiver_id=receiver_id, problem=described(problem))
                 screen.marked("✗", "red", failed, error=True)
@@ -83,12 +88,14 @@ def run(parsed: argparse.Namespace) -> int:
     return 0 if not has_failed and (letters or action == "list") else 1
 
 
-def _handle(screen: Screen, box: Outbox, receiver_id: str, action: str, key: str) -> Sequence[DeadLetter]:
-    """Apply the action to the dead letters of one receiver whose keys begin with ``key``, and return them."""
+def _handle(box: Outbox, receiver_id: str, action: str, key: str) -> Sequence[DeadLetter] | None:
+    """Apply the action to the dead letters of one receiver whose keys begin with ``key``, and return them.
+
+    ``None`` if another process leads for too long.
+    """
     with _ledger(box, receiver_id) as ledger:
         if ledger is None:
-            screen.line("busy", error=True)
-            return ()
+            return None
         letters = [each for each in ledger.dead_letters.all if each.key.startswith(key)]
         change = {"retry": ledger.dead_letters.requeue, "drop": ledger.dead_letters.drop}.get(action)
         if change is not None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_dingpush.cli import dead_letters
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.errors import ContentRefusedError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.callback_contexts import task_context
@@ -58,6 +60,19 @@ def test_they_can_be_dropped(
     assert main(["dead-letters", "list", "--language", language]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == none
     assert refused.messages == ()
+
+
+@pytest.mark.parametrize("action", ["list", "drop"])
+def test_a_receiver_that_is_in_use_does_not_count_as_one_without_dead_letters(
+    refused: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    monkeypatch.setattr(dead_letters, "_LEADER_SECONDS", 0.0)
+    (receiver_id,) = outbox().receivers()
+    with outbox().leadership(receiver_id):
+        assert main(["dead-letters", action, "all", "--language", "en"]) == 1
+    printed = capsys.readouterr()
+    assert "Another process is sending right now" in printed.err
+    assert "No dead letters." not in printed.out
 
 
 @pytest.mark.parametrize(("language", "hint"), [("en", "pass the beginning of a key"), ("zh", "请给出编号的开头")])
