@@ -57,10 +57,10 @@ PAGES = [
     README_ZH,
     *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
     ROOT / "example_dags" / "README.md",
-    *sorted(DOCS.glob("*.md")),
+    *sorted(DOCS.glob("en/*.md")),
     *sorted(DOCS.glob("zh/*.md")),
 ]
-PAIRS = [(README, README_ZH), *((DOCS / page.name, page) for page in sorted(DOCS.glob("zh/*.md")))]
+PAIRS = [(README, README_ZH), *((DOCS / "en" / page.name, page) for page in sorted(DOCS.glob("zh/*.md")))]
 
 FENCED = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
@@ -194,11 +194,11 @@ def test_support_table_is_the_tested_matrix(page: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "header", "conn_types"),
     [
-        ("connection.md", "Extra of a robot", ["dingtalk_robot"]),
+        ("en/connection.md", "Extra of a robot", ["dingtalk_robot"]),
         ("zh/connection.md", "机器人的字段", ["dingtalk_robot"]),
-        ("apps.md", "Extra of an app", ["dingtalk_app"]),
+        ("en/apps.md", "Extra of an app", ["dingtalk_app"]),
         ("zh/apps.md", "应用的字段", ["dingtalk_app"]),
-        ("connection.md", "Extra", ["dingtalk_robot", "dingtalk_app"]),
+        ("en/connection.md", "Extra", ["dingtalk_robot", "dingtalk_app"]),
         ("zh/connection.md", "字段 | 含义", ["dingtalk_robot", "dingtalk_app"]),
     ],
     ids=["robot-en", "robot-zh", "app-en", "app-zh", "both-en", "both-zh"],
@@ -215,7 +215,7 @@ def test_extras_table_is_the_forms(page: str, header: str, conn_types: list[str]
     [
         (README, "Option in `[dingpush]`"),
         (README_ZH, "`[dingpush]` 配置项"),
-        (DOCS / "alerts.md", "Option in `[dingpush]`"),
+        (DOCS / "en" / "alerts.md", "Option in `[dingpush]`"),
         (DOCS / "zh" / "alerts.md", "`[dingpush]` 配置项"),
     ],
     ids=["README", "README.zh-CN", "alerts", "zh/alerts"],
@@ -226,7 +226,7 @@ def test_options_table_is_provider_infos(page: Path, header: str) -> None:
     assert sorted(names_in(row[:1]) for row in table_under(page, header)) == sorted([name] for name in options)
 
 
-@pytest.mark.parametrize("page", ["troubleshooting.md", "zh/troubleshooting.md"])
+@pytest.mark.parametrize("page", ["en/troubleshooting.md", "zh/troubleshooting.md"])
 def test_codes_table_is_what_is_known(page: str) -> None:
     known = {code: {meaning.error.__name__} for code, meaning in reply_codes._MEANINGS.items()}
     security = {meaning.error.__name__ for meaning in reply_codes._SECURITY.values()}
@@ -237,7 +237,7 @@ def test_codes_table_is_what_is_known(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "header"), [("troubleshooting.md", "code of an app"), ("zh/troubleshooting.md", "应用错误码")]
+    ("page", "header"), [("en/troubleshooting.md", "code of an app"), ("zh/troubleshooting.md", "应用错误码")]
 )
 def test_codes_table_of_apps_is_what_is_known(page: str, header: str) -> None:
     listed = {
@@ -259,7 +259,7 @@ def test_codes_table_of_apps_is_what_is_known(page: str, header: str) -> None:
 
 @pytest.mark.parametrize(
     ("page", "header"),
-    [("troubleshooting.md", "code"), ("zh/troubleshooting.md", "代码")],
+    [("en/troubleshooting.md", "code"), ("zh/troubleshooting.md", "代码")],
     ids=["en", "zh"],
 )
 def test_table_of_undelivered_work_notifications_is_what_is_known(page: str, header: str) -> None:
@@ -283,7 +283,7 @@ def goes_through(channel: Callable[[Message], object], message: Message) -> bool
     [
         (README, "Kind | Custom robot"),
         (README_ZH, "消息 | 自定义机器人"),
-        (DOCS / "apps.md", "Kind | Custom robot"),
+        (DOCS / "en" / "apps.md", "Kind | Custom robot"),
         (DOCS / "zh" / "apps.md", "消息 | 自定义机器人"),
     ],
     ids=["README", "README.zh-CN", "apps", "zh/apps"],
@@ -311,7 +311,7 @@ def test_table_of_kinds_is_what_each_channel_carries(page: Path, header: str) ->
 
 
 @pytest.mark.parametrize(
-    ("page", "header"), [("apps.md", "Kind | Formats"), ("zh/apps.md", "消息 | 格式")], ids=["en", "zh"]
+    ("page", "header"), [("en/apps.md", "Kind | Formats"), ("zh/apps.md", "消息 | 格式")], ids=["en", "zh"]
 )
 def test_table_of_formats_is_what_is_checked(page: str, header: str) -> None:
     for (_, formats, most), (kind, robot_takes) in zip(
@@ -326,7 +326,7 @@ def test_table_of_formats_is_what_is_checked(page: str, header: str) -> None:
         assert most.startswith(f"{rule.at_most_bytes // 1024**2} MB")
 
 
-@pytest.mark.parametrize("page", ["apps.md", "zh/apps.md"])
+@pytest.mark.parametrize("page", ["en/apps.md", "zh/apps.md"])
 def test_limits_are_those_of_the_code(page: str) -> None:
     text = (DOCS / page).read_text("utf-8")
     assert f"| {custom_robot.MAX_BODY_BYTES:,}" in text
@@ -335,13 +335,13 @@ def test_limits_are_those_of_the_code(page: str) -> None:
     people, departments = work_notification.PEOPLE_PER_CALL, work_notification.DEPARTMENTS_PER_CALL
     robot = app_robot.PEOPLE_PER_CALL
     listed = {
-        "apps.md": f"| {robot} by robot; {people} people and {departments} departments by work notification |",
+        "en/apps.md": f"| {robot} by robot; {people} people and {departments} departments by work notification |",
         "zh/apps.md": f"| 机器人 {robot} 人；工作通知 {people} 人、{departments} 个部门 |",
     }
     assert listed[page] in text
 
 
-@pytest.mark.parametrize("page", ["blog-posts.md", "zh/blog-posts.md"])
+@pytest.mark.parametrize("page", ["en/blog-posts.md", "zh/blog-posts.md"])
 def test_errors_of_the_blog_posts_snippet_are_those_that_are_raised(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {"to_user": "zhangsan", "agentid": 123, "msgtype": "image", "image": {"media_id": "@lADO"}}
     with Sandbox() as sandbox:
@@ -362,7 +362,7 @@ def test_errors_of_the_blog_posts_snippet_are_those_that_are_raised(page: str, m
         url = f"https://oapi.dingtalk.com/robot/send?access_token={sandbox.app.app_key}"
         monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", url)
         raised.insert(0, error_of(lambda: DingTalkRobotHook().send("hello")))
-    header = {"blog-posts.md": "You do", "zh/blog-posts.md": "你做了什么"}[page]
+    header = {"en/blog-posts.md": "You do", "zh/blog-posts.md": "你做了什么"}[page]
     assert [re.findall(r"`(.+)`", row[1]) for row in table_under(DOCS / page, header)] == [
         [error.problem] for error in raised
     ]
@@ -377,7 +377,7 @@ def error_of(send: Callable[[], object]) -> errors.DingTalkError:
 
 
 def test_fields_of_the_receipt_are_listed() -> None:
-    listed = [name for row in table_under(DOCS / "messages.md", "Field") for name in names_in(row[:1])]
+    listed = [name for row in table_under(DOCS / "en" / "messages.md", "Field") for name in names_in(row[:1])]
     assert listed == [each.name for each in fields(Receipt) if each.name != "conn_id"]
 
 
@@ -391,7 +391,7 @@ def test_commands_are_known(page: Path) -> None:
                 parser_of("en").parse_args(shlex.split(arguments))
 
 
-@pytest.mark.parametrize(("page", "header"), [("alerts.md", "Fact"), ("zh/alerts.md", "名称")])
+@pytest.mark.parametrize(("page", "header"), [("en/alerts.md", "Fact"), ("zh/alerts.md", "名称")])
 def test_facts_table_is_complete(page: str, header: str) -> None:
     rows = table_under(DOCS / page, header)
     properties = {name for name, value in vars(RunFacts).items() if isinstance(value, property)}
@@ -401,11 +401,11 @@ def test_facts_table_is_complete(page: str, header: str) -> None:
 
 
 def test_error_tree_is_complete() -> None:
-    (tree,) = (code for language, code in blocks(DOCS / "messages.md") if language == "text")
+    (tree,) = (code for language, code in blocks(DOCS / "en" / "messages.md") if language == "text")
     assert sorted(re.findall(r"\b[A-Z]\w+Error\b", tree)) == sorted(errors.__all__)
 
 
-@pytest.mark.parametrize("page", ["troubleshooting.md", "zh/troubleshooting.md"])
+@pytest.mark.parametrize("page", ["en/troubleshooting.md", "zh/troubleshooting.md"])
 def test_log_lines_to_look_for_are_those_that_are_written(page: str) -> None:
     text = (DOCS / page).read_text("utf-8")
     assert f"`{NOTIFICATION_LOG_LINE}`" in text
@@ -417,7 +417,7 @@ def test_log_lines_to_look_for_are_those_that_are_written(page: str) -> None:
     [
         (README, "task callback share {:g} seconds"),
         (README_ZH, "总共最多用 {:g} 秒"),
-        (DOCS / "alerts.md", "task callback share {:g} seconds"),
+        (DOCS / "en" / "alerts.md", "task callback share {:g} seconds"),
         (DOCS / "zh" / "alerts.md", "总共最多用 {:g} 秒"),
     ],
     ids=["README", "README.zh-CN", "alerts", "zh/alerts"],
@@ -426,7 +426,7 @@ def test_time_budget_is_that_of_the_code(page: Path, words: str) -> None:
     assert words.format(CALLBACK_SECONDS) in page.read_text("utf-8")
 
 
-STORMS = [DOCS / "storms.md", DOCS / "zh" / "storms.md"]
+STORMS = [DOCS / "en" / "storms.md", DOCS / "zh" / "storms.md"]
 
 
 def example_digest(language: str) -> str:
@@ -521,7 +521,7 @@ def pattern_of(template: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("page", "header"), [("connection.md", "Extra"), ("zh/connection.md", "字段 | 含义")], ids=["en", "zh"]
+    ("page", "header"), [("en/connection.md", "Extra"), ("zh/connection.md", "字段 | 含义")], ids=["en", "zh"]
 )
 def test_defaults_of_delivery_are_those_of_the_code(page: str, header: str) -> None:
     policy = DeliveryPolicy()
@@ -560,12 +560,12 @@ def test_the_two_lines_of_the_flush_dag_are_those_that_a_warning_prints(page: Pa
 def test_every_option_of_the_sandbox_is_listed() -> None:
     (commands,) = (each for each in parser_of("en")._actions if isinstance(each, argparse._SubParsersAction))
     options = {flag for action in commands.choices["sandbox"]._actions for flag in action.option_strings}
-    listed = names_in([row[0] for row in table_under(DOCS / "sandbox.md", "Option")])
+    listed = names_in([row[0] for row in table_under(DOCS / "en" / "sandbox.md", "Option")])
     assert set(listed) == options - {"-h", "--help"}
 
 
 def test_faults_named_in_the_docs_exist() -> None:
-    named = re.findall(r"Fault\.([A-Z_]+)", (DOCS / "sandbox.md").read_text("utf-8"))
+    named = re.findall(r"Fault\.([A-Z_]+)", (DOCS / "en" / "sandbox.md").read_text("utf-8"))
     assert named
     assert set(named) <= {fault.name for fault in Fault}
 
@@ -577,7 +577,7 @@ def test_changelog_begins_with_this_version() -> None:
 
 @pytest.mark.parametrize(
     ("page", "section"),
-    [(ROOT / "CONTRIBUTING.md", "## How do I add"), (DOCS / "development.md", "## How to find your way")],
+    [(ROOT / "CONTRIBUTING.md", "## How do I add"), (DOCS / "en" / "development.md", "## How to find your way")],
     ids=["contributing", "development"],
 )
 def test_files_named_in_guides_for_contributors_exist(page: Path, section: str) -> None:
