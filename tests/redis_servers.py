@@ -77,7 +77,8 @@ class SlowNetwork:
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     @property
     def url(self) -> str:
@@ -85,6 +86,10 @@ class SlowNetwork:
 
     def close(self) -> None:
         """Refuse connections from now on, and end those that are open."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        # What it has just accepted is in the list then.
+        self._acceptor.join()
         for each in (self._listener, *self._open):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
