@@ -123,7 +123,7 @@ class DingTalkRobotHook(BaseHook):
         if to is not None:
             raise TargetError(
                 f"Connection {self.dingtalk_conn_id!r} is a custom robot's, which sends only to its own group: "
-                "it can't take to=.",
+                "it doesn't accept to=.",
                 "Leave out to=, or use a connection of type 'DingTalk App' (AppKey and AppSecret), which reaches "
                 "people, departments and groups. "
                 "自定义机器人不支持 to=；发给个人、部门或其他群请使用 DingTalk App 类型的连接。",
@@ -290,7 +290,7 @@ class DingTalkAppHook(BaseHook):
         if target is None:
             if not self.settings.open_conversation_id:
                 raise TargetError(
-                    f"Nobody is named to send to, and connection {self.dingtalk_conn_id!r} has no default group.",
+                    f"No target is given, and connection {self.dingtalk_conn_id!r} has no default group.",
                     'Write to=Group("cid…"), to=Users(["user id"]) or to=WorkNotification(["user id"]), or fill in the '
                     "connection's extra field 'open_conversation_id'. 请写明 to=Group/Users/WorkNotification，"
                     "或在连接的 open_conversation_id 中填写默认群。",

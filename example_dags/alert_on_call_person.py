@@ -13,7 +13,7 @@ except ImportError:  # Airflow 2
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.targets import WorkNotification
 
-tell_on_call = DingTalkNotifier(
+notify_on_call = DingTalkNotifier(
     dingtalk_conn_id="dingtalk_app_default", to=WorkNotification(user_ids=["{{ params.on_call }}"])
 )
 
@@ -22,7 +22,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     schedule=None,
     params={"on_call": "wangwu"},
-    default_args={"on_failure_callback": tell_on_call},
+    default_args={"on_failure_callback": notify_on_call},
 ):
 
     @task

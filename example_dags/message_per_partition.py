@@ -23,4 +23,4 @@ with DAG(dag_id="dingpush_message_per_partition", start_date=datetime(2026, 1, 1
         ]
 
     # A robot may send 20 messages a minute, so send one message with a list if there can be more.
-    DingTalkOperator.partial(task_id="tell").expand(message=late_partitions())
+    DingTalkOperator.partial(task_id="report").expand(message=late_partitions())

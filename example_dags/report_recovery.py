@@ -15,7 +15,7 @@ except ImportError:  # Airflow 2
 
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 
-tell = DingTalkNotifier()
+notifier = DingTalkNotifier()
 
 with DAG(
     dag_id="dingpush_report_recovery",
@@ -23,7 +23,7 @@ with DAG(
     schedule=None,
     params={"source_is_up": False},
     # Both use the same connection, which matches the recovery with the failure.
-    default_args={"on_failure_callback": tell, "on_success_callback": tell},
+    default_args={"on_failure_callback": notifier, "on_success_callback": notifier},
 ):
 
     @task

@@ -306,7 +306,7 @@ TROUBLES: dict[str, Trouble] = {
         group="network",
     ),
     "drip": Trouble(
-        ("the answer drips", "响应逐字节到达"),
+        ("the response arrives byte by byte", "响应逐字节到达"),
         answer_with(Fault.DRIP, seconds=30),
         cause="did not answer within",
         group="network",
@@ -315,7 +315,7 @@ TROUBLES: dict[str, Trouble] = {
         ("no answer at all", "没有任何响应"), answer_with(Fault.HANG), cause="did not answer within", group="network"
     ),
     "refused": Trouble(
-        ("nobody listens at the host", "主机端口没有监听"),
+        ("the port is closed", "主机端口没有监听"),
         dead_port,
         cause="did not accept a connection",
         group="network",
@@ -358,7 +358,7 @@ TROUBLES: dict[str, Trouble] = {
         group="settings",
     ),
     "slow_secrets": Trouble(
-        ("the secrets backend hangs", "密钥后端无响应"),
+        ("the secrets backend hangs", "secrets backend 无响应"),
         slow_secrets,
         cause="took too long|There is no Airflow connection",
         group="settings",
@@ -383,7 +383,7 @@ GROUPS = {"dingtalk": DINGTALK, "network": NETWORK, "settings": SETTINGS, "stora
 
 
 class HangingBackend(BaseSecretsBackend):
-    """A secrets backend that answers nobody in time."""
+    """A secrets backend that doesn't answer in time."""
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> None:
         if os.environ.get(SECRETS_HANG):
@@ -467,7 +467,7 @@ def flush_pending(world: World) -> None:
 
 ENTRANCES: dict[str, Entrance] = {
     "operator": Entrance(("operator", "operator"), operate, 90.0, is_alert=False),
-    "task": Entrance(("notifier in a task", "任务内的 notifier"), alert_from_task, 8.0),
+    "task": Entrance(("notifier in a task", "任务回调中的 notifier"), alert_from_task, 8.0),
     "dag": Entrance(("DAG callback", "DAG 回调"), alert_from_dag_processor, 40.0),
     "triggerer": Entrance(("async notifier", "异步 notifier"), alert_from_triggerer, 60.0),
     "flush": Entrance(("flush", "补发"), flush_pending, 20.0),

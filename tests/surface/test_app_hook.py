@@ -194,7 +194,7 @@ def test_no_target_and_no_group_is_refused(app_connected: Sandbox, monkeypatch: 
 
 def test_a_robot_takes_no_target(connected: Sandbox) -> None:
     """With the connection type that does."""
-    with pytest.raises(TargetError, match=r"can't take to=.*'DingTalk App'"):
+    with pytest.raises(TargetError, match=r"doesn't accept to=.*'DingTalk App'"):
         DingTalkRobotHook().send("hello", to=Users(["zhangsan"]))
     assert connected.requests == ()
 

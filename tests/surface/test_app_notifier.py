@@ -81,7 +81,7 @@ def test_a_robot_with_a_target_alerts_its_own_group_with_a_note(connected: Sandb
     """A mistake in the DAG file must not cost the alert."""
     DingTalkNotifier(to=Users("lisi"), language="en")(task_context())
     (message,) = connected.messages
-    assert "A custom robot can't take to=" in message.payload["markdown"]["text"]
+    assert "A custom robot doesn't accept to=" in message.payload["markdown"]["text"]
     assert "'DingTalk App'" in message.payload["markdown"]["text"]
 
 
