@@ -27,10 +27,9 @@ _CHINESE = r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
 _BREAK_IN_CHINESE = re.compile(rf"(?<={_CHINESE})\n(?={_CHINESE})")
 
 
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
+def on_startup(**_: object) -> None:
     """Let jieba, which cuts Chinese text into words, be quiet about it."""
     logging.getLogger("jieba").setLevel(logging.WARNING)
-    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
