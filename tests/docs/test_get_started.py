@@ -24,7 +24,7 @@ def commands_in(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_it_begins_as_the_readme_does(language: str) -> None:
-    """The command of the demo is run by ``.ci/run`` as the README has it."""
+    """The README has the same two commands."""
     clone, demo = commands_in(PAGES[language])[:2]
     assert clone == commands_in(READMES[language])[0]
     assert demo == after_mark(READMES[language], "demo-command")

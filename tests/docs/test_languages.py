@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import DOCS, ELSEWHERE, LINK, PAIRS, blocks, headings, name_of, names_in, tables
+from tests.docs.pages import DOCS, ELSEWHERE, LINK, PAIRS, blocks, headings, name_of, names_in, prose, tables
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 WITH_COMMENTS = {"bash", "dockerfile", "hcl", "ini", "toml", "yaml"}
@@ -35,6 +35,18 @@ def test_both_languages_have_the_same_headings(english: Path, chinese: Path) -> 
     ]
     assert differ[:1] == []
     assert len(in_english) == len(in_chinese)
+
+
+def items_and_pictures(page: Path) -> list[tuple[int, int]]:
+    """How many items of lists, and how many pictures, each section has."""
+    sections = re.split(r"^#+ .+$", prose(page), flags=re.MULTILINE)
+    return [(len(re.findall(r"^(?:- |\d+\. )", each, re.MULTILINE)), each.count("![")) for each in sections]
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=name_of)
+def test_both_languages_have_the_same_lists_and_pictures(english: Path, chinese: Path) -> None:
+    """As many in each section: what one language tells in an item, the other tells too."""
+    assert items_and_pictures(english) == items_and_pictures(chinese)
 
 
 def without_comments(language: str, code: str) -> str:
