@@ -6,7 +6,6 @@ import argparse
 import importlib
 import inspect
 import json
-import os
 import re
 import shlex
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_dingpush import __version__, errors
-from airflow_provider_dingpush.airflow_compat import notifier_takes_context
 from airflow_provider_dingpush.alerts import words_en, words_zh
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
@@ -47,64 +45,20 @@ from airflow_provider_dingpush.provider_info import get_provider_info
 from airflow_provider_dingpush.receipts import Receipt
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from airflow_provider_dingpush.storage.outbox import Outbox
-from tests.one_of_each_kind import ONE_OF_EACH_KIND
-
-ROOT = Path(__file__).parents[2]
-README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
-DOCS = ROOT / "docs"
-PAGES = [
+from tests.docs.pages import (
+    CODE_SPAN,
+    DOCS,
+    PAGES,
     README,
     README_ZH,
-    *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
-    ROOT / "example_dags" / "README.md",
-    *sorted(DOCS.glob("en/*.md")),
-    *sorted(DOCS.glob("zh/*.md")),
-]
-PAIRS = [(README, README_ZH), *((DOCS / "en" / page.name, page) for page in sorted(DOCS.glob("zh/*.md")))]
-
-FENCED = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
-CODE_SPAN = re.compile(r"`([^`]+)`")
-
-
-def name_of(page: Path) -> str:
-    return str(page.relative_to(ROOT))
-
-
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """Language and code of each fenced block."""
-    return [(found["language"], found["code"]) for found in FENCED.finditer(page.read_text("utf-8"))]
-
-
-def after_mark(page: Path, mark: str) -> str:
-    """The bash block right after a mark, found in the way of ``.ci/run``."""
-    found = re.search(rf"^<!-- {mark} -->\n```bash\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert found, f"{name_of(page)} has no bash block right after <!-- {mark} -->"
-    return found[1]
-
-
-def table_under(page: Path, header: str) -> list[list[str]]:
-    """Cells of the rows of the table whose first header cell is this."""
-    lines = page.read_text("utf-8").splitlines()
-    start = next(place for place, line in enumerate(lines) if line.startswith(f"| {header} |"))
-    rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip() for cell in line.strip("|").split("|")])
-    return rows
-
-
-def names_in(cells: list[str]) -> list[str]:
-    return [name for cell in cells for name in CODE_SPAN.findall(cell)]
-
-
-PYTHON_BLOCKS = [
-    pytest.param(code, id=f"{name_of(page)}-{number}")
-    for page in PAGES
-    for number, (language, code) in enumerate(blocks(page), 1)
-    if language == "python"
-]
+    ROOT,
+    after_mark,
+    blocks,
+    name_of,
+    names_in,
+    table_under,
+)
+from tests.one_of_each_kind import ONE_OF_EACH_KIND
 
 
 @pytest.mark.parametrize("page", [README, README_ZH], ids=name_of)
@@ -113,59 +67,12 @@ def test_commands_are_where_they_are_looked_for(page: Path) -> None:
     assert after_mark(page, "test-command").strip().endswith(".venv/bin/python -m pytest -n auto --dist worksteal")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in LINK.findall(FENCED.sub("", page.read_text("utf-8"))):
-        if "://" in target:
-            continue
-        file, _, anchor = target.partition("#")
-        led_to = (page.parent / file).resolve() if file else page
-        assert led_to.exists(), f"{target} in {name_of(page)}"
-        if anchor:
-            headings = re.findall(r"^#+ (.+)$", led_to.read_text("utf-8"), re.MULTILINE)
-            assert anchor in [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings]
-
-
-@pytest.mark.parametrize("code", PYTHON_BLOCKS)
-def test_python_block_runs(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each block is run as it is; what it sends goes to the sandbox, and test functions in it are run as well."""
-    if "operators.hitl" in code and not notifier_takes_context():
-        pytest.skip("approvals need Airflow 3.1 or later: install apache-airflow>=3.1")
-    compiled = compile(code, "<docs>", "exec")
-    (tmp_path / "templates").mkdir()
-    monkeypatch.chdir(tmp_path)
-    with Sandbox() as sandbox:
-        monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", sandbox.webhook_url)
-        monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(sandbox.app))
-        namespace: dict[str, object] = {"__name__": "docs"}
-        try:
-            exec(compiled, namespace)  # noqa: S102 - our own docs
-        except ImportError as error:
-            if "airflow.sdk" in str(error):
-                pytest.skip(f"not on this Airflow: {error}")
-            raise
-        for name, function in namespace.items():
-            if name.startswith("test_") and callable(function):
-                function(monkeypatch)
-
-
 def test_first_example_is_short_and_makes_the_dag() -> None:
     code = next(code for language, code in blocks(README) if language == "python")
     assert len(code.splitlines()) == 8
     namespace: dict[str, object] = {}
     exec(code, namespace)  # noqa: S102 - our own docs
     assert namespace["alert"]
-
-
-@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=name_of)
-def test_both_languages_have_the_same_code(english: Path, chinese: Path) -> None:
-    assert blocks(english) == blocks(chinese)
-
-
-@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=name_of)
-def test_both_languages_link_each_other(english: Path, chinese: Path) -> None:
-    assert os.path.relpath(chinese, english.parent) in LINK.findall(english.read_text("utf-8"))
-    assert os.path.relpath(english, chinese.parent) in LINK.findall(chinese.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("page", [README, README_ZH], ids=name_of)
