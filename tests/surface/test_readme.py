@@ -57,10 +57,22 @@ PAGES = [
     README_ZH,
     *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
     ROOT / "example_dags" / "README.md",
-    *sorted(DOCS.glob("en/*.md")),
-    *sorted(DOCS.glob("zh/*.md")),
+    *sorted(DOCS.glob("en/**/*.md")),
+    *sorted(DOCS.glob("zh/**/*.md")),
 ]
-PAIRS = [(README, README_ZH), *((DOCS / "en" / page.name, page) for page in sorted(DOCS.glob("zh/*.md")))]
+# English pages that lie where people look for them, and the Chinese page of each.
+ELSEWHERE = {"changelog.md": ROOT / "CHANGELOG.md", "examples.md": ROOT / "example_dags" / "README.md"}
+
+
+def pages_of(language: str) -> list[str]:
+    folder = DOCS / language
+    return sorted(str(page.relative_to(folder)) for page in folder.rglob("*.md"))
+
+
+PAIRS = [
+    (README, README_ZH),
+    *((ELSEWHERE.get(page, DOCS / "en" / page), DOCS / "zh" / page) for page in pages_of("zh")),
+]
 
 FENCED = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
@@ -160,6 +172,30 @@ def test_first_example_is_short_and_makes_the_dag() -> None:
 @pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=name_of)
 def test_both_languages_have_the_same_code(english: Path, chinese: Path) -> None:
     assert blocks(english) == blocks(chinese)
+
+
+def test_each_page_is_in_both_languages() -> None:
+    assert pages_of("zh") == sorted([*pages_of("en"), *ELSEWHERE])
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=name_of)
+def test_both_languages_have_the_same_headings(english: Path, chinese: Path) -> None:
+    """The same number at each level in the same order; what they say is in two languages."""
+    headings = [
+        re.findall(r"^(#+) (.+)$", FENCED.sub("", page.read_text("utf-8")), re.MULTILINE) for page in (english, chinese)
+    ]
+    levels, levels_zh = ([level for level, _ in each] for each in headings)
+    assert levels == levels_zh
+
+
+@pytest.mark.parametrize("chinese", [chinese for _, chinese in PAIRS], ids=name_of)
+def test_chinese_pages_lead_to_chinese_pages(chinese: Path) -> None:
+    """But for the line below the title, which leads to the other language."""
+    in_chinese = {english.resolve() for english, _ in PAIRS}
+    text = FENCED.sub("", chinese.read_text("utf-8"))
+    led_to = [target for target in LINK.findall(text) if "://" not in target and not target.startswith("#")]
+    english = [each for each in led_to if (chinese.parent / each.partition("#")[0]).resolve() in in_chinese]
+    assert len(english) == 1
 
 
 @pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=name_of)
@@ -376,8 +412,9 @@ def error_of(send: Callable[[], object]) -> errors.DingTalkError:
     return raised.value
 
 
-def test_fields_of_the_receipt_are_listed() -> None:
-    listed = [name for row in table_under(DOCS / "en" / "messages.md", "Field") for name in names_in(row[:1])]
+@pytest.mark.parametrize(("page", "header"), [("en/messages.md", "Field"), ("zh/messages.md", "字段")])
+def test_fields_of_the_receipt_are_listed(page: str, header: str) -> None:
+    listed = [name for row in table_under(DOCS / page, header) for name in names_in(row[:1])]
     assert listed == [each.name for each in fields(Receipt) if each.name != "conn_id"]
 
 
@@ -402,7 +439,11 @@ def test_facts_table_is_complete(page: str, header: str) -> None:
 
 def test_error_tree_is_complete() -> None:
     (tree,) = (code for language, code in blocks(DOCS / "en" / "messages.md") if language == "text")
-    assert sorted(re.findall(r"\b[A-Z]\w+Error\b", tree)) == sorted(errors.__all__)
+    listed = re.findall(r"\b[A-Z]\w+Error\b", tree)
+    assert sorted(listed) == sorted(errors.__all__)
+    # The tree is code, which both languages share; what it says of each error stands in a table of the Chinese page.
+    rows = table_under(DOCS / "zh" / "messages.md", "异常")
+    assert [name for row in rows for name in names_in(row[:1])] == [each for each in listed if each != "DingTalkError"]
 
 
 @pytest.mark.parametrize("page", ["en/troubleshooting.md", "zh/troubleshooting.md"])
@@ -557,15 +598,17 @@ def test_the_two_lines_of_the_flush_dag_are_those_that_a_warning_prints(page: Pa
     assert [line for line in lines if line not in printed] == []
 
 
-def test_every_option_of_the_sandbox_is_listed() -> None:
+@pytest.mark.parametrize(("page", "header"), [("en/sandbox.md", "Option"), ("zh/sandbox.md", "选项")])
+def test_every_option_of_the_sandbox_is_listed(page: str, header: str) -> None:
     (commands,) = (each for each in parser_of("en")._actions if isinstance(each, argparse._SubParsersAction))
     options = {flag for action in commands.choices["sandbox"]._actions for flag in action.option_strings}
-    listed = names_in([row[0] for row in table_under(DOCS / "en" / "sandbox.md", "Option")])
+    listed = names_in([row[0] for row in table_under(DOCS / page, header)])
     assert set(listed) == options - {"-h", "--help"}
 
 
-def test_faults_named_in_the_docs_exist() -> None:
-    named = re.findall(r"Fault\.([A-Z_]+)", (DOCS / "en" / "sandbox.md").read_text("utf-8"))
+@pytest.mark.parametrize("page", ["en/sandbox.md", "zh/sandbox.md"])
+def test_faults_named_in_the_docs_exist(page: str) -> None:
+    named = re.findall(r"Fault\.([A-Z_]+)", (DOCS / page).read_text("utf-8"))
     assert named
     assert set(named) <= {fault.name for fault in Fault}
 
@@ -575,10 +618,32 @@ def test_changelog_begins_with_this_version() -> None:
     assert versions[0] == __version__
 
 
+def test_changelogs_have_the_same_versions_and_as_many_entries() -> None:
+    english, chinese = ((page.read_text("utf-8")) for page in (ROOT / "CHANGELOG.md", DOCS / "zh" / "changelog.md"))
+    heading = re.compile(r"^## (\S+)(?: - (\d{4}-\d{2}-\d{2}))?", re.MULTILINE)
+    assert heading.findall(chinese) == heading.findall(english)
+    entries = [
+        [len(re.findall(r"^- ", section, re.MULTILINE)) for section in re.split(r"^##+ ", text, flags=re.MULTILINE)]
+        for text in (english, chinese)
+    ]
+    assert entries[0] == entries[1]
+
+
+@pytest.mark.parametrize("page", [ROOT / "example_dags" / "README.md", DOCS / "zh" / "examples.md"], ids=name_of)
+def test_every_example_is_listed_once(page: Path) -> None:
+    text = FENCED.sub("", page.read_text("utf-8"))
+    listed = re.findall(r"^\| \[(\w+\.py)\]", text, re.MULTILINE)
+    assert sorted(listed) == sorted(each.name for each in (ROOT / "example_dags").glob("*.py"))
+
+
 @pytest.mark.parametrize(
     ("page", "section"),
-    [(ROOT / "CONTRIBUTING.md", "## How do I add"), (DOCS / "en" / "development.md", "## How to find your way")],
-    ids=["contributing", "development"],
+    [
+        (ROOT / "CONTRIBUTING.md", "## How do I add"),
+        (DOCS / "en" / "development.md", "## How to find your way"),
+        (DOCS / "zh" / "development.md", "## 如何找到代码"),
+    ],
+    ids=["contributing", "development", "zh/development"],
 )
 def test_files_named_in_guides_for_contributors_exist(page: Path, section: str) -> None:
     guide = page.read_text("utf-8").partition(section)[2].partition("\n## ")[0]
