@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import inspect
+import itertools
 import json
 import os
 import re
@@ -95,16 +97,22 @@ def after_mark(page: Path, mark: str) -> str:
     return found[1]
 
 
-def table_under(page: Path, header: str) -> list[list[str]]:
-    """Cells of the rows of the table whose first header cell is this."""
+def tables_under(page: Path, header: str) -> list[list[list[str]]]:
+    """Cells of the rows of each table whose first header cell is this."""
     lines = page.read_text("utf-8").splitlines()
-    start = next(place for place, line in enumerate(lines) if line.startswith(f"| {header} |"))
-    rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip() for cell in line.strip("|").split("|")])
-    return rows
+    starts = [place for place, line in enumerate(lines) if line.startswith(f"| {header} |")]
+    return [
+        [
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in itertools.takewhile(lambda each: each.startswith("|"), lines[start + 2 :])
+        ]
+        for start in starts
+    ]
+
+
+def table_under(page: Path, header: str) -> list[list[str]]:
+    """Those of the first such table."""
+    return tables_under(page, header)[0]
 
 
 def names_in(cells: list[str]) -> list[str]:
@@ -451,6 +459,48 @@ def test_log_lines_to_look_for_are_those_that_are_written(page: str) -> None:
     text = (DOCS / page).read_text("utf-8")
     assert f"`{NOTIFICATION_LOG_LINE}`" in text
     assert f"`{SENT_LOG_LINE}: …`" in text
+
+
+def texts_of_the_code() -> list[str]:
+    """Every text in the package; what varies in it is a placeholder of ``logging`` or ``…``."""
+    texts = []
+    for file in sorted((ROOT / "airflow_provider_dingpush").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "…" for part in node.values]
+                texts.append("".join(str(part) for part in parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return texts
+
+
+SYMPTOMS = [(DOCS / "en" / "troubleshooting.md", "Cause"), (DOCS / "zh" / "troubleshooting.md", "原因")]
+
+
+@pytest.mark.parametrize(("page", "header"), SYMPTOMS, ids=["en", "zh"])
+def test_what_shows_the_cause_of_a_symptom_exists(page: Path, header: str) -> None:
+    """A span of code with a space is a log line that is written, or a command that is understood."""
+    rows = [row for table in tables_under(page, header) for row in table]
+    assert len(rows) > 60
+    assert [row for row in rows if len(row) != 3 or not all(row)] == []
+    spans = {span for row in rows for span in CODE_SPAN.findall(row[1])}
+    commands = {span for span in spans if re.match(r"(dingpush|airflow|curl) ", span)}
+    for command in commands:
+        if command.startswith("dingpush "):
+            parser_of("en").parse_args(shlex.split(command)[1:])
+    lines = {span for span in spans - commands if " " in span}
+    texts = texts_of_the_code()
+    patterns = {line: re.compile(".*".join(map(re.escape, line.split("…"))), re.DOTALL) for line in lines}
+    assert sorted(line for line, each in patterns.items() if not any(map(each.search, texts))) == []
+    assert len(patterns) > 15
+    assert {span for span in spans if re.fullmatch(r"\w+Error", span)} <= set(errors.__all__)
+
+
+def test_both_languages_have_the_same_symptoms() -> None:
+    """As many causes in the same order, and the same ways to see them."""
+    english, chinese = (tables_under(*each) for each in SYMPTOMS)
+    seen = [[[names_in(row[1:2]) for row in table] for table in tables] for tables in (english, chinese)]
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize(
