@@ -78,6 +78,7 @@ PAIRS = [
 
 FENCED = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+PICTURE = re.compile(r"!\[(?P<says>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 CODE_SPAN = re.compile(r"`([^`]+)`")
 
 
@@ -212,10 +213,33 @@ def test_both_languages_link_each_other(english: Path, chinese: Path) -> None:
     assert os.path.relpath(english, chinese.parent) in LINK.findall(chinese.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("page", [README, README_ZH], ids=name_of)
-def test_picture_is_there_and_small(page: Path) -> None:
-    (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text("utf-8"))
-    assert (ROOT / picture).stat().st_size < 300_000
+def pictures_in(page: Path) -> list[tuple[str, Path]]:
+    """What each picture of our own is said to show, and its file."""
+    found = PICTURE.findall(FENCED.sub("", page.read_text("utf-8")))
+    return [(says, (page.parent / target).resolve()) for says, target in found if "://" not in target]
+
+
+def test_readme_shows_an_alert() -> None:
+    assert [[file.name for _, file in pictures_in(page)] for page in (README, README_ZH)] == [
+        ["alert_en.png"],
+        ["alert.png"],
+    ]
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=name_of)
+def test_both_languages_show_the_same_pictures(english: Path, chinese: Path) -> None:
+    """Those of ``tests/make_pictures.py``, whose names end in ``_en`` for English, small and with a text for each."""
+    shown = [pictures_in(page) for page in (english, chinese)]
+    assert [file.name for _, file in shown[0]] == [f"{file.stem}_en.png" for _, file in shown[1]]
+    for says, file in [*shown[0], *shown[1]]:
+        assert len(says) > 10
+        assert file.stat().st_size < 150_000
+        assert file.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_every_picture_is_shown() -> None:
+    shown = {file.name for page in PAGES for _, file in pictures_in(page)}
+    assert {file.name for file in (DOCS / "images").iterdir()} == shown
 
 
 @pytest.mark.parametrize("page", [README, README_ZH], ids=name_of)
