@@ -21,6 +21,7 @@ ELSEWHERE = {"changelog.md": ROOT / "CHANGELOG.md", "examples.md": ROOT / "examp
 
 FENCED = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+PICTURE = re.compile(r"!\[(?P<says>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 CODE_SPAN = re.compile(r"`([^`]+)`")
 
 
@@ -82,12 +83,22 @@ def tables(page: Path) -> list[list[list[str]]]:
     return [rows_of(lines[place + 1 :]) for place, line in enumerate(lines) if re.fullmatch(r"\|(:?-+:?\|)+", line)]
 
 
-def table_under(page: Path, header: str) -> list[list[str]]:
-    """Cells of the rows of the table whose first header cell is this."""
+def tables_under(page: Path, header: str) -> list[list[list[str]]]:
+    """Cells of the rows of each table whose first header cell is this."""
     lines = page.read_text("utf-8").splitlines()
-    start = next(place for place, line in enumerate(lines) if line.startswith(f"| {header} |"))
-    return rows_of(lines[start + 2 :])
+    return [rows_of(lines[place + 2 :]) for place, line in enumerate(lines) if line.startswith(f"| {header} |")]
+
+
+def table_under(page: Path, header: str) -> list[list[str]]:
+    """Those of the first such table."""
+    return tables_under(page, header)[0]
 
 
 def names_in(cells: list[str]) -> list[str]:
     return [name for cell in cells for name in CODE_SPAN.findall(cell)]
+
+
+def pictures_in(page: Path) -> list[tuple[str, Path]]:
+    """What each picture of our own is said to show, and its file."""
+    found = PICTURE.findall(prose(page))
+    return [(says, (page.parent / target).resolve()) for says, target in found if "://" not in target]
