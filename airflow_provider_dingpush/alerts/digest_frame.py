@@ -8,6 +8,7 @@ from functools import cached_property
 
 from airflow_provider_dingpush.alerts.digest_contents import Contents, Row, count_kinds
 from airflow_provider_dingpush.alerts.digest_lines import CAUSE_CHARACTERS, LineWriter
+from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
 from airflow_provider_dingpush.alerts.markdown import cut, dotted, escape_markdown, plain_name, quoted
 from airflow_provider_dingpush.alerts.words import Words
@@ -119,7 +120,7 @@ class Frame:
         return quoted([self.words(name, len(cause.alerts), total=total), text])
 
     def foot(self) -> Iterator[str]:
-        """Dead letters, skipped robots, and the message's number."""
+        """Dead letters, skipped robots, hints, and the message's number."""
         dead, skipped = self.contents.notes.dead, self.contents.notes.skipped
         if dead:
             names = self.words("comma").join(escape_markdown(plain_name(each)) for each in dead[:_MOST_NAMES])
@@ -138,5 +139,8 @@ class Frame:
             if len(skipped) > _MOST_NAMES:
                 robots.append(self.words("skipped_more", len(skipped) - _MOST_NAMES))
             yield from robots
+        for hint in Hint:
+            if hint in self.contents.notes.hints:
+                yield escape_markdown(self.words(f"hint_{hint.value}"))
         if self.contents.notes.number:
             yield self.words("number", number=escape_markdown(plain_name(self.contents.notes.number)))

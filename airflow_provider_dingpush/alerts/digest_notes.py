@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from airflow_provider_dingpush.alerts.hints import Hint
+
 RunKey = tuple[str, str]
 """Identifies a run: DAG id and run id."""
 
@@ -28,6 +30,7 @@ class Notes:
         many tries it took, the successful one included (``None`` if unknown). That failure isn't among the alerts.
     :param merged_until_tomorrow: this is the last message of the day (``max_messages_per_day``); later alerts are
         sent the next day.
+    :param hints: hints to show.
     """
 
     number: str = ""
@@ -40,3 +43,4 @@ class Notes:
     folded: Mapping[RunKey, str] = field(default_factory=dict)
     recovered: Mapping[str, tuple[float, int | None]] = field(default_factory=dict)
     merged_until_tomorrow: bool = False
+    hints: frozenset[Hint] = frozenset()

@@ -66,7 +66,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "view_log": "View log",
     "view_run": "View run",
     "local_address": "{label} (local address)",
-    "local_note": "A local address opens only on the machine that runs Airflow: set [dingpush] base_url.",
+    "hint_local_links": "A local address opens only on the machine that runs Airflow: set [dingpush] base_url.",
     "misaddressed": "(A custom robot can't take to=, so this is in its own group; "
     "use a connection of type 'DingTalk App'.)",
     "problem_message": "(The notifier's own message could not be sent, so this is the built-in one. {what})",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.hints import hints_about
 from airflow_provider_dingpush.alerts.kinds import MARKS, kind_of
 from airflow_provider_dingpush.alerts.message_log import log_covered
 from airflow_provider_dingpush.delivery.dead_letters import name_of
@@ -105,11 +106,13 @@ class Freezer:
         ledger = self.ledger
         repeats, by_record = ledger.repeats.counts(alerts)
         dead = ledger.dead_letters.unreported
+        hints = ledger.hints.due(now) & hints_about(merged.shown)
         draft = replace(
             draft,
             repeats=by_record,
             dead=tuple(each.key for each in dead),
             overflow_count=ledger.queue.overflow_count,
+            hints=tuple(sorted(each.value for each in hints)),
         )
         hold = ledger.hold_that_ended(alerts, now)
         return draft, Notes(
@@ -123,6 +126,7 @@ class Freezer:
             folded=merged.folded,
             recovered=merged.recovered,
             merged_until_tomorrow=ledger.holds.ends_the_day(now),
+            hints=hints,
         )
 
 

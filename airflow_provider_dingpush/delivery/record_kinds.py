@@ -120,6 +120,7 @@ class Batch:
     :param dead: dead letters that it lists.
     :param overflow_count: the overflow count that it shows.
     :param may_repeat: number of another notification that it may repeat.
+    :param hints: values of the hints that it shows.
     """
 
     uuid: str
@@ -138,6 +139,7 @@ class Batch:
     dead: tuple[str, ...] = ()
     overflow_count: int = 0
     may_repeat: str = ""
+    hints: tuple[str, ...] = ()
 
     @property
     def number(self) -> str:
@@ -375,6 +377,8 @@ LIMITED_SINCE: RecordKind[float] = _plain("limited_since", _moment)
 """Since when the daily limit is reached."""
 LAST_SENT: RecordKind[float] = _plain("last", _moment)
 """When a notification was last sent."""
+HINT: RecordKind[float] = _plain("hint", _moment)
+"""By value of a hint: when it was last shown."""
 INTERVAL: RecordKind[float] = _plain("interval", _moment)
 """How long alerts are collected after that, in seconds."""
 NOTIFIED = _values("notified", NotifiedFailure)
@@ -407,7 +411,7 @@ KINDS: Mapping[str, RecordKind[Any]] = {
     kind.name: kind
     for kind in (
         *(ALERT, BATCH, QUARANTINE, SLOT, HOLD, LIMITED_SINCE, LAST_SENT, INTERVAL, NOTIFIED, RECOVERED, RUN, DAY),
-        *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED),
+        *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED, HINT),
     )
 }
 

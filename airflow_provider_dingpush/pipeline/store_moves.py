@@ -20,7 +20,7 @@ _MOST_KEYS = 10_000
 _BATCH: RecordId = ("batch", "")
 # Records that count something, by the name of the count.
 _COUNTED = {"day"}
-_KEPT_IF_NEW = {"slot", "dead", "notified", "run", "recovered"}
+_KEPT_IF_NEW = {"slot", "dead", "notified", "run", "recovered", "hint"}
 
 _log = logging.getLogger(__name__)
 

@@ -20,6 +20,7 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of
 from airflow_provider_dingpush.alerts.composer import mentions_of
 from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
 from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.hints import Hint, hints_about
 from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.events import Event
@@ -620,3 +621,24 @@ def test_own_messages_keep_a_link_each() -> None:
         (line,) = [each for each in text.splitlines() if title in each]
         assert str(link.log_link or link.run_link) in line
         assert "started" not in line
+
+
+# Hints
+
+
+@pytest.mark.parametrize(
+    ("language", "hint"), [("zh", "本机地址只能在 Airflow 所在的机器上打开"), ("en", "A local address opens only on")]
+)
+def test_a_digest_shows_a_hint_only_when_it_is_due(language: str, hint: str) -> None:
+    assert hint in written(THREE, Notes(hints=frozenset({Hint.LOCAL_LINKS})), language=language).text
+    assert hint not in written(THREE, language=language).text
+
+
+def test_a_notifiers_own_message_gets_no_hint() -> None:
+    """Unless it is in a digest."""
+    local = alert(facts={"is_local_link": True})
+    mine = replace(local, key="2", message={"msgtype": "text", "text": {"content": "Call Li"}})
+    assert hints_about([local]) == {Hint.LOCAL_LINKS}
+    assert hints_about([mine]) == frozenset()
+    assert hints_about([local, mine]) == {Hint.LOCAL_LINKS}
+    assert hints_about(THREE) == frozenset()

@@ -1417,3 +1417,37 @@ def test_mailboxes_are_emptied_in_small_steps(caplog: pytest.LogCaptureFixture) 
     assert sim.chat.shown[-1].notes["overflow_count"] == 7
     assert sim.storage.overflow_count == 0
     assert "can't be removed" not in caplog.text
+
+
+# ---------------------------------------------------------------------------------------------------- hints
+
+
+def test_the_hint_about_local_links_is_shown_once_a_day() -> None:
+    """To the whole group, by whichever leader, and not in each alert."""
+    sim = Simulation()
+    for number, wait in enumerate((0.0, 30.0, 3600.0, 86_400.0)):
+        sim.clock.advance(wait)
+        sim.put(failure(f"a{number}", facts={"is_local_link": True}))
+        sim.drain()
+    assert [each.notes["hints"] for each in sim.chat.shown] == [["local_links"], [], [], ["local_links"]]
+
+
+def test_a_hint_that_did_not_arrive_is_shown_again() -> None:
+    """What counts is the message that was sent."""
+    sim = Simulation()
+    sim.robot.answers = lambda content: (
+        SendResult(SendStatus.REJECTED, "430102") if content["keys"] == ["a1"] and "names_only" not in content else None
+    )
+    sim.put(failure("a1", facts={"is_local_link": True}))
+    sim.drain()
+    sim.clock.advance(60.0)
+    sim.put(failure("a2", facts={"is_local_link": True}))
+    sim.drain()
+    assert [each.notes.get("hints") for each in sim.chat.shown if each.keys == ("a2",)] == [["local_links"]]
+
+
+def test_an_alert_without_local_links_gets_no_hint() -> None:
+    sim = Simulation()
+    sim.put(failure("a1"))
+    sim.drain()
+    assert sim.chat.shown[0].notes["hints"] == []

@@ -22,6 +22,7 @@ EXAMPLES: dict[str, Any] = {
     "hold": kinds.Hold(Reason.REFUSING, 1.0, 2.0, "400402", 60.0),
     "limited_since": 1.0,
     "last": 1.0,
+    "hint": 1.0,
     "interval": 20.0,
     "notified": NOTIFIED,
     "recovered": kinds.Recovered(1.0, "r1", 2, 3.0),
