@@ -82,7 +82,7 @@ class Composer:
         """The message and its mentions."""
         alerts = [self.redacted(each) for each in alerts]
         language = self.language_of(alerts)
-        if len(alerts) == 1 and notes == Notes(number=notes.number, hints=notes.hints):
+        if len(alerts) == 1 and notes == Notes(number=notes.number, hints=notes.hints, storm=notes.storm):
             message = self._alone(alerts[0], language, notes.hints)
         else:
             message = self._digest(alerts, notes, language)

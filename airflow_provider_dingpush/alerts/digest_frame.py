@@ -11,10 +11,16 @@ from airflow_provider_dingpush.alerts.digest_lines import CAUSE_CHARACTERS, Line
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
 from airflow_provider_dingpush.alerts.markdown import cut, dotted, escape_markdown, plain_name, quoted
-from airflow_provider_dingpush.alerts.words import Words
+from airflow_provider_dingpush.alerts.words import Words, duration_text
 
 _MOST_NAMES = 5
 """Of dead letters and skipped robots; ``dingpush status`` lists all."""
+
+_ONE_OF_CAUSES_CHARACTERS = 100
+"""Of each reason in the head, if there are several."""
+
+_LEAST_STORM = 10
+"""Fewer failures are no storm."""
 
 _TITLE_KINDS = (Kind.LATE, Kind.QUESTION, Kind.RETRYING, Kind.RECOVERED)
 """The kinds that a title counts besides the worst one."""
@@ -86,7 +92,10 @@ class Frame:
             if f"{last:%Y-%m-%d %H:%M}" != when:
                 when += f"–{last:%H:%M}" if first.date() == last.date() else f" – {last:%Y-%m-%d %H:%M}"
             runs = self.write.folded(self.contents.sections[0].whole) if self.contents.is_titled else ""
-            yield dotted([f"{when} {offset}", runs])
+            storm, state = self._storm()
+            yield dotted([f"{when} {offset}", runs, "" if storm else state])
+            if storm:
+                yield storm
         notes = self.contents.notes
         remarks = []
         if notes.may_repeat:
@@ -106,13 +115,36 @@ class Frame:
         if remarks:
             yield quoted(remarks)
 
+    def _storm(self) -> tuple[str, str]:
+        """The failures since the storm began, if there were earlier messages; and whether they go on."""
+        storm = self.contents.notes.storm
+        if storm is None or storm.failures < _LEAST_STORM:
+            return "", ""
+        state = self.words("going_on")
+        if storm.quiet_seconds is not None:
+            state = self.words("quiet_for", duration=duration_text(storm.quiet_seconds, self.words))
+        if storm.failures <= sum(each.kind is Kind.FAILED for each in self.contents.classified):
+            return "", f"**{state}**"
+        text = self.words(
+            "storm",
+            failures=self.words("failed", storm.failures),
+            dags=self.words("dags", storm.dags),
+            since=self.write.clock(storm.since),
+            state=state,
+        )
+        return f"**{text}**", state
+
     def causes(self) -> str:
         """The reasons that most unresolved alerts share."""
         total = len(self.contents.unresolved)
         cause, *more = self.contents.causes
         text = escape_markdown(cut(cause.text, CAUSE_CHARACTERS))
         if more:
-            named = [self.write.reason(each, CAUSE_CHARACTERS) for each in self.contents.causes]
+            marks = self.contents.cause_marks
+            named = [
+                f"{marks.get(each.likeness, '')} {self.write.reason(each, _ONE_OF_CAUSES_CHARACTERS)}".strip()
+                for each in self.contents.causes
+            ]
             rest = total - sum(len(each.alerts) for each in self.contents.causes)
             return quoted([self.words("reasons"), *named, *([self.words("other_reasons", rest)] if rest else [])])
         alike = "same_reason" if cause.is_same else "similar_reason"

@@ -18,6 +18,7 @@ from airflow_provider_dingpush.alerts.digest_contents import (
     reason_of,
     reasons_of,
 )
+from airflow_provider_dingpush.alerts.digest_groups import Group
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
 from airflow_provider_dingpush.alerts.markdown import (
     NAME_CHARACTERS,
@@ -27,6 +28,7 @@ from airflow_provider_dingpush.alerts.markdown import (
     escape_markdown,
     plain_name,
 )
+from airflow_provider_dingpush.alerts.name_ranges import names_in_brief, range_texts
 from airflow_provider_dingpush.alerts.words import Words
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 
@@ -36,8 +38,20 @@ CAUSE_CHARACTERS = 200
 _MOST_INDICES = 3
 """The most ranges of map indices."""
 
+_MOST_LABELS = 10
+"""If more instances of a mapped task failed, only their indices are shown."""
+
+_LABEL_CHARACTERS = 24
+"""Of one instance's label, if there are several."""
+
 _LIST_CHARACTERS = 120
 """Of the options of a question, and of the people who may answer."""
+
+_WORTH_SHORTENING = 12
+"""A shorter text of reasons is repeated rather than replaced by a remark."""
+
+_MARKED = (Kind.LATE, Kind.RETRYING, Kind.EARLIER)
+"""The kinds whose lines begin with a mark; most lines are failures."""
 
 _LAST_MOMENT = 32_503_680_000.0  # The year 3000, because a damaged file may contain any number.
 
@@ -51,6 +65,9 @@ class Detail:
     :param characters: the most characters of one reason.
     :param extras: the most rows of recoveries, and of other events; ``None``: no limit.
     :param sections: the most sections; ``None``: no limit.
+    :param group_from: how many sections with the same picture share a line.
+    :param name_characters: the most characters of their names.
+    :param causes: whether the head names the reasons that most alerts share.
     """
 
     rows: int | None = 0
@@ -58,6 +75,9 @@ class Detail:
     characters: int = 0
     extras: int | None = 0
     sections: int | None = None
+    group_from: int = 3
+    name_characters: int = 120
+    causes: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,8 +93,11 @@ class LineWriter:
     words: Words
     zone: tzinfo
 
-    def row(self, row: Row, detail: Detail, *, label: Sequence[str] = ()) -> str:
-        """``load_orders ×3 log · 03:04–03:09 · after 4 tries · TimeoutError``."""
+    def row(self, row: Row, detail: Detail, *, label: Sequence[str] = (), above: Row | None = None) -> str:
+        """``load_orders ×3 log · 03:04–03:09 · after 4 tries · TimeoutError``.
+
+        :param above: the row of the line above; the same reason isn't repeated.
+        """
         names = [*label, *([] if "dag_id" in self.contents.group_by else [self.dag(row)])]
         if not names or "task_id" not in self.contents.group_by or not row.newest.task_id:
             names += self._of_dag(row)
@@ -87,12 +110,15 @@ class LineWriter:
             self.words("runs", row.runs) if several_runs and row.newest.task_id else "",
             self._repeats(row),
             self.folded(row) if label else "",
-            self._reasons(row, detail),
+            self._reasons_below(row, above, detail),
         ]
         return f"- {dotted(parts)}"
 
-    def flat(self, section: Section, detail: Detail) -> str:
-        """A section in one line."""
+    def flat(self, group: Group, detail: Detail) -> str:
+        """A section, or sections with the same picture, in one line."""
+        if len(group.sections) > 1:
+            return self._group(group, detail)
+        section = group.sections[0]
         whole, label = section.whole, self.label(section)
         if len(section.rows) == 1:
             return self.row(whole, detail, label=label)
@@ -106,6 +132,35 @@ class LineWriter:
             self._reasons(whole, detail),
         ]
         return f"- {dotted(parts)}"
+
+    def _group(self, group: Group, detail: Detail) -> str:
+        """``ods_sync_04–22 (19 DAGs) each ×40 run · 8 tasks · TimeoutError``."""
+        whole, first = group.whole, group.sections[0].whole
+        labels = (self.words("comma").join(self.label(each)) for each in group.sections)
+        names = self._listed_names(names_in_brief(sorted(labels)), detail.name_characters)
+        name = self.words("group_name", len(group.sections), name=f"**{names}**", each=len(first.classified))
+        is_dag = self.contents.group_by == ("dag_id",)
+        of_dag = self._of_dag(first) if is_dag and len(group.sections[0].rows) == 1 else []
+        parts = [
+            dotted([name, *map(escape_markdown, of_dag)]) + self._link_of(first.newest, run_first=first.tasks > 1),
+            self.counted(whole.kinds) if len(whole.kinds) > 1 else "",
+            self.words("tasks", first.tasks) if 1 < first.tasks < len(first.classified) else "",
+            self._times(whole),
+            self._tries(whole) if len(first.classified) == 1 else "",
+            self._repeats(whole),
+            self.folded(whole),
+            self._reasons(whole, detail),
+        ]
+        mark = f"{MARKS[whole.worst]} " if whole.worst in _MARKED else ""
+        return f"- {mark}{dotted(parts)}"
+
+    def _listed_names(self, names: Sequence[str], characters: int) -> str:
+        """The first of the names that fit, at least one."""
+        comma, kept = self.words("comma"), names
+        while len(kept) > 1 and len(comma.join(kept)) > characters:
+            kept = kept[: len(kept) * 3 // 4]
+        listed = escape_markdown(cut(comma.join(kept), characters))
+        return listed if len(kept) == len(names) else self.words("and_more_names", names=listed)
 
     def recovered(self, row: Row) -> str:
         """``etl_daily · load_orders · failed 10:02, recovered 10:09 · after 3 tries``."""
@@ -158,7 +213,7 @@ class LineWriter:
     def _subject(self, row: Row, names: Sequence[str]) -> str:
         """The subject of a line, the first name in bold, with its count."""
         first, *rest = map(escape_markdown, names)
-        mark = f"{MARKS[row.worst]} " if row.worst in (Kind.LATE, Kind.RETRYING, Kind.EARLIER) else ""
+        mark = f"{MARKS[row.worst]} " if row.worst in _MARKED else ""
         often = f" ×{len(row.classified):,}" if len(row.classified) > 1 else ""
         # Next to the name, where it is found quickly: the ends of the lines are at different columns.
         log = self._link_of(row.newest, run_first=row.tasks > 1)
@@ -202,17 +257,18 @@ class LineWriter:
         return self.words("comma").join(self.words(kind.value, n) for kind, n in kinds)
 
     def _indices(self, row: Row) -> str:
-        """The map indices of one run: ``[0–3, 7]``."""
-        indices = sorted({each.map_index for each in row.alerts if each.map_index is not None})
-        if not indices or row.runs > 1 or row.tasks > 1:
+        """The mapped instances of one run: ``[0–3, 7]``, or the labels of a few: ``[east, west]``."""
+        labels = {each.map_index: _label_in(each) for each in row.alerts if each.map_index is not None}
+        if not labels or row.runs > 1 or row.tasks > 1:
             return ""
-        label = row.newest.facts.get("map_label")
-        if len(indices) == 1 and isinstance(label, str) and label:
-            return " " + escape_markdown(f"[{plain_name(label)}]")
-        ranges = _ranges(indices)
-        texts = [str(first) if first == last else f"{first}–{last}" for first, last in ranges[:_MOST_INDICES]]
-        more = ["…"] if len(ranges) > _MOST_INDICES else []
-        return " " + escape_markdown(f"[{', '.join([*texts, *more])}]")
+        if any(labels.values()) and len(labels) <= _MOST_LABELS:
+            most = NAME_CHARACTERS if len(labels) == 1 else _LABEL_CHARACTERS
+            texts = [cut(label or str(index), most) for index, label in sorted(labels.items())]
+        else:
+            texts = range_texts(labels)
+            if len(labels) > _MOST_LABELS and len(texts) > _MOST_INDICES:
+                texts = [*texts[:_MOST_INDICES], "…"]
+        return " " + escape_markdown(f"[{', '.join(texts)}]")
 
     def _times(self, row: Row) -> str:
         """First and last time, unless they are in the message's head."""
@@ -257,18 +313,26 @@ class LineWriter:
 
     def _reasons(self, row: Row, detail: Detail) -> str:
         """The reasons, the most frequent first, without those in the message's head or the section's name."""
-        if not detail.reasons or self.contents.group_by == ("summary",):
+        if self.contents.group_by == ("summary",):
             return ""
-        # The line of one task leaves out the first of these reasons only, or it would be ambiguous.
-        is_whole = row.tasks > 1 or self.contents.has_one_row
-        named = {each.likeness for each in (self.contents.causes if is_whole else self.contents.causes[:1])}
         every = reasons_of(row.alerts)
-        others = [each for each in every if each.likeness not in named]
-        reasons = [self.reason(each, detail.characters, counted=len(every) > 1) for each in others[: detail.reasons]]
-        more = sum(len(each.alerts) for each in others[detail.reasons :])
-        if more:
-            reasons.append(self.words("other_reasons", more))
-        return self.words("semicolon").join(reasons)
+        named = {each.likeness for each in self.contents.causes} if detail.causes else set()
+        marks = self.contents.cause_marks if named else {}
+        reasons = ["".join(sorted(marks[each.likeness] for each in every if each.likeness in marks))]
+        if detail.reasons:
+            others = [each for each in every if each.likeness not in named]
+            # One more than that, because the count of others takes as much room.
+            shown = others if len(others) <= detail.reasons + 1 else others[: detail.reasons]
+            reasons += [self.reason(each, detail.characters, counted=len(every) > 1) for each in shown]
+            more = sum(len(each.alerts) for each in others[len(shown) :])
+            reasons += [self.words("other_reasons", more)] if more else []
+        return self.words("semicolon").join(filter(None, reasons))
+
+    def _reasons_below(self, row: Row, above: Row | None, detail: Detail) -> str:
+        """The reasons, or a remark that they are those of the line above."""
+        reasons = self._reasons(row, detail)
+        is_same = above is not None and reasons == self._reasons(above, detail)
+        return self.words("same_as_above") if is_same and len(reasons) > _WORTH_SHORTENING else reasons
 
     def reason(self, reason: Reason, characters: int, *, counted: bool = True) -> str:
         text = escape_markdown(cut(reason.text, characters))
@@ -304,15 +368,10 @@ def _seconds_of(time: object) -> float:
         return 0.0
 
 
-def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last number of each range without a gap, of sorted numbers."""
-    ranges: list[tuple[int, int]] = []
-    for number in numbers:
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1] = (ranges[-1][0], number)
-        else:
-            ranges.append((number, number))
-    return ranges
+def _label_in(alert: Alert) -> str:
+    """The label of a mapped instance, its rendered ``map_index_template``; empty without one."""
+    label = alert.facts.get("map_label")
+    return plain_name(label) if isinstance(label, str) else ""
 
 
 def link(label: str, address: str | None) -> str:

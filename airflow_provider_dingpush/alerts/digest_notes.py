@@ -12,6 +12,22 @@ RunKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
+class StormNote:
+    """The storm that a message is part of: failures that follow each other closely, over all messages about them.
+
+    :param failures: how many there were so far.
+    :param dags: of how many DAGs.
+    :param since: when the first one happened, in seconds since 1970.
+    :param quiet_seconds: how long no failure has happened, in seconds; ``None`` while they go on.
+    """
+
+    failures: int
+    dags: int
+    since: float
+    quiet_seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class Notes:
     """What a digest reports besides its alerts.
 
@@ -31,6 +47,7 @@ class Notes:
     :param merged_until_tomorrow: this is the last message of the day (``max_messages_per_day``); later alerts are
         sent the next day.
     :param hints: hints to show.
+    :param storm: the storm that these alerts are part of; a digest of a larger one shows it.
     """
 
     number: str = ""
@@ -44,3 +61,4 @@ class Notes:
     recovered: Mapping[str, tuple[float, int | None]] = field(default_factory=dict)
     merged_until_tomorrow: bool = False
     hints: frozenset[Hint] = frozenset()
+    storm: StormNote | None = None

@@ -18,6 +18,7 @@ from airflow_provider_dingpush.delivery.fallbacks import Route
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.merging import Merged, fitting
 from airflow_provider_dingpush.delivery.record_kinds import Batch
+from airflow_provider_dingpush.delivery.storm_total import storm_note
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.messages.kinds import Text
 
@@ -83,6 +84,8 @@ class Freezer:
             self.ledger.drop_covered(merged.covered)
             return None
         draft = replace(draft, members=tuple(each.key for each in alerts))
+        overflow_count = 0 if draft.names_only else self.ledger.queue.overflow_count
+        draft = replace(draft, storm=self.ledger.storm.with_batch(merged.shown, overflow_count, now))
         notes = None
         if not draft.names_only:
             draft, notes = self._with_notes(draft, alerts, merged, route, now)
@@ -127,6 +130,7 @@ class Freezer:
             recovered=merged.recovered,
             merged_until_tomorrow=ledger.holds.ends_the_day(now),
             hints=hints,
+            storm=storm_note(draft.storm, merged.shown, now),
         )
 
 

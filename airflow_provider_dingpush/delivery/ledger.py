@@ -39,6 +39,7 @@ from airflow_provider_dingpush.delivery.record_kinds import (
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.repeats import Repeats
+from airflow_provider_dingpush.delivery.storm_total import StormTotal
 from airflow_provider_dingpush.delivery.window import RateWindow, Slots, Try
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.contract import LedgerBook, RecordId
@@ -66,6 +67,7 @@ class Ledger:
         self.holds = Holds(table, policy, zone)
         self.repeats = Repeats(table, policy.repeat_interval_seconds)
         self.pace = Pace(table, policy.group_interval_seconds)
+        self.storm = StormTotal(table, self.pace)
         self.hints = HintTimes(table)
         self.dead_letters = DeadLetters(records)
         self.queue = Queue(records, self.repeats, self.dead_letters)
@@ -87,7 +89,7 @@ class Ledger:
     def clamp_future_times(self, now: float) -> None:
         """Move times in the future back to now: after the clock was set back, nothing would be sent until then."""
         changes = Changes()
-        for part in (self.slots, self.holds, self.repeats, self.pace, self.hints):
+        for part in (self.slots, self.holds, self.repeats, self.pace, self.storm, self.hints):
             part.clamp(now, changes)
         batch = self._table.get(BATCH)
         if batch and batch.created > now:
@@ -198,6 +200,7 @@ class Ledger:
         self.repeats.after_message(batch.repeats, alerts, now, changes)
         self._runs.after_message(alerts, now, changes)
         self.pace.after_message(now, changes)
+        self.storm.after_message(batch.storm, changes)
         self.hints.after_message(batch.hints, now, changes)
         self.dead_letters.mark_reported(batch.dead, changes)
         if batch.overflow_count:

@@ -19,7 +19,7 @@ from airflow_provider_dingpush.alerts import words_en, words_zh
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of
 from airflow_provider_dingpush.alerts.composer import mentions_of
 from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
-from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.digest_notes import Notes, StormNote
 from airflow_provider_dingpush.alerts.hints import Hint, hints_about
 from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
@@ -185,6 +185,32 @@ QUESTIONS = tuple(
     for index in range(2)
 )
 
+REASONS = (
+    NO_DATABASE,
+    DUPLICATE,
+    "AirflowException: Bash command failed. The command returned a non-zero exit code 1.",
+    "TimeoutError: read timed out after 300 seconds",
+    "KeyError: 'city_code'",
+)
+
+
+def of_many_dags(dags: int, first: int = 0, tasks: int = 8, each: int = 40, reasons: int = 5) -> tuple[Alert, ...]:
+    """Failures of as many DAGs with the same picture: mapped tasks, and reasons that take turns."""
+    return tuple(
+        alert(
+            f"ods_sync_{dag:02}",
+            f"load_{number % tasks}",
+            f"03:{4 + dag // 10:02}:{dag % 10 * 5 + number // 10:02}",
+            map_index=number // tasks,
+            summary=REASONS[number % reasons],
+        )
+        for dag in range(first, first + dags)
+        for number in range(each)
+    )
+
+
+CITIES = ("华东_1", "华东_2", "华北", "华南", "西南_成都", "西北", "东北")
+AS_STORM = StormNote(failures=1_000, dags=25, since=at("02:54:10"))
 CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
     "three_tasks": (THREE, Notes(number="1c07")),
     "mapped": (MAPPED, Notes(number="77b0", folded={("报表_日结", RUN_ID): "dag_failed"})),
@@ -203,6 +229,43 @@ CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
     ),
     "questions": ((*THREE, *QUESTIONS, TROUBLED[-1]), Notes(number="9c9c")),
     "may_repeat": (THREE, Notes(number="1c07", may_repeat="1c07", merged_until_tomorrow=True)),
+    "storm_of_25_dags": (of_many_dags(25), Notes(number="c0de", storm=replace(AS_STORM, since=at("03:04:00")))),
+    "storm_goes_on": (of_many_dags(6), Notes(number="c0d1", storm=AS_STORM)),
+    "storm_pauses": (of_many_dags(3, each=9), Notes(number="c0d2", storm=replace(AS_STORM, quiet_seconds=34.0))),
+    "three_causes": (
+        tuple(
+            alert("dwd_daily", f"build_{number:02}", f"03:04:{number:02}", summary=REASONS[number // 10])
+            for number in range(30)
+        ),
+        Notes(number="3ca5"),
+    ),
+    "same_picture": (
+        (*of_many_dags(19, first=4, reasons=1), *THREE[:2], alert("finance_close", None, "03:09:00")),
+        Notes(number="19da"),
+    ),
+    "mapped_labels": (
+        tuple(
+            alert(
+                "报表_日结",
+                "按城市拆分",
+                f"03:04:{index:02}",
+                map_index=index * 3,
+                summary=f"TimeoutError: shard {index} didn't answer",
+                facts={"map_label": label},
+            )
+            for index, label in enumerate(CITIES)
+        )
+        + tuple(alert("报表_日结", "汇总", map_index=index, summary="KeyError: 'x'") for index in (1, 4, 8, 9, 12)),
+        Notes(number="1abe"),
+    ),
+    "one_cause": (
+        tuple(
+            alert(f"{team}_daily", task, f"03:04:{place:02}", summary=NO_DATABASE)
+            for place, team in enumerate(TEAMS)
+            for task in ("extract", "load")[: 1 + place % 2]
+        ),
+        Notes(number="0ca5"),
+    ),
     "runs": (
         tuple(
             alert(run_id=f"backfill__2026-11-{day:02}", clock=f"03:{day:02}:00", summary=DUPLICATE)
@@ -298,11 +361,13 @@ def counted(message: Markdown) -> int:
         following = blocks[place + 1] if place + 1 < len(blocks) else ""
         if block.startswith("#### ") and not following.startswith("- "):
             total += sum(map(number, COUNTED.findall(block)))
-        total += block.startswith("**")  # a question
+        total += block.startswith("**") and not block.startswith("**This storm so far: ")  # a question
         for line in block.splitlines() if block.startswith("- ") else ():
             often = re.search(r" ×([\d,]+)", line)
+            same = re.match(r"- (?:. )?\*\*.*?\*\* \(([\d,]+) DAGs\) each ×", line)
             is_rest = line.startswith("- …and another ")
-            total += sum(map(number, COUNTED.findall(line))) if is_rest else number(often[1]) if often else 1
+            sections = number(same[1]) if same else 1
+            total += sum(map(number, COUNTED.findall(line))) if is_rest else sections * number(often[1]) if often else 1
     return total
 
 
@@ -403,7 +468,13 @@ def test_a_reason_of_most_tasks_is_shown_once() -> None:
 
 @pytest.mark.parametrize(
     ("indices", "expected"),
-    [((3,), " [3]"), ((0, 1, 2), " [0–2] ×3"), ((0, 2, 3, 9), " [0, 2–3, 9] ×4"), ((0, 2, 4, 6), " [0, 2, 4, …] ×4")],
+    [
+        ((3,), " [3]"),
+        ((0, 1, 2), " [0–2] ×3"),
+        ((0, 2, 3, 9), " [0, 2–3, 9] ×4"),
+        ((0, 2, 4, 6), " [0, 2, 4, 6] ×4"),
+        (range(0, 22, 2), " [0, 2, 4, …] ×11"),
+    ],
 )
 def test_mapped_instances_are_named(indices: tuple[int, ...], expected: str) -> None:
     """As ranges."""
@@ -474,7 +545,7 @@ def test_a_notifiers_own_message_is_the_reason() -> None:
 
 def test_reasons_of_a_pause_have_a_text_or_are_shown_as_they_are() -> None:
     """They are independent of the language."""
-    for reason, words in (("throttled", "机器人被钉钉限流"), ("errcode 1 *x*", "errcode 1 \\*x\\*")):
+    for reason, words in (("throttled", "被钉钉限流"), ("errcode 1 *x*", "errcode 1 \\*x\\*")):
         text = written(THREE, Notes(paused=(at("03:00:00"), at("03:03:00"), reason))).text
         assert f"> 03:00–03:03 暂停发送：{words}。" in text
 
