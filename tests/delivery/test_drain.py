@@ -24,7 +24,7 @@ from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.repetitions import remembered_names
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.messages import Text
+from airflow_provider_dingpush.messages import At, Message, Text
 from tests.delivery.simulation import (
     DISK_FULL,
     START,
@@ -850,6 +850,45 @@ def test_a_run_whose_failed_tasks_were_all_sent_needs_no_message(known: dict[str
 def test_a_run_with_a_message_of_its_own_is_sent() -> None:
     sim = Simulation()
     sim.put(failure("a1"), dag_failure(message={"msgtype": "text", "text": {"content": "call me"}}))
+    sim.drain()
+    assert sim.chat.keys == ["a1", "d1"]
+
+
+def test_a_run_with_mentions_is_a_remark_and_its_people_are_mentioned() -> None:
+    """``at=`` of the DAG's notifier is for the whole run, and so for its tasks."""
+    mentions: list[Any] = []
+
+    def composed(alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
+        mentions.append([each.mentions for each in alerts])
+        return compose(alerts, notes)
+
+    sim = Simulation(compose=composed)
+    theirs, ours = {"mobiles": ["13800000001"]}, {"mobiles": ["13800000002"]}
+    sim.put(failure("a1", mentions=theirs), failure("a2"), failure("b1", run_id="r2"), dag_failure(mentions=ours))
+    sim.drain()
+    (shown,) = sim.chat.shown
+    assert shown.keys == ("a1", "a2", "b1")
+    assert shown.notes["folded"] == {"sales/r1": "dag_failed"}
+    people = At(("13800000001", "13800000002")).to_dict()
+    assert mentions == [[people, None, None]]
+    assert sim.ledger().queue.waiting == 0
+
+
+def test_a_run_with_mentions_is_sent_if_its_tasks_were_sent_without_them() -> None:
+    """Or nobody would be called."""
+    sim = Simulation()
+    sim.put(failure("a1"))
+    sim.drain()
+    sim.put(dag_failure(facts=facts("a1"), mentions={"mobiles": ["13800000002"]}))
+    sim.drain(60.0)
+    assert [each.keys for each in sim.chat.shown] == [("a1",), ("d1",)]
+
+
+def test_a_run_with_a_message_of_a_second_notifier_is_sent() -> None:
+    """The plain notifier of the same DAG doesn't hide it."""
+    own = {"msgtype": "text", "text": {"content": "call me"}}
+    sim = Simulation()
+    sim.put(failure("a1"), dag_failure(), dag_failure("d2", occurrence="d1", message=own))
     sim.drain()
     assert sim.chat.keys == ["a1", "d1"]
 
