@@ -23,6 +23,8 @@ from airflow_provider_dingpush.alerts.digest_notes import Notes, StormNote
 from airflow_provider_dingpush.alerts.hints import Hint, hints_about
 from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
+from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
+from airflow_provider_dingpush.dingtalk.work_notification import WorkNotifications
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages import At, Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
@@ -299,6 +301,28 @@ def test_digest_equals_its_golden_file(case: str, language: str) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("case", ["storm_of_25_dags", "storm_goes_on", "same_picture", "three_causes"])
+@pytest.mark.parametrize(
+    ("channel", "most_bytes"), [("app", AppRobot.text_bytes), ("work_notification", WorkNotifications.text_bytes)]
+)
+def test_digest_of_an_app_says_the_same(case: str, channel: str, most_bytes: int) -> None:
+    """As far as its channel has room: a work notification has little."""
+    alerts, notes = CASES[case]
+    for language in ("zh", "en"):
+        message = written(alerts, notes, language=language, at_most_bytes=most_bytes)
+        robot = (GOLDEN / f"{case}.{language}.md").read_text("utf-8")
+        text = f"{message.title}\n\n{message.text}\n"
+        assert json_bytes(message.text) <= most_bytes
+        if channel == "app" or json_bytes(robot) <= most_bytes:
+            assert text == robot
+            continue
+        path = GOLDEN / f"{case}.{channel}.{language}.md"
+        if os.environ.get("UPDATE_GOLDEN"):
+            path.write_text(text, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == text
+        assert language == "zh" or counted(message) == len(alerts)
 
 
 @pytest.mark.parametrize(
