@@ -15,7 +15,7 @@ from typing import TypeVar
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_contents import Contents, Row, Section, classify, merged
 from airflow_provider_dingpush.alerts.digest_frame import Frame
-from airflow_provider_dingpush.alerts.digest_groups import Group, groups_of
+from airflow_provider_dingpush.alerts.digest_groups import Group, groups_of, tasks_together
 from airflow_provider_dingpush.alerts.digest_lines import Detail, LineWriter
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.kinds import MARKS
@@ -103,14 +103,27 @@ class Layout:
         for section in (each.sections[0] for each in large):
             if not self.contents.is_titled:
                 lines.append(partial(self._group_heading, section))
-            kept, rest = _shown(section.rows, detail.rows)
-            pairs = zip((None, *kept), kept, strict=False)
-            lines += [partial(self.write.row, each, detail, above=above) for above, each in pairs]
-            if rest:
-                lines.append(partial(self._more, rest, "in_tasks"))
+            lines += self._row_lines(section, detail)
         if small:
             lines.append(partial(self._others_heading, small))
         return [*lines, *(partial(self.write.flat, each, detail) for each in small)]
+
+    def _row_lines(self, section: Section, detail: Detail) -> list[Line]:
+        is_of_dag = "dag_id" in self.contents.group_by
+        groups = tasks_together(section.rows, detail.tasks_from if is_of_dag else sys.maxsize)
+        kept, rest = _shown(groups, detail.rows)
+        lines: list[Line] = []
+        above: Row | None = None
+        for group in kept:
+            if len(group.sections) > 1:
+                lines.append(partial(self.write.tasks, group, detail))
+            else:
+                lines.append(partial(self.write.row, group.whole, detail, above=above))
+            above = group.whole
+        if rest:
+            rows = [row for group in rest for each in group.sections for row in each.rows]
+            lines.append(partial(self._more, rows, "in_tasks"))
+        return lines
 
     def text(self, lines: Iterable[Line], detail: Detail) -> str:
         """The whole message with these lines in its middle."""
@@ -126,7 +139,7 @@ class Layout:
 
     def _group_heading(self, section: Section) -> str:
         """``etl_daily · 3 failures · run failed``."""
-        name = escape_markdown(" · ".join(self.write.label(section)))
+        name = escape_markdown(" · ".join(self.write.names.label(section)))
         return f"#### {dotted([name, self.write.counted(section.whole.kinds), self.write.folded(section.whole)])}"
 
     def _others_heading(self, groups: Sequence[Group]) -> str:
@@ -147,7 +160,7 @@ MOST_LINES = 60
 """A digest with more lines isn't tried: writing thousands of them would be slow."""
 
 DETAILS = (
-    Detail(rows=None, reasons=3, characters=120, extras=None, group_from=6, name_characters=600),
+    Detail(rows=None, reasons=3, characters=120, extras=None, group_from=6, tasks_from=6, name_characters=600),
     Detail(rows=None, reasons=1, characters=80, extras=20),
     Detail(rows=8, reasons=1, characters=80, extras=10),
     Detail(rows=5, reasons=1, characters=60, extras=10),

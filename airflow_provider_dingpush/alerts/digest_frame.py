@@ -71,8 +71,8 @@ class Frame:
         counted = self.write.counted(row.kinds)
         if row.dags > 1:
             return self.words("in_dags", row.dags, counts=counted)
-        task = f" · {self.write.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
-        return self.words("where", counts=counted, name=f"{self.write.dag(row)}{task}")
+        task = f" · {self.write.names.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
+        return self.words("where", counts=counted, name=f"{self.write.names.dag(row)}{task}")
 
     @property
     def mark(self) -> str:

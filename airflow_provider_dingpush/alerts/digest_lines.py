@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
+from functools import cached_property
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_contents import (
@@ -13,36 +14,25 @@ from airflow_provider_dingpush.alerts.digest_contents import (
     Contents,
     Reason,
     Row,
-    Section,
     own_text_of,
     reason_of,
     reasons_of,
 )
 from airflow_provider_dingpush.alerts.digest_groups import Group
+from airflow_provider_dingpush.alerts.digest_names import Names
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
 from airflow_provider_dingpush.alerts.markdown import (
-    NAME_CHARACTERS,
     broken_lines,
     cut,
     dotted,
     escape_markdown,
     plain_name,
 )
-from airflow_provider_dingpush.alerts.name_ranges import names_in_brief, range_texts
 from airflow_provider_dingpush.alerts.words import Words
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 
 CAUSE_CHARACTERS = 200
 """Of the reason that most alerts share."""
-
-_MOST_INDICES = 3
-"""The most ranges of map indices."""
-
-_MOST_LABELS = 10
-"""If more instances of a mapped task failed, only their indices are shown."""
-
-_LABEL_CHARACTERS = 24
-"""Of one instance's label, if there are several."""
 
 _LIST_CHARACTERS = 120
 """Of the options of a question, and of the people who may answer."""
@@ -66,6 +56,7 @@ class Detail:
     :param extras: the most rows of recoveries, and of other events; ``None``: no limit.
     :param sections: the most sections; ``None``: no limit.
     :param group_from: how many sections with the same picture share a line.
+    :param tasks_from: how many tasks of a DAG with the same picture share a line.
     :param name_characters: the most characters of their names.
     :param causes: whether the head names the reasons that most alerts share.
     """
@@ -76,6 +67,7 @@ class Detail:
     extras: int | None = 0
     sections: int | None = None
     group_from: int = 3
+    tasks_from: int = 3
     name_characters: int = 120
     causes: bool = True
 
@@ -93,17 +85,22 @@ class LineWriter:
     words: Words
     zone: tzinfo
 
+    @cached_property
+    def names(self) -> Names:
+        """The names of its lines."""
+        return Names(self.contents, self.words)
+
     def row(self, row: Row, detail: Detail, *, label: Sequence[str] = (), above: Row | None = None) -> str:
         """``load_orders ×3 log · 03:04–03:09 · after 4 tries · TimeoutError``.
 
         :param above: the row of the line above; the same reason isn't repeated.
         """
-        names = [*label, *([] if "dag_id" in self.contents.group_by else [self.dag(row)])]
+        names = [*label, *([] if "dag_id" in self.contents.group_by else [self.names.dag(row)])]
         if not names or "task_id" not in self.contents.group_by or not row.newest.task_id:
-            names += self._of_dag(row)
+            names += self.names.of_dag(row)
         several_runs = row.runs > 1 and len(row.classified) > 1
         parts = [
-            self._subject(row, names or [self.dag(row)]),
+            self._subject(row, names or [self.names.dag(row)]),
             self.counted(row.kinds) if len(row.kinds) > 1 else "",
             self._times(row),
             self._tries(row),
@@ -117,9 +114,10 @@ class LineWriter:
     def flat(self, group: Group, detail: Detail) -> str:
         """A section, or sections with the same picture, in one line."""
         if len(group.sections) > 1:
-            return self._group(group, detail)
+            labels = [self.words("comma").join(self.names.label(each)) for each in group.sections]
+            return self._group(group, labels, self.words("dags", len(labels)), detail)
         section = group.sections[0]
-        whole, label = section.whole, self.label(section)
+        whole, label = section.whole, self.names.label(section)
         if len(section.rows) == 1:
             return self.row(whole, detail, label=label)
         parts = [
@@ -133,14 +131,18 @@ class LineWriter:
         ]
         return f"- {dotted(parts)}"
 
-    def _group(self, group: Group, detail: Detail) -> str:
+    def tasks(self, group: Group, detail: Detail) -> str:
+        """``load_01–12 (12 tasks) each ×1 log · TimeoutError``."""
+        labels = [self.names.task(each.whole) for each in group.sections]
+        return self._group(group, labels, self.words("tasks", len(labels)), detail)
+
+    def _group(self, group: Group, labels: Sequence[str], counted: str, detail: Detail) -> str:
         """``ods_sync_04–22 (19 DAGs) each ×40 run · 8 tasks · TimeoutError``."""
         whole, first = group.whole, group.sections[0].whole
-        labels = (self.words("comma").join(self.label(each)) for each in group.sections)
-        names = self._listed_names(names_in_brief(sorted(labels)), detail.name_characters)
-        name = self.words("group_name", len(group.sections), name=f"**{names}**", each=len(first.classified))
-        is_dag = self.contents.group_by == ("dag_id",)
-        of_dag = self._of_dag(first) if is_dag and len(group.sections[0].rows) == 1 else []
+        names = self.names.together(labels, detail.name_characters)
+        name = self.words("group_name", name=f"**{names}**", counted=counted, each=len(first.classified))
+        is_dag = whole.dags > 1 and len(group.sections[0].rows) == 1
+        of_dag = self.names.of_dag(first) if is_dag else []
         parts = [
             dotted([name, *map(escape_markdown, of_dag)]) + self._link_of(first.newest, run_first=first.tasks > 1),
             self.counted(whole.kinds) if len(whole.kinds) > 1 else "",
@@ -148,19 +150,11 @@ class LineWriter:
             self._times(whole),
             self._tries(whole) if len(first.classified) == 1 else "",
             self._repeats(whole),
-            self.folded(whole),
+            self.folded(whole) if whole.dags > 1 else "",
             self._reasons(whole, detail),
         ]
         mark = f"{MARKS[whole.worst]} " if whole.worst in _MARKED else ""
         return f"- {mark}{dotted(parts)}"
-
-    def _listed_names(self, names: Sequence[str], characters: int) -> str:
-        """The first of the names that fit, at least one."""
-        comma, kept = self.words("comma"), names
-        while len(kept) > 1 and len(comma.join(kept)) > characters:
-            kept = kept[: len(kept) * 3 // 4]
-        listed = escape_markdown(cut(comma.join(kept), characters))
-        return listed if len(kept) == len(names) else self.words("and_more_names", names=listed)
 
     def recovered(self, row: Row) -> str:
         """``etl_daily · load_orders · failed 10:02, recovered 10:09 · after 3 tries``."""
@@ -170,7 +164,7 @@ class LineWriter:
         since = self.clock(min(at for at, _ in known)) if len(known) == len(row.alerts) else ""
         name = f"{'failed_' if since else ''}recovered{'_all' if len(row.alerts) > 1 else ''}"
         parts = [
-            self._subject(row, [self.dag(row), *self._of_dag(row)]),
+            self._subject(row, [self.names.dag(row), *self.names.of_dag(row)]),
             self.words(f"{name}_at", since=since, until=self.clock(row.newest.at)),
             self._after(tries for _, tries in known),
             self._repeats(row),
@@ -180,7 +174,7 @@ class LineWriter:
     def other(self, row: Row, detail: Detail) -> str:
         """``etl_daily · load_orders · succeeded``."""
         parts = [
-            self._subject(row, [self.dag(row), *self._of_dag(row)]),
+            self._subject(row, [self.names.dag(row), *self.names.of_dag(row)]),
             # A notifier's own message describes the event; it may also come from a running task.
             "" if own_text_of(row.newest) else escape_markdown(plain_name(self.words.event_in_line(row.newest.event))),
             self._times(row),
@@ -194,7 +188,7 @@ class LineWriter:
         known, own = alert.facts, " ".join(own_text_of(alert).split())
         until = known.get("answer_by")
         options, users = (_listed(known.get(name), self.words("comma")) for name in ("options", "assigned_users"))
-        names = [f"**{escape_markdown(self.dag(row))}**", escape_markdown(self.task(row))]
+        names = [f"**{escape_markdown(self.names.dag(row))}**", escape_markdown(self.names.task(row))]
         conditions = [
             self.words("options", options=escape_markdown(cut(options, _LIST_CHARACTERS))) if options else "",
             self.words("answer_by", until=self.clock(_seconds_of(until))) if _seconds_of(until) else "",
@@ -202,7 +196,7 @@ class LineWriter:
         ]
         body = own or known.get("body") if own or detail.reasons else None
         lines = [
-            f"{dotted([each for each in names if each])}{self._indices(row)}",
+            f"{dotted([each for each in names if each])}{self.names.indices(row)}",
             escape_markdown(cut(reason_of(alert), CAUSE_CHARACTERS)),
             escape_markdown(cut(" ".join(body.split()), CAUSE_CHARACTERS)) if isinstance(body, str) else "",
             dotted(conditions),
@@ -220,55 +214,10 @@ class LineWriter:
         if rest and row.tasks == 1 and not row.newest.task_id and row.newest.run_link:
             # "run failed" becomes the label of the link.
             rest[-1], log = link(rest[-1], row.newest.run_link) or rest[-1], ""
-        return f"{mark}{dotted([f'**{first}**', *rest])}{self._indices(row)}{often}{log}"
-
-    def label(self, section: Section) -> list[str]:
-        """The name of a section."""
-        named = [
-            self._label_of(section.whole, each, value)
-            for each, value in zip(self.contents.group_by, section.label, strict=True)
-        ]
-        return [each for each in named if each] or [self.words("all")]
-
-    def _label_of(self, row: Row, label: str, value: str) -> str:
-        if label == "dag_id":
-            return self.dag(row)
-        if label == "task_id":
-            return self.task(row) or self.words("whole_run")
-        if label == "summary":
-            return cut(reason_of(row.newest), NAME_CHARACTERS) or self.words("no_reason")
-        return plain_name(value) or self.words("no_owner" if label == "owner" else "none")
-
-    def dag(self, row: Row) -> str:
-        name = row.newest.facts.get("dag_name")
-        return plain_name(name if isinstance(name, str) and name else row.newest.dag_id) or self.words("unknown_dag")
-
-    def task(self, row: Row) -> str:
-        name = row.newest.facts.get("task_name")
-        return plain_name(name if isinstance(name, str) and name else row.newest.task_id or "")
-
-    def _of_dag(self, row: Row) -> list[str]:
-        """The task, or the event of the run."""
-        if row.newest.task_id:
-            return [self.task(row)]
-        return [self.words.event_in_line(row.newest.event)] if row.worst in (Kind.FAILED, Kind.LATE) else []
+        return f"{mark}{dotted([f'**{first}**', *rest])}{self.names.indices(row)}{often}{log}"
 
     def counted(self, kinds: Iterable[tuple[Kind, int]]) -> str:
         return self.words("comma").join(self.words(kind.value, n) for kind, n in kinds)
-
-    def _indices(self, row: Row) -> str:
-        """The mapped instances of one run: ``[0–3, 7]``, or the labels of a few: ``[east, west]``."""
-        labels = {each.map_index: _label_in(each) for each in row.alerts if each.map_index is not None}
-        if not labels or row.runs > 1 or row.tasks > 1:
-            return ""
-        if any(labels.values()) and len(labels) <= _MOST_LABELS:
-            most = NAME_CHARACTERS if len(labels) == 1 else _LABEL_CHARACTERS
-            texts = [cut(label or str(index), most) for index, label in sorted(labels.items())]
-        else:
-            texts = range_texts(labels)
-            if len(labels) > _MOST_LABELS and len(texts) > _MOST_INDICES:
-                texts = [*texts[:_MOST_INDICES], "…"]
-        return " " + escape_markdown(f"[{', '.join(texts)}]")
 
     def _times(self, row: Row) -> str:
         """First and last time, unless they are in the message's head."""
@@ -366,12 +315,6 @@ def _seconds_of(time: object) -> float:
         return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else 0.0
     except ValueError:
         return 0.0
-
-
-def _label_in(alert: Alert) -> str:
-    """The label of a mapped instance, its rendered ``map_index_template``; empty without one."""
-    label = alert.facts.get("map_label")
-    return plain_name(label) if isinstance(label, str) else ""
 
 
 def link(label: str, address: str | None) -> str:

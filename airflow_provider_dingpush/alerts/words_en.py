@@ -148,7 +148,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "storm": "This storm so far: {failures} in {dags} since {since}, {state}",
     "going_on": "still going on",
     "quiet_for": "no new failure for {duration}",
-    "group_name": "{name} ({n:,} DAGs) each ×{each:,}",
+    "group_name": "{name} ({counted}) each ×{each:,}",
     "same_as_above": "same reason as above",
     "number": "Message #{number}",
     "hold_throttled": "DingTalk had throttled the receiver",

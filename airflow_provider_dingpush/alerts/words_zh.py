@@ -141,7 +141,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "storm": "本次风暴累计 {failures}，{dags}，自 {since}，{state}",
     "going_on": "仍在继续",
     "quiet_for": "最近 {duration}没有新的失败",
-    "group_name": "{name}（{n:,} 个 DAG）各 ×{each:,}",
+    "group_name": "{name}（{counted}）各 ×{each:,}",
     "same_as_above": "原因同上",
     "number": "消息编号 #{number}",
     "hold_throttled": "被钉钉限流",

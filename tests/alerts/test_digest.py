@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from airflow_provider_dingpush.alerts import words_en, words_zh
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of
 from airflow_provider_dingpush.alerts.composer import mentions_of
-from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
+from airflow_provider_dingpush.alerts.digest import digest
 from airflow_provider_dingpush.alerts.digest_notes import Notes, StormNote
 from airflow_provider_dingpush.alerts.hints import Hint, hints_about
+from airflow_provider_dingpush.alerts.name_ranges import names_in_brief
+from airflow_provider_dingpush.alerts.phone_screen import COLUMNS, TWO_SCREENS, lines_on_phone
 from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
@@ -388,7 +390,7 @@ def counted(message: Markdown) -> int:
         total += block.startswith("**") and not block.startswith("**This storm so far: ")  # a question
         for line in block.splitlines() if block.startswith("- ") else ():
             often = re.search(r" ×([\d,]+)", line)
-            same = re.match(r"- (?:. )?\*\*.*?\*\* \(([\d,]+) DAGs\) each ×", line)
+            same = re.match(r"- (?:. )?\*\*.*?\*\* \(([\d,]+) (?:DAGs|tasks)\) each ×", line)
             is_rest = line.startswith("- …and another ")
             sections = number(same[1]) if same else 1
             total += sum(map(number, COUNTED.findall(line))) if is_rest else sections * number(often[1]) if often else 1
@@ -406,7 +408,7 @@ def test_the_counts_add_up_to_all_alerts(alerts: list[Alert], group_by: list[str
     message = written(alerts, language="en", group_by=group_by, at_most_bytes=at_most_bytes)
     assert counted(message) == len(alerts)
     assert json_bytes(message.text) <= at_most_bytes
-    assert sum(line.startswith(("- ", "#### ", "…")) for line in message.text.splitlines()) <= MOST_LINES
+    assert lines_on_phone(message.text) <= TWO_SCREENS
 
 
 @settings(max_examples=50, deadline=None)
@@ -437,7 +439,7 @@ def test_a_storm_of_any_shape_stays_readable(dags: int, tasks: int) -> None:
     message = written(alerts, language="en")
     assert counted(message) == dags * tasks
     assert json_bytes(message.text) <= AT_MOST_BYTES
-    assert len(message.text.splitlines()) <= 2 * MOST_LINES
+    assert lines_on_phone(message.text) <= TWO_SCREENS
 
 
 def test_the_largest_groups_are_shown_and_the_rest_is_counted() -> None:
@@ -737,3 +739,142 @@ def test_a_notifiers_own_message_gets_no_hint() -> None:
     assert hints_about([mine]) == frozenset()
     assert hints_about([local, mine]) == {Hint.LOCAL_LINKS}
     assert hints_about(THREE) == frozenset()
+
+
+# Causes, groups and ranges
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=20),
+    dags=st.integers(1, 12),
+    language=st.sampled_from(["zh", "en"]),
+)
+def test_the_counts_of_causes_add_up_to_all_failures(sizes: list[int], dags: int, language: str) -> None:
+    """For any number of reasons of any frequency, whether they are named or others."""
+    alerts = [
+        alert(f"dag_{place % dags}", f"task_{place % 11}", map_index=place, summary=f"{'x' * (which + 1)}Error")
+        for which, size in enumerate(sizes)
+        for place in range(size)
+    ]
+    text = written(alerts, language=language).text
+    head = re.split("原因：|Reasons:", text.partition("\n\n- ")[0].partition("\n\n#### ")[0])[1:]
+    if head:
+        counts = re.findall(r"（([\d,]+) 个）|其他原因 ([\d,]+) 个|([\d,]+)×", head[0])
+        assert sum(number("".join(each)) for each in counts) == sum(sizes)
+
+
+def test_each_line_names_its_causes_by_their_numbers() -> None:
+    """The text of a cause is in the message once."""
+    alerts = [
+        alert(f"dag_{place}", f"task_{task}", summary=REASONS[(place + task) % 3])
+        for place in range(4)
+        for task in range(3)
+    ]
+    text = written(alerts, language="en").text
+    for reason in ("OperationalError", "UniqueViolation", "AirflowException"):
+        assert text.count(reason) == 1
+    assert "① 4× " in text
+    for line in lines_of(*alerts):
+        assert re.search(r" · [①②③]+$", line)
+
+
+def test_three_causes_of_ten_each_are_named() -> None:
+    """And not counted as others."""
+    alerts, notes = CASES["three_causes"]
+    text = written(alerts, notes, language="zh").text
+    assert "其他原因" not in text
+    assert text.count("（10 个）") == 3
+
+
+def test_others_are_a_long_tail() -> None:
+    """With their count, also of those without a reason."""
+    alerts = [
+        *(alert(f"dag_{n}", "load", summary=REASONS[n % 3]) for n in range(60)),
+        *(alert("odd", f"t{n}", summary=f"{chr(97 + n)}{chr(97 + n)}Error") for n in range(9)),
+        alert("odd", "silent"),
+    ]
+    assert "> 10× other reasons" in written(alerts, language="en").text
+
+
+def test_a_reason_that_is_the_same_as_above_is_not_repeated() -> None:
+    alerts = [
+        *(alert("dwd", f"build_{name}", summary=NO_DATABASE) for name in "abc"),
+        *(alert(f"dag_{n}", "load", summary=f"{chr(97 + n) * 3}Error: bad {chr(97 + n)}") for n in range(9)),
+    ]
+    text = written(alerts, language="en").text
+    assert text.count("OperationalError") == 1
+    assert text.count("same reason as above") == 2
+
+
+def test_dags_with_the_same_picture_are_one_line_with_the_first_link() -> None:
+    alerts = [alert(f"ods_sync_{dag:02}", f"load_{n}", summary=NO_DATABASE) for dag in range(4, 23) for n in range(2)]
+    (line,) = [each for each in written(alerts, language="en").text.splitlines() if each.startswith("- ")]
+    assert line.startswith("- **ods\\_sync\\_04–22** (19 DAGs) each ×2 [run](")
+    assert "ods_sync_04" in line
+    assert line.count("](") == 1
+
+
+def test_dags_with_another_picture_have_their_own_lines() -> None:
+    """Another count, another cause, another task."""
+    same = [alert(f"ods_{dag}", "load", summary=NO_DATABASE) for dag in range(8)]
+    others = [
+        alert("ods_8", "load", summary=NO_DATABASE),
+        alert("ods_8", "load", summary=NO_DATABASE, run_id="second"),
+        alert("ods_9", "load", summary="KeyError"),
+        alert("ods_10", "save", summary=NO_DATABASE),
+    ]
+    assert [line.partition(" · ")[0] for line in lines_of(*same, *others)] == [
+        "- **ods\\_0–7** (8 DAGs) each ×1",
+        "- **ods\\_8**",
+        "- **ods\\_10**",
+        "- **ods\\_9**",
+    ]
+
+
+def test_grouping_by_another_label_joins_no_sections() -> None:
+    """Owners aren't DAGs."""
+    alerts = [alert(f"ods_{n}", "load", owners=(f"o{n}",), summary=NO_DATABASE) for n in range(8)]
+    assert len(lines_of(*alerts, group_by=("owner",))) == 8
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ((), []),
+        (("a",), ["a"]),
+        (("ods_sync_04", "ods_sync_05", "ods_sync_07"), ["ods_sync_04–05, 07"]),
+        ([f"ods_sync_{n:02}" for n in range(4, 23)], ["ods_sync_04–22"]),
+        ((f"d{n}" for n in range(8, 12)), ["d8–11"]),
+        (("d1_x", "d2_x", "d3_y"), ["d1–2_x", "d3_y"]),
+        (("d04", "d4", "d5"), ["d04", "d4–5"]),
+        (("v2_load_1", "v2_load_2", "v3_load_1"), ["v2_load_1–2", "v3_load_1"]),
+        (("a", "b", "a"), ["a", "b"]),
+        (("x" + "1" * 30, "x" + "2" * 30), ["x" + "1" * 30, "x" + "2" * 30]),
+        (("d٣", "d٤"), ["d٣", "d٤"]),
+    ],
+)
+def test_names_that_differ_in_a_number_are_a_range(names: Sequence[str], expected: list[str]) -> None:
+    assert names_in_brief(names) == expected
+
+
+@given(st.sets(st.integers(0, 1200).map("ods_{}".format) | st.integers(0, 99).map("ods_{:02}".format)))
+def test_ranges_name_each_number_once(names: set[str]) -> None:
+    found = []
+    for text in names_in_brief(sorted(names)):
+        for each in text.removeprefix("ods_").split(", "):
+            first, _, last = each.partition("–")
+            digits = len(first) if first.startswith("0") else 0
+            found += [f"ods_{n:0{digits}}" for n in range(int(first), int(last or first) + 1)]
+    assert len(found) == len(set(found))
+    assert set(found) == names
+
+
+def test_lines_on_a_phone_are_those_that_are_seen() -> None:
+    """Addresses, escapes and marks take no room, Chinese characters take two columns."""
+    link = "[日志](dingtalk://dingtalkclient/page/link?url=" + "x" * 500 + ")"
+    assert lines_on_phone(f"- **load\\_orders** {link}") == 1
+    assert lines_on_phone("x" * COLUMNS) == 1
+    assert lines_on_phone("x" * (COLUMNS + 1)) == 2
+    assert lines_on_phone("风" * COLUMNS) == 2
+    assert lines_on_phone("a\n\nb\n") == 2
