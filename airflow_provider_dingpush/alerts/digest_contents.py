@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from airflow_provider_dingpush.alerts.alert import Alert
@@ -63,6 +63,11 @@ class Row:
     def kinds(self) -> list[tuple[Kind, int]]:
         """How many there are of each kind, the worst first."""
         return count_kinds(self.classified)
+
+    @cached_property
+    def reasons(self) -> list[Reason]:
+        """Their reasons, the most frequent first."""
+        return reasons_of(self.alerts)
 
     @property
     def worst(self) -> Kind:
@@ -185,8 +190,11 @@ def reason_of(alert: Alert) -> str:
 
     With those of all notifiers, if several have messages about it.
     """
+    summary = " ".join(alert.summary.split())
+    if summary and not alert.also:
+        return summary
     own = alert.message if not alert.summary or alert.also else None
-    reasons = (" ".join(alert.summary.split()), *(_first_line(each) for each in (own, *alert.also)))
+    reasons = (summary, *(_first_line(each) for each in (own, *alert.also)))
     return " · ".join(each for each in reasons if each)
 
 
@@ -205,6 +213,7 @@ def _text_of(message: Mapping[str, Any] | None) -> str:
     return next((each.strip() for each in texts if isinstance(each, str) and each.strip()), "")
 
 
+@lru_cache(maxsize=4_096)
 def _skeleton(reason: str) -> str:
     """The reason without words that have digits: "order 10086 not found" and "order 10087 not found" are alike."""
     # Anchored at the start of the word, or a long word without a digit would take quadratic time.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_dingpush.alerts.digest_contents import Row, Section, merged, reasons_of
+from airflow_provider_dingpush.alerts.digest_contents import Row, Section, merged
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,4 @@ def _picture_of_task(section: Section) -> tuple[Any, ...]:
 
 
 def _counts_and_reasons(row: Row) -> tuple[Any, ...]:
-    return tuple(row.kinds), row.tasks, frozenset(each.likeness for each in reasons_of(row.alerts))
+    return tuple(row.kinds), row.tasks, frozenset(each.likeness for each in row.reasons)

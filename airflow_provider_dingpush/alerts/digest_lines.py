@@ -16,7 +16,6 @@ from airflow_provider_dingpush.alerts.digest_contents import (
     Row,
     own_text_of,
     reason_of,
-    reasons_of,
 )
 from airflow_provider_dingpush.alerts.digest_groups import Group
 from airflow_provider_dingpush.alerts.digest_names import Names
@@ -248,6 +247,8 @@ class LineWriter:
         return self.words("tries", tries=most if least == most else f"{least}–{most}")
 
     def _repeats(self, row: Row) -> str:
+        if not self.contents.notes.repeats:
+            return ""
         again = sum(self.contents.notes.repeats.get(each, 0) for each in {alert.incident for alert in row.alerts})
         return self.words("repeats", again) if again else ""
 
@@ -264,7 +265,7 @@ class LineWriter:
         """The reasons, the most frequent first, without those in the message's head or the section's name."""
         if self.contents.group_by == ("summary",):
             return ""
-        every = reasons_of(row.alerts)
+        every = row.reasons
         named = {each.likeness for each in self.contents.causes} if detail.causes else set()
         marks = self.contents.cause_marks if named else {}
         reasons = ["".join(sorted(marks[each.likeness] for each in every if each.likeness in marks))]

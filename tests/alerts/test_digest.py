@@ -305,7 +305,7 @@ def test_digest_equals_its_golden_file(case: str, language: str) -> None:
     assert path.read_text(encoding="utf-8") == text
 
 
-@pytest.mark.parametrize("case", ["storm_of_25_dags", "storm_goes_on", "same_picture", "three_causes"])
+@pytest.mark.parametrize("case", ["storm_of_25_dags", "storm_pauses", "same_picture", "three_causes"])
 @pytest.mark.parametrize(
     ("channel", "most_bytes"), [("app", AppRobot.text_bytes), ("work_notification", WorkNotifications.text_bytes)]
 )
