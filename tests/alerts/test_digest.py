@@ -858,6 +858,7 @@ def test_names_that_differ_in_a_number_are_a_range(names: Sequence[str], expecte
     assert names_in_brief(names) == expected
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 1200).map("ods_{}".format) | st.integers(0, 99).map("ods_{:02}".format)))
 def test_ranges_name_each_number_once(names: set[str]) -> None:
     found = []

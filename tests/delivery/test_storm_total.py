@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dingpush.alerts.alert import Alert
@@ -185,6 +185,7 @@ def test_totals_of_two_stores_are_joined() -> None:
     assert joined_storms(STORM, later) == joined_storms(later, STORM) == later
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_the_total_is_the_sum_of_all_messages(sizes: list[int], chance: Any) -> None:
     """However they are divided among leaders."""
