@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
+from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
 from airflow_provider_dingpush.alerts.words import Words, duration_text, local_time_text, words_in
@@ -27,7 +28,13 @@ _TITLE_NAME_CHARACTERS = 60
 """Of each name in a title; a phone shows fewer."""
 
 
-def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_ALERT_BYTES) -> Markdown:
+def built_in_alert(
+    facts: RunFacts,
+    *,
+    language: str,
+    hints: frozenset[Hint] = frozenset(),
+    at_most_bytes: int = MAX_ALERT_BYTES,
+) -> Markdown:
     """The built-in message about these facts.
 
     Its title names the event and its subject, because the conversation list and a locked phone show no more. Its text
@@ -35,6 +42,7 @@ def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_A
     DingTalk's limit.
 
     :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.
+    :param hints: shown below the links; see :mod:`.hints`.
     :param at_most_bytes: to fit, fewer failed tasks are listed and less of the exception is shown, so that the links
         at its end stay. The shortest text is returned even if it is longer than this.
     """
@@ -46,7 +54,7 @@ def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_A
             f"### {facts.event.mark} {escape_markdown(title)}",
             *_BODIES[facts.event.subject](facts, words, listed),
         ]
-        text = "\n\n".join(block for block in (*blocks, *_links(facts, words)) if block).strip()
+        text = "\n\n".join(block for block in (*blocks, *_links(facts, words), *_hints(hints, words)) if block).strip()
         shorter = facts._replace(exception_text=_shortened(facts.exception_text), body=_shortened(facts.body))
         if json_bytes(text) <= at_most_bytes or (listed == 0 and shorter == facts):
             return Markdown(title, text)
@@ -188,8 +196,12 @@ _BODIES: Mapping[Subject, Callable[[RunFacts, Words, int], Iterator[str]]] = {
 def _links(facts: RunFacts, words: Words) -> Iterator[str]:
     links = (("view_log", facts.log_link), ("view_run", facts.run_link))
     yield dotted(_link(_marked_if_local(words(name), facts, words), address) for name, address in links)
-    if facts.is_local_link and facts.run_link:
-        yield escape_markdown(words("local_note"))
+
+
+def _hints(hints: frozenset[Hint], words: Words) -> Iterator[str]:
+    for hint in Hint:
+        if hint in hints:
+            yield escape_markdown(words(f"hint_{hint.value}"))
 
 
 def _marked_if_local(label: str, facts: RunFacts, words: Words) -> str:

@@ -21,8 +21,9 @@ import pytest
 from airflow_provider_dingpush import __version__, errors
 from airflow_provider_dingpush.alerts import words_en, words_zh
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
-from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
+from airflow_provider_dingpush.alerts.digest import digest
 from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.phone_screen import TWO_SCREENS
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.cli.options import parser_of
 from airflow_provider_dingpush.connection_fields import FIELDS
@@ -494,7 +495,7 @@ def test_bounds_of_a_storm_are_those_of_the_code(page: Path) -> None:
     text, bounds = page.read_text("utf-8"), inspect.signature(Outbox).parameters
     assert f"{bounds['most_alerts'].default:,}" in text
     assert f"{bounds['most_bytes'].default // 1_000_000} MB" in text
-    assert re.search(rf" {MOST_LINES} (lines|行)", text)
+    assert re.search(rf" {TWO_SCREENS} (lines|行)", text)
     assert re.search(rf" {DeliveryPolicy().rate_limit_per_minute} (messages|条)", text)
     assert re.search(rf" {CALLBACK_SECONDS:g} (seconds|秒)", text)
 
