@@ -70,12 +70,14 @@ class Composer:
     :param settings: of the receiver.
     :param redacted: removes the secrets that this process knows from an alert.
     :param described: describes an exception in one line without secrets.
+    :param takes_zone_hint: whether the message that is composed is to say how the time zone is changed.
     """
 
     channel: Channel
     settings: ReceiverSettings
     redacted: Callable[[Alert], Alert]
     described: Callable[[BaseException], str]
+    takes_zone_hint: Callable[[], bool] = lambda: False
 
     def __call__(self, alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
         """The message and its mentions."""
@@ -83,11 +85,20 @@ class Composer:
         language = self.language_of(alerts)
         if len(alerts) == 1 and notes == Notes(number=notes.number):
             message = self._alone(alerts[0], language)
+            is_built_in = alerts[0].message is None
         else:
             message = self._digest(alerts, notes, language)
+            is_built_in = True
+        if is_built_in:
+            message = self._with_zone_hint(message, language)
         if self.channel.misaddressed:
             message = _with_remarks(message, words_in(language)("misaddressed"))
         return message, mentions_of(alerts, self.settings.people.get)
+
+    def _with_zone_hint(self, message: Message, language: str) -> Message:
+        hinted = _with_remarks(message, words_in(language)("utc_hint"))
+        fits = isinstance(hinted, Markdown) and json_bytes(hinted.text) <= self.channel.text_bytes
+        return hinted if fits and self.takes_zone_hint() else message
 
     def language_of(self, alerts: Sequence[Alert]) -> str:
         """``zh`` or ``en``: the language of the notifiers if it is the same for all, or else the receiver's."""

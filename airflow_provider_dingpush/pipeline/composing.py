@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
-from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
+from airflow_provider_dingpush.errors import ContentError, InvalidMessageError, OutboxError
 from airflow_provider_dingpush.pipeline.redaction import described, redact_text
 
 if TYPE_CHECKING:
@@ -22,11 +22,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def composer_for(channel: Channel, settings: RobotSettings | AppSettings) -> Composer:
+_ZONE_HINT_SECONDS = 366 * 86_400.0
+
+
+def composer_for(
+    channel: Channel, settings: RobotSettings | AppSettings, takes_hint: Callable[[str, float], bool] | None = None
+) -> Composer:
     """The composer, which writes alerts as messages.
 
     :param channel: that sends them.
     :param settings: of the connection that the alerts are for, also if a fallback sends them.
+    :param takes_hint: whether a hint of this name is to be shown now, which it isn't again for so many seconds; by
+        default none is.
     """
     from airflow_provider_dingpush.alerts.composer import Composer, ReceiverSettings
 
@@ -36,7 +43,15 @@ def composer_for(channel: Channel, settings: RobotSettings | AppSettings) -> Com
         group_by=settings.delivery.group_by,
         people=settings.mentions,
     )
-    return Composer(channel, receiver, _redacted, lambda problem: redact(described(problem)))
+
+    def takes_zone_hint() -> bool:
+        if takes_hint is None or not zone_is_utc_by_default():
+            return False
+        with suppress(OutboxError):
+            return takes_hint("timezone", _ZONE_HINT_SECONDS)
+        return False
+
+    return Composer(channel, receiver, _redacted, lambda problem: redact(described(problem)), takes_zone_hint)
 
 
 def plain_form(message: Message | None) -> Mapping[str, Any] | None:
@@ -111,3 +126,8 @@ def local_zone() -> tzinfo:
     from airflow_provider_dingpush.alerts.airflow_site import zone_named
 
     return zone_named(airflow_option("dingpush", "timezone") or default_timezone())
+
+
+def zone_is_utc_by_default() -> bool:
+    """Whether times are in UTC only because nobody has set a time zone, neither ours nor Airflow's."""
+    return airflow_option("dingpush", "timezone") is None and default_timezone().upper() == "UTC"

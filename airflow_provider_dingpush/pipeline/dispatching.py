@@ -218,7 +218,7 @@ def _drain(outbox: Outbox, book: LedgerBook, receiver: Receiver, lead: _Lead) ->
     if lead.carry_over is not None:
         lead.carry_over(receiver.receiver_id, book)
     settings = receiver.hook.settings
-    composer = composer_for(receiver, settings)
+    composer = composer_for(receiver, settings, outbox.takes_hint)
     return Drain(
         book,
         receiver,
@@ -280,7 +280,7 @@ def _fallbacks(outbox: Outbox, receiver: Receiver, lead: _Lead) -> Sequence[Fall
             _log.warning("The fallback connection %r can't be used: %s", conn_id, problem)
             continue
         # People and language are those of the connection that the alerts are for.
-        compose = composer_for(other, receiver.hook.settings)
+        compose = composer_for(other, receiver.hook.settings, outbox.takes_hint)
         policy = shared(other.hook.settings.delivery, lead.share)
         found.append(Fallback(other, policy, _leading(outbox, other.receiver_id), compose))
     return found

@@ -7,6 +7,7 @@ Families of notes in a store::
     pauses       <receiver>  until when no process needs to lead, and why
     successors   <receiver>  its leader asks for another process to lead next
     flushes      last        when a flusher last ran
+    hints        <name>      a hint for people was shown
     recovered, copies        see :mod:`~airflow_provider_dingpush.storage.kept_aside`
 
 Locks: ``leader`` and ``successor`` of a receiver, ``resolving`` of a mailbox. A book belongs to a receiver, a box to a
@@ -50,7 +51,7 @@ LONGEST_PAUSE_SECONDS = 900.0
 _OLDEST_OPENING_SECONDS = 7 * 86_400.0
 _SUCCESSION_SECONDS = 10.0  # a leader looks for a successor as long as its callback lasts
 _LEADER, _SUCCESSOR, _RESOLVING = "leader", "successor", "resolving"
-_RECEIVERS, _PAUSES, _SUCCESSORS, _FLUSHES = "receivers", "pauses", "successors", "flushes"
+_RECEIVERS, _PAUSES, _SUCCESSORS, _FLUSHES, _HINTS = "receivers", "pauses", "successors", "flushes", "hints"
 _END_OF_TIME = 253_402_300_800.0  # the year 10000, which datetime can't represent
 _MOST_NOTES = 1_000_000
 
@@ -255,6 +256,16 @@ class Outbox:
         except ValueError:
             return None
         return moment if 0 <= moment < _END_OF_TIME else None
+
+    def takes_hint(self, name: str, seconds: float) -> bool:
+        """Whether a hint is to be shown now, because it was not shown lately; it then counts as shown.
+
+        :param seconds: how long it isn't shown again, in seconds.
+        """
+        if self.store.note(_HINTS, name) is not None:
+            return False
+        self.store.set_notes([Note(_HINTS, name, seconds=seconds)])
+        return True
 
 
 class Book:
