@@ -15,8 +15,6 @@ from tests.default_robot import texts
 HINT = (
     "Times are in UTC; to change that, set [dingpush] timezone, for example to Asia/Shanghai. This is shown only once."
 )
-    "Times are in UTC; to change that, set [dingpush] timezone, for example to Asia/Shanghai. This is shown only once."
-)
 HINT_ZH = "以上为 UTC 时间；要显示北京时间，请设置 [dingpush] timezone = Asia/Shanghai。此提示只出现一次。"
 Env = pytest.MonkeyPatch
 
