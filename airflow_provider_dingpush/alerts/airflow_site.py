@@ -37,6 +37,7 @@ class AirflowSite(NamedTuple):
     :param environment: the label that distinguishes production from test in a message, such as ``生产``.
     :param timezone: IANA name of the zone in which times are shown; an unknown name means UTC.
     :param links: one of :data:`~airflow_provider_dingpush.messages.browser_links.LINK_FORMS`.
+    :param is_utc_by_default: whether ``timezone`` is UTC only because nobody has set one.
     """
 
     base_url: str | None = None
@@ -44,6 +45,7 @@ class AirflowSite(NamedTuple):
     environment: str | None = None
     timezone: str = "UTC"
     links: str = PC_BROWSER
+    is_utc_by_default: bool = False
 
     @property
     def is_local(self) -> bool:

@@ -145,6 +145,7 @@ def read_run_facts(
         if question and dag_id and run_id and task_id
         else None,
         is_local_link=site.is_local,
+        is_utc_by_default=site.is_utc_by_default,
         links=site.links,
         run_started_at=local(run_started_at),
         occurrence=_occurrence(any_ti, run, deadline, logical_date, is_about_task=is_about_task),

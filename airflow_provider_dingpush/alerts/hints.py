@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from math import inf
 
 from airflow_provider_dingpush.alerts.alert import Alert
 
@@ -16,12 +17,14 @@ class Hint(Enum):
 
     LOCAL_LINKS = "local_links"
     """The links open only on the machine that runs Airflow."""
+    UTC = "utc"
+    """Times are in UTC, because nobody has set a time zone."""
 
 
-HINT_SECONDS: dict[Hint, float] = {Hint.LOCAL_LINKS: 86_400.0}
+HINT_SECONDS: dict[Hint, float] = {Hint.LOCAL_LINKS: 86_400.0, Hint.UTC: inf}
 """For how long a hint isn't shown to a receiver again, in seconds; ``math.inf``: it is shown once."""
 
-_FACTS = {Hint.LOCAL_LINKS: "is_local_link"}
+_FACTS = {Hint.LOCAL_LINKS: "is_local_link", Hint.UTC: "is_utc_by_default"}
 
 
 def hints_about(alerts: Sequence[Alert]) -> frozenset[Hint]:

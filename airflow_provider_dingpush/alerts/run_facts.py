@@ -116,6 +116,7 @@ class RunFacts(NamedTuple):
     **Links**
 
     :param is_local_link: the links open only on the machine that runs Airflow, because no base URL is configured.
+    :param is_utc_by_default: times are in UTC only because nobody has set a time zone.
     :param links: how ``log_link`` and ``run_link`` open: ``pc_browser``, ``browser``, ``plain``, or an address with
         ``{url}`` in it.
 
@@ -169,6 +170,7 @@ class RunFacts(NamedTuple):
     answer_url: str | None = None
     environment: str | None = None
     is_local_link: bool = False
+    is_utc_by_default: bool = False
     links: str = PC_BROWSER
     run_started_at: datetime | None = None
     occurrence: str = ""

@@ -67,6 +67,8 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "view_run": "View run",
     "local_address": "{label} (local address)",
     "hint_local_links": "A local address opens only on the machine that runs Airflow: set [dingpush] base_url.",
+    "hint_utc": "Times are in UTC; to change that, set [dingpush] timezone, for example to Asia/Shanghai. "
+    "This is shown only once.",
     "misaddressed": "(A custom robot doesn't accept to=, so this is in its own group; "
     "use a connection of type 'DingTalk App'.)",
     "problem_message": "(The notifier's own message could not be sent, so this is the built-in one. {what})",

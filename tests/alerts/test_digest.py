@@ -336,7 +336,7 @@ def test_digest_of_an_app_says_the_same(case: str, channel: str, most_bytes: int
         pytest.param(
             THREE, Notes(overflow_count=5321), "[生产] 3 个失败：etl_daily；另有 5,321 个未列出", id="overflown"
         ),
-        pytest.param((), Notes(overflow_count=7), "[生产] 另有 7 个未列出", id="only overflown"),
+        pytest.param((), Notes(overflow_count=7), "[生产] 另有 7 个未列出", id="only overflow"),
         pytest.param((), Notes(), "[生产] 关于消息发送的提示", id="nothing"),
         pytest.param(TROUBLED[-1:], Notes(), "[生产] 1 条其他通知：search_index · publish", id="only another event"),
         pytest.param((alert(""),), Notes(), "[生产] 1 个失败：未知 DAG · load_orders", id="unknown DAG"),
