@@ -89,17 +89,22 @@ def log_tail(log: str, redact: Callable[[str], str], *, shown: str = "") -> tupl
 
 def _texts(log: str) -> list[str]:
     """The texts of the task's own records, up to the one with which Airflow ends it."""
-    records = list(_records(log.splitlines()))
+    records = _records(log.split("\n"))
     # A file may have several: a task that was marked and runs again writes into the same one.
     ends = [index for index, each in enumerate(records) if each.is_own and each.text.startswith(TASK_FAILED_LINE)]
     start, end = (ends[-2] + 1 if len(ends) > 1 else 0, ends[-1]) if ends else (0, len(records))
     return [each.text for each in records[start:end] if not each.is_own]
 
 
-def _records(lines: Iterable[str]) -> Iterator[_Record]:
+def _records(lines: Sequence[str]) -> list[_Record]:
+    """The records of a log of either format; a line that is only partly there is left out."""
+    return [each for each in map(_json_record, lines) if each] or list(_plain_records(lines))
+
+
+def _plain_records(lines: Iterable[str]) -> Iterator[_Record]:
     last: _Record | None = None
     for line in lines:
-        record = _json_record(line) or _plain_record(line)
+        record = _plain_record(line)
         if record is not None:
             if last is not None:
                 yield last
