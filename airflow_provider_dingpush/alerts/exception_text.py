@@ -189,7 +189,7 @@ def _best_line(lines: Sequence[str], *, last: bool = False) -> str:
         return causes[-1]
     lines = [line for line in lines if not is_position(line)] or lines[:1]
     if any(_TRACEBACK in line for line in lines):
-        return next((line for line in reversed(lines) if re.fullmatch(_NAMED_ERROR, line)), lines[-1])
+        return next((line for line in reversed(lines) if is_named_error(line)), lines[-1])
     text = ""
     for line in lines[-1:] if last else lines:
         words = line.removeprefix(": ")
@@ -197,6 +197,11 @@ def _best_line(lines: Sequence[str], *, last: bool = False) -> str:
         if not re.fullmatch(_ANNOUNCEMENT, words) or len(text) > MAX_SUMMARY_CHARACTERS:
             break
     return text
+
+
+def is_named_error(line: str) -> bool:
+    """Whether a line begins with the class of an exception, such as the last one of a traceback."""
+    return re.fullmatch(_NAMED_ERROR, line) is not None
 
 
 def is_position(line: str) -> bool:

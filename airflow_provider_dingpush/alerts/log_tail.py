@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from airflow_provider_dingpush.alerts.exception_text import cut_to, is_position, shown_lines
+from airflow_provider_dingpush.alerts.exception_text import cut_to, is_named_error, is_position, shown_lines
 from airflow_provider_dingpush.alerts.run_facts import MAX_LOG_LINES
 
 MAX_LOG_CHARACTERS = 600
@@ -32,6 +32,11 @@ _EXIT_CODE = re.compile(
     """
 )
 _POD_FAILED = re.compile(r"Pod \S+ returned a failure")
+_ERROR = re.compile(
+    r"""(?ix) \b(?:error|exception|fatal|failed|failure|denied|refused|killed|aborted|unable|cannot)\b (?!\s*=)
+    | \b(?:not\ found|no\ such|does\ not\ exist|can't|timed\ out|out\ of\ memory)\b | 错误|失败|异常|超时"""
+)
+_MOST_REASON_CHARACTERS = 140
 _SHORT_TEXT = 3
 # Airflow's own records. Of Airflow 3 the names of loggers; of Airflow 2 the names of files.
 _OWN_LOGGERS = re.compile(
@@ -85,6 +90,22 @@ def log_tail(log: str, redact: Callable[[str], str], *, shown: str = "") -> tupl
     lines = _without_progress([line for line in lines if line not in known and not _AROUND_OUTPUT.fullmatch(line)])
     informative = [line for line in lines if not is_position(line)] or lines
     return tuple(cut_to(informative[-MAX_LOG_LINES:], MAX_LOG_CHARACTERS))
+
+
+def summary_with(tail: Sequence[str], exception_summary: str | None) -> str | None:
+    """One line about a failure: the most telling line of the log's end before what the exception says."""
+    reason = _telling_line(tail)
+    if not reason:
+        return exception_summary
+    name, _, text = (exception_summary or "").partition(": ")
+    told = ": ".join(each for each in (name, reason[:_MOST_REASON_CHARACTERS]) if each)
+    return f"{told} ({text})" if text else told
+
+
+def _telling_line(lines: Sequence[str]) -> str:
+    """The exception that ended a program, or the first line that names an error, or else the last line."""
+    named = next((line for line in reversed(lines) if is_named_error(line)), None)
+    return named or next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "")
 
 
 def _texts(log: str) -> list[str]:

@@ -41,29 +41,31 @@ def with_details(facts: RunFacts, context: Mapping[str, Any], deadline: Deadline
         failed = failed_task_ids(context, deadline.seconds_left())
         facts, answered = facts_of(context, failed), failed is not None
     if facts.event.is_task_failure or facts.event.will_retry:
-        facts = facts._replace(log_tail=_log_tail(facts, context, deadline.sub(_LOG_SECONDS)))
+        facts = _with_log_tail(facts, context, deadline.sub(_LOG_SECONDS))
     if (facts.event.is_run_failure or facts.event.is_task_failure) and answered:
         # Without an answer to the first question, a second one would only wait behind it.
         facts = facts._replace(last_success_at=_last_success(context, deadline.sub(_LAST_SUCCESS_SECONDS)))
     return facts
 
 
-def _log_tail(facts: RunFacts, context: Mapping[str, Any], deadline: Deadline) -> tuple[str, ...]:
+def _with_log_tail(facts: RunFacts, context: Mapping[str, Any], deadline: Deadline) -> RunFacts:
+    """The facts with the end of the task's log, if the exception itself gives no reason."""
     try:
-        from airflow_provider_dingpush.alerts.log_tail import explains_nothing, has_failure, log_tail
+        from airflow_provider_dingpush.alerts.log_tail import explains_nothing, has_failure, log_tail, summary_with
 
         if not explains_nothing(facts.exception_text):
-            return ()
+            return facts
         file = task_log_file(context.get("ti") or context["task_instance"])
-        if file is None:
-            return ()
+        if file is None or not os.path.isfile(file):
+            return facts
         # A killed task has no such line.
         is_whole: Callable[[str], bool] = (lambda _: True) if facts.killed_from_outside else has_failure
         log = call_within(deadline, lambda: _end_of(file, is_whole, deadline))
-        return log_tail(log, redact_text, shown=facts.exception_text or "")
+        tail = log_tail(log, redact_text, shown=facts.exception_text or "")
+        return facts._replace(log_tail=tail, exception_summary=summary_with(tail, facts.exception_summary))
     except Exception as error:  # noqa: BLE001 - a missing log must not lose the alert
         _log.debug("The end of the task's log can't be read (%s).", type(error).__name__)
-        return ()
+        return facts
 
 
 def _end_of(file: str, is_whole: Callable[[str], bool], deadline: Deadline) -> str:

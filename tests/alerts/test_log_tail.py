@@ -7,7 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_dingpush.alerts.log_tail import MAX_LOG_CHARACTERS, explains_nothing, has_failure, log_tail
+from airflow_provider_dingpush.alerts.log_tail import (
+    MAX_LOG_CHARACTERS,
+    explains_nothing,
+    has_failure,
+    log_tail,
+    summary_with,
+)
 
 Log = Callable[..., str]
 
@@ -179,3 +185,24 @@ def test_an_exit_code_is_no_reason(text: str | None) -> None:
 def test_a_reason_is_one(text: str) -> None:
     """Its alert needs no log."""
     assert not explains_nothing(text)
+
+
+@pytest.mark.parametrize(
+    ("tail", "summary"),
+    [
+        (
+            ("9 of 10 OK", "Database Error in model orders", "no such relation", "Done. PASS=9 ERROR=1"),
+            f"AirflowException: Database Error in model orders ({EXIT_CODE})",
+        ),
+        (("x = 1", "KeyError: 'id'", "make: *** failed"), f"AirflowException: KeyError: 'id' ({EXIT_CODE})"),
+        (("step 1", "step 2"), f"AirflowException: step 2 ({EXIT_CODE})"),
+        ((), f"AirflowException: {EXIT_CODE}"),
+    ],
+)
+def test_a_digest_shows_the_most_telling_line(tail: tuple[str, ...], summary: str) -> None:
+    """It has one line for a failure, in which an exit code says nothing."""
+    assert summary_with(tail, f"AirflowException: {EXIT_CODE}") == summary
+
+
+def test_a_killed_task_has_the_last_line_only() -> None:
+    assert summary_with(("allocated 31 GB",), None) == "allocated 31 GB"
