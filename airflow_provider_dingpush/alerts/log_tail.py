@@ -56,6 +56,7 @@ _AROUND_OUTPUT = re.compile(
 )
 _PLAIN_RECORD = re.compile(r"\[\d{4}-\d\d-\d\d[T ][^\]]*\] \{(?P<file>[^}:]*):\d+\} [A-Z]+ - (?P<text>.*)")
 _CHANGING = re.compile(r"[\d\s.,:/|\\=#>\u2580-\u259f-]+")
+_LEADER = re.compile(r"([.=#_-])\1{4,}")
 _PROGRESS = re.compile(r"\d{1,3}\s?%|\d+\s?/\s?\d+|[\u2588#=]{3,}")
 
 
@@ -86,9 +87,9 @@ def log_tail(log: str, redact: Callable[[str], str], *, shown: str = "") -> tupl
     :param shown: the text of the exception; its lines aren't repeated.
     """
     known = {line.strip() for line in shown.splitlines()}
-    lines = shown_lines("\n".join(_texts(log)), redact)
+    lines = [_LEADER.sub(r"\1\1\1", line) for line in shown_lines("\n".join(_texts(log)), redact)]
     lines = _without_progress([line for line in lines if line not in known and not _AROUND_OUTPUT.fullmatch(line)])
-    informative = [line for line in lines if not is_position(line)] or lines
+    informative = [line for line in lines if not is_position(line) and re.search(r"[^\W\d_]", line)] or lines
     return tuple(cut_to(informative[-MAX_LOG_LINES:], MAX_LOG_CHARACTERS))
 
 

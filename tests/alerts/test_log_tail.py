@@ -87,11 +87,11 @@ def test_the_last_eight(log: Log) -> None:
 @both_formats
 def test_progress_is_shown_once(log: Log) -> None:
     """In one line that was written over, or in many."""
-    bar = "\r".join(f"{each}%|{'█' * each}| {each}/40 [00:0{each}]" for each in range(1, 9))
+    bar = "\r".join(f"{each}%|{'█' * each}| {each}/40 [00:0{each}, {each}.2it/s]" for each in range(1, 9))
     many = [f"Downloading {each * 10}% 00:0{each}" for each in range(1, 9)]
     assert log_tail(log("begin", bar, *many, "disk full"), unchanged) == (
         "begin",
-        f"8%|{'█' * 8}| 8/40 [00:08]",
+        f"8%|{'█' * 8}| 8/40 [00:08, 8.2it/s]",
         "Downloading 80% 00:08",
         "disk full",
     )
@@ -114,6 +114,13 @@ def test_a_stack_trace_keeps_its_reasons(log: Log) -> None:
     """Spark's positions would push the reason out."""
     trace = ["java.lang.ArithmeticException: / by zero", *[f"\tat com.acme.Job.run(Job.java:{n})" for n in range(30)]]
     assert log_tail(log("begin", *trace), unchanged) == ("begin", "java.lang.ArithmeticException: / by zero")
+
+
+@both_formats
+def test_what_only_fills_a_line_is_left_out(log: Log) -> None:
+    """dbt and Maven draw leaders and rulers, and lines with a time alone."""
+    lines = ("9 of 10 OK created model ......................... [OK]", "19:07:14", "=====", "--- FAILED ---------")
+    assert log_tail(log(*lines), unchanged) == ("9 of 10 OK created model ... [OK]", "--- FAILED ---")
 
 
 @both_formats
