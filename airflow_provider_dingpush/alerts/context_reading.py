@@ -140,7 +140,7 @@ def read_run_facts(
         exception_type=problem.error.type_name,
         exception_text=problem.error.text,
         exception_summary=problem.error.summary,
-        exception_place=_place(_get(context, "exception"), [*roots, _bundle_folder(dag)]) if is_about_task else None,
+        exception_place=_place(_get(context, "exception"), roots, dag) if is_about_task else None,
         killed_from_outside=problem.killed_from_outside,
         failed_tasks=listed,
         failed_task_count=None if failed is None else len(failed),
@@ -475,15 +475,17 @@ def _people(text: str) -> tuple[str, ...]:
 
 
 @_unknown_if_it_raises
-def _place(error: Any, roots: Sequence[str | None]) -> str | None:
-    folders = [each for each in roots if each]
-    return exception_place(error, folders) if isinstance(error, BaseException) else None
+def _place(error: Any, roots: Sequence[str], dag: Any) -> str | None:
+    if not isinstance(error, BaseException):
+        return None
+    bundle, dag_file = _bundle_folder(dag), _word_of_any_length(_get(dag, "fileloc"))
+    return exception_place(error, [*roots, bundle] if bundle else roots, dag_file=dag_file)
 
 
 @_unknown_if_it_raises
 def _bundle_folder(dag: Any) -> str | None:
     """The folder of the DAG's bundle, which may be another one on each machine and for each version."""
-    file, relative = _word(_get(dag, "fileloc"), _MAX_READ_CHARACTERS), _word(_get(dag, "relative_fileloc"))
+    file, relative = (_word_of_any_length(_get(dag, name)) for name in ("fileloc", "relative_fileloc"))
     return file[: -len(relative)] if file and relative and file.endswith(f"/{relative}") else None
 
 

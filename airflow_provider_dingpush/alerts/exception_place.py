@@ -14,7 +14,7 @@ _MOST_FRAMES = 2_000  # of one traceback; a recursion that never ends has 1,000
 _MOST_CHARACTERS = 160
 
 
-def exception_place(error: BaseException, roots: Sequence[str] = ()) -> str | None:
+def exception_place(error: BaseException, roots: Sequence[str] = (), *, dag_file: str | None = None) -> str | None:
     """File, line and function of the last frame in the author's own code; ``None`` if there is none.
 
     Own code is what is neither installed nor part of Python: DAG files, plugins, modules on ``PYTHONPATH``, and
@@ -23,9 +23,10 @@ def exception_place(error: BaseException, roots: Sequence[str] = ()) -> str | No
 
     :param roots: folders of own code. The file is shown relative to the innermost of them that contains it, or else
         by its name alone: the folder of a DAG bundle is different on each machine.
+    :param dag_file: own code wherever it is, also in an installed package.
     """
     chain = [error, *_causes(error)]
-    places = (_own_place(each.__traceback__, roots) for each in reversed(chain))
+    places = (_own_place(each.__traceback__, roots, dag_file) for each in reversed(chain))
     return next((place for place in places if place), None)
 
 
@@ -49,14 +50,15 @@ def _first_part(error: BaseException) -> BaseException | None:
     return next((each for each in parts if isinstance(each, BaseException)), None) if isinstance(parts, tuple) else None
 
 
-def _own_place(traceback: TracebackType | None, roots: Sequence[str]) -> str | None:
+def _own_place(traceback: TracebackType | None, roots: Sequence[str], dag_file: str | None) -> str | None:
     place = None
     for _ in range(_MOST_FRAMES):
         if traceback is None:
             break
         code = traceback.tb_frame.f_code
-        if _is_own(code.co_filename, traceback.tb_frame.f_globals.get("__name__")):
-            place = code.co_filename, traceback.tb_lineno, code.co_name
+        file = code.co_filename
+        if file == dag_file or _is_own(file, traceback.tb_frame.f_globals.get("__name__")):
+            place = file, traceback.tb_lineno, code.co_name
         traceback = traceback.tb_next
     if place is None:
         return None

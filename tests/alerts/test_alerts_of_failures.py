@@ -170,6 +170,17 @@ def test_alert_equals_its_golden_file(case: str, language: str, dags: ModuleType
     assert path.read_text(encoding="utf-8") == written
 
 
+def test_the_place_is_relative_to_the_bundle(dags: ModuleType) -> None:
+    """Whose folder has another name on each machine and for each version."""
+    given = context(raised(dags.load))
+    file = Path(str(dags.__file__))
+    for relative in ("dags/etl_orders.py", "etl_orders.py", "other.py", "", None):
+        given["dag"].fileloc, given["dag"].relative_fileloc = str(file), relative
+        facts = read_run_facts(given, site=SITE, now=lambda: STARTED)
+        shown = relative if relative and "dags" in relative else "etl_orders.py"
+        assert facts.exception_place == f"{shown}:4 in load"
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_what_went_wrong_stands_above_all_that_is_known_anyway(language: str, dags: ModuleType) -> None:
     """On a phone the first lines decide whether a person gets up."""

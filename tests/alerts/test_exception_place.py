@@ -121,6 +121,14 @@ def test_a_cause_inside_a_library_has_no_place_but_its_consequence_has(own: Any,
     assert exception_place(error) == "etl_orders.py:17 in chained_in_library"
 
 
+def test_a_dag_file_in_a_package_is_own_code(tmp_path: Path) -> None:
+    """Some installations ship their DAGs as a package."""
+    packaged = module_of(tmp_path / "site-packages" / "our_dags" / "etl_orders.py", OWN)
+    error = raised_by(packaged.load)
+    assert exception_place(error) is None
+    assert exception_place(error, dag_file=str(packaged.__file__)) == "etl_orders.py:5 in parse"
+
+
 def test_a_function_without_a_name_is_left_out(own: Any) -> None:
     assert exception_place(raised_by(own.in_lambda)) == "etl_orders.py:31"
 

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_dingpush.airflow_compat import is_airflow_3, mask_secret, task_log_file
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import failure_details
+from airflow_provider_dingpush.pipeline.callback_context import facts_of
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 from airflow_provider_dingpush.timeouts import Deadline
@@ -90,7 +91,7 @@ def test_a_digest_says_what_the_command_printed(
 ) -> None:
     """An exit code is no cause."""
     context = log_of("Database Error in model orders", "Done.")
-    facts = failure_details.with_details(failure_details.facts_of(context), context, Deadline.after(5))
+    facts = failure_details.with_details(facts_of(context), context, Deadline.after(5))
     assert facts.exception_summary == f"RuntimeError: Database Error in model orders ({EXIT_CODE})"
 
 
