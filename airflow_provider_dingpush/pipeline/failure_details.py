@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import failed_task_ids, is_airflow_3, task_log_file
 from airflow_provider_dingpush.pipeline.callback_context import facts_of
-from airflow_provider_dingpush.pipeline.redaction import redact_text
+from airflow_provider_dingpush.pipeline.redaction import redact_log
 from airflow_provider_dingpush.timeouts import Deadline, call_within
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _with_log_tail(facts: RunFacts, context: Mapping[str, Any], deadline: Deadli
         # A killed task has no such line.
         is_whole: Callable[[str], bool] = (lambda _: True) if facts.killed_from_outside else has_failure
         log = call_within(deadline, lambda: _end_of(file, is_whole, deadline))
-        tail = log_tail(log, redact_text, shown=facts.exception_text or "")
+        tail = log_tail(log, redact_log, shown=facts.exception_text or "")
         return facts._replace(log_tail=tail, exception_summary=summary_with(tail, facts.exception_summary))
     except Exception as error:  # noqa: BLE001 - a missing log must not lose the alert
         _log.debug("The end of the task's log can't be read (%s).", type(error).__name__)

@@ -81,8 +81,8 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         home: Path = tmp_path_factory.mktemp("airflow")
         with standalone(home, {"etl_orders.py": DAG_FILE}, {}, environment) as airflow:
             path = "/api/v2/dags/etl_orders/dagRuns"
-            for run_id, state in (("good", "success"), ("bad", "failed")):
-                body = {"dag_run_id": run_id, "logical_date": None}
+            for day, (run_id, state) in enumerate((("good", "success"), ("bad", "failed")), 1):
+                body = {"dag_run_id": run_id, "logical_date": f"2026-02-0{day}T00:00:00Z"}
                 airflow.wait_until(path, lambda: airflow.call(path, body), START_SECONDS)  # noqa: B023
                 run = f"{path}/{run_id}"
                 airflow.wait_until(run, lambda: (airflow.call(run) or {}).get("state") == state, RUN_SECONDS)  # noqa: B023
