@@ -42,8 +42,10 @@ def with_details(facts: RunFacts, context: Mapping[str, Any], deadline: Deadline
         facts, answered = facts_of(context, failed), failed is not None
     if facts.event.is_task_failure or facts.event.will_retry:
         facts = _with_log_tail(facts, context, deadline.sub(_LOG_SECONDS))
-    if (facts.event.is_run_failure or facts.event.is_task_failure) and answered:
-        # Without an answer to the first question, a second one would only wait behind it.
+    failed_for_good = facts.event.is_run_failure or facts.event.is_task_failure
+    # Without an answer to the first question, a second one would only wait behind it. And for a killed task the DAG
+    # processor calls back, which may get no answer about it at all.
+    if failed_for_good and answered and not facts.killed_from_outside:
         facts = facts._replace(last_success_at=_last_success(context, deadline.sub(_LAST_SUCCESS_SECONDS)))
     return facts
 
@@ -64,7 +66,7 @@ def _with_log_tail(facts: RunFacts, context: Mapping[str, Any], deadline: Deadli
         tail = log_tail(log, redact_log, shown=facts.exception_text or "")
         return facts._replace(log_tail=tail, exception_summary=summary_with(tail, facts.exception_summary))
     except Exception as error:  # noqa: BLE001 - a missing log must not lose the alert
-        _log.debug("The end of the task's log can't be read (%s).", type(error).__name__)
+        _log.info("The end of the task's log can't be read (%s).", type(error).__name__)
         return facts
 
 
