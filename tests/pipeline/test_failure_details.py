@@ -20,6 +20,9 @@ from airflow_provider_dingpush.timeouts import Deadline
 from tests.callback_contexts import START, run_context, task_context
 from tests.default_robot import connect, texts
 
+# The first look-up of a connection in a process loads a part of Airflow.
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 EXIT_CODE = "Bash command failed. The command returned a non-zero exit code 1."
 HOOK = "airflow.task.hooks.airflow.providers.standard.hooks.subprocess.SubprocessHook"
 
