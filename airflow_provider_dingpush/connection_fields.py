@@ -209,6 +209,15 @@ FIELDS = (
         kinds.GROUPING,
     ),
     FormField(
+        "log_tail",
+        "Log lines",
+        "日志行数",
+        "How many of its last log lines an alert shows if a command failed (Bash, Spark, dbt, …), 0 to 8 "
+        f"(default {DeliveryPolicy.log_tail}; 0: none).",
+        "命令类任务（Bash、Spark、dbt 等）失败时，告警中显示日志最后几行，0–8；0 表示不显示。",
+        kinds.whole_number_between(0, 8),
+    ),
+    FormField(
         "group_interval_seconds",
         "Group interval (s)",
         "合并间隔（秒）",

@@ -13,7 +13,7 @@ from airflow_provider_dingpush.alerts.alert_text import MAX_ALERT_BYTES, built_i
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.markdown import escape_markdown
-from airflow_provider_dingpush.alerts.run_facts import RunFacts
+from airflow_provider_dingpush.alerts.run_facts import MAX_LOG_LINES, RunFacts
 from airflow_provider_dingpush.alerts.words import words_in
 from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
 from airflow_provider_dingpush.messages.kinds import ActionCard, Markdown, Text
@@ -55,12 +55,14 @@ class ReceiverSettings:
     :param zone: the time zone of all times.
     :param group_by: the labels that divide a digest into sections.
     :param people: owner of a DAG or task -> DingTalk user.
+    :param log_tail: how many of the last lines of a task's log are shown.
     """
 
     language: str
     zone: tzinfo
     group_by: tuple[str, ...] = ("dag_id",)
     people: Mapping[str, At] = field(default_factory=dict)
+    log_tail: int = MAX_LOG_LINES
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ class Composer:
         remarks = self._remarks(problems, language, str if isinstance(own, Text) else escape_markdown)
         if own is None:
             limit = (at_most_bytes or self.channel.text_bytes) - json_bytes("\n\n".join(["", *remarks]))
+            facts = facts._replace(log_tail=facts.log_tail[max(0, len(facts.log_tail) - self.settings.log_tail) :])
             own = built_in_alert(facts, language=language, hints=hints, at_most_bytes=min(MAX_ALERT_BYTES, limit))
         return _with_remarks(own, *remarks)
 

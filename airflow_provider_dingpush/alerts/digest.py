@@ -20,7 +20,7 @@ from airflow_provider_dingpush.alerts.digest_lines import Detail, LineWriter
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.kinds import MARKS
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown
-from airflow_provider_dingpush.alerts.phone_screen import TWO_SCREENS, lines_on_phone
+from airflow_provider_dingpush.alerts.phone_screen import ONE_SCREEN, TWO_SCREENS, lines_on_phone
 from airflow_provider_dingpush.alerts.words import words_in
 from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
@@ -206,9 +206,12 @@ def digest(
     write = LineWriter(contents, words_in(language), zone)
     frame = Frame(contents, write, environment or "")
     layout = Layout(contents, write, frame)
+    # Questions are whole at any length, and the others keep one screen beside them.
+    questions = lines_on_phone("\n".join(write.question(each.alert, DETAILS[0]) for each in contents.questions))
+    most_lines = max(TWO_SCREENS, questions + ONE_SCREEN)
     for detail in DETAILS:
         lines = layout.lines(detail)
         text = layout.text(lines, detail) if len(lines) <= MOST_LINES else None
-        if text is not None and json_bytes(text) <= at_most_bytes and lines_on_phone(text) <= TWO_SCREENS:
+        if text is not None and json_bytes(text) <= at_most_bytes and lines_on_phone(text) <= most_lines:
             break
     return Markdown(frame.title, text or "")

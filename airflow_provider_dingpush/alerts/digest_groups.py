@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_dingpush.alerts.digest_contents import Row, Section, merged
+from airflow_provider_dingpush.alerts.digest_contents import Row, Section, merged, own_text_of
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,6 @@ def _picture_of_task(section: Section) -> tuple[Any, ...]:
 
 
 def _counts_and_reasons(row: Row) -> tuple[Any, ...]:
-    return tuple(row.kinds), row.tasks, frozenset(each.likeness for each in row.reasons)
+    # What somebody wrote may differ in a number, and is shown for each.
+    own_texts = frozenset(own_text_of(each) for each in row.alerts)
+    return tuple(row.kinds), row.tasks, frozenset(each.likeness for each in row.reasons), own_texts

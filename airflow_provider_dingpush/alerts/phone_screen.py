@@ -7,7 +7,8 @@ import re
 COLUMNS = 42
 """Of a line: 390 px wide minus DingTalk's margins, in Latin letters; a Chinese character takes two."""
 
-TWO_SCREENS = 56
+ONE_SCREEN = 28
+TWO_SCREENS = 2 * ONE_SCREEN
 """Lines on two screens of a phone."""
 
 _NOT_SHOWN = re.compile(r"\]\([^)\s]*\)|\\(?=[!-/:-@\[-`{-~])|\*\*|^[#>]+ ", re.MULTILINE)

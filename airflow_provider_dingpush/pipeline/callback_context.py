@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
+from airflow_provider_dingpush.airflow_compat import airflow_option, folders_of_own_code, is_airflow_3
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
@@ -68,7 +68,12 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
         is_utc_by_default=is_utc_by_default(),
     )
     return read_run_facts(
-        context, site=site, redact=redact_text, failed_tasks=failed_tasks, now=lambda: datetime.now(timezone.utc)
+        context,
+        site=site,
+        redact=redact_text,
+        failed_tasks=failed_tasks,
+        roots=folders_of_own_code(),
+        now=lambda: datetime.now(timezone.utc),
     )
 
 

@@ -35,6 +35,7 @@ def composer_for(channel: Channel, settings: RobotSettings | AppSettings) -> Com
         zone=local_zone(),
         group_by=settings.delivery.group_by,
         people=settings.mentions,
+        log_tail=settings.delivery.log_tail,
     )
     return Composer(channel, receiver, _redacted, lambda problem: redact(described(problem)))
 
