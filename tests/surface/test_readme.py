@@ -57,10 +57,13 @@ PAGES = [
     README_ZH,
     *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
     ROOT / "example_dags" / "README.md",
-    *sorted(DOCS.glob("en/*.md")),
-    *sorted(DOCS.glob("zh/*.md")),
+    *sorted(DOCS.glob("en/**/*.md")),
+    *sorted(DOCS.glob("zh/**/*.md")),
 ]
-PAIRS = [(README, README_ZH), *((DOCS / "en" / page.name, page) for page in sorted(DOCS.glob("zh/*.md")))]
+PAIRS = [
+    (README, README_ZH),
+    *((DOCS / "en" / page.relative_to(DOCS / "zh"), page) for page in sorted(DOCS.glob("zh/**/*.md"))),
+]
 
 FENCED = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
