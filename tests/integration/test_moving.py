@@ -88,7 +88,7 @@ def says_what_failed(alert: dict[str, Any]) -> None:
     text = unquote(alert["markdown"]["text"]).replace("\\_", "_")
     assert "etl_daily" in text
     assert "load" in text
-    assert "/etl_daily/" in text
+    assert "/etl_daily/" in text or "[Log](None)" in text  # in `dags test` Airflow 3.0 has no link for callbacks
     assert f"@{MOBILE}" in text
     assert alert["at"]["atMobiles"] == [MOBILE]
 
@@ -112,6 +112,7 @@ def test_after_the_move_the_group_reads_no_less(
     (alert_before, others_before), (alert_after, others_after) = alert_and_others(before), alert_and_others(after)
     says_what_failed(alert_before)
     says_what_failed(alert_after)
+    assert "None" not in alert_after["markdown"]["text"]
     # What only the alert after the move says: whose task it is.
     assert "zhangsan" in alert_after["markdown"]["text"]
     assert "zhangsan" not in alert_before["markdown"]["text"]
@@ -138,6 +139,8 @@ def test_after_the_move_from_e_mail_the_group_reads_what_the_mail_says(
             "AIRFLOW__SMTP__SMTP_MAIL_FROM": "airflow@example.com",
         }
         before, written = run_of("email-on-failure.md", "before", Robot(), **mail)
+        if "has no attribute 'mark_success_url'" in written:
+            pytest.skip("this Airflow can't render its own mail: install apache-airflow>=3.1")
         assert len(mails) == 1, written[-9000:]
         after, _ = run_of("email-on-failure.md", "after", Robot(), **mail)
         assert len(mails) == 1
@@ -151,7 +154,7 @@ def test_after_the_move_from_e_mail_the_group_reads_what_the_mail_says(
     for says in (f"{mails[0]['Subject']} {body.get_content()}", text):
         assert "etl_daily" in says
         assert "load" in says
-        assert "/log?" in says or "/tasks/load" in says
+        assert "dag_run_id=" in says or "/tasks/load" in says  # Airflow 2, 3
 
 
 @pytest.mark.parametrize(
