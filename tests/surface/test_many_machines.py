@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.connection_fields import FIELDS
+from airflow_provider_dingpush.operators import create_flush_dag
+from airflow_provider_dingpush.pipeline import dispatching
 from airflow_provider_dingpush.provider_info import get_provider_info
 from airflow_provider_dingpush.storage.redis import address_of
 
@@ -74,3 +77,13 @@ def test_the_outbox_of_the_compose_file_can_be_opened(language: str) -> None:
     (url,) = re.findall(r"^    AIRFLOW__DINGPUSH__OUTBOX_URL: (\S+)$", page, re.MULTILINE)
     assert address_of(url).location == url
     assert url != "redis://redis:6379/0"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "within the last three minutes"), ("zh", "最近三分钟内")],
+)
+def test_intervals_of_the_page_on_the_flush_dag_are_those_of_the_code(language: str, words: str) -> None:
+    page = (ROOT / "docs" / language / "flush-cost.md").read_text("utf-8")
+    assert (words in page, dispatching._FLUSHER_RUNS_SECONDS) == (True, 180)
+    assert ("1,440" in page, inspect.signature(create_flush_dag).parameters["every_minutes"].default) == (True, 1)
