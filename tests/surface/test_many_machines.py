@@ -1,4 +1,4 @@
-"""Settings in the guides: YAML that can be read, options and connection fields that exist, an outbox that can be opened."""
+"""Settings in the guides: YAML that can be read, options and fields that exist, an outbox that can be opened."""
 
 from __future__ import annotations
 
