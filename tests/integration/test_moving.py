@@ -15,6 +15,7 @@ import pytest
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
 from tests.callback_contexts import task_context
+from tests.integration.late_flush import flush_if_pending
 from tests.integration.smtp_server import smtp_server
 
 GUIDES = Path(__file__).parents[2] / "docs" / "en" / "moving"
@@ -72,7 +73,10 @@ def run_of(dag_test: DagTest, tmp_path: Path) -> Callable[..., tuple[list[dict[s
         (folder / "dag.py").write_text(code_of(guide, mark), "utf-8")
         with Sandbox(robots=(robot,)) as sandbox:
             settings = {**settings_of(sandbox), "AIRFLOW__CORE__DAGS_FOLDER": str(folder), **more}
-            written = dag_test(sandbox, "etl_daily", settings)
+            home = tmp_path / f"home of {mark}"
+            home.mkdir()
+            written = dag_test(sandbox, "etl_daily", settings, home=home)
+            flush_if_pending(written, home, settings)
             return payloads(sandbox), written
 
     return run
