@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dingpush.cli.parsing import UsageError
+from airflow_provider_dingpush.cli.problems import in_one_line
 from airflow_provider_dingpush.cli.screen import Screen, Texts, is_terminal
 from airflow_provider_dingpush.cli.send_options import TEXTS as OPTION_TEXTS
 from airflow_provider_dingpush.cli.send_options import check, check_connection, content_of, given, in_options
@@ -66,7 +67,7 @@ def run(parsed: argparse.Namespace) -> int:
         at = At(mobiles=parsed.at_mobile, user_ids=parsed.at_user, everyone=parsed.at_all) or None
         message = _message(parsed, screen)
     except InvalidMessageError as error:
-        raise UsageError(in_options(error)) from None
+        raise UsageError(in_options(error, parsed.language)) from None
     hook = hook_of(parsed.conn_id)
     is_app = isinstance(hook, DingTalkAppHook)
     has_group = not isinstance(hook, DingTalkAppHook) or hook.has_own_group
@@ -74,9 +75,9 @@ def run(parsed: argparse.Namespace) -> int:
     try:
         receipt = hook.send(message, at=at, to=to)
     except UnsupportedMessageError as error:
-        raise UsageError(f"{content_of(options)}: {in_options(error)}") from None
+        raise UsageError(f"{content_of(options)}: {in_options(error, parsed.language)}") from None
     except InvalidMessageError as error:
-        raise InvalidMessageError(in_options(error)) from None
+        raise InvalidMessageError(in_options(error, parsed.language)) from None
     _print_receipt(receipt, to, screen, will_wait=parsed.wait)
     code = _print_unreached(receipt, screen)
     if parsed.wait and isinstance(hook, DingTalkAppHook):
@@ -182,7 +183,8 @@ def _wait(hook: DingTalkAppHook, receipt: Receipt, screen: Screen) -> int:
             while (delivery := hook.delivery(receipt)) is None:
                 time.sleep(_POLL_SECONDS)
     except DingTalkError as error:
-        screen.marked("✗", "red", screen.text("unknown", problem=error), error=True)
+        problem = in_one_line(error, screen.language)
+        screen.marked("✗", "red", screen.text("unknown", problem=problem), error=True)
         return 1
     problems = [problem for each in delivery for problem in each.problems]
     for problem in problems:

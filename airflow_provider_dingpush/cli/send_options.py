@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Collection, Sequence
 
 from airflow_provider_dingpush.cli.parsing import UsageError
+from airflow_provider_dingpush.cli.problems import in_one_line
 from airflow_provider_dingpush.cli.screen import Screen, Texts
 from airflow_provider_dingpush.errors import DingTalkError
 
@@ -86,6 +87,8 @@ _OPTION_OF = {
     r"At\.user_ids": "--at-user",
     r"(At has|At\.everyone)": "--at-all",
 }
+# Where a mobile number, or everyone, is meant.
+_OPTION_IN_ADVICE = {"user_ids": "user", "everyone=True": "all"}
 
 
 def given(parsed: Namespace) -> list[str]:
@@ -137,9 +140,14 @@ def check_connection(options: Collection[str], conn_id: str, *, is_app: bool, ha
         raise UsageError(screen.text("no_target", conn_id=conn_id))
 
 
-def in_options(error: DingTalkError) -> str:
-    """The text of an error, with options in the place of Python's names."""
-    text = str(error)
+def in_options(error: DingTalkError, language: str) -> str:
+    """The text of an error, with options in the place of Python's names.
+
+    :param language: ``zh`` or ``en``.
+    """
+    text = in_one_line(error, language)
     for name, option in _OPTION_OF.items():
         text = re.sub(rf"\b({name})(\[\d+\])?(\.(title|url))?", option, text)
-    return text.rstrip(".")
+    for name, option in _OPTION_IN_ADVICE.items():
+        text = text.replace(name, f"--at-{option}" if text.startswith("--at-") else f"--{option}")
+    return text
