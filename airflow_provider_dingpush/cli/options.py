@@ -128,8 +128,18 @@ def _demo(options: Options) -> None:
     )
     options.add("--secret", "that robot's secret, if it has one", "该机器人的加签密钥（如有）", metavar="SEC…")
     options.add(
-        "--no-wait", "exit when done instead of serving the page", "完成后退出，不保留聊天页面", action="store_true"
+        "--at-mobile",
+        "mobile number of whom the alert mentions in the group of --webhook",
+        "告警在 --webhook 的群里 @ 的人的手机号",
+        metavar="NUMBER",
     )
+    options.add(
+        "--no-wait",
+        "exit when done instead of serving the pages that links open",
+        "完成后退出，不保留链接打开的页面",
+        action="store_true",
+    )
+    options.add("--log", "write what Airflow prints to this file", "把 Airflow 的输出写入此文件", metavar="FILE")
     options.add(
         "--storm",
         "let N tasks fail at once, in the sandbox: digests instead of a flood of messages",
