@@ -77,7 +77,7 @@ _dingpush() {{
     esac
     case "$command $previous" in
 {values}
-        {files}) COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames 2>/dev/null; return ;;
+        {files}) COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames 2>/dev/null || true; return ;;
         {others}) return ;;
     esac
     [[ $current == -* && -n $options ]] && words="$options"

@@ -182,6 +182,7 @@ def _environment(home: Path, group: _Group, screen: Screen, sandbox: Sandbox) ->
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     return environment | {
         "AIRFLOW_HOME": str(home),
+        "TMPDIR": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DINGPUSH__ENVIRONMENT": screen.text("environment"),

@@ -13,7 +13,7 @@ from airflow_provider_dingpush.cli.language import LANGUAGES
 from airflow_provider_dingpush.cli.parsing import Options, Pair, Parser, seconds, whole_number, wrapped
 
 _SANDBOX_PORT = 8377
-_HELP_COLUMNS = 79
+_HELP_COLUMNS = 78
 _SHELLS = "bash", "zsh", "fish"
 
 

@@ -139,6 +139,8 @@ def _prepare(home: str, sandbox: Sandbox, language: str) -> None:
         AIRFLOW_CONN_DINGTALK_DEFAULT=webhook_to_paste(sandbox.webhook_url, _SECRET),
         NO_PROXY="127.0.0.1",
     )
+    # A callback that can't write to its home in time writes there.
+    tempfile.tempdir = home
     # Loaded once here, so that each forked process is as fast as a task's, which has Airflow loaded, too.
     import jinja2  # noqa: F401
 
