@@ -16,6 +16,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # What `airflow dags test` writes around the log of a task, from Airflow 2.10 to 3.3.
 _BEGIN, _END = "[DAG TEST] starting task_id={task_id} ", "[DAG TEST] end task task_id={task_id} "
 _TASK = re.compile(r"\[DAG TEST\] starting task_id=(\S+) ")
+_RAISED = re.compile(r"^[\w.]*(?:Error|Exception): .*$", re.MULTILINE)  # the last line of a traceback
 _FAILED = re.compile(r"Task failed with exception|Marking task as FAILED")
 
 _TEXTS: Texts = {
@@ -73,7 +74,9 @@ class DemoPages:
         text = Screen(self.language, _TEXTS).text
         title = text("log_of", dag_id=place.dag_id, task=_label(place.task_id or "", place.map_index))
         link = f'<p><a href="{_href(place._replace(task_id=None))}">{text("to_run")}</a></p>'
-        return self._page(title, place, f"<pre>{escape(log)}</pre>{link}")
+        raised = _RAISED.findall(log)
+        reason = f"<p><strong>{escape(raised[-1])}</strong></p>" if raised else ""
+        return self._page(title, place, f"{reason}<pre>{escape(log)}</pre>{link}")
 
     def _run(self, place: Place) -> str | None:
         text = Screen(self.language, _TEXTS).text

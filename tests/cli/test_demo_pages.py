@@ -43,14 +43,15 @@ def test_any_other_address_is_not(path: str) -> None:
 def test_a_page_is_escaped_and_served_beside_the_chat(tmp_path: Path) -> None:
     log = tmp_path / "demo.log"
     log.write_text(
-        "before\n[info] [DAG TEST] starting task_id=load map_index=-1 x\n\x1b[31m<b>Task failed with exception\x1b[0m\n"
+        "before\n[info] [DAG TEST] starting task_id=load map_index=-1 x\n\x1b[31m<b>Task failed with exception\x1b[0m\nValueError: <5\n"
         "[info] [DAG TEST] end task task_id=load map_index=-1\nafter\n",
         "utf-8",
     )
     with Sandbox(pages=DemoPages("en", LogFile(log).log_of, LogFile(log).tasks_of)) as sandbox:
         shown = requests.get(f"{sandbox.pages_url}/dags/d/runs/r/tasks/load?try_number=1", timeout=60)
         assert shown.status_code == 200
-        assert "<pre>&lt;b&gt;Task failed with exception</pre>" in shown.text
+        assert "<strong>ValueError: &lt;5</strong>" in shown.text
+        assert "<pre>&lt;b&gt;Task failed with exception\nValueError: &lt;5</pre>" in shown.text
         assert "load</a>: failed" in requests.get(f"{sandbox.pages_url}/dags/d/runs/r", timeout=60).text
         assert requests.get(f"{sandbox.pages_url}/dags/d/runs/r/tasks/other", timeout=60).status_code == 404
         foreign = {"Host": "example.com"}
