@@ -43,7 +43,8 @@ def test_any_other_address_is_not(path: str) -> None:
 def test_a_page_is_escaped_and_served_beside_the_chat(tmp_path: Path) -> None:
     log = tmp_path / "demo.log"
     log.write_text(
-        "before\n[info] [DAG TEST] starting task_id=load map_index=-1 x\n\x1b[31m<b>Task failed with exception\x1b[0m\nValueError: <5\n"
+        "before\n[info] [DAG TEST] starting task_id=load map_index=-1 x\n"
+        "\x1b[31m<b>Task failed with exception\x1b[0m\nValueError: <5\n"
         "[info] [DAG TEST] end task task_id=load map_index=-1\nafter\n",
         "utf-8",
     )
