@@ -39,8 +39,10 @@ def test_both_messages_arrive() -> None:
 @pytest.mark.parametrize("encoding", ["gbk"])
 def test_the_links_of_the_alert_open_and_nothing_is_left_behind(tmp_path: Path, encoding: str) -> None:
     """On a terminal without emoji: the page of the log, and that of the run; the exit code after Ctrl-C is 0."""
+    folder = tmp_path / "left"
+    folder.mkdir()
     command = [PROGRAM, "demo", "--language", "zh"]
-    env = {**os.environ, "PYTHONIOENCODING": encoding, "TMPDIR": str(tmp_path)}
+    env = {**os.environ, "PYTHONIOENCODING": encoding, "TMPDIR": str(folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env) as process:
         assert process.stdout is not None
         lines: list[str] = []
@@ -61,13 +63,15 @@ def test_the_links_of_the_alert_open_and_nothing_is_left_behind(tmp_path: Path, 
         assert requests.get(f"{page}pages/dags/other/grid", timeout=60).status_code == 404
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("options", [[], ["--storm", "1000"]], ids=["demo", "storm"])
 def test_an_interrupted_one_leaves_nothing_behind(tmp_path: Path, options: list[str]) -> None:
     """Neither files nor processes."""
-    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    folder = tmp_path / "left"
+    folder.mkdir()
+    env = {**os.environ, "TMPDIR": str(folder)}
     command = [PROGRAM, "demo", *options, "--language", "en"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True
@@ -81,8 +85,8 @@ def test_an_interrupted_one_leaves_nothing_behind(tmp_path: Path, options: list[
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert errors == ""
-    assert list(tmp_path.iterdir()) == []
-    left = [path for path in Path("/proc").glob("[0-9]*/environ") if str(tmp_path).encode() in read(path)]
+    assert list(folder.iterdir()) == []
+    left = [path for path in Path("/proc").glob("[0-9]*/environ") if str(folder).encode() in read(path)]
     assert left == []
 
 
@@ -97,16 +101,17 @@ def read(path: Path) -> bytes:
 def test_a_failed_demo_says_why_and_ends(tmp_path: Path) -> None:
     """The whole log is where it was asked for."""
     log = tmp_path / "demo.log"
-    (tmp_path / "temporary").mkdir()
-    env = {**os.environ, "TMPDIR": str(tmp_path / "temporary"), "PYTHONPATH": str(tmp_path)}
-    (tmp_path / "sitecustomize.py").write_text("import sys\nif 'migrate' in sys.argv: sys.exit('no database here')\n")
+    (tmp_path / "left").mkdir()
+    env = {**os.environ, "TMPDIR": str(tmp_path / "left"), "PYTHONPATH": str(tmp_path)}
+    fails = "import os, sys\nif 'migrate' in sys.orig_argv: os.write(2, b'no database here\\n'); os._exit(1)\n"
+    (tmp_path / "sitecustomize.py").write_text(fails)
     command = [PROGRAM, "demo", "--log", str(log), "--language", "en"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=env)
     assert done.returncode == 1
     assert "✘ 0 of 2 messages arrived. From the log:\n  no database here\n" in done.stdout
     assert done.stdout.endswith(f"Full log: {log}\n")
     assert log.read_text() == "no database here\n"
-    assert list((tmp_path / "temporary").iterdir()) == []
+    assert list((tmp_path / "left").iterdir()) == []
 
 
 def test_a_small_storm() -> None:
