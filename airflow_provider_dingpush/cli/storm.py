@@ -155,22 +155,28 @@ def _prepare(home: str, sandbox: Sandbox, language: str) -> None:
 def _fail_all(alerts: int, sandbox: Sandbox, screen: Screen) -> None:
     fork = multiprocessing.get_context("fork")
     done = 0
-    lock = threading.Lock()
+    lock, is_over = threading.Lock(), threading.Event()
 
     def fail_one(number: int) -> None:
         nonlocal done
         process = fork.Process(target=_fail, args=(number,))
         process.start()
+        if is_over.is_set():
+            process.kill()
         process.join()
         with lock:
             done += 1
             _print_progress(done, alerts, sandbox, screen)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    # Ctrl-C is for this process, which then ends those that its threads have forked.
+    with ThreadPoolExecutor(
+        _AT_ONCE, initializer=signal.pthread_sigmask, initargs=(signal.SIG_BLOCK, {signal.SIGINT})
+    ) as pool:
         try:
             list(pool.map(fail_one, range(alerts)))
         except BaseException:
             # Or leaving the block would wait for all failures.
+            is_over.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.kill()
@@ -194,8 +200,6 @@ def _fail(number: int) -> None:
     """Call the notifier, as the process of a failed task does at its end."""
     from airflow_provider_dingpush.notifications import DingTalkNotifier
 
-    # The parent ends it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The demo doesn't show Airflow's log of a callback.
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
     DingTalkNotifier()(_context(number))
