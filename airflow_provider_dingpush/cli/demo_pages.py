@@ -14,8 +14,10 @@ from airflow_provider_dingpush.cli.screen import Screen, Texts
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # What `airflow dags test` writes around the log of a task, from Airflow 2.10 to 3.3.
-_BEGIN, _END = "[DAG TEST] starting task_id={task_id} ", "[DAG TEST] end task task_id={task_id} "
+_BEGIN = "[DAG TEST] starting task_id={task_id} "
 _TASK = re.compile(r"\[DAG TEST\] starting task_id=(\S+) ")
+# Airflow 2 writes no end of a task that failed.
+_END = re.compile(r"\[DAG TEST\] (?:end task|starting) task_id=")
 _RAISED = re.compile(r"^[\w.]*(?:Error|Exception): .*$", re.MULTILINE)  # the last line of a traceback
 _FAILED = re.compile(r"Task failed with exception|Marking task as FAILED")
 
@@ -131,7 +133,7 @@ class LogFile:
         _, began, rest = self._text().partition(_BEGIN.format(task_id=place.task_id))
         if not began:
             return None
-        lines = rest.partition(_END.format(task_id=place.task_id))[0].splitlines()
+        lines = _END.split(rest, 1)[0].splitlines()
         # The first and the last one are the rest and the beginning of the lines around it.
         return "\n".join(lines[1:-1])
 
