@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": (ROOMS | SURFACE) - {"cli", "sandbox", "operators", "notifications", "triggers", "provider_info"},
     "cli": (ROOMS | SURFACE | OFFERED) - {"dingtalk"},
     "sandbox": set(),
+    "__main__": {"cli"},
 }
 # Root modules that aren't named above are what Airflow sees.
 OF_SURFACE = (ROOMS | SURFACE | OFFERED) - {"cli", "sandbox"}
