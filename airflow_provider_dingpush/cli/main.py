@@ -13,6 +13,7 @@ from importlib import import_module
 from airflow_provider_dingpush.cli.broken_pipes import closed_pipes_ignored
 from airflow_provider_dingpush.cli.language import language_of_run
 from airflow_provider_dingpush.cli.options import COMMANDS, parser_of
+from airflow_provider_dingpush.cli.standard_output import reserved_for_answers
 
 _INTERRUPTED = 130
 
@@ -26,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.language = language
         # SIGTERM ends the command as Ctrl-C does, with everything closed.
         signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-        return _run(parsed)
+        if not COMMANDS[parsed.command].uses_airflow:
+            return _run(parsed)
+        with reserved_for_answers():
+            return _run(parsed)
 
 
 def _run(parsed: argparse.Namespace) -> int:
@@ -40,13 +44,18 @@ def _run(parsed: argparse.Namespace) -> int:
     except Exception as problem:
         if not command.uses_airflow:
             raise
-        print(f"dingpush: {_described(problem)}", file=sys.stderr)
+        text = _described(problem)
+        print(f"dingpush: {text}", file=sys.stderr)
+        if parsed.as_json:
+            from airflow_provider_dingpush.cli.json_output import print_json_error
+
+            print_json_error(problem, text)
         return 1
     return code
 
 
 def _prepare_airflow() -> None:
-    # Airflow logs to standard output, which should contain only the result.
+    # Its log lines go to standard error, where only what matters should be.
     os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     from airflow_provider_dingpush.airflow_compat import search_all_secrets
 

@@ -42,6 +42,10 @@ class Options:
         """
         self._group.add_argument(*names.split(), help=zh if self._zh else en, **settings)
 
+    def add_json(self) -> None:
+        """Add ``--json``."""
+        self.add("--json", "print JSON, for scripts", "输出 JSON，供脚本使用", action="store_true", dest="as_json")
+
     def add_language(self) -> None:
         """Add ``--language``."""
         self.add(
@@ -180,7 +184,14 @@ def _send(options: Options) -> None:
 
 
 def _doctor(options: Options) -> None:
-    _add_connection(options, "conn_id", nargs="?")
+    options.add(
+        "conn_id",
+        "Airflow connection (default: every DingTalk connection that can be found)",
+        "Airflow 连接（默认：能找到的所有钉钉连接）",
+        metavar="CONN_ID",
+        nargs="?",
+    )
+    options.add_json()
     options.add_language()
 
 
@@ -199,11 +210,12 @@ def _flush(options: Options) -> None:
         "立即发送全部告警，并重试配置已修复的机器人",
         action="store_true",
     )
+    options.add_json()
     options.add_language()
 
 
 def _status(options: Options) -> None:
-    options.add("--json", "print JSON, for scripts", "输出 JSON，供脚本使用", action="store_true", dest="as_json")
+    options.add_json()
     options.add_language()
 
 
@@ -217,6 +229,7 @@ def _dead_letters(options: Options) -> None:
         default="list",
     )
     options.add("key", "beginning of its key, or 'all'", "编号的开头，或 all", metavar="KEY", nargs="?")
+    options.add_json()
     options.add_language()
 
 
