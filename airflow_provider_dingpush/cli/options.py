@@ -42,10 +42,6 @@ class Options:
         """
         self._group.add_argument(*names.split(), help=zh if self._zh else en, **settings)
 
-    def add_json(self) -> None:
-        """Add ``--json``."""
-        self.add("--json", "print JSON, for scripts", "输出 JSON，供脚本使用", action="store_true", dest="as_json")
-
     def add_language(self) -> None:
         """Add ``--language``."""
         self.add(
@@ -191,7 +187,7 @@ def _doctor(options: Options) -> None:
         metavar="CONN_ID",
         nargs="?",
     )
-    options.add_json()
+    _add_json(options)
     options.add_language()
 
 
@@ -210,12 +206,12 @@ def _flush(options: Options) -> None:
         "立即发送全部告警，并重试配置已修复的机器人",
         action="store_true",
     )
-    options.add_json()
+    _add_json(options)
     options.add_language()
 
 
 def _status(options: Options) -> None:
-    options.add_json()
+    _add_json(options)
     options.add_language()
 
 
@@ -229,7 +225,7 @@ def _dead_letters(options: Options) -> None:
         default="list",
     )
     options.add("key", "beginning of its key, or 'all'", "编号的开头，或 all", metavar="KEY", nargs="?")
-    options.add_json()
+    _add_json(options)
     options.add_language()
 
 
@@ -267,6 +263,10 @@ def _add_connection(options: Options, name: str, **settings: Any) -> None:
         default="dingtalk_default",
         **settings,
     )
+
+
+def _add_json(options: Options) -> None:
+    options.add("--json", "print JSON, for scripts", "输出 JSON，供脚本使用", action="store_true", dest="as_json")
 
 
 def _add_port(options: Options, *, default: int) -> None:
@@ -323,13 +323,19 @@ COMMANDS: Mapping[str, Command] = {
         "doctor",
         uses_airflow=True,
         add_options=_doctor,
-        help=("check a connection step by step and explain how to fix it", "逐项检查连接，并说明如何修复"),
+        help=("check settings and connections, and explain how to fix them", "检查配置和连接，并说明如何修复"),
         description=(
-            "Check token, permissions, robot, group and AgentId of a connection one by one, without sending anything.",
-            "逐项检查连接的 token、权限、机器人、群和 AgentId，不会发送任何消息。",
+            (
+                "Check the options of [dingpush], the outbox, and token, permissions, robot, group and AgentId of each "
+                "connection one by one, without sending anything."
+            ),
+            "逐项检查 [dingpush] 配置、发件箱，以及每个连接的 token、权限、机器人、群和 AgentId，不会发送任何消息。",
         ),
         example="dingpush doctor dingtalk_app_default",
-        exit_codes=("0: no problem found; 1: something to fix", "0：未发现问题；1：有问题需要处理"),
+        exit_codes=(
+            "0: nothing to fix, perhaps warnings; 1: something to fix",
+            "0：没有需要修复的问题，可能有警告；1：有问题需要修复",
+        ),
     ),
     "status": Command(
         "status",

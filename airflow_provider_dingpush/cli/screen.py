@@ -23,6 +23,7 @@ _NOUNS = {
     "dead letter": ("dead letter", "dead letters", "条死信"),
     "message": ("message", "messages", "条消息"),
     "problem": ("problem", "problems", "项"),
+    "warning": ("warning", "warnings", "项警告"),
 }
 _PROGRESS_SECONDS = 5.0
 _UNLIMITED_WIDTH = 100_000
