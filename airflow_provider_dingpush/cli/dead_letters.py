@@ -83,7 +83,7 @@ class _Found:
 class _ProblemKind(Enum):
     """Why dead letters of a receiver, or of all of them, can't be read or changed."""
 
-    OUTBOX = "outbox_unusable"
+    OUTBOX = "outbox_error"
     BUSY = "busy"
     FAILED = "failed"
 

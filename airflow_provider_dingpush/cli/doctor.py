@@ -87,14 +87,14 @@ def run(parsed: argparse.Namespace) -> int:
 def _sections(conn_id: str | None) -> Iterator[tuple[str, _Section]]:
     """The options and the outbox, and one connection or all that can be found."""
     sources = OptionSources.read()
-    store = stores_for_commands(time.monotonic() + _OUTBOX_SECONDS)[0]
-    yield "options", (None, _installation(sources, OutboxSubject(sources, store)))
+    store, problem = _outbox(sources)
+    yield "options", (None, _installation(sources, store, problem))
     if conn_id is not None:
         yield "connection", (conn_id, _connection(conn_id))
         return
-    stored, problem = _stored()
+    stored, unreadable = _stored()
     known = dict.fromkeys([*(each.conn_id for each in variables()), *stored, *_in_use(store)])
-    about_all = [] if problem is None else [problem]
+    about_all = [] if unreadable is None else [unreadable]
     if ROBOT_DEFAULT not in known:
         finding = _default(is_alone=not known)
         about_all += [finding] if finding else []
@@ -105,9 +105,21 @@ def _sections(conn_id: str | None) -> Iterator[tuple[str, _Section]]:
         yield "connection", (each, _connection(each))
 
 
-def _installation(sources: OptionSources, outbox: OutboxSubject) -> Iterator[Finding]:
+def _outbox(sources: OptionSources) -> tuple[Store | None, Finding | None]:
+    """The outbox that is configured, or why Airflow can't read where it is, such as from a command that fails."""
+    try:
+        return stores_for_commands(time.monotonic() + _OUTBOX_SECONDS)[0], None
+    except Exception as problem:  # noqa: BLE001 - any error is a finding
+        where = sources.where("outbox_url")
+        return None, found("outbox_url", Severity.ERROR, "option_unreadable", set_in=where, problem=described(problem))
+
+
+def _installation(sources: OptionSources, store: Store | None, problem: Finding | None) -> Iterator[Finding]:
     yield from run_checks(OPTION_CHECKS, sources)
-    yield from run_checks(OUTBOX_CHECKS, outbox)
+    if problem is not None:
+        yield problem
+    if store is not None:
+        yield from run_checks(OUTBOX_CHECKS, OutboxSubject(sources, store))
 
 
 def _connection(conn_id: str) -> Iterator[Finding]:
@@ -128,8 +140,10 @@ def _stored() -> tuple[list[str], Finding | None]:
         return [], found("database", Severity.SKIPPED, "database_unreadable", problem=described(problem))
 
 
-def _in_use(store: Store) -> list[str]:
+def _in_use(store: Store | None) -> list[str]:
     """The connections of alerts that are pending or were sent: a secrets backend may have them, which lists none."""
+    if store is None:
+        return []
     try:
         box = store.outbox
         mailboxes = [*box.pending_mailboxes(), *(each for name in box.receivers() for each in box.mailboxes_of(name))]

@@ -106,7 +106,8 @@ def run(parsed: argparse.Namespace) -> int:
                 _print(screen, found[-1])
     except OutboxError as raised:
         problem = raised
-    left = all_pending(until=until)
+    # What can't be read can't be counted.
+    left = all_pending(until=until) if problem is None else None
     if parsed.as_json:
         error = problem and error_values(problem, str(problem))
         print_json({"results": [each.to_dict() for each in found], "left": left, **({"error": error} if error else {})})
@@ -114,7 +115,7 @@ def run(parsed: argparse.Namespace) -> int:
         if not parsed.as_json:
             raise problem
         print(f"dingpush: {problem}", file=sys.stderr)
-    elif not found and not left and not parsed.as_json:
+    elif not found and left == 0 and not parsed.as_json:
         screen.line("nothing")
     return 1 if left or problem or any(each.has_failed for each in found) else 0
 

@@ -137,6 +137,7 @@ def _send(options: Options) -> None:
         nargs="?",
     )
     _add_connection(options, "--conn-id")
+    _add_json(options)
     options.add_language()
     options.group("Kind of message (default: plain text)", "消息类型（默认：纯文本）")
     options.add("--title", "title of markdown, links and cards", "Markdown、链接和卡片的标题")
@@ -154,7 +155,7 @@ def _send(options: Options) -> None:
     options.add("--image", "an image: path, URL or media id", "图片：路径、URL 或 media id", metavar="SOURCE")
     options.add("--file", "a file: path or media id", "文件：路径或 media id", metavar="SOURCE")
     options.add(
-        "--json",
+        "--message",
         "a message of any kind as DingTalk's JSON, from a file or '-'",
         "钉钉格式的 JSON 消息，来自文件或 -（标准输入）",
         metavar="FILE",

@@ -75,8 +75,11 @@ def check_writable(folder: Path) -> None:
         except FileNotFoundError:
             _check_creatable(folder)
             return
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as problem:
+            problem.filename = str(folder)  # instead of a name that was only tried
+            raise
 
 
 def _check_creatable(folder: Path) -> None:

@@ -7,10 +7,14 @@ import json
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.screen import Screen, Texts
+from airflow_provider_dingpush.cli.send_json import Delivery, sent_document
+from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, hook_of
 from airflow_provider_dingpush.messages import ActionCard, At, Button, File, Image, Link, Markdown, Text
@@ -20,10 +24,10 @@ from airflow_provider_dingpush.targets import Group, Target, Users, WorkNotifica
 _POLL_SECONDS = 2.0
 
 _TEXTS: Texts = {
-    "no_json": ("--json is not JSON: {problem}.", "--json 的内容不是 JSON：{problem}。"),
+    "no_json": ("--message is not JSON: {problem}.", "--message 的内容不是 JSON：{problem}。"),
     "nothing": (
-        "Nothing to send: pass TEXT, --image, --file or --json.",
-        "没有可发送的内容：请给出 TEXT、--image、--file 或 --json。",
+        "Nothing to send: pass TEXT, --image, --file or --message.",
+        "没有可发送的内容：请给出 TEXT、--image、--file 或 --message。",
     ),
     "button": ("--button {words!r} must be TITLE=URL.", "--button {words!r} 应写成 TITLE=URL。"),
     "targets": (
@@ -45,16 +49,17 @@ def run(parsed: argparse.Namespace) -> int:
     at = At(mobiles=parsed.at_mobile, user_ids=parsed.at_user, everyone=parsed.at_all) or None
     hook = hook_of(parsed.conn_id)
     receipt = hook.send(message, at=at, to=to)
-    print(json.dumps(receipt.to_dict(), ensure_ascii=False))
-    if parsed.wait and isinstance(hook, DingTalkAppHook):
-        return _wait(hook, receipt, screen)
-    return 0
+    waits_for = hook if parsed.wait and isinstance(hook, DingTalkAppHook) else None
+    if parsed.as_json:
+        return _print_json(receipt, waits_for)
+    print(json.dumps(receipt.to_dict(), ensure_ascii=False), file=answers(), flush=True)
+    return _wait(waits_for, receipt, screen) if waits_for else 0
 
 
 def _message(parsed: argparse.Namespace, screen: Screen) -> Any:
-    if parsed.json:
+    if parsed.message:
         try:
-            return json.loads(_read(parsed.json))
+            return json.loads(_read(parsed.message))
         except ValueError as error:
             raise InvalidMessageError(screen.text("no_json", problem=error)) from None
     if parsed.image:
@@ -97,10 +102,27 @@ def _target(parsed: argparse.Namespace, screen: Screen) -> Target | None:
     return targets[0] if targets else None
 
 
+def _print_json(receipt: Receipt, waits_for: DingTalkAppHook | None) -> int:
+    deliveries, problem = None, None
+    try:
+        deliveries = _delivered(waits_for, receipt) if waits_for else None
+    except DingTalkError as error:
+        problem = error
+    document = sent_document(receipt, deliveries, problem)
+    print_json(document)
+    return 1 if problem or document["unreached"] else 0
+
+
+def _delivered(hook: DingTalkAppHook, receipt: Receipt) -> Sequence[Delivery]:
+    """Whom a work notification reached, once DingTalk has delivered it."""
+    while (deliveries := hook.delivery(receipt)) is None:
+        time.sleep(_POLL_SECONDS)
+    return deliveries
+
+
 def _wait(hook: DingTalkAppHook, receipt: Receipt, screen: Screen) -> int:
     try:
-        while (delivery := hook.delivery(receipt)) is None:
-            time.sleep(_POLL_SECONDS)
+        delivery = _delivered(hook, receipt)
     except DingTalkError as error:
         screen.line("unknown", problem=error, error=True)
         return 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.cli.json_output import iso_time, print_json
+from airflow_provider_dingpush.cli.json_output import error_values, iso_time, print_json
 from airflow_provider_dingpush.cli.outbox_place import OutboxPlace, place_of
 from airflow_provider_dingpush.cli.receiver_status import ReceiverState, ReceiverStatus, receivers_of
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
@@ -67,13 +67,13 @@ class _Status:
     :param place: the outbox.
     :param receivers: of the outbox, and of files that have alerts until it is available again.
     :param flushed_at: when a flush last ran, in seconds since 1970.
-    :param problems: what can't be read, one line each.
+    :param problems: why parts of it can't be read.
     """
 
     place: OutboxPlace
     receivers: Sequence[ReceiverStatus]
     flushed_at: float | None
-    problems: Sequence[str]
+    problems: Sequence[OutboxError]
 
     @property
     def has_failed(self) -> bool:
@@ -86,7 +86,7 @@ class _Status:
             "outbox": self.place.to_dict(),
             "last_flush_at": iso_time(self.flushed_at, local_zone()),
             "receivers": [each.to_dict() for each in self.receivers],
-            "problems": list(self.problems),
+            "problems": [error_values(each, str(each)) for each in self.problems],
         }
 
 
@@ -116,18 +116,18 @@ def clock(at: float) -> str:
 def _read(stores: Sequence[Store], look_ups: LookUps) -> _Status:
     first, *others = stores
     receivers: list[ReceiverStatus] = []
-    problems: list[str] = []
+    problems: list[OutboxError] = []
     flushed_at = None
     try:
         receivers += receivers_of(first.outbox, look_ups)
         flushed_at = first.outbox.last_flush()
     except OutboxError as problem:
-        problems.append(str(problem))
+        problems.append(problem)
     for store in others:
         try:
             found = [] if store.is_empty else list(receivers_of(store.outbox, look_ups))
         except OutboxError as problem:
-            problems.append(str(problem))
+            problems.append(problem)
             continue
         is_shown = [each for each in found if each.pending or each.state is ReceiverState.UNREADABLE]
         receivers += [replace(each, folder=store.folder) for each in is_shown]
@@ -150,7 +150,8 @@ def _print(status: _Status, screen: Screen) -> None:
             screen.line("never_flushed")
         else:
             screen.line("flushed", time=clock(status.flushed_at))
-    if status.place.write_problem is not None and status.place.write_problem not in status.problems:
+    reported = {str(each) for each in status.problems}
+    if status.place.write_problem is not None and status.place.write_problem not in reported:
         screen.line("unwritable", problem=status.place.write_problem, error=True)
 
 

@@ -104,7 +104,7 @@ def test_text_and_json_come_from_standard_input_too(connected: Sandbox, monkeypa
     monkeypatch.setattr("sys.stdin", io.StringIO("from a pipe"))
     assert main(["send", "-"]) == 0
     monkeypatch.setattr("sys.stdin", io.StringIO('{"msgtype": "text", "text": {"content": "from JSON"}}'))
-    assert main(["send", "--json", "-"]) == 0
+    assert main(["send", "--message", "-"]) == 0
     assert [message.payload["text"]["content"] for message in connected.messages] == ["from a pipe", "from JSON"]
 
 
@@ -116,7 +116,7 @@ def test_text_and_json_come_from_standard_input_too(connected: Sandbox, monkeypa
         (["--language", "zh"], "没有可发送的内容"),
         (["x", "--button", "Open"], "must be TITLE=URL"),
         (["x", "--button", "Open", "--language", "zh"], "应写成 TITLE=URL"),
-        (["--json", "nowhere.json"], "nowhere.json"),
+        (["--message", "nowhere.json"], "nowhere.json"),
         (["x", "--user", "lisi"], "'DingTalk App'"),
         (["x", "--user", "lisi", "--notify-user", "lisi"], "Run the command once"),
         (["x", "--user", "lisi", "--notify-user", "lisi", "--language", "zh"], "请分两次发送"),
@@ -150,6 +150,30 @@ def test_waiting_prints_whom_a_work_notification_did_not_reach(
     to = ["--notify-user", "lisi", "--notify-user", "nobody"]
     assert main(["send", "hello", *APP, *to, "--wait", "--language", language]) == 1
     assert text in capsys.readouterr().err
+
+
+def test_json_has_the_receipt(connected: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """And whether it was delivered, which a robot doesn't tell."""
+    assert main(["send", "hello", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document.pop("receipt")["channel"] == "custom_robot"
+    assert document == {"schema_version": 1, "delivered": None, "unreached": []}
+
+
+def test_json_has_whom_a_work_notification_did_not_reach(
+    app_connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their ids, apart from the sentence for people."""
+    monkeypatch.setattr(send, "_POLL_SECONDS", 0.02)
+    to = ["--notify-user", "lisi"]
+    assert main(["send", "hello", *APP, *to, "--wait", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["delivered"], document["unreached"]) == (True, [])
+    assert main(["send", "hello", *APP, *to, "--notify-user", "nobody", "--wait", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["delivered"] is False
+    (unreached,) = document["unreached"]
+    assert unreached["invalid_user_ids"] == ["nobody"]
 
 
 def test_a_mention_from_the_command_line_is_in_dingtalks_form(connected: Sandbox) -> None:
