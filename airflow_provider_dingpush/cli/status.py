@@ -67,18 +67,20 @@ class _Status:
     :param place: the outbox.
     :param receivers: of the outbox, and of files that have alerts until it is available again.
     :param flushed_at: when a flush last ran, in seconds since 1970.
-    :param problems: why parts of it can't be read.
+    :param problems: why the outbox can't be read, or files that are used while it is unavailable.
+    :param is_readable: whether the outbox itself can be read.
     """
 
     place: OutboxPlace
     receivers: Sequence[ReceiverStatus]
     flushed_at: float | None
     problems: Sequence[OutboxError]
+    is_readable: bool
 
     @property
     def has_failed(self) -> bool:
-        """Whether a part of it can't be read."""
-        return bool(self.problems) or any(each.state is ReceiverState.UNREADABLE for each in self.receivers)
+        """Whether the outbox or a receiver in it can't be read."""
+        return not self.is_readable or any(each.state is ReceiverState.UNREADABLE for each in self.receivers)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -123,6 +125,7 @@ def _read(stores: Sequence[Store], look_ups: LookUps) -> _Status:
         flushed_at = first.outbox.last_flush()
     except OutboxError as problem:
         problems.append(problem)
+    is_readable = not problems
     for store in others:
         try:
             found = [] if store.is_empty else list(receivers_of(store.outbox, look_ups))
@@ -131,7 +134,7 @@ def _read(stores: Sequence[Store], look_ups: LookUps) -> _Status:
             continue
         is_shown = [each for each in found if each.pending or each.state is ReceiverState.UNREADABLE]
         receivers += [replace(each, folder=store.folder) for each in is_shown]
-    return _Status(place_of(first), receivers, flushed_at, problems)
+    return _Status(place_of(first), receivers, flushed_at, problems, is_readable)
 
 
 def _print(status: _Status, screen: Screen) -> None:
@@ -143,9 +146,9 @@ def _print(status: _Status, screen: Screen) -> None:
             [screen.text(name) for name in _COLUMNS], [_cells(each, screen) for each in status.receivers], styles
         )
     # What can't be read is reported, and then it is unknown whether something is pending.
-    if not status.has_failed and not any(each.pending for each in status.receivers):
+    if not status.has_failed and not status.problems and not any(each.pending for each in status.receivers):
         screen.line("all_sent" if status.place.was_used else "unused")
-    if not status.problems:
+    if status.is_readable:
         if status.flushed_at is None:
             screen.line("never_flushed")
         else:
