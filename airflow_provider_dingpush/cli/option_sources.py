@@ -20,7 +20,7 @@ _INDIRECT = "_cmd", "_secret"
 class OptionSources:
     """The options that are set, as far as they can be seen without Airflow.
 
-    :param places: the section and name of each option in lower case -> where it is set; of a section named like ours.
+    :param places: the section and name of each option that isn't empty, in lower case -> where it is set.
     :param file: Airflow's configuration file.
     :param problem: why the file can't be read.
     """
@@ -49,6 +49,7 @@ class OptionSources:
             (section.lower(), name): f"{file} [{section}] {name}"
             for section in config.sections()
             for name in config.options(section)
+            if config.get(section, name)  # Airflow writes a file with all options, most of them empty
         }
         # The environment goes before the file.
         places.update(_variables())
@@ -72,8 +73,8 @@ def known_options() -> list[str]:
 
 def _variables() -> dict[tuple[str, str], str]:
     found = {}
-    for variable in os.environ:
-        if variable.upper().startswith(_PREFIX):
+    for variable, value in os.environ.items():
+        if value and variable.startswith(_PREFIX):
             section, separator, name = variable[len(_PREFIX) :].lower().partition("__")
             if separator:
                 found[section, name] = variable
