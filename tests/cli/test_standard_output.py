@@ -132,7 +132,7 @@ def test_an_error_is_json_as_well(capsys: pytest.CaptureFixture[str]) -> None:
         },
     }
     assert "Admin > Connections" in advice
-    assert "dingpush: There is no Airflow connection 'nowhere'." in printed.err
+    assert "There is no Airflow connection 'nowhere'." in printed.err
 
 
 def test_an_error_that_nobody_foresaw(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
