@@ -43,6 +43,7 @@ __all__ = [
     "Connection",
     "Context",
     "airflow_option",
+    "connection_types",
     "default_timezone",
     "defers_by_default",
     "failed_task_ids",
@@ -112,6 +113,19 @@ def is_airflow_3() -> bool:
 def search_all_secrets() -> None:
     """Enable a command to find connections in the metadata database, as ``airflow connections get`` does (3.1)."""
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+
+def connection_types() -> dict[str, str]:
+    """Id and type of every connection in the metadata database; for commands.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.models.connection import Connection as StoredConnection
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        rows = session.query(StoredConnection.conn_id, StoredConnection.conn_type).all()
+    return {conn_id: conn_type or "" for conn_id, conn_type in rows}
 
 
 def notifier_takes_context() -> bool:

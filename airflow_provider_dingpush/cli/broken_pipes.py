@@ -37,9 +37,12 @@ class Output:
 
 
 @contextmanager
-def closed_pipes_ignored() -> Iterator[Output]:
-    """Drop output of the block that can't be written; its work isn't affected. The result is complete at its end."""
-    output = Output()
+def closed_pipes_ignored(output: Output | None = None) -> Iterator[Output]:
+    """Drop output of the block that can't be written; its work isn't affected. The result is complete at its end.
+
+    :param output: of the block around it, which is told about problems as well.
+    """
+    output = output or Output()
     streams: list[_Stream] = []
     with ExitStack() as stack:
         # None where a stream was closed before the start: then print() does nothing.

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 
-from airflow_provider_dingpush.cli.broken_pipes import closed_pipes_ignored
+from airflow_provider_dingpush.cli.broken_pipes import Output, closed_pipes_ignored
 from airflow_provider_dingpush.cli.language import language_of_run
 from airflow_provider_dingpush.cli.options import COMMANDS, parser_of
 from airflow_provider_dingpush.cli.parsing import Pair, Parser, UsageError
+from airflow_provider_dingpush.cli.standard_output import reserved_for_answers
 
 _WRONG_USAGE, _INTERRUPTED = 2, 130
 
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 2 if the command line is wrong, 130 after Ctrl-C or SIGTERM."""
     try:
         with closed_pipes_ignored() as output:
-            code = _main(sys.argv[1:] if arguments is None else arguments)
+            code = _main(sys.argv[1:] if arguments is None else arguments, output)
     except KeyboardInterrupt:  # before or after the command itself
         return _INTERRUPTED
     if output.problem is not None and sys.stderr is not None:
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code or int(output.problem is not None)
 
 
-def _main(words: Sequence[str]) -> int:
+def _main(words: Sequence[str], output: Output) -> int:
     language = language_of_run(words)
     parser = parser_of(language)
     try:
@@ -48,7 +49,10 @@ def _main(words: Sequence[str]) -> int:
     parsed.language = language
     # SIGTERM ends the command as Ctrl-C does, with everything closed.
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    return _run(parsed)
+    if not COMMANDS[parsed.command].uses_airflow:
+        return _run(parsed)
+    with reserved_for_answers(output):
+        return _run(parsed)
 
 
 def _run(parsed: argparse.Namespace) -> int:
@@ -65,6 +69,11 @@ def _run(parsed: argparse.Namespace) -> int:
         from airflow_provider_dingpush.cli.problems import report
 
         report(problem, parsed.parser, verbose=parsed.verbose)
+        if getattr(parsed, "as_json", False):
+            from airflow_provider_dingpush.cli.json_output import print_json_error
+            from airflow_provider_dingpush.cli.problems import in_one_line
+
+            print_json_error(problem, in_one_line(problem, "en"))
         return 1
     return code
 
@@ -79,7 +88,7 @@ def _refuse(wrong: UsageError, parser: Parser) -> int:
 
 
 def _prepare_airflow() -> None:
-    # Airflow logs to standard output, which should contain only the result.
+    # Its log lines go to standard error, where only what matters should be.
     os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     from airflow_provider_dingpush.airflow_compat import search_all_secrets
 

@@ -159,6 +159,7 @@ def _send(options: Options) -> None:
         nargs="?",
     )
     _add_connection(options, "--conn-id")
+    _add_json(options)
     options.group("Kind of message (default: plain text)", "消息类型（默认：纯文本）")
     options.add(
         "--title",
@@ -217,7 +218,14 @@ def _send(options: Options) -> None:
 
 
 def _doctor(options: Options) -> None:
-    _add_connection(options, "conn_id", nargs="?")
+    options.add(
+        "conn_id",
+        "Airflow connection (default: every DingTalk connection that can be found)",
+        "Airflow 连接（默认：能找到的所有钉钉连接）",
+        metavar="CONN_ID",
+        nargs="?",
+    )
+    _add_json(options)
 
 
 def _flush(options: Options) -> None:
@@ -235,10 +243,11 @@ def _flush(options: Options) -> None:
         "立即发送全部告警，并重试配置已修复的机器人",
         action="store_true",
     )
+    _add_json(options)
 
 
 def _status(options: Options) -> None:
-    options.add("--json", "print JSON, for scripts", "输出 JSON，供脚本使用", action="store_true", dest="as_json")
+    _add_json(options)
 
 
 def _dead_letters(options: Options) -> None:
@@ -251,6 +260,7 @@ def _dead_letters(options: Options) -> None:
         default="list",
     )
     options.add("key", "beginning of its key, or 'all'", "编号的开头，或 all", metavar="KEY", nargs="?")
+    _add_json(options)
 
 
 def _sandbox(options: Options) -> None:
@@ -290,6 +300,10 @@ def _add_connection(options: Options, name: str, **settings: Any) -> None:
         default="dingtalk_default",
         **settings,
     )
+
+
+def _add_json(options: Options) -> None:
+    options.add("--json", "print JSON, for scripts", "输出 JSON，供脚本使用", action="store_true", dest="as_json")
 
 
 def _add_port(options: Options, *, default: int) -> None:
@@ -346,13 +360,19 @@ COMMANDS: Mapping[str, Command] = {
         "doctor",
         uses_airflow=True,
         add_options=_doctor,
-        help=("check a connection step by step and explain how to fix it", "逐项检查连接，并说明如何修复"),
+        help=("check settings and connections, and explain how to fix them", "检查配置和连接，并说明如何修复"),
         description=(
-            "Check token, permissions, robot, group and AgentId of a connection one by one, without sending anything.",
-            "逐项检查连接的 token、权限、机器人、群和 AgentId，不会发送任何消息。",
+            (
+                "Check the options of [dingpush], the outbox, and token, permissions, robot, group and AgentId of each "
+                "connection one by one, without sending anything."
+            ),
+            "逐项检查 [dingpush] 配置、发件箱，以及每个连接的 token、权限、机器人、群和 AgentId，不会发送任何消息。",
         ),
         example="dingpush doctor dingtalk_app_default",
-        exit_codes=("0: no problem found; 1: something to fix", "0：未发现问题；1：有问题需要处理"),
+        exit_codes=(
+            "0: nothing to fix, perhaps warnings; 1: something to fix",
+            "0：没有需要修复的问题，可能有警告；1：有问题需要修复",
+        ),
     ),
     "status": Command(
         "status",

@@ -7,15 +7,19 @@ import json
 import re
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.parsing import UsageError
 from airflow_provider_dingpush.cli.problems import in_one_line
 from airflow_provider_dingpush.cli.screen import Screen, Texts, is_terminal
+from airflow_provider_dingpush.cli.send_json import Delivery, sent_document
 from airflow_provider_dingpush.cli.send_options import TEXTS as OPTION_TEXTS
 from airflow_provider_dingpush.cli.send_options import check, check_connection, content_of, given, in_options
+from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError, UnsupportedMessageError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, hook_of
 from airflow_provider_dingpush.messages import ActionCard, At, Button, File, Image, Link, Markdown, Text
@@ -78,10 +82,13 @@ def run(parsed: argparse.Namespace) -> int:
         raise UsageError(f"{content_of(options)}: {in_options(error, parsed.language)}") from None
     except InvalidMessageError as error:
         raise InvalidMessageError(in_options(error, parsed.language)) from None
+    waits_for = hook if parsed.wait and isinstance(hook, DingTalkAppHook) else None
+    if parsed.as_json:
+        return _print_json(receipt, waits_for)
     _print_receipt(receipt, to, screen, will_wait=parsed.wait)
     code = _print_unreached(receipt, screen)
-    if parsed.wait and isinstance(hook, DingTalkAppHook):
-        return max(code, _wait(hook, receipt, screen))
+    if waits_for:
+        return max(code, _wait(waits_for, receipt, screen))
     return code
 
 
@@ -144,8 +151,8 @@ def _target(parsed: argparse.Namespace) -> Target | None:
 
 def _print_receipt(receipt: Receipt, to: Target | None, screen: Screen, *, will_wait: bool) -> None:
     """Print where the message was sent: in words on a terminal, as JSON for scripts."""
-    if not is_terminal(sys.stdout):
-        print(json.dumps(receipt.to_dict(), ensure_ascii=False), flush=True)
+    if not is_terminal(answers()):
+        print(json.dumps(receipt.to_dict(), ensure_ascii=False), file=answers(), flush=True)
         return
     name = "queued" if receipt.outcome == "queued" and not will_wait else "sent"
     parts = screen.text("parts", parts=receipt.parts) if receipt.parts > 1 else ""
@@ -175,13 +182,31 @@ def _print_unreached(receipt: Receipt, screen: Screen) -> int:
     return 1 if any(reasons.values()) else 0
 
 
+def _print_json(receipt: Receipt, waits_for: DingTalkAppHook | None) -> int:
+    deliveries, problem = None, None
+    try:
+        deliveries = _delivered(waits_for, receipt) if waits_for else None
+    except DingTalkError as error:
+        problem = error
+    document = sent_document(receipt, deliveries, problem)
+    print_json(document)
+    has_missed = receipt.invalid_user_ids or receipt.flow_controlled_user_ids
+    return 1 if problem or document["unreached"] or has_missed else 0
+
+
+def _delivered(hook: DingTalkAppHook, receipt: Receipt) -> Sequence[Delivery]:
+    """Whom a work notification reached, once DingTalk has delivered it."""
+    while (deliveries := hook.delivery(receipt)) is None:
+        time.sleep(_POLL_SECONDS)
+    return deliveries
+
+
 def _wait(hook: DingTalkAppHook, receipt: Receipt, screen: Screen) -> int:
     """Wait until DingTalk has delivered a work notification, and print whom it didn't reach; returns the exit code."""
-    for_people = is_terminal(sys.stdout)
+    for_people = is_terminal(answers())
     try:
         with screen.step("waiting") if for_people else nullcontext():
-            while (delivery := hook.delivery(receipt)) is None:
-                time.sleep(_POLL_SECONDS)
+            delivery = _delivered(hook, receipt)
     except DingTalkError as error:
         problem = in_one_line(error, screen.language)
         screen.marked("✗", "red", screen.text("unknown", problem=problem), error=True)

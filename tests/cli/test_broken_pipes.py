@@ -47,7 +47,7 @@ def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
     [
         (["status"], 0),
         (["dead-letters"], 0),
-        (["doctor"], 0),
+        (["doctor", "dingtalk_default"], 0),
         (["send", "hello"], 0),
         (["--help"], 0),
     ],

@@ -121,8 +121,6 @@ def test_text_and_json_come_from_standard_input_too(connected: Sandbox, monkeypa
         (["--message", "no.json"], "--message is not JSON"),
         (["--message", "no.json", "--language", "zh"], "--message 的内容不是 JSON"),
         (["-"], "Standard input has no text to send: it is empty"),
-        ([*APP, "--image", "nowhere.png"], "nowhere.png"),
-        (["x", *APP, "--user", "nobody"], "nobody"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -205,7 +203,7 @@ def test_nothing_that_is_given_is_dropped(
     """Each pair of options, with and without a text, is sent whole or refused by the name of an option."""
     samples = every_option(app_connected, tmp_path)
     documented = {each.names[-1] for each in command_parsers("en")["send"].arguments}
-    assert {*samples, "--conn-id", "--language", "--verbose", "--help", "text"} == documented
+    assert {*samples, "--conn-id", "--json", "--language", "--verbose", "--help", "text"} == documented
     sent = 0
     for pair, text in itertools.product(itertools.combinations(samples, 2), ([], ["The text"])):
         app_connected.clear()
@@ -280,6 +278,30 @@ def test_waiting_prints_whom_a_work_notification_did_not_reach(
     to = ["--notify-user", "lisi", "--notify-user", "nobody"]
     assert main(["send", "hello", *APP, *to, "--wait", "--language", language]) == 1
     assert text in capsys.readouterr().err
+
+
+def test_json_has_the_receipt(connected: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """And whether it was delivered, which a robot doesn't tell."""
+    assert main(["send", "hello", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document.pop("receipt")["channel"] == "custom_robot"
+    assert document == {"schema_version": 1, "delivered": None, "unreached": []}
+
+
+def test_json_has_whom_a_work_notification_did_not_reach(
+    app_connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their ids, apart from the sentence for people."""
+    monkeypatch.setattr(send, "_POLL_SECONDS", 0.02)
+    to = ["--notify-user", "lisi"]
+    assert main(["send", "hello", *APP, *to, "--wait", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["delivered"], document["unreached"]) == (True, [])
+    assert main(["send", "hello", *APP, *to, "--notify-user", "nobody", "--wait", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["delivered"] is False
+    (unreached,) = document["unreached"]
+    assert unreached["invalid_user_ids"] == ["nobody"]
 
 
 def test_a_mention_from_the_command_line_is_in_dingtalks_form(connected: Sandbox) -> None:

@@ -52,7 +52,7 @@ def test_operator_notifier_and_command(connected: Sandbox, tmp_path: Path) -> No
     DingTalkNotifier(message=Markdown("t", REPORT)).notify({})
     report = tmp_path / "report.json"
     report.write_text(json.dumps({"msgtype": "markdown", "markdown": {"title": "t", "text": REPORT}}), "utf-8")
-    assert main(["send", "--json", str(report)]) == 0
+    assert main(["send", "--message", str(report)]) == 0
     assert main(["send", "--markdown", "--title", "t", REPORT]) == 0
     assert shown(connected) == [READABLE] * 4
 
