@@ -19,6 +19,7 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from tests.callback_contexts import task_context
+from tests.docs.pages import DOCS, names_in, table_under
 
 PAGE = Path(__file__).parents[2] / "docs" / "en" / "json.md"
 APP = ["--conn-id", "dingtalk_app_default"]
@@ -106,3 +107,12 @@ def test_names_are_listed() -> None:
     text = PAGE.read_text("utf-8")
     for each in (*ReceiverState, *Reason):
         assert f"`{each.value}`" in text, each
+
+
+@pytest.mark.parametrize(("page", "header"), [("en/production.md", "Field"), ("zh/production.md", "字段")])
+def test_fields_to_monitor_are_printed(page: str, header: str) -> None:
+    """The production checklist names fields of a receiver as ``status --json`` prints them."""
+    (receiver,) = example("status")["receivers"]
+    rows = table_under(DOCS / page, header)
+    assert rows
+    assert set(names_in([cell for row in rows for cell in row])) <= {*receiver, *(each.value for each in ReceiverState)}
