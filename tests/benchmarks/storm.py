@@ -3,7 +3,7 @@
     PYTHONPATH=. python tests/benchmarks/storm.py [--alerts 1000] [--at-once 16] [--over 60] [--rounds 1]
 
 Each failure is a process of its own, 16 at a time, and the sandbox takes 20 messages a minute with 0.1 s each, then
-shuts the robot out for ten minutes, as DingTalk does. The official hook posts each alert itself, as its operator does;
+blocks the robot for ten minutes, as DingTalk does. The official hook posts each alert itself, as its operator does;
 it takes part if ``apache-airflow-providers-dingding`` is installed. A follower is a callback that leaves its alert to
 the process that sends. Failures come as quickly as the machine can fork them, which keeps all its processors busy, or,
 with ``--over``, in bursts that take so many seconds together. Then single alerts in a quiet hour: from the callback's
