@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 
+from airflow_provider_dingpush.cli.airflow_output import without_tracebacks
 from airflow_provider_dingpush.cli.broken_pipes import Output, closed_pipes_ignored
 from airflow_provider_dingpush.cli.language import language_of_run
 from airflow_provider_dingpush.cli.options import COMMANDS, parser_of
@@ -51,7 +52,7 @@ def _main(words: Sequence[str], output: Output) -> int:
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     if not COMMANDS[parsed.command].uses_airflow:
         return _run(parsed)
-    with reserved_for_answers(output):
+    with reserved_for_answers(output), without_tracebacks(verbose=parsed.verbose):
         return _run(parsed)
 
 
