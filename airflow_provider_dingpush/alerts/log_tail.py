@@ -99,8 +99,8 @@ def summary_with(tail: Sequence[str], exception_summary: str | None) -> str | No
     if not reason:
         return exception_summary
     name, _, text = (exception_summary or "").partition(": ")
-    told = ": ".join(each for each in (name, reason[:_MOST_REASON_CHARACTERS]) if each)
-    return f"{told} ({text})" if text else told
+    summary = ": ".join(each for each in (name, reason[:_MOST_REASON_CHARACTERS]) if each)
+    return f"{summary} ({text})" if text else summary
 
 
 def _telling_line(lines: Sequence[str]) -> str:
