@@ -40,7 +40,7 @@ class Output:
 def closed_pipes_ignored(output: Output | None = None) -> Iterator[Output]:
     """Drop output of the block that can't be written; its work isn't affected. The result is complete at its end.
 
-    :param output: of the block around it, which is told about problems as well.
+    :param output: of the block around it, which gets problems as well.
     """
     output = output or Output()
     streams: list[_Stream] = []
@@ -61,7 +61,7 @@ class _Stream:
     """A stream that raises neither for a reader or disk that is gone nor for characters that its encoding lacks.
 
     :param stream: that receives the output while it can be written.
-    :param output: is told about a problem.
+    :param output: gets a problem.
     """
 
     def __init__(self, stream: TextIO, output: Output) -> None:

@@ -29,7 +29,7 @@ def answers() -> TextIO:
 def reserved_for_answers(output: Output) -> Iterator[None]:
     """Within the block, only what is printed to :func:`answers` reaches standard output.
 
-    :param output: is told about output that can't be written.
+    :param output: gets output that can't be written as its problem.
     """
     global _reserved  # noqa: PLW0603 - one process has one standard output
     before = _reserved
