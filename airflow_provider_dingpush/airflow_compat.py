@@ -49,6 +49,7 @@ __all__ = [
     "failed_task_ids",
     "folders_of_own_code",
     "is_airflow_3",
+    "load_provider_options",
     "mask_secret",
     "notifier_takes_context",
     "redact",
@@ -126,6 +127,22 @@ def connection_types() -> dict[str, str]:
     with create_session() as session:
         rows = session.query(StoredConnection.conn_id, StoredConnection.conn_type).all()
     return {conn_id: conn_type or "" for conn_id, conn_type in rows}
+
+
+def load_provider_options() -> None:
+    """Have Airflow know which options of providers are sensitive, as its own commands do before anything else.
+
+    Without that, Airflow before 3.2 reads no ``AIRFLOW__DINGPUSH__OUTBOX_URL_CMD``.
+    """
+    try:  # 3.2 reads them when they are needed
+        from airflow.sdk.configuration import conf  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        return
+    from airflow.providers_manager import ProvidersManager
+
+    ProvidersManager().initialize_providers_configuration()
 
 
 def notifier_takes_context() -> bool:

@@ -50,10 +50,11 @@ def _main(words: Sequence[str], output: Output) -> int:
     parsed.language = language
     # SIGTERM ends the command as Ctrl-C does, with everything closed.
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    if not COMMANDS[parsed.command].uses_airflow:
-        return _run(parsed)
-    with reserved_for_answers(output), without_tracebacks(verbose=parsed.verbose):
-        return _run(parsed)
+    with without_tracebacks(verbose=parsed.verbose):
+        if not COMMANDS[parsed.command].uses_airflow:
+            return _run(parsed)
+        with reserved_for_answers(output):
+            return _run(parsed)
 
 
 def _run(parsed: argparse.Namespace) -> int:
@@ -91,6 +92,7 @@ def _refuse(wrong: UsageError, parser: Parser) -> int:
 def _prepare_airflow() -> None:
     # Its log lines go to standard error, where only what matters should be.
     os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
-    from airflow_provider_dingpush.airflow_compat import search_all_secrets
+    from airflow_provider_dingpush.airflow_compat import load_provider_options, search_all_secrets
 
     search_all_secrets()
+    load_provider_options()

@@ -82,7 +82,7 @@ def test_a_typed_newline_breaks_markdown(connected: Sandbox) -> None:
 def test_nothing_but_newlines_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """It is an error message, not a traceback."""
     assert main(["send", r"\n \n", "--language", "en"]) == 2
-    assert "Nothing to send" in capsys.readouterr().err
+    assert "nothing to send" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("lines", [100, 4_990, 5_000, 6_500, 9_990])
