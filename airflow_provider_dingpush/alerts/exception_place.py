@@ -65,7 +65,9 @@ def _own_place(traceback: TracebackType | None, roots: Sequence[str], dag_file: 
     file, line, function = place
     # Such as <module> and <lambda>, which say nothing.
     within = "" if function.startswith("<") else f" in {function}"
-    return f"{_relative(file, roots)}:{line}{within}"[:_MOST_CHARACTERS]
+    shown = f"{_relative(file, roots)}:{line}{within}"[:_MOST_CHARACTERS]
+    # A file's name may hold bytes that are no UTF-8, which could not be stored or sent.
+    return shown.encode("utf-8", "replace").decode()
 
 
 def _is_own(file: str, module: object) -> bool:

@@ -170,3 +170,10 @@ def test_a_circle_of_causes_ends(own: Any) -> None:
     other = RuntimeError()
     error.__cause__, other.__cause__ = other, error
     assert exception_place(error) == "etl_orders.py:5 in parse"
+
+
+def test_the_name_of_a_file_that_is_no_utf_8_can_be_stored() -> None:
+    """Such as one in GBK; Python has its bytes as lone surrogates, which no message can hold."""
+    names: dict[str, Any] = {"__name__": "etl"}
+    exec(compile("def load(): raise ValueError", "/dags/\udcb6\udca9.py", "exec"), names)
+    assert exception_place(raised_by(names["load"]), ["/dags"]) == "??.py:1 in load"
