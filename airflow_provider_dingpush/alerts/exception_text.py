@@ -53,6 +53,17 @@ _NAMED_ERROR = r"(?:\w+\.)*\w*(?:Error|Exception|Warning|Exit|Interrupt|Failure|
 _JAVA_CAUSE = "Caused by: "
 # Lines that only announce the next one: "Runtime Error", "Database Error in model orders (models/orders.sql)", "…:".
 _ANNOUNCEMENT = r".*:|(?:[A-Z]\w*[ ])*(?:Error|Exception|Failure)(?: in [^:]*)?"
+# What commands and programs report instead of a reason.
+_EXIT_CODE = r"""(?ix)
+      \b (?:exit|return|error)(?:ed|s)? [ _-]* (?:code|status|value) (?:\ is)? \W{0,4} -?\d+ \b
+    | \b exited\ (?:with|by) \b
+    | \b non-?zero \b
+    | 'StatusCode':\ \d
+    | \b returned\ a\ failure \b
+    | \b command\ failed \W* $
+"""
+_POD_FAILED = r"Pod \S+ returned a failure"
+_SHORT_TEXT = 3
 
 _Known = TypeVar("_Known")
 
@@ -89,6 +100,18 @@ def read_exception(error: BaseException | str, redact: Callable[[str], str]) -> 
     own = _clipped(lines) if not more else _clipped(lines, MAX_EXCEPTION_LINES - 2)
     summary = _summary(error, redact)
     return WhatWentWrong(_type_name(error), _joined([*own, *more]), _cut(summary, MAX_SUMMARY_CHARACTERS))
+
+
+def explains_nothing(exception_text: str | None) -> bool:
+    """Whether an exception says that something failed, but not why: an exit code, or no text at all.
+
+    :param exception_text: a text of :func:`read_exception`.
+    """
+    text = (exception_text or "").strip()
+    if len(text) <= _SHORT_TEXT or re.match(_POD_FAILED, text):  # Kubernetes: what follows describes the pod.
+        return True
+    # Further lines are the command's output, a cause or a note.
+    return "\n" not in text and re.search(_EXIT_CODE, text) is not None
 
 
 def gap_in(line: str) -> int | None:

@@ -20,24 +20,11 @@ MAX_LOG_CHARACTERS = 600
 TASK_FAILED_LINE = "Task failed with exception"
 """What Airflow logs at the end of a failed task, before it calls back."""
 
-# What commands and programs report instead of a reason.
-_EXIT_CODE = re.compile(
-    r"""(?ix)
-      \b (?:exit|return|error)(?:ed|s)? [ _-]* (?:code|status|value) (?:\ is)? \W{0,4} -?\d+ \b
-    | \b exited\ (?:with|by) \b
-    | \b non-?zero \b
-    | 'StatusCode':\ \d
-    | \b returned\ a\ failure \b
-    | \b command\ failed \W* $
-    """
-)
-_POD_FAILED = re.compile(r"Pod \S+ returned a failure")
 _ERROR = re.compile(
     r"""(?ix) \b(?:error|exception|fatal|failed|failure|denied|refused|killed|aborted|unable|cannot)\b (?!\s*=)
     | \b(?:not\ found|no\ such|does\ not\ exist|can't|timed\ out|out\ of\ memory)\b | 错误|失败|异常|超时"""
 )
 _MOST_REASON_CHARACTERS = 140
-_SHORT_TEXT = 3
 # Airflow's own records. Of Airflow 3 the names of loggers; of Airflow 2 the names of files.
 _OWN_LOGGERS = re.compile(
     r"task|supervisor|airflow\.(?!task\b|providers\b).*|airflow_provider_dingpush.*|py\.warnings|dag(?:\..*)?"
@@ -63,15 +50,6 @@ _PROGRESS = re.compile(r"\d{1,3}\s?%|\d+\s?/\s?\d+|[\u2588#=]{3,}")
 class _Record(NamedTuple):
     text: str
     is_own: bool
-
-
-def explains_nothing(exception_text: str | None) -> bool:
-    """Whether an exception says that something failed, but not why: an exit code, or no text at all."""
-    text = (exception_text or "").strip()
-    if len(text) <= _SHORT_TEXT or _POD_FAILED.match(text):  # Kubernetes: what follows describes the pod.
-        return True
-    # Further lines are the command's output, a cause or a note.
-    return "\n" not in text and _EXIT_CODE.search(text) is not None
 
 
 def has_failure(log: str) -> bool:

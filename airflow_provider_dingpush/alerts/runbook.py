@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 _TAG = re.compile(r"\s*runbook\s*[:=]\s*(?P<url>\S+)\s*", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s<>\"'`\]\u3000-\u303f\uff00-\uffef]+", re.IGNORECASE)
+_UNSAFE = r"[\s()<>\[\]\\\ud800-\udfff]"
 _SENTENCE_END = ".,;:!?*_"
 _MOST_CHARACTERS = 1_000
 _MOST_READ = 20_000
@@ -56,6 +57,4 @@ def _usable(url: Any) -> str | None:
     except ValueError:  # Such as an IPv6 address without its closing bracket.
         return None
     # What would end the link in a message's Markdown is encoded, and what UTF-8 can't encode.
-    return (
-        re.sub(r"[\s()<>\[\]\\\ud800-\udfff]", lambda each: quote(each[0], errors="replace"), url) if usable else None
-    )
+    return re.sub(_UNSAFE, lambda each: quote(each[0], errors="replace"), url) if usable else None

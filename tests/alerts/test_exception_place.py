@@ -175,5 +175,5 @@ def test_a_circle_of_causes_ends(own: Any) -> None:
 def test_the_name_of_a_file_that_is_no_utf_8_can_be_stored() -> None:
     """Such as one in GBK; Python has its bytes as lone surrogates, which no message can hold."""
     names: dict[str, Any] = {"__name__": "etl"}
-    exec(compile("def load(): raise ValueError", "/dags/\udcb6\udca9.py", "exec"), names)
+    exec(compile("def load(): raise ValueError", "/dags/\udcb6\udca9.py", "exec"), names)  # noqa: S102
     assert exception_place(raised_by(names["load"]), ["/dags"]) == "??.py:1 in load"

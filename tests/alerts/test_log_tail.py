@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from airflow_provider_dingpush.alerts.exception_text import explains_nothing
 from airflow_provider_dingpush.alerts.log_tail import (
     MAX_LOG_CHARACTERS,
-    explains_nothing,
     has_failure,
     log_tail,
     summary_with,
