@@ -33,7 +33,9 @@ class StormTotal:
         self._pace = pace
 
     def with_batch(self, alerts: Iterable[Alert], overflow_count: int, now: float) -> Storm | None:
-        """The storm so far, with the failures of a notification that is about to be sent; ``None`` without any.
+        """The storm so far, with the failures of a notification that is about to be sent.
+
+        ``None`` if it has none, or only such that waited since long before the last storm.
 
         :param alerts: that the notification shows.
         :param overflow_count: that it shows.
@@ -52,7 +54,10 @@ class StormTotal:
             failures=len(recent) + overflow_count,
             dags=tuple(sorted({each.dag_id for each in recent})),
         )
-        return this if before is None else joined_storms(before, this, quiet)
+        if before is None:
+            return this
+        storm = joined_storms(before, this, quiet)
+        return None if storm is before else storm
 
     def after_message(self, storm: Storm | None, changes: Changes) -> None:
         """Record that a notification was sent.

@@ -107,6 +107,22 @@ def test_a_failure_that_waited_for_hours_belongs_to_another_storm() -> None:
     assert sim.chat.shown[0].notes["storm"]["since"] == START
 
 
+def test_a_message_about_older_failures_says_nothing_about_the_storm_after_them() -> None:
+    """It would have a total that none of its failures are part of."""
+    sim = Simulation()
+    sim.put(*failed(sim, 20))
+    sim.drain()
+    sim.put(*(failure(f"old{n}", at=START - 7_200.0 + n) for n in range(12)))
+    sim.clock.advance(30.0)
+    sim.drain()
+    sim.put(*failed(sim, 1, first=20))
+    sim.clock.advance(30.0)
+    sim.drain()
+    storms = [each.notes["storm"] for each in sim.chat.shown]
+    assert storms[1] is None
+    assert [each["failures"] for each in (storms[0], storms[2])] == [20, 21]
+
+
 def test_recoveries_and_retries_are_no_failures() -> None:
     sim = Simulation()
     sim.put(
