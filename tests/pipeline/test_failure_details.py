@@ -177,6 +177,13 @@ def test_a_task_instance_that_makes_no_file_name(
     assert len(connected.messages) == 1
 
 
+def test_an_id_leads_to_no_file_elsewhere(log_of: Callable[..., Any]) -> None:
+    """Airflow may be set to accept slashes in the ids of runs."""
+    context = log_of("x")
+    context["ti"].run_id = "manual__/../../dag_id=payroll/run_id=manual__1"
+    assert task_log_file(context["ti"]) is None
+
+
 def test_the_last_success_comes_from_airflow(connected: Sandbox) -> None:
     """It is in every context of a task."""
     DingTalkNotifier(language="en")(task_context(prev_end_date_success=START.replace(day=21)))
