@@ -323,11 +323,15 @@ def _notes(error: BaseException, redact: Callable[[str], str]) -> list[str]:
     return [_cut(line, _LINE_CHARACTERS) for line in _clipped(lines, _MOST_NOTE_LINES)]
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The causes of an exception, the nearest first: its ``__cause__``, or else its ``__context__``."""
+def causes_of(error: BaseException, *, into_groups: bool = False) -> Iterator[BaseException]:
+    """The causes of an exception, the nearest first: its ``__cause__``, or else its ``__context__``.
+
+    :param into_groups: what follows a group is its first sub-exception, and not its own cause.
+    """
     seen = {id(error)}
     for _ in range(_MOST_STEPS):
-        cause = error.__cause__
+        parts = _parts_of(error)[:1] if into_groups else []
+        cause = parts[0] if parts else error.__cause__
         if cause is None and not error.__suppress_context__:
             cause = error.__context__
         if cause is None or id(cause) in seen:
@@ -340,7 +344,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _causes(error: BaseException, shown: str, redact: Callable[[str], str]) -> list[str]:
     """One line for each cause that adds to the text shown; of many, the nearest and the last of the chain."""
     added: list[str] = []
-    for cause in _chain(error):
+    for cause in causes_of(error):
         line = _own_summary(cause, redact)
         words = line.partition(": ")[2]
         if not _is_named(words or line, shown):
@@ -356,7 +360,7 @@ def _is_named(words: str, shown: str) -> bool:
 
 def _summary(error: BaseException, redact: Callable[[str], str]) -> str:
     """One line about an exception, and about its cause if that adds something or is shorter."""
-    own, chain = _own_summary(error, redact), list(_chain(error))
+    own, chain = _own_summary(error, redact), list(causes_of(error))
     causes = _causes(error, own, redact)
     if not causes and chain and len(own) > _LONG_SUMMARY:
         causes = [each for each in [_own_summary(chain[-1], redact)] if len(each) < _LONG_SUMMARY]
