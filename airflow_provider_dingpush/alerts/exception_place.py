@@ -46,7 +46,9 @@ def _own_place(traceback: TracebackType | None, roots: Sequence[str], dag_file: 
     file, line, function = place
     # Such as <module> and <lambda>, which say nothing.
     within = "" if function.startswith("<") else f" in {function}"
-    shown = f"{_relative(file, roots)}:{line}{within}"[:_MOST_CHARACTERS]
+    shown = f"{_relative(file, roots)}:{line}{within}"
+    if len(shown) > _MOST_CHARACTERS:
+        shown = f"…{shown[1 - _MOST_CHARACTERS :]}"
     # A file's name may hold bytes that are no UTF-8, which could not be stored or sent.
     return shown.encode("utf-8", "replace").decode()
 

@@ -98,21 +98,24 @@ def _texts(log: str) -> list[str]:
 
 def _records(lines: Sequence[str]) -> list[_Record]:
     """The records of a log of either format; a line that is only partly there is left out."""
-    return [each for each in map(_json_record, lines) if each] or list(_plain_records(lines))
+    # Plain text first: a task may print JSON into it, but no line of JSON begins like a plain record.
+    return list(_plain_records(lines)) or [each for each in map(_json_record, lines) if each]
 
 
 def _plain_records(lines: Iterable[str]) -> Iterator[_Record]:
-    last: _Record | None = None
+    texts: list[str] = []
+    is_own = False
     for line in lines:
-        record = _plain_record(line)
-        if record is not None:
-            if last is not None:
-                yield last
-            last = record
-        elif last is not None:
-            last = last._replace(text=f"{last.text}\n{line}")
-    if last is not None:
-        yield last
+        found = _PLAIN_RECORD.match(line)
+        if found is None:
+            if texts:
+                texts.append(line)
+            continue
+        if texts:
+            yield _Record("\n".join(texts), is_own)
+        texts, is_own = [found["text"]], found["file"] in _OWN_FILES
+    if texts:
+        yield _Record("\n".join(texts), is_own)
 
 
 def _json_record(line: str) -> _Record | None:
@@ -120,16 +123,11 @@ def _json_record(line: str) -> _Record | None:
         return None
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or "event" not in record:
         return None
     return _Record(str(record["event"]), _OWN_LOGGERS.fullmatch(str(record.get("logger", ""))) is not None)
-
-
-def _plain_record(line: str) -> _Record | None:
-    found = _PLAIN_RECORD.match(line)
-    return _Record(found["text"], found["file"] in _OWN_FILES) if found else None
 
 
 def _without_progress(lines: Sequence[str]) -> list[str]:

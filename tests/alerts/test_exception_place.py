@@ -177,3 +177,14 @@ def test_the_name_of_a_file_that_is_no_utf_8_can_be_stored() -> None:
     names: dict[str, Any] = {"__name__": "etl"}
     exec(compile("def load(): raise ValueError", "/dags/\udcb6\udca9.py", "exec"), names)  # noqa: S102
     assert exception_place(raised_by(names["load"]), ["/dags"]) == "??.py:1 in load"
+
+
+def test_of_a_long_path_the_end_is_shown() -> None:
+    """It has the line."""
+    names: dict[str, Any] = {"__name__": "etl"}
+    exec(compile("def load(): raise ValueError", f"/dags/{'a/' * 200}etl.py", "exec"), names)  # noqa: S102
+    place = exception_place(raised_by(names["load"]), ["/dags"])
+    assert place is not None
+    assert len(place) == 160
+    assert place.startswith("…")
+    assert place.endswith("/a/etl.py:1 in load")
