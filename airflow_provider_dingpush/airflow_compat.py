@@ -257,4 +257,6 @@ def task_log_file(ti: Any) -> str | None:
         return None
     from jinja2 import Template  # a dependency of Airflow, which renders the name with it as well
 
-    return os.path.join(folder, Template(template).render(ti=ti, try_number=ti.try_number))
+    name = Template(template).render(ti=ti, try_number=ti.try_number)
+    # A run that is triggered may have any id that `[scheduler] allowed_run_id_pattern` allows.
+    return None if os.pardir in name.split("/") else os.path.join(folder, name)

@@ -103,7 +103,7 @@ class Composer:
         from airflow_provider_dingpush.alerts.digest import digest
 
         return digest(
-            alerts,
+            [_without_log(each) for each in alerts] if self.settings.log_tail == 0 else alerts,
             notes,
             group_by=self.settings.group_by,
             language=language,
@@ -166,6 +166,14 @@ class Composer:
         most = min(_PROBLEM_CHARACTERS, self.channel.text_bytes // _TEXT_BYTES_PER_PROBLEM_CHARACTER)
         known = [(f"problem_{name}", what) for name, what in problems.items() if f"problem_{name}" in words.texts]
         return [words(name, what=shown(what[:most])) for name, what in known]
+
+
+def _without_log(alert: Alert) -> Alert:
+    """The alert with the reason that its exception gives, if it has one from the task's log."""
+    if not alert.facts.get("log_tail"):
+        return alert
+    first, *_ = str(alert.facts.get("exception_text") or "").split("\n")
+    return replace(alert, summary=": ".join(filter(None, (alert.facts.get("exception_type"), first))))
 
 
 def _with_remarks(message: Message, *remarks: str) -> Message:

@@ -18,7 +18,6 @@ from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
 from airflow_provider_dingpush.alerts.exception_place import exception_place
 from airflow_provider_dingpush.alerts.exception_text import WhatWentWrong, read_exception
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
-from airflow_provider_dingpush.alerts.runbook import runbook_url
 from airflow_provider_dingpush.events import Event
 
 MAX_LISTED_TASKS = 10
@@ -500,8 +499,13 @@ def _time_in(run_id: str | None) -> datetime | None:
 def _runbook(context: Any, task: Any, dag: Any, redact: Callable[[str], str]) -> str | None:
     params = (_get(each, "params") for each in (context, task, dag))
     param = _first(_word_of_any_length, *((each, "runbook") for each in params))
-    documents = [_get(task, "doc_md"), _get(dag, "doc_md")]
-    return runbook_url(param=param, tags=_list(_get(dag, "tags")), documents=documents, redact=redact)
+    tags, documents = _list(_get(dag, "tags")), [_get(task, "doc_md"), _get(dag, "doc_md")]
+    if not any((param, tags, *documents)):
+        return None
+    # Not loaded for a DAG that has none of them.
+    from airflow_provider_dingpush.alerts.runbook import runbook_url
+
+    return runbook_url(param=param, tags=tags, documents=documents, redact=redact)
 
 
 def last_success(context: Mapping[str, Any], zone: tzinfo) -> datetime | None:

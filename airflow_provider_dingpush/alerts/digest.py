@@ -95,8 +95,9 @@ class Layout:
         # Sections of a single row share one list at the end: a heading for each would be half of the message.
         is_only = len(self.contents.sections) == 1
         several = [each for each in groups if len(each.sections) > 1]
-        large = [each for each in groups if each.is_large or is_only]
-        small = [each for each in groups if each not in several and each not in large]
+        alone = [each for each in groups if len(each.sections) == 1]
+        large = [each for each in alone if each.is_large or is_only]
+        small = [each for each in alone if not (each.is_large or is_only)]
         if not large:
             several, small = [*groups], []
         lines: list[Line] = [partial(self.write.flat, each, detail) for each in several]

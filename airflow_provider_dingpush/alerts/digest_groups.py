@@ -45,6 +45,8 @@ def tasks_together(rows: Sequence[Row], at_least: int) -> tuple[Group, ...]:
 
 
 def _together(sections: Sequence[Section], at_least: int, picture: Callable[[Section], Any]) -> list[Group]:
+    if len(sections) < at_least:
+        return [Group((each,)) for each in sections]
     pictures = [(picture(each), each) for each in sections]
     alike: dict[Any, list[Section]] = {}
     for seen, each in pictures:

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 
+from airflow_provider_dingpush.alerts.exception_text import causes_of
+
 _LIBRARY_FOLDERS = ("site-packages", "dist-packages")
 _LIBRARY_PACKAGES = ("airflow", "airflow_provider_dingpush")
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
-_MOST_STEPS = 50  # of a chain of exceptions
 _MOST_FRAMES = 2_000  # of one traceback; a recursion that never ends has 1,000
 _MOST_CHARACTERS = 160
 
@@ -25,29 +26,9 @@ def exception_place(error: BaseException, roots: Sequence[str] = (), *, dag_file
         by its name alone: the folder of a DAG bundle is different on each machine.
     :param dag_file: own code wherever it is, also in an installed package.
     """
-    chain = [error, *_causes(error)]
+    chain = [error, *causes_of(error, into_groups=True)]
     places = (_own_place(each.__traceback__, roots, dag_file) for each in reversed(chain))
     return next((place for place in places if place), None)
-
-
-def _causes(error: BaseException) -> Iterable[BaseException]:
-    seen = {id(error)}
-    for _ in range(_MOST_STEPS):
-        part = _first_part(error)
-        cause = part or error.__cause__
-        if cause is None and not error.__suppress_context__:
-            cause = error.__context__
-        if cause is None or id(cause) in seen:
-            return
-        seen.add(id(cause))
-        yield cause
-        error = cause
-
-
-def _first_part(error: BaseException) -> BaseException | None:
-    """The first sub-exception of a group; recognised by its attribute, for Python 3.10."""
-    parts = getattr(error, "exceptions", None)
-    return next((each for each in parts if isinstance(each, BaseException)), None) if isinstance(parts, tuple) else None
 
 
 def _own_place(traceback: TracebackType | None, roots: Sequence[str], dag_file: str | None) -> str | None:
@@ -65,7 +46,11 @@ def _own_place(traceback: TracebackType | None, roots: Sequence[str], dag_file: 
     file, line, function = place
     # Such as <module> and <lambda>, which say nothing.
     within = "" if function.startswith("<") else f" in {function}"
-    return f"{_relative(file, roots)}:{line}{within}"[:_MOST_CHARACTERS]
+    shown = f"{_relative(file, roots)}:{line}{within}"
+    if len(shown) > _MOST_CHARACTERS:
+        shown = f"…{shown[1 - _MOST_CHARACTERS :]}"
+    # A file's name may hold bytes that are no UTF-8, which could not be stored or sent.
+    return shown.encode("utf-8", "replace").decode()
 
 
 def _is_own(file: str, module: object) -> bool:

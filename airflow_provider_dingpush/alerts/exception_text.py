@@ -53,6 +53,17 @@ _NAMED_ERROR = r"(?:\w+\.)*\w*(?:Error|Exception|Warning|Exit|Interrupt|Failure|
 _JAVA_CAUSE = "Caused by: "
 # Lines that only announce the next one: "Runtime Error", "Database Error in model orders (models/orders.sql)", "…:".
 _ANNOUNCEMENT = r".*:|(?:[A-Z]\w*[ ])*(?:Error|Exception|Failure)(?: in [^:]*)?"
+# What commands and programs report instead of a reason.
+_EXIT_CODE = r"""(?ix)
+      \b (?:exit|return|error)(?:ed|s)? [ _-]* (?:code|status|value) (?:\ is)? \W{0,4} -?\d+ \b
+    | \b exited\ (?:with|by) \b
+    | \b non-?zero \b
+    | 'StatusCode':\ \d
+    | \b returned\ a\ failure \b
+    | \b command\ failed \W* $
+"""
+_POD_FAILED = r"Pod \S+ returned a failure"
+_SHORT_TEXT = 3
 
 _Known = TypeVar("_Known")
 
@@ -89,6 +100,18 @@ def read_exception(error: BaseException | str, redact: Callable[[str], str]) -> 
     own = _clipped(lines) if not more else _clipped(lines, MAX_EXCEPTION_LINES - 2)
     summary = _summary(error, redact)
     return WhatWentWrong(_type_name(error), _joined([*own, *more]), _cut(summary, MAX_SUMMARY_CHARACTERS))
+
+
+def explains_nothing(exception_text: str | None) -> bool:
+    """Whether an exception says that something failed, but not why: an exit code, or no text at all.
+
+    :param exception_text: a text of :func:`read_exception`.
+    """
+    text = (exception_text or "").strip()
+    if len(text) <= _SHORT_TEXT or re.match(_POD_FAILED, text):  # Kubernetes: what follows describes the pod.
+        return True
+    # Further lines are the command's output, a cause or a note.
+    return "\n" not in text and re.search(_EXIT_CODE, text) is not None
 
 
 def gap_in(line: str) -> int | None:
@@ -300,11 +323,15 @@ def _notes(error: BaseException, redact: Callable[[str], str]) -> list[str]:
     return [_cut(line, _LINE_CHARACTERS) for line in _clipped(lines, _MOST_NOTE_LINES)]
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The causes of an exception, the nearest first: its ``__cause__``, or else its ``__context__``."""
+def causes_of(error: BaseException, *, into_groups: bool = False) -> Iterator[BaseException]:
+    """The causes of an exception, the nearest first: its ``__cause__``, or else its ``__context__``.
+
+    :param into_groups: what follows a group is its first sub-exception, and not its own cause.
+    """
     seen = {id(error)}
     for _ in range(_MOST_STEPS):
-        cause = error.__cause__
+        parts = _parts_of(error)[:1] if into_groups else []
+        cause = parts[0] if parts else error.__cause__
         if cause is None and not error.__suppress_context__:
             cause = error.__context__
         if cause is None or id(cause) in seen:
@@ -317,7 +344,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _causes(error: BaseException, shown: str, redact: Callable[[str], str]) -> list[str]:
     """One line for each cause that adds to the text shown; of many, the nearest and the last of the chain."""
     added: list[str] = []
-    for cause in _chain(error):
+    for cause in causes_of(error):
         line = _own_summary(cause, redact)
         words = line.partition(": ")[2]
         if not _is_named(words or line, shown):
@@ -333,7 +360,7 @@ def _is_named(words: str, shown: str) -> bool:
 
 def _summary(error: BaseException, redact: Callable[[str], str]) -> str:
     """One line about an exception, and about its cause if that adds something or is shorter."""
-    own, chain = _own_summary(error, redact), list(_chain(error))
+    own, chain = _own_summary(error, redact), list(causes_of(error))
     causes = _causes(error, own, redact)
     if not causes and chain and len(own) > _LONG_SUMMARY:
         causes = [each for each in [_own_summary(chain[-1], redact)] if len(each) < _LONG_SUMMARY]

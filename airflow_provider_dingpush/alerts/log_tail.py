@@ -20,24 +20,11 @@ MAX_LOG_CHARACTERS = 600
 TASK_FAILED_LINE = "Task failed with exception"
 """What Airflow logs at the end of a failed task, before it calls back."""
 
-# What commands and programs report instead of a reason.
-_EXIT_CODE = re.compile(
-    r"""(?ix)
-      \b (?:exit|return|error)(?:ed|s)? [ _-]* (?:code|status|value) (?:\ is)? \W{0,4} -?\d+ \b
-    | \b exited\ (?:with|by) \b
-    | \b non-?zero \b
-    | 'StatusCode':\ \d
-    | \b returned\ a\ failure \b
-    | \b command\ failed \W* $
-    """
-)
-_POD_FAILED = re.compile(r"Pod \S+ returned a failure")
 _ERROR = re.compile(
     r"""(?ix) \b(?:error|exception|fatal|failed|failure|denied|refused|killed|aborted|unable|cannot)\b (?!\s*=)
     | \b(?:not\ found|no\ such|does\ not\ exist|can't|timed\ out|out\ of\ memory)\b | 错误|失败|异常|超时"""
 )
 _MOST_REASON_CHARACTERS = 140
-_SHORT_TEXT = 3
 # Airflow's own records. Of Airflow 3 the names of loggers; of Airflow 2 the names of files.
 _OWN_LOGGERS = re.compile(
     r"task|supervisor|airflow\.(?!task\b|providers\b).*|airflow_provider_dingpush.*|py\.warnings|dag(?:\..*)?"
@@ -63,15 +50,6 @@ _PROGRESS = re.compile(r"\d{1,3}\s?%|\d+\s?/\s?\d+|[\u2588#=]{3,}")
 class _Record(NamedTuple):
     text: str
     is_own: bool
-
-
-def explains_nothing(exception_text: str | None) -> bool:
-    """Whether an exception says that something failed, but not why: an exit code, or no text at all."""
-    text = (exception_text or "").strip()
-    if len(text) <= _SHORT_TEXT or _POD_FAILED.match(text):  # Kubernetes: what follows describes the pod.
-        return True
-    # Further lines are the command's output, a cause or a note.
-    return "\n" not in text and _EXIT_CODE.search(text) is not None
 
 
 def has_failure(log: str) -> bool:
@@ -120,21 +98,24 @@ def _texts(log: str) -> list[str]:
 
 def _records(lines: Sequence[str]) -> list[_Record]:
     """The records of a log of either format; a line that is only partly there is left out."""
-    return [each for each in map(_json_record, lines) if each] or list(_plain_records(lines))
+    # Plain text first: a task may print JSON into it, but no line of JSON begins like a plain record.
+    return list(_plain_records(lines)) or [each for each in map(_json_record, lines) if each]
 
 
 def _plain_records(lines: Iterable[str]) -> Iterator[_Record]:
-    last: _Record | None = None
+    texts: list[str] = []
+    is_own = False
     for line in lines:
-        record = _plain_record(line)
-        if record is not None:
-            if last is not None:
-                yield last
-            last = record
-        elif last is not None:
-            last = last._replace(text=f"{last.text}\n{line}")
-    if last is not None:
-        yield last
+        found = _PLAIN_RECORD.match(line)
+        if found is None:
+            if texts:
+                texts.append(line)
+            continue
+        if texts:
+            yield _Record("\n".join(texts), is_own)
+        texts, is_own = [found["text"]], found["file"] in _OWN_FILES
+    if texts:
+        yield _Record("\n".join(texts), is_own)
 
 
 def _json_record(line: str) -> _Record | None:
@@ -142,16 +123,11 @@ def _json_record(line: str) -> _Record | None:
         return None
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or "event" not in record:
         return None
     return _Record(str(record["event"]), _OWN_LOGGERS.fullmatch(str(record.get("logger", ""))) is not None)
-
-
-def _plain_record(line: str) -> _Record | None:
-    found = _PLAIN_RECORD.match(line)
-    return _Record(found["text"], found["file"] in _OWN_FILES) if found else None
 
 
 def _without_progress(lines: Sequence[str]) -> list[str]:

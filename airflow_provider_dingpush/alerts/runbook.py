@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 _TAG = re.compile(r"\s*runbook\s*[:=]\s*(?P<url>\S+)\s*", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s<>\"'`\]\u3000-\u303f\uff00-\uffef]+", re.IGNORECASE)
+_UNSAFE = r"[\s()<>\[\]\\\ud800-\udfff]"
 _SENTENCE_END = ".,;:!?*_"
 _MOST_CHARACTERS = 1_000
 _MOST_READ = 20_000
@@ -55,5 +56,5 @@ def _usable(url: Any) -> str | None:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
     except ValueError:  # Such as an IPv6 address without its closing bracket.
         return None
-    # What would end the link in a message's Markdown is encoded.
-    return re.sub(r"[\s()<>\[\]\\]", lambda each: f"%{ord(each[0]):02X}", url) if usable else None
+    # What would end the link in a message's Markdown is encoded, and what UTF-8 can't encode.
+    return re.sub(_UNSAFE, lambda each: quote(each[0], errors="replace"), url) if usable else None

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_provider_dingpush.cli.demo_pages import DemoPages, LogFile
+from airflow_provider_dingpush.cli.demo_pages import DemoPages, LogFile, without_colours
 from airflow_provider_dingpush.cli.parsing import UsageError
 from airflow_provider_dingpush.cli.sandbox import served, wait_for_ctrl_c
 from airflow_provider_dingpush.cli.screen import Screen, Texts, is_terminal
@@ -25,7 +25,6 @@ DAG_ID, OWNER = "dingpush_demo", "zhangsan"  # as in demo_dag.py
 MESSAGES_OF_THE_DAG = 2
 _SANDBOX_SECRET = "SEC-sandbox-demo"  # noqa: S105 - for the sandbox only
 _STEP_SECONDS = 300
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _SYMPTOMS = re.compile(r"error|exception|not sent|traceback|refused|critical", re.IGNORECASE)
 
 _TEXTS: Texts = {
@@ -237,7 +236,7 @@ def _print_result(result: DemoResult, screen: Screen, *, in_group: bool, is_kept
 
 def _significant_lines(log: Path) -> list[str]:
     """The lines that explain a failure: our own if there is one, else the last ones that look like errors."""
-    lines = [_COLOURS.sub("", line).strip() for line in log.read_text("utf-8", errors="replace").splitlines()]
+    lines = [without_colours(line).strip() for line in log.read_text("utf-8", errors="replace").splitlines()]
     ours = [line for line in lines if NOTIFICATION_LOG_LINE in line or "airflow_provider_dingpush.errors" in line]
     return [line[:400] for line in (ours or [line for line in lines if _SYMPTOMS.search(line)] or lines)[-8:]]
 

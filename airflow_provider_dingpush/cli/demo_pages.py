@@ -144,9 +144,14 @@ class LogFile:
 
     def _text(self) -> str:
         try:
-            return _COLOURS.sub("", self.path.read_text("utf-8", errors="replace"))
+            return without_colours(self.path.read_text("utf-8", errors="replace"))
         except OSError:
             return ""
+
+
+def without_colours(text: str) -> str:
+    """A text that was written for a terminal, without its codes for colours."""
+    return _COLOURS.sub("", text)
 
 
 def _href(place: Place) -> str:

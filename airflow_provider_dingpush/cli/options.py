@@ -64,7 +64,7 @@ def parser_of(language: str) -> Parser:
     options = Options(parser)
     version = f"dingpush {__version__}"
     options.add("--version", "print the version and exit", "显示版本并退出", action="version", version=version)
-    _add_common(options)
+    _add_general_options(options)
     return parser
 
 
@@ -94,13 +94,13 @@ def _add_command(commands: Any, name: str, command: Command, language: str) -> P
     options = Options(parser)
     command.add_options(options)
     options.group("General options", "通用选项")
-    _add_common(options)
+    _add_general_options(options)
     values = (f"[{each.metavar}]" for each in parser.arguments if not each.is_option)
     parser.usage = " ".join([parser.prog, ("[OPTIONS]", "[选项]")[index], *values])
     return parser
 
 
-def _add_common(options: Options) -> None:
+def _add_general_options(options: Options) -> None:
     """Add the options of every command."""
     options.add(
         "--language",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+from functools import cache
+from importlib import import_module
+from types import ModuleType
 
 from airflow_provider_dingpush.cli.parsing import Pair, Parser
 from airflow_provider_dingpush.errors import DingTalkError
@@ -42,11 +45,11 @@ def in_one_line(problem: BaseException, language: str) -> str:
     if isinstance(problem, OSError) and problem.strerror:
         where = f": {problem.filename}" if problem.filename is not None else ""
         return _without_secrets(f"{problem.strerror}{where}")
-    try:
-        from airflow_provider_dingpush.pipeline.redaction import described
-    except Exception:  # noqa: BLE001 - Airflow can't be loaded, for example because of a missing secrets backend
+    redaction = _redaction()
+    if redaction is None:
         return _without_secrets(f"{type(problem).__name__}: {str(problem).partition(chr(10))[0]}".rstrip(": "))
-    return described(problem)
+    line: str = redaction.described(problem)
+    return line
 
 
 def in_language(advice: str, language: str) -> str:
@@ -59,8 +62,18 @@ def in_language(advice: str, language: str) -> str:
 
 
 def _without_secrets(text: str) -> str:
+    redaction = _redaction()
+    plain: str = _LOGIN_OR_QUERY.sub("***", text) if redaction is None else redaction.redact_text(text)
+    return plain
+
+
+@cache
+def _redaction() -> ModuleType | None:
+    """The module that redacts; ``None`` if Airflow can't be loaded, such as with a secrets backend that is missing.
+
+    Tried once: each try takes a second, and Airflow prints why it failed into the middle of a traceback.
+    """
     try:
-        from airflow_provider_dingpush.pipeline.redaction import redact_text
-    except Exception:  # noqa: BLE001 - as above
-        return _LOGIN_OR_QUERY.sub("***", text)
-    return redact_text(text)
+        return import_module("airflow_provider_dingpush.pipeline.redaction")
+    except Exception:  # noqa: BLE001 - whatever is wrong with it
+        return None

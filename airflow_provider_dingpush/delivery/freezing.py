@@ -85,7 +85,7 @@ class Freezer:
             return None
         draft = replace(draft, members=tuple(each.key for each in alerts))
         overflow_count = 0 if draft.names_only else self.ledger.queue.overflow_count
-        draft = replace(draft, storm=self.ledger.storm.with_batch(merged.shown, overflow_count, now))
+        draft = replace(draft, storm=self.ledger.storm.failures_of(merged.shown, overflow_count, now))
         notes = None
         if not draft.names_only:
             draft, notes = self._with_notes(draft, alerts, merged, route, now)
@@ -130,7 +130,7 @@ class Freezer:
             recovered=merged.recovered,
             merged_until_tomorrow=ledger.holds.ends_the_day(now),
             hints=hints,
-            storm=storm_note(draft.storm, merged.shown, now),
+            storm=storm_note(ledger.storm.total(draft.storm), merged.shown, now),
         )
 
 

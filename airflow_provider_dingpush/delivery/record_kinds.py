@@ -137,7 +137,7 @@ class Batch:
     :param overflow_count: the overflow count that it shows.
     :param may_repeat: number of another notification that it may repeat.
     :param hints: values of the hints that it shows.
-    :param storm: the storm so far, with its failures.
+    :param storm: its failures, which are added to the storm when it was sent.
     """
 
     uuid: str

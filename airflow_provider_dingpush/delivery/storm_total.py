@@ -32,35 +32,52 @@ class StormTotal:
         self._table = table
         self._pace = pace
 
-    def with_batch(self, alerts: Iterable[Alert], overflow_count: int, now: float) -> Storm | None:
-        """The storm so far, with the failures of a notification that is about to be sent; ``None`` without any.
+    def failures_of(self, alerts: Iterable[Alert], overflow_count: int, now: float) -> Storm | None:
+        """The failures of one notification that is about to be sent, for :meth:`total`; ``None`` if it has none.
 
         :param alerts: that the notification shows.
         :param overflow_count: that it shows.
         :param now: in seconds since 1970.
         """
         failed = [each for each in alerts if kind_of(each) is Kind.FAILED]
-        quiet = max(_QUIET_SECONDS, self._pace.quiet_seconds)
-        recent = _after_last_gap(failed, quiet, now)
-        before = self._table.get(STORM)
+        recent = _after_last_gap(failed, self._quiet_seconds, now)
         if not recent:
             return None
         times = [_within(each.at, now) for each in recent]
-        this = Storm(
+        return Storm(
             since=min(times),
             until=max(times),
             failures=len(recent) + overflow_count,
             dags=tuple(sorted({each.dag_id for each in recent})),
         )
-        return this if before is None else joined_storms(before, this, quiet)
 
-    def after_message(self, storm: Storm | None, changes: Changes) -> None:
+    def total(self, failures: Storm | None) -> Storm | None:
+        """The storm so far with these failures; ``None`` if they aren't part of it.
+
+        Such as those that waited since long before it.
+
+        :param failures: of one notification.
+        """
+        before = self._table.get(STORM)
+        if failures is None or before is None:
+            return failures
+        total = joined_storms(before, failures, self._quiet_seconds)
+        return None if total is before else total
+
+    def after_message(self, failures: Storm | None, changes: Changes) -> None:
         """Record that a notification was sent.
 
-        :param storm: of :meth:`with_batch`.
+        :param failures: of this notification. They are added only now, because what was sent from another store may
+            have been added since it was composed.
         """
-        if storm is not None:
-            changes.put(STORM, storm)
+        total = self.total(failures)
+        if total is not None:
+            changes.put(STORM, total)
+
+    @property
+    def _quiet_seconds(self) -> float:
+        """After so long without a failure a storm is over."""
+        return max(_QUIET_SECONDS, self._pace.quiet_seconds)
 
     def clamp(self, now: float, changes: Changes) -> None:
         """Move times in the future back to now, after the clock was set back."""

@@ -52,11 +52,13 @@ def with_details(facts: RunFacts, context: Mapping[str, Any], deadline: Deadline
 
 def _with_log_tail(facts: RunFacts, context: Mapping[str, Any], deadline: Deadline) -> RunFacts:
     """The facts with the end of the task's log, if the exception itself gives no reason."""
-    try:
-        from airflow_provider_dingpush.alerts.log_tail import explains_nothing, has_failure, log_tail, summary_with
+    from airflow_provider_dingpush.alerts.exception_text import explains_nothing
 
-        if not explains_nothing(facts.exception_text):
-            return facts
+    if not explains_nothing(facts.exception_text):
+        return facts
+    try:
+        from airflow_provider_dingpush.alerts.log_tail import has_failure, log_tail, summary_with
+
         file = task_log_file(context.get("ti") or context["task_instance"])
         if file is None or not os.path.isfile(file):
             return facts

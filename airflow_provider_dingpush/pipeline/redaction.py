@@ -29,21 +29,29 @@ def redact_text(text: str) -> str:
     return redact(_CREDENTIALS.sub("***", text))
 
 
-# A command may print its arguments or its environment, whose secrets nobody registered.
-_NAMED_SECRET = re.compile(
-    r"""
-      (   (?: password | passwd | pwd | secret | token | api_?key | access_?key ) ["']? \s*
-          (?: = | : \s* (?=["']) ) \s* ["']?
-        | -- (?: password | secret | token | api-key ) \s+ )
-      [^\s"',;&]+
-    """,
-    re.ASCII | re.IGNORECASE | re.VERBOSE,
-)
+# A command may print its arguments or its environment, whose secrets nobody registered. It isn't compiled until a log
+# is read, because every process that calls back loads this module.
+_NAMED_VALUE = r"""(?aix)
+    (?P<name>
+        (?: password | passwd | passphrase | pwd | _pass | secret | token | (?:api|access|private)[-_]?key )
+          ["']? \s* (?: = | : \s* (?=["']) ) \s*
+      | -- [\w-]{0,30}? (?: password | passwd | passphrase | secret | token | (?:api|access|private)[-_]key ) \s+
+      | \b authorization ["']? \s* [:=] \s* ["']? (?: basic | bearer | token ) \s+
+      | \b bearer \s+ (?= \S{16} )
+      | (?<! \S ) (?: -u | --user ) \s+ ["']? [^\s:"']{1,64} : (?! / )      # of curl
+    )
+    (?: (?P<quote> ["'] ) (?: (?! (?P=quote) ) [^\\\n] | \\. )* (?P=quote) | ["']? [^\s"',;&]+ )
+"""
 
 
 def redact_log(text: str) -> str:
     """The text of a log without what :func:`redact_text` removes, and without values that are named a secret."""
-    return redact_text(_NAMED_SECRET.sub(r"\1***", text))
+
+    def hidden(found: re.Match[str]) -> str:
+        quote = found["quote"] or ""
+        return f"{found['name']}{quote}***{quote}"
+
+    return redact_text(re.sub(_NAMED_VALUE, hidden, text))
 
 
 def described(problem: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -879,3 +880,29 @@ def test_lines_on_a_phone_are_those_that_are_seen() -> None:
     assert lines_on_phone("x" * (COLUMNS + 1)) == 2
     assert lines_on_phone("风" * COLUMNS) == 2
     assert lines_on_phone("a\n\nb\n") == 2
+
+
+def calls_for(dags: int) -> int:
+    """How many functions are called for a digest of so many DAGs with two different failures each."""
+    alerts = [
+        alert(f"etl_{number}_orders", task_id, summary=f"{task_id} {'x' * number}")
+        for number in range(dags)
+        for task_id in ("load", "check")
+    ]
+    count = 0
+
+    def note(_frame: object, event: str, _value: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(note)
+    try:
+        digest(alerts, language="zh", zone=SHANGHAI, at_most_bytes=AT_MOST_BYTES)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_twice_as_many_dags_take_twice_as_long() -> None:
+    """A callback of eight seconds may have to write a digest of thousands."""
+    assert calls_for(600) < 2.5 * calls_for(300)

@@ -170,3 +170,21 @@ def test_a_circle_of_causes_ends(own: Any) -> None:
     other = RuntimeError()
     error.__cause__, other.__cause__ = other, error
     assert exception_place(error) == "etl_orders.py:5 in parse"
+
+
+def test_the_name_of_a_file_that_is_no_utf_8_can_be_stored() -> None:
+    """Such as one in GBK; Python has its bytes as lone surrogates, which no message can hold."""
+    names: dict[str, Any] = {"__name__": "etl"}
+    exec(compile("def load(): raise ValueError", "/dags/\udcb6\udca9.py", "exec"), names)  # noqa: S102
+    assert exception_place(raised_by(names["load"]), ["/dags"]) == "??.py:1 in load"
+
+
+def test_of_a_long_path_the_end_is_shown() -> None:
+    """It has the line."""
+    names: dict[str, Any] = {"__name__": "etl"}
+    exec(compile("def load(): raise ValueError", f"/dags/{'a/' * 200}etl.py", "exec"), names)  # noqa: S102
+    place = exception_place(raised_by(names["load"]), ["/dags"])
+    assert place is not None
+    assert len(place) == 160
+    assert place.startswith("…")
+    assert place.endswith("/a/etl.py:1 in load")

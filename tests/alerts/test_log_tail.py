@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from airflow_provider_dingpush.alerts.exception_text import explains_nothing
 from airflow_provider_dingpush.alerts.log_tail import (
     MAX_LOG_CHARACTERS,
-    explains_nothing,
     has_failure,
     log_tail,
     summary_with,
@@ -213,3 +213,14 @@ def test_a_digest_shows_the_most_telling_line(tail: tuple[str, ...], summary: st
 
 def test_a_killed_task_has_the_last_line_only() -> None:
     assert summary_with(("allocated 31 GB",), None) == "allocated 31 GB"
+
+
+def test_json_that_a_task_prints_is_no_record_of_airflow_3() -> None:
+    """Programs of their own may log in the same form as Airflow 3."""
+    log = airflow_2("orders:", "done").replace("orders:", 'orders:\n{"event": "no such table", "logger": "etl"}')
+    assert log_tail(log, unchanged) == ("orders:", '{"event": "no such table", "logger": "etl"}', "done")
+
+
+def test_json_that_is_nested_too_deeply_is_no_record() -> None:
+    nested = '{"event": ' + "[" * 100_000
+    assert log_tail(f"{nested}\n{record('done')}", unchanged) == ("done",)

@@ -8,19 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dingpush.alerts import message_log
-from airflow_provider_dingpush.alerts.message_log import covered_alerts, log_covered, write_covered_to
+from airflow_provider_dingpush.alerts.message_log import log_covered
+from tests.covered_alerts import LOG, covered_alerts, write_covered_to
 
 
 @pytest.fixture
 def lines(tmp_path: Path) -> Iterator[Path]:
     """A file to which the lines go for one test."""
-    log = message_log._log
-    before = log.handlers[:], log.level, log.propagate
+    before = LOG.handlers[:], LOG.level, LOG.propagate
     write_covered_to(tmp_path / "covered")
     yield tmp_path / "covered"
-    log.handlers[:], log.propagate = before[0], before[2]
-    log.setLevel(before[1])
+    LOG.handlers[:], LOG.propagate = before[0], before[2]
+    LOG.setLevel(before[1])
 
 
 def test_alerts_are_counted_by_key(lines: Path) -> None:

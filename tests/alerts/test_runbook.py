@@ -95,3 +95,9 @@ def test_a_param_that_is_no_url(param: Any) -> None:
 
 def test_what_would_end_a_link_in_markdown_is_encoded() -> None:
     assert found(param="https://wiki.example.com/a b)[x](y<z>") == "https://wiki.example.com/a%20b%29%5Bx%5D%28y%3Cz%3E"
+
+
+def test_a_character_that_a_url_or_utf_8_can_not_have_is_encoded() -> None:
+    """As a browser encodes it: a Chinese blank is three bytes."""
+    assert found(param=f"{WIKI}/a\u3000b") == f"{WIKI}/a%E3%80%80b"
+    assert found(tags=[f"runbook:{WIKI}/\udcff"]) == f"{WIKI}/%3F"

@@ -73,7 +73,7 @@ run_id = f"run_{time.time_ns()}"
 ti = Thing(dag_id="d", task_id="t", run_id=run_id, map_index=-1, try_number=1, max_tries=0, state="failed")
 task = Thing(owner="airflow", task_id="t", retries=0)
 dag = Thing(dag_id="d")
-context = {"ti": ti, "task": task, "dag": dag, "run_id": run_id, "exception": ValueError("x")}
+context = {"ti": ti, "task": task, "dag": dag, "run_id": run_id, "exception": ValueError("no such table: orders")}
 DingTalkNotifier(raise_on_failure=RAISES)(context)
 """
 OUR_ALERT = OURS + ALERT.replace("RAISES", "True")

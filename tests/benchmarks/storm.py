@@ -158,7 +158,7 @@ def diary_in_memory() -> Iterator[Path]:
 
 def reported_in(chat: Any, diary: Path) -> int:
     """How many failures the chat has: those that its messages cover; one in each of the official hook."""
-    from airflow_provider_dingpush.alerts.message_log import covered_alerts
+    from tests.covered_alerts import covered_alerts
 
     ids = [message.payload["msgUuid"] for message in chat.messages if "msgUuid" in message.payload]
     lines = Path(f"{diary}.covered")
@@ -189,7 +189,7 @@ def raged(options: Mapping[str, Any], home: str, chat: Any) -> bool:
 
 def rage(name: str, alerts: int, at_once: int, over: float, diary: Path) -> None:
     """What the process does from which all callbacks are forked."""
-    from airflow_provider_dingpush.alerts.message_log import write_covered_to
+    from tests.covered_alerts import write_covered_to
     from tests.integration.callback_storm import run, warm_up
 
     for each in ("", "airflow", "airflow_provider_dingpush"):

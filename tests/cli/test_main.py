@@ -70,6 +70,16 @@ def test_a_secrets_backend_that_is_not_there_is_one_line(outbox_home: Path) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_a_traceback_is_whole_though_airflow_can_not_be_loaded(outbox_home: Path) -> None:
+    """Without what Airflow prints each time it is tried."""
+    env = {**os.environ, "AIRFLOW__SECRETS__BACKEND": "nowhere.Backend"}
+    command = [PROGRAM, "--verbose", "flush"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    _, _, traceback = done.stderr.partition("Traceback (most recent call last):\n")
+    assert "No module named 'nowhere'\n" not in traceback.replace("ModuleNotFoundError: No module", "")
+    assert traceback.splitlines()[-1].startswith("dingpush flush: ")
+
+
 def test_an_unexpected_error_is_one_line_and_shows_where_it_happened_if_asked(outbox_home: Path) -> None:
     """Without the secret in its text."""
     env = {**os.environ, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://airflow:hunter2hunter2@nowhere:no/x"}

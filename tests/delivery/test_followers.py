@@ -65,3 +65,11 @@ def test_a_callback_that_follows_loads_no_messages_and_no_way_of_sending(tmp_pat
     }
     assert {each for each in loaded if each.startswith("dingtalk.")} <= {"dingtalk.defaults"}
     assert not {"connections", "templating", "targets", "alerts.words", "pipeline.receivers"}.intersection(loaded)
+
+
+def test_a_failure_with_a_reason_loads_nothing_that_reads_logs(tmp_path: Path) -> None:
+    """Nor what finds a runbook, for a DAG that has no tag, no documentation and no params."""
+    failed = CALLBACK.replace('"run_id": "r"}', '"run_id": "r", "exception": ValueError("no such table")}')
+    loaded = loaded_by(failed, AIRFLOW_HOME=str(tmp_path))
+    assert "alerts.exception_place" in loaded
+    assert not {"alerts.log_tail", "alerts.runbook"} & loaded

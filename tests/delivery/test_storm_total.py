@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.drain_result import LeaderRole
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
+from airflow_provider_dingpush.delivery.record_kinds import STORM as STORM_RECORD
 from airflow_provider_dingpush.delivery.record_kinds import Storm
 from airflow_provider_dingpush.delivery.storm_total import joined_storms
 from airflow_provider_dingpush.storage.outbox import Outbox
@@ -90,6 +92,26 @@ def test_what_was_not_sent_is_not_counted_twice() -> None:
     assert totals(sim)[-1] == (13, 1)
 
 
+def test_what_comes_from_another_store_meanwhile_is_not_lost() -> None:
+    """A message that may have arrived is sent again, after files were moved into the outbox."""
+    sim = Simulation()
+    sim.put(*failed(sim, 8))
+
+    def die(step: str) -> None:
+        if step == "after post":
+            raise KilledError
+
+    sim.robot.on_step = die
+    with pytest.raises(KilledError):
+        sim.drain(role=LeaderRole.PERSON)
+    sim.robot.on_step = lambda _: None
+    moved = Storm(since=START - 60.0, until=START, failures=30, dags=("stock",))
+    sim.storage.records["storm", ""] = json.dumps(STORM_RECORD.to_json(moved))
+    sim.drain(role=LeaderRole.PERSON)
+    total = STORM_RECORD.read(json.loads(sim.storage.records["storm", ""]))
+    assert (total.failures, total.dags) == (38, ("sales", "stock"))
+
+
 def test_failures_that_were_only_counted_are_part_of_the_total() -> None:
     """They failed, though nobody knows their names."""
     sim = Simulation()
@@ -105,6 +127,22 @@ def test_a_failure_that_waited_for_hours_belongs_to_another_storm() -> None:
     sim.drain()
     assert totals(sim) == [(20, 1)]
     assert sim.chat.shown[0].notes["storm"]["since"] == START
+
+
+def test_a_message_about_older_failures_says_nothing_about_the_storm_after_them() -> None:
+    """It would have a total that none of its failures are part of."""
+    sim = Simulation()
+    sim.put(*failed(sim, 20))
+    sim.drain()
+    sim.put(*(failure(f"old{n}", at=START - 7_200.0 + n) for n in range(12)))
+    sim.clock.advance(30.0)
+    sim.drain()
+    sim.put(*failed(sim, 1, first=20))
+    sim.clock.advance(30.0)
+    sim.drain()
+    storms = [each.notes["storm"] for each in sim.chat.shown]
+    assert storms[1] is None
+    assert [each["failures"] for each in (storms[0], storms[2])] == [20, 21]
 
 
 def test_recoveries_and_retries_are_no_failures() -> None:

@@ -28,7 +28,6 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from airflow_provider_dingpush.alerts import digest  # noqa: F401 - loaded once for all
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.alerts.message_log import write_covered_to
 from airflow_provider_dingpush.delivery import drain  # noqa: F401 - loaded once for all
 from airflow_provider_dingpush.delivery.repetitions import remembered_names
 from airflow_provider_dingpush.hooks import hook_of
@@ -40,6 +39,7 @@ from airflow_provider_dingpush.pipeline import (
 )
 from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
 from airflow_provider_dingpush.storage.files import store as _  # noqa: F401 - loaded once for all
+from tests.covered_alerts import write_covered_to
 from tests.storage.outbox_storm import FAILED, note, start, wait_for_one
 
 DAGS = 40

@@ -25,11 +25,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.alerts.message_log import covered_alerts
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
+from tests.covered_alerts import covered_alerts
 from tests.integration.callback_storm import DAGS, covered_beside
 
 STORM = Path(__file__).with_name("callback_storm.py")
@@ -43,7 +43,7 @@ REDIS_SEEDS = range(1, 1 + min(5, len(SEEDS)))
 SECRET = "SEC-of-the-storm"
 FLUSH = """
 import pathlib, sys
-from airflow_provider_dingpush.alerts.message_log import write_covered_to
+from tests.covered_alerts import write_covered_to
 from airflow_provider_dingpush.cli.main import main
 write_covered_to(pathlib.Path(sys.argv.pop(1)))
 sys.exit(main())

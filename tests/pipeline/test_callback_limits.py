@@ -73,6 +73,7 @@ def test_a_callback_takes_at_most_half_of_what_airflow_grants(
     [
         (None, 30.0, 12.0),
         (None, 2.0, 32.0),
+        (None, 45.0, 2.5),
         (None, 300.0, 10.0),
         (None, None, 10.0),
         ("600", 2.0, 32.0),

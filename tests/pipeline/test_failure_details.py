@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.airflow_compat import is_airflow_3, mask_secret, task_log_file
+from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import failure_details
 from airflow_provider_dingpush.pipeline.callback_context import facts_of
@@ -98,6 +99,20 @@ def test_a_digest_says_what_the_command_printed(
     assert facts.exception_summary == f"RuntimeError: Database Error in model orders ({EXIT_CODE})"
 
 
+@pytest.mark.parametrize("option", [0, 8])
+def test_a_digest_of_a_connection_without_log_lines_has_none(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, log_of: Callable[..., Any], option: int
+) -> None:
+    """Whoever doesn't want the log in a chat doesn't want its most telling line there either."""
+    for context in (log_of("Database Error in model orders"), task_context("other")):
+        DingTalkNotifier()(context)  # Without a connection both wait.
+    connect(sandbox, monkeypatch, log_tail=option)
+    assert main(["flush", "--now", "--within", "20"]) == 0
+    text = texts(sandbox)[-1]
+    assert ("Database Error in model orders" in text) == bool(option)
+    assert "non-zero exit code 1" in text
+
+
 def test_a_template_can_use_them(connected: Sandbox, log_of: Callable[..., Any]) -> None:
     DingTalkNotifier(message="{{ facts.log_tail | join(', ') }}")(log_of("one", "two"))
     assert texts(connected) == ["one, two"]
@@ -160,6 +175,13 @@ def test_a_task_instance_that_makes_no_file_name(
     monkeypatch.setenv("AIRFLOW__LOGGING__LOG_FILENAME_TEMPLATE", "{{ ti.nothing.at_all }}")
     DingTalkNotifier()(context)
     assert len(connected.messages) == 1
+
+
+def test_an_id_leads_to_no_file_elsewhere(log_of: Callable[..., Any]) -> None:
+    """Airflow may be set to accept slashes in the ids of runs."""
+    context = log_of("x")
+    context["ti"].run_id = "manual__/../../dag_id=payroll/run_id=manual__1"
+    assert task_log_file(context["ti"]) is None
 
 
 def test_the_last_success_comes_from_airflow(connected: Sandbox) -> None:

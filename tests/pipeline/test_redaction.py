@@ -99,11 +99,27 @@ def check_built_in(title: str, text: str) -> None:
         ("unexpected token: end of file", "unexpected token: end of file"),
         ("postgresql://etl:hunter2@db/x", "postgresql://***@db/x"),
         ("the password is wrong", "the password is wrong"),
+        ('password="hunter 2" host=db', 'password="***" host=db'),
+        (r'{"secret": "a\"b c", "rows": 3}', '{"secret": "***", "rows": 3}'),
+        ("password='cut off here", "password=*** off here"),
+        ("etl --api-key=abc --db-password hunter2 --rows 3", "etl --api-key=*** --db-password *** --rows 3"),
+        ("+ export DB_PASS=hunter2 PRIVATE_KEY=abc", "+ export DB_PASS=*** PRIVATE_KEY=***"),
+        ("> Authorization: Basic ZXRsOmh1bnRlcjI=", "> Authorization: Basic ***"),
+        ("sent bearer 0123456789abcdefg", "sent bearer ***"),
+        ("curl -u etl:hunter2 https://h/x", "curl -u etl:*** https://h/x"),
+        ("authorization: denied for etl", "authorization: denied for etl"),
+        ("12 pass, 3 fail; a bearer of news", "12 pass, 3 fail; a bearer of news"),
     ],
 )
 def test_what_a_command_prints(text: str, shown: str) -> None:
     """Its arguments and its environment may be in it, which nobody registered."""
     assert redact_log(text) == shown
+
+
+@pytest.mark.parametrize("part", ["-", "--x", "password", 'token="', "-u a", "authorization: ", "bearer ", "secret'"])
+def test_a_long_line_takes_no_quadratic_time(part: str) -> None:
+    """Each hyphen of a long ruler could begin the name of an option."""
+    assert redact_log(part * 20_000)
 
 
 def test_a_built_in_alert(connected: Sandbox) -> None:

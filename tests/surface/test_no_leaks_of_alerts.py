@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from airflow_provider_dingpush.airflow_compat import task_log_file
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
@@ -27,6 +28,7 @@ from airflow_provider_dingpush.pipeline.stores import stores
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.timeouts import Deadline
 from tests.callback_contexts import task_context
+from tests.pipeline.test_failure_details import as_airflow_logs
 from tests.redis_servers import redis_server
 from tests.surface.test_no_leaks import _around, _files_in, _quick, everything_logged
 from tests.surface.test_questions import approval, running
@@ -140,6 +142,22 @@ def exceptions() -> Iterator[BaseException]:
     yield subprocess.CalledProcessError(1, ["curl", WEBHOOK], stderr=f"proxy http://u:{PROXY_PASSWORD}@h:1".encode())
 
 
+@pytest.fixture
+def command_log(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The context of a task whose command failed, after it had printed secrets into its log."""
+    monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path_factory.mktemp("logs")))
+    context = task_context("command", exception=RuntimeError("The command returned a non-zero exit code 1."))
+    file = Path(task_log_file(context["ti"]) or "")
+    file.parent.mkdir(parents=True)
+    lines = (
+        *("sure of nothing", f"curl '{WEBHOOK}'", f"signed with {OTHER_SECRET}", f"+ export X_PASS={REDIS_PASSWORD}"),
+        *(f"proxy http://u:{PROXY_PASSWORD}@h:1", f'"token": "{TOKEN}", "secret": "{SECRET} x"'),
+        f"redis-cli --password {REDIS_PASSWORD}",
+    )
+    file.write_text(as_airflow_logs(*lines))
+    return context
+
+
 def contexts() -> Sequence[dict[str, Any]]:
     """What notifiers are called with."""
     failed = [{**task_context(f"t{place}"), "exception": each} for place, each in enumerate(exceptions())]
@@ -159,6 +177,7 @@ def test_no_alert_shows_a_secret(
     everything_logged: io.StringIO,
     capfd: pytest.CaptureFixture[str],
     tmp_path: Path,
+    command_log: dict[str, Any],
 ) -> None:
     """Logs, files of either home, Redis, what is printed, returned or raised, and the chat itself."""
     STORES[store](world)
@@ -170,7 +189,7 @@ def test_no_alert_shows_a_secret(
         DingTalkNotifier(message="{{ facts.exception_text }} {{ oops.x }}"),
         DingTalkNotifier(at={"mobiles": OTHER_SECRET}),
     ]
-    for place, context in enumerate(contexts()):
+    for place, context in enumerate([*contexts(), command_log]):
         world.env.setattr(callback, "_budget", CallbackBudget(ticks=time.monotonic))
         notifier = notifiers[place % len(notifiers)]
         logged(lambda notifier=notifier, context=context: notifier(context), written)  # type: ignore[misc]
@@ -180,18 +199,28 @@ def test_no_alert_shows_a_secret(
     operator, nothing = DingTalkOperator(task_id="t", message=Markdown("t", "x")), cast("Any", {})
     logged(lambda: operator.execute(nothing), written)
     logged(lambda: written.append(repr(vars(receiver_of_mailbox(Mailbox("dingtalk_default"))))), written)
+    run(("--verbose", "send", "hello"), ("send", "hello", "--json"), ("doctor",), ("doctor", "--json"), written=written)
     world.connect()
-    for command in (["status"], ["doctor"], ["flush", "--now", "--within", "2"]):
-        logged(lambda command=command: main(command), written)  # type: ignore[misc]
+    run(("status",), ("doctor",), ("flush", "--now", "--within", "2"), written=written)
+    run(("--verbose", "status", "--json"), ("flush", "--json", "--within", "2"), written=written)
+    run(("dead-letters", "list", "--json"), ("dead-letters", "show", "all"), written=written)
     written += [*_files_in(tmp_path), everything_logged.getvalue(), *capfd.readouterr()]
     written += dump(world.redis_url)
     written += [repr(message.payload) for message in world.sandbox.messages]
     signs = {request.query["sign"] for request in world.sandbox.requests if "sign" in request.query}
     text = "\n".join(written)
     assert "t0" in text
+    if failure == "nothing is wrong":
+        assert "sure of " in text
     for secret in (*HIDDEN, *signs):
         for spelling in {secret, quote(secret, safe=""), quote_plus(secret), quote(secret)}:
             assert spelling not in text, f"{store}, {failure}: a secret was written: {_around(text, spelling)}"
+
+
+def run(*commands: Sequence[str], written: list[str]) -> None:
+    """Run commands as a person or a script does."""
+    for command in commands:
+        logged(lambda command=command: main(command), written)  # type: ignore[misc]
 
 
 def logged(call: Callable[[], Any], written: list[str]) -> None:
