@@ -32,7 +32,7 @@ _HEADING = re.compile(r'<h\d id="([^"]+)"')
 _CELL = re.compile(r"<td.*?</td>", re.DOTALL)
 _INLINE_CODE = re.compile(r"(<pre.*?</pre>)|<code>([^<]*)</code>", re.DOTALL)
 # Where a long name may be broken within a table: PermissionMissing|Error, rate_|limit_|per_|minute, invalid.|client.
-_PART_OF_NAME = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[\w*][._/])(?=[\w*])")
+_PART_OF_NAME = re.compile(r"(?<=[a-z])(?<!\bDing)(?=[A-Z])|(?<=[\w*][._/])(?=[\w*])")
 # The name of an option, which a browser would break after each of its hyphens.
 _OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 
