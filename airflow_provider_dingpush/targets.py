@@ -63,7 +63,7 @@ def _group_id(where: str, value: object, rendered: bool) -> str:
 class Group:
     """A group that the app's robot is in.
 
-    :param open_conversation_id: the group's openConversationId (``cid…==``); docs/en/apps.md explains where to find it.
+    :param open_conversation_id: the group's openConversationId (``cid…==``); the guide to apps says where to find it.
     :raises InvalidMessageError: if it isn't one id, or is an old ``chatId``.
     """
 

@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import griffe
 
 _ROLE = re.compile(r":(?:class|meth|mod|func|data|attr):`~?(?P<name>[\w.]+)`")
+_COLONS = re.compile(r"(?<=\w)::$", re.MULTILINE)  # before a block of code
 _PACKAGE = "airflow_provider_dingpush"
 
 
 class Docstrings(griffe.Extension):
-    """Cross-references become links, and a bare ``ClassVar`` isn't taken for a field of a dataclass."""
+    """Cross-references become links, defaults become values, and a bare ``ClassVar`` is no field of a dataclass."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Turn roles into Markdown."""
         if obj.docstring:
-            text = obj.docstring.value.replace("\n\n::\n\n", "\n\n")
+            text = _COLONS.sub(":", obj.docstring.value.replace("\n\n::\n\n", "\n\n"))
             obj.docstring.value = _ROLE.sub(lambda role: _reference(role, obj), text)
 
     def on_attribute_instance(self, *, attr: griffe.Attribute, **_: Any) -> None:
         """Griffe knows ``ClassVar[str]`` only."""
         if str(attr.annotation) == "ClassVar":
             attr.labels.discard("instance-attribute")
+
+    def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
+        """Show the id of a connection by default, not the name of the constant that holds it."""
+        for parameter in _parameters_within(pkg):
+            name = str(parameter.default)
+            if name.endswith("default_conn_name"):
+                holder, _, attribute = name.rpartition(".")
+                parameter.default = pkg["hooks"][holder or parameter.function.parent.name][attribute].value
+
+
+def _parameters_within(parent: griffe.Object) -> Iterator[griffe.Parameter]:
+    for member in parent.members.values():
+        if isinstance(member, griffe.Function):
+            yield from member.parameters
+        elif isinstance(member, griffe.Object):
+            yield from _parameters_within(member)
 
 
 def _reference(role: re.Match[str], obj: griffe.Object) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.structure.toc import AnchorLink
 
 _ROOT = Path(__file__).resolve().parents[2]
 _REPOSITORY = "https://github.com/airflow-provider-dingpush/airflow-provider-dingpush/blob/main/"
@@ -22,9 +23,18 @@ _LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)(?P<file>[^)\s#]+)(?P<anchor>
 _OTHER_LANGUAGE = re.compile(r"\A(# .+\n\n)\[(?:中文|English)\]\([^)]+\)\n\n")
 _CODE = re.compile(r"(^ *```.*?^ *```$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 _ALTERNATE = re.compile(r' *<link rel="alternate"[^>]*>\n?')
-# A line break between two Chinese characters, which a browser would show as a space.
+# A line break between two Chinese characters, also at the end of a link, which a browser would show as a space.
 _CHINESE = r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
-_BREAK_IN_CHINESE = re.compile(rf"(?<={_CHINESE})\n(?={_CHINESE})")
+_TAGS = r"(?:</?(?:a|em|strong)\b[^>]*>)*"
+_BREAK_IN_CHINESE = re.compile(rf"({_CHINESE}{_TAGS})\n *(?={_TAGS}{_CHINESE})")
+_PICTURE = re.compile(r'<p>(<img [^>]*src="([^"]+)"[^>]*>)</p>')
+_HEADING = re.compile(r'<h\d id="([^"]+)"')
+_CELL = re.compile(r"<td.*?</td>", re.DOTALL)
+_INLINE_CODE = re.compile(r"(<pre.*?</pre>)|<code>([^<]*)</code>", re.DOTALL)
+# Where a long name may be broken within a table: PermissionMissing|Error, rate_|limit_|per_|minute, invalid.|client.
+_PART_OF_NAME = re.compile(r"(?<=[a-z])(?<!\bDing)(?=[A-Z])|(?<=[\w*][._/])(?=[\w*])")
+# The name of an option, which a browser would break after each of its hyphens.
+_OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 
 
 def on_startup(**_: object) -> None:
@@ -69,10 +79,24 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: objec
     return "".join(part if number % 2 else _LINK.sub(led, part) for number, part in enumerate(parts))
 
 
-def on_page_content(html: str, **_: object) -> str:
-    """Join the lines of Chinese paragraphs; what stands in code blocks stays as it is."""
+def on_page_content(html: str, page: Page, **_: object) -> str:
+    """Join the lines of Chinese paragraphs, open pictures by a click, and leave quoted headings out of the contents."""
+    quoted = {
+        heading[1]
+        for heading in _HEADING.finditer(html)
+        if html.count("<blockquote>", 0, heading.start()) > html.count("</blockquote>", 0, heading.start())
+    }
+    _drop(page.toc.items, quoted)
     parts = re.split(r"(<pre.*?</pre>)", html, flags=re.DOTALL)
-    return "".join(each if each.startswith("<pre") else _BREAK_IN_CHINESE.sub("", each) for each in parts)
+    joined = "".join(each if each.startswith("<pre") else _BREAK_IN_CHINESE.sub(r"\1", each) for each in parts)
+    return _PICTURE.sub(r'<p><a href="\2">\1</a></p>', joined)
+
+
+def _drop(entries: list[AnchorLink], names: set[str]) -> None:
+    """Remove entries of a table of contents in place."""
+    entries[:] = [each for each in entries if each.id not in names]
+    for each in entries:
+        _drop(each.children, names)
 
 
 def on_page_context(context: dict[str, Any], page: Page, config: MkDocsConfig, **_: object) -> dict[str, Any]:
@@ -83,5 +107,22 @@ def on_page_context(context: dict[str, Any], page: Page, config: MkDocsConfig, *
 
 
 def on_post_page(output: str, **_: object) -> str:
-    """Drop what makes the theme's script look for the same page by itself: it works at one address only."""
-    return _ALTERNATE.sub("", output)
+    """Say where names may be broken at the end of a line, and drop what works at one address only.
+
+    That is what makes the theme's script look for the same page in the other language by itself.
+    """
+    return _INLINE_CODE.sub(_unbroken, _CELL.sub(_breakable, _ALTERNATE.sub("", output)))
+
+
+def _breakable(cell: re.Match[str]) -> str:
+    """A cell whose names may be broken between their parts, and nowhere else (site.css)."""
+    return _INLINE_CODE.sub(lambda code: code[1] or _unbroken_options(_PART_OF_NAME.sub("<wbr>", code[2])), cell[0])
+
+
+def _unbroken(code: re.Match[str]) -> str:
+    return code[1] or _unbroken_options(code[2])
+
+
+def _unbroken_options(code: str) -> str:
+    """Inline code whose options are not broken after a hyphen."""
+    return "<code>" + _OPTION.sub(r'<span class="option">\g<0></span>', code) + "</code>"

@@ -20,7 +20,7 @@ CHECKS: Mapping[str, Words] = {
     "flush": ("flush DAG or cron", "补发"),
     # of a connection
     "connection": ("settings of the connection", "连接设置"),
-    "extra": ("extra fields", "附加字段"),
+    "extra": ("extra fields", "额外字段"),
     "webhook": ("webhook: token, signature, IP address", "Webhook：token、加签、出口 IP"),
     "signature": ("signature", "加签"),
     "keyword": ("keyword", "关键词"),

@@ -72,9 +72,14 @@ SITE = {
             "zh/a/index.html asks another host: https://x.org/x.js",
         ),
         ("zh/a/index.html", "<p>one:\n- two</p>", "zh/a/index.html shows Markdown: '- two'"),
+        (
+            "zh/a/index.html",
+            '<a class="md-nav__link" href="#b">b</a><blockquote><h3 id="b">b</h3></blockquote>',
+            "zh/a/index.html lists a quoted heading in its contents: b",
+        ),
         ("zh/a/index.html", "<p>see :class:<code>Text</code></p>", "zh/a/index.html shows Markdown: ':class:'"),
     ],
-    ids=["nothing", "anchor", "one language", "picture", "host", "list", "role"],
+    ids=["nothing", "anchor", "one language", "picture", "host", "list", "quoted heading", "role"],
 )
 def test_what_is_wrong_with_a_site_is_found(tmp_path: Path, page: str, html: str, wrong: str) -> None:
     for name, text in {**SITE, page: html}.items():
