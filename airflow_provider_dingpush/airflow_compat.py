@@ -172,6 +172,7 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
     """The failed tasks of the run that a DAG-level callback is about, as (task id, map index); ``None`` if unknown.
 
     Airflow 2 reads them from its database, Airflow 3.1 and later answer a request, Airflow 3.0 has no such request.
+    ``airflow dags test`` of Airflow 3 calls the callback in the process that has the database.
 
     Why they are unknown is logged at INFO.
 
@@ -183,6 +184,13 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
         if hasattr(dag_run, "get_task_instances"):
             failed = dag_run.get_task_instances(state="failed")
             return sorted((each.task_id, each.map_index) for each in failed)
+        from airflow.sdk.execution_time import task_runner
+
+        if not hasattr(task_runner, "SUPERVISOR_COMMS"):
+            stored = call_within(seconds, lambda: _stored_failures(context))
+            if not stored:
+                _log.info("The failed tasks of the run can't be listed: %s", _NO_TASK_STATES)
+            return stored
         states = call_within(seconds, lambda: _task_states(context))
         if states is None:
             _log.info("The failed tasks of the run can't be listed: %s", _NO_TASK_STATES)
@@ -195,6 +203,14 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
     except Exception as error:  # noqa: BLE001 - a missing list must not lose the alert
         _log.info("The failed tasks of the run can't be listed (%s: %s).", type(error).__name__, redact(str(error)))
         return None
+
+
+def _stored_failures(context: Mapping[str, Any]) -> list[tuple[str, int]] | None:
+    """The failed tasks in the database; ``None`` if there are none."""
+    from airflow.models.dagrun import DagRun
+
+    failed = DagRun.fetch_task_instances(dag_id=context["dag"].dag_id, run_id=context.get("run_id"), state=["failed"])
+    return sorted((each.task_id, each.map_index) for each in failed) or None
 
 
 def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:

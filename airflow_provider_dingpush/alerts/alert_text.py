@@ -8,7 +8,7 @@ from datetime import datetime
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
-from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
+from airflow_provider_dingpush.alerts.run_facts import TASKS_FAILED, FailedTask, RunFacts
 from airflow_provider_dingpush.alerts.words import Words, day_and_time, duration_text, local_time_text, words_in
 from airflow_provider_dingpush.events import Subject
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
@@ -26,9 +26,6 @@ _SAME_TIME_SECONDS = 600
 
 _LIST_CHARACTERS = 120
 """Of the options of a question, and of the people who may answer it."""
-
-_TASKS_FAILED = "task_failure"
-"""Airflow's reason for a failed run, if some of its tasks failed."""
 
 _TITLE_NAME_CHARACTERS = 60
 """Of each name in a title; a phone shows fewer."""
@@ -132,7 +129,7 @@ def _problem(facts: RunFacts, words: Words) -> Iterator[str]:
 
 
 def _run(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
-    if facts.failed_tasks is None or facts.reason != _TASKS_FAILED:
+    if facts.failed_tasks is None or facts.reason != TASKS_FAILED:
         # Otherwise the list says it.
         yield _lines(words, {"reason": facts.reason and words.known("reason", facts.reason)})
     if facts.failed_tasks:

@@ -63,7 +63,7 @@ def parser_of(language: str) -> Parser:
         _add_command(commands, name, command, language)
     options = Options(parser)
     version = f"dingpush {__version__}"
-    options.add("--version", "print the version and exit", "显示版本并退出", action="version", version=version)
+    options.add("-V --version", "print the version and exit", "显示版本并退出", action="version", version=version)
     _add_common(options)
     return parser
 

@@ -86,8 +86,13 @@ def _check_creatable(folder: Path) -> None:
     above = next(each for each in folder.absolute().parents if each.exists())
     if not above.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(above))
-    if not os.access(above, os.W_OK | os.X_OK, effective_ids=True):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(above))
+    try:
+        # Tried, because for root the permissions of a folder say nothing, such as below /proc or on a network disk.
+        Path(tempfile.mkdtemp(dir=above)).rmdir()
+    except OSError as problem:
+        # A file system that creates nothing calls the new folder missing.
+        code = errno.EACCES if problem.errno == errno.ENOENT else problem.errno or errno.EIO
+        raise OSError(code, os.strerror(code), str(above)) from None
 
 
 def _location_of(store: Store) -> str | None:

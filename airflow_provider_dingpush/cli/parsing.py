@@ -25,6 +25,9 @@ _TWICE: Pair = ("{name} can be given only once", "{name} 只能给出一次")
 _SUGGESTION: Pair = ("; did you mean {guess!r}?", "，是否想输入 {guess!r}？")
 _USAGE: Pair = ("usage: ", "用法：")
 _A_NUMBER: Pair = ("a number", "数字")
+_COMMA: Pair = (", ", "、")
+# Arguments, which have no name on the command line.
+_WORDS_OF: dict[str, Pair] = {"action": ("the action", "操作"), "shell": ("the shell", "shell")}
 
 _LONGEST_WORD = 40
 # Punctuation that may not begin a line of Chinese.
@@ -154,8 +157,9 @@ class Parser(argparse.ArgumentParser):
         suggestion, word = self.suggestion(str(value), action.choices), shown(str(value))
         if action.dest == "command":
             raise self.problem(_UNKNOWN_COMMAND, suggestion, word=word)
-        name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
-        raise self.problem(_NOT_A_CHOICE, suggestion, name=name, choices=", ".join(action.choices), word=word)
+        name = action.option_strings[-1] if action.option_strings else self.text(_WORDS_OF.get(action.dest, (action.dest, action.dest)))
+        choices = self.text(_COMMA).join(action.choices)
+        raise self.problem(_NOT_A_CHOICE, suggestion, name=name, choices=choices, word=word)
 
 
 class Options:

@@ -228,6 +228,16 @@ def test_a_home_that_others_can_open(
     assert str(tmp_path / "file") in finding["message"]
 
 
+def test_a_home_where_not_even_root_creates_anything(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The permissions of its parent say otherwise."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", "/proc/dingpush")
+    finding = findings(capsys)[None, "home"]
+    assert (finding["severity"], finding["code"]) == ("error", "home_unusable")
+    assert "/proc" in finding["message"]
+
+
 def test_the_home_of_another_user(capsys: pytest.CaptureFixture[str], outbox_home: Path) -> None:
     """Nothing is written into it, and the finding names the owner."""
     if os.getuid() != 0:
