@@ -208,8 +208,10 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
 def _stored_failures(context: Mapping[str, Any]) -> list[tuple[str, int]] | None:
     """The failed tasks in the database; ``None`` if there are none."""
     from airflow.models.dagrun import DagRun
+    from airflow.utils.state import TaskInstanceState
 
-    failed = DagRun.fetch_task_instances(dag_id=context["dag"].dag_id, run_id=context.get("run_id"), state=["failed"])
+    dag_id, run_id = context["dag"].dag_id, context.get("run_id")
+    failed = DagRun.fetch_task_instances(dag_id=dag_id, run_id=run_id, state=[TaskInstanceState.FAILED])
     return sorted((each.task_id, each.map_index) for each in failed) or None
 
 

@@ -14,7 +14,6 @@ from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
 from airflow_provider_dingpush.alerts.run_facts import TASKS_FAILED
 
-
 FAILED_TASKS = f"{TASKS_FAILED}: "
 """Begins the reason of a run whose failed tasks are known; their names follow."""
 

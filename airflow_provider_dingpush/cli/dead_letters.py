@@ -143,7 +143,7 @@ def _handled(action: str, key: str, screen: Screen) -> Iterator[_Found | _Proble
         try:
             receivers = [] if store.is_empty else store.outbox.receivers()
         except OutboxError as problem:
-            yield _Problem(_ProblemKind.OUTBOX, str(problem))
+            yield _Problem(_ProblemKind.OUTBOX, problem.in_language(screen.language))
             continue
         for receiver_id in receivers:
             try:

@@ -38,7 +38,7 @@ def _of_terminal() -> str:
 
 
 def _shows_chinese(stream: TextIO | None) -> bool:
-    """Whether the encoding of a stream has Chinese characters; in ASCII each would be an escape such as ``\\u4e2d``."""
+    r"""Whether the encoding of a stream has Chinese characters; in ASCII each would be an escape such as ``\u4e2d``."""
     try:
         "中".encode(getattr(stream, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):

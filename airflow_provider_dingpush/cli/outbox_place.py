@@ -42,7 +42,7 @@ class OutboxPlace:
     kind: OutboxKind
     location: str | None
     was_used: bool | None
-    write_problem: str | None
+    write_problem: OutboxError | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -51,7 +51,7 @@ class OutboxPlace:
             "location": self.location,
             "was_used": self.was_used,
             "writable": self.write_problem is None,
-            "problem": self.write_problem,
+            "problem": None if self.write_problem is None else self.write_problem.in_language("en"),
         }
 
 
@@ -113,12 +113,12 @@ def _was_used(store: Store) -> bool | None:
         return None
 
 
-def _write_problem(store: Store) -> str | None:
+def _write_problem(store: Store) -> OutboxError | None:
     try:
         if store.folder is None:
             store.outbox.store.set_notes([_PROBE])
         else:
             check_writable(store.folder)
     except OutboxError as problem:
-        return str(problem)
+        return problem
     return None

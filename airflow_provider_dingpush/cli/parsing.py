@@ -157,7 +157,11 @@ class Parser(argparse.ArgumentParser):
         suggestion, word = self.suggestion(str(value), action.choices), shown(str(value))
         if action.dest == "command":
             raise self.problem(_UNKNOWN_COMMAND, suggestion, word=word)
-        name = action.option_strings[-1] if action.option_strings else self.text(_WORDS_OF.get(action.dest, (action.dest, action.dest)))
+        name = (
+            action.option_strings[-1]
+            if action.option_strings
+            else self.text(_WORDS_OF.get(action.dest, (action.dest, action.dest)))
+        )
         choices = self.text(_COMMA).join(action.choices)
         raise self.problem(_NOT_A_CHOICE, suggestion, name=name, choices=choices, word=word)
 

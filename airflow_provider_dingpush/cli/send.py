@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.parsing import UsageError
-from airflow_provider_dingpush.cli.problems import in_one_line
+from airflow_provider_dingpush.cli.problems import in_one_line, undelivered
 from airflow_provider_dingpush.cli.screen import Screen, Texts, is_terminal
 from airflow_provider_dingpush.cli.send_json import Delivery, sent_document
 from airflow_provider_dingpush.cli.send_options import TEXTS as OPTION_TEXTS
@@ -212,7 +212,7 @@ def _wait(hook: DingTalkAppHook, receipt: Receipt, screen: Screen) -> int:
         screen.marked("✗", "red", screen.text("unknown", problem=problem), error=True)
         return 1
     problems = [problem for each in delivery for problem in each.problems]
-    for problem in problems:
+    for problem in (undelivered(each, screen.language) for each in problems):
         screen.marked("✗", "red", screen.text("not_delivered", problem=problem), error=True)
     if not problems and for_people:
         screen.marked("✓", "green", screen.text("delivered"))
