@@ -124,9 +124,11 @@ def refuse_foreign(given: WrittenConnection, what: str, where: str, value: str, 
             f"The {what} of connection {given.conn_id!r} contains blanks ({character}); it is in the "
             f"{given.location(where)}.{whole_command}",
             advice,
+            problem_zh=f"连接 {given.conn_id!r} 的 {what} 中有空白字符（在 {given.location(where)} 中）。",
         )
     raise ConnectionSettingsError(
         f"The {what} of connection {given.conn_id!r} contains {character}, which is invalid; it is in the "
         f"{given.location(where)}.",
         advice,
+        problem_zh=f"连接 {given.conn_id!r} 的 {what} 中有无效字符 {character}（在 {given.location(where)} 中）。",
     )

@@ -122,7 +122,7 @@ class DingTalkError(Exception):
         advice = in_language(self.advice, language)
         if language == "zh" and self.problem_zh:
             tried = f"（已尝试 {self.tries} 次）" if self.tries > 1 else ""
-            return f"{self.problem_zh}{tried}{advice}{asked_for}"
+            return f"{self.problem_zh.removesuffix('。')}{tried}。{advice}{asked_for}"
         return str(self).replace(self.advice, advice).rstrip() if self.advice else str(self)
 
 

@@ -101,7 +101,7 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         _print(status, Screen(parsed.language, _TEXTS))
     for problem in status.problems:
-        print(f"dingpush: {problem}", file=sys.stderr)
+        print(f"dingpush: {problem.in_language(parsed.language)}", file=sys.stderr)
     return 1 if status.has_failed else 0
 
 

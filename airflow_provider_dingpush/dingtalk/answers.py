@@ -61,7 +61,7 @@ class Meaning(NamedTuple):
             # A refusal for an unknown reason may be over soon.
             retryable=True if self.error is DingTalkError and not self.recognised else None,
             retry_after_seconds=self.retry_after_seconds,
-            problem_zh=f"{self.problem_zh}{shown_zh}" if self.problem_zh else "",
+            problem_zh=f"{self.problem_zh.removesuffix('。')}{shown_zh}。" if self.problem_zh else "",
         )
         error.recognised = self.recognised
         return error

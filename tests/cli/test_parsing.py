@@ -31,7 +31,7 @@ from tests.cli.conftest import is_chinese
         (
             ["dead-letters", "lst"],
             "the action must be one of list, show",
-            "操作 只能是 list、show、retry、drop，而不是",
+            "操作只能是 list、show、retry、drop，而不是",
         ),
         (["completion", "sh"], "the shell must be one of bash, zsh, fish", "shell 只能是 bash、zsh、fish，而不是 'sh'"),
         (["demo", "https://x/robot/send?access_token=abc"], "unexpected argument 'https://x/robot/send'", "多余的参数"),
