@@ -184,13 +184,6 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
         if hasattr(dag_run, "get_task_instances"):
             failed = dag_run.get_task_instances(state="failed")
             return sorted((each.task_id, each.map_index) for each in failed)
-        from airflow.sdk.execution_time import task_runner
-
-        if not hasattr(task_runner, "SUPERVISOR_COMMS"):
-            stored = call_within(seconds, lambda: _stored_failures(context))
-            if not stored:
-                _log.info("The failed tasks of the run can't be listed: %s", _NO_TASK_STATES)
-            return stored
         states = call_within(seconds, lambda: _task_states(context))
         if states is None:
             _log.info("The failed tasks of the run can't be listed: %s", _NO_TASK_STATES)
@@ -205,27 +198,30 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
         return None
 
 
-def _stored_failures(context: Mapping[str, Any]) -> list[tuple[str, int]] | None:
-    """The failed tasks in the database; ``None`` if there are none."""
+def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
+    from airflow.sdk.execution_time import task_runner
+
+    if not hasattr(task_runner, "SUPERVISOR_COMMS"):
+        return _stored_failures(context)
+    if not notifier_takes_context():
+        # Airflow 3.0 has this request, but its DAG processor doesn't support it and then prints the message before it,
+        # which may be a secret to be masked.
+        return None
+    states_of = task_runner.RuntimeTaskInstance.get_task_states
+    run_id = context.get("run_id") or context["dag_run"].run_id
+    dag_id = context["dag"].dag_id
+    return states_of(dag_id=dag_id, run_ids=[run_id]).get(run_id)
+
+
+def _stored_failures(context: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """The failed tasks in the database, in the form of the request; ``None`` if there are none."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.state import TaskInstanceState
 
     dag_id, run_id = context["dag"].dag_id, context.get("run_id")
     failed = DagRun.fetch_task_instances(dag_id=dag_id, run_id=run_id, state=[TaskInstanceState.FAILED])
-    return sorted((each.task_id, each.map_index) for each in failed) or None
-
-
-def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
-    if not notifier_takes_context():
-        # Airflow 3.0 has this request, but its DAG processor doesn't support it and then prints the message before it,
-        # which may be a secret to be masked.
-        return None
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
-    states_of = RuntimeTaskInstance.get_task_states
-    run_id = context.get("run_id") or context["dag_run"].run_id
-    dag_id = context["dag"].dag_id
-    return states_of(dag_id=dag_id, run_ids=[run_id]).get(run_id)
+    keys = (each.task_id if each.map_index < 0 else f"{each.task_id}_{each.map_index}" for each in failed)
+    return dict.fromkeys(keys, "failed") or None
 
 
 def _task_and_index(key: str, known: set[str]) -> tuple[str, int]:
