@@ -142,7 +142,7 @@ def load_provider_options() -> None:
         return
     from airflow.providers_manager import ProvidersManager
 
-    ProvidersManager().initialize_providers_configuration()
+    ProvidersManager().initialize_providers_configuration()  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def notifier_takes_context() -> bool:
@@ -189,6 +189,7 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
     """The failed tasks of the run that a DAG-level callback is about, as (task id, map index); ``None`` if unknown.
 
     Airflow 2 reads them from its database, Airflow 3.1 and later answer a request, Airflow 3.0 has no such request.
+    ``airflow dags test`` of Airflow 3 calls the callback in the process that has the database.
 
     Why they are unknown is logged at INFO.
 
@@ -215,16 +216,29 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
 
 
 def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
+    from airflow.sdk.execution_time import task_runner
+
+    if not hasattr(task_runner, "SUPERVISOR_COMMS"):
+        return _stored_failures(context)
     if not notifier_takes_context():
         # Airflow 3.0 has this request, but its DAG processor doesn't support it and then prints the message before it,
         # which may be a secret to be masked.
         return None
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
-    states_of = RuntimeTaskInstance.get_task_states
+    states_of = task_runner.RuntimeTaskInstance.get_task_states
     run_id = context.get("run_id") or context["dag_run"].run_id
     dag_id = context["dag"].dag_id
     return states_of(dag_id=dag_id, run_ids=[run_id]).get(run_id)
+
+
+def _stored_failures(context: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """The failed tasks in the database, in the form of the request; ``None`` if there are none."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.state import TaskInstanceState
+
+    dag_id, run_id = context["dag"].dag_id, context.get("run_id")
+    failed = DagRun.fetch_task_instances(dag_id=dag_id, run_id=run_id, state=[TaskInstanceState.FAILED])
+    keys = (each.task_id if each.map_index < 0 else f"{each.task_id}_{each.map_index}" for each in failed)
+    return dict.fromkeys(keys, "failed") or None
 
 
 def _task_and_index(key: str, known: set[str]) -> tuple[str, int]:

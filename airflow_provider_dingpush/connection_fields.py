@@ -99,7 +99,9 @@ def _read(conn_id: str, form_field: FormField, value: Any) -> Any:
     # Outside of the handler, so that the caught error isn't kept as context: its text may show the value, which may be
     # a secret in the wrong field.
     raise ConnectionSettingsError(
-        f"The extra field {form_field.name!r} of connection {conn_id!r} is wrong: it {rule}.", form_field.description
+        f"The extra field {form_field.name!r} of connection {conn_id!r} is wrong: it {rule}.",
+        form_field.description,
+        problem_zh=f"连接 {conn_id!r} 的附加字段 {form_field.name!r} 有误（{rule}）。",
     )
 
 

@@ -179,6 +179,7 @@ def _from_schema(read: WrittenConnection) -> WrittenConnection:
             "Write dingtalk-robot:// or dingtalk-app:// with a hyphen, or better, JSON: "
             '{"conn_type": "dingtalk_robot", "password": "<webhook URL>", "extra": {"secret": "SEC…"}}. '
             "URI 中请写 dingtalk-robot:// 或 dingtalk-app://（连字符），推荐改用 JSON。",
+            problem_zh=f"连接 {read.conn_id!r} 的 URI 以 dingtalk_robot:// 或 dingtalk_app:// 开头，无法解析。",
         )
     if read.password or read.login or read.host:
         return read
@@ -187,7 +188,9 @@ def _from_schema(read: WrittenConnection) -> WrittenConnection:
         f"{_looks_of(text)}: Airflow found no type, no host and no password in it.",
         f"Put the robot's whole webhook URL into AIRFLOW_CONN_{read.conn_id.upper()}, or JSON: "
         '{"conn_type": "dingtalk_robot", "password": "<webhook URL>", "extra": {"secret": "SEC…"}}. '
-        "请填写完整的 Webhook 地址，或上面这样的 JSON。",
+        f"请把完整的 Webhook 地址填入 AIRFLOW_CONN_{read.conn_id.upper()}，或填写 JSON："
+        '{"conn_type": "dingtalk_robot", "password": "<Webhook 地址>", "extra": {"secret": "SEC…"}}。',
+        problem_zh=f"连接 {read.conn_id!r} 的值既不是 URI，也不是 JSON。",
     )
 
 

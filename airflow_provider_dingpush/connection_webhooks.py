@@ -75,10 +75,12 @@ def base_of(given: WrittenConnection, address: str, where: str, *, schema: str =
             f"The {given.location('host')} of connection {given.conn_id!r} is not a base URL: {what}.",
             f"Leave it empty for {DEFAULT_BASE_URL}, or write one such as "
             "https://dingtalk-gateway.example.com:8443/prefix. 通常留空即可；如需网关，请填写它的地址。",
+            problem_zh=f"连接 {given.conn_id!r} 的 {given.location('host')} 不是有效的地址。",
         )
     raise ConnectionSettingsError(
         f"The {given.location(where)} of connection {given.conn_id!r} is not a webhook URL: {what}.",
         f"Copy the webhook URL again, whole. {WHERE_TO_FIND_WEBHOOK}",
+        problem_zh=f"连接 {given.conn_id!r} 的 {given.location(where)} 不是 Webhook 地址。",
     )
 
 
@@ -122,9 +124,11 @@ def refuse_foreign(given: WrittenConnection, what: str, where: str, value: str, 
             f"The {what} of connection {given.conn_id!r} contains blanks ({character}); it is in the "
             f"{given.location(where)}.{whole_command}",
             advice,
+            problem_zh=f"连接 {given.conn_id!r} 的 {what} 中有空白字符（在 {given.location(where)} 中）。",
         )
     raise ConnectionSettingsError(
         f"The {what} of connection {given.conn_id!r} contains {character}, which is invalid; it is in the "
         f"{given.location(where)}.",
         advice,
+        problem_zh=f"连接 {given.conn_id!r} 的 {what} 中有无效字符 {character}（在 {given.location(where)} 中）。",
     )

@@ -186,6 +186,7 @@ def _get(conn_id: str) -> Connection:
             f"or set AIRFLOW_CONN_{conn_id.upper()} to the webhook URL. "
             "请在 Admin > Connections 新建该连接：类型选 DingTalk Robot（Password 填机器人的 Webhook 地址）"
             "或 DingTalk App（填 AppKey 和 AppSecret）。",
+            problem_zh=f"Airflow 中没有连接 {conn_id!r}。",
         ) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - raised again, as an error of this package
         what = described(error)

@@ -31,6 +31,8 @@ No error text ever holds a token, a secret, a signature or a URL with one of the
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "AlertsWaitingError",
     "ConfigurationError",
@@ -68,6 +70,7 @@ class DingTalkError(Exception):
     this package doesn't know: the class is then a guess from DingTalk's text, and it may concern this message only.
 
     :param problem: what happened, in one sentence.
+    :param problem_zh: the same in Chinese, for a command that prints Chinese; logs have ``problem``.
     :param advice: what a person should do about it, in one sentence (English, then Chinese where it is about
         settings).
     :param errcode: DingTalk's code, if DingTalk replied with one.
@@ -90,10 +93,12 @@ class DingTalkError(Exception):
         request_id: str | None = None,
         retryable: bool | None = None,
         retry_after_seconds: float | None = None,
+        problem_zh: str = "",
     ) -> None:
         # Both positional arguments go to ``args`` and the rest to ``__dict__``, and pickle keeps both.
         super().__init__(problem, advice)
         self.problem = problem
+        self.problem_zh = problem_zh
         self.advice = advice
         self.errcode = errcode
         self.errmsg = errmsg
@@ -107,6 +112,31 @@ class DingTalkError(Exception):
         tried = f" (tried {self.tries} times)" if self.tries > 1 else ""
         asked_for = f" [request_id {self.request_id}]" if self.request_id else ""
         return f"{self.problem}{tried} {self.advice}".rstrip() + asked_for
+
+    def in_language(self, language: str) -> str:
+        """The text in one language; the problem is in English where it has no other.
+
+        :param language: ``zh`` or ``en``.
+        """
+        asked_for = f" [request_id {self.request_id}]" if self.request_id else ""
+        advice = in_language(self.advice, language)
+        if language == "zh" and self.problem_zh:
+            tried = f"（已尝试 {self.tries} 次）" if self.tries > 1 else ""
+            return f"{self.problem_zh.removesuffix('。')}{tried}。{advice}{asked_for}"
+        return str(self).replace(self.advice, advice).rstrip() if self.advice else str(self)
+
+
+# After the end of a sentence. Compiled when needed: every DAG file imports this module.
+_CHINESE_PART = r"(?<=[.!?。]) (?=\S*[\u4e00-\u9fff])"
+
+
+def in_language(advice: str, language: str) -> str:
+    """The part of an advice in one language: most are written in English, then in Chinese.
+
+    :param language: ``zh`` or ``en``.
+    """
+    english, *chinese = re.split(_CHINESE_PART, advice, maxsplit=1)
+    return chinese[0] if chinese and language == "zh" else english
 
 
 class ConfigurationError(DingTalkError):

@@ -158,17 +158,21 @@ class DingTalkRobotHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask DingTalk about token, signature and IP address without posting a message to the group."""
-        try:
-            settings = self.settings
-            problem = self.channel().probe()
-        except DingTalkError as error:
-            return False, str(error)
-        if isinstance(problem, UnknownOutcomeError):
-            # Its advice is to check the group, but a probe posts nothing.
-            return False, f"{problem.problem} {_TEST_TIMED_OUT}"
+        problem = self.connection_problem()
         if problem is not None:
             return False, str(problem)
-        return True, _TEST_PASSED if settings.robot.keyword else f"{_TEST_PASSED} {_KEYWORD_UNTESTED}"
+        return True, _TEST_PASSED if self.settings.robot.keyword else f"{_TEST_PASSED} {_KEYWORD_UNTESTED}"
+
+    def connection_problem(self) -> DingTalkError | None:
+        """Why DingTalk doesn't accept token, signature or IP address; ``None`` if it does. Nothing is posted."""
+        try:
+            problem = self.channel().probe()
+        except DingTalkError as error:
+            return error
+        if isinstance(problem, UnknownOutcomeError):
+            # Its advice is to check the group, but a probe posts nothing.
+            return UnknownOutcomeError(problem.problem, _TEST_TIMED_OUT, problem_zh=problem.problem_zh)
+        return problem
 
     @cached_property
     def _http(self) -> HttpClient:

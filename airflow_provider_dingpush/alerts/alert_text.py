@@ -8,7 +8,7 @@ from datetime import datetime
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
-from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
+from airflow_provider_dingpush.alerts.run_facts import TASKS_FAILED, FailedTask, RunFacts
 from airflow_provider_dingpush.alerts.words import Words, day_and_time, duration_text, local_time_text, words_in
 from airflow_provider_dingpush.events import Subject
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
@@ -27,8 +27,8 @@ _SAME_TIME_SECONDS = 600
 _LIST_CHARACTERS = 120
 """Of the options of a question, and of the people who may answer it."""
 
-_TASKS_FAILED = "task_failure"
-"""Airflow's reason for a failed run, if some of its tasks failed."""
+_DEFAULT_OWNER = "airflow"
+"""Airflow's owner of a task that names none (``[operators] default_owner``)."""
 
 _TITLE_NAME_CHARACTERS = 60
 """Of each name in a title; a phone shows fewer."""
@@ -108,7 +108,7 @@ def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa:
             "started": _time(facts.started_at),
             "duration": _duration(facts.duration_seconds, words),
             "next_try": _time(facts.next_retry_at),
-            "owner": words("comma").join(map(str, facts.owners)),
+            "owner": _owners(facts, words),
             "host": facts.hostname if facts.killed_from_outside else None,
             "last_success": _last_success(facts, words),
         },
@@ -131,8 +131,13 @@ def _problem(facts: RunFacts, words: Words) -> Iterator[str]:
         yield quoted(escape_markdown(line) for line in facts.log_tail)
 
 
+def _owners(facts: RunFacts, words: Words) -> str:
+    """Those whom somebody named."""
+    return words("comma").join(str(each) for each in facts.owners if each != _DEFAULT_OWNER)
+
+
 def _run(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
-    if facts.failed_tasks is None or facts.reason != _TASKS_FAILED:
+    if facts.failed_tasks is None or facts.reason != TASKS_FAILED:
         # Otherwise the list says it.
         yield _lines(words, {"reason": facts.reason and words.known("reason", facts.reason)})
     if facts.failed_tasks:
@@ -150,7 +155,7 @@ def _run(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
             "run_id": _run_id(facts, words),
             "started": _time(facts.started_at),
             "duration": _duration(facts.duration_seconds, words),
-            "owner": words("comma").join(map(str, facts.owners)),
+            "owner": _owners(facts, words),
             "last_success": _last_success(facts, words),
         },
     )
@@ -201,7 +206,7 @@ def _question(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # n
             "assigned_to": _brief(facts.assigned_users, words),
             **_names(facts),
             "run_id": _run_id(facts, words),
-            "owner": words("comma").join(map(str, facts.owners)),
+            "owner": _owners(facts, words),
         },
     )
     yield _links(facts, words)

@@ -12,6 +12,10 @@ from typing import Any, NamedTuple
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
+from airflow_provider_dingpush.alerts.run_facts import TASKS_FAILED
+
+FAILED_TASKS = f"{TASKS_FAILED}: "
+"""Begins the reason of a run whose failed tasks are known; their names follow."""
 
 
 class ClassifiedAlert(NamedTuple):
@@ -191,11 +195,26 @@ def reason_of(alert: Alert) -> str:
     With those of all notifiers, if several have messages about it.
     """
     summary = " ".join(alert.summary.split())
+    if alert.event.is_run_failure and summary == TASKS_FAILED:
+        summary = FAILED_TASKS + names if (names := _names_of_failed_tasks(alert)) else ""
     if summary and not alert.also:
         return summary
     own = alert.message if not alert.summary or alert.also else None
     reasons = (summary, *(_first_line(each) for each in (own, *alert.also)))
     return " · ".join(each for each in reasons if each)
+
+
+def _names_of_failed_tasks(alert: Alert) -> str:
+    """``extract, load (3)``: the failed tasks that the alert of a run knows; empty if it knows none."""
+    listed = alert.facts.get("failed_tasks")
+    tasks = Counter(
+        str(each["task_id"])
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, Mapping) and each.get("task_id")
+    )
+    named = ", ".join(f"{task} ({count})" if count > 1 else task for task, count in tasks.items())
+    count = alert.facts.get("failed_task_count")
+    return f"{named} …" if named and isinstance(count, int) and count > tasks.total() else named
 
 
 def own_text_of(alert: Alert) -> str:

@@ -138,7 +138,7 @@ class Frame:
         """The reasons that most unresolved alerts share."""
         total = len(self.contents.unresolved)
         cause, *more = self.contents.causes
-        text = escape_markdown(cut(cause.text, CAUSE_CHARACTERS))
+        text = self.write.text_of(cause, CAUSE_CHARACTERS)
         if more:
             marks = self.contents.cause_marks
             named = [

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_contents import (
+    FAILED_TASKS,
     ClassifiedAlert,
     Contents,
     Reason,
@@ -285,10 +286,18 @@ class LineWriter:
         return self.words("same_as_above") if is_same and len(reasons) > _WORTH_SHORTENING else reasons
 
     def reason(self, reason: Reason, characters: int, *, counted: bool = True) -> str:
-        text = escape_markdown(cut(reason.text, characters))
+        text = self.text_of(reason, characters)
         if not reason.is_same:
             text = self.words("similar", reason=text)
         return self.words("counted_reason", len(reason.alerts), reason=text) if counted else text
+
+    def text_of(self, reason: Reason, characters: int) -> str:
+        """The text of a reason, in Markdown; those of Airflow for a run have one in each language."""
+        text = self.words.known("reason", reason.text)
+        if reason.text.startswith(FAILED_TASKS):
+            names = reason.text.removeprefix(FAILED_TASKS).replace(", ", self.words("comma"))
+            text = self.words("failed_tasks_named", names=names)
+        return escape_markdown(cut(text, characters))
 
     def _link_of(self, alert: Alert, *, run_first: bool = False) -> str:
         """The link to the log, or to the run if there is none."""

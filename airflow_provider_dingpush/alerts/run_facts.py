@@ -27,6 +27,10 @@ MAX_LOG_LINES = 8
 """Of ``log_tail``."""
 
 
+TASKS_FAILED = "task_failure"
+"""Airflow's reason for a failed run, if some of its tasks failed."""
+
+
 class FailedTask(NamedTuple):
     """One failed task instance of a failed run.
 

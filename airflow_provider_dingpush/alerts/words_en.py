@@ -51,6 +51,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "reason_success": "",
     "failed_tasks_unknown": "The list of failed tasks isn't available; open the run.",
     "failed_tasks": "Failed tasks ({n}):",
+    "failed_tasks_named": "failed tasks: {names}",
     "more_tasks": "- …and {n} more",
     "deadline": "Deadline",
     "late_by": "Late by",

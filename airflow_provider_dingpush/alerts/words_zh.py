@@ -50,6 +50,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "reason_success": "",
     "failed_tasks_unknown": "未能取得失败任务列表，请点“查看本次运行”。",
     "failed_tasks": "失败的任务（{n} 个）：",
+    "failed_tasks_named": "失败的任务：{names}",
     "more_tasks": "- ……还有 {n} 个",
     "deadline": "截止时间",
     "late_by": "已超过",

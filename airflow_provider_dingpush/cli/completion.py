@@ -14,6 +14,7 @@ _FILES = frozenset({"FILE", "SOURCE"})
 
 _TEXTS: Texts = {
     "no_shell": ("name your shell: {shells}", "请指定 shell：{shells}"),
+    "comma": (", ", "、"),
 }
 
 
@@ -23,7 +24,8 @@ def run(parsed: argparse.Namespace) -> int:
     :raises UsageError: if no shell is named.
     """
     if parsed.shell is None:
-        raise UsageError(Screen(parsed.language, _TEXTS).text("no_shell", shells=", ".join(_SCRIPTS)))
+        screen = Screen(parsed.language, _TEXTS)
+        raise UsageError(screen.text("no_shell", shells=screen.text("comma").join(_SCRIPTS)))
     print(_SCRIPTS[parsed.shell](parsed.language))
     return 0
 

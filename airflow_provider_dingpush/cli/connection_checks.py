@@ -11,10 +11,10 @@ from functools import cached_property
 from airflow_provider_dingpush.cli.doctor_words import CHECKS, PEOPLE, Words
 from airflow_provider_dingpush.cli.findings import Check, Finding, Severity, found, found_problem, run_checks
 from airflow_provider_dingpush.connections import look_up, unknown_extras
+from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
 from airflow_provider_dingpush.messages.input_text import invisible_character
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.pipeline.redaction import described
 
 _SEVERITIES = {True: Severity.OK, False: Severity.ERROR, None: Severity.SKIPPED}
 
@@ -29,9 +29,9 @@ class RobotSubject:
     hook: DingTalkRobotHook
 
     @cached_property
-    def probe(self) -> tuple[bool, str]:
-        """Whether DingTalk accepts token, signature and address, and why not."""
-        return self.hook.test_connection()
+    def problem(self) -> DingTalkError | None:
+        """Why DingTalk doesn't accept token, signature or address; ``None`` if it does."""
+        return self.hook.connection_problem()
 
 
 def findings_of(conn_id: str, set_in: str | None) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def findings_of(conn_id: str, set_in: str | None) -> Iterator[Finding]:
     try:
         hook = hook_of(conn_id)
     except Exception as error:  # noqa: BLE001 - any error is a finding
-        yield found_problem("connection", Severity.ERROR, "connection_unusable", described(error), set_in=set_in)
+        yield found_problem("connection", Severity.ERROR, "connection_unusable", error, set_in=set_in)
         return
     if isinstance(hook, DingTalkAppHook):
         app, url = hook.settings.app.app_key, hook.settings.api_base_url
@@ -68,14 +68,14 @@ def _fallbacks(conn_ids: Iterable[str]) -> Iterator[Finding]:
         try:
             hook_of(conn_id)
         except Exception as error:  # noqa: BLE001 - any error is a finding
-            yield found_problem("fallbacks", Severity.ERROR, "fallback_unusable", described(error))
+            yield found_problem("fallbacks", Severity.ERROR, "fallback_unusable", error)
         else:
             yield found("fallbacks", Severity.OK, "fallback_ok", conn_id=conn_id)
 
 
 def _webhook(robot: RobotSubject) -> Iterator[Finding]:
-    works, problem = robot.probe
-    if works:
+    problem = robot.problem
+    if problem is None:
         yield found("webhook", Severity.OK, "webhook_ok")
     else:
         yield found_problem("webhook", Severity.ERROR, "webhook_refused", problem)
@@ -85,7 +85,7 @@ def _signature(robot: RobotSubject) -> Iterator[Finding]:
     if robot.hook.settings.robot.secret is None:
         yield found("signature", Severity.SKIPPED, "no_secret")
     else:
-        yield found("signature", _SEVERITIES[robot.probe[0]], "signed")
+        yield found("signature", _SEVERITIES[robot.problem is None], "signed")
 
 
 def _keyword(robot: RobotSubject) -> Iterator[Finding]:
@@ -133,7 +133,7 @@ def _app(hook: DingTalkAppHook) -> Iterator[Finding]:
     for each in hook.findings():
         # "AgentId: work notifications" is the check "agentid".
         name = re.sub(r"\W+", "_", each.what[0].partition(":")[0].lower())
-        text: Words = (each.result, each.result) if isinstance(each.result, str) else each.result
+        text: Words = each.words("en")[1], each.words("zh")[1]
         severity = _SEVERITIES[each.ok]
         yield Finding(name, severity, f"{name}_{severity.value}", each.what, text)
 

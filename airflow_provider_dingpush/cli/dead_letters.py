@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.cli.json_output import iso_time, print_json
+from airflow_provider_dingpush.cli.parsing import UsageError
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.cli.status import clock
@@ -40,8 +41,8 @@ _TEXTS: Texts = {
     "problem": ("Reason", "原因"),
     "none": ("No dead letters.", "没有死信。"),
     "no_key": (
-        "dingpush dead-letters {action}: pass the beginning of a key from `dingpush dead-letters list`, or 'all'.",
-        "dingpush dead-letters {action}：请给出编号的开头（见 dingpush dead-letters list），或 all。",
+        "{action}: pass the beginning of a key from `dingpush dead-letters list`, or 'all'",
+        "{action}：请给出编号的开头（见 dingpush dead-letters list），或 all",
     ),
     "retry": ("{count} will be sent with the next flush.", "{count}将在下次补发时发送。"),
     "drop": ("{count} dropped.", "已删除 {count}。"),
@@ -109,13 +110,14 @@ class _Problem:
 def run(parsed: argparse.Namespace) -> int:
     """List dead letters, or show, retry or drop one or all of them.
 
-    Returns 1 if there is none to show, retry or drop, or if a part of the outbox can't be read; 2 without a key.
+    Returns 1 if there is none to show, retry or drop, or if a part of the outbox can't be read.
+
+    :raises UsageError: without a key.
     """
     screen = Screen("en" if parsed.as_json else parsed.language, _TEXTS)
     action: str = parsed.action
     if action != "list" and not parsed.key:
-        Screen(parsed.language, _TEXTS).line("no_key", action=action, error=True)
-        return 2
+        raise UsageError(Screen(parsed.language, _TEXTS).text("no_key", action=action))
     key = "" if parsed.key in (None, "all") else parsed.key
     found: list[_Found] = []
     problems: list[_Problem] = []
@@ -141,7 +143,7 @@ def _handled(action: str, key: str, screen: Screen) -> Iterator[_Found | _Proble
         try:
             receivers = [] if store.is_empty else store.outbox.receivers()
         except OutboxError as problem:
-            yield _Problem(_ProblemKind.OUTBOX, str(problem))
+            yield _Problem(_ProblemKind.OUTBOX, problem.in_language(screen.language))
             continue
         for receiver_id in receivers:
             try:

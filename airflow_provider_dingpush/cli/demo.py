@@ -245,8 +245,12 @@ def _as_terminal_text(message: ChatMessage) -> str:
     """A message as a person reads it in the chat; on a terminal with a line beside it."""
     kind = message.payload["msgtype"]
     content = message.payload[kind]
-    text = content.get("content") or f"{content.get('title', '')}\n{content.get('text', '')}"
+    text = content.get("content") or content.get("text", "")
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"[\1]", text)
     text = re.sub(r"\\([\\`*_{}\[\]()#+.!<>|~-])", r"\1", text)
+    text = re.sub(r"(?m)^#+ ", "", text)
+    # The title is for notifications, and the heading of the text has it.
+    if (title := content.get("title", "")) not in text:
+        text = f"{title}\n{text}"
     margin = "  │ " if is_terminal(sys.stdout) else "    "
     return "\n".join(f"{margin}{line.strip()}" for line in text.splitlines() if line.strip())

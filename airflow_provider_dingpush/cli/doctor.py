@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.stores import Store
 
 _OUTBOX_SECONDS = 30.0
+# In the words of SQLite, PostgreSQL and MySQL.
+_NO_TABLE = re.compile(r"no such table|relation .* does not exist|Table .* doesn't exist")
 _MARKS = {
     Severity.OK: ("✓", "green"),
     Severity.WARNING: ("!", "yellow"),
@@ -49,8 +52,9 @@ _TEXTS: Texts = {
         "Everything that can be checked works. (Keywords can't be checked without sending a message.)",
         "能检查的都正常。（关键词无法在不发消息的情况下检查）",
     ),
-    "to_fix": ("{problems} to fix, see above.", "有 {problems}需要处理，见上文。"),
-    "warnings": ("{warnings}, see above.", "有 {warnings}，见上文。"),
+    "to_fix": ("{problems} to fix, see above: {names}.", "有 {problems}需要处理，见上文：{names}。"),
+    "warnings": ("{warnings}, see above: {names}.", "有 {warnings}，见上文：{names}。"),
+    "comma": ("; ", "；"),
     "options": ("Options of [dingpush]", "[dingpush] 配置"),
     "connection": ("Connection {conn_id}", "连接 {conn_id}"),
     "connections": ("Connections", "连接"),
@@ -80,7 +84,7 @@ def run(parsed: argparse.Namespace) -> int:
         plain = [finding.to_dict(conn_id) for conn_id, finding in all_found]
         print_json({"findings": plain, "errors": wrong, "warnings": warnings})
     else:
-        _print_summary(screen, wrong, warnings)
+        _print_summary(screen, all_found)
     return 1 if wrong else 0
 
 
@@ -137,6 +141,8 @@ def _stored() -> tuple[list[str], Finding | None]:
     try:
         return stored_connections(), None
     except Exception as problem:  # noqa: BLE001 - many installations have no database here
+        if _NO_TABLE.search(str(problem)):
+            return [], found("database", Severity.SKIPPED, "database_not_migrated")
         return [], found("database", Severity.SKIPPED, "database_unreadable", problem=described(problem))
 
 
@@ -188,11 +194,25 @@ def _print(screen: Screen, finding: Finding) -> None:
     screen.marked(*_MARKS[finding.severity], "\n".join(lines))
 
 
-def _print_summary(screen: Screen, wrong: int, warnings: int) -> None:
+def _print_summary(screen: Screen, all_found: Sequence[tuple[str | None, Finding]]) -> None:
+    """Name what needs attention: a page of results hides it."""
     print(file=answers())
+    wrong, warnings = (_names(screen, all_found, severity) for severity in (Severity.ERROR, Severity.WARNING))
     if wrong:
-        screen.line("to_fix", problems=screen.count(wrong, "problem"))
+        screen.line("to_fix", problems=screen.count(len(wrong), "problem"), names=screen.text("comma").join(wrong))
         return
     screen.line("all_fine")
     if warnings:
-        screen.line("warnings", warnings=screen.count(warnings, "warning"))
+        screen.line(
+            "warnings", warnings=screen.count(len(warnings), "warning"), names=screen.text("comma").join(warnings)
+        )
+
+
+def _names(screen: Screen, all_found: Sequence[tuple[str | None, Finding]], severity: Severity) -> list[str]:
+    """What was found with a severity, in the order of the results."""
+    index = 1 if screen.language == "zh" else 0
+    return [
+        f"{conn_id} · {finding.name[index]}" if conn_id else finding.name[index]
+        for conn_id, finding in all_found
+        if finding.severity is severity
+    ]

@@ -204,6 +204,13 @@ RESULTS: Mapping[str, Words] = {
         "It can't be read ({problem}), so only environment variables and default ids are checked.",
         "无法读取（{problem}），只检查环境变量和默认 id 的连接。",
     ),
+    "database_not_migrated": (
+        (
+            "Airflow's database isn't set up yet (airflow db migrate), so only environment variables and default ids "
+            "are checked."
+        ),
+        "Airflow 数据库尚未初始化（airflow db migrate），只检查环境变量和默认 id 的连接。",
+    ),
     "extra_unknown": (
         "Unknown and ignored: {unknown}. Known are: {known}.",
         "未知且被忽略：{unknown}。可用的有：{known}。",

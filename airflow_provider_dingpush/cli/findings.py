@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from airflow_provider_dingpush.cli.doctor_words import CHECKS, RESULTS, Words
-from airflow_provider_dingpush.pipeline.redaction import described
+from airflow_provider_dingpush.cli.problems import in_one_line
 
 Subject = TypeVar("Subject")
 
@@ -81,9 +81,14 @@ def found(check: str, severity: Severity, code: str, *, set_in: str | None = Non
     return Finding(check, severity, code, CHECKS[check], text, set_in)
 
 
-def found_problem(check: str, severity: Severity, code: str, text: str, *, set_in: str | None = None) -> Finding:
-    """A finding with the text of an error, which holds the advice in both languages."""
-    return Finding(check, severity, code, CHECKS[check], (text, text), set_in)
+def found_problem(
+    check: str, severity: Severity, code: str, problem: BaseException | str, *, set_in: str | None = None
+) -> Finding:
+    """A finding with the text of an error, or with a text that is the same in both languages."""
+    english, chinese = (
+        problem if isinstance(problem, str) else in_one_line(problem, language) for language in ("en", "zh")
+    )
+    return Finding(check, severity, code, CHECKS[check], (english, chinese), set_in)
 
 
 def run_checks(checks: Iterable[Check[Subject]], subject: Subject) -> Iterator[Finding]:
@@ -92,4 +97,4 @@ def run_checks(checks: Iterable[Check[Subject]], subject: Subject) -> Iterator[F
         try:
             yield from check.run(subject)
         except Exception as error:  # noqa: BLE001 - any error is a finding
-            yield found_problem(check.name, Severity.ERROR, "check_failed", described(error))
+            yield found_problem(check.name, Severity.ERROR, "check_failed", error)

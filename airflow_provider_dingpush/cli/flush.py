@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.cli.json_output import error_values, iso_time, print_json
+from airflow_provider_dingpush.cli.problems import in_one_line
 from airflow_provider_dingpush.cli.screen import Screen, Texts
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
@@ -114,7 +115,7 @@ def run(parsed: argparse.Namespace) -> int:
     if problem is not None:
         if not parsed.as_json:
             raise problem
-        print(f"dingpush: {problem}", file=sys.stderr)
+        print(f"dingpush: {in_one_line(problem, parsed.language)}", file=sys.stderr)
     elif not found and left == 0 and not parsed.as_json:
         screen.line("nothing")
     return 1 if left or problem or any(each.has_failed for each in found) else 0

@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow_provider_dingpush.cli.screen import is_terminal
 from airflow_provider_dingpush.cli.standard_output import answers
-from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.errors import DingTalkError, in_language
 
 SCHEMA_VERSION = 1
 
@@ -47,9 +47,10 @@ def error_values(problem: BaseException, text: str) -> dict[str, Any]:
     return {
         "code": re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(problem).__name__).lower() if known else "unexpected_error",
         "message": problem.problem if isinstance(problem, DingTalkError) else text,
+        "advice": in_language(problem.advice, "en") or None if isinstance(problem, DingTalkError) else None,
         **{
             name: getattr(problem, name, None) or None
-            for name in ("advice", "errcode", "errmsg", "request_id", "retry_after_seconds")
+            for name in ("errcode", "errmsg", "request_id", "retry_after_seconds")
         },
         "retryable": bool(getattr(problem, "retryable", False)),
     }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import TextIO
 
 LANGUAGES = "zh", "en"
 
 
 def language_of_run(arguments: Sequence[str]) -> str:
-    """``zh`` or ``en``: ``--language``, else the language of the terminal's locale.
+    """``zh`` or ``en``: ``--language``, else the language of the terminal's locale, if the output can show it.
 
     ``[dingpush] language`` of Airflow is the language of alerts, which other people read.
 
@@ -32,4 +34,13 @@ def _named(arguments: Sequence[str]) -> str | None:
 
 def _of_terminal() -> str:
     locale = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
-    return "zh" if locale.startswith("zh") else "en"
+    return "zh" if locale.startswith("zh") and _shows_chinese(sys.stdout) else "en"
+
+
+def _shows_chinese(stream: TextIO | None) -> bool:
+    r"""Whether the encoding of a stream has Chinese characters; in ASCII each would be an escape such as ``\u4e2d``."""
+    try:
+        "中".encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

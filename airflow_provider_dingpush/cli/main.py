@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code or int(output.problem is not None)
 
 
-def _main(words: Sequence[str], output: Output) -> int:
-    language = language_of_run(words)
+def _main(arguments: Sequence[str], output: Output) -> int:
+    language, words = language_of_run(arguments), _with_help_as_option(arguments)
     parser = parser_of(language)
     try:
         parsed = parser.parse_args(words)
@@ -55,6 +55,18 @@ def _main(words: Sequence[str], output: Output) -> int:
             return _run(parsed)
         with reserved_for_answers(output):
             return _run(parsed)
+
+
+def _with_help_as_option(words: Sequence[str]) -> Sequence[str]:
+    """``help send`` as ``send --help``: most commands of other projects know both."""
+    at = next((at for at, word in enumerate(words) if _is_command(word, words[at - 1] if at else "")), None)
+    if at is None or words[at] != "help":
+        return words
+    return [*words[:at], *words[at + 1 :], "--help"]
+
+
+def _is_command(word: str, previous: str) -> bool:
+    return not word.startswith("-") and previous != "--language"
 
 
 def _run(parsed: argparse.Namespace) -> int:

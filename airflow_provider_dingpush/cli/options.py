@@ -63,7 +63,7 @@ def parser_of(language: str) -> Parser:
         _add_command(commands, name, command, language)
     options = Options(parser)
     version = f"dingpush {__version__}"
-    options.add("--version", "print the version and exit", "显示版本并退出", action="version", version=version)
+    options.add("-V --version", "print the version and exit", "显示版本并退出", action="version", version=version)
     _add_general_options(options)
     return parser
 
@@ -343,11 +343,11 @@ COMMANDS: Mapping[str, Command] = {
         description=(
             (
                 "Send one message through an Airflow connection. A custom robot sends to its group; an app sends to a "
-                "group, to people, or as a work notification. In a pipe or file, the receipt is printed as JSON."
+                "group, to people, or as a work notification. In a pipe or file, the result is printed as with --json."
             ),
             (
                 "通过 Airflow 连接发送一条消息。自定义机器人发到所在群；企业应用可发到群、发给人，或作为工作通知。"
-                "输出到管道或文件时，以 JSON 打印回执。"
+                "输出到管道或文件时，与加上 --json 相同。"
             ),
         ),
         example="dingpush send '数据已就绪' --conn-id dingtalk_app_default --user zhangsan",

@@ -17,7 +17,6 @@ from airflow_provider_dingpush.cli.status import clock
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox, home
 from airflow_provider_dingpush.pipeline.pending import all_alerts
-from airflow_provider_dingpush.pipeline.redaction import described
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.stores import Store
@@ -65,7 +64,7 @@ def _home(subject: OutboxSubject) -> Iterator[Finding]:
     try:
         check_writable(folder)
     except OutboxError as problem:
-        yield found_problem("home", severity, "home_unusable", str(problem), set_in=where)
+        yield found_problem("home", severity, "home_unusable", problem, set_in=where)
         return
     if not folder.exists():
         yield found("home", Severity.OK, "home_new", set_in=where, home=folder)
@@ -104,7 +103,7 @@ def _flush(subject: OutboxSubject) -> Iterator[Finding]:
     except OutboxError as problem:
         # What is wrong with Redis is reported at its URL.
         if place_of(subject.store).kind is OutboxKind.FILES:
-            yield found_problem("flush", Severity.ERROR, "outbox_unusable", described(problem))
+            yield found_problem("flush", Severity.ERROR, "outbox_unusable", problem)
         return
     if flushed_at is not None and abs(time.time() - flushed_at) < _FLUSH_SECONDS:
         yield found("flush", Severity.OK, "flush_ok", time=clock(flushed_at))

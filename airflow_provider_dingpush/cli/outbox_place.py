@@ -42,7 +42,7 @@ class OutboxPlace:
     kind: OutboxKind
     location: str | None
     was_used: bool | None
-    write_problem: str | None
+    write_problem: OutboxError | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -51,7 +51,7 @@ class OutboxPlace:
             "location": self.location,
             "was_used": self.was_used,
             "writable": self.write_problem is None,
-            "problem": self.write_problem,
+            "problem": None if self.write_problem is None else self.write_problem.in_language("en"),
         }
 
 
@@ -86,8 +86,13 @@ def _check_creatable(folder: Path) -> None:
     above = next(each for each in folder.absolute().parents if each.exists())
     if not above.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(above))
-    if not os.access(above, os.W_OK | os.X_OK, effective_ids=True):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(above))
+    try:
+        # Tried, because for root the permissions of a folder say nothing, such as below /proc or on a network disk.
+        Path(tempfile.mkdtemp(dir=above)).rmdir()
+    except OSError as problem:
+        # A file system that creates nothing calls the new folder missing.
+        code = errno.EACCES if problem.errno == errno.ENOENT else problem.errno or errno.EIO
+        raise OSError(code, os.strerror(code), str(above)) from None
 
 
 def _location_of(store: Store) -> str | None:
@@ -108,12 +113,12 @@ def _was_used(store: Store) -> bool | None:
         return None
 
 
-def _write_problem(store: Store) -> str | None:
+def _write_problem(store: Store) -> OutboxError | None:
     try:
         if store.folder is None:
             store.outbox.store.set_notes([_PROBE])
         else:
             check_writable(store.folder)
     except OutboxError as problem:
-        return str(problem)
+        return problem
     return None

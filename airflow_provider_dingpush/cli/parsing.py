@@ -17,6 +17,10 @@ _UNKNOWN_COMMAND: Pair = ("unknown command {word!r}", "未知命令 {word!r}")
 _UNKNOWN_OPTION: Pair = ("unknown option {word!r}", "未知选项 {word!r}")
 _UNEXPECTED: Pair = ("unexpected argument {word!r}", "多余的参数 {word!r}")
 _NOT_A_CHOICE: Pair = ("{name} must be one of {choices}, not {word!r}", "{name} 只能是 {choices}，而不是 {word!r}")
+_NOT_AN_ARGUMENT: Pair = (
+    "the {name} must be one of {choices}, not {word!r}",
+    "{name}只能是 {choices}，而不是 {word!r}",
+)
 _WRONG_VALUE: Pair = ("{name} must be {rule}, not {word!r}", "{name} 应为{rule}，而不是 {word!r}")
 _NEEDS_VALUE: Pair = ("{name} needs a value", "{name} 缺少值")
 _TAKES_NO_VALUE: Pair = ("{name} takes no value", "{name} 不带值")
@@ -25,6 +29,9 @@ _TWICE: Pair = ("{name} can be given only once", "{name} 只能给出一次")
 _SUGGESTION: Pair = ("; did you mean {guess!r}?", "，是否想输入 {guess!r}？")
 _USAGE: Pair = ("usage: ", "用法：")
 _A_NUMBER: Pair = ("a number", "数字")
+_COMMA: Pair = (", ", "、")
+# Arguments, which have no name on the command line.
+_WORDS_OF: dict[str, Pair] = {"action": ("action", "操作"), "shell": ("shell", "shell ")}
 
 _LONGEST_WORD = 40
 # Punctuation that may not begin a line of Chinese.
@@ -154,8 +161,19 @@ class Parser(argparse.ArgumentParser):
         suggestion, word = self.suggestion(str(value), action.choices), shown(str(value))
         if action.dest == "command":
             raise self.problem(_UNKNOWN_COMMAND, suggestion, word=word)
-        name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
-        raise self.problem(_NOT_A_CHOICE, suggestion, name=name, choices=", ".join(action.choices), word=word)
+        name = (
+            action.option_strings[-1]
+            if action.option_strings
+            else self.text(_WORDS_OF.get(action.dest, (action.dest, action.dest)))
+        )
+        choices = self.text(_COMMA).join(action.choices)
+        raise self.problem(
+            _NOT_A_CHOICE if action.option_strings else _NOT_AN_ARGUMENT,
+            suggestion,
+            name=name,
+            choices=choices,
+            word=word,
+        )
 
 
 class Options:

@@ -16,8 +16,8 @@ _UNEXPECTED: Pair = (
     "(--verbose shows where it happened)",
     "（加上 --verbose 可查看出错位置）",
 )
-# After the end of a sentence.
-_CHINESE_PART = re.compile(r"(?<=[.!?。]) (?=\S*[\u4e00-\u9fff])")
+# Such as: zhangsan: the content is prohibited 内容违规 (1430002).
+_BOTH_LANGUAGES = re.compile(r"(?P<who>.+?): (?P<en>[ -~]+?) (?P<zh>[\u4e00-\u9fff][^(]*?)(?P<code> \(\w+\))?\.")
 _LOGIN_OR_QUERY = re.compile(r"(?<=://)\S*@|(?<=\?)\S+")
 
 
@@ -40,8 +40,8 @@ def in_one_line(problem: BaseException, language: str) -> str:
 
     :param language: ``zh`` or ``en``; a problem itself may be in English only.
     """
-    if isinstance(problem, DingTalkError) and problem.advice:
-        return str(problem).replace(problem.advice, in_language(problem.advice, language))
+    if isinstance(problem, DingTalkError):
+        return problem.in_language(language)
     if isinstance(problem, OSError) and problem.strerror:
         where = f": {problem.filename}" if problem.filename is not None else ""
         return _without_secrets(f"{problem.strerror}{where}")
@@ -52,13 +52,17 @@ def in_one_line(problem: BaseException, language: str) -> str:
     return line
 
 
-def in_language(advice: str, language: str) -> str:
-    """The part of an advice in one language: most are written in English, then in Chinese.
+def undelivered(problem: str, language: str) -> str:
+    """Why a work notification wasn't delivered to somebody, in one of the two languages of the sentence.
 
     :param language: ``zh`` or ``en``.
     """
-    english, *chinese = _CHINESE_PART.split(advice, 1)
-    return chinese[0] if chinese and language == "zh" else english
+    found = _BOTH_LANGUAGES.fullmatch(problem)
+    if found is None:
+        return problem
+    if language == "zh":
+        return f"{found['who']}：{found['zh']}{found['code'] or ''}"
+    return f"{found['who']}: {found['en']}{found['code'] or ''}"
 
 
 def _without_secrets(text: str) -> str:

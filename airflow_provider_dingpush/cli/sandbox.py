@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,15 +22,27 @@ _TEXTS: Texts = {
     "page": ("  Chat page:    {page_url}", "  聊天页面：    {page_url}"),
     "webhook": ("  Webhook URL:  {webhook}", "  Webhook 地址：{webhook}"),
     "people": ("  People:       {people}", "  员工 userId： {people}"),
+    "person": ("{of.user_id} ({of.name} {of.mobile})", "{of.user_id}（{of.name} {of.mobile}）"),
+    "comma": (", ", "、"),
     "paste": (
         "Paste these two lines into the terminal that runs Airflow (custom robot and app):",
         "把下面两行粘贴到运行 Airflow 的终端（机器人、企业应用各一行）：",
     ),
     "port_taken": (
-        ("Can't listen on {host}:{port}: {problem}. Choose another port with --port; 0: any free port."),
-        "无法监听 {host}:{port}：{problem}。请用 --port 换一个端口，0 表示任一空闲端口。",
+        "Can't listen on {host}:{port}: the port is in use. Choose another port with --port; 0: any free port.",
+        "无法监听 {host}:{port}：端口已被占用。请用 --port 换一个端口，0 表示任一空闲端口。",
+    ),
+    "port_forbidden": (
+        "Can't listen on {host}:{port}: this user may not use the port. Choose one from 1024 with --port.",
+        "无法监听 {host}:{port}：当前用户无权使用该端口。请用 --port 换成 1024 以上的端口。",
+    ),
+    "not_listening": (
+        "Can't listen on {host}:{port}: {problem}. --host must be an address of this machine.",
+        "无法监听 {host}:{port}：--host 应为本机的地址（{problem}）。",
     ),
 }
+
+_WHY_NOT = {errno.EADDRINUSE: "port_taken", errno.EACCES: "port_forbidden"}
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -62,7 +75,8 @@ def served(sandbox: Sandbox, host: str, port: int, language: str) -> Iterator[Sa
     try:
         sandbox.start()
     except OSError as problem:
-        text = Screen(language, _TEXTS).text("port_taken", host=host, port=port, problem=problem.strerror)
+        name = _WHY_NOT.get(problem.errno or 0, "not_listening")
+        text = Screen(language, _TEXTS).text(name, host=host, port=port, problem=problem.strerror)
         raise DingTalkError(text) from None
     try:
         yield sandbox
@@ -88,7 +102,7 @@ def _introduce(sandbox: Sandbox, screen: Screen, robot_connection: str) -> None:
     screen.line("running")
     screen.line("page", page_url=sandbox.page_url)
     screen.line("webhook", webhook=sandbox.webhook_url)
-    screen.line("people", people=", ".join(f"{each.user_id} ({each.name} {each.mobile})" for each in sandbox.people))
+    screen.line("people", people=screen.text("comma").join(screen.text("person", of=each) for each in sandbox.people))
     screen.line("paste")
     print(f"\nexport AIRFLOW_CONN_DINGTALK_DEFAULT='{robot_connection}'")
     print(f"export AIRFLOW_CONN_DINGTALK_APP_DEFAULT='{sandbox.connection_of(sandbox.app)}'\n", flush=True)

@@ -8,13 +8,12 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.parsing import UsageError
-from airflow_provider_dingpush.cli.problems import in_one_line
+from airflow_provider_dingpush.cli.problems import in_one_line, undelivered
 from airflow_provider_dingpush.cli.screen import Screen, Texts, is_terminal
 from airflow_provider_dingpush.cli.send_json import Delivery, sent_document
 from airflow_provider_dingpush.cli.send_options import TEXTS as OPTION_TEXTS
@@ -83,8 +82,8 @@ def run(parsed: argparse.Namespace) -> int:
     except InvalidMessageError as error:
         raise InvalidMessageError(in_options(error, parsed.language)) from None
     waits_for = hook if parsed.wait and isinstance(hook, DingTalkAppHook) else None
-    if parsed.as_json:
-        return _print_json(receipt, waits_for)
+    if parsed.as_json or not is_terminal(answers()):
+        return _print_json(receipt, waits_for, screen)
     _print_receipt(receipt, to, screen, will_wait=parsed.wait)
     code = _print_unreached(receipt, screen)
     if waits_for:
@@ -150,10 +149,7 @@ def _target(parsed: argparse.Namespace) -> Target | None:
 
 
 def _print_receipt(receipt: Receipt, to: Target | None, screen: Screen, *, will_wait: bool) -> None:
-    """Print where the message was sent: in words on a terminal, as JSON for scripts."""
-    if not is_terminal(answers()):
-        print(json.dumps(receipt.to_dict(), ensure_ascii=False), file=answers(), flush=True)
-        return
+    """Print where the message was sent."""
     name = "queued" if receipt.outcome == "queued" and not will_wait else "sent"
     parts = screen.text("parts", parts=receipt.parts) if receipt.parts > 1 else ""
     target = screen.text(receipt.channel, group=receipt.open_conversation_id, people=_people(receipt, to, screen))
@@ -182,16 +178,19 @@ def _print_unreached(receipt: Receipt, screen: Screen) -> int:
     return 1 if any(reasons.values()) else 0
 
 
-def _print_json(receipt: Receipt, waits_for: DingTalkAppHook | None) -> int:
-    deliveries, problem = None, None
+def _print_json(receipt: Receipt, waits_for: DingTalkAppHook | None, screen: Screen) -> int:
+    """Print the result as JSON, and to standard error whom it didn't reach; returns the exit code."""
+    deliveries: Sequence[Delivery] | None = None
+    problem: DingTalkError | None = None
     try:
         deliveries = _delivered(waits_for, receipt) if waits_for else None
     except DingTalkError as error:
         problem = error
-    document = sent_document(receipt, deliveries, problem)
-    print_json(document)
-    has_missed = receipt.invalid_user_ids or receipt.flow_controlled_user_ids
-    return 1 if problem or document["unreached"] or has_missed else 0
+    print_json(sent_document(receipt, deliveries, problem))
+    code = _print_unreached(receipt, screen)
+    if problem is not None:
+        return _print_unknown(problem, screen)
+    return max(code, _print_undelivered(deliveries or (), screen))
 
 
 def _delivered(hook: DingTalkAppHook, receipt: Receipt) -> Sequence[Delivery]:
@@ -203,19 +202,27 @@ def _delivered(hook: DingTalkAppHook, receipt: Receipt) -> Sequence[Delivery]:
 
 def _wait(hook: DingTalkAppHook, receipt: Receipt, screen: Screen) -> int:
     """Wait until DingTalk has delivered a work notification, and print whom it didn't reach; returns the exit code."""
-    for_people = is_terminal(answers())
     try:
-        with screen.step("waiting") if for_people else nullcontext():
-            delivery = _delivered(hook, receipt)
+        with screen.step("waiting"):
+            deliveries = _delivered(hook, receipt)
     except DingTalkError as error:
-        problem = in_one_line(error, screen.language)
-        screen.marked("✗", "red", screen.text("unknown", problem=problem), error=True)
-        return 1
-    problems = [problem for each in delivery for problem in each.problems]
+        return _print_unknown(error, screen)
+    code = _print_undelivered(deliveries, screen)
+    if not code:
+        screen.marked("✓", "green", screen.text("delivered"))
+    return code
+
+
+def _print_unknown(error: DingTalkError, screen: Screen) -> int:
+    problem = in_one_line(error, screen.language)
+    screen.marked("✗", "red", screen.text("unknown", problem=problem), error=True)
+    return 1
+
+
+def _print_undelivered(deliveries: Sequence[Delivery], screen: Screen) -> int:
+    problems = [undelivered(problem, screen.language) for each in deliveries for problem in each.problems]
     for problem in problems:
         screen.marked("✗", "red", screen.text("not_delivered", problem=problem), error=True)
-    if not problems and for_people:
-        screen.marked("✓", "green", screen.text("delivered"))
     return 1 if problems else 0
 
 

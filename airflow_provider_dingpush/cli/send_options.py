@@ -13,8 +13,8 @@ from airflow_provider_dingpush.errors import DingTalkError
 
 TEXTS: Texts = {
     "nothing": (
-        "nothing to send; pass TEXT, --image, --file or --message",
-        "没有可发送的内容，请给出 TEXT、--image、--file 或 --message",
+        "nothing to send; pass TEXT, --image, --file or --message; '-' as TEXT reads standard input",
+        "没有可发送的内容，请给出 TEXT、--image、--file 或 --message；TEXT 为 - 时读取标准输入",
     ),
     "apart": ("{first} and {second} can't be combined", "{first} 与 {second} 不能同用"),
     "send_twice": (

@@ -101,7 +101,7 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         _print(status, Screen(parsed.language, _TEXTS))
     for problem in status.problems:
-        print(f"dingpush: {problem}", file=sys.stderr)
+        print(f"dingpush: {problem.in_language(parsed.language)}", file=sys.stderr)
     return 1 if status.has_failed else 0
 
 
@@ -154,8 +154,8 @@ def _print(status: _Status, screen: Screen) -> None:
         else:
             screen.line("flushed", time=clock(status.flushed_at))
     reported = {str(each) for each in status.problems}
-    if status.place.write_problem is not None and status.place.write_problem not in reported:
-        screen.line("unwritable", problem=status.place.write_problem, error=True)
+    if status.place.write_problem is not None and str(status.place.write_problem) not in reported:
+        screen.line("unwritable", problem=status.place.write_problem.in_language(screen.language), error=True)
 
 
 def _cells(status: ReceiverStatus, screen: Screen) -> list[str]:

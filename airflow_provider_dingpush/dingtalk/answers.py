@@ -35,6 +35,7 @@ class Meaning(NamedTuple):
     :ivar problem: what happened.
     :ivar advice: what to do, in English and Chinese.
     :ivar retry_after_seconds: how long to send nothing, in seconds.
+    :ivar problem_zh: what happened, in Chinese.
     :ivar recognised: whether the code is known; if not, this is a guess from DingTalk's text.
     """
 
@@ -43,12 +44,14 @@ class Meaning(NamedTuple):
     advice: str
     retry_after_seconds: float | None = None
     recognised: bool = True
+    problem_zh: str = ""
 
     def as_error(
         self, *, errcode: str | None = None, errmsg: str | None = None, request_id: str | None = None
     ) -> DingTalkError:
         """An error to raise, with DingTalk's code and text if there are any."""
         shown = f" (errcode {errcode}: {errmsg})" if errcode else f" (no errcode: {errmsg})" if errmsg else ""
+        shown_zh = f"（errcode {errcode}：{errmsg}）" if errcode else f"（无 errcode：{errmsg}）" if errmsg else ""
         error = self.error(
             f"{self.problem}{shown}",
             self.advice,
@@ -58,6 +61,7 @@ class Meaning(NamedTuple):
             # A refusal for an unknown reason may be over soon.
             retryable=True if self.error is DingTalkError and not self.recognised else None,
             retry_after_seconds=self.retry_after_seconds,
+            problem_zh=f"{self.problem_zh.removesuffix('。')}{shown_zh}。" if self.problem_zh else "",
         )
         error.recognised = self.recognised
         return error
@@ -68,6 +72,7 @@ _GATEWAY_PAGE = Meaning(
     "The reply is a web page: DingTalk's gateway bans this address, or a proxy intercepts the request.",
     "Wait ten minutes; if this persists, check the proxy settings. 请等待十分钟；若仍出现，请检查代理设置。",
     THROTTLED_SECONDS,
+    problem_zh="收到的是网页：钉钉网关封禁了本机 IP，或请求被代理拦截。",
 )
 # A server that answers 200 may have forwarded the message. Tried again while DingTalk still recognises it.
 _PAGE_AS_ANSWER = Meaning(
@@ -86,6 +91,7 @@ UNKNOWN_CODE = Meaning(
     "Look the code up in DingTalk's documentation. 请在钉钉文档中查询该错误码。",
     UNKNOWN_CODE_SECONDS,
     recognised=False,
+    problem_zh="钉钉拒收消息，错误码未知。",
 )
 _NO_CODE = UNKNOWN_CODE._replace(problem="DingTalk refused the message without a code.", advice="")
 _GATEWAY_BAN = Meaning(
@@ -93,11 +99,13 @@ _GATEWAY_BAN = Meaning(
     "DingTalk's gateway bans this machine's address for about five minutes because of too many calls.",
     "Wait, and find out which program behind this address calls so often. 请等待五分钟，并排查高频调用。",
     IP_BAN_SECONDS,
+    problem_zh="调用过于频繁，本机 IP 被钉钉网关封禁约五分钟。",
 )
 _PROXY_LOGIN = Meaning(
     ConfigurationError,
     "The proxy requires a user name and password (HTTP 407).",
     "Put them into the connection's 'proxy' or into HTTPS_PROXY. 请在连接的 proxy 字段中填写代理的账号密码。",
+    problem_zh="代理要求账号和密码（HTTP 407）。",
 )
 _LOOK = "Check in the chat whether it arrived. 请在会话中确认消息是否已送达。"
 _NO_REPLY_ADVICE: dict[NoReplyReason, str] = {
@@ -120,12 +128,22 @@ _NO_REPLY_ADVICE: dict[NoReplyReason, str] = {
 }
 
 
+_NO_REPLY_ZH: dict[NoReplyReason, str] = {
+    NoReplyReason.UNREACHABLE: "无法建立连接",
+    NoReplyReason.CERTIFICATE: "TLS 证书校验失败",
+    NoReplyReason.BAD_ADDRESS: "连接中的 Host、proxy 或 verify 无法使用",
+    NoReplyReason.CUT_OFF: "消息发出后连接中断",
+    NoReplyReason.TOO_SLOW: "等待超时",
+}
+
+
 def error_of_no_reply(reason: NoReply) -> DingTalkError:
     """Why there is no answer, as an error to raise."""
     kind: type[DingTalkError] = UnavailableError if reason.why is NoReplyReason.UNREACHABLE else ConfigurationError
     if reason.why.may_have_arrived:
         kind = UnknownOutcomeError
-    return kind(f"No answer from DingTalk: {reason}.", _NO_REPLY_ADVICE[reason.why])
+    problem_zh = f"钉钉没有应答：{_NO_REPLY_ZH[reason.why]}{f'（{reason.detail}）' if reason.detail else ''}。"
+    return kind(f"No answer from DingTalk: {reason}.", _NO_REPLY_ADVICE[reason.why], problem_zh=problem_zh)
 
 
 def guess(words: str, senses: Mapping[Sense, Meaning], unknown: Meaning = UNKNOWN_CODE) -> Meaning:

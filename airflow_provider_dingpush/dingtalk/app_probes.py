@@ -49,21 +49,23 @@ class Finding:
 
     :param what: its name.
     :param ok: whether it works; ``None`` if that can't be known.
-    :param result: what was found and what to do about it; the text of an error is the same in both languages.
+    :param result: what was found and what to do about it; or the error that it ended with.
     """
 
     what: Words
     ok: bool | None
-    result: Words | str
+    result: Words | DingTalkError
 
     def __str__(self) -> str:
-        result = self.result if isinstance(self.result, str) else " ".join(self.result)
+        result = str(self.result) if isinstance(self.result, DingTalkError) else " ".join(self.result)
         return f"[{ {True: 'ok', False: 'NOT OK', None: '?'}[self.ok] }] {' '.join(self.what)}: {result}"
 
     def words(self, language: str) -> Words:
         """Name and result in one language, ``zh`` or ``en``."""
         index = 1 if language == "zh" else 0
-        return self.what[index], self.result if isinstance(self.result, str) else self.result[index]
+        if isinstance(self.result, DingTalkError):
+            return self.what[index], self.result.in_language(language)
+        return self.what[index], self.result[index]
 
 
 def examine(calls: AppCalls, app: App, open_conversation_id: str | None) -> Iterator[Finding]:
@@ -86,7 +88,7 @@ def _token(calls: AppCalls) -> Finding:
     try:
         calls.token()
     except DingTalkError as error:
-        return Finding(what, False, str(error))
+        return Finding(what, False, error)
     return Finding(what, True, ("AppKey and AppSecret are right.", "AppKey 与 AppSecret 正确。"))
 
 
@@ -97,10 +99,12 @@ def _robot(calls: AppCalls, app: App) -> Finding:
     body = {"robotCode": app.robot_code, "userIds": [], "msgKey": "sampleText", "msgParam": text}
     problem = _asked(calls, "/v1.0/robot/oToMessages/batchSend", body)
     code = (problem and problem.errcode) or ""
-    if isinstance(problem, ConfigurationError) or code.startswith("invalidParameter.robotCode"):
-        return Finding(what, False, str(problem))
+    if problem is not None and (
+        isinstance(problem, ConfigurationError) or code.startswith("invalidParameter.robotCode")
+    ):
+        return Finding(what, False, problem)
     if isinstance(problem, _NO_ANSWER):
-        return Finding(what, None, str(problem))
+        return Finding(what, None, problem)
     accepted = f"permission granted, robotCode {app.robot_code} accepted.", "权限与 robotCode 正常。"
     return Finding(what, True, accepted)
 
@@ -118,9 +122,9 @@ def _group(calls: AppCalls, app: App, open_conversation_id: str | None) -> Findi
     }
     problem = _asked(calls, "/v1.0/robot/groupMessages/send", body)
     if problem is not None and (problem.errcode in _GROUP_CODES or isinstance(problem, PermissionMissingError)):
-        return Finding(what, False, str(problem))
+        return Finding(what, False, problem)
     if isinstance(problem, _NO_ANSWER):
-        return Finding(what, None, str(problem))
+        return Finding(what, None, problem)
     accepted = "DingTalk accepted the group id; nothing was posted.", "群 ID 未见异常，未发送任何消息。"
     return Finding(what, True, accepted)
 
@@ -135,9 +139,9 @@ def _agent(calls: AppCalls, app: App) -> Finding:
         calls.oapi(path, body={"agent_id": int(app.agent_id), "task_id": 1}, repeatable=True)
     except DingTalkError as error:
         if isinstance(error, ConfigurationError) or error.errcode in _AGENT_CODES:
-            return Finding(what, False, str(error))
+            return Finding(what, False, error)
         if isinstance(error, _NO_ANSWER):
-            return Finding(what, None, str(error))
+            return Finding(what, None, error)
     return Finding(what, True, (f"AgentId {app.agent_id} belongs to this app.", f"AgentId {app.agent_id} 正常。"))
 
 
@@ -150,7 +154,7 @@ def _contacts(calls: AppCalls) -> Finding:
         return Finding(what, False, missing)
     except DingTalkError as error:
         if isinstance(error, (ConfigurationError, *_NO_ANSWER)):
-            return Finding(what, None, str(error))
+            return Finding(what, None, error)
     return Finding(what, True, ("permission granted.", "权限正常。"))
 
 

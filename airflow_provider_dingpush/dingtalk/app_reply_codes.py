@@ -55,6 +55,7 @@ _TOKEN = Meaning(
     "DingTalk refused the app's access token, also a new one.",
     "Check that the connection's 'api_base_url' and 'oapi_base_url' belong to the same environment. "
     "请检查连接的 api_base_url 与 oapi_base_url 是否属于同一环境。",
+    problem_zh="钉钉不认可应用的 access token，重新获取后仍不认可。",
 )
 _CREDENTIALS = Meaning(
     CredentialsError,
@@ -62,17 +63,20 @@ _CREDENTIALS = Meaning(
     "Copy both again from the app's page in DingTalk's developer console (Credentials: Client ID and Client Secret) "
     "into the connection's login and password. "
     "请在钉钉开发者后台“凭证与基础信息”重新复制 Client ID 与 Client Secret，分别填到连接的 Login 和 Password。",
+    problem_zh="AppKey 或 AppSecret 有误。",
 )
 _ORGANISATION = Meaning(
     ConfigurationError,
     "DingTalk doesn't know the organisation, or it or the app is switched off there.",
     "Ask the DingTalk administrator whether the app is enabled. 请联系钉钉管理员确认应用已启用。",
+    problem_zh="钉钉找不到该企业，或企业、应用已停用。",
 )
 _AGENT_ID = Meaning(
     ConfigurationError,
     "The AgentId is missing, or isn't this app's.",
     "Copy the AgentId of the same app from DingTalk's developer console into the connection's field 'agent_id'. "
     "请在钉钉开发者后台复制同一应用的 AgentId，填到连接的 agent_id 字段。",
+    problem_zh="AgentId 缺失，或不属于该应用。",
 )
 _ROBOT_CODE = Meaning(
     ConfigurationError,
@@ -80,126 +84,178 @@ _ROBOT_CODE = Meaning(
     "Copy the robotCode of the same app from DingTalk's developer console into the connection's field 'robot_code', "
     "and publish a version of the app. "
     "请在钉钉开发者后台复制同一应用机器人的 robotCode，填到连接的 robot_code 字段，并发布应用版本。",
+    problem_zh="robotCode 缺失、不存在，或不属于该应用。",
 )
 _ROBOT_MISSING = Meaning(
     TargetError,
     "DingTalk finds no such robot: it isn't in the group, or the app's robot isn't published.",
     "Publish a version of the app in the developer console and add its robot to the group. "
     "请在开发者后台发布应用版本，并将其机器人添加到群中。",
+    problem_zh="钉钉找不到机器人：不在群里，或应用的机器人未发布。",
 )
 _ROBOT_OFF = Meaning(
     ConfigurationError,
     "The robot is switched off.",
     "Ask the DingTalk administrator to enable it. 请联系钉钉管理员启用该机器人。",
+    problem_zh="机器人已停用。",
 )
 _GROUP = Meaning(
     TargetError,
     "DingTalk doesn't know this group, or it isn't one of the app's organisation.",
     "Check the openConversationId (cid…): mention the robot in the group and read conversationId in its callback. "
     "请检查 openConversationId：在群里 @机器人，其收到的 conversationId 即是。",
+    problem_zh="钉钉找不到这个群，或它不属于该应用的企业。",
 )
-_GROUP_GONE = Meaning(TargetError, "The group was disbanded.", "Use another group. 该群已解散，请改用其他群。")
+_GROUP_GONE = Meaning(
+    TargetError, "The group was disbanded.", "Use another group. 该群已解散，请改用其他群。", problem_zh="群已解散。"
+)
 _PEOPLE = Meaning(
     TargetError,
     "DingTalk doesn't know the recipients of the message.",
     "Check the user ids, department ids or mobile numbers: they are those of the app's organisation. "
     "请检查 userId、部门 ID 或手机号是否属于该应用所在的组织。",
+    problem_zh="钉钉找不到接收人。",
 )
 _OUT_OF_SCOPE = Meaning(
     TargetError,
     "The recipients are outside the app's visible scope.",
     "Widen the scope (可见范围) of the app in DingTalk's developer console. 请在钉钉开发者后台扩大应用的可见范围。",
+    problem_zh="接收人不在应用的可见范围内。",
 )
 _NO_PRIVATE_CHAT = Meaning(
     TargetError,
     "The app's robot can't write to these people.",
     "Publish a version of the app with its robot, and put the people into its visible scope. "
     "请发布带机器人的应用版本，并将接收人加入可见范围。",
+    problem_zh="应用机器人无法给这些人发消息。",
 )
 _REFUSING = Meaning(
-    TargetError, "The recipient has blocked messages.", "Ask the person. 接收人已拒收消息，请与其联系。"
+    TargetError,
+    "The recipient has blocked messages.",
+    "Ask the person. 接收人已拒收消息，请与其联系。",
+    problem_zh="接收人屏蔽了消息。",
 )
-_TOO_MANY_PEOPLE = Meaning(ContentError, "DingTalk refuses so many recipients, or none, in one call.", _OUR_FAULT)
+_TOO_MANY_PEOPLE = Meaning(
+    ContentError,
+    "DingTalk refuses so many recipients, or none, in one call.",
+    _OUR_FAULT,
+    problem_zh="没有接收人，或一次的接收人过多。",
+)
 _EVERYONE = Meaning(
     ConfigurationError,
     "The app may not send to everyone.",
     "Name people or departments, or ask the DingTalk administrator. 请指定人员或部门，或联系钉钉管理员。",
+    problem_zh="应用无权发给全员。",
 )
 _PERMISSION = Meaning(
     PermissionMissingError,
     "The app lacks a permission.",
     "Apply for it in DingTalk's developer console, under Permissions of the app, and publish a version if it asks. "
     "请在钉钉开发者后台的“权限管理”中为该应用申请，并按提示发布版本。",
+    problem_zh="应用缺少权限。",
 )
 _IP = Meaning(
     IpNotAllowedError,
     "The app doesn't accept calls from this machine's IP address.",
     "Add the address that DingTalk names to the app's egress IPs in DingTalk's developer console (Security settings). "
     "请在钉钉开发者后台“安全设置”的服务器出口 IP 中加入提示的地址。",
+    problem_zh="本机 IP 不在应用的服务器出口 IP 中。",
 )
 _POLICY = Meaning(
     ConfigurationError,
     "A setting of the group or of the organisation forbids the robot to send this.",
     "DingTalk's text names it. 请按钉钉的提示检查群或组织的设置。",
+    problem_zh="群或企业的设置禁止机器人发送这条消息。",
 )
-_PARAMETER = Meaning(ContentError, "A parameter is missing or wrong.", _OUR_FAULT)
+_PARAMETER = Meaning(ContentError, "A parameter is missing or wrong.", _OUR_FAULT, problem_zh="参数缺失或有误。")
 _CALL = Meaning(
-    ContentError, "DingTalk can't read the call.", f"Check whether a proxy or gateway changes it. {_OUR_FAULT}"
+    ContentError,
+    "DingTalk can't read the call.",
+    f"Check whether a proxy or gateway changes it. {_OUR_FAULT}",
+    problem_zh="钉钉无法解析这次调用。",
 )
-_CONTENT = Meaning(ContentError, "DingTalk doesn't accept the message.", _REFUSED_ADVICE)
+_CONTENT = Meaning(
+    ContentError, "DingTalk doesn't accept the message.", _REFUSED_ADVICE, problem_zh="钉钉不接受这条消息。"
+)
 _UNSUPPORTED = Meaning(
     UnsupportedMessageError,
     "DingTalk can't carry this kind of message here.",
     "Use another kind, such as Markdown. 请改用其他消息类型，例如 Markdown。",
+    problem_zh="此处不支持这类消息。",
 )
-_TOO_LONG = Meaning(MessageTooLongError, "The message is longer than DingTalk accepts.", "Shorten it. 请缩短消息。")
-_REFUSED = Meaning(ContentRefusedError, "DingTalk refused the content.", _REFUSED_ADVICE)
-_UNSAFE_LINK = Meaning(ContentRefusedError, "DingTalk refused a link as unsafe.", _REFUSED_ADVICE)
+_TOO_LONG = Meaning(
+    MessageTooLongError,
+    "The message is longer than DingTalk accepts.",
+    "Shorten it. 请缩短消息。",
+    problem_zh="消息超过钉钉允许的长度。",
+)
+_REFUSED = Meaning(
+    ContentRefusedError, "DingTalk refused the content.", _REFUSED_ADVICE, problem_zh="钉钉拒收了消息内容。"
+)
+_UNSAFE_LINK = Meaning(
+    ContentRefusedError,
+    "DingTalk refused a link as unsafe.",
+    _REFUSED_ADVICE,
+    problem_zh="钉钉认为链接不安全，拒收消息。",
+)
 _MEDIA = Meaning(
     ContentError,
     "DingTalk doesn't accept this file: because of its format or size, or it is empty.",
     "Check the file; DingTalk's text names the problem. 请按钉钉的提示检查文件的格式与大小。",
+    problem_zh="钉钉不接受这个文件：格式或大小不符，或文件为空。",
 )
 _MEDIA_ID = Meaning(
     ContentError,
     "DingTalk doesn't know this media_id.",
     "Upload the file through the same app, or pass the file itself. 请用同一应用上传文件，或直接传入文件。",
+    problem_zh="钉钉找不到这个 media_id。",
 )
-_BUSY = Meaning(UnavailableError, "DingTalk is busy.", _LATER)
-_UNKNOWN_OUTCOME = Meaning(UnknownOutcomeError, "DingTalk doesn't know whether the message was delivered.", _LOOK)
+_BUSY = Meaning(UnavailableError, "DingTalk is busy.", _LATER, problem_zh="钉钉系统繁忙。")
+_UNKNOWN_OUTCOME = Meaning(
+    UnknownOutcomeError,
+    "DingTalk doesn't know whether the message was delivered.",
+    _LOOK,
+    problem_zh="钉钉不知道消息是否已送达。",
+)
 _NOT_READY = Meaning(
     UnavailableError,
     "DingTalk doesn't know the status of the message yet, or no longer (after 24 hours).",
     "Ask again a few seconds later. 请稍后再查询。",
     2.0,
+    problem_zh="钉钉还没有，或已不再保留（24 小时后）这条消息的状态。",
 )
 _TOO_LATE = Meaning(
     DingTalkError,
     "The message is too old for this, or this robot hasn't sent it.",
     "It works within 24 hours, through the app that sent it. 仅限发送后 24 小时内，由同一应用操作。",
+    problem_zh="消息发送过久，或不是这个机器人发送的。",
 )
 _QUOTA = Meaning(
     QuotaExhaustedError,
     "The organisation's monthly quota of API calls is used up.",
     "Ask the DingTalk administrator about the quota. 请联系钉钉管理员处理 API 调用额度。",
+    problem_zh="企业本月的 API 调用额度已用完。",
 )
 _QPS = Meaning(
     ThrottledError,
     "DingTalk receives too many calls per second.",
     "Try again in a moment; spread tasks that run at the same minute. 请稍后重试，并错开同一时刻运行的任务。",
     _SECOND,
+    problem_zh="每秒的调用过多。",
 )
 _QPM = Meaning(
     ThrottledError,
     "DingTalk receives too many messages or calls per minute.",
     "Wait a minute; merge messages. 请等待一分钟，并合并消息。",
     _MINUTE,
+    problem_zh="每分钟的消息或调用过多。",
 )
 _BANNED = Meaning(
     ThrottledError,
     "DingTalk blocks calls for a while because there were too many.",
     "Its text names the time; find out which program calls so often. 请按提示等待，并排查高频调用。",
     IP_BAN_SECONDS,
+    problem_zh="调用过多，被钉钉暂时限流。",
 )
 _WRONG_HOST = Meaning(
     ConfigurationError,
@@ -207,6 +263,7 @@ _WRONG_HOST = Meaning(
     "Check the connection's 'api_base_url' and 'oapi_base_url'. 请检查连接的 api_base_url 与 oapi_base_url。",
     # DingTalk documents neither of these codes.
     recognised=False,
+    problem_zh="该地址没有这个钉钉接口。",
 )
 # The meaning of an unknown code by DingTalk's text.
 _SENSES: Mapping[Sense, Meaning] = {

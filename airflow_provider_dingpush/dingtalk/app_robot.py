@@ -310,6 +310,7 @@ def _file(message: File, media: MediaLibrary | None) -> tuple[str, dict[str, str
         raise UnsupportedMessageError(
             f"{_CHANNEL} can't carry the file {name!r}: it accepts {', '.join(_FILE_TYPES)}.",
             "Put it into a zip, or write a table as xlsx. 请打包成 zip，表格可存为 xlsx。",
+            problem_zh=f"应用机器人不支持文件 {name!r}，只接受 {'、'.join(_FILE_TYPES)}。",
         )
     media_id = uploaded(media, "File.source", message.source, kind="file", name=name)
     return "sampleFile", {"mediaId": media_id, "fileName": name, "fileType": kind}
@@ -373,13 +374,16 @@ def _doubtful(doubt: UnknownOutcomeError, uncertain: Sequence[str], reached: Seq
 
 
 def _nobody(tally: _Tally) -> TargetError:
-    reasons = []
+    reasons, reasons_zh = [], []
     if tally.invalid:
         reasons.append(f"unknown or out of the app's visible scope: {named(tally.invalid)}")
+        reasons_zh.append(f"无此员工或不在应用可见范围：{named(tally.invalid)}")
     if tally.held_back:
         reasons.append(f"flow-controlled because they receive too many messages: {named(tally.held_back)}")
+        reasons_zh.append(f"接收的消息过多，被钉钉限流：{named(tally.held_back)}")
     if tally.begun:
         reasons.append("only its first part arrived")
+        reasons_zh.append("只送达了第一部分")
     advice = (
         "Check the user ids (userid, not mobile number or name) and the app's visible scope (可见范围) in DingTalk's "
         "developer console. 请检查 userid 是否正确，以及应用的可见范围是否包含这些人。"
@@ -389,6 +393,7 @@ def _nobody(tally: _Tally) -> TargetError:
     return TargetError(
         f"The message reached no one; {'; '.join(reasons)}.",
         advice,
+        problem_zh=f"消息没有送达任何人：{'；'.join(reasons_zh)}。",
         retryable=bool(tally.held_back) and not tally.begun,
         retry_after_seconds=_SHORT_PAUSE_SECONDS if tally.held_back else None,
     )

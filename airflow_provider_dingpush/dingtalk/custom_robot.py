@@ -106,6 +106,8 @@ class CustomRobot:
                     error.problem = (
                         f"Part {index + 1} of {len(parts)} failed, those before it were sent: {error.problem}"
                     )
+                    if error.problem_zh:
+                        error.problem_zh = f"第 {index + 1}/{len(parts)} 条失败，之前的已发送：{error.problem_zh}"
                 raise
         return len(parts)
 

@@ -68,6 +68,7 @@ def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
                 f"{problem} (errcode {codes}).",
                 "It must be the number of a colleague in the app's organisation; a user id works as well. "
                 "请检查手机号是否为该应用所在组织的在职员工，也可以直接使用 userId。",
+                problem_zh=f"钉钉找不到手机号 {'、'.join(map(_masked, unknown))}（errcode {codes}）。",
             )
         _log.warning("%s; the others get the message.", problem)
     return known

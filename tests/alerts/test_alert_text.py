@@ -302,3 +302,14 @@ def test_facts_make_no_markdown(event: Event, word: str, text: str, other: str) 
     assert {piece.type for piece in pieces} <= {"text", "hardbreak", "link_open", "link_close"} | kinds
     links = {facts.log_link, facts.run_link, facts.answer_link}
     assert {piece.attrs["href"] for piece in pieces if piece.type == "link_open"} <= links
+
+
+@pytest.mark.parametrize(
+    ("owners", "shown"), [(("airflow",), None), (("airflow", "lisi"), "- 负责人：lisi"), (("lisi",), "- 负责人：lisi")]
+)
+@pytest.mark.parametrize("event", [Event.TASK_FAILED, Event.DAG_FAILED])
+def test_the_owner_of_a_task_without_one_is_no_news(event: Event, owners: tuple[str, ...], shown: str | None) -> None:
+    """Airflow calls it ``airflow``."""
+    text = built_in_alert(RunFacts(event, "etl_daily", task_id="load", owners=owners), language="zh").text
+    assert ("负责人" in text) is (shown is not None)
+    assert shown is None or shown in text.splitlines()

@@ -214,6 +214,10 @@ def of_many_dags(dags: int, first: int = 0, tasks: int = 8, each: int = 40, reas
     )
 
 
+FAILED_TASKS_OF_RUN = {
+    "failed_tasks": [{"task_id": "extract"}, *({"task_id": "load", "map_index": index} for index in range(9))],
+    "failed_task_count": 40,
+}
 CITIES = ("华东_1", "华东_2", "华北", "华南", "西南_成都", "西北", "东北")
 AS_STORM = StormNote(failures=1_000, dags=25, since=at("02:54:10"))
 CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
@@ -270,6 +274,14 @@ CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
             for task in ("extract", "load")[: 1 + place % 2]
         ),
         Notes(number="0ca5"),
+    ),
+    "failed_runs": (
+        (
+            alert("dwd_daily", None, "03:04:05", summary="task_failure", facts=FAILED_TASKS_OF_RUN),
+            alert("ods_daily", None, "03:04:06", summary="task_failure"),
+            alert("ads_daily", None, "03:04:07", summary="all_tasks_deadlocked"),
+        ),
+        Notes(number="fa11"),
     ),
     "runs": (
         tuple(

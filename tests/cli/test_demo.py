@@ -14,8 +14,9 @@ import airflow
 import pytest
 import requests
 
-from airflow_provider_dingpush.cli.demo import _significant_lines
+from airflow_provider_dingpush.cli.demo import _as_terminal_text, _significant_lines
 from airflow_provider_dingpush.cli.main import main
+from airflow_provider_dingpush.sandbox import Sandbox
 from tests.cli.conftest import is_chinese
 from tests.cli.test_main import PROGRAM
 
@@ -171,3 +172,17 @@ def test_the_log_is_searched_for_the_reason(tmp_path: Path) -> None:
     assert _significant_lines(log) == ["airflow_provider_dingpush.errors.ThrottledError: too many"]
     log.write_text("begin\nend\n", "utf-8")
     assert _significant_lines(log) == ["begin", "end"]
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "shown"),
+    [
+        ("Failed: etl · load", "### 🔴 Failed: etl · load\n\n- Run: r\\_1", "🔴 Failed: etl · load\n- Run: r_1"),
+        ("Daily", "312 rows, [page](https://bi.example.com)", "Daily\n312 rows, [page]"),
+    ],
+)
+def test_a_message_is_printed_as_it_is_read(connected: Sandbox, title: str, text: str, shown: str) -> None:
+    """Without marks of Markdown, and with its title once."""
+    assert main(["send", text, "--markdown", "--title", title]) == 0
+    (message,) = connected.messages
+    assert "\n".join(line.strip() for line in _as_terminal_text(message).splitlines()) == shown

@@ -42,7 +42,10 @@ def test_an_app_without_problems(
 
 @pytest.mark.parametrize(
     ("language", "works", "to_fix"),
-    [("en", "✓ access token", "2 problems to fix, see above."), ("zh", "✓ 访问令牌", "有 2 项需要处理，见上文。")],
+    [
+        ("en", "✓ access token", "2 problems to fix, see above: dingtalk_app_default · "),
+        ("zh", "✓ 访问令牌", "有 2 项需要处理，见上文：dingtalk_app_default · "),
+    ],
 )
 def test_what_to_fix_of_an_app(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], language: str, works: str, to_fix: str
@@ -55,7 +58,8 @@ def test_what_to_fix_of_an_app(
     printed = capsys.readouterr().out
     assert works in printed
     assert "qyapi_get_member_by_mobile" in printed
-    assert printed.endswith(f"\n{to_fix}\n")
+    assert printed.splitlines()[-1].startswith(to_fix)
+    assert printed.splitlines()[-1].count("dingtalk_app_default · ") == 2
 
 
 @pytest.mark.parametrize(
@@ -228,6 +232,16 @@ def test_a_home_that_others_can_open(
     assert str(tmp_path / "file") in finding["message"]
 
 
+def test_a_home_where_not_even_root_creates_anything(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The permissions of its parent say otherwise."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", "/proc/dingpush")
+    finding = findings(capsys)[None, "home"]
+    assert (finding["severity"], finding["code"]) == ("error", "home_unusable")
+    assert "/proc" in finding["message"]
+
+
 def test_the_home_of_another_user(capsys: pytest.CaptureFixture[str], outbox_home: Path) -> None:
     """Nothing is written into it, and the finding names the owner."""
     if os.getuid() != 0:
@@ -334,3 +348,22 @@ def test_every_check_has_its_words() -> None:
     for english, chinese in (*CHECKS.values(), *RESULTS.values(), *PEOPLE.values()):
         assert set(re.findall(r"\{\w+", english)) >= set(re.findall(r"\{\w+", chinese))
     assert not [name for name, (english, _) in RESULTS.items() if is_chinese(english)]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_problems_are_in_one_language(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, outbox_home: Path, language: str
+) -> None:
+    """Of a connection that is missing, of the outbox and of a robot that doesn't answer."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", "localhost:6379")
+    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_GONE", "http://127.0.0.1:1/robot/send?access_token=unknown")
+    for conn_id, texts in {
+        "nowhere": ("There is no Airflow connection", "Airflow 中没有连接 'nowhere'"),
+        "dingtalk_gone": ("No answer from DingTalk", "钉钉没有应答：无法建立连接"),
+    }.items():
+        assert main(["doctor", conn_id, "--language", language]) == 1
+        printed = capsys.readouterr().out
+        english, chinese = ("is no Redis URL", texts[0]), ("不是有效的 Redis 地址", texts[1])
+        assert all(each in printed for each in (chinese if language == "zh" else english))
+        assert not any(each in printed for each in (english if language == "zh" else chinese))
+        assert is_chinese(printed) is (language == "zh")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,16 @@ def test_the_option_comes_first(monkeypatch: pytest.MonkeyPatch, option: list[st
 def test_what_the_option_can_not_be_is_refused_later(arguments: list[str]) -> None:
     """In the terminal's language."""
     assert language_of_run(arguments) == "en"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "language"), [("ascii", "en"), ("latin-1", "en"), ("gbk", "zh"), ("utf-8", "zh"), ("", "zh")]
+)
+def test_an_output_without_chinese_characters_gets_english(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, language: str
+) -> None:
+    """Rather than an escape for each character; who asks for Chinese gets it."""
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding) if encoding else None)
+    assert language_of_run(["status"]) == language
+    assert language_of_run(["status", "--language", "zh"]) == "zh"

@@ -101,3 +101,23 @@ def test_a_database_that_is_not_set_up_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "dingpush send: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["help"], ["--help"]),
+        (["help", "send"], ["send", "--help"]),
+        (["--language", "zh", "help", "dead-letters"], ["dead-letters", "--help", "--language", "zh"]),
+    ],
+)
+def test_help_is_a_command_as_well(words: list[str], same: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert main(same) == 0
+    assert printed == capsys.readouterr().out
+
+
+def test_help_on_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "sned", "--language", "en"]) == 2
+    assert "unknown command 'sned'; did you mean 'send'?" in capsys.readouterr().err

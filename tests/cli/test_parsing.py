@@ -28,6 +28,12 @@ from tests.cli.conftest import is_chinese
         (["flush", "--within", "soon"], "--within must be a number, not 'soon'", "--within 应为数字，而不是 'soon'"),
         (["flush", "--within", "-1"], "--within must be a number above 0, not '-1'", "--within 应为大于 0 的数字"),
         (["dead-letters", "lst"], "must be one of list, show, retry, drop, not 'lst'; did you mean 'list'?", "只能是"),
+        (
+            ["dead-letters", "lst"],
+            "the action must be one of list, show",
+            "操作只能是 list、show、retry、drop，而不是",
+        ),
+        (["completion", "sh"], "the shell must be one of bash, zsh, fish", "shell 只能是 bash、zsh、fish，而不是 'sh'"),
         (["demo", "https://x/robot/send?access_token=abc"], "unexpected argument 'https://x/robot/send'", "多余的参数"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -93,3 +93,21 @@ def test_settings_go_into_the_query() -> None:
     webhook = "http://127.0.0.1:1/robot/send?access_token=x"
     assert webhook_to_paste(webhook, None) == webhook
     assert webhook_to_paste(webhook, "SEC&1", ["告警", "b"]) == f"{webhook}&secret=SEC%261&keyword=%E5%91%8A%E8%AD%A6"
+
+
+@pytest.mark.parametrize(("language", "named"), [("en", "--host must be an address"), ("zh", "--host 应为本机的地址")])
+def test_an_address_of_another_machine(language: str, named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The host is wrong, and not the port."""
+    assert main(["sandbox", "--host", "192.0.2.1", "--port", "0", "--language", language]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert named in line
+    assert "--port" not in line
+
+
+def test_a_port_that_is_taken_is_one_language(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the words of the system."""
+    port = sandbox.url.rpartition(":")[2]
+    assert main(["sandbox", "--port", port, "--language", "zh"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "端口已被占用" in line
+    assert "Address already in use" not in line

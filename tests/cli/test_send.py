@@ -84,8 +84,9 @@ def test_an_app_sends_through_each_channel(
     """To a group, to people, as a work notification; the receipt is printed as JSON."""
     assert main(["send", "hello", *APP, *words]) == 0
     assert [message.conversation.key for message in app_connected.messages] == places
-    receipt = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert receipt["conn_id"] == "dingtalk_app_default"
+    document = json.loads(capsys.readouterr().out)
+    assert document["receipt"]["conn_id"] == "dingtalk_app_default"
+    assert document["schema_version"] == 1
 
 
 def test_pictures_and_files_are_sent(app_connected: Sandbox, tmp_path: Path) -> None:
@@ -316,3 +317,53 @@ def test_a_person_from_the_command_line_is_found_by_any_spelling(app_connected: 
     """DingTalk is asked for the number in its own form."""
     assert main(["send", "hello", *APP, "--mobile", "0086-138-0000-0001"]) == 0
     assert len(app_connected.messages) == 1
+
+
+@pytest.mark.parametrize(("language", "problem"), [("en", "unknown, or out of"), ("zh", "nobody：无此员工")])
+def test_a_pipe_gets_the_same_json_and_people_read_why(
+    app_connected: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    problem: str,
+) -> None:
+    """One document on standard output with and without ``--json``; one language on standard error."""
+    monkeypatch.setattr(send, "_POLL_SECONDS", 0.02)
+    words = ["send", "hello", *APP, "--notify-user", "nobody", "--notify-user", "lisi", "--wait"]
+    for options in [], ["--json"]:
+        assert main([*words, "--language", language, *options]) == 1
+        printed = capsys.readouterr()
+        assert json.loads(printed.out)["delivered"] is False
+        assert problem in printed.err
+        assert is_chinese(printed.err) is (language == "zh")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--conn-id", "nowhere"], "没有连接 'nowhere'"),
+        ([*APP, "--user", "nobody"], "无此员工或不在应用可见范围：nobody"),
+        ([*APP, "--mobile", "13999999999"], "钉钉找不到手机号 139****9999"),
+        (["--conn-id", "dingtalk_wrong"], "钉钉不认识这个 access token（errcode 300005"),
+        (["--conn-id", "dingtalk_gone"], "钉钉没有应答：无法建立连接"),
+        (["--conn-id", "dingtalk_text"], "既不是 URI，也不是 JSON"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_problem_is_in_the_language_of_the_run(
+    connected: Sandbox,
+    app_connected: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    named: str,
+) -> None:
+    """What happened as well as what to do, and no Chinese in an English run."""
+    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_WRONG", f"{connected.url}/robot/send?access_token=unknown")
+    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_GONE", "http://127.0.0.1:1/robot/send?access_token=unknown")
+    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_TEXT", "hello world")
+    assert main(["send", "hello", *options, "--language", "zh"]) == 1
+    assert named in capsys.readouterr().err
+    assert main(["send", "hello", *options, "--language", "en"]) == 1
+    # DingTalk's own text is in Chinese, and so are the names in its console.
+    assert not any(each in capsys.readouterr().err for each in (named, "请", "消息"))

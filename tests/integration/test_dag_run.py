@@ -73,6 +73,14 @@ def test_an_alert_says_where_in_the_dag_file_it_failed(run: tuple[Sandbox, str])
         assert f"At: every\\_callback.py:{line} in {function}\n" in alerts(run[0])[title]
 
 
+def test_the_alert_of_the_run_names_its_failed_tasks(run: tuple[Sandbox, str]) -> None:
+    """Also in ``airflow dags test`` of Airflow 3, whose process has no supervisor to ask."""
+    text = alerts(run[0])["Run failed: every_callback"]
+    assert "Failed tasks (2):" in text, run[1][-5000:]
+    assert "- fails" in text
+    assert "- some\\_fail [1]" in text
+
+
 def test_the_messages_of_operators_are_rendered(run: tuple[Sandbox, str]) -> None:
     """Jinja in a message, in a mapped message and in a file beside the DAG."""
     sandbox, _ = run

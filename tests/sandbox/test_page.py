@@ -547,6 +547,25 @@ def test_a_connection_test_is_grey(browser: Any, start_sandbox: StartSandbox, po
     assert len(set(grounds)) == 1
 
 
+def test_connection_tests_in_a_row_are_one_note(browser: Any, start_sandbox: StartSandbox, post: Post) -> None:
+    """Each run of ``dingpush doctor`` makes one; a message between them is seen where it came."""
+    sandbox = start_sandbox(Robot())
+    kind = "dingpush_connection_test"
+    test = {"msgtype": kind, kind: {"content": "test"}}
+    for each in (test, test, test, text("one"), test, test):
+        post(sandbox.webhook_url, each)
+    browser.get(sandbox.page_url)
+    browser.execute_async_script(WAIT_FOR, ".note.tested", 5)
+    seen = (
+        "[...document.querySelectorAll('.lines > .note, .lines > .message')].filter((each) => each.checkVisibility())"
+    )
+    assert browser.execute_script(f"return {seen}.map((each) => each.className.split(' ')[0])") == [
+        "note",
+        "message",
+        "note",
+    ]
+
+
 def test_the_page_comes_back_after_an_outage(browser: Any, sandbox: Sandbox, post: Post) -> None:
     """It shows that it lost the server, reconnects by itself and misses nothing."""
     post(sandbox.webhook_url, text("one"))

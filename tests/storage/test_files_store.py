@@ -450,7 +450,11 @@ print(outbox.has_open_incident(alert.incident), outbox.last_flush(), outbox.pend
         tmp_path / "dingpush",
     )
     *problems, looks = done.splitlines()
-    advice = f"Let uid {os.getuid() or 65534} write there, or set [dingpush] home to a folder where it may."
+    uid = os.getuid() or 65534
+    advice = (
+        f"Let uid {uid} write there, or set [dingpush] home to a folder where it may. "
+        f"请允许 uid {uid} 写入，或将 [dingpush] home 设为可写的目录。"
+    )
     assert problems == [f"{tmp_path / 'dingpush'}: Permission denied. {advice}"] * 5
     assert looks == "False None [] []"
 

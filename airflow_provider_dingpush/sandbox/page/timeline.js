@@ -150,7 +150,7 @@ function raw(payload, words) {
 }
 
 function note(line, words) {
-  const item = element("li", `note ${line.kind}`);
+  const item = element("li", `note ${line.kind}${line.passed ? " passed" : ""}`);
   item.append(noteText(line, words));
   return item;
 }

@@ -30,20 +30,34 @@ def outbox_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         where = problem.filename if isinstance(problem.filename, str) else path
-        raise OutboxError(f"{where}: {problem.strerror or problem}. {remedy(problem.errno)}") from problem
+        what = problem.strerror or str(problem)
+        raise OutboxError(f"{where}: {what}.", remedy(problem.errno), problem_zh=f"{where}：{what}。") from problem
 
 
 def remedy(code: int | None) -> str:
     """What a person can do about an error of the system."""
     if code == errno.ELOOP:
-        return "There is a symbolic link, and nothing is written through one: remove it."
+        return "There is a symbolic link, and nothing is written through one: remove it. 请删除该符号链接。"
     if code in _NO_SPACE:
-        return "Free some space there, or set [dingpush] home to a folder on another disk."
+        return (
+            "Free some space there, or set [dingpush] home to a folder on another disk. "
+            "请清理空间，或将 [dingpush] home 设到其他磁盘。"
+        )
     if code in _NO_RIGHTS:
-        return f"Let uid {os.getuid()} write there, or set [dingpush] home to a folder where it may."
+        uid = os.getuid()
+        return (
+            f"Let uid {uid} write there, or set [dingpush] home to a folder where it may. "
+            f"请允许 uid {uid} 写入，或将 [dingpush] home 设为可写的目录。"
+        )
     if code in _NO_LOCKS:
-        return "This filesystem lacks locks: set [dingpush] home to a folder of a local disk, or use outbox_url."
-    return "Check the disk and its permissions, or set [dingpush] home to another folder."
+        return (
+            "This filesystem lacks locks: set [dingpush] home to a folder of a local disk, or use outbox_url. "
+            "该文件系统不支持锁：请将 [dingpush] home 设到本地磁盘，或使用 outbox_url。"
+        )
+    return (
+        "Check the disk and its permissions, or set [dingpush] home to another folder. "
+        "请检查磁盘及其权限，或更换 [dingpush] home。"
+    )
 
 
 def check_ours(folder: Path, *, may_be_link: bool = False) -> None:

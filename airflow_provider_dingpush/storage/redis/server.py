@@ -30,6 +30,8 @@ _ROUND_TRIPS = 3
 _OF_A_CLUSTER = {"MovedError", "AskError", "ClusterCrossSlotError"}
 _SCRIPTS = Path(__file__).with_name("scripts")
 
+_CHECK_REDIS = "Check the Redis of outbox_url. 请检查 outbox_url 指向的 Redis。"
+
 
 class Call:
     """A call of a script or a command.
@@ -71,7 +73,10 @@ class Server:
 
     def __init__(self, url: str) -> None:
         if importlib.util.find_spec("redis") is None:
-            raise OutboxError("outbox_url needs redis-py: pip install 'airflow-provider-dingpush[redis]'")
+            raise OutboxError(
+                "outbox_url needs redis-py: pip install 'airflow-provider-dingpush[redis]'",
+                problem_zh="outbox_url 需要 redis-py：pip install 'airflow-provider-dingpush[redis]'",
+            )
         address = RedisUrl.read(url)
         self._location = address.location
         self._redis = self._connected(address)
@@ -140,10 +145,15 @@ class Server:
             if type(problem).__name__ in _OF_A_CLUSTER:
                 raise self._refused("is one node of a Redis Cluster, and keeps only some of the keys") from None
             text = str(problem).partition(" script: ")[0].rstrip(".").replace("\n", " ")
-            raise OutboxError(f"{self._location}: {text}. Check the Redis of outbox_url.") from None
+            raise OutboxError(
+                f"{self._location}: {text}.", _CHECK_REDIS, problem_zh=f"{self._location}：{text}。"
+            ) from None
         except (OSError, UnicodeError) as problem:
             # A host name that can't be looked up, or a socket that doesn't exist.
-            raise OutboxError(f"{self._location}: {type(problem).__name__}. Check the Redis of outbox_url.") from None
+            what = type(problem).__name__
+            raise OutboxError(
+                f"{self._location}: {what}.", _CHECK_REDIS, problem_zh=f"{self._location}：{what}。"
+            ) from None
 
     def check_kind(self) -> None:
         """Check that this is a single Redis that can keep alerts, and neither a Sentinel nor one node of a cluster.

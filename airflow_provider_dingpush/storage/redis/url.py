@@ -41,16 +41,18 @@ class RedisUrl:
         scheme = url.partition("://")[0]
         if "sentinel" in scheme.lower() or "cluster" in scheme.lower():
             raise OutboxError(
-                "[dingpush] outbox_url names Sentinels or a Redis Cluster, and alerts can be kept in neither. Set it "
-                "to the Redis itself, such as redis://:password@host:6379/0, or to an address that follows its master. "
-                "outbox_url 不支持 Sentinel 与 Cluster，请填写 Redis 主节点的地址。"
+                "[dingpush] outbox_url names Sentinels or a Redis Cluster, and alerts can be kept in neither.",
+                "Set it to the Redis itself, such as redis://:password@host:6379/0, or to an address that follows its "
+                "master. 请填写 Redis 主节点的地址。",
+                problem_zh="[dingpush] outbox_url 不支持 Sentinel 与 Cluster。",
             )
         parts = _parts(url)
         if parts is None:
             raise OutboxError(
-                "[dingpush] outbox_url is no Redis URL. It looks like redis://:password@host:6379/0, with a password "
-                "that is percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40. "
-                "outbox_url 不是有效的 Redis 地址，密码中的特殊字符需要百分号编码。"
+                "[dingpush] outbox_url is no Redis URL.",
+                "It looks like redis://:password@host:6379/0, with a password that is percent-encoded: / is %2F, "
+                "? is %3F, # is %23, @ is %40. 请写成 redis://:密码@主机:6379/0，密码中的特殊字符需要百分号编码。",
+                problem_zh="[dingpush] outbox_url 不是有效的 Redis 地址。",
             )
         password = unquote(parts.password or "") or parse_qs(parts.query).get("password", [""])[0]
         return cls(url, f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", password)
