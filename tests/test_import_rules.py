@@ -32,7 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"alerts", *LEAVES},
     "delivery": {"alerts", "messages", "storage/contract", *LEAVES},
     "dingtalk": {"messages", "targets", "receipts", *LEAVES},
-    "pipeline": (ROOMS | SURFACE) - {"cli", "sandbox", "operators", "notifications", "triggers", "provider_info"},
+    "pipeline": (ROOMS | SURFACE)
+    - {"cli", "sandbox", "operators", "notifications", "triggers", "provider_info", "plugin", "listeners"},
     "cli": (ROOMS | SURFACE | OFFERED) - {"dingtalk"},
     "sandbox": set(),
 }
