@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,15 +43,18 @@ __all__ = [
     "Connection",
     "Context",
     "airflow_option",
+    "connection_types",
     "default_timezone",
     "defers_by_default",
     "failed_task_ids",
+    "folders_of_own_code",
     "is_airflow_3",
     "mask_secret",
     "notifier_takes_context",
     "redact",
     "run_in_thread",
     "search_all_secrets",
+    "task_log_file",
 ]
 
 Result = TypeVar("Result")
@@ -111,6 +115,19 @@ def search_all_secrets() -> None:
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 
+def connection_types() -> dict[str, str]:
+    """Id and type of every connection in the metadata database; for commands.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.models.connection import Connection as StoredConnection
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        rows = session.query(StoredConnection.conn_id, StoredConnection.conn_type).all()
+    return {conn_id: conn_type or "" for conn_id, conn_type in rows}
+
+
 def notifier_takes_context() -> bool:
     """Whether ``BaseNotifier`` accepts a context for its ``await`` (Airflow 3.1 and later)."""
     return hasattr(BaseNotifier, "__await__")
@@ -148,10 +165,15 @@ async def run_in_thread(function: Callable[[], Result]) -> Result:
     return await sync_to_async(function, thread_sensitive=False)()
 
 
+_NO_TASK_STATES = "this Airflow doesn't provide them to DAG-level callbacks (3.0), or knows no tasks of this run."
+
+
 def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[str, int]] | None:
     """The failed tasks of the run that a DAG-level callback is about, as (task id, map index); ``None`` if unknown.
 
     Airflow 2 reads them from its database, Airflow 3.1 and later answer a request, Airflow 3.0 has no such request.
+
+    Why they are unknown is logged at INFO.
 
     :param seconds: the most that the request may take. The first one after a start of the DAG processor waits until a
         part of Airflow is loaded; and a request that fails gets no reply, not even an error.
@@ -163,9 +185,13 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
             return sorted((each.task_id, each.map_index) for each in failed)
         states = call_within(seconds, lambda: _task_states(context))
         if states is None:
+            _log.info("The failed tasks of the run can't be listed: %s", _NO_TASK_STATES)
             return None
         known = set(context["dag"].task_ids)
         return sorted(_task_and_index(key, known) for key, state in states.items() if state == "failed")
+    except TimeoutError:
+        _log.info("The failed tasks of the run can't be listed: Airflow gave no answer within %.1f seconds.", seconds)
+        return None
     except Exception as error:  # noqa: BLE001 - a missing list must not lose the alert
         _log.info("The failed tasks of the run can't be listed (%s: %s).", type(error).__name__, redact(str(error)))
         return None
@@ -188,3 +214,30 @@ def _task_and_index(key: str, known: set[str]) -> tuple[str, int]:
     """Airflow joins a mapped task's id and index as ``task_3``, which may also be the id of another task."""
     task_id, _, index = key.rpartition("_")
     return (task_id, int(index)) if key not in known and task_id in known and index.isdigit() else (key, -1)
+
+
+def folders_of_own_code() -> list[str]:
+    """The folders of DAG files, of plugins, and of modules that both may import."""
+    known = (airflow_option("core", "dags_folder"), airflow_option("core", "plugins_folder"))
+    return [*(os.path.abspath(each) for each in known if each), *sys.path]
+
+
+def task_log_file(ti: Any) -> str | None:
+    """The file on this machine into which the log of a task instance is written; ``None`` if unknown.
+
+    In Airflow 2 the task's own process writes it, in Airflow 3 its supervisor, a process on the same machine.
+
+    :param ti: of the callback's context.
+    """
+    for handler in (*logging.getLogger("airflow.task").handlers, *logging.getLogger().handlers):
+        # Airflow 2: the handler for files, which the handlers for remote logs are built on.
+        is_of_tasks = any(each.__name__ == "FileTaskHandler" for each in type(handler).__mro__)
+        file = getattr(getattr(handler, "handler", None), "baseFilename", None)
+        if is_of_tasks and isinstance(file, str):
+            return file
+    folder, template = (airflow_option("logging", name) for name in ("base_log_folder", "log_filename_template"))
+    if not folder or not template or "{{" not in template:
+        return None
+    from jinja2 import Template  # a dependency of Airflow, which renders the name with it as well
+
+    return os.path.join(folder, Template(template).render(ti=ti, try_number=ti.try_number))

@@ -202,14 +202,17 @@ SECRET = ValueKind(_secret, {**_TEXT, "format": "password"})
 KEYWORD = ValueKind(_keyword, _TEXT)
 IDENTIFIER = ValueKind(_identifier, _TEXT)
 AGENT_ID = ValueKind(_agent_id, _TEXT)
-LANGUAGE = ValueKind(read_language, {**_TEXT, "enum": list(LANGUAGES)})
-MENTIONS = ValueKind(_mentions, {**_TEXT, "format": "multiline"})
+LANGUAGE = ValueKind(
+    read_language, {**_TEXT, "enum": list(LANGUAGES), "values_display": {"zh": "中文 (zh)", "en": "English (en)"}}
+)
+MENTIONS = ValueKind(_mentions, {"type": ["object", "string", "null"]})
 FLAG = ValueKind(_flag, {"type": ["boolean", "null"]})
-# A form shows a plain boolean as a switch, which would store false if it isn't touched.
-FLAG_ON_BY_DEFAULT = ValueKind(_flag, {"type": ["boolean", "string", "null"]})
+FLAG_ON_BY_DEFAULT = ValueKind(_flag, {"type": ["boolean", "null"], "default": True})
 TIMEOUT = ValueKind(_timeout, {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 60})
 PROXY = ValueKind(_proxy, _TEXT)
-VERIFY = ValueKind(_verify, _TEXT)
+VERIFY = ValueKind(_verify, {**_TEXT, "examples": ["true", "false", "/etc/ssl/certs/ca-certificates.crt"]})
 BASE_URL = ValueKind(_base_url, _TEXT)
 WORDS = ValueKind(_words, _TEXT)
-GROUPING = ValueKind(_group_by, _TEXT)
+GROUPING = ValueKind(
+    _group_by, {"type": ["array", "string", "null"], "items": {"type": "string"}, "examples": list(GROUP_LABELS)}
+)

@@ -86,15 +86,24 @@ def _without_path_of_api(address: str, port: int | None) -> str | None:
     """Scheme, host, port and prefix of an address; ``None`` if it is no URL."""
     try:
         parts = urlsplit(address)
-        port = parts.port or port
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             return None
+        port = parts.port or _separate_port(parts.scheme, port)
         name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         base = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/').removesuffix(_SEND_PATH)}"
         # Raises now for a port that is out of range, and for an unpaired bracket.
         return base if urlsplit(base).hostname and urlsplit(base).port == port else None
     except ValueError:
         return None
+
+
+def _separate_port(scheme: str, port: int | None) -> int | None:
+    """The port field of a connection, unless it names none.
+
+    Airflow's page tests a connection without a port with port 0. For its Test button, people write 443 beside any
+    address; as a port of plain HTTP it means no other than the usual one.
+    """
+    return None if not port or (scheme == "http" and port == 443) else port
 
 
 def refuse_foreign(given: WrittenConnection, what: str, where: str, value: str, advice: str) -> None:

@@ -39,6 +39,18 @@ __all__ = ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"]
 
 _log = logging.getLogger(__name__)
 _WORK_NOTIFICATION = "work_notification"
+# Airflow's page shows the result of a connection test to people of either language.
+_TEST_PASSED = (
+    "DingTalk accepts the token, the signature and this machine's address; nothing was posted. "
+    "钉钉认可 token、加签和本机 IP，没有发送消息。"
+)
+_KEYWORD_UNTESTED = (
+    "If it has keywords (自定义关键词), put one into 'keyword': that can't be tested without posting. "
+    "机器人设置了关键词时，请把其中一个填入 keyword：不发消息就无法检查。"
+)
+_TEST_TIMED_OUT = (
+    "Nothing was posted; try again, or raise 'timeout_seconds'. 没有发送消息；请重试，或调大 timeout_seconds。"
+)
 
 
 class DingTalkRobotHook(BaseHook):
@@ -153,12 +165,10 @@ class DingTalkRobotHook(BaseHook):
             return False, str(error)
         if isinstance(problem, UnknownOutcomeError):
             # Its advice is to check the group, but a probe posts nothing.
-            return False, f"{problem.problem} Nothing was posted; try again, or raise 'timeout_seconds'."
+            return False, f"{problem.problem} {_TEST_TIMED_OUT}"
         if problem is not None:
             return False, str(problem)
-        untested = "If it has keywords (自定义关键词), put one into 'keyword': that can't be tested without posting."
-        accepted = "DingTalk accepts the token, the signature and this machine's address; nothing was posted."
-        return True, accepted if settings.robot.keyword else f"{accepted} {untested}"
+        return True, _TEST_PASSED if settings.robot.keyword else f"{_TEST_PASSED} {_KEYWORD_UNTESTED}"
 
     @cached_property
     def _http(self) -> HttpClient:

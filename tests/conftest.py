@@ -35,6 +35,8 @@ os.environ.update(
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__CORE__DAGS_FOLDER=str(Path(_home.name, "dags")),
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
+    # Set on purpose: otherwise the first alert of each outbox says how to change it.
+    AIRFLOW__DINGPUSH__TIMEZONE="UTC",
     # Airflow 3.0 finds none in a home that it has not set up itself, such as one with a copied database.
     AIRFLOW__API_AUTH__JWT_SECRET="made up for these tests",
 )

@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     - {"cli", "sandbox", "operators", "notifications", "triggers", "provider_info", "plugin", "listeners"},
     "cli": (ROOMS | SURFACE | OFFERED) - {"dingtalk"},
     "sandbox": set(),
+    "__main__": {"cli"},
 }
 # Root modules that aren't named above are what Airflow sees.
 OF_SURFACE = (ROOMS | SURFACE | OFFERED) - {"cli", "sandbox"}

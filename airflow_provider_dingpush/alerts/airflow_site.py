@@ -2,6 +2,15 @@
 
 Links are built here and never taken from ``ti.log_url``: that is malformed in 3.0, missing in DAG-level callbacks of
 3.0, and points to localhost on workers without a configured base URL, regardless of our option.
+
+A log link opens the page that is best on a PC, and none is better on a phone (Airflow 2.11.2 and 3.3.2 in Chromium at
+390 x 844 pixels, 2026-11-27):
+
+- Airflow 2: the grid with ``tab=logs`` scrolls to the end of the last try's log by itself, so the traceback is in view.
+  The older page ``/log`` begins at the top, and ``task`` and the REST API's plain text (in 980 pixels) show less.
+- Airflow 3.2 and later: below 768 pixels every page of a DAG, run or task is laid out 1,280 pixels wide and shows the
+  grid first; no parameter of the URL changes that. The REST API answers a browser with 406: it has JSON only. In
+  landscape most phones are wider, and the log's full-screen button shows it whole. The alert's own lines have to do.
 """
 
 from __future__ import annotations
@@ -28,6 +37,7 @@ class AirflowSite(NamedTuple):
     :param environment: the label that distinguishes production from test in a message, such as ``生产``.
     :param timezone: IANA name of the zone in which times are shown; an unknown name means UTC.
     :param links: one of :data:`~airflow_provider_dingpush.messages.browser_links.LINK_FORMS`.
+    :param is_utc_by_default: whether ``timezone`` is UTC only because nobody has set one.
     """
 
     base_url: str | None = None
@@ -35,6 +45,7 @@ class AirflowSite(NamedTuple):
     environment: str | None = None
     timezone: str = "UTC"
     links: str = PC_BROWSER
+    is_utc_by_default: bool = False
 
     @property
     def is_local(self) -> bool:

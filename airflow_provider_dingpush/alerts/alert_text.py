@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
+from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
-from airflow_provider_dingpush.alerts.words import Words, duration_text, local_time_text, words_in
+from airflow_provider_dingpush.alerts.words import Words, day_and_time, duration_text, local_time_text, words_in
 from airflow_provider_dingpush.events import Subject
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 from airflow_provider_dingpush.messages.kinds import Markdown
@@ -20,23 +21,36 @@ MAX_ALERT_BYTES = 10_000
 _LEAST_EXCEPTION_CHARACTERS = 60
 """A shorter part of an exception's text isn't worth showing."""
 
+_SAME_TIME_SECONDS = 600
+"""Between the time in a run's id and its start, so that one says nothing beside the other."""
+
 _LIST_CHARACTERS = 120
 """Of the options of a question, and of the people who may answer it."""
+
+_TASKS_FAILED = "task_failure"
+"""Airflow's reason for a failed run, if some of its tasks failed."""
 
 _TITLE_NAME_CHARACTERS = 60
 """Of each name in a title; a phone shows fewer."""
 
 
-def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_ALERT_BYTES) -> Markdown:
+def built_in_alert(
+    facts: RunFacts,
+    *,
+    language: str,
+    hints: frozenset[Hint] = frozenset(),
+    at_most_bytes: int = MAX_ALERT_BYTES,
+) -> Markdown:
     """The built-in message about these facts.
 
     Its title names the event and its subject, because the conversation list and a locked phone show no more. Its text
-    has one line per known fact, the first lines of the exception and the links; for any facts it is far below
-    DingTalk's limit.
+    begins with what a person needs first, on a phone: what went wrong, where, and the links; then one line per known
+    fact. For any facts it is far below DingTalk's limit.
 
     :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.
-    :param at_most_bytes: to fit, fewer failed tasks are listed and less of the exception is shown, so that the links
-        at its end stay. The shortest text is returned even if it is longer than this.
+    :param hints: shown at the end; see :mod:`.hints`.
+    :param at_most_bytes: to fit, fewer failed tasks are listed and less of the exception and the log is shown, so that
+        the links stay. The shortest text is returned even if it is longer than this.
     """
     words = words_in(language)
     title = _title(facts, words)
@@ -45,9 +59,12 @@ def built_in_alert(facts: RunFacts, *, language: str, at_most_bytes: int = MAX_A
         blocks = [
             f"### {facts.event.mark} {escape_markdown(title)}",
             *_BODIES[facts.event.subject](facts, words, listed),
+            *_hints(hints, words),
         ]
-        text = "\n\n".join(block for block in (*blocks, *_links(facts, words)) if block).strip()
-        shorter = facts._replace(exception_text=_shortened(facts.exception_text), body=_shortened(facts.body))
+        text = "\n\n".join(block for block in blocks if block).strip()
+        shorter = facts._replace(
+            exception_text=_shortened(facts.exception_text), body=_shortened(facts.body), log_tail=facts.log_tail[1:]
+        )
         if json_bytes(text) <= at_most_bytes or (listed == 0 and shorter == facts):
             return Markdown(title, text)
         listed //= 2
@@ -80,40 +97,44 @@ def _title(facts: RunFacts, words: Words) -> str:
 
 
 def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
+    yield from _problem(facts, words)
+    yield _links(facts, words)
     yield _lines(
         words,
         {
-            "dag": _known_as(facts.dag_name, facts.dag_id),
-            "task": _known_as(facts.task_name, facts.task_id),
-            "map_index": _known_as(facts.map_index, facts.map_label),
-            "run_id": facts.run_id,
+            **_names(facts),
+            "run_id": _run_id(facts, words),
             "try": _try(facts, words),
             "started": _time(facts.started_at),
             "duration": _duration(facts.duration_seconds, words),
             "next_try": _time(facts.next_retry_at),
             "owner": words("comma").join(map(str, facts.owners)),
             "host": facts.hostname if facts.killed_from_outside else None,
-            "exception": facts.exception_type,
+            "last_success": _last_success(facts, words),
         },
     )
+
+
+def _problem(facts: RunFacts, words: Words) -> Iterator[str]:
+    """What went wrong, where in the author's code, and what the task wrote before."""
     if facts.killed_from_outside:
         yield words("killed")
-    if facts.exception_text:
-        yield _quote(facts.exception_text, words)
+    text = facts.exception_text or ""
+    separator = "\n" if gap_in(text.partition("\n")[0]) is not None else ": "
+    problem = separator.join(each for each in (facts.exception_type, text) if each)
+    if problem:
+        yield _quote(problem, words)
+    if facts.exception_place:
+        yield words("place", place=escape_markdown(facts.exception_place))
+    if facts.log_tail:
+        yield words("log_tail")
+        yield quoted(escape_markdown(line) for line in facts.log_tail)
 
 
 def _run(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
-    yield _lines(
-        words,
-        {
-            "dag": _known_as(facts.dag_name, facts.dag_id),
-            "run_id": facts.run_id,
-            "reason": facts.reason and words.known("reason", facts.reason),
-            "started": _time(facts.started_at),
-            "duration": _duration(facts.duration_seconds, words),
-            "owner": words("comma").join(map(str, facts.owners)),
-        },
-    )
+    if facts.failed_tasks is None or facts.reason != _TASKS_FAILED:
+        # Otherwise the list says it.
+        yield _lines(words, {"reason": facts.reason and words.known("reason", facts.reason)})
     if facts.failed_tasks:
         count = facts.failed_task_count or len(facts.failed_tasks)
         yield words("failed_tasks", count)
@@ -121,6 +142,18 @@ def _run(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
         yield "\n".join([*tasks, *([words("more_tasks", count - listed)] if count > listed else [])])
     elif facts.failed_tasks is None and facts.event.is_run_failure:
         yield words("failed_tasks_unknown")
+    yield _links(facts, words)
+    yield _lines(
+        words,
+        {
+            **_names(facts),
+            "run_id": _run_id(facts, words),
+            "started": _time(facts.started_at),
+            "duration": _duration(facts.duration_seconds, words),
+            "owner": words("comma").join(map(str, facts.owners)),
+            "last_success": _last_success(facts, words),
+        },
+    )
 
 
 def _failed_task(task: FailedTask, words: Words) -> str:
@@ -133,15 +166,14 @@ def _deadline(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # n
     yield _lines(
         words,
         {
-            "dag": _known_as(facts.dag_name, facts.dag_id),
-            "run_id": facts.run_id,
             "deadline": _time(facts.deadline_at),
             "late_by": _duration(facts.late_seconds, words),
             "run_state": facts.run_state and words.known("state", facts.run_state),
-            "started": _time(facts.started_at),
             "running_for": _duration(facts.duration_seconds, words),
         },
     )
+    yield _links(facts, words)
+    yield _lines(words, {**_names(facts), "run_id": _run_id(facts, words), "started": _time(facts.started_at)})
 
 
 def _question(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
@@ -167,13 +199,12 @@ def _question(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # n
             "answer_until": _time(facts.answer_by),
             "without_answer": default if facts.answer_by else "",
             "assigned_to": _brief(facts.assigned_users, words),
-            "dag": _known_as(facts.dag_name, facts.dag_id),
-            "task": _known_as(facts.task_name, facts.task_id),
-            "map_index": _known_as(facts.map_index, facts.map_label),
-            "run_id": facts.run_id,
+            **_names(facts),
+            "run_id": _run_id(facts, words),
             "owner": words("comma").join(map(str, facts.owners)),
         },
     )
+    yield _links(facts, words)
 
 
 _BODIES: Mapping[Subject, Callable[[RunFacts, Words, int], Iterator[str]]] = {
@@ -182,14 +213,33 @@ _BODIES: Mapping[Subject, Callable[[RunFacts, Words, int], Iterator[str]]] = {
     Subject.DEADLINE: _deadline,
     Subject.QUESTION: _question,
 }
-"""Subject of an event -> the paragraphs between title and links, with at most so many failed tasks."""
+"""Subject of an event -> the paragraphs between title and footer, with at most so many failed tasks."""
 
 
-def _links(facts: RunFacts, words: Words) -> Iterator[str]:
-    links = (("view_log", facts.log_link), ("view_run", facts.run_link))
-    yield dotted(_link(_marked_if_local(words(name), facts, words), address) for name, address in links)
-    if facts.is_local_link and facts.run_link:
-        yield escape_markdown(words("local_note"))
+def _names(facts: RunFacts) -> dict[str, object]:
+    """The names of DAG and task that the title doesn't show whole."""
+    of_map_index = None if facts.map_label is None else _known_as(facts.map_index, facts.map_label)
+    return {
+        "dag": None if _is_in_title(facts.dag_name, facts.dag_id) else _known_as(facts.dag_name, facts.dag_id),
+        "task": None if _is_in_title(facts.task_name, facts.task_id) else _known_as(facts.task_name, facts.task_id),
+        "map_index": of_map_index,
+    }
+
+
+def _is_in_title(name: str | None, own_id: str | None) -> bool:
+    return name == own_id and len(name or "") <= _TITLE_NAME_CHARACTERS
+
+
+def _links(facts: RunFacts, words: Words) -> str:
+    log = _link(_marked_if_local(words("view_log"), facts, words), facts.log_link)
+    run = _link(_marked_if_local(words("view_run"), facts, words), facts.run_link)
+    return dotted([log, _link(words("view_runbook"), facts.runbook_link), run])
+
+
+def _hints(hints: frozenset[Hint], words: Words) -> Iterator[str]:
+    for hint in Hint:
+        if hint in hints:
+            yield escape_markdown(words(f"hint_{hint.value}"))
 
 
 def _marked_if_local(label: str, facts: RunFacts, words: Words) -> str:
@@ -218,10 +268,26 @@ def _gap(line: str, words: Words) -> str:
 
 
 def _try(facts: RunFacts, words: Words) -> str:
-    if facts.try_number is None:
+    if facts.try_number is None or facts.max_tries == 1:  # The only try is no news.
         return ""
     name = "try_number" if facts.max_tries is None else "try_of"
     return words(name, number=facts.try_number, total=facts.max_tries)
+
+
+def _run_id(facts: RunFacts, words: Words) -> str:
+    """The run id, with the time in it as local time, unless that is in the id already or the run started about then."""
+    run, time = facts.run_id or "", facts.run_time
+    if not run or time is None or not time.utcoffset():
+        return run
+    started_at = facts.run_started_at or facts.started_at
+    if started_at and abs((started_at - time).total_seconds()) < _SAME_TIME_SECONDS:
+        return run
+    return words("run_at", run=run, time=f"{time:%m-%d %H:%M}")
+
+
+def _last_success(facts: RunFacts, words: Words) -> str:
+    now = facts.ended_at or facts.started_at
+    return day_and_time(facts.last_success_at, now, words) if facts.last_success_at else ""
 
 
 def _time(time: datetime | None) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.alert_text import MAX_ALERT_BYTES, built_in_alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.markdown import escape_markdown
-from airflow_provider_dingpush.alerts.run_facts import RunFacts
+from airflow_provider_dingpush.alerts.run_facts import MAX_LOG_LINES, RunFacts
 from airflow_provider_dingpush.alerts.words import words_in
 from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
 from airflow_provider_dingpush.messages.kinds import ActionCard, Markdown, Text
@@ -54,12 +55,14 @@ class ReceiverSettings:
     :param zone: the time zone of all times.
     :param group_by: the labels that divide a digest into sections.
     :param people: owner of a DAG or task -> DingTalk user.
+    :param log_tail: how many of the last lines of a task's log are shown.
     """
 
     language: str
     zone: tzinfo
     group_by: tuple[str, ...] = ("dag_id",)
     people: Mapping[str, At] = field(default_factory=dict)
+    log_tail: int = MAX_LOG_LINES
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,8 @@ class Composer:
         """The message and its mentions."""
         alerts = [self.redacted(each) for each in alerts]
         language = self.language_of(alerts)
-        if len(alerts) == 1 and notes == Notes(number=notes.number):
-            message = self._alone(alerts[0], language)
+        if len(alerts) == 1 and notes == Notes(number=notes.number, hints=notes.hints, storm=notes.storm):
+            message = self._alone(alerts[0], language, notes.hints)
         else:
             message = self._digest(alerts, notes, language)
         if self.channel.misaddressed:
@@ -109,7 +112,7 @@ class Composer:
             environment=next((each.environment for each in alerts if each.environment), None),
         )
 
-    def _alone(self, alert: Alert, language: str) -> Message:
+    def _alone(self, alert: Alert, language: str, hints: frozenset[Hint]) -> Message:
         facts = RunFacts.from_dict({"event": alert.event, "dag_id": alert.dag_id, **alert.facts})
         own, problems = None, alert.problems
         if alert.message is not None:
@@ -118,7 +121,7 @@ class Composer:
             except ContentError as problem:
                 problems = {**problems, "message": self.described(problem)}
         if not alert.also:
-            return self.message_about(facts, own, problems, language=language)
+            return self.message_about(facts, own, problems, language=language, hints=hints)
         from airflow_provider_dingpush.alerts.joining import as_markdown, bytes_with_gap, combined, texts_of
 
         also, most = texts_of(alert.also), self.channel.text_bytes
@@ -126,7 +129,7 @@ class Composer:
         kept = min(sum(map(bytes_with_gap, also)), most // 2)
         if own is not None and also:
             own = as_markdown(own)
-        message = self.message_about(facts, own, problems, language=language, at_most_bytes=most - kept)
+        message = self.message_about(facts, own, problems, language=language, hints=hints, at_most_bytes=most - kept)
         return combined(message, also, most, language, cut_first=own is not None) if also else message
 
     def message_about(
@@ -136,12 +139,14 @@ class Composer:
         problems: Mapping[str, str],
         *,
         language: str,
+        hints: frozenset[Hint] = frozenset(),
         at_most_bytes: int | None = None,
     ) -> Message:
         """The message of one alert: the notifier's own if the channel can carry it, or else the built-in one.
 
         :param own: the notifier's own message.
         :param problems: name of each argument of the notifier that can't be used -> why; each gets a remark.
+        :param hints: of the built-in message.
         :param at_most_bytes: the limit of the built-in text, in bytes of JSON; by default the channel's.
         """
         if own is not None:
@@ -152,7 +157,8 @@ class Composer:
         remarks = self._remarks(problems, language, str if isinstance(own, Text) else escape_markdown)
         if own is None:
             limit = (at_most_bytes or self.channel.text_bytes) - json_bytes("\n\n".join(["", *remarks]))
-            own = built_in_alert(facts, language=language, at_most_bytes=min(MAX_ALERT_BYTES, limit))
+            facts = facts._replace(log_tail=facts.log_tail[max(0, len(facts.log_tail) - self.settings.log_tail) :])
+            own = built_in_alert(facts, language=language, hints=hints, at_most_bytes=min(MAX_ALERT_BYTES, limit))
         return _with_remarks(own, *remarks)
 
     def _remarks(self, problems: Mapping[str, str], language: str, shown: Callable[[str], str]) -> list[str]:

@@ -15,8 +15,10 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
 from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+from airflow_provider_dingpush.alerts.exception_place import exception_place
 from airflow_provider_dingpush.alerts.exception_text import WhatWentWrong, read_exception
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
+from airflow_provider_dingpush.alerts.runbook import runbook_url
 from airflow_provider_dingpush.events import Event
 
 MAX_LISTED_TASKS = 10
@@ -51,6 +53,7 @@ def read_run_facts(
     site: AirflowSite,
     redact: Callable[[str], str] = _unchanged,
     failed_tasks: Sequence[tuple[str, int]] | None = None,
+    roots: Sequence[str] = (),
     now: Callable[[], datetime],
 ) -> RunFacts:
     """The facts in the context of any callback, of any Airflow version. Never raises, for any context.
@@ -61,6 +64,7 @@ def read_run_facts(
     :param failed_tasks: task id and map index (-1 if not mapped) of the run's failed tasks, for DAG-level callbacks;
         ``None`` if Airflow doesn't provide them. They aren't read from the context, whose only task is often the wrong
         one (before 3.2, the last).
+    :param roots: folders of DAG files and of modules for them; the place of an exception is shown relative to these.
     :param now: the time, with its zone.
     """
     dag, run, deadline = (_get(context, name) for name in ("dag", "dag_run", "deadline"))
@@ -136,6 +140,7 @@ def read_run_facts(
         exception_type=problem.error.type_name,
         exception_text=problem.error.text,
         exception_summary=problem.error.summary,
+        exception_place=_place(_get(context, "exception"), roots, dag) if is_about_task else None,
         killed_from_outside=problem.killed_from_outside,
         failed_tasks=listed,
         failed_task_count=None if failed is None else len(failed),
@@ -145,8 +150,11 @@ def read_run_facts(
         if question and dag_id and run_id and task_id
         else None,
         is_local_link=site.is_local,
+        is_utc_by_default=site.is_utc_by_default,
         links=site.links,
         run_started_at=local(run_started_at),
+        run_time=local(_time_in(run_id)),
+        runbook_url=_runbook(context, task, dag, redact),
         occurrence=_occurrence(any_ti, run, deadline, logical_date, is_about_task=is_about_task),
         **(question.facts(local) if question else {}),
     )
@@ -354,6 +362,10 @@ def _word(value: Any, most: int = _MAX_ID_CHARACTERS) -> str | None:
     return str(plain)[:most].encode("utf-8", "replace").decode() or None
 
 
+def _word_of_any_length(value: Any) -> str | None:
+    return _word(value, _MAX_READ_CHARACTERS)
+
+
 def _name(own_id: str | None, *sources: tuple[Any, str]) -> str | None:
     """The display name in one of these sources, or else the id."""
     return own_id and (_first(partial(_word, most=_MAX_NAME_CHARACTERS), *sources) or own_id)
@@ -461,6 +473,44 @@ def _owners(task: Any, dag: Any) -> tuple[str, ...]:
 def _people(text: str) -> tuple[str, ...]:
     names = (name.strip()[:_MAX_NAME_CHARACTERS] for name in text.split(","))
     return tuple(dict.fromkeys(name for name in names if name))[:_MAX_PEOPLE]
+
+
+@_unknown_if_it_raises
+def _place(error: Any, roots: Sequence[str], dag: Any) -> str | None:
+    if not isinstance(error, BaseException):
+        return None
+    bundle, dag_file = _bundle_folder(dag), _word_of_any_length(_get(dag, "fileloc"))
+    return exception_place(error, [*roots, bundle] if bundle else roots, dag_file=dag_file)
+
+
+@_unknown_if_it_raises
+def _bundle_folder(dag: Any) -> str | None:
+    """The folder of the DAG's bundle, which may be another one on each machine and for each version."""
+    file, relative = (_word_of_any_length(_get(dag, name)) for name in ("fileloc", "relative_fileloc"))
+    return file[: -len(relative)] if file and relative and file.endswith(f"/{relative}") else None
+
+
+def _time_in(run_id: str | None) -> datetime | None:
+    """The time in a run id such as ``scheduled__2026-11-21T19:00:00+00:00``."""
+    _, separator, time = (run_id or "").partition("__")
+    return _instant(time.partition("_")[0]) if separator else None
+
+
+@_unknown_if_it_raises
+def _runbook(context: Any, task: Any, dag: Any, redact: Callable[[str], str]) -> str | None:
+    params = (_get(each, "params") for each in (context, task, dag))
+    param = _first(_word_of_any_length, *((each, "runbook") for each in params))
+    documents = [_get(task, "doc_md"), _get(dag, "doc_md")]
+    return runbook_url(param=param, tags=_list(_get(dag, "tags")), documents=documents, redact=redact)
+
+
+def last_success(context: Mapping[str, Any], zone: tzinfo) -> datetime | None:
+    """When the last successful run before that of the context ended; ``None`` if unknown.
+
+    Airflow 3 reads it when it is looked at, which asks another process.
+    """
+    names = ("prev_end_date_success", "prev_start_date_success")
+    return _local(_first(_instant, *((context, name) for name in names)), zone)
 
 
 @_unknown_if_it_raises

@@ -5,6 +5,7 @@ Every alert has a line of its own or is part of a printed count: the counts add 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -14,10 +15,12 @@ from typing import TypeVar
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_contents import Contents, Row, Section, classify, merged
 from airflow_provider_dingpush.alerts.digest_frame import Frame
+from airflow_provider_dingpush.alerts.digest_groups import Group, groups_of, tasks_together
 from airflow_provider_dingpush.alerts.digest_lines import Detail, LineWriter
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.kinds import MARKS
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown
+from airflow_provider_dingpush.alerts.phone_screen import ONE_SCREEN, TWO_SCREENS, lines_on_phone
 from airflow_provider_dingpush.alerts.words import words_in
 from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
@@ -48,30 +51,33 @@ class Layout:
 
     def lines(self, detail: Detail) -> list[Line]:
         """The lines between the message's head and its foot, not written yet."""
-        shown, left_out = _shown(self.contents.sections, detail.sections)
-        lines = self._question_lines(detail)
+        # Names of other labels than DAGs, such as owners, aren't compared.
+        group_from = detail.group_from if self.contents.group_by == ("dag_id",) else sys.maxsize
+        groups = groups_of(self.contents.sections, group_from)
+        shown, left_out = _shown(groups, detail.sections)
+        lines = self._question_lines(groups, detail)
         if detail.rows == 0:
             lines += [partial(self.write.flat, each, detail) for each in shown]
         else:
             lines += self._section_lines(shown, detail)
         if left_out:
             where = "in_dags" if self.contents.group_by == ("dag_id",) else "in_groups"
-            lines.append(partial(self._more, [each.whole for each in left_out], where))
+            lines.append(partial(self._more, [each.whole for group in left_out for each in group.sections], where))
         if self.contents.notes.overflow_count:
             lines.append(partial(self.write.words, "overflow_count", self.contents.notes.overflow_count))
         lines += self._extra_lines(self.contents.recovered, self.write.recovered, detail)
         return lines + self._extra_lines(self.contents.others, partial(self.write.other, detail=detail), detail)
 
-    def _question_lines(self, detail: Detail) -> list[Line]:
-        questions, sections = self.contents.questions, self.contents.sections
+    def _question_lines(self, groups: Sequence[Group], detail: Detail) -> list[Line]:
+        questions = self.contents.questions
         lines: list[Line] = []
         if questions and len(questions) < len(self.contents.classified):
             lines.append(partial(self._extras_heading, [Row(questions)]))
         lines += [partial(self.write.question, each.alert, detail) for each in questions]
         # A section with a heading of its own needs no second one.
-        is_list = detail.rows == 0 or self.contents.is_titled or (sections and len(sections[0].rows) == 1)
-        if questions and sections and is_list:
-            lines.append(partial(self._extras_heading, [each.whole for each in sections]))
+        is_list = detail.rows == 0 or self.contents.is_titled or any(len(each.sections) > 1 for each in groups)
+        if questions and groups and (is_list or not any(each.is_large for each in groups)):
+            lines.append(partial(self._extras_heading, [each.whole for each in groups]))
         return lines
 
     def _extra_lines(self, rows: Sequence[Row], write: Callable[[Row], str], detail: Detail) -> list[Line]:
@@ -85,26 +91,44 @@ class Layout:
             lines.append(partial(self._more, rest, "in_tasks"))
         return lines
 
-    def _section_lines(self, sections: Sequence[Section], detail: Detail) -> list[Line]:
-        lines: list[Line] = []
+    def _section_lines(self, groups: Sequence[Group], detail: Detail) -> list[Line]:
         # Sections of a single row share one list at the end: a heading for each would be half of the message.
-        large = [each for each in sections if len(each.rows) > 1 or len(sections) == 1]
-        small = [each for each in sections if not (len(each.rows) > 1 or len(sections) == 1)]
-        for section in large:
+        is_only = len(self.contents.sections) == 1
+        several = [each for each in groups if len(each.sections) > 1]
+        large = [each for each in groups if each.is_large or is_only]
+        small = [each for each in groups if each not in several and each not in large]
+        if not large:
+            several, small = [*groups], []
+        lines: list[Line] = [partial(self.write.flat, each, detail) for each in several]
+        for section in (each.sections[0] for each in large):
             if not self.contents.is_titled:
                 lines.append(partial(self._group_heading, section))
-            kept, rest = _shown(section.rows, detail.rows)
-            lines += [partial(self.write.row, each, detail) for each in kept]
-            if rest:
-                lines.append(partial(self._more, rest, "in_tasks"))
-        if large and small:
+            lines += self._row_lines(section, detail)
+        if small:
             lines.append(partial(self._others_heading, small))
         return [*lines, *(partial(self.write.flat, each, detail) for each in small)]
+
+    def _row_lines(self, section: Section, detail: Detail) -> list[Line]:
+        is_of_dag = "dag_id" in self.contents.group_by
+        groups = tasks_together(section.rows, detail.tasks_from if is_of_dag else sys.maxsize)
+        kept, rest = _shown(groups, detail.rows)
+        lines: list[Line] = []
+        above: Row | None = None
+        for group in kept:
+            if len(group.sections) > 1:
+                lines.append(partial(self.write.tasks, group, detail))
+            else:
+                lines.append(partial(self.write.row, group.whole, detail, above=above))
+            above = group.whole
+        if rest:
+            rows = [row for group in rest for each in group.sections for row in each.rows]
+            lines.append(partial(self._more, rows, "in_tasks"))
+        return lines
 
     def text(self, lines: Iterable[Line], detail: Detail) -> str:
         """The whole message with these lines in its middle."""
         blocks = [f"### {self.frame.mark} {escape_markdown(self.frame.title)}", *self.frame.head()]
-        if self.contents.causes and detail.sections != 0:
+        if self.contents.causes and detail.causes:
             blocks.append(self.frame.causes())
         for line in (each() for each in lines):
             if line.startswith("- ") and blocks[-1].startswith("- "):
@@ -115,13 +139,11 @@ class Layout:
 
     def _group_heading(self, section: Section) -> str:
         """``etl_daily · 3 failures · run failed``."""
-        name = escape_markdown(" · ".join(self.write.label(section)))
+        name = escape_markdown(" · ".join(self.write.names.label(section)))
         return f"#### {dotted([name, self.write.counted(section.whole.kinds), self.write.folded(section.whole)])}"
 
-    def _others_heading(self, sections: Sequence[Section]) -> str:
-        return (
-            f"#### {self.write.words('others')} · {self.write.counted(merged(each.whole for each in sections).kinds)}"
-        )
+    def _others_heading(self, groups: Sequence[Group]) -> str:
+        return f"#### {self.write.words('others')} · {self.write.counted(merged(each.whole for each in groups).kinds)}"
 
     def _extras_heading(self, rows: Sequence[Row]) -> str:
         whole = merged(rows)
@@ -135,20 +157,22 @@ class Layout:
 
 
 MOST_LINES = 60
-"""A longer digest is compacted, because more isn't read on a phone."""
+"""A digest with more lines isn't tried: writing thousands of them would be slow."""
 
 DETAILS = (
-    Detail(rows=None, reasons=3, characters=120, extras=None),
+    Detail(rows=None, reasons=3, characters=120, extras=None, group_from=6, tasks_from=6, name_characters=600),
     Detail(rows=None, reasons=1, characters=80, extras=20),
     Detail(rows=8, reasons=1, characters=80, extras=10),
     Detail(rows=5, reasons=1, characters=60, extras=10),
     Detail(rows=3, reasons=1, characters=60, extras=5),
-    Detail(reasons=1, characters=60, extras=5),
+    Detail(reasons=1, characters=60, extras=5, name_characters=600),
+    Detail(reasons=1, characters=60, extras=5, name_characters=300),
     Detail(extras=5),
     *(
         Detail(extras=min(5, sections), sections=sections)
         for sections in (50, 40, 30, 25, 20, 15, 10, 7, 5, 3, 2, 1, 0)
     ),
+    Detail(extras=0, sections=0, causes=False),
 )
 """From the fullest to the shortest."""
 
@@ -182,10 +206,12 @@ def digest(
     write = LineWriter(contents, words_in(language), zone)
     frame = Frame(contents, write, environment or "")
     layout = Layout(contents, write, frame)
+    # Questions are whole at any length, and the others keep one screen beside them.
+    questions = lines_on_phone("\n".join(write.question(each.alert, DETAILS[0]) for each in contents.questions))
+    most_lines = max(TWO_SCREENS, questions + ONE_SCREEN)
     for detail in DETAILS:
         lines = layout.lines(detail)
-        # A text with too many lines is never written: thousands of them would be slow.
         text = layout.text(lines, detail) if len(lines) <= MOST_LINES else None
-        if text is not None and json_bytes(text) <= at_most_bytes:
+        if text is not None and json_bytes(text) <= at_most_bytes and lines_on_phone(text) <= most_lines:
             break
     return Markdown(frame.title, text or "")

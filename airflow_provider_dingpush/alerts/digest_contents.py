@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from airflow_provider_dingpush.alerts.alert import Alert
@@ -63,6 +63,11 @@ class Row:
     def kinds(self) -> list[tuple[Kind, int]]:
         """How many there are of each kind, the worst first."""
         return count_kinds(self.classified)
+
+    @cached_property
+    def reasons(self) -> list[Reason]:
+        """Their reasons, the most frequent first."""
+        return reasons_of(self.alerts)
 
     @property
     def worst(self) -> Kind:
@@ -185,8 +190,11 @@ def reason_of(alert: Alert) -> str:
 
     With those of all notifiers, if several have messages about it.
     """
+    summary = " ".join(alert.summary.split())
+    if summary and not alert.also:
+        return summary
     own = alert.message if not alert.summary or alert.also else None
-    reasons = (" ".join(alert.summary.split()), *(_first_line(each) for each in (own, *alert.also)))
+    reasons = (summary, *(_first_line(each) for each in (own, *alert.also)))
     return " · ".join(each for each in reasons if each)
 
 
@@ -205,14 +213,21 @@ def _text_of(message: Mapping[str, Any] | None) -> str:
     return next((each.strip() for each in texts if isinstance(each, str) and each.strip()), "")
 
 
+@lru_cache(maxsize=4_096)
 def _skeleton(reason: str) -> str:
     """The reason without words that have digits: "order 10086 not found" and "order 10087 not found" are alike."""
     # Anchored at the start of the word, or a long word without a digit would take quadratic time.
     return re.sub(r"\b[^\W\d]*\d\w*", "0", reason)
 
 
-_MOST_CAUSES = 3
+MOST_CAUSES = 6
 """Reasons in the head of the message."""
+
+_WORTH_LISTING = 4
+"""With fewer failures per reason, each line has its own."""
+
+_LEAST_SHARE = 1 / 50
+"""Of all failures; a rarer reason is no line in the head, unless there is room for all."""
 
 
 @dataclass(frozen=True)
@@ -255,14 +270,29 @@ class Contents:
 
     @cached_property
     def causes(self) -> Sequence[Reason]:
-        """Reasons in the head: those of the only row, or one that half of the unresolved alerts share and the next."""
+        """Reasons in the head: those of the only row, or a few that tasks share and that explain half of all."""
+        if self.group_by == ("summary",):
+            return ()
         total = len(self.unresolved)
         reasons = reasons_of(each.alert for each in self.unresolved)
+        # Room for one more than that, because the count of others takes a line as well.
+        few = reasons if len(reasons) <= MOST_CAUSES + 1 else reasons[:MOST_CAUSES]
         if self.has_one_row:
-            return reasons[:_MOST_CAUSES] if len(reasons) > 1 else ()
-        if not reasons or len(reasons[0].alerts) * 2 < total or not reasons[0].is_shared:
+            return few if len(reasons) > 1 else ()
+        shared = [each for each in few if each.is_shared]
+        if not shared or sum(len(each.alerts) for each in shared) * 2 < total:
             return ()
-        return [each for each in reasons[:_MOST_CAUSES] if len(each.alerts) * 10 >= total and each.is_shared]
+        several = reasons if few is reasons else [each for each in shared if len(each.alerts) >= total * _LEAST_SHARE]
+        if len(shared) > 1 and total >= len(several) * _WORTH_LISTING:
+            return several
+        return shared[:1] if len(shared[0].alerts) * 2 >= total else ()
+
+    @cached_property
+    def cause_marks(self) -> Mapping[str, str]:
+        """Likeness of each cause -> its mark, by which a line names it: ①; empty for a single cause."""
+        if len(self.causes) < 2 or self.has_one_row:
+            return {}
+        return {cause.likeness: chr(ord("①") + place) for place, cause in enumerate(self.causes)}
 
     @property
     def has_one_row(self) -> bool:

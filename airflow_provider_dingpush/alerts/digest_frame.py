@@ -8,12 +8,19 @@ from functools import cached_property
 
 from airflow_provider_dingpush.alerts.digest_contents import Contents, Row, count_kinds
 from airflow_provider_dingpush.alerts.digest_lines import CAUSE_CHARACTERS, LineWriter
+from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
 from airflow_provider_dingpush.alerts.markdown import cut, dotted, escape_markdown, plain_name, quoted
-from airflow_provider_dingpush.alerts.words import Words
+from airflow_provider_dingpush.alerts.words import Words, duration_text
 
 _MOST_NAMES = 5
 """Of dead letters and skipped robots; ``dingpush status`` lists all."""
+
+_ONE_OF_CAUSES_CHARACTERS = 100
+"""Of each reason in the head, if there are several."""
+
+_LEAST_STORM = 10
+"""Fewer failures are no storm."""
 
 _TITLE_KINDS = (Kind.LATE, Kind.QUESTION, Kind.RETRYING, Kind.RECOVERED)
 """The kinds that a title counts besides the worst one."""
@@ -64,8 +71,8 @@ class Frame:
         counted = self.write.counted(row.kinds)
         if row.dags > 1:
             return self.words("in_dags", row.dags, counts=counted)
-        task = f" · {self.write.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
-        return self.words("where", counts=counted, name=f"{self.write.dag(row)}{task}")
+        task = f" · {self.write.names.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
+        return self.words("where", counts=counted, name=f"{self.write.names.dag(row)}{task}")
 
     @property
     def mark(self) -> str:
@@ -85,7 +92,10 @@ class Frame:
             if f"{last:%Y-%m-%d %H:%M}" != when:
                 when += f"–{last:%H:%M}" if first.date() == last.date() else f" – {last:%Y-%m-%d %H:%M}"
             runs = self.write.folded(self.contents.sections[0].whole) if self.contents.is_titled else ""
-            yield dotted([f"{when} {offset}", runs])
+            storm, state = self._storm()
+            yield dotted([f"{when} {offset}", runs, "" if storm else state])
+            if storm:
+                yield storm
         notes = self.contents.notes
         remarks = []
         if notes.may_repeat:
@@ -105,13 +115,36 @@ class Frame:
         if remarks:
             yield quoted(remarks)
 
+    def _storm(self) -> tuple[str, str]:
+        """The failures since the storm began, if there were earlier messages; and whether they go on."""
+        storm = self.contents.notes.storm
+        if storm is None or storm.failures < _LEAST_STORM:
+            return "", ""
+        state = self.words("going_on")
+        if storm.quiet_seconds is not None:
+            state = self.words("quiet_for", duration=duration_text(storm.quiet_seconds, self.words))
+        if storm.failures <= sum(each.kind is Kind.FAILED for each in self.contents.classified):
+            return "", f"**{state}**"
+        text = self.words(
+            "storm",
+            failures=self.words("failed", storm.failures),
+            dags=self.words("dags", storm.dags),
+            since=self.write.clock(storm.since),
+            state=state,
+        )
+        return f"**{text}**", state
+
     def causes(self) -> str:
         """The reasons that most unresolved alerts share."""
         total = len(self.contents.unresolved)
         cause, *more = self.contents.causes
         text = escape_markdown(cut(cause.text, CAUSE_CHARACTERS))
         if more:
-            named = [self.write.reason(each, CAUSE_CHARACTERS) for each in self.contents.causes]
+            marks = self.contents.cause_marks
+            named = [
+                f"{marks.get(each.likeness, '')} {self.write.reason(each, _ONE_OF_CAUSES_CHARACTERS)}".strip()
+                for each in self.contents.causes
+            ]
             rest = total - sum(len(each.alerts) for each in self.contents.causes)
             return quoted([self.words("reasons"), *named, *([self.words("other_reasons", rest)] if rest else [])])
         alike = "same_reason" if cause.is_same else "similar_reason"
@@ -119,7 +152,7 @@ class Frame:
         return quoted([self.words(name, len(cause.alerts), total=total), text])
 
     def foot(self) -> Iterator[str]:
-        """Dead letters, skipped robots, and the message's number."""
+        """Dead letters, skipped robots, hints, and the message's number."""
         dead, skipped = self.contents.notes.dead, self.contents.notes.skipped
         if dead:
             names = self.words("comma").join(escape_markdown(plain_name(each)) for each in dead[:_MOST_NAMES])
@@ -138,5 +171,8 @@ class Frame:
             if len(skipped) > _MOST_NAMES:
                 robots.append(self.words("skipped_more", len(skipped) - _MOST_NAMES))
             yield from robots
+        for hint in Hint:
+            if hint in self.contents.notes.hints:
+                yield escape_markdown(self.words(f"hint_{hint.value}"))
         if self.contents.notes.number:
             yield self.words("number", number=escape_markdown(plain_name(self.contents.notes.number)))

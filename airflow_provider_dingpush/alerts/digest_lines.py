@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
+from functools import cached_property
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_contents import (
@@ -13,14 +14,13 @@ from airflow_provider_dingpush.alerts.digest_contents import (
     Contents,
     Reason,
     Row,
-    Section,
     own_text_of,
     reason_of,
-    reasons_of,
 )
+from airflow_provider_dingpush.alerts.digest_groups import Group
+from airflow_provider_dingpush.alerts.digest_names import Names
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
 from airflow_provider_dingpush.alerts.markdown import (
-    NAME_CHARACTERS,
     broken_lines,
     cut,
     dotted,
@@ -33,11 +33,14 @@ from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 CAUSE_CHARACTERS = 200
 """Of the reason that most alerts share."""
 
-_MOST_INDICES = 3
-"""The most ranges of map indices."""
-
 _LIST_CHARACTERS = 120
 """Of the options of a question, and of the people who may answer."""
+
+_WORTH_SHORTENING = 12
+"""A shorter text of reasons is repeated rather than replaced by a remark."""
+
+_MARKED = (Kind.LATE, Kind.RETRYING, Kind.EARLIER)
+"""The kinds whose lines begin with a mark; most lines are failures."""
 
 _LAST_MOMENT = 32_503_680_000.0  # The year 3000, because a damaged file may contain any number.
 
@@ -51,6 +54,10 @@ class Detail:
     :param characters: the most characters of one reason.
     :param extras: the most rows of recoveries, and of other events; ``None``: no limit.
     :param sections: the most sections; ``None``: no limit.
+    :param group_from: how many sections with the same picture share a line.
+    :param tasks_from: how many tasks of a DAG with the same picture share a line.
+    :param name_characters: the most characters of their names.
+    :param causes: whether the head names the reasons that most alerts share.
     """
 
     rows: int | None = 0
@@ -58,6 +65,10 @@ class Detail:
     characters: int = 0
     extras: int | None = 0
     sections: int | None = None
+    group_from: int = 3
+    tasks_from: int = 3
+    name_characters: int = 120
+    causes: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,27 +84,39 @@ class LineWriter:
     words: Words
     zone: tzinfo
 
-    def row(self, row: Row, detail: Detail, *, label: Sequence[str] = ()) -> str:
-        """``load_orders ×3 log · 03:04–03:09 · after 4 tries · TimeoutError``."""
-        names = [*label, *([] if "dag_id" in self.contents.group_by else [self.dag(row)])]
+    @cached_property
+    def names(self) -> Names:
+        """The names of its lines."""
+        return Names(self.contents, self.words)
+
+    def row(self, row: Row, detail: Detail, *, label: Sequence[str] = (), above: Row | None = None) -> str:
+        """``load_orders ×3 log · 03:04–03:09 · after 4 tries · TimeoutError``.
+
+        :param above: the row of the line above; the same reason isn't repeated.
+        """
+        names = [*label, *([] if "dag_id" in self.contents.group_by else [self.names.dag(row)])]
         if not names or "task_id" not in self.contents.group_by or not row.newest.task_id:
-            names += self._of_dag(row)
+            names += self.names.of_dag(row)
         several_runs = row.runs > 1 and len(row.classified) > 1
         parts = [
-            self._subject(row, names or [self.dag(row)]),
+            self._subject(row, names or [self.names.dag(row)]),
             self.counted(row.kinds) if len(row.kinds) > 1 else "",
             self._times(row),
             self._tries(row),
             self.words("runs", row.runs) if several_runs and row.newest.task_id else "",
             self._repeats(row),
             self.folded(row) if label else "",
-            self._reasons(row, detail),
+            self._reasons_below(row, above, detail),
         ]
         return f"- {dotted(parts)}"
 
-    def flat(self, section: Section, detail: Detail) -> str:
-        """A section in one line."""
-        whole, label = section.whole, self.label(section)
+    def flat(self, group: Group, detail: Detail) -> str:
+        """A section, or sections with the same picture, in one line."""
+        if len(group.sections) > 1:
+            labels = [self.words("comma").join(self.names.label(each)) for each in group.sections]
+            return self._group(group, labels, self.words("dags", len(labels)), detail)
+        section = group.sections[0]
+        whole, label = section.whole, self.names.label(section)
         if len(section.rows) == 1:
             return self.row(whole, detail, label=label)
         parts = [
@@ -107,6 +130,31 @@ class LineWriter:
         ]
         return f"- {dotted(parts)}"
 
+    def tasks(self, group: Group, detail: Detail) -> str:
+        """``load_01–12 (12 tasks) each ×1 log · TimeoutError``."""
+        labels = [self.names.task(each.whole) for each in group.sections]
+        return self._group(group, labels, self.words("tasks", len(labels)), detail)
+
+    def _group(self, group: Group, labels: Sequence[str], counted: str, detail: Detail) -> str:
+        """``ods_sync_04–22 (19 DAGs) each ×40 run · 8 tasks · TimeoutError``."""
+        whole, first = group.whole, group.sections[0].whole
+        names = self.names.together(labels, detail.name_characters)
+        name = self.words("group_name", name=f"**{names}**", counted=counted, each=len(first.classified))
+        is_dag = whole.dags > 1 and len(group.sections[0].rows) == 1
+        of_dag = self.names.of_dag(first) if is_dag else []
+        parts = [
+            dotted([name, *map(escape_markdown, of_dag)]) + self._link_of(first.newest, run_first=first.tasks > 1),
+            self.counted(whole.kinds) if len(whole.kinds) > 1 else "",
+            self.words("tasks", first.tasks) if 1 < first.tasks < len(first.classified) else "",
+            self._times(whole),
+            self._tries(whole) if len(first.classified) == 1 else "",
+            self._repeats(whole),
+            self.folded(whole) if whole.dags > 1 else "",
+            self._reasons(whole, detail),
+        ]
+        mark = f"{MARKS[whole.worst]} " if whole.worst in _MARKED else ""
+        return f"- {mark}{dotted(parts)}"
+
     def recovered(self, row: Row) -> str:
         """``etl_daily · load_orders · failed 10:02, recovered 10:09 · after 3 tries``."""
         known = [
@@ -115,7 +163,7 @@ class LineWriter:
         since = self.clock(min(at for at, _ in known)) if len(known) == len(row.alerts) else ""
         name = f"{'failed_' if since else ''}recovered{'_all' if len(row.alerts) > 1 else ''}"
         parts = [
-            self._subject(row, [self.dag(row), *self._of_dag(row)]),
+            self._subject(row, [self.names.dag(row), *self.names.of_dag(row)]),
             self.words(f"{name}_at", since=since, until=self.clock(row.newest.at)),
             self._after(tries for _, tries in known),
             self._repeats(row),
@@ -125,7 +173,7 @@ class LineWriter:
     def other(self, row: Row, detail: Detail) -> str:
         """``etl_daily · load_orders · succeeded``."""
         parts = [
-            self._subject(row, [self.dag(row), *self._of_dag(row)]),
+            self._subject(row, [self.names.dag(row), *self.names.of_dag(row)]),
             # A notifier's own message describes the event; it may also come from a running task.
             "" if own_text_of(row.newest) else escape_markdown(plain_name(self.words.event_in_line(row.newest.event))),
             self._times(row),
@@ -139,7 +187,7 @@ class LineWriter:
         known, own = alert.facts, " ".join(own_text_of(alert).split())
         until = known.get("answer_by")
         options, users = (_listed(known.get(name), self.words("comma")) for name in ("options", "assigned_users"))
-        names = [f"**{escape_markdown(self.dag(row))}**", escape_markdown(self.task(row))]
+        names = [f"**{escape_markdown(self.names.dag(row))}**", escape_markdown(self.names.task(row))]
         conditions = [
             self.words("options", options=escape_markdown(cut(options, _LIST_CHARACTERS))) if options else "",
             self.words("answer_by", until=self.clock(_seconds_of(until))) if _seconds_of(until) else "",
@@ -147,7 +195,7 @@ class LineWriter:
         ]
         body = own or known.get("body") if own or detail.reasons else None
         lines = [
-            f"{dotted([each for each in names if each])}{self._indices(row)}",
+            f"{dotted([each for each in names if each])}{self.names.indices(row)}",
             escape_markdown(cut(reason_of(alert), CAUSE_CHARACTERS)),
             escape_markdown(cut(" ".join(body.split()), CAUSE_CHARACTERS)) if isinstance(body, str) else "",
             dotted(conditions),
@@ -158,61 +206,17 @@ class LineWriter:
     def _subject(self, row: Row, names: Sequence[str]) -> str:
         """The subject of a line, the first name in bold, with its count."""
         first, *rest = map(escape_markdown, names)
-        mark = f"{MARKS[row.worst]} " if row.worst in (Kind.LATE, Kind.RETRYING, Kind.EARLIER) else ""
+        mark = f"{MARKS[row.worst]} " if row.worst in _MARKED else ""
         often = f" ×{len(row.classified):,}" if len(row.classified) > 1 else ""
         # Next to the name, where it is found quickly: the ends of the lines are at different columns.
         log = self._link_of(row.newest, run_first=row.tasks > 1)
         if rest and row.tasks == 1 and not row.newest.task_id and row.newest.run_link:
             # "run failed" becomes the label of the link.
             rest[-1], log = link(rest[-1], row.newest.run_link) or rest[-1], ""
-        return f"{mark}{dotted([f'**{first}**', *rest])}{self._indices(row)}{often}{log}"
-
-    def label(self, section: Section) -> list[str]:
-        """The name of a section."""
-        named = [
-            self._label_of(section.whole, each, value)
-            for each, value in zip(self.contents.group_by, section.label, strict=True)
-        ]
-        return [each for each in named if each] or [self.words("all")]
-
-    def _label_of(self, row: Row, label: str, value: str) -> str:
-        if label == "dag_id":
-            return self.dag(row)
-        if label == "task_id":
-            return self.task(row) or self.words("whole_run")
-        if label == "summary":
-            return cut(reason_of(row.newest), NAME_CHARACTERS) or self.words("no_reason")
-        return plain_name(value) or self.words("no_owner" if label == "owner" else "none")
-
-    def dag(self, row: Row) -> str:
-        name = row.newest.facts.get("dag_name")
-        return plain_name(name if isinstance(name, str) and name else row.newest.dag_id) or self.words("unknown_dag")
-
-    def task(self, row: Row) -> str:
-        name = row.newest.facts.get("task_name")
-        return plain_name(name if isinstance(name, str) and name else row.newest.task_id or "")
-
-    def _of_dag(self, row: Row) -> list[str]:
-        """The task, or the event of the run."""
-        if row.newest.task_id:
-            return [self.task(row)]
-        return [self.words.event_in_line(row.newest.event)] if row.worst in (Kind.FAILED, Kind.LATE) else []
+        return f"{mark}{dotted([f'**{first}**', *rest])}{self.names.indices(row)}{often}{log}"
 
     def counted(self, kinds: Iterable[tuple[Kind, int]]) -> str:
         return self.words("comma").join(self.words(kind.value, n) for kind, n in kinds)
-
-    def _indices(self, row: Row) -> str:
-        """The map indices of one run: ``[0–3, 7]``."""
-        indices = sorted({each.map_index for each in row.alerts if each.map_index is not None})
-        if not indices or row.runs > 1 or row.tasks > 1:
-            return ""
-        label = row.newest.facts.get("map_label")
-        if len(indices) == 1 and isinstance(label, str) and label:
-            return " " + escape_markdown(f"[{plain_name(label)}]")
-        ranges = _ranges(indices)
-        texts = [str(first) if first == last else f"{first}–{last}" for first, last in ranges[:_MOST_INDICES]]
-        more = ["…"] if len(ranges) > _MOST_INDICES else []
-        return " " + escape_markdown(f"[{', '.join([*texts, *more])}]")
 
     def _times(self, row: Row) -> str:
         """First and last time, unless they are in the message's head."""
@@ -243,6 +247,8 @@ class LineWriter:
         return self.words("tries", tries=most if least == most else f"{least}–{most}")
 
     def _repeats(self, row: Row) -> str:
+        if not self.contents.notes.repeats:
+            return ""
         again = sum(self.contents.notes.repeats.get(each, 0) for each in {alert.incident for alert in row.alerts})
         return self.words("repeats", again) if again else ""
 
@@ -257,18 +263,26 @@ class LineWriter:
 
     def _reasons(self, row: Row, detail: Detail) -> str:
         """The reasons, the most frequent first, without those in the message's head or the section's name."""
-        if not detail.reasons or self.contents.group_by == ("summary",):
+        if self.contents.group_by == ("summary",):
             return ""
-        # The line of one task leaves out the first of these reasons only, or it would be ambiguous.
-        is_whole = row.tasks > 1 or self.contents.has_one_row
-        named = {each.likeness for each in (self.contents.causes if is_whole else self.contents.causes[:1])}
-        every = reasons_of(row.alerts)
-        others = [each for each in every if each.likeness not in named]
-        reasons = [self.reason(each, detail.characters, counted=len(every) > 1) for each in others[: detail.reasons]]
-        more = sum(len(each.alerts) for each in others[detail.reasons :])
-        if more:
-            reasons.append(self.words("other_reasons", more))
-        return self.words("semicolon").join(reasons)
+        every = row.reasons
+        named = {each.likeness for each in self.contents.causes} if detail.causes else set()
+        marks = self.contents.cause_marks if named else {}
+        reasons = ["".join(sorted(marks[each.likeness] for each in every if each.likeness in marks))]
+        if detail.reasons:
+            others = [each for each in every if each.likeness not in named]
+            # One more than that, because the count of others takes as much room.
+            shown = others if len(others) <= detail.reasons + 1 else others[: detail.reasons]
+            reasons += [self.reason(each, detail.characters, counted=len(every) > 1) for each in shown]
+            more = sum(len(each.alerts) for each in others[len(shown) :])
+            reasons += [self.words("other_reasons", more)] if more else []
+        return self.words("semicolon").join(filter(None, reasons))
+
+    def _reasons_below(self, row: Row, above: Row | None, detail: Detail) -> str:
+        """The reasons, or a remark that they are those of the line above."""
+        reasons = self._reasons(row, detail)
+        is_same = above is not None and reasons == self._reasons(above, detail)
+        return self.words("same_as_above") if is_same and len(reasons) > _WORTH_SHORTENING else reasons
 
     def reason(self, reason: Reason, characters: int, *, counted: bool = True) -> str:
         text = escape_markdown(cut(reason.text, characters))
@@ -302,17 +316,6 @@ def _seconds_of(time: object) -> float:
         return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else 0.0
     except ValueError:
         return 0.0
-
-
-def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last number of each range without a gap, of sorted numbers."""
-    ranges: list[tuple[int, int]] = []
-    for number in numbers:
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1] = (ranges[-1][0], number)
-        else:
-            ranges.append((number, number))
-    return ranges
 
 
 def link(label: str, address: str | None) -> str:

@@ -5,8 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from airflow_provider_dingpush.alerts.hints import Hint
+
 RunKey = tuple[str, str]
 """Identifies a run: DAG id and run id."""
+
+
+@dataclass(frozen=True)
+class StormNote:
+    """The storm that a message is part of: failures that follow each other closely, over all messages about them.
+
+    :param failures: how many there were so far.
+    :param dags: of how many DAGs.
+    :param since: when the first one happened, in seconds since 1970.
+    :param quiet_seconds: how long no failure has happened, in seconds; ``None`` while they go on.
+    """
+
+    failures: int
+    dags: int
+    since: float
+    quiet_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -28,6 +46,8 @@ class Notes:
         many tries it took, the successful one included (``None`` if unknown). That failure isn't among the alerts.
     :param merged_until_tomorrow: this is the last message of the day (``max_messages_per_day``); later alerts are
         sent the next day.
+    :param hints: hints to show.
+    :param storm: the storm that these alerts are part of; a digest of a larger one shows it.
     """
 
     number: str = ""
@@ -40,3 +60,5 @@ class Notes:
     folded: Mapping[RunKey, str] = field(default_factory=dict)
     recovered: Mapping[str, tuple[float, int | None]] = field(default_factory=dict)
     merged_until_tomorrow: bool = False
+    hints: frozenset[Hint] = frozenset()
+    storm: StormNote | None = None

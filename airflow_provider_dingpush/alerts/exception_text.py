@@ -79,7 +79,7 @@ def read_exception(error: BaseException | str, redact: Callable[[str], str]) -> 
     :param redact: removes secrets from free text.
     """
     if isinstance(error, str):
-        lines = _lines(error, redact)
+        lines = shown_lines(error, redact)
         return WhatWentWrong(None, _joined(_clipped(lines)), _cut(_best_line(lines), MAX_SUMMARY_CHARACTERS) or None)
     lines, parts = _own_lines(error, redact), _parts(error)
     more = [*_notes(error, redact), *_part_lines(parts, redact)]
@@ -104,11 +104,20 @@ def shortened(text: str, characters: int) -> str:
     return "\n".join(_clipped(lines, most, characters))
 
 
+def cut_to(lines: Sequence[str], characters: int) -> list[str]:
+    """The lines, the longest of them cut in their middle so that all of them together have so many characters."""
+    each = _longest_line(lines, characters)
+    return [_middle_cut(line, each) for line in lines]
+
+
 # One text
 
 
-def _lines(text: str, redact: Callable[[str], str]) -> list[str]:
-    """The lines of a text that aren't empty, as a terminal would show them and without secrets."""
+def shown_lines(text: str, redact: Callable[[str], str]) -> list[str]:
+    """The lines of a text that aren't empty, as a terminal would show them and without secrets.
+
+    :param redact: removes secrets from free text.
+    """
 
     def clean(some: str) -> str:
         # Redacted before and after: a secret may contain a character that is dropped, or colour codes.
@@ -134,7 +143,7 @@ def _clipped(
     kept = [line for line in lines if gap_in(line) is None]
     head, whole = min(before, len(kept)), len(kept)
     if whole > most_lines:
-        informative = [line for line in kept if not _is_no_reason(line)] or kept
+        informative = [line for line in kept if not is_position(line)] or kept
         head = min(_HEAD_LINES, most_lines // 2, before)
         kept = [*informative[:head], *informative[head:][head - most_lines :]]
     hidden += whole - len(kept)
@@ -178,9 +187,9 @@ def _best_line(lines: Sequence[str], *, last: bool = False) -> str:
     causes = [line[len(_JAVA_CAUSE) :] for line in lines if line.startswith(_JAVA_CAUSE) and line != _JAVA_CAUSE]
     if causes:
         return causes[-1]
-    lines = [line for line in lines if not _is_no_reason(line)] or lines[:1]
+    lines = [line for line in lines if not is_position(line)] or lines[:1]
     if any(_TRACEBACK in line for line in lines):
-        return next((line for line in reversed(lines) if re.fullmatch(_NAMED_ERROR, line)), lines[-1])
+        return next((line for line in reversed(lines) if is_named_error(line)), lines[-1])
     text = ""
     for line in lines[-1:] if last else lines:
         words = line.removeprefix(": ")
@@ -190,7 +199,13 @@ def _best_line(lines: Sequence[str], *, last: bool = False) -> str:
     return text
 
 
-def _is_no_reason(line: str) -> bool:
+def is_named_error(line: str) -> bool:
+    """Whether a line begins with the class of an exception, such as the last one of a traceback."""
+    return re.fullmatch(_NAMED_ERROR, line) is not None
+
+
+def is_position(line: str) -> bool:
+    """Whether a line has a position instead of a reason, such as those of a stack trace."""
     return re.fullmatch(_NO_REASON, line) is not None
 
 
@@ -221,7 +236,7 @@ def _text_of(error: BaseException) -> str:
 def _own_lines(error: BaseException, redact: Callable[[str], str]) -> list[str]:
     """The lines of its text, and of the output of its command if it has one."""
     nothing: list[str] = []
-    lines = _known(lambda: _lines(_text_of(error), redact), nothing)
+    lines = _known(lambda: shown_lines(_text_of(error), redact), nothing)
     return [*lines, *_known(lambda: _command_lines(error, redact), nothing)]
 
 
@@ -233,7 +248,7 @@ def _command_lines(error: BaseException, redact: Callable[[str], str]) -> list[s
     if isinstance(written, (bytes, bytearray)):
         written = bytes(written[:_MOST_READ] + written[-_MOST_READ:] if len(written) > 3 * _MOST_READ else written)
         written = written.decode("utf-8", "replace")
-    return _lines(written, redact) if isinstance(written, str) else []
+    return shown_lines(written, redact) if isinstance(written, str) else []
 
 
 def _get(error: BaseException, name: str) -> Any:
@@ -280,7 +295,7 @@ def _notes(error: BaseException, redact: Callable[[str], str]) -> list[str]:
         line
         for note in notes[:_MOST_STEPS]
         if isinstance(note, str)
-        for line in _known(lambda note=note: _lines(note, redact), nothing)  # type: ignore[misc]
+        for line in _known(lambda note=note: shown_lines(note, redact), nothing)  # type: ignore[misc]
     ]
     return [_cut(line, _LINE_CHARACTERS) for line in _clipped(lines, _MOST_NOTE_LINES)]
 
@@ -335,6 +350,6 @@ def _own_summary(error: BaseException, redact: Callable[[str], str]) -> str:
     else:
         nothing: list[str] = []
         command = _best_line(_known(lambda: _command_lines(error, redact), nothing), last=True)
-        text = _best_line(_known(lambda: _lines(_text_of(error), redact), nothing)).removeprefix(f"{name}: ")
+        text = _best_line(_known(lambda: shown_lines(_text_of(error), redact), nothing)).removeprefix(f"{name}: ")
         text = f"{command} ({text})" if command else text
     return f"{name}: {text}" if text else name

@@ -47,7 +47,7 @@ def _one_of(alerts: Sequence[Alert]) -> Alert:
             and each.message not in also
         ):
             also.append(each.message)
-    mentions = At.union(_mentioned(each) for each in alerts)
+    mentions = mentions_together(alerts)
     return replace(
         first,
         at=min(each.at for each in alerts),
@@ -56,6 +56,11 @@ def _one_of(alerts: Sequence[Alert]) -> Alert:
         problems={name: what for each in alerts for name, what in each.problems.items()},
         language=next((each.language for each in (first, *alerts) if each.language), None),
     )
+
+
+def mentions_together(alerts: Iterable[Alert]) -> At | None:
+    """All people whom the notifiers of these alerts mention by ``at=``."""
+    return At.union(_mentioned(each) for each in alerts)
 
 
 def _mentioned(alert: Alert) -> At | None:

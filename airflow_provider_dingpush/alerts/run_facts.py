@@ -14,12 +14,17 @@ FREE_TEXT = (
     "map_label",
     "exception_text",
     "exception_summary",
+    "log_tail",
     "subject",
     "body",
     "options",
     "default_options",
 )
 """The facts that may contain secrets, texts and lists of them; all others are ids, names, times and links."""
+
+
+MAX_LOG_LINES = 8
+"""Of ``log_tail``."""
 
 
 class FailedTask(NamedTuple):
@@ -64,6 +69,8 @@ class RunFacts(NamedTuple):
     :param run_state: ``running``, ``success``, ``failed``, ``queued``.
     :param logical_date: of the run; a run that was triggered by hand or by an asset may have none in Airflow 3.
     :param run_started_at: when the run started, for the last time if it was cleared since.
+    :param run_time: the time in ``run_id``, which Airflow writes there in UTC.
+    :param last_success_at: when the last successful run before this one ended.
     :param reason: of a finished run, in Airflow's words: ``task_failure``, ``all_tasks_deadlocked``, ``timed_out``,
         ``success``.
     :param owners: of the task, or of the DAG if the event is about the whole run.
@@ -93,6 +100,8 @@ class RunFacts(NamedTuple):
     :param exception_text: its text, with its sub-exceptions, causes and notes if it has any; of a long one the first
         and the last lines, and for the others a line such as ``… 120 …``.
     :param exception_summary: its most informative line, with the class.
+    :param exception_place: the last place in the author's own code, such as ``etl_orders.py:12 in load``.
+    :param log_tail: the last lines that the task wrote, at most eight, if the exception itself gives no reason.
     :param killed_from_outside: the task's process was killed, so there is no exception.
     :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if they aren't known.
     :param failed_task_count: how many failed in all; ``None`` if unknown.
@@ -115,7 +124,10 @@ class RunFacts(NamedTuple):
 
     **Links**
 
+    :param runbook_url: the page that a param ``runbook``, a tag ``runbook:https://…`` or ``doc_md`` names; see also
+        ``runbook_link``.
     :param is_local_link: the links open only on the machine that runs Airflow, because no base URL is configured.
+    :param is_utc_by_default: times are in UTC only because nobody has set a time zone.
     :param links: how ``log_link`` and ``run_link`` open: ``pc_browser``, ``browser``, ``plain``, or an address with
         ``{url}`` in it.
 
@@ -169,9 +181,15 @@ class RunFacts(NamedTuple):
     answer_url: str | None = None
     environment: str | None = None
     is_local_link: bool = False
+    is_utc_by_default: bool = False
     links: str = PC_BROWSER
     run_started_at: datetime | None = None
     occurrence: str = ""
+    exception_place: str | None = None
+    log_tail: tuple[str, ...] = ()
+    runbook_url: str | None = None
+    last_success_at: datetime | None = None
+    run_time: datetime | None = None
 
     @property
     def log_link(self) -> str | None:
@@ -187,6 +205,11 @@ class RunFacts(NamedTuple):
     def answer_link(self) -> str | None:
         """``answer_url``, in the form of ``links``."""
         return self.answer_url and browser_link(self.answer_url, self.links)
+
+    @property
+    def runbook_link(self) -> str | None:
+        """``runbook_url``, in the form of ``links``."""
+        return self.runbook_url and browser_link(self.runbook_url, self.links)
 
     @property
     def try_text(self) -> str:
@@ -264,12 +287,15 @@ _FROM_JSON: dict[str, Any] = {
     "owners": tuple,
     "tags": tuple,
     **dict.fromkeys(
-        ("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids"),
+        ("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids", "log_tail"),
         tuple,
     ),
     "failed_tasks": _failed_tasks,
     **dict.fromkeys(
-        ("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at", "answer_by", "run_started_at"),
+        (
+            *("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at", "answer_by"),
+            *("run_started_at", "last_success_at", "run_time"),
+        ),
         _time,
     ),
 }

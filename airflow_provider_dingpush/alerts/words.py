@@ -68,6 +68,18 @@ def local_time_text(time: datetime) -> str:
     return f"{text[:19]} {text[19:]}".rstrip()
 
 
+def day_and_time(time: datetime, now: datetime | None, words: Words) -> str:
+    """A time in minutes: ``今天 03:12``, ``昨天 03:12``, ``11-20 03:12``, or with the year if that is another one.
+
+    :param now: which day is today, in the same zone; ``None`` if unknown.
+    :param words: the texts of a language.
+    """
+    days = (now.date() - time.date()).days if now else None
+    if days in (0, 1):
+        return words("yesterday" if days else "today", time=f"{time:%H:%M}")
+    return f"{time:%m-%d %H:%M}" if now and now.year == time.year else f"{time:%Y-%m-%d %H:%M}"
+
+
 def duration_text(seconds: float, words: Words) -> str:
     """A duration in its two largest units, such as ``3 分 12 秒`` or ``3m 12s``; below ten seconds with a fraction.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 
 try:
@@ -14,6 +15,8 @@ from airflow_provider_dingpush.messages import Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
 
+IN_ENGLISH = os.environ.get("AIRFLOW__DINGPUSH__LANGUAGE") == "en"
+
 with DAG(
     dag_id="dingpush_demo",
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
@@ -23,14 +26,19 @@ with DAG(
     DingTalkOperator(
         task_id="say_hello",
         message=Markdown(
-            title="你好，钉钉 · Hello from Airflow",
-            text="### 👋 你好，钉钉\n\n这是 Airflow 运行 `{{ run_id }}` 发来的第一条消息。\n\nHello from Airflow.",
+            title="Hello from Airflow",
+            text="### 👋 Hello from Airflow\n\nThis is the first message, sent by the run `{{ run_id }}`.",
+        )
+        if IN_ENGLISH
+        else Markdown(
+            title="你好，钉钉",
+            text="### 👋 你好，钉钉\n\n这是 Airflow 运行 `{{ run_id }}` 发来的第一条消息。",
         ),
     )
 
     @task
     def load_orders() -> None:
         """Fails on purpose."""
-        raise ConnectionError("orders-db:5432 拒绝连接 / connection refused (this task fails on purpose)")
+        raise ConnectionError("orders-db:5432: connection refused (this task fails on purpose)")
 
     load_orders()

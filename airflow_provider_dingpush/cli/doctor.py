@@ -1,22 +1,48 @@
-"""``dingpush doctor``: check a connection step by step, without sending anything, and explain how to fix it."""
+"""``dingpush doctor``: check settings and connections without sending anything, and explain how to fix them.
+
+Each check is one entry in a table: :data:`~.option_checks.OPTION_CHECKS`, :data:`~.outbox_checks.OUTBOX_CHECKS`,
+:data:`~.connection_checks.ROBOT_CHECKS` and :data:`~.connection_checks.APP_CHECKS`; its words are in
+:mod:`~.doctor_words`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from airflow_provider_dingpush.cli.connection_checks import findings_of
+from airflow_provider_dingpush.cli.findings import Finding, Severity, found, run_checks
+from airflow_provider_dingpush.cli.json_output import print_json
+from airflow_provider_dingpush.cli.known_connections import (
+    ROBOT_DEFAULT,
+    exists,
+    stored_connections,
+    variable_of,
+    variables,
+)
+from airflow_provider_dingpush.cli.option_checks import OPTION_CHECKS
+from airflow_provider_dingpush.cli.option_sources import OptionSources
+from airflow_provider_dingpush.cli.outbox_checks import OUTBOX_CHECKS, OutboxSubject
 from airflow_provider_dingpush.cli.screen import Screen, Texts
-from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
-from airflow_provider_dingpush.messages.input_text import invisible_character
-from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.cli.standard_output import answers
+from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.redaction import described
+from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 
-_FLUSH_SECONDS = 300.0
-_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "yellow")}
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.pipeline.stores import Store
+
+_OUTBOX_SECONDS = 30.0
+_MARKS = {
+    Severity.OK: ("✓", "green"),
+    Severity.WARNING: ("!", "yellow"),
+    Severity.ERROR: ("✗", "red"),
+    Severity.SKIPPED: ("–", "yellow"),
+}
 
 _TEXTS: Texts = {
     "all_fine": (
@@ -24,169 +50,149 @@ _TEXTS: Texts = {
         "能检查的都正常。（关键词无法在不发消息的情况下检查）",
     ),
     "to_fix": ("{problems} to fix, see above.", "有 {problems}需要处理，见上文。"),
-    "connection": ("connection {conn_id}", "连接 {conn_id}"),
-    "is_app": ("enterprise app, AppKey {app_key}, {url}", "企业应用，AppKey {app_key}，{url}"),
-    "is_robot": ("custom robot at {url}", "自定义机器人，{url}"),
-    "webhook": ("webhook: token, signature, IP address", "Webhook：token、加签、出口 IP"),
-    "accepted": (
-        "DingTalk accepts the token, the signature and this machine's IP address; nothing was posted.",
-        "钉钉认可 token、加签和本机 IP，没有发送消息。",
-    ),
-    "signature": ("signature", "加签"),
-    "no_secret": (
-        "The connection has no 'secret'; right if the robot does not require one.",
-        "未填写 secret；机器人未启用加签时无需填写。",
-    ),
-    "signed": ("Each message is signed.", "每条消息都会加签。"),
-    "keyword": ("keyword", "关键词"),
-    "no_keyword": (
-        (
-            "The connection has no 'keyword'; right if the robot requires none. If it does, enter one: that can't be "
-            "checked without sending a message."
-        ),
-        "未填写；机器人未设置关键词时无需填写。设置了的话请填写一个：不发消息就无法检查。",
-    ),
-    "invisible": (
-        "{keyword!r} contains {character}, which is invisible; delete the keyword and type it again.",
-        "{keyword!r} 中有不可见字符 {character}，请删除后重新输入。",
-    ),
-    "keyword_added": (
-        "{keyword!r} is added to messages without it. Whether the robot has it is known after the first message.",
-        "消息中没有 {keyword!r} 时会自动补上；机器人是否设置了它，发出第一条消息时才知道。",
-    ),
-    "mentions": ("mentions", "@ 谁"),
-    "read_as": ("Read as {people}. Check numbers and user ids.", "识别为 {people}。请核对手机号与 userId。"),
-    "mobile": ("mobile {number}", "手机号 {number}"),
-    "user_id": ("user id {user_id}", "员工 userId {user_id}"),
-    "everyone": ("everyone", "所有人"),
-    "no_one": ("no one", "无人"),
-    "flush": ("flush DAG or cron", "补发"),
-    "no_flush": (
-        (
-            "Did not run in the last five minutes: alerts that a callback can't send stay pending until the next one, "
-            "and a long series of failures causes more messages. Put `flush_dag = create_flush_dag()` of "
-            "airflow_provider_dingpush.operators into a DAG file, or `dingpush flush` into cron."
-        ),
-        (
-            "最近五分钟内未运行：回调没能发出的告警要等到下一次回调，陆续出现的失败也会产生更多消息。请在任一 DAG "
-            "文件中加入 airflow_provider_dingpush.operators 的 `flush_dag = create_flush_dag()`，"
-            "或用 cron 调用 `dingpush flush`。"
-        ),
-    ),
+    "warnings": ("{warnings}, see above.", "有 {warnings}，见上文。"),
+    "options": ("Options of [dingpush]", "[dingpush] 配置"),
+    "connection": ("Connection {conn_id}", "连接 {conn_id}"),
+    "connections": ("Connections", "连接"),
+    "set_in": ("Set in {place}.", "设置于 {place}。"),
 }
 
-
-@dataclass(frozen=True)
-class _Check:
-    """The result of one check.
-
-    :param name: of the check.
-    :param ok: whether it passed; ``None`` if that is unknown.
-    :param result: what was found and what to do about it.
-    """
-
-    name: str
-    ok: bool | None
-    result: str
+_Section = tuple[str | None, Iterator[Finding]]
+"""The connection that is checked, if it is one, and what is found."""
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Run the checks one by one, print each result at once, and return 0 if there is no problem, else 1."""
     screen = Screen(parsed.language, _TEXTS)
-    wrong = 0
-    for check in _Doctor(screen).checks(parsed.conn_id):
-        screen.marked(*_MARKS[check.ok], f"{check.name}\n    {check.result}")
-        wrong += check.ok is False
-    print()
-    if wrong:
-        screen.line("to_fix", problems=screen.count(wrong, "problem"))
+    all_found: list[tuple[str | None, Finding]] = []
+    with _without_log_lines():
+        for heading, (conn_id, findings) in _sections(parsed.conn_id):
+            if not parsed.as_json:
+                _print_heading(screen, heading, conn_id, is_first=not all_found)
+            for finding in findings:
+                all_found.append((conn_id, finding))
+                if not parsed.as_json:
+                    _print(screen, finding)
+    wrong, warnings = (
+        sum(each.severity is severity for _, each in all_found) for severity in (Severity.ERROR, Severity.WARNING)
+    )
+    if parsed.as_json:
+        plain = [finding.to_dict(conn_id) for conn_id, finding in all_found]
+        print_json({"findings": plain, "errors": wrong, "warnings": warnings})
     else:
-        screen.line("all_fine")
+        _print_summary(screen, wrong, warnings)
     return 1 if wrong else 0
 
 
-@dataclass(frozen=True)
-class _Doctor:
-    """Checks a connection without sending messages.
+def _sections(conn_id: str | None) -> Iterator[tuple[str, _Section]]:
+    """The options and the outbox, and one connection or all that can be found."""
+    sources = OptionSources.read()
+    store, problem = _outbox(sources)
+    yield "options", (None, _installation(sources, store, problem))
+    if conn_id is not None:
+        yield "connection", (conn_id, _connection(conn_id))
+        return
+    stored, unreadable = _stored()
+    known = dict.fromkeys([*(each.conn_id for each in variables()), *stored, *_in_use(store)])
+    about_all = [] if unreadable is None else [unreadable]
+    if ROBOT_DEFAULT not in known:
+        finding = _default(is_alone=not known)
+        about_all += [finding] if finding else []
+        known |= {} if finding else {ROBOT_DEFAULT: None}
+    if about_all:
+        yield "connections", (None, iter(about_all))
+    for each in known:
+        yield "connection", (each, _connection(each))
 
-    :param screen: for the texts.
-    """
 
-    screen: Screen
+def _outbox(sources: OptionSources) -> tuple[Store | None, Finding | None]:
+    """The outbox that is configured, or why Airflow can't read where it is, such as from a command that fails."""
+    try:
+        return stores_for_commands(time.monotonic() + _OUTBOX_SECONDS)[0], None
+    except Exception as problem:  # noqa: BLE001 - any error is a finding
+        where = sources.where("outbox_url")
+        return None, found("outbox_url", Severity.ERROR, "option_unreadable", set_in=where, problem=described(problem))
 
-    def checks(self, conn_id: str) -> Iterator[_Check]:
-        """All checks of a connection, and of the outbox."""
-        name = self.screen.text("connection", conn_id=conn_id)
-        try:
-            hook = hook_of(conn_id)
-        except Exception as error:  # noqa: BLE001 - any error is printed
-            yield _Check(name, False, described(error))
-            return
-        try:
-            yield from self._app(hook, name) if isinstance(hook, DingTalkAppHook) else self._robot(hook, name)
-        except Exception as error:  # noqa: BLE001 - any error is printed
-            yield _Check(name, False, described(error))
-        yield from self._outbox()
 
-    def _check(self, name: str, ok: bool | None, result: str, **values: object) -> _Check:
-        return _Check(self.screen.text(name), ok, self.screen.text(result, **values))
+def _installation(sources: OptionSources, store: Store | None, problem: Finding | None) -> Iterator[Finding]:
+    yield from run_checks(OPTION_CHECKS, sources)
+    if problem is not None:
+        yield problem
+    if store is not None:
+        yield from run_checks(OUTBOX_CHECKS, OutboxSubject(sources, store))
 
-    def _app(self, hook: DingTalkAppHook, name: str) -> Iterator[_Check]:
-        settings = hook.settings
-        yield _Check(name, True, self.screen.text("is_app", app_key=settings.app.app_key, url=settings.api_base_url))
-        for finding in hook.findings():
-            what, result = finding.words(self.screen.language)
-            yield _Check(what, finding.ok, result)
 
-    def _robot(self, hook: DingTalkRobotHook, name: str) -> Iterator[_Check]:
-        robot = hook.settings.robot
-        yield _Check(name, True, self.screen.text("is_robot", url=hook.settings.base_url))
-        works, problem = hook.test_connection()
-        yield _Check(self.screen.text("webhook"), works, self.screen.text("accepted") if works else problem)
-        if robot.secret is None:
-            yield self._check("signature", None, "no_secret")
-        else:
-            yield self._check("signature", works, "signed")
-        yield self._keyword(robot.keyword)
-        yield from self._mentions(hook)
+def _connection(conn_id: str) -> Iterator[Finding]:
+    variable = variable_of(conn_id)
+    if variable is not None and variable.json_problem is not None:
+        yield found(
+            "connection", Severity.ERROR, "variable_no_json", set_in=variable.name, problem=variable.json_problem
+        )
+        return
+    yield from findings_of(conn_id, None if variable is None else variable.name)
 
-    def _keyword(self, keyword: str | None) -> _Check:
-        if not keyword:
-            return self._check("keyword", None, "no_keyword")
-        # A joiner is part of many emoji.
-        character = invisible_character(keyword.replace("\u200d", ""))
-        if character:
-            return self._check("keyword", False, "invisible", keyword=keyword, character=character)
-        return self._check("keyword", None, "keyword_added", keyword=keyword)
 
-    def _mentions(self, hook: DingTalkRobotHook) -> Iterator[_Check]:
-        """How each value of ``mentions`` is read; a robot has no access to DingTalk's contacts."""
-        settings = hook.settings
-        if settings.mentions:
-            people = "; ".join(f"{owner}: {self._people(at)}" for owner, at in settings.mentions.items())
-            yield self._check("mentions", None, "read_as", people=people)
-        for problem in settings.mention_problems:
-            yield _Check(self.screen.text("mentions"), False, problem)
+def _stored() -> tuple[list[str], Finding | None]:
+    """The connections in the database, and why they can't be read."""
+    try:
+        return stored_connections(), None
+    except Exception as problem:  # noqa: BLE001 - many installations have no database here
+        return [], found("database", Severity.SKIPPED, "database_unreadable", problem=described(problem))
 
-    def _people(self, at: At) -> str:
-        """The people as a text, with mobile numbers partly masked."""
-        text = self.screen.text
-        people = [text("mobile", number=f"{number[:-8]}****{number[-4:]}") for number in at.mobiles]
-        people += [text("user_id", user_id=each) for each in at.user_ids]
-        people += [text("everyone")] if at.everyone else []
-        return ", ".join(people) or text("no_one")
 
-    def _outbox(self) -> Iterator[_Check]:
-        """Risks of the outbox that may lose or delay alerts."""
-        with suppress(Exception):  # whether it answers is checked below
-            for problem in outbox().store.risks():
-                yield _Check("outbox_url", None, problem)
-        try:
-            box = outbox()
-            flushed_at = box.last_flush()
-            is_used = bool(box.receivers() or box.pending_mailboxes())
-        except Exception as error:  # noqa: BLE001 - any error is printed
-            yield _Check(self.screen.text("flush"), False, described(error))
-            return
-        if is_used and (flushed_at is None or abs(time.time() - flushed_at) >= _FLUSH_SECONDS):
-            yield self._check("flush", None, "no_flush")
+def _in_use(store: Store | None) -> list[str]:
+    """The connections of alerts that are pending or were sent: a secrets backend may have them, which lists none."""
+    if store is None:
+        return []
+    try:
+        box = store.outbox
+        mailboxes = [*box.pending_mailboxes(), *(each for name in box.receivers() for each in box.mailboxes_of(name))]
+    except OutboxError:  # found by another check
+        return []
+    return sorted({each.conn_id for each in mailboxes})
+
+
+def _default(*, is_alone: bool) -> Finding | None:
+    """That the default connection is missing; ``None`` if a secrets backend has it."""
+    if exists(ROBOT_DEFAULT):
+        return None
+    if is_alone:
+        variable = ROBOT_DEFAULT.upper()
+        return found("connection", Severity.ERROR, "no_connection", conn_id=ROBOT_DEFAULT, variable=variable)
+    return found("connection", Severity.SKIPPED, "no_default", conn_id=ROBOT_DEFAULT)
+
+
+@contextmanager
+def _without_log_lines() -> Iterator[None]:
+    """What this package would log about settings is a finding here."""
+    log = logging.getLogger("airflow_provider_dingpush")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _print_heading(screen: Screen, heading: str, conn_id: str | None, *, is_first: bool) -> None:
+    if not is_first:
+        print(file=answers())
+    screen.line(heading, conn_id=conn_id)
+
+
+def _print(screen: Screen, finding: Finding) -> None:
+    index = 1 if screen.language == "zh" else 0
+    lines = [finding.name[index], f"    {finding.text[index]}"]
+    if finding.set_in and finding.severity in (Severity.WARNING, Severity.ERROR):
+        lines.append(f"    {screen.text('set_in', place=finding.set_in)}")
+    screen.marked(*_MARKS[finding.severity], "\n".join(lines))
+
+
+def _print_summary(screen: Screen, wrong: int, warnings: int) -> None:
+    print(file=answers())
+    if wrong:
+        screen.line("to_fix", problems=screen.count(wrong, "problem"))
+        return
+    screen.line("all_fine")
+    if warnings:
+        screen.line("warnings", warnings=screen.count(warnings, "warning"))

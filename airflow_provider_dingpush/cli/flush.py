@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dingpush.cli.json_output import error_values, iso_time, print_json
 from airflow_provider_dingpush.cli.screen import Screen, Texts
 from airflow_provider_dingpush.errors import OutboxError
+from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.pending import alerts_of
 from airflow_provider_dingpush.pipeline.store_flush import all_pending, flush_stores
 
@@ -16,16 +21,73 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.drain_result import DrainResult
     from airflow_provider_dingpush.storage.outbox import Outbox
 
+
+class FlushStatus(Enum):
+    """What a flush did for one receiver."""
+
+    SENT = "sent"
+    LEFT = "left"
+    """Some alerts can't be sent now."""
+    BUSY = "busy"
+    """Another process is sending."""
+    FAILED = "failed"
+
+
 _TEXTS: Texts = {
     "sent": (
         "{conn_id}: {alerts} in {messages} sent, {left} left",
         "{conn_id}：已发 {alerts}（{messages}），剩余 {left}",
     ),
     "failed": ("{conn_id}: {problem}", "{conn_id}：{problem}"),
-    "left": ("    {left} left", "    剩余 {left}"),
+    "still_left": ("    {left} left", "    剩余 {left}"),
+    "why": ("    {why}", "    {why}"),
     "busy": ("{conn_id}: another process is sending, {left} left", "{conn_id}：其他进程正在发送，剩余 {left}"),
     "nothing": ("No pending alerts.", "没有待发送的告警。"),
 }
+_MARKS = {
+    FlushStatus.SENT: ("✓", "green"),
+    FlushStatus.LEFT: ("–", "yellow"),
+    FlushStatus.BUSY: ("–", "yellow"),
+    FlushStatus.FAILED: ("✗", "red"),
+}
+
+
+@dataclass(frozen=True)
+class _Flushed:
+    """The result of one receiver.
+
+    :param mailbox: whose alerts were sent.
+    :param status: what happened.
+    :param left: how many of its alerts are pending still; ``None`` if they can't be counted.
+    :param result: of the drain, unless it failed or another process leads.
+    :param problem: why it failed.
+    """
+
+    mailbox: Mailbox
+    status: FlushStatus
+    left: int | None
+    result: DrainResult | None = None
+    problem: str | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether alerts are left that this flush could not send."""
+        return self.status in (FlushStatus.FAILED, FlushStatus.LEFT)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        result = self.result
+        return {
+            "conn_id": self.mailbox.conn_id,
+            "status": self.status.value,
+            "alerts": result.alerts if result else 0,
+            "messages": result.messages if result else 0,
+            "left": self.left,
+            "reason": result.reason.value if result and result.left else None,
+            "detail": (result.detail or None) if result else None,
+            "again_at": iso_time(result.again_at, local_zone()) if result else None,
+            "problem": self.problem or (result.problem or None if result else None),
+        }
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -35,42 +97,61 @@ def run(parsed: argparse.Namespace) -> int:
     """
     screen = Screen(parsed.language, _TEXTS)
     until = time.monotonic() + parsed.within
-    is_idle, has_failed = True, False
-    for store, mailbox, result in flush_stores(until=until, all_now=parsed.now):
-        is_idle = False
-        has_failed |= _print_result(screen, store.outbox, mailbox, result)
-    left = all_pending(until=until)
-    if is_idle and not left:
+    found: list[_Flushed] = []
+    problem: OutboxError | None = None
+    try:
+        for store, mailbox, result in flush_stores(until=until, all_now=parsed.now):
+            found.append(_flushed(store.outbox, mailbox, result))
+            if not parsed.as_json:
+                _print(screen, found[-1])
+    except OutboxError as raised:
+        problem = raised
+    # What can't be read can't be counted.
+    left = all_pending(until=until) if problem is None else None
+    if parsed.as_json:
+        error = problem and error_values(problem, str(problem))
+        print_json({"results": [each.to_dict() for each in found], "left": left, **({"error": error} if error else {})})
+    if problem is not None:
+        if not parsed.as_json:
+            raise problem
+        print(f"dingpush: {problem}", file=sys.stderr)
+    elif not found and left == 0 and not parsed.as_json:
         screen.line("nothing")
-    return 1 if left or has_failed else 0
+    return 1 if left or problem or any(each.has_failed for each in found) else 0
 
 
-def _print_result(screen: Screen, box: Outbox, mailbox: Mailbox, result: DrainResult | str | None) -> bool:
-    """Print the result of one receiver; returns whether it is a failure."""
-    conn_id = mailbox.conn_id
+def _flushed(box: Outbox, mailbox: Mailbox, result: DrainResult | str | None) -> _Flushed:
     if isinstance(result, str):
-        screen.marked("✗", "red", screen.text("failed", conn_id=conn_id, problem=result), error=True)
-        screen.line("left", left=_left_of(screen, box, mailbox), error=True)
-        return True
+        return _Flushed(mailbox, FlushStatus.FAILED, _left_of(box, mailbox), problem=result)
     if result is None:
-        screen.marked("–", "yellow", screen.text("busy", conn_id=conn_id, left=_left_of(screen, box, mailbox)))
-        return False
-    numbers = {
-        "alerts": screen.count(result.alerts, "alert"),
-        "messages": screen.count(result.messages, "message"),
-        "left": screen.count(result.left, "alert"),
+        return _Flushed(mailbox, FlushStatus.BUSY, _left_of(box, mailbox))
+    return _Flushed(mailbox, FlushStatus.LEFT if result.left else FlushStatus.SENT, result.left, result)
+
+
+def _print(screen: Screen, flushed: _Flushed) -> None:
+    values: dict[str, object] = {
+        "conn_id": flushed.mailbox.conn_id,
+        "problem": flushed.problem,
+        "left": "?" if flushed.left is None else screen.count(flushed.left, "alert"),
     }
-    screen.marked(
-        *(("–", "yellow") if result.left else ("✓", "green")), screen.text("sent", conn_id=conn_id, **numbers)
-    )
+    result = flushed.result
+    if result is None:
+        has_failed = flushed.status is FlushStatus.FAILED
+        screen.marked(*_MARKS[flushed.status], screen.text(flushed.status.value, **values), error=has_failed)
+        if has_failed:
+            screen.line("still_left", error=True, **values)
+        return
+    values["alerts"] = screen.count(result.alerts, "alert")
+    values["messages"] = screen.count(result.messages, "message")
+    screen.marked(*_MARKS[flushed.status], screen.text("sent", **values))
     if result.left:
-        print(f"    {result.in_words(screen.language)} {result.problem}".rstrip())
-    return result.left > 0
+        why = f"{result.in_words(screen.language)} {result.problem}".rstrip()
+        screen.line("why", why=why)
 
 
-def _left_of(screen: Screen, box: Outbox, mailbox: Mailbox) -> str:
+def _left_of(box: Outbox, mailbox: Mailbox) -> int | None:
     """How many alerts of a mailbox are pending; the flush goes on if they can't be counted."""
     try:
-        return screen.count(alerts_of(box, mailbox), "alert")
+        return alerts_of(box, mailbox)
     except OutboxError:
-        return "?"
+        return None

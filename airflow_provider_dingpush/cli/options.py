@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
+import re
+from argparse import SUPPRESS
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from textwrap import fill
 from typing import Any
 
 from airflow_provider_dingpush import __version__
 from airflow_provider_dingpush.cli.language import LANGUAGES
+from airflow_provider_dingpush.cli.parsing import Options, Pair, Parser, seconds, whole_number, wrapped
 
 _SANDBOX_PORT = 8377
-_FORMATTER = partial(argparse.RawDescriptionHelpFormatter, max_help_position=28)
-
-
-class Options:
-    """Adds options to a parser, with their help in one language.
-
-    :param parser: to add to.
-    :param language: ``zh`` or ``en``.
-    """
-
-    def __init__(self, parser: argparse.ArgumentParser, language: str) -> None:
-        self._parser = parser
-        self._zh = language == "zh"
-        self.group("Options", "选项")
-        self.add("-h --help", "show this help and exit", "显示帮助并退出", action="help")
-
-    def group(self, en: str, zh: str) -> None:
-        """Begin a group of options."""
-        self._group = self._parser.add_argument_group(zh if self._zh else en)
-
-    def add(self, names: str, en: str, zh: str, **settings: Any) -> None:
-        """Add an option to the group, or an argument if its name has no dash.
-
-        :param names: with blanks between them.
-        :param en: its help in English.
-        :param zh: its help in Chinese.
-        """
-        self._group.add_argument(*names.split(), help=zh if self._zh else en, **settings)
-
-    def add_language(self) -> None:
-        """Add ``--language``."""
-        self.add(
-            "--language",
-            "language of the output (default: [dingpush] language of Airflow, else that of the terminal)",
-            "输出语言（默认：Airflow 配置 [dingpush] language，其次终端语言）",
-            choices=LANGUAGES,
-        )
+_HELP_COLUMNS = 78
+_SHELLS = "bash", "zsh", "fish"
 
 
 @dataclass(frozen=True)
@@ -68,42 +33,90 @@ class Command:
     module: str
     uses_airflow: bool
     add_options: Callable[[Options], None]
-    help: tuple[str, str]
-    description: tuple[str, str]
+    help: Pair
+    description: Pair
     example: str
-    exit_codes: tuple[str, str]
+    exit_codes: Pair
 
 
-def parser_of(language: str) -> argparse.ArgumentParser:
-    """The parser of the command line, with its help in one language."""
-    index = 1 if language == "zh" else 0
-    parser = argparse.ArgumentParser(
-        prog="dingpush",
-        add_help=False,
-        formatter_class=_FORMATTER,
-        description=("DingTalk messages and alerts for Apache Airflow.", "Apache Airflow 的钉钉消息与告警。")[index],
-        epilog=(
-            "Example:\n  dingpush demo\n\nHelp on one command:\n  dingpush COMMAND --help",
-            "示例：\n  dingpush demo\n\n查看某个命令的帮助：\n  dingpush COMMAND --help",
-        )[index],
+def parser_of(language: str) -> Parser:
+    """The parser of the whole command line.
+
+    :param language: of its help and errors, ``zh`` or ``en``.
+    """
+    parser = Parser(language=language, prog="dingpush")
+    options_word, command_word = parser.text(("[OPTIONS]", "[选项]")), parser.text(("COMMAND", "命令"))
+    parser.usage = f"dingpush {options_word} {command_word} …"
+    about = parser.text(("DingTalk messages and alerts for Apache Airflow.", "Apache Airflow 的钉钉消息与告警。"))
+    width = max(map(len, COMMANDS)) + 2
+    listed = "\n".join(f"  {name:<{width}}{parser.text(command.help)}" for name, command in COMMANDS.items())
+    parser.description = f"{about}\n\n{parser.text(('Commands:', '命令：'))}\n{listed}"
+    example, command_help = (
+        parser.text(("Example:", "示例：")),
+        parser.text(("Help on one command:", "查看命令的帮助：")),
     )
-    options = Options(parser, language)
+    parser.epilog = f"{example}\n  dingpush demo\n\n{command_help}\n  dingpush {command_word} --help"
+    # For both places: before the command, and after it, where they must not overwrite what stands before it.
+    parser.set_defaults(verbose=False)
+    commands = parser.add_subparsers(dest="command", prog="dingpush", help=SUPPRESS)
+    for name, command in COMMANDS.items():
+        _add_command(commands, name, command, language)
+    options = Options(parser)
     version = f"dingpush {__version__}"
     options.add("--version", "print the version and exit", "显示版本并退出", action="version", version=version)
-    title = ("Commands", "命令")[index]
-    commands = parser.add_subparsers(title=title, dest="command", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        example, codes = (("Example", "Exit codes"), ("示例", "退出码"))[index]
-        each = commands.add_parser(
-            name,
-            add_help=False,
-            formatter_class=_FORMATTER,
-            help=command.help[index],
-            description=command.description[1] if index else fill(command.description[0], 79),
-            epilog=f"{example}:\n  {command.example}\n\n{codes}:\n  {command.exit_codes[index]}",
-        )
-        command.add_options(Options(each, language))
+    _add_common(options)
     return parser
+
+
+def command_parsers(language: str) -> Mapping[str, Parser]:
+    """The parser of each command, in the order of the help.
+
+    :param language: of their help, ``zh`` or ``en``.
+    """
+    commands = Parser(language=language, prog="dingpush").add_subparsers(prog="dingpush")
+    return {name: _add_command(commands, name, command, language) for name, command in COMMANDS.items()}
+
+
+def _add_command(commands: Any, name: str, command: Command, language: str) -> Parser:
+    index = 1 if language == "zh" else 0
+    example, codes = (("Example", "Exit codes"), ("示例", "退出码"))[index]
+    separator = "：" if index else ":"
+    parser: Parser = commands.add_parser(
+        name,
+        language=language,
+        description="\n".join(wrapped(command.description[index], _HELP_COLUMNS)),
+        epilog=(
+            f"{example}{separator}\n  {command.example}\n\n"
+            f"{codes}{separator}\n  " + "\n  ".join(re.split(r"[;；]\s*", command.exit_codes[index]))
+        ),
+    )
+    parser.set_defaults(parser=parser)
+    options = Options(parser)
+    command.add_options(options)
+    options.group("General options", "通用选项")
+    _add_common(options)
+    values = (f"[{each.metavar}]" for each in parser.arguments if not each.is_option)
+    parser.usage = " ".join([parser.prog, ("[OPTIONS]", "[选项]")[index], *values])
+    return parser
+
+
+def _add_common(options: Options) -> None:
+    """Add the options of every command."""
+    options.add(
+        "--language",
+        "language of the output and of this help (default: that of the terminal)",
+        "输出和帮助的语言（默认与终端一致）",
+        choices=LANGUAGES,
+        default=SUPPRESS,
+    )
+    options.add(
+        "--verbose",
+        "show where an unexpected error happened",
+        "显示意外错误的发生位置",
+        action="store_true",
+        default=SUPPRESS,
+    )
+    options.add("-h --help", "show this help and exit", "显示帮助并退出", action="help")
 
 
 def _demo(options: Options) -> None:
@@ -115,17 +128,26 @@ def _demo(options: Options) -> None:
     )
     options.add("--secret", "that robot's secret, if it has one", "该机器人的加签密钥（如有）", metavar="SEC…")
     options.add(
-        "--no-wait", "exit when done instead of serving the page", "完成后退出，不保留聊天页面", action="store_true"
+        "--at-mobile",
+        "mobile number of whom the alert mentions in the group of --webhook",
+        "告警在 --webhook 的群里 @ 的人的手机号",
+        metavar="NUMBER",
     )
+    options.add(
+        "--no-wait",
+        "exit when done instead of serving the pages that links open",
+        "完成后退出，不保留链接打开的页面",
+        action="store_true",
+    )
+    options.add("--log", "write what Airflow prints to this file", "把 Airflow 的输出写入此文件", metavar="FILE")
     options.add(
         "--storm",
         "let N tasks fail at once, in the sandbox: digests instead of a flood of messages",
         "模拟 N 个任务同时失败（仅沙箱）：合并为少量汇总消息",
-        type=int,
+        type=whole_number(1),
         metavar="N",
     )
     _add_port(options, default=0)
-    options.add_language()
 
 
 def _send(options: Options) -> None:
@@ -137,16 +159,20 @@ def _send(options: Options) -> None:
         nargs="?",
     )
     _add_connection(options, "--conn-id")
-    options.add_language()
+    _add_json(options)
     options.group("Kind of message (default: plain text)", "消息类型（默认：纯文本）")
-    options.add("--title", "title of markdown, links and cards", "Markdown、链接和卡片的标题")
+    options.add(
+        "--title",
+        "title, with --markdown, --link or --button (default: the first line)",
+        "标题，与 --markdown、--link 或 --button 同用（默认为首行）",
+    )
     options.add("--markdown", "the text is Markdown", "正文是 Markdown", action="store_true")
     options.add("--link", "a link message to this page", "链接消息，打开此页面", metavar="URL")
-    options.add("--pic", "image of the link: URL or media id", "链接消息的图片：URL 或 media id", metavar="URL")
+    options.add("--pic", "image of the --link: URL or media id", "--link 的图片：URL 或 media id", metavar="URL")
     options.add(
         "--button",
-        "a card with this button; repeatable",
-        "带此按钮的卡片，可重复",
+        "a Markdown card with this button; repeatable",
+        "带此按钮的 Markdown 卡片，可重复",
         action="append",
         default=[],
         metavar="TITLE=URL",
@@ -154,22 +180,34 @@ def _send(options: Options) -> None:
     options.add("--image", "an image: path, URL or media id", "图片：路径、URL 或 media id", metavar="SOURCE")
     options.add("--file", "a file: path or media id", "文件：路径或 media id", metavar="SOURCE")
     options.add(
-        "--json",
-        "a message of any kind as DingTalk's JSON, from a file or '-'",
-        "钉钉格式的 JSON 消息，来自文件或 -（标准输入）",
+        "--message",
+        "a message of any kind as DingTalk's JSON, from a file or '-' (standard input)",
+        "任意类型的消息，钉钉格式的 JSON，来自文件或 -（标准输入）",
         metavar="FILE",
     )
     many: dict[str, Any] = {"action": "append", "default": []}
     options.group("To whom (connections of an app)", "发给谁（企业应用连接）")
     options.add("--group", "a group's openConversationId", "群的 openConversationId", metavar="CID")
     options.add("--user", "a person's user id; repeatable", "员工 userId，可重复", **many, metavar="ID")
-    options.add("--mobile", "a person's mobile number", "员工手机号，可重复", **many, metavar="NUMBER")
-    options.add("--notify-user", "work notification to a person", "工作通知：员工 userId", **many, metavar="ID")
-    options.add("--notify-department", "work notification to a department", "工作通知：部门 id", **many, metavar="ID")
+    options.add("--mobile", "a person's mobile number; repeatable", "员工手机号，可重复", **many, metavar="NUMBER")
+    options.add(
+        "--notify-user",
+        "work notification to a person; repeatable",
+        "工作通知：员工 userId，可重复",
+        **many,
+        metavar="ID",
+    )
+    options.add(
+        "--notify-department",
+        "work notification to a department; repeatable",
+        "工作通知：部门 id，可重复",
+        **many,
+        metavar="ID",
+    )
     options.add("--notify-everyone", "work notification to everyone", "工作通知：全员", action="store_true")
     options.add(
         "--wait",
-        "wait until a work notification is delivered, and print whom it did not reach",
+        "wait until the work notification is delivered, and print whom it did not reach",
         "等待工作通知送达，并列出未送达的人",
         action="store_true",
     )
@@ -180,8 +218,14 @@ def _send(options: Options) -> None:
 
 
 def _doctor(options: Options) -> None:
-    _add_connection(options, "conn_id", nargs="?")
-    options.add_language()
+    options.add(
+        "conn_id",
+        "Airflow connection (default: every DingTalk connection that can be found)",
+        "Airflow 连接（默认：能找到的所有钉钉连接）",
+        metavar="CONN_ID",
+        nargs="?",
+    )
+    _add_json(options)
 
 
 def _flush(options: Options) -> None:
@@ -189,7 +233,7 @@ def _flush(options: Options) -> None:
         "--within",
         "time limit in seconds (default: %(default)g)",
         "最长用时（秒，默认 %(default)g）",
-        type=float,
+        type=seconds,
         default=50.0,
         metavar="SECONDS",
     )
@@ -199,12 +243,11 @@ def _flush(options: Options) -> None:
         "立即发送全部告警，并重试配置已修复的机器人",
         action="store_true",
     )
-    options.add_language()
+    _add_json(options)
 
 
 def _status(options: Options) -> None:
-    options.add("--json", "print JSON, for scripts", "输出 JSON，供脚本使用", action="store_true", dest="as_json")
-    options.add_language()
+    _add_json(options)
 
 
 def _dead_letters(options: Options) -> None:
@@ -217,7 +260,7 @@ def _dead_letters(options: Options) -> None:
         default="list",
     )
     options.add("key", "beginning of its key, or 'all'", "编号的开头，或 all", metavar="KEY", nargs="?")
-    options.add_language()
+    _add_json(options)
 
 
 def _sandbox(options: Options) -> None:
@@ -238,11 +281,14 @@ def _sandbox(options: Options) -> None:
         "--minute-seconds",
         "length of a minute of the rate limit in seconds, to try out limits (default: %(default)g)",
         "限流所用一分钟的长度（秒，默认 %(default)g），便于试验限流",
-        type=float,
+        type=seconds,
         default=60.0,
         metavar="SECONDS",
     )
-    options.add_language()
+
+
+def _completion(options: Options) -> None:
+    options.add("shell", "your shell", "所用的 shell", choices=_SHELLS, nargs="?")
 
 
 def _add_connection(options: Options, name: str, **settings: Any) -> None:
@@ -256,12 +302,16 @@ def _add_connection(options: Options, name: str, **settings: Any) -> None:
     )
 
 
+def _add_json(options: Options) -> None:
+    options.add("--json", "print JSON, for scripts", "输出 JSON，供脚本使用", action="store_true", dest="as_json")
+
+
 def _add_port(options: Options, *, default: int) -> None:
     options.add(
         "--port",
         "port of the sandbox; 0: any free port (default: %(default)s)",
         "沙箱端口，0 表示任一空闲端口（默认 %(default)s）",
-        type=int,
+        type=whole_number(0, 65_535),
         default=default,
     )
 
@@ -281,8 +331,8 @@ COMMANDS: Mapping[str, Command] = {
         ),
         example="dingpush demo --storm 1000",
         exit_codes=(
-            "0: all messages arrived; 1: some did not; 2: wrong options",
-            "0：消息全部送达；1：有消息未送达；2：选项有误",
+            "0: all messages arrived; 1: some did not; 2: wrong options; 130: stopped with Ctrl-C before that",
+            "0：消息全部送达；1：有消息未送达；2：选项有误；130：送达前按 Ctrl-C 中断",
         ),
     ),
     "send": Command(
@@ -292,31 +342,37 @@ COMMANDS: Mapping[str, Command] = {
         help=("send one message through an Airflow connection", "通过 Airflow 连接发送一条消息"),
         description=(
             (
-                "Send one message through an Airflow connection and print the receipt as JSON. A custom robot sends to "
-                "its group; an app sends to a group, to people, or as a work notification."
+                "Send one message through an Airflow connection. A custom robot sends to its group; an app sends to a "
+                "group, to people, or as a work notification. In a pipe or file, the receipt is printed as JSON."
             ),
             (
-                "通过 Airflow 连接发送一条消息，并以 JSON 打印回执。自定义机器人发到所在群；企业应用可发到群、发给人，"
-                "或作为工作通知。"
+                "通过 Airflow 连接发送一条消息。自定义机器人发到所在群；企业应用可发到群、发给人，或作为工作通知。"
+                "输出到管道或文件时，以 JSON 打印回执。"
             ),
         ),
         example="dingpush send '数据已就绪' --conn-id dingtalk_app_default --user zhangsan",
         exit_codes=(
-            "0: sent; 1: not sent, or not delivered to all recipients (--wait); 2: wrong options",
-            "0：已发送；1：未发送，或有人未收到（--wait）；2：选项有误",
+            "0: sent; 1: not sent, or not to all recipients; 2: wrong options; 130: stopped with Ctrl-C",
+            "0：已发送；1：未发送，或有人未收到；2：选项有误；130：按 Ctrl-C 中断",
         ),
     ),
     "doctor": Command(
         "doctor",
         uses_airflow=True,
         add_options=_doctor,
-        help=("check a connection step by step and explain how to fix it", "逐项检查连接，并说明如何修复"),
+        help=("check settings and connections, and explain how to fix them", "检查配置和连接，并说明如何修复"),
         description=(
-            "Check token, permissions, robot, group and AgentId of a connection one by one, without sending anything.",
-            "逐项检查连接的 token、权限、机器人、群和 AgentId，不会发送任何消息。",
+            (
+                "Check the options of [dingpush], the outbox, and token, permissions, robot, group and AgentId of each "
+                "connection one by one, without sending anything."
+            ),
+            "逐项检查 [dingpush] 配置、发件箱，以及每个连接的 token、权限、机器人、群和 AgentId，不会发送任何消息。",
         ),
         example="dingpush doctor dingtalk_app_default",
-        exit_codes=("0: no problem found; 1: something to fix", "0：未发现问题；1：有问题需要处理"),
+        exit_codes=(
+            "0: nothing to fix, perhaps warnings; 1: something to fix",
+            "0：没有需要修复的问题，可能有警告；1：有问题需要修复",
+        ),
     ),
     "status": Command(
         "status",
@@ -383,5 +439,25 @@ COMMANDS: Mapping[str, Command] = {
             "130: stopped with Ctrl-C or SIGTERM; 1: the port is in use; 2: wrong options",
             "130：按 Ctrl-C 或收到 SIGTERM 后结束；1：端口被占用；2：选项有误",
         ),
+    ),
+    "completion": Command(
+        "completion",
+        uses_airflow=False,
+        add_options=_completion,
+        help=("print a script that completes commands with Tab", "输出按 Tab 补全命令的脚本"),
+        description=(
+            (
+                "Print a script for bash, zsh or fish that completes commands, options and their values. For bash, add "
+                "the line of the example to ~/.bashrc; for zsh, the same with zsh to ~/.zshrc, below compinit; for "
+                "fish: dingpush completion fish > ~/.config/fish/completions/dingpush.fish"
+            ),
+            (
+                "输出 bash、zsh 或 fish 的脚本，用于补全命令、选项及其取值。bash：把示例中的一行加入 ~/.bashrc；"
+                "zsh：把 bash 换成 zsh，加入 ~/.zshrc 中 compinit 之后；"
+                "fish：dingpush completion fish > ~/.config/fish/completions/dingpush.fish"
+            ),
+        ),
+        example='eval "$(dingpush completion bash)"',
+        exit_codes=("0: printed; 2: unknown shell", "0：已输出；2：不支持的 shell"),
     ),
 }

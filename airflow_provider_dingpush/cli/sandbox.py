@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from urllib.parse import quote
 
+from airflow_provider_dingpush.cli.parsing import UsageError
 from airflow_provider_dingpush.cli.screen import Screen, Texts
+from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
 
 _TEXTS: Texts = {
@@ -24,35 +26,48 @@ _TEXTS: Texts = {
         "把下面两行粘贴到运行 Airflow 的终端（机器人、企业应用各一行）：",
     ),
     "port_taken": (
-        (
-            "dingpush sandbox: can't listen on {host}:{port}: {problem}. Choose another port with --port; 0: any free "
-            "port."
-        ),
-        "dingpush sandbox：无法监听 {host}:{port}：{problem}。请用 --port 换一个端口，0 表示任一空闲端口。",
+        ("Can't listen on {host}:{port}: {problem}. Choose another port with --port; 0: any free port."),
+        "无法监听 {host}:{port}：{problem}。请用 --port 换一个端口，0 表示任一空闲端口。",
     ),
 }
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Serve the sandbox until Ctrl-C; 1 if the port is in use, 2 if an option is wrong."""
+    """Serve the sandbox until Ctrl-C.
+
+    :raises UsageError: if an option is wrong.
+    :raises DingTalkError: if the port can't be opened.
+    """
     screen = Screen(parsed.language, _TEXTS)
     token = {"access_token": parsed.token} if parsed.token else {}
     try:
         robot = Robot(secret=parsed.secret, keywords=tuple(parsed.keyword), **token)
         sandbox = Sandbox(robots=(robot,), host=parsed.host, port=parsed.port, minute_seconds=parsed.minute_seconds)
-        sandbox.start()
     except ValueError as problem:
-        print(f"dingpush sandbox: {problem}", file=sys.stderr)
-        return 2
-    except OSError as problem:
-        screen.line("port_taken", host=parsed.host, port=parsed.port, problem=problem.strerror, error=True)
-        return 1
-    try:
+        raise UsageError(str(problem)) from None
+    with served(sandbox, parsed.host, parsed.port, parsed.language):
         _introduce(sandbox, screen, webhook_to_paste(sandbox.webhook_url, parsed.secret, parsed.keyword))
         threading.Event().wait()
+    return 0
+
+
+@contextmanager
+def served(sandbox: Sandbox, host: str, port: int, language: str) -> Iterator[Sandbox]:
+    """Run a sandbox during the block.
+
+    :param host: on which it listens.
+    :param port: on which it listens; 0: any free one.
+    :raises DingTalkError: if the port can't be opened, with what to do.
+    """
+    try:
+        sandbox.start()
+    except OSError as problem:
+        text = Screen(language, _TEXTS).text("port_taken", host=host, port=port, problem=problem.strerror)
+        raise DingTalkError(text) from None
+    try:
+        yield sandbox
     finally:
         sandbox.stop()
-    return 0
 
 
 def wait_for_ctrl_c() -> None:

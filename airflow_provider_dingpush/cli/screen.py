@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from airflow_provider_dingpush.cli.standard_output import answers
+
 Texts = Mapping[str, tuple[str, str]]
 """Name of a text -> the text in English and in Chinese, with placeholders for its values."""
 
@@ -21,6 +23,7 @@ _NOUNS = {
     "dead letter": ("dead letter", "dead letters", "条死信"),
     "message": ("message", "messages", "条消息"),
     "problem": ("problem", "problems", "项"),
+    "warning": ("warning", "warnings", "项警告"),
 }
 _PROGRESS_SECONDS = 5.0
 _UNLIMITED_WIDTH = 100_000
@@ -54,34 +57,34 @@ class Screen:
 
         :param error: to standard error.
         """
-        print(self.text(name, **values), file=sys.stderr if error else sys.stdout, flush=True)
+        print(self.text(name, **values), file=sys.stderr if error else answers(), flush=True)
 
     def marked(self, mark: str, style: str, text: str, *, error: bool = False) -> None:
         """Print a text after a mark in colour.
 
         :param style: as rich names it, such as ``green``.
         """
-        stream = sys.stderr if error else sys.stdout
+        stream = sys.stderr if error else answers()
         print(f"{_in_colour(mark, style, stream)} {text}", file=stream, flush=True)
 
     @contextmanager
     def step(self, name: str, /, **values: object) -> Iterator[None]:
         """Print the name of a step, its progress on a terminal, and how long it took."""
-        print(self.text(name, **values), end=" ", flush=True)
+        print(self.text(name, **values), end=" ", file=answers(), flush=True)
         started, is_over = time.monotonic(), threading.Event()
 
         def show_dots() -> None:
             while not is_over.wait(_PROGRESS_SECONDS):
-                print(".", end="", flush=True)
+                print(".", end="", file=answers(), flush=True)
 
-        if is_terminal(sys.stdout):
+        if is_terminal(answers()):
             threading.Thread(target=show_dots, daemon=True).start()
         try:
             yield
         finally:
             is_over.set()
             seconds = f"{time.monotonic() - started:.0f}"
-            print(f"{seconds} 秒" if self.language == "zh" else f"{seconds} s", flush=True)
+            print(f"{seconds} 秒" if self.language == "zh" else f"{seconds} s", file=answers(), flush=True)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -100,8 +103,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: S
     from rich.table import Table
     from rich.text import Text
 
-    for_people = is_terminal(sys.stdout)
-    knows_lines = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
+    stream = answers()
+    for_people = is_terminal(stream)
+    knows_lines = "utf" in (getattr(stream, "encoding", None) or "").lower()
     frame = box.SIMPLE_HEAD if for_people and knows_lines and columns else None
     table = Table(
         box=frame,
@@ -120,14 +124,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: S
     printed = io.StringIO()
     Console(
         file=printed,
-        force_terminal=_takes_colour(sys.stdout),
-        color_system="standard" if _takes_colour(sys.stdout) else None,
+        force_terminal=_takes_colour(stream),
+        color_system="standard" if _takes_colour(stream) else None,
         width=shutil.get_terminal_size().columns if for_people else _UNLIMITED_WIDTH,
         no_color=False,
         legacy_windows=False,
     ).print(table)
     for line in printed.getvalue().splitlines():
-        print(line.rstrip())
+        print(line.rstrip(), file=stream)
 
 
 def _in_colour(text: str, style: str, stream: Any) -> str:

@@ -6,19 +6,20 @@ import json
 import multiprocessing
 import os
 import re
+import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
-from airflow_provider_dingpush.cli.sandbox import wait_for_ctrl_c, webhook_to_paste
+from airflow_provider_dingpush.cli.demo_pages import DemoPages, Place
+from airflow_provider_dingpush.cli.sandbox import served, wait_for_ctrl_c, webhook_to_paste
 from airflow_provider_dingpush.cli.screen import Screen, Texts, is_terminal, print_table
 from airflow_provider_dingpush.sandbox import ChatMessage, Robot, Sandbox
 
@@ -26,6 +27,7 @@ _AT_ONCE = 16
 _FLUSH_SECONDS = 150.0
 _SECRET = "SEC-sandbox-storm"  # noqa: S105 - for the sandbox only
 _FAILURES_OF_A_DAG = 40
+_TASKS_OF_A_DAG = 8  # each is mapped
 _RUN_ID = "scheduled__2026-11-22T02:00:00+00:00"
 _REASONS = (
     ("ProgrammingError", 'relation "ods_orders" does not exist'),
@@ -49,6 +51,10 @@ _TEXTS: Texts = {
     "flushing": ("[3/3] Sending pending alerts", "[3/3] 发送待发告警"),
     "pending": ("      some alerts are still pending: {reason}", "      仍有告警未发送：{reason}"),
     "busy": ("another process is sending", "其他进程正在发送"),
+    "no_log": (
+        "No task ran here: the storm calls the notifier with failures that it makes up.",
+        "这里没有运行任务：风暴演示直接用模拟的失败调用通知器。",
+    ),
     "failures": ("Failures", "失败任务"),
     "messages": ("Messages in the group", "群内消息"),
     "lost": ("Lost", "丢失"),
@@ -98,9 +104,12 @@ def run_storm(alerts: int, *, wait: bool, language: str, port: int = 0) -> int:
     :param port: of the sandbox; 0: any free port.
     """
     screen = Screen(language, _TEXTS)
-    with ExitStack() as stack:
-        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="dingpush-storm-"))
-        sandbox = stack.enter_context(Sandbox(robots=(Robot(secret=_SECRET),), port=port))
+    pages = DemoPages(language, _log_of(screen), lambda place: _tasks_of(place.dag_id, alerts))
+    sandbox = Sandbox(robots=(Robot(secret=_SECRET),), port=port, pages=pages)
+    with (
+        tempfile.TemporaryDirectory(prefix="dingpush-storm-", ignore_cleanup_errors=True) as home,
+        served(sandbox, "127.0.0.1", port, language),
+    ):
         screen.line("sandbox", page_url=sandbox.page_url)
         _prepare(home, sandbox, language)
         screen.line("failing", alerts=alerts, at_once=_AT_ONCE)
@@ -126,10 +135,12 @@ def _prepare(home: str, sandbox: Sandbox, language: str) -> None:
         AIRFLOW_HOME=home,
         AIRFLOW__LOGGING__LOGGING_LEVEL="CRITICAL",
         AIRFLOW__DINGPUSH__LANGUAGE=language,
-        AIRFLOW__DINGPUSH__BASE_URL="https://airflow.example.com",
+        AIRFLOW__DINGPUSH__BASE_URL=sandbox.pages_url,
         AIRFLOW_CONN_DINGTALK_DEFAULT=webhook_to_paste(sandbox.webhook_url, _SECRET),
         NO_PROXY="127.0.0.1",
     )
+    # A callback that can't write to its home in time writes there.
+    tempfile.tempdir = home
     # Loaded once here, so that each forked process is as fast as a task's, which has Airflow loaded, too.
     import jinja2  # noqa: F401
 
@@ -144,20 +155,34 @@ def _prepare(home: str, sandbox: Sandbox, language: str) -> None:
 def _fail_all(alerts: int, sandbox: Sandbox, screen: Screen) -> None:
     fork = multiprocessing.get_context("fork")
     done = 0
-    lock = threading.Lock()
+    lock, is_over = threading.Lock(), threading.Event()
 
     def fail_one(number: int) -> None:
         nonlocal done
         process = fork.Process(target=_fail, args=(number,))
         process.start()
+        if is_over.is_set():
+            process.kill()
         process.join()
         with lock:
             done += 1
             _print_progress(done, alerts, sandbox, screen)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(fail_one, range(alerts)))
-    print()
+    # Ctrl-C is for this process, which then ends those that its threads have forked.
+    with ThreadPoolExecutor(
+        _AT_ONCE, initializer=signal.pthread_sigmask, initargs=(signal.SIG_BLOCK, {signal.SIGINT})
+    ) as pool:
+        try:
+            list(pool.map(fail_one, range(alerts)))
+        except BaseException:
+            # Or leaving the block would wait for all failures.
+            is_over.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
+        finally:
+            print()
 
 
 def _print_progress(done: int, alerts: int, sandbox: Sandbox, screen: Screen) -> None:
@@ -182,13 +207,42 @@ def _fail(number: int) -> None:
 
 def _failure(number: int) -> Failure:
     dag_number, task_number = divmod(number, _FAILURES_OF_A_DAG)
-    return f"ods_sync_{dag_number:02d}", f"load_{task_number % 8}", task_number // 8
+    return f"ods_sync_{dag_number:02d}", f"load_{task_number % _TASKS_OF_A_DAG}", task_number // _TASKS_OF_A_DAG
+
+
+def _reason(number: int) -> tuple[str, str]:
+    """The class and the text of a failure's exception."""
+    return _REASONS[number % len(_REASONS)]
+
+
+def _tasks_of(dag_id: str, alerts: int) -> Iterator[tuple[str, int, bool]]:
+    """The failed tasks of a DAG, for the page of its run."""
+    for number in range(alerts):
+        of_dag, task_id, map_index = _failure(number)
+        if of_dag == dag_id:
+            yield task_id, map_index, True
+
+
+def _log_of(screen: Screen) -> Callable[[Place], str | None]:
+    """Finds what a page shows in the place of a task's log."""
+
+    def find(place: Place) -> str | None:
+        try:
+            dag_number, task_number = (int((name or "").rpartition("_")[2]) for name in (place.dag_id, place.task_id))
+        except ValueError:
+            return None
+        number = dag_number * _FAILURES_OF_A_DAG + place.map_index * _TASKS_OF_A_DAG + task_number
+        if number < 0 or _failure(number) != (place.dag_id, place.task_id, place.map_index):
+            return None
+        return f"{': '.join(_reason(number))}\n\n{screen.text('no_log')}"
+
+    return find
 
 
 def _context(number: int) -> dict[str, Any]:
     """The context of a failed task's callback, as Airflow passes it."""
     dag_id, task_id, map_index = _failure(number)
-    kind, words = _REASONS[number % len(_REASONS)]
+    kind, words = _reason(number)
     ended = datetime.now(timezone.utc)
     ti = SimpleNamespace(
         dag_id=dag_id,

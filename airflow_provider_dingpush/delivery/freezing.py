@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.hints import hints_about
 from airflow_provider_dingpush.alerts.kinds import MARKS, kind_of
 from airflow_provider_dingpush.alerts.message_log import log_covered
 from airflow_provider_dingpush.delivery.dead_letters import name_of
@@ -17,6 +18,7 @@ from airflow_provider_dingpush.delivery.fallbacks import Route
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.merging import Merged, fitting
 from airflow_provider_dingpush.delivery.record_kinds import Batch
+from airflow_provider_dingpush.delivery.storm_total import storm_note
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.messages.kinds import Text
 
@@ -82,6 +84,8 @@ class Freezer:
             self.ledger.drop_covered(merged.covered)
             return None
         draft = replace(draft, members=tuple(each.key for each in alerts))
+        overflow_count = 0 if draft.names_only else self.ledger.queue.overflow_count
+        draft = replace(draft, storm=self.ledger.storm.with_batch(merged.shown, overflow_count, now))
         notes = None
         if not draft.names_only:
             draft, notes = self._with_notes(draft, alerts, merged, route, now)
@@ -105,11 +109,13 @@ class Freezer:
         ledger = self.ledger
         repeats, by_record = ledger.repeats.counts(alerts)
         dead = ledger.dead_letters.unreported
+        hints = ledger.hints.due(now) & hints_about(merged.shown)
         draft = replace(
             draft,
             repeats=by_record,
             dead=tuple(each.key for each in dead),
             overflow_count=ledger.queue.overflow_count,
+            hints=tuple(sorted(each.value for each in hints)),
         )
         hold = ledger.hold_that_ended(alerts, now)
         return draft, Notes(
@@ -123,6 +129,8 @@ class Freezer:
             folded=merged.folded,
             recovered=merged.recovered,
             merged_until_tomorrow=ledger.holds.ends_the_day(now),
+            hints=hints,
+            storm=storm_note(draft.storm, merged.shown, now),
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.dead_letters import DeadLetter, DeadLetters, dead_letters_in
+from airflow_provider_dingpush.delivery.hint_times import HintTimes
 from airflow_provider_dingpush.delivery.holds import PROBED, Holds
 from airflow_provider_dingpush.delivery.intake import Intake, Mailboxes
 from airflow_provider_dingpush.delivery.merging import Merged, NotifiedRuns, merge
@@ -38,6 +39,7 @@ from airflow_provider_dingpush.delivery.record_kinds import (
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.repeats import Repeats
+from airflow_provider_dingpush.delivery.storm_total import StormTotal
 from airflow_provider_dingpush.delivery.window import RateWindow, Slots, Try
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.contract import LedgerBook, RecordId
@@ -65,6 +67,8 @@ class Ledger:
         self.holds = Holds(table, policy, zone)
         self.repeats = Repeats(table, policy.repeat_interval_seconds)
         self.pace = Pace(table, policy.group_interval_seconds)
+        self.storm = StormTotal(table, self.pace)
+        self.hints = HintTimes(table)
         self.dead_letters = DeadLetters(records)
         self.queue = Queue(records, self.repeats, self.dead_letters)
         self.quarantine = Quarantine(
@@ -85,7 +89,7 @@ class Ledger:
     def clamp_future_times(self, now: float) -> None:
         """Move times in the future back to now: after the clock was set back, nothing would be sent until then."""
         changes = Changes()
-        for part in (self.slots, self.holds, self.repeats, self.pace):
+        for part in (self.slots, self.holds, self.repeats, self.pace, self.storm, self.hints):
             part.clamp(now, changes)
         batch = self._table.get(BATCH)
         if batch and batch.created > now:
@@ -196,6 +200,8 @@ class Ledger:
         self.repeats.after_message(batch.repeats, alerts, now, changes)
         self._runs.after_message(alerts, now, changes)
         self.pace.after_message(now, changes)
+        self.storm.after_message(batch.storm, changes)
+        self.hints.after_message(batch.hints, now, changes)
         self.dead_letters.mark_reported(batch.dead, changes)
         if batch.overflow_count:
             changes.put(OVERFLOW, max(0, self.queue.overflow_count - batch.overflow_count))

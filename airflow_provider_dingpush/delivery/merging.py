@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import RunKey
-from airflow_provider_dingpush.alerts.joining import joined
+from airflow_provider_dingpush.alerts.joining import joined, mentions_together
 from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
 from airflow_provider_dingpush.delivery.record_kinds import RUN, NotifiedRun
 from airflow_provider_dingpush.delivery.records import Changes, RecordTable
@@ -52,19 +52,22 @@ def merge(waiting: Sequence[Alert], notified_tasks: Callable[[Alert], AbstractSe
         if each.run_id and each.event.is_task_failure and each.task_id is not None:
             failing.setdefault(attempt_of(each), set()).add((each.task_id, each.map_index))
     folded: dict[RunKey, str] = {}
+    mentions: dict[tuple[Any, ...], list[Alert]] = {}
     for each in still:
         run = run_of(each)
-        # A notifier's own message, and mentions, aren't a mere summary.
-        if run is None or not each.event.is_run_failure or each.message is not None or each.mentions:
+        # A notifier's own message isn't a mere summary.
+        if run is None or not each.event.is_run_failure or each.message is not None or each.also:
             continue
         notified = notified_tasks(each)
         failing_now = failing.get(attempt_of(each))
         if failing_now and _names_no_other(each.facts, notified | failing_now):
             folded[run] = each.event
+            mentions.setdefault(attempt_of(each), []).append(each)
             over.add(each.key)
-        elif _is_notified_whole(each.facts, notified):
+        # What was sent without these mentions can't get them any more.
+        elif not each.mentions and _is_notified_whole(each.facts, notified):
             over.add(each.key)
-    shown = tuple(each for each in in_order if each.key not in over)
+    shown = tuple(_with_mentions(each, mentions) for each in in_order if each.key not in over)
     keys = {each.key for each in shown}
     return Merged(
         shown=shown,
@@ -97,6 +100,15 @@ def run_of(alert: Alert) -> RunKey | None:
 def attempt_of(alert: Alert) -> tuple[Any, ...]:
     """The run that an alert is about, and when it started: a cleared one gets a new start."""
     return alert.dag_id, alert.run_id, alert.facts.get("run_started_at")
+
+
+def _with_mentions(alert: Alert, runs: dict[tuple[Any, ...], list[Alert]]) -> Alert:
+    """The first failed task of each run with the mentions of the run's own alert, which isn't shown."""
+    if alert.task_id is None or not alert.event.is_task_failure or alert.resolved:
+        return alert
+    folded = runs.pop(attempt_of(alert), [])
+    people = mentions_together([alert, *folded])
+    return replace(alert, mentions=people.to_dict()) if folded and people else alert
 
 
 def _recovered(in_order: Sequence[Alert]) -> tuple[dict[str, tuple[float, int | None]], set[str]]:

@@ -32,6 +32,11 @@ class Pace:
         """Whether so many notifications followed each other lately that fewer are better."""
         return self._interval > _QUIET_INTERVALS * self._group_interval
 
+    @property
+    def quiet_seconds(self) -> float:
+        """After so long without a notification a storm is over, in seconds."""
+        return _QUIET_INTERVALS * self._interval
+
     def collects_until(self, *, in_storm: bool) -> float | None:
         """Until when alerts are collected, in seconds since 1970; ``None`` if nothing was sent yet.
 
@@ -43,7 +48,7 @@ class Pace:
     def after_message(self, now: float, changes: Changes) -> None:
         """Record that a notification was sent."""
         interval = self._group_interval
-        if self.last_sent_at is not None and now - self.last_sent_at <= _QUIET_INTERVALS * self._interval:
+        if self.last_sent_at is not None and now - self.last_sent_at <= self.quiet_seconds:
             interval = max(interval, min(2 * self._interval, LONGEST_INTERVAL_SECONDS))
         changes.put(INTERVAL, interval)
         changes.put(LAST_SENT, now)

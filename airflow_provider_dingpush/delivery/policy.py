@@ -24,6 +24,7 @@ class DeliveryPolicy:
         edition has 3,000 (docs 1435, read 2026-08-22).
     :param msg_uuid_lifetime_seconds: how long DingTalk is counted on to recognise a repeated message, in seconds. Not
         documented; ten minutes are an assumption.
+    :param log_tail: how many of the last lines of a failed command's log an alert shows; 0 shows none.
     :param minute_seconds: the length of the minute of the rate limit, in seconds; shorter only in tests.
     """
 
@@ -35,4 +36,5 @@ class DeliveryPolicy:
     max_messages_per_day: int | None = None
     monthly_quota: int = 3_000
     msg_uuid_lifetime_seconds: float = 600.0
+    log_tail: int = 8
     minute_seconds: float = 60.0

@@ -101,6 +101,22 @@ def _checked(value_type: type[Value], record: Any) -> Value:
 
 
 @dataclass(frozen=True)
+class Storm:
+    """Failures that followed each other closely, of all notifications about them.
+
+    :param since: when the first one happened, in seconds since 1970.
+    :param until: when the last one happened, in seconds since 1970.
+    :param failures: how many there were, with those that were only counted.
+    :param dags: their DAGs.
+    """
+
+    since: float
+    until: float
+    failures: int
+    dags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Batch:
     """Alerts frozen into one notification before its first try, so that every try sends the same.
 
@@ -120,6 +136,8 @@ class Batch:
     :param dead: dead letters that it lists.
     :param overflow_count: the overflow count that it shows.
     :param may_repeat: number of another notification that it may repeat.
+    :param hints: values of the hints that it shows.
+    :param storm: the storm so far, with its failures.
     """
 
     uuid: str
@@ -138,6 +156,8 @@ class Batch:
     dead: tuple[str, ...] = ()
     overflow_count: int = 0
     may_repeat: str = ""
+    hints: tuple[str, ...] = ()
+    storm: Storm | None = None
 
     @property
     def number(self) -> str:
@@ -156,7 +176,8 @@ class Batch:
         """
         batch = _checked(cls, record)
         try:
-            return replace(batch, body=base64.b64decode(batch.body))
+            storm = None if batch.storm is None else _checked(Storm, batch.storm)
+            return replace(batch, body=base64.b64decode(batch.body), storm=storm)
         except (binascii.Error, TypeError) as problem:
             raise ValueError("body") from problem
 
@@ -375,6 +396,10 @@ LIMITED_SINCE: RecordKind[float] = _plain("limited_since", _moment)
 """Since when the daily limit is reached."""
 LAST_SENT: RecordKind[float] = _plain("last", _moment)
 """When a notification was last sent."""
+STORM = _values("storm", Storm)
+"""The last storm, as far as it was sent."""
+HINT: RecordKind[float] = _plain("hint", _moment)
+"""By value of a hint: when it was last shown."""
 INTERVAL: RecordKind[float] = _plain("interval", _moment)
 """How long alerts are collected after that, in seconds."""
 NOTIFIED = _values("notified", NotifiedFailure)
@@ -407,7 +432,7 @@ KINDS: Mapping[str, RecordKind[Any]] = {
     kind.name: kind
     for kind in (
         *(ALERT, BATCH, QUARANTINE, SLOT, HOLD, LIMITED_SINCE, LAST_SENT, INTERVAL, NOTIFIED, RECOVERED, RUN, DAY),
-        *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED),
+        *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED, HINT, STORM),
     )
 }
 

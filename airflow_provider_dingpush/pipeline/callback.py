@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_dingpush.airflow_compat import failed_task_ids, is_airflow_3, redact
+from airflow_provider_dingpush.airflow_compat import is_airflow_3, redact
 from airflow_provider_dingpush.connection_ids import shown_connection_id
 from airflow_provider_dingpush.errors import (
     AlertsWaitingError,
@@ -25,7 +25,14 @@ from airflow_provider_dingpush.log_lines import NOTIFICATION_LOG_LINE, SENT_LOG_
 from airflow_provider_dingpush.pipeline import callback_limits
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.callback_context import facts_of, success_in
-from airflow_provider_dingpush.pipeline.callback_limits import Process, budget_of, process_of, require_time
+from airflow_provider_dingpush.pipeline.callback_limits import (
+    Process,
+    budget_of,
+    failed_tasks_limit,
+    process_of,
+    reading_limit,
+    require_time,
+)
 from airflow_provider_dingpush.pipeline.recent_recovery import RecentRecovery
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.timeouts import Deadline
@@ -45,8 +52,6 @@ CallWithin = Callable[[Callable[[], Any], float], Any]
 _log = logging.getLogger(__name__)
 _budget = CallbackBudget(ticks=time.monotonic)
 _recovery = RecentRecovery(ticks=time.monotonic)
-# Before the alert is stored: enough time must be left even if parsing the DAG file took half of its 50 seconds.
-_READING_SECONDS = 10.0
 # Limits, in seconds, for asking whether a success resolves anything, and for moving pending alerts out of files.
 _LOOK_UP_SECONDS = _MOVING_SECONDS = 1.0
 # The share of the time that is reserved for recording the result.
@@ -139,18 +144,23 @@ def _read(
     seconds_left: Callable[[], float],
     call_within: CallWithin,
 ) -> tuple[RunFacts, RenderedArguments]:
-    """All facts, with the failed tasks of a run from Airflow, and the notifier's arguments rendered with them."""
+    """All facts, with those that Airflow has to be asked for, and the notifier's arguments rendered with them."""
     from airflow_provider_dingpush.pipeline.notifier_arguments import read_arguments
 
-    if facts.event.is_run_failure:
-        facts = facts_of(context, failed_task_ids(context, min(seconds_left() / 2, _READING_SECONDS)))
-    rendered_by = Deadline.after(min(seconds_left() / 2, _READING_SECONDS))
+    if facts.event.ends_with_recovery and not facts.event.is_deadline:
+        from airflow_provider_dingpush.pipeline.failure_details import with_details
 
-    def limit(render: Callable[[], Any]) -> Any:
+        limit = reading_limit(seconds_left())
+        if facts.event.is_run_failure:
+            limit = failed_tasks_limit(seconds_left(), callback_limits.seconds_since_start())
+        facts = with_details(facts, context, Deadline.after(limit))
+    rendered_by = Deadline.after(reading_limit(seconds_left()))
+
+    def limited(render: Callable[[], Any]) -> Any:
         # The context of Airflow 2 belongs to a database session of this thread.
         return call_within(render, rendered_by.seconds_left()) if is_airflow_3() else render()
 
-    return facts, read_arguments(given, context, facts, limit=limit)
+    return facts, read_arguments(given, context, facts, limit=limited)
 
 
 class _Callback(NamedTuple):

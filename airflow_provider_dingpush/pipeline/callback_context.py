@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
+from airflow_provider_dingpush.airflow_compat import airflow_option, folders_of_own_code, is_airflow_3
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
@@ -55,7 +55,7 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
     """
     from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
     from airflow_provider_dingpush.alerts.context_reading import read_run_facts
-    from airflow_provider_dingpush.pipeline.composing import link_form, local_zone
+    from airflow_provider_dingpush.pipeline.composing import is_utc_by_default, link_form, local_zone
     from airflow_provider_dingpush.pipeline.redaction import redact_text
 
     section = "api" if is_airflow_3() else "webserver"
@@ -65,9 +65,15 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
         environment=airflow_option("dingpush", "environment") or airflow_option(section, "instance_name"),
         timezone=str(local_zone()),
         links=link_form(),
+        is_utc_by_default=is_utc_by_default(),
     )
     return read_run_facts(
-        context, site=site, redact=redact_text, failed_tasks=failed_tasks, now=lambda: datetime.now(timezone.utc)
+        context,
+        site=site,
+        redact=redact_text,
+        failed_tasks=failed_tasks,
+        roots=folders_of_own_code(),
+        now=lambda: datetime.now(timezone.utc),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Hashable
 from enum import Enum
-from math import inf
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
@@ -30,7 +31,10 @@ included. Its first look-up of a connection can take ten.
 DEADLINE_SECONDS = 60.0
 """What the notifiers of one missed deadline may take, in seconds: Airflow sets the triggerer no limit."""
 
+_READING_SECONDS = 10.0
+"""What asking Airflow about a failure, and rendering the notifier's arguments, may take in any case, in seconds."""
 _DEFAULT_OVERTIME_SECONDS = 20.0
+_DEFAULT_FILE_SECONDS = 50.0
 # The share of the DAG processor's time for one file that notifiers may use.
 _SHARE_OF_DAG_PROCESSOR = 0.8
 
@@ -62,6 +66,41 @@ def budget_of(facts: RunFacts) -> tuple[Hashable, float]:
     return one_try, min(CALLBACK_SECONDS, _callback_limit())
 
 
+def reading_limit(seconds_left: float) -> float:
+    """The seconds for reading what the alert says, before it is stored and sent.
+
+    :param seconds_left: of the callback's budget.
+    """
+    return min(seconds_left / 2, _READING_SECONDS)
+
+
+def failed_tasks_limit(seconds_left: float, process_seconds: float | None) -> float:
+    """The seconds for asking Airflow about the failed tasks of a run.
+
+    All of the budget but what storing and sending take, if the process was started recently enough: Airflow ends it a
+    fixed time after its start, and reading the DAG file may have taken half of that.
+
+    :param seconds_left: of the callback's budget.
+    :param process_seconds: how long ago this process was started; ``None`` if unknown.
+    """
+    least = reading_limit(seconds_left)
+    if process_seconds is None:
+        return least
+    of_process = (_granted_for_file() or _DEFAULT_FILE_SECONDS) - process_seconds
+    return max(least, min(seconds_left, of_process) - CALLBACK_SECONDS)
+
+
+def seconds_since_start() -> float | None:
+    """How long ago this process was started (forked), in seconds; ``None`` if unknown, as on macOS."""
+    try:
+        with open("/proc/self/stat", encoding="utf-8", errors="replace") as file:
+            # The name of the program, in brackets, may hold blanks. See proc_pid_stat(5): starttime is field 22.
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
+
+
 def require_time(deadline: Deadline) -> float:
     """The seconds until the deadline, if they are enough for a request.
 
@@ -87,8 +126,14 @@ def _callback_limit() -> float:
 
 def _file_limit() -> float:
     """The notifiers' share of what Airflow grants its DAG processor for one file, in seconds, as configured."""
-    granted = airflow_option("dag_processor" if is_airflow_3() else "core", "dag_file_processor_timeout")
+    granted = _granted_for_file()
+    return DAG_PROCESSOR_SECONDS if granted is None else max(LEAST_POST_SECONDS, granted * _SHARE_OF_DAG_PROCESSOR)
+
+
+def _granted_for_file() -> float | None:
+    """What Airflow grants its DAG processor for one file, in seconds; ``None`` if it isn't configured."""
     try:
-        return max(LEAST_POST_SECONDS, float(granted or inf) * _SHARE_OF_DAG_PROCESSOR)
+        granted = airflow_option("dag_processor" if is_airflow_3() else "core", "dag_file_processor_timeout")
+        return float(granted) if granted else None
     except ValueError:
-        return DAG_PROCESSOR_SECONDS
+        return None

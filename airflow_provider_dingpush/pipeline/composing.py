@@ -35,6 +35,7 @@ def composer_for(channel: Channel, settings: RobotSettings | AppSettings) -> Com
         zone=local_zone(),
         group_by=settings.delivery.group_by,
         people=settings.mentions,
+        log_tail=settings.delivery.log_tail,
     )
     return Composer(channel, receiver, _redacted, lambda problem: redact(described(problem)))
 
@@ -111,3 +112,8 @@ def local_zone() -> tzinfo:
     from airflow_provider_dingpush.alerts.airflow_site import zone_named
 
     return zone_named(airflow_option("dingpush", "timezone") or default_timezone())
+
+
+def is_utc_by_default() -> bool:
+    """Whether times are in UTC only because nobody has set a time zone, neither ours nor Airflow's."""
+    return airflow_option("dingpush", "timezone") is None and default_timezone().upper() == "UTC"

@@ -29,6 +29,23 @@ def redact_text(text: str) -> str:
     return redact(_CREDENTIALS.sub("***", text))
 
 
+# A command may print its arguments or its environment, whose secrets nobody registered.
+_NAMED_SECRET = re.compile(
+    r"""
+      (   (?: password | passwd | pwd | secret | token | api_?key | access_?key ) ["']? \s*
+          (?: = | : \s* (?=["']) ) \s* ["']?
+        | -- (?: password | secret | token | api-key ) \s+ )
+      [^\s"',;&]+
+    """,
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
+
+
+def redact_log(text: str) -> str:
+    """The text of a log without what :func:`redact_text` removes, and without values that are named a secret."""
+    return redact_text(_NAMED_SECRET.sub(r"\1***", text))
+
+
 def described(problem: BaseException) -> str:
     """An error in one line, without what is masked, and without user names and passwords in URLs."""
     if isinstance(problem, DingTalkError):

@@ -20,7 +20,7 @@ _MOST_KEYS = 10_000
 _BATCH: RecordId = ("batch", "")
 # Records that count something, by the name of the count.
 _COUNTED = {"day"}
-_KEPT_IF_NEW = {"slot", "dead", "notified", "run", "recovered"}
+_KEPT_IF_NEW = {"slot", "dead", "notified", "run", "recovered", "hint"}
 
 _log = logging.getLogger(__name__)
 
@@ -188,8 +188,22 @@ def _joined(ours: Mapping[RecordId, Any], theirs: Mapping[RecordId, Any], known:
             before = ours.get(place, {})
             puts[place] = {name: before.get(name, 0) + counts.get(name, 0) for name in {*before, *counts}}
     last_at, overflow_count = theirs.get(("last", "")), theirs.get(("overflow", ""), 0)
+    storm = _storm_of(ours, theirs)
+    if storm:
+        puts["storm", ""] = storm
     if last_at and last_at > (ours.get(("last", "")) or 0.0):
         puts["last", ""] = last_at
     if overflow_count:
         puts["overflow", ""] = ours.get(("overflow", ""), 0) + overflow_count
     return puts
+
+
+def _storm_of(ours: Mapping[RecordId, Any], theirs: Mapping[RecordId, Any]) -> Any:
+    """The storm with the failures that were sent from both books."""
+    from airflow_provider_dingpush.delivery.record_kinds import STORM
+    from airflow_provider_dingpush.delivery.storm_total import joined_storms
+
+    place = (STORM.name, "")
+    if place not in theirs or place not in ours:
+        return theirs.get(place)
+    return STORM.to_json(joined_storms(STORM.read(ours[place]), STORM.read(theirs[place])))

@@ -25,6 +25,7 @@ from airflow_provider_dingpush.pipeline.bounded_store import BoundedStore
 from airflow_provider_dingpush.pipeline.outboxes import files_in, home, opened, outbox_url, second_home
 from airflow_provider_dingpush.storage import kept_aside
 from airflow_provider_dingpush.storage.contract import LeadPause
+from airflow_provider_dingpush.storage.files.disk import outbox_errors
 from airflow_provider_dingpush.storage.outbox import OPEN, Outbox
 
 if TYPE_CHECKING:
@@ -70,15 +71,21 @@ class Store(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was ever put here."""
+        """Whether nothing was ever put here.
+
+        :raises OutboxError: if that can't be read.
+        """
         folder = self.folder
-        return folder is not None and not self.bounded.run(
-            lambda _: any((folder / each).exists() for each in _IN_USE), at_most=_ASIDE_SECONDS
-        )
+        return folder is not None and not self.bounded.run(lambda _: _was_used(folder), at_most=_ASIDE_SECONDS)
 
 
 # Folders that exist in a file store once something was put there.
 _IN_USE = "mail", "books", f"notes/{kept_aside.RECOVERED}", f"notes/{kept_aside.COPIES}"
+
+
+def _was_used(folder: Path) -> bool:
+    with outbox_errors(folder):
+        return any((folder / each).exists() for each in _IN_USE)
 
 
 def stores(

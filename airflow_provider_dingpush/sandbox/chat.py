@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from airflow_provider_dingpush.sandbox.connection_tests import has_passed, is_connection_test
 from airflow_provider_dingpush.sandbox.model import (
     App,
     CallResult,
@@ -60,12 +61,19 @@ class Chat:
         with self._changed:
             self._requests.append(_cut(request))
             if request.outcome == "refused":
-                self._add_line("refused", request.received_at, {**(request.reply or {}), **where})
+                self._add_refusal(request, where)
             elif request.outcome == "fault" and request.fault is not None:
                 self._add_line("fault", request.received_at, {"fault": request.fault.value, **where})
             if result is not None:
                 self._apply(result, request)
             self._changed.notify_all()
+
+    def _add_refusal(self, request: ReceivedRequest, where: dict[str, Any]) -> None:
+        fields = {**(request.reply or {}), **where}
+        if is_connection_test(request):
+            self._add_line("tested", request.received_at, {**fields, "passed": has_passed(request)})
+        else:
+            self._add_line("refused", request.received_at, fields)
 
     def _apply(self, result: CallResult, request: ReceivedRequest) -> None:
         at = request.received_at

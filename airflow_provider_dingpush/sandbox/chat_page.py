@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
@@ -51,6 +51,14 @@ _PLAYABLE_TYPE = re.compile(r"(audio|video)/[a-z0-9.+-]+")
 ServedMedium = tuple[str, bytes, str]
 """Content type, content and file name of something that was uploaded."""
 
+PAGES_PATH_PREFIX = "/pages/"
+Pages = Callable[[str, Mapping[str, str]], str | None]
+"""Returns the HTML of a page beside the chat, by the rest of its path as it was sent, and its query; or None."""
+
+
+def no_pages(_path: str, _query: Mapping[str, str]) -> None:
+    """Find no page."""
+
 
 class ChatPage:
     """Serves the page's paths to readers on this machine.
@@ -62,6 +70,7 @@ class ChatPage:
     :param describe: returns the robots, apps and conversations that there are before the first message.
     :param media: finds an upload by the last part of its ``/media/…`` path: the upload, None, or why it is gone.
     :param is_over: whether the sandbox is stopping.
+    :param pages: finds the pages below ``/pages/``.
     """
 
     def __init__(
@@ -72,15 +81,18 @@ class ChatPage:
         describe: Callable[[], dict[str, list[dict[str, Any]]]],
         media: Callable[[str], ServedMedium | str | None],
         is_over: Callable[[], bool],
+        pages: Pages = no_pages,
     ) -> None:
         self._chat = chat
         self._bound_host = bound_host
         self._describe = describe
         self._media = media
         self._is_over = is_over
+        self._pages = pages
 
     def serves(self, path: str) -> bool:
-        return path in _FILES or path in ("/messages.json", "/events") or path.startswith(MEDIA_PATH_PREFIX)
+        prefixes = (MEDIA_PATH_PREFIX, PAGES_PATH_PREFIX)
+        return path in _FILES or path in ("/messages.json", "/events") or path.startswith(prefixes)
 
     def answer(self, request: ReceivedRequest) -> Answer:
         """Answer a GET for one of the page's own paths."""
@@ -98,6 +110,11 @@ class ChatPage:
             return Answer(content_type="text/event-stream", headers=_SECURITY_HEADERS, stream=self._events(last_id))
         if request.path.startswith(MEDIA_PATH_PREFIX):
             return self._answer_medium(request)
+        if request.path.startswith(PAGES_PATH_PREFIX):
+            html = self._pages(request.path[len(PAGES_PATH_PREFIX) :], request.query)
+            content_type = "text/plain" if html is None else "text/html"
+            body = ("no such page" if html is None else html).encode(errors="replace")
+            return self._answer(f"{content_type}; charset=utf-8", body, status=404 if html is None else 200)
         name = _FILES[request.path]
         body = (_PAGE / name).read_bytes()
         return self._answer(_CONTENT_TYPES[PurePosixPath(name).suffix], body)

@@ -25,7 +25,7 @@ JSON = "application/json; charset=utf-8"
 
 ConversationKind = Literal["group", "private", "notification"]
 MediaKind = Literal["image", "voice", "video", "file"]
-LineKind = Literal["message", "refused", "repeated", "fault", "recalled", "changed", "cleared"]
+LineKind = Literal["message", "refused", "tested", "repeated", "fault", "recalled", "changed", "cleared"]
 Outcome = Literal["accepted", "answered", "repeated", "refused", "fault", "unknown path"]
 """The outcome of a request.
 

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from airflow_provider_dingpush.sandbox.apis import Apis
 from airflow_provider_dingpush.sandbox.chat import Chat
-from airflow_provider_dingpush.sandbox.chat_page import ChatPage, reachable_host
+from airflow_provider_dingpush.sandbox.chat_page import PAGES_PATH_PREFIX, ChatPage, Pages, no_pages, reachable_host
 from airflow_provider_dingpush.sandbox.custom_robot import PATH, query_of
 from airflow_provider_dingpush.sandbox.media import KEPT_BYTES
 from airflow_provider_dingpush.sandbox.model import (
@@ -47,6 +47,7 @@ class Sandbox:
     :param notification_seconds: how long a work notification is being sent.
     :param status_seconds: how long the read status of an app robot's message is not available.
     :param kept_media_bytes: how much of all uploads is kept: the oldest ones lose their content.
+    :param pages: finds the pages below `pages_url`, which links in messages may open; called in several threads.
     :raises ValueError: if two of a kind share an id or a token, or a duration is out of range.
     """
 
@@ -65,6 +66,7 @@ class Sandbox:
         notification_seconds: float = 0.0,
         status_seconds: float = 0.0,
         kept_media_bytes: int = KEPT_BYTES,
+        pages: Pages = no_pages,
     ) -> None:
         self.robots = tuple(robots) or (Robot(),)
         self.robot = self.robots[0]
@@ -88,6 +90,7 @@ class Sandbox:
             describe=self._describe,
             media=self._apis.media.served,
             is_over=self._stopping.is_set,
+            pages=pages,
         )
         self._service = Service(
             chat=self._chat, page=page, endpoint_at=self._apis.at, clock=clock, stopping=self._stopping
@@ -130,6 +133,11 @@ class Sandbox:
     def page_url(self) -> str:
         """The chat page's URL."""
         return f"{self.url}/"
+
+    @property
+    def pages_url(self) -> str:
+        """The URL under which there are other pages than the chat's, without a slash at its end."""
+        return self.url + PAGES_PATH_PREFIX.rstrip("/")
 
     @property
     def media(self) -> tuple[Medium, ...]:

@@ -404,6 +404,7 @@ def test_everything_of_a_failed_task() -> None:
         exception_summary="KeyError: 'order_id'",
         environment="生产",
         run_started_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=SHANGHAI),
+        run_time=datetime(2026, 11, 22, 3, 0, tzinfo=SHANGHAI),
         occurrence="2026-11-21T19:04:05.250000+00:00",
     )
 

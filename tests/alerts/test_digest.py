@@ -18,10 +18,15 @@ from hypothesis import strategies as st
 from airflow_provider_dingpush.alerts import words_en, words_zh
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of
 from airflow_provider_dingpush.alerts.composer import mentions_of
-from airflow_provider_dingpush.alerts.digest import MOST_LINES, digest
-from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.digest import digest
+from airflow_provider_dingpush.alerts.digest_notes import Notes, StormNote
+from airflow_provider_dingpush.alerts.hints import Hint, hints_about
+from airflow_provider_dingpush.alerts.name_ranges import names_in_brief
+from airflow_provider_dingpush.alerts.phone_screen import COLUMNS, TWO_SCREENS, lines_on_phone
 from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
+from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
+from airflow_provider_dingpush.dingtalk.work_notification import WorkNotifications
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages import At, Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
@@ -184,6 +189,32 @@ QUESTIONS = tuple(
     for index in range(2)
 )
 
+REASONS = (
+    NO_DATABASE,
+    DUPLICATE,
+    "AirflowException: Bash command failed. The command returned a non-zero exit code 1.",
+    "TimeoutError: read timed out after 300 seconds",
+    "KeyError: 'city_code'",
+)
+
+
+def of_many_dags(dags: int, first: int = 0, tasks: int = 8, each: int = 40, reasons: int = 5) -> tuple[Alert, ...]:
+    """Failures of as many DAGs with the same picture: mapped tasks, and reasons that take turns."""
+    return tuple(
+        alert(
+            f"ods_sync_{dag:02}",
+            f"load_{number % tasks}",
+            f"03:{4 + dag // 10:02}:{dag % 10 * 5 + number // 10:02}",
+            map_index=number // tasks,
+            summary=REASONS[number % reasons],
+        )
+        for dag in range(first, first + dags)
+        for number in range(each)
+    )
+
+
+CITIES = ("华东_1", "华东_2", "华北", "华南", "西南_成都", "西北", "东北")
+AS_STORM = StormNote(failures=1_000, dags=25, since=at("02:54:10"))
 CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
     "three_tasks": (THREE, Notes(number="1c07")),
     "mapped": (MAPPED, Notes(number="77b0", folded={("报表_日结", RUN_ID): "dag_failed"})),
@@ -202,6 +233,43 @@ CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
     ),
     "questions": ((*THREE, *QUESTIONS, TROUBLED[-1]), Notes(number="9c9c")),
     "may_repeat": (THREE, Notes(number="1c07", may_repeat="1c07", merged_until_tomorrow=True)),
+    "storm_of_25_dags": (of_many_dags(25), Notes(number="c0de", storm=replace(AS_STORM, since=at("03:04:00")))),
+    "storm_goes_on": (of_many_dags(6), Notes(number="c0d1", storm=AS_STORM)),
+    "storm_pauses": (of_many_dags(3, each=9), Notes(number="c0d2", storm=replace(AS_STORM, quiet_seconds=34.0))),
+    "three_causes": (
+        tuple(
+            alert("dwd_daily", f"build_{number:02}", f"03:04:{number:02}", summary=REASONS[number // 10])
+            for number in range(30)
+        ),
+        Notes(number="3ca5"),
+    ),
+    "same_picture": (
+        (*of_many_dags(19, first=4, reasons=1), *THREE[:2], alert("finance_close", None, "03:09:00")),
+        Notes(number="19da"),
+    ),
+    "mapped_labels": (
+        tuple(
+            alert(
+                "报表_日结",
+                "按城市拆分",
+                f"03:04:{index:02}",
+                map_index=index * 3,
+                summary=f"TimeoutError: shard {index} didn't answer",
+                facts={"map_label": label},
+            )
+            for index, label in enumerate(CITIES)
+        )
+        + tuple(alert("报表_日结", "汇总", map_index=index, summary="KeyError: 'x'") for index in (1, 4, 8, 9, 12)),
+        Notes(number="1abe"),
+    ),
+    "one_cause": (
+        tuple(
+            alert(f"{team}_daily", task, f"03:04:{place:02}", summary=NO_DATABASE)
+            for place, team in enumerate(TEAMS)
+            for task in ("extract", "load")[: 1 + place % 2]
+        ),
+        Notes(number="0ca5"),
+    ),
     "runs": (
         tuple(
             alert(run_id=f"backfill__2026-11-{day:02}", clock=f"03:{day:02}:00", summary=DUPLICATE)
@@ -237,6 +305,28 @@ def test_digest_equals_its_golden_file(case: str, language: str) -> None:
     assert path.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.parametrize("case", ["storm_of_25_dags", "storm_pauses", "same_picture", "three_causes"])
+@pytest.mark.parametrize(
+    ("channel", "most_bytes"), [("app", AppRobot.text_bytes), ("work_notification", WorkNotifications.text_bytes)]
+)
+def test_digest_of_an_app_says_the_same(case: str, channel: str, most_bytes: int) -> None:
+    """As far as its channel has room: a work notification has little."""
+    alerts, notes = CASES[case]
+    for language in ("zh", "en"):
+        message = written(alerts, notes, language=language, at_most_bytes=most_bytes)
+        robot = (GOLDEN / f"{case}.{language}.md").read_text("utf-8")
+        text = f"{message.title}\n\n{message.text}\n"
+        assert json_bytes(message.text) <= most_bytes
+        if channel == "app" or json_bytes(robot) <= most_bytes:
+            assert text == robot
+            continue
+        path = GOLDEN / f"{case}.{channel}.{language}.md"
+        if os.environ.get("UPDATE_GOLDEN"):
+            path.write_text(text, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == text
+        assert language == "zh" or counted(message) == len(alerts)
+
+
 @pytest.mark.parametrize(
     ("alerts", "notes", "expected"),
     [
@@ -246,7 +336,7 @@ def test_digest_equals_its_golden_file(case: str, language: str) -> None:
         pytest.param(
             THREE, Notes(overflow_count=5321), "[生产] 3 个失败：etl_daily；另有 5,321 个未列出", id="overflown"
         ),
-        pytest.param((), Notes(overflow_count=7), "[生产] 另有 7 个未列出", id="only overflown"),
+        pytest.param((), Notes(overflow_count=7), "[生产] 另有 7 个未列出", id="only overflow"),
         pytest.param((), Notes(), "[生产] 关于消息发送的提示", id="nothing"),
         pytest.param(TROUBLED[-1:], Notes(), "[生产] 1 条其他通知：search_index · publish", id="only another event"),
         pytest.param((alert(""),), Notes(), "[生产] 1 个失败：未知 DAG · load_orders", id="unknown DAG"),
@@ -297,11 +387,13 @@ def counted(message: Markdown) -> int:
         following = blocks[place + 1] if place + 1 < len(blocks) else ""
         if block.startswith("#### ") and not following.startswith("- "):
             total += sum(map(number, COUNTED.findall(block)))
-        total += block.startswith("**")  # a question
+        total += block.startswith("**") and not block.startswith("**This storm so far: ")  # a question
         for line in block.splitlines() if block.startswith("- ") else ():
             often = re.search(r" ×([\d,]+)", line)
+            same = re.match(r"- (?:. )?\*\*.*?\*\* \(([\d,]+) (?:DAGs|tasks)\) each ×", line)
             is_rest = line.startswith("- …and another ")
-            total += sum(map(number, COUNTED.findall(line))) if is_rest else number(often[1]) if often else 1
+            sections = number(same[1]) if same else 1
+            total += sum(map(number, COUNTED.findall(line))) if is_rest else sections * number(often[1]) if often else 1
     return total
 
 
@@ -316,7 +408,7 @@ def test_the_counts_add_up_to_all_alerts(alerts: list[Alert], group_by: list[str
     message = written(alerts, language="en", group_by=group_by, at_most_bytes=at_most_bytes)
     assert counted(message) == len(alerts)
     assert json_bytes(message.text) <= at_most_bytes
-    assert sum(line.startswith(("- ", "#### ", "…")) for line in message.text.splitlines()) <= MOST_LINES
+    assert lines_on_phone(message.text) <= TWO_SCREENS
 
 
 @settings(max_examples=50, deadline=None)
@@ -347,7 +439,7 @@ def test_a_storm_of_any_shape_stays_readable(dags: int, tasks: int) -> None:
     message = written(alerts, language="en")
     assert counted(message) == dags * tasks
     assert json_bytes(message.text) <= AT_MOST_BYTES
-    assert len(message.text.splitlines()) <= 2 * MOST_LINES
+    assert lines_on_phone(message.text) <= TWO_SCREENS
 
 
 def test_the_largest_groups_are_shown_and_the_rest_is_counted() -> None:
@@ -402,7 +494,13 @@ def test_a_reason_of_most_tasks_is_shown_once() -> None:
 
 @pytest.mark.parametrize(
     ("indices", "expected"),
-    [((3,), " [3]"), ((0, 1, 2), " [0–2] ×3"), ((0, 2, 3, 9), " [0, 2–3, 9] ×4"), ((0, 2, 4, 6), " [0, 2, 4, …] ×4")],
+    [
+        ((3,), " [3]"),
+        ((0, 1, 2), " [0–2] ×3"),
+        ((0, 2, 3, 9), " [0, 2–3, 9] ×4"),
+        ((0, 2, 4, 6), " [0, 2, 4, 6] ×4"),
+        (range(0, 22, 2), " [0, 2, 4, …] ×11"),
+    ],
 )
 def test_mapped_instances_are_named(indices: tuple[int, ...], expected: str) -> None:
     """As ranges."""
@@ -473,7 +571,7 @@ def test_a_notifiers_own_message_is_the_reason() -> None:
 
 def test_reasons_of_a_pause_have_a_text_or_are_shown_as_they_are() -> None:
     """They are independent of the language."""
-    for reason, words in (("throttled", "机器人被钉钉限流"), ("errcode 1 *x*", "errcode 1 \\*x\\*")):
+    for reason, words in (("throttled", "被钉钉限流"), ("errcode 1 *x*", "errcode 1 \\*x\\*")):
         text = written(THREE, Notes(paused=(at("03:00:00"), at("03:03:00"), reason))).text
         assert f"> 03:00–03:03 暂停发送：{words}。" in text
 
@@ -620,3 +718,164 @@ def test_own_messages_keep_a_link_each() -> None:
         (line,) = [each for each in text.splitlines() if title in each]
         assert str(link.log_link or link.run_link) in line
         assert "started" not in line
+
+
+# Hints
+
+
+@pytest.mark.parametrize(
+    ("language", "hint"), [("zh", "本机地址只能在 Airflow 所在的机器上打开"), ("en", "A local address opens only on")]
+)
+def test_a_digest_shows_a_hint_only_when_it_is_due(language: str, hint: str) -> None:
+    assert hint in written(THREE, Notes(hints=frozenset({Hint.LOCAL_LINKS})), language=language).text
+    assert hint not in written(THREE, language=language).text
+
+
+def test_a_notifiers_own_message_gets_no_hint() -> None:
+    """Unless it is in a digest."""
+    local = alert(facts={"is_local_link": True})
+    mine = replace(local, key="2", message={"msgtype": "text", "text": {"content": "Call Li"}})
+    assert hints_about([local]) == {Hint.LOCAL_LINKS}
+    assert hints_about([mine]) == frozenset()
+    assert hints_about([local, mine]) == {Hint.LOCAL_LINKS}
+    assert hints_about(THREE) == frozenset()
+
+
+# Causes, groups and ranges
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=20),
+    dags=st.integers(1, 12),
+    language=st.sampled_from(["zh", "en"]),
+)
+def test_the_counts_of_causes_add_up_to_all_failures(sizes: list[int], dags: int, language: str) -> None:
+    """For any number of reasons of any frequency, whether they are named or others."""
+    alerts = [
+        alert(f"dag_{place % dags}", f"task_{place % 11}", map_index=place, summary=f"{'x' * (which + 1)}Error")
+        for which, size in enumerate(sizes)
+        for place in range(size)
+    ]
+    text = written(alerts, language=language).text
+    head = re.split("原因：|Reasons:", text.partition("\n\n- ")[0].partition("\n\n#### ")[0])[1:]
+    if head:
+        counts = re.findall(r"（([\d,]+) 个）|其他原因 ([\d,]+) 个|([\d,]+)×", head[0])
+        assert sum(number("".join(each)) for each in counts) == sum(sizes)
+
+
+def test_each_line_names_its_causes_by_their_numbers() -> None:
+    """The text of a cause is in the message once."""
+    alerts = [
+        alert(f"dag_{place}", f"task_{task}", summary=REASONS[(place + task) % 3])
+        for place in range(4)
+        for task in range(3)
+    ]
+    text = written(alerts, language="en").text
+    for reason in ("OperationalError", "UniqueViolation", "AirflowException"):
+        assert text.count(reason) == 1
+    assert "① 4× " in text
+    for line in lines_of(*alerts):
+        assert re.search(r" · [①②③]+$", line)
+
+
+def test_three_causes_of_ten_each_are_named() -> None:
+    """And not counted as others."""
+    alerts, notes = CASES["three_causes"]
+    text = written(alerts, notes, language="zh").text
+    assert "其他原因" not in text
+    assert text.count("（10 个）") == 3
+
+
+def test_others_are_a_long_tail() -> None:
+    """With their count, also of those without a reason."""
+    alerts = [
+        *(alert(f"dag_{n}", "load", summary=REASONS[n % 3]) for n in range(60)),
+        *(alert("odd", f"t{n}", summary=f"{chr(97 + n)}{chr(97 + n)}Error") for n in range(9)),
+        alert("odd", "silent"),
+    ]
+    assert "> 10× other reasons" in written(alerts, language="en").text
+
+
+def test_a_reason_that_is_the_same_as_above_is_not_repeated() -> None:
+    alerts = [
+        *(alert("dwd", f"build_{name}", summary=NO_DATABASE) for name in "abc"),
+        *(alert(f"dag_{n}", "load", summary=f"{chr(97 + n) * 3}Error: bad {chr(97 + n)}") for n in range(9)),
+    ]
+    text = written(alerts, language="en").text
+    assert text.count("OperationalError") == 1
+    assert text.count("same reason as above") == 2
+
+
+def test_dags_with_the_same_picture_are_one_line_with_the_first_link() -> None:
+    alerts = [alert(f"ods_sync_{dag:02}", f"load_{n}", summary=NO_DATABASE) for dag in range(4, 23) for n in range(2)]
+    (line,) = [each for each in written(alerts, language="en").text.splitlines() if each.startswith("- ")]
+    assert line.startswith("- **ods\\_sync\\_04–22** (19 DAGs) each ×2 [run](")
+    assert "ods_sync_04" in line
+    assert line.count("](") == 1
+
+
+def test_dags_with_another_picture_have_their_own_lines() -> None:
+    """Another count, another cause, another task."""
+    same = [alert(f"ods_{dag}", "load", summary=NO_DATABASE) for dag in range(8)]
+    others = [
+        alert("ods_8", "load", summary=NO_DATABASE),
+        alert("ods_8", "load", summary=NO_DATABASE, run_id="second"),
+        alert("ods_9", "load", summary="KeyError"),
+        alert("ods_10", "save", summary=NO_DATABASE),
+    ]
+    assert [line.partition(" · ")[0] for line in lines_of(*same, *others)] == [
+        "- **ods\\_0–7** (8 DAGs) each ×1",
+        "- **ods\\_8**",
+        "- **ods\\_10**",
+        "- **ods\\_9**",
+    ]
+
+
+def test_grouping_by_another_label_joins_no_sections() -> None:
+    """Owners aren't DAGs."""
+    alerts = [alert(f"ods_{n}", "load", owners=(f"o{n}",), summary=NO_DATABASE) for n in range(8)]
+    assert len(lines_of(*alerts, group_by=("owner",))) == 8
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ((), []),
+        (("a",), ["a"]),
+        (("ods_sync_04", "ods_sync_05", "ods_sync_07"), ["ods_sync_04–05, 07"]),
+        ([f"ods_sync_{n:02}" for n in range(4, 23)], ["ods_sync_04–22"]),
+        ((f"d{n}" for n in range(8, 12)), ["d8–11"]),
+        (("d1_x", "d2_x", "d3_y"), ["d1–2_x", "d3_y"]),
+        (("d04", "d4", "d5"), ["d04", "d4–5"]),
+        (("v2_load_1", "v2_load_2", "v3_load_1"), ["v2_load_1–2", "v3_load_1"]),
+        (("a", "b", "a"), ["a", "b"]),
+        (("x" + "1" * 30, "x" + "2" * 30), ["x" + "1" * 30, "x" + "2" * 30]),
+        (("d٣", "d٤"), ["d٣", "d٤"]),
+    ],
+)
+def test_names_that_differ_in_a_number_are_a_range(names: Sequence[str], expected: list[str]) -> None:
+    assert names_in_brief(names) == expected
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(0, 1200).map("ods_{}".format) | st.integers(0, 99).map("ods_{:02}".format)))
+def test_ranges_name_each_number_once(names: set[str]) -> None:
+    found = []
+    for text in names_in_brief(sorted(names)):
+        for each in text.removeprefix("ods_").split(", "):
+            first, _, last = each.partition("–")
+            digits = len(first) if first.startswith("0") else 0
+            found += [f"ods_{n:0{digits}}" for n in range(int(first), int(last or first) + 1)]
+    assert len(found) == len(set(found))
+    assert set(found) == names
+
+
+def test_lines_on_a_phone_are_those_that_are_seen() -> None:
+    """Addresses, escapes and marks take no room, Chinese characters take two columns."""
+    link = "[日志](dingtalk://dingtalkclient/page/link?url=" + "x" * 500 + ")"
+    assert lines_on_phone(f"- **load\\_orders** {link}") == 1
+    assert lines_on_phone("x" * COLUMNS) == 1
+    assert lines_on_phone("x" * (COLUMNS + 1)) == 2
+    assert lines_on_phone("风" * COLUMNS) == 2
+    assert lines_on_phone("a\n\nb\n") == 2

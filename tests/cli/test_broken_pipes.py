@@ -47,7 +47,7 @@ def run_without_reader(*arguments: str, both: bool = False) -> tuple[int, str]:
     [
         (["status"], 0),
         (["dead-letters"], 0),
-        (["doctor"], 0),
+        (["doctor", "dingtalk_default"], 0),
         (["send", "hello"], 0),
         (["--help"], 0),
     ],
@@ -78,6 +78,28 @@ def test_characters_that_the_terminal_lacks_are_escaped(monkeypatch: pytest.Monk
         print("钉钉 \udcff")  # noqa: T201 - this is what is tried
     terminal.flush()
     assert terminal.buffer.getvalue() == b"\\u9489\\u9489 \\udcff\n"
+
+
+@pytest.mark.parametrize(("encoding", "printed"), [("gbk", "√ 钉钉 ? × – …"), ("ascii", r"OK \u9489\u9489 ? x - ...")])
+def test_symbols_that_the_terminal_lacks_are_replaced(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, printed: str
+) -> None:
+    """GBK is common in China; it has no emoji."""
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    with closed_pipes_ignored():
+        print("✓ 钉钉 👋 ✗ – …")  # noqa: T201 - this is what is tried
+    assert terminal.buffer.getvalue().decode(encoding) == f"{printed}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_a_failure() -> None:
+    """What was to be in the file isn't."""
+    program = shutil.which("dingpush", path=str(Path(sys.executable).parent)) or "dingpush"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([program, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "dingpush: No space left on device\n"
 
 
 def test_a_stream_that_was_closed_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import unquote
 
 import airflow
 import pytest
+import requests
 
 from airflow_provider_dingpush.cli.demo import _significant_lines
 from airflow_provider_dingpush.cli.main import main
@@ -26,8 +32,93 @@ def test_both_messages_arrive() -> None:
     # `airflow dags test` of Airflow 3.0 to 3.2 gives callbacks no exception.
     has_exception = not (3, 0) <= tuple(int(part) for part in airflow.__version__.split(".")[:2]) <= (3, 2)
     assert ("orders-db:5432" in done.stdout) is has_exception
+    assert "@13800000001" in done.stdout
     assert done.stdout.splitlines()[-1] == "✔ 2 messages arrived."
     assert "│" not in done.stdout
+    assert not is_chinese(done.stdout)
+
+
+@pytest.mark.parametrize("encoding", ["gbk"])
+def test_the_links_of_the_alert_open_and_nothing_is_left_behind(tmp_path: Path, encoding: str) -> None:
+    """On a terminal without emoji: the page of the log, and that of the run. SIGTERM ends it with 0."""
+    folder = tmp_path / "left"
+    folder.mkdir()
+    command = [PROGRAM, "demo", "--language", "zh"]
+    env = {**os.environ, "PYTHONIOENCODING": encoding, "TMPDIR": str(folder)}
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env) as process,
+        ExitStack() as stack,
+    ):
+        stack.callback(process.kill)  # or a failed assertion would wait for it
+        assert process.stdout is not None
+        lines: list[str] = []
+        while "按 Ctrl-C 结束" not in (lines or [""])[-1]:
+            lines.append(process.stdout.readline().decode(encoding))
+            assert lines[-1], lines
+        assert "Traceback" not in "".join(lines)
+        (page,) = set(re.findall(r"http://127\.0\.0\.1:\d+/", "".join(lines)))
+        chat = requests.get(f"{page}messages.json", timeout=60).text
+        log, run = (unquote(each) for each in dict.fromkeys(re.findall(r"url=(http%3A[^&\\]+)", chat)))
+        shown = requests.get(log, timeout=60)
+        assert shown.status_code == 200
+        assert "日志：dingpush_demo · load_orders" in shown.text
+        assert "orders-db:5432: connection refused" in shown.text
+        assert "say_hello" not in shown.text
+        shown = requests.get(run, timeout=60)
+        tasks = re.findall(r">(\w+)</a>: (\w+)<", shown.text)  # in the order in which Airflow ran them
+        assert sorted(tasks) == [("load_orders", "失败"), ("say_hello", "成功")]
+        assert requests.get(f"{page}pages/dags/other/grid", timeout=60).status_code == 404
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [[], ["--storm", "1000"]], ids=["demo", "storm"])
+def test_an_interrupted_one_leaves_nothing_behind(tmp_path: Path, options: list[str]) -> None:
+    """Neither files nor processes."""
+    folder = tmp_path / "left"
+    folder.mkdir()
+    env = {**os.environ, "TMPDIR": str(folder)}
+    command = [PROGRAM, "demo", *options, "--language", "en"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        while "[2/3]" not in (text := process.stdout.read(1) + process.stdout.readline()):
+            assert text
+            if "[1/3]" in text and not options:
+                break
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert errors == ""
+    assert list(folder.iterdir()) == []
+    left = [path for path in Path("/proc").glob("[0-9]*/environ") if str(folder).encode() in read(path)]
+    assert left == []
+
+
+def read(path: Path) -> bytes:
+    """The content of a file of another process; nothing if that has ended."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_failed_demo_says_why_and_ends(tmp_path: Path) -> None:
+    """The whole log is where it was asked for."""
+    log = tmp_path / "demo.log"
+    (tmp_path / "left").mkdir()
+    env = {**os.environ, "TMPDIR": str(tmp_path / "left"), "PYTHONPATH": str(tmp_path)}
+    fails = "import os, sys\nif 'migrate' in sys.orig_argv: os.write(2, b'no database here\\n'); os._exit(1)\n"
+    (tmp_path / "sitecustomize.py").write_text(fails)
+    command = [PROGRAM, "demo", "--log", str(log), "--language", "en"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=env)
+    assert done.returncode == 1
+    assert "✘ 0 of 2 messages arrived. From the log:\n  no database here\n" in done.stdout
+    assert done.stdout.endswith(f"Full log: {log}\n")
+    assert log.read_text() == "no database here\n"
+    assert list((tmp_path / "left").iterdir()) == []
 
 
 def test_a_small_storm() -> None:
@@ -53,7 +144,14 @@ def test_a_small_storm() -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize(
     "options",
-    [["--storm", "0"], ["--storm", "5", "--webhook", "https://oapi.dingtalk.com/robot/send"], ["--secret", "SEC"]],
+    [
+        ["--storm", "0"],
+        ["--storm", "5", "--webhook", "https://oapi.dingtalk.com/robot/send?access_token=x"],
+        ["--storm", "5", "--log", "demo.log"],
+        ["--secret", "SEC"],
+        ["--at-mobile", "13800000001"],
+        ["--webhook", "https://oapi.dingtalk.com/robot/send"],
+    ],
     ids=" ".join,
 )
 def test_options_that_do_not_go_together(options: list[str], language: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,8 @@ import re
 import shlex
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 import requests
@@ -55,6 +57,30 @@ def test_a_port_that_is_taken(sandbox: Sandbox, capsys: pytest.CaptureFixture[st
     assert "Choose another port with --port" in capsys.readouterr().err
     assert main(["sandbox", "--port", port, "--language", "zh"]) == 1
     assert "请用 --port 换一个端口" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--storm", "3"]], ids=["demo", "storm"])
+def test_a_port_that_is_taken_ends_a_demo(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+) -> None:
+    """In one line, and nothing is left behind."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    port = sandbox.url.rpartition(":")[2]
+    assert main(["demo", "--port", port, *options]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"dingpush demo: Can't listen on 127.0.0.1:{port}: ")
+    assert [each for each in tmp_path.iterdir() if each.name.startswith("dingpush-demo")] == []
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox"])
+@pytest.mark.parametrize("port", ["65536", "-1", "http", "1e3", ""])
+def test_a_port_that_there_is_not(command: str, port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--port", port]) == 2
+    assert "--port" in capsys.readouterr().err.splitlines()[0]
 
 
 def test_a_wrong_option(capsys: pytest.CaptureFixture[str]) -> None:

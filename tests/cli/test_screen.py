@@ -82,7 +82,7 @@ def test_a_terminal_without_the_letters_gets_no_lines(terminal: Terminal) -> Non
     assert terminal.getvalue().isascii()
 
 
-@pytest.mark.parametrize("module", [*(each.module for each in COMMANDS.values()), "storm"])
+@pytest.mark.parametrize("module", [*(each.module for each in COMMANDS.values()), "storm", "demo_pages"])
 def test_each_text_is_in_both_languages(module: str) -> None:
     """With the same values."""
     texts: Texts = import_module(f"airflow_provider_dingpush.cli.{module}")._TEXTS

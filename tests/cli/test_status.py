@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from tests.callback_contexts import task_context
 from tests.cli.conftest import is_chinese
@@ -38,24 +41,84 @@ def test_a_receiver_is_one_line(
     assert flush in ("flush DAG or cron: never ran", "补发：从未运行")
     assert is_chinese(first + flush) is (language == "zh")
     assert connected.robot.access_token not in printed
-    assert main(["status", "--json"]) == 0
-    # Airflow 2 logs to standard output, which in a process of its own is silent.
-    (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert row["pending"] == 1
+
+
+def test_json_has_values_for_programs(
+    connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, outbox_home: Path
+) -> None:
+    """Numbers, times with their offset and names of states, the same in each language."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__TIMEZONE", "Asia/Shanghai")
+    DingTalkNotifier()(task_context("one"))
+    connected.fail_next(Fault.THROTTLED)
+    DingTalkNotifier()(task_context("two"))
+    main(["flush"])
+    capsys.readouterr()
+    assert main(["status", "--json", "--language", "zh"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    (receiver,) = status.pop("receivers")
+    (receiver_id,) = outbox().receivers()
+    until, detail = receiver.pop("until"), receiver.pop("detail")
+    assert receiver == {
+        "receiver_id": receiver_id,
+        "conn_ids": ["dingtalk_default"],
+        "state": "held",
+        "reason": "throttled",
+        "pending": 1,
+        "sent_last_minute": 2,
+        "rate_limit_per_minute": 18,
+        "sent_today": 1,
+        "max_messages_per_day": None,
+        "sent_this_month": 1,
+        "monthly_quota": 3000,
+        "dead_letters": 0,
+        "folder": None,
+        "problem": None,
+    }
+    assert "errcode 130101" in detail
+    flushed_at = datetime.fromisoformat(status.pop("last_flush_at"))
+    assert datetime.fromisoformat(until) > flushed_at
+    assert flushed_at.utcoffset() == timedelta(hours=8)
+    place = {"kind": "files", "location": str(outbox_home), "was_used": True, "writable": True, "problem": None}
+    assert status == {"schema_version": 1, "outbox": place, "problems": []}
 
 
 @pytest.mark.parametrize(
     ("language", "empty", "flush"),
     [
-        ("en", r"No alerts in the outbox /\S+ yet\.", "flush DAG or cron: never ran"),
-        ("zh", r"发件箱 /\S+ 中还没有告警。", "补发：从未运行"),
+        ("en", r"Outbox: files in /\S+\nNo alert was ever written to this outbox\.", "flush DAG or cron: never ran"),
+        ("zh", r"发件箱：文件，位于 /\S+\n这个发件箱从未写入过告警。", "补发：从未运行"),
     ],
 )
 def test_before_the_first_alert(capsys: pytest.CaptureFixture[str], language: str, empty: str, flush: str) -> None:
     assert main(["status", "--language", language]) == 0
-    first, second = capsys.readouterr().out.splitlines()[-2:]
-    assert re.fullmatch(empty, first)
-    assert second == flush
+    printed = capsys.readouterr().out
+    assert re.fullmatch(rf"{empty}\n{flush}\n", printed)
+
+
+@pytest.mark.parametrize(("language", "all_sent"), [("en", "everything was sent"), ("zh", "全部已发送")])
+def test_an_outbox_of_which_everything_was_sent(
+    connected: Sandbox, capsys: pytest.CaptureFixture[str], language: str, all_sent: str
+) -> None:
+    """Is another thing than one that nobody ever wrote to."""
+    DingTalkNotifier()(task_context("one"))
+    capsys.readouterr()
+    assert main(["status", "--language", language]) == 0
+    assert all_sent in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_outbox_that_cannot_be_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, language: str
+) -> None:
+    """Alerts would go elsewhere, or be lost."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(tmp_path / "file" / "home"))
+    assert main(["status", "--language", language]) == 1
+    assert str(tmp_path / "file" / "home") in capsys.readouterr().err
+    assert main(["status", "--json"]) == 1
+    place = json.loads(capsys.readouterr().out)["outbox"]
+    assert place["writable"] is False
+    assert str(tmp_path / "file") in place["problem"]
 
 
 def test_the_outbox_is_named_without_its_password(
@@ -65,8 +128,24 @@ def test_the_outbox_is_named_without_its_password(
     monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", url)
     assert main(["status"]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"No alerts in the outbox (redis|unix)://\S+ yet\.", printed)
+    assert re.search(r"^Outbox: (redis|unix)://\S+\nNo alert was ever written", printed, re.MULTILINE)
     assert "pa55word" not in printed
+    assert main(["status", "--json"]) == 0
+    printed = capsys.readouterr().out
+    place = json.loads(printed)["outbox"]
+    assert (place["kind"], place["was_used"], place["writable"]) == ("redis", False, True)
+    assert "pa55word" not in printed
+
+
+def test_a_redis_that_cannot_be_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, start_redis: Callable[..., str]
+) -> None:
+    """Such as a replica: everything can be read there."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", start_redis("--replicaof", "127.0.0.1", "1"))
+    assert main(["status", "--language", "en"]) == 0
+    assert "can't be written" in capsys.readouterr().err
+    assert main(["status", "--json"]) == 0
+    assert "replica" in json.loads(capsys.readouterr().out)["outbox"]["problem"]
 
 
 @pytest.mark.parametrize(

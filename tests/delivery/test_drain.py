@@ -24,7 +24,7 @@ from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.repetitions import remembered_names
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.messages import Text
+from airflow_provider_dingpush.messages import At, Message, Text
 from tests.delivery.simulation import (
     DISK_FULL,
     START,
@@ -854,6 +854,45 @@ def test_a_run_with_a_message_of_its_own_is_sent() -> None:
     assert sim.chat.keys == ["a1", "d1"]
 
 
+def test_a_run_with_mentions_is_a_remark_and_its_people_are_mentioned() -> None:
+    """``at=`` of the DAG's notifier is for the whole run, and so for its tasks."""
+    mentions: list[Any] = []
+
+    def composed(alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
+        mentions.append([each.mentions for each in alerts])
+        return compose(alerts, notes)
+
+    sim = Simulation(compose=composed)
+    theirs, ours = {"mobiles": ["13800000001"]}, {"mobiles": ["13800000002"]}
+    sim.put(failure("a1", mentions=theirs), failure("a2"), failure("b1", run_id="r2"), dag_failure(mentions=ours))
+    sim.drain()
+    (shown,) = sim.chat.shown
+    assert shown.keys == ("a1", "a2", "b1")
+    assert shown.notes["folded"] == {"sales/r1": "dag_failed"}
+    people = At(("13800000001", "13800000002")).to_dict()
+    assert mentions == [[people, None, None]]
+    assert sim.ledger().queue.waiting == 0
+
+
+def test_a_run_with_mentions_is_sent_if_its_tasks_were_sent_without_them() -> None:
+    """Or nobody would be called."""
+    sim = Simulation()
+    sim.put(failure("a1"))
+    sim.drain()
+    sim.put(dag_failure(facts=facts("a1"), mentions={"mobiles": ["13800000002"]}))
+    sim.drain(60.0)
+    assert [each.keys for each in sim.chat.shown] == [("a1",), ("d1",)]
+
+
+def test_a_run_with_a_message_of_a_second_notifier_is_sent() -> None:
+    """The plain notifier of the same DAG doesn't hide it."""
+    own = {"msgtype": "text", "text": {"content": "call me"}}
+    sim = Simulation()
+    sim.put(failure("a1"), dag_failure(), dag_failure("d2", occurrence="d1", message=own))
+    sim.drain()
+    assert sim.chat.keys == ["a1", "d1"]
+
+
 def test_a_recovery_is_joined_with_its_pending_failure() -> None:
     sim = Simulation()
     sim.put(failure("a1"), failure("a2"), failure("b1", at=START + 500), recovery("r1", "a1"))
@@ -1417,3 +1456,37 @@ def test_mailboxes_are_emptied_in_small_steps(caplog: pytest.LogCaptureFixture) 
     assert sim.chat.shown[-1].notes["overflow_count"] == 7
     assert sim.storage.overflow_count == 0
     assert "can't be removed" not in caplog.text
+
+
+# ---------------------------------------------------------------------------------------------------- hints
+
+
+def test_the_hint_about_local_links_is_shown_once_a_day() -> None:
+    """To the whole group, by whichever leader, and not in each alert."""
+    sim = Simulation()
+    for number, wait in enumerate((0.0, 30.0, 3600.0, 86_400.0)):
+        sim.clock.advance(wait)
+        sim.put(failure(f"a{number}", facts={"is_local_link": True}))
+        sim.drain()
+    assert [each.notes["hints"] for each in sim.chat.shown] == [["local_links"], [], [], ["local_links"]]
+
+
+def test_a_hint_that_did_not_arrive_is_shown_again() -> None:
+    """What counts is the message that was sent."""
+    sim = Simulation()
+    sim.robot.answers = lambda content: (
+        SendResult(SendStatus.REJECTED, "430102") if content["keys"] == ["a1"] and "names_only" not in content else None
+    )
+    sim.put(failure("a1", facts={"is_local_link": True}))
+    sim.drain()
+    sim.clock.advance(60.0)
+    sim.put(failure("a2", facts={"is_local_link": True}))
+    sim.drain()
+    assert [each.notes.get("hints") for each in sim.chat.shown if each.keys == ("a2",)] == [["local_links"]]
+
+
+def test_an_alert_without_local_links_gets_no_hint() -> None:
+    sim = Simulation()
+    sim.put(failure("a1"))
+    sim.drain()
+    assert sim.chat.shown[0].notes["hints"] == []

@@ -12,16 +12,19 @@ from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.refusals import Refusals
 
 QUARANTINED = kinds.QuarantinedBatch(("k1", "k2"), names_only=True, created=1.5, may_repeat="3f9a")
+STORM = kinds.Storm(1.0, 2.0, 1_000, ("etl_daily", "ods_sync"))
 DEAD = kinds.DeadRecord("{}", "430102", 2.0, reported=True)
 NOTIFIED = kinds.NotifiedFailure(3.0, 2, "r1", "dingtalk_default")
 EXAMPLES: dict[str, Any] = {
     "alert": "{}",
-    "batch": kinds.Batch("3f9a" * 8, "r", "告警".encode(), ("k1",), 1.0, 2.0, repeats={"a": 1}, dead=("k2",)),
+    "batch": kinds.Batch("3f9a" * 8, "r", "告警".encode(), ("k1",), 1.0, 2.0, repeats={"a": 1}, storm=STORM),
     "quarantine": QUARANTINED,
     "slot": kinds.Slot(1.0, 2.0),
     "hold": kinds.Hold(Reason.REFUSING, 1.0, 2.0, "400402", 60.0),
     "limited_since": 1.0,
     "last": 1.0,
+    "hint": 1.0,
+    "storm": STORM,
     "interval": 20.0,
     "notified": NOTIFIED,
     "recovered": kinds.Recovered(1.0, "r1", 2, 3.0),

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_dingpush import airflow_compat
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback, callback_context, callback_limits, look_ups
+from airflow_provider_dingpush.pipeline import callback, callback_context, callback_limits, failure_details, look_ups
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from tests.callback_contexts import START, run_context, task_context
@@ -68,16 +68,31 @@ def test_a_callback_takes_at_most_half_of_what_airflow_grants(
     assert shared == [8.0, 3.0, 8.0]
 
 
-@pytest.mark.parametrize(("timeout", "most"), [(None, 10.0), ("600", 10.0), ("10", 4.0), ("nonsense", 10.0)])
+@pytest.mark.parametrize(
+    ("timeout", "age", "most"),
+    [
+        (None, 30.0, 12.0),
+        (None, 2.0, 32.0),
+        (None, 300.0, 10.0),
+        (None, None, 10.0),
+        ("600", 2.0, 32.0),
+        ("10", 2.0, 4.0),
+        ("nonsense", 300.0, 10.0),
+    ],
+)
 def test_the_alert_is_safe_long_before_the_dag_processor_is_killed(
-    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, timeout: str | None, most: float
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, timeout: str | None, age: float | None, most: float
 ) -> None:
-    """Reading the file may have taken half of its 50 seconds, and Airflow may be set to grant less."""
+    """Reading the file may have taken half of its 50 seconds, and Airflow may be set to grant less.
+
+    The failed tasks are asked for as long as that allows, and storing and sending need eight seconds.
+    """
     section = "DAG_PROCESSOR" if airflow_compat.is_airflow_3() else "CORE"
     if timeout:
         monkeypatch.setenv(f"AIRFLOW__{section}__DAG_FILE_PROCESSOR_TIMEOUT", timeout)
     asked: list[float] = []
-    monkeypatch.setattr(callback, "failed_task_ids", lambda _, seconds: asked.append(seconds))
+    monkeypatch.setattr(failure_details, "failed_task_ids", lambda _, seconds: asked.append(seconds))
+    monkeypatch.setattr(callback_limits, "seconds_since_start", lambda: age)
     DingTalkNotifier()(run_context())
     assert len(connected.messages) == 1
     assert most / 2 < asked[0] <= most

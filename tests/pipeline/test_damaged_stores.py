@@ -150,7 +150,8 @@ def test_doctor_names_a_redis_that_may_lose_alerts(
         use(server.url, monkeypatch)
         assert main(["doctor"]) == 0
     out = capsys.readouterr().out
-    assert (named in out) if named else ("outbox_url" not in out)
+    assert ("! [dingpush] outbox_url" in out) is (named is not None)
+    assert (named or "✓ [dingpush] outbox_url") in out
 
 
 def test_doctor_prints_nothing_about_a_redis_that_refuses_the_question(
@@ -162,7 +163,7 @@ def test_doctor_prints_nothing_about_a_redis_that_refuses_the_question(
     client.execute_command("ACL", "SETUSER", "default", "-info")
     fail("first")
     assert main(["doctor"]) == 0
-    assert "outbox_url" not in capsys.readouterr().out
+    assert "! [dingpush] outbox_url" not in capsys.readouterr().out
     assert times_named(connected, "first") == 1
 
 

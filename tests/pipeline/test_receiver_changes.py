@@ -142,9 +142,10 @@ def test_only_the_corrected_one_of_two_connections_goes_along(
     assert ("mine" in chat(sandbox), "theirs" in chat(sandbox)) == (True, False)
     assert alerts_of(outbox(), HERE) == 0
     assert alerts_of(outbox(), THERE) >= 1
+    capsys.readouterr()
     main(["status", "--json"])
-    rows = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert sorted(row["connections"] for row in rows) == [["dingtalk_default"], ["dingtalk_other"]]
+    receivers = json.loads(capsys.readouterr().out)["receivers"]
+    assert sorted(each["conn_ids"] for each in receivers) == [["dingtalk_default"], ["dingtalk_other"]]
     connect(sandbox, monkeypatch, second, THERE.conn_id)
     assert main(["flush", "--now"]) == 0
     assert "theirs" in chat(sandbox)

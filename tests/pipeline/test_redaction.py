@@ -28,6 +28,7 @@ from airflow_provider_dingpush.messages.plain_forms import redacted
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.composing import composer_for, plain_form
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
+from airflow_provider_dingpush.pipeline.redaction import redact_log
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.targets import WorkNotification
 
@@ -84,6 +85,25 @@ def check_built_in(title: str, text: str) -> None:
     assert f"airflow.{WORD}.example.com%2Fdags%2F{WORD}_daily%2F{run}manual__{WORD}" in text
     assert "password \\*\\*\\* refused" in text
     assert text.count("\\*\\*\\*") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("password=hunter2 host=db", "password=*** host=db"),
+        ("DB_PASSWORD = 'hunter2'", "DB_PASSWORD = '***'"),
+        ('{"access_key": "AKIA1", "rows": 3}', '{"access_key": "***", "rows": 3}'),
+        ("spark-submit --password hunter2 etl.py", "spark-submit --password *** etl.py"),
+        ("API_KEY=abc;x=1", "API_KEY=***;x=1"),
+        ("syntax error near token: 'x'", "syntax error near token: '***'"),
+        ("unexpected token: end of file", "unexpected token: end of file"),
+        ("postgresql://etl:hunter2@db/x", "postgresql://***@db/x"),
+        ("the password is wrong", "the password is wrong"),
+    ],
+)
+def test_what_a_command_prints(text: str, shown: str) -> None:
+    """Its arguments and its environment may be in it, which nobody registered."""
+    assert redact_log(text) == shown
 
 
 def test_a_built_in_alert(connected: Sandbox) -> None:

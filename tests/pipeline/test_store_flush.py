@@ -191,7 +191,7 @@ def test_one_damaged_record_does_not_stop_a_flush(
     assert "of_dingtalk_default" in chat(sandbox)
     assert main(["status"]) in (0, 1)
     assert main(["dead-letters"]) in (0, 1)
-    assert main(["doctor"]) == 0
+    assert main(["doctor", "dingtalk_default"]) == 0
     assert "Traceback" not in capsys.readouterr().err
 
 
@@ -281,8 +281,8 @@ def test_flush_and_status_know_both_places(
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     capsys.readouterr()
     assert main(["status", "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (row["pending"], Path(row["folder"]).name) == (1, "outbox")
+    (receiver,) = json.loads(capsys.readouterr().out)["receivers"]
+    assert (receiver["pending"], Path(receiver["folder"]).name) == (1, "outbox")
     assert DingTalkFlushOperator(task_id="flush").execute(CONTEXT) == {"sent": 1, "left": 0}
     assert titles(sandbox)[1:] == ["Failed: etl_daily · second"]
 

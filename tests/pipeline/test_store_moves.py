@@ -53,6 +53,7 @@ def test_slots_of_the_window_are_carried_over(
     records = Outbox(RedisStore(network.url)).records_of(receiver_id)
     assert sum(kind == "slot" for kind, _ in records) == 4
     assert [value["sent"] for (kind, _), value in records.items() if kind == "day"] == [4]
+    assert [value["failures"] for (kind, _), value in records.items() if kind == "storm"] == [4]
 
 
 def test_a_recovery_is_sent_though_redis_was_away_then(

@@ -210,3 +210,34 @@ def test_waiting_in_vain_lists_what_came_in_both_dialects(sandbox: Sandbox, clie
     words = "invalidParameter.robotCode.notExsit 机器人不存在"
     assert "answered: POST /v1.0/oauth2/accessToken\n" in str(caught.value)
     assert f"refused: POST {GROUP_SEND}, sampleText, {words}" in str(caught.value)
+
+
+def test_a_connection_test_is_no_refusal(start_sandbox: StartSandbox, client_of: Any, clock: Any) -> None:
+    """What is refused only because it can't succeed is marked as a test; other problems are named with it."""
+    sandbox = start_sandbox(Robot(), Robot(secret="SEC1"))
+    client = client_of(sandbox, sandbox.app)
+    kind = "dingpush_connection_test"
+    client.oapi("/robot/send", {"msgtype": kind, kind: {"content": "test"}}, token=sandbox.robots[0].access_token)
+    client.oapi("/robot/send", {"msgtype": kind, kind: {"content": "test"}}, token=sandbox.robots[1].access_token)
+    client.oapi("/robot/send", {"msgtype": "strange", "strange": {}}, token=sandbox.robots[0].access_token)
+    client.v1(GROUP_SEND, {**to_group(sandbox), "msgKey": kind, "msgParam": "{}"})
+    to_nobody = {"robotCode": sandbox.app.robot_code, "userIds": [], **SAMPLE}
+    client.v1(PEOPLE_SEND, {**to_nobody, "msgParam": json.dumps({"content": kind})})
+    client.v1(PEOPLE_SEND, to_nobody)
+    client.oapi("/topapi/message/corpconversation/getsendprogress", {"agent_id": sandbox.app.agent_id, "task_id": 1})
+    client.oapi("/topapi/v2/user/getbymobile", {"mobile": "10000000000"})
+    client.oapi("/topapi/v2/user/getbymobile", {"mobile": "13900000000"})
+    found = [(line["kind"], line.get("passed"), "conversation" in line) for line in lines_of(sandbox, clock)]
+    assert found == [
+        ("tested", True, True),
+        ("tested", False, True),
+        ("refused", None, True),
+        ("tested", True, True),
+        ("tested", True, False),
+        ("refused", None, False),
+        ("tested", True, False),
+        ("tested", True, False),
+        ("refused", None, False),
+    ]
+    assert sandbox.messages == ()
+    assert {each.outcome for each in sandbox.requests} <= {"refused", "answered"}

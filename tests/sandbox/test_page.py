@@ -518,6 +518,35 @@ def test_lines_come_live_and_reasons_with_them(
     assert browser.execute_script("return document.querySelectorAll('.message, .note').length") == 0
 
 
+def test_a_connection_test_is_grey(browser: Any, start_sandbox: StartSandbox, post: Post) -> None:
+    """It is no error and no news; what is wrong with the connection is named."""
+    sandbox = start_sandbox(Robot(), Robot(secret="SEC1"))
+    kind = "dingpush_connection_test"
+    message = {"msgtype": kind, kind: {"content": "test"}}
+    for robot in sandbox.robots:
+        post(f"{sandbox.url}/robot/send?access_token={robot.access_token}", message)
+    post(f"{sandbox.url}/topapi/v2/user/getbymobile?access_token=wrong", {"mobile": "10000000000"})
+    browser.get(f"{sandbox.page_url}#group:1")
+    browser.execute_async_script(WAIT_FOR, ".lines .note.tested", 2)
+    assert texts(browser, ".lines .note") == [
+        "connection test, not sent",
+        "connection test, not sent: 310000 机器人发送签名不匹配",
+    ]
+    assert texts(browser, ".note.refused, .unread:not([hidden])") == []
+    assert browser.execute_script("return document.querySelector('.strays.tests-only').hidden") is False
+    grounds = browser.execute_script(
+        """
+        const grey = document.body.appendChild(document.createElement("i"));
+        grey.style.background = "var(--note-ground)";
+        return [grey, ...document.querySelectorAll(".lines .note-text, .strays")].map(
+            (each) => getComputedStyle(each).backgroundColor
+        );
+        """
+    )
+    assert len(grounds) == 4
+    assert len(set(grounds)) == 1
+
+
 def test_the_page_comes_back_after_an_outage(browser: Any, sandbox: Sandbox, post: Post) -> None:
     """It shows that it lost the server, reconnects by itself and misses nothing."""
     post(sandbox.webhook_url, text("one"))

@@ -74,7 +74,8 @@ def test_a_work_notification_keeps_its_links(
     assert len(json.dumps(message.payload, ensure_ascii=False).encode()) <= 2048
     assert "数据" in text
     assert "[View log](" in text
-    assert text.endswith(")")
+    assert "[View run](" in text
+    assert text.endswith("- Owner: zhangsan")
 
 
 def test_a_robot_with_a_target_alerts_its_own_group_with_a_note(connected: Sandbox) -> None:

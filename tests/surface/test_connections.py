@@ -111,6 +111,19 @@ SPELLINGS: dict[str, tuple[Any, RobotSettings]] = {
         SIGNED,
     ),
     "webhook URL as host": (robot(password=None, host=WEBHOOK), PLAIN),
+    # the port, which Airflow 3.3's Test button needs and its page sends as 0 if there is none
+    "port 443": (robot(password=WEBHOOK, port=443), PLAIN),
+    "port 0": (robot(port=0, host="ding.example.com"), at("https://ding.example.com")),
+    "port 0 and a base URL": (robot(port=0, host="http://127.0.0.1:8377"), at("http://127.0.0.1:8377")),
+    "port 443 and a base URL with a port": (
+        robot(port=443, host="http://127.0.0.1:8377"),
+        at("http://127.0.0.1:8377"),
+    ),
+    "port 443 and a base URL of plain HTTP": (
+        robot(port=443, host="http://ding.example.com/v"),
+        at("http://ding.example.com/v"),
+    ),
+    "port of a gateway": (robot(port=8443, host="ding.example.com"), at("https://ding.example.com:8443")),
     "webhook URL with secret as host": (robot(password="", host=f"{WEBHOOK}&secret={SECRET}"), SIGNED),
     "token as extra": ({"conn_type": "dingtalk_robot", "extra": {"access_token": TOKEN}}, PLAIN),
     "secret as extra": (robot(extra={"secret": SECRET}), SIGNED),

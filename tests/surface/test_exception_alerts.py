@@ -55,13 +55,15 @@ MAKERS: dict[str, tuple[Callable[[], Any], str, str]] = {
     ),
     "cause": (
         caused,
-        "> report failed  \n> Caused by: ConnectionError: db.example.com refused the connection",
+        "> RuntimeError: report failed  \n> Caused by: ConnectionError: db.example.com refused the connection",
         "RuntimeError: report failed; caused by ConnectionError: db",
     ),
-    "note": (noted, "> bad row  \n> file orders.csv", "ValueError: bad row"),
+    "note": (noted, "> ValueError: bad row  \n> file orders.csv", "ValueError: bad row"),
     "long text": (
         lambda: ValueError("\n".join(["\x1b[31mcell 1\x1b[0m", *("output" for _ in range(50)), "the reason"])),
-        "> cell 1  \n> output  \n> output  \n> … (45 lines left out) …  \n" + "> output  \n" * 3 + "> the reason",
+        "> ValueError: cell 1  \n> output  \n> output  \n> … (45 lines left out) …  \n"
+        + "> output  \n" * 3
+        + "> the reason",
         "ValueError: cell 1",
     ),
     "text of Airflow 2": (lambda: "10%\r20%\rTask failed", "> Task failed", "Task failed"),

@@ -52,7 +52,7 @@ def test_operator_notifier_and_command(connected: Sandbox, tmp_path: Path) -> No
     DingTalkNotifier(message=Markdown("t", REPORT)).notify({})
     report = tmp_path / "report.json"
     report.write_text(json.dumps({"msgtype": "markdown", "markdown": {"title": "t", "text": REPORT}}), "utf-8")
-    assert main(["send", "--json", str(report)]) == 0
+    assert main(["send", "--message", str(report)]) == 0
     assert main(["send", "--markdown", "--title", "t", REPORT]) == 0
     assert shown(connected) == [READABLE] * 4
 
@@ -81,7 +81,7 @@ def test_a_typed_newline_breaks_markdown(connected: Sandbox) -> None:
 
 def test_nothing_but_newlines_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """It is an error message, not a traceback."""
-    assert main(["send", r"\n \n", "--language", "en"]) == 1
+    assert main(["send", r"\n \n", "--language", "en"]) == 2
     assert "Nothing to send" in capsys.readouterr().err
 
 

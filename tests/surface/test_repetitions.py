@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import ActionCard, At, Button, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import callback
+from airflow_provider_dingpush.pipeline import failure_details
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.callback_contexts import START, run_context, task_context
 from tests.conftest import SECRET
@@ -283,7 +283,7 @@ def test_a_run_that_fails_again_is_sent_though_its_tasks_were_sent_before(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second time its task was killed, and nobody called back for that."""
-    monkeypatch.setattr(callback, "failed_task_ids", lambda _, seconds: [("load_orders", -1)])
+    monkeypatch.setattr(failure_details, "failed_task_ids", lambda _, seconds: [("load_orders", -1)])
     DingTalkNotifier()(ended(task_context(), start_date=START))
     DingTalkNotifier()(ended(run_context(), start_date=START))
     assert len(connected.messages) == 1

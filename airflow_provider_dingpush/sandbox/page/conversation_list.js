@@ -63,7 +63,7 @@ export function avatarOf(conversation) {
 
 /** The newest line of a conversation as a preview, with a mark if it mentions everyone or is an error. */
 export function previewLine(conversation, voice) {
-  const last = conversation.lines.findLast((line) => line.kind !== "repeated");
+  const last = conversation.lines.findLast((line) => line.kind !== "repeated" && line.kind !== "tested");
   const nothing = { at: last?.at, mark: "", text: "" };
   if (last === undefined) return nothing;
   if (last.kind !== "message") return { ...nothing, mark: noteWords(last, voice.words) };

@@ -1,4 +1,4 @@
-// The notes in place of a message: refused, repeated, or lost by a planned fault.
+// The notes in place of a message: refused, only a test of a connection, repeated, or lost by a planned fault.
 
 import { element } from "./elements.js";
 
@@ -8,6 +8,10 @@ export function noteText(line, words) {
   text.dir = "auto";
   if (line.kind === "refused") {
     text.append(`${words.refused}: `, element("b", "", codeOf(line)), ` ${reasonOf(messageOf(line))}`);
+    text.title = messageOf(line);
+  } else if (line.kind === "tested") {
+    text.append(words.tested);
+    if (!line.passed) text.append(words.testedReason, element("b", "", codeOf(line)), ` ${reasonOf(messageOf(line))}`);
     text.title = messageOf(line);
   } else if (line.kind === "repeated") {
     if (line.msgUuid) text.append(words.repeated, element("code", "", line.msgUuid));

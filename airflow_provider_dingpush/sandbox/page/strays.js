@@ -28,6 +28,7 @@ export class Strays {
   draw(words) {
     this.#bar.hidden = this.#lines.length === 0;
     if (this.#bar.hidden) return;
+    this.#bar.classList.toggle("tests-only", this.#lines.every(({ kind }) => kind === "tested"));
     this.#bar.querySelector(".strays-count").textContent = words.strays(this.#lines.length);
     this.#bar.querySelector(".strays-newest").replaceChildren(...partsOf(this.#lines.at(-1), words));
     this.drawAll(words);

@@ -1,0 +1,165 @@
+"""The last lines that a task wrote before it failed, from the end of its log file.
+
+A command's exception often holds an exit code only; the reason is what the command printed. Airflow 3 logs JSON, one
+record a line; Airflow 2 plain text, ``[time] {file:line} LEVEL - text`` with further lines below it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from airflow_provider_dingpush.alerts.exception_text import cut_to, is_named_error, is_position, shown_lines
+from airflow_provider_dingpush.alerts.run_facts import MAX_LOG_LINES
+
+MAX_LOG_CHARACTERS = 600
+"""Of all lines together."""
+
+TASK_FAILED_LINE = "Task failed with exception"
+"""What Airflow logs at the end of a failed task, before it calls back."""
+
+# What commands and programs report instead of a reason.
+_EXIT_CODE = re.compile(
+    r"""(?ix)
+      \b (?:exit|return|error)(?:ed|s)? [ _-]* (?:code|status|value) (?:\ is)? \W{0,4} -?\d+ \b
+    | \b exited\ (?:with|by) \b
+    | \b non-?zero \b
+    | 'StatusCode':\ \d
+    | \b returned\ a\ failure \b
+    | \b command\ failed \W* $
+    """
+)
+_POD_FAILED = re.compile(r"Pod \S+ returned a failure")
+_ERROR = re.compile(
+    r"""(?ix) \b(?:error|exception|fatal|failed|failure|denied|refused|killed|aborted|unable|cannot)\b (?!\s*=)
+    | \b(?:not\ found|no\ such|does\ not\ exist|can't|timed\ out|out\ of\ memory)\b | 错误|失败|异常|超时"""
+)
+_MOST_REASON_CHARACTERS = 140
+_SHORT_TEXT = 3
+# Airflow's own records. Of Airflow 3 the names of loggers; of Airflow 2 the names of files.
+_OWN_LOGGERS = re.compile(
+    r"task|supervisor|airflow\.(?!task\b|providers\b).*|airflow_provider_dingpush.*|py\.warnings|dag(?:\..*)?"
+)
+_OWN_FILES = frozenset(
+    (
+        *("taskinstance.py", "dagbag.py", "task_command.py", "local_task_job_runner.py", "standard_task_runner.py"),
+        *("task_context_logger.py", "providers_manager.py", "plugins_manager.py", "secrets_masker.py"),
+    )
+)
+# What the hooks of Bash and others log around the output of a command.
+_AROUND_OUTPUT = re.compile(
+    r"Command exited with return code \S+|Output:|Running command: .*|Tmp dir root location: .*|::(?:end)?group::.*"
+    r"|Pushing xcom .*|Done\. Returned value was: .*|Sending SIGTERM .*|Using [\w ]*connection.*",
+    re.DOTALL,
+)
+_PLAIN_RECORD = re.compile(r"\[\d{4}-\d\d-\d\d[T ][^\]]*\] \{(?P<file>[^}:]*):\d+\} [A-Z]+ - (?P<text>.*)")
+_CHANGING = re.compile(r"[\d\s.,:/|\\=#>\u2580-\u259f-]+")
+_LEADER = re.compile(r"([.=#_-])\1{4,}")
+_PROGRESS = re.compile(r"\d{1,3}\s?%|\d+\s?/\s?\d+|[\u2588#=]{3,}")
+
+
+class _Record(NamedTuple):
+    text: str
+    is_own: bool
+
+
+def explains_nothing(exception_text: str | None) -> bool:
+    """Whether an exception says that something failed, but not why: an exit code, or no text at all."""
+    text = (exception_text or "").strip()
+    if len(text) <= _SHORT_TEXT or _POD_FAILED.match(text):  # Kubernetes: what follows describes the pod.
+        return True
+    # Further lines are the command's output, a cause or a note.
+    return "\n" not in text and _EXIT_CODE.search(text) is not None
+
+
+def has_failure(log: str) -> bool:
+    """Whether the end of a log has the line with which Airflow ends a failed task."""
+    return TASK_FAILED_LINE in log
+
+
+def log_tail(log: str, redact: Callable[[str], str], *, shown: str = "") -> tuple[str, ...]:
+    """The last lines that a task wrote, at most :data:`MAX_LOG_LINES`; no lines of Airflow's own.
+
+    :param log: the end of a log file, whose first line may be a part of one.
+    :param redact: removes secrets.
+    :param shown: the text of the exception; its lines aren't repeated.
+    """
+    known = {line.strip() for line in shown.splitlines()}
+    lines = [_LEADER.sub(r"\1\1\1", line) for line in shown_lines("\n".join(_texts(log)), redact)]
+    lines = _without_progress([line for line in lines if line not in known and not _AROUND_OUTPUT.fullmatch(line)])
+    informative = [line for line in lines if not is_position(line) and re.search(r"[^\W\d_]", line)] or lines
+    return tuple(cut_to(informative[-MAX_LOG_LINES:], MAX_LOG_CHARACTERS))
+
+
+def summary_with(tail: Sequence[str], exception_summary: str | None) -> str | None:
+    """One line about a failure: the most telling line of the log's end before what the exception says."""
+    reason = _telling_line(tail)
+    if not reason:
+        return exception_summary
+    name, _, text = (exception_summary or "").partition(": ")
+    told = ": ".join(each for each in (name, reason[:_MOST_REASON_CHARACTERS]) if each)
+    return f"{told} ({text})" if text else told
+
+
+def _telling_line(lines: Sequence[str]) -> str:
+    """The exception that ended a program, or the first line that names an error, or else the last line."""
+    named = next((line for line in reversed(lines) if is_named_error(line)), None)
+    return named or next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "")
+
+
+def _texts(log: str) -> list[str]:
+    """The texts of the task's own records, up to the one with which Airflow ends it."""
+    records = _records(log.split("\n"))
+    # A file may have several: a task that was marked and runs again writes into the same one.
+    ends = [index for index, each in enumerate(records) if each.is_own and each.text.startswith(TASK_FAILED_LINE)]
+    start, end = (ends[-2] + 1 if len(ends) > 1 else 0, ends[-1]) if ends else (0, len(records))
+    return [each.text for each in records[start:end] if not each.is_own]
+
+
+def _records(lines: Sequence[str]) -> list[_Record]:
+    """The records of a log of either format; a line that is only partly there is left out."""
+    return [each for each in map(_json_record, lines) if each] or list(_plain_records(lines))
+
+
+def _plain_records(lines: Iterable[str]) -> Iterator[_Record]:
+    last: _Record | None = None
+    for line in lines:
+        record = _plain_record(line)
+        if record is not None:
+            if last is not None:
+                yield last
+            last = record
+        elif last is not None:
+            last = last._replace(text=f"{last.text}\n{line}")
+    if last is not None:
+        yield last
+
+
+def _json_record(line: str) -> _Record | None:
+    if not line.startswith("{"):
+        return None
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(record, dict) or "event" not in record:
+        return None
+    return _Record(str(record["event"]), _OWN_LOGGERS.fullmatch(str(record.get("logger", ""))) is not None)
+
+
+def _plain_record(line: str) -> _Record | None:
+    found = _PLAIN_RECORD.match(line)
+    return _Record(found["text"], found["file"] in _OWN_FILES) if found else None
+
+
+def _without_progress(lines: Sequence[str]) -> list[str]:
+    """The lines, without all but the last of several that show the progress of the same thing."""
+    kept: list[str] = []
+    for line in lines:
+        if kept and _PROGRESS.search(line) and _CHANGING.sub("", line) == _CHANGING.sub("", kept[-1]):
+            kept[-1] = line
+        else:
+            kept.append(line)
+    return kept

@@ -1,0 +1,108 @@
+"""The examples in the docs on JSON have the fields and the types that the commands print."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush.cli import send
+from airflow_provider_dingpush.cli.main import main
+from airflow_provider_dingpush.cli.receiver_status import ReceiverState
+from airflow_provider_dingpush.delivery.reasons import Reason
+from airflow_provider_dingpush.errors import ContentRefusedError
+from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
+from airflow_provider_dingpush.sandbox import Fault, Sandbox
+from tests.callback_contexts import task_context
+
+PAGE = Path(__file__).parents[2] / "docs" / "en" / "json.md"
+APP = ["--conn-id", "dingtalk_app_default"]
+
+
+def example(name: str) -> Any:
+    """The JSON after a mark in the page."""
+    found = re.search(rf"^<!-- json-{name} -->\n```json\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert found, name
+    return json.loads(found[1])
+
+
+def shape(value: Any) -> Any:
+    """The names and types of a value; of a list, those of its first element."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return type(value).__name__
+
+
+def agree(one: Any, other: Any) -> bool:
+    """Whether two shapes are alike; what is ``null`` in one may be anything in the other, and a list may be empty."""
+    if "NoneType" in (one, other) or (isinstance(one, list) and isinstance(other, list) and not (one and other)):
+        return True
+    if isinstance(one, list) and isinstance(other, list):
+        return agree(one[0], other[0])
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(agree(one[name], other[name]) for name in one)
+    return bool(one == other)
+
+
+def _held(sandbox: Sandbox) -> None:
+    DingTalkNotifier()(task_context("one"))
+    sandbox.fail_next(Fault.THROTTLED)
+    DingTalkNotifier()(task_context("two"))
+
+
+def _refused(sandbox: Sandbox) -> None:
+    def refuse(*_: object, **__: object) -> bytes:
+        raise ContentRefusedError("DingTalk refused the text.")
+
+    with pytest.MonkeyPatch.context() as refusing:
+        refusing.setattr(RobotReceiver, "prepare", refuse)
+        DingTalkNotifier()(task_context())
+    assert sandbox.messages == ()
+
+
+def _nothing(_: Sandbox) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "arguments"),
+    [
+        ("error", _nothing, ["send", "hello", "--conn-id", "nowhere"]),
+        ("send", _nothing, ["send", "hello", *APP, "--notify-user", "lisi", "--notify-user", "nobody", "--wait"]),
+        ("doctor", _nothing, ["doctor", "dingtalk_default"]),
+        ("status", _held, ["status"]),
+        ("flush", _held, ["flush"]),
+        ("dead-letters", _refused, ["dead-letters", "list"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_example_is_what_the_command_prints(
+    connected: Sandbox,
+    app_connected: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    before: Callable[[Sandbox], None],
+    arguments: list[str],
+) -> None:
+    monkeypatch.setattr(send, "_POLL_SECONDS", 0.02)
+    before(connected)
+    capsys.readouterr()
+    main([*arguments, "--json"])
+    printed = json.loads(capsys.readouterr().out)
+    assert app_connected.app.app_secret not in str(printed)
+    assert agree(shape(example(name)), shape(printed)), (shape(example(name)), shape(printed))
+
+
+def test_names_are_listed() -> None:
+    """A new state or reason has a place in the docs."""
+    text = PAGE.read_text("utf-8")
+    for each in (*ReceiverState, *Reason):
+        assert f"`{each.value}`" in text, each
