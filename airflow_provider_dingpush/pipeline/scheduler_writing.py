@@ -36,7 +36,7 @@ class SchedulerWriter:
         self._failed_at: float | None = None
 
     def write(self, alert: Alert) -> None:
-        """Write an alert, to be sent by the flush DAG or the next callback.
+        """Write an alert, to be sent by the flush DAG or the next callback; a recovery only if it ends something.
 
         :raises OutboxError: if no store takes it.
         """
@@ -45,7 +45,10 @@ class SchedulerWriter:
         troubles = []
         for name, store in self._stores():
             try:
-                Outbox(store()).put(alert)
+                outbox = Outbox(store())
+                if alert.resolved and not outbox.has_open_incident(alert.incident):
+                    continue
+                outbox.put(alert)
             except OutboxError as trouble:
                 troubles.append(str(trouble))
                 if name == "Redis":
@@ -54,7 +57,8 @@ class SchedulerWriter:
             if troubles:
                 _log.warning("The alert is written into %s instead: %s", name, " ".join(troubles))
             return
-        raise OutboxError(" ".join(troubles))
+        if troubles:
+            raise OutboxError(" ".join(troubles))
 
     def _stores(self) -> Iterator[tuple[str, Callable[[], Store]]]:
         first, second = home(), second_home()

@@ -18,6 +18,11 @@ def titles(sandbox: Sandbox) -> list[str]:
     return sorted(message.payload["markdown"]["title"].partition(" manual__")[0] for message in sandbox.messages)
 
 
+def names_the_task_alone(sandbox: Sandbox, dag_id: str) -> bool:
+    """Whether the one message is about the failed task, alone or (Airflow 2) with its run, which adds nothing."""
+    return titles(sandbox) in ([f"Failed: {dag_id} · some_fail [1]"], [f"1 failure: {dag_id} · some_fail"])
+
+
 def settings(sandbox: Sandbox, **options: str) -> dict[str, str]:
     extra = {"secret": SECRET, "language": "en", "group_interval_seconds": 0}
     connection = {"conn_type": "dingtalk_robot", "password": sandbox.webhook_url, "extra": extra}
@@ -35,8 +40,7 @@ def test_every_failure_of_any_dag_arrives_once(
         environment = settings(sandbox, alert_conn_id="dingtalk_default")
         written = dag_test(sandbox, dag_id, environment, home=tmp_path)
         written += flushed(tmp_path, environment)
-        # The run's alert has nothing to add to that of its task.
-        assert titles(sandbox) == [f"Failed: {dag_id} · some_fail [1]"], written[-5000:]
+        assert names_the_task_alone(sandbox, dag_id), written[-5000:]
         assert SECRET not in "\n".join(line for line in written.splitlines() if "MaskSecret(" not in line)
 
 
@@ -65,7 +69,7 @@ def test_rules_decide_who_is_notified(dag_test: DagTest, flushed: DagTest, tmp_p
         environment = settings(sandbox, rules_file=str(tmp_path / "rules.yaml"))
         written = dag_test(sandbox, "no_notifier", environment, home=tmp_path)
         written += flushed(tmp_path, environment)
-        assert titles(sandbox) == ["Failed: no_notifier · some_fail [1]"], written[-5000:]
+        assert names_the_task_alone(sandbox, "no_notifier"), written[-5000:]
         (message,) = sandbox.messages
         assert message.payload["at"]["atMobiles"] == ["13800000001"]
 
@@ -87,5 +91,5 @@ def test_a_rules_file_with_mistakes_loses_no_alert(dag_test: DagTest, flushed: D
         environment = settings(sandbox, rules_file=str(tmp_path / "rules.yaml"))
         written = dag_test(sandbox, "no_notifier", environment, home=tmp_path)
         written += flushed(tmp_path, environment)
-        assert titles(sandbox) == ["Failed: no_notifier · some_fail [1]"], written[-5000:]
+        assert names_the_task_alone(sandbox, "no_notifier"), written[-5000:]
         assert "rules.yaml:2:5: 'reciever' is unknown here; did you mean 'receiver'?" in written
