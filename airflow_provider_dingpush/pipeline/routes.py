@@ -12,13 +12,19 @@ from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
+    from airflow_provider_dingpush.events import Event
     from airflow_provider_dingpush.messages.mentions import At
     from airflow_provider_dingpush.rules.labels import Labels
     from airflow_provider_dingpush.rules.rule_set import RuleSet
     from airflow_provider_dingpush.targets import Target
 
 _log = logging.getLogger(__name__)
-_LAST_RESORT = "dingtalk_default"
+LAST_RESORT = "dingtalk_default"
+"""The connection for failures if the rules file has mistakes and ``alert_conn_id`` is empty."""
+# A rule with one of these is refused, because nothing obeys it: delete a name as soon as something does.
+WITHOUT_EFFECT = frozenset(
+    {"severity", "group_by", "repeat_interval", "mute_time_intervals", "active_time_intervals", "match.team"}
+)
 
 
 class Route(NamedTuple):
@@ -52,17 +58,22 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
         try:
             rules = rules_in(Path(rules_file).expanduser())
         except RulesFileError as mistake:
-            _log.error("%s Alerts go to connection %r meanwhile.", mistake, conn_id or _LAST_RESORT)
-            conn_id = conn_id or _LAST_RESORT
+            _log.error("%s Alerts go to connection %r meanwhile.", mistake, conn_id or LAST_RESORT)
+            conn_id = conn_id or LAST_RESORT
         else:
             applying = rules.applying_to(labels_of_facts(facts))
             if applying:
                 return tuple(
                     Route(rule.receiver, rule.to, rule.at, rule.language) for rule in applying if rule.receiver
                 )
-    if conn_id and (facts.event.is_task_failure or facts.event.is_run_failure or facts.event.resolves_incident):
+    if conn_id and is_told_without_rules(facts.event):
         return (Route(conn_id),)
     return ()
+
+
+def is_told_without_rules(event: Event) -> bool:
+    """Whether ``alert_conn_id`` gets such events: failures, and what ends them."""
+    return event.is_task_failure or event.is_run_failure or event.resolves_incident
 
 
 def labels_of_facts(facts: RunFacts) -> Labels:
@@ -120,7 +131,14 @@ def _read(path: Path, version: tuple[int, int, int]) -> _ReadRules:
 
     try:
         text = path.read_text("utf-8")
-        rules = read_rules(text, path.name, zone=local_zone(), read_file=text_of, group_labels=GROUP_LABELS)
+        rules = read_rules(
+            text,
+            path.name,
+            zone=local_zone(),
+            read_file=text_of,
+            group_labels=GROUP_LABELS,
+            without_effect=WITHOUT_EFFECT,
+        )
     except RulesFileError as mistake:
         return _ReadRules(version, mistake)
     except UnicodeDecodeError:

@@ -7,6 +7,11 @@ from typing import NamedTuple
 
 from airflow_provider_dingpush.events import Event, Severity
 
+EVENTS = (
+    *(Event.TASK_FAILED, Event.TASK_RETRYING, Event.TASK_SUCCEEDED),
+    *(Event.DAG_FAILED, Event.DAG_SUCCEEDED),
+)
+"""The events that rules decide about; a success only if it ends a failure."""
 _TAG = "severity:"
 
 

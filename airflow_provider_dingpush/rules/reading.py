@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, TypeVar
 
@@ -31,7 +31,13 @@ Result = TypeVar("Result")
 
 
 def read_rules(
-    text: str, file: str, *, zone: tzinfo, read_file: Callable[[str], str], group_labels: tuple[str, ...]
+    text: str,
+    file: str,
+    *,
+    zone: tzinfo,
+    read_file: Callable[[str], str],
+    group_labels: tuple[str, ...],
+    without_effect: Container[str] = (),
 ) -> RuleSet:
     """The rules of a file.
 
@@ -40,28 +46,29 @@ def read_rules(
     :param zone: of time intervals without a ``location``.
     :param read_file: returns the text of the calendar file, which is named relative to this one.
     :param group_labels: what ``group_by`` may name.
+    :param without_effect: keys of a rule, and labels such as ``match.team``, that nothing obeys yet: they are mistakes.
     :raises RulesFileError: with every mistake in it.
     """
     document = Document(file)
     problems: list[Problem] = []
     root = document.parse(text)
     rules: tuple[Rule, ...] = ()
+    intervals: dict[str, NamedInterval] = {}
     if root is not None and not is_null(root):
         found = document.mapping(root, "A rules file", FILE_KEYS)
         calendar = Calendar()
         if "calendar" in found:
             calendar = _calendar(document, found["calendar"], read_file, problems)
-        intervals: dict[str, NamedInterval] = {}
         if "time_intervals" in found:
             intervals = read_intervals(document, found["time_intervals"], calendar, zone)
         if "rules" in found:
-            reader = _RuleReader(document, intervals, group_labels)
+            reader = _RuleReader(document, intervals, group_labels, without_effect)
             items = document.items(found["rules"], "rules")
             rules = tuple(reader.rule(item, number) for number, item in enumerate(items, 1))
     problems += document.problems
     if problems:
         raise _error_of(problems)
-    return RuleSet(rules)
+    return RuleSet(rules, tuple(intervals.values()))
 
 
 def _error_of(problems: Sequence[Problem]) -> RulesFileError:
@@ -95,14 +102,20 @@ class _RuleReader:
 
     :param intervals: the named time intervals, by name.
     :param group_labels: what ``group_by`` may name.
+    :param without_effect: keys and labels that nothing obeys yet.
     """
 
     def __init__(
-        self, document: Document, intervals: Mapping[str, NamedInterval], group_labels: tuple[str, ...]
+        self,
+        document: Document,
+        intervals: Mapping[str, NamedInterval],
+        group_labels: tuple[str, ...],
+        without_effect: Container[str],
     ) -> None:
         self._document = document
         self._intervals = intervals
         self._group_labels = group_labels
+        self._without_effect = without_effect
 
     def rule(self, node: Node, number: int) -> Rule:
         """One rule; wrong values are left out, and noted."""
@@ -113,6 +126,7 @@ class _RuleReader:
             name, read = _READERS[key]
             if key == "receiver" and is_null(value):
                 continue
+            self._refuse_without_effect(key, value)
             values[name] = read(self, value)
         if found and "receiver" not in found:
             document.note(
@@ -125,6 +139,8 @@ class _RuleReader:
 
     def match(self, node: Node) -> Match:
         found = self._document.mapping(node, "match", Labels._fields)
+        for name, value in found.items():
+            self._refuse_without_effect(f"match.{name}", value)
         return Match(tuple((name, Patterns(self._patterns(name, value))) for name, value in found.items()))
 
     def _patterns(self, label: str, node: Node) -> tuple[str, ...]:
@@ -137,6 +153,11 @@ class _RuleReader:
                 self._document.note(each, f"{label} must be one of {', '.join(known)}, not {plain!r}.")
             patterns.append(pattern)
         return tuple(patterns)
+
+    def _refuse_without_effect(self, key: str, value: Node) -> None:
+        """Nobody should rely on what isn't obeyed."""
+        if key in self._without_effect:
+            self._document.note(value, f"{key} is not supported yet and would have no effect; leave it out.")
 
     def receiver(self, node: Node) -> str:
         return self._document.text(node, "receiver")

@@ -104,9 +104,14 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class RuleSet:
-    """All rules of a file, in its order."""
+    """All rules of a file, in its order.
+
+    :param rules: the rules.
+    :param intervals: all time intervals that the file names, also those that no rule refers to.
+    """
 
     rules: tuple[Rule, ...] = ()
+    intervals: tuple[NamedInterval, ...] = ()
 
     def applying_to(self, labels: Labels) -> tuple[Rule, ...]:
         """The rules that apply: the first one that matches, and after one with ``continue`` the next."""
