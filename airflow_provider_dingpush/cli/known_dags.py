@@ -11,7 +11,8 @@ from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.rules.labels import EVENTS, Labels, labels_of
 from airflow_provider_dingpush.timeouts import call_within
 
-_DATABASE_SECONDS = 15.0
+DATABASE_SECONDS = 15.0
+"""The most that reading the database may take, in seconds."""
 
 
 class KnownDags(NamedTuple):
@@ -31,7 +32,7 @@ class KnownDags(NamedTuple):
         :param dag_ids: of these only.
         """
         try:
-            return cls(tuple(call_within(_DATABASE_SECONDS, lambda: stored_dags(dag_ids))))
+            return cls(tuple(call_within(DATABASE_SECONDS, lambda: stored_dags(dag_ids))))
         except Exception as problem:  # noqa: BLE001 - many machines have no database
             return cls(problem=described(problem))
 
