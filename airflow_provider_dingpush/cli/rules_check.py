@@ -159,7 +159,7 @@ def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
     if default and not exists(default):
         yield _Warning(WarningKind.RECEIVER_MISSING, default, what=_OPTION)
     events = [each.value for each in EVENTS]
-    for rule, why in unused_rules(rules.rules, events=events, possible=dags.labels()):
+    for rule, why in unused_rules(rules.rules, events=events, possible=list(dags.labels())):
         yield _Warning(WarningKind(why.value), rule.name, rule.line)
     used = {each.name for rule in rules.rules for each in (*rule.mute_time_intervals, *rule.active_time_intervals)}
     for interval in rules.intervals:

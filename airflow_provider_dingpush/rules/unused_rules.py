@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import copy
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from airflow_provider_dingpush.rules.rule_set import Rule
 
 # Labels that depend on a run rather than on its DAG.
 _OF_A_RUN = {"run_type", "team"}
+_OF_A_DAG = {"dag_id", "tags"}
 
 
 class Why(Enum):
@@ -36,31 +38,64 @@ class UnusedRule(NamedTuple):
     why: Why
 
 
-def unused_rules(rules: Sequence[Rule], *, events: Sequence[str], possible: Iterable[Labels]) -> list[UnusedRule]:
+def unused_rules(rules: Sequence[Rule], *, events: Sequence[str], possible: Collection[Labels]) -> list[UnusedRule]:
     """The unused rules, in their order.
 
     :param events: the names of the events that rules decide about.
     :param possible: the labels of every event of every task and DAG; none if the DAGs aren't known.
     """
     demanded = {name for rule in rules for name, _ in rule.match.wanted}
-    # Without the labels that no rule looks at, most events are the same.
-    distinct = {
-        Labels(*(values if name in demanded else () for name, values in zip(Labels._fields, labels, strict=True)))
-        for labels in possible
-    }
-    left, found = set(distinct), []
+    everything = _Possible(possible, demanded)
+    left = copy.deepcopy(everything)
+    found = []
     for rule in rules:
         if not _has_event(rule, events):
             found.append(UnusedRule(rule, Why.NO_EVENT))
             continue
         match = Match(tuple(each for each in rule.match.wanted if each[0] not in _OF_A_RUN))
-        taken = {each for each in left if match.matches(each)}
-        if distinct and not taken:
-            is_hidden = any(match.matches(each) for each in distinct)
+        taken = left.matching(match)
+        if everything.is_known and not taken:
+            is_hidden = bool(everything.matching(match))
             found.append(UnusedRule(rule, Why.NEVER_REACHED if is_hidden else Why.NO_DAG))
         elif match == rule.match and not rule.goes_on:
-            left -= taken
+            left.remove(taken)
     return found
+
+
+class _Possible:
+    """The labels of events that can happen, by DAG: most rules need to be compared with few DAGs.
+
+    :param possible: the labels.
+    :param demanded: names of the labels that rules look at; without the others most events are the same.
+    """
+
+    def __init__(self, possible: Collection[Labels], demanded: Collection[str]) -> None:
+        self._by_dag: dict[Labels, set[Labels]] = {}
+        for labels in possible:
+            seen = _only(labels, demanded)
+            self._by_dag.setdefault(_only(seen, _OF_A_DAG), set()).add(seen)
+        self.is_known = bool(self._by_dag)
+
+    def matching(self, match: Match) -> dict[Labels, set[Labels]]:
+        """Those that match, by DAG."""
+        of_dag, of_event = (
+            Match(tuple(each for each in match.wanted if (each[0] in _OF_A_DAG) is is_of_dag))
+            for is_of_dag in (True, False)
+        )
+        found = {}
+        for dag, events in self._by_dag.items():
+            if of_dag.matches(dag) and (matching := {each for each in events if of_event.matches(each)}):
+                found[dag] = matching
+        return found
+
+    def remove(self, taken: Mapping[Labels, set[Labels]]) -> None:
+        """Leave these out from now on."""
+        for dag, events in taken.items():
+            self._by_dag[dag] -= events
+
+
+def _only(labels: Labels, names: Collection[str]) -> Labels:
+    return Labels(*(values if name in names else () for name, values in zip(Labels._fields, labels, strict=True)))
 
 
 def _has_event(rule: Rule, events: Sequence[str]) -> bool:
