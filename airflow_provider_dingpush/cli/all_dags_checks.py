@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, has_own_plugin, import_errors
@@ -52,19 +53,22 @@ def _rules_file(sources: OptionSources) -> Iterator[Finding]:
         yield found("rules_file", Severity.OK, "rules_file_ok", set_in=where, file=file, rules=len(rules.rules))
 
 
-def _receivers(sources: OptionSources) -> Iterator[Finding]:
-    named = {}
+def receivers(sources: OptionSources) -> Mapping[str, str | None]:
+    """The connections that alerts of all DAGs are sent to, and where each is named."""
+    named: dict[str, str | None] = {}
     file, conn_id = airflow_option(SECTION, "rules_file"), airflow_option(SECTION, "alert_conn_id")
     if conn_id is not None:
         named[conn_id] = sources.where("alert_conn_id")
     if file is not None:
-        try:
-            rules = rules_in(Path(file).expanduser()).rules
-        except RulesFileError:  # found by another check
-            rules = ()
-        for rule in rules:
-            if rule.receiver:
-                named.setdefault(rule.receiver, f"{file}:{rule.line}")
+        with suppress(RulesFileError):  # found by another check
+            for rule in rules_in(Path(file).expanduser()).rules:
+                if rule.receiver:
+                    named.setdefault(rule.receiver, f"{file}:{rule.line}")
+    return named
+
+
+def _receivers(sources: OptionSources) -> Iterator[Finding]:
+    named = receivers(sources)
     missing = [each for each in named if not exists(each)]
     for each in missing:
         yield found("receivers", Severity.ERROR, "receiver_missing", set_in=named[each], conn_id=each)

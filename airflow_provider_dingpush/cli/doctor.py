@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.cli.all_dags_checks import ALL_DAGS_CHECKS
+from airflow_provider_dingpush.cli.all_dags_checks import ALL_DAGS_CHECKS, receivers
 from airflow_provider_dingpush.cli.connection_checks import findings_of
 from airflow_provider_dingpush.cli.findings import Finding, Severity, found, run_checks
 from airflow_provider_dingpush.cli.json_output import print_json
@@ -94,7 +94,8 @@ def _sections(conn_id: str | None) -> Iterator[tuple[str, _Section]]:
         yield "connection", (conn_id, _connection(conn_id))
         return
     stored, unreadable = _stored()
-    known = dict.fromkeys([*(each.conn_id for each in variables()), *stored, *_in_use(store)])
+    routed = filter(exists, receivers(sources))  # those that don't exist are a finding already
+    known = dict.fromkeys([*(each.conn_id for each in variables()), *stored, *_in_use(store), *routed])
     about_all = [] if unreadable is None else [unreadable]
     if ROBOT_DEFAULT not in known:
         finding = _default(is_alone=not known)

@@ -309,6 +309,10 @@ def test_the_rules_file_is_checked(
     found = findings(capsys)
     assert found[None, "rules_file"]["code"] == "rules_file_ok"
     assert found[None, "receivers"]["set_in"] == f"{file}:3"
+    assert ("dingtalk_gone", "connection") not in found  # once is enough
+    monkeypatch.setenv("AIRFLOW_CONN_OF_THE_TEAM", connected.webhook_url)
+    file.write_text("rules: [{receiver: of_the_team}]")
+    assert findings(capsys)["of_the_team", "connection"]["code"] == "is_robot"
     file.write_text("rules:\n  - reciever: dingtalk_default\n")
     finding = findings(capsys)[None, "rules_file"]
     assert (finding["severity"], finding["code"]) == ("error", "rules_file_invalid")
