@@ -6,11 +6,12 @@ location. An entry can be removed once the oldest supported Airflow has the new 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_provider_dingpush.messages.input_text import visible
 from airflow_provider_dingpush.timeouts import call_within
@@ -42,12 +43,15 @@ __all__ = [
     "BaseOperator",
     "Connection",
     "Context",
+    "StoredDag",
     "airflow_option",
     "connection_types",
     "default_timezone",
     "defers_by_default",
     "failed_task_ids",
     "folders_of_own_code",
+    "has_own_plugin",
+    "import_errors",
     "is_airflow_3",
     "load_provider_options",
     "mask_secret",
@@ -55,6 +59,7 @@ __all__ = [
     "redact",
     "run_in_thread",
     "search_all_secrets",
+    "stored_dags",
     "task_log_file",
 ]
 
@@ -143,6 +148,93 @@ def load_provider_options() -> None:
     from airflow.providers_manager import ProvidersManager
 
     ProvidersManager().initialize_providers_configuration()  # type: ignore[no-untyped-call,unused-ignore]
+
+
+class StoredDag(NamedTuple):
+    """A DAG of the metadata database.
+
+    :param dag_id: its id.
+    :param tags: its tags.
+    :param tasks: the id of each task -> its owner.
+    :param ending_from_trigger: ids of tasks that are stored with ``end_from_trigger=True``.
+    """
+
+    dag_id: str
+    tags: tuple[str, ...]
+    tasks: Mapping[str, str]
+    ending_from_trigger: tuple[str, ...] = ()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The owners of its tasks, as they are the DAG's."""
+        return tuple(sorted(set(self.tasks.values())))
+
+
+def stored_dags(dag_ids: Collection[str] | None = None) -> list[StoredDag]:
+    """The DAGs in the metadata database as they were last parsed; for commands.
+
+    :param dag_ids: of these only.
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.models.dag import DagModel
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        rows = session.query(DagModel.dag_id)
+        # 3.0: is_stale
+        rows = rows.filter(~DagModel.is_stale if hasattr(DagModel, "is_stale") else DagModel.is_active)
+        known = sorted(row.dag_id for row in rows if dag_ids is None or row.dag_id in dag_ids)
+        if hasattr(SerializedDagModel, "get_latest_serialized_dags"):  # 3.0: one row for each version of a DAG
+            stored = SerializedDagModel.get_latest_serialized_dags(dag_ids=known, session=session)
+        else:
+            stored = session.query(SerializedDagModel).filter(SerializedDagModel.dag_id.in_(known)).all()
+        return [_stored_dag(each.dag_id, each.data) for each in stored]
+
+
+def _stored_dag(dag_id: str, data: Any) -> StoredDag:
+    content = (json.loads(data) if isinstance(data, str) else data)["dag"]
+    tasks = [_decoded(each) for each in content["tasks"]]
+    default = airflow_option("operators", "default_owner") or "airflow"
+    return StoredDag(
+        dag_id,
+        tuple(sorted(map(str, _decoded(content.get("tags")) or ()))),
+        {
+            # A value that is the default isn't stored; those of a mapped task are stored apart.
+            str(each["task_id"]): str(each.get("owner") or (each.get("partial_kwargs") or {}).get("owner") or default)
+            for each in tasks
+        },
+        tuple(
+            str(each["task_id"])
+            for each in tasks
+            if '"end_from_trigger": true' in json.dumps(each.get("start_trigger_args"), default=str)
+        ),
+    )
+
+
+def _decoded(value: Any) -> Any:
+    """What Airflow has encoded as a mapping of type and value."""
+    return value["__var"] if isinstance(value, Mapping) and "__var" in value else value
+
+
+def import_errors() -> Iterator[tuple[str, str]]:
+    """File and traceback of each DAG file that can't be imported; for commands.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.models.errors import ParseImportError
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        rows = session.query(ParseImportError.filename, ParseImportError.stacktrace).all()
+    return ((str(file or ""), str(text or "")) for file, text in rows)
+
+
+def has_own_plugin(name: str) -> bool:
+    """Whether this Python's packages offer Airflow a plugin of that name: one that is only on the path doesn't."""
+    from importlib.metadata import entry_points
+
+    return name in entry_points(group="airflow.plugins").names
 
 
 def notifier_takes_context() -> bool:

@@ -10,7 +10,8 @@
     │   ├── CredentialsError          AppKey or AppSecret of the app is wrong
     │   ├── PermissionMissingError    the app was not granted a permission; names it
     │   ├── KeywordError              the robot requires a keyword that the message lacks
-    │   └── IpNotAllowedError         the robot or app accepts messages from listed addresses only
+    │   ├── IpNotAllowedError         the robot or app accepts messages from listed addresses only
+    │   └── RulesFileError            the file of [dingpush] rules_file has mistakes; names line and column
     ├── ContentError                the message must change; a retry can't help
     │   ├── InvalidMessageError       a field breaks a rule; found before anything is sent (also a ValueError)
     │   ├── MessageTooLongError       more bytes than DingTalk accepts
@@ -49,6 +50,7 @@ __all__ = [
     "OutboxError",
     "PermissionMissingError",
     "QuotaExhaustedError",
+    "RulesFileError",
     "SignError",
     "TargetError",
     "ThrottledError",
@@ -175,6 +177,15 @@ class KeywordError(ConfigurationError):
 
 class IpNotAllowedError(ConfigurationError):
     """The robot or app accepts calls only from listed IP addresses, and this machine's isn't one of them."""
+
+
+class RulesFileError(ConfigurationError):
+    """The rules file can't be read, or has mistakes.
+
+    ``problems`` has each of them, with file, line, column and what would be right.
+    """
+
+    problems: tuple[str, ...] = ()
 
 
 class ContentError(DingTalkError):

@@ -173,5 +173,7 @@ _TRAITS = {
     Event.DEADLINE_MISSED: Traits(Severity.LATE, Subject.DEADLINE),
     Event.ANSWER_NEEDED: Traits(Severity.QUESTION, Subject.QUESTION, repeated_by_airflow=False, in_progress=True),
 }
+KNOWN_EVENTS = tuple(_TRAITS)
+"""All events of this version."""
 _UNKNOWN = Traits(Severity.INFO, Subject.TASK, repeated_by_airflow=False)
 """Of an event that only a newer version has."""

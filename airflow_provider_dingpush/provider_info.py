@@ -24,6 +24,16 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
         "https://airflow.example.com",
         "",
     ),
+    "alert_conn_id": (
+        "Connection to which failures of all DAGs are sent. Empty: only DAGs with a notifier are reported.",
+        "dingtalk_default",
+        "",
+    ),
+    "rules_file": (
+        "YAML file with rules: which failures of all DAGs are sent to whom. Empty: all to alert_conn_id.",
+        "/opt/airflow/config/dingpush_rules.yaml",
+        "",
+    ),
     "environment": (
         "Label in alerts that distinguishes this Airflow from others. Empty: Airflow's instance name.",
         "production",

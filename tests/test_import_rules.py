@@ -28,10 +28,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "targets": {"messages/field_rules", "messages/input_text", *LEAVES},
     "receipts": LEAVES,
     "alerts": {"messages", *LEAVES},
+    "rules": {"messages", "targets", *LEAVES},
     "storage": {"alerts", *LEAVES},
     "delivery": {"alerts", "messages", "storage/contract", *LEAVES},
     "dingtalk": {"messages", "targets", "receipts", *LEAVES},
-    "pipeline": (ROOMS | SURFACE) - {"cli", "sandbox", "operators", "notifications", "triggers", "provider_info"},
+    "pipeline": (ROOMS | SURFACE)
+    - {"cli", "sandbox", "operators", "notifications", "triggers", "provider_info", "plugin", "listeners"},
     "cli": (ROOMS | SURFACE | OFFERED) - {"dingtalk"},
     "sandbox": set(),
     "__main__": {"cli"},
@@ -42,6 +44,7 @@ OF_SURFACE = (ROOMS | SURFACE | OFFERED) - {"cli", "sandbox"}
 THIRD_PARTIES = {"pipeline": {"jinja2"}, "cli": {"rich", "jinja2"}, "cli/demo_dag": {"airflow"}}
 THIRD_PARTIES_LAZILY = {
     "dingtalk": {"requests", "urllib3"},
+    "rules/yaml_nodes": {"yaml"},
     "storage/redis/server": {"redis"},
     "storage/redis/store": {"redis"},
 }

@@ -106,7 +106,7 @@ def _mentions(robot: RobotSubject) -> Iterator[Finding]:
     settings = robot.hook.settings
     if settings.mentions:
         english, chinese = (
-            _word("read_as", index, people="; ".join(f"{owner}: {_people(at, index)}" for owner, at in people))
+            _word("read_as", index, people="; ".join(f"{owner}: {people_in_words(at, index)}" for owner, at in people))
             for index, people in enumerate(2 * (list(settings.mentions.items()),))
         )
         yield Finding("mentions", Severity.SKIPPED, "mentions_read", CHECKS["mentions"], (english, chinese))
@@ -114,15 +114,20 @@ def _mentions(robot: RobotSubject) -> Iterator[Finding]:
         yield found_problem("mentions", Severity.ERROR, "mention_unreadable", problem)
 
 
-def _people(at: At, index: int) -> str:
+def people_in_words(at: At, index: int) -> str:
     """The people as a text, with mobile numbers partly masked.
 
     :param index: of the language.
     """
-    people = [_word("mobile", index, number=f"{number[:-8]}****{number[-4:]}") for number in at.mobiles]
+    people = [_word("mobile", index, number=masked_number(number)) for number in at.mobiles]
     people += [_word("user_id", index, user_id=each) for each in at.user_ids]
     people += [_word("everyone", index)] if at.everyone else []
     return ", ".join(people) or _word("no_one", index)
+
+
+def masked_number(number: str) -> str:
+    """A mobile number that only those who know it recognise."""
+    return f"{number[:-8]}****{number[-4:]}"
 
 
 def _word(name: str, index: int, **values: object) -> str:

@@ -1,8 +1,8 @@
 """``dingpush doctor``: check settings and connections without sending anything, and explain how to fix them.
 
-Each check is one entry in a table: :data:`~.option_checks.OPTION_CHECKS`, :data:`~.outbox_checks.OUTBOX_CHECKS`,
-:data:`~.connection_checks.ROBOT_CHECKS` and :data:`~.connection_checks.APP_CHECKS`; its words are in
-:mod:`~.doctor_words`.
+Each check is one entry in a table: :data:`~.option_checks.OPTION_CHECKS`, :data:`~.all_dags_checks.ALL_DAGS_CHECKS`,
+:data:`~.outbox_checks.OUTBOX_CHECKS`, :data:`~.connection_checks.ROBOT_CHECKS` and
+:data:`~.connection_checks.APP_CHECKS`; its words are in :mod:`~.doctor_words`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from airflow_provider_dingpush.cli.all_dags_checks import ALL_DAGS_CHECKS, receivers
 from airflow_provider_dingpush.cli.connection_checks import findings_of
 from airflow_provider_dingpush.cli.findings import Finding, Severity, found, run_checks
 from airflow_provider_dingpush.cli.json_output import print_json
@@ -97,7 +98,8 @@ def _sections(conn_id: str | None) -> Iterator[tuple[str, _Section]]:
         yield "connection", (conn_id, _connection(conn_id))
         return
     stored, unreadable = _stored()
-    known = dict.fromkeys([*(each.conn_id for each in variables()), *stored, *_in_use(store)])
+    routed = filter(exists, receivers(sources))  # those that don't exist are a finding already
+    known = dict.fromkeys([*(each.conn_id for each in variables()), *stored, *_in_use(store), *routed])
     about_all = [] if unreadable is None else [unreadable]
     if ROBOT_DEFAULT not in known:
         finding = _default(is_alone=not known)
@@ -120,6 +122,7 @@ def _outbox(sources: OptionSources) -> tuple[Store | None, Finding | None]:
 
 def _installation(sources: OptionSources, store: Store | None, problem: Finding | None) -> Iterator[Finding]:
     yield from run_checks(OPTION_CHECKS, sources)
+    yield from run_checks(ALL_DAGS_CHECKS, sources)
     if problem is not None:
         yield problem
     if store is not None:

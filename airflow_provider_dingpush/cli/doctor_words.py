@@ -14,6 +14,10 @@ CHECKS: Mapping[str, Words] = {
     "language": ("[dingpush] language", "[dingpush] language"),
     "links": ("[dingpush] links", "[dingpush] links"),
     "base_url": ("[dingpush] base_url", "[dingpush] base_url"),
+    "all_dags": ("alerts for all DAGs", "所有 DAG 的告警"),
+    "rules_file": ("[dingpush] rules_file", "[dingpush] rules_file"),
+    "receivers": ("receivers of all DAGs", "所有 DAG 的接收方"),
+    "end_from_trigger": ("tasks with end_from_trigger=True", "使用 end_from_trigger=True 的任务"),
     "outbox_url": ("[dingpush] outbox_url", "[dingpush] outbox_url"),
     "home": ("[dingpush] home", "[dingpush] home"),
     "clock": ("clock", "时钟"),
@@ -118,6 +122,46 @@ RESULTS: Mapping[str, Words] = {
         "{url} is the address of a page or has a query: links would lead nowhere. Use the part before '{tail}'.",
         "{url} 是某个页面的地址或带有查询参数，链接会失效。请只保留 '{tail}' 之前的部分。",
     ),
+    "all_dags_off": (
+        "Not used, alert_conn_id and rules_file are empty: only DAGs with a notifier are reported.",
+        "未启用（alert_conn_id 和 rules_file 为空）：只有配置了通知器的 DAG 会告警。",
+    ),
+    "all_dags_on": (
+        "Airflow loads the plugin, which reports every DAG. Restart all components after a change of the option.",
+        "Airflow 会加载插件，所有 DAG 都会告警。修改配置项后请重启所有组件。",
+    ),
+    "plugin_missing": (
+        (
+            "Airflow finds no plugin of this package, so no DAG is reported by it. Install the package with pip on "
+            "every component; a folder on PYTHONPATH is not enough."
+        ),
+        "Airflow 找不到本包的插件，因此不会为所有 DAG 告警。请在每个组件上用 pip 安装本包，仅加入 PYTHONPATH 不够。",
+    ),
+    "rules_file_ok": ("{file} is valid; number of rules: {rules}.", "{file} 有效，共 {rules} 条规则。"),
+    "receivers_ok": ("All exist: {conn_ids}.", "均存在：{conn_ids}。"),
+    "receiver_missing": (
+        "There is no connection {conn_id!r}, so these alerts can't be sent. Create it under Admin > Connections.",
+        "没有连接 {conn_id!r}，这些告警无法发送。请在 Admin > Connections 中新建。",
+    ),
+    "dags_unknown": (
+        "Not checked, Airflow's database can't be read ({problem}).",
+        "未检查，无法读取 Airflow 数据库（{problem}）。",
+    ),
+    "end_from_trigger_used": (
+        (
+            "Airflow imports no DAG with such a task while a plugin listens to tasks, as this one does for all DAGs: "
+            "{tasks}. Set end_from_trigger=False there; or empty alert_conn_id and rules_file, and use a cluster "
+            "policy instead."
+        ),
+        (
+            "有插件监听任务时（为所有 DAG 告警即是如此），Airflow 拒绝导入含有这类任务的 DAG：{tasks}。"
+            "请在其中设置 end_from_trigger=False；或清空 alert_conn_id 和 rules_file，改用集群策略。"
+        ),
+    ),
+    "end_from_trigger_unused": (
+        "None is known, so every DAG can be imported.",
+        "没有发现，所有 DAG 都能导入。",
+    ),
     "option_unreadable": ("It can't be read: {problem}", "无法读取：{problem}"),
     "outbox_files": ("Not set: alerts wait in files of this machine.", "未设置：告警保存在本机文件中。"),
     "outbox_of_each_machine": (
@@ -160,6 +204,19 @@ RESULTS: Mapping[str, Words] = {
             "从未运行（待发送 {pending} 条）。回调没能发出的告警要等到下一次回调，陆续出现的失败也会产生更多消息。"
             "请在任一 DAG 文件中加入 airflow_provider_dingpush.operators 的 `flush_dag = create_flush_dag()`，"
             "或用 cron 调用 `dingpush flush`。"
+        ),
+    ),
+    "flush_needed": (
+        (
+            "Never ran, but alert_conn_id or rules_file is set (pending alerts: {pending}). Alerts of runs, and on "
+            "Airflow 2 those of tasks, are only written and wait for it. Put `flush_dag = create_flush_dag()` of "
+            "airflow_provider_dingpush.operators into a DAG file, or `dingpush flush` into cron."
+        ),
+        (
+            "从未运行，但已设置 alert_conn_id 或 rules_file（待发送 {pending} 条）。"
+            "整次运行的告警，以及 Airflow 2 上任务的告警，只写入发件箱，由补发来发送。"
+            "请在任一 DAG 文件中加入 airflow_provider_dingpush.operators 的 "
+            "`flush_dag = create_flush_dag()`，或用 cron 调用 `dingpush flush`。"
         ),
     ),
     "flush_late": (

@@ -10,7 +10,8 @@ from typing import Any
 
 from airflow_provider_dingpush import __version__
 from airflow_provider_dingpush.cli.language import LANGUAGES
-from airflow_provider_dingpush.cli.parsing import Options, Pair, Parser, seconds, whole_number, wrapped
+from airflow_provider_dingpush.cli.parsing import Options, Pair, Parser, moment, seconds, whole_number, wrapped
+from airflow_provider_dingpush.rules.labels import EVENTS
 
 _SANDBOX_PORT = 8377
 _HELP_COLUMNS = 78
@@ -263,6 +264,65 @@ def _dead_letters(options: Options) -> None:
     _add_json(options)
 
 
+def _rules(options: Options) -> None:
+    options.add(
+        "action",
+        "check the file, or explain whom it notifies of an event",
+        "检查文件，或说明一个事件会通知谁",
+        choices=("check", "explain"),
+        nargs="?",
+    )
+    options.add(
+        "subject",
+        "check: the file (default: [dingpush] rules_file); explain: a DAG, or a task as DAG.TASK",
+        "check：文件（默认 [dingpush] rules_file）；explain：DAG，或写作 DAG.TASK 的任务",
+        metavar="FILE|DAG[.TASK]",
+        nargs="?",
+    )
+    _add_json(options)
+    many: dict[str, Any] = {"action": "append", "default": []}
+    options.group("The event to explain", "要说明的事件")
+    options.add(
+        "--event",
+        "what happens (default: the task fails, or of a DAG the run)",
+        "事件（默认：任务失败；只给出 DAG 时为整次运行失败）",
+        choices=tuple(each.value for each in EVENTS),
+    )
+    options.add(
+        "--at",
+        "when, such as 2026-12-01T03:00 (default: now)",
+        "时间，例如 2026-12-01T03:00（默认为现在）",
+        type=moment,
+        metavar="TIME",
+    )
+    options.add(
+        "--tag",
+        "a tag of the DAG, instead of those in Airflow's database; repeatable",
+        "DAG 的标签（代替 Airflow 数据库中的标签），可重复",
+        **many,
+        metavar="TAG",
+    )
+    options.add(
+        "--owner",
+        "an owner, instead of those in Airflow's database; repeatable",
+        "负责人（代替 Airflow 数据库中的负责人），可重复",
+        **many,
+        metavar="OWNER",
+    )
+    options.add(
+        "--run-type",
+        "type of the run (default: scheduled)",
+        "运行类型（默认 scheduled）",
+        metavar="TYPE",
+    )
+    options.add(
+        "--file",
+        "another rules file than that of [dingpush] rules_file",
+        "代替 [dingpush] rules_file 的规则文件",
+        metavar="FILE",
+    )
+
+
 def _sandbox(options: Options) -> None:
     _add_port(options, default=_SANDBOX_PORT)
     options.add(
@@ -417,6 +477,28 @@ COMMANDS: Mapping[str, Command] = {
         exit_codes=(
             "0: done; 1: no such dead letter, or not everything could be read; 2: no key given",
             "0：完成；1：没有该死信，或有内容无法读取；2：未给出编号",
+        ),
+    ),
+    "rules": Command(
+        "rules",
+        uses_airflow=True,
+        add_options=_rules,
+        help=("check the rules of all DAGs, or explain whom they notify", "检查所有 DAG 的告警规则，或说明会通知谁"),
+        description=(
+            (
+                "Check the rules file: every mistake with line and column, receivers that don't exist, rules that no "
+                "DAG hits. Or explain an event: which rules apply, whom they notify in which language, and why the "
+                "others don't apply. Nothing is sent."
+            ),
+            (
+                "检查规则文件：列出每处错误的行和列、不存在的接收方、没有 DAG 匹配的规则。或说明一个事件："
+                "哪些规则适用，用什么语言通知谁，其他规则为什么不适用。不会发送任何消息。"
+            ),
+        ),
+        example="dingpush rules explain etl_orders.load --event task_failed",
+        exit_codes=(
+            "0: valid (perhaps with warnings), or explained; 1: mistakes, or an unreadable file; 2: wrong options",
+            "0：文件有效（可能有警告），或已说明；1：文件有错误或无法读取；2：选项有误",
         ),
     ),
     "sandbox": Command(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_dingpush.cli.all_dags_checks import are_on
 from airflow_provider_dingpush.cli.findings import Check, Finding, Severity, found, found_problem
 from airflow_provider_dingpush.cli.option_sources import OptionSources
 from airflow_provider_dingpush.cli.outbox_place import OutboxKind, check_writable, place_of
@@ -107,8 +108,10 @@ def _flush(subject: OutboxSubject) -> Iterator[Finding]:
         return
     if flushed_at is not None and abs(time.time() - flushed_at) < _FLUSH_SECONDS:
         yield found("flush", Severity.OK, "flush_ok", time=clock(flushed_at))
-    elif flushed_at is not None and (is_used or pending):
+    elif flushed_at is not None and (is_used or pending or are_on()):
         yield found("flush", Severity.WARNING, "flush_late", time=clock(flushed_at), pending=pending)
+    elif are_on():
+        yield found("flush", Severity.ERROR, "flush_needed", pending=pending)
     elif is_used:
         yield found("flush", Severity.WARNING, "flush_never", pending=pending)
     else:

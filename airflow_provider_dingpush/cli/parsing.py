@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn
 
@@ -253,6 +254,15 @@ def seconds(word: str) -> float:
     if not 0 < number < float("inf"):
         raise ValueError(("a number above 0", "大于 0 的数字"))
     return number
+
+
+def moment(word: str) -> datetime:
+    """The type of an option: a time, with or without its zone."""
+    try:
+        # Python 3.10 doesn't know the Z.
+        return datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", word))
+    except ValueError:
+        raise ValueError(("a time such as 2026-12-01T03:00", "时间，例如 2026-12-01T03:00")) from None
 
 
 def _value(parser: Parser, name: str, read: Callable[[str], Any], word: str) -> Any:

@@ -22,7 +22,11 @@ _NOUNS = {
     "alert": ("alert", "alerts", "条告警"),
     "dead letter": ("dead letter", "dead letters", "条死信"),
     "message": ("message", "messages", "条消息"),
+    "DAG": ("DAG", "DAGs", "个 DAG"),
     "problem": ("problem", "problems", "项"),
+    "receiver": ("receiver", "receivers", "个接收方"),
+    "rule": ("rule", "rules", "条规则"),
+    "time interval": ("time interval", "time intervals", "个时间段"),
     "warning": ("warning", "warnings", "项警告"),
 }
 _PROGRESS_SECONDS = 5.0

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.cli.all_dags_checks import ALL_DAGS_CHECKS
 from airflow_provider_dingpush.cli.connection_checks import APP_CHECKS, ROBOT_CHECKS
 from airflow_provider_dingpush.cli.doctor_words import CHECKS, PEOPLE, RESULTS
 from airflow_provider_dingpush.cli.main import main
@@ -286,6 +287,52 @@ def test_alerts_wait_for_a_flush(
     assert "pending alerts: 1" in finding["message"]
 
 
+def test_alerts_for_all_dags_are_off_by_default(connected: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Then nothing else about them is checked."""
+    found = findings(capsys)
+    assert found[None, "all_dags"]["code"] == "all_dags_off"
+    assert not {(None, each.name) for each in ALL_DAGS_CHECKS[1:]} & found.keys()
+
+
+def test_alerts_for_all_dags_need_a_flush(
+    connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the connection; what the database would tell is skipped where there is none."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    found = findings(capsys)
+    assert found[None, "all_dags"]["code"] == "all_dags_on"
+    assert found[None, "all_dags"]["set_in"] == "AIRFLOW__DINGPUSH__ALERT_CONN_ID"
+    assert found[None, "receivers"]["code"] == "receivers_ok"
+    assert found[None, "end_from_trigger"]["code"] == "dags_unknown"
+    assert (found[None, "flush"]["severity"], found[None, "flush"]["code"]) == ("error", "flush_needed")
+    main(["flush"])
+    assert findings(capsys)[None, "flush"]["code"] == "flush_ok"
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_gone")
+    finding = findings(capsys)[None, "receivers"]
+    assert (finding["severity"], finding["code"]) == ("error", "receiver_missing")
+
+
+def test_the_rules_file_is_checked(
+    connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the first mistake, or the receiver that doesn't exist."""
+    file = tmp_path / "rules.yaml"
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__RULES_FILE", str(file))
+    assert "can't be read" in findings(capsys)[None, "rules_file"]["message"]
+    file.write_text("rules:\n  - receiver: dingtalk_default\n  - receiver: dingtalk_gone\n")
+    found = findings(capsys)
+    assert found[None, "rules_file"]["code"] == "rules_file_ok"
+    assert found[None, "receivers"]["set_in"] == f"{file}:3"
+    assert ("dingtalk_gone", "connection") not in found  # once is enough
+    monkeypatch.setenv("AIRFLOW_CONN_OF_THE_TEAM", connected.webhook_url)
+    file.write_text("rules: [{receiver: of_the_team}]")
+    assert findings(capsys)["of_the_team", "connection"]["code"] == "is_robot"
+    file.write_text("rules:\n  - reciever: dingtalk_default\n")
+    finding = findings(capsys)[None, "rules_file"]
+    assert (finding["severity"], finding["code"]) == ("error", "rules_file_invalid")
+    assert "rules.yaml:2:5: 'reciever' is unknown here" in finding["message"]
+
+
 def test_every_connection_that_can_be_found(
     connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,7 +389,7 @@ def test_each_check_of_an_app_has_a_name_for_programs(
 
 def test_every_check_has_its_words() -> None:
     """In two languages, with the same placeholders."""
-    names = [each.name for each in OPTION_CHECKS] + [each.name for each in OUTBOX_CHECKS]
+    names = [each.name for each in (*OPTION_CHECKS, *ALL_DAGS_CHECKS, *OUTBOX_CHECKS)]
     names += [each.name for each in ROBOT_CHECKS] + [each.name for each in APP_CHECKS]
     assert set(names) <= CHECKS.keys()
     for english, chinese in (*CHECKS.values(), *RESULTS.values(), *PEOPLE.values()):

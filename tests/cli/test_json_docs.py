@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from airflow_provider_dingpush.cli import send
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.cli.receiver_status import ReceiverState
+from airflow_provider_dingpush.cli.rules_check import WarningKind
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.errors import ContentRefusedError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
@@ -22,6 +24,7 @@ from tests.callback_contexts import task_context
 from tests.docs.pages import DOCS, names_in, table_under
 
 PAGE = Path(__file__).parents[2] / "docs" / "en" / "json.md"
+RULES_FILE = os.path.join(os.environ["AIRFLOW_HOME"], "json_docs_rules.yaml")
 APP = ["--conn-id", "dingtalk_app_default"]
 
 
@@ -68,6 +71,15 @@ def _refused(sandbox: Sandbox) -> None:
     assert sandbox.messages == ()
 
 
+def _rules(_: Sandbox) -> None:
+    Path(RULES_FILE).write_text(
+        "rules:\n"
+        "  - {name: retries, match: {event: task_retrying}, receiver: null}\n"
+        "  - {match: {dag_id: x}, receiver: dingtalk_gone}\n"
+        "  - receiver: dingtalk_default\n"
+    )
+
+
 def _nothing(_: Sandbox) -> None:
     pass
 
@@ -81,6 +93,8 @@ def _nothing(_: Sandbox) -> None:
         ("status", _held, ["status"]),
         ("flush", _held, ["flush"]),
         ("dead-letters", _refused, ["dead-letters", "list"]),
+        ("rules-check", _rules, ["rules", "check", RULES_FILE]),
+        ("rules-explain", _rules, ["rules", "explain", "etl_orders.load", "--file", RULES_FILE]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -105,7 +119,7 @@ def test_an_example_is_what_the_command_prints(
 def test_names_are_listed() -> None:
     """A new state or reason has a place in the docs."""
     text = PAGE.read_text("utf-8")
-    for each in (*ReceiverState, *Reason):
+    for each in (*ReceiverState, *Reason, *WarningKind):
         assert f"`{each.value}`" in text, each
 
 

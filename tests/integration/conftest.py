@@ -17,6 +17,7 @@ from airflow_provider_dingpush.sandbox import Sandbox
 MOST_SECONDS = 240
 
 DagTest = Callable[..., str]
+_FLUSH = "import sys; from airflow_provider_dingpush.cli.main import main; sys.exit(main(['flush', '--now']))"
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +46,24 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) 
         for log in home.rglob("*.log"):
             written += log.read_text(errors="replace")
         return written
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def flushed() -> Callable[[Path, dict[str, str]], str]:
+    """Run ``dingpush flush --now`` in a home; what it printed."""
+
+    def run(home: Path, connections: dict[str, str]) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", _FLUSH],
+            env=_environment(home, connections),
+            capture_output=True,
+            text=True,
+            timeout=MOST_SECONDS,
+            check=False,
+        )
+        return done.stdout + done.stderr
 
     return run
 

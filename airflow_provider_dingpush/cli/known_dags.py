@@ -1,0 +1,47 @@
+"""The DAGs that rules decide about, as far as Airflow's database can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from airflow_provider_dingpush.airflow_compat import StoredDag, stored_dags
+from airflow_provider_dingpush.events import Subject
+from airflow_provider_dingpush.pipeline.redaction import described
+from airflow_provider_dingpush.rules.labels import EVENTS, Labels, labels_of
+from airflow_provider_dingpush.timeouts import call_within
+
+DATABASE_SECONDS = 15.0
+"""The most that reading the database may take, in seconds."""
+
+
+class KnownDags(NamedTuple):
+    """DAGs of the database.
+
+    :param dags: those that were found.
+    :param problem: why the database can't be read.
+    """
+
+    dags: tuple[StoredDag, ...] = ()
+    problem: str | None = None
+
+    @classmethod
+    def read(cls, dag_ids: Collection[str] | None = None) -> KnownDags:
+        """Read the database.
+
+        :param dag_ids: of these only.
+        """
+        try:
+            return cls(tuple(call_within(DATABASE_SECONDS, lambda: stored_dags(dag_ids))))
+        except Exception as problem:  # noqa: BLE001 - many machines have no database
+            return cls(problem=described(problem))
+
+    def labels(self) -> Iterator[Labels]:
+        """The labels of everything that can happen to these DAGs, without those of a run."""
+        for dag in self.dags:
+            for event in EVENTS:
+                if event.subject is Subject.RUN:
+                    yield labels_of(event, dag.dag_id, tags=dag.tags, owners=dag.owners)
+                    continue
+                for task_id, owner in dag.tasks.items():
+                    yield labels_of(event, dag.dag_id, task_id=task_id, tags=dag.tags, owners=(owner,))

@@ -1,0 +1,182 @@
+"""``dingpush rules check``: every mistake of a rules file, and what in it has no effect."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_dingpush.airflow_compat import airflow_option
+from airflow_provider_dingpush.cli.json_output import print_json
+from airflow_provider_dingpush.cli.known_connections import exists
+from airflow_provider_dingpush.cli.known_dags import KnownDags
+from airflow_provider_dingpush.cli.screen import Screen, Texts
+from airflow_provider_dingpush.cli.standard_output import answers
+from airflow_provider_dingpush.errors import RulesFileError, in_language
+from airflow_provider_dingpush.pipeline.routes import rules_in
+from airflow_provider_dingpush.rules.labels import EVENTS
+from airflow_provider_dingpush.rules.unused_rules import Why, unused_rules
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.rules.rule_set import RuleSet
+
+
+class WarningKind(Enum):
+    """What has no effect, or not the one that was meant."""
+
+    RECEIVER_MISSING = "receiver_missing"
+    NO_EVENT = Why.NO_EVENT.value
+    NO_DAG = Why.NO_DAG.value
+    NEVER_REACHED = Why.NEVER_REACHED.value
+    INTERVAL_UNUSED = "interval_unused"
+
+
+_TEXTS: Texts = {
+    "mistakes": ("{problems} in {file}.", "{file} 中有 {problems}需要修正。"),
+    "fine": (
+        "{file} is valid: {rules}, {receivers}, {time_intervals}.",
+        "{file} 有效：{rules}，{receivers}，{time_intervals}。",
+    ),
+    "dags_unknown": (
+        "Whether a DAG hits each rule was not checked: the database can't be read ({problem}).",
+        "未检查各条规则是否匹配 DAG：无法读取数据库（{problem}）。",
+    ),
+    "dags_none": (
+        "Whether a DAG hits each rule was not checked: the database has no DAGs yet.",
+        "未检查各条规则是否匹配 DAG：数据库中还没有 DAG。",
+    ),
+    "dags_known": ("Compared with {dags} of Airflow's database.", "已与 Airflow 数据库中的 {dags} 对照。"),
+    WarningKind.RECEIVER_MISSING.value: (
+        "{place}{what}: there is no connection {name!r}. Create it under Admin > Connections.",
+        "{place}{what}：没有连接 {name!r}。请在 Admin > Connections 中新建。",
+    ),
+    WarningKind.NO_EVENT.value: (
+        "{place}{name}: has no effect, rules decide only about {events}.",
+        "{place}{name}：不起作用，规则只决定这些事件：{events}。",
+    ),
+    WarningKind.NO_DAG.value: (
+        "{place}{name}: no DAG of the database matches.",
+        "{place}{name}：数据库中没有匹配的 DAG。",
+    ),
+    WarningKind.NEVER_REACHED.value: (
+        "{place}{name}: never reached, whatever matches it matches an earlier rule without 'continue'.",
+        "{place}{name}：永远到不了，匹配它的都已匹配前面没有 continue 的规则。",
+    ),
+    WarningKind.INTERVAL_UNUSED.value: (
+        "time interval {name!r}: no rule refers to it.",
+        "时间段 {name!r}：没有规则使用。",
+    ),
+}
+_OPTION = "[dingpush] alert_conn_id"
+
+
+@dataclass(frozen=True)
+class _Warning:
+    """One thing in a valid file that a person should look at.
+
+    :param kind: what it is.
+    :param name: of the rule, receiver or interval.
+    :param line: of the rule.
+    :param what: names the receiver.
+    """
+
+    kind: WarningKind
+    name: str
+    line: int | None = None
+    what: str = ""
+
+    def text(self, screen: Screen, file: Path) -> str:
+        """For people, in one line."""
+        place = f"{file}:{self.line}: " if self.line else ""
+        events = ", ".join(each.value for each in EVENTS)
+        return screen.text(self.kind.value, place=place, name=self.name, what=self.what, events=events)
+
+
+def check(file: Path, language: str, *, as_json: bool) -> int:
+    """Check a rules file; 0 if it is valid, perhaps with warnings, else 1.
+
+    :param language: of the output, ``zh`` or ``en``.
+    :param as_json: print JSON.
+    """
+    screen = Screen(language, _TEXTS)
+    try:
+        rules = rules_in(file)
+    except RulesFileError as mistake:
+        _print_mistakes(mistake, file, screen, as_json=as_json)
+        return 1
+    dags = KnownDags.read()
+    warnings = list(_warnings(rules, dags))
+    counts = {
+        "rules": len(rules.rules),
+        "receivers": len(_receivers(rules)),
+        "time_intervals": len(rules.intervals),
+    }
+    if as_json:
+        english = Screen("en", _TEXTS)
+        document = {
+            "file": str(file),
+            "valid": True,
+            "problems": [],
+            **counts,
+            "warnings": [
+                {"code": each.kind.value, "line": each.line, "name": each.name, "message": each.text(english, file)}
+                for each in warnings
+            ],
+            "dags": None if dags.problem else len(dags.dags),
+        }
+        print_json(document)
+        return 0
+    for each in warnings:
+        screen.marked("!", "yellow", each.text(screen, file))
+    screen.marked("✓", "green", screen.text("fine", file=file, **_in_words(counts, screen)))
+    code = "dags_unknown" if dags.problem else "dags_known" if dags.dags else "dags_none"
+    screen.marked("–", "yellow", screen.text(code, problem=dags.problem, dags=screen.count(len(dags.dags), "DAG")))
+    return 0
+
+
+def _in_words(counts: Mapping[str, int], screen: Screen) -> dict[str, str]:
+    return {name: screen.count(number, name[:-1].replace("_", " ")) for name, number in counts.items()}
+
+
+def _receivers(rules: RuleSet) -> dict[str, int]:
+    """Connection id of each receiver -> the line of the first rule that has it."""
+    found: dict[str, int] = {}
+    for rule in rules.rules:
+        if rule.receiver:
+            found.setdefault(rule.receiver, rule.line)
+    return found
+
+
+def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
+    for conn_id, line in _receivers(rules).items():
+        if not exists(conn_id):
+            yield _Warning(WarningKind.RECEIVER_MISSING, conn_id, line, "receiver")
+    default = airflow_option("dingpush", "alert_conn_id")
+    if default and not exists(default):
+        yield _Warning(WarningKind.RECEIVER_MISSING, default, what=_OPTION)
+    events = [each.value for each in EVENTS]
+    for rule, why in unused_rules(rules.rules, events=events, possible=list(dags.labels())):
+        yield _Warning(WarningKind(why.value), rule.name, rule.line)
+    used = {each.name for rule in rules.rules for each in (*rule.mute_time_intervals, *rule.active_time_intervals)}
+    for interval in rules.intervals:
+        if interval.name not in used:
+            yield _Warning(WarningKind.INTERVAL_UNUSED, interval.name)
+
+
+def _print_mistakes(mistake: RulesFileError, file: Path, screen: Screen, *, as_json: bool) -> None:
+    # Each begins with the name of a file in the folder of this one.
+    folder = os.path.dirname(file)
+    problems = [os.path.join(folder, each) for each in mistake.problems] or [mistake.problem]
+    if as_json:
+        unknown = dict.fromkeys(("rules", "receivers", "time_intervals"))
+        print_json({"file": str(file), "valid": False, "problems": problems, **unknown, "warnings": [], "dags": None})
+        return
+    for each in problems:
+        print(each, file=answers())
+    if mistake.problems:
+        screen.line("mistakes", problems=screen.count(len(problems), "problem"), file=file)
+    else:
+        print(in_language(mistake.advice, screen.language), file=answers())

@@ -1,0 +1,332 @@
+"""``dingpush rules explain``: which rules apply to an event, whom they notify, and why the others don't apply."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_provider_dingpush.airflow_compat import StoredDag, airflow_option
+from airflow_provider_dingpush.cli.connection_checks import masked_number, people_in_words
+from airflow_provider_dingpush.cli.json_output import print_json
+from airflow_provider_dingpush.cli.known_dags import KnownDags
+from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
+from airflow_provider_dingpush.cli.standard_output import answers
+from airflow_provider_dingpush.events import Event
+from airflow_provider_dingpush.hooks import hook_of
+from airflow_provider_dingpush.pipeline.composing import default_language, local_zone
+from airflow_provider_dingpush.pipeline.redaction import described
+from airflow_provider_dingpush.pipeline.routes import is_told_without_rules, rules_in
+from airflow_provider_dingpush.rules.labels import Labels, labels_of
+from airflow_provider_dingpush.rules.rule_set import Applies, Rule, Verdict
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.rules.rule_set import RuleSet
+    from airflow_provider_dingpush.targets import Target
+
+_COLUMNS = "line", "rule", "applies", "why"
+_TEXTS: Texts = {
+    "line": ("Line", "行"),
+    "rule": ("Rule", "规则"),
+    "applies": ("Applies", "适用"),
+    "why": ("Why, or to whom", "原因或接收方"),
+    "yes": ("yes", "是"),
+    "mismatch": ("no", "否"),
+    "not_reached": ("not reached", "未到达"),
+    "has_none": ("the event has no {label}; the rule wants {wanted}", "事件没有 {label}，规则要求 {wanted}"),
+    "has_other": ("{label} is {has}; the rule wants {wanted}", "{label} 为 {has}，规则要求 {wanted}"),
+    "earlier": ("an earlier rule applies", "前面的规则已适用"),
+    "nobody": ("nobody (receiver: null)", "不通知（receiver: null）"),
+    "receiver": ("{conn_id}, {language}", "{conn_id}，{language}"),
+    "no_such": ("{conn_id}, which can't be used ({problem})", "{conn_id}，无法使用（{problem}）"),
+    "to": ("to {to}", "发给 {to}"),
+    "at": ("mentions {people}", "@ {people}"),
+    "muted": ("waits until {time}", "等到 {time} 再发"),
+    "goes_on": ("later rules apply as well", "继续看后面的规则"),
+    "zh": ("in Chinese", "中文"),
+    "en": ("in English", "英文"),
+    "sent": ("Sent to: {receivers}", "发给：{receivers}"),
+    "silent": ("Nobody is notified: {name} has no receiver.", "不通知任何人：{name} 没有接收方。"),
+    "default": (
+        "No rule applies: sent to {conn_id} of [dingpush] alert_conn_id.",
+        "没有适用的规则：按 [dingpush] alert_conn_id 发到 {conn_id}。",
+    ),
+    "none": (
+        "No rule applies: nobody is notified.",
+        "没有适用的规则：不通知任何人。",
+    ),
+    "dag_unknown": (
+        "Airflow's database has no DAG {dag_id!r}: pass its tags and owners with --tag and --owner.",
+        "Airflow 数据库中没有 DAG {dag_id!r}：请用 --tag 和 --owner 给出标签和负责人。",
+    ),
+    "task_unknown": ("DAG {dag_id!r} has no task {task_id!r}.", "DAG {dag_id!r} 没有任务 {task_id!r}。"),
+    "unread": (
+        "Tags and owners are unknown: the database can't be read ({problem}). Pass them with --tag and --owner.",
+        "标签和负责人未知：无法读取数据库（{problem}）。请用 --tag 和 --owner 给出。",
+    ),
+}
+
+
+class Asked(NamedTuple):
+    """What was asked on the command line.
+
+    :param name: of a DAG, or of a task as ``DAG.TASK``.
+    :param event: its name; by default that the task or the run failed.
+    :param at: when; by default now.
+    :param tags: of the DAG; by default those in the database.
+    :param owners: by default those in the database.
+    :param run_type: such as ``scheduled``.
+    """
+
+    name: str
+    event: str | None
+    at: datetime | None
+    tags: tuple[str, ...]
+    owners: tuple[str, ...]
+    run_type: str
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """The DAG or task that is asked about.
+
+    :param dag_id: of the DAG.
+    :param task_id: of the task.
+    :param tags: of the DAG.
+    :param owners: of the task, or of the DAG.
+    :param note: what is unknown: the name of a text, and its values.
+    """
+
+    dag_id: str
+    task_id: str | None
+    tags: tuple[str, ...]
+    owners: tuple[str, ...]
+    note: tuple[str, dict[str, Any]] | None = None
+
+    @classmethod
+    def of(cls, asked: Asked) -> _Subject:
+        """Find it in the database, if that can be read and something about it isn't given."""
+        splits = list(_splits(asked.name))
+        if asked.tags and asked.owners:
+            dag_id, task_id = splits[min(1, len(splits) - 1)]
+            return cls(dag_id, task_id, asked.tags, asked.owners)
+        known = KnownDags.read({dag_id for dag_id, _ in splits})
+        dags = {dag.dag_id: dag for dag in known.dags}
+        dag_id, task_id = next((each for each in splits if each[0] in dags), splits[min(1, len(splits) - 1)])
+        dag = dags.get(dag_id)
+        if dag is None:
+            note = ("unread", {"problem": known.problem}) if known.problem else ("dag_unknown", {"dag_id": dag_id})
+            return cls(dag_id, task_id, asked.tags, asked.owners, note)
+        is_unknown = task_id is not None and task_id not in dag.tasks
+        return cls(
+            dag_id,
+            task_id,
+            asked.tags or dag.tags,
+            asked.owners or _owners(dag, task_id),
+            ("task_unknown", {"dag_id": dag_id, "task_id": task_id}) if is_unknown else None,
+        )
+
+
+def _splits(name: str) -> Iterator[tuple[str, str | None]]:
+    """DAG and task that a name may mean: ids of both may have dots. The whole name first, then the shortest DAG id."""
+    yield name, None
+    parts = name.split(".")
+    for number in range(1, len(parts)):
+        yield ".".join(parts[:number]), ".".join(parts[number:])
+
+
+def _owners(dag: StoredDag, task_id: str | None) -> tuple[str, ...]:
+    return dag.owners if task_id is None else tuple(filter(None, [dag.tasks.get(task_id)]))
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What the rules say about one event.
+
+    :param event: it.
+    :param at: when it happens.
+    :param subject: where it happens.
+    :param labels: of the event.
+    :param verdicts: on each rule.
+    """
+
+    event: Event
+    at: datetime
+    subject: _Subject
+    labels: Labels
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def applying(self) -> Sequence[Rule]:
+        """The rules that apply."""
+        return [each.rule for each in self.verdicts if each.applies is Applies.YES]
+
+    @property
+    def default_conn_id(self) -> str | None:
+        """The connection that gets it because no rule applies."""
+        is_told = not self.applying and is_told_without_rules(self.event)
+        return airflow_option("dingpush", "alert_conn_id") if is_told else None
+
+    def muted_until(self, rule: Rule) -> datetime | None:
+        """Until when a rule has it wait."""
+        return rule.muted_until(rule.urgency_of(self.labels), self.at)
+
+
+def explain(asked: Asked, file: Path, language: str, *, as_json: bool) -> int:
+    """Explain what the rules of a file say about an event; 0.
+
+    :param language: of the output, ``zh`` or ``en``.
+    :param as_json: print JSON.
+    :raises RulesFileError: if the file can't be read, or has mistakes.
+    """
+    answer = _answer(asked, rules_in(file))
+    if as_json:
+        print_json(_plain(answer, file))
+        return 0
+    screen = Screen(language, _TEXTS)
+    rows = [(name, ", ".join(values)) for name, values in answer.labels._asdict().items() if values]
+    print_table((), rows)
+    if answer.subject.note is not None:
+        name, values = answer.subject.note
+        screen.marked("!", "yellow", screen.text(name, **values))
+    print(file=answers())
+    if answer.verdicts:
+        cells = [
+            (str(each.rule.line), each.rule.name, screen.text(each.applies.value), _why(each, answer, screen))
+            for each in answer.verdicts
+        ]
+        print_table([screen.text(each) for each in _COLUMNS], cells)
+        print(file=answers())
+    print(_result(answer, screen), file=answers())
+    return 0
+
+
+def _answer(asked: Asked, rules: RuleSet) -> _Answer:
+    subject = _Subject.of(asked)
+    event = Event(asked.event) if asked.event else Event.TASK_FAILED if subject.task_id else Event.DAG_FAILED
+    labels = labels_of(
+        event,
+        subject.dag_id,
+        task_id=subject.task_id,
+        tags=subject.tags,
+        owners=subject.owners,
+        run_type=asked.run_type,
+    )
+    at = asked.at or datetime.now(local_zone())
+    # A time without a zone is one of the site.
+    at = at.astimezone(local_zone()) if at.tzinfo else at.replace(tzinfo=local_zone())
+    return _Answer(event, at, subject, labels, rules.explain(labels))
+
+
+def _why(verdict: Verdict, answer: _Answer, screen: Screen) -> str:
+    if verdict.applies is Applies.NOT_REACHED:
+        return screen.text("earlier")
+    if verdict.label is not None:
+        has, wanted = _difference(verdict, answer.labels)
+        code = "has_other" if has else "has_none"
+        return screen.text(code, label=verdict.label, has=", ".join(has), wanted=", ".join(wanted))
+    rule, index = verdict.rule, 1 if screen.language == "zh" else 0
+    parts = [_receiver(rule.receiver, rule.language, screen) if rule.receiver else screen.text("nobody")]
+    if rule.to is not None:
+        parts.append(screen.text("to", to=json.dumps(_plain_target(rule.to), ensure_ascii=False)))
+    if rule.at:
+        parts.append(screen.text("at", people=people_in_words(rule.at, index)))
+    if (until := answer.muted_until(rule)) is not None:
+        parts.append(screen.text("muted", time=f"{until:%Y-%m-%d %H:%M}"))
+    if rule.goes_on:
+        parts.append(screen.text("goes_on"))
+    return ("；" if index else "; ").join(parts)
+
+
+def _plain_target(to: Target) -> dict[str, Any]:
+    """What a target names, with mobile numbers partly masked."""
+    given = {name: value for name, value in to.to_dict().items() if value}
+    if "mobiles" in given:
+        given["mobiles"] = [masked_number(each) for each in given["mobiles"]]
+    return given
+
+
+def _difference(verdict: Verdict, labels: Labels) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the event has of the first label that doesn't match, and what the rule wants."""
+    wanted = dict(verdict.rule.match.wanted)[verdict.label or ""]
+    return getattr(labels, verdict.label or ""), wanted.patterns
+
+
+def _receiver(conn_id: str, language: str | None, screen: Screen) -> str:
+    language, problem = _language_of(conn_id, language)
+    if language is None:
+        return screen.text("no_such", conn_id=conn_id, problem=problem)
+    return screen.text("receiver", conn_id=conn_id, language=screen.text(language))
+
+
+def _language_of(conn_id: str, language: str | None) -> tuple[str | None, str | None]:
+    """The language of alerts to a connection, or why that can't be used.
+
+    :param language: of the rule.
+    """
+    try:
+        settings = hook_of(conn_id).settings
+    except Exception as problem:  # noqa: BLE001 - any error is part of the explanation
+        return None, getattr(problem, "problem", None) or described(problem)
+    return language or settings.language or default_language(), None
+
+
+def _result(answer: _Answer, screen: Screen) -> str:
+    receivers = dict.fromkeys(rule.receiver for rule in answer.applying if rule.receiver)
+    if receivers:
+        return screen.text("sent", receivers=", ".join(receivers))
+    if answer.applying:
+        return screen.text("silent", name=answer.applying[-1].name)
+    if answer.default_conn_id:
+        return screen.text("default", conn_id=answer.default_conn_id)
+    return screen.text("none")
+
+
+def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
+    default = answer.default_conn_id
+    receivers = [_plain_receiver(rule, answer) for rule in answer.applying if rule.receiver]
+    if default:
+        receivers.append(_plain_receiver(Rule("", receiver=default), answer))
+    note = answer.subject.note
+    return {
+        "file": str(file),
+        "dag_id": answer.subject.dag_id,
+        "task_id": answer.subject.task_id,
+        "event": answer.event.value,
+        "at": answer.at.isoformat(timespec="seconds"),
+        "labels": {name: list(values) for name, values in answer.labels._asdict().items()},
+        "rules": [_plain_verdict(each, answer) for each in answer.verdicts],
+        "receivers": receivers,
+        "by_default": default is not None,
+        "problem": note and Screen("en", _TEXTS).text(note[0], **note[1]),
+    }
+
+
+def _plain_verdict(verdict: Verdict, answer: _Answer) -> dict[str, Any]:
+    has, wanted = _difference(verdict, answer.labels) if verdict.label else (None, None)
+    return {
+        "line": verdict.rule.line,
+        "name": verdict.rule.name,
+        "applies": verdict.applies.value,
+        "label": verdict.label,
+        "has": has and list(has),
+        "wanted": wanted and list(wanted),
+    }
+
+
+def _plain_receiver(rule: Rule, answer: _Answer) -> dict[str, Any]:
+    conn_id = rule.receiver or ""
+    until = answer.muted_until(rule)
+    language, problem = _language_of(conn_id, rule.language)
+    return {
+        "conn_id": conn_id,
+        "rule": rule.name or None,
+        "language": language,
+        "to": _plain_target(rule.to) if rule.to is not None else None,
+        "mentions": bool(rule.at),
+        "muted_until": until and until.isoformat(timespec="seconds"),
+        "problem": problem,
+    }

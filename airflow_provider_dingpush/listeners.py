@@ -1,0 +1,55 @@
+"""What Airflow calls about every task and run, in the process where it happens.
+
+Nothing may be raised here: Airflow 2 calls listeners of runs in its scheduler's loop without any guard.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pluggy
+
+_log = logging.getLogger(__name__)
+_hook = pluggy.HookimplMarker("airflow")
+
+
+@_hook
+def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any) -> None:
+    """A task failed, or will be retried (Airflow calls it for both)."""
+    from airflow_provider_dingpush.pipeline import airflow_events
+
+    _guarded(lambda: airflow_events.task_failed(task_instance, error, was=previous_state))
+
+
+@_hook
+def on_task_instance_success(task_instance: Any) -> None:
+    """A task succeeded."""
+    from airflow_provider_dingpush.pipeline import airflow_events
+
+    _guarded(lambda: airflow_events.task_succeeded(task_instance))
+
+
+@_hook
+def on_dag_run_failed(dag_run: Any, msg: str) -> None:
+    """A run failed; called in the scheduler, within its database transaction."""
+    from airflow_provider_dingpush.pipeline import airflow_events
+
+    _guarded(lambda: airflow_events.run_ended(dag_run, msg))
+
+
+@_hook
+def on_dag_run_success(dag_run: Any, msg: str) -> None:
+    """A run succeeded."""
+    from airflow_provider_dingpush.pipeline import airflow_events
+
+    _guarded(lambda: airflow_events.run_ended(dag_run, msg))
+
+
+def _guarded(record: Callable[[], None]) -> None:
+    try:
+        record()
+    except Exception as error:  # noqa: BLE001 - see the module
+        # No traceback: it may show secrets.
+        _log.error("An alert for all DAGs was not written (%s).", type(error).__name__)

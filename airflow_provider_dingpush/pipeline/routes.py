@@ -1,0 +1,146 @@
+"""Who is notified of an event of any DAG: ``[dingpush] alert_conn_id``, or the rules of ``rules_file``."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_dingpush.airflow_compat import airflow_option
+from airflow_provider_dingpush.errors import RulesFileError
+from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.run_facts import RunFacts
+    from airflow_provider_dingpush.events import Event
+    from airflow_provider_dingpush.messages.mentions import At
+    from airflow_provider_dingpush.rules.labels import Labels
+    from airflow_provider_dingpush.rules.rule_set import RuleSet
+    from airflow_provider_dingpush.targets import Target
+
+_log = logging.getLogger(__name__)
+LAST_RESORT = "dingtalk_default"
+"""The connection for failures if the rules file has mistakes and ``alert_conn_id`` is empty."""
+# A rule with one of these is refused, because nothing obeys it: delete a name as soon as something does.
+WITHOUT_EFFECT = frozenset(
+    {"severity", "group_by", "repeat_interval", "mute_time_intervals", "active_time_intervals", "match.team"}
+)
+
+
+class Route(NamedTuple):
+    """One receiver of an event.
+
+    :param conn_id: id of its connection.
+    :param to: the target of an app.
+    :param at: people to mention, besides the owners.
+    :param language: of the alert; ``None`` for that of the connection.
+    """
+
+    conn_id: str
+    to: Target | None = None
+    at: At | None = None
+    language: str | None = None
+
+    @property
+    def arguments(self) -> GivenArguments:
+        """The arguments of a notifier that would send the same."""
+        return GivenArguments(self.conn_id, at=self.at, to=self.to, language=self.language)
+
+
+def routes_of(facts: RunFacts) -> tuple[Route, ...]:
+    """Who is notified of an event.
+
+    If the rules file has mistakes, everybody's failures go to ``alert_conn_id``, or else to ``dingtalk_default``: a
+    mistake there must not lose an alert.
+    """
+    rules_file, conn_id = airflow_option("dingpush", "rules_file"), airflow_option("dingpush", "alert_conn_id")
+    if rules_file:
+        try:
+            rules = rules_in(Path(rules_file).expanduser())
+        except RulesFileError as mistake:
+            _log.error("%s Alerts go to connection %r meanwhile.", mistake, conn_id or LAST_RESORT)
+            conn_id = conn_id or LAST_RESORT
+        else:
+            applying = rules.applying_to(labels_of_facts(facts))
+            if applying:
+                return tuple(
+                    Route(rule.receiver, rule.to, rule.at, rule.language) for rule in applying if rule.receiver
+                )
+    if conn_id and is_told_without_rules(facts.event):
+        return (Route(conn_id),)
+    return ()
+
+
+def is_told_without_rules(event: Event) -> bool:
+    """Whether ``alert_conn_id`` gets such events: failures, and what ends them."""
+    return event.is_task_failure or event.is_run_failure or event.resolves_incident
+
+
+def labels_of_facts(facts: RunFacts) -> Labels:
+    """What rules can match of an event."""
+    from airflow_provider_dingpush.rules.labels import labels_of
+
+    return labels_of(
+        facts.event,
+        facts.dag_id,
+        task_id=facts.task_id,
+        tags=facts.tags,
+        owners=facts.owners,
+        run_type=facts.run_type,
+    )
+
+
+class _ReadRules(NamedTuple):
+    """The rules of a file, or its mistakes, as of its last change."""
+
+    version: tuple[int, int, int]
+    result: RuleSet | RulesFileError
+
+
+_known: dict[Path, _ReadRules] = {}
+
+
+def rules_in(path: Path) -> RuleSet:
+    """The rules of a file, which is read again only after it has changed.
+
+    :raises RulesFileError: if it can't be read, or has mistakes.
+    """
+    try:
+        status = path.stat()
+        version = (status.st_mtime_ns, status.st_size, status.st_ino)
+        known = _known.get(path)
+        if known is None or known.version != version:
+            known = _known[path] = _read(path, version)
+    except OSError as error:
+        raise RulesFileError(
+            f"The rules file {path} can't be read ({error.strerror or type(error).__name__}).",
+            "Check [dingpush] rules_file, and that every machine of Airflow has the file.",
+        ) from None
+    if isinstance(known.result, RulesFileError):
+        raise known.result
+    return known.result
+
+
+def _read(path: Path, version: tuple[int, int, int]) -> _ReadRules:
+    from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
+    from airflow_provider_dingpush.pipeline.composing import local_zone
+    from airflow_provider_dingpush.rules.reading import read_rules
+
+    def text_of(name: str) -> str:
+        return (path.parent / name).read_text("utf-8")
+
+    try:
+        text = path.read_text("utf-8")
+        rules = read_rules(
+            text,
+            path.name,
+            zone=local_zone(),
+            read_file=text_of,
+            group_labels=GROUP_LABELS,
+            without_effect=WITHOUT_EFFECT,
+        )
+    except RulesFileError as mistake:
+        return _ReadRules(version, mistake)
+    except UnicodeDecodeError:
+        return _ReadRules(version, RulesFileError(f"The rules file {path} isn't UTF-8.", "Save it as UTF-8."))
+    return _ReadRules(version, rules)

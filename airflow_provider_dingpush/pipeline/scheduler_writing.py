@@ -1,0 +1,73 @@
+"""Writing an alert in Airflow's scheduler: directly and without a thread, because the scheduler forks.
+
+Nothing is sent from there. If Redis doesn't answer within its socket's time limits (about three seconds), the alert is
+written into the files of ``home``, and so are those of the next half minute, so that the scheduler isn't held up by
+each of them. A ``dingpush flush`` on the scheduler's machine sends them from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from airflow_provider_dingpush.airflow_compat import airflow_option
+from airflow_provider_dingpush.errors import OutboxError
+from airflow_provider_dingpush.pipeline.outboxes import files_in, home, opened, second_home
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.alert import Alert
+    from airflow_provider_dingpush.storage.contract import Store
+
+_PAUSE_SECONDS = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+class SchedulerWriter:
+    """Writes alerts into the first store that takes them.
+
+    :param ticks: seconds that only go forward.
+    """
+
+    def __init__(self, *, ticks: Callable[[], float]) -> None:
+        self._ticks = ticks
+        self._failed_at: float | None = None
+
+    def write(self, alert: Alert) -> None:
+        """Write an alert, to be sent by the flush DAG or the next callback; a recovery only if it ends something.
+
+        :raises OutboxError: if no store takes it.
+        """
+        from airflow_provider_dingpush.storage.outbox import Outbox
+
+        troubles = []
+        for name, store in self._stores():
+            try:
+                outbox = Outbox(store())
+                if alert.resolved and not outbox.has_open_incident(alert.incident):
+                    continue
+                outbox.put(alert)
+            except OutboxError as trouble:
+                troubles.append(str(trouble))
+                if name == "Redis":
+                    self._failed_at = self._ticks()
+                continue
+            if troubles:
+                _log.warning("The alert is written into %s instead: %s", name, " ".join(troubles))
+            return
+        if troubles:
+            raise OutboxError(" ".join(troubles))
+
+    def _stores(self) -> Iterator[tuple[str, Callable[[], Store]]]:
+        first, second = home(), second_home()
+        url = airflow_option("dingpush", "outbox_url")
+        paused = self._failed_at is not None and self._ticks() - self._failed_at < _PAUSE_SECONDS
+        if url and not paused:
+            yield "Redis", lambda: opened(url, first)
+        yield str(first), lambda: files_in(first)
+        yield str(second), lambda: files_in(second)
+
+
+write_alert = SchedulerWriter(ticks=time.monotonic).write

@@ -1,0 +1,61 @@
+"""The plugin by which Airflow calls this package about every DAG, if ``[dingpush]`` says so.
+
+Airflow loads plugins in every process, so this module loads nothing else. It has listeners only if ``alert_conn_id`` or
+``rules_file`` is set: as soon as any listener is registered, Airflow refuses sensors with ``end_from_trigger=True``
+(``dag_processing/dagbag.py`` of Airflow 2.10 to 3.4, read 2026-11-27).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+_log = logging.getLogger(__name__)
+# Where an Airflow has the class of plugins; the process that loads this plugin has loaded one of them. A task's process
+# of Airflow 3 has the last ones, and must not load the scheduler's part of Airflow for it.
+_MODULES = (
+    *("airflow.plugins_manager", "airflow.sdk.plugins_manager"),
+    *("airflow._shared.plugins_manager", "airflow.sdk._shared.plugins_manager"),
+)
+_OPTIONS = "alert_conn_id", "rules_file"
+
+
+def _plugin_class() -> Any:
+    for name in _MODULES:
+        found = getattr(sys.modules.get(name), "AirflowPlugin", None)
+        if found is not None:
+            return found
+    from airflow.plugins_manager import AirflowPlugin
+
+    return AirflowPlugin
+
+
+def _is_configured() -> bool:
+    from airflow.configuration import conf
+
+    return any((conf.get("dingpush", each, fallback=None) or "").strip() for each in _OPTIONS)
+
+
+if TYPE_CHECKING:
+    from airflow.plugins_manager import AirflowPlugin
+else:
+    AirflowPlugin = _plugin_class()
+
+
+class DingPushPlugin(AirflowPlugin):  # type: ignore[misc,unused-ignore]
+    """Has the listeners of :mod:`airflow_provider_dingpush.listeners`, if they are configured."""
+
+    name = "dingpush"
+    listeners: list[Any] = []  # noqa: RUF012 - Airflow's own attribute
+
+    @classmethod
+    def on_load(cls, *_arguments: Any, **_more: Any) -> None:
+        """Add the listeners; Airflow registers them after this. Never raises."""
+        try:
+            if _is_configured():
+                from airflow_provider_dingpush import listeners
+
+                cls.listeners = [listeners]
+        except Exception:  # noqa: BLE001 - an exception here would be an error on every page of Airflow
+            _log.exception("The alerts for all DAGs can't be switched on.")

@@ -1,0 +1,183 @@
+"""Reading time intervals and the calendar of workdays from YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow_provider_dingpush.rules.time_intervals import (
+    MINUTES_OF_A_DAY,
+    DayKind,
+    NamedInterval,
+    Span,
+    TimeInterval,
+    TimeRange,
+)
+from airflow_provider_dingpush.rules.workdays import Calendar
+from airflow_provider_dingpush.rules.yaml_nodes import Document, Node, one_of
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_FIELDS = ("times", "weekdays", "days_of_month", "months", "years", "days", "location")
+_LONGEST_HOLIDAY_DAYS = 366
+
+
+def read_calendar(document: Document, node: Node) -> Calendar:
+    """The calendar of a file: ``holidays`` and ``workdays``, each a list of days or of ``2026-10-01..2026-10-07``."""
+    found = document.mapping(node, "A calendar", ("holidays", "workdays"))
+
+    def days(name: str) -> frozenset[date]:
+        if name not in found:
+            return frozenset()
+        none: tuple[date, ...] = ()
+        read = (document.value(each, "A day", _days, none) for each in document.items(found[name], name))
+        return frozenset(day for each in read for day in each)
+
+    calendar = Calendar(days("holidays"), days("workdays"))
+    if both := sorted(calendar.holidays & calendar.workdays):
+        document.note(node, f"{both[0]} is a holiday and a workday; leave it out of one of the lists.")
+    return calendar
+
+
+def _days(text: str) -> tuple[date, ...]:
+    first_text, _, last_text = text.partition("..")
+    try:
+        first = date.fromisoformat(first_text.strip())
+        last = date.fromisoformat(last_text.strip()) if last_text else first
+    except ValueError:
+        raise ValueError("must be a date such as 2026-10-01, or several such as 2026-10-01..2026-10-07") from None
+    if not 0 <= (last - first).days <= _LONGEST_HOLIDAY_DAYS:
+        raise ValueError("must end after it begins, and within a year")
+    return tuple(first + timedelta(days=each) for each in range((last - first).days + 1))
+
+
+def read_intervals(document: Document, node: Node, calendar: Calendar, zone: tzinfo) -> dict[str, NamedInterval]:
+    """The named intervals of a rules file, by name.
+
+    :param calendar: of workdays.
+    :param zone: where an interval has no ``location``.
+    """
+    named: dict[str, NamedInterval] = {}
+    for item in document.items(node, "time_intervals"):
+        found = document.mapping(item, "A time interval", ("name", "time_intervals"))
+        if not found:
+            continue
+        name = document.text(found["name"], "name") if "name" in found else ""
+        if not name:
+            document.note(item, "A time interval needs a name, by which rules refer to it.")
+        elif name in named:
+            document.note(item, f"The name {name!r} is used twice; each time interval needs its own.")
+        if "time_intervals" not in found:
+            document.note(item, "A time interval needs time_intervals: a list of times, weekdays, days …")
+            continue
+        nodes = document.items(found["time_intervals"], "time_intervals")
+        named[name] = NamedInterval(name, tuple(_interval(document, each, calendar, zone) for each in nodes))
+    return named
+
+
+def _interval(document: Document, node: Node, calendar: Calendar, zone: tzinfo) -> TimeInterval:
+    found = document.mapping(node, "An interval", _FIELDS)
+
+    def spans(name: str, read: Callable[[str], Span]) -> tuple[Span, ...]:
+        if name not in found:
+            return ()
+        nodes = document.one_or_more(found[name])
+        return tuple(document.value(each, name, read, Span(0, -1)) for each in nodes)
+
+    values: dict[str, Any] = {
+        "weekdays": spans("weekdays", _span_of(_WEEKDAYS, 0)),
+        "days_of_month": spans("days_of_month", _day_of_month),
+        "months": spans("months", _span_of(_MONTHS, 1)),
+        "years": spans("years", _year),
+        "calendar": calendar,
+        "zone": zone,
+    }
+    if "times" in found:
+        values["times"] = tuple(_time_range(document, each) for each in document.items(found["times"], "times"))
+    if "days" in found:
+        kinds: Mapping[str, DayKind | None] = {each.value: each for each in DayKind}
+        values["days"] = document.value(found["days"], "days", one_of(kinds), None)
+    if "location" in found:
+        values["zone"] = document.value(found["location"], "location", _zone, zone)
+    return TimeInterval(**values)
+
+
+def _zone(text: str) -> tzinfo:
+    try:
+        return ZoneInfo(text)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("must be a time zone such as Asia/Shanghai") from None
+
+
+def _time_range(document: Document, node: Node) -> TimeRange:
+    found = document.mapping(node, "A time", ("start_time", "end_time"))
+    if found and len(found) < 2:
+        document.note(node, "A time needs both start_time and end_time.")
+    start, end = (
+        document.value(found[name], name, _minute, 0) if name in found else 0 for name in ("start_time", "end_time")
+    )
+    if found and start == MINUTES_OF_A_DAY:
+        document.note(node, "start_time must be before 24:00.")
+    return TimeRange(start, end)
+
+
+def _minute(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,2}):([0-5]\d)", text)
+    minutes = int(found[1]) * 60 + int(found[2]) if found else -1
+    if not 0 <= minutes <= MINUTES_OF_A_DAY:
+        raise ValueError("must be a time such as 08:00, up to 24:00")
+    return minutes
+
+
+def _span_of(names: tuple[str, ...], lowest: int) -> Callable[[str], Span]:
+    """Reads ``monday:friday``, a single name, and numbers where they are usual (months)."""
+
+    def number(text: str) -> int:
+        name = text.strip().lower()
+        if lowest and name.isdecimal() and lowest <= int(name) < lowest + len(names):
+            return int(name)
+        full = [place for place, each in enumerate(names, lowest) if each == name or (each[:3] == name)]
+        if not full:
+            raise ValueError(f"must be a name such as {names[0]}, or several such as {names[0]}:{names[4]}")
+        return full[0]
+
+    def read(text: str) -> Span:
+        return _ordered(text, number)
+
+    return read
+
+
+def _day_of_month(text: str) -> Span:
+    def number(part: str) -> int:
+        if not re.fullmatch(r"-?\d{1,2}", part.strip()) or not 1 <= abs(int(part)) <= 31:
+            raise ValueError("must be 1 to 31, or -1 for the last day, or several such as 1:5")
+        return int(part)
+
+    first, _, last = text.partition(":")
+    span = Span(number(first), number(last or first))
+    if (span.first > 0) == (span.last > 0) and span.first > span.last:
+        raise ValueError("must end after it begins")
+    return span
+
+
+def _year(text: str) -> Span:
+    def number(part: str) -> int:
+        if not re.fullmatch(r"\d{4}", part.strip()):
+            raise ValueError("must be a year such as 2026, or several such as 2026:2027")
+        return int(part)
+
+    return _ordered(text, number)
+
+
+def _ordered(text: str, number: Callable[[str], int]) -> Span:
+    first, _, last = text.partition(":")
+    span = Span(number(first), number(last or first))
+    if span.first > span.last:
+        raise ValueError("must end after it begins; write two items instead")
+    return span

@@ -1,0 +1,91 @@
+"""The labels of an event, which rules match."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from airflow_provider_dingpush.events import Event, Severity
+
+EVENTS = (
+    *(Event.TASK_FAILED, Event.TASK_RETRYING, Event.TASK_SUCCEEDED),
+    *(Event.DAG_FAILED, Event.DAG_SUCCEEDED),
+)
+"""The events that rules decide about; a success only if it ends a failure."""
+_TAG = "severity:"
+
+
+class Urgency(Enum):
+    """How urgent an alert is, the most urgent first. Rules, tags and messages call it severity, as people do."""
+
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+    P4 = "P4"
+
+    @classmethod
+    def named(cls, name: str) -> Urgency | None:
+        """The urgency of that name, also in lower case; ``None`` for another one."""
+        return cls.__members__.get(name.strip().upper())
+
+    @classmethod
+    def of(cls, event: Event, tags: tuple[str, ...]) -> Urgency:
+        """That of a tag of the DAG, such as ``severity:P1``; otherwise that of the event."""
+        tagged = (cls.named(tag[len(_TAG) :]) for tag in tags if tag.lower().startswith(_TAG))
+        return min(filter(None, tagged), key=lambda each: each.value, default=_OF_EVENTS[event.severity])
+
+
+_OF_EVENTS = {
+    Severity.FAILURE: Urgency.P2,
+    Severity.LATE: Urgency.P2,
+    Severity.QUESTION: Urgency.P3,
+    Severity.RETRY: Urgency.P4,
+    Severity.GOOD: Urgency.P4,
+    Severity.INFO: Urgency.P4,
+}
+
+
+class Labels(NamedTuple):
+    """What rules can match of an event. Each label has its values: none, one or several.
+
+    :param dag_id: of the DAG.
+    :param task_id: of the task; none if the event is about the whole run.
+    :param tags: of the DAG.
+    :param owner: the owners of the task, or of the DAG.
+    :param event: its name, such as ``task_failed``.
+    :param severity: ``P1`` to ``P4``.
+    :param run_type: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``.
+    :param team: the team of the DAG's bundle (Airflow 3.1 and later).
+    """
+
+    dag_id: tuple[str, ...]
+    task_id: tuple[str, ...]
+    tags: tuple[str, ...]
+    owner: tuple[str, ...]
+    event: tuple[str, ...]
+    severity: tuple[str, ...]
+    run_type: tuple[str, ...]
+    team: tuple[str, ...]
+
+
+def labels_of(
+    event: Event,
+    dag_id: str,
+    *,
+    task_id: str | None = None,
+    tags: tuple[str, ...] = (),
+    owners: tuple[str, ...] = (),
+    run_type: str | None = None,
+    team: str | None = None,
+) -> Labels:
+    """The labels of an event.
+
+    :param task_id: ``None`` if it is about the whole run.
+    :param tags: of the DAG; one such as ``severity:P1`` is its severity.
+    """
+
+    def one(value: str | None) -> tuple[str, ...]:
+        return (value,) if value else ()
+
+    severity = Urgency.of(event, tags).value
+    return Labels(one(dag_id), one(task_id), tags, owners, (event.value,), (severity,), one(run_type), one(team))

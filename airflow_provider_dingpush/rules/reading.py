@@ -1,0 +1,237 @@
+"""Reading the rules file. It says of every mistake where it is and what would be right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, TypeVar
+
+from airflow_provider_dingpush.errors import InvalidMessageError, RulesFileError
+from airflow_provider_dingpush.events import KNOWN_EVENTS
+from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.rules.interval_reading import read_calendar, read_intervals
+from airflow_provider_dingpush.rules.labels import Labels, Urgency
+from airflow_provider_dingpush.rules.matching import Match, Patterns
+from airflow_provider_dingpush.rules.rule_set import Rule, RuleSet
+from airflow_provider_dingpush.rules.time_intervals import NamedInterval
+from airflow_provider_dingpush.rules.workdays import Calendar
+from airflow_provider_dingpush.rules.yaml_nodes import Document, Node, Problem, is_null, line_of, one_of
+from airflow_provider_dingpush.targets import Target, read_target
+
+FILE_KEYS = ("calendar", "time_intervals", "rules")
+RULE_KEYS = (
+    *("name", "match", "receiver", "to", "at", "language", "severity", "group_by", "repeat_interval"),
+    *("mute_time_intervals", "active_time_intervals", "continue"),
+)
+_GLOB = re.compile(r"[*?\[]")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_SECONDS = (86_400, 3_600, 60, 1)
+Result = TypeVar("Result")
+
+
+def read_rules(
+    text: str,
+    file: str,
+    *,
+    zone: tzinfo,
+    read_file: Callable[[str], str],
+    group_labels: tuple[str, ...],
+    without_effect: Container[str] = (),
+) -> RuleSet:
+    """The rules of a file.
+
+    :param text: its content.
+    :param file: its name, for problems.
+    :param zone: of time intervals without a ``location``.
+    :param read_file: returns the text of the calendar file, which is named relative to this one.
+    :param group_labels: what ``group_by`` may name.
+    :param without_effect: keys of a rule, and labels such as ``match.team``, that nothing obeys yet: they are mistakes.
+    :raises RulesFileError: with every mistake in it.
+    """
+    document = Document(file)
+    problems: list[Problem] = []
+    root = document.parse(text)
+    rules: tuple[Rule, ...] = ()
+    intervals: dict[str, NamedInterval] = {}
+    if root is not None and not is_null(root):
+        found = document.mapping(root, "A rules file", FILE_KEYS)
+        calendar = Calendar()
+        if "calendar" in found:
+            calendar = _calendar(document, found["calendar"], read_file, problems)
+        if "time_intervals" in found:
+            intervals = read_intervals(document, found["time_intervals"], calendar, zone)
+        if "rules" in found:
+            reader = _RuleReader(document, intervals, group_labels, without_effect)
+            items = document.items(found["rules"], "rules")
+            rules = tuple(reader.rule(item, number) for number, item in enumerate(items, 1))
+    problems += document.problems
+    if problems:
+        raise _error_of(problems)
+    return RuleSet(rules, tuple(intervals.values()))
+
+
+def _error_of(problems: Sequence[Problem]) -> RulesFileError:
+    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+    error = RulesFileError(
+        f"The rules file has mistakes: {problems[0]}{more}", "'dingpush rules check' lists all of them."
+    )
+    error.problems = tuple(map(str, problems))
+    return error
+
+
+def _calendar(document: Document, node: Node, read_file: Callable[[str], str], problems: list[Problem]) -> Calendar:
+    name = document.text(node, "calendar")
+    if not name:
+        return Calendar()
+    try:
+        text = read_file(name)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "not a text file"
+        document.note(node, f"The calendar {name!r} can't be read ({why}); it is named relative to this file.")
+        return Calendar()
+    other = Document(name)
+    root = other.parse(text)
+    calendar = Calendar() if root is None or is_null(root) else read_calendar(other, root)
+    problems += other.problems
+    return calendar
+
+
+class _RuleReader:
+    """Reads the rules of one file.
+
+    :param intervals: the named time intervals, by name.
+    :param group_labels: what ``group_by`` may name.
+    :param without_effect: keys and labels that nothing obeys yet.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        intervals: Mapping[str, NamedInterval],
+        group_labels: tuple[str, ...],
+        without_effect: Container[str],
+    ) -> None:
+        self._document = document
+        self._intervals = intervals
+        self._group_labels = group_labels
+        self._without_effect = without_effect
+
+    def rule(self, node: Node, number: int) -> Rule:
+        """One rule; wrong values are left out, and noted."""
+        document = self._document
+        found = document.mapping(node, "A rule", RULE_KEYS)
+        values: dict[str, Any] = {"name": f"rule {number}", "line": line_of(node)}
+        for key, value in found.items():
+            name, read = _READERS[key]
+            if key == "receiver" and is_null(value):
+                continue
+            self._refuse_without_effect(key, value)
+            values[name] = read(self, value)
+        if found and "receiver" not in found:
+            document.note(
+                node, "A rule needs a receiver: a connection id, or null for events that nobody is notified of."
+            )
+        return Rule(**values)
+
+    def name(self, node: Node) -> str:
+        return self._document.text(node, "name")
+
+    def match(self, node: Node) -> Match:
+        found = self._document.mapping(node, "match", Labels._fields)
+        for name, value in found.items():
+            self._refuse_without_effect(f"match.{name}", value)
+        return Match(tuple((name, Patterns(self._patterns(name, value))) for name, value in found.items()))
+
+    def _patterns(self, label: str, node: Node) -> tuple[str, ...]:
+        known = _KNOWN_VALUES.get(label)
+        patterns = []
+        for each in self._document.one_or_more(node):
+            pattern = self._document.text(each, label)
+            plain = pattern.removeprefix("!")
+            if known is not None and plain and not _GLOB.search(plain) and plain not in known:
+                self._document.note(each, f"{label} must be one of {', '.join(known)}, not {plain!r}.")
+            patterns.append(pattern)
+        return tuple(patterns)
+
+    def _refuse_without_effect(self, key: str, value: Node) -> None:
+        """Nobody should rely on what isn't obeyed."""
+        if key in self._without_effect:
+            self._document.note(value, f"{key} is not supported yet and would have no effect; leave it out.")
+
+    def receiver(self, node: Node) -> str:
+        return self._document.text(node, "receiver")
+
+    def to(self, node: Node) -> Target | None:
+        return self._checked(node, read_target)
+
+    def at(self, node: Node) -> At | None:
+        return self._checked(node, At.read)
+
+    def _checked(self, node: Node, read: Callable[[Any], Result]) -> Result | None:
+        try:
+            return read(self._document.plain(node))
+        except (InvalidMessageError, TypeError) as problem:
+            self._document.note(node, str(problem))
+            return None
+
+    def language(self, node: Node) -> str | None:
+        languages: Mapping[str, str | None] = {"zh": "zh", "en": "en"}
+        return self._document.value(node, "language", one_of(languages), None)
+
+    def severity(self, node: Node) -> Urgency | None:
+        names: Mapping[str, Urgency | None] = {each.value: each for each in Urgency}
+        return self._document.value(node, "severity", one_of(names), None)
+
+    def group_by(self, node: Node) -> tuple[str, ...]:
+        names = {each: each for each in self._group_labels}
+        nodes = self._document.one_or_more(node)
+        return tuple(filter(None, (self._document.value(each, "group_by", one_of(names), "") for each in nodes)))
+
+    def repeat_interval(self, node: Node) -> float:
+        return self._document.value(node, "repeat_interval", read_duration, 0.0)
+
+    def time_intervals(self, node: Node) -> tuple[NamedInterval, ...]:
+        named = []
+        for each in self._document.one_or_more(node):
+            name = self._document.text(each, "A time interval")
+            if name in self._intervals:
+                named.append(self._intervals[name])
+            elif name:
+                known = ", ".join(self._intervals) or "none"
+                self._document.note(each, f"There is no time interval {name!r} in time_intervals (there: {known}).")
+        return tuple(named)
+
+    def goes_on(self, node: Node) -> bool:
+        return self._document.flag(node, "continue")
+
+
+_READERS: dict[str, tuple[str, Callable[[_RuleReader, Node], Any]]] = {
+    "name": ("name", _RuleReader.name),
+    "match": ("match", _RuleReader.match),
+    "receiver": ("receiver", _RuleReader.receiver),
+    "to": ("to", _RuleReader.to),
+    "at": ("at", _RuleReader.at),
+    "language": ("language", _RuleReader.language),
+    "severity": ("severity", _RuleReader.severity),
+    "group_by": ("group_by", _RuleReader.group_by),
+    "repeat_interval": ("repeat_interval_seconds", _RuleReader.repeat_interval),
+    "mute_time_intervals": ("mute_time_intervals", _RuleReader.time_intervals),
+    "active_time_intervals": ("active_time_intervals", _RuleReader.time_intervals),
+    "continue": ("goes_on", _RuleReader.goes_on),
+}
+_KNOWN_VALUES: dict[str, tuple[str, ...]] = {
+    "event": tuple(each.value for each in KNOWN_EVENTS),
+    "severity": tuple(each.value for each in Urgency),
+}
+
+
+def read_duration(text: str) -> float:
+    """A duration such as ``4h``, ``90s`` or ``1h30m``, in seconds.
+
+    :raises ValueError: for anything else.
+    """
+    found = _DURATION.fullmatch(text.replace(" ", ""))
+    if not text or found is None or not any(found.groups()):
+        raise ValueError("must be a duration such as 4h, 30m, 90s or 1h30m")
+    return float(sum(int(part or 0) * seconds for part, seconds in zip(found.groups(), _SECONDS, strict=True)))

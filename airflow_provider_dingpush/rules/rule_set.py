@@ -1,0 +1,137 @@
+"""Rules, and the decision which of them apply to an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple
+
+from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.rules.labels import Labels, Urgency
+from airflow_provider_dingpush.rules.matching import Match
+from airflow_provider_dingpush.rules.time_intervals import NamedInterval, end_of, start_of
+from airflow_provider_dingpush.targets import Target
+
+_EVERYTHING = Match()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who is notified of the events that match, and how.
+
+    :param name: for people; by default ``rule`` and its number.
+    :param match: which events.
+    :param receiver: connection id; ``None`` sends such events to nobody.
+    :param to: the target, if the connection is an app's.
+    :param at: people to mention.
+    :param language: ``zh`` or ``en``.
+    :param severity: replaces that of the event.
+    :param group_by: labels by which a digest is divided.
+    :param repeat_interval_seconds: how long a failure that was sent is only counted when it happens again, in seconds.
+    :param mute_time_intervals: in these times alerts wait.
+    :param active_time_intervals: outside of these times alerts wait; none means always active.
+    :param goes_on: whether later rules apply as well (``continue`` in the file).
+    :param line: where it begins in the file, from 1.
+    """
+
+    name: str
+    match: Match = _EVERYTHING
+    receiver: str | None = None
+    to: Target | None = None
+    at: At | None = None
+    language: str | None = None
+    severity: Urgency | None = None
+    group_by: tuple[str, ...] | None = None
+    repeat_interval_seconds: float | None = None
+    mute_time_intervals: tuple[NamedInterval, ...] = ()
+    active_time_intervals: tuple[NamedInterval, ...] = ()
+    goes_on: bool = False
+    line: int = 0
+
+    def urgency_of(self, labels: Labels) -> Urgency:
+        """How urgent an event is under this rule."""
+        return self.severity or Urgency(labels.severity[0])
+
+    def muted_until(self, urgency: Urgency, moment: datetime) -> datetime | None:
+        """Until when an alert waits; ``None`` if it is sent now. P1 never waits.
+
+        For an interval that goes on for more than 400 days, the result is the end of time.
+
+        :param moment: a time with its zone.
+        """
+        if urgency is Urgency.P1:
+            return None
+        until, now = None, moment
+        # The end of one may lie in the other.
+        for _ in range(_MOST_STEPS):
+            if any(each.contains(now) for each in self.mute_time_intervals):
+                until = end_of(self.mute_time_intervals, now)
+            elif self.active_time_intervals and not any(each.contains(now) for each in self.active_time_intervals):
+                until = start_of(self.active_time_intervals, now)
+            else:
+                return until
+            if until is None:
+                break
+            now = until
+        return datetime.max.replace(tzinfo=moment.tzinfo)
+
+
+_MOST_STEPS = 1_000
+
+
+class Applies(Enum):
+    """Whether a rule applies to an event."""
+
+    YES = "yes"
+    MISMATCH = "mismatch"
+    NOT_REACHED = "not_reached"
+    """An earlier rule applies, without ``continue``."""
+
+
+class Verdict(NamedTuple):
+    """Whether one rule applies to an event, and why not.
+
+    :param rule: the rule.
+    :param applies: whether it does.
+    :param label: the first label that doesn't match, if that is the reason.
+    """
+
+    rule: Rule
+    applies: Applies
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """All rules of a file, in its order.
+
+    :param rules: the rules.
+    :param intervals: all time intervals that the file names, also those that no rule refers to.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    intervals: tuple[NamedInterval, ...] = ()
+
+    def applying_to(self, labels: Labels) -> tuple[Rule, ...]:
+        """The rules that apply: the first one that matches, and after one with ``continue`` the next."""
+        applying = []
+        for rule in self.rules:
+            if rule.match.matches(labels):
+                applying.append(rule)
+                if not rule.goes_on:
+                    break
+        return tuple(applying)
+
+    def explain(self, labels: Labels) -> tuple[Verdict, ...]:
+        """Of each rule, whether it applies and why not."""
+        verdicts, ended = [], False
+        for rule in self.rules:
+            if ended:
+                verdicts.append(Verdict(rule, Applies.NOT_REACHED))
+            elif (label := rule.match.first_mismatch(labels)) is not None:
+                verdicts.append(Verdict(rule, Applies.MISMATCH, label))
+            else:
+                verdicts.append(Verdict(rule, Applies.YES))
+                ended = not rule.goes_on
+        return tuple(verdicts)

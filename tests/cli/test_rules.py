@@ -1,0 +1,233 @@
+"""``dingpush rules``: what it says about a rules file, in both languages, and of each event."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dingpush.cli.main import main
+from airflow_provider_dingpush.pipeline import routes
+from airflow_provider_dingpush.sandbox import Sandbox
+from tests.cli.conftest import is_chinese
+
+RULES = """\
+rules:
+  - name: retries
+    match: {event: task_retrying}
+    receiver: null
+  - name: core
+    match: {tags: core, severity: P1}
+    receiver: dingtalk_default
+    at: {mobiles: [13800000001]}
+    continue: true
+  - name: reports
+    match: {dag_id: "ads_*", run_type: "!manual"}
+    receiver: dingtalk_app_default
+    to: {mobiles: 13800000002}
+    language: en
+  - name: deadlines
+    match: {event: deadline_missed}
+    receiver: dingtalk_nowhere
+  - match: {owner: "*"}
+    receiver: dingtalk_default
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The rules file of this Airflow."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES, "utf-8")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__RULES_FILE", str(path))
+    return path
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    """What the command prints on standard output."""
+    assert main(["rules", *arguments]) == code
+    return capsys.readouterr().out
+
+
+def plain(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
+    return json.loads(printed(capsys, *arguments, "--json", code=code))
+
+
+def test_a_valid_file_is_summed_up(
+    file: Path, connected: Sandbox, app_connected: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What has no effect is named with its line, one line each."""
+    lines = printed(capsys, "check").splitlines()
+    assert lines[0] == (
+        f"! {file}:15: receiver: there is no connection 'dingtalk_nowhere'. Create it under Admin > Connections."
+    )
+    assert lines[1].startswith(f"! {file}:15: deadlines: has no effect, rules decide only about task_failed, ")
+    assert lines[2] == f"✓ {file} is valid: 5 rules, 3 receivers, 0 time intervals."
+    assert lines[3].startswith("– Whether a DAG hits each rule was not checked: the database can't be read (")
+    assert len(lines) == 4
+    chinese = printed(capsys, "check", "--language", "zh").splitlines()
+    assert all(map(is_chinese, chinese))
+    assert len(chinese) == 4
+    document = plain(capsys, "check")
+    assert (document["valid"], document["rules"], document["receivers"], document["dags"]) == (True, 5, 3, None)
+    assert [(each["code"], each["line"]) for each in document["warnings"]] == [
+        ("receiver_missing", 15),
+        ("no_event", 15),
+    ]
+
+
+def test_the_connection_for_everything_else_is_checked_too(
+    file: Path, connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_gone")
+    assert "! [dingpush] alert_conn_id: there is no connection 'dingtalk_gone'." in printed(capsys, "check")
+
+
+def test_an_interval_that_no_rule_uses_is_named(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text("time_intervals: [{name: night, time_intervals: [{days_of_month: 1}]}]\nrules: []\n")
+    assert "! time interval 'night': no rule refers to it." in printed(capsys, "check")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_mistake_is_listed_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str
+) -> None:
+    """And what would be right; a place begins with the path as it was given, so that an editor can open it."""
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("rules:\n  - reciever: x\n  - {receiver: a, severity: P1, match: {team: x}}\n")
+    lines = printed(capsys, "check", str(wrong), "--language", language, code=1).splitlines()
+    assert lines == [
+        f"{wrong}:2:5: 'reciever' is unknown here; did you mean 'receiver'?",
+        f"{wrong}:3:29: severity is not supported yet and would have no effect; leave it out.",
+        f"{wrong}:3:47: match.team is not supported yet and would have no effect; leave it out.",
+        f"3 problems in {wrong}." if language == "en" else f"{wrong} 中有 3 项需要修正。",
+    ]
+    document = plain(capsys, "check", str(wrong), code=1)
+    assert document["problems"] == lines[:3]
+    assert document["valid"] is False
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["severity: P1", "group_by: owner", "repeat_interval: 4h", "mute_time_intervals: n", "active_time_intervals: n"],
+)
+def test_what_nothing_obeys_yet_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str) -> None:
+    """Rather than ignored."""
+    intervals = "time_intervals: [{name: n, time_intervals: [{days_of_month: 1}]}]"
+    (tmp_path / "r.yaml").write_text(f"{intervals}\nrules:\n  - receiver: a\n    {rule}\n")
+    lines = printed(capsys, "check", str(tmp_path / "r.yaml"), code=1).splitlines()
+    assert len(lines) == 2
+    assert f"{rule.partition(':')[0]} is not supported yet" in lines[0]
+
+
+@pytest.mark.parametrize(("language", "why"), [("en", "can't be read (No such file"), ("zh", "No such file")])
+def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str], language: str, why: str) -> None:
+    lines = printed(capsys, "check", "/nowhere/rules.yaml", "--language", language, code=1)
+    assert why in lines
+    assert "[dingpush] rules_file" in lines
+
+
+def test_an_event_is_explained(
+    file: Path, connected: Sandbox, app_connected: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of each rule why, and in the end to whom."""
+    arguments = ["ads_report.load", "--tag", "core", "--tag", "severity:P1", "--owner", "lisi"]
+    lines = printed(capsys, "explain", *arguments).splitlines()
+    assert "severity  P1" in lines
+    explained = {line.split()[1]: line for line in lines if line[:1].isdigit()}
+    assert explained["retries"].endswith("event is task_failed; the rule wants task_retrying")
+    assert "mentions mobile 138****0001; later rules apply as well" in explained["core"]
+    assert 'dingtalk_app_default, in English; to {"mobiles": ["138****0002"]}' in explained["reports"]
+    assert explained["deadlines"].endswith("an earlier rule applies")
+    assert lines[-1] == "Sent to: dingtalk_default, dingtalk_app_default"
+    chinese = printed(capsys, "explain", *arguments, "--language", "zh")
+    assert "event 为 task_failed，规则要求 task_retrying" in chinese
+    assert chinese.splitlines()[-1] == "发给：dingtalk_default, dingtalk_app_default"
+    assert "13800000001" not in chinese
+
+
+def test_explained_as_json(
+    file: Path, connected: Sandbox, app_connected: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = plain(capsys, "explain", "ads_report", "--run-type", "manual", "--tag", "t", "--owner", "x")
+    assert (document["dag_id"], document["task_id"], document["event"]) == ("ads_report", None, "dag_failed")
+    assert [each["applies"] for each in document["rules"]] == ["mismatch"] * 4 + ["yes"]
+    assert document["rules"][2]["label"] == "run_type"
+    assert (document["rules"][2]["has"], document["rules"][2]["wanted"]) == (["manual"], ["!manual"])
+    assert [(each["conn_id"], each["language"]) for each in document["receivers"]] == [("dingtalk_default", "zh")]
+
+
+def test_a_rule_without_a_receiver_notifies_nobody(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, "explain", "d.t", "--event", "task_retrying").splitlines()
+    assert lines[-1] == "Nobody is notified: retries has no receiver."
+
+
+@pytest.mark.parametrize(
+    ("event", "result"),
+    [
+        ("task_failed", "No rule applies: sent to dingtalk_default of [dingpush] alert_conn_id."),
+        ("task_retrying", "No rule applies: nobody is notified."),
+    ],
+)
+def test_what_no_rule_decides_goes_to_the_connection_for_all_failures(
+    file: Path,
+    connected: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    event: str,
+    result: str,
+) -> None:
+    file.write_text("rules: [{match: {dag_id: other}, receiver: x}]")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    assert printed(capsys, "explain", "d.t", "--event", event).splitlines()[-1] == result
+    document = plain(capsys, "explain", "d.t", "--event", event)
+    assert document["by_default"] is (event == "task_failed")
+    assert "can't be read" in document["problem"]
+
+
+def test_a_connection_that_does_not_exist_is_said(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, "explain", "d.t", "--tag", "core", "--tag", "severity:P1", "--owner", "x")
+    assert "dingtalk_default, which can't be used (There is no Airflow connection 'dingtalk_default'.)" in text
+
+
+def test_a_muted_rule_says_until_when(
+    file: Path, connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as time intervals are obeyed."""
+    monkeypatch.setattr(routes, "WITHOUT_EFFECT", frozenset())
+    file.write_text(
+        'time_intervals: [{name: night, time_intervals: [{times: [{start_time: "22:00", end_time: "08:00"}]}]}]\n'
+        "rules: [{receiver: dingtalk_default, mute_time_intervals: night}]"
+    )
+    given = ["explain", "d.t", "--tag", "x", "--owner", "y"]
+    assert "waits until 2026-12-02 08:00" in printed(capsys, *given, "--at", "2026-12-01T23:00")
+    assert "waits" not in printed(capsys, *given, "--at", "2026-12-01T12:00Z")
+    (receiver,) = plain(capsys, *given, "--at", "2026-12-01T23:00+00:00")["receivers"]
+    assert receiver["muted_until"] == "2026-12-02T08:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "english", "chinese"),
+    [
+        ([], "pass check or explain", "请指定 check 或 explain"),
+        (["explain"], "name a DAG, or a task as DAG.TASK", "请给出 DAG"),
+        (["check", "--tag", "x"], "--tag belongs to 'rules explain'", "--tag 只用于 rules explain"),
+        (["check"], "no rules file: name one", "没有规则文件"),
+        (["explain", "d", "--at", "soon"], "--at must be a time such as", "--at 应为时间"),
+        (["explain", "d", "--event", "task_faild"], "did you mean 'task_failed'?", "是否想输入 'task_failed'"),
+    ],
+)
+def test_wrong_options(capsys: pytest.CaptureFixture[str], arguments: list[str], english: str, chinese: str) -> None:
+    """Exit code 2, and nothing on standard output."""
+    for language, text in (("en", english), ("zh", chinese)):
+        assert printed(capsys, *arguments, "--language", language, code=2) == ""
+        assert main(["rules", *arguments, "--language", language]) == 2
+        assert text in capsys.readouterr().err
+
+
+def test_an_explanation_needs_a_valid_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.yaml").write_text("rules: 1")
+    assert main(["rules", "explain", "d", "--file", str(tmp_path / "r.yaml")]) == 1
+    assert "r.yaml:1:8: rules must be a list" in capsys.readouterr().err

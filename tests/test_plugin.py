@@ -1,0 +1,95 @@
+"""The plugin, as Airflow loads it: in every process, so it must cost nothing, and break nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HEAVY = {"requests", "urllib3", "redis", "yaml", "jinja2"}
+OF_ITSELF = {"airflow_provider_dingpush", "airflow_provider_dingpush.plugin"}
+LOADED = """
+import json, sys
+from airflow.plugins_manager import AirflowPlugin
+import airflow.configuration
+before = set(sys.modules)
+from airflow_provider_dingpush.plugin import DingPushPlugin
+DingPushPlugin.on_load()
+print(json.dumps({
+    "new": sorted(set(sys.modules) - before),
+    "listeners": [each.__name__ for each in DingPushPlugin.listeners],
+    "is_a_plugin": issubclass(DingPushPlugin, AirflowPlugin),
+}))
+"""
+REGISTERED = """
+import json
+from airflow.listeners.listener import get_listener_manager
+manager = get_listener_manager()
+manager.pm.check_pending()  # raises for a hook that Airflow doesn't know
+plugins = [each.__name__ for each in manager.pm.get_plugins() if hasattr(each, "__name__")]
+ours = [name for name in plugins if name.startswith("airflow_provider_dingpush")]
+print(json.dumps({"ours": ours, "has_listeners": manager.has_listeners}))
+"""
+
+
+def run(script: str, home: Path, **options: str) -> Any:
+    """What a new process prints last, with these options of ``[dingpush]``."""
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        **{f"AIRFLOW__DINGPUSH__{name.upper()}": value for name, value in options.items()},
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("options", [{}, {"alert_conn_id": " ", "rules_file": ""}], ids=["unset", "empty"])
+def test_without_its_options_it_costs_nothing(tmp_path: Path, options: dict[str, str]) -> None:
+    """Airflow loads it in every process; it loads itself, and nothing of what alerts need."""
+    loaded = run(LOADED, tmp_path, **options)
+    assert set(loaded["new"]) <= OF_ITSELF
+    assert loaded["listeners"] == []
+    assert loaded["is_a_plugin"]
+
+
+@pytest.mark.parametrize("option", ["alert_conn_id", "rules_file"])
+def test_either_option_switches_it_on(tmp_path: Path, option: str) -> None:
+    """The listeners themselves load what they need when they are called."""
+    loaded = run(LOADED, tmp_path, **{option: "anything"})
+    assert loaded["listeners"] == ["airflow_provider_dingpush.listeners"]
+    ours = {name for name in loaded["new"] if name.startswith("airflow_provider_dingpush")}
+    assert ours <= OF_ITSELF | {"airflow_provider_dingpush.listeners"}
+    assert {name.partition(".")[0] for name in loaded["new"]} & HEAVY == set()
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_airflow_registers_the_listeners_only_if_configured(tmp_path: Path, configured: bool) -> None:
+    """Any listener at all has Airflow refuse DAGs with ``end_from_trigger=True``."""
+    options = {"alert_conn_id": "dingtalk_default"} if configured else {}
+    registered = run(REGISTERED, tmp_path, **options)
+    assert registered["ours"] == (["airflow_provider_dingpush.listeners"] if configured else [])
+    assert registered["has_listeners"] is configured
+
+
+def test_an_exception_of_the_configuration_breaks_no_process(tmp_path: Path) -> None:
+    """It would be shown as an error of the plugin, or on Airflow 2 end the process."""
+    script = LOADED.replace(
+        "DingPushPlugin.on_load()",
+        "def broken(*_, **__): raise RuntimeError('no such backend')\n"
+        "airflow.configuration.conf.get = broken\n"
+        "DingPushPlugin.on_load()",
+    )
+    assert run(script, tmp_path, alert_conn_id="dingtalk_default")["listeners"] == []
