@@ -43,7 +43,7 @@ _TEXTS: Texts = {
     "receiver": ("{conn_id}, {language}", "{conn_id}，{language}"),
     "no_such": ("{conn_id}, which can't be used ({problem})", "{conn_id}，无法使用（{problem}）"),
     "to": ("to {to}", "发给 {to}"),
-    "at": ("mentions {people}", "@ {people}"),
+    "at": ("mentions {people}", "提醒 {people}"),
     "muted": ("waits until {time}", "等到 {time} 再发"),
     "goes_on": ("later rules apply as well", "继续看后面的规则"),
     "zh": ("in Chinese", "中文"),
