@@ -76,6 +76,10 @@ class Event(str, Enum):
     def __str__(self) -> str:
         return self.value
 
+    def __reduce_ex__(self, protocol: object) -> tuple[type[Event], tuple[str]]:
+        """By its value: Python 3.11.2 pickles a member by its name, which one of a newer version hasn't here."""
+        return type(self), (self.value,)
+
     @property
     def traits(self) -> Traits:
         """Its properties."""
