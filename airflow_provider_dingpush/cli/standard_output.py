@@ -11,7 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
 from airflow_provider_dingpush.cli.broken_pipes import Output, closed_pipes_ignored
@@ -55,6 +55,11 @@ def _moved(stdout: TextIO, output: Output) -> Iterator[TextIO]:
         with redirect_stdout(file), closed_pipes_ignored(output):
             yield sys.stdout
     finally:
+        # What a library has written to the file itself is still in its buffer, and doesn't belong to the answer.
+        for each in (stdout, sys.__stdout__):
+            if each is not None:
+                with suppress(OSError, ValueError):
+                    each.flush()
         os.dup2(own, _STDOUT)
         os.close(own)
 

@@ -49,7 +49,7 @@ def loud_airflow(migrated_database: Path, sandbox: Sandbox, tmp_path: Path) -> d
     home.mkdir()
     shutil.copy(migrated_database, home / "airflow.db")
     (tmp_path / "loud_backend.py").write_text(BACKEND, "utf-8")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTHONWARN"))}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTHON"))}
     env |= {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
