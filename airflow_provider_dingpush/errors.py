@@ -32,8 +32,6 @@ No error text ever holds a token, a secret, a signature or a URL with one of the
 
 from __future__ import annotations
 
-import re
-
 __all__ = [
     "AlertsWaitingError",
     "ConfigurationError",
@@ -128,7 +126,7 @@ class DingTalkError(Exception):
         return str(self).replace(self.advice, advice).rstrip() if self.advice else str(self)
 
 
-# After the end of a sentence. Compiled when needed: every DAG file imports this module.
+# After the end of a sentence. Compiled when needed, and `re` loaded then: every DAG file imports this module.
 _CHINESE_PART = r"(?<=[.!?。]) (?=\S*[\u4e00-\u9fff])"
 
 
@@ -137,6 +135,8 @@ def in_language(advice: str, language: str) -> str:
 
     :param language: ``zh`` or ``en``.
     """
+    import re
+
     english, *chinese = re.split(_CHINESE_PART, advice, maxsplit=1)
     return chinese[0] if chinese and language == "zh" else english
 
