@@ -17,6 +17,8 @@ from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.outboxes import files_in, home, opened, second_home
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_dingpush.alerts.alert import Alert
     from airflow_provider_dingpush.storage.contract import Store
 
@@ -43,7 +45,7 @@ class SchedulerWriter:
         from airflow_provider_dingpush.storage.outbox import Outbox
 
         troubles = []
-        for name, store in self._stores():
+        for folder, store in self._stores():
             try:
                 outbox = Outbox(store())
                 if alert.resolved and not outbox.has_open_incident(alert.incident):
@@ -51,23 +53,24 @@ class SchedulerWriter:
                 outbox.put(alert)
             except OutboxError as trouble:
                 troubles.append(str(trouble))
-                if name == "Redis":
+                if folder is None:
                     self._failed_at = self._ticks()
                 continue
             if troubles:
-                _log.warning("The alert is written into %s instead: %s", name, " ".join(troubles))
+                _log.warning("The alert is written into %s instead: %s", folder, " ".join(troubles))
             return
         if troubles:
             raise OutboxError(" ".join(troubles))
 
-    def _stores(self) -> Iterator[tuple[str, Callable[[], Store]]]:
+    def _stores(self) -> Iterator[tuple[Path | None, Callable[[], Store]]]:
+        """The folder of each store, which Redis hasn't, and how to open it."""
         first, second = home(), second_home()
         url = airflow_option("dingpush", "outbox_url")
         paused = self._failed_at is not None and self._ticks() - self._failed_at < _PAUSE_SECONDS
         if url and not paused:
-            yield "Redis", lambda: opened(url, first)
-        yield str(first), lambda: files_in(first)
-        yield str(second), lambda: files_in(second)
+            yield None, lambda: opened(url, first)
+        yield first, lambda: files_in(first)
+        yield second, lambda: files_in(second)
 
 
 write_alert = SchedulerWriter(ticks=time.monotonic).write
