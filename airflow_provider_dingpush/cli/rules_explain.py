@@ -19,7 +19,7 @@ from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.hooks import hook_of
 from airflow_provider_dingpush.pipeline.composing import default_language, local_zone
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.pipeline.routes import is_told_without_rules, rules_in
+from airflow_provider_dingpush.pipeline.routes import goes_to_alert_conn_id, rules_in
 from airflow_provider_dingpush.rules.labels import Labels, labels_of
 from airflow_provider_dingpush.rules.rule_set import Applies, Rule, Verdict
 
@@ -167,8 +167,8 @@ class _Answer:
     @property
     def default_conn_id(self) -> str | None:
         """The connection that gets it because no rule applies."""
-        is_told = not self.applying and is_told_without_rules(self.event)
-        return airflow_option("dingpush", "alert_conn_id") if is_told else None
+        is_default = not self.applying and goes_to_alert_conn_id(self.event)
+        return airflow_option("dingpush", "alert_conn_id") if is_default else None
 
     def muted_until(self, rule: Rule) -> datetime | None:
         """Until when a rule has it wait."""

@@ -7,7 +7,6 @@ calls listeners before it saves the state of the task) it is only written.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.pipeline.routes import Route
 
-_log = logging.getLogger(__name__)
 _BY_HAND = "manually set"
 """In Airflow's text about a state that a person set (``task_instances.py``, ``dag_run.py``; read 2026-11-27)."""
 # Airflow 2 doesn't try again after these, whatever the retries of the task are.

@@ -66,13 +66,13 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
                 return tuple(
                     Route(rule.receiver, rule.to, rule.at, rule.language) for rule in applying if rule.receiver
                 )
-    if conn_id and is_told_without_rules(facts.event):
+    if conn_id and goes_to_alert_conn_id(facts.event):
         return (Route(conn_id),)
     return ()
 
 
-def is_told_without_rules(event: Event) -> bool:
-    """Whether ``alert_conn_id`` gets such events: failures, and what ends them."""
+def goes_to_alert_conn_id(event: Event) -> bool:
+    """Whether ``alert_conn_id`` gets such events without a rule: failures, and what ends them."""
     return event.is_task_failure or event.is_run_failure or event.resolves_incident
 
 

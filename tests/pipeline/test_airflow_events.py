@@ -148,7 +148,7 @@ def test_airflow_3_sends_from_the_task_itself(connected: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_a_success_is_told_if_it_ends_a_failure(connected: Sandbox, stored: bool) -> None:
+def test_a_success_is_reported_if_it_ends_a_failure(connected: Sandbox, stored: bool) -> None:
     """A success alone isn't even looked at."""
     success = stored_task(state="success")
     if not stored:
