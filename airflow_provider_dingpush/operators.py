@@ -321,10 +321,11 @@ class DingTalkFlushOperator(BaseOperator):
 
         :raises OutboxError: if the outbox can't be used.
         """
-        from airflow_provider_dingpush.pipeline.store_flush import all_pending, flush_stores
+        from airflow_provider_dingpush.pipeline.store_flush import all_pending
+        from airflow_provider_dingpush.pipeline.tick import tick
 
         sent, until = 0, time.monotonic() + self.within_seconds
-        for _, mailbox, result in flush_stores(until=until):
+        for _, mailbox, result in tick(until=until):
             if isinstance(result, str):
                 _log.error("Alerts of connection %r are pending: %s", mailbox.conn_id, result)
             elif result is not None:

@@ -15,7 +15,8 @@ from airflow_provider_dingpush.cli.screen import Screen, Texts
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.pending import alerts_of
-from airflow_provider_dingpush.pipeline.store_flush import all_pending, flush_stores
+from airflow_provider_dingpush.pipeline.store_flush import all_pending
+from airflow_provider_dingpush.pipeline.tick import tick
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Mailbox
@@ -101,7 +102,7 @@ def run(parsed: argparse.Namespace) -> int:
     found: list[_Flushed] = []
     problem: OutboxError | None = None
     try:
-        for store, mailbox, result in flush_stores(until=until, all_now=parsed.now):
+        for store, mailbox, result in tick(until=until, all_now=parsed.now):
             found.append(_flushed(store.outbox, mailbox, result))
             if not parsed.as_json:
                 _print(screen, found[-1])

@@ -54,7 +54,7 @@ def run_ended(dag_run: Any, reason: str) -> None:
     facts = facts_of(context)
     if facts.event.is_run_failure:
         facts = facts_of(context, failed_task_ids(context, 0.0))
-    _write(facts)
+    write_alerts(facts)
 
 
 def _task_ended(task_instance: Any, more: Mapping[str, Any]) -> None:
@@ -68,7 +68,7 @@ def _task_ended(task_instance: Any, more: Mapping[str, Any]) -> None:
             "run_id": task_instance.run_id,
             **more,
         }
-        _write(facts_of(context))
+        write_alerts(facts_of(context))
         return
     from airflow_provider_dingpush.pipeline.callback import notify
 
@@ -83,7 +83,7 @@ def _routes(facts: RunFacts) -> tuple[Route, ...]:
     return routes_of(facts)
 
 
-def _write(facts: RunFacts) -> None:
+def write_alerts(facts: RunFacts) -> None:
     """Write the alerts about these facts, without sending them."""
     from airflow_provider_dingpush.alerts.alert import mailbox_of
     from airflow_provider_dingpush.alerts.run_alert import alert_of
