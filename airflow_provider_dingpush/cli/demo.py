@@ -11,8 +11,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import IO
 
 from airflow_provider_dingpush.cli.demo_pages import DemoPages, LogFile, without_colours
 from airflow_provider_dingpush.cli.parsing import UsageError
@@ -198,25 +202,54 @@ def _environment(home: Path, group: _Group, screen: Screen, sandbox: Sandbox) ->
 
 def _airflow(*arguments: str, environment: dict[str, str], log: Path) -> bool:
     """Run a command of Airflow; whether it succeeded. Nothing of it is left running, also if this is interrupted."""
-    with (
-        log.open("a", encoding="utf-8") as file,
-        subprocess.Popen(  # noqa: S603 - our own Python and fixed arguments
-            [sys.executable, "-m", "airflow", *arguments],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as process,
-    ):
+    with log.open("a", encoding="utf-8") as file, _started(arguments, environment, file) as process:
         try:
             return process.wait(_STEP_SECONDS) == 0
         except subprocess.TimeoutExpired:
             file.write(f"\ndingpush: error: this took longer than {_STEP_SECONDS} seconds\n")
             return False
-        finally:
+
+
+@contextmanager
+def _started(
+    arguments: Sequence[str], environment: dict[str, str], output: IO[str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of Airflow, which is killed at the end if it still runs, with all processes that it started."""
+    process = None
+    try:
+        # Between the start and the assignment nobody could kill it.
+        with _interruptions_deferred():
+            process = subprocess.Popen(  # noqa: S603 - our own Python and fixed arguments
+                [sys.executable, "-m", "airflow", *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        yield process
+    finally:
+        if process is not None:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def _interruptions_deferred() -> Iterator[None]:
+    """Ctrl-C and SIGTERM take effect after this. Only the main thread may use it."""
+    arrived: list[tuple[int, FrameType | None]] = []
+    handlers = {
+        each: signal.signal(each, lambda *signal_and_frame: arrived.append(signal_and_frame))
+        for each in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+    for number, _ in arrived[:1]:
+        signal.raise_signal(number)
 
 
 def _print_result(result: DemoResult, screen: Screen, *, in_group: bool, is_kept: bool) -> None:

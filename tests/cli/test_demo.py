@@ -15,7 +15,7 @@ import airflow
 import pytest
 import requests
 
-from airflow_provider_dingpush.cli.demo import _as_terminal_text, _significant_lines
+from airflow_provider_dingpush.cli.demo import _as_terminal_text, _interruptions_deferred, _significant_lines
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.cli.conftest import is_chinese
@@ -100,6 +100,26 @@ def test_an_interrupted_one_leaves_nothing_behind(tmp_path: Path, options: list[
     while left := [path for path in Path("/proc").glob("[0-9]*/environ") if str(folder).encode() in read(path)]:
         assert time.monotonic() < until, left
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interruption_while_airflow_starts_takes_effect_after_that(number: signal.Signals) -> None:
+    """Otherwise nobody knows the process that has to be killed."""
+    started = []
+
+    def start() -> None:
+        with _interruptions_deferred():
+            signal.raise_signal(number)
+            started.append(True)
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert started
 
 
 def read(path: Path) -> bytes:
