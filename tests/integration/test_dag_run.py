@@ -60,9 +60,9 @@ def test_an_alert_names_the_run_and_links_to_it(run: tuple[Sandbox, str]) -> Non
 
 
 @pytest.mark.skipif(
-    # This module is new in 3.2.
-    is_airflow_3() and find_spec("airflow.sdk.configuration") is None,
-    reason="dags test of Airflow 3.0 and 3.1 gives callbacks no exception: install apache-airflow>=3.2",
+    # This module is new in 3.3.
+    is_airflow_3() and find_spec("airflow.sdk.definitions.retry_policy") is None,
+    reason="dags test of Airflow 3.0 to 3.2 gives callbacks no exception: install apache-airflow>=3.3",
 )
 def test_an_alert_says_where_in_the_dag_file_it_failed(run: tuple[Sandbox, str]) -> None:
     """The traceback of the real exception, through all of Airflow's own frames."""
