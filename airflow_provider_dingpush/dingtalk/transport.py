@@ -93,7 +93,11 @@ class _Connection(_Mixin):  # type: ignore[misc]
             made = self._connected(request)
         if self.default_port == _HTTPS_PORT:
             request.at(Step.TLS, self.host, self.port)
-        made.settimeout(request.connect_seconds_left())
+        try:
+            made.settimeout(request.connect_seconds_left())
+        except TimeoutError:
+            made.close()
+            raise
         return made
 
     def _connected(self, request: InFlight) -> socket.socket:

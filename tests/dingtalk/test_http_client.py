@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -18,7 +19,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.dingtalk.http_client import HttpClient, HttpOptions, NoReply, NoReplyReason, Reply
+from airflow_provider_dingpush.dingtalk.http_client import (
+    HttpClient,
+    HttpOptions,
+    NoReply,
+    NoReplyReason,
+    Reply,
+    _Exchange,
+    _Request,
+)
+from airflow_provider_dingpush.dingtalk.in_flight import InFlight
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 
 TOKEN = "t"
@@ -270,6 +280,25 @@ def test_a_post_can_be_given_less_time_than_in_the_options(sandbox: Sandbox) -> 
     assert http.post("/robot/send", query=query, body=body_of("x"), timeout_seconds=0.3) == SLOW
     assert isinstance(http.post("/robot/send", query=query, body=body_of("x"), timeout_seconds=-5), NoReply)
     sandbox.stop()
+
+
+class AbandonedOnceConnected(InFlight):
+    """A request whose caller returns in the moment in which the server accepts its connection."""
+
+    def accepted(self, address: Any, slower: list[Any]) -> None:
+        super().accepted(address, slower)
+        self.abandon()
+
+
+def test_a_connection_that_comes_too_late_is_closed(sandbox: Sandbox) -> None:
+    """Not only by the garbage collection, which warns of it."""
+    query = f"{sandbox.url}/robot/send?access_token={sandbox.robot.access_token}"
+    request = _Request("POST", query, {}, body_of("x"))
+    exchange = _Exchange(HttpClient(sandbox.url), request, AbandonedOnceConnected(600, set()))
+    assert exchange.run() == NoReply(NoReplyReason.UNREACHABLE)
+    del exchange
+    gc.collect()
+    assert not sandbox.requests
 
 
 def test_a_request_can_be_given_more_time_than_in_the_options(sandbox: Sandbox) -> None:
