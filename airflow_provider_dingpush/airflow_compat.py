@@ -291,7 +291,7 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
     try:
         dag_run: Any = context.get("dag_run")
         if hasattr(dag_run, "get_task_instances"):
-            failed = dag_run.get_task_instances(state="failed")
+            failed = dag_run.get_task_instances(state="failed", **_session_of(dag_run))
             return sorted((each.task_id, each.map_index) for each in failed)
         states = call_within(seconds, lambda: _task_states(context))
         if states is None:
@@ -305,6 +305,20 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
     except Exception as error:  # noqa: BLE001 - a missing list must not lose the alert
         _log.info("The failed tasks of the run can't be listed (%s: %s).", type(error).__name__, redact(str(error)))
         return None
+
+
+def _session_of(stored: Any) -> dict[str, Any]:
+    """The database session that an object of the scheduler belongs to, as an argument of its methods.
+
+    Without one Airflow takes the session of the thread, which is the same, and then ends its transaction and closes it:
+    the scheduler's changes would be undone. (``utils/session.py``, read 2026-11-27.)
+    """
+    if not hasattr(stored, "_sa_instance_state"):
+        return {}
+    from sqlalchemy.orm import object_session
+
+    session = object_session(stored)
+    return {} if session is None else {"session": session}
 
 
 def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
