@@ -127,31 +127,36 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 def act_by_hand(fleet: Fleet) -> None:
     """Do what a person does: mark tasks and runs as failed, and clear failed ones once they were reported."""
     airflow = fleet.airflow
-    done: set[str] = set()
-    by_hand = {dag_id: way.name for way, dag_id in fleet.dags("marked_failed", "run_marked_failed", "cleared")}
+    waiting = {dag_id: way.name for way, dag_id in fleet.dags("marked_failed", "run_marked_failed", "cleared")}
 
     def act() -> bool:
         runs, arrived = airflow.runs(), {dag_id for _, dag_id, _, _ in fleet.arrived()}
-        for dag_id, way in by_hand.items():
-            (run_id,) = runs.get(dag_id) or [None]
-            if run_id is None or dag_id in done:
-                continue
-            if way == "cleared":
-                if not (runs[dag_id][run_id] == "failed" and dag_id in arrived):
-                    continue
-                body = {"dry_run": False, "dag_run_id": run_id, "only_failed": True, "reset_dag_runs": True}
-                airflow.change("POST", f"dags/{dag_id}/clearTaskInstances", body)
-            elif airflow.task_states(dag_id).get("load") != "deferred":
-                continue
-            elif way == "marked_failed":
-                body = {"new_state": "failed", **({} if is_airflow_3() else {"dry_run": False})}
-                airflow.change("PATCH", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/load", body)
-            else:
-                airflow.change("PATCH", f"dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
-            done.add(dag_id)
-        return len(done) == len(by_hand)
+        for dag_id, way in list(waiting.items()):
+            for run_id, state in runs.get(dag_id, {}).items():
+                if _acted(airflow, way, (dag_id, run_id), state, is_reported=dag_id in arrived):
+                    del waiting[dag_id]
+        return not waiting
 
     airflow.wait_until(act, RUNS_SECONDS)
+
+
+def _acted(airflow: WholeAirflow, way: str, run: tuple[str, str], state: str, *, is_reported: bool) -> bool:
+    """Act on a run, if it is time for that; whether nothing is left to do."""
+    dag_id, run_id = run
+    path = f"dags/{dag_id}/dagRuns/{run_id}"
+    if way == "cleared":
+        if state == "failed" and is_reported:
+            body = {"dry_run": False, "dag_run_id": run_id, "only_failed": True, "reset_dag_runs": True}
+            airflow.change("POST", f"dags/{dag_id}/clearTaskInstances", body)
+        return state == "failed" and is_reported
+    if airflow.task_states(dag_id).get("load") == "deferred":
+        if way == "marked_failed":
+            more = {} if is_airflow_3() else {"dry_run": False}
+            airflow.change("PATCH", f"{path}/taskInstances/load", {"new_state": "failed", **more})
+        else:
+            airflow.change("PATCH", path, {"state": "failed"})
+        return True
+    return state in FINISHED
 
 
 def flushes(airflow: WholeAirflow) -> int:

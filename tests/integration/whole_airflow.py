@@ -135,12 +135,14 @@ def whole_airflow(
         }
         (folder / "home").mkdir()
         _airflow(["db", "migrate"], whole)
-        for name, arguments in _programs(api_port).items():
+        web_server, *others = _programs(api_port).items()
+        parts.start_airflow(*web_server, whole)
+        # Tasks of Airflow 3 that start before its API answers fail.
+        authorization = _login(url, whole)
+        for name, arguments in others:
             parts.start_airflow(name, arguments, whole)
-        airflow = WholeAirflow(
-            folder, url, f"host=127.0.0.1 port={database_port} user=airflow dbname=postgres", _login(url, whole)
-        )
-        yield airflow
+        database = f"host=127.0.0.1 port={database_port} user=airflow dbname=postgres"
+        yield WholeAirflow(folder, url, database, authorization)
 
 
 def _options(folder: Path, url: str, database_port: int, log_ports: Sequence[int]) -> dict[str, Any]:

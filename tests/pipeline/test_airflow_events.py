@@ -147,6 +147,19 @@ def test_airflow_3_sends_from_the_task_itself(connected: Sandbox) -> None:
     assert written() == []
 
 
+def test_a_task_whose_context_cannot_be_made_loses_no_alert(connected: Sandbox) -> None:
+    """Airflow 3 raises if the params of a run are invalid."""
+
+    def refused() -> None:
+        raise ValueError("Invalid input for param n: None is not of type 'integer'")
+
+    task = running_task()
+    task.get_template_context = refused
+    task.task = task_context()["task"]
+    airflow_events.task_failed(task, ValueError("no such table"), was="running")
+    assert titles(connected) == ["Failed: etl_daily · load_orders"]
+
+
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_success_is_reported_if_it_ends_a_failure(connected: Sandbox, stored: bool) -> None:
     """A success alone isn't even looked at."""
@@ -177,6 +190,13 @@ def test_a_failed_run_says_why(connected: Sandbox, reason: str) -> None:
     assert connected.messages == ()
 
 
+def test_a_run_that_timed_out_says_so_on_every_airflow(connected: Sandbox) -> None:
+    """Airflow before 3.2 gives no reason then."""
+    airflow_events.run_ended(stored_run(), "")
+    ((_, alert),) = outbox().mail_of(HERE, 100)
+    assert alert.facts["reason"] == "timed_out"
+
+
 @pytest.mark.parametrize("state", ["failed", "success"])
 def test_a_run_set_by_hand_is_silent(state: str) -> None:
     """Airflow says so in its reason."""
@@ -185,7 +205,8 @@ def test_a_run_set_by_hand_is_silent(state: str) -> None:
 
 
 def test_a_run_that_succeeds_ends_its_failure() -> None:
-    airflow_events.run_ended(stored_run("success"), "success")
+    # The scheduler doesn't even look at a success while no failure is known.
+    airflow_events.run_ended(SimpleNamespace(), "success")
     assert written() == []
     airflow_events.run_ended(stored_run(), "timed_out")
     airflow_events.run_ended(stored_run("success"), "success")
