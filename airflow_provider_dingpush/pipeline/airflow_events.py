@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _BY_HAND = "manually set"
 """In Airflow's text about a state that a person set (``task_instances.py``, ``dag_run.py``; read 2026-11-27)."""
-_TIMED_OUT = "timed_out"
-"""Airflow's reason for a run that took longer than ``dagrun_timeout``."""
+_TIMED_OUT, _SUCCESS = "timed_out", "success"
+"""Two of Airflow's reasons for the end of a run."""
 # Airflow 2 doesn't try again after these, whatever the retries of the task are.
 _FINAL = {"AirflowFailException", "AirflowSensorTimeout"}
 
@@ -40,7 +40,7 @@ def task_failed(task_instance: Any, error: Any, *, was: Any) -> None:
 
 def task_succeeded(task_instance: Any) -> None:
     """Write the recovery of a task that failed before."""
-    if not has_no_open_incident():
+    if not has_no_open_incident() and not _ends_nothing(task_instance):
         _task_ended(task_instance, {})
 
 
@@ -50,14 +50,34 @@ def run_ended(dag_run: Any, reason: str) -> None:
     :param reason: Airflow's word for why, such as ``task_failure``. Airflow before 3.2 gives none for a run that timed
         out, and for no other that failed (``scheduler_job_runner.py``, read 2026-11-27).
     """
-    if _BY_HAND in reason or (reason == "success" and has_no_open_incident()):
-        return
     reason = reason or _TIMED_OUT
+    if _BY_HAND in reason:
+        return
+    if reason == _SUCCESS and has_no_open_incident():
+        return
     context = {"dag_run": dag_run, "dag": getattr(dag_run, "dag", None), "run_id": dag_run.run_id, "reason": reason}
     facts = facts_of(context)
     if facts.event.is_run_failure:
         facts = facts_of(context, failed_task_ids(context, 0.0))
     write_alerts(facts)
+
+
+def _ends_nothing(task_instance: Any) -> bool:
+    """Whether no failure of a task is open, if that can be seen without its facts: most tasks succeed again and again.
+
+    Which receivers a success has by rules depends on facts that take longer to read.
+    """
+    from airflow_provider_dingpush.pipeline.routes import only_conn_id
+
+    conn_id = only_conn_id()
+    if conn_id is None:
+        return False
+    from airflow_provider_dingpush.alerts.alert import Mailbox, incident_of
+    from airflow_provider_dingpush.pipeline.outboxes import may_be_open
+
+    index = getattr(task_instance, "map_index", None)
+    mapped = index if isinstance(index, int) and index >= 0 else None
+    return not may_be_open(incident_of(Mailbox(conn_id), task_instance.dag_id, task_instance.task_id, mapped))
 
 
 def _task_ended(task_instance: Any, more: Mapping[str, Any]) -> None:

@@ -63,7 +63,9 @@ def main() -> None:
     # Plugins are loaded with their bytecode, which whoever installs a package has.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as home:
-        os.environ.update(AIRFLOW_HOME=home, AIRFLOW__LOGGING__LOGGING_LEVEL="CRITICAL")
+        os.environ.update(
+            AIRFLOW_HOME=home, AIRFLOW__LOGGING__LOGGING_LEVEL="CRITICAL", AIRFLOW__CORE__LOAD_EXAMPLES="False"
+        )
         print_loading(options.rounds)
         print_tasks(Path(home), options.tasks, options.rounds)
 
@@ -174,9 +176,9 @@ def kinds(home: Path) -> Iterator[Mapping[str, Mapping[str, str]]]:
     if shutil.which("redis-server") is None:
         yield found
         return
-    from tests.redis_servers import redis_server
-
     import redis  # noqa: F401 - Celery's processes have loaded it
+
+    from tests.redis_servers import redis_server
 
     with redis_server() as redis_:
         yield {**found, REDIS: {**CONFIGURED, "AIRFLOW__DINGPUSH__OUTBOX_URL": redis_.url}}

@@ -86,11 +86,10 @@ class Fleet:
             for way, dag_id in self.dags()
         )
 
-    def missing(self) -> dict[str, Reports]:
-        """Name of each way of which something hasn't arrived -> what."""
+    def missing(self) -> bool:
+        """Whether something that should arrive hasn't."""
         arrived, counts = by_way(self.arrived()), numbers_of(DAGS)
-        wanted = {way.name: Counter({key: n * counts[way.name] for key, n in way.reports.items()}) for way in WAYS}
-        return {name: each - arrived[name] for name, each in wanted.items() if each - arrived[name]}
+        return any(way.is_seen and way.wanted(counts[way.name]) - arrived[way.name] for way in WAYS)
 
 
 def by_way(arrived: Mapping[Report, int]) -> dict[str, Reports]:
@@ -101,7 +100,7 @@ def by_way(arrived: Mapping[Report, int]) -> dict[str, Reports]:
         if Event(event).is_failure or event == FILE:
             name = next((each for each in names if dag_id.startswith(each)), "broken_file")
             found[name][event, task_id] += count
-    return found
+    return {way.name: way.counted(found[way.name]) for way in WAYS}
 
 
 @pytest.fixture
@@ -169,13 +168,12 @@ def table(fleet: Fleet, runs: Mapping[str, Mapping[str, str]]) -> list[str]:
     arrived, counts = by_way(fleet.arrived()), numbers_of(DAGS)
     lines = []
     for way in WAYS:
-        count = counts[way.name]
-        wanted = Counter({key: number * count for key, number in way.reports.items()})
+        wanted = way.wanted(counts[way.name])
         states = Counter(state for _, dag_id in fleet.dags(way.name) for state in runs.get(dag_id, {}).values())
-        mark = " " if wanted == arrived[way.name] else "!"
+        mark = "?" if not way.is_seen else " " if wanted == arrived[way.name] else "!"
         lines.append(
-            f"{mark} {way.name:20} {count:4} DAGs, runs: {in_words(states):28} expected: {in_words(wanted):18} "
-            f"arrived: {in_words(arrived[way.name])}"
+            f"{mark} {way.name:20} {counts[way.name]:4} DAGs, runs: {in_words(states):24} "
+            f"expected: {in_words(wanted):21} arrived: {in_words(arrived[way.name])}"
         )
     return lines
 

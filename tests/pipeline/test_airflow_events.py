@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Mailbox
-from airflow_provider_dingpush.pipeline import airflow_events, routes
+from airflow_provider_dingpush.pipeline import airflow_events, routes, scheduler_writing
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.callback_contexts import START, run_context, success_context, task_context
@@ -176,6 +177,36 @@ def test_a_success_is_reported_if_it_ends_a_failure(connected: Sandbox, stored: 
         assert written() == [("task_failed", "load_orders"), ("task_succeeded", "load_orders")]
     else:
         assert titles(connected) == ["1 recovered: etl_daily · load_orders"]
+
+
+@pytest.mark.parametrize("in_redis", [False, True], ids=["files", "Redis"])
+def test_a_success_that_ends_nothing_is_seen_without_its_context(
+    in_redis: bool, connected: Sandbox, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """If there are no rules, although other failures are open: one look at the outbox is enough."""
+    monkeypatch.delenv("AIRFLOW__DINGPUSH__RULES_FILE")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    if in_redis:
+        monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", request.getfixturevalue("redis_url"))
+    airflow_events.task_failed(stored_task(retries_left=False), ValueError("x"), was="running")
+    # It has nothing but ids.
+    airflow_events.task_succeeded(SimpleNamespace(dag_id="etl_daily", task_id="another", map_index=-1))
+    airflow_events.task_succeeded(stored_task(state="success"))
+    assert written() == [("task_failed", "load_orders"), ("task_succeeded", "load_orders")]
+
+
+def test_a_success_is_looked_at_if_redis_does_not_answer(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("AIRFLOW__DINGPUSH__RULES_FILE")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    airflow_events.task_failed(stored_task(retries_left=False), ValueError("x"), was="running")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", f"unix://{tmp_path}/nobody")
+    # One of its own, because it remembers that Redis did not answer.
+    monkeypatch.setattr(scheduler_writing, "write_alert", scheduler_writing.SchedulerWriter(ticks=time.monotonic).write)
+    airflow_events.task_succeeded(stored_task(state="success"))
+    monkeypatch.delenv("AIRFLOW__DINGPUSH__OUTBOX_URL")
+    assert written() == [("task_failed", "load_orders"), ("task_succeeded", "load_orders")]
 
 
 @pytest.mark.parametrize("reason", ["task_failure", "all_tasks_deadlocked", "timed_out"])
