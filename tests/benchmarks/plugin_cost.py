@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 WITHOUT, FILES, REDIS = "without", "files", "Redis"
 CONFIGURED = {"AIRFLOW__DINGPUSH__ALERT_CONN_ID": "dingtalk_default"}
@@ -102,26 +102,43 @@ def print_tasks(home: Path, tasks: int, rounds: int) -> None:
         # What is allocated so far is no child's business.
         gc.collect()
         gc.freeze()
-        medians: dict[str, list[float]] = {name: [] for name in environments}
+        medians: dict[str, list[Taken]] = {name: [] for name in environments}
         for _ in range(rounds):
-            taken: dict[str, list[float]] = {name: [] for name in environments}
+            taken: dict[str, list[Taken]] = {name: [] for name in environments}
             for _ in range(tasks):
                 for name, environment in environments.items():
                     taken[name].append(in_fork(hooks, environment))
             for name, each in taken.items():
-                medians[name].append(statistics.median(each))
+                medians[name].append(_median(each))
         trip = round_trip_ms(environments[REDIS]) if REDIS in environments else 0.0
-    measure = statistics.median(medians[WITHOUT])
+    measure = _median(medians[WITHOUT])
     for name, each in medians.items():
-        median = statistics.median(each)
-        more, most = median - measure, MOST_MORE_MS + (trip if name == REDIS else 0.0)
+        median = _median(each)
+        more, most = median.passed - measure.passed, MOST_MORE_MS + (trip if name == REDIS else 0.0)
         verdict = f", more than {most:.1f} ms more" if more > most else ""
+        spread = f"{min(row.passed for row in each):.2f}-{max(row.passed for row in each):.2f}"
+        ratio = median.passed / measure.passed
         print(
-            f"task, {name:8} {median:6.2f} ms ({min(each):.2f}-{max(each):.2f}), {more:+.2f} ms, "
-            f"{median / measure:.2f} x{verdict}"
+            f"task, {name:8} {median.passed:6.2f} ms ({spread}), {more:+.2f} ms, {ratio:.2f} x; "
+            f"of a processor {median.used:6.2f} ms, {median.used - measure.used:+.2f} ms{verdict}"
         )
     if trip:
         print(f"a round trip to Redis: {trip:.2f} ms")
+
+
+class Taken(NamedTuple):
+    """What a task's listeners took, in milliseconds.
+
+    :param passed: on the clock.
+    :param used: of a processor, which other work on the machine changes little.
+    """
+
+    passed: float
+    used: float
+
+
+def _median(rows: Sequence[Taken]) -> Taken:
+    return Taken(*(statistics.median(column) for column in zip(*rows, strict=True)))
 
 
 def listener_hooks() -> Callable[[], None]:
@@ -184,21 +201,22 @@ def kinds(home: Path) -> Iterator[Mapping[str, Mapping[str, str]]]:
         yield {**found, REDIS: {**CONFIGURED, "AIRFLOW__DINGPUSH__OUTBOX_URL": redis_.url}}
 
 
-def in_fork(work: Callable[[], None], environment: Mapping[str, str]) -> float:
-    """How long the work takes in a process of its own, in milliseconds."""
+def in_fork(work: Callable[[], None], environment: Mapping[str, str]) -> Taken:
+    """What the work takes in a process of its own."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.environ.update(environment)
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         work()
-        os.write(writing, json.dumps((time.perf_counter() - start) * 1e3).encode())
+        taken = (time.perf_counter() - start) * 1e3, (time.process_time() - used) * 1e3
+        os.write(writing, json.dumps(taken).encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         text = pipe.read()
     os.waitpid(child, 0)
-    return float(json.loads(text))
+    return Taken(*json.loads(text))
 
 
 def round_trip_ms(environment: Mapping[str, str]) -> float:

@@ -95,10 +95,10 @@ from airflow_provider_dingpush.operators import create_flush_dag
 flush_dag = create_flush_dag()
 """
 TASK, RUN, FILE = "task_failed", "dag_failed", "dag_import_error"
-LOAD = Counter({(TASK, "load"): 1})
-NOTHING: Counter[tuple[str, str | None]] = Counter()
 Reports = Counter[tuple[str, str | None]]
 """Event and task -> how many are reported."""
+LOAD: Reports = Counter({(TASK, "load"): 1})
+NOTHING: Reports = Counter()
 
 
 @dataclass(frozen=True)
