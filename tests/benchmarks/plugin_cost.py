@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib.util
 import json
 import os
 import shutil
@@ -144,9 +145,9 @@ def _median(rows: Sequence[Taken]) -> Taken:
 def listener_hooks() -> Callable[[], None]:
     """Calls the listeners of one task that succeeds, as Airflow does."""
     try:
-        from airflow.sdk.execution_time import task_runner as runner
+        runner: Any = importlib.import_module("airflow.sdk.execution_time.task_runner")
     except ImportError:
-        from airflow.listeners import listener as runner  # type: ignore[no-redef]
+        runner = importlib.import_module("airflow.listeners.listener")
     task_instance = _task_instance()
 
     def call() -> None:
@@ -174,9 +175,7 @@ def _task_instance() -> Any:
     ti = SimpleNamespace(
         **ids, try_number=1, max_tries=0, state="success", start_date=now, end_date=now, task=task, dag_run=run
     )
-    try:
-        import airflow.sdk  # noqa: F401 - whether it is there
-    except ImportError:
+    if importlib.util.find_spec("airflow.sdk") is None:
         ti._sa_instance_state = None
     context = {"ti": ti, "task": task, "dag": dag, "dag_run": run, "run_id": ids["run_id"]}
     ti.get_template_context = lambda: context

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,7 +179,7 @@ def table(fleet: Fleet, runs: Mapping[str, Mapping[str, str]]) -> list[str]:
     return lines
 
 
-def in_words(counts: Mapping[object, int]) -> str:
+def in_words(counts: Mapping[Any, int]) -> str:
     """``task_failed load 2, dag_failed 1``."""
     names = {key: " ".join(map(str, filter(None, key))) if isinstance(key, tuple) else str(key) for key in counts}
     return ", ".join(f"{names[key]} {count}" for key, count in sorted(counts.items(), key=str)) or "nothing"
