@@ -18,33 +18,32 @@ _hook = pluggy.HookimplMarker("airflow")
 @_hook
 def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any) -> None:
     """A task failed, or will be retried (Airflow calls it for both)."""
-    from airflow_provider_dingpush.pipeline import airflow_events
-
-    _guarded(lambda: airflow_events.task_failed(task_instance, error, was=previous_state))
+    _guarded(lambda: _events().task_failed(task_instance, error, was=previous_state))
 
 
 @_hook
 def on_task_instance_success(task_instance: Any) -> None:
     """A task succeeded."""
-    from airflow_provider_dingpush.pipeline import airflow_events
-
-    _guarded(lambda: airflow_events.task_succeeded(task_instance))
+    _guarded(lambda: _events().task_succeeded(task_instance))
 
 
 @_hook
 def on_dag_run_failed(dag_run: Any, msg: str) -> None:
     """A run failed; called in the scheduler, within its database transaction."""
-    from airflow_provider_dingpush.pipeline import airflow_events
-
-    _guarded(lambda: airflow_events.run_ended(dag_run, msg))
+    _guarded(lambda: _events().run_ended(dag_run, msg))
 
 
 @_hook
 def on_dag_run_success(dag_run: Any, msg: str) -> None:
     """A run succeeded."""
+    _guarded(lambda: _events().run_ended(dag_run, msg))
+
+
+def _events() -> Any:
+    """The module that records events, which a process without any doesn't load. That may fail as well."""
     from airflow_provider_dingpush.pipeline import airflow_events
 
-    _guarded(lambda: airflow_events.run_ended(dag_run, msg))
+    return airflow_events
 
 
 def _guarded(record: Callable[[], None]) -> None:

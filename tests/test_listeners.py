@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import listeners
+from airflow_provider_dingpush import listeners, pipeline
 from tests.callback_contexts import run_context
 
 SECRET = "s3cret-of-the-exception"
@@ -51,6 +52,17 @@ def test_they_never_raise(call: Callable[[Any], None], given: Any, caplog: pytes
         call(given)
     assert SECRET not in caplog.text
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=list(CALLS))
+def test_a_package_that_cannot_be_loaded_stops_nothing(
+    call: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its files may be replaced by others while the scheduler runs."""
+    monkeypatch.delattr(pipeline, "airflow_events", raising=False)
+    monkeypatch.setitem(sys.modules, "airflow_provider_dingpush.pipeline.airflow_events", None)
+    call(SimpleNamespace())
+    assert "An alert for all DAGs was not written (ModuleNotFoundError)." in caplog.text
 
 
 @pytest.mark.parametrize("name", ["run failed", "task failed"])

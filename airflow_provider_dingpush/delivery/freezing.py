@@ -11,7 +11,7 @@ from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.hints import hints_about
 from airflow_provider_dingpush.alerts.kinds import MARKS, kind_of
-from airflow_provider_dingpush.alerts.message_log import log_covered
+from airflow_provider_dingpush.alerts.message_log import log_covered, log_reported
 from airflow_provider_dingpush.delivery.dead_letters import name_of
 from airflow_provider_dingpush.delivery.decide import Work
 from airflow_provider_dingpush.delivery.fallbacks import Route
@@ -100,6 +100,7 @@ class Freezer:
             self.refuse(draft, f"it can't be composed ({what})", now)
             return None
         log_covered(draft.uuid, draft.members)
+        log_reported(draft.uuid, merged.shown)
         return replace(draft, body=body)
 
     def _with_notes(

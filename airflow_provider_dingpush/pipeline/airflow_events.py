@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import failed_task_ids
 from airflow_provider_dingpush.pipeline.callback_context import facts_of
+from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _BY_HAND = "manually set"
 """In Airflow's text about a state that a person set (``task_instances.py``, ``dag_run.py``; read 2026-11-27)."""
+_TIMED_OUT, _SUCCESS = "timed_out", "success"
+"""Two of Airflow's reasons for the end of a run."""
 # Airflow 2 doesn't try again after these, whatever the retries of the task are.
 _FINAL = {"AirflowFailException", "AirflowSensorTimeout"}
 
@@ -37,18 +40,20 @@ def task_failed(task_instance: Any, error: Any, *, was: Any) -> None:
 
 def task_succeeded(task_instance: Any) -> None:
     """Write the recovery of a task that failed before."""
-    from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident
-
-    if not has_no_open_incident():
+    if not has_no_open_incident() and not _ends_nothing(task_instance):
         _task_ended(task_instance, {})
 
 
 def run_ended(dag_run: Any, reason: str) -> None:
     """Write the alert of a run that failed, or that succeeded after a failure.
 
-    :param reason: Airflow's word for why, such as ``task_failure``.
+    :param reason: Airflow's word for why, such as ``task_failure``. Airflow before 3.2 gives none for a run that timed
+        out, and for no other that failed (``scheduler_job_runner.py``, read 2026-11-27).
     """
+    reason = reason or _TIMED_OUT
     if _BY_HAND in reason:
+        return
+    if reason == _SUCCESS and has_no_open_incident():
         return
     context = {"dag_run": dag_run, "dag": getattr(dag_run, "dag", None), "run_id": dag_run.run_id, "reason": reason}
     facts = facts_of(context)
@@ -57,24 +62,54 @@ def run_ended(dag_run: Any, reason: str) -> None:
     write_alerts(facts)
 
 
+def _ends_nothing(task_instance: Any) -> bool:
+    """Whether no failure of a task is open, if that can be seen without its facts: most tasks succeed again and again.
+
+    Which receivers a success has by rules depends on facts that take longer to read.
+    """
+    from airflow_provider_dingpush.pipeline.routes import only_conn_id
+
+    conn_id = only_conn_id()
+    if conn_id is None:
+        return False
+    from airflow_provider_dingpush.alerts.alert import Mailbox, incident_of
+    from airflow_provider_dingpush.pipeline.outboxes import may_be_open
+
+    index = getattr(task_instance, "map_index", None)
+    mapped = index if isinstance(index, int) and index >= 0 else None
+    return not may_be_open(incident_of(Mailbox(conn_id), task_instance.dag_id, task_instance.task_id, mapped))
+
+
 def _task_ended(task_instance: Any, more: Mapping[str, Any]) -> None:
     if hasattr(task_instance, "_sa_instance_state"):
-        task = getattr(task_instance, "task", None)
-        context = {
-            "ti": _EndedTaskInstance(task_instance, more.get("exception")),
-            "task": task,
-            "dag": getattr(task, "dag", None),
-            "dag_run": _unless_it_raises(task_instance, "dag_run"),
-            "run_id": task_instance.run_id,
-            **more,
-        }
-        write_alerts(facts_of(context))
+        ended = _EndedTaskInstance(task_instance, more.get("exception"))
+        write_alerts(facts_of({**_ids_of(task_instance), "ti": ended, **more}))
         return
     from airflow_provider_dingpush.pipeline.callback import notify
 
-    context = {**task_instance.get_template_context(), **more}
+    context = {**_template_context(task_instance), **more}
     for route in _routes(facts_of(context)):
         notify(route.arguments, context, in_triggerer=False, raise_on_failure=False)
+
+
+def _template_context(task_instance: Any) -> Mapping[str, Any]:
+    """The context of a callback, or what is known without it: Airflow refuses it if the run's params are invalid."""
+    try:
+        context: Mapping[str, Any] = task_instance.get_template_context()
+    except Exception:  # noqa: BLE001 - of a schema that somebody wrote
+        return _ids_of(task_instance)
+    return context
+
+
+def _ids_of(task_instance: Any) -> dict[str, Any]:
+    task = getattr(task_instance, "task", None)
+    return {
+        "ti": task_instance,
+        "task": task,
+        "dag": getattr(task, "dag", None),
+        "dag_run": _unless_it_raises(task_instance, "dag_run"),
+        "run_id": task_instance.run_id,
+    }
 
 
 def _routes(facts: RunFacts) -> tuple[Route, ...]:

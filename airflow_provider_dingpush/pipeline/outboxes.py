@@ -98,6 +98,29 @@ def has_no_open_incident() -> bool:
         return False
 
 
+def may_be_open(incident: str) -> bool:
+    """Whether an incident may be open: one look at the outbox, which loads nothing that sends alerts.
+
+    ``False`` is certain; ``True`` also if the outbox doesn't answer.
+    """
+    from airflow_provider_dingpush.errors import OutboxError
+    from airflow_provider_dingpush.storage.outbox import OPEN
+
+    def look() -> bool:
+        if url and opened(url, homes[0]).note(OPEN, incident) is not None:
+            return True
+        # Alerts that Redis did not take are in files.
+        return any(
+            _has_entry(each / "notes" / "open") and files_in(each).note(OPEN, incident) is not None for each in homes
+        )
+
+    try:
+        url, homes = outbox_url(), (home(), second_home())
+        return call_within(_LOOK_SECONDS, look)
+    except (OutboxError, TimeoutError):
+        return True
+
+
 def _has_entry(folder: Path) -> bool:
     try:
         with os.scandir(folder) as entries:

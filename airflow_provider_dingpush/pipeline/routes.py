@@ -71,6 +71,11 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
     return ()
 
 
+def only_conn_id() -> str | None:
+    """The connection that everything goes to, because there are no rules; ``None`` if the event decides."""
+    return None if airflow_option("dingpush", "rules_file") else airflow_option("dingpush", "alert_conn_id")
+
+
 def goes_to_alert_conn_id(event: Event) -> bool:
     """Whether ``alert_conn_id`` gets such events without a rule: failures, and what ends them."""
     return event.is_task_failure or event.is_run_failure or event.resolves_incident

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Mailbox
-from airflow_provider_dingpush.pipeline import airflow_events, routes
+from airflow_provider_dingpush.pipeline import airflow_events, routes, scheduler_writing
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.callback_contexts import START, run_context, success_context, task_context
@@ -147,6 +148,19 @@ def test_airflow_3_sends_from_the_task_itself(connected: Sandbox) -> None:
     assert written() == []
 
 
+def test_a_task_whose_context_cannot_be_made_loses_no_alert(connected: Sandbox) -> None:
+    """Airflow 3 raises if the params of a run are invalid."""
+
+    def refused() -> None:
+        raise ValueError("Invalid input for param n: None is not of type 'integer'")
+
+    task = running_task()
+    task.get_template_context = refused
+    task.task = task_context()["task"]
+    airflow_events.task_failed(task, ValueError("no such table"), was="running")
+    assert titles(connected) == ["Failed: etl_daily · load_orders"]
+
+
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_success_is_reported_if_it_ends_a_failure(connected: Sandbox, stored: bool) -> None:
     """A success alone isn't even looked at."""
@@ -165,6 +179,36 @@ def test_a_success_is_reported_if_it_ends_a_failure(connected: Sandbox, stored: 
         assert titles(connected) == ["1 recovered: etl_daily · load_orders"]
 
 
+@pytest.mark.parametrize("in_redis", [False, True], ids=["files", "Redis"])
+def test_a_success_that_ends_nothing_is_seen_without_its_context(
+    in_redis: bool, connected: Sandbox, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """If there are no rules, although other failures are open: one look at the outbox is enough."""
+    monkeypatch.delenv("AIRFLOW__DINGPUSH__RULES_FILE")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    if in_redis:
+        monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", request.getfixturevalue("redis_url"))
+    airflow_events.task_failed(stored_task(retries_left=False), ValueError("x"), was="running")
+    # It has nothing but ids.
+    airflow_events.task_succeeded(SimpleNamespace(dag_id="etl_daily", task_id="another", map_index=-1))
+    airflow_events.task_succeeded(stored_task(state="success"))
+    assert written() == [("task_failed", "load_orders"), ("task_succeeded", "load_orders")]
+
+
+def test_a_success_is_looked_at_if_redis_does_not_answer(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("AIRFLOW__DINGPUSH__RULES_FILE")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    airflow_events.task_failed(stored_task(retries_left=False), ValueError("x"), was="running")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", f"unix://{tmp_path}/nobody")
+    # One of its own, because it remembers that Redis did not answer.
+    monkeypatch.setattr(scheduler_writing, "write_alert", scheduler_writing.SchedulerWriter(ticks=time.monotonic).write)
+    airflow_events.task_succeeded(stored_task(state="success"))
+    monkeypatch.delenv("AIRFLOW__DINGPUSH__OUTBOX_URL")
+    assert written() == [("task_failed", "load_orders"), ("task_succeeded", "load_orders")]
+
+
 @pytest.mark.parametrize("reason", ["task_failure", "all_tasks_deadlocked", "timed_out"])
 def test_a_failed_run_says_why(connected: Sandbox, reason: str) -> None:
     """With the tasks that failed, if any did. It is only written: this is the scheduler."""
@@ -177,6 +221,13 @@ def test_a_failed_run_says_why(connected: Sandbox, reason: str) -> None:
     assert connected.messages == ()
 
 
+def test_a_run_that_timed_out_says_so_on_every_airflow(connected: Sandbox) -> None:
+    """Airflow before 3.2 gives no reason then."""
+    airflow_events.run_ended(stored_run(), "")
+    ((_, alert),) = outbox().mail_of(HERE, 100)
+    assert alert.facts["reason"] == "timed_out"
+
+
 @pytest.mark.parametrize("state", ["failed", "success"])
 def test_a_run_set_by_hand_is_silent(state: str) -> None:
     """Airflow says so in its reason."""
@@ -185,7 +236,8 @@ def test_a_run_set_by_hand_is_silent(state: str) -> None:
 
 
 def test_a_run_that_succeeds_ends_its_failure() -> None:
-    airflow_events.run_ended(stored_run("success"), "success")
+    # The scheduler doesn't even look at a success while no failure is known.
+    airflow_events.run_ended(SimpleNamespace(), "success")
     assert written() == []
     airflow_events.run_ended(stored_run(), "timed_out")
     airflow_events.run_ended(stored_run("success"), "success")
