@@ -4,10 +4,10 @@ In ``airflow_local_settings.py``::
 
     from airflow_provider_dingpush.cluster_policy import dag_policy, task_policy
 
-and in Airflow's configuration ``[dingpush] attach = policy``, besides ``alert_conn_id`` or ``rules_file``. Airflow calls
-these functions for each DAG that it parses (https://airflow.apache.org/docs/apache-airflow/stable/, "Cluster Policies",
-read 2026-11-27). It is never an entry point: Airflow loads those without any guard, and an exception in a policy
-breaks every DAG. So nothing here raises, and nothing is loaded before a DAG is parsed.
+and in Airflow's configuration ``[dingpush] attach = policy``, besides ``alert_conn_id`` or ``rules_file``. Airflow
+calls these functions for each DAG that it parses (https://airflow.apache.org/docs/apache-airflow/stable/, "Cluster
+Policies", read 2026-11-27). It is never an entry point: Airflow loads those without any guard, and an exception in a
+policy breaks every DAG. So nothing here raises, and nothing is loaded before a DAG is parsed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The plugin by which Airflow calls this package about every DAG, if ``[dingpush]`` says so.
 
 Airflow loads plugins in every process, so this module loads nothing else. It has listeners only if ``alert_conn_id`` or
-``rules_file`` is set, and ``attach`` isn't ``policy``: as soon as any listener is registered, Airflow refuses sensors with ``end_from_trigger=True``
-(``dag_processing/dagbag.py`` of Airflow 2.10 to 3.4, read 2026-11-27).
+``rules_file`` is set and ``attach`` isn't ``policy``: as soon as any listener is registered, Airflow refuses sensors
+with ``end_from_trigger=True`` (``dag_processing/dagbag.py`` of Airflow 2.10 to 3.4, read 2026-11-27).
 """
 
 from __future__ import annotations

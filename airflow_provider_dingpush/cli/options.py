@@ -574,7 +574,8 @@ COMMANDS: Mapping[str, Command] = {
                 "cron or a systemd timer, best on another machine."
             ),
             (
-                "从外部检查 Airflow 的 Web 服务、元数据库、scheduler、DAG processor、triggerer 是否正常，以及补发是否在运行。"
+                "从外部检查 Airflow 的 Web 服务、元数据库、scheduler、DAG processor、triggerer 是否正常，"
+                "以及补发是否在运行。"
                 "持续异常时告警一次，隔 --repeat 再次告警，恢复时通知。不依赖运行中的 Airflow 及其元数据库。"
                 "由 cron 或 systemd timer 每分钟调用，最好部署在另一台机器上。"
             ),

@@ -177,18 +177,18 @@ def _written(
         if decision.step not in (Step.ALERT, Step.RESOLVE) or decision.incident is None:
             continue
         facts = facts_of_component(observation, decision, options.address, now=now, zone=local_zone())
-        for alert in _alerts(facts, options.conn_id, now):
-            if not alert.resolved or resolves_incident(alert, stores):
-                places.append((store_alert(alert, stores), alert.mailbox))
+        places += [
+            (store_alert(alert, stores), alert.mailbox)
+            for alert in _alerts(facts, options.conn_id, now)
+            if not alert.resolved or resolves_incident(alert, stores)
+        ]
     return places, len(places)
 
 
 def _alerts(facts: RunFacts, conn_id: str | None, now: float) -> Iterable[Alert]:
     for route in _routes(facts, conn_id):
         mailbox = mailbox_of(route.conn_id, route.to)
-        yield bounded(
-            alert_of(facts, mailbox, at=now, message=None, mentions=route.at, language=route.language)
-        )
+        yield bounded(alert_of(facts, mailbox, at=now, message=None, mentions=route.at, language=route.language))
 
 
 def _routes(facts: RunFacts, conn_id: str | None) -> Sequence[Route]:

@@ -9,7 +9,8 @@ from airflow_provider_dingpush.cli.main import main
 
 
 @pytest.mark.parametrize(
-    ("word", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1.5h", 5_400), ("1 d", 86_400), ("0", 0), ("4H", 14_400)]
+    ("word", "seconds"),
+    [("90", 90), ("90s", 90), ("2m", 120), ("1.5h", 5_400), ("1 d", 86_400), ("0", 0), ("4H", 14_400)],
 )
 def test_a_duration(word: str, seconds: float) -> None:
     assert duration(word) == seconds

@@ -72,7 +72,6 @@ def test_an_incident_from_its_first_alert_to_its_end(airflow: Airflow, connected
     assert look().written == 2
     assert look().written == 0
     assert outbox().opened_incidents(10) == {}
-    print(titles(connected), connected.messages[-1].payload["markdown"]["text"])
     assert titles(connected)[-1] == "[prod] 2 recovered: Airflow"
 
 
