@@ -104,6 +104,7 @@ def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa:
         {
             **_names(facts),
             "run_id": _run_id(facts, words),
+            "iteration": facts.iteration,
             "try": _try(facts, words),
             "started": _time(facts.started_at),
             "duration": _duration(facts.duration_seconds, words),

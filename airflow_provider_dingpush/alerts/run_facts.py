@@ -89,6 +89,7 @@ class RunFacts(NamedTuple):
     :param task_name: its display name, or its id if it has none.
     :param map_index: index among the mapped instances; ``None`` if the task isn't mapped.
     :param map_label: the rendered ``map_index_template``.
+    :param iteration: which one of a task loop, from 1 (Airflow 3.4 and later); ``None`` outside of one.
     :param try_number: number of this try, from 1.
     :param max_tries: number of all tries: retries + 1.
     :param next_retry_at: when the next try is due; ``None`` if it isn't simply ``retry_delay`` later.
@@ -203,6 +204,7 @@ class RunFacts(NamedTuple):
     last_success_at: datetime | None = None
     run_time: datetime | None = None
     last_heartbeat_at: datetime | None = None
+    iteration: int | None = None
 
     @property
     def log_link(self) -> str | None:

@@ -28,6 +28,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "task": "Task",
     "map_index": "Map index",
     "run_id": "Run",
+    "iteration": "Iteration of the loop",
     "try": "Try",
     "try_of": "{number}/{total}",
     "try_number": "{number}",

@@ -28,6 +28,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "task": "任务",
     "map_index": "映射序号",
     "run_id": "运行",
+    "iteration": "循环轮次",
     "try": "尝试",
     "try_of": "第 {number} 次（共 {total} 次）",
     "try_number": "第 {number} 次",

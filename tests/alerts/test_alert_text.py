@@ -150,6 +150,7 @@ CASES = {
         answer_by=datetime(2026, 11, 22, 5, 4, 5, tzinfo=SHANGHAI),
         answer_url=SITE.answer_url("etl_daily", RUN_ID, "load_orders", map_index=3),
     ),
+    "task_failed_in_a_loop": OF_TASK._replace(iteration=2, max_tries=1, try_number=1),
     "airflow_unhealthy": OF_SCHEDULER,
     "airflow_unhealthy_web_server": OF_SCHEDULER._replace(
         task_id="web_server",
