@@ -147,7 +147,7 @@ def note_incidents(stores: Sequence[Store], address: str, incidents: Mapping[Com
 def _name(component: Component, address: str) -> str:
     """The name of a note; the flush belongs to the outbox rather than to an address."""
     if component is Component.FLUSH:
-        return component.value
+        return str(component.value)
     return f"{component.value}-{hashlib.sha256(address.encode()).hexdigest()[:16]}"
 
 
