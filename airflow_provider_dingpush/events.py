@@ -28,6 +28,8 @@ class Subject(Enum):
     RUN = "run"
     DEADLINE = "deadline"
     QUESTION = "question"
+    AIRFLOW = "airflow"
+    """A component of Airflow itself, or the flush."""
 
 
 class Traits(NamedTuple):
@@ -64,6 +66,8 @@ class Event(str, Enum):
     DAG_SUCCEEDED = "dag_succeeded"
     DEADLINE_MISSED = "deadline_missed"
     ANSWER_NEEDED = "answer_needed"
+    AIRFLOW_UNHEALTHY = "airflow_unhealthy"
+    AIRFLOW_HEALTHY = "airflow_healthy"
 
     @classmethod
     def _missing_(cls, value: object) -> Event | None:
@@ -141,6 +145,11 @@ class Event(str, Enum):
         return self.severity is Severity.FAILURE and self.subject is Subject.RUN
 
     @property
+    def is_airflow_failure(self) -> bool:
+        """Whether a component of Airflow is unhealthy."""
+        return self.severity is Severity.FAILURE and self.subject is Subject.AIRFLOW
+
+    @property
     def is_deadline(self) -> bool:
         """Whether a deadline was missed."""
         return self.subject is Subject.DEADLINE
@@ -176,6 +185,8 @@ _TRAITS = {
     Event.DAG_SUCCEEDED: Traits(Severity.GOOD, Subject.RUN, resolves_incident=True),
     Event.DEADLINE_MISSED: Traits(Severity.LATE, Subject.DEADLINE),
     Event.ANSWER_NEEDED: Traits(Severity.QUESTION, Subject.QUESTION, repeated_by_airflow=False, in_progress=True),
+    Event.AIRFLOW_UNHEALTHY: Traits(Severity.FAILURE, Subject.AIRFLOW, opens_incident=True),
+    Event.AIRFLOW_HEALTHY: Traits(Severity.GOOD, Subject.AIRFLOW, resolves_incident=True),
 }
 KNOWN_EVENTS = tuple(_TRAITS)
 """All events of this version."""

@@ -75,13 +75,19 @@ def test_what_events_are() -> None:
         Event.TASK_FAILED,
         Event.DAG_FAILED,
         Event.DEADLINE_MISSED,
+        Event.AIRFLOW_UNHEALTHY,
     }
     assert {each for each in Event if each.opens_incident} == {
         Event.TASK_FAILED,
         Event.TASK_RETRYING,
         Event.DAG_FAILED,
+        Event.AIRFLOW_UNHEALTHY,
     }
-    assert {each for each in Event if each.resolves_incident} == {Event.TASK_SUCCEEDED, Event.DAG_SUCCEEDED}
+    assert {each for each in Event if each.resolves_incident} == {
+        Event.TASK_SUCCEEDED,
+        Event.DAG_SUCCEEDED,
+        Event.AIRFLOW_HEALTHY,
+    }
     assert {each for each in Event if each.in_progress} == {Event.TASK_STARTED, Event.ANSWER_NEEDED}
     assert {each for each in Event if not each.repeated_by_airflow} == {Event.TASK_STARTED, Event.ANSWER_NEEDED}
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
-from airflow_provider_dingpush.alerts.run_facts import TASKS_FAILED, FailedTask, RunFacts
+from airflow_provider_dingpush.alerts.run_facts import NO_FLUSH, TASKS_FAILED, FailedTask, RunFacts
 from airflow_provider_dingpush.alerts.words import Words, day_and_time, duration_text, local_time_text, words_in
 from airflow_provider_dingpush.events import Subject
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
@@ -104,6 +104,7 @@ def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa:
         {
             **_names(facts),
             "run_id": _run_id(facts, words),
+            "iteration": facts.iteration,
             "try": _try(facts, words),
             "started": _time(facts.started_at),
             "duration": _duration(facts.duration_seconds, words),
@@ -212,11 +213,30 @@ def _question(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # n
     yield _links(facts, words)
 
 
+def _airflow(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
+    is_over = facts.event.resolves_incident
+    last = "last_ran" if facts.reason == NO_FLUSH else "last_heartbeat"
+    is_since_heartbeat = not is_over and facts.last_heartbeat_at == facts.started_at
+    yield "" if is_over else _lines(words, {"reason": facts.reason and words.known("reason", facts.reason)})
+    yield _quote(facts.body, words) if facts.body and not is_over else ""
+    yield _lines(
+        words,
+        {
+            last: None if is_over else _time(facts.last_heartbeat_at),
+            "unhealthy_since": None if is_since_heartbeat else _time(facts.started_at),
+            "was_unhealthy_for" if is_over else "unhealthy_for": _duration(facts.duration_seconds, words),
+            "checked": facts.hostname,
+        },
+    )
+    yield _links(facts, words)
+
+
 _BODIES: Mapping[Subject, Callable[[RunFacts, Words, int], Iterator[str]]] = {
     Subject.TASK: _task,
     Subject.RUN: _run,
     Subject.DEADLINE: _deadline,
     Subject.QUESTION: _question,
+    Subject.AIRFLOW: _airflow,
 }
 """Subject of an event -> the paragraphs between title and footer, with at most so many failed tasks."""
 

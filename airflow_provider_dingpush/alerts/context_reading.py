@@ -154,6 +154,7 @@ def read_run_facts(
         run_started_at=local(run_started_at),
         run_time=local(_time_in(run_id)),
         runbook_url=_runbook(context, task, dag, redact),
+        iteration=_iteration(ti),
         occurrence=_occurrence(any_ti, run, deadline, logical_date, is_about_task=is_about_task),
         **(question.facts(local) if question else {}),
     )
@@ -187,6 +188,16 @@ def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None,
         names.append((ti, "region_id"))
     parts = [*(_identifier(_get(*each)) for each in names), region_index]
     return " ".join(str(each) for each in parts if each is not None)
+
+
+def _iteration(ti: Any) -> int | None:
+    """The iteration of a task loop, from 1.
+
+    Since Airflow 3.4 a task instance has an index in its region: of a mapped task that is its map index, of a task in a
+    loop that isn't mapped its iteration (``RuntimeTaskInstance.model_post_init`` of 3.4.0b2, read 2026-11-27).
+    """
+    index = _map_index(_get(ti, "region_index"))
+    return None if index is None or _map_index(_get(ti, "map_index")) is not None else index + 1
 
 
 class _Tries(NamedTuple):

@@ -30,6 +30,9 @@ MAX_LOG_LINES = 8
 TASKS_FAILED = "task_failure"
 """Airflow's reason for a failed run, if some of its tasks failed."""
 
+NO_FLUSH = "no_flush"
+"""Why alerts aren't sent: neither the flush DAG nor ``dingpush flush`` runs."""
+
 
 class FailedTask(NamedTuple):
     """One failed task instance of a failed run.
@@ -86,6 +89,7 @@ class RunFacts(NamedTuple):
     :param task_name: its display name, or its id if it has none.
     :param map_index: index among the mapped instances; ``None`` if the task isn't mapped.
     :param map_label: the rendered ``map_index_template``.
+    :param iteration: which one of a task loop, from 1 (Airflow 3.4 and later); ``None`` outside of one.
     :param try_number: number of this try, from 1.
     :param max_tries: number of all tries: retries + 1.
     :param next_retry_at: when the next try is due; ``None`` if it isn't simply ``retry_delay`` later.
@@ -125,6 +129,11 @@ class RunFacts(NamedTuple):
     :param assigned_users: names of the people who may answer; empty if every user with the permission may.
     :param assigned_user_ids: their ids in Airflow.
     :param answer_url: the page where it is answered; see also ``answer_link``.
+
+    **A component of Airflow**, if the event is about one: ``task_id`` names it, ``reason`` and ``body`` say what
+    is wrong, and ``hostname`` is where Airflow was asked
+
+    :param last_heartbeat_at: when it was last alive; of the flush, when it last ran.
 
     **Links**
 
@@ -194,6 +203,8 @@ class RunFacts(NamedTuple):
     runbook_url: str | None = None
     last_success_at: datetime | None = None
     run_time: datetime | None = None
+    last_heartbeat_at: datetime | None = None
+    iteration: int | None = None
 
     @property
     def log_link(self) -> str | None:
@@ -298,7 +309,7 @@ _FROM_JSON: dict[str, Any] = {
     **dict.fromkeys(
         (
             *("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at", "answer_by"),
-            *("run_started_at", "last_success_at", "run_time"),
+            *("run_started_at", "last_success_at", "run_time", "last_heartbeat_at"),
         ),
         _time,
     ),

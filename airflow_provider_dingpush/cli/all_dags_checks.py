@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,25 +16,33 @@ from airflow_provider_dingpush.cli.option_sources import SECTION, OptionSources
 from airflow_provider_dingpush.errors import RulesFileError
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.routes import rules_in
+from airflow_provider_dingpush.plugin import OPTIONS, POLICY
 from airflow_provider_dingpush.timeouts import call_within
 
-_OPTIONS = "alert_conn_id", "rules_file"
 _PLUGIN = "dingpush"
 # How dagbag.py of Airflow 2.10 to 3.4 refuses a task, with the ids of task and DAG (read 2026-11-27).
 _REFUSED = "end_from_trigger=True with listeners"
 _IDS = re.compile(r"to use listeners\.',\s*'([^']+)',\s*'([^']+)'")
 _MOST_NAMES = 10
+# Airflow imports airflow_local_settings when it starts, whatever it calls the functions there.
+_POLICY_MODULE = "airflow_provider_dingpush.cluster_policy"
 
 
 def are_on() -> bool:
     """Whether alerts for all DAGs are configured."""
-    return any(airflow_option(SECTION, each) for each in _OPTIONS)
+    return any(airflow_option(SECTION, each) for each in OPTIONS)
 
 
 def _all_dags(sources: OptionSources) -> Iterator[Finding]:
-    where = next(filter(None, map(sources.where, _OPTIONS)), None)
+    where = next(filter(None, map(sources.where, OPTIONS)), None)
     if not are_on():
         yield found("all_dags", Severity.SKIPPED, "all_dags_off")
+    elif (attach := airflow_option(SECTION, "attach")) not in (None, POLICY):
+        yield found("all_dags", Severity.ERROR, "attach_unknown", set_in=sources.where("attach"), value=attach)
+    elif attach == POLICY:
+        is_there = _POLICY_MODULE in sys.modules
+        severity, code = (Severity.OK, "policy_on") if is_there else (Severity.ERROR, "policy_missing")
+        yield found("all_dags", severity, code, set_in=sources.where("attach"))
     elif has_own_plugin(_PLUGIN):
         yield found("all_dags", Severity.OK, "all_dags_on", set_in=where)
     else:
@@ -77,7 +86,7 @@ def _receivers(sources: OptionSources) -> Iterator[Finding]:
 
 
 def _end_from_trigger(_: OptionSources) -> Iterator[Finding]:
-    if not are_on():
+    if not are_on() or airflow_option(SECTION, "attach") == POLICY:  # no listeners then
         return
     known = KnownDags.read()
     if known.problem is not None:

@@ -130,6 +130,24 @@ RESULTS: Mapping[str, Words] = {
         "Airflow loads the plugin, which reports every DAG. Restart all components after a change of the option.",
         "Airflow 会加载插件，所有 DAG 都会告警。修改配置项后请重启所有组件。",
     ),
+    "attach_unknown": (
+        "attach is {value!r}; it can be empty or policy. Until that is fixed, it counts as empty.",
+        "attach 的值是 {value!r}，只能为空或 policy。修正之前视为空。",
+    ),
+    "policy_on": (
+        "The cluster policy reports every DAG. Restart all components after a change of the option.",
+        "由集群策略为所有 DAG 告警。修改配置项后请重启所有组件。",
+    ),
+    "policy_missing": (
+        (
+            "No DAG is reported: attach is policy, but no airflow_local_settings.py uses the policy of this package. "
+            "Put this line into it: from airflow_provider_dingpush.cluster_policy import dag_policy, task_policy"
+        ),
+        (
+            "没有 DAG 会告警：attach 为 policy，但没有 airflow_local_settings.py 使用本包的策略。请在其中加入："
+            "from airflow_provider_dingpush.cluster_policy import dag_policy, task_policy"
+        ),
+    ),
     "plugin_missing": (
         (
             "Airflow finds no plugin of this package, so no DAG is reported by it. Install the package with pip on "
@@ -150,12 +168,12 @@ RESULTS: Mapping[str, Words] = {
     "end_from_trigger_used": (
         (
             "Airflow imports no DAG with such a task while a plugin listens to tasks, as this one does for all DAGs: "
-            "{tasks}. Set end_from_trigger=False there; or empty alert_conn_id and rules_file, and use a cluster "
-            "policy instead."
+            "{tasks}. Set end_from_trigger=False there; or set attach = policy, and use the cluster policy of this "
+            "package instead."
         ),
         (
             "有插件监听任务时（为所有 DAG 告警即是如此），Airflow 拒绝导入含有这类任务的 DAG：{tasks}。"
-            "请在其中设置 end_from_trigger=False；或清空 alert_conn_id 和 rules_file，改用集群策略。"
+            "请在其中设置 end_from_trigger=False；或设置 attach = policy，改用本包的集群策略。"
         ),
     ),
     "end_from_trigger_unused": (

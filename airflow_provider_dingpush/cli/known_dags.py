@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from airflow_provider_dingpush.airflow_compat import StoredDag, stored_dags
 from airflow_provider_dingpush.events import Subject
+from airflow_provider_dingpush.pipeline.airflow_health import Component
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.rules.labels import EVENTS, Labels, labels_of
+from airflow_provider_dingpush.rules.labels import EVENTS, OF_AIRFLOW, Labels, labels_of
 from airflow_provider_dingpush.timeouts import call_within
 
 DATABASE_SECONDS = 15.0
@@ -37,7 +38,10 @@ class KnownDags(NamedTuple):
             return cls(problem=described(problem))
 
     def labels(self) -> Iterator[Labels]:
-        """The labels of everything that can happen to these DAGs, without those of a run."""
+        """The labels of everything that can happen to these DAGs and to Airflow, without those of a run."""
+        for event in OF_AIRFLOW if self.dags else ():
+            for component in Component:
+                yield labels_of(event, "", task_id=component.value)
         for dag in self.dags:
             for event in EVENTS:
                 if event.subject is Subject.RUN:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_dingpush import __version__
+from airflow_provider_dingpush.cli.durations import duration
 from airflow_provider_dingpush.cli.language import LANGUAGES
 from airflow_provider_dingpush.cli.parsing import Options, Pair, Parser, moment, seconds, whole_number, wrapped
 from airflow_provider_dingpush.rules.labels import EVENTS
@@ -16,6 +17,8 @@ from airflow_provider_dingpush.rules.labels import EVENTS
 _SANDBOX_PORT = 8377
 _HELP_COLUMNS = 78
 _SHELLS = "bash", "zsh", "fish"
+WATCHED = "web_server", "metadatabase", "scheduler", "dag_processor", "triggerer", "flush"
+"""What ``dingpush watch`` looks at."""
 
 
 @dataclass(frozen=True)
@@ -323,6 +326,63 @@ def _rules(options: Options) -> None:
     )
 
 
+def _watch(options: Options) -> None:
+    options.add(
+        "--url",
+        "base URL of Airflow (default: [dingpush] base_url, or Airflow's own option)",
+        "Airflow 的地址（默认 [dingpush] base_url，或 Airflow 自己的配置项）",
+        metavar="URL",
+    )
+    options.add(
+        "--conn-id",
+        "Airflow connection to notify (default: by rules_file and alert_conn_id)",
+        "接收告警的 Airflow 连接（默认由 rules_file 和 alert_conn_id 决定）",
+        metavar="CONN_ID",
+    )
+    options.add(
+        "--for",
+        "how long something must be unhealthy before it is reported (default: %(default)s)",
+        "异常持续多久才告警（默认 %(default)s）",
+        dest="patience",
+        type=duration,
+        default="2m",
+        metavar="DURATION",
+    )
+    options.add(
+        "--repeat",
+        "report it again after this time (default: %(default)s)",
+        "异常未消除时，隔多久再次告警（默认 %(default)s）",
+        type=duration,
+        default="4h",
+        metavar="DURATION",
+    )
+    options.add(
+        "--flush-within",
+        "how long ago the last flush may be (default: %(default)s)",
+        "距上次补发最长允许多久（默认 %(default)s）",
+        type=duration,
+        default="10m",
+        metavar="DURATION",
+    )
+    options.add(
+        "--ignore",
+        "don't look at this; repeatable",
+        "不检查该组件，可重复",
+        action="append",
+        default=[],
+        choices=WATCHED,
+    )
+    options.add(
+        "--within",
+        "time limit in seconds (default: %(default)g)",
+        "最长用时（秒，默认 %(default)g）",
+        type=seconds,
+        default=50.0,
+        metavar="SECONDS",
+    )
+    _add_json(options)
+
+
 def _sandbox(options: Options) -> None:
     _add_port(options, default=_SANDBOX_PORT)
     options.add(
@@ -499,6 +559,31 @@ COMMANDS: Mapping[str, Command] = {
         exit_codes=(
             "0: valid (perhaps with warnings), or explained; 1: mistakes, or an unreadable file; 2: wrong options",
             "0：文件有效（可能有警告），或已说明；1：文件有错误或无法读取；2：选项有误",
+        ),
+    ),
+    "watch": Command(
+        "watch",
+        uses_airflow=True,
+        add_options=_watch,
+        help=("report when Airflow itself is unhealthy", "Airflow 自身异常时告警"),
+        description=(
+            (
+                "Ask Airflow from outside whether web server, database, scheduler, DAG processor and triggerer are "
+                "healthy, and whether a flush has run. What stays unhealthy is reported once, again after --repeat, "
+                "and when it is over. Needs neither a running Airflow nor its database. Run it once a minute from "
+                "cron or a systemd timer, best on another machine."
+            ),
+            (
+                "从外部检查 Airflow 的 Web 服务、元数据库、scheduler、DAG processor、triggerer 是否正常，"
+                "以及补发是否在运行。"
+                "持续异常时告警一次，隔 --repeat 再次告警，恢复时通知。不依赖运行中的 Airflow 及其元数据库。"
+                "由 cron 或 systemd timer 每分钟调用，最好部署在另一台机器上。"
+            ),
+        ),
+        example="* * * * * AIRFLOW_HOME=/opt/airflow /opt/airflow/venv/bin/dingpush watch --url http://airflow:8080",
+        exit_codes=(
+            "0: everything is healthy; 1: something isn't, or an alert could not be sent; 2: wrong options",
+            "0：全部正常；1：有异常，或有告警未能发出；2：选项有误",
         ),
     ),
     "sandbox": Command(

@@ -78,7 +78,8 @@ def only_conn_id() -> str | None:
 
 def goes_to_alert_conn_id(event: Event) -> bool:
     """Whether ``alert_conn_id`` gets such events without a rule: failures, and what ends them."""
-    return event.is_task_failure or event.is_run_failure or event.resolves_incident
+    is_failure = event.is_task_failure or event.is_run_failure or event.is_airflow_failure
+    return is_failure or event.resolves_incident
 
 
 def labels_of_facts(facts: RunFacts) -> Labels:

@@ -12,6 +12,8 @@ EVENTS = (
     *(Event.DAG_FAILED, Event.DAG_SUCCEEDED),
 )
 """The events that rules decide about; a success only if it ends a failure."""
+OF_AIRFLOW = Event.AIRFLOW_UNHEALTHY, Event.AIRFLOW_HEALTHY
+"""The events about Airflow itself, which have no DAG; their ``task_id`` is the component."""
 _TAG = "severity:"
 
 

@@ -61,6 +61,20 @@ FAILED_TASKS = tuple(
     for name, index in (("load_orders", None), *(("split_by_city", index) for index in range(9)))
 )
 LOCAL = AirflowSite()
+OF_SCHEDULER = RunFacts(
+    Event.AIRFLOW_UNHEALTHY,
+    dag_id="",
+    dag_name="Airflow",
+    run_id="since 1795287845",
+    environment="生产",
+    task_id="scheduler",
+    task_name="scheduler",
+    reason="no_heartbeat",
+    last_heartbeat_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=SHANGHAI),
+    started_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=SHANGHAI),
+    duration_seconds=760.0,
+    hostname="airflow.example.com:8080",
+)
 
 CASES = {
     "task_started": UNTROUBLED._replace(event=Event.TASK_STARTED, ended_at=None, duration_seconds=None),
@@ -136,6 +150,17 @@ CASES = {
         answer_by=datetime(2026, 11, 22, 5, 4, 5, tzinfo=SHANGHAI),
         answer_url=SITE.answer_url("etl_daily", RUN_ID, "load_orders", map_index=3),
     ),
+    "task_failed_in_a_loop": OF_TASK._replace(iteration=2, max_tries=1, try_number=1),
+    "airflow_unhealthy": OF_SCHEDULER,
+    "airflow_unhealthy_web_server": OF_SCHEDULER._replace(
+        task_id="web_server",
+        task_name="web server",
+        reason="unexpected_answer",
+        body="/api/v2/monitor/health: HTTP 503",
+        last_heartbeat_at=None,
+    ),
+    "airflow_unhealthy_flush": OF_SCHEDULER._replace(task_id="flush", task_name="dingpush flush", reason="no_flush"),
+    "airflow_healthy": OF_SCHEDULER._replace(event=Event.AIRFLOW_HEALTHY, reason=None),
 }
 
 

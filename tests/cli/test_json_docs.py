@@ -93,6 +93,7 @@ def _nothing(_: Sandbox) -> None:
         ("status", _held, ["status"]),
         ("flush", _held, ["flush"]),
         ("dead-letters", _refused, ["dead-letters", "list"]),
+        ("watch", _nothing, ["watch", "--url", "http://127.0.0.1:1", "--for", "0s"]),
         ("rules-check", _rules, ["rules", "check", RULES_FILE]),
         ("rules-explain", _rules, ["rules", "explain", "etl_orders.load", "--file", RULES_FILE]),
     ],
