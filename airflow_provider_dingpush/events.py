@@ -28,6 +28,8 @@ class Subject(Enum):
     RUN = "run"
     DEADLINE = "deadline"
     QUESTION = "question"
+    FILE = "file"
+    """A DAG file, or the rules file."""
 
 
 class Traits(NamedTuple):
@@ -64,6 +66,10 @@ class Event(str, Enum):
     DAG_SUCCEEDED = "dag_succeeded"
     DEADLINE_MISSED = "deadline_missed"
     ANSWER_NEEDED = "answer_needed"
+    DAG_IMPORT_ERROR = "dag_import_error"
+    DAG_IMPORT_FIXED = "dag_import_fixed"
+    RULES_FILE_ERROR = "rules_file_error"
+    RULES_FILE_FIXED = "rules_file_fixed"
 
     @classmethod
     def _missing_(cls, value: object) -> Event | None:
@@ -141,6 +147,11 @@ class Event(str, Enum):
         return self.severity is Severity.FAILURE and self.subject is Subject.RUN
 
     @property
+    def is_about_file(self) -> bool:
+        """Whether it is about a file rather than a run or task."""
+        return self.subject is Subject.FILE
+
+    @property
     def is_deadline(self) -> bool:
         """Whether a deadline was missed."""
         return self.subject is Subject.DEADLINE
@@ -176,6 +187,10 @@ _TRAITS = {
     Event.DAG_SUCCEEDED: Traits(Severity.GOOD, Subject.RUN, resolves_incident=True),
     Event.DEADLINE_MISSED: Traits(Severity.LATE, Subject.DEADLINE),
     Event.ANSWER_NEEDED: Traits(Severity.QUESTION, Subject.QUESTION, repeated_by_airflow=False, in_progress=True),
+    Event.DAG_IMPORT_ERROR: Traits(Severity.FAILURE, Subject.FILE, opens_incident=True),
+    Event.DAG_IMPORT_FIXED: Traits(Severity.GOOD, Subject.FILE, resolves_incident=True),
+    Event.RULES_FILE_ERROR: Traits(Severity.FAILURE, Subject.FILE, opens_incident=True),
+    Event.RULES_FILE_FIXED: Traits(Severity.GOOD, Subject.FILE, resolves_incident=True),
 }
 KNOWN_EVENTS = tuple(_TRAITS)
 """All events of this version."""

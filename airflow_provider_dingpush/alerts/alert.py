@@ -214,6 +214,14 @@ def key_of(
     return _digest([dag_id, run_id, task_id, map_index, try_number, event, distinction])[:40]
 
 
+def key_of_file(file: str, event: str, distinction: str) -> str:
+    """The key of what happened to a file.
+
+    :param distinction: the same for the same problem of the file.
+    """
+    return _digest([file, event, distinction])[:40]
+
+
 def unique_key() -> str:
     """A key that is never repeated."""
     return uuid.uuid4().hex

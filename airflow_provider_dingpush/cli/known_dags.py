@@ -38,8 +38,13 @@ class KnownDags(NamedTuple):
 
     def labels(self) -> Iterator[Labels]:
         """The labels of everything that can happen to these DAGs, without those of a run."""
+        of_files = [event for event in EVENTS if event.is_about_file]
+        if self.dags:
+            yield from (labels_of(event, "") for event in of_files)
         for dag in self.dags:
             for event in EVENTS:
+                if event in of_files:
+                    continue
                 if event.subject is Subject.RUN:
                     yield labels_of(event, dag.dag_id, tags=dag.tags, owners=dag.owners)
                     continue
