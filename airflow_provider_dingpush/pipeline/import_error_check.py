@@ -215,7 +215,7 @@ def facts_of_file(news: News, now: float) -> RunFacts:
         is_local_link=site.is_local,
         is_utc_by_default=site.is_utc_by_default,
         links=site.links,
-        occurrence=f"{report.cause} {len(names)}",
+        occurrence=f"{report.cause} {len(names)} {report.since:.3f}",
     )
     if is_over:
         return facts._replace(ended_at=datetime.fromtimestamp(int(now), zone))
@@ -279,7 +279,11 @@ class Notes:
             notes.append(Note(_REPORTS, _REPORTED, value, durable=True))
         gone = [(BROKEN_FILES, name_of(each.path)) for each in fixed]
         done = 0
-        for store in self._stores[:2]:
+        # Beside Redis in the files of this machine, for while Redis is away; otherwise in one store.
+        enough = 1 if self._stores[0].folder is not None else 2
+        for store in self._stores:
+            if done == enough:
+                break
             with suppress(OutboxError):
                 store.bounded.set_notes(notes)
                 done += 1

@@ -60,7 +60,7 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
         except RulesFileError as mistake:
             _log.error("%s Alerts go to connection %r meanwhile.", mistake, conn_id or LAST_RESORT)
             conn_id = conn_id or LAST_RESORT
-            _tell(mistake)
+            _tell(mistake, Path(rules_file).expanduser(), conn_id)
         else:
             applying = rules.applying_to(labels_of_facts(facts))
             if applying:
@@ -72,12 +72,12 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
     return ()
 
 
-def _tell(mistake: RulesFileError) -> None:
+def _tell(mistake: RulesFileError, path: Path, fallback: str) -> None:
     """Write the alert that the rules file is broken; whatever happens there, the alert at hand isn't lost."""
-    from airflow_provider_dingpush.pipeline.rules_file_check import tell_mistake
+    from airflow_provider_dingpush.pipeline.rules_file_alerts import tell_mistake
 
     try:
-        tell_mistake(mistake)
+        tell_mistake(mistake, path, fallback)
     except Exception as problem:  # noqa: BLE001 - see above
         _log.error("The alert about the rules file was not written (%s).", type(problem).__name__)
 
