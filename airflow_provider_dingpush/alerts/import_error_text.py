@@ -36,7 +36,8 @@ class ImportProblem(NamedTuple):
     :param type_name: name of the exception's class; ``None`` if there is only a message.
     :param text: its text, redacted; ``None`` if it is empty.
     :param summary: the most informative line of it, with the class.
-    :param place: the last place in the author's own code, such as ``common/db.py:3 in connect``.
+    :param place: the last place in the author's own code, such as ``common/db.py:3 in connect``; ``None`` if Airflow's
+        text has only frames of libraries.
     :param source: the line of code there, redacted.
     :param cause: the same for every file that fails for the same reason, each time that it is parsed.
     """
@@ -77,7 +78,7 @@ def read_import_error(
     type_name, message = _exception(block, is_traceback=_BLOCK in text or bool(frames))
     shown = read_exception(message, redact)
     summary = ": ".join(filter(None, (type_name, shown.summary)))
-    own = _own_frame(frames, file) or _own_frame(_frames(text), file) or (frames[-1] if frames else None)
+    own = _own_frame(frames, file) or _own_frame(_frames(text), file)
     source = own.source[:_SOURCE_CHARACTERS] if own else None
     return ImportProblem(
         type_name,

@@ -76,6 +76,12 @@ def test_the_line_that_fails_is_shown(text: str, type_name: str, summary: str, p
     assert read(text)[:5] == (type_name, summary, f"{type_name}: {summary}", place, source)
 
 
+def test_frames_of_libraries_alone_show_no_line() -> None:
+    """As Airflow keeps the last two frames only: a line of a library would be no help."""
+    problem = read(CHAINED.partition("following exception:\n\n")[2])
+    assert (problem.summary, problem.place, problem.source) == ("LoadError: can't load", None, None)
+
+
 @pytest.mark.parametrize(
     ("text", "type_name", "message"),
     [

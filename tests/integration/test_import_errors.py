@@ -25,7 +25,7 @@ from airflow.models.dag import DAG
 
 
 def parse(home: Path, environment: dict[str, str]) -> str:
-    """Parse each DAG file, by the real DAG processor; what it printed. With SQLite, Airflow 2 has it in its scheduler."""
+    """Parse each DAG file, as Airflow does; what it printed. With SQLite, Airflow 2 does it in its scheduler."""
     command = ["dag-processor", "--num-runs", "1"] if is_airflow_3() else ["scheduler", "--num-runs", "8"]
     done = subprocess.run(
         [sys.executable, "-m", "airflow", *command],
