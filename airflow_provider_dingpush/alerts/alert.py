@@ -63,7 +63,7 @@ class Alert:
     :param mailbox: of the alert.
     :param event: what happened; JSON has its name, also of an event of a newer version.
     :param at: when it happened, in seconds since 1970.
-    :param dag_id: the DAG.
+    :param dag_id: the DAG; of an event about a file, its path.
     :param run_id: the run.
     :param task_id: the task; ``None`` for the whole run.
     :param map_index: of a mapped task instance.
