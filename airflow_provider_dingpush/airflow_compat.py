@@ -50,12 +50,14 @@ __all__ = [
     "defers_by_default",
     "failed_in_a_row",
     "failed_task_ids",
+    "folders_of_dag_files",
     "folders_of_own_code",
     "has_own_plugin",
     "import_errors",
     "is_airflow_3",
     "load_provider_options",
     "mask_secret",
+    "may_use_database",
     "notifier_takes_context",
     "redact",
     "run_in_thread",
@@ -231,6 +233,30 @@ def import_errors() -> Iterator[tuple[str, str]]:
     with create_session() as session:
         rows = session.query(ParseImportError.filename, ParseImportError.stacktrace).all()
     return ((str(file or ""), str(text or "")) for file, text in rows)
+
+
+def may_use_database() -> bool:
+    """Whether this process may have Airflow's database: a task of Airflow 3 never has it."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return not hasattr(runner, "SUPERVISOR_COMMS")
+
+
+def folders_of_dag_files() -> list[tuple[str, str | None]]:
+    """The folders of DAG files, each with the name of its bundle (Airflow 3), unless that is Airflow's default one."""
+    folder = airflow_option("core", "dags_folder")
+    found: list[tuple[str, str | None]] = [(os.path.abspath(folder), None)] if folder else []
+    try:
+        bundles = json.loads(airflow_option("dag_processor", "dag_bundle_config_list") or "[]")
+        for each in bundles:
+            path = each.get("kwargs", {}).get("path")
+            if path and each["name"] != _DEFAULT_BUNDLE:
+                found.append((os.path.abspath(path), str(each["name"])))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        pass  # Airflow itself reports it
+    return found
+
+
+_DEFAULT_BUNDLE = "dags-folder"
 
 
 def has_own_plugin(name: str) -> bool:

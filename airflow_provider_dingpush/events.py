@@ -30,6 +30,8 @@ class Subject(Enum):
     QUESTION = "question"
     AIRFLOW = "airflow"
     """A component of Airflow itself, or the flush."""
+    FILE = "file"
+    """A DAG file, or the rules file."""
 
 
 class Traits(NamedTuple):
@@ -68,6 +70,10 @@ class Event(str, Enum):
     ANSWER_NEEDED = "answer_needed"
     AIRFLOW_UNHEALTHY = "airflow_unhealthy"
     AIRFLOW_HEALTHY = "airflow_healthy"
+    DAG_IMPORT_ERROR = "dag_import_error"
+    DAG_IMPORT_FIXED = "dag_import_fixed"
+    RULES_FILE_ERROR = "rules_file_error"
+    RULES_FILE_FIXED = "rules_file_fixed"
 
     @classmethod
     def _missing_(cls, value: object) -> Event | None:
@@ -145,9 +151,9 @@ class Event(str, Enum):
         return self.severity is Severity.FAILURE and self.subject is Subject.RUN
 
     @property
-    def is_airflow_failure(self) -> bool:
-        """Whether a component of Airflow is unhealthy."""
-        return self.severity is Severity.FAILURE and self.subject is Subject.AIRFLOW
+    def is_about_file(self) -> bool:
+        """Whether it is about a file rather than a run or task."""
+        return self.subject is Subject.FILE
 
     @property
     def is_deadline(self) -> bool:
@@ -187,6 +193,10 @@ _TRAITS = {
     Event.ANSWER_NEEDED: Traits(Severity.QUESTION, Subject.QUESTION, repeated_by_airflow=False, in_progress=True),
     Event.AIRFLOW_UNHEALTHY: Traits(Severity.FAILURE, Subject.AIRFLOW, opens_incident=True),
     Event.AIRFLOW_HEALTHY: Traits(Severity.GOOD, Subject.AIRFLOW, resolves_incident=True),
+    Event.DAG_IMPORT_ERROR: Traits(Severity.FAILURE, Subject.FILE, opens_incident=True),
+    Event.DAG_IMPORT_FIXED: Traits(Severity.GOOD, Subject.FILE, resolves_incident=True),
+    Event.RULES_FILE_ERROR: Traits(Severity.FAILURE, Subject.FILE, opens_incident=True),
+    Event.RULES_FILE_FIXED: Traits(Severity.GOOD, Subject.FILE, resolves_incident=True),
 }
 KNOWN_EVENTS = tuple(_TRAITS)
 """All events of this version."""

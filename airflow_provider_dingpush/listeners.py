@@ -52,3 +52,25 @@ def _guarded(record: Callable[[], None]) -> None:
     except Exception as error:  # noqa: BLE001 - see the module
         # No traceback: it may show secrets.
         _log.error("An alert for all DAGs was not written (%s).", type(error).__name__)
+
+
+# DAG files that can't be imported. Airflow 3 calls these in the loop of its DAG processor, Airflow 2 in the process
+# that parses the file; there is none for a file that can be imported again.
+
+
+@_hook
+def on_new_dag_import_error(filename: Any, stacktrace: Any) -> None:
+    """A DAG file can't be imported."""
+    _guarded(lambda: _note_broken_file(filename, stacktrace))
+
+
+@_hook
+def on_existing_dag_import_error(filename: Any, stacktrace: Any) -> None:
+    """A DAG file still can't be imported; called each time that it is parsed."""
+    _guarded(lambda: _note_broken_file(filename, stacktrace))
+
+
+def _note_broken_file(filename: Any, stacktrace: Any) -> None:
+    from airflow_provider_dingpush.pipeline.import_errors import note_broken_file
+
+    note_broken_file(str(filename), str(stacktrace))

@@ -29,6 +29,8 @@ CALLS: dict[str, Callable[[Any], None]] = {
     "task succeeded": listeners.on_task_instance_success,
     "run failed": lambda given: listeners.on_dag_run_failed(given, "task_failure"),
     "run succeeded": lambda given: listeners.on_dag_run_success(given, "success"),
+    "file broken": lambda given: listeners.on_new_dag_import_error(given, given),
+    "file still broken": lambda given: listeners.on_existing_dag_import_error(given, f"{given!r} {SECRET}"),
 }
 
 

@@ -63,7 +63,7 @@ class Alert:
     :param mailbox: of the alert.
     :param event: what happened; JSON has its name, also of an event of a newer version.
     :param at: when it happened, in seconds since 1970.
-    :param dag_id: the DAG.
+    :param dag_id: the DAG; of an event about a file, its path.
     :param run_id: the run.
     :param task_id: the task; ``None`` for the whole run.
     :param map_index: of a mapped task instance.
@@ -212,6 +212,14 @@ def key_of(
         # Without a run id it can't be recognised, and two alerts are better than none.
         return unique_key()
     return _digest([dag_id, run_id, task_id, map_index, try_number, event, distinction])[:40]
+
+
+def key_of_file(file: str, event: str, distinction: str) -> str:
+    """The key of what happened to a file.
+
+    :param distinction: the same for the same problem of the file.
+    """
+    return _digest([file, event, distinction])[:40]
 
 
 def unique_key() -> str:

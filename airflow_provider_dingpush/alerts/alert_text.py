@@ -8,6 +8,7 @@ from datetime import datetime
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
+from airflow_provider_dingpush.alerts.name_ranges import names_in_brief
 from airflow_provider_dingpush.alerts.run_facts import NO_FLUSH, TASKS_FAILED, FailedTask, RunFacts
 from airflow_provider_dingpush.alerts.words import Words, day_and_time, duration_text, local_time_text, words_in
 from airflow_provider_dingpush.events import Subject
@@ -26,6 +27,9 @@ _SAME_TIME_SECONDS = 600
 
 _LIST_CHARACTERS = 120
 """Of the options of a question, and of the people who may answer it."""
+
+_FILES_CHARACTERS = 240
+"""Of the paths of files that have the same problem."""
 
 _DEFAULT_OWNER = "airflow"
 """Airflow's owner of a task that names none (``[operators] default_owner``)."""
@@ -87,6 +91,8 @@ def _title(facts: RunFacts, words: Words) -> str:
         what = words("try_failed", tries=facts.try_text)
     prefix = f"[{_short(facts.environment)}] " if facts.environment else ""
     name = _short(facts.dag_name or words("unknown_dag"))
+    if facts.file_count > 1:
+        name = words("and_more_files", facts.file_count - 1, name=name, total=facts.file_count)
     if facts.task_name:
         name += f" · {_short(facts.task_name)}"
     if facts.map_index is not None:
@@ -231,12 +237,49 @@ def _airflow(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # no
     yield _links(facts, words)
 
 
+def _file(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
+    yield from _problem(facts, words)
+    if facts.source_line:
+        yield quoted([escape_markdown(facts.source_line)])
+    if facts.reason:
+        yield words.known("reason", facts.reason)
+    yield _link(_marked_if_local(words("view_import_errors"), facts, words), facts.page_link)
+    yield _lines(
+        words,
+        {
+            "files": _files(facts, words),
+            "bundle": facts.bundle,
+            "broken_since": _time(facts.started_at),
+            "fixed_at": _time(facts.ended_at),
+            "broken_for": _duration(facts.duration_seconds, words),
+            "host": facts.hostname,
+        },
+    )
+
+
+def _files(facts: RunFacts, words: Words) -> str:
+    """The path of the file, unless the title shows it whole; and those of others with the same problem."""
+    if facts.file_count <= 1:
+        return "" if _is_in_title(facts.dag_name, facts.file or "") else facts.file or ""
+    known = names_in_brief(sorted([facts.file or "", *facts.more_files]))
+    names = known[:1]
+    for each in known[1:]:
+        if len(words("comma").join([*names, each])) > _FILES_CHARACTERS:
+            break
+        names.append(each)
+    text = words("comma").join(names)
+    if len(names) < len(known) or facts.file_count > 1 + len(facts.more_files):
+        text = words("and_more_names", names=text)
+    return words("file_count", facts.file_count, names=text)
+
+
 _BODIES: Mapping[Subject, Callable[[RunFacts, Words, int], Iterator[str]]] = {
     Subject.TASK: _task,
     Subject.RUN: _run,
     Subject.DEADLINE: _deadline,
     Subject.QUESTION: _question,
     Subject.AIRFLOW: _airflow,
+    Subject.FILE: _file,
 }
 """Subject of an event -> the paragraphs between title and footer, with at most so many failed tasks."""
 

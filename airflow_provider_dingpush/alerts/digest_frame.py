@@ -70,7 +70,8 @@ class Frame:
         """The counts by kind, and the DAG, and the task if there is only one."""
         counted = self.write.counted(row.kinds)
         if row.dags > 1:
-            return self.words("in_dags", row.dags, counts=counted)
+            are_files = all(each.event.is_about_file for each in row.alerts)
+            return self.words("in_files" if are_files else "in_dags", row.dags, counts=counted)
         task = f" · {self.write.names.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
         return self.words("where", counts=counted, name=f"{self.write.names.dag(row)}{task}")
 

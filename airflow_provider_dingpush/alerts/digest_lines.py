@@ -301,7 +301,8 @@ class LineWriter:
 
     def _link_of(self, alert: Alert, *, run_first: bool = False) -> str:
         """The link to the log, or to the run if there is none."""
-        links = [link(self.words("log"), alert.log_link), link(self.words("run"), alert.run_link)]
+        page = self.words("import_errors" if alert.event.is_about_file else "run")
+        links = [link(self.words("log"), alert.log_link), link(page, alert.run_link)]
         return next((f" {each}" for each in (reversed(links) if run_first else links) if each), "")
 
     def moment(self, at: float) -> datetime:

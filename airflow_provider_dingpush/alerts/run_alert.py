@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of, key_with, unique_key
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of, key_of_file, key_with, unique_key
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def alert_of(
         mailbox=mailbox,
         event=facts.event,
         at=at,
-        dag_id=facts.dag_id,
+        # A file that can't be imported has no DAG: its incident, and its line in a digest, are those of the file.
+        dag_id=facts.dag_id or facts.file or "",
         run_id=facts.run_id,
         task_id=facts.task_id,
         map_index=facts.map_index,
@@ -53,7 +54,7 @@ def alert_of(
         resolved=wanted is None and facts.event.resolves_incident,
         summary=_summary(facts),
         log_link=facts.log_link,
-        run_link=facts.run_link,
+        run_link=facts.run_link or facts.page_link,
         answer_link=facts.answer_link,
         environment=facts.environment,
         owners=facts.owners,
@@ -68,6 +69,8 @@ def alert_of(
 def _occurrence(facts: RunFacts, at: float) -> str:
     """The name of an occurrence; a run without a start is distinguished from its next attempt by the hour."""
     distinction = facts.occurrence
+    if facts.event.is_about_file:
+        return key_of_file(facts.file or "", facts.event.value, distinction)
     if not distinction and facts.task_id is None:
         distinction = str(int(at // _UNDATED_SECONDS))
     return key_of(

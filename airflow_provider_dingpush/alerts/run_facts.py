@@ -14,6 +14,7 @@ FREE_TEXT = (
     "map_label",
     "exception_text",
     "exception_summary",
+    "source_line",
     "log_tail",
     "subject",
     "body",
@@ -135,6 +136,15 @@ class RunFacts(NamedTuple):
 
     :param last_heartbeat_at: when it was last alive; of the flush, when it last ran.
 
+    **The file**, if the event is about one: a DAG file that can't be imported, or the rules file
+
+    :param file: its path, relative to the folder or bundle of DAGs.
+    :param bundle: name of its DAG bundle (Airflow 3), unless that is Airflow's default one.
+    :param source_line: the line that failed; ``exception_place`` has its file and number.
+    :param file_count: how many files have the same problem.
+    :param more_files: the paths of the others, at most a thousand.
+    :param page_url: the page of Airflow that lists import errors; see also ``page_link``.
+
     **Links**
 
     :param runbook_url: the page that a param ``runbook``, a tag ``runbook:https://…`` or ``doc_md`` names; see also
@@ -205,6 +215,12 @@ class RunFacts(NamedTuple):
     run_time: datetime | None = None
     last_heartbeat_at: datetime | None = None
     iteration: int | None = None
+    file: str | None = None
+    bundle: str | None = None
+    source_line: str | None = None
+    file_count: int = 1
+    more_files: tuple[str, ...] = ()
+    page_url: str | None = None
 
     @property
     def log_link(self) -> str | None:
@@ -225,6 +241,11 @@ class RunFacts(NamedTuple):
     def runbook_link(self) -> str | None:
         """``runbook_url``, in the form of ``links``."""
         return self.runbook_url and browser_link(self.runbook_url, self.links)
+
+    @property
+    def page_link(self) -> str | None:
+        """``page_url``, in the form of ``links``."""
+        return self.page_url and browser_link(self.page_url, self.links)
 
     @property
     def try_text(self) -> str:
@@ -302,7 +323,7 @@ _FROM_JSON: dict[str, Any] = {
     "owners": tuple,
     "tags": tuple,
     **dict.fromkeys(
-        ("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids", "log_tail"),
+        ("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids", "log_tail", "more_files"),
         tuple,
     ),
     "failed_tasks": _failed_tasks,

@@ -16,6 +16,10 @@ EVENTS = {
     Event.ANSWER_NEEDED: ("Answer needed", "answer needed"),
     Event.AIRFLOW_UNHEALTHY: ("Unhealthy", "unhealthy"),
     Event.AIRFLOW_HEALTHY: ("Healthy again", "healthy again"),
+    Event.DAG_IMPORT_ERROR: ("DAG file can't be imported", "can't be imported"),
+    Event.DAG_IMPORT_FIXED: ("DAG file can be imported again", "can be imported again"),
+    Event.RULES_FILE_ERROR: ("Rules file is broken", "rules file is broken"),
+    Event.RULES_FILE_FIXED: ("Rules file is right again", "rules file is right again"),
 }
 """Event -> its text at the start of an alert's title and in a line of a digest."""
 
@@ -85,6 +89,18 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "unhealthy_for": "For",
     "was_unhealthy_for": "It was unhealthy for",
     "checked": "Checked",
+    "view_import_errors": "View import errors",
+    "files": "Files",
+    "file_count": "{names} ({n:,} in all)",
+    "and_more_files": ("{name} and 1 more file", "{name} and {n:,} more files"),
+    "bundle": "Bundle",
+    "broken_since": "Broken since",
+    "fixed_at": "Fixed",
+    "broken_for": "Broken for",
+    "reason_rules_file_broken": "Until it is fixed, the failures of all DAGs come to this connection. "
+    "'dingpush rules check' lists every mistake.",
+    "reason_rules_receiver_unknown": "There is no such connection, so what the rule sends there comes here instead. "
+    "Create the connection, or correct the rule.",
     "view_log": "View log",
     "view_run": "View run",
     "local_address": "{label} (local address)",
@@ -115,6 +131,9 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "other": ("1 other notification", "{n:,} other notifications"),
     "where": "{counts}: {name}",
     "in_dags": ("{counts} in 1 DAG", "{counts} in {n:,} DAGs"),
+    "in_files": ("{counts} in 1 file", "{counts} in {n:,} files"),
+    "files_total": ("1 file", "{n:,} files"),
+    "import_errors": "import errors",
     "in_groups": ("{counts} in 1 group", "{counts} in {n:,} groups"),
     "in_tasks": ("{counts} in 1 task", "{counts} in {n:,} tasks"),
     "more": "…and another {counts}",

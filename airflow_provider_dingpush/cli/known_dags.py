@@ -42,8 +42,13 @@ class KnownDags(NamedTuple):
         for event in OF_AIRFLOW if self.dags else ():
             for component in Component:
                 yield labels_of(event, "", task_id=component.value)
+        of_files = [event for event in EVENTS if event.is_about_file]
+        if self.dags:
+            yield from (labels_of(event, "") for event in of_files)
         for dag in self.dags:
             for event in EVENTS:
+                if event in of_files:
+                    continue
                 if event.subject is Subject.RUN:
                     yield labels_of(event, dag.dag_id, tags=dag.tags, owners=dag.owners)
                     continue

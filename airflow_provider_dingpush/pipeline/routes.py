@@ -60,6 +60,7 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
         except RulesFileError as mistake:
             _log.error("%s Alerts go to connection %r meanwhile.", mistake, conn_id or LAST_RESORT)
             conn_id = conn_id or LAST_RESORT
+            _tell(mistake, Path(rules_file).expanduser(), conn_id)
         else:
             applying = rules.applying_to(labels_of_facts(facts))
             if applying:
@@ -76,10 +77,19 @@ def only_conn_id() -> str | None:
     return None if airflow_option("dingpush", "rules_file") else airflow_option("dingpush", "alert_conn_id")
 
 
+def _tell(mistake: RulesFileError, path: Path, fallback: str) -> None:
+    """Write the alert that the rules file is broken; whatever happens there, the alert at hand isn't lost."""
+    from airflow_provider_dingpush.pipeline.rules_file_alerts import tell_mistake
+
+    try:
+        tell_mistake(mistake, path, fallback)
+    except Exception as problem:  # noqa: BLE001 - see above
+        _log.error("The alert about the rules file was not written (%s).", type(problem).__name__)
+
+
 def goes_to_alert_conn_id(event: Event) -> bool:
     """Whether ``alert_conn_id`` gets such events without a rule: failures, and what ends them."""
-    is_failure = event.is_task_failure or event.is_run_failure or event.is_airflow_failure
-    return is_failure or event.resolves_incident
+    return (event.is_failure and event.opens_incident) or event.resolves_incident
 
 
 def labels_of_facts(facts: RunFacts) -> Labels:
@@ -93,21 +103,43 @@ def labels_of_facts(facts: RunFacts) -> Labels:
         tags=facts.tags,
         owners=facts.owners,
         run_type=facts.run_type,
+        file=facts.file,
     )
 
 
-class _ReadRules(NamedTuple):
-    """The rules of a file, or its mistakes, as of its last change."""
+_Version = tuple[int, int, int]
 
-    version: tuple[int, int, int]
+
+class _ReadRules(NamedTuple):
+    """The rules of a file, or its mistakes, as of its last change.
+
+    :param version: of the file.
+    :param result: its rules, or its mistakes.
+    :param others: the files that it names, each with its version; ``None`` if there is none.
+    """
+
+    version: _Version
     result: RuleSet | RulesFileError
+    others: tuple[tuple[Path, _Version | None], ...] = ()
+
+    def is_current(self, version: _Version) -> bool:
+        """Whether neither the file nor one that it names has changed."""
+        return self.version == version and all(_version_of(path) == known for path, known in self.others)
+
+
+def _version_of(path: Path) -> _Version | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 _known: dict[Path, _ReadRules] = {}
 
 
 def rules_in(path: Path) -> RuleSet:
-    """The rules of a file, which is read again only after it has changed.
+    """The rules of a file, which is read again only after it, or the calendar that it names, has changed.
 
     :raises RulesFileError: if it can't be read, or has mistakes.
     """
@@ -115,7 +147,7 @@ def rules_in(path: Path) -> RuleSet:
         status = path.stat()
         version = (status.st_mtime_ns, status.st_size, status.st_ino)
         known = _known.get(path)
-        if known is None or known.version != version:
+        if known is None or not known.is_current(version):
             known = _known[path] = _read(path, version)
     except OSError as error:
         raise RulesFileError(
@@ -127,13 +159,17 @@ def rules_in(path: Path) -> RuleSet:
     return known.result
 
 
-def _read(path: Path, version: tuple[int, int, int]) -> _ReadRules:
+def _read(path: Path, version: _Version) -> _ReadRules:
     from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
     from airflow_provider_dingpush.pipeline.composing import local_zone
     from airflow_provider_dingpush.rules.reading import read_rules
 
+    others: list[tuple[Path, _Version | None]] = []
+
     def text_of(name: str) -> str:
-        return (path.parent / name).read_text("utf-8")
+        other = path.parent / name
+        others.append((other, _version_of(other)))
+        return other.read_text("utf-8")
 
     try:
         text = path.read_text("utf-8")
@@ -146,7 +182,7 @@ def _read(path: Path, version: tuple[int, int, int]) -> _ReadRules:
             without_effect=WITHOUT_EFFECT,
         )
     except RulesFileError as mistake:
-        return _ReadRules(version, mistake)
+        return _ReadRules(version, mistake, tuple(others))
     except UnicodeDecodeError:
         return _ReadRules(version, RulesFileError(f"The rules file {path} isn't UTF-8.", "Save it as UTF-8."))
-    return _ReadRules(version, rules)
+    return _ReadRules(version, rules, tuple(others))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_dingpush.alerts.alert import Alert
-    from airflow_provider_dingpush.storage.contract import Store
+    from airflow_provider_dingpush.storage.contract import FoundNote, Note, Store
 
 _PAUSE_SECONDS = 30.0
 
@@ -62,6 +62,25 @@ class SchedulerWriter:
         if troubles:
             raise OutboxError(" ".join(troubles))
 
+    def change_note(self, family: str, name: str, change: Callable[[FoundNote | None], Note]) -> None:
+        """Set a note, which is read before, in the first store that answers.
+
+        :param change: makes the new note of the present one; ``None`` if there is none. It may be called again.
+        :raises OutboxError: if no store takes it.
+        """
+        troubles = []
+        for folder, store in self._stores():
+            try:
+                found = store()
+                found.set_notes([change(found.note(family, name))])
+            except OutboxError as trouble:
+                troubles.append(str(trouble))
+                if folder is None:
+                    self._failed_at = self._ticks()
+                continue
+            return
+        raise OutboxError(" ".join(troubles))
+
     def _stores(self) -> Iterator[tuple[Path | None, Callable[[], Store]]]:
         """The folder of each store, which Redis hasn't, and how to open it."""
         first, second = home(), second_home()
@@ -73,4 +92,5 @@ class SchedulerWriter:
         yield second, lambda: files_in(second)
 
 
-write_alert = SchedulerWriter(ticks=time.monotonic).write
+_writer = SchedulerWriter(ticks=time.monotonic)
+write_alert, change_note = _writer.write, _writer.change_note

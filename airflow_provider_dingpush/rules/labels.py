@@ -10,6 +10,7 @@ from airflow_provider_dingpush.events import Event, Severity
 EVENTS = (
     *(Event.TASK_FAILED, Event.TASK_RETRYING, Event.TASK_SUCCEEDED),
     *(Event.DAG_FAILED, Event.DAG_SUCCEEDED),
+    *(Event.DAG_IMPORT_ERROR, Event.DAG_IMPORT_FIXED),
 )
 """The events that rules decide about; a success only if it ends a failure."""
 OF_AIRFLOW = Event.AIRFLOW_UNHEALTHY, Event.AIRFLOW_HEALTHY
@@ -58,6 +59,8 @@ class Labels(NamedTuple):
     :param severity: ``P1`` to ``P4``.
     :param run_type: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``.
     :param team: the team of the DAG's bundle (Airflow 3.1 and later).
+    :param file: the path of a DAG file that can't be imported, relative to the folder or bundle of DAGs; none if the
+        event is about anything else.
     """
 
     dag_id: tuple[str, ...]
@@ -68,6 +71,7 @@ class Labels(NamedTuple):
     severity: tuple[str, ...]
     run_type: tuple[str, ...]
     team: tuple[str, ...]
+    file: tuple[str, ...] = ()
 
 
 def labels_of(
@@ -79,6 +83,7 @@ def labels_of(
     owners: tuple[str, ...] = (),
     run_type: str | None = None,
     team: str | None = None,
+    file: str | None = None,
 ) -> Labels:
     """The labels of an event.
 
@@ -90,4 +95,6 @@ def labels_of(
         return (value,) if value else ()
 
     severity = Urgency.of(event, tags).value
-    return Labels(one(dag_id), one(task_id), tags, owners, (event.value,), (severity,), one(run_type), one(team))
+    return Labels(
+        one(dag_id), one(task_id), tags, owners, (event.value,), (severity,), one(run_type), one(team), one(file)
+    )
