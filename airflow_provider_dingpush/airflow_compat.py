@@ -48,6 +48,7 @@ __all__ = [
     "connection_types",
     "default_timezone",
     "defers_by_default",
+    "failed_in_a_row",
     "failed_task_ids",
     "folders_of_own_code",
     "has_own_plugin",
@@ -59,7 +60,9 @@ __all__ = [
     "redact",
     "run_in_thread",
     "search_all_secrets",
+    "session_of",
     "stored_dags",
+    "task_instances_of",
     "task_log_file",
 ]
 
@@ -291,8 +294,7 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
     try:
         dag_run: Any = context.get("dag_run")
         if hasattr(dag_run, "get_task_instances"):
-            failed = dag_run.get_task_instances(state="failed")
-            return sorted((each.task_id, each.map_index) for each in failed)
+            return sorted((each.task_id, each.map_index) for each in task_instances_of(dag_run, state="failed"))
         states = call_within(seconds, lambda: _task_states(context))
         if states is None:
             _log.info("The failed tasks of the run can't be listed: %s", _NO_TASK_STATES)
@@ -305,6 +307,55 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
     except Exception as error:  # noqa: BLE001 - a missing list must not lose the alert
         _log.info("The failed tasks of the run can't be listed (%s: %s).", type(error).__name__, redact(str(error)))
         return None
+
+
+def task_instances_of(dag_run: Any, **conditions: Any) -> list[Any]:
+    """The task instances of a run of the database, read within its own session.
+
+    Without a session Airflow takes that of the thread, and commits and closes it: the scheduler forbids that while it
+    works on runs, and would lose what it has done (``utils/session.py``, ``utils/sqlalchemy.py`` of 2.10 to 3.3, read
+    2026-11-27).
+    """
+    session = session_of(dag_run)
+    return list(dag_run.get_task_instances(**conditions, **({} if session is None else {"session": session})))
+
+
+def session_of(stored: Any) -> Any:
+    """The database session of an object; ``None`` if it has none."""
+    if not hasattr(stored, "_sa_instance_state"):
+        return None
+    from sqlalchemy.orm import object_session
+    from sqlalchemy.orm.exc import UnmappedInstanceError
+
+    try:
+        return object_session(stored)
+    except UnmappedInstanceError:
+        return None
+
+
+def failed_in_a_row(dag_run: Any, at_most: int) -> int:
+    """How many of the DAG's newest runs failed, up to the first that didn't; the given one counts as the newest.
+
+    In the order in which Airflow counts them (``models/dagrun.py``, ``_check_last_n_dagruns_failed``).
+
+    :param dag_run: of the database, with its session.
+    :raises Exception: of the database, if it can't be read.
+    """
+    session, runs = session_of(dag_run), type(dag_run)
+    if session is None:
+        return 0
+    from airflow import __version__
+
+    if not is_airflow_3():
+        newest = [runs.execution_date.desc()]
+    elif tuple(map(int, __version__.split(".")[:2])) < (3, 2):
+        newest = [runs.logical_date.desc()]
+    else:
+        newest = [runs.run_after.desc(), runs.id.desc()]
+    # Whole objects: the scheduler hasn't written its latest changes yet.
+    found = session.query(runs).filter(runs.dag_id == dag_run.dag_id).order_by(*newest).limit(at_most).all()
+    failed = [str(getattr(each.state, "value", each.state)) == "failed" for each in found]
+    return failed.index(False) if False in failed else len(failed)
 
 
 def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:

@@ -31,6 +31,10 @@ TASKS_FAILED = "task_failure"
 """Airflow's reason for a failed run, if some of its tasks failed."""
 
 
+KILLED, NEVER_STARTED = "killed_from_outside", "never_started"
+"""The reasons of a failed task that left none itself, as the facts of these names."""
+
+
 class FailedTask(NamedTuple):
     """One failed task instance of a failed run.
 
@@ -107,8 +111,12 @@ class RunFacts(NamedTuple):
     :param exception_place: the last place in the author's own code, such as ``etl_orders.py:12 in load``.
     :param log_tail: the last lines that the task wrote, at most eight, if the exception itself gives no reason.
     :param killed_from_outside: the task's process was killed, so there is no exception.
+    :param never_started: the task failed without ever having started: it was stuck in the queue, or no worker could
+        start it.
     :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if they aren't known.
     :param failed_task_count: how many failed in all; ``None`` if unknown.
+    :param pausing_after: this is the last of so many failed runs in a row, after which Airflow pauses the DAG
+        (``max_consecutive_failed_dag_runs``); ``None`` if it doesn't, or that is unknown.
     :param deadline_at: the deadline that was missed.
     :param late_seconds: how long ago that was.
 
@@ -194,6 +202,8 @@ class RunFacts(NamedTuple):
     runbook_url: str | None = None
     last_success_at: datetime | None = None
     run_time: datetime | None = None
+    never_started: bool = False
+    pausing_after: int | None = None
 
     @property
     def log_link(self) -> str | None:
