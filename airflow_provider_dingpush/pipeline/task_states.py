@@ -120,7 +120,7 @@ def set_by_hand(session: Any, dag_id: str, run_id: str, tis: Sequence[Any]) -> l
     :param session: of the database; without one, none is known.
     :param tis: with ``task_id`` and ``end_date``.
     """
-    ends = [each.end_date for each in tis if each.end_date is not None]
+    ends = [end for each in tis if (end := getattr(each, "end_date", None)) is not None]
     if session is None or not ends:
         return []
     from airflow.models.log import Log
