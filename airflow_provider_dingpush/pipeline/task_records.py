@@ -76,8 +76,8 @@ def key_in(record: Mapping[str, Any]) -> TaskKey:
         dag_id, run_id, task_id, map_index = record["key"]
         key = TaskKey(dag_id, run_id, task_id, map_index)
         if not all(isinstance(each, str) for each in key[:3]) or not isinstance(map_index, int):
-            raise ValueError("this isn't the key of a task instance")
-    except (KeyError, TypeError) as problem:
+            raise TypeError(f"{key} has parts of other types")
+    except (KeyError, TypeError, ValueError) as problem:
         raise ValueError("this isn't a record of a task instance") from problem
     return key
 

@@ -6,9 +6,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
+import time
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,22 +24,6 @@ from tests.callback_contexts import task_context
 from tests.outbox_in_use import NOBODY, use
 from tests.redis_servers import redis_server, slow_network
 
-# A task's process, which says when it has written its marker. It may leave a child behind, and waits to be killed.
-PROCESS = """
-import os, sys, time
-from airflow_provider_dingpush.pipeline import task_markers
-from tests.pipeline.test_task_markers import running_task
-task_markers.task_starts(running_task())
-if sys.argv[1] == "forks" and os.fork() == 0:
-    os.close(1)
-    time.sleep(600)
-    os._exit(0)
-if sys.argv[1] == "starts a program":
-    import subprocess
-    subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL, close_fds=False)
-print("ready", flush=True)
-time.sleep(600)
-"""
 STORES = ["files", "redis"]
 
 
@@ -66,26 +51,59 @@ def markers(request: pytest.FixtureRequest, outbox_home: Path, monkeypatch: pyte
         yield Markers(None, outbox().store)
 
 
+class TaskProcess:
+    """The process of a task that has started, in a session of its own.
+
+    :param does: what it does after that: it may leave a child behind.
+    """
+
+    def __init__(self, does: str = "waits") -> None:
+        reader, writer = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads of the tests; the child starts none
+            self.pid = os.fork()
+        if self.pid == 0:
+            self._run(does, writer)
+        os.close(writer)
+        with open(reader, "rb") as said:
+            assert said.read(1) == b"."
+        self._lives = True
+
+    def _run(self, does: str, writer: int) -> None:
+        try:
+            os.setsid()
+            task_markers.task_starts(running_task())
+            if does == "starts a program":
+                subprocess.Popen(["/bin/sleep", "600"], close_fds=False)
+            if does != "forks" or os.fork() > 0:
+                os.write(writer, b".")
+            os.closerange(writer, writer + 1)
+            time.sleep(600)
+        finally:
+            os._exit(1)
+
+    def kill(self) -> None:
+        """Kill it alone, and wait for its end."""
+        if self._lives:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self._lives = False
+
+    def end(self) -> None:
+        """Kill it with its children."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)  # its children are in its group
+        if self._lives:
+            os.waitpid(self.pid, 0)
+
+
 @contextmanager
-def task_process(does: str = "waits") -> Iterator[subprocess.Popen[str]]:
-    """The process of a task that has started, in a session of its own."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROCESS, does],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+def task_process(does: str = "waits") -> Iterator[TaskProcess]:
+    process = TaskProcess(does)
     try:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() == "ready"
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        process.end()
 
 
 def found(markers: Markers) -> list[Marker]:
@@ -100,7 +118,6 @@ def test_a_killed_process_leaves_its_marker(markers: Markers, does: str) -> None
         assert found(markers) == []
         assert markers.is_there(KEY)
         process.kill()
-        process.wait()
         (marker,) = found(markers)
         assert marker.key == KEY
         assert marker.owner_is_dead is True
@@ -114,7 +131,6 @@ def test_a_new_try_replaces_the_marker(markers: Markers) -> None:
     """Whoever has seen that of the old one doesn't remove the new one."""
     with task_process() as process:
         process.kill()
-        process.wait()
         (old,) = found(markers)
         task_markers.task_starts(running_task(try_number=3))
         assert not markers.is_unchanged(old)
@@ -152,7 +168,6 @@ def test_of_another_machine_nothing_can_be_seen(
         monkeypatch.setattr(task_markers, "_machine", lambda: "another")
         if outbox_home.exists() and list(outbox_home.glob("markers/*")):
             process.kill()  # a lock that is seen is one, wherever it comes from
-            process.wait()
         (marker,) = found(markers)
         assert marker.owner_is_dead is None
 
