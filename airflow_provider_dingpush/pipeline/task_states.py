@@ -14,6 +14,7 @@ _TASK_RUNNER = "airflow.sdk.execution_time.task_runner"
 _MOST_RUNS, _MOST_TASKS = 20, 50
 # In the audit log of Airflow 2 and 3: names of what sets the state of a task or run by hand.
 _BY_HAND = ("failed", "patch_task", "patch_dag_run", "set_task_instances_state", "update_dag_run_state", "bulk_task")
+_OF_AIRFLOW = "host_name"
 _AROUND = timedelta(seconds=60)
 
 
@@ -114,8 +115,9 @@ def ended_at(key: TaskKey, started_at: datetime) -> datetime | None:
 def set_by_hand(session: Any, dag_id: str, run_id: str, tis: Sequence[Any]) -> list[Any]:
     """Those of these ended task instances of a run whose state a person has set, as the audit log says.
 
-    Airflow itself writes lines of the same names; only those of a request have ``extra`` (``www/decorators.py`` of
-    2.10, ``api_fastapi/logging/decorators.py`` of 3.3, read 2026-11-27).
+    Airflow itself writes lines of the same names. Those of a request have the request in ``extra``; its own have
+    nothing there, or the name of a host (``www/decorators.py`` of 2.10, ``api_fastapi/logging/decorators.py`` and
+    ``api_fastapi/execution_api/routes/task_instances.py`` of 3.3, read 2026-11-27).
 
     :param session: of the database; without one, none is known.
     :param tis: with ``task_id`` and ``end_date``.
@@ -130,6 +132,7 @@ def set_by_hand(session: Any, dag_id: str, run_id: str, tis: Sequence[Any]) -> l
         Log.dttm >= min(ends) - _AROUND,
         Log.dttm <= max(ends) + _AROUND,
         Log.extra.isnot(None),
+        ~Log.extra.contains(_OF_AIRFLOW),
     )
     changes = [
         (at, task_id)

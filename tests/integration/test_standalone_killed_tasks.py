@@ -104,9 +104,8 @@ def _let_it_happen(airflow: RunningAirflow, sandbox: Sandbox, *, has_cgroup: boo
         airflow.wait_until(what, look, WAIT_SECONDS)
 
     # By hand, because a scheduled run might begin before the API answers.
-    airflow.start(
-        sorted({*SILENT, *TOLD_OF_TASKS, "times_out"} - {"later"} - ({"out_of_memory"} if not has_cgroup else set()))
-    )
+    left_out = {"later"} if has_cgroup else {"later", "out_of_memory"}
+    airflow.start(sorted({*SILENT, *TOLD_OF_TASKS, "times_out"} - left_out))
     wait("a task that sleeps", lambda: _state(airflow, "marked") == "running")
     _call(airflow, "PATCH", f"{_run(airflow, 'marked')}/taskInstances/sleeps", {"new_state": "failed"})
     wait("a task that dies", lambda: _state(airflow, "cleared") == "failed")
