@@ -14,10 +14,10 @@ from airflow_provider_dingpush.cli.known_connections import exists
 from airflow_provider_dingpush.cli.known_dags import DATABASE_SECONDS, KnownDags
 from airflow_provider_dingpush.cli.option_sources import SECTION, OptionSources
 from airflow_provider_dingpush.errors import OutboxError, RulesFileError
+from airflow_provider_dingpush.pipeline.found_markers import Markers
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.routes import rules_in
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
-from airflow_provider_dingpush.pipeline.task_markers import Markers
 from airflow_provider_dingpush.timeouts import call_within
 
 _OPTIONS = "alert_conn_id", "rules_file"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dingpush.airflow_compat import failed_task_ids, task_instances_of
 from airflow_provider_dingpush.pipeline import task_markers
 from airflow_provider_dingpush.pipeline.callback_context import facts_of
-from airflow_provider_dingpush.pipeline.run_net import note_failed_tasks, pausing_after
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
 
 if TYPE_CHECKING:
@@ -57,6 +56,9 @@ def run_ended(dag_run: Any, reason: str) -> None:
         # Its running tasks are ended, and none of them failed by itself.
         task_markers.remove(TaskKey.of(each) for each in task_instances_of(dag_run))
         return
+    # Not above: a task's process needs none of it.
+    from airflow_provider_dingpush.pipeline.run_net import note_failed_tasks, pausing_after
+
     context = {"dag_run": dag_run, "dag": getattr(dag_run, "dag", None), "run_id": dag_run.run_id, "reason": reason}
     facts = facts_of(context)
     if facts.event.is_run_failure:

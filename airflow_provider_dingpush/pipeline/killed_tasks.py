@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 from airflow_provider_dingpush.airflow_compat import is_airflow_3
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline import run_net
+from airflow_provider_dingpush.pipeline.found_markers import Marker, Markers
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
-from airflow_provider_dingpush.pipeline.task_markers import Marker, Markers
 from airflow_provider_dingpush.pipeline.task_records import TaskKey, context_of, key_in
 from airflow_provider_dingpush.pipeline.task_states import TaskState, ended_at, states_of
 from airflow_provider_dingpush.storage.contract import Note

@@ -40,7 +40,7 @@ def leave_markers(home: Path) -> list[Path]:
             "task": {"owner": "zhangsan"},
             "dag": {"tags": ["core"]},
             "run": {},
-            "process": [task_markers._machine()],
+            "process": [task_markers.machine()],
         }
         paths.append(folder / key.name)
         paths[-1].write_text(json.dumps(record))

@@ -17,6 +17,7 @@ import pytest
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import killed_tasks, run_net, task_markers
+from airflow_provider_dingpush.pipeline.found_markers import Markers
 from airflow_provider_dingpush.pipeline.killed_tasks import (
     FORGOTTEN_SECONDS,
     OWN_SECONDS,
@@ -73,7 +74,7 @@ def orphan(home: Path, task_id: str = "load_orders", *, machine: str | None = No
     """The marker of a process that has ended."""
     folder = home / "markers"
     folder.mkdir(parents=True, exist_ok=True)
-    given = record(task_id, process=[machine or task_markers._machine()])
+    given = record(task_id, process=[machine or task_markers.machine()])
     path = folder / TaskKey(*given["key"]).name
     path.write_bytes(json.dumps(given).encode())
     return path
@@ -287,5 +288,5 @@ def test_every_dag_has_its_turn() -> None:
 
 def test_the_start_of_the_try_is_known(outbox_home: Path) -> None:
     orphan(outbox_home)
-    (marker,) = task_markers.Markers(outbox_home, outbox().store).without_living_owner()
+    (marker,) = Markers(outbox_home, outbox().store).without_living_owner()
     assert datetime.fromisoformat(marker.record["ti"]["start_date"]) == START

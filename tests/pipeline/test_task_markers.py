@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.pipeline import task_markers
+from airflow_provider_dingpush.pipeline.found_markers import Marker, Markers
 from airflow_provider_dingpush.pipeline.outboxes import outbox
-from airflow_provider_dingpush.pipeline.task_markers import Marker, Markers
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
 from tests.callback_contexts import task_context
 from tests.outbox_in_use import NOBODY, use
@@ -159,29 +159,6 @@ def test_a_process_that_stops_removes_what_it_holds(markers: Markers) -> None:
     task_markers.process_stops()
 
 
-@pytest.mark.parametrize("markers", STORES, indirect=True)
-def test_of_another_machine_nothing_can_be_seen(
-    markers: Markers, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
-) -> None:
-    """Its locks aren't seen here, and its process ids mean others."""
-    with task_process() as process:
-        monkeypatch.setattr(task_markers, "_machine", lambda: "another")
-        if outbox_home.exists() and list(outbox_home.glob("markers/*")):
-            process.kill()  # a lock that is seen is one, wherever it comes from
-        (marker,) = found(markers)
-        assert marker.owner_is_dead is None
-
-
-def test_what_cannot_be_read_is_no_task(outbox_home: Path) -> None:
-    folder = outbox_home / "markers"
-    folder.mkdir(parents=True)
-    for number, body in enumerate(
-        (b"", b"[]", b'{"key": [1]}', b"\xff", json.dumps({"key": ["d", "r", "t", 1]}).encode())
-    ):
-        (folder / f"m{number}").write_bytes(body)
-    assert [dict(each.record) for each in found(Markers(outbox_home, outbox().store)) if not each.record] == [{}] * 4
-
-
 def test_an_outbox_that_cannot_be_used_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
 ) -> None:
@@ -191,8 +168,10 @@ def test_an_outbox_that_cannot_be_used_is_no_error(
     task_markers.task_starts(running_task())
     task_markers.task_ended(running_task())
     task_markers.process_stops()
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home))
     use(NOBODY, monkeypatch)
     task_markers.task_starts(running_task())
+    assert (outbox_home / "tmp" / "redis-is-away").exists()
     task_markers.task_ended(running_task())
     task_markers.process_stops()
 
