@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from airflow_provider_dingpush.airflow_compat import requests_in_audit_log, stored_task_instances
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
 
 _TASK_RUNNER = "airflow.sdk.execution_time.task_runner"
@@ -14,7 +15,6 @@ _TASK_RUNNER = "airflow.sdk.execution_time.task_runner"
 _MOST_RUNS, _MOST_TASKS = 20, 50
 # In the audit log of Airflow 2 and 3: names of what sets the state of a task or run by hand.
 _BY_HAND = ("failed", "patch_task", "patch_dag_run", "set_task_instances_state", "update_dag_run_state", "bulk_task")
-_OF_AIRFLOW = "host_name"
 _AROUND = timedelta(seconds=60)
 
 
@@ -50,15 +50,14 @@ def _asks_the_api() -> bool:
 
 
 def _from_api(dag_id: str, keys: list[TaskKey]) -> dict[TaskKey, TaskState]:
-    from airflow.sdk.execution_time import task_runner
-
+    runner: Any = sys.modules[_TASK_RUNNER]
     found: dict[TaskKey, TaskState] = {}
     runs = sorted({each.run_id for each in keys})
     for start in range(0, len(runs), _MOST_RUNS):
         some = runs[start : start + _MOST_RUNS]
         here = [each for each in keys if each.run_id in some]
         tasks = sorted({each.task_id for each in here})
-        states = task_runner.RuntimeTaskInstance.get_task_states(
+        states = runner.RuntimeTaskInstance.get_task_states(
             dag_id=dag_id, run_ids=some, task_ids=tasks if len(tasks) <= _MOST_TASKS else None
         )
         for key in here:
@@ -71,21 +70,9 @@ def _from_api(dag_id: str, keys: list[TaskKey]) -> dict[TaskKey, TaskState]:
 
 
 def _from_database(dag_id: str, keys: list[TaskKey]) -> dict[TaskKey, TaskState]:
-    from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.session import create_session
-
     wanted, found = set(keys), dict[TaskKey, TaskState]()
-    names = ("run_id", "task_id", "map_index", "state", "try_number", "end_date")
-    with create_session() as session:
-        rows = (
-            session.query(*(getattr(TaskInstance, name) for name in names))
-            .filter(
-                TaskInstance.dag_id == dag_id,
-                TaskInstance.run_id.in_({each.run_id for each in keys}),
-                TaskInstance.task_id.in_({each.task_id for each in keys}),
-            )
-            .all()
-        )
+    runs, tasks = {each.run_id for each in keys}, {each.task_id for each in keys}
+    with stored_task_instances(dag_id, runs, tasks) as (session, rows):
         for row in rows:
             key = TaskKey(dag_id, row.run_id, row.task_id, row.map_index)
             if key in wanted:
@@ -115,28 +102,17 @@ def ended_at(key: TaskKey, started_at: datetime) -> datetime | None:
 def set_by_hand(session: Any, dag_id: str, run_id: str, tis: Sequence[Any]) -> list[Any]:
     """Those of these ended task instances of a run whose state a person has set, as the audit log says.
 
-    Airflow itself writes lines of the same names. Those of a request have the request in ``extra``; its own have
-    nothing there, or the name of a host (``www/decorators.py`` of 2.10, ``api_fastapi/logging/decorators.py`` and
-    ``api_fastapi/execution_api/routes/task_instances.py`` of 3.3, read 2026-11-27).
-
     :param session: of the database; without one, none is known.
     :param tis: with ``task_id`` and ``end_date``.
     """
     ends = [end for each in tis if (end := getattr(each, "end_date", None)) is not None]
     if session is None or not ends:
         return []
-    from airflow.models.log import Log
-
-    rows = session.query(Log.dttm, Log.event, Log.run_id, Log.task_id).filter(
-        Log.dag_id == dag_id,
-        Log.dttm >= min(ends) - _AROUND,
-        Log.dttm <= max(ends) + _AROUND,
-        Log.extra.isnot(None),
-        ~Log.extra.contains(_OF_AIRFLOW),
-    )
     changes = [
         (at, task_id)
-        for at, event, of_run, task_id in rows
+        for at, event, of_run, task_id in requests_in_audit_log(
+            session, dag_id, min(ends) - _AROUND, max(ends) + _AROUND
+        )
         if of_run in (None, run_id) and any(name in event for name in _BY_HAND)
     ]
     return [

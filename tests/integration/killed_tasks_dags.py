@@ -148,7 +148,7 @@ if CGROUP:
         @task(task_id="fills_memory")
         def fills_memory() -> None:
             """Killed by the kernel: more memory than its cgroup may have."""
-            Path(CGROUP, "cgroup.procs").write_text(str(os.getpid()))
+            Path(str(CGROUP), "cgroup.procs").write_text(str(os.getpid()))
             log.info("%s bytes", len(bytearray(900 * 1024 * 1024)))
 
         fills_memory()

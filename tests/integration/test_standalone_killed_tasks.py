@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -123,8 +124,7 @@ def _let_it_happen(airflow: RunningAirflow, sandbox: Sandbox, *, has_cgroup: boo
     _call(airflow, "PATCH", "/dags/dingpush_flush", {"is_paused": False})
     wait("the first alerts", lambda: len(sandbox.messages) >= len(TOLD_OF_TASKS) - 2)
     _call(airflow, "POST", "/dags/later/dagRuns", {"logical_date": None})
-    titles = lambda: [each.payload["markdown"]["title"] for each in sandbox.messages]  # noqa: E731
-    wait("the later alert", lambda: any("later" in each for each in titles()))
+    wait("the later alert", lambda: any("later" in str(each.payload["markdown"]["title"]) for each in sandbox.messages))
     took = time.time() - float((airflow.home / "killed_at").read_text())
     _show(f"From the kill to its alert: {took:.0f} s")
     # What the scheduler noted is looked at a minute later: two more flushes, and nothing arrives twice.
@@ -159,7 +159,7 @@ def _run_id(airflow: RunningAirflow, dag_id: str) -> str:
 
 
 def _run(airflow: RunningAirflow, dag_id: str) -> str:
-    return f"/dags/{dag_id}/dagRuns/{requests.utils.quote(_run_id(airflow, dag_id), safe='')}"
+    return f"/dags/{dag_id}/dagRuns/{quote(_run_id(airflow, dag_id), safe='')}"
 
 
 def _run_state(airflow: RunningAirflow, dag_id: str) -> str | None:

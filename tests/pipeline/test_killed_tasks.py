@@ -209,7 +209,7 @@ def test_of_another_machine_a_failure_has_to_last(
     tick()
     assert written() == []
     began = time.time()
-    monkeypatch.setattr(killed_tasks.time, "time", lambda: began + OWN_SECONDS + 1)
+    monkeypatch.setattr(time, "time", lambda: began + OWN_SECONDS + 1)
     tick()
     assert len(written()) == 1
 
