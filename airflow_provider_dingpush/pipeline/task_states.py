@@ -108,11 +108,10 @@ def set_by_hand(session: Any, dag_id: str, run_id: str, tis: Sequence[Any]) -> l
     ends = [end for each in tis if (end := getattr(each, "end_date", None)) is not None]
     if session is None or not ends:
         return []
+    requests = requests_in_audit_log(session, dag_id, min(ends) - _AROUND, max(ends) + _AROUND)
     changes = [
         (at, task_id)
-        for at, event, of_run, task_id in requests_in_audit_log(
-            session, dag_id, min(ends) - _AROUND, max(ends) + _AROUND
-        )
+        for at, event, of_run, task_id in requests
         if of_run in (None, run_id) and any(name in event for name in _BY_HAND)
     ]
     return [
