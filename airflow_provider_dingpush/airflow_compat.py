@@ -11,12 +11,15 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_provider_dingpush.messages.input_text import visible
 from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, Connection, Context
     from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 else:
@@ -60,10 +63,12 @@ __all__ = [
     "may_use_database",
     "notifier_takes_context",
     "redact",
+    "requests_in_audit_log",
     "run_in_thread",
     "search_all_secrets",
     "session_of",
     "stored_dags",
+    "stored_task_instances",
     "task_instances_of",
     "task_log_file",
 ]
@@ -357,6 +362,50 @@ def session_of(stored: Any) -> Any:
         return object_session(stored)
     except UnmappedInstanceError:
         return None
+
+
+@contextmanager
+def stored_task_instances(
+    dag_id: str, run_ids: Collection[str], task_ids: Collection[str]
+) -> Iterator[tuple[Any, list[Any]]]:
+    """The task instances of these runs and tasks in the metadata database, and the session.
+
+    Each has ``run_id``, ``task_id``, ``map_index``, ``state``, ``try_number`` and ``end_date``.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    names = ("run_id", "task_id", "map_index", "state", "try_number", "end_date")
+    with create_session() as session:
+        rows = session.query(*(getattr(TaskInstance, name) for name in names)).filter(
+            TaskInstance.dag_id == dag_id, TaskInstance.run_id.in_(run_ids), TaskInstance.task_id.in_(task_ids)
+        )
+        yield session, rows.all()
+
+
+def requests_in_audit_log(
+    session: Any, dag_id: str, since: datetime, until: datetime
+) -> list[tuple[datetime, str, str | None, str | None]]:
+    """The requests of people about a DAG: time, name, run and task of each.
+
+    Airflow itself writes lines of the same names. Those of a request have the request in ``extra``; its own have
+    nothing there, or the name of a host (``www/decorators.py`` of 2.10, ``api_fastapi/logging/decorators.py`` and
+    ``api_fastapi/execution_api/routes/task_instances.py`` of 3.3, read 2026-11-27).
+
+    :param session: of the database.
+    """
+    from airflow.models.log import Log
+
+    rows = session.query(Log.dttm, Log.event, Log.run_id, Log.task_id).filter(
+        Log.dag_id == dag_id,
+        Log.dttm >= since,
+        Log.dttm <= until,
+        Log.extra.isnot(None),
+        ~Log.extra.contains("host_name"),
+    )
+    return [tuple(row) for row in rows]
 
 
 def failed_in_a_row(dag_run: Any, at_most: int) -> int:

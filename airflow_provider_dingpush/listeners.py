@@ -16,6 +16,14 @@ _hook = pluggy.HookimplMarker("airflow")
 
 
 @_hook
+def on_task_instance_running(task_instance: Any) -> None:
+    """A task starts, in this process."""
+    from airflow_provider_dingpush.pipeline import task_markers
+
+    _guarded(lambda: task_markers.task_starts(task_instance))
+
+
+@_hook
 def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any) -> None:
     """A task failed, or will be retried (Airflow calls it for both)."""
     _guarded(lambda: _events().task_failed(task_instance, error, was=previous_state))
@@ -25,6 +33,22 @@ def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any)
 def on_task_instance_success(task_instance: Any) -> None:
     """A task succeeded."""
     _guarded(lambda: _events().task_succeeded(task_instance))
+
+
+@_hook(optionalhook=True)
+def on_task_instance_skipped(task_instance: Any) -> None:
+    """A task was skipped (Airflow 3.1 and later)."""
+    from airflow_provider_dingpush.pipeline import task_markers
+
+    _guarded(lambda: task_markers.task_ended(task_instance))
+
+
+@_hook
+def before_stopping(component: Any) -> None:  # noqa: ARG001 - Airflow's signature
+    """A part of Airflow stops: a task's process too, also if its task was deferred or rescheduled."""
+    from airflow_provider_dingpush.pipeline import task_markers
+
+    _guarded(task_markers.process_stops)
 
 
 @_hook

@@ -27,6 +27,9 @@ class Raising:
 CALLS: dict[str, Callable[[Any], None]] = {
     "task failed": lambda given: listeners.on_task_instance_failed("running", given, ValueError(SECRET)),
     "task succeeded": listeners.on_task_instance_success,
+    "task starts": listeners.on_task_instance_running,
+    "task skipped": listeners.on_task_instance_skipped,
+    "process stops": listeners.before_stopping,
     "run failed": lambda given: listeners.on_dag_run_failed(given, "task_failure"),
     "run succeeded": lambda given: listeners.on_dag_run_success(given, "success"),
     "file broken": lambda given: listeners.on_new_dag_import_error(given, given),

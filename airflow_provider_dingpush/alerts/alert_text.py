@@ -126,6 +126,8 @@ def _problem(facts: RunFacts, words: Words) -> Iterator[str]:
     """What went wrong, where in the author's code, and what the task wrote before."""
     if facts.killed_from_outside:
         yield words("killed")
+    if facts.never_started:
+        yield words("never_started")
     text = facts.exception_text or ""
     separator = "\n" if gap_in(text.partition("\n")[0]) is not None else ": "
     problem = separator.join(each for each in (facts.exception_type, text) if each)
@@ -144,6 +146,8 @@ def _owners(facts: RunFacts, words: Words) -> str:
 
 
 def _run(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
+    if facts.pausing_after:
+        yield words("pausing", facts.pausing_after)
     if facts.failed_tasks is None or facts.reason != TASKS_FAILED:
         # Otherwise the list says it.
         yield _lines(words, {"reason": facts.reason and words.known("reason", facts.reason)})

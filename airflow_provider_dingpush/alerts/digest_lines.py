@@ -107,6 +107,7 @@ class LineWriter:
             self.words("runs", row.runs) if several_runs and row.newest.task_id else "",
             self._repeats(row),
             self.folded(row) if label else "",
+            _pausing(row, self.words),
             self._reasons_below(row, above, detail),
         ]
         return f"- {dotted(parts)}"
@@ -127,6 +128,7 @@ class LineWriter:
             self._times(whole),
             self._repeats(whole),
             self.folded(whole),
+            _pausing(whole, self.words),
             self._reasons(whole, detail),
         ]
         return f"- {dotted(parts)}"
@@ -313,6 +315,12 @@ class LineWriter:
         moment = self.moment(at)
         today = self.moment(self.contents.classified[-1].alert.at if self.contents.classified else at)
         return f"{moment:%H:%M}" if moment.date() == today.date() else f"{moment:%m-%d %H:%M}"
+
+
+def _pausing(row: Row, words: Words) -> str:
+    """A remark that Airflow pauses the DAG, because so many runs failed in a row."""
+    known = [after for each in row.alerts if isinstance(after := each.facts.get("pausing_after"), int)]
+    return words("pausing_in_line", known[-1]) if known else ""
 
 
 def _listed(names: object, comma: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of, key_of_file, key_with, unique_key
-from airflow_provider_dingpush.alerts.run_facts import RunFacts
+from airflow_provider_dingpush.alerts.run_facts import KILLED, NEVER_STARTED, RunFacts
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages.mentions import At
@@ -90,4 +90,9 @@ def _summary(facts: RunFacts) -> str:
     words = words or facts.subject or ""
     if not words and facts.reason not in (None, "success"):
         words = str(facts.reason)
+    # Names that digests replace by a text of their language, as those of Airflow.
+    if not words and facts.killed_from_outside:
+        words = KILLED
+    if not words and facts.never_started:
+        words = NEVER_STARTED
     return words[:_SUMMARY_CHARACTERS]

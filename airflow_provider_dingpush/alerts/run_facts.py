@@ -35,6 +35,10 @@ NO_FLUSH = "no_flush"
 """Why alerts aren't sent: neither the flush DAG nor ``dingpush flush`` runs."""
 
 
+KILLED, NEVER_STARTED = "killed_from_outside", "never_started"
+"""The reasons of a failed task that left none itself, as the facts of these names."""
+
+
 class FailedTask(NamedTuple):
     """One failed task instance of a failed run.
 
@@ -112,8 +116,12 @@ class RunFacts(NamedTuple):
     :param exception_place: the last place in the author's own code, such as ``etl_orders.py:12 in load``.
     :param log_tail: the last lines that the task wrote, at most eight, if the exception itself gives no reason.
     :param killed_from_outside: the task's process was killed, so there is no exception.
+    :param never_started: the task failed without ever having started: it was stuck in the queue, or no worker could
+        start it.
     :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if they aren't known.
     :param failed_task_count: how many failed in all; ``None`` if unknown.
+    :param pausing_after: this is the last of so many failed runs in a row, after which Airflow pauses the DAG
+        (``max_consecutive_failed_dag_runs``); ``None`` if it doesn't, or that is unknown.
     :param deadline_at: the deadline that was missed.
     :param late_seconds: how long ago that was.
 
@@ -221,6 +229,8 @@ class RunFacts(NamedTuple):
     file_count: int = 1
     more_files: tuple[str, ...] = ()
     page_url: str | None = None
+    never_started: bool = False
+    pausing_after: int | None = None
 
     @property
     def log_link(self) -> str | None:

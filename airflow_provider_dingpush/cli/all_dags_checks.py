@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,9 +14,11 @@ from airflow_provider_dingpush.cli.findings import Check, Finding, Severity, fou
 from airflow_provider_dingpush.cli.known_connections import exists
 from airflow_provider_dingpush.cli.known_dags import DATABASE_SECONDS, KnownDags
 from airflow_provider_dingpush.cli.option_sources import SECTION, OptionSources
-from airflow_provider_dingpush.errors import RulesFileError
+from airflow_provider_dingpush.errors import OutboxError, RulesFileError
+from airflow_provider_dingpush.pipeline.found_markers import Markers
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.routes import rules_in
+from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 from airflow_provider_dingpush.plugin import OPTIONS, POLICY
 from airflow_provider_dingpush.timeouts import call_within
 
@@ -26,6 +29,7 @@ _IDS = re.compile(r"to use listeners\.',\s*'([^']+)',\s*'([^']+)'")
 _MOST_NAMES = 10
 # Airflow imports airflow_local_settings when it starts, whatever it calls the functions there.
 _POLICY_MODULE = "airflow_provider_dingpush.cluster_policy"
+_OLD_SECONDS = 86_400.0
 
 
 def are_on() -> bool:
@@ -113,10 +117,28 @@ def _refused_tasks() -> Iterator[str]:
             yield f"{named[2]}.{named[1]}" if named else file
 
 
+def _markers(_: OptionSources) -> Iterator[Finding]:
+    """Markers of tasks without a process that no flush has looked at, or that Airflow still calls running."""
+    if not are_on():
+        return
+    old: list[str] = []
+    with suppress(OutboxError):  # found by another check
+        for store in stores_for_commands(time.monotonic() + DATABASE_SECONDS):
+            old += [
+                f"{each.key.dag_id}.{each.key.task_id}"
+                for each in Markers(store.folder, store.outbox.store).without_living_owner()
+                if each.record and each.owner_is_dead and time.time() - each.written_at > _OLD_SECONDS
+            ]
+    if old:
+        shown = ", ".join(sorted(old)[:_MOST_NAMES]) + (", …" if len(old) > _MOST_NAMES else "")
+        yield found("markers", Severity.WARNING, "markers_old", tasks=shown)
+
+
 ALL_DAGS_CHECKS = (
     Check("all_dags", _all_dags),
     Check("rules_file", _rules_file),
     Check("receivers", _receivers),
     Check("end_from_trigger", _end_from_trigger),
+    Check("markers", _markers),
 )
 """In the order in which they are shown; each looks at where options are set."""

@@ -22,6 +22,7 @@ CHECKS: Mapping[str, Words] = {
     "home": ("[dingpush] home", "[dingpush] home"),
     "clock": ("clock", "时钟"),
     "flush": ("flush DAG or cron", "补发"),
+    "markers": ("killed tasks", "被终止的任务"),
     # of a connection
     "connection": ("settings of the connection", "连接设置"),
     "extra": ("extra fields", "额外字段"),
@@ -206,6 +207,16 @@ RESULTS: Mapping[str, Words] = {
             "hour old: set the clock, with NTP if possible."
         ),
         "本机时钟与 Redis 相差 {seconds} 秒。签名相差一小时会被钉钉拒绝：请校准时钟，最好使用 NTP。",
+    ),
+    "markers_old": (
+        (
+            "The process of these tasks ended, and their markers are older than a day: {tasks}. Let a flush run, or "
+            "clear these tasks if Airflow still shows them as running."
+        ),
+        (
+            "以下任务的进程已结束，标记已超过一天：{tasks}。请运行补发；"
+            "如果 Airflow 仍显示它们在运行，请清除（clear）这些任务。"
+        ),
     ),
     "flush_ok": ("Last ran {time}.", "最近一次运行于 {time}。"),
     "flush_unused": (

@@ -58,6 +58,9 @@ def merge(waiting: Sequence[Alert], notified_tasks: Callable[[Alert], AbstractSe
         # A notifier's own message isn't a mere summary.
         if run is None or not each.event.is_run_failure or each.message is not None or each.also:
             continue
+        # Only this alert says that Airflow pauses the DAG.
+        if each.facts.get("pausing_after"):
+            continue
         notified = notified_tasks(each)
         failing_now = failing.get(attempt_of(each))
         if failing_now and _names_no_other(each.facts, notified | failing_now):

@@ -11,9 +11,11 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import failed_task_ids
+from airflow_provider_dingpush.airflow_compat import failed_task_ids, task_instances_of
+from airflow_provider_dingpush.pipeline import task_markers
 from airflow_provider_dingpush.pipeline.callback_context import facts_of
 from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident
+from airflow_provider_dingpush.pipeline.task_records import TaskKey
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
@@ -33,13 +35,15 @@ def task_failed(task_instance: Any, error: Any, *, was: Any) -> None:
     :param error: an exception, or a text.
     :param was: the state before; ``None`` if a person set the state.
     """
-    if was is None or (isinstance(error, str) and _BY_HAND in error):
-        return
-    _task_ended(task_instance, {"exception": error} if error is not None else {})
+    if was is not None and not (isinstance(error, str) and _BY_HAND in error):
+        _task_ended(task_instance, {"exception": error} if error is not None else {})
+    # After that: if this process is killed meanwhile, the marker has the failure reported.
+    task_markers.task_ended(task_instance)
 
 
 def task_succeeded(task_instance: Any) -> None:
     """Write the recovery of a task that failed before."""
+    task_markers.task_ended(task_instance)
     if not has_no_open_incident() and not _ends_nothing(task_instance):
         _task_ended(task_instance, {})
 
@@ -52,14 +56,22 @@ def run_ended(dag_run: Any, reason: str) -> None:
     """
     reason = reason or _TIMED_OUT
     if _BY_HAND in reason:
+        # Its running tasks are ended, and none of them failed by itself.
+        task_markers.remove(TaskKey.of(each) for each in task_instances_of(dag_run))
         return
+    # Not above: a task's process needs none of it.
+    from airflow_provider_dingpush.pipeline.run_net import note_failed_tasks, pausing_after
+
     if reason == _SUCCESS and has_no_open_incident():
+        note_failed_tasks(dag_run)
         return
     context = {"dag_run": dag_run, "dag": getattr(dag_run, "dag", None), "run_id": dag_run.run_id, "reason": reason}
     facts = facts_of(context)
     if facts.event.is_run_failure:
         facts = facts_of(context, failed_task_ids(context, 0.0))
+        facts = facts._replace(pausing_after=pausing_after(dag_run, reason))
     write_alerts(facts)
+    note_failed_tasks(dag_run)
 
 
 def _ends_nothing(task_instance: Any) -> bool:

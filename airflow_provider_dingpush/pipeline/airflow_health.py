@@ -68,7 +68,7 @@ class Trouble(Enum):
     """Why a component is unhealthy; the values are the ``reason`` of an alert, whose words are those of alerts."""
 
     NO_HEARTBEAT = "no_heartbeat"
-    NEVER_STARTED = "never_started"
+    NEVER_RAN = "never_ran"
     NO_ANSWER = "no_answer"
     UNEXPECTED_ANSWER = "unexpected_answer"
     DATABASE_UNREACHABLE = "database_unreachable"
@@ -182,7 +182,7 @@ def _component(component: Component, found: Any, *, is_reachable: bool) -> Obser
         return Observation(component, Health.HEALTHY, last_heartbeat=heartbeat)
     if not is_reachable:
         return Observation(component, Health.UNKNOWN)
-    trouble = Trouble.NEVER_STARTED if heartbeat is None else Trouble.NO_HEARTBEAT
+    trouble = Trouble.NEVER_RAN if heartbeat is None else Trouble.NO_HEARTBEAT
     return Observation(component, Health.UNHEALTHY, trouble, last_heartbeat=heartbeat)
 
 

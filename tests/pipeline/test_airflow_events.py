@@ -62,14 +62,15 @@ def running_task(**context: Any) -> SimpleNamespace:
 def stored_run(state: str = "failed", failed: tuple[tuple[str, int], ...] = (), **changes: Any) -> SimpleNamespace:
     """A run of Airflow's database."""
     context = run_context()
-    found = [SimpleNamespace(task_id=task_id, map_index=index) for task_id, index in failed]
+    ids = {name: getattr(context["dag_run"], name) for name in ("dag_id", "run_id")}
+    found = [SimpleNamespace(task_id=task_id, map_index=index, **ids) for task_id, index in failed]
     return SimpleNamespace(
         **{
             **vars(context["dag_run"]),
             "dag": context["dag"],
             "state": state,
             "start_date": START,
-            "get_task_instances": lambda state: found,
+            "get_task_instances": lambda state=None: found,
             **changes,
         }
     )

@@ -56,7 +56,7 @@ def test_a_component_without_a_heartbeat(airflow: Airflow) -> None:
     scheduler = found[Component.SCHEDULER]
     assert (scheduler.health, scheduler.trouble) == (Health.UNHEALTHY, Trouble.NO_HEARTBEAT)
     assert scheduler.last_heartbeat is not None
-    assert found[Component.TRIGGERER].trouble is Trouble.NEVER_STARTED
+    assert found[Component.TRIGGERER].trouble is Trouble.NEVER_RAN
     assert found[Component.DAG_PROCESSOR].health is Health.HEALTHY
 
 
