@@ -62,6 +62,7 @@ class RunFacts(NamedTuple):
 
     :param event: a :class:`~airflow_provider_dingpush.events.Event`; prints as ``task_failed``, ``dag_succeeded``, ...
     :param environment: label of this Airflow, such as ``生产``.
+    :param severity: ``P1`` to ``P4``, if a rule or a tag of the DAG such as ``severity:P1`` names it.
 
     **The run**
 
@@ -194,6 +195,7 @@ class RunFacts(NamedTuple):
     runbook_url: str | None = None
     last_success_at: datetime | None = None
     run_time: datetime | None = None
+    severity: str | None = None
 
     @property
     def log_link(self) -> str | None:

@@ -256,6 +256,20 @@ def seconds(word: str) -> float:
     return number
 
 
+def duration(word: str) -> float:
+    """The type of an option: a duration such as ``2h`` or ``1h30m``, in seconds."""
+    from airflow_provider_dingpush.rules.reading import read_duration
+
+    rule = ("a duration such as 30m, 2h or 1d", "时长，例如 30m、2h、1d")
+    try:
+        found = read_duration(word)
+    except ValueError:
+        raise ValueError(rule) from None
+    if found <= 0:
+        raise ValueError(rule)
+    return found
+
+
 def moment(word: str) -> datetime:
     """The type of an option: a time, with or without its zone."""
     try:

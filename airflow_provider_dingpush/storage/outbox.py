@@ -7,6 +7,7 @@ Families of notes in a store::
     pauses       <receiver>  until when no process needs to lead, and why
     successors   <receiver>  its leader asks for another process to lead next
     flushes      last        when a flusher last ran
+    silences     <id>        what a person muted; see :mod:`~airflow_provider_dingpush.pipeline.silences`
     recovered, copies        see :mod:`~airflow_provider_dingpush.storage.kept_aside`
 
 Locks: ``leader`` and ``successor`` of a receiver, ``resolving`` of a mailbox. A book belongs to a receiver, a box to a

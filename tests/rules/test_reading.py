@@ -16,8 +16,9 @@ import yaml
 
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.errors import RulesFileError
+from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages import At
-from airflow_provider_dingpush.rules.labels import Labels, Urgency
+from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns
 from airflow_provider_dingpush.rules.reading import FILE_KEYS, RULE_KEYS, read_duration, read_rules
 from airflow_provider_dingpush.rules.rule_set import RuleSet
