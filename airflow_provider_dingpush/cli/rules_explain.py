@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime
 from pathlib import Path
@@ -15,16 +16,20 @@ from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_dags import KnownDags
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.standard_output import answers
+from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.events import Event, Urgency
 from airflow_provider_dingpush.hooks import hook_of
 from airflow_provider_dingpush.pipeline.composing import default_language, local_zone
+from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.routes import goes_to_alert_conn_id, rules_in
+from airflow_provider_dingpush.pipeline.silences import silences_in
 from airflow_provider_dingpush.rules.labels import Labels, labels_of
 from airflow_provider_dingpush.rules.rule_set import Applies, Rule, Verdict
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.rules.rule_set import RuleSet
+    from airflow_provider_dingpush.rules.silences import Silence
     from airflow_provider_dingpush.targets import Target
 
 _COLUMNS = "line", "rule", "applies", "why"
@@ -51,6 +56,7 @@ _TEXTS: Texts = {
     "inactive": ("waits until {time}, outside of {name!r}", "等到 {time} 再发，不在时段 {name!r} 内"),
     "endless": ("waits: quiet hours {name!r} have no end", "暂缓：安静时段 {name!r} 没有结束时间"),
     "never_waits": ("P1: quiet hours {name!r} don't apply", "P1：不受安静时段 {name!r} 限制"),
+    "silenced": ("Silenced until {time} by {id}: {about}", "静默至 {time}（{id}）：{about}"),
     "goes_on": ("later rules apply as well", "继续看后面的规则"),
     "zh": ("in Chinese", "中文"),
     "en": ("in English", "英文"),
@@ -208,6 +214,9 @@ def explain(asked: Asked, file: Path, language: str, *, as_json: bool) -> int:
         print_table([screen.text(each) for each in _COLUMNS], cells)
         print(file=answers())
     print(_result(answer, screen), file=answers())
+    for each in _silences(answer):
+        until = datetime.fromtimestamp(each.until, answer.at.tzinfo)
+        screen.line("silenced", id=each.id, about=each.about, time=f"{until:%Y-%m-%d %H:%M}")
     return 0
 
 
@@ -325,6 +334,16 @@ def _result(answer: _Answer, screen: Screen) -> str:
     return screen.text("none")
 
 
+def _silences(answer: _Answer) -> tuple[Silence, ...]:
+    """The silences that mute the event at that time; none if the outbox can't be read."""
+    at, urgencies = answer.at.timestamp(), {rule.urgency_of(answer.labels).value for rule in answer.applying}
+    labels = answer.labels._replace(severity=tuple(urgencies)) if urgencies else answer.labels
+    with suppress(DingTalkError):
+        every = silences_in(outbox())
+        return tuple(each for each in every if each.since <= at < each.until and each.matches(labels))
+    return ()
+
+
 def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
     default = answer.default_conn_id
     receivers = [_plain_receiver(rule, answer) for rule in answer.applying if rule.receiver]
@@ -341,6 +360,7 @@ def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
         "rules": [_plain_verdict(each, answer) for each in answer.verdicts],
         "receivers": receivers,
         "by_default": default is not None,
+        "silenced_by": [each.id for each in _silences(answer)],
         "problem": note and Screen("en", _TEXTS).text(note[0], **note[1]),
     }
 

@@ -137,10 +137,9 @@ def flush(
         moved_from = [(mailbox, holder) for mailbox, holders in mailboxes for holder in holders]
         first, _ = mailboxes[0]
         try:
-            had_pending = any(pending.alerts_of(outbox, each) for each, _ in mailboxes)
             result = _serve(outbox, first, receiver_id, lead._replace(deadline=its_own, moved_from=moved_from))
             # Where all alerts are withheld and stay so, there is nothing to report.
-            if had_pending or result is None or result.alerts or result.left:
+            if result is None or result.reason is not Reason.WITHHELD or result.alerts or result.left:
                 yield first, result
         except Exception as problem:  # noqa: BLE001 - it must not stop the others
             yield first, described(problem)

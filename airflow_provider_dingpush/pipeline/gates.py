@@ -113,9 +113,9 @@ def _decision_of(rule: Rule, now: float) -> GateDecision:
     until = rule.muted_until(Urgency.P4, moment)
     if until is None:
         return SEND
-    about = rule.muted_by(moment)
+    by = rule.muted_by(moment)
     end = _END_OF_TIME if until.year >= MAXYEAR else until.timestamp()
-    return GateDecision(Verdict.HELD, about, end, about)
+    return GateDecision(Verdict.HELD, by, end, by.replace("!", ""))
 
 
 def labels_of_alert(alert: Alert) -> Labels:

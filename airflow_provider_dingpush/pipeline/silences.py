@@ -51,6 +51,7 @@ def add_silence(
     :raises InvalidMessageError: if it lasts too long, or there are too many.
     :raises OutboxError: if it can't be kept.
     """
+    from airflow_provider_dingpush.pipeline.redaction import redact_text
     from airflow_provider_dingpush.rules.silences import LONGEST_SECONDS, MOST_CHARACTERS, Silence
 
     if not 0 < seconds <= LONGEST_SECONDS:
@@ -65,7 +66,7 @@ def add_silence(
             "Expire some: dingpush silence list. 请先结束一些静默：dingpush silence list。",
         )
     now = outbox.store.now()
-    silence = Silence(uuid.uuid4().hex[:8], matchers, why[:MOST_CHARACTERS], by, now, now + seconds)
+    silence = Silence(uuid.uuid4().hex[:8], matchers, redact_text(why)[:MOST_CHARACTERS], by, now, now + seconds)
     note = Note(SILENCES, silence.id, silence.to_bytes(), seconds, silence.until, durable=True)
     outbox.store.set_notes([note])
     return silence

@@ -63,7 +63,9 @@ class Silence:
     def about(self) -> str:
         """What it mutes and why, for messages: ``etl_* (database maintenance)``."""
         named = self.what.removeprefix("dag_id=")
-        return f"{named}（{self.why}）" if self.why else named
+        if not self.why:
+            return named
+        return f"{named} ({self.why})" if self.why.isascii() else f"{named}（{self.why}）"
 
     def to_bytes(self) -> bytes:
         """Its plain form, without what the store keeps beside it."""
