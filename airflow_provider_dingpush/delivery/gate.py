@@ -51,7 +51,7 @@ SEND = GateDecision(Verdict.SEND)
 class Gate(Protocol):
     """Decides about alerts; called by the leader for each one before it is sent."""
 
-    def __call__(self, alert: Alert, now: float, before: GateDecision | None) -> GateDecision:
+    def __call__(self, alert: Alert, now: float, before: GateDecision | None, /) -> GateDecision:
         """What is done with an alert.
 
         :param now: in seconds since 1970.

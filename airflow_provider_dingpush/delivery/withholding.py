@@ -88,10 +88,11 @@ class Withholding:
                     by_incident[alert.incident] = decision
             if record is not None:
                 step.keep_or_release(alert.key, record, decision)
-            elif decision.verdict is Verdict.SEND:
+            elif decision.verdict is not Verdict.SEND and (written := self._table.get(ALERT, alert.key)):
+                step.withhold(alert, written, decision, follows=follows)
+            if decision.verdict is Verdict.SEND:
+                # Also one that was withheld: the end of a failure is sent with the failure.
                 self._passed.add(alert.key)
-            else:
-                step.withhold(alert, self._table.of(ALERT)[alert.key], decision, follows=follows)
 
     def _by_incident(self) -> dict[str, GateDecision]:
         """Incidents with a withheld failure, and what was decided about it."""
@@ -247,6 +248,8 @@ def pending_again(table: RecordTable, keys: AbstractSet[str] | None = None) -> C
             changes.put(ALERT, each.alert, key)
     if keys is None and (counted := sum(each.counted for each in table.of(WITHHOLDING).values())):
         changes.put(OVERFLOW, (table.get(OVERFLOW) or 0) + counted)
+        totals = table.get(TOTALS) or Totals()
+        changes.put(TOTALS, replace(totals, counted=totals.counted + counted))
         for key in table.of(WITHHOLDING):
             changes.delete(WITHHOLDING, key)
     return changes
