@@ -18,6 +18,7 @@ from tests.cli.conftest import is_chinese
 
 
 def plain(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
+    capsys.readouterr()
     assert main([*arguments, "--json"]) == code
     return json.loads(capsys.readouterr().out)
 

@@ -86,7 +86,7 @@ def test_json_has_values_for_programs(
     assert datetime.fromisoformat(until) > flushed_at
     assert flushed_at.utcoffset() == timedelta(hours=8)
     place = {"kind": "files", "location": str(outbox_home), "was_used": True, "writable": True, "problem": None}
-    assert status == {"schema_version": 1, "outbox": place, "problems": []}
+    assert status == {"schema_version": 1, "outbox": place, "silences": [], "problems": []}
 
 
 @pytest.mark.parametrize(
