@@ -5,6 +5,7 @@ A new event is one entry here and its words in ``alerts/words_zh.py`` and ``aler
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -202,3 +203,39 @@ KNOWN_EVENTS = tuple(_TRAITS)
 """All events of this version."""
 _UNKNOWN = Traits(Severity.INFO, Subject.TASK, repeated_by_airflow=False)
 """Of an event that only a newer version has."""
+
+
+class Urgency(Enum):
+    """How urgent an alert is, the most urgent first. Rules, tags and messages call it severity, as people do."""
+
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+    P4 = "P4"
+
+    @classmethod
+    def named(cls, name: str) -> Urgency | None:
+        """The urgency of that name, also in lower case; ``None`` for another one."""
+        return cls.__members__.get(name.strip().upper())
+
+    @classmethod
+    def tagged(cls, tags: Iterable[str]) -> Urgency | None:
+        """That of a tag of the DAG, such as ``severity:P1``, the most urgent of several; ``None`` without one."""
+        named = (cls.named(tag[len(_TAG) :]) for tag in tags if tag.lower().startswith(_TAG))
+        return min(filter(None, named), key=lambda each: each.value, default=None)
+
+    @classmethod
+    def of(cls, event: Event, tags: Iterable[str] = ()) -> Urgency:
+        """That of a tag of the DAG; otherwise that of the event."""
+        return cls.tagged(tags) or _URGENCIES[event.severity]
+
+
+_TAG = "severity:"
+_URGENCIES = {
+    Severity.FAILURE: Urgency.P2,
+    Severity.LATE: Urgency.P2,
+    Severity.QUESTION: Urgency.P3,
+    Severity.RETRY: Urgency.P4,
+    Severity.GOOD: Urgency.P4,
+    Severity.INFO: Urgency.P4,
+}

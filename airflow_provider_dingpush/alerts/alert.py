@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_dingpush.events import Event
+from airflow_provider_dingpush.events import Event, Urgency
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -87,6 +87,8 @@ class Alert:
         made when the receiver's language is known.
     :param refused_message: the notifier's own message, if it was refused and the built-in text is sent instead; it is
         restored if the receiver refuses everything.
+    :param rule: what the rule that applies asks for, in the plain form of
+        :class:`~airflow_provider_dingpush.alerts.run_alert.RuleEffects`; empty without one.
     """
 
     key: str
@@ -113,6 +115,7 @@ class Alert:
     occurrence: str = ""
     also: tuple[Mapping[str, Any], ...] = ()
     refused_message: Mapping[str, Any] | None = None
+    rule: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "event", Event(self.event))
@@ -148,6 +151,17 @@ class Alert:
         """Whether it is a failure that a success can end."""
         return self.event.opens_incident
 
+    @property
+    def urgency(self) -> Urgency:
+        """How urgent it is: what a rule or a tag of the DAG says, or else the event."""
+        return Urgency.named(str(self.facts.get("severity") or "")) or Urgency.of(self.event)
+
+    @property
+    def repeat_interval_seconds(self) -> float | None:
+        """How long a failure that was sent is only counted, in seconds, if a rule says so."""
+        seconds = self.rule.get("repeat_interval_seconds")
+        return float(seconds) if isinstance(seconds, (int, float)) else None
+
     def _is_sound(self) -> bool:
         """Whether the fields that are used everywhere have the right types."""
         texts = (self.key, self.dag_id, self.summary)
@@ -157,6 +171,7 @@ class Alert:
             and all(each is None or isinstance(each, str) for each in names)
             and isinstance(self.at, (int, float))
             and isinstance(self.facts, dict)
+            and isinstance(self.rule, dict)
         )
 
     def to_json(self) -> str:

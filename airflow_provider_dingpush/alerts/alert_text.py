@@ -7,11 +7,12 @@ from datetime import datetime
 
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
 from airflow_provider_dingpush.alerts.hints import Hint
+from airflow_provider_dingpush.alerts.kinds import URGENT_MARK
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
 from airflow_provider_dingpush.alerts.name_ranges import names_in_brief
 from airflow_provider_dingpush.alerts.run_facts import NO_FLUSH, TASKS_FAILED, FailedTask, RunFacts
 from airflow_provider_dingpush.alerts.words import Words, day_and_time, duration_text, local_time_text, words_in
-from airflow_provider_dingpush.events import Subject
+from airflow_provider_dingpush.events import Subject, Urgency
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
@@ -61,7 +62,7 @@ def built_in_alert(
     listed = len(facts.failed_tasks or ())
     while True:
         blocks = [
-            f"### {facts.event.mark} {escape_markdown(title)}",
+            f"### {_mark(facts)} {escape_markdown(title)}",
             *_BODIES[facts.event.subject](facts, words, listed),
             *_hints(hints, words),
         ]
@@ -85,11 +86,18 @@ def _shortened(text: str | None) -> str | None:
     return cut if len(cut) < len(text) else cut[:most]
 
 
+def _mark(facts: RunFacts) -> str:
+    is_urgent = facts.severity == Urgency.P1.value and facts.event.is_failure
+    return URGENT_MARK if is_urgent else facts.event.mark
+
+
 def _title(facts: RunFacts, words: Words) -> str:
     what = words.event_in_title(facts.event)
     if facts.event.will_retry and facts.try_text:
         what = words("try_failed", tries=facts.try_text)
     prefix = f"[{_short(facts.environment)}] " if facts.environment else ""
+    if facts.severity == Urgency.P1.value:
+        prefix = f"[{facts.severity}] {prefix}"
     name = _short(facts.dag_name or words("unknown_dag"))
     if facts.file_count > 1:
         name = words("and_more_files", facts.file_count - 1, name=name, total=facts.file_count)
@@ -109,6 +117,7 @@ def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa:
         words,
         {
             **_names(facts),
+            "severity": facts.severity,
             "run_id": _run_id(facts, words),
             "iteration": facts.iteration,
             "try": _try(facts, words),
@@ -163,6 +172,7 @@ def _run(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
         words,
         {
             **_names(facts),
+            "severity": facts.severity,
             "run_id": _run_id(facts, words),
             "started": _time(facts.started_at),
             "duration": _duration(facts.duration_seconds, words),
@@ -216,6 +226,7 @@ def _question(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # n
             "without_answer": default if facts.answer_by else "",
             "assigned_to": _brief(facts.assigned_users, words),
             **_names(facts),
+            "severity": facts.severity,
             "run_id": _run_id(facts, words),
             "owner": _owners(facts, words),
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.alerts.alert import Alert
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
             """
 
 
+_LAST_MOMENT = 32_503_680_000.0  # the year 3000
 _PROBLEM_CHARACTERS, _TEXT_BYTES_PER_PROBLEM_CHARACTER = 300, 12
 
 
@@ -84,8 +85,10 @@ class Composer:
         """The message and its mentions."""
         alerts = [self.redacted(each) for each in alerts]
         language = self.language_of(alerts)
-        if len(alerts) == 1 and notes == Notes(number=notes.number, hints=notes.hints, storm=notes.storm):
+        besides = Notes(number=notes.number, hints=notes.hints, storm=notes.storm, withheld=notes.withheld)
+        if len(alerts) == 1 and notes == besides:
             message = self._alone(alerts[0], language, notes.hints)
+            message = _with_remarks(message, *self._withheld(notes, language))
         else:
             message = self._digest(alerts, notes, language)
         if self.channel.misaddressed:
@@ -105,12 +108,23 @@ class Composer:
         return digest(
             [_without_log(each) for each in alerts] if self.settings.log_tail == 0 else alerts,
             notes,
-            group_by=self.settings.group_by,
+            group_by=_group_by_of(alerts) or self.settings.group_by,
             language=language,
             zone=self.settings.zone,
             at_most_bytes=self.channel.text_bytes,
             environment=next((each.environment for each in alerts if each.environment), None),
         )
+
+    def _withheld(self, notes: Notes, language: str) -> list[str]:
+        """The remarks of a single alert about those that are withheld, or were."""
+        if not notes.withheld:
+            return []
+        from airflow_provider_dingpush.alerts.withheld_text import withheld_remarks
+
+        def clock(at: float) -> str:
+            return f"{datetime.fromtimestamp(min(at, _LAST_MOMENT), self.settings.zone):%m-%d %H:%M}"
+
+        return list(withheld_remarks(notes.withheld, words_in(language), clock))
 
     def _alone(self, alert: Alert, language: str, hints: frozenset[Hint]) -> Message:
         facts = RunFacts.from_dict({"event": alert.event, "dag_id": alert.dag_id, **alert.facts})
@@ -166,6 +180,12 @@ class Composer:
         most = min(_PROBLEM_CHARACTERS, self.channel.text_bytes // _TEXT_BYTES_PER_PROBLEM_CHARACTER)
         known = [(f"problem_{name}", what) for name, what in problems.items() if f"problem_{name}" in words.texts]
         return [words(name, what=shown(what[:most])) for name, what in known]
+
+
+def _group_by_of(alerts: Sequence[Alert]) -> tuple[str, ...]:
+    """The labels by which the rules of all these alerts divide a digest, if they agree; otherwise none."""
+    named = {tuple(each.rule.get("group_by") or ()) for each in alerts}
+    return named.pop() if len(named) == 1 else ()
 
 
 def _without_log(alert: Alert) -> Alert:

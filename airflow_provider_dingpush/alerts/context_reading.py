@@ -18,7 +18,7 @@ from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
 from airflow_provider_dingpush.alerts.exception_place import exception_place
 from airflow_provider_dingpush.alerts.exception_text import WhatWentWrong, read_exception
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
-from airflow_provider_dingpush.events import Event
+from airflow_provider_dingpush.events import Event, Urgency
 
 MAX_LISTED_TASKS = 10
 
@@ -124,6 +124,7 @@ def read_run_facts(
         reason=_free_text(reason, redact, _MAX_NAME_CHARACTERS),
         owners=_owners(task, dag),
         tags=_tags(dag) or (),
+        severity=_severity(dag),
         task_id=task_id,
         task_name=_name(task_id, (task, "task_display_name"), (ti, "task_display_name")),
         map_index=map_index,
@@ -529,6 +530,11 @@ def last_success(context: Mapping[str, Any], zone: tzinfo) -> datetime | None:
 
 
 @_unknown_if_it_raises
+def _severity(dag: Any) -> str | None:
+    urgency = Urgency.tagged(_tags(dag))
+    return urgency and urgency.value
+
+
 def _tags(dag: Any) -> tuple[str, ...]:
     words = [_word(tag, _MAX_NAME_CHARACTERS) for tag in _get(dag, "tags") or ()]
     return tuple(sorted(word for word in words if word))[:_MAX_TAGS]

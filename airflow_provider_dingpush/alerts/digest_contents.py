@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
-from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
+from airflow_provider_dingpush.alerts.kinds import Kind, is_urgent, kind_of
 from airflow_provider_dingpush.alerts.run_facts import TASKS_FAILED
 
 FAILED_TASKS = f"{TASKS_FAILED}: "
@@ -78,6 +78,11 @@ class Row:
         """The worst kind."""
         return self.kinds[0][0]
 
+    @cached_property
+    def is_urgent(self) -> bool:
+        """Whether a failure of P1 is among them."""
+        return any(map(is_urgent, self.alerts))
+
     @property
     def runs(self) -> int:
         """The number of their runs."""
@@ -140,12 +145,14 @@ def sections_of(classified: Iterable[ClassifiedAlert], group_by: Sequence[str]) 
     for each in classified:
         groups[tuple(_label(each.alert, name) for name in group_by)].append(each)
     sections = (Section(label, rows_of(each)) for label, each in groups.items())
-    return tuple(sorted(sections, key=lambda each: (len(each.rows) == 1, *_largest_first(each.whole))))
+    return tuple(
+        sorted(sections, key=lambda each: (not each.whole.is_urgent, len(each.rows) == 1, *_largest_first(each.whole)))
+    )
 
 
 def _largest_first(row: Row) -> tuple[Any, ...]:
     first = row.alerts[0]
-    return -len(row.classified), first.at, first.dag_id, first.task_id or ""
+    return not row.is_urgent, -len(row.classified), first.at, first.dag_id, first.task_id or ""
 
 
 def _label(alert: Alert, name: str) -> str:
@@ -266,6 +273,11 @@ class Contents:
     def unresolved(self) -> tuple[ClassifiedAlert, ...]:
         """Failures, retries and missed deadlines that aren't resolved."""
         return tuple(each for each in self.classified if each.kind not in (Kind.QUESTION, Kind.RECOVERED, Kind.OTHER))
+
+    @cached_property
+    def urgent(self) -> bool:
+        """Whether a failure of P1 is among them."""
+        return any(is_urgent(each.alert) for each in self.classified)
 
     @cached_property
     def questions(self) -> tuple[ClassifiedAlert, ...]:

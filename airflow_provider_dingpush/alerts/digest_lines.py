@@ -20,7 +20,7 @@ from airflow_provider_dingpush.alerts.digest_contents import (
 )
 from airflow_provider_dingpush.alerts.digest_groups import Group
 from airflow_provider_dingpush.alerts.digest_names import Names
-from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
+from airflow_provider_dingpush.alerts.kinds import MARKS, URGENT_MARK, Kind
 from airflow_provider_dingpush.alerts.markdown import (
     broken_lines,
     cut,
@@ -29,6 +29,7 @@ from airflow_provider_dingpush.alerts.markdown import (
     plain_name,
 )
 from airflow_provider_dingpush.alerts.words import Words
+from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 
 CAUSE_CHARACTERS = 200
@@ -155,7 +156,7 @@ class LineWriter:
             self.folded(whole) if whole.dags > 1 else "",
             self._reasons(whole, detail),
         ]
-        mark = f"{MARKS[whole.worst]} " if whole.worst in _MARKED else ""
+        mark = _mark(whole)
         return f"- {mark}{dotted(parts)}"
 
     def recovered(self, row: Row) -> str:
@@ -209,7 +210,7 @@ class LineWriter:
     def _subject(self, row: Row, names: Sequence[str]) -> str:
         """The subject of a line, the first name in bold, with its count."""
         first, *rest = map(escape_markdown, names)
-        mark = f"{MARKS[row.worst]} " if row.worst in _MARKED else ""
+        mark = _mark(row)
         often = f" ×{len(row.classified):,}" if len(row.classified) > 1 else ""
         # Next to the name, where it is found quickly: the ends of the lines are at different columns.
         log = self._link_of(row.newest, run_first=row.tasks > 1)
@@ -321,6 +322,13 @@ def _pausing(row: Row, words: Words) -> str:
     """A remark that Airflow pauses the DAG, because so many runs failed in a row."""
     known = [after for each in row.alerts if isinstance(after := each.facts.get("pausing_after"), int)]
     return words("pausing_in_line", known[-1]) if known else ""
+
+
+def _mark(row: Row) -> str:
+    """The mark at the start of a line; most lines are failures and have none."""
+    if row.is_urgent:
+        return f"{URGENT_MARK} {Urgency.P1.value} "
+    return f"{MARKS[row.worst]} " if row.worst in _MARKED else ""
 
 
 def _listed(names: object, comma: str) -> str:

@@ -28,6 +28,26 @@ class StormNote:
 
 
 @dataclass(frozen=True)
+class WithheldNote:
+    """Alerts that are not sent for a while, or were not.
+
+    :param verdict: ``held``, ``silenced`` or ``inhibited``.
+    :param about: the reason in plain text: the name of the quiet hours, or what is silenced and why.
+    :param count: how many.
+    :param since: when the first one was withheld, in seconds since 1970.
+    :param until: when that ends or ended, in seconds since 1970.
+    :param is_over: whether they are among the alerts of this message now.
+    """
+
+    verdict: str
+    about: str
+    count: int
+    since: float
+    until: float
+    is_over: bool = False
+
+
+@dataclass(frozen=True)
 class Notes:
     """What a digest reports besides its alerts.
 
@@ -48,6 +68,7 @@ class Notes:
         sent the next day.
     :param hints: hints to show.
     :param storm: the storm that these alerts are part of; a digest of a larger one shows it.
+    :param withheld: alerts that are withheld, or were.
     """
 
     number: str = ""
@@ -62,3 +83,4 @@ class Notes:
     merged_until_tomorrow: bool = False
     hints: frozenset[Hint] = frozenset()
     storm: StormNote | None = None
+    withheld: tuple[WithheldNote, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of, key_of_file, key_with, unique_key
 from airflow_provider_dingpush.alerts.run_facts import KILLED, NEVER_STARTED, RunFacts
@@ -15,6 +15,28 @@ _SUMMARY_CHARACTERS = 200
 _UNDATED_SECONDS = 3600.0
 
 
+class RuleEffects(NamedTuple):
+    """What a rule asks for besides the receiver; stored with the alert.
+
+    :param name: of the rule.
+    :param severity: replaces that of the event, ``P1`` to ``P4``.
+    :param group_by: labels by which a digest is divided.
+    :param repeat_interval_seconds: how long a failure that was sent is only counted, in seconds; 0 sends each.
+    :param has_quiet_hours: whether alerts wait at some times; the rule is asked when they are about to be sent.
+    """
+
+    name: str
+    severity: str | None = None
+    group_by: tuple[str, ...] | None = None
+    repeat_interval_seconds: float | None = None
+    has_quiet_hours: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form of what it asks for."""
+        values = {**self._asdict(), "group_by": self.group_by and list(self.group_by)}
+        return {name: value for name, value in values.items() if value is not None and value is not False}
+
+
 def alert_of(
     facts: RunFacts,
     mailbox: Mailbox,
@@ -24,13 +46,17 @@ def alert_of(
     mentions: At | None,
     language: str | None,
     problems: Mapping[str, str] | None = None,
+    rule: RuleEffects | None = None,
 ) -> Alert:
     """The alert of these facts.
 
     :param at: now, in seconds since 1970.
     :param message: the notifier's own message in its plain form, redacted.
     :param problems: name of each argument of the notifier that can't be used -> why.
+    :param rule: what the rule that applies asks for.
     """
+    if rule is not None and rule.severity:
+        facts = facts._replace(severity=rule.severity)
     people = mentions.to_dict() if mentions else None
     # A message that can't be sent counts, too: its success is reported without a failure before it.
     wanted = message or (problems or {}).get("message")
@@ -63,6 +89,7 @@ def alert_of(
         mentions=people,
         language=language,
         problems=problems or {},
+        rule=rule.to_dict() if rule else {},
     )
 
 

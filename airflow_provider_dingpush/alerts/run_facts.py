@@ -70,6 +70,7 @@ class RunFacts(NamedTuple):
 
     :param event: a :class:`~airflow_provider_dingpush.events.Event`; prints as ``task_failed``, ``dag_succeeded``, ...
     :param environment: label of this Airflow, such as ``生产``.
+    :param severity: ``P1`` to ``P4``, if a rule or a tag of the DAG such as ``severity:P1`` names it.
 
     **The run**
 
@@ -231,6 +232,7 @@ class RunFacts(NamedTuple):
     page_url: str | None = None
     never_started: bool = False
     pausing_after: int | None = None
+    severity: str | None = None
 
     @property
     def log_link(self) -> str | None:

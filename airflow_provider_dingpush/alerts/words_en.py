@@ -198,6 +198,21 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "quiet_for": "no new failure for {duration}",
     "group_name": "{name} ({counted}) each ×{each:,}",
     "same_as_above": "same reason as above",
+    "severity": "Severity",
+    "silenced": ("silenced: {n:,} alert, {about}, until {until}", "silenced: {n:,} alerts, {about}, until {until}"),
+    "silenced_over": (
+        "silence ended: {about}; {n:,} alert silenced since {since} is listed here",
+        "silence ended: {about}; {n:,} alerts silenced since {since} are listed here",
+    ),
+    "held_over": (
+        "quiet hours ended: {about}; {n:,} alert held since {since} is listed here",
+        "quiet hours ended: {about}; {n:,} alerts held since {since} are listed here",
+    ),
+    "inhibited": ("inhibited: {n:,} alert, {about}", "inhibited: {n:,} alerts, {about}"),
+    "inhibited_over": (
+        "inhibition ended: {about}; {n:,} alert inhibited since {since} is listed here",
+        "inhibition ended: {about}; {n:,} alerts inhibited since {since} are listed here",
+    ),
     "number": "Message #{number}",
     "hold_throttled": "DingTalk had throttled the receiver",
     "hold_misconfigured": "a setting of the connection is wrong",

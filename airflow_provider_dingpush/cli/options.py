@@ -9,9 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_dingpush import __version__
-from airflow_provider_dingpush.cli.durations import duration
+from airflow_provider_dingpush.cli.durations import duration, time_span
 from airflow_provider_dingpush.cli.language import LANGUAGES
-from airflow_provider_dingpush.cli.parsing import Options, Pair, Parser, moment, seconds, whole_number, wrapped
+from airflow_provider_dingpush.cli.parsing import (
+    Options,
+    Pair,
+    Parser,
+    moment,
+    seconds,
+    whole_number,
+    wrapped,
+)
 from airflow_provider_dingpush.rules.labels import EVENTS
 
 _SANDBOX_PORT = 8377
@@ -264,6 +272,37 @@ def _dead_letters(options: Options) -> None:
         default="list",
     )
     options.add("key", "beginning of its key, or 'all'", "编号的开头，或 all", metavar="KEY", nargs="?")
+    _add_json(options)
+
+
+def _silence(options: Options) -> None:
+    options.add(
+        "action",
+        "mute alerts, list what is muted (default), or end a silence",
+        "静默告警、列出当前静默（默认），或结束静默",
+        choices=("add", "list", "expire"),
+        nargs="?",
+        default="list",
+    )
+    options.add(
+        "values",
+        (
+            "add: LABEL=PATTERN; all labels must match: dag_id, task_id, tag, owner, event, severity, run_type; "
+            "expire: the id"
+        ),
+        ("add：标签=取值，各标签须同时匹配：dag_id、task_id、tag、owner、event、severity、run_type；expire：编号"),
+        metavar="MATCHER|ID",
+        nargs="*",
+    )
+    options.add(
+        "--for",
+        "how long, such as 30m, 2h or 1d (default: 2h, at most 7d)",
+        "时长，例如 30m、2h、1d（默认 2h，最长 7d）",
+        type=time_span,
+        dest="seconds",
+        metavar="DURATION",
+    )
+    options.add("--why", "the reason, which the digest tells the group", "原因，会写进群里的汇总消息", metavar="TEXT")
     _add_json(options)
 
 
@@ -537,6 +576,29 @@ COMMANDS: Mapping[str, Command] = {
         exit_codes=(
             "0: done; 1: no such dead letter, or not everything could be read; 2: no key given",
             "0：完成；1：没有该死信，或有内容无法读取；2：未给出编号",
+        ),
+    ),
+    "silence": Command(
+        "silence",
+        uses_airflow=True,
+        add_options=_silence,
+        help=("mute alerts for a while, such as during maintenance", "临时静默告警，例如停机维护期间"),
+        description=(
+            (
+                "Mute alerts for a while, also those of P1. They stay in the outbox: the next digest says how many "
+                "there are, and when the silence ends one digest lists them. With a Redis outbox all machines see the "
+                "silence; with files this machine only."
+            ),
+            (
+                "临时静默告警，包括 P1。告警仍保存在发件箱中：下一条汇总会说明静默了多少条，"
+                "静默结束时合并为一条汇总发送。"
+                "发件箱在 Redis 中时所有机器生效；在文件中时只对本机生效。"
+            ),
+        ),
+        example="dingpush silence add 'dag_id=etl_*' --for 2h --why 'database maintenance'",
+        exit_codes=(
+            "0: done; 1: no such silence, or the outbox can't be used; 2: wrong options",
+            "0：完成；1：没有该静默，或发件箱无法使用；2：选项有误",
         ),
     ),
     "rules": Command(

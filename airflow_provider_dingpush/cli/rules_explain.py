@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,16 +16,20 @@ from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_dags import KnownDags
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.standard_output import answers
-from airflow_provider_dingpush.events import Event
+from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.events import Event, Urgency
 from airflow_provider_dingpush.hooks import hook_of
 from airflow_provider_dingpush.pipeline.composing import default_language, local_zone
+from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.routes import goes_to_alert_conn_id, rules_in
+from airflow_provider_dingpush.pipeline.silences import silences_in
 from airflow_provider_dingpush.rules.labels import Labels, labels_of
 from airflow_provider_dingpush.rules.rule_set import Applies, Rule, Verdict
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.rules.rule_set import RuleSet
+    from airflow_provider_dingpush.rules.silences import Silence
     from airflow_provider_dingpush.targets import Target
 
 _COLUMNS = "line", "rule", "applies", "why"
@@ -44,7 +49,14 @@ _TEXTS: Texts = {
     "no_such": ("{conn_id}, which can't be used ({problem})", "{conn_id}，无法使用（{problem}）"),
     "to": ("to {to}", "发给 {to}"),
     "at": ("mentions {people}", "提醒 {people}"),
-    "muted": ("waits until {time}", "等到 {time} 再发"),
+    "severity": ("severity {severity}", "级别 {severity}"),
+    "group_by": ("digests by {labels}", "汇总按 {labels} 分组"),
+    "repeat_interval": ("repeats are only counted for {duration}", "{duration} 内重复失败仅计数"),
+    "muted": ("waits until {time}, quiet hours {name!r}", "等到 {time} 再发，安静时段 {name!r}"),
+    "inactive": ("waits until {time}, outside of {name!r}", "等到 {time} 再发，不在时段 {name!r} 内"),
+    "endless": ("waits: quiet hours {name!r} have no end", "暂缓：安静时段 {name!r} 没有结束时间"),
+    "never_waits": ("P1: quiet hours {name!r} don't apply", "P1：不受安静时段 {name!r} 限制"),
+    "silenced": ("Silenced until {time} by {id}: {about}", "静默至 {time}（{id}）：{about}"),
     "goes_on": ("later rules apply as well", "继续看后面的规则"),
     "zh": ("in Chinese", "中文"),
     "en": ("in English", "英文"),
@@ -171,8 +183,9 @@ class _Answer:
         return airflow_option("dingpush", "alert_conn_id") if is_default else None
 
     def muted_until(self, rule: Rule) -> datetime | None:
-        """Until when a rule has it wait."""
-        return rule.muted_until(rule.urgency_of(self.labels), self.at)
+        """Until when a rule has it wait, in the time zone of the question; the year 9999 if that never ends."""
+        until = rule.muted_until(rule.urgency_of(self.labels), self.at)
+        return until if until is None or until.year >= MAXYEAR else until.astimezone(self.at.tzinfo)
 
 
 def explain(asked: Asked, file: Path, language: str, *, as_json: bool) -> int:
@@ -201,6 +214,9 @@ def explain(asked: Asked, file: Path, language: str, *, as_json: bool) -> int:
         print_table([screen.text(each) for each in _COLUMNS], cells)
         print(file=answers())
     print(_result(answer, screen), file=answers())
+    for each in _silences(answer):
+        until = datetime.fromtimestamp(each.until, answer.at.tzinfo)
+        screen.line("silenced", id=each.id, about=each.about, time=f"{until:%Y-%m-%d %H:%M}")
     return 0
 
 
@@ -234,11 +250,44 @@ def _why(verdict: Verdict, answer: _Answer, screen: Screen) -> str:
         parts.append(screen.text("to", to=json.dumps(_plain_target(rule.to), ensure_ascii=False)))
     if rule.at:
         parts.append(screen.text("at", people=people_in_words(rule.at, index)))
-    if (until := answer.muted_until(rule)) is not None:
-        parts.append(screen.text("muted", time=f"{until:%Y-%m-%d %H:%M}"))
+    parts += _effects(rule, answer, screen)
     if rule.goes_on:
         parts.append(screen.text("goes_on"))
     return ("；" if index else "; ").join(parts)
+
+
+def _effects(rule: Rule, answer: _Answer, screen: Screen) -> Iterator[str]:
+    """What a rule asks for besides the receiver."""
+    if rule.severity is not None:
+        yield screen.text("severity", severity=rule.severity.value)
+    if rule.group_by:
+        yield screen.text("group_by", labels=", ".join(rule.group_by))
+    if rule.repeat_interval_seconds:
+        yield screen.text("repeat_interval", duration=_duration(rule.repeat_interval_seconds, screen.language))
+    if rule.receiver:
+        yield from _waits(rule, answer, screen)
+
+
+def _waits(rule: Rule, answer: _Answer, screen: Screen) -> Iterator[str]:
+    """Until when an alert waits, and why; or why it doesn't."""
+    until, muted = answer.muted_until(rule), rule.muted_until(Urgency.P4, answer.at)
+    if muted is None:
+        return
+    by = rule.muted_by(answer.at)
+    name = by.replace("!", "")
+    if until is None:
+        yield screen.text("never_waits", name=name)
+    elif until.year >= MAXYEAR:
+        yield screen.text("endless", name=name)
+    else:
+        yield screen.text("inactive" if by.startswith("!") else "muted", time=f"{until:%Y-%m-%d %H:%M}", name=name)
+
+
+def _duration(seconds: float, language: str) -> str:
+    """A duration in words."""
+    from airflow_provider_dingpush.alerts.words import duration_text, words_in
+
+    return duration_text(seconds, words_in(language))
 
 
 def _plain_target(to: Target) -> dict[str, Any]:
@@ -285,6 +334,16 @@ def _result(answer: _Answer, screen: Screen) -> str:
     return screen.text("none")
 
 
+def _silences(answer: _Answer) -> tuple[Silence, ...]:
+    """The silences that mute the event at that time; none if the outbox can't be read."""
+    at, urgencies = answer.at.timestamp(), {rule.urgency_of(answer.labels).value for rule in answer.applying}
+    labels = answer.labels._replace(severity=tuple(urgencies)) if urgencies else answer.labels
+    with suppress(DingTalkError):
+        every = silences_in(outbox())
+        return tuple(each for each in every if each.since <= at < each.until and each.matches(labels))
+    return ()
+
+
 def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
     default = answer.default_conn_id
     receivers = [_plain_receiver(rule, answer) for rule in answer.applying if rule.receiver]
@@ -301,6 +360,7 @@ def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
         "rules": [_plain_verdict(each, answer) for each in answer.verdicts],
         "receivers": receivers,
         "by_default": default is not None,
+        "silenced_by": [each.id for each in _silences(answer)],
         "problem": note and Screen("en", _TEXTS).text(note[0], **note[1]),
     }
 
@@ -327,6 +387,10 @@ def _plain_receiver(rule: Rule, answer: _Answer) -> dict[str, Any]:
         "language": language,
         "to": _plain_target(rule.to) if rule.to is not None else None,
         "mentions": bool(rule.at),
+        "severity": rule.urgency_of(answer.labels).value,
+        "group_by": rule.group_by and list(rule.group_by),
+        "repeat_interval_seconds": rule.repeat_interval_seconds,
         "muted_until": until and until.isoformat(timespec="seconds"),
+        "muted_by": rule.muted_by(answer.at) if until else None,
         "problem": problem,
     }

@@ -15,7 +15,15 @@ from airflow_provider_dingpush.alerts.alert import Alert, log_repetition
 from airflow_provider_dingpush.delivery.merging import attempt_of
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.queue import Queue
-from airflow_provider_dingpush.delivery.record_kinds import ALERT, MOVED, OVERFLOW, RECOVERED, Recovered
+from airflow_provider_dingpush.delivery.record_kinds import (
+    ALERT,
+    MOVED,
+    OVERFLOW,
+    RECOVERED,
+    TOTALS,
+    Recovered,
+    Totals,
+)
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.repeats import Repeats
 from airflow_provider_dingpush.delivery.repetitions import Arrivals, lookup_names, remembered_names, subject_of
@@ -134,7 +142,7 @@ class Intake:
             self._records.problem = self._records.problem or problem
 
     def _take(self, arrivals: Sequence[tuple[str, Alert]], overflow_count: int, now: float) -> None:
-        taken = Arrivals(self._known(arrivals), is_waiting=self._queue.is_waiting, unsent=self._queue.unsent)
+        taken = Arrivals(self._known(arrivals), is_waiting=self._queue.is_in_book, unsent=self._queue.unsent)
         for ticket, arrival in arrivals:
             alert = taken.take(arrival)
             self._mailboxes.taken(ticket, arrival.key if alert is None else alert.key)
@@ -150,10 +158,16 @@ class Intake:
         if overflow_count:
             changes.put(OVERFLOW, self._queue.overflow_count + overflow_count)
         self._queue.remember(new)
-        if self._policy.repeat_interval_seconds > 0:
+        counted: list[str] = []
+        if self._repeats.may_count:
             waiting = {each.key: each for each in (*self._queue.free(), *new.values())}
-            for key in self._repeats.count(waiting.values(), now, changes):
+            counted = self._repeats.count(waiting.values(), now, changes)
+            for key in counted:
                 changes.delete(ALERT, key)
+        if new or counted:
+            totals = self._records.table.get(TOTALS) or Totals()
+            written, repeats = totals.written + len(new), totals.counted + len(counted)
+            changes.put(TOTALS, replace(totals, written=written, counted=repeats))
         # What failed, recovered and fails again is new, also where one run looks like the next.
         changes.keys, changes.forget = taken.names_to_remember(), taken.ended
         self._records.change(changes)
@@ -179,7 +193,11 @@ class Intake:
         ends = {end.key: end for each in new_ones.values() if (end := end_of(each, recovered)) is not None}
         note_recoveries((each for each in new_ones.values() if each.resolved), self._records.table, now, changes)
         every = {**new_ones, **ends}
-        return {key: each for key, each in every.items() if self._policy.send_resolved or not each.resolved}
+        if self._policy.send_resolved:
+            return every
+        # A withheld failure that is over isn't shown as if it went on.
+        withheld = {each.incident for each in self._queue.withheld()}
+        return {key: each for key, each in every.items() if not each.resolved or each.incident in withheld}
 
 
 _REMEMBERED_SECONDS = 3600.0

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Generic, TypeVar
 
+from airflow_provider_dingpush.delivery.gate import GateDecision, Verdict
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.refusals import Refusals
 
@@ -69,6 +70,7 @@ def _anything(_: Any) -> bool:
 
 _SOUND: dict[str, _Check] = {
     "float": _moment,
+    "float | None": lambda value: value is None or _moment(value),
     "int": _count,
     "str": _text,
     "bool": _flag,
@@ -138,6 +140,8 @@ class Batch:
     :param may_repeat: number of another notification that it may repeat.
     :param hints: values of the hints that it shows.
     :param storm: its failures, which are added to the storm when it was sent.
+    :param released: by reason, how many alerts that were withheld it says are sent now.
+    :param withheld: by reason, how many alerts it says are withheld.
     """
 
     uuid: str
@@ -158,6 +162,8 @@ class Batch:
     may_repeat: str = ""
     hints: tuple[str, ...] = ()
     storm: Storm | None = None
+    released: Mapping[str, int] = field(default_factory=dict)
+    withheld: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
@@ -242,12 +248,14 @@ class NotifiedFailure:
     :param repeats: how often it was only counted since.
     :param occurrence: of the alert; a second alert of the same occurrence is no repeat.
     :param mailbox: name of its mailbox.
+    :param interval: how long it is only counted, in seconds, if a rule says so; ``None`` for that of the receiver.
     """
 
     at: float
     repeats: int
     occurrence: str | None
     mailbox: str = ""
+    interval: float | None = None
 
 
 @dataclass(frozen=True)
@@ -304,6 +312,70 @@ class DeadRecord:
     problem: str
     at: float
     reported: bool = False
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """An alert that isn't sent now.
+
+    :param alert: as JSON.
+    :param verdict: held, silenced or inhibited.
+    :param by: identifies the reason.
+    :param until: when it may be sent, in seconds since 1970.
+    :param about: the reason for people.
+    """
+
+    alert: str
+    verdict: str
+    by: str
+    until: float
+    about: str = ""
+
+    @classmethod
+    def of(cls, alert: str, decision: GateDecision) -> Withheld:
+        """The record of an alert about which this was decided."""
+        return cls(alert, decision.verdict.value, decision.by, decision.until, decision.about)
+
+    @property
+    def decision(self) -> GateDecision:
+        """What was decided about it."""
+        return GateDecision(Verdict(self.verdict), self.by, self.until, self.about)
+
+
+@dataclass(frozen=True)
+class WithheldReason:
+    """A reason for which alerts are or were withheld.
+
+    :param about: the reason for people.
+    :param since: when the first of these alerts was withheld, in seconds since 1970.
+    :param until: when it ends, in seconds since 1970.
+    :param counted: alerts beyond the limit, which are only counted.
+    :param released: alerts that are pending again, which no notification has reported yet.
+    :param reported: how many withheld ones a notification has reported.
+    """
+
+    about: str
+    since: float
+    until: float
+    counted: int = 0
+    released: int = 0
+    reported: int = 0
+
+
+@dataclass(frozen=True)
+class Totals:
+    """All alerts that a book ever had; those that are neither pending, withheld nor dead letters are in one count.
+
+    :param written: taken in.
+    :param notified: sent, or covered by others that were sent.
+    :param counted: only counted in a notification: repeats, and what was beyond a limit.
+    :param dropped: dead letters that a person deleted.
+    """
+
+    written: int = 0
+    notified: int = 0
+    counted: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -375,6 +447,12 @@ def _read_run(record: Any) -> NotifiedRun:
     return replace(run, tasks=tuple((task_id, map_index) for task_id, map_index in run.tasks))
 
 
+def _read_withheld(record: Any) -> Withheld:
+    withheld = _checked(Withheld, record)
+    Verdict(withheld.verdict)
+    return withheld
+
+
 def _read_refusals(record: Any) -> Refusals:
     refusals = Refusals.from_record(record)
     groups = all(isinstance(code, str) and _texts(list(keys)) for code, keys in refusals.groups)
@@ -427,12 +505,19 @@ MOVED: RecordKind[float] = _plain("moved", _moment)
 TRANSFERRED: RecordKind[bool] = _plain("transferred", _anything)
 """By name: a transfer that was taken in here and may still be in the other book."""
 
+WITHHELD = RecordKind("withheld", _read_withheld, asdict)
+"""By key of the alert, see :mod:`.withholding`."""
+WITHHOLDING = _values("withholding", WithheldReason)
+"""By verdict and reason."""
+TOTALS = _values("totals", Totals)
+
 RESTART_KEY = "at"
 KINDS: Mapping[str, RecordKind[Any]] = {
     kind.name: kind
     for kind in (
         *(ALERT, BATCH, QUARANTINE, SLOT, HOLD, LIMITED_SINCE, LAST_SENT, INTERVAL, NOTIFIED, RECOVERED, RUN, DAY),
         *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED, HINT, STORM),
+        *(WITHHELD, WITHHOLDING, TOTALS),
     )
 }
 

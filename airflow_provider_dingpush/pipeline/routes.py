@@ -11,20 +11,19 @@ from airflow_provider_dingpush.errors import RulesFileError
 from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.run_alert import RuleEffects
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.events import Event
     from airflow_provider_dingpush.messages.mentions import At
     from airflow_provider_dingpush.rules.labels import Labels
-    from airflow_provider_dingpush.rules.rule_set import RuleSet
+    from airflow_provider_dingpush.rules.rule_set import Rule, RuleSet
     from airflow_provider_dingpush.targets import Target
 
 _log = logging.getLogger(__name__)
 LAST_RESORT = "dingtalk_default"
 """The connection for failures if the rules file has mistakes and ``alert_conn_id`` is empty."""
 # A rule with one of these is refused, because nothing obeys it: delete a name as soon as something does.
-WITHOUT_EFFECT = frozenset(
-    {"severity", "group_by", "repeat_interval", "mute_time_intervals", "active_time_intervals", "match.team"}
-)
+WITHOUT_EFFECT = frozenset({"match.team"})
 
 
 class Route(NamedTuple):
@@ -34,17 +33,19 @@ class Route(NamedTuple):
     :param to: the target of an app.
     :param at: people to mention, besides the owners.
     :param language: of the alert; ``None`` for that of the connection.
+    :param rule: what its rule asks for besides; ``None`` if that is nothing.
     """
 
     conn_id: str
     to: Target | None = None
     at: At | None = None
     language: str | None = None
+    rule: RuleEffects | None = None
 
     @property
     def arguments(self) -> GivenArguments:
         """The arguments of a notifier that would send the same."""
-        return GivenArguments(self.conn_id, at=self.at, to=self.to, language=self.language)
+        return GivenArguments(self.conn_id, at=self.at, to=self.to, language=self.language, rule=self.rule)
 
 
 def routes_of(facts: RunFacts) -> tuple[Route, ...]:
@@ -65,7 +66,9 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
             applying = rules.applying_to(labels_of_facts(facts))
             if applying:
                 return tuple(
-                    Route(rule.receiver, rule.to, rule.at, rule.language) for rule in applying if rule.receiver
+                    Route(rule.receiver, rule.to, rule.at, rule.language, _effects_of(rule))
+                    for rule in applying
+                    if rule.receiver
                 )
     if conn_id and goes_to_alert_conn_id(facts.event):
         return (Route(conn_id),)
@@ -85,6 +88,20 @@ def _tell(mistake: RulesFileError, path: Path, fallback: str) -> None:
         tell_mistake(mistake, path, fallback)
     except Exception as problem:  # noqa: BLE001 - see above
         _log.error("The alert about the rules file was not written (%s).", type(problem).__name__)
+
+
+def _effects_of(rule: Rule) -> RuleEffects | None:
+    """What an alert remembers of its rule: what it asks for when the alert is sent; ``None`` if that is nothing."""
+    from airflow_provider_dingpush.alerts.run_alert import RuleEffects
+
+    effects = RuleEffects(
+        rule.name,
+        severity=rule.severity and rule.severity.value,
+        group_by=rule.group_by,
+        repeat_interval_seconds=rule.repeat_interval_seconds,
+        has_quiet_hours=bool(rule.mute_time_intervals or rule.active_time_intervals),
+    )
+    return None if effects == RuleEffects(rule.name) else effects
 
 
 def goes_to_alert_conn_id(event: Event) -> bool:

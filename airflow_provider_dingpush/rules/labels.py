@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import NamedTuple
 
-from airflow_provider_dingpush.events import Event, Severity
+from airflow_provider_dingpush.events import Event, Urgency
 
 EVENTS = (
     *(Event.TASK_FAILED, Event.TASK_RETRYING, Event.TASK_SUCCEEDED),
@@ -15,37 +14,6 @@ EVENTS = (
 """The events that rules decide about; a success only if it ends a failure."""
 OF_AIRFLOW = Event.AIRFLOW_UNHEALTHY, Event.AIRFLOW_HEALTHY
 """The events about Airflow itself, which have no DAG; their ``task_id`` is the component."""
-_TAG = "severity:"
-
-
-class Urgency(Enum):
-    """How urgent an alert is, the most urgent first. Rules, tags and messages call it severity, as people do."""
-
-    P1 = "P1"
-    P2 = "P2"
-    P3 = "P3"
-    P4 = "P4"
-
-    @classmethod
-    def named(cls, name: str) -> Urgency | None:
-        """The urgency of that name, also in lower case; ``None`` for another one."""
-        return cls.__members__.get(name.strip().upper())
-
-    @classmethod
-    def of(cls, event: Event, tags: tuple[str, ...]) -> Urgency:
-        """That of a tag of the DAG, such as ``severity:P1``; otherwise that of the event."""
-        tagged = (cls.named(tag[len(_TAG) :]) for tag in tags if tag.lower().startswith(_TAG))
-        return min(filter(None, tagged), key=lambda each: each.value, default=_OF_EVENTS[event.severity])
-
-
-_OF_EVENTS = {
-    Severity.FAILURE: Urgency.P2,
-    Severity.LATE: Urgency.P2,
-    Severity.QUESTION: Urgency.P3,
-    Severity.RETRY: Urgency.P4,
-    Severity.GOOD: Urgency.P4,
-    Severity.INFO: Urgency.P4,
-}
 
 
 class Labels(NamedTuple):

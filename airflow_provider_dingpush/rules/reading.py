@@ -8,10 +8,10 @@ from datetime import tzinfo
 from typing import Any, TypeVar
 
 from airflow_provider_dingpush.errors import InvalidMessageError, RulesFileError
-from airflow_provider_dingpush.events import KNOWN_EVENTS
+from airflow_provider_dingpush.events import KNOWN_EVENTS, Urgency
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.rules.interval_reading import read_calendar, read_intervals
-from airflow_provider_dingpush.rules.labels import Labels, Urgency
+from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns
 from airflow_provider_dingpush.rules.rule_set import Rule, RuleSet
 from airflow_provider_dingpush.rules.time_intervals import NamedInterval

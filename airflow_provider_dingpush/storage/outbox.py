@@ -10,6 +10,7 @@ Families of notes in a store::
     broken_files, import_reports, rules_file, rules_receivers
                              see ``pipeline/import_errors``, ``import_error_check``, ``rules_file_alerts`` and
                              ``rules_file_check``
+    silences     <id>        what a person muted; see :mod:`~airflow_provider_dingpush.pipeline.silences`
     recovered, copies        see :mod:`~airflow_provider_dingpush.storage.kept_aside`
 
 Locks: ``leader`` and ``successor`` of a receiver, ``resolving`` of a mailbox. A book belongs to a receiver, a box to a

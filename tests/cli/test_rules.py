@@ -96,11 +96,11 @@ def test_every_mistake_is_listed_with_its_place(
 ) -> None:
     """And what would be right; a place begins with the path as it was given, so that an editor can open it."""
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("rules:\n  - reciever: x\n  - {receiver: a, severity: P1, match: {team: x}}\n")
+    wrong.write_text("rules:\n  - reciever: x\n  - {receiver: a, severity: P9, match: {team: x}}\n")
     lines = printed(capsys, "check", str(wrong), "--language", language, code=1).splitlines()
     assert lines == [
         f"{wrong}:2:5: 'reciever' is unknown here; did you mean 'receiver'?",
-        f"{wrong}:3:29: severity is not supported yet and would have no effect; leave it out.",
+        f"{wrong}:3:29: severity must be one of P1, P2, P3, P4, not 'P9'.",
         f"{wrong}:3:47: match.team is not supported yet and would have no effect; leave it out.",
         f"3 problems in {wrong}." if language == "en" else f"{wrong} 中有 3 项需要修正。",
     ]
@@ -109,17 +109,61 @@ def test_every_mistake_is_listed_with_its_place(
     assert document["valid"] is False
 
 
-@pytest.mark.parametrize(
-    "rule",
-    ["severity: P1", "group_by: owner", "repeat_interval: 4h", "mute_time_intervals: n", "active_time_intervals: n"],
-)
-def test_what_nothing_obeys_yet_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str) -> None:
+def test_what_nothing_obeys_yet_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Rather than ignored."""
-    intervals = "time_intervals: [{name: n, time_intervals: [{days_of_month: 1}]}]"
-    (tmp_path / "r.yaml").write_text(f"{intervals}\nrules:\n  - receiver: a\n    {rule}\n")
+    (tmp_path / "r.yaml").write_text("rules:\n  - receiver: a\n    match: {team: data}\n")
     lines = printed(capsys, "check", str(tmp_path / "r.yaml"), code=1).splitlines()
     assert len(lines) == 2
-    assert f"{rule.partition(':')[0]} is not supported yet" in lines[0]
+    assert "match.team is not supported yet" in lines[0]
+
+
+QUIET = """\
+time_intervals:
+  - name: night
+    time_intervals: [{times: [{start_time: "22:00", end_time: "08:00"}]}]
+  - name: work
+    time_intervals: [{times: [{start_time: "09:00", end_time: "18:00"}]}]
+rules:
+  - {name: quiet, match: {dag_id: "ods_*"}, receiver: dingtalk_default, severity: P3, group_by: owner,
+     repeat_interval: 4h, mute_time_intervals: night}
+  - {name: loud, match: {dag_id: "core_*"}, receiver: dingtalk_default, severity: P1, mute_time_intervals: night}
+  - {name: office, receiver: dingtalk_default, active_time_intervals: work}
+"""
+
+
+@pytest.mark.parametrize(
+    ("dag", "language", "expected"),
+    [
+        ("ods_orders", "en", ["waits until 2026-12-01 08:00, quiet hours 'night'", "severity P3", "digests by owner"]),
+        ("ods_orders", "zh", ["等到 2026-12-01 08:00 再发，安静时段 'night'", "级别 P3", "重复失败仅计数"]),
+        ("core_pay", "en", ["P1: quiet hours 'night' don't apply"]),
+        ("ads_x", "en", ["waits until 2026-12-01 09:00, outside of 'work'"]),
+    ],
+)
+def test_the_effects_of_a_rule_are_explained(
+    file: Path,
+    connected: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    dag: str,
+    language: str,
+    expected: list[str],
+) -> None:
+    """In the time zone of the site: until when it waits, and why it doesn't."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__TIMEZONE", "Asia/Shanghai")
+    file.write_text(QUIET, "utf-8")
+    given = (f"{dag}.load", "--at", "2026-12-01T03:00", "--tag", "a", "--owner", "b")
+    text = printed(capsys, "explain", *given, "--language", language)
+    assert [each for each in expected if each not in text] == []
+
+
+def test_a_silence_is_explained(file: Path, connected: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["silence", "add", "dag_id=ads_*", "--why", "moving house"]) == 0
+    capsys.readouterr()
+    given = ("ads_x.load", "--tag", "a", "--owner", "b")
+    assert "Silenced until " in printed(capsys, "explain", *given)
+    assert len(plain(capsys, "explain", *given)["silenced_by"]) == 1
+    assert plain(capsys, "explain", *given, "--at", "2020-01-01T00:00")["silenced_by"] == []
 
 
 @pytest.mark.parametrize(("language", "why"), [("en", "can't be read (No such file"), ("zh", "No such file")])

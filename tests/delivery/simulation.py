@@ -15,6 +15,7 @@ from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.drain import Drain
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover, LeaderRole
 from airflow_provider_dingpush.delivery.fallbacks import Fallback
+from airflow_provider_dingpush.delivery.gate import Gate
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.errors import OutboxError
@@ -356,6 +357,7 @@ class Simulation:
         role: LeaderRole = LeaderRole.CALLBACK,
         handover: Handover = Handover.NONE,
         book: LedgerBook | None = None,
+        gate: Gate | None = None,
     ) -> DrainResult:
         """Run one leader for so many seconds."""
         return Drain(
@@ -367,6 +369,7 @@ class Simulation:
             role=role,
             handover=handover,
             fallbacks=self.fallbacks,
+            gate=gate,
             sleep=self.clock.sleep,
             new_uuid=self.new_uuid,
             chance=lambda: 1.0,

@@ -38,6 +38,9 @@ EXAMPLES: dict[str, Any] = {
     "transfer": kinds.Transfer("m", {"k": "{}"}, (QUARANTINED,), {"d": DEAD}, {"n": NOTIFIED}, 4),
     "moved": 1.0,
     "transferred": True,
+    "withheld": kinds.Withheld("{}", "silenced", "3f9a", 2.0, "etl_*（dba 停机维护）"),
+    "withholding": kinds.WithheldReason("night", 1.0, 2.0, 3, 4, 5),
+    "totals": kinds.Totals(9, 5, 2, 1),
 }
 
 
