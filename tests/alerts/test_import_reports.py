@@ -23,8 +23,8 @@ from airflow_provider_dingpush.alerts.import_reports import (
 NOW = 1_000_000.0
 
 
-def broken(file: str, cause: str = "c", at: float = NOW, **more: float) -> BrokenFile:
-    return BrokenFile(f"/dags/{file}", file, cause, since=at, changed=at, **more)
+def broken(file: str, cause: str = "c", at: float = NOW, *, gap: float = 0.0) -> BrokenFile:
+    return BrokenFile(f"/dags/{file}", file, cause, since=at, changed=at, gap=gap)
 
 
 def decided(known: Iterable[Report], files: Iterable[BrokenFile], now: float = NOW, *unheard: str) -> Decision:
@@ -54,7 +54,7 @@ def test_files_that_follow_are_told_together_once_no_more_come() -> None:
     """Airflow parses hundreds of files for minutes: that makes two alerts, and not one in each minute."""
     files = [broken(f"etl_{number:03}.py", at=NOW + number) for number in range(500)]
     reports: tuple[Report, ...] = ()
-    alerts = []
+    alerts: list[tuple[str, int]] = []
     for minute in range(1, 30):
         now = NOW + 60 * minute
         decision = decided(reports, [each for each in files if each.since <= now], now)
