@@ -87,6 +87,8 @@ class Alert:
         made when the receiver's language is known.
     :param refused_message: the notifier's own message, if it was refused and the built-in text is sent instead; it is
         restored if the receiver refuses everything.
+    :param rule: what decided that its mailbox gets it: the name of a rule, or ``alert_conn_id``; empty for a notifier
+        of the DAG.
     """
 
     key: str
@@ -113,6 +115,7 @@ class Alert:
     occurrence: str = ""
     also: tuple[Mapping[str, Any], ...] = ()
     refused_message: Mapping[str, Any] | None = None
+    rule: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "event", Event(self.event))
@@ -151,7 +154,7 @@ class Alert:
     def _is_sound(self) -> bool:
         """Whether the fields that are used everywhere have the right types."""
         texts = (self.key, self.dag_id, self.summary)
-        names = (self.run_id, self.task_id, self.language, self.environment)
+        names = (self.rule, self.run_id, self.task_id, self.language, self.environment)
         return (
             all(isinstance(each, str) for each in (*texts, *self.owners))
             and all(each is None or isinstance(each, str) for each in names)

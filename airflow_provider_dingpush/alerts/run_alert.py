@@ -24,12 +24,14 @@ def alert_of(
     mentions: At | None,
     language: str | None,
     problems: Mapping[str, str] | None = None,
+    rule: str = "",
 ) -> Alert:
     """The alert of these facts.
 
     :param at: now, in seconds since 1970.
     :param message: the notifier's own message in its plain form, redacted.
     :param problems: name of each argument of the notifier that can't be used -> why.
+    :param rule: what decided that the mailbox gets it; empty for a notifier of the DAG.
     """
     people = mentions.to_dict() if mentions else None
     # A message that can't be sent counts, too: its success is reported without a failure before it.
@@ -62,6 +64,7 @@ def alert_of(
         mentions=people,
         language=language,
         problems=problems or {},
+        rule=rule,
     )
 
 

@@ -131,6 +131,7 @@ class Freezer:
             merged_until_tomorrow=ledger.holds.ends_the_day(now),
             hints=hints,
             storm=storm_note(ledger.storm.total(draft.storm), merged.shown, now),
+            memories=ledger.history.memories(merged.shown),
         )
 
 

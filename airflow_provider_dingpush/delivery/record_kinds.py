@@ -426,6 +426,14 @@ MOVED: RecordKind[float] = _plain("moved", _moment)
 """By key: when an alert moved to another receiver's book."""
 TRANSFERRED: RecordKind[bool] = _plain("transferred", _anything)
 """By name: a transfer that was taken in here and may still be in the other book."""
+FAILURES: RecordKind[str] = _plain("failures", _text)
+"""By bucket: past failures, see :mod:`.history_failures`."""
+EVENTS: RecordKind[str] = _plain("events", _text)
+"""By number: lines about alerts that were taken in, see :mod:`.history_log`."""
+MESSAGES: RecordKind[str] = _plain("messages", _text)
+"""By number: lines about notifications that were sent."""
+RECORDED_SINCE: RecordKind[float] = _plain("recorded_since", _moment)
+"""By name of a kind of the history: since when it is complete."""
 
 RESTART_KEY = "at"
 KINDS: Mapping[str, RecordKind[Any]] = {
@@ -433,6 +441,7 @@ KINDS: Mapping[str, RecordKind[Any]] = {
     for kind in (
         *(ALERT, BATCH, QUARANTINE, SLOT, HOLD, LIMITED_SINCE, LAST_SENT, INTERVAL, NOTIFIED, RECOVERED, RUN, DAY),
         *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED, HINT, STORM),
+        *(FAILURES, EVENTS, MESSAGES, RECORDED_SINCE),
     )
 }
 
