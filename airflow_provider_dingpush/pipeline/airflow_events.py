@@ -92,7 +92,15 @@ def write_alerts(facts: RunFacts) -> None:
 
     for route in _routes(facts):
         mailbox = mailbox_of(route.conn_id, route.to)
-        alert = alert_of(facts, mailbox, at=time.time(), message=None, mentions=route.at, language=route.language)
+        alert = alert_of(
+            facts,
+            mailbox,
+            at=time.time(),
+            message=None,
+            mentions=route.at,
+            language=route.language,
+            rule=route.rule,
+        )
         write_alert(bounded(alert))
 
 

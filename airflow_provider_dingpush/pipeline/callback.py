@@ -212,6 +212,7 @@ class _Callback(NamedTuple):
             mentions=arguments.mentions,
             language=arguments.language,
             problems=arguments.problems,
+            rule=arguments.rule,
         )
         return bounded(alert)
 

@@ -27,6 +27,10 @@ WITHOUT_EFFECT = frozenset(
 )
 
 
+BY_DEFAULT = "alert_conn_id"
+"""What decides about an event if no rule applies."""
+
+
 class Route(NamedTuple):
     """One receiver of an event.
 
@@ -34,17 +38,19 @@ class Route(NamedTuple):
     :param to: the target of an app.
     :param at: people to mention, besides the owners.
     :param language: of the alert; ``None`` for that of the connection.
+    :param rule: name of the rule, or ``alert_conn_id``.
     """
 
     conn_id: str
     to: Target | None = None
     at: At | None = None
     language: str | None = None
+    rule: str = BY_DEFAULT
 
     @property
     def arguments(self) -> GivenArguments:
         """The arguments of a notifier that would send the same."""
-        return GivenArguments(self.conn_id, at=self.at, to=self.to, language=self.language)
+        return GivenArguments(self.conn_id, at=self.at, to=self.to, language=self.language, rule=self.rule)
 
 
 def routes_of(facts: RunFacts) -> tuple[Route, ...]:
@@ -61,14 +67,20 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
             _log.error("%s Alerts go to connection %r meanwhile.", mistake, conn_id or LAST_RESORT)
             conn_id = conn_id or LAST_RESORT
         else:
-            applying = rules.applying_to(labels_of_facts(facts))
-            if applying:
-                return tuple(
-                    Route(rule.receiver, rule.to, rule.at, rule.language) for rule in applying if rule.receiver
-                )
+            routes = routes_by(rules, labels_of_facts(facts))
+            if routes is not None:
+                return routes
     if conn_id and goes_to_alert_conn_id(facts.event):
         return (Route(conn_id),)
     return ()
+
+
+def routes_by(rules: RuleSet, labels: Labels) -> tuple[Route, ...] | None:
+    """Who is notified by the rules of a file; ``None`` if none applies."""
+    applying = rules.applying_to(labels)
+    if not applying:
+        return None
+    return tuple(Route(rule.receiver, rule.to, rule.at, rule.language, rule.name) for rule in applying if rule.receiver)
 
 
 def goes_to_alert_conn_id(event: Event) -> bool:
