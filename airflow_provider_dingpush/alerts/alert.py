@@ -87,8 +87,8 @@ class Alert:
         made when the receiver's language is known.
     :param refused_message: the notifier's own message, if it was refused and the built-in text is sent instead; it is
         restored if the receiver refuses everything.
-    :param rule: what the rule that applies asks for, in the plain form of
-        :class:`~airflow_provider_dingpush.alerts.run_alert.RuleEffects`; empty without one.
+    :param rule: what decided that its mailbox gets it, and what that asks for, in the plain form of
+        :class:`~airflow_provider_dingpush.alerts.run_alert.RuleEffects`; empty for a notifier of the DAG.
     """
 
     key: str
@@ -165,7 +165,7 @@ class Alert:
     def _is_sound(self) -> bool:
         """Whether the fields that are used everywhere have the right types."""
         texts = (self.key, self.dag_id, self.summary)
-        names = (self.run_id, self.task_id, self.language, self.environment)
+        names = (self.rule, self.run_id, self.task_id, self.language, self.environment)
         return (
             all(isinstance(each, str) for each in (*texts, *self.owners))
             and all(each is None or isinstance(each, str) for each in names)

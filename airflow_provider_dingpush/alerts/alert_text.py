@@ -7,6 +7,7 @@ from datetime import datetime
 
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
 from airflow_provider_dingpush.alerts.hints import Hint
+from airflow_provider_dingpush.alerts.history_line import Memory
 from airflow_provider_dingpush.alerts.kinds import URGENT_MARK
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
 from airflow_provider_dingpush.alerts.name_ranges import names_in_brief
@@ -44,6 +45,7 @@ def built_in_alert(
     *,
     language: str,
     hints: frozenset[Hint] = frozenset(),
+    memory: Memory | None = None,
     at_most_bytes: int = MAX_ALERT_BYTES,
 ) -> Markdown:
     """The built-in message about these facts.
@@ -54,6 +56,7 @@ def built_in_alert(
 
     :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.
     :param hints: shown at the end; see :mod:`.hints`.
+    :param memory: of earlier failures, shown below the title.
     :param at_most_bytes: to fit, fewer failed tasks are listed and less of the exception and the log is shown, so that
         the links stay. The shortest text is returned even if it is longer than this.
     """
@@ -63,6 +66,7 @@ def built_in_alert(
     while True:
         blocks = [
             f"### {_mark(facts)} {escape_markdown(title)}",
+            memory.in_words(language) if memory else "",
             *_BODIES[facts.event.subject](facts, words, listed),
             *_hints(hints, words),
         ]

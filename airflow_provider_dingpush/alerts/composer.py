@@ -12,6 +12,7 @@ from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.alert_text import MAX_ALERT_BYTES, built_in_alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.hints import Hint
+from airflow_provider_dingpush.alerts.history_line import Memory
 from airflow_provider_dingpush.alerts.markdown import escape_markdown
 from airflow_provider_dingpush.alerts.run_facts import MAX_LOG_LINES, RunFacts
 from airflow_provider_dingpush.alerts.words import words_in
@@ -85,9 +86,8 @@ class Composer:
         """The message and its mentions."""
         alerts = [self.redacted(each) for each in alerts]
         language = self.language_of(alerts)
-        besides = Notes(number=notes.number, hints=notes.hints, storm=notes.storm, withheld=notes.withheld)
-        if len(alerts) == 1 and notes == besides:
-            message = self._alone(alerts[0], language, notes.hints)
+        if len(alerts) == 1 and notes == _plain(notes):
+            message = self._alone(alerts[0], language, notes)
             message = _with_remarks(message, *self._withheld(notes, language))
         else:
             message = self._digest(alerts, notes, language)
@@ -126,7 +126,7 @@ class Composer:
 
         return list(withheld_remarks(notes.withheld, words_in(language), clock))
 
-    def _alone(self, alert: Alert, language: str, hints: frozenset[Hint]) -> Message:
+    def _alone(self, alert: Alert, language: str, notes: Notes) -> Message:
         facts = RunFacts.from_dict({"event": alert.event, "dag_id": alert.dag_id, **alert.facts})
         own, problems = None, alert.problems
         if alert.message is not None:
@@ -134,8 +134,9 @@ class Composer:
                 own, _ = read_message(alert.message)
             except ContentError as problem:
                 problems = {**problems, "message": self.described(problem)}
+        hints, memory = notes.hints, notes.memories.get(alert.key)
         if not alert.also:
-            return self.message_about(facts, own, problems, language=language, hints=hints)
+            return self.message_about(facts, own, problems, language=language, hints=hints, memory=memory)
         from airflow_provider_dingpush.alerts.joining import as_markdown, bytes_with_gap, combined, texts_of
 
         also, most = texts_of(alert.also), self.channel.text_bytes
@@ -143,7 +144,9 @@ class Composer:
         kept = min(sum(map(bytes_with_gap, also)), most // 2)
         if own is not None and also:
             own = as_markdown(own)
-        message = self.message_about(facts, own, problems, language=language, hints=hints, at_most_bytes=most - kept)
+        message = self.message_about(
+            facts, own, problems, language=language, hints=hints, memory=memory, at_most_bytes=most - kept
+        )
         return combined(message, also, most, language, cut_first=own is not None) if also else message
 
     def message_about(
@@ -154,6 +157,7 @@ class Composer:
         *,
         language: str,
         hints: frozenset[Hint] = frozenset(),
+        memory: Memory | None = None,
         at_most_bytes: int | None = None,
     ) -> Message:
         """The message of one alert: the notifier's own if the channel can carry it, or else the built-in one.
@@ -161,6 +165,7 @@ class Composer:
         :param own: the notifier's own message.
         :param problems: name of each argument of the notifier that can't be used -> why; each gets a remark.
         :param hints: of the built-in message.
+        :param memory: of earlier failures, for the built-in message.
         :param at_most_bytes: the limit of the built-in text, in bytes of JSON; by default the channel's.
         """
         if own is not None:
@@ -172,7 +177,8 @@ class Composer:
         if own is None:
             limit = (at_most_bytes or self.channel.text_bytes) - json_bytes("\n\n".join(["", *remarks]))
             facts = facts._replace(log_tail=facts.log_tail[max(0, len(facts.log_tail) - self.settings.log_tail) :])
-            own = built_in_alert(facts, language=language, hints=hints, at_most_bytes=min(MAX_ALERT_BYTES, limit))
+            limit = min(MAX_ALERT_BYTES, limit)
+            own = built_in_alert(facts, language=language, hints=hints, memory=memory, at_most_bytes=limit)
         return _with_remarks(own, *remarks)
 
     def _remarks(self, problems: Mapping[str, str], language: str, shown: Callable[[str], str]) -> list[str]:
@@ -186,6 +192,17 @@ def _group_by_of(alerts: Sequence[Alert]) -> tuple[str, ...]:
     """The labels by which the rules of all these alerts divide a digest, if they agree; otherwise none."""
     named = {tuple(each.rule.get("group_by") or ()) for each in alerts}
     return named.pop() if len(named) == 1 else ()
+
+
+def _plain(notes: Notes) -> Notes:
+    """What doesn't turn a message about one alert into a digest."""
+    return Notes(
+        number=notes.number,
+        hints=notes.hints,
+        storm=notes.storm,
+        withheld=notes.withheld,
+        memories=notes.memories,
+    )
 
 
 def _without_log(alert: Alert) -> Alert:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.kinds import Kind, is_urgent, kind_of
+from airflow_provider_dingpush.alerts.likeness import likeness_of
 from airflow_provider_dingpush.alerts.run_facts import TASKS_FAILED
 
 FAILED_TASKS = f"{TASKS_FAILED}: "
@@ -159,7 +159,7 @@ def _label(alert: Alert, name: str) -> str:
     if name == "owner":
         return ", ".join(alert.owners)
     if name == "summary":
-        return _skeleton(reason_of(alert))
+        return likeness_of(reason_of(alert))
     return str(getattr(alert, name) or "")
 
 
@@ -189,7 +189,7 @@ def reasons_of(alerts: Iterable[Alert]) -> list[Reason]:
     alike: dict[str, list[Alert]] = defaultdict(list)
     for alert in alerts:
         if reason := reason_of(alert):
-            alike[_skeleton(reason)].append(alert)
+            alike[likeness_of(reason)].append(alert)
     return [
         Reason(likeness, reason_of(each[-1]), tuple(each), len(set(map(reason_of, each))) == 1)
         for likeness, each in sorted(alike.items(), key=lambda each: len(each[1]), reverse=True)
@@ -237,13 +237,6 @@ def _text_of(message: Mapping[str, Any] | None) -> str:
     content = message.get(str(message.get("msgtype"))) if message else None
     texts = [content.get(name) for name in ("title", "content", "text")] if isinstance(content, dict) else []
     return next((each.strip() for each in texts if isinstance(each, str) and each.strip()), "")
-
-
-@lru_cache(maxsize=4_096)
-def _skeleton(reason: str) -> str:
-    """The reason without words that have digits: "order 10086 not found" and "order 10087 not found" are alike."""
-    # Anchored at the start of the word, or a long word without a digit would take quadratic time.
-    return re.sub(r"\b[^\W\d]*\d\w*", "0", reason)
 
 
 MOST_CAUSES = 6

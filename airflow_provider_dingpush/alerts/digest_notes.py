@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow_provider_dingpush.alerts.hints import Hint
+from airflow_provider_dingpush.alerts.history_line import Memory
 
 RunKey = tuple[str, str]
 """Identifies a run: DAG id and run id."""
@@ -69,6 +70,7 @@ class Notes:
     :param hints: hints to show.
     :param storm: the storm that these alerts are part of; a digest of a larger one shows it.
     :param withheld: alerts that are withheld, or were.
+    :param memories: key of an alert -> what is remembered of its earlier failures.
     """
 
     number: str = ""
@@ -84,3 +86,4 @@ class Notes:
     hints: frozenset[Hint] = frozenset()
     storm: StormNote | None = None
     withheld: tuple[WithheldNote, ...] = ()
+    memories: Mapping[str, Memory] = field(default_factory=dict)

@@ -53,7 +53,7 @@ def alert_of(
     :param at: now, in seconds since 1970.
     :param message: the notifier's own message in its plain form, redacted.
     :param problems: name of each argument of the notifier that can't be used -> why.
-    :param rule: what the rule that applies asks for.
+    :param rule: the rule that decided that the mailbox gets it; ``None`` for a notifier of the DAG.
     """
     if rule is not None and rule.severity:
         facts = facts._replace(severity=rule.severity)

@@ -309,9 +309,9 @@ def _silence(options: Options) -> None:
 def _rules(options: Options) -> None:
     options.add(
         "action",
-        "check the file, or explain whom it notifies of an event",
-        "检查文件，或说明一个事件会通知谁",
-        choices=("check", "explain"),
+        "check the file, explain whom it notifies of an event, or replay the last days with it",
+        "检查文件，说明一个事件会通知谁，或用它重演最近几天",
+        choices=("check", "explain", "replay"),
         nargs="?",
     )
     options.add(
@@ -320,6 +320,19 @@ def _rules(options: Options) -> None:
         "check：文件（默认 [dingpush] rules_file）；explain：DAG，或写作 DAG.TASK 的任务",
         metavar="FILE|DAG[.TASK]",
         nargs="?",
+    )
+    options.add(
+        "--file",
+        "explain, replay: another rules file than that of [dingpush] rules_file",
+        "explain、replay：代替 [dingpush] rules_file 的规则文件",
+        metavar="FILE",
+    )
+    options.add(
+        "--since",
+        "replay: how far back, such as 24h or 7d (default: 7d, the most)",
+        "replay：从多久以前开始，例如 24h、7d（默认 7d，也是最长）",
+        type=time_span,
+        metavar="TIME",
     )
     _add_json(options)
     many: dict[str, Any] = {"action": "append", "default": []}
@@ -356,12 +369,6 @@ def _rules(options: Options) -> None:
         "type of the run (default: scheduled)",
         "运行类型（默认 scheduled）",
         metavar="TYPE",
-    )
-    options.add(
-        "--file",
-        "another rules file than that of [dingpush] rules_file",
-        "代替 [dingpush] rules_file 的规则文件",
-        metavar="FILE",
     )
 
 
@@ -605,22 +612,30 @@ COMMANDS: Mapping[str, Command] = {
         "rules",
         uses_airflow=True,
         add_options=_rules,
-        help=("check the rules of all DAGs, or explain whom they notify", "检查所有 DAG 的告警规则，或说明会通知谁"),
+        help=(
+            "check the rules of all DAGs, explain whom they notify, or replay the last days",
+            "检查所有 DAG 的告警规则，说明会通知谁，或重演最近几天",
+        ),
         description=(
             (
                 "Check the rules file: every mistake with line and column, receivers that don't exist, rules that no "
                 "DAG hits. Or explain an event: which rules apply, whom they notify in which language, and why the "
-                "others don't apply. Nothing is sent."
+                "others don't apply. Or replay the last days: how many messages each receiver had, and how many it "
+                "would have had under a rules file. Nothing is sent."
             ),
             (
                 "检查规则文件：列出每处错误的行和列、不存在的接收方、没有 DAG 匹配的规则。或说明一个事件："
-                "哪些规则适用，用什么语言通知谁，其他规则为什么不适用。不会发送任何消息。"
+                "哪些规则适用，用什么语言通知谁，其他规则为什么不适用。或重演最近几天：各接收方实际收到多少条消息，"
+                "按一份规则文件会收到多少条。不会发送任何消息。"
             ),
         ),
         example="dingpush rules explain etl_orders.load --event task_failed",
         exit_codes=(
-            "0: valid (perhaps with warnings), or explained; 1: mistakes, or an unreadable file; 2: wrong options",
-            "0：文件有效（可能有警告），或已说明；1：文件有错误或无法读取；2：选项有误",
+            (
+                "0: valid (perhaps with warnings), explained or replayed; 1: mistakes, or a file or the outbox is "
+                "unreadable; 2: wrong options"
+            ),
+            "0：文件有效（可能有警告）、已说明或已重演；1：文件有错误，或文件、发件箱无法读取；2：选项有误",
         ),
     ),
     "watch": Command(

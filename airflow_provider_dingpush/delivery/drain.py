@@ -124,7 +124,7 @@ class Drain:
         return self._result(leave, self._pending_count())
 
     def _open(self) -> None:
-        self._ledger = Ledger(self._book, self._policy, zone=self._zone, gate=self._gate)
+        self._ledger = Ledger(self._book, self._policy, zone=self._zone, gate=self._gate, leader=self._role.value)
         self._outcomes = Outcomes(self._ledger, self._problems, self._chance, self._log)
         lifetime = self._policy.msg_uuid_lifetime_seconds
         self._freezer = Freezer(self._ledger, lifetime, self._outcomes.refused, self._language_of, self._new_uuid)

@@ -137,6 +137,7 @@ class Freezer:
             hints=hints,
             withheld=withheld,
             storm=storm_note(ledger.storm.total(draft.storm), merged.shown, now),
+            memories=ledger.history.memories(merged.shown),
         )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from airflow_provider_dingpush.alerts.alert import Alert, log_repetition
+from airflow_provider_dingpush.delivery.history import History
 from airflow_provider_dingpush.delivery.merging import attempt_of
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.queue import Queue
@@ -106,6 +107,7 @@ class Intake:
     :param queue: the pending alerts in the book.
     :param repeats: which of them are only counted.
     :param policy: the receiver's delivery options.
+    :param history: records what is taken in.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class Intake:
         queue: Queue,
         repeats: Repeats,
         policy: DeliveryPolicy,
+        history: History,
     ) -> None:
         self._book = book
         self._records = records
@@ -124,6 +127,7 @@ class Intake:
         self._queue = queue
         self._repeats = repeats
         self._policy = policy
+        self._history = history
 
     def take_in(self, now: float) -> None:
         """Move alerts from the mailboxes into the book. Those that the book remembers are only removed."""
@@ -151,6 +155,7 @@ class Intake:
                 log_repetition(_log, arrival)
         changes = Changes()
         new = self._with_known_ends(taken.new, now, changes)
+        self._history.note_arrivals(list({**taken.new, **new}.values()), now, changes)
         for key, alert in new.items():
             changes.put(ALERT, alert.to_json(), key)
             if self._records.table.get(MOVED, key) is not None:

@@ -16,6 +16,7 @@ from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.dead_letters import DeadLetter, DeadLetters, dead_letters_in
 from airflow_provider_dingpush.delivery.gate import Gate, Verdict
 from airflow_provider_dingpush.delivery.hint_times import HintTimes
+from airflow_provider_dingpush.delivery.history import History
 from airflow_provider_dingpush.delivery.holds import PROBED, Holds
 from airflow_provider_dingpush.delivery.intake import Intake, Mailboxes
 from airflow_provider_dingpush.delivery.merging import Merged, NotifiedRuns, merge
@@ -59,12 +60,19 @@ class Ledger:
     :param policy: the receiver's delivery options.
     :param zone: the time zone whose midnight ends a day.
     :param gate: decides which alerts are withheld.
+    :param leader: the role of the process that leads, for the history.
     :raises LeadershipLostError: if another process leads; so does every method that changes something. Any other
         failure of the storage is remembered in :attr:`problem`, and the work goes on in memory.
     """
 
     def __init__(
-        self, book: LedgerBook, policy: DeliveryPolicy, *, zone: tzinfo = timezone.utc, gate: Gate | None = None
+        self,
+        book: LedgerBook,
+        policy: DeliveryPolicy,
+        *,
+        zone: tzinfo = timezone.utc,
+        gate: Gate | None = None,
+        leader: str = "",
     ) -> None:
         self._book = book
         self._mailboxes = mailboxes = Mailboxes(book)
@@ -76,6 +84,7 @@ class Ledger:
         self.pace = Pace(table, policy.group_interval_seconds)
         self.storm = StormTotal(table, self.pace)
         self.hints = HintTimes(table)
+        self.history = History(table, zone, leader)
         self.dead_letters = DeadLetters(records)
         self.queue = Queue(records, self.repeats, self.dead_letters)
         self.withholding = Withholding(records, self.queue, gate)
@@ -83,7 +92,9 @@ class Ledger:
             records, self.queue, self.dead_letters, slots=self.slots, holds=self.holds, mailboxes=mailboxes
         )
         self._runs = NotifiedRuns(table)
-        self._intake = Intake(book, records, mailboxes, queue=self.queue, repeats=self.repeats, policy=policy)
+        self._intake = Intake(
+            book, records, mailboxes, queue=self.queue, repeats=self.repeats, policy=policy, history=self.history
+        )
 
     @property
     def problem(self) -> OutboxError | None:
@@ -212,6 +223,7 @@ class Ledger:
         self.storm.after_message(batch.storm, changes)
         self.hints.after_message(batch.hints, now, changes)
         self.withholding.after_message(batch, changes)
+        self.history.after_message(len(batch.members), now, changes)
         self.dead_letters.mark_reported(batch.dead, changes)
         if batch.overflow_count:
             changes.put(OVERFLOW, max(0, self.queue.overflow_count - batch.overflow_count))

@@ -504,6 +504,14 @@ MOVED: RecordKind[float] = _plain("moved", _moment)
 """By key: when an alert moved to another receiver's book."""
 TRANSFERRED: RecordKind[bool] = _plain("transferred", _anything)
 """By name: a transfer that was taken in here and may still be in the other book."""
+FAILURES: RecordKind[str] = _plain("failures", _text)
+"""By bucket: past failures, see :mod:`.history_failures`."""
+EVENTS: RecordKind[str] = _plain("events", _text)
+"""By number: lines about alerts that were taken in, see :mod:`.history_log`."""
+MESSAGES: RecordKind[str] = _plain("messages", _text)
+"""By number: lines about notifications that were sent."""
+RECORDED_SINCE: RecordKind[float] = _plain("recorded_since", _moment)
+"""By name of a kind of the history: since when it is complete."""
 
 WITHHELD = RecordKind("withheld", _read_withheld, asdict)
 """By key of the alert, see :mod:`.withholding`."""
@@ -518,6 +526,7 @@ KINDS: Mapping[str, RecordKind[Any]] = {
         *(ALERT, BATCH, QUARANTINE, SLOT, HOLD, LIMITED_SINCE, LAST_SENT, INTERVAL, NOTIFIED, RECOVERED, RUN, DAY),
         *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED, HINT, STORM),
         *(WITHHELD, WITHHOLDING, TOTALS),
+        *(FAILURES, EVENTS, MESSAGES, RECORDED_SINCE),
     )
 }
 

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 class GivenArguments(NamedTuple):
     """The arguments of a notifier as the DAG file gives them; all but the language may hold Jinja.
 
-    Those of a listener come from a rule, and what else it asks for is in ``rule``.
+    ``rule`` isn't the DAG file's: it is what decided about an event of all DAGs.
     """
 
     dingtalk_conn_id: Any
@@ -66,7 +66,7 @@ class RenderedArguments(NamedTuple):
     :param mentions: who is mentioned, beside the owners.
     :param language: ``zh`` or ``en`` if the notifier names one.
     :param problems: name of each argument that can't be used -> why, without secrets.
-    :param rule: what the rule asks for that the arguments come from.
+    :param rule: what decided about an event of all DAGs; ``None`` for a notifier of the DAG.
     """
 
     conn_id: str

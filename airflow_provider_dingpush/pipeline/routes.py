@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_dingpush.airflow_compat import airflow_option
+from airflow_provider_dingpush.alerts.run_alert import RuleEffects
 from airflow_provider_dingpush.errors import RulesFileError
 from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.alerts.run_alert import RuleEffects
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.events import Event
     from airflow_provider_dingpush.messages.mentions import At
@@ -26,6 +26,10 @@ LAST_RESORT = "dingtalk_default"
 WITHOUT_EFFECT = frozenset({"match.team"})
 
 
+BY_DEFAULT = RuleEffects("alert_conn_id")
+"""What decides about an event if no rule applies."""
+
+
 class Route(NamedTuple):
     """One receiver of an event.
 
@@ -33,14 +37,14 @@ class Route(NamedTuple):
     :param to: the target of an app.
     :param at: people to mention, besides the owners.
     :param language: of the alert; ``None`` for that of the connection.
-    :param rule: what its rule asks for besides; ``None`` if that is nothing.
+    :param rule: what decided, and what it asks for besides.
     """
 
     conn_id: str
     to: Target | None = None
     at: At | None = None
     language: str | None = None
-    rule: RuleEffects | None = None
+    rule: RuleEffects = BY_DEFAULT
 
     @property
     def arguments(self) -> GivenArguments:
@@ -63,13 +67,9 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
             conn_id = conn_id or LAST_RESORT
             _tell(mistake, Path(rules_file).expanduser(), conn_id)
         else:
-            applying = rules.applying_to(labels_of_facts(facts))
-            if applying:
-                return tuple(
-                    Route(rule.receiver, rule.to, rule.at, rule.language, _effects_of(rule))
-                    for rule in applying
-                    if rule.receiver
-                )
+            routes = routes_by(rules, labels_of_facts(facts))
+            if routes is not None:
+                return routes
     if conn_id and goes_to_alert_conn_id(facts.event):
         return (Route(conn_id),)
     return ()
@@ -90,18 +90,25 @@ def _tell(mistake: RulesFileError, path: Path, fallback: str) -> None:
         _log.error("The alert about the rules file was not written (%s).", type(problem).__name__)
 
 
-def _effects_of(rule: Rule) -> RuleEffects | None:
-    """What an alert remembers of its rule: what it asks for when the alert is sent; ``None`` if that is nothing."""
-    from airflow_provider_dingpush.alerts.run_alert import RuleEffects
+def routes_by(rules: RuleSet, labels: Labels) -> tuple[Route, ...] | None:
+    """Who is notified by the rules of a file; ``None`` if none applies."""
+    applying = rules.applying_to(labels)
+    if not applying:
+        return None
+    return tuple(
+        Route(rule.receiver, rule.to, rule.at, rule.language, effects_of(rule)) for rule in applying if rule.receiver
+    )
 
-    effects = RuleEffects(
+
+def effects_of(rule: Rule) -> RuleEffects:
+    """What an alert remembers of its rule: its name, and what it asks for when the alert is sent."""
+    return RuleEffects(
         rule.name,
         severity=rule.severity and rule.severity.value,
         group_by=rule.group_by,
         repeat_interval_seconds=rule.repeat_interval_seconds,
         has_quiet_hours=bool(rule.mute_time_intervals or rule.active_time_intervals),
     )
-    return None if effects == RuleEffects(rule.name) else effects
 
 
 def goes_to_alert_conn_id(event: Event) -> bool:

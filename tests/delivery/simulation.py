@@ -314,6 +314,7 @@ def compose(alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
     """Prints keys and notes, for tests to read."""
     plain = asdict(notes)
     plain["folded"] = {"/".join(run): event for run, event in notes.folded.items()}
+    plain["memories"] = {key: memory.in_words("en") for key, memory in notes.memories.items()}
     plain["hints"] = sorted(each.value for each in notes.hints)
     return Text(json.dumps({"keys": [each.key for each in alerts], "notes": plain}, ensure_ascii=False)), None
 
