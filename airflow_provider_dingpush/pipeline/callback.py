@@ -329,8 +329,11 @@ class _Callback(NamedTuple):
         return result
 
     def _report(self, result: DrainResult, store: Store) -> None:
+        from airflow_provider_dingpush.delivery.reasons import Reason
         from airflow_provider_dingpush.pipeline.dispatching import report_pending
 
+        if result.reason is Reason.WITHHELD and not result.messages:
+            _log.info("The alert is stored and not sent now: %s.", result.in_words("en"))
         if result.messages:
             _log.info(
                 "%s: %d alert(s) in %d message(s) through connection %r.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from typing import Any
 
@@ -24,15 +25,17 @@ def plain(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) ->
 
 
 def test_a_silenced_alert_waits_and_is_sent_when_it_ends(
-    connected: Sandbox, capsys: pytest.CaptureFixture[str], unhurried: None
+    connected: Sandbox, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, unhurried: None
 ) -> None:
-    """From the first message to the digest at the end."""
+    """From the first message to the digest at the end; the task's log says why nothing was sent."""
+    caplog.set_level(logging.INFO)
     assert main(["silence", "add", "dag_id=*", "--for", "30m", "--why", "dba 停机维护"]) == 0
     added = capsys.readouterr().out
     silence_id = re.search(r"Silence (\w+): dag_id=\*, until ", added)
     assert silence_id
     DingTalkNotifier()(task_context("one"))
     assert not connected.messages
+    assert "not sent now: alerts wait for the end of quiet hours or of a silence" in caplog.text
     [listed] = plain(capsys, "silence", "list")["silences"]
     assert (listed["id"], listed["alerts"], listed["why"]) == (silence_id[1], 1, "dba 停机维护")
     status = plain(capsys, "status")

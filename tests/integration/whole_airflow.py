@@ -153,6 +153,8 @@ def _options(folder: Path, url: str, database_port: int, log_ports: Sequence[int
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": 8,
         "CORE__FERNET_KEY": "",
+        # A file whose parsing takes too long on a busy machine would not be parsed again.
+        "CORE__DAGBAG_IMPORT_TIMEOUT": 300,
         "DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://airflow@127.0.0.1:{database_port}/postgres",
         "LOGGING__WORKER_LOG_SERVER_PORT": log_ports[0],
         "LOGGING__TRIGGER_LOG_SERVER_PORT": log_ports[1],
@@ -175,6 +177,7 @@ def _options_of_3(url: str, port: int) -> dict[str, Any]:
         # A DAG file is parsed again only after it has changed.
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 3600,
         "DAG_PROCESSOR__PARSING_PROCESSES": 2,
+        "DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": 600,
         "WORKERS__EXECUTION_API_TIMEOUT": 60,
     }
 
@@ -189,6 +192,7 @@ def _options_of_2(port: int) -> dict[str, Any]:
         "SCHEDULER__ZOMBIE_DETECTION_INTERVAL": 10,
         "SCHEDULER__MIN_FILE_PROCESS_INTERVAL": 3600,
         "SCHEDULER__PARSING_PROCESSES": 2,
+        "CORE__DAG_FILE_PROCESSOR_TIMEOUT": 600,
     }
 
 
