@@ -291,7 +291,9 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
     try:
         dag_run: Any = context.get("dag_run")
         if hasattr(dag_run, "get_task_instances"):
-            failed = dag_run.get_task_instances(state="failed")
+            # In Airflow 2 a session of its own would be the scheduler's: closing it ends the scheduler.
+            session = getattr(getattr(dag_run, "_sa_instance_state", None), "session", None)
+            failed = dag_run.get_task_instances(state="failed", **({"session": session} if session else {}))
             return sorted((each.task_id, each.map_index) for each in failed)
         states = call_within(seconds, lambda: _task_states(context))
         if states is None:
