@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_dingpush.alerts.upstreams import Upstream, upstreams_in
 from airflow_provider_dingpush.events import Event
 
 if TYPE_CHECKING:
@@ -147,6 +148,11 @@ class Alert:
     def opens_incident(self) -> bool:
         """Whether it is a failure that a success can end."""
         return self.event.opens_incident
+
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """What it may follow from, if it is a failure."""
+        return upstreams_in(self.facts)
 
     def _is_sound(self) -> bool:
         """Whether the fields that are used everywhere have the right types."""

@@ -84,8 +84,10 @@ class Composer:
         """The message and its mentions."""
         alerts = [self.redacted(each) for each in alerts]
         language = self.language_of(alerts)
-        if len(alerts) == 1 and notes == Notes(number=notes.number, hints=notes.hints, storm=notes.storm):
+        besides = Notes(number=notes.number, hints=notes.hints, storm=notes.storm, followers=notes.followers)
+        if len(alerts) == 1 and notes == besides:
             message = self._alone(alerts[0], language, notes.hints)
+            message = _with_remarks(message, *_followers(alerts[0], notes, language))
         else:
             message = self._digest(alerts, notes, language)
         if self.channel.misaddressed:
@@ -166,6 +168,16 @@ class Composer:
         most = min(_PROBLEM_CHARACTERS, self.channel.text_bytes // _TEXT_BYTES_PER_PROBLEM_CHARACTER)
         known = [(f"problem_{name}", what) for name, what in problems.items() if f"problem_{name}" in words.texts]
         return [words(name, what=shown(what[:most])) for name, what in known]
+
+
+def _followers(alert: Alert, notes: Notes, language: str) -> list[str]:
+    """The remark of a single alert about the failures that follow from it."""
+    if alert.resolved or alert.incident not in notes.followers:
+        return []
+    from airflow_provider_dingpush.alerts.follower_text import followers_text
+
+    dag = str(alert.facts.get("dag_name") or alert.dag_id)
+    return [followers_text([notes.followers[alert.incident]], [dag], words_in(language))]
 
 
 def _without_log(alert: Alert) -> Alert:

@@ -28,6 +28,19 @@ class StormNote:
 
 
 @dataclass(frozen=True)
+class Followers:
+    """The failures that follow from one failure and are only counted.
+
+    :param count: how many there are.
+    :param names: DAG and task of each, as people know them, the oldest first; an empty task for a whole run. Of those
+        beyond a limit nothing but the count is known.
+    """
+
+    count: int
+    names: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Notes:
     """What a digest reports besides its alerts.
 
@@ -47,6 +60,8 @@ class Notes:
     :param merged_until_tomorrow: this is the last message of the day (``max_messages_per_day``); later alerts are
         sent the next day.
     :param hints: hints to show.
+    :param followers: incident -> the failures that follow from it; shown if one of the alerts is of that incident, and
+        not part of any other count.
     :param storm: the storm that these alerts are part of; a digest of a larger one shows it.
     """
 
@@ -62,3 +77,4 @@ class Notes:
     merged_until_tomorrow: bool = False
     hints: frozenset[Hint] = frozenset()
     storm: StormNote | None = None
+    followers: Mapping[str, Followers] = field(default_factory=dict)

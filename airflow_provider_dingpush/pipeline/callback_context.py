@@ -67,7 +67,7 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
         links=link_form(),
         is_utc_by_default=is_utc_by_default(),
     )
-    return read_run_facts(
+    facts = read_run_facts(
         context,
         site=site,
         redact=redact_text,
@@ -75,6 +75,11 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
         roots=folders_of_own_code(),
         now=lambda: datetime.now(timezone.utc),
     )
+    if not facts.event.ends_with_recovery:
+        return facts
+    from airflow_provider_dingpush.alerts.upstream_reading import upstreams_of
+
+    return facts._replace(upstreams=upstreams_of(context, facts))
 
 
 def _attribute(source: object, name: str) -> Any:
