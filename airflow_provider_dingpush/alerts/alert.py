@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_dingpush.alerts.upstreams import Upstream, upstreams_in
+from airflow_provider_dingpush.alerts.upstreams import MOST_UPSTREAMS, Upstream, upstreams_in
 from airflow_provider_dingpush.events import Event
 
 if TYPE_CHECKING:
@@ -154,6 +154,11 @@ class Alert:
         """What it may follow from, if it is a failure."""
         return upstreams_in(self.facts)
 
+    def following(self, upstream: Upstream) -> Alert:
+        """This alert with one more upstream."""
+        upstreams = [list(each) for each in dict.fromkeys((*self.upstreams, upstream))]
+        return replace(self, facts={**self.facts, "upstreams": upstreams[-MOST_UPSTREAMS:]})
+
     def _is_sound(self) -> bool:
         """Whether the fields that are used everywhere have the right types."""
         texts = (self.key, self.dag_id, self.summary)
@@ -198,6 +203,11 @@ def mailbox_of(conn_id: str, to: Target | None) -> Mailbox:
 def incident_of(mailbox: Mailbox, dag_id: str, task_id: str | None, map_index: int | None) -> str:
     """Identifies a DAG or task that fails and recovers, within one mailbox."""
     return _digest([mailbox.name, dag_id, task_id, map_index])[:24]
+
+
+def run_name(dag_id: str, run_id: str) -> str:
+    """A short name of a run that is the same in every process and safe in a path."""
+    return _digest([dag_id, run_id])[:24]
 
 
 def key_of(

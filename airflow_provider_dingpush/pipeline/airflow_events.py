@@ -39,6 +39,10 @@ def task_succeeded(task_instance: Any) -> None:
     """Write the recovery of a task that failed before."""
     from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident
 
+    if getattr(getattr(task_instance, "task", None), "trigger_dag_id", None):
+        from airflow_provider_dingpush.pipeline.triggered_runs import note_triggered_run
+
+        note_triggered_run(task_instance)
     if not has_no_open_incident():
         _task_ended(task_instance, {})
 
