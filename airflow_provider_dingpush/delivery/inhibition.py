@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from airflow_provider_dingpush.alerts.alert import Alert
+from airflow_provider_dingpush.alerts.alert import Alert, age_of
 from airflow_provider_dingpush.delivery.merging import TaskKey, named_tasks
 
 OPEN_SECONDS = 86_400.0
@@ -77,6 +77,13 @@ def can_be_inhibited(alert: Alert) -> bool:
     return alert.opens_incident and not alert.resolved
 
 
+def going_on(alerts: Iterable[Alert]) -> list[Alert]:
+    """These alerts, oldest first, without the failures that one of them resolves."""
+    every = sorted(alerts, key=age_of)
+    ended = {each.incident: each.at for each in every if each.resolved}
+    return [each for each in every if each.resolved or each.at > ended.get(each.incident, float("-inf"))]
+
+
 def inhibited(
     alerts: Sequence[Alert],
     known: Iterable[KnownFailure],
@@ -91,7 +98,7 @@ def inhibited(
     :param always_sent: whether an alert is sent in any case, such as one of severity P1.
     """
     failing, known = [each for each in alerts if can_be_inhibited(each)], list(known)
-    graph = _Graph([*known, *(KnownFailure.of(each) for each in failing if can_inhibit(each))], now)
+    graph = _Graph([*known, *(KnownFailure.of(each) for each in going_on(alerts) if can_inhibit(each))], now)
     found: dict[str, str] = {}
     causes = {each.key: () if always_sent(each) else graph.causes_of(each) for each in failing}
     for each in failing:

@@ -6,7 +6,7 @@ book's other part; here they are only looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from airflow_provider_dingpush.delivery.inhibition import (
     can_be_inhibited,
     can_inhibit,
     failed_at,
+    going_on,
     inhibited,
     together,
 )
@@ -82,24 +83,23 @@ class OpenIncidents:
         :param now: in seconds since 1970.
         :param always_sent: whether an alert is never inhibited.
         """
-        open_ones = {each.incident: each for each in self._known(pending, now)}
-        names = {incident: record.name for incident, record in self._table.of(OPEN).items()}
+        every = going_on([*pending, *alerts])
+        keys = {each.key for each in alerts}
+        open_ones = self._open_ones((each for each in every if each.key not in keys), now)
         # A chain leads to an incident that is still open.
         chained = [KnownFailure.of(each.alert, each.by) for each in withheld if each.by in open_ones]
         found = inhibited(alerts, [*open_ones.values(), *chained], now, always_sent)
-        for each in (*pending, *alerts):
-            if can_inhibit(each):
-                names.setdefault(each.incident, name_of(each))
-                known = open_ones.get(each.incident)
-                open_ones[each.incident] = together(known, KnownFailure.of(each)) if known else KnownFailure.of(each)
+        all_open = self._open_ones(every, now)
+        names = {each.incident: name_of(each) for each in every if can_inhibit(each)}
+        names.update((incident, record.name) for incident, record in self._table.of(OPEN).items())
         return {
-            key: Inhibitor(incident, names.get(incident, ""), open_ones[incident].until + OPEN_SECONDS)
+            key: Inhibitor(incident, names[incident], all_open[incident].until + OPEN_SECONDS)
             for key, incident in found.items()
         }
 
     def over(self, withheld: Iterable[Inhibited], pending: Iterable[Alert], now: float) -> list[Alert]:
         """The inhibited alerts that must be decided about anew: their incident has recovered, or is too old."""
-        still = {each.incident for each in self._known(pending, now)}
+        still = self._open_ones(going_on(pending), now)
         return [each.alert for each in withheld if each.by not in still]
 
     def close(self, arrivals: Iterable[Alert], changes: Changes) -> None:
@@ -137,19 +137,25 @@ class OpenIncidents:
             if record.until > now:
                 changes.put(OPEN, replace(record, since=min(record.since, now), until=now), incident)
 
-    def _known(self, pending: Iterable[Alert], now: float) -> Iterator[KnownFailure]:
-        """The open failures, those that are about to be sent included."""
+    def _open_ones(self, pending: Iterable[Alert], now: float) -> dict[str, KnownFailure]:
+        """The open failures by incident, those that are going to be sent included."""
         found = {
-            incident: KnownFailure(incident, *_ids(record), record.runs, record.since, record.until, incident)
+            incident: KnownFailure(
+                incident,
+                record.dag_id,
+                record.task_id,
+                record.map_index,
+                record.runs,
+                record.since,
+                record.until,
+                incident,
+            )
             for incident, record in self._table.of(OPEN).items()
         }
-        for each in sorted(pending, key=age_of):
-            if can_inhibit(each):
-                own = KnownFailure.of(each)
-                found[each.incident] = together(found[each.incident], own) if each.incident in found else own
-            elif each.resolved:
-                found.pop(each.incident, None)
-        return (each for each in found.values() if now < each.until + OPEN_SECONDS)
+        for each in filter(can_inhibit, pending):
+            own = KnownFailure.of(each)
+            found[each.incident] = together(found[each.incident], own) if each.incident in found else own
+        return {incident: each for incident, each in found.items() if now < each.until + OPEN_SECONDS}
 
 
 def followers_of(withheld: Iterable[Inhibited], counted: Mapping[str, int] | None = None) -> dict[str, Followers]:
@@ -197,7 +203,3 @@ def _opened(alert: Alert, record: OpenIncident | None) -> OpenIncident:
         since=min(at, record.since) if record else at,
         until=max(at, record.until) if record else at,
     )
-
-
-def _ids(record: OpenIncident) -> tuple[str, str | None, int | None]:
-    return record.dag_id, record.task_id, record.map_index

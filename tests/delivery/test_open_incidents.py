@@ -83,10 +83,18 @@ def test_a_failure_inhibits_from_its_notification_until_its_recovery(book: Book)
     assert book.decide(FOLLOWER, pending=[ROOT]) == BY_ROOT
     book.sent(ROOT)
     assert book.decide(FOLLOWER) == BY_ROOT
-    assert book.decide(FOLLOWER, pending=[RECOVERY]) == {}
     book.close(RECOVERY)
     assert book.open == {}
     assert book.decide(FOLLOWER) == {}
+
+
+def test_what_is_over_before_anybody_was_notified_of_it_inhibits_nothing(book: Book) -> None:
+    assert book.decide(FOLLOWER, ROOT, RECOVERY) == {}
+    assert book.decide(FOLLOWER, pending=[ROOT, RECOVERY]) == {}
+    assert book.incidents.over([Inhibited(FOLLOWER, ROOT.incident)], [ROOT, RECOVERY], START + 60) == [FOLLOWER]
+    # But it is inhibited, and its end with it: the first failure goes on.
+    end = failed("q.wait", at=50, event=Event.TASK_SUCCEEDED)
+    assert book.decide(ROOT, FOLLOWER, end) == BY_ROOT
 
 
 def test_a_recovery_before_the_last_failure_closes_nothing(book: Book) -> None:
@@ -124,7 +132,6 @@ def test_what_is_inhibited_is_decided_about_anew_when_its_incident_recovers(book
     withheld = [Inhibited(FOLLOWER, ROOT.incident)]
     book.sent(ROOT)
     assert book.incidents.over(withheld, (), START + 60) == []
-    assert book.incidents.over(withheld, [RECOVERY], START + 60) == [FOLLOWER]
     book.close(RECOVERY)
     assert book.incidents.over(withheld, (), START + 60) == [FOLLOWER]
     # A dead letter, for example, that was pending when it inhibited.
