@@ -131,6 +131,7 @@ class _Graph:
         self._nodes: dict[str, KnownFailure] = {}
         self._above: dict[str, set[str]] = {}
         self._reached: dict[str, frozenset[str]] = {}
+        self._roots: dict[str, str | None] = {}
         self._by_dag: dict[str, list[KnownFailure]] = {}
         for each in (every := list(failures)):
             before = self._nodes.get(each.incident)
@@ -166,16 +167,18 @@ class _Graph:
 
     def root_of(self, causes: Iterable[str], own: str) -> str | None:
         """What these incidents follow from at last; ``None`` if from nothing else than one's own incident."""
-        ends = {root for each in causes for end in self._reach(each) if (root := self._root_at(end)) is not None}
+        reached = {end for each in causes for end in self._reach(each)}
+        ends = {root for end in reached if (root := self._root_at(end)) is not None}
         return min(ends - {own}, key=self._age, default=None)
 
     def _root_at(self, incident: str) -> str | None:
         """The oldest of the incidents that follow from each other here; ``None`` if they follow from something else."""
-        circle = self._reach(incident)
-        if any(incident not in self._reach(each) for each in circle):
-            return None
-        oldest = min(circle, key=self._age)
-        return oldest if self._nodes[oldest].root == oldest else None
+        if incident not in self._roots:
+            circle = self._reach(incident)
+            oldest = min(circle, key=self._age)
+            is_end = all(incident in self._reach(each) for each in circle)
+            self._roots[incident] = oldest if is_end and self._nodes[oldest].root == oldest else None
+        return self._roots[incident]
 
     def _reach(self, incident: str) -> frozenset[str]:
         """An incident, and everything that it follows from."""

@@ -44,6 +44,11 @@ class Inhibitor(NamedTuple):
     name: str
     until: float
 
+    @property
+    def as_reason(self) -> tuple[str, float, str]:
+        """Its incident, end and name, in the order of a gate's decision."""
+        return self.incident, self.until, self.name
+
 
 class Inhibited(NamedTuple):
     """A withheld alert that is inhibited.
