@@ -172,12 +172,12 @@ class Composer:
 
 def _followers(alert: Alert, notes: Notes, language: str) -> list[str]:
     """The remark of a single alert about the failures that follow from it."""
-    if alert.resolved or alert.incident not in notes.followers:
+    if not notes.followers:
         return []
-    from airflow_provider_dingpush.alerts.follower_text import followers_text
+    from airflow_provider_dingpush.alerts.follower_text import followers_in
 
-    dag = str(alert.facts.get("dag_name") or alert.dag_id)
-    return [followers_text([notes.followers[alert.incident]], [dag], words_in(language))]
+    text = followers_in([alert], notes, words_in(language))
+    return [text] if text else []
 
 
 def _without_log(alert: Alert) -> Alert:

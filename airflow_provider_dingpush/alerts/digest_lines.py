@@ -20,7 +20,7 @@ from airflow_provider_dingpush.alerts.digest_contents import (
 )
 from airflow_provider_dingpush.alerts.digest_groups import Group
 from airflow_provider_dingpush.alerts.digest_names import Names
-from airflow_provider_dingpush.alerts.follower_text import followers_text
+from airflow_provider_dingpush.alerts.follower_text import followers_in
 from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
 from airflow_provider_dingpush.alerts.markdown import (
     broken_lines,
@@ -107,7 +107,7 @@ class LineWriter:
             self._tries(row),
             self.words("runs", row.runs) if several_runs and row.newest.task_id else "",
             self._repeats(row),
-            self._followers(row),
+            followers_in(row.alerts, self.contents.notes, self.words),
             self.folded(row) if label else "",
             self._reasons_below(row, above, detail),
         ]
@@ -128,7 +128,7 @@ class LineWriter:
             self.words("tasks", whole.tasks) if whole.tasks < len(whole.classified) else "",
             self._times(whole),
             self._repeats(whole),
-            self._followers(whole),
+            followers_in(whole.alerts, self.contents.notes, self.words),
             self.folded(whole),
             self._reasons(whole, detail),
         ]
@@ -153,7 +153,7 @@ class LineWriter:
             self._times(whole),
             self._tries(whole) if len(first.classified) == 1 else "",
             self._repeats(whole),
-            self._followers(whole),
+            followers_in(whole.alerts, self.contents.notes, self.words),
             self.folded(whole) if whole.dags > 1 else "",
             self._reasons(whole, detail),
         ]
@@ -256,16 +256,6 @@ class LineWriter:
             return ""
         again = sum(self.contents.notes.repeats.get(each, 0) for each in {alert.incident for alert in row.alerts})
         return self.words("repeats", again) if again else ""
-
-    def _followers(self, row: Row) -> str:
-        """How many failures follow from these, and which."""
-        notes = self.contents.notes.followers
-        if not notes:
-            return ""
-        found = [notes[each] for each in dict.fromkeys(alert.incident for alert in row.alerts) if each in notes]
-        return followers_text(
-            found, {str(each.facts.get("dag_name") or each.dag_id) for each in row.alerts}, self.words
-        )
 
     def folded(self, row: Row) -> str:
         """A remark that the run itself failed, if its own alert isn't listed."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from airflow_provider_dingpush.alerts.digest_notes import Followers
+from airflow_provider_dingpush.alerts.alert import Alert
+from airflow_provider_dingpush.alerts.digest_notes import Followers, Notes
 from airflow_provider_dingpush.alerts.markdown import cut, escape_markdown, plain_name
 from airflow_provider_dingpush.alerts.name_ranges import names_in_brief
 from airflow_provider_dingpush.alerts.words import Words
 
 _NAME_CHARACTERS = 80
 """Of all names together, unless the first one is longer."""
+
+
+def followers_in(alerts: Sequence[Alert], notes: Notes, words: Words) -> str:
+    """What a line about these alerts says of the failures that follow from theirs; empty if there is none."""
+    incidents = dict.fromkeys(each.incident for each in alerts if not each.resolved) if notes.followers else {}
+    found = [notes.followers[each] for each in incidents if each in notes.followers]
+    return followers_text(found, (str(each.facts.get("dag_name") or each.dag_id) for each in alerts), words)
 
 
 def followers_text(followers: Iterable[Followers], dags: Iterable[str], words: Words) -> str:
