@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_dingpush.airflow_compat import is_airflow_3
 from airflow_provider_dingpush.alerts.upstreams import Upstream
 from airflow_provider_dingpush.pipeline.outboxes import files_in
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.outbox_in_use import HERE
 
-RUN = "manual__2026-11-22T00:00:00+00:00"
+needs_exceptions = pytest.mark.skipif(
+    # This module is new in 3.2.
+    is_airflow_3() and find_spec("airflow.sdk.configuration") is None,
+    reason="dags test of Airflow 3.0 and 3.1 gives callbacks no exception: install apache-airflow>=3.2",
+)
 
 
 @pytest.fixture
@@ -45,6 +51,7 @@ def test_a_task_follows_from_the_failed_one_before_it(written: Callable[[str], d
     }
 
 
+@needs_exceptions
 def test_a_sensor_follows_from_what_it_waited_for(written: Callable[[str], dict[str, list[Upstream]]]) -> None:
     """A subclass of the sensor, too; ids are rendered; an error of another task follows from nothing."""
     awaited = "follows_awaited_elsewhere"
@@ -56,6 +63,7 @@ def test_a_sensor_follows_from_what_it_waited_for(written: Callable[[str], dict[
     }
 
 
+@needs_exceptions
 def test_a_task_follows_from_the_run_that_it_triggered(written: Callable[[str], dict[str, list[Upstream]]]) -> None:
     """With that run's id."""
     assert written("follows_triggered") == {"trigger": [Upstream("follows_triggered", None, "child_2026-11-22")]}
