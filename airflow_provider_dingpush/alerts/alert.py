@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_dingpush.alerts.upstreams import MOST_UPSTREAMS, Upstream, upstreams_in
 from airflow_provider_dingpush.events import Event
 
 if TYPE_CHECKING:
     from typing import Protocol
+
+    from airflow_provider_dingpush.alerts.upstreams import Upstream
 
     class Target(Protocol):
         """The people or group that an app sends to."""
@@ -152,10 +153,15 @@ class Alert:
     @property
     def upstreams(self) -> tuple[Upstream, ...]:
         """What it may follow from, if it is a failure."""
+        # A process that only puts its alert needs none of it.
+        from airflow_provider_dingpush.alerts.upstreams import upstreams_in
+
         return upstreams_in(self.facts)
 
     def following(self, upstream: Upstream) -> Alert:
         """This alert with one more upstream."""
+        from airflow_provider_dingpush.alerts.upstreams import MOST_UPSTREAMS
+
         upstreams = [list(each) for each in dict.fromkeys((*self.upstreams, upstream))]
         return replace(self, facts={**self.facts, "upstreams": upstreams[-MOST_UPSTREAMS:]})
 

@@ -25,7 +25,6 @@ from math import inf
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, log_repetition, run_name
-from airflow_provider_dingpush.alerts.upstreams import Upstream
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.contract import (
     Bound,
@@ -128,6 +127,8 @@ class Outbox:
         with suppress(OutboxError, ValueError, TypeError):
             note = self.store.note(_TRIGGERED, run_name(alert.dag_id, alert.run_id))
             if note is not None:
+                from airflow_provider_dingpush.alerts.upstreams import Upstream
+
                 dag_id, run_id = json.loads(note.value)
                 return alert.following(Upstream.read([dag_id, None, run_id]))
         return alert
