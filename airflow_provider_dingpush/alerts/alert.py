@@ -15,6 +15,8 @@ from airflow_provider_dingpush.events import Event, Urgency
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from airflow_provider_dingpush.alerts.upstreams import Upstream
+
     class Target(Protocol):
         """The people or group that an app sends to."""
 
@@ -162,6 +164,21 @@ class Alert:
         seconds = self.rule.get("repeat_interval_seconds")
         return float(seconds) if isinstance(seconds, (int, float)) else None
 
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """What it may follow from, if it is a failure."""
+        # A process that only puts its alert needs none of it.
+        from airflow_provider_dingpush.alerts.upstreams import upstreams_in
+
+        return upstreams_in(self.facts)
+
+    def following(self, upstream: Upstream) -> Alert:
+        """This alert with one more upstream."""
+        from airflow_provider_dingpush.alerts.upstreams import MOST_UPSTREAMS
+
+        upstreams = [list(each) for each in dict.fromkeys((*self.upstreams, upstream))]
+        return replace(self, facts={**self.facts, "upstreams": upstreams[-MOST_UPSTREAMS:]})
+
     def _is_sound(self) -> bool:
         """Whether the fields that are used everywhere have the right types."""
         texts = (self.key, self.dag_id, self.summary)
@@ -207,6 +224,11 @@ def mailbox_of(conn_id: str, to: Target | None) -> Mailbox:
 def incident_of(mailbox: Mailbox, dag_id: str, task_id: str | None, map_index: int | None) -> str:
     """Identifies a DAG or task that fails and recovers, within one mailbox."""
     return _digest([mailbox.name, dag_id, task_id, map_index])[:24]
+
+
+def run_name(dag_id: str, run_id: str) -> str:
+    """A short name of a run that is the same in every process and safe in a path."""
+    return _digest([dag_id, run_id])[:24]
 
 
 def key_of(

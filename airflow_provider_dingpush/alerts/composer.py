@@ -88,6 +88,7 @@ class Composer:
         language = self.language_of(alerts)
         if len(alerts) == 1 and notes == _plain(notes):
             message = self._alone(alerts[0], language, notes)
+            message = _with_remarks(message, *_followers(alerts[0], notes, language))
             message = _with_remarks(message, *self._withheld(notes, language))
         else:
             message = self._digest(alerts, notes, language)
@@ -201,8 +202,19 @@ def _plain(notes: Notes) -> Notes:
         hints=notes.hints,
         storm=notes.storm,
         withheld=notes.withheld,
+        followers=notes.followers,
         memories=notes.memories,
     )
+
+
+def _followers(alert: Alert, notes: Notes, language: str) -> list[str]:
+    """The remark of a single alert about the failures that follow from it."""
+    if not notes.followers:
+        return []
+    from airflow_provider_dingpush.alerts.follower_text import followers_in
+
+    text = followers_in([alert], notes, words_in(language))
+    return [text] if text else []
 
 
 def _without_log(alert: Alert) -> Alert:

@@ -20,6 +20,7 @@ from airflow_provider_dingpush.alerts.digest_contents import (
 )
 from airflow_provider_dingpush.alerts.digest_groups import Group
 from airflow_provider_dingpush.alerts.digest_names import Names
+from airflow_provider_dingpush.alerts.follower_text import followers_in
 from airflow_provider_dingpush.alerts.kinds import MARKS, URGENT_MARK, Kind
 from airflow_provider_dingpush.alerts.markdown import (
     broken_lines,
@@ -107,6 +108,7 @@ class LineWriter:
             self._tries(row),
             self.words("runs", row.runs) if several_runs and row.newest.task_id else "",
             self._repeats(row),
+            followers_in(row.alerts, self.contents.notes, self.words),
             self.folded(row) if label else "",
             _pausing(row, self.words),
             self._reasons_below(row, above, detail),
@@ -128,6 +130,7 @@ class LineWriter:
             self.words("tasks", whole.tasks) if whole.tasks < len(whole.classified) else "",
             self._times(whole),
             self._repeats(whole),
+            followers_in(whole.alerts, self.contents.notes, self.words),
             self.folded(whole),
             _pausing(whole, self.words),
             self._reasons(whole, detail),
@@ -153,6 +156,7 @@ class LineWriter:
             self._times(whole),
             self._tries(whole) if len(first.classified) == 1 else "",
             self._repeats(whole),
+            followers_in(whole.alerts, self.contents.notes, self.words),
             self.folded(whole) if whole.dags > 1 else "",
             self._reasons(whole, detail),
         ]

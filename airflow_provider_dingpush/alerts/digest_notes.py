@@ -49,6 +49,19 @@ class WithheldNote:
 
 
 @dataclass(frozen=True)
+class Followers:
+    """The failures that follow from one failure and are only counted.
+
+    :param count: how many there are.
+    :param names: DAG and task of each, as people know them, the oldest first; an empty task for a whole run. Of those
+        beyond a limit nothing but the count is known.
+    """
+
+    count: int
+    names: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Notes:
     """What a digest reports besides its alerts.
 
@@ -68,6 +81,8 @@ class Notes:
     :param merged_until_tomorrow: this is the last message of the day (``max_messages_per_day``); later alerts are
         sent the next day.
     :param hints: hints to show.
+    :param followers: incident -> the failures that follow from it; shown if one of the alerts is of that incident, and
+        not part of any other count.
     :param storm: the storm that these alerts are part of; a digest of a larger one shows it.
     :param withheld: alerts that are withheld, or were.
     :param memories: key of an alert -> what is remembered of its earlier failures.
@@ -87,3 +102,4 @@ class Notes:
     storm: StormNote | None = None
     withheld: tuple[WithheldNote, ...] = ()
     memories: Mapping[str, Memory] = field(default_factory=dict)
+    followers: Mapping[str, Followers] = field(default_factory=dict)

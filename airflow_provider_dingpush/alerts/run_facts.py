@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from airflow_provider_dingpush.alerts.upstreams import Upstream, upstreams_in
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
 
@@ -125,6 +126,8 @@ class RunFacts(NamedTuple):
         (``max_consecutive_failed_dag_runs``); ``None`` if it doesn't, or that is unknown.
     :param deadline_at: the deadline that was missed.
     :param late_seconds: how long ago that was.
+    :param upstreams: of a failure, what it may follow from (at most 50), each with ``dag_id``, ``task_id`` (``None``:
+        any task) and ``run_id`` (``None``: any run).
 
     **The question** of a task that waits for a person's answer (Airflow 3.1 and later)
 
@@ -233,6 +236,7 @@ class RunFacts(NamedTuple):
     never_started: bool = False
     pausing_after: int | None = None
     severity: str | None = None
+    upstreams: tuple[Upstream, ...] = ()
 
     @property
     def log_link(self) -> str | None:
@@ -330,6 +334,10 @@ def _failed_tasks(value: Any) -> tuple[FailedTask, ...] | None:
     )
 
 
+def _upstreams(value: Any) -> tuple[Upstream, ...]:
+    return upstreams_in({"upstreams": value})
+
+
 _FROM_JSON: dict[str, Any] = {
     "event": _known_event,
     "owners": tuple,
@@ -339,6 +347,7 @@ _FROM_JSON: dict[str, Any] = {
         tuple,
     ),
     "failed_tasks": _failed_tasks,
+    "upstreams": _upstreams,
     **dict.fromkeys(
         (
             *("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at", "answer_by"),

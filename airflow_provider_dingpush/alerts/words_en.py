@@ -163,6 +163,8 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "try_retried": "try {tries} failed, will be retried",
     "will_retry": "will be retried",
     "repeats": ("failed once more since the last notification", "failed {n:,} more times since the last notification"),
+    "followers": ("1 more failure follows from this: {names}", "{n:,} more failures follow from this: {names}"),
+    "followers_unnamed": ("1 more failure follows from this", "{n:,} more failures follow from this"),
     "similar": "e.g. {reason}",
     "other_reasons": ("1× another reason", "{n:,}× other reasons"),
     "counted_reason": "{n:,}× {reason}",

@@ -157,6 +157,8 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "try_retried": "第 {tries} 次失败，将重试",
     "will_retry": "将重试",
     "repeats": "上次提醒以来另有 {n:,} 次失败",
+    "followers": "另有 {n:,} 个下游失败由它引起：{names}",
+    "followers_unnamed": "另有 {n:,} 个下游失败由它引起",
     "similar": "例如 {reason}",
     "other_reasons": "其他原因 {n:,} 个",
     "counted_reason": "{reason}（{n:,} 个）",

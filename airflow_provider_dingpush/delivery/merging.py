@@ -136,7 +136,8 @@ def _tries(failures: Sequence[Alert], end: Alert) -> int | None:
     return len(failures) + 1 if end.task_id is not None else None
 
 
-def _named(facts: Mapping[str, Any]) -> set[TaskKey] | None:
+def named_tasks(facts: Mapping[str, Any]) -> set[TaskKey] | None:
+    """The failed tasks that the alert of a run names; ``None`` if it names none."""
     named = facts.get("failed_tasks")
     if not isinstance(named, list) or not named:
         return None
@@ -145,13 +146,13 @@ def _named(facts: Mapping[str, Any]) -> set[TaskKey] | None:
 
 def _names_no_other(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
     """Whether all failed tasks that a run's alert names have alerts: a killed one may have none."""
-    named = _named(facts)
+    named = named_tasks(facts)
     return named is None or named <= notified
 
 
 def _is_notified_whole(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
     """Whether all failed tasks of a run were sent. Airflow lists the first ones only, but counts all."""
-    named = _named(facts)
+    named = named_tasks(facts)
     if named is None:
         return False
     count = facts.get("failed_task_count") or len(named)

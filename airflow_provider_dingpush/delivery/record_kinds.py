@@ -72,7 +72,9 @@ _SOUND: dict[str, _Check] = {
     "float": _moment,
     "float | None": lambda value: value is None or _moment(value),
     "int": _count,
+    "int | None": lambda value: value is None or _count(value),
     "str": _text,
+    "str | None": lambda value: value is None or _text(value),
     "bool": _flag,
     "tuple[str, ...]": _texts,
     "Mapping[str, int]": _counts,
@@ -287,6 +289,28 @@ class NotifiedRun:
 
 
 @dataclass(frozen=True)
+class OpenIncident:
+    """A failure that people are notified of and that hasn't recovered; others may follow from it.
+
+    :param name: for people.
+    :param dag_id: its DAG.
+    :param task_id: its task; ``None`` for the whole run.
+    :param map_index: of a mapped task instance.
+    :param runs: ids of the latest runs in which it failed, the newest last.
+    :param since: when it first failed, in seconds since 1970.
+    :param until: when it last failed, in seconds since 1970.
+    """
+
+    name: str
+    dag_id: str
+    task_id: str | None
+    map_index: int | None
+    runs: tuple[str, ...]
+    since: float
+    until: float
+
+
+@dataclass(frozen=True)
 class DayCount:
     """Messages of one day.
 
@@ -486,6 +510,8 @@ RECOVERED = _values("recovered", Recovered)
 """By subject."""
 RUN = RecordKind("run", _read_run, asdict)
 """By DAG, run and when it started."""
+OPEN = _values("open", OpenIncident)
+"""By incident."""
 DAY = _values("day", DayCount)
 """By date, such as 2026-11-22."""
 OVERFLOW: RecordKind[int] = _plain("overflow", _count)
@@ -524,7 +550,7 @@ KINDS: Mapping[str, RecordKind[Any]] = {
     kind.name: kind
     for kind in (
         *(ALERT, BATCH, QUARANTINE, SLOT, HOLD, LIMITED_SINCE, LAST_SENT, INTERVAL, NOTIFIED, RECOVERED, RUN, DAY),
-        *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED, HINT, STORM),
+        *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED, HINT, STORM, OPEN),
         *(WITHHELD, WITHHOLDING, TOTALS),
         *(FAILURES, EVENTS, MESSAGES, RECORDED_SINCE),
     )

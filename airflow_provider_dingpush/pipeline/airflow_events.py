@@ -44,6 +44,10 @@ def task_failed(task_instance: Any, error: Any, *, was: Any) -> None:
 def task_succeeded(task_instance: Any) -> None:
     """Write the recovery of a task that failed before."""
     task_markers.task_ended(task_instance)
+    if getattr(getattr(task_instance, "task", None), "trigger_dag_id", None):
+        from airflow_provider_dingpush.pipeline.triggered_runs import note_triggered_run
+
+        note_triggered_run(task_instance)
     if not has_no_open_incident() and not _ends_nothing(task_instance):
         _task_ended(task_instance, {})
 

@@ -57,7 +57,7 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
     from airflow_provider_dingpush.alerts.context_reading import read_run_facts
     from airflow_provider_dingpush.pipeline.redaction import redact_text
 
-    return read_run_facts(
+    facts = read_run_facts(
         context,
         site=site_here(),
         redact=redact_text,
@@ -65,6 +65,11 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
         roots=folders_of_own_code(),
         now=lambda: datetime.now(timezone.utc),
     )
+    if not facts.event.ends_with_recovery:
+        return facts
+    from airflow_provider_dingpush.alerts.upstream_reading import upstreams_of
+
+    return facts._replace(upstreams=upstreams_of(context, facts))
 
 
 def site_here() -> AirflowSite:

@@ -29,6 +29,7 @@ EXAMPLES: dict[str, Any] = {
     "notified": NOTIFIED,
     "recovered": kinds.Recovered(1.0, "r1", 2, 3.0),
     "run": kinds.NotifiedRun((("t1", None), ("t2", 3)), 1.0),
+    "open": kinds.OpenIncident("etl · load", "etl", "load", None, ("r1", "r2"), 1.0, 2.0),
     "day": kinds.DayCount(3, 1),
     "overflow": 7,
     "dead": DEAD,
