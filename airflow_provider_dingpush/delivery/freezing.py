@@ -113,6 +113,7 @@ class Freezer:
         hints = ledger.hints.due(now) & hints_about(merged.shown)
         withheld = ledger.withholding.notes()
         released, still = ledger.withholding.shown_by(withheld)
+        failing = {each.incident for each in merged.shown if not each.resolved}
         draft = replace(
             draft,
             repeats=by_record,
@@ -135,7 +136,8 @@ class Freezer:
             recovered=merged.recovered,
             merged_until_tomorrow=ledger.holds.ends_the_day(now),
             hints=hints,
-            withheld=withheld,
+            withheld=ledger.withholding.notes_besides(failing),
+            followers=ledger.withholding.followers(),
             storm=storm_note(ledger.storm.total(draft.storm), merged.shown, now),
             memories=ledger.history.memories(merged.shown),
         )

@@ -14,6 +14,7 @@ from dataclasses import replace
 from airflow_provider_dingpush.alerts.alert import Alert, log_repetition
 from airflow_provider_dingpush.delivery.history import History
 from airflow_provider_dingpush.delivery.merging import attempt_of
+from airflow_provider_dingpush.delivery.open_incidents import OpenIncidents
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.queue import Queue
 from airflow_provider_dingpush.delivery.record_kinds import (
@@ -154,6 +155,7 @@ class Intake:
             if alert is None and self._records.table.get(ALERT, arrival.key) != arrival.to_json():
                 log_repetition(_log, arrival)
         changes = Changes()
+        OpenIncidents(self._records.table).close(taken.new.values(), changes)
         new = self._with_known_ends(taken.new, now, changes)
         self._history.note_arrivals(list({**taken.new, **new}.values()), now, changes)
         for key, alert in new.items():

@@ -20,6 +20,7 @@ from airflow_provider_dingpush.delivery.history import History
 from airflow_provider_dingpush.delivery.holds import PROBED, Holds
 from airflow_provider_dingpush.delivery.intake import Intake, Mailboxes
 from airflow_provider_dingpush.delivery.merging import Merged, NotifiedRuns, merge
+from airflow_provider_dingpush.delivery.open_incidents import OpenIncidents
 from airflow_provider_dingpush.delivery.pace import Pace
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.quarantine import Quarantine
@@ -87,7 +88,8 @@ class Ledger:
         self.history = History(table, zone, leader)
         self.dead_letters = DeadLetters(records)
         self.queue = Queue(records, self.repeats, self.dead_letters)
-        self.withholding = Withholding(records, self.queue, gate)
+        self.incidents = OpenIncidents(table)
+        self.withholding = Withholding(records, self.queue, self.incidents, gate)
         self.quarantine = Quarantine(
             records, self.queue, self.dead_letters, slots=self.slots, holds=self.holds, mailboxes=mailboxes
         )
@@ -108,7 +110,7 @@ class Ledger:
     def clamp_future_times(self, now: float) -> None:
         """Move times in the future back to now: after the clock was set back, nothing would be sent until then."""
         changes = Changes()
-        for part in (self.slots, self.holds, self.repeats, self.pace, self.storm, self.hints):
+        for part in (self.slots, self.holds, self.repeats, self.pace, self.storm, self.hints, self.incidents):
             part.clamp(now, changes)
         batch = self._table.get(BATCH)
         if batch and batch.created > now:
@@ -123,7 +125,7 @@ class Ledger:
 
     def merged(self, alerts: Sequence[Alert]) -> Merged:
         """What of these alerts a notification shows."""
-        return merge(alerts, self._runs.tasks)
+        return merge(alerts, lambda each: self._runs.tasks(each) | self.withholding.inhibited_tasks(each))
 
     def hold_that_ended(self, alerts: Iterable[Alert], now: float) -> Hold | None:
         """The hold that ended and that delayed one of these alerts."""
@@ -223,6 +225,7 @@ class Ledger:
         self.storm.after_message(batch.storm, changes)
         self.hints.after_message(batch.hints, now, changes)
         self.withholding.after_message(batch, changes)
+        self.incidents.after_message(alerts, now, changes)
         self.history.after_message(len(batch.members), now, changes)
         self.dead_letters.mark_reported(batch.dead, changes)
         if batch.overflow_count:

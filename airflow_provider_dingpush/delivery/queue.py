@@ -22,6 +22,7 @@ from airflow_provider_dingpush.delivery.repeats import Repeats
 
 _log = logging.getLogger(__name__)
 # As an alert is written; a quotation mark inside of a text is escaped. So none has to be read for it.
+_UPSTREAMS = '"upstreams":['
 _URGENT = '"severity":"P1"'
 
 
@@ -60,6 +61,16 @@ class Queue:
         """Whether an alert that is neither in the batch nor quarantined is of P1."""
         alerts = self._table.of(ALERT)
         return any(_URGENT in str(alerts[key]) for key in self._free())
+
+    @property
+    def has_upstreams(self) -> bool:
+        """Whether one of them may follow from another failure."""
+        alerts = self._table.of(ALERT)
+        return any(_UPSTREAMS in str(alerts[key]) for key in self._free())
+
+    def pending(self) -> tuple[Alert, ...]:
+        """All pending alerts, also those in the batch and quarantined ones, oldest first."""
+        return self._parsed(list(self._table.of(ALERT)))
 
     def is_in_book(self, key: str) -> bool:
         """Whether an alert of this key is pending or withheld."""

@@ -10,8 +10,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from airflow_provider_dingpush.alerts.alert import Alert, age_of
-from airflow_provider_dingpush.alerts.digest_notes import WithheldNote
+from airflow_provider_dingpush.alerts.digest_notes import Followers, WithheldNote
 from airflow_provider_dingpush.delivery.gate import SEND, Gate, GateDecision, Verdict, without_gate
+from airflow_provider_dingpush.delivery.merging import TaskKey, attempt_of
+from airflow_provider_dingpush.delivery.open_incidents import Inhibited, OpenIncidents, followers_of
 from airflow_provider_dingpush.delivery.queue import Queue
 from airflow_provider_dingpush.delivery.record_kinds import (
     ALERT,
@@ -25,6 +27,7 @@ from airflow_provider_dingpush.delivery.record_kinds import (
     WithheldReason,
 )
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
+from airflow_provider_dingpush.events import Urgency
 
 MOST_WITHHELD = 1_000
 """The most alerts that a receiver's book withholds; further ones are counted, and the digest says how many."""
@@ -35,11 +38,21 @@ class Withholding:
 
     :param records: of its book.
     :param queue: its pending alerts.
-    :param gate: decides which alerts are withheld; ``None`` if nothing withholds any.
+    :param incidents: the open ones, which inhibit others.
+    :param gate: decides which alerts are withheld; ``None`` if nothing but an incident withholds any.
     :param most: how many are kept; further ones are only counted.
     """
 
-    def __init__(self, records: Records, queue: Queue, gate: Gate | None, *, most: int = MOST_WITHHELD) -> None:
+    def __init__(
+        self,
+        records: Records,
+        queue: Queue,
+        incidents: OpenIncidents,
+        gate: Gate | None,
+        *,
+        most: int = MOST_WITHHELD,
+    ) -> None:
+        self._incidents = incidents
         self._records = records
         self._table = records.table
         self._queue = queue
@@ -56,11 +69,15 @@ class Withholding:
     def review(self, now: float) -> None:
         """Withhold new alerts that may not be sent now, and make those pending again that may."""
         withheld = self._table.of(WITHHELD)
-        if not withheld and (self._gate is None or not self._queue.has_fresh):
+        may_withhold = self._queue.has_fresh and (self._gate is not None or self._queue.has_upstreams)
+        if not withheld and not may_withhold:
             self._release_counted(now)
             return
         due = self.next_due
-        reviewed = dict(withheld) if not self._is_reviewed or (due is not None and due <= now) else {}
+        is_due = not self._is_reviewed or (due is not None and due <= now)
+        if not is_due and (inhibited := self.inhibited()):
+            is_due = bool(self._incidents.over(inhibited, self._queue.pending(), now))
+        reviewed = dict(withheld) if is_due else {}
         new = [each for each in self._queue.free() if each.key not in self._passed]
         if reviewed or new:
             changes = Changes()
@@ -72,15 +89,15 @@ class Withholding:
 
     def _decide(self, reviewed: Mapping[str, Withheld], new: list[Alert], now: float, changes: Changes) -> None:
         step = _Step(self._table, changes, self._most, now)
-        gate = self._gate or without_gate
         by_incident = {} if reviewed else self._by_incident()
         alerts = [*new, *(alert for key, each in reviewed.items() if (alert := self._alert(key, each, step)))]
+        decisions = self._decisions(alerts, reviewed, now)
         for alert in sorted(alerts, key=age_of):
             record = reviewed.get(alert.key)
             # The end of a failure goes with the failure, or the group would hear of the one without the other.
             decision = by_incident.get(alert.incident) if alert.resolved else None
             follows = decision is not None
-            decision = decision or gate(alert, now, None if record is None else record.decision)
+            decision = decision or decisions[alert.key]
             if alert.event.ends_with_recovery and not alert.resolved:
                 if record is None and decision.verdict is Verdict.SEND:
                     by_incident.pop(alert.incident, None)
@@ -93,6 +110,46 @@ class Withholding:
             if decision.verdict is Verdict.SEND:
                 # Also one that was withheld: the end of a failure is sent with the failure.
                 self._passed.add(alert.key)
+
+    def _decisions(self, alerts: list[Alert], reviewed: Mapping[str, Withheld], now: float) -> dict[str, GateDecision]:
+        """What the gate says about each alert; and which of those that it lets pass follow from others."""
+        gate = self._gate or without_gate
+        befores = {key: each.decision for key, each in reviewed.items()}
+        found = {each.key: gate(each, now, befores.get(each.key)) for each in alerts}
+        inhibitors = self._incidents.inhibitors(
+            [each for each in alerts if found[each.key].verdict is Verdict.SEND],
+            pending=[each for each in self._queue.pending() if each.key not in found],
+            withheld=[each for each in self.inhibited() if each.alert.key not in found],
+            now=now,
+            always_sent=lambda each: each.urgency is Urgency.P1,
+        )
+        found.update({key: GateDecision(Verdict.INHIBITED, *each.as_reason) for key, each in inhibitors.items()})
+        return found
+
+    def inhibited(self) -> list[Inhibited]:
+        """The inhibited alerts."""
+        return [
+            Inhibited(alert, each.by)
+            for key, each in self._table.of(WITHHELD).items()
+            if each.verdict == Verdict.INHIBITED.value and (alert := self._queue.read(key, each.alert))
+        ]
+
+    def inhibited_tasks(self, alert: Alert) -> set[TaskKey]:
+        """The inhibited tasks of an alert's run."""
+        return {
+            (each.task_id, each.map_index)
+            for each, _ in self.inhibited()
+            if each.task_id is not None and attempt_of(each) == attempt_of(alert)
+        }
+
+    def followers(self) -> dict[str, Followers]:
+        """What the alerts of open incidents say about those that they inhibit."""
+        prefix = f"{Verdict.INHIBITED.value} "
+        reasons = self._table.of(WITHHOLDING).items()
+        counted = {
+            key.removeprefix(prefix): each.counted for key, each in reasons if key.startswith(prefix) and each.counted
+        }
+        return followers_of(self.inhibited(), counted)
 
     def _by_incident(self) -> dict[str, GateDecision]:
         """Incidents with a withheld failure, and what was decided about it."""
@@ -134,6 +191,11 @@ class Withholding:
     def notes(self) -> tuple[WithheldNote, ...]:
         """What the next notification says about withheld alerts, and about those that were."""
         return tuple(each for _, each in self._notes())
+
+    def notes_besides(self, incidents: AbstractSet[str]) -> tuple[WithheldNote, ...]:
+        """The same without what the alerts of these incidents say themselves."""
+        reasons = {f"{Verdict.INHIBITED.value} {each}" for each in incidents}
+        return tuple(each for key, each in self._notes() if each.is_over or key not in reasons)
 
     def shown_by(self, notes: tuple[WithheldNote, ...]) -> tuple[dict[str, int], dict[str, int]]:
         """The counts that a notification with these notes shows by reason: of released and of withheld alerts."""
