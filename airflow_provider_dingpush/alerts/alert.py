@@ -182,7 +182,7 @@ class Alert:
     def _is_sound(self) -> bool:
         """Whether the fields that are used everywhere have the right types."""
         texts = (self.key, self.dag_id, self.summary)
-        names = (self.rule, self.run_id, self.task_id, self.language, self.environment)
+        names = (self.run_id, self.task_id, self.language, self.environment)
         return (
             all(isinstance(each, str) for each in (*texts, *self.owners))
             and all(each is None or isinstance(each, str) for each in names)
