@@ -64,7 +64,7 @@ def run_ended(dag_run: Any, reason: str) -> None:
         task_markers.remove(TaskKey.of(each) for each in task_instances_of(dag_run))
         return
     # Not above: a task's process needs none of it.
-    from airflow_provider_dingpush.pipeline.run_net import note_failed_tasks, pausing_after
+    from airflow_provider_dingpush.pipeline.run_net import failed_by_hand, note_failed_tasks, pausing_after
 
     if reason == _SUCCESS and has_no_open_incident():
         note_failed_tasks(dag_run)
@@ -72,6 +72,8 @@ def run_ended(dag_run: Any, reason: str) -> None:
     context = {"dag_run": dag_run, "dag": getattr(dag_run, "dag", None), "run_id": dag_run.run_id, "reason": reason}
     facts = facts_of(context)
     if facts.event.is_run_failure:
+        if failed_by_hand(dag_run, reason):
+            return
         facts = facts_of(context, failed_task_ids(context, 0.0))
         facts = facts._replace(pausing_after=pausing_after(dag_run, reason))
     write_alerts(facts)

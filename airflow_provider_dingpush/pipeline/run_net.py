@@ -68,6 +68,24 @@ def pausing_after(dag_run: Any, reason: str) -> int | None:
         return None
 
 
+def failed_by_hand(dag_run: Any, reason: str) -> bool:
+    """Whether a run failed because a person marked each of its failed tasks as failed.
+
+    :param reason: of the failure, in Airflow's words.
+    """
+    if reason != _COUNTED_REASON:
+        return False
+    from airflow_provider_dingpush.pipeline.task_states import set_by_hand
+
+    try:
+        failed = task_instances_of(dag_run, state="failed")
+        by_hand = set_by_hand(session_of(dag_run), dag_run.dag_id, dag_run.run_id, failed)
+    except Exception as problem:  # noqa: BLE001 - one alert too many is better than none
+        _log.info("Whether a person marked the tasks as failed is unknown (%s).", type(problem).__name__)
+        return False
+    return bool(failed) and len(by_hand) == len(failed)
+
+
 def _records(failed: list[Any], dag: Any, dag_run: Any) -> Iterator[dict[str, Any]]:
     from airflow_provider_dingpush.pipeline.task_states import set_by_hand
 

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_dingpush.pipeline import run_net
 from airflow_provider_dingpush.pipeline.outboxes import outbox
-from airflow_provider_dingpush.pipeline.run_net import note_failed_tasks, pausing_after
+from airflow_provider_dingpush.pipeline.run_net import failed_by_hand, note_failed_tasks, pausing_after
 from tests.callback_contexts import START, run_context
 
 END = START + timedelta(seconds=5)
@@ -95,3 +95,10 @@ def test_without_a_database_no_pause_is_known(most: Any, reason: str) -> None:
     run = ended_run()
     run.dag.max_consecutive_failed_dag_runs = most
     assert pausing_after(run, reason) is None
+
+
+@pytest.mark.parametrize("tis", [(), (failed("a"),)], ids=["none failed", "one failed"])
+def test_without_an_audit_log_nobody_marked_a_task(tis: Sequence[Any]) -> None:
+    """A run whose tasks were marked is tried with a real Airflow."""
+    assert not failed_by_hand(ended_run(*tis), "task_failure")
+    assert not failed_by_hand(ended_run(*tis), "timed_out")
