@@ -64,8 +64,9 @@ def test_a_package_that_cannot_be_loaded_stops_nothing(
     call: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its files may be replaced by others while the scheduler runs."""
-    monkeypatch.delattr(pipeline, "airflow_events", raising=False)
-    monkeypatch.setitem(sys.modules, "airflow_provider_dingpush.pipeline.airflow_events", None)
+    for name in ("airflow_events", "task_markers", "import_errors"):
+        monkeypatch.delattr(pipeline, name, raising=False)
+        monkeypatch.setitem(sys.modules, f"airflow_provider_dingpush.pipeline.{name}", None)
     call(SimpleNamespace())
     assert "An alert for all DAGs was not written (ModuleNotFoundError)." in caplog.text
 

@@ -104,7 +104,7 @@ def _title(facts: RunFacts, words: Words) -> str:
         prefix = f"[{facts.severity}] {prefix}"
     name = _short(facts.dag_name or words("unknown_dag"))
     if facts.file_count > 1:
-        name = words("and_more_files", facts.file_count - 1, name=name, total=facts.file_count)
+        name = words("and_more_files", facts.file_count - 1, name=name)
     if facts.task_name:
         name += f" · {_short(facts.task_name)}"
     if facts.map_index is not None:

@@ -529,13 +529,13 @@ def last_success(context: Mapping[str, Any], zone: tzinfo) -> datetime | None:
     return _local(_first(_instant, *((context, name) for name in names)), zone)
 
 
-@_unknown_if_it_raises
 def _severity(dag: Any) -> str | None:
-    urgency = Urgency.tagged(_tags(dag))
+    urgency = Urgency.tagged(_tags(dag) or ())
     return urgency and urgency.value
 
 
-def _tags(dag: Any) -> tuple[str, ...]:
+@_unknown_if_it_raises
+def _tags(dag: Any) -> tuple[str, ...] | None:
     words = [_word(tag, _MAX_NAME_CHARACTERS) for tag in _get(dag, "tags") or ()]
     return tuple(sorted(word for word in words if word))[:_MAX_TAGS]
 

@@ -22,6 +22,7 @@ _NIGHT_BEGINS, _NIGHT_ENDS = 20, 7
 _HALF_A_DAY = timedelta(hours=12)
 # Runs follow each other without a gap if no distance is so many times longer than the shortest one.
 _LONGEST_STEP = 1.5
+_END_OF_TIME = 253_402_300_800.0  # the year 10000, which datetime can't represent
 
 
 class Recovery(Enum):
@@ -163,6 +164,9 @@ def memory_of(
     :param last_success_at: when the last successful run before this one ended, in seconds since 1970.
     :param zone: the time zone that tells nights from days.
     """
+    if not _is_plausible(failure.at):
+        return None
+    past = [each for each in past if _is_plausible(each.at)]
     if not past:
         return _first(failure.at - known_since)
     is_cut = len(past) >= MOST_REMEMBERED
@@ -196,6 +200,11 @@ def recovered_in_a_row(past: Sequence[PastFailure], ways: set[Recovery]) -> int:
         if each.recovery not in ways:
             return number
     return len(past)
+
+
+def _is_plausible(moment: float) -> bool:
+    """Whether a moment is a date: a damaged file may contain any number."""
+    return 0 <= moment < _END_OF_TIME
 
 
 def _first(seconds_known: float) -> Memory | None:

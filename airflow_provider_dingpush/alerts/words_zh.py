@@ -95,7 +95,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "view_import_errors": "查看导入错误",
     "files": "文件",
     "file_count": "{names}（共 {n:,} 个）",
-    "and_more_files": "{name} 等 {total:,} 个文件",
+    "and_more_files": "{name} 及另外 {n:,} 个文件",
     "bundle": "Bundle",
     "broken_since": "开始",
     "fixed_at": "恢复",

@@ -25,6 +25,7 @@ from airflow_provider_dingpush.rules.labels import EVENTS
 _SANDBOX_PORT = 8377
 _HELP_COLUMNS = 78
 _SHELLS = "bash", "zsh", "fish"
+_EVENT_NAMES = tuple(each.value for each in EVENTS)
 WATCHED = "web_server", "metadatabase", "scheduler", "dag_processor", "triggerer", "flush"
 """What ``dingpush watch`` looks at."""
 
@@ -339,9 +340,10 @@ def _rules(options: Options) -> None:
     options.group("The event to explain", "要说明的事件")
     options.add(
         "--event",
-        "what happens (default: the task fails, or of a DAG the run)",
-        "事件（默认：任务失败；只给出 DAG 时为整次运行失败）",
-        choices=tuple(each.value for each in EVENTS),
+        f"what happens: {', '.join(_EVENT_NAMES)} (default: the task fails, or of a DAG the run)",
+        f"事件：{'、'.join(_EVENT_NAMES)}（默认：任务失败；只给出 DAG 时为整次运行失败）",
+        choices=_EVENT_NAMES,
+        metavar="EVENT",
     )
     options.add(
         "--at",
@@ -613,7 +615,7 @@ COMMANDS: Mapping[str, Command] = {
         uses_airflow=True,
         add_options=_rules,
         help=(
-            "check the rules of all DAGs, explain whom they notify, or replay the last days",
+            "check the rules of all DAGs, explain them, or replay the last days",
             "检查所有 DAG 的告警规则，说明会通知谁，或重演最近几天",
         ),
         description=(

@@ -27,7 +27,7 @@ from airflow_provider_dingpush.pipeline.airflow_health_incidents import Step
 from airflow_provider_dingpush.pipeline.composing import local_zone
 
 _TEXTS: Texts = {
-    "address": ("Airflow at {address}", "Airflow：{address}"),
+    "address": ("Airflow at {address}", "Airflow 地址：{address}"),
     "component": ("{name}: {state}", "{name}：{state}"),
     "healthy": ("healthy", "正常"),
     "alive": ("healthy, last heartbeat {time}", "正常，最近一次心跳 {time}"),

@@ -35,21 +35,25 @@ def task_failed(task_instance: Any, error: Any, *, was: Any) -> None:
     :param error: an exception, or a text.
     :param was: the state before; ``None`` if a person set the state.
     """
-    if was is not None and not (isinstance(error, str) and _BY_HAND in error):
-        _task_ended(task_instance, {"exception": error} if error is not None else {})
-    # After that: if this process is killed meanwhile, the marker has the failure reported.
-    task_markers.task_ended(task_instance)
+    try:
+        if was is not None and not (isinstance(error, str) and _BY_HAND in error):
+            _task_ended(task_instance, {"exception": error} if error is not None else {})
+    finally:
+        # After that: if this process is killed meanwhile, the marker has the failure reported.
+        task_markers.task_ended(task_instance)
 
 
 def task_succeeded(task_instance: Any) -> None:
     """Write the recovery of a task that failed before."""
-    task_markers.task_ended(task_instance)
-    if getattr(getattr(task_instance, "task", None), "trigger_dag_id", None):
-        from airflow_provider_dingpush.pipeline.triggered_runs import note_triggered_run
+    try:
+        if getattr(getattr(task_instance, "task", None), "trigger_dag_id", None):
+            from airflow_provider_dingpush.pipeline.triggered_runs import note_triggered_run
 
-        note_triggered_run(task_instance)
-    if not has_no_open_incident() and not _ends_nothing(task_instance):
-        _task_ended(task_instance, {})
+            note_triggered_run(task_instance)
+        if not has_no_open_incident() and not _ends_nothing(task_instance):
+            _task_ended(task_instance, {})
+    finally:
+        task_markers.task_ended(task_instance)
 
 
 def run_ended(dag_run: Any, reason: str) -> None:

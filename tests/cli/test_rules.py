@@ -255,9 +255,9 @@ def test_a_muted_rule_says_until_when(
 @pytest.mark.parametrize(
     ("arguments", "english", "chinese"),
     [
-        ([], "pass check or explain", "请指定 check 或 explain"),
+        ([], "pass check, explain or replay", "请指定 check、explain 或 replay"),
         (["explain"], "name a DAG, or a task as DAG.TASK", "请给出 DAG"),
-        (["check", "--tag", "x"], "--tag belongs to 'rules explain'", "--tag 只用于 rules explain"),
+        (["check", "--tag", "x"], "--tag doesn't belong to 'rules check'", "--tag 不用于 rules check"),
         (["check"], "no rules file: name one", "没有规则文件"),
         (["explain", "d", "--at", "soon"], "--at must be a time such as", "--at 应为时间"),
         (["explain", "d", "--event", "task_faild"], "did you mean 'task_failed'?", "是否想输入 'task_failed'"),

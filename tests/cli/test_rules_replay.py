@@ -96,8 +96,8 @@ def test_it_works_while_another_process_leads(
     ("arguments", "problem"),
     [
         (["--since", "8d"], "--since: at most 7d"),
-        (["--since", "soon"], "a time such as 90m, 24h or 7d"),
-        (["--since", "0d"], "a time such as 90m, 24h or 7d"),
+        (["--since", "soon"], "a duration such as 90s, 30m, 2h or 7d"),
+        (["--since", "0d"], "a duration such as 90s, 30m, 2h or 7d"),
         (["--event", "task_failed"], "--event doesn't belong to 'rules replay'"),
         (["new.yaml"], "replay takes a file with --file: new.yaml"),
     ],

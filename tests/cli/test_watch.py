@@ -43,7 +43,7 @@ HEALTHY = {
         "– dingpush flush: isn't run here",
     ],
     "zh": [
-        "Airflow：URL",
+        "Airflow 地址：URL",
         "✓ web server：正常",
         "✓ metadata database：正常",
         "✓ scheduler：正常，最近一次心跳 TIME",

@@ -191,7 +191,7 @@ def test_a_success_that_ends_nothing_is_seen_without_its_context(
         monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", request.getfixturevalue("redis_url"))
     airflow_events.task_failed(stored_task(retries_left=False), ValueError("x"), was="running")
     # It has nothing but ids.
-    airflow_events.task_succeeded(SimpleNamespace(dag_id="etl_daily", task_id="another", map_index=-1))
+    airflow_events.task_succeeded(SimpleNamespace(dag_id="etl_daily", run_id="r", task_id="another", map_index=-1))
     airflow_events.task_succeeded(stored_task(state="success"))
     assert written() == [("task_failed", "load_orders"), ("task_succeeded", "load_orders")]
 

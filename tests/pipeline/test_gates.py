@@ -288,7 +288,7 @@ def test_without_rules_and_silences_there_is_no_gate(monkeypatch: pytest.MonkeyP
 
 def test_an_alert_of_a_rule_says_what_it_asks_for(tmp_path: Path) -> None:
     """Only what isn't said elsewhere; it survives being stored, and another version needs none of it."""
-    assert alert("ads_report", 0.0).rule == {"name": "NAME"}
+    assert alert("ads_report", 0.0).rule == {"name": "usual"}
     assert alert("core_pay", 0.0).rule == {"name": "urgent", "severity": "P1", "has_quiet_hours": True}
     (tmp_path / "rules.yaml").write_text(
         "rules: [{receiver: a, group_by: [owner, dag_id], repeat_interval: 0s}]", "utf-8"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.alerts.run_alert import RuleEffects
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.errors import RulesFileError
 from airflow_provider_dingpush.events import Event
@@ -76,9 +77,9 @@ def test_a_rule_says_everything_about_the_receiver(file: Path) -> None:
         "{receiver: robot}, {receiver: never}]"
     )
     first, second = routes_of(facts())
-    assert first == Route("app", Users(["u1"]), At(["13800000001"]), "en")
+    assert first == Route("app", Users(["u1"]), At(["13800000001"]), "en", RuleEffects("rule 1"))
     assert first.arguments.language == "en"
-    assert second == Route("robot")
+    assert second == Route("robot", rule=RuleEffects("rule 2"))
 
 
 def test_no_receiver_notifies_nobody(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
