@@ -615,7 +615,7 @@ COMMANDS: Mapping[str, Command] = {
         uses_airflow=True,
         add_options=_rules,
         help=(
-            "check the rules of all DAGs, explain them, or replay the last days",
+            "check, explain or replay the rules of all DAGs",
             "检查所有 DAG 的告警规则，说明会通知谁，或重演最近几天",
         ),
         description=(
