@@ -193,7 +193,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "severity": "级别",
     "silenced": "静默 {n:,} 条：{about}，至 {until}",
     "silenced_over": "静默已结束：{about}；{since} 起静默的 {n:,} 条列在这里",
-    "held_over": "安静时段已结束：{about}；{since} 起暂缓的 {n:,} 条列在这里",
+    "held_over": "免打扰时段已结束：{about}；{since} 起暂缓的 {n:,} 条列在这里",
     "inhibited": "抑制 {n:,} 条：{about}",
     "inhibited_over": "不再抑制：{about}；{since} 起抑制的 {n:,} 条列在这里",
     "number": "消息编号 #{number}",

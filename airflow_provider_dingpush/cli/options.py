@@ -311,7 +311,7 @@ def _rules(options: Options) -> None:
     options.add(
         "action",
         "check the file, explain whom it notifies of an event, or replay the last days with it",
-        "检查文件，说明一个事件会通知谁，或用它重演最近几天",
+        "检查文件，说明一个事件会通知谁，或用它重放最近几天",
         choices=("check", "explain", "replay"),
         nargs="?",
     )
@@ -616,7 +616,7 @@ COMMANDS: Mapping[str, Command] = {
         add_options=_rules,
         help=(
             "check, explain or replay the rules of all DAGs",
-            "检查所有 DAG 的告警规则，说明会通知谁，或重演最近几天",
+            "检查所有 DAG 的告警规则，说明会通知谁，或重放最近几天",
         ),
         description=(
             (
@@ -627,7 +627,7 @@ COMMANDS: Mapping[str, Command] = {
             ),
             (
                 "检查规则文件：列出每处错误的行和列、不存在的接收方、没有 DAG 匹配的规则。或说明一个事件："
-                "哪些规则适用，用什么语言通知谁，其他规则为什么不适用。或重演最近几天：各接收方实际收到多少条消息，"
+                "哪些规则适用，用什么语言通知谁，其他规则为什么不适用。或重放最近几天：各接收方实际收到多少条消息，"
                 "按一份规则文件会收到多少条。不会发送任何消息。"
             ),
         ),
@@ -637,7 +637,7 @@ COMMANDS: Mapping[str, Command] = {
                 "0: valid (perhaps with warnings), explained or replayed; 1: mistakes, or a file or the outbox is "
                 "unreadable; 2: wrong options"
             ),
-            "0：文件有效（可能有警告）、已说明或已重演；1：文件有错误，或文件、发件箱无法读取；2：选项有误",
+            "0：文件有效（可能有警告）、已说明或已重放；1：文件有错误，或文件、发件箱无法读取；2：选项有误",
         ),
     ),
     "watch": Command(

@@ -53,7 +53,7 @@ _TEXTS: Texts = {
     "unreadable": ("can't be read: {problem}", "无法读取：{problem}"),
     "receiver": ("receiver {receiver_id}", "接收方 {receiver_id}"),
     "withheld": ("{state}; {withheld}", "{state}；{withheld}"),
-    "held_alerts": ("{count} held by quiet hours", "安静时段暂缓 {count}"),
+    "held_alerts": ("{count} held by quiet hours", "免打扰时段暂缓 {count}"),
     "silenced_alerts": ("{count} silenced", "静默 {count}"),
     "inhibited_alerts": ("{count} inhibited", "抑制 {count}"),
     "silence": (

@@ -44,7 +44,7 @@ def composed(*alerts: Alert, language: str = "zh", withheld: tuple[WithheldNote,
             "zh",
             [
                 "静默 3 条：etl\\_\\*（dba 停机维护），至 04:00",
-                "安静时段已结束：night；01:00 起暂缓的 12 条列在这里",
+                "免打扰时段已结束：night；01:00 起暂缓的 12 条列在这里",
             ],
         ),
         (

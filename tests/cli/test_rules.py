@@ -135,7 +135,7 @@ rules:
     ("dag", "language", "expected"),
     [
         ("ods_orders", "en", ["waits until 2026-12-01 08:00, quiet hours 'night'", "severity P3", "digests by owner"]),
-        ("ods_orders", "zh", ["等到 2026-12-01 08:00 再发，安静时段 'night'", "级别 P3", "重复失败仅计数"]),
+        ("ods_orders", "zh", ["等到 2026-12-01 08:00 再发，免打扰时段 'night'", "级别 P3", "重复失败仅计数"]),
         ("core_pay", "en", ["P1: quiet hours 'night' don't apply"]),
         ("ads_x", "en", ["waits until 2026-12-01 09:00, outside of 'work'"]),
     ],
