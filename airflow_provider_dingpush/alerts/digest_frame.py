@@ -13,7 +13,7 @@ from airflow_provider_dingpush.alerts.kinds import MARKS, URGENT_MARK, Kind
 from airflow_provider_dingpush.alerts.markdown import cut, dotted, escape_markdown, plain_name, quoted
 from airflow_provider_dingpush.alerts.withheld_text import withheld_remarks
 from airflow_provider_dingpush.alerts.words import Words, duration_text
-from airflow_provider_dingpush.events import Urgency
+from airflow_provider_dingpush.events import Subject, Urgency
 
 _MOST_NAMES = 5
 """Of dead letters and skipped robots; ``dingpush status`` lists all."""
@@ -24,6 +24,8 @@ _ONE_OF_CAUSES_CHARACTERS = 100
 _LEAST_STORM = 10
 """Fewer failures are no storm."""
 
+_PLACES = {Subject.FILE: "in_files", Subject.AIRFLOW: ""}
+"""Subject -> the text that counts where its alerts happened; all others happen in DAGs."""
 _TITLE_KINDS = (Kind.LATE, Kind.QUESTION, Kind.RETRYING, Kind.RECOVERED)
 """The kinds that a title counts besides the worst one."""
 
@@ -74,8 +76,9 @@ class Frame:
         """The counts by kind, and the DAG, and the task if there is only one."""
         counted = self.write.counted(row.kinds)
         if row.dags > 1:
-            are_files = all(each.event.is_about_file for each in row.alerts)
-            return self.words("in_files" if are_files else "in_dags", row.dags, counts=counted)
+            places = {_PLACES.get(each.event.subject, "in_dags") for each in row.alerts}
+            place = places.pop() if len(places) == 1 else ""
+            return self.words(place, row.dags, counts=counted) if place else counted
         task = f" · {self.write.names.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
         return self.words("where", counts=counted, name=f"{self.write.names.dag(row)}{task}")
 

@@ -347,6 +347,12 @@ def test_digest_of_an_app_says_the_same(case: str, channel: str, most_bytes: int
         pytest.param(THREE, Notes(), "[生产] 3 个失败：etl_daily", id="one DAG"),
         pytest.param(STORM, Notes(), "[生产] 40 个 DAG 共 1,000 个失败", id="many DAGs"),
         pytest.param(
+            (alert(), alert("rules.yaml", None, event="rules_file_error")),
+            Notes(),
+            "[生产] 2 个失败",
+            id="DAG and file",
+        ),
+        pytest.param(
             THREE, Notes(overflow_count=5321), "[生产] 3 个失败：etl_daily；另有 5,321 个未列出", id="overflown"
         ),
         pytest.param((), Notes(overflow_count=7), "[生产] 另有 7 个未列出", id="only overflow"),
