@@ -210,10 +210,13 @@ WORDS: dict[str, str | tuple[str, str]] = {
         "quiet hours ended: {about}; {n:,} alert held since {since} is listed here",
         "quiet hours ended: {about}; {n:,} alerts held since {since} are listed here",
     ),
-    "inhibited": ("inhibited: {n:,} alert, {about}", "inhibited: {n:,} alerts, {about}"),
+    "inhibited": (
+        "{n:,} more failure follows from {about} and isn't listed",
+        "{n:,} more failures follow from {about} and aren't listed",
+    ),
     "inhibited_over": (
-        "inhibition ended: {about}; {n:,} alert inhibited since {since} is listed here",
-        "inhibition ended: {about}; {n:,} alerts inhibited since {since} are listed here",
+        "{n:,} failure that followed from {about} since {since} is listed here now",
+        "{n:,} failures that followed from {about} since {since} are listed here now",
     ),
     "number": "Message #{number}",
     "hold_throttled": "DingTalk had throttled the receiver",

@@ -1,7 +1,8 @@
 """The gate of a leader: what silences and quiet hours say about an alert that is about to be sent.
 
-In this order: a silence, because a person said so; then inhibition, once something decides about it; then the quiet
-hours of the alert's rule. The rules file is read only if an alert comes from a rule that has quiet hours.
+A silence comes first, because a person said so, then the quiet hours of the alert's rule. What both let pass may still
+follow from another failure (:mod:`~airflow_provider_dingpush.delivery.open_incidents`). The rules file is read only if
+an alert comes from a rule that has quiet hours.
 """
 
 from __future__ import annotations
