@@ -616,7 +616,8 @@ def test_names_and_reasons_never_become_markdown(word: str) -> None:
     hostile = replace(hostile, log_link="https://airflow.example.com/a b)", run_link=None)
     others = [
         replace(hostile, key="2", resolved=True),
-        replace(hostile, key="3", event=Event(word)),
+        # An event of a newer version may have any name; a question has a form of its own.
+        replace(hostile, key="3", event=Event.TASK_FAILED if Event(word).is_known else Event(word)),
         replace(hostile, key="4", task_id=None),
     ]
     notes = Notes(word, (0, 1, word), dead=(word,), skipped=((word, word),), may_repeat=word)
