@@ -12,6 +12,10 @@ Families of notes in a store::
                              see ``pipeline/import_errors``, ``import_error_check``, ``rules_file_alerts`` and
                              ``rules_file_check``
     silences     <id>        what a person muted; see :mod:`~airflow_provider_dingpush.pipeline.silences`
+    markers, failed_markers, failed_runs
+                             tasks that run, and that failed; see ``pipeline/task_markers``, ``killed_tasks`` and
+                             ``run_net``
+    watch        <component> since when a component of Airflow is unhealthy; see ``pipeline/airflow_health_incidents``
     recovered, copies        see :mod:`~airflow_provider_dingpush.storage.kept_aside`
 
 Locks: ``leader`` and ``successor`` of a receiver, ``resolving`` of a mailbox. A book belongs to a receiver, a box to a
