@@ -12,30 +12,16 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_provider_dingpush.messages.input_text import visible
-from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, Connection, Context
     from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
-else:
-    try:  # 3.0
-        from airflow.sdk import BaseNotifier, BaseOperator
-    except ImportError:
-        from airflow.models.baseoperator import BaseOperator
-        from airflow.notifications.basenotifier import BaseNotifier
-    try:  # 3.1
-        from airflow.sdk import BaseHook
-    except ImportError:
-        from airflow.hooks.base import BaseHook
-    try:  # 3.1, and all of them only since 3.2
-        from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
-    except ImportError:
-        from airflow.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 __all__ = [
     "AirflowException",
@@ -78,15 +64,30 @@ Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
+# Where the newest Airflow has a class, and where the others have it.
+_PLACES = {
+    "DAG": ("airflow.sdk", "airflow.models.dag"),  # 3.0
+    "BaseOperator": ("airflow.sdk", "airflow.models.baseoperator"),  # 3.0
+    "BaseNotifier": ("airflow.sdk", "airflow.notifications.basenotifier"),  # 3.0
+    "BaseHook": ("airflow.sdk", "airflow.hooks.base"),  # 3.1
+    **dict.fromkeys(
+        ("AirflowException", "AirflowFailException", "AirflowNotFoundException"),
+        ("airflow.sdk.exceptions", "airflow.exceptions"),  # 3.2
+    ),
+}
+
+
 def __getattr__(name: str) -> Any:
-    """``DAG``, which is rarely needed and slow to load in Airflow 2."""
-    if name != "DAG":
+    """Airflow's classes, loaded when they are first used: the process of most tasks needs none of them here."""
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:  # 3.0
-        from airflow.sdk import DAG
-    except ImportError:
-        from airflow.models.dag import DAG  # type: ignore[no-redef]
-    return DAG
+    newest, other = _PLACES[name]
+    try:
+        found = getattr(import_module(newest), name)
+    except (ImportError, AttributeError):
+        found = getattr(import_module(other), name)
+    globals()[name] = found
+    return found
 
 
 if TYPE_CHECKING:
@@ -98,10 +99,13 @@ if TYPE_CHECKING:
         """The string without everything that was registered to be masked."""
 
 else:
-    try:  # 3.0
-        from airflow.sdk.log import mask_secret
-    except ImportError:
-        from airflow.utils.log.secrets_masker import mask_secret
+
+    def mask_secret(secret):  # noqa: D103 - documented above
+        try:  # 3.0
+            from airflow.sdk.log import mask_secret as airflow_mask_secret
+        except ImportError:
+            from airflow.utils.log.secrets_masker import mask_secret as airflow_mask_secret
+        airflow_mask_secret(secret)
 
     def redact(value):  # noqa: D103 - documented above
         try:  # 3.1
@@ -273,7 +277,7 @@ def has_own_plugin(name: str) -> bool:
 
 def notifier_takes_context() -> bool:
     """Whether ``BaseNotifier`` accepts a context for its ``await`` (Airflow 3.1 and later)."""
-    return hasattr(BaseNotifier, "__await__")
+    return hasattr(sys.modules[__name__].BaseNotifier, "__await__")
 
 
 def airflow_option(section: str, key: str) -> str | None:
@@ -326,6 +330,8 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
         dag_run: Any = context.get("dag_run")
         if hasattr(dag_run, "get_task_instances"):
             return sorted((each.task_id, each.map_index) for each in task_instances_of(dag_run, state="failed"))
+        from airflow_provider_dingpush.timeouts import call_within
+
         states = call_within(seconds, lambda: _task_states(context))
         if states is None:
             _log.info("The failed tasks of the run can't be listed: %s", _NO_TASK_STATES)

@@ -11,10 +11,9 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import failed_task_ids, task_instances_of
+from airflow_provider_dingpush.airflow_compat import airflow_option, failed_task_ids, task_instances_of
 from airflow_provider_dingpush.pipeline import task_markers
-from airflow_provider_dingpush.pipeline.callback_context import facts_of
-from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident
+from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident, have_files_open_incidents
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
 
 if TYPE_CHECKING:
@@ -50,7 +49,9 @@ def task_succeeded(task_instance: Any) -> None:
             from airflow_provider_dingpush.pipeline.triggered_runs import note_triggered_run
 
             note_triggered_run(task_instance)
-        if not has_no_open_incident() and not _ends_nothing(task_instance):
+        # Without the time limit of other looks: the marker was written there without one.
+        may_end = bool(airflow_option("dingpush", "outbox_url")) or have_files_open_incidents()
+        if may_end and not _ends_nothing(task_instance):
             _task_ended(task_instance, {})
     finally:
         task_markers.task_ended(task_instance)
@@ -68,6 +69,7 @@ def run_ended(dag_run: Any, reason: str) -> None:
         task_markers.remove(TaskKey.of(each) for each in task_instances_of(dag_run))
         return
     # Not above: a task's process needs none of it.
+    from airflow_provider_dingpush.pipeline.callback_context import facts_of
     from airflow_provider_dingpush.pipeline.run_net import failed_by_hand, note_failed_tasks, pausing_after
 
     if reason == _SUCCESS and has_no_open_incident():
@@ -89,12 +91,10 @@ def _ends_nothing(task_instance: Any) -> bool:
 
     Which receivers a success has by rules depends on facts that take longer to read.
     """
-    from airflow_provider_dingpush.pipeline.routes import only_conn_id
-
-    conn_id = only_conn_id()
-    if conn_id is None:
+    conn_id = airflow_option("dingpush", "alert_conn_id")
+    if conn_id is None or airflow_option("dingpush", "rules_file"):
         return False
-    from airflow_provider_dingpush.alerts.alert import Mailbox, incident_of
+    from airflow_provider_dingpush.alerts.mailboxes import Mailbox, incident_of
     from airflow_provider_dingpush.pipeline.outboxes import may_be_open
 
     index = getattr(task_instance, "map_index", None)
@@ -103,6 +103,8 @@ def _ends_nothing(task_instance: Any) -> bool:
 
 
 def _task_ended(task_instance: Any, more: Mapping[str, Any]) -> None:
+    from airflow_provider_dingpush.pipeline.callback_context import facts_of
+
     if hasattr(task_instance, "_sa_instance_state"):
         ended = _EndedTaskInstance(task_instance, more.get("exception"))
         write_alerts(facts_of({**_ids_of(task_instance), "ti": ended, **more}))

@@ -75,11 +75,6 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
     return ()
 
 
-def only_conn_id() -> str | None:
-    """The connection that everything goes to, because there are no rules; ``None`` if the event decides."""
-    return None if airflow_option("dingpush", "rules_file") else airflow_option("dingpush", "alert_conn_id")
-
-
 def _tell(mistake: RulesFileError, path: Path, fallback: str) -> None:
     """Write the alert that the rules file is broken; whatever happens there, the alert at hand isn't lost."""
     from airflow_provider_dingpush.pipeline.rules_file_alerts import tell_mistake

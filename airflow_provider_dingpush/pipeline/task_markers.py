@@ -4,8 +4,9 @@ A process that is killed leaves its marker, by which :mod:`~.killed_tasks` finds
 whether the process lives; it is valid on the machine that runs it only. In Redis the marker names the process, which
 can be looked up on its machine.
 
-Every task pays for this, so a marker costs one small file, or one round trip each time, and loads nothing of
-``alerts/``. It is never worth an error: without a marker a failure is reported with its run.
+Every task pays for this, so a marker costs one small file, or a connection to Redis whose answers nobody waits for, and
+loads nothing of ``alerts/``. It is never worth an error: without a marker a failure is reported with its run, and one
+that is left behind is a question to Airflow.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def _write_note(url: str, name: str, record: Mapping[str, Any]) -> None:
     from airflow_provider_dingpush.storage.contract import Note
 
     note = Note(FAMILY, name, json.dumps(record).encode(), LASTS_SECONDS, newest=MOST_MARKERS)
-    if _in_redis(url, lambda store: store.set_notes([note])):
+    if _in_redis(url, lambda store: store.set_notes([note], waits=False)):
         _held_notes[name] = os.getpid()
 
 
@@ -121,7 +122,7 @@ def process_stops() -> None:
 
 
 def _remove_notes(url: str, names: Sequence[str]) -> None:
-    _in_redis(url, lambda store: store.remove_notes((FAMILY, each) for each in names))
+    _in_redis(url, lambda store: store.remove_notes([(FAMILY, each) for each in names], waits=False))
     for each in names:
         _held_notes.pop(each, None)
 
@@ -130,7 +131,7 @@ def _remove_notes(url: str, names: Sequence[str]) -> None:
 def machine() -> str:
     """The running kernel: containers of a machine share it, and each start of a machine has another."""
     with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
     return socket.gethostname()
 
 

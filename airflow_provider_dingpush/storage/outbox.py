@@ -35,6 +35,7 @@ from typing import Any
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, log_repetition, run_name
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.contract import (
+    OPEN,
     Bound,
     Change,
     LeadPause,
@@ -51,8 +52,6 @@ INCIDENT_SECONDS = 90 * 86_400.0
 """How long a failure is open at most, in seconds: its end after three months isn't reported."""
 MOST_INCIDENTS = 10_000
 """How many failures are open at most; beyond that the oldest ones are forgotten."""
-OPEN = "open"
-"""The family of notes of open failures."""
 LONGEST_PAUSE_SECONDS = 900.0
 """A pause that seems to last longer, in seconds, was noted before the clock was set back."""
 

@@ -63,6 +63,7 @@ def main() -> None:
     options = parser.parse_args()
     # Plugins are loaded with their bytecode, which whoever installs a package has.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(
             AIRFLOW_HOME=home, AIRFLOW__LOGGING__LOGGING_LEVEL="CRITICAL", AIRFLOW__CORE__LOAD_EXAMPLES="False"

@@ -53,8 +53,6 @@ with dag("killed"):
                     continue
             time.sleep(600)
             os._exit(0)
-        log.info("the last line before the end")
-        time.sleep(1)
         die()
 
     dies()
@@ -74,6 +72,8 @@ with dag("tolerated"):
     @task(task_id="dies")
     def dies_tolerated() -> None:
         """Killed, and the run succeeds nevertheless."""
+        log.info("the last line before the end")
+        time.sleep(1)
         die()
 
     @task(trigger_rule="all_done")
@@ -103,8 +103,17 @@ with dag("cleared"):
         if not mark.exists():
             mark.touch()
             die()
+        (FOLDER / "is_well").touch()
+
+    @task(task_id="waits")
+    def waits() -> None:
+        """Keeps the run from failing before somebody clears the other task."""
+        until = time.monotonic() + 900
+        while not (FOLDER / "is_well").exists() and time.monotonic() < until:
+            time.sleep(0.2)
 
     dies_before_it_is_cleared()
+    waits()
 
 with dag("marked"):
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.pipeline import task_markers
+from airflow_provider_dingpush.pipeline import airflow_events, task_markers
 from airflow_provider_dingpush.pipeline.found_markers import Marker, Markers
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
+from airflow_provider_dingpush.storage.redis.store import RedisStore
 from tests.callback_contexts import task_context
 from tests.outbox_in_use import NOBODY, use
 from tests.redis_servers import redis_server, slow_network
@@ -38,6 +39,14 @@ def running_task(**changes: Any) -> SimpleNamespace:
 
 
 KEY = TaskKey.of(running_task())
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what was sent without waiting."""
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -190,12 +199,50 @@ def test_a_stored_task_instance_has_its_run_and_dag(outbox_home: Path) -> None:
     assert record["dag"]["dag_display_name"] == "etl_daily"
 
 
-def test_redis_is_asked_once_for_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_and_an_end_send_one_request_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the first of a process, which opens the connection."""
     with redis_server() as server, slow_network(server.socket) as network:
         use(network.url, monkeypatch)
-        task_markers.task_starts(running_task(task_id="loads the scripts"))
-        before = network.round_trips
         task_markers.task_starts(running_task())
-        assert network.round_trips - before == 1
+        markers = Markers(None, RedisStore(server.url))
+        wait_until(lambda: markers.is_there(KEY))
+        assert network.round_trips == 1
         task_markers.task_ended(running_task())
-        assert network.round_trips - before == 2
+        wait_until(lambda: not markers.is_there(KEY))
+        assert network.round_trips == 2
+
+
+def test_no_answer_of_redis_is_waited_for(monkeypatch: pytest.MonkeyPatch, outbox_home: Path) -> None:
+    """Requests that arrive after an hour are no reason to take Redis for one that is away."""
+    with redis_server() as server, slow_network(server.socket, seconds=3600.0) as network:
+        use(network.url, monkeypatch)
+        task_markers.task_starts(running_task())
+        task_markers.process_stops()
+        wait_until(lambda: network.round_trips > 0)
+        assert not (outbox_home / "tmp" / "redis-is-away").exists()
+
+
+def test_the_look_of_a_success_is_all_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One round trip from the start of a task to its end; what it sends besides needs no answer (see above)."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    with redis_server() as server, slow_network(server.socket) as network:
+        markers = Markers(None, RedisStore(server.url))
+        assert not markers.is_there(KEY)  # the first use of a Redis loads the scripts
+        use(network.url, monkeypatch)
+        task_markers.task_starts(running_task())
+        airflow_events.task_succeeded(running_task(state="success"))
+        task_markers.process_stops()
+        wait_until(lambda: not markers.is_there(KEY))
+        assert network.round_trips == 3  # the marker, the look, its removal
+
+
+def test_a_forked_child_reads_no_answer_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with redis_server() as server:
+        use(server.url, monkeypatch)
+        task_markers.task_starts(running_task())
+        with task_process():
+            pass
+        assert outbox().opened_incidents(1) == {}
+        task_markers.task_ended(running_task())
+        markers = Markers(None, RedisStore(server.url))
+        wait_until(lambda: not markers.is_there(KEY))

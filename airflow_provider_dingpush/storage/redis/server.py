@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -81,6 +82,8 @@ class Server:
         self._location = address.location
         self._redis = self._connected(address)
         self._kind_is_checked = False
+        # What was sent without waiting: the process that did, its connection, and how many answers come.
+        self._sent: list[tuple[int, Redis, int]] = []
 
     def _connected(self, address: RedisUrl) -> Redis:
         from redis import Redis
@@ -97,6 +100,8 @@ class Server:
                 **({} if address.url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
                 # Newer versions look up their own version for each connection, to report it to the server: 2 ms.
                 **({"driver_info": None} if importlib.util.find_spec("redis.driver_info") else {}),
+                # The protocol that needs no greeting: redis-py 8 waits for two more answers to open the other one.
+                **({"protocol": 2} if importlib.util.find_spec("redis._parsers") else {}),
                 socket_timeout=READ_SECONDS,
                 # One retry if the server has closed the connection meanwhile; none after a timeout.
                 retry=Retry(NoBackoff(), 1, supported_errors=(NoConnectionError,)),
@@ -120,6 +125,7 @@ class Server:
         if not calls:
             return []
         with self.client() as redis:
+            self._read_answers(waits=True)
             answers = _piped(redis, [call.command(whole=False) for call in calls])
             unknown = [number for number, answer in enumerate(answers) if _is_unknown_script(answer)]
             if unknown:
@@ -133,6 +139,42 @@ class Server:
                 if isinstance(answer, Exception):  # the server's text; the pipeline's would quote the whole script
                     raise answer
         return answers
+
+    def send(self, *calls: Call) -> None:
+        """Run scripts and commands without waiting for their results, which nobody sees.
+
+        Scripts are sent whole, because nobody would see that the server doesn't have them.
+
+        :raises OutboxError: if the server can't be reached.
+        """
+        if not calls:
+            return
+        commands = [call.command(whole=True) for call in calls]
+        with self.client() as redis:
+            # A client with one connection for itself, which has no other use until all answers are read.
+            alone, answers = self._read_answers(waits=False) or (redis.client(), 0)
+            alone.connection.send_packed_command(alone.connection.pack_commands(commands))
+            self._sent.append((os.getpid(), alone, answers + len(calls)))
+
+    def _read_answers(self, *, waits: bool) -> tuple[Redis, int] | None:
+        """Read the answers to what was sent, which have most often arrived long since, and free its connection.
+
+        :param waits: for those that have not arrived; otherwise their client and number is returned.
+        """
+        from redis.exceptions import ConnectionError as NoConnectionError
+        from redis.exceptions import ResponseError
+
+        while self._sent:
+            process, alone, answers = self._sent.pop()
+            with suppress(NoConnectionError):  # it may have been closed meanwhile
+                while answers and process == os.getpid():  # a forked child leaves them to its parent
+                    if not waits and not alone.connection.can_read():
+                        return alone, answers
+                    with suppress(ResponseError):
+                        alone.connection.read_response()
+                    answers -= 1
+            alone.close()
+        return None
 
     @contextmanager
     def client(self) -> Iterator[Redis]:
