@@ -124,7 +124,7 @@ class Signs:
             return self._before.seen(self._now)
         if not is_airflow_3():
             return self._before
-        from airflow_provider_dingpush.pipeline.dag_processor_health import dag_processor_works
+        from airflow_provider_dingpush.pipeline.airflow_health import dag_processor_works
 
         works = dag_processor_works(self._deadline)
         if works is None:
