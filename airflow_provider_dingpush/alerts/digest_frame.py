@@ -71,11 +71,16 @@ class Frame:
         return f"{prefix}{self.words('semicolon').join(clauses) or self.words('nothing')}{again}"
 
     def _where(self, row: Row) -> str:
-        """The counts by kind, and the DAG, and the task if there is only one."""
+        """The counts by kind, and the DAG, and the task if there is only one; of several, how many DAGs and files."""
         counted = self.write.counted(row.kinds)
         if row.dags > 1:
-            are_files = all(each.event.is_about_file for each in row.alerts)
-            return self.words("in_files" if are_files else "in_dags", row.dags, counts=counted)
+            dags = len({each.dag_id for each in row.alerts if not each.event.is_about_file})
+            if not row.files:
+                return self.words("in_dags", dags, counts=counted)
+            if not dags:
+                return self.words("in_files", row.files, counts=counted)
+            named = self.words("dags", dags), self.words("files_total", row.files)
+            return self.words("in_dags_and_files", counts=counted, dags=named[0], files=named[1])
         task = f" · {self.write.names.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
         return self.words("where", counts=counted, name=f"{self.write.names.dag(row)}{task}")
 

@@ -36,6 +36,10 @@ NO_FLUSH = "no_flush"
 """Why alerts aren't sent: neither the flush DAG nor ``dingpush flush`` runs."""
 
 
+RULES_RECEIVER_UNKNOWN = "rules_receiver_unknown"
+"""Why something is wrong with the rules: a receiver in them doesn't exist."""
+
+
 KILLED, NEVER_STARTED = "killed_from_outside", "never_started"
 """The reasons of a failed task that left none itself, as the facts of these names."""
 

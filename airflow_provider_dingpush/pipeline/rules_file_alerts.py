@@ -144,7 +144,7 @@ def facts_of(event: Event, file: str, *, since: float, now: float, occurrence: s
         file=file,
         started_at=datetime.fromtimestamp(int(since), site.zone),
         ended_at=datetime.fromtimestamp(int(now), site.zone) if is_over else None,
-        duration_seconds=float(int(now - since)) if is_over else None,
+        duration_seconds=float(int(now - since)) or None if is_over else None,
         environment=site.environment,
         is_utc_by_default=site.is_utc_by_default,
         links=site.links,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, airflow_option
 from airflow_provider_dingpush.alerts.alert import Mailbox
+from airflow_provider_dingpush.alerts.run_facts import RULES_RECEIVER_UNKNOWN
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError, RulesFileError
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.pipeline.routes import LAST_RESORT, rules_in
@@ -135,7 +136,7 @@ def _tell_unknown(conn_id: str, rule: Rule, path: Path, other: str, store: Store
         occurrence=conn_id,
         exception_text=f"{path.name}:{rule.line}: {rule.name} → {conn_id}",
         exception_summary=f"{path.name}:{rule.line}: {rule.name} → {conn_id}",
-        reason="rules_receiver_unknown",
+        reason=RULES_RECEIVER_UNKNOWN,
     )
     write(facts, other)
     plain = {"unknown": conn_id, "since": now, "conn_id": other, "file": facts.file}

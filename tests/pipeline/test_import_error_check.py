@@ -261,6 +261,7 @@ def test_the_message(connected: Sandbox, dags: Path, outbox_home: Path) -> None:
     assert "> ModuleNotFoundError: No module named 'pymysql'" in text
     assert "At: etl_1.py:1\n\n> import pymysql" in text
     assert "- Files: etl_1–3.py (3 in all)" in text
+    assert "Broken for" not in text  # it has just begun
     for name in ("etl_1.py", "etl_2.py", "etl_3.py"):
         (dags / name).unlink()
     pass_time(outbox_home, 9_000)
