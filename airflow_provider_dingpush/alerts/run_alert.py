@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of, key_of_file, key_with, unique_key
-from airflow_provider_dingpush.alerts.run_facts import KILLED, NEVER_STARTED, RULES_RECEIVER_UNKNOWN, RunFacts
+from airflow_provider_dingpush.alerts.run_facts import KILLED, NEVER_STARTED, RunFacts
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages.mentions import At
@@ -113,14 +113,12 @@ def _occurrence(facts: RunFacts, at: float) -> str:
 
 
 def _summary(facts: RunFacts) -> str:
-    # Names that digests replace by a text of their language, as those of Airflow.
-    if facts.reason == RULES_RECEIVER_UNKNOWN:
-        return RULES_RECEIVER_UNKNOWN
     first = (facts.exception_text or "").splitlines()[:1]
     words = facts.exception_summary or ": ".join(each for each in (facts.exception_type, *first) if each)
     words = words or facts.subject or ""
     if not words and facts.reason not in (None, "success"):
         words = str(facts.reason)
+    # Names that digests replace by a text of their language, as those of Airflow.
     if not words and facts.killed_from_outside:
         words = KILLED
     if not words and facts.never_started:

@@ -103,8 +103,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "broken_for": "Broken for",
     "reason_rules_file_broken": "Until it is fixed, the failures of all DAGs come to this connection. "
     "'dingpush rules check' lists every mistake.",
-    "reason_rules_receiver_unknown": "There is no such connection, so its alerts come here instead. "
-    "Create it, or correct the rule.",
+    "reason_rules_receiver_unknown": "Its alerts come here instead. Create the connection, or correct the rule.",
     "view_log": "View log",
     "view_run": "View run",
     "local_address": "{label} (local address)",

@@ -101,7 +101,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "fixed_at": "恢复",
     "broken_for": "持续",
     "reason_rules_file_broken": "修正之前，所有 DAG 的失败都会发到这个连接。执行 dingpush rules check 可列出全部错误。",
-    "reason_rules_receiver_unknown": "Airflow 中没有这个连接，发往它的告警已改发到这里。请新建该连接，或修改规则。",
+    "reason_rules_receiver_unknown": "发往它的告警已改发到这里。请在 Airflow 中新建该连接，或修改规则。",
     "view_log": "查看日志",
     "view_run": "查看本次运行",
     "local_address": "{label}（本机地址）",

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, airflow_option
 from airflow_provider_dingpush.alerts.alert import Mailbox
-from airflow_provider_dingpush.alerts.run_facts import RULES_RECEIVER_UNKNOWN
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError, RulesFileError
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.pipeline.routes import LAST_RESORT, rules_in
@@ -128,15 +127,16 @@ def _known_fallback(unknown: str, deadline: Deadline) -> str | None:
 
 def _tell_unknown(conn_id: str, rule: Rule, path: Path, other: str, store: Store) -> None:
     now = time.time()
+    place = f"{path.name}:{rule.line}: {rule.name} → {conn_id}"
     facts = facts_of(
         Event.RULES_FILE_ERROR,
         f"{path.name} · {conn_id}",
         since=now,
         now=now,
         occurrence=conn_id,
-        exception_text=f"{path.name}:{rule.line}: {rule.name} → {conn_id}",
-        exception_summary=f"{path.name}:{rule.line}: {rule.name} → {conn_id}",
-        reason=RULES_RECEIVER_UNKNOWN,
+        exception_text=f"{place}: there is no such connection",
+        exception_text_zh=f"{place}：没有这个连接",
+        reason="rules_receiver_unknown",
     )
     write(facts, other)
     plain = {"unknown": conn_id, "since": now, "conn_id": other, "file": facts.file}

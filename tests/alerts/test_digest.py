@@ -232,7 +232,8 @@ BROKEN_FILES = (
     of_file(
         Event.RULES_FILE_ERROR,
         "rules.yaml · dingtalk_oncall",
-        "rules.yaml:2: on duty → dingtalk_oncall",
+        exception_text="rules.yaml:2: on duty → dingtalk_oncall: there is no such connection",
+        exception_text_zh="rules.yaml:2: on duty → dingtalk_oncall：没有这个连接",
         reason="rules_receiver_unknown",
     ),
 )
