@@ -61,6 +61,8 @@ def built_in_alert(
         the links stay. The shortest text is returned even if it is longer than this.
     """
     words = words_in(language)
+    if words.is_chinese and facts.exception_text_zh:
+        facts = facts._replace(exception_text=facts.exception_text_zh)
     title = _title(facts, words)
     listed = len(facts.failed_tasks or ())
     while True:

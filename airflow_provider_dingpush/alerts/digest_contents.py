@@ -95,8 +95,14 @@ class Row:
 
     @property
     def dags(self) -> int:
-        """The number of their DAGs."""
+        """The number of their DAGs; a file that has an alert of its own counts as one."""
         return len({each.dag_id for each in self.alerts})
+
+    @property
+    def files(self) -> int:
+        """The number of files that their alerts are about."""
+        newest = {each.dag_id: each.facts.get("file_count") for each in self.alerts if each.event.is_about_file}
+        return sum(count if isinstance(count, int) and count > 0 else 1 for count in newest.values())
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,6 @@ _ONE_OF_CAUSES_CHARACTERS = 100
 _LEAST_STORM = 10
 """Fewer failures are no storm."""
 
-_PLACES = {Subject.FILE: "in_files", Subject.AIRFLOW: ""}
-"""Subject -> the text that counts where its alerts happened; all others happen in DAGs."""
 _TITLE_KINDS = (Kind.LATE, Kind.QUESTION, Kind.RETRYING, Kind.RECOVERED)
 """The kinds that a title counts besides the worst one."""
 
@@ -73,12 +71,18 @@ class Frame:
         return f"{prefix}{self.words('semicolon').join(clauses) or self.words('nothing')}{again}"
 
     def _where(self, row: Row) -> str:
-        """The counts by kind, and the DAG, and the task if there is only one."""
+        """The counts by kind, and the DAG, and the task if there is only one; of several, how many DAGs and files."""
         counted = self.write.counted(row.kinds)
         if row.dags > 1:
-            places = {_PLACES.get(each.event.subject, "in_dags") for each in row.alerts}
-            place = places.pop() if len(places) == 1 else ""
-            return self.words(place, row.dags, counts=counted) if place else counted
+            if any(each.event.subject is Subject.AIRFLOW for each in row.alerts):
+                return counted
+            dags = len({each.dag_id for each in row.alerts if not each.event.is_about_file})
+            if not row.files:
+                return self.words("in_dags", dags, counts=counted)
+            if not dags:
+                return self.words("in_files", row.files, counts=counted)
+            named = self.words("dags", dags), self.words("files_total", row.files)
+            return self.words("in_dags_and_files", counts=counted, dags=named[0], files=named[1])
         task = f" · {self.write.names.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
         return self.words("where", counts=counted, name=f"{self.write.names.dag(row)}{task}")
 

@@ -304,6 +304,8 @@ class LineWriter:
         if reason.text.startswith(FAILED_TASKS):
             names = reason.text.removeprefix(FAILED_TASKS).replace(", ", self.words("comma"))
             text = self.words("failed_tasks_named", names=names)
+        if self.words.is_chinese:
+            text = _own_chinese_text(reason.alerts[-1]) or text
         return escape_markdown(cut(text, characters))
 
     def _link_of(self, alert: Alert, *, run_first: bool = False) -> str:
@@ -333,6 +335,12 @@ def _mark(row: Row) -> str:
     if row.is_urgent:
         return f"{URGENT_MARK} {Urgency.P1.value} "
     return f"{MARKS[row.worst]} " if row.worst in _MARKED else ""
+
+
+def _own_chinese_text(alert: Alert) -> str:
+    """The first line of an error of ours in Chinese; empty if it is another one."""
+    text = alert.facts.get("exception_text_zh")
+    return text.partition("\n")[0] if isinstance(text, str) and not alert.also else ""
 
 
 def _listed(names: object, comma: str) -> str:

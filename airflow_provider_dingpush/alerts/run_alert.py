@@ -80,7 +80,8 @@ def alert_of(
         resolved=wanted is None and facts.event.resolves_incident,
         summary=_summary(facts),
         log_link=facts.log_link,
-        run_link=facts.run_link or facts.page_link,
+        # The page of something that is over shows nothing of it any more.
+        run_link=facts.run_link or (None if facts.event.resolves_incident else facts.page_link),
         answer_link=facts.answer_link,
         environment=facts.environment,
         owners=facts.owners,

@@ -14,6 +14,7 @@ FREE_TEXT = (
     "reason",
     "map_label",
     "exception_text",
+    "exception_text_zh",
     "exception_summary",
     "source_line",
     "log_tail",
@@ -114,6 +115,7 @@ class RunFacts(NamedTuple):
     :param exception_type: name of the exception's class.
     :param exception_text: its text, with its sub-exceptions, causes and notes if it has any; of a long one the first
         and the last lines, and for the others a line such as ``… 120 …``.
+    :param exception_text_zh: the same in Chinese, if it is one of ours.
     :param exception_summary: its most informative line, with the class.
     :param exception_place: the last place in the author's own code, such as ``etl_orders.py:12 in load``.
     :param log_tail: the last lines that the task wrote, at most eight, if the exception itself gives no reason.
@@ -197,6 +199,7 @@ class RunFacts(NamedTuple):
     duration_seconds: float | None = None
     exception_type: str | None = None
     exception_text: str | None = None
+    exception_text_zh: str | None = None
     exception_summary: str | None = None
     killed_from_outside: bool = False
     failed_tasks: tuple[FailedTask, ...] | None = None

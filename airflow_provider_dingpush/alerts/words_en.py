@@ -103,8 +103,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "broken_for": "Broken for",
     "reason_rules_file_broken": "Until it is fixed, the failures of all DAGs come to this connection. "
     "'dingpush rules check' lists every mistake.",
-    "reason_rules_receiver_unknown": "There is no such connection, so what the rule sends there comes here instead. "
-    "Create the connection, or correct the rule.",
+    "reason_rules_receiver_unknown": "Its alerts come here instead. Create the connection, or correct the rule.",
     "view_log": "View log",
     "view_run": "View run",
     "local_address": "{label} (local address)",
@@ -136,6 +135,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "where": "{counts}: {name}",
     "in_dags": ("{counts} in 1 DAG", "{counts} in {n:,} DAGs"),
     "in_files": ("{counts} in 1 file", "{counts} in {n:,} files"),
+    "in_dags_and_files": "{counts} in {dags} and {files}",
     "files_total": ("1 file", "{n:,} files"),
     "import_errors": "import errors",
     "in_groups": ("{counts} in 1 group", "{counts} in {n:,} groups"),

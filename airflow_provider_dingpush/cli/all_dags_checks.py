@@ -61,7 +61,7 @@ def _rules_file(sources: OptionSources) -> Iterator[Finding]:
     try:
         rules = rules_in(Path(file).expanduser())
     except RulesFileError as mistake:
-        yield found_problem("rules_file", Severity.ERROR, "rules_file_invalid", str(mistake), set_in=where)
+        yield found_problem("rules_file", Severity.ERROR, "rules_file_invalid", mistake, set_in=where)
     else:
         yield found("rules_file", Severity.OK, "rules_file_ok", set_in=where, file=file, rules=len(rules.rules))
 

@@ -20,12 +20,12 @@ from airflow_provider_dingpush.cli.parsing import (
     whole_number,
     wrapped,
 )
-from airflow_provider_dingpush.rules.labels import EVENTS
+from airflow_provider_dingpush.rules.labels import EVENTS, OF_AIRFLOW
 
 _SANDBOX_PORT = 8377
 _HELP_COLUMNS = 78
 _SHELLS = "bash", "zsh", "fish"
-_EVENT_NAMES = tuple(each.value for each in EVENTS)
+_EVENT_NAMES = tuple(each.value for each in (*EVENTS, *OF_AIRFLOW))
 WATCHED = "web_server", "metadatabase", "scheduler", "dag_processor", "triggerer", "flush"
 """What ``dingpush watch`` looks at."""
 
@@ -317,8 +317,10 @@ def _rules(options: Options) -> None:
     )
     options.add(
         "subject",
-        "check: the file (default: [dingpush] rules_file); explain: a DAG, or a task as DAG.TASK",
-        "check：文件（默认 [dingpush] rules_file）；explain：DAG，或写作 DAG.TASK 的任务",
+        "check: the file (default: [dingpush] rules_file); explain: a DAG, or a task as DAG.TASK; with --event "
+        f"dag_import_* a DAG file, with airflow_* one of {', '.join(WATCHED)}",
+        "check：文件（默认 [dingpush] rules_file）；explain：DAG，或写作 DAG.TASK 的任务；"
+        f"--event 为 dag_import_* 时为 DAG 文件，为 airflow_* 时为 {'、'.join(WATCHED)} 之一",
         metavar="FILE|DAG[.TASK]",
         nargs="?",
     )

@@ -169,7 +169,12 @@ def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
 def _print_mistakes(mistake: RulesFileError, file: Path, screen: Screen, *, as_json: bool) -> None:
     # Each begins with the name of a file in the folder of this one.
     folder = os.path.dirname(file)
-    problems = [os.path.join(folder, each) for each in mistake.problems] or [mistake.problem]
+    language = "en" if as_json else screen.language
+    problems = [mistake.problem]
+    if mistake.problems:
+        problems = [os.path.join(folder, each) for each in mistake.problems_in(language)]
+    elif language == "zh" and mistake.problem_zh:
+        problems = [f"{mistake.problem_zh}。"]
     if as_json:
         unknown = dict.fromkeys(("rules", "receivers", "time_intervals"))
         print_json({"file": str(file), "valid": False, "problems": problems, **unknown, "warnings": [], "dags": None})

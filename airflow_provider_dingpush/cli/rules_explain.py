@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from airflow_provider_dingpush.cli.known_dags import KnownDags
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.errors import DingTalkError
-from airflow_provider_dingpush.events import Event, Urgency
+from airflow_provider_dingpush.events import Event, Subject, Urgency
 from airflow_provider_dingpush.hooks import hook_of
 from airflow_provider_dingpush.pipeline.composing import default_language, local_zone
+from airflow_provider_dingpush.pipeline.import_errors import folder_of
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.routes import goes_to_alert_conn_id, rules_in
@@ -85,7 +87,8 @@ _TEXTS: Texts = {
 class Asked(NamedTuple):
     """What was asked on the command line.
 
-    :param name: of a DAG, or of a task as ``DAG.TASK``.
+    :param name: of a DAG, or of a task as ``DAG.TASK``; the path of a DAG file or a component of Airflow for an event
+        about one.
     :param event: its name; by default that the task or the run failed.
     :param at: when; by default now.
     :param tags: of the DAG; by default those in the database.
@@ -103,13 +106,14 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class _Subject:
-    """The DAG or task that is asked about.
+    """The DAG, task, DAG file or component that is asked about.
 
-    :param dag_id: of the DAG.
-    :param task_id: of the task.
+    :param dag_id: of the DAG; empty if it is none.
+    :param task_id: of the task, or the component.
     :param tags: of the DAG.
     :param owners: of the task, or of the DAG.
     :param note: what is unknown: the name of a text, and its values.
+    :param file: the path of the DAG file, relative to the folder or bundle of DAGs.
     """
 
     dag_id: str
@@ -117,9 +121,20 @@ class _Subject:
     tags: tuple[str, ...]
     owners: tuple[str, ...]
     note: tuple[str, dict[str, Any]] | None = None
+    file: str | None = None
 
     @classmethod
     def of(cls, asked: Asked) -> _Subject:
+        """What the name of an event means."""
+        event = Event(asked.event) if asked.event else None
+        if event is not None and event.is_about_file:
+            return cls("", None, (), (), file=_path_in_bundle(asked.name))
+        if event is not None and event.subject is Subject.AIRFLOW:
+            return cls("", asked.name, (), ())
+        return cls._of_dag(asked)
+
+    @classmethod
+    def _of_dag(cls, asked: Asked) -> _Subject:
         """Find it in the database, if that can be read and something about it isn't given."""
         splits = list(_splits(asked.name))
         if asked.tags and asked.owners:
@@ -140,6 +155,14 @@ class _Subject:
             asked.owners or _owners(dag, task_id),
             ("task_unknown", {"dag_id": dag_id, "task_id": task_id}) if is_unknown else None,
         )
+
+
+def _path_in_bundle(name: str) -> str:
+    """The path of a DAG file as rules see it; it may be named as on this machine."""
+    path = os.path.abspath(name)
+    folder, _ = folder_of(path)
+    is_of_this_machine = os.path.isabs(name) or os.path.exists(path)
+    return path[len(folder) :] if folder and is_of_this_machine else name
 
 
 def _splits(name: str) -> Iterator[tuple[str, str | None]]:
@@ -229,7 +252,8 @@ def _answer(asked: Asked, rules: RuleSet) -> _Answer:
         task_id=subject.task_id,
         tags=subject.tags,
         owners=subject.owners,
-        run_type=asked.run_type,
+        run_type=asked.run_type if subject.dag_id else None,
+        file=subject.file,
     )
     at = asked.at or datetime.now(local_zone())
     # A time without a zone is one of the site.
@@ -352,7 +376,7 @@ def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
     note = answer.subject.note
     return {
         "file": str(file),
-        "dag_id": answer.subject.dag_id,
+        "dag_id": answer.subject.dag_id or None,
         "task_id": answer.subject.task_id,
         "event": answer.event.value,
         "at": answer.at.isoformat(timespec="seconds"),

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
@@ -34,7 +35,7 @@ class RecordedEvent:
         """One line of JSON."""
         alert = self.alert
         values = {
-            "t": round(self.taken_at, 2),
+            "t": _past(self.taken_at),
             "l": self.leader,
             "o": _short(alert.occurrence),
             "k": _short(alert.key) if alert.adds_something else "",
@@ -92,6 +93,11 @@ class RecordedEvent:
 _FACTS = "tags", "run_type", "run_started_at", "failed_tasks", "failed_task_count"
 
 
+def _past(moment: float) -> float:
+    """A moment to the hundredth of a second, never later: what has happened must not seem to be still to come."""
+    return floor(moment * 100) / 100
+
+
 def _slim(fact: Any) -> Any:
     """A fact; of failed tasks only which they are."""
     if isinstance(fact, list) and all(isinstance(each, Mapping) for each in fact):
@@ -116,7 +122,7 @@ class SentMessage:
 
     def to_line(self) -> str:
         """One line."""
-        return f"{self.at:.2f} {self.alerts}"
+        return f"{_past(self.at):.2f} {self.alerts}"
 
     @classmethod
     def from_line(cls, line: str) -> SentMessage:

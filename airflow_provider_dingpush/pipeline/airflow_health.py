@@ -1,4 +1,4 @@
-"""The health of Airflow itself, asked from outside: its health endpoint, and when a flush last ran.
+"""The health of Airflow itself, as its health endpoint says, and when a flush last ran.
 
 Neither Airflow nor its database is needed for that. The endpoint needs no login (``/api/v2/monitor/health`` of Airflow
 3, ``/api/v1/health`` and ``/health`` of Airflow 2; ``airflow/api/common/airflow_health.py`` of 2.10.5, 2.11.2, 3.0.6
@@ -7,7 +7,7 @@ and 3.3.2, read 2026-11-27). A component that has never run has no status there,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from enum import Enum
@@ -21,7 +21,9 @@ from airflow_provider_dingpush.errors import ConnectionSettingsError
 from airflow_provider_dingpush.timeouts import Deadline, call_within
 
 _PATHS = "/api/v2/monitor/health", "/api/v1/health", "/health"
+_EXECUTION = "/execution"
 _REQUEST_SECONDS = 10.0
+_ADDRESS_SECONDS = 5.0
 _HEALTHY = "healthy"
 
 
@@ -139,6 +141,30 @@ def observed(address: str, deadline: Deadline) -> list[Observation]:
         if status >= 500:
             break
     return _without_answer(Trouble.UNEXPECTED_ANSWER, problem)
+
+
+def dag_processor_works(deadline: Deadline) -> bool | None:
+    """Whether the DAG processor of Airflow 3 works; ``None`` if that can't be found out.
+
+    :param deadline: of all requests.
+    """
+    for address in dict.fromkeys(_addresses_from_inside()):
+        if deadline.seconds_left() <= 0:
+            break
+        found = {each.component: each.health for each in observed(address, deadline.sub(_ADDRESS_SECONDS))}
+        health = found[Component.DAG_PROCESSOR]
+        if health in (Health.HEALTHY, Health.UNHEALTHY):
+            return health is Health.HEALTHY
+    return None
+
+
+def _addresses_from_inside() -> Iterator[str]:
+    """Where Airflow's API may be for a process of Airflow: a worker reaches it at least for its tasks."""
+    server = (airflow_option("core", "execution_api_server_url") or "").rstrip("/")
+    known = (server.removesuffix(_EXECUTION), airflow_option("api", "base_url"), airflow_option("dingpush", "base_url"))
+    for each in filter(None, known):
+        with suppress(ConnectionSettingsError):
+            yield address_of_airflow(each)
 
 
 def _asked(url: str, seconds: float) -> tuple[int, Any]:

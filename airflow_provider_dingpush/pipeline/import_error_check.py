@@ -47,8 +47,9 @@ _Read = TypeVar("_Read")
 _REPORTS, _REPORTED, _ALIVE = "import_reports", "reported", "alive"
 _CHECK_SECONDS = 60.0
 _OPERATION_SECONDS = 5.0
-_DATABASE_SECONDS = 5.0
+_DATABASE_SECONDS = 15.0
 _MOST_NAMED = 1_000
+_WORTH_TELLING_SECONDS = 60.0
 _DEFAULT_INTERVAL = 30.0
 # A sign of life is younger than so many parse intervals.
 _FRESH_PARSES = 2
@@ -124,7 +125,7 @@ class Signs:
             return self._before.seen(self._now)
         if not is_airflow_3():
             return self._before
-        from airflow_provider_dingpush.pipeline.dag_processor_health import dag_processor_works
+        from airflow_provider_dingpush.pipeline.airflow_health import dag_processor_works
 
         works = dag_processor_works(self._deadline)
         if works is None:
@@ -189,6 +190,11 @@ def _write(news: News, now: float) -> None:
     write_alerts(facts_of_file(news, now))
 
 
+def _known_duration(seconds: float, *, is_over: bool) -> float | None:
+    """How long a file is broken; of one that has just broken that is no news."""
+    return float(int(seconds)) if seconds >= (1.0 if is_over else _WORTH_TELLING_SECONDS) else None
+
+
 def facts_of_file(news: News, now: float) -> RunFacts:
     """The facts of an alert about files that can't be imported, or can be again.
 
@@ -209,7 +215,7 @@ def facts_of_file(news: News, now: float) -> RunFacts:
         file_count=len(names),
         more_files=tuple(others),
         started_at=datetime.fromtimestamp(int(report.since), zone),
-        duration_seconds=max(0.0, float(int(now - report.since))),
+        duration_seconds=_known_duration(now - report.since, is_over=is_over),
         environment=site.environment,
         page_url=site.import_errors_url,
         is_local_link=site.is_local,

@@ -171,7 +171,9 @@ def rules_in(path: Path) -> RuleSet:
     except OSError as error:
         raise RulesFileError(
             f"The rules file {path} can't be read ({error.strerror or type(error).__name__}).",
-            "Check [dingpush] rules_file, and that every machine of Airflow has the file.",
+            "Check [dingpush] rules_file, and that every machine of Airflow has the file. "
+            "请检查 [dingpush] rules_file，以及 Airflow 的每台机器上是否都有该文件。",
+            problem_zh=f"无法读取规则文件 {path}（{error.strerror or type(error).__name__}）",
         ) from None
     if isinstance(known.result, RulesFileError):
         raise known.result
@@ -203,5 +205,10 @@ def _read(path: Path, version: _Version) -> _ReadRules:
     except RulesFileError as mistake:
         return _ReadRules(version, mistake, tuple(others))
     except UnicodeDecodeError:
-        return _ReadRules(version, RulesFileError(f"The rules file {path} isn't UTF-8.", "Save it as UTF-8."))
+        mistake = RulesFileError(
+            f"The rules file {path} isn't UTF-8.",
+            "Save it as UTF-8. 请保存为 UTF-8。",
+            problem_zh=f"规则文件 {path} 不是 UTF-8 编码",
+        )
+        return _ReadRules(version, mistake)
     return _ReadRules(version, rules, tuple(others))

@@ -81,22 +81,25 @@ def _version_of(path: Path, mistake: RulesFileError) -> str:
 def _facts_of_mistake(
     path: Path, mistake: RulesFileError, version: str, *, since: float, now: float, host: str
 ) -> RunFacts:
-    from airflow_provider_dingpush.pipeline.redaction import redact_log
-
-    problems = mistake.problems or (f"{mistake.problem} {mistake.advice}".strip(),)
-    shown = [redact_log(each) for each in problems[:_MOST_PROBLEMS]]
-    left_out = len(problems) - len(shown)
     return facts_of(
         Event.RULES_FILE_ERROR,
         path.name,
         since=since,
         now=now,
         occurrence=version,
-        exception_text="\n".join([*shown, *([f"… {left_out} …"] if left_out else [])]),
-        exception_summary=shown[0],
+        exception_text=_listed(mistake.problems_in("en")),
+        exception_text_zh=_listed(mistake.problems_in("zh")),
         reason="rules_file_broken",
         hostname=host,
     )
+
+
+def _listed(problems: Sequence[str]) -> str:
+    from airflow_provider_dingpush.pipeline.redaction import redact_log
+
+    shown = [redact_log(each) for each in problems[:_MOST_PROBLEMS]]
+    left_out = len(problems) - len(shown)
+    return "\n".join([*shown, *([f"… {left_out} …"] if left_out else [])])
 
 
 def tell_it_is_right(path: Path | None, usable: Sequence[Store]) -> None:
@@ -144,7 +147,7 @@ def facts_of(event: Event, file: str, *, since: float, now: float, occurrence: s
         file=file,
         started_at=datetime.fromtimestamp(int(since), site.zone),
         ended_at=datetime.fromtimestamp(int(now), site.zone) if is_over else None,
-        duration_seconds=float(int(now - since)) if is_over else None,
+        duration_seconds=float(int(now - since)) or None if is_over else None,
         environment=site.environment,
         is_utc_by_default=site.is_utc_by_default,
         links=site.links,

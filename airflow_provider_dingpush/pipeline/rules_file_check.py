@@ -127,14 +127,15 @@ def _known_fallback(unknown: str, deadline: Deadline) -> str | None:
 
 def _tell_unknown(conn_id: str, rule: Rule, path: Path, other: str, store: Store) -> None:
     now = time.time()
+    place = f"{path.name}:{rule.line}: {rule.name} → {conn_id}"
     facts = facts_of(
         Event.RULES_FILE_ERROR,
         f"{path.name} · {conn_id}",
         since=now,
         now=now,
         occurrence=conn_id,
-        exception_text=f"{path.name}:{rule.line}: {rule.name} → {conn_id}",
-        exception_summary=f"{path.name}:{rule.line}: {rule.name} → {conn_id}",
+        exception_text=f"{place}: there is no such connection",
+        exception_text_zh=f"{place}：没有这个连接",
         reason="rules_receiver_unknown",
     )
     write(facts, other)

@@ -190,13 +190,16 @@ CASES = {
     "rules_file_error": OF_RULES._replace(
         exception_text="platform_rules.yaml:3:5: 'reciever' is unknown here; did you mean 'receiver'?\n"
         "platform_rules.yaml:9:15: severity must be one of P1, P2, P3, P4, not 'high'.",
+        exception_text_zh="platform_rules.yaml:3:5: 这里没有 'reciever'，是否应为 'receiver'？\n"
+        "platform_rules.yaml:9:15: severity 应为 P1, P2, P3, P4 之一，而不是 'high'。",
         reason="rules_file_broken",
         hostname="scheduler-0",
     ),
     "rules_file_error_receiver": OF_RULES._replace(
         dag_name="platform_rules.yaml · dingtalk_finance",
         file="platform_rules.yaml · dingtalk_finance",
-        exception_text="platform_rules.yaml:12: finance → dingtalk_finance",
+        exception_text="platform_rules.yaml:12: finance → dingtalk_finance: there is no such connection",
+        exception_text_zh="platform_rules.yaml:12: finance → dingtalk_finance：没有这个连接",
         reason="rules_receiver_unknown",
     ),
     "rules_file_fixed": OF_RULES._replace(

@@ -98,14 +98,20 @@ def test_every_mistake_is_listed_with_its_place(
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("rules:\n  - reciever: x\n  - {receiver: a, severity: P9, match: {team: x}}\n")
     lines = printed(capsys, "check", str(wrong), "--language", language, code=1).splitlines()
-    assert lines == [
+    english = [
         f"{wrong}:2:5: 'reciever' is unknown here; did you mean 'receiver'?",
         f"{wrong}:3:29: severity must be one of P1, P2, P3, P4, not 'P9'.",
         f"{wrong}:3:47: match.team is not supported yet and would have no effect; leave it out.",
-        f"3 problems in {wrong}." if language == "en" else f"{wrong} 中有 3 项需要修正。",
     ]
+    chinese = [
+        f"{wrong}:2:5: 这里没有 'reciever'，是否应为 'receiver'？",
+        f"{wrong}:3:29: severity 应为 P1, P2, P3, P4 之一，而不是 'P9'。",
+        f"{wrong}:3:47: match.team 尚不支持，写了也不起作用，请删去。",
+    ]
+    end = f"3 problems in {wrong}." if language == "en" else f"{wrong} 中有 3 项需要修正。"
+    assert lines == [*(english if language == "en" else chinese), end]
     document = plain(capsys, "check", str(wrong), code=1)
-    assert document["problems"] == lines[:3]
+    assert document["problems"] == english
     assert document["valid"] is False
 
 
@@ -203,6 +209,54 @@ def test_explained_as_json(
     assert [(each["conn_id"], each["language"]) for each in document["receivers"]] == [("dingtalk_default", "zh")]
 
 
+@pytest.mark.parametrize("name", ["ods/etl.py", "{dags}/ods/etl.py"])
+def test_an_import_error_is_explained(
+    file: Path,
+    connected: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    """Of a file named as Airflow shows it, or as on this machine. It has no DAG, so nothing is read of the database."""
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "dags"))
+    file.write_text(
+        "rules: [{match: {owner: '*'}, receiver: a}, {match: {file: 'ods/*'}, receiver: dingtalk_default}]", "utf-8"
+    )
+    given = ["explain", name.format(dags=tmp_path / "dags"), "--event", "dag_import_error"]
+    lines = printed(capsys, *given).splitlines()
+    assert lines[:3] == ["event     dag_import_error", "severity  P2", "file      ods/etl.py"]
+    assert any(line.endswith("the event has no owner; the rule wants *") for line in lines)
+    assert lines[-1] == "Sent to: dingtalk_default"
+    document = plain(capsys, *given)
+    assert (document["dag_id"], document["task_id"], document["problem"]) == (None, None, None)
+    assert document["labels"]["file"] == ["ods/etl.py"]
+    assert document["labels"]["run_type"] == []
+
+
+def test_a_file_named_from_the_folder_of_the_shell_is_explained(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "dags"))
+    (tmp_path / "dags" / "ods").mkdir(parents=True)
+    (tmp_path / "dags" / "ods" / "etl.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert "ods/etl.py" in printed(capsys, "explain", "dags/ods/etl.py", "--event", "dag_import_fixed").splitlines()[2]
+
+
+def test_an_event_of_airflow_is_explained(
+    file: Path, connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("rules: [{match: {event: 'airflow_*', task_id: triggerer}, receiver: null}]", "utf-8")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    given = "--event", "airflow_unhealthy"
+    lines = printed(capsys, "explain", "triggerer", *given).splitlines()
+    assert lines[:3] == ["task_id   triggerer", "event     airflow_unhealthy", "severity  P2"]
+    assert lines[-1] == "Nobody is notified: rule 1 has no receiver."
+    lines = printed(capsys, "explain", "scheduler", *given).splitlines()
+    assert lines[-1] == "No rule applies: sent to dingtalk_default of [dingpush] alert_conn_id."
+
+
 def test_a_rule_without_a_receiver_notifies_nobody(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, "explain", "d.t", "--event", "task_retrying").splitlines()
     assert lines[-1] == "Nobody is notified: retries has no receiver."
@@ -259,6 +313,13 @@ def test_a_muted_rule_says_until_when(
         (["explain"], "name a DAG, or a task as DAG.TASK", "请给出 DAG"),
         (["check", "--tag", "x"], "--tag doesn't belong to 'rules check'", "--tag 不用于 rules check"),
         (["check"], "no rules file: name one", "没有规则文件"),
+        (["explain", "--event", "dag_import_error"], "name a DAG file, such as ods/orders.py", "请给出 DAG 文件"),
+        (["explain", "d.t", "--event", "airflow_healthy"], "name a component: web_server, ", "请给出组件：web_server"),
+        (
+            ["explain", "a.py", "--event", "dag_import_error", "--run-type", "manual"],
+            "--run-type doesn't belong to --event dag_import_error, which is about no DAG",
+            "--run-type 不用于 --event dag_import_error，该事件与 DAG 无关",
+        ),
         (["explain", "d", "--at", "soon"], "--at must be a time such as", "--at 应为时间"),
         (["explain", "d", "--event", "task_faild"], "did you mean 'task_failed'?", "是否想输入 'task_failed'"),
     ],

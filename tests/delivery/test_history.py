@@ -271,3 +271,10 @@ def full_book() -> dict[Any, Any]:
         log.add(lines, START + run * DAY, changes)
         table.apply(changes)
     return table.all()
+
+
+@pytest.mark.parametrize("moment", [START + 0.996, START + 0.999999, START])
+def test_what_was_sent_is_never_recorded_as_later(moment: float) -> None:
+    """A replay that begins within the same hundredth of a second would not count it."""
+    read = SentMessage.from_line(SentMessage(moment, 2).to_line())
+    assert moment - 0.01 < read.at <= moment

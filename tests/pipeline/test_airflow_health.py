@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from airflow_provider_dingpush.pipeline.airflow_health import (
     Observation,
     Trouble,
     address_of_airflow,
+    dag_processor_works,
     observed,
     observed_flush,
     shown_address,
@@ -142,3 +144,62 @@ def test_the_address_of_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(ConnectionSettingsError, match="--url http://airflow:8080"):
         address_of_airflow(url)
+
+
+@pytest.fixture
+def nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "")
+
+
+@pytest.mark.parametrize(("status", "works"), [("healthy", True), ("unhealthy", False), (None, None)])
+@pytest.mark.usefixtures("nowhere_else")
+def test_the_dag_processor_as_airflow_says(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch, status: str | None, works: bool | None
+) -> None:
+    """It has no status if there never was a DAG processor."""
+    airflow.set("dag_processor", status)
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", f"{airflow.url}/execution/")
+    assert dag_processor_works(Deadline.after(60)) is works
+    assert airflow.asked == [V2]
+
+
+@pytest.mark.usefixtures("nowhere_else")
+def test_another_address_is_tried_for_the_dag_processor(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker may reach Airflow's API by only one of them."""
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "http://127.0.0.1:1/execution/")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__BASE_URL", airflow.url)
+    assert dag_processor_works(Deadline.after(60)) is True
+
+
+@pytest.mark.parametrize("answer", [None, "healthy", [], {"status": 3}, {}])
+@pytest.mark.usefixtures("nowhere_else")
+def test_an_answer_without_the_dag_processor(airflow: Airflow, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    airflow.health["dag_processor"] = answer
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", airflow.url)
+    assert dag_processor_works(Deadline.after(60)) is None
+
+
+@pytest.mark.usefixtures("nowhere_else")
+def test_without_its_database_airflow_knows_nothing_of_the_dag_processor(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It calls it unhealthy all the same."""
+    airflow.health["metadatabase"]["status"] = "unhealthy"
+    airflow.set("dag_processor", "unhealthy", None)
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", airflow.url)
+    assert dag_processor_works(Deadline.after(60)) is None
+
+
+@pytest.mark.usefixtures("nowhere_else")
+def test_without_an_answer_nothing_is_known_of_the_dag_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert dag_processor_works(Deadline.after(60)) is None
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "ftp://nowhere")
+    assert dag_processor_works(Deadline.after(60)) is None
+
+
+@pytest.mark.usefixtures("nowhere_else")
+def test_without_time_nobody_is_asked_for_the_dag_processor(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", airflow.url)
+    assert dag_processor_works(Deadline.after(-1)) is None
+    assert airflow.asked == []

@@ -19,8 +19,8 @@ from airflow_provider_dingpush.pipeline.tick import tick
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.timeouts import Deadline
-from tests.dag_processor_server import HealthServer, health_server
 from tests.default_robot import titles
+from tests.health_server import Airflow, health_server
 from tests.outbox_in_use import NOBODY, use
 from tests.redis_servers import RedisServer
 
@@ -45,7 +45,7 @@ def dags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def health(monkeypatch: pytest.MonkeyPatch) -> Iterator[HealthServer]:
+def health(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
     """Airflow's health page."""
     with health_server() as server:
         monkeypatch.setenv("AIRFLOW__API__BASE_URL", server.url)
@@ -116,7 +116,7 @@ def test_more_than_can_be_named(dags: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @WHOLE_CLUSTER
 def test_a_repaired_file_is_told_once_the_dag_processor_has_passed_it(
-    dags: Path, outbox_home: Path, health: HealthServer
+    dags: Path, outbox_home: Path, health: Airflow
 ) -> None:
     break_file(dags, "a.py")
     pass_time(outbox_home, 31)
@@ -136,18 +136,18 @@ def test_a_repaired_file_is_told_once_the_dag_processor_has_passed_it(
 @pytest.mark.parametrize("status", ["unhealthy", None])
 @WHOLE_CLUSTER
 def test_a_dag_processor_that_stands_still_fixes_nothing(
-    dags: Path, outbox_home: Path, health: HealthServer, status: str | None
+    dags: Path, outbox_home: Path, health: Airflow, status: str | None
 ) -> None:
     """Whether Airflow says so, or can't be asked."""
     break_file(dags, "a.py")
     pass_time(outbox_home, 31)
     break_file(dags, "a.py")
     run_check()
-    health.dag_processor["status"] = status
+    health.set("dag_processor", status)
     for _ in range(30):
         pass_time(outbox_home, 60)
         assert run_check() == []
-    health.dag_processor["status"] = "healthy"
+    health.set("dag_processor", "healthy")
     assert run_check() == []  # it has just begun, and may not have come to this file yet
     pass_time(outbox_home, 60)
     assert run_check() == []
@@ -261,6 +261,7 @@ def test_the_message(connected: Sandbox, dags: Path, outbox_home: Path) -> None:
     assert "> ModuleNotFoundError: No module named 'pymysql'" in text
     assert "At: etl_1.py:1\n\n> import pymysql" in text
     assert "- Files: etl_1–3.py (3 in all)" in text
+    assert "Broken for" not in text  # it has just begun
     for name in ("etl_1.py", "etl_2.py", "etl_3.py"):
         (dags / name).unlink()
     pass_time(outbox_home, 9_000)

@@ -105,6 +105,21 @@ def test_whatever_is_wrong_with_it(file: Path, content: bytes | None, part: str)
     assert part in text
 
 
+def test_a_chinese_alert_is_all_chinese(connected: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__LANGUAGE", "zh")
+    write(file, MISTAKE)
+    flush()
+    text = connected.messages[0].payload["markdown"]["text"].replace("\\", "")
+    assert "> rules.yaml:2:5: 这里没有 'reciever'，是否应为 'receiver'？" in text
+    file.unlink()
+    flush()
+    text = connected.messages[1].payload["markdown"]["text"].replace("\\", "")
+    assert (
+        "（No such file or directory）。请检查 [dingpush] rules_file，以及 Airflow 的每台机器上是否都有该文件。" in text
+    )
+    assert "can't be read" not in text
+
+
 def test_a_folder_in_its_place(file: Path) -> None:
     file.mkdir()
     run_check()
