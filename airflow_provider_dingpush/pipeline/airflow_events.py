@@ -8,7 +8,7 @@ calls listeners before it saves the state of the task) it is only written.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import failed_task_ids, task_instances_of
@@ -18,6 +18,7 @@ from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.alert import Alert
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.pipeline.routes import Route
 
@@ -80,8 +81,12 @@ def run_ended(dag_run: Any, reason: str) -> None:
             return
         facts = facts_of(context, failed_task_ids(context, 0.0))
         facts = facts._replace(pausing_after=pausing_after(dag_run, reason))
-    write_alerts(facts)
-    note_failed_tasks(dag_run)
+    alerts, are_held = tuple(_alerts(facts)), False
+    try:
+        are_held = note_failed_tasks(dag_run, alerts if facts.event.is_run_failure else ())
+    finally:
+        if not are_held:
+            _write(alerts)
 
 
 def _ends_nothing(task_instance: Any) -> bool:
@@ -142,10 +147,21 @@ def _routes(facts: RunFacts) -> tuple[Route, ...]:
 
 def write_alerts(facts: RunFacts) -> None:
     """Write the alerts about these facts, without sending them."""
+    _write(_alerts(facts))
+
+
+def _write(alerts: Iterable[Alert]) -> None:
+    from airflow_provider_dingpush.pipeline.scheduler_writing import write_alert
+
+    for alert in alerts:
+        write_alert(alert)
+
+
+def _alerts(facts: RunFacts) -> Iterator[Alert]:
+    """One for each receiver."""
     from airflow_provider_dingpush.alerts.alert import mailbox_of
     from airflow_provider_dingpush.alerts.run_alert import alert_of
     from airflow_provider_dingpush.pipeline.alert_sizes import bounded
-    from airflow_provider_dingpush.pipeline.scheduler_writing import write_alert
 
     for route in _routes(facts):
         mailbox = mailbox_of(route.conn_id, route.to)
@@ -158,7 +174,7 @@ def write_alerts(facts: RunFacts) -> None:
             language=route.language,
             rule=route.rule,
         )
-        write_alert(bounded(alert))
+        yield bounded(alert)
 
 
 class _EndedTaskInstance:

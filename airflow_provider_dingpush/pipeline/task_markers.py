@@ -108,6 +108,17 @@ def remove(keys: Iterable[TaskKey]) -> None:
             files.remove(each)
 
 
+def are_left(keys: Iterable[TaskKey]) -> bool:
+    """Whether one of these ended task instances still has its marker: its process was killed, or is about to end."""
+    url = airflow_option("dingpush", "outbox_url")
+    if not url:
+        files = MarkerFiles(home())
+        return any(files.is_there(each.name) for each in keys)
+    left: list[bool] = []
+    _in_redis(url, lambda store: left.append(any(store.note(FAMILY, each.name) is not None for each in keys)))
+    return any(left)
+
+
 def process_stops() -> None:
     """Remove what this process still holds: its task was deferred or rescheduled, for example."""
     mine = [name for name, pid in _held_notes.items() if pid == os.getpid()]

@@ -199,3 +199,19 @@ def test_redis_is_asked_once_for_each_step(monkeypatch: pytest.MonkeyPatch) -> N
         assert network.round_trips - before == 1
         task_markers.task_ended(running_task())
         assert network.round_trips - before == 2
+
+
+@pytest.mark.parametrize("markers", STORES, indirect=True)
+def test_whether_a_marker_is_left_is_known(markers: Markers) -> None:
+    other = KEY._replace(task_id="another")
+    assert not task_markers.are_left([other, KEY])
+    task_markers.task_starts(running_task())
+    assert task_markers.are_left([other, KEY])
+    task_markers.task_ended(running_task())
+    assert not task_markers.are_left([other, KEY])
+
+
+def test_without_redis_no_marker_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the alert of a run waits for nothing."""
+    use(NOBODY, monkeypatch)
+    assert not task_markers.are_left([KEY])
