@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from importlib.util import find_spec
 
 NOTES = "WHOLE_AIRFLOW_NOTES"
 """Environment variable: a folder in which tasks note that they ran."""
@@ -112,8 +111,6 @@ class Way:
     :param options: arguments of the DAG.
     :param states: of its runs at the end; empty for one whose file can't be imported.
     :param head: more of the file, before the DAG.
-    :param by_run: the alert of the run may stand for that of the task, of which no process may know.
-    :param needs: a module of this package without which such failures aren't seen.
     :param days: how many days ago it starts, with a run each day; 0 for a single run.
     """
 
@@ -125,26 +122,10 @@ class Way:
     states: Sequence[str] = ("failed",)
     head: str = ""
     days: int = 0
-    by_run: bool = False
-    needs: str = ""
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether this package has what it needs."""
-        return not self.needs or find_spec(f"airflow_provider_dingpush.pipeline.{self.needs}") is not None
 
     def wanted(self, count: int) -> Reports:
         """The reports of so many DAGs."""
         return Counter({key: number * count for key, number in self.reports.items()})
-
-    def counted(self, arrived: Reports) -> Reports:
-        """What arrived, in the form of :attr:`reports`."""
-        if not self.by_run:
-            return arrived
-        found: Reports = Counter()
-        for key, count in arrived.items():
-            found[next(iter(self.reports)) if key == (RUN, None) else key] += count
-        return found
 
     def file(self, number: int, *, now: datetime) -> str:
         """The text of a DAG file."""
@@ -308,7 +289,6 @@ WAYS: Sequence[Way] = (
 
         load()
         """,
-        by_run=True,
     ),
     Way(
         "killed",
@@ -320,7 +300,6 @@ WAYS: Sequence[Way] = (
 
         load()
         """,
-        by_run=True,
     ),
     Way(
         "killed_and_retried",
@@ -351,7 +330,6 @@ WAYS: Sequence[Way] = (
         load() >> report()
         """,
         states=("success",),
-        needs="killed_tasks",
     ),
     Way(
         "worker_killed",
@@ -364,7 +342,6 @@ WAYS: Sequence[Way] = (
 
         load()
         """,
-        by_run=True,
     ),
     Way("own_notifier", 6, PLAIN, options='default_args={"on_failure_callback": DingTalkNotifier()},', head=OWN),
     Way("own_run_notifier", 4, PLAIN, options="on_failure_callback=DingTalkNotifier(),", head=OWN),
@@ -427,7 +404,7 @@ WAYS: Sequence[Way] = (
         ),
         states=("success",),
     ),
-    Way("marked_failed", 4, BY_HAND, NOTHING, needs="killed_tasks"),
+    Way("marked_failed", 4, BY_HAND, NOTHING),
     Way("run_marked_failed", 4, BY_HAND, NOTHING),
     Way(
         "cleared",
@@ -448,7 +425,6 @@ WAYS: Sequence[Way] = (
         "pass",
         Counter({(FILE, None): 1}),
         states=(),
-        needs="import_error_check",
         head="import no_such_module_{number}\n",
     ),
     Way("fine", 6, "BashOperator(task_id='load', bash_command='true')", NOTHING, states=("success",)),
