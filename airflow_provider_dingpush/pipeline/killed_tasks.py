@@ -180,10 +180,9 @@ class _Check:
     def _settle_noted(self, name: str, noted: NotedRun) -> bool:
         """Write what is due of a noted run. ``False`` if there is no time, or no answer of Airflow."""
         age, marked = time.time() - noted.at, {each for each in noted.records if self._markers.is_there(each)}
-        if noted.alerts and marked and age < HELD_SECONDS:
-            return True
         reports_tasks = age >= OWN_SECONDS
-        if not noted.alerts and not reports_tasks:
+        waits = (marked and age < HELD_SECONDS) or (noted.has_never_started and not reports_tasks)
+        if waits if noted.alerts else not reports_tasks:
             return True
         # What has a marker is reported by that, with more details.
         asked = [each for each in noted.records if noted.alerts or each not in marked]

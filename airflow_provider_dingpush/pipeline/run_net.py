@@ -60,6 +60,11 @@ class NotedRun(NamedTuple):
         except (TypeError, LookupError, RecursionError, AttributeError) as problem:
             raise ValueError("this isn't a note about a run") from problem
 
+    @property
+    def has_never_started(self) -> bool:
+        """Whether one of its tasks failed before it started, so that no process reports it."""
+        return any(each.get("never_started") is True for each in self.records.values())
+
     def note(self, name: str) -> Note:
         """What is to be written."""
         from airflow_provider_dingpush.storage.contract import Note
@@ -71,9 +76,9 @@ class NotedRun(NamedTuple):
 def note_failed_tasks(dag_run: Any, alerts: Sequence[Alert] = ()) -> bool:
     """Note the failed tasks of a run that ended, within the scheduler's transaction.
 
-    :param alerts: about the failure of the run. They are noted as well while one of its failed tasks still has its
-        marker: what the next tick finds out about that task (it was killed, for example) says more, and one message
-        then reports both. Whoever sends next would otherwise send the run's alert first.
+    :param alerts: about the failure of the run. They are noted as well if one of its failed tasks still has its marker
+        or never started: what the tick then reports of that task (it was killed, for example) says more, and one
+        message has both. Whoever sends next would otherwise send the run's alert first.
     :returns: whether the alerts were noted, so that they must not be written.
     """
     dag = getattr(dag_run, "dag", None)
@@ -86,9 +91,11 @@ def note_failed_tasks(dag_run: Any, alerts: Sequence[Alert] = ()) -> bool:
     from airflow_provider_dingpush.pipeline.scheduler_writing import write_note
 
     by_key = {key_in(each): each for each in records}
-    held = tuple(each.to_json() for each in alerts) if alerts and are_left(by_key) else ()
-    write_note(NotedRun(time.time(), by_key, held).note(name_of(dag_run.dag_id, dag_run.run_id)))
-    return bool(held)
+    noted = NotedRun(time.time(), by_key)
+    if alerts and (noted.has_never_started or are_left(by_key)):
+        noted = noted._replace(alerts=tuple(each.to_json() for each in alerts))
+    write_note(noted.note(name_of(dag_run.dag_id, dag_run.run_id)))
+    return bool(noted.alerts)
 
 
 def name_of(dag_id: str, run_id: str) -> str:

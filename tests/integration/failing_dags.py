@@ -179,7 +179,7 @@ WAYS: Sequence[Way] = (
         "fail_exception",
         8,
         PLAIN.replace("ValueError", "AirflowFailException").replace(
-            "@task\n    def load", "@task(retries=3)\n    def load"
+            "@task\n    def load", "@task(retries=3, retry_delay=timedelta(seconds=1))\n    def load"
         ),
     ),
     Way(
@@ -250,7 +250,8 @@ WAYS: Sequence[Way] = (
         "paused_by_airflow",
         4,
         PLAIN,
-        Counter({(TASK, "load"): 2}),
+        # The alert of the second run says that Airflow pauses the DAG.
+        Counter({(TASK, "load"): 2, (RUN, None): 1}),
         options="max_consecutive_failed_dag_runs=2,",
         states=("failed", "failed"),
         days=3,

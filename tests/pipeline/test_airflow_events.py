@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -63,7 +64,8 @@ def stored_run(state: str = "failed", failed: tuple[tuple[str, int], ...] = (), 
     """A run of Airflow's database."""
     context = run_context()
     ids = {name: getattr(context["dag_run"], name) for name in ("dag_id", "run_id")}
-    found = [SimpleNamespace(task_id=task_id, map_index=index, **ids) for task_id, index in failed]
+    times = {"start_date": START, "end_date": START + timedelta(seconds=5)}
+    found = [SimpleNamespace(task_id=task_id, map_index=index, **ids, **times) for task_id, index in failed]
     return SimpleNamespace(
         **{
             **vars(context["dag_run"]),

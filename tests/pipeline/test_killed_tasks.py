@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -287,9 +288,13 @@ def events() -> list[str]:
     return sorted(each.event.value for each in written())
 
 
-def run_fails() -> None:
-    """What Airflow calls in its scheduler."""
-    run_ended(stored_run(failed=(("load_orders", -1),)), "task_failure")
+def run_fails(start: datetime | None = START) -> None:
+    """What Airflow calls in its scheduler.
+
+    :param start: of its failed task; ``None`` if it never started.
+    """
+    task = SimpleNamespace(**{**vars(task_context()["ti"]), "start_date": start})
+    run_ended(stored_run(get_task_instances=lambda **_: [task]), "task_failure")
 
 
 def test_the_alert_of_a_run_waits_for_that_of_its_killed_task(
@@ -318,6 +323,21 @@ def test_the_alert_of_a_run_waits_for_that_of_its_killed_task(
 def test_without_a_marker_the_alert_of_a_run_is_written_at_once(airflow_says: Callable[..., Any]) -> None:
     run_fails()
     assert events() == ["dag_failed"]
+
+
+def test_the_alert_of_a_run_waits_for_that_of_a_task_that_never_started(
+    airflow_says: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process reports such a task."""
+    airflow_says(TaskState("failed"))
+    run_fails(start=None)
+    tick()
+    assert written() == []
+    began = time.time()
+    monkeypatch.setattr(time, "time", lambda: began + OWN_SECONDS + 1)
+    tick()
+    assert events() == ["dag_failed", "task_failed"]
+    assert outbox().store.notes(run_net.FAMILY, 10) == {}
 
 
 @pytest.mark.parametrize("state", [TaskState("success"), TaskState("queued"), TaskState(None), None])
