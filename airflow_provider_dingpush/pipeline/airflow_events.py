@@ -38,6 +38,7 @@ def task_failed(task_instance: Any, error: Any, *, was: Any) -> None:
     """
     try:
         if was is not None and not (isinstance(error, str) and _BY_HAND in error):
+            task_markers.task_fails(task_instance)
             _task_ended(task_instance, {"exception": error} if error is not None else {})
     finally:
         # After that: if this process is killed meanwhile, the marker has the failure reported.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +14,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Mailbox
-from airflow_provider_dingpush.pipeline import airflow_events, routes, scheduler_writing
+from airflow_provider_dingpush.pipeline import airflow_events, routes, scheduler_writing, task_markers
 from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.task_records import TaskKey
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.callback_contexts import START, run_context, success_context, task_context
 from tests.default_robot import titles
@@ -162,6 +166,30 @@ def test_a_task_whose_context_cannot_be_made_loses_no_alert(connected: Sandbox) 
     task.task = task_context()["task"]
     airflow_events.task_failed(task, ValueError("no such table"), was="running")
     assert titles(connected) == ["Failed: etl_daily · load_orders"]
+
+
+def test_a_process_that_is_ended_while_it_reports_leaves_its_marker(connected: Sandbox) -> None:
+    """Also that of a task which failed before it started; without a failure to report it would have none."""
+    whole = task_context()
+    contexts = [whole]
+
+    def context() -> dict[str, Any]:
+        if not contexts:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return contexts.pop()
+
+    task = SimpleNamespace(**vars(whole["ti"]), get_template_context=context)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads of the tests; the child starts none
+        child = os.fork()
+    if child == 0:
+        try:
+            airflow_events.task_failed(task, ValueError("no such table"), was="running")
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert task_markers.are_left([TaskKey.of(task)])
+    assert connected.messages == ()
 
 
 @pytest.mark.parametrize("stored", [True, False])
