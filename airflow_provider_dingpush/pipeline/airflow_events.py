@@ -62,10 +62,12 @@ def run_ended(dag_run: Any, reason: str) -> None:
     """Write the alert of a run that failed, or that succeeded after a failure.
 
     :param reason: Airflow's word for why, such as ``task_failure``. Airflow before 3.2 gives none for a run that timed
-        out, and for no other that failed (``scheduler_job_runner.py``, read 2026-11-27).
+        out, and none for one whose state a person set, of which its API server has no DAG (``scheduler_job_runner.py``,
+        ``api_fastapi/core_api/routes/public/dag_run.py``, read 2026-11-27).
     """
-    reason = reason or _TIMED_OUT
-    if _BY_HAND in reason:
+    if not reason and getattr(getattr(dag_run, "dag", None), "dagrun_timeout", None):
+        reason = _TIMED_OUT
+    if not reason or _BY_HAND in reason:
         # Its running tasks are ended, and none of them failed by itself.
         task_markers.remove(TaskKey.of(each) for each in task_instances_of(dag_run))
         return

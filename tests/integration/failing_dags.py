@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from importlib.metadata import version
 
 NOTES = "WHOLE_AIRFLOW_NOTES"
 """Environment variable: a folder in which tasks note that they ran."""
@@ -98,6 +99,8 @@ Reports = Counter[tuple[str, str | None]]
 """Event and task -> how many are reported."""
 LOAD: Reports = Counter({(TASK, "load"): 1})
 NOTHING: Reports = Counter()
+# Its supervisor knows only "success" and "failed" of a process that ended (sdk/execution_time/supervisor.py of 3.0.6).
+TRIES_NO_KILLED_TASK_AGAIN = version("apache-airflow").startswith("3.0.")
 
 
 @dataclass(frozen=True)
@@ -313,8 +316,8 @@ WAYS: Sequence[Way] = (
 
         load()
         """,
-        NOTHING,
-        states=("success",),
+        LOAD if TRIES_NO_KILLED_TASK_AGAIN else NOTHING,
+        states=("failed",) if TRIES_NO_KILLED_TASK_AGAIN else ("success",),
     ),
     Way(
         "killed_in_good_run",

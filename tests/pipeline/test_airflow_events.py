@@ -254,7 +254,9 @@ def test_a_failed_run_says_why(connected: Sandbox, reason: str) -> None:
 
 def test_a_run_that_timed_out_says_so_on_every_airflow(connected: Sandbox) -> None:
     """Airflow before 3.2 gives no reason then."""
-    airflow_events.run_ended(stored_run(), "")
+    run = stored_run()
+    run.dag.dagrun_timeout = timedelta(hours=1)
+    airflow_events.run_ended(run, "")
     ((_, alert),) = outbox().mail_of(HERE, 100)
     assert alert.facts["reason"] == "timed_out"
 
@@ -271,9 +273,10 @@ def test_a_run_whose_tasks_cannot_be_noted_loses_no_alert() -> None:
 
 
 @pytest.mark.parametrize("state", ["failed", "success"])
-def test_a_run_set_by_hand_is_silent(state: str) -> None:
-    """Airflow says so in its reason."""
-    airflow_events.run_ended(stored_run(state), f"DagRun's state was manually set to `{state}`.")
+@pytest.mark.parametrize("reason", ["DagRun's state was manually set to `{state}`.", ""])
+def test_a_run_set_by_hand_is_silent(state: str, reason: str) -> None:
+    """Airflow says so in its reason; before 3.2 its API server gives none, and no DAG."""
+    airflow_events.run_ended(stored_run(state, **({} if reason else {"dag": None})), reason.format(state=state))
     assert written() == []
 
 
