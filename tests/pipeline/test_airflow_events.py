@@ -276,7 +276,9 @@ def test_a_run_whose_tasks_cannot_be_noted_loses_no_alert() -> None:
 @pytest.mark.parametrize("reason", ["DagRun's state was manually set to `{state}`.", ""])
 def test_a_run_set_by_hand_is_silent(state: str, reason: str) -> None:
     """Airflow says so in its reason; before 3.2 its API server gives none, and no DAG."""
-    airflow_events.run_ended(stored_run(state, **({} if reason else {"dag": None})), reason.format(state=state))
+    run = stored_run(state)
+    run.dag = run.dag if reason else None
+    airflow_events.run_ended(run, reason.format(state=state))
     assert written() == []
 
 
