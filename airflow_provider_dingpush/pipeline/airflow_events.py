@@ -8,7 +8,7 @@ calls listeners before it saves the state of the task) it is only written.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, failed_task_ids, task_instances_of
@@ -17,6 +17,7 @@ from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident, ha
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.alert import Alert
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.pipeline.routes import Route
 
@@ -36,6 +37,7 @@ def task_failed(task_instance: Any, error: Any, *, was: Any) -> None:
     """
     try:
         if was is not None and not (isinstance(error, str) and _BY_HAND in error):
+            task_markers.task_fails(task_instance)
             _task_ended(task_instance, {"exception": error} if error is not None else {})
     finally:
         # After that: if this process is killed meanwhile, the marker has the failure reported.
@@ -61,10 +63,12 @@ def run_ended(dag_run: Any, reason: str) -> None:
     """Write the alert of a run that failed, or that succeeded after a failure.
 
     :param reason: Airflow's word for why, such as ``task_failure``. Airflow before 3.2 gives none for a run that timed
-        out, and for no other that failed (``scheduler_job_runner.py``, read 2026-11-27).
+        out, and none for one whose state a person set, of which its API server has no DAG (``scheduler_job_runner.py``,
+        ``api_fastapi/core_api/routes/public/dag_run.py``, read 2026-11-27).
     """
-    reason = reason or _TIMED_OUT
-    if _BY_HAND in reason:
+    if not reason and getattr(getattr(dag_run, "dag", None), "dagrun_timeout", None):
+        reason = _TIMED_OUT
+    if not reason or _BY_HAND in reason:
         # Its running tasks are ended, and none of them failed by itself.
         task_markers.remove(TaskKey.of(each) for each in task_instances_of(dag_run))
         return
@@ -82,8 +86,12 @@ def run_ended(dag_run: Any, reason: str) -> None:
             return
         facts = facts_of(context, failed_task_ids(context, 0.0))
         facts = facts._replace(pausing_after=pausing_after(dag_run, reason))
-    write_alerts(facts)
-    note_failed_tasks(dag_run)
+    alerts, are_held = tuple(_alerts(facts)), False
+    try:
+        are_held = note_failed_tasks(dag_run, alerts if facts.event.is_run_failure else ())
+    finally:
+        if not are_held:
+            _write(alerts)
 
 
 def _ends_nothing(task_instance: Any) -> bool:
@@ -144,10 +152,21 @@ def _routes(facts: RunFacts) -> tuple[Route, ...]:
 
 def write_alerts(facts: RunFacts) -> None:
     """Write the alerts about these facts, without sending them."""
+    _write(_alerts(facts))
+
+
+def _write(alerts: Iterable[Alert]) -> None:
+    from airflow_provider_dingpush.pipeline.scheduler_writing import write_alert
+
+    for alert in alerts:
+        write_alert(alert)
+
+
+def _alerts(facts: RunFacts) -> Iterator[Alert]:
+    """One for each receiver."""
     from airflow_provider_dingpush.alerts.alert import mailbox_of
     from airflow_provider_dingpush.alerts.run_alert import alert_of
     from airflow_provider_dingpush.pipeline.alert_sizes import bounded
-    from airflow_provider_dingpush.pipeline.scheduler_writing import write_alert
 
     for route in _routes(facts):
         mailbox = mailbox_of(route.conn_id, route.to)
@@ -160,7 +179,7 @@ def write_alerts(facts: RunFacts) -> None:
             language=route.language,
             rule=route.rule,
         )
-        write_alert(bounded(alert))
+        yield bounded(alert)
 
 
 class _EndedTaskInstance:

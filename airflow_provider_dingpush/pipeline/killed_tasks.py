@@ -8,7 +8,6 @@ meanwhile has the same key, so it is a repetition and not sent again.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,14 +19,17 @@ from airflow_provider_dingpush.airflow_compat import is_airflow_3
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline import run_net
 from airflow_provider_dingpush.pipeline.found_markers import Marker, Markers
+from airflow_provider_dingpush.pipeline.run_net import NotedRun
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
-from airflow_provider_dingpush.pipeline.task_records import TaskKey, context_of, key_in
+from airflow_provider_dingpush.pipeline.task_records import TaskKey, context_of
 from airflow_provider_dingpush.pipeline.task_states import TaskState, ended_at, states_of
 from airflow_provider_dingpush.storage.contract import Note
 from airflow_provider_dingpush.timeouts import Deadline
 
 OWN_SECONDS = 30.0
 """How long a failure is left to the task's own process, in seconds: Airflow ends it after 20 (``callback_limits``)."""
+HELD_SECONDS = 120.0
+"""How long the alert of a run waits for those of its killed tasks at most, in seconds."""
 FORGOTTEN_SECONDS = 7 * 86_400.0
 """After so many seconds a task that Airflow still calls running, without a process, isn't asked about any more."""
 SEEN = "failed_markers"
@@ -166,26 +168,52 @@ class _Check:
 
     def _report_noted(self) -> None:
         """Report what the scheduler noted at the end of runs."""
-        now = time.time()
         for name, note in self._store.notes(run_net.FAMILY, 1_000).items():
             try:
-                plain = json.loads(note.value)
-                at, records = float(plain["at"]), {key_in(each): each for each in plain["tasks"]}
-            except (ValueError, TypeError, LookupError, RecursionError):
+                noted = NotedRun.read(note.value)
+            except ValueError:
                 self._store.remove_notes([(run_net.FAMILY, name)])
                 continue
-            if now - at < OWN_SECONDS:
-                continue
-            # What has a marker is reported by that, with more details.
-            left = {key: record for key, record in records.items() if not self._markers.is_there(key)}
-            states = self._states_of(next(iter(records)).dag_id, list(left)) if left else {}
-            if states is None:
+            if not self._settle_noted(name, noted):
                 return
-            for key, record in left.items():
-                state = states.get(key)
-                if verdict(Question(state, record["ti"].get("try_number"), True, 0.0, None)) is Verdict.REPORT:
-                    _report(record, state, killed=False, deadline=self._deadline)
-            self._store.remove_notes([(run_net.FAMILY, name)])
+
+    def _settle_noted(self, name: str, noted: NotedRun) -> bool:
+        """Write what is due of a noted run. ``False`` if there is no time, or no answer of Airflow."""
+        age, marked = time.time() - noted.at, {each for each in noted.records if self._markers.is_there(each)}
+        reports_tasks = age >= OWN_SECONDS
+        waits = (marked and age < HELD_SECONDS) or (noted.has_never_started and not reports_tasks)
+        if waits if noted.alerts else not reports_tasks:
+            return True
+        # What has a marker is reported by that, with more details.
+        asked = [each for each in noted.records if noted.alerts or each not in marked]
+        states = self._states_of(asked[0].dag_id, asked) if asked else {}
+        if states is None:
+            return False
+        if any(each.state == "failed" for each in states.values()):
+            for alert in noted.alerts:
+                _write_held(alert)
+        if not reports_tasks:
+            self._store.set_notes([noted._replace(alerts=()).note(name)])
+            return True
+        for key, record in noted.records.items():
+            question = Question(states.get(key), record["ti"].get("try_number"), True, 0.0, None)
+            if key not in marked and verdict(question) is Verdict.REPORT:
+                _report(record, states.get(key), killed=False, deadline=self._deadline)
+        self._store.remove_notes([(run_net.FAMILY, name)])
+        return True
+
+
+def _write_held(alert: str) -> None:
+    """Write the alert of a run that waited for those of its tasks."""
+    from airflow_provider_dingpush.alerts.alert import Alert
+    from airflow_provider_dingpush.pipeline.scheduler_writing import write_alert
+
+    try:
+        read = Alert.from_json(alert)
+    except ValueError:
+        _log.warning("An alert about a run that the scheduler noted can't be read.")
+        return
+    write_alert(read)
 
 
 def _report(record: Mapping[str, Any], state: TaskState | None, *, killed: bool, deadline: Deadline) -> None:

@@ -10,12 +10,17 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_dingpush.airflow_compat import failed_in_a_row, session_of, task_instances_of
-from airflow_provider_dingpush.pipeline.task_records import record_of
+from airflow_provider_dingpush.pipeline.task_markers import are_left
+from airflow_provider_dingpush.pipeline.task_records import TaskKey, key_in, record_of
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.alert import Alert
+    from airflow_provider_dingpush.storage.contract import Note
 
 FAMILY = "failed_runs"
 """The family of notes about the failed tasks of a run."""
@@ -30,20 +35,67 @@ _STRICT_RULES = {"all_success", "none_failed", "none_failed_min_one_success", "n
 _log = logging.getLogger(__name__)
 
 
-def note_failed_tasks(dag_run: Any) -> None:
-    """Note the failed tasks of a run that ended, within the scheduler's transaction."""
+class NotedRun(NamedTuple):
+    """What the scheduler noted about a run that ended.
+
+    :param at: when, in seconds since 1970.
+    :param records: of its failed tasks.
+    :param alerts: about the run itself, as JSON, that wait for those of its tasks.
+    """
+
+    at: float
+    records: Mapping[TaskKey, Mapping[str, Any]]
+    alerts: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, value: bytes) -> NotedRun:
+        """Read the value of a note.
+
+        :raises ValueError: if it is anything else.
+        """
+        try:
+            plain = json.loads(value)
+            records = {key_in(each): each for each in plain["tasks"]}
+            return cls(float(plain["at"]), records, tuple(map(str, plain.get("alerts", ()))))
+        except (TypeError, LookupError, RecursionError, AttributeError) as problem:
+            raise ValueError("this isn't a note about a run") from problem
+
+    @property
+    def has_never_started(self) -> bool:
+        """Whether one of its tasks failed before it started, so that no process reports it."""
+        return any(each.get("never_started") is True for each in self.records.values())
+
+    def note(self, name: str) -> Note:
+        """What is to be written."""
+        from airflow_provider_dingpush.storage.contract import Note
+
+        body = json.dumps({"at": self.at, "tasks": list(self.records.values()), "alerts": self.alerts}).encode()
+        return Note(FAMILY, name, body, _LASTS_SECONDS, newest=_MOST_RUNS, durable=bool(self.alerts))
+
+
+def note_failed_tasks(dag_run: Any, alerts: Sequence[Alert] = ()) -> bool:
+    """Note the failed tasks of a run that ended, within the scheduler's transaction.
+
+    :param alerts: about the failure of the run. They are noted as well if one of its failed tasks still has its marker
+        or never started: what the tick then reports of that task (it was killed, for example) says more, and one
+        message has both. Whoever sends next would otherwise send the run's alert first.
+    :returns: whether the alerts were noted, so that they must not be written.
+    """
     dag = getattr(dag_run, "dag", None)
     if _state(dag_run) != "failed" and not _tolerates_failures(dag):
-        return
+        return False
     failed = [each for each in task_instances_of(dag_run, state="failed") if _failed_in_this_attempt(each, dag_run)]
     records = list(_records(failed[: _MOST_TASKS * 2], dag, dag_run))[:_MOST_TASKS]
     if not records:
-        return
+        return False
     from airflow_provider_dingpush.pipeline.scheduler_writing import write_note
-    from airflow_provider_dingpush.storage.contract import Note
 
-    body = json.dumps({"at": time.time(), "tasks": records}).encode()
-    write_note(Note(FAMILY, name_of(dag_run.dag_id, dag_run.run_id), body, _LASTS_SECONDS, newest=_MOST_RUNS))
+    by_key = {key_in(each): each for each in records}
+    noted = NotedRun(time.time(), by_key)
+    if alerts and (noted.has_never_started or are_left(by_key)):
+        noted = noted._replace(alerts=tuple(each.to_json() for each in alerts))
+    write_note(noted.note(name_of(dag_run.dag_id, dag_run.run_id)))
+    return bool(noted.alerts)
 
 
 def name_of(dag_id: str, run_id: str) -> str:

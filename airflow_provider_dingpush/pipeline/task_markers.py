@@ -58,6 +58,17 @@ def task_starts(ti: Any) -> None:
         _write_file(TaskKey.of(ti).name, {**record, "process": [machine()]})
 
 
+def task_fails(ti: Any) -> None:
+    """Write the marker of a task that fails before it has started: one of its templates can't be rendered, for example.
+
+    Airflow ends the process if reporting that takes too long, and then the marker has the failure reported.
+    """
+    if hasattr(ti, "_sa_instance_state") or are_left([TaskKey.of(ti)]):
+        return
+    with suppress(Exception):  # Airflow refuses the context if the run's params are invalid
+        task_starts(ti)
+
+
 def _write_file(name: str, record: Mapping[str, Any]) -> None:
     with suppress(OutboxError):  # without a marker, the failure is reported with its run
         MarkerFiles(home()).write(name, json.dumps(record).encode())
@@ -107,6 +118,17 @@ def remove(keys: Iterable[TaskKey]) -> None:
         files = MarkerFiles(home())
         for each in names:
             files.remove(each)
+
+
+def are_left(keys: Iterable[TaskKey]) -> bool:
+    """Whether one of these ended task instances still has its marker: its process was killed, or is about to end."""
+    url = airflow_option("dingpush", "outbox_url")
+    if not url:
+        files = MarkerFiles(home())
+        return any(files.is_there(each.name) for each in keys)
+    left: list[bool] = []
+    _in_redis(url, lambda store: left.append(any(store.note(FAMILY, each.name) is not None for each in keys)))
+    return any(left)
 
 
 def process_stops() -> None:

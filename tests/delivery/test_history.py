@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.delivery.history import recorded_week
-from airflow_provider_dingpush.delivery.history_events import RecordedEvent
+from airflow_provider_dingpush.delivery.history_events import RecordedEvent, SentMessage
 from airflow_provider_dingpush.delivery.history_failures import MOST_FAILURES_OF_BUCKET, FailureHistory
 from airflow_provider_dingpush.delivery.history_log import KEPT_SECONDS, HistoryLog
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy

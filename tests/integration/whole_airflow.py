@@ -186,6 +186,9 @@ def _options_of_2(port: int) -> dict[str, Any]:
     return {
         "WEBSERVER__WEB_SERVER_PORT": port,
         "WEBSERVER__WORKERS": 1,
+        # On a busy machine gunicorn starts slowly, and the web server would end itself.
+        "WEBSERVER__WEB_SERVER_MASTER_TIMEOUT": 3600,
+        "WEBSERVER__WEB_SERVER_WORKER_TIMEOUT": 600,
         "WEBSERVER__SECRET_KEY": "whole",
         "API__AUTH_BACKENDS": "airflow.providers.fab.auth_manager.api.auth.backend.basic_auth",
         "SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": LOST_AFTER_SECONDS,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+import warnings
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +14,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Mailbox
-from airflow_provider_dingpush.pipeline import airflow_events, routes, scheduler_writing
+from airflow_provider_dingpush.pipeline import airflow_events, routes, scheduler_writing, task_markers
 from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.task_records import TaskKey
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.callback_contexts import START, run_context, success_context, task_context
 from tests.default_robot import titles
@@ -63,7 +68,8 @@ def stored_run(state: str = "failed", failed: tuple[tuple[str, int], ...] = (), 
     """A run of Airflow's database."""
     context = run_context()
     ids = {name: getattr(context["dag_run"], name) for name in ("dag_id", "run_id")}
-    found = [SimpleNamespace(task_id=task_id, map_index=index, **ids) for task_id, index in failed]
+    times = {"start_date": START, "end_date": START + timedelta(seconds=5)}
+    found = [SimpleNamespace(task_id=task_id, map_index=index, **ids, **times) for task_id, index in failed]
     return SimpleNamespace(
         **{
             **vars(context["dag_run"]),
@@ -162,6 +168,30 @@ def test_a_task_whose_context_cannot_be_made_loses_no_alert(connected: Sandbox) 
     assert titles(connected) == ["Failed: etl_daily · load_orders"]
 
 
+def test_a_process_that_is_ended_while_it_reports_leaves_its_marker(connected: Sandbox) -> None:
+    """Also that of a task which failed before it started; without a failure to report it would have none."""
+    whole = task_context()
+    contexts = [whole]
+
+    def context() -> dict[str, Any]:
+        if not contexts:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return contexts.pop()
+
+    task = SimpleNamespace(**vars(whole["ti"]), get_template_context=context)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads of the tests; the child starts none
+        child = os.fork()
+    if child == 0:
+        try:
+            airflow_events.task_failed(task, ValueError("no such table"), was="running")
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert task_markers.are_left([TaskKey.of(task)])
+    assert connected.messages == ()
+
+
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_success_is_reported_if_it_ends_a_failure(connected: Sandbox, stored: bool) -> None:
     """A success alone isn't even looked at."""
@@ -224,15 +254,31 @@ def test_a_failed_run_says_why(connected: Sandbox, reason: str) -> None:
 
 def test_a_run_that_timed_out_says_so_on_every_airflow(connected: Sandbox) -> None:
     """Airflow before 3.2 gives no reason then."""
-    airflow_events.run_ended(stored_run(), "")
+    run = stored_run()
+    run.dag.dagrun_timeout = timedelta(hours=1)
+    airflow_events.run_ended(run, "")
     ((_, alert),) = outbox().mail_of(HERE, 100)
     assert alert.facts["reason"] == "timed_out"
 
 
+def test_a_run_whose_tasks_cannot_be_noted_loses_no_alert() -> None:
+    """What its failed tasks are is asked of the database."""
+
+    def unavailable(**_: Any) -> list[Any]:
+        raise ConnectionError("the database is away")
+
+    with pytest.raises(ConnectionError):
+        airflow_events.run_ended(stored_run(get_task_instances=unavailable), "task_failure")
+    assert written() == [("dag_failed", None)]
+
+
 @pytest.mark.parametrize("state", ["failed", "success"])
-def test_a_run_set_by_hand_is_silent(state: str) -> None:
-    """Airflow says so in its reason."""
-    airflow_events.run_ended(stored_run(state), f"DagRun's state was manually set to `{state}`.")
+@pytest.mark.parametrize("reason", ["DagRun's state was manually set to `{state}`.", ""])
+def test_a_run_set_by_hand_is_silent(state: str, reason: str) -> None:
+    """Airflow says so in its reason; before 3.2 its API server gives none, and no DAG."""
+    run = stored_run(state)
+    run.dag = run.dag if reason else None
+    airflow_events.run_ended(run, reason.format(state=state))
     assert written() == []
 
 

@@ -7,9 +7,10 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ import pytest
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline import killed_tasks, run_net, task_markers
+from airflow_provider_dingpush.pipeline.airflow_events import run_ended
 from airflow_provider_dingpush.pipeline.found_markers import Markers
 from airflow_provider_dingpush.pipeline.killed_tasks import (
     FORGOTTEN_SECONDS,
+    HELD_SECONDS,
     OWN_SECONDS,
     Question,
     Verdict,
@@ -27,6 +30,7 @@ from airflow_provider_dingpush.pipeline.killed_tasks import (
     verdict,
 )
 from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.store_flush import flush_stores
 from airflow_provider_dingpush.pipeline.task_records import TaskKey, record_of
 from airflow_provider_dingpush.pipeline.task_states import TaskState
 from airflow_provider_dingpush.sandbox import Sandbox
@@ -34,6 +38,7 @@ from airflow_provider_dingpush.storage.contract import Note
 from airflow_provider_dingpush.timeouts import Deadline
 from tests.callback_contexts import START, task_context
 from tests.default_robot import titles
+from tests.pipeline.test_airflow_events import stored_run
 
 HERE = Mailbox("dingtalk_default")
 STATES = [None, "running", "restarting", "failed", "success", "skipped", "up_for_retry", "up_for_reschedule"]
@@ -70,11 +75,11 @@ def record(task_id: str = "load_orders", **changes: Any) -> dict[str, Any]:
     return {**record_of(context["ti"], task=context["task"], dag=context["dag"], run=context["dag_run"]), **changes}
 
 
-def orphan(home: Path, task_id: str = "load_orders", *, machine: str | None = None) -> Path:
+def orphan(home: Path, task_id: str = "load_orders", *, machine: str | None = None, **changes: Any) -> Path:
     """The marker of a process that has ended."""
     folder = home / "markers"
     folder.mkdir(parents=True, exist_ok=True)
-    given = record(task_id, process=[machine or task_markers.machine()])
+    given = record(task_id, process=[machine or task_markers.machine()], **changes)
     path = folder / TaskKey(*given["key"]).name
     path.write_bytes(json.dumps(given).encode())
     return path
@@ -225,8 +230,8 @@ def test_of_another_machine_the_end_is_enough(outbox_home: Path, airflow_says: C
 # What the scheduler noted
 
 
-def noted(*records: dict[str, Any], ago: float = OWN_SECONDS + 1) -> None:
-    body = json.dumps({"at": time.time() - ago, "tasks": list(records)}).encode()
+def noted(*records: dict[str, Any], ago: float = OWN_SECONDS + 1, alerts: Sequence[str] = ()) -> None:
+    body = json.dumps({"at": time.time() - ago, "tasks": list(records), "alerts": alerts}).encode()
     outbox().store.set_notes([Note(run_net.FAMILY, "run", body)])
 
 
@@ -274,6 +279,93 @@ def test_a_note_that_cannot_be_read_is_dropped(airflow_says: Callable[..., Any])
     noted()
     tick()
     assert outbox().store.notes(run_net.FAMILY, 10) == {}
+
+
+# The alert of a run, and that of its killed task
+
+
+def events() -> list[str]:
+    return sorted(each.event.value for each in written())
+
+
+def run_fails(start: datetime | None = START) -> None:
+    """What Airflow calls in its scheduler.
+
+    :param start: of its failed task; ``None`` if it never started.
+    """
+    task = SimpleNamespace(**{**vars(task_context()["ti"]), "start_date": start})
+    run_ended(stored_run(get_task_instances=lambda **_: [task]), "task_failure")
+
+
+def test_the_alert_of_a_run_waits_for_that_of_its_killed_task(
+    connected: Sandbox, outbox_home: Path, airflow_says: Callable[..., Any]
+) -> None:
+    """Whatever sends meanwhile sends nothing of it, and one message reports both."""
+    orphan(outbox_home, run={"start_date": START.isoformat()})
+    airflow_says(TaskState("running"))
+    tick()
+    run_fails()
+    list(flush_stores(until=time.monotonic() + 60))
+    assert connected.messages == ()
+    airflow_says(TaskState("failed"))
+    tick()
+    assert events() == ["dag_failed", "task_failed"]
+    list(flush_stores(until=time.monotonic() + 60))
+    (title,) = titles(connected)
+    assert "load_orders" in title
+    tick()
+    assert written() == []
+    # The scheduler's note about the task itself is kept until its process has had its time.
+    (note,) = outbox().store.notes(run_net.FAMILY, 10).values()
+    assert run_net.NotedRun.read(note.value).alerts == ()
+
+
+def test_without_a_marker_the_alert_of_a_run_is_written_at_once(airflow_says: Callable[..., Any]) -> None:
+    run_fails()
+    assert events() == ["dag_failed"]
+
+
+def test_the_alert_of_a_run_waits_for_that_of_a_task_that_never_started(
+    airflow_says: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process reports such a task."""
+    airflow_says(TaskState("failed"))
+    run_fails(start=None)
+    tick()
+    assert written() == []
+    began = time.time()
+    monkeypatch.setattr(time, "time", lambda: began + OWN_SECONDS + 1)
+    tick()
+    assert events() == ["dag_failed", "task_failed"]
+    assert outbox().store.notes(run_net.FAMILY, 10) == {}
+
+
+@pytest.mark.parametrize("state", [TaskState("success"), TaskState("queued"), TaskState(None), None])
+def test_a_run_that_is_cleared_meanwhile_is_silent(
+    outbox_home: Path, airflow_says: Callable[..., Any], state: TaskState | None
+) -> None:
+    orphan(outbox_home)
+    run_fails()
+    airflow_says(state)
+    tick()
+    tick()
+    assert written() == []
+
+
+def test_the_alert_of_a_run_does_not_wait_for_ever(outbox_home: Path, airflow_says: Callable[..., Any]) -> None:
+    """The marker of another machine may stay."""
+    orphan(outbox_home, machine="another")
+    run_fails()
+    ((name, note),) = outbox().store.notes(run_net.FAMILY, 10).items()
+    (alert,) = run_net.NotedRun.read(note.value).alerts
+    outbox().store.remove_notes([(run_net.FAMILY, name)])
+    airflow_says(TaskState("failed"))
+    noted(record(), ago=HELD_SECONDS - 60, alerts=[alert])
+    tick()
+    assert written() == []
+    noted(record(), ago=HELD_SECONDS, alerts=["[]", alert])
+    tick()
+    assert events() == ["dag_failed"]
 
 
 def test_every_dag_has_its_turn() -> None:

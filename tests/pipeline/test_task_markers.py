@@ -246,3 +246,19 @@ def test_a_forked_child_reads_no_answer_of_its_parent(monkeypatch: pytest.Monkey
         task_markers.task_ended(running_task())
         markers = Markers(None, RedisStore(server.url))
         wait_until(lambda: not markers.is_there(KEY))
+
+
+@pytest.mark.parametrize("markers", STORES, indirect=True)
+def test_whether_a_marker_is_left_is_known(markers: Markers) -> None:
+    other = KEY._replace(task_id="another")
+    assert not task_markers.are_left([other, KEY])
+    task_markers.task_starts(running_task())
+    assert task_markers.are_left([other, KEY])
+    task_markers.task_ended(running_task())
+    assert not task_markers.are_left([other, KEY])
+
+
+def test_without_redis_no_marker_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the alert of a run waits for nothing."""
+    use(NOBODY, monkeypatch)
+    assert not task_markers.are_left([KEY])
