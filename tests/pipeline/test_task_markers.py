@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -197,6 +198,43 @@ def test_a_stored_task_instance_has_its_run_and_dag(outbox_home: Path) -> None:
     task_markers.process_stops()
     assert record["run"]["run_type"] == "manual"
     assert record["dag"]["dag_display_name"] == "etl_daily"
+
+
+_LOADS = """
+import sys
+from types import SimpleNamespace
+from airflow_provider_dingpush import listeners
+from airflow_provider_dingpush.provider_info import get_provider_info
+get_provider_info()  # whoever reads an option of Airflow may do that
+before = set(sys.modules)
+ti = SimpleNamespace(dag_id="etl", run_id="r", task_id="load", map_index=-1, get_template_context=dict)
+listeners.on_task_instance_running(ti)
+listeners.on_task_instance_success(ti)
+listeners.before_stopping(None)
+package = "airflow_provider_dingpush."
+print(*sorted(name.removeprefix(package) for name in set(sys.modules) - before if name.startswith(package)))
+"""
+
+
+def test_a_task_that_succeeds_loads_few_modules(tmp_path: Path) -> None:
+    """Also while a failure of another task is open. Each module costs every task a part of a millisecond."""
+    opened = tmp_path / "notes" / "open"
+    opened.mkdir(parents=True)
+    (opened / "another").touch()
+    environment = {
+        **os.environ,
+        "AIRFLOW__DINGPUSH__ALERT_CONN_ID": "dingtalk_default",
+        "AIRFLOW__DINGPUSH__HOME": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _LOADS], env=environment, capture_output=True, text=True, check=True
+    )
+    loaded = done.stdout.splitlines()[-1].split()
+    assert set(loaded) == {
+        *("airflow_compat", "alerts", "alerts.mailboxes", "pipeline", "storage", "storage.files"),
+        *("pipeline.airflow_events", "pipeline.outboxes", "pipeline.task_markers", "pipeline.task_records"),
+        *("storage.files.disk", "storage.files.markers"),
+    }
 
 
 def test_a_start_and_an_end_send_one_request_each(monkeypatch: pytest.MonkeyPatch) -> None:
