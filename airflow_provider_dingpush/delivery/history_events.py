@@ -40,7 +40,7 @@ class RecordedEvent:
             "o": _short(alert.occurrence),
             "k": _short(alert.key) if alert.adds_something else "",
             "e": alert.event.value,
-            "a": round(alert.at, 2),
+            "a": round(alert.at, 4),
             "d": alert.dag_id,
             "r": alert.run_id,
             "i": alert.task_id,
@@ -94,8 +94,8 @@ _FACTS = "tags", "run_type", "run_started_at", "failed_tasks", "failed_task_coun
 
 
 def _past(moment: float) -> float:
-    """A moment to the hundredth of a second, never later: what has happened must not seem to be still to come."""
-    return floor(moment * 100) / 100
+    """A moment to a tenth of a millisecond, never later: what has happened must not seem to be still to come."""
+    return floor(moment * 10_000) / 10_000
 
 
 def _slim(fact: Any) -> Any:
@@ -122,7 +122,7 @@ class SentMessage:
 
     def to_line(self) -> str:
         """One line."""
-        return f"{_past(self.at):.2f} {self.alerts}"
+        return f"{_past(self.at):.4f} {self.alerts}"
 
     @classmethod
     def from_line(cls, line: str) -> SentMessage:

@@ -382,7 +382,7 @@ def test_digest_of_an_app_says_the_same(case: str, channel: str, most_bytes: int
         pytest.param(
             (alert(), alert("rules.yaml", None, event="rules_file_error")),
             Notes(),
-            "[生产] 2 个失败",
+            "[生产] 2 个失败，涉及 1 个 DAG 和 1 个文件",
             id="DAG and file",
         ),
         pytest.param(

@@ -186,6 +186,22 @@ def test_an_outbox_that_cannot_be_used_is_no_error(
     task_markers.process_stops()
 
 
+@pytest.mark.parametrize("markers", STORES, indirect=True)
+def test_whether_a_marker_is_left_is_known(markers: Markers) -> None:
+    other = KEY._replace(task_id="another")
+    assert not task_markers.are_left([other, KEY])
+    task_markers.task_starts(running_task())
+    assert task_markers.are_left([other, KEY])
+    task_markers.task_ended(running_task())
+    assert not task_markers.are_left([other, KEY])
+
+
+def test_without_redis_no_marker_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the alert of a run waits for nothing."""
+    use(NOBODY, monkeypatch)
+    assert not task_markers.are_left([KEY])
+
+
 def test_a_stored_task_instance_has_its_run_and_dag(outbox_home: Path) -> None:
     """Airflow 2's own process has the objects of the database."""
     context = task_context()
@@ -284,19 +300,3 @@ def test_a_forked_child_reads_no_answer_of_its_parent(monkeypatch: pytest.Monkey
         task_markers.task_ended(running_task())
         markers = Markers(None, RedisStore(server.url))
         wait_until(lambda: not markers.is_there(KEY))
-
-
-@pytest.mark.parametrize("markers", STORES, indirect=True)
-def test_whether_a_marker_is_left_is_known(markers: Markers) -> None:
-    other = KEY._replace(task_id="another")
-    assert not task_markers.are_left([other, KEY])
-    task_markers.task_starts(running_task())
-    assert task_markers.are_left([other, KEY])
-    task_markers.task_ended(running_task())
-    assert not task_markers.are_left([other, KEY])
-
-
-def test_without_redis_no_marker_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the alert of a run waits for nothing."""
-    use(NOBODY, monkeypatch)
-    assert not task_markers.are_left([KEY])
