@@ -36,7 +36,9 @@ def task_failed(task_instance: Any, error: Any, *, was: Any) -> None:
     :param was: the state before; ``None`` if a person set the state.
     """
     try:
-        if was is not None and not (isinstance(error, str) and _BY_HAND in error):
+        if was is None or (isinstance(error, str) and _BY_HAND in error):
+            task_markers.note_failed_by_hand(task_instance)
+        else:
             task_markers.task_fails(task_instance)
             _task_ended(task_instance, {"exception": error} if error is not None else {})
     finally:

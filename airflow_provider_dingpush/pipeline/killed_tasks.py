@@ -21,6 +21,7 @@ from airflow_provider_dingpush.pipeline import run_net
 from airflow_provider_dingpush.pipeline.found_markers import Marker, Markers
 from airflow_provider_dingpush.pipeline.run_net import NotedRun
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
+from airflow_provider_dingpush.pipeline.task_markers import BY_HAND, try_of
 from airflow_provider_dingpush.pipeline.task_records import TaskKey, context_of
 from airflow_provider_dingpush.pipeline.task_states import TaskState, ended_at, states_of
 from airflow_provider_dingpush.storage.contract import Note
@@ -149,9 +150,17 @@ class _Check:
             # A new try may have begun since Airflow was asked.
             if not self._markers.is_unchanged(marker):
                 return
+            if self._was_marked_by_hand(marker):
+                decided = Verdict.SILENT
+        if decided is Verdict.REPORT:
             _log.info("Task %s of %s, run %s, was killed.", marker.key.task_id, marker.key.dag_id, marker.key.run_id)
             _report(marker.record, state, killed=True, deadline=self._deadline)
         self._markers.remove_if_unchanged(marker)
+
+    def _was_marked_by_hand(self, marker: Marker) -> bool:
+        """Whether a person marked this try as failed; a task in the flush DAG of Airflow 3 sees no audit log."""
+        note = self._store.note(BY_HAND, marker.name)
+        return note is not None and note.value == try_of(marker.record["ti"].get("try_number"))
 
     def _failed_for(self, marker: Marker, state: TaskState | None, now: float) -> tuple[TaskState | None, float | None]:
         """How long the task has failed, if that matters; and the state with what else is known of it."""

@@ -37,6 +37,9 @@ LASTS_SECONDS = 30 * 86_400.0
 """How long a note lasts, in seconds."""
 MOST_MARKERS = 100_000
 """How many notes there are at most."""
+BY_HAND = "failed_by_hand"
+"""The family of notes of task instances that a person marked as failed; the value is the number of the try."""
+_BY_HAND_SECONDS = 86_400.0
 _AWAY_SECONDS = 30.0
 
 
@@ -105,6 +108,20 @@ _held_notes: dict[str, int] = {}
 def task_ended(ti: Any) -> None:
     """Remove the marker of a task that ended, whichever process ran it."""
     remove([TaskKey.of(ti)])
+
+
+def note_failed_by_hand(ti: Any) -> None:
+    """Note that a person marked a task as failed: its process, which may just begin, writes its marker after that."""
+    from airflow_provider_dingpush.pipeline.scheduler_writing import write_note
+    from airflow_provider_dingpush.storage.contract import Note
+
+    value = try_of(getattr(ti, "try_number", None))
+    write_note(Note(BY_HAND, TaskKey.of(ti).name, value, _BY_HAND_SECONDS, newest=MOST_MARKERS))
+
+
+def try_of(try_number: Any) -> bytes:
+    """What a note of :data:`BY_HAND` has about a try."""
+    return str(try_number).encode()
 
 
 def remove(keys: Iterable[TaskKey]) -> None:

@@ -11,6 +11,8 @@ Families of notes in a store::
     broken_files, import_reports, rules_file, rules_receivers
                              see ``pipeline/import_errors``, ``import_error_check``, ``rules_file_alerts`` and
                              ``rules_file_check``
+    markers, failed_by_hand, failed_runs, failed_markers
+                             see ``pipeline/task_markers``, ``run_net`` and ``killed_tasks``
     silences     <id>        what a person muted; see :mod:`~airflow_provider_dingpush.pipeline.silences`
     markers, failed_markers, failed_runs
                              tasks that run, and that failed; see ``pipeline/task_markers``, ``killed_tasks`` and

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import killed_tasks, run_net, task_markers
+from airflow_provider_dingpush.pipeline import airflow_events, killed_tasks, run_net, task_markers
 from airflow_provider_dingpush.pipeline.airflow_events import run_ended
 from airflow_provider_dingpush.pipeline.found_markers import Markers
 from airflow_provider_dingpush.pipeline.killed_tasks import (
@@ -156,6 +156,21 @@ def test_what_is_over_is_silent(outbox_home: Path, airflow_says: Callable[..., A
     tick()
     assert not marker.exists()
     assert written() == []
+
+
+@pytest.mark.parametrize(("marked_try", "reported"), [(2, 0), (1, 1)])
+def test_a_task_that_is_marked_while_its_process_begins_is_silent(
+    outbox_home: Path, airflow_says: Callable[..., Any], marked_try: int, reported: int
+) -> None:
+    """The API server has no marker to remove yet. A later try that is killed is reported."""
+    ti = task_context()["ti"]
+    marked = SimpleNamespace(**{**vars(ti), "state": "failed", "try_number": marked_try, "_sa_instance_state": None})
+    airflow_events.task_failed(marked, "TaskInstance's state was manually set to `failed`.", was=None)
+    marker = orphan(outbox_home)
+    airflow_says(TaskState("failed"))
+    tick()
+    assert not marker.exists()
+    assert len(written()) == reported
 
 
 def test_without_an_answer_the_next_tick_asks_again(

@@ -98,10 +98,7 @@ class Server:
                 re.sub(r"(?<=ssl_cert_reqs=)CERT_\w+", lambda word: word[0][5:].lower(), address.url),
                 # A Unix socket uses socket_timeout only, and redis-py 4.5 refuses the other one.
                 **({} if address.url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
-                # Newer versions look up their own version for each connection, to report it to the server: 2 ms.
-                **({"driver_info": None} if importlib.util.find_spec("redis.driver_info") else {}),
-                # The protocol that needs no greeting: redis-py 8 waits for two more answers to open the other one.
-                **({"protocol": 2} if importlib.util.find_spec("redis._parsers") else {}),
+                **_options_of_newer_versions(),
                 socket_timeout=READ_SECONDS,
                 # One retry if the server has closed the connection meanwhile; none after a timeout.
                 retry=Retry(NoBackoff(), 1, supported_errors=(NoConnectionError,)),
@@ -242,6 +239,19 @@ class Server:
             f"{self._location} {what}: set [dingpush] outbox_url to a single Redis, or to an address that follows its "
             "master. 不支持 Redis Cluster 与 Sentinel，请将 outbox_url 指向单个 Redis 主节点。"
         )
+
+
+def _options_of_newer_versions() -> dict[str, Any]:
+    """With which a connection is opened without waiting for further answers, if no password and database are set.
+
+    Since 5.0 redis-py reports its own version to the server, which takes 2 ms to look up and two answers; since 8 it
+    greets the server in another protocol, which takes two as well.
+    """
+    if importlib.util.find_spec("redis._parsers") is None:
+        return {}
+    if importlib.util.find_spec("redis.driver_info") is None:
+        return {"protocol": 2, "lib_name": None, "lib_version": None}
+    return {"protocol": 2, "driver_info": None}
 
 
 def _piped(redis: Redis, commands: Iterable[tuple[Value, ...]]) -> list[Any]:
