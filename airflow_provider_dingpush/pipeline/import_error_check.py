@@ -1,9 +1,9 @@
 """The check for DAG files that can't be imported, and for those that can be again. It writes alerts and sends nothing.
 
 Airflow says of a broken file only that it is still broken. That it is right again follows from silence, and a DAG
-processor that stands still is silent as well. So a file counts as fixed when it wasn't heard of for three of its parse
-intervals and either it is gone, or Airflow's database has no error of it any more, or the DAG processor was seen
-working all that time: by what is heard of other files, or by Airflow's health page.
+processor that stands still is silent as well. So a file counts as fixed when it is gone for a while; or when it
+wasn't heard of for three of its parse intervals, and either Airflow's database has no error of it any more, or the DAG
+processor was seen working all that time: by what is heard of other files, or by Airflow's health page.
 """
 
 from __future__ import annotations
@@ -98,11 +98,14 @@ class Signs:
 
     def is_broken(self, each: BrokenFile) -> bool:
         """Whether a file that was heard of is still broken, or may be."""
-        enough = PARSES_MISSED * interval_of(each, self._heard, self._least)
-        if each.quiet < enough:
+        # Not earlier, because editors replace a file when they save it.
+        if each.quiet < PARSES_MISSED * self._least:
             return True
         if _is_gone(each.path):
             return False
+        enough = PARSES_MISSED * interval_of(each, self._heard, self._least)
+        if each.quiet < enough:
+            return True
         if self._stored is not None:
             return _is_in(each.path, self._stored)
         return min(each.quiet, self.alive.seconds(self._now)) < enough

@@ -205,10 +205,10 @@ def _read(path: Path, version: _Version) -> _ReadRules:
     except RulesFileError as mistake:
         return _ReadRules(version, mistake, tuple(others))
     except UnicodeDecodeError:
-        unreadable = RulesFileError(
+        not_utf_8 = RulesFileError(
             f"The rules file {path} isn't UTF-8.",
             "Save it as UTF-8. 请保存为 UTF-8。",
             problem_zh=f"规则文件 {path} 不是 UTF-8 编码",
         )
-        return _ReadRules(version, unreadable)
+        return _ReadRules(version, not_utf_8)
     return _ReadRules(version, rules, tuple(others))

@@ -102,6 +102,12 @@ def _calendar(document: Document, node: Node, read_file: Callable[[str], str], p
     return calendar
 
 
+def _has_misspelled_receiver(node: Node) -> bool:
+    """Whether a key is noted as a misspelled ``receiver``, so that it isn't missing as well."""
+    keys = [key.value for key, _ in node.value if key.id == "scalar"]
+    return any(get_close_matches(key, RULE_KEYS, 1) == ["receiver"] for key in keys)
+
+
 class _RuleReader:
     """Reads the rules of one file.
 
@@ -133,7 +139,7 @@ class _RuleReader:
                 continue
             self._refuse_without_effect(key, value)
             values[name] = read(self, value)
-        if found and "receiver" not in found:
+        if found and "receiver" not in found and not _has_misspelled_receiver(node):
             document.note(node, "no_receiver")
         return Rule(**values)
 

@@ -126,6 +126,10 @@ def test_a_file_without_rules_is_none(text: str) -> None:
         ("rulez: []", "rules.yaml:1:1: 'rulez' is unknown here; did you mean 'rules'?"),
         ("rules: []\nrules: []", "rules.yaml:2:1: 'rules' is here twice; leave one of them out."),
         ("rules:\n  - reciever: x", "rules.yaml:2:5: 'reciever' is unknown here; did you mean 'receiver'?"),
+        (
+            "rules:\n  - {name: x, reciever: y}",
+            "rules.yaml:2:15: 'reciever' is unknown here; did you mean 'receiver'?",
+        ),
         ("rules:\n  - name: x", "rules.yaml:2:5: A rule needs a receiver: a connection id, or null for "),
         ("rules:\n  - receiver: [a, b]", "rules.yaml:2:15: receiver must be a text."),
         (
