@@ -113,7 +113,7 @@ class Way:
     :param reports: of each DAG.
     :param options: arguments of the DAG.
     :param states: of its runs at the end; empty for one whose file can't be imported.
-    :param head: more of the file, before the DAG.
+    :param head: more of the file, before the DAG; ``{letter}`` is another one in each.
     :param days: how many days ago it starts, with a run each day; 0 for a single run.
     """
 
@@ -142,7 +142,7 @@ class Way:
             options=self.options,
             tasks=textwrap.indent(tasks, "    "),
         )
-        return HEAD + textwrap.dedent(self.head).replace("{number}", str(number)) + text
+        return HEAD + textwrap.dedent(self.head).replace("{letter}", chr(ord("a") + number)) + text
 
     def dag_id(self, number: int) -> str:
         return f"{self.name}_{number:02d}"
@@ -429,7 +429,8 @@ WAYS: Sequence[Way] = (
         "pass",
         Counter({(FILE, None): 1}),
         states=(),
-        head="import no_such_module_{number}\n",
+        # Reasons that differ in digits alone would be one.
+        head="import no_such_module_{letter}\n",
     ),
     Way("fine", 6, "BashOperator(task_id='load', bash_command='true')", NOTHING, states=("success",)),
 )
