@@ -91,7 +91,7 @@ def test_a_rules_file_with_mistakes_loses_no_alert(dag_test: DagTest, flushed: D
         environment = settings(sandbox, rules_file=str(tmp_path / "rules.yaml"))
         written = dag_test(sandbox, "no_notifier", environment, home=tmp_path)
         written += flushed(tmp_path, environment)
-        assert titles(sandbox) == ["[P1] 2 failures"], written[-5000:]
+        assert titles(sandbox) == ["[P1] 2 failures in 1 DAG and 1 file"], written[-5000:]
         text = sandbox.messages[0].payload["markdown"]["text"]
         assert "no\\_notifier** · some\\_fail [1\\]" in text
         assert "**rules.yaml** · rules file is broken · rules.yaml:2:5: 'reciever' is unknown here" in text
