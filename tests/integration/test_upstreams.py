@@ -16,9 +16,9 @@ from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.outbox_in_use import HERE
 
 needs_exceptions = pytest.mark.skipif(
-    # This module is new in 3.2.
-    is_airflow_3() and find_spec("airflow.sdk.configuration") is None,
-    reason="dags test of Airflow 3.0 and 3.1 gives callbacks no exception: install apache-airflow>=3.2",
+    # This module is new in 3.3.
+    is_airflow_3() and find_spec("airflow.sdk.definitions.retry_policy") is None,
+    reason="dags test of Airflow 3.0 to 3.2 gives callbacks no exception: install apache-airflow>=3.3",
 )
 
 
