@@ -11,28 +11,17 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_provider_dingpush.messages.input_text import visible
-from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, Connection, Context
     from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
-else:
-    try:  # 3.0
-        from airflow.sdk import BaseNotifier, BaseOperator
-    except ImportError:
-        from airflow.models.baseoperator import BaseOperator
-        from airflow.notifications.basenotifier import BaseNotifier
-    try:  # 3.1
-        from airflow.sdk import BaseHook
-    except ImportError:
-        from airflow.hooks.base import BaseHook
-    try:  # 3.1, and all of them only since 3.2
-        from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
-    except ImportError:
-        from airflow.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 __all__ = [
     "AirflowException",
@@ -48,18 +37,25 @@ __all__ = [
     "connection_types",
     "default_timezone",
     "defers_by_default",
+    "failed_in_a_row",
     "failed_task_ids",
+    "folders_of_dag_files",
     "folders_of_own_code",
     "has_own_plugin",
     "import_errors",
     "is_airflow_3",
     "load_provider_options",
     "mask_secret",
+    "may_use_database",
     "notifier_takes_context",
     "redact",
+    "requests_in_audit_log",
     "run_in_thread",
     "search_all_secrets",
+    "session_of",
     "stored_dags",
+    "stored_task_instances",
+    "task_instances_of",
     "task_log_file",
 ]
 
@@ -68,15 +64,30 @@ Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
+# Where the newest Airflow has a class, and where the others have it.
+_PLACES = {
+    "DAG": ("airflow.sdk", "airflow.models.dag"),  # 3.0
+    "BaseOperator": ("airflow.sdk", "airflow.models.baseoperator"),  # 3.0
+    "BaseNotifier": ("airflow.sdk", "airflow.notifications.basenotifier"),  # 3.0
+    "BaseHook": ("airflow.sdk", "airflow.hooks.base"),  # 3.1
+    **dict.fromkeys(
+        ("AirflowException", "AirflowFailException", "AirflowNotFoundException"),
+        ("airflow.sdk.exceptions", "airflow.exceptions"),  # 3.2
+    ),
+}
+
+
 def __getattr__(name: str) -> Any:
-    """``DAG``, which is rarely needed and slow to load in Airflow 2."""
-    if name != "DAG":
+    """Airflow's classes, loaded when they are first used: the process of most tasks needs none of them here."""
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:  # 3.0
-        from airflow.sdk import DAG
-    except ImportError:
-        from airflow.models.dag import DAG  # type: ignore[no-redef]
-    return DAG
+    newest, other = _PLACES[name]
+    try:
+        found = getattr(import_module(newest), name)
+    except (ImportError, AttributeError):
+        found = getattr(import_module(other), name)
+    globals()[name] = found
+    return found
 
 
 if TYPE_CHECKING:
@@ -88,10 +99,13 @@ if TYPE_CHECKING:
         """The string without everything that was registered to be masked."""
 
 else:
-    try:  # 3.0
-        from airflow.sdk.log import mask_secret
-    except ImportError:
-        from airflow.utils.log.secrets_masker import mask_secret
+
+    def mask_secret(secret):  # noqa: D103 - documented above
+        try:  # 3.0
+            from airflow.sdk.log import mask_secret as airflow_mask_secret
+        except ImportError:
+            from airflow.utils.log.secrets_masker import mask_secret as airflow_mask_secret
+        airflow_mask_secret(secret)
 
     def redact(value):  # noqa: D103 - documented above
         try:  # 3.1
@@ -230,6 +244,30 @@ def import_errors() -> Iterator[tuple[str, str]]:
     return ((str(file or ""), str(text or "")) for file, text in rows)
 
 
+def may_use_database() -> bool:
+    """Whether this process may have Airflow's database: a task of Airflow 3 never has it."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return not hasattr(runner, "SUPERVISOR_COMMS")
+
+
+def folders_of_dag_files() -> list[tuple[str, str | None]]:
+    """The folders of DAG files, each with the name of its bundle (Airflow 3), unless that is Airflow's default one."""
+    folder = airflow_option("core", "dags_folder")
+    found: list[tuple[str, str | None]] = [(os.path.abspath(folder), None)] if folder else []
+    try:
+        bundles = json.loads(airflow_option("dag_processor", "dag_bundle_config_list") or "[]")
+        for each in bundles:
+            path = each.get("kwargs", {}).get("path")
+            if path and each["name"] != _DEFAULT_BUNDLE:
+                found.append((os.path.abspath(path), str(each["name"])))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        pass  # Airflow itself reports it
+    return found
+
+
+_DEFAULT_BUNDLE = "dags-folder"
+
+
 def has_own_plugin(name: str) -> bool:
     """Whether this Python's packages offer Airflow a plugin of that name: one that is only on the path doesn't."""
     from importlib.metadata import entry_points
@@ -239,7 +277,7 @@ def has_own_plugin(name: str) -> bool:
 
 def notifier_takes_context() -> bool:
     """Whether ``BaseNotifier`` accepts a context for its ``await`` (Airflow 3.1 and later)."""
-    return hasattr(BaseNotifier, "__await__")
+    return hasattr(sys.modules[__name__].BaseNotifier, "__await__")
 
 
 def airflow_option(section: str, key: str) -> str | None:
@@ -291,8 +329,9 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
     try:
         dag_run: Any = context.get("dag_run")
         if hasattr(dag_run, "get_task_instances"):
-            failed = dag_run.get_task_instances(state="failed")
-            return sorted((each.task_id, each.map_index) for each in failed)
+            return sorted((each.task_id, each.map_index) for each in task_instances_of(dag_run, state="failed"))
+        from airflow_provider_dingpush.timeouts import call_within
+
         states = call_within(seconds, lambda: _task_states(context))
         if states is None:
             _log.info("The failed tasks of the run can't be listed: %s", _NO_TASK_STATES)
@@ -305,6 +344,99 @@ def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[st
     except Exception as error:  # noqa: BLE001 - a missing list must not lose the alert
         _log.info("The failed tasks of the run can't be listed (%s: %s).", type(error).__name__, redact(str(error)))
         return None
+
+
+def task_instances_of(dag_run: Any, **conditions: Any) -> list[Any]:
+    """The task instances of a run of the database, read within its own session.
+
+    Without a session Airflow takes that of the thread, and commits and closes it: the scheduler forbids that while it
+    works on runs, and would lose what it has done (``utils/session.py``, ``utils/sqlalchemy.py`` of 2.10 to 3.3, read
+    2026-11-27).
+    """
+    session = session_of(dag_run)
+    return list(dag_run.get_task_instances(**conditions, **({} if session is None else {"session": session})))
+
+
+def session_of(stored: Any) -> Any:
+    """The database session of an object; ``None`` if it has none."""
+    if not hasattr(stored, "_sa_instance_state"):
+        return None
+    from sqlalchemy.orm import object_session
+    from sqlalchemy.orm.exc import UnmappedInstanceError
+
+    try:
+        return object_session(stored)
+    except UnmappedInstanceError:
+        return None
+
+
+@contextmanager
+def stored_task_instances(
+    dag_id: str, run_ids: Collection[str], task_ids: Collection[str]
+) -> Iterator[tuple[Any, list[Any]]]:
+    """The task instances of these runs and tasks in the metadata database, and the session.
+
+    Each has ``run_id``, ``task_id``, ``map_index``, ``state``, ``try_number`` and ``end_date``.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    names = ("run_id", "task_id", "map_index", "state", "try_number", "end_date")
+    with create_session() as session:
+        rows = session.query(*(getattr(TaskInstance, name) for name in names)).filter(
+            TaskInstance.dag_id == dag_id, TaskInstance.run_id.in_(run_ids), TaskInstance.task_id.in_(task_ids)
+        )
+        yield session, rows.all()
+
+
+def requests_in_audit_log(
+    session: Any, dag_id: str, since: datetime, until: datetime
+) -> list[tuple[datetime, str, str | None, str | None]]:
+    """The requests of people about a DAG: time, name, run and task of each.
+
+    Airflow itself writes lines of the same names. Those of a request have the request in ``extra``; its own have
+    nothing there, or the name of a host (``www/decorators.py`` of 2.10, ``api_fastapi/logging/decorators.py`` and
+    ``api_fastapi/execution_api/routes/task_instances.py`` of 3.3, read 2026-11-27).
+
+    :param session: of the database.
+    """
+    from airflow.models.log import Log
+
+    rows = session.query(Log.dttm, Log.event, Log.run_id, Log.task_id).filter(
+        Log.dag_id == dag_id,
+        Log.dttm >= since,
+        Log.dttm <= until,
+        Log.extra.isnot(None),
+        ~Log.extra.contains("host_name"),
+    )
+    return [tuple(row) for row in rows]
+
+
+def failed_in_a_row(dag_run: Any, at_most: int) -> int:
+    """How many of the DAG's newest runs failed, up to the first that didn't; the given one counts as the newest.
+
+    In the order in which Airflow counts them (``models/dagrun.py``, ``_check_last_n_dagruns_failed``).
+
+    :param dag_run: of the database, with its session.
+    :raises Exception: of the database, if it can't be read.
+    """
+    session, runs = session_of(dag_run), type(dag_run)
+    if session is None:
+        return 0
+    from airflow import __version__
+
+    if not is_airflow_3():
+        newest = [runs.execution_date.desc()]
+    elif tuple(map(int, __version__.split(".")[:2])) < (3, 2):
+        newest = [runs.logical_date.desc()]
+    else:
+        newest = [runs.run_after.desc(), runs.id.desc()]
+    # Whole objects: the scheduler hasn't written its latest changes yet.
+    found = session.query(runs).filter(runs.dag_id == dag_run.dag_id).order_by(*newest).limit(at_most).all()
+    failed = [str(getattr(each.state, "value", each.state)) == "failed" for each in found]
+    return failed.index(False) if False in failed else len(failed)
 
 
 def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:

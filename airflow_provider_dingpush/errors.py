@@ -182,10 +182,18 @@ class IpNotAllowedError(ConfigurationError):
 class RulesFileError(ConfigurationError):
     """The rules file can't be read, or has mistakes.
 
-    ``problems`` has each of them, with file, line, column and what would be right.
+    ``problems`` has each of them, with file, line, column and what would be right; ``problems_zh`` in Chinese.
     """
 
     problems: tuple[str, ...] = ()
+    problems_zh: tuple[str, ...] = ()
+
+    def problems_in(self, language: str) -> tuple[str, ...]:
+        """Each mistake in one language; or why the file can't be read, and what to do about it.
+
+        :param language: ``zh`` or ``en``.
+        """
+        return (self.problems_zh if language == "zh" else self.problems) or (self.in_language(language),)
 
 
 class ContentError(DingTalkError):

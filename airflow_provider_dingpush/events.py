@@ -5,6 +5,7 @@ A new event is one entry here and its words in ``alerts/words_zh.py`` and ``aler
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -28,6 +29,10 @@ class Subject(Enum):
     RUN = "run"
     DEADLINE = "deadline"
     QUESTION = "question"
+    AIRFLOW = "airflow"
+    """A component of Airflow itself, or the flush."""
+    FILE = "file"
+    """A DAG file, or the rules file."""
 
 
 class Traits(NamedTuple):
@@ -64,6 +69,12 @@ class Event(str, Enum):
     DAG_SUCCEEDED = "dag_succeeded"
     DEADLINE_MISSED = "deadline_missed"
     ANSWER_NEEDED = "answer_needed"
+    AIRFLOW_UNHEALTHY = "airflow_unhealthy"
+    AIRFLOW_HEALTHY = "airflow_healthy"
+    DAG_IMPORT_ERROR = "dag_import_error"
+    DAG_IMPORT_FIXED = "dag_import_fixed"
+    RULES_FILE_ERROR = "rules_file_error"
+    RULES_FILE_FIXED = "rules_file_fixed"
 
     @classmethod
     def _missing_(cls, value: object) -> Event | None:
@@ -141,6 +152,11 @@ class Event(str, Enum):
         return self.severity is Severity.FAILURE and self.subject is Subject.RUN
 
     @property
+    def is_about_file(self) -> bool:
+        """Whether it is about a file rather than a run or task."""
+        return self.subject is Subject.FILE
+
+    @property
     def is_deadline(self) -> bool:
         """Whether a deadline was missed."""
         return self.subject is Subject.DEADLINE
@@ -176,8 +192,50 @@ _TRAITS = {
     Event.DAG_SUCCEEDED: Traits(Severity.GOOD, Subject.RUN, resolves_incident=True),
     Event.DEADLINE_MISSED: Traits(Severity.LATE, Subject.DEADLINE),
     Event.ANSWER_NEEDED: Traits(Severity.QUESTION, Subject.QUESTION, repeated_by_airflow=False, in_progress=True),
+    Event.AIRFLOW_UNHEALTHY: Traits(Severity.FAILURE, Subject.AIRFLOW, opens_incident=True),
+    Event.AIRFLOW_HEALTHY: Traits(Severity.GOOD, Subject.AIRFLOW, resolves_incident=True),
+    Event.DAG_IMPORT_ERROR: Traits(Severity.FAILURE, Subject.FILE, opens_incident=True),
+    Event.DAG_IMPORT_FIXED: Traits(Severity.GOOD, Subject.FILE, resolves_incident=True),
+    Event.RULES_FILE_ERROR: Traits(Severity.FAILURE, Subject.FILE, opens_incident=True),
+    Event.RULES_FILE_FIXED: Traits(Severity.GOOD, Subject.FILE, resolves_incident=True),
 }
 KNOWN_EVENTS = tuple(_TRAITS)
 """All events of this version."""
 _UNKNOWN = Traits(Severity.INFO, Subject.TASK, repeated_by_airflow=False)
 """Of an event that only a newer version has."""
+
+
+class Urgency(Enum):
+    """How urgent an alert is, the most urgent first. Rules, tags and messages call it severity, as people do."""
+
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+    P4 = "P4"
+
+    @classmethod
+    def named(cls, name: str) -> Urgency | None:
+        """The urgency of that name, also in lower case; ``None`` for another one."""
+        return cls.__members__.get(name.strip().upper())
+
+    @classmethod
+    def tagged(cls, tags: Iterable[str]) -> Urgency | None:
+        """That of a tag of the DAG, such as ``severity:P1``, the most urgent of several; ``None`` without one."""
+        named = (cls.named(tag[len(_TAG) :]) for tag in tags if tag.lower().startswith(_TAG))
+        return min(filter(None, named), key=lambda each: each.value, default=None)
+
+    @classmethod
+    def of(cls, event: Event, tags: Iterable[str] = ()) -> Urgency:
+        """That of a tag of the DAG; otherwise that of the event."""
+        return cls.tagged(tags) or _URGENCIES[event.severity]
+
+
+_TAG = "severity:"
+_URGENCIES = {
+    Severity.FAILURE: Urgency.P2,
+    Severity.LATE: Urgency.P2,
+    Severity.QUESTION: Urgency.P3,
+    Severity.RETRY: Urgency.P4,
+    Severity.GOOD: Urgency.P4,
+    Severity.INFO: Urgency.P4,
+}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pluggy
@@ -16,35 +17,66 @@ _hook = pluggy.HookimplMarker("airflow")
 
 
 @_hook
+def on_task_instance_running(task_instance: Any) -> None:
+    """A task starts, in this process."""
+    _guarded(lambda: _pipeline("task_markers").task_starts(task_instance))
+
+
+@_hook
 def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any) -> None:
     """A task failed, or will be retried (Airflow calls it for both)."""
-    from airflow_provider_dingpush.pipeline import airflow_events
-
-    _guarded(lambda: airflow_events.task_failed(task_instance, error, was=previous_state))
+    _guarded(lambda: _pipeline("airflow_events").task_failed(task_instance, error, was=previous_state))
 
 
 @_hook
 def on_task_instance_success(task_instance: Any) -> None:
     """A task succeeded."""
-    from airflow_provider_dingpush.pipeline import airflow_events
+    _guarded(lambda: _pipeline("airflow_events").task_succeeded(task_instance))
 
-    _guarded(lambda: airflow_events.task_succeeded(task_instance))
+
+@_hook(optionalhook=True)
+def on_task_instance_skipped(task_instance: Any) -> None:
+    """A task was skipped (Airflow 3.1 and later)."""
+    _guarded(lambda: _pipeline("task_markers").task_ended(task_instance))
+
+
+@_hook
+def before_stopping(component: Any) -> None:  # noqa: ARG001 - Airflow's signature
+    """A part of Airflow stops: a task's process too, also if its task was deferred or rescheduled."""
+    _guarded(lambda: _pipeline("task_markers").process_stops())
 
 
 @_hook
 def on_dag_run_failed(dag_run: Any, msg: str) -> None:
     """A run failed; called in the scheduler, within its database transaction."""
-    from airflow_provider_dingpush.pipeline import airflow_events
-
-    _guarded(lambda: airflow_events.run_ended(dag_run, msg))
+    _guarded(lambda: _pipeline("airflow_events").run_ended(dag_run, msg))
 
 
 @_hook
 def on_dag_run_success(dag_run: Any, msg: str) -> None:
     """A run succeeded."""
-    from airflow_provider_dingpush.pipeline import airflow_events
+    _guarded(lambda: _pipeline("airflow_events").run_ended(dag_run, msg))
 
-    _guarded(lambda: airflow_events.run_ended(dag_run, msg))
+
+# DAG files that can't be imported. Airflow 3 calls these in the loop of its DAG processor, Airflow 2 in the process
+# that parses the file; there is none for a file that can be imported again.
+
+
+@_hook
+def on_new_dag_import_error(filename: Any, stacktrace: Any) -> None:
+    """A DAG file can't be imported."""
+    _guarded(lambda: _pipeline("import_errors").note_broken_file(str(filename), str(stacktrace)))
+
+
+@_hook
+def on_existing_dag_import_error(filename: Any, stacktrace: Any) -> None:
+    """A DAG file still can't be imported; called each time that it is parsed."""
+    _guarded(lambda: _pipeline("import_errors").note_broken_file(str(filename), str(stacktrace)))
+
+
+def _pipeline(module: str) -> Any:
+    """A module that a process loads only if something happens in it. Loading it may fail as well."""
+    return import_module(f"airflow_provider_dingpush.pipeline.{module}")
 
 
 def _guarded(record: Callable[[], None]) -> None:

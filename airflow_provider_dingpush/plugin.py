@@ -1,8 +1,8 @@
 """The plugin by which Airflow calls this package about every DAG, if ``[dingpush]`` says so.
 
 Airflow loads plugins in every process, so this module loads nothing else. It has listeners only if ``alert_conn_id`` or
-``rules_file`` is set: as soon as any listener is registered, Airflow refuses sensors with ``end_from_trigger=True``
-(``dag_processing/dagbag.py`` of Airflow 2.10 to 3.4, read 2026-11-27).
+``rules_file`` is set and ``attach`` isn't ``policy``: as soon as any listener is registered, Airflow refuses sensors
+with ``end_from_trigger=True`` (``dag_processing/dagbag.py`` of Airflow 2.10 to 3.4, read 2026-11-27).
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ _MODULES = (
     *("airflow.plugins_manager", "airflow.sdk.plugins_manager"),
     *("airflow._shared.plugins_manager", "airflow.sdk._shared.plugins_manager"),
 )
-_OPTIONS = "alert_conn_id", "rules_file"
+OPTIONS = "alert_conn_id", "rules_file"
+"""Either switches alerts for all DAGs on."""
+POLICY = "policy"
+"""The value of ``attach`` with which a cluster policy sends them instead of this plugin."""
 
 
 def _plugin_class() -> Any:
@@ -34,7 +37,10 @@ def _plugin_class() -> Any:
 def _is_configured() -> bool:
     from airflow.configuration import conf
 
-    return any((conf.get("dingpush", each, fallback=None) or "").strip() for each in _OPTIONS)
+    def option(name: str) -> str:
+        return (conf.get("dingpush", name, fallback=None) or "").strip()
+
+    return option("attach") != POLICY and any(map(option, OPTIONS))
 
 
 if TYPE_CHECKING:

@@ -34,6 +34,11 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
         "/opt/airflow/config/dingpush_rules.yaml",
         "",
     ),
+    "attach": (
+        "How failures of all DAGs are noticed: by this package's listeners (empty), or by its cluster policy (policy).",
+        "policy",
+        "",
+    ),
     "environment": (
         "Label in alerts that distinguishes this Airflow from others. Empty: Airflow's instance name.",
         "production",

@@ -21,6 +21,7 @@ with DAG(
     dag_id="dingpush_alert_on_call_person",
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     schedule=None,
+    tags=["severity:P1"],  # stands out in DingTalk, and waits for no quiet hours
     params={"on_call": "wangwu"},
     default_args={"on_failure_callback": notify_on_call},
 ):

@@ -1,7 +1,8 @@
-"""Counting the alerts in a chat independently of the language, from the lines about them in the log."""
+"""Counting the alerts in a chat independently of the language and layout, from the lines about them in the log."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -11,6 +12,9 @@ from pathlib import Path
 
 LOG = logging.getLogger("airflow_provider_dingpush.alerts.message_log")
 _PATTERN = re.compile(r"Message (\S+) covers alerts (.*)\.$", re.MULTILINE)
+_REPORTED = re.compile(r"Message (\S+) reports (.*)\.$", re.MULTILINE)
+Report = tuple[str, str, str | None, int | None]
+"""Event, DAG, task and map index."""
 
 
 def write_covered_to(path: Path) -> None:
@@ -30,6 +34,16 @@ def covered_alerts(lines: str, message_ids: Iterable[str]) -> Counter[str]:
     """
     keys = {found[1]: found[2].split() for found in _PATTERN.finditer(lines)}
     return Counter(key for message_id in message_ids for key in keys[message_id])
+
+
+def reported_alerts(lines: str, message_ids: Iterable[str]) -> Counter[Report]:
+    """How often each event was reported in the chat; one that another alert of the same message includes isn't.
+
+    :param lines: the log.
+    :param message_ids: of the messages that were accepted.
+    """
+    reports = {found[1]: json.loads(found[2]) for found in _REPORTED.finditer(lines)}
+    return Counter(tuple(report) for message_id in message_ids for report in reports[message_id])
 
 
 class _Appender(logging.Handler):

@@ -44,6 +44,7 @@ OF_SURFACE = (ROOMS | SURFACE | OFFERED) - {"cli", "sandbox"}
 THIRD_PARTIES = {"pipeline": {"jinja2"}, "cli": {"rich", "jinja2"}, "cli/demo_dag": {"airflow"}}
 THIRD_PARTIES_LAZILY = {
     "dingtalk": {"requests", "urllib3"},
+    "pipeline/airflow_health": {"requests"},
     "rules/yaml_nodes": {"yaml"},
     "storage/redis/server": {"redis"},
     "storage/redis/store": {"redis"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import listeners
+from airflow_provider_dingpush import listeners, pipeline
 from tests.callback_contexts import run_context
 
 SECRET = "s3cret-of-the-exception"
@@ -26,8 +27,13 @@ class Raising:
 CALLS: dict[str, Callable[[Any], None]] = {
     "task failed": lambda given: listeners.on_task_instance_failed("running", given, ValueError(SECRET)),
     "task succeeded": listeners.on_task_instance_success,
+    "task starts": listeners.on_task_instance_running,
+    "task skipped": listeners.on_task_instance_skipped,
+    "process stops": listeners.before_stopping,
     "run failed": lambda given: listeners.on_dag_run_failed(given, "task_failure"),
     "run succeeded": lambda given: listeners.on_dag_run_success(given, "success"),
+    "file broken": lambda given: listeners.on_new_dag_import_error(given, given),
+    "file still broken": lambda given: listeners.on_existing_dag_import_error(given, f"{given!r} {SECRET}"),
 }
 
 
@@ -51,6 +57,18 @@ def test_they_never_raise(call: Callable[[Any], None], given: Any, caplog: pytes
         call(given)
     assert SECRET not in caplog.text
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=list(CALLS))
+def test_a_package_that_cannot_be_loaded_stops_nothing(
+    call: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its files may be replaced by others while the scheduler runs."""
+    for name in ("airflow_events", "task_markers", "import_errors"):
+        monkeypatch.delattr(pipeline, name, raising=False)
+        monkeypatch.setitem(sys.modules, f"airflow_provider_dingpush.pipeline.{name}", None)
+    call(SimpleNamespace())
+    assert "An alert for all DAGs was not written (ModuleNotFoundError)." in caplog.text
 
 
 @pytest.mark.parametrize("name", ["run failed", "task failed"])

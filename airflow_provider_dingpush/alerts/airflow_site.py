@@ -108,6 +108,11 @@ class AirflowSite(NamedTuple):
         query = _query(map_index=str(-1 if map_index is None else map_index))
         return f"{self.run_url(dag_id, run_id)}/tasks/{_quoted(task_id)}/required_actions?{query}"
 
+    @property
+    def import_errors_url(self) -> str:
+        """The page that lists the files which can't be imported: that of all DAGs."""
+        return f"{self._base()}/{'dags' if self.layout == 'pages' else 'home'}"
+
     def _base(self) -> str:
         base = (self.base_url or "").strip().rstrip("/")
         try:

@@ -2,57 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.events import Event
+from airflow_provider_dingpush.alerts.mailboxes import Mailbox, digest, incident_of, mailbox_of
+from airflow_provider_dingpush.events import Event, Urgency
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from airflow_provider_dingpush.alerts.upstreams import Upstream
 
-    class Target(Protocol):
-        """The people or group that an app sends to."""
-
-        def to_dict(self) -> dict[str, Any]:
-            """Its plain form."""
-
+__all__ = [
+    "FORMAT",
+    "Alert",
+    "Mailbox",
+    "age_of",
+    "incident_of",
+    "key_of",
+    "key_of_file",
+    "key_with",
+    "log_repetition",
+    "mailbox_of",
+    "run_name",
+    "unique_key",
+]
 
 FORMAT = 1
 """Stored in every alert. Readers ignore unknown names, so only a change of meaning needs a new number."""
-
-
-class Mailbox(NamedTuple):
-    """The pending alerts of one connection id and one target.
-
-    The connection is looked up by the leader and not by the process that puts an alert: a slow secrets backend must not
-    lose one.
-
-    :param conn_id: id of the Airflow connection.
-    :param target: the plain form of ``to=`` as canonical JSON; empty for the connection's own group.
-    """
-
-    conn_id: str
-    target: str = ""
-
-    @classmethod
-    def read(cls, plain: Any) -> Mailbox:
-        """Read connection id and target from a list of both.
-
-        :raises ValueError: if it is anything else.
-        """
-        if not isinstance(plain, list) or len(plain) != 2 or not all(isinstance(each, str) for each in plain):
-            raise ValueError("this isn't a mailbox")
-        return cls(*plain)
-
-    @property
-    def name(self) -> str:
-        """A short name that is the same in every process and safe in a path."""
-        return _digest([self.conn_id, self.target])[:16]
 
 
 @dataclass(frozen=True)
@@ -63,7 +42,7 @@ class Alert:
     :param mailbox: of the alert.
     :param event: what happened; JSON has its name, also of an event of a newer version.
     :param at: when it happened, in seconds since 1970.
-    :param dag_id: the DAG.
+    :param dag_id: the DAG; of an event about a file, its path.
     :param run_id: the run.
     :param task_id: the task; ``None`` for the whole run.
     :param map_index: of a mapped task instance.
@@ -87,6 +66,8 @@ class Alert:
         made when the receiver's language is known.
     :param refused_message: the notifier's own message, if it was refused and the built-in text is sent instead; it is
         restored if the receiver refuses everything.
+    :param rule: what decided that its mailbox gets it, and what that asks for, in the plain form of
+        :class:`~airflow_provider_dingpush.alerts.run_alert.RuleEffects`; empty for a notifier of the DAG.
     """
 
     key: str
@@ -113,6 +94,7 @@ class Alert:
     occurrence: str = ""
     also: tuple[Mapping[str, Any], ...] = ()
     refused_message: Mapping[str, Any] | None = None
+    rule: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "event", Event(self.event))
@@ -148,6 +130,32 @@ class Alert:
         """Whether it is a failure that a success can end."""
         return self.event.opens_incident
 
+    @property
+    def urgency(self) -> Urgency:
+        """How urgent it is: what a rule or a tag of the DAG says, or else the event."""
+        return Urgency.named(str(self.facts.get("severity") or "")) or Urgency.of(self.event)
+
+    @property
+    def repeat_interval_seconds(self) -> float | None:
+        """How long a failure that was sent is only counted, in seconds, if a rule says so."""
+        seconds = self.rule.get("repeat_interval_seconds")
+        return float(seconds) if isinstance(seconds, (int, float)) else None
+
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """What it may follow from, if it is a failure."""
+        # A process that only puts its alert needs none of it.
+        from airflow_provider_dingpush.alerts.upstreams import upstreams_in
+
+        return upstreams_in(self.facts)
+
+    def following(self, upstream: Upstream) -> Alert:
+        """This alert with one more upstream."""
+        from airflow_provider_dingpush.alerts.upstreams import MOST_UPSTREAMS
+
+        upstreams = [list(each) for each in dict.fromkeys((*self.upstreams, upstream))]
+        return replace(self, facts={**self.facts, "upstreams": upstreams[-MOST_UPSTREAMS:]})
+
     def _is_sound(self) -> bool:
         """Whether the fields that are used everywhere have the right types."""
         texts = (self.key, self.dag_id, self.summary)
@@ -157,6 +165,7 @@ class Alert:
             and all(each is None or isinstance(each, str) for each in names)
             and isinstance(self.at, (int, float))
             and isinstance(self.facts, dict)
+            and isinstance(self.rule, dict)
         )
 
     def to_json(self) -> str:
@@ -184,14 +193,9 @@ class Alert:
             raise ValueError("this isn't an alert") from problem
 
 
-def mailbox_of(conn_id: str, to: Target | None) -> Mailbox:
-    """The mailbox of a connection id and a target."""
-    return Mailbox(conn_id, "" if to is None else json.dumps(to.to_dict(), sort_keys=True, ensure_ascii=False))
-
-
-def incident_of(mailbox: Mailbox, dag_id: str, task_id: str | None, map_index: int | None) -> str:
-    """Identifies a DAG or task that fails and recovers, within one mailbox."""
-    return _digest([mailbox.name, dag_id, task_id, map_index])[:24]
+def run_name(dag_id: str, run_id: str) -> str:
+    """A short name of a run that is the same in every process and safe in a path."""
+    return digest([dag_id, run_id])[:24]
 
 
 def key_of(
@@ -211,7 +215,15 @@ def key_of(
     if not run_id:
         # Without a run id it can't be recognised, and two alerts are better than none.
         return unique_key()
-    return _digest([dag_id, run_id, task_id, map_index, try_number, event, distinction])[:40]
+    return digest([dag_id, run_id, task_id, map_index, try_number, event, distinction])[:40]
+
+
+def key_of_file(file: str, event: str, distinction: str) -> str:
+    """The key of what happened to a file.
+
+    :param distinction: the same for the same problem of the file.
+    """
+    return digest([file, event, distinction])[:40]
 
 
 def unique_key() -> str:
@@ -223,11 +235,7 @@ def key_with(occurrence: str, message: Mapping[str, Any] | str | None, mentions:
     """The key of an alert: the occurrence itself, unless its notifier adds a message or mentions."""
     if message is None and not mentions:
         return occurrence
-    return _digest([occurrence, json.dumps([message, mentions], sort_keys=True)])[:40]
-
-
-def _digest(parts: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return digest([occurrence, json.dumps([message, mentions], sort_keys=True)])[:40]
 
 
 def age_of(alert: Alert) -> tuple[float, str]:

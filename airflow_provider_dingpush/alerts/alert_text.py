@@ -7,10 +7,13 @@ from datetime import datetime
 
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
 from airflow_provider_dingpush.alerts.hints import Hint
+from airflow_provider_dingpush.alerts.history_line import Memory
+from airflow_provider_dingpush.alerts.kinds import URGENT_MARK
 from airflow_provider_dingpush.alerts.markdown import dotted, escape_markdown, plain_line, quoted
-from airflow_provider_dingpush.alerts.run_facts import TASKS_FAILED, FailedTask, RunFacts
+from airflow_provider_dingpush.alerts.name_ranges import names_in_brief
+from airflow_provider_dingpush.alerts.run_facts import NO_FLUSH, TASKS_FAILED, FailedTask, RunFacts
 from airflow_provider_dingpush.alerts.words import Words, day_and_time, duration_text, local_time_text, words_in
-from airflow_provider_dingpush.events import Subject
+from airflow_provider_dingpush.events import Subject, Urgency
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
@@ -27,6 +30,9 @@ _SAME_TIME_SECONDS = 600
 _LIST_CHARACTERS = 120
 """Of the options of a question, and of the people who may answer it."""
 
+_FILES_CHARACTERS = 240
+"""Of the paths of files that have the same problem."""
+
 _DEFAULT_OWNER = "airflow"
 """Airflow's owner of a task that names none (``[operators] default_owner``)."""
 
@@ -39,6 +45,7 @@ def built_in_alert(
     *,
     language: str,
     hints: frozenset[Hint] = frozenset(),
+    memory: Memory | None = None,
     at_most_bytes: int = MAX_ALERT_BYTES,
 ) -> Markdown:
     """The built-in message about these facts.
@@ -49,15 +56,19 @@ def built_in_alert(
 
     :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.
     :param hints: shown at the end; see :mod:`.hints`.
+    :param memory: of earlier failures, shown below the title.
     :param at_most_bytes: to fit, fewer failed tasks are listed and less of the exception and the log is shown, so that
         the links stay. The shortest text is returned even if it is longer than this.
     """
     words = words_in(language)
+    if words.is_chinese and facts.exception_text_zh:
+        facts = facts._replace(exception_text=facts.exception_text_zh)
     title = _title(facts, words)
     listed = len(facts.failed_tasks or ())
     while True:
         blocks = [
-            f"### {facts.event.mark} {escape_markdown(title)}",
+            f"### {_mark(facts)} {escape_markdown(title)}",
+            memory.in_words(language) if memory else "",
             *_BODIES[facts.event.subject](facts, words, listed),
             *_hints(hints, words),
         ]
@@ -81,12 +92,21 @@ def _shortened(text: str | None) -> str | None:
     return cut if len(cut) < len(text) else cut[:most]
 
 
+def _mark(facts: RunFacts) -> str:
+    is_urgent = facts.severity == Urgency.P1.value and facts.event.is_failure
+    return URGENT_MARK if is_urgent else facts.event.mark
+
+
 def _title(facts: RunFacts, words: Words) -> str:
     what = words.event_in_title(facts.event)
     if facts.event.will_retry and facts.try_text:
         what = words("try_failed", tries=facts.try_text)
     prefix = f"[{_short(facts.environment)}] " if facts.environment else ""
+    if facts.severity == Urgency.P1.value:
+        prefix = f"[{facts.severity}] {prefix}"
     name = _short(facts.dag_name or words("unknown_dag"))
+    if facts.file_count > 1:
+        name = words("and_more_files", facts.file_count - 1, name=name)
     if facts.task_name:
         name += f" · {_short(facts.task_name)}"
     if facts.map_index is not None:
@@ -103,7 +123,9 @@ def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa:
         words,
         {
             **_names(facts),
+            "severity": facts.severity,
             "run_id": _run_id(facts, words),
+            "iteration": facts.iteration,
             "try": _try(facts, words),
             "started": _time(facts.started_at),
             "duration": _duration(facts.duration_seconds, words),
@@ -119,6 +141,8 @@ def _problem(facts: RunFacts, words: Words) -> Iterator[str]:
     """What went wrong, where in the author's code, and what the task wrote before."""
     if facts.killed_from_outside:
         yield words("killed")
+    if facts.never_started:
+        yield words("never_started")
     text = facts.exception_text or ""
     separator = "\n" if gap_in(text.partition("\n")[0]) is not None else ": "
     problem = separator.join(each for each in (facts.exception_type, text) if each)
@@ -137,6 +161,8 @@ def _owners(facts: RunFacts, words: Words) -> str:
 
 
 def _run(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
+    if facts.pausing_after:
+        yield words("pausing", facts.pausing_after)
     if facts.failed_tasks is None or facts.reason != TASKS_FAILED:
         # Otherwise the list says it.
         yield _lines(words, {"reason": facts.reason and words.known("reason", facts.reason)})
@@ -152,6 +178,7 @@ def _run(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
         words,
         {
             **_names(facts),
+            "severity": facts.severity,
             "run_id": _run_id(facts, words),
             "started": _time(facts.started_at),
             "duration": _duration(facts.duration_seconds, words),
@@ -205,6 +232,7 @@ def _question(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # n
             "without_answer": default if facts.answer_by else "",
             "assigned_to": _brief(facts.assigned_users, words),
             **_names(facts),
+            "severity": facts.severity,
             "run_id": _run_id(facts, words),
             "owner": _owners(facts, words),
         },
@@ -212,11 +240,67 @@ def _question(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # n
     yield _links(facts, words)
 
 
+def _airflow(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
+    is_over = facts.event.resolves_incident
+    last = "last_ran" if facts.reason == NO_FLUSH else "last_heartbeat"
+    is_since_heartbeat = not is_over and facts.last_heartbeat_at == facts.started_at
+    yield "" if is_over else _lines(words, {"reason": facts.reason and words.known("reason", facts.reason)})
+    yield _quote(facts.body, words) if facts.body and not is_over else ""
+    yield _lines(
+        words,
+        {
+            last: None if is_over else _time(facts.last_heartbeat_at),
+            "unhealthy_since": None if is_since_heartbeat else _time(facts.started_at),
+            "was_unhealthy_for" if is_over else "unhealthy_for": _duration(facts.duration_seconds, words),
+            "checked": facts.hostname,
+        },
+    )
+    yield _links(facts, words)
+
+
+def _file(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
+    yield from _problem(facts, words)
+    if facts.source_line:
+        yield quoted([escape_markdown(facts.source_line)])
+    if facts.reason:
+        yield words.known("reason", facts.reason)
+    yield _link(_marked_if_local(words("view_import_errors"), facts, words), facts.page_link)
+    yield _lines(
+        words,
+        {
+            "files": _files(facts, words),
+            "bundle": facts.bundle,
+            "broken_since": _time(facts.started_at),
+            "fixed_at": _time(facts.ended_at),
+            "broken_for": _duration(facts.duration_seconds, words),
+            "host": facts.hostname,
+        },
+    )
+
+
+def _files(facts: RunFacts, words: Words) -> str:
+    """The path of the file, unless the title shows it whole; and those of others with the same problem."""
+    if facts.file_count <= 1:
+        return "" if _is_in_title(facts.dag_name, facts.file or "") else facts.file or ""
+    known = names_in_brief(sorted([facts.file or "", *facts.more_files]))
+    names = known[:1]
+    for each in known[1:]:
+        if len(words("comma").join([*names, each])) > _FILES_CHARACTERS:
+            break
+        names.append(each)
+    text = words("comma").join(names)
+    if len(names) < len(known) or facts.file_count > 1 + len(facts.more_files):
+        text = words("and_more_names", names=text)
+    return words("file_count", facts.file_count, names=text)
+
+
 _BODIES: Mapping[Subject, Callable[[RunFacts, Words, int], Iterator[str]]] = {
     Subject.TASK: _task,
     Subject.RUN: _run,
     Subject.DEADLINE: _deadline,
     Subject.QUESTION: _question,
+    Subject.AIRFLOW: _airflow,
+    Subject.FILE: _file,
 }
 """Subject of an event -> the paragraphs between title and footer, with at most so many failed tasks."""
 

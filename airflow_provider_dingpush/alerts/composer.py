@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.alert_text import MAX_ALERT_BYTES, built_in_alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.hints import Hint
+from airflow_provider_dingpush.alerts.history_line import Memory
 from airflow_provider_dingpush.alerts.markdown import escape_markdown
 from airflow_provider_dingpush.alerts.run_facts import MAX_LOG_LINES, RunFacts
 from airflow_provider_dingpush.alerts.words import words_in
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
             """
 
 
+_LAST_MOMENT = 32_503_680_000.0  # the year 3000
 _PROBLEM_CHARACTERS, _TEXT_BYTES_PER_PROBLEM_CHARACTER = 300, 12
 
 
@@ -84,8 +86,10 @@ class Composer:
         """The message and its mentions."""
         alerts = [self.redacted(each) for each in alerts]
         language = self.language_of(alerts)
-        if len(alerts) == 1 and notes == Notes(number=notes.number, hints=notes.hints, storm=notes.storm):
-            message = self._alone(alerts[0], language, notes.hints)
+        if len(alerts) == 1 and notes == _plain(notes):
+            message = self._alone(alerts[0], language, notes)
+            message = _with_remarks(message, *_followers(alerts[0], notes, language))
+            message = _with_remarks(message, *self._withheld(notes, language))
         else:
             message = self._digest(alerts, notes, language)
         if self.channel.misaddressed:
@@ -105,14 +109,25 @@ class Composer:
         return digest(
             [_without_log(each) for each in alerts] if self.settings.log_tail == 0 else alerts,
             notes,
-            group_by=self.settings.group_by,
+            group_by=_group_by_of(alerts) or self.settings.group_by,
             language=language,
             zone=self.settings.zone,
             at_most_bytes=self.channel.text_bytes,
             environment=next((each.environment for each in alerts if each.environment), None),
         )
 
-    def _alone(self, alert: Alert, language: str, hints: frozenset[Hint]) -> Message:
+    def _withheld(self, notes: Notes, language: str) -> list[str]:
+        """The remarks of a single alert about those that are withheld, or were."""
+        if not notes.withheld:
+            return []
+        from airflow_provider_dingpush.alerts.withheld_text import withheld_remarks
+
+        def clock(at: float) -> str:
+            return f"{datetime.fromtimestamp(min(at, _LAST_MOMENT), self.settings.zone):%m-%d %H:%M}"
+
+        return list(withheld_remarks(notes.withheld, words_in(language), clock))
+
+    def _alone(self, alert: Alert, language: str, notes: Notes) -> Message:
         facts = RunFacts.from_dict({"event": alert.event, "dag_id": alert.dag_id, **alert.facts})
         own, problems = None, alert.problems
         if alert.message is not None:
@@ -120,8 +135,9 @@ class Composer:
                 own, _ = read_message(alert.message)
             except ContentError as problem:
                 problems = {**problems, "message": self.described(problem)}
+        hints, memory = notes.hints, notes.memories.get(alert.key)
         if not alert.also:
-            return self.message_about(facts, own, problems, language=language, hints=hints)
+            return self.message_about(facts, own, problems, language=language, hints=hints, memory=memory)
         from airflow_provider_dingpush.alerts.joining import as_markdown, bytes_with_gap, combined, texts_of
 
         also, most = texts_of(alert.also), self.channel.text_bytes
@@ -129,7 +145,9 @@ class Composer:
         kept = min(sum(map(bytes_with_gap, also)), most // 2)
         if own is not None and also:
             own = as_markdown(own)
-        message = self.message_about(facts, own, problems, language=language, hints=hints, at_most_bytes=most - kept)
+        message = self.message_about(
+            facts, own, problems, language=language, hints=hints, memory=memory, at_most_bytes=most - kept
+        )
         return combined(message, also, most, language, cut_first=own is not None) if also else message
 
     def message_about(
@@ -140,6 +158,7 @@ class Composer:
         *,
         language: str,
         hints: frozenset[Hint] = frozenset(),
+        memory: Memory | None = None,
         at_most_bytes: int | None = None,
     ) -> Message:
         """The message of one alert: the notifier's own if the channel can carry it, or else the built-in one.
@@ -147,6 +166,7 @@ class Composer:
         :param own: the notifier's own message.
         :param problems: name of each argument of the notifier that can't be used -> why; each gets a remark.
         :param hints: of the built-in message.
+        :param memory: of earlier failures, for the built-in message.
         :param at_most_bytes: the limit of the built-in text, in bytes of JSON; by default the channel's.
         """
         if own is not None:
@@ -158,7 +178,8 @@ class Composer:
         if own is None:
             limit = (at_most_bytes or self.channel.text_bytes) - json_bytes("\n\n".join(["", *remarks]))
             facts = facts._replace(log_tail=facts.log_tail[max(0, len(facts.log_tail) - self.settings.log_tail) :])
-            own = built_in_alert(facts, language=language, hints=hints, at_most_bytes=min(MAX_ALERT_BYTES, limit))
+            limit = min(MAX_ALERT_BYTES, limit)
+            own = built_in_alert(facts, language=language, hints=hints, memory=memory, at_most_bytes=limit)
         return _with_remarks(own, *remarks)
 
     def _remarks(self, problems: Mapping[str, str], language: str, shown: Callable[[str], str]) -> list[str]:
@@ -166,6 +187,34 @@ class Composer:
         most = min(_PROBLEM_CHARACTERS, self.channel.text_bytes // _TEXT_BYTES_PER_PROBLEM_CHARACTER)
         known = [(f"problem_{name}", what) for name, what in problems.items() if f"problem_{name}" in words.texts]
         return [words(name, what=shown(what[:most])) for name, what in known]
+
+
+def _group_by_of(alerts: Sequence[Alert]) -> tuple[str, ...]:
+    """The labels by which the rules of all these alerts divide a digest, if they agree; otherwise none."""
+    named = {tuple(each.rule.get("group_by") or ()) for each in alerts}
+    return named.pop() if len(named) == 1 else ()
+
+
+def _plain(notes: Notes) -> Notes:
+    """What doesn't turn a message about one alert into a digest."""
+    return Notes(
+        number=notes.number,
+        hints=notes.hints,
+        storm=notes.storm,
+        withheld=notes.withheld,
+        followers=notes.followers,
+        memories=notes.memories,
+    )
+
+
+def _followers(alert: Alert, notes: Notes, language: str) -> list[str]:
+    """The remark of a single alert about the failures that follow from it."""
+    if not notes.followers:
+        return []
+    from airflow_provider_dingpush.alerts.follower_text import followers_in
+
+    text = followers_in([alert], notes, words_in(language))
+    return [text] if text else []
 
 
 def _without_log(alert: Alert) -> Alert:

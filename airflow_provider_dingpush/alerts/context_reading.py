@@ -18,7 +18,7 @@ from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
 from airflow_provider_dingpush.alerts.exception_place import exception_place
 from airflow_provider_dingpush.alerts.exception_text import WhatWentWrong, read_exception
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
-from airflow_provider_dingpush.events import Event
+from airflow_provider_dingpush.events import Event, Urgency
 
 MAX_LISTED_TASKS = 10
 
@@ -124,6 +124,7 @@ def read_run_facts(
         reason=_free_text(reason, redact, _MAX_NAME_CHARACTERS),
         owners=_owners(task, dag),
         tags=_tags(dag) or (),
+        severity=_severity(dag),
         task_id=task_id,
         task_name=_name(task_id, (task, "task_display_name"), (ti, "task_display_name")),
         map_index=map_index,
@@ -154,6 +155,7 @@ def read_run_facts(
         run_started_at=local(run_started_at),
         run_time=local(_time_in(run_id)),
         runbook_url=_runbook(context, task, dag, redact),
+        iteration=_iteration(ti),
         occurrence=_occurrence(any_ti, run, deadline, logical_date, is_about_task=is_about_task),
         **(question.facts(local) if question else {}),
     )
@@ -187,6 +189,16 @@ def _occurrence(ti: Any, run: Any, deadline: Any, logical_date: datetime | None,
         names.append((ti, "region_id"))
     parts = [*(_identifier(_get(*each)) for each in names), region_index]
     return " ".join(str(each) for each in parts if each is not None)
+
+
+def _iteration(ti: Any) -> int | None:
+    """The iteration of a task loop, from 1.
+
+    Since Airflow 3.4 a task instance has an index in its region: of a mapped task that is its map index, of a task in a
+    loop that isn't mapped its iteration (``RuntimeTaskInstance.model_post_init`` of 3.4.0b2, read 2026-11-27).
+    """
+    index = _map_index(_get(ti, "region_index"))
+    return None if index is None or _map_index(_get(ti, "map_index")) is not None else index + 1
 
 
 class _Tries(NamedTuple):
@@ -517,8 +529,13 @@ def last_success(context: Mapping[str, Any], zone: tzinfo) -> datetime | None:
     return _local(_first(_instant, *((context, name) for name in names)), zone)
 
 
+def _severity(dag: Any) -> str | None:
+    urgency = Urgency.tagged(_tags(dag) or ())
+    return urgency and urgency.value
+
+
 @_unknown_if_it_raises
-def _tags(dag: Any) -> tuple[str, ...]:
+def _tags(dag: Any) -> tuple[str, ...] | None:
     words = [_word(tag, _MAX_NAME_CHARACTERS) for tag in _get(dag, "tags") or ()]
     return tuple(sorted(word for word in words if word))[:_MAX_TAGS]
 

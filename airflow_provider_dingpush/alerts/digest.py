@@ -100,7 +100,10 @@ class Layout:
         small = [each for each in alone if not (each.is_large or is_only)]
         if not large:
             several, small = [*groups], []
-        lines: list[Line] = [partial(self.write.flat, each, detail) for each in several]
+        # P1 comes first, also if it is a single line.
+        urgent = [each for each in small if each.whole.is_urgent]
+        small = [each for each in small if not each.whole.is_urgent]
+        lines: list[Line] = [partial(self.write.flat, each, detail) for each in (*urgent, *several)]
         for section in (each.sections[0] for each in large):
             if not self.contents.is_titled:
                 lines.append(partial(self._group_heading, section))

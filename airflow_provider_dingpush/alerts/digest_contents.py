@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
-from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
+from airflow_provider_dingpush.alerts.kinds import Kind, is_urgent, kind_of
+from airflow_provider_dingpush.alerts.likeness import likeness_of
 from airflow_provider_dingpush.alerts.run_facts import TASKS_FAILED
 
 FAILED_TASKS = f"{TASKS_FAILED}: "
@@ -78,6 +78,11 @@ class Row:
         """The worst kind."""
         return self.kinds[0][0]
 
+    @cached_property
+    def is_urgent(self) -> bool:
+        """Whether a failure of P1 is among them."""
+        return any(map(is_urgent, self.alerts))
+
     @property
     def runs(self) -> int:
         """The number of their runs."""
@@ -90,8 +95,14 @@ class Row:
 
     @property
     def dags(self) -> int:
-        """The number of their DAGs."""
+        """The number of their DAGs; a file that has an alert of its own counts as one."""
         return len({each.dag_id for each in self.alerts})
+
+    @property
+    def files(self) -> int:
+        """The number of files that their alerts are about."""
+        newest = {each.dag_id: each.facts.get("file_count") for each in self.alerts if each.event.is_about_file}
+        return sum(count if isinstance(count, int) and count > 0 else 1 for count in newest.values())
 
 
 @dataclass(frozen=True)
@@ -140,19 +151,21 @@ def sections_of(classified: Iterable[ClassifiedAlert], group_by: Sequence[str]) 
     for each in classified:
         groups[tuple(_label(each.alert, name) for name in group_by)].append(each)
     sections = (Section(label, rows_of(each)) for label, each in groups.items())
-    return tuple(sorted(sections, key=lambda each: (len(each.rows) == 1, *_largest_first(each.whole))))
+    return tuple(
+        sorted(sections, key=lambda each: (not each.whole.is_urgent, len(each.rows) == 1, *_largest_first(each.whole)))
+    )
 
 
 def _largest_first(row: Row) -> tuple[Any, ...]:
     first = row.alerts[0]
-    return -len(row.classified), first.at, first.dag_id, first.task_id or ""
+    return not row.is_urgent, -len(row.classified), first.at, first.dag_id, first.task_id or ""
 
 
 def _label(alert: Alert, name: str) -> str:
     if name == "owner":
         return ", ".join(alert.owners)
     if name == "summary":
-        return _skeleton(reason_of(alert))
+        return likeness_of(reason_of(alert))
     return str(getattr(alert, name) or "")
 
 
@@ -182,7 +195,7 @@ def reasons_of(alerts: Iterable[Alert]) -> list[Reason]:
     alike: dict[str, list[Alert]] = defaultdict(list)
     for alert in alerts:
         if reason := reason_of(alert):
-            alike[_skeleton(reason)].append(alert)
+            alike[likeness_of(reason)].append(alert)
     return [
         Reason(likeness, reason_of(each[-1]), tuple(each), len(set(map(reason_of, each))) == 1)
         for likeness, each in sorted(alike.items(), key=lambda each: len(each[1]), reverse=True)
@@ -232,13 +245,6 @@ def _text_of(message: Mapping[str, Any] | None) -> str:
     return next((each.strip() for each in texts if isinstance(each, str) and each.strip()), "")
 
 
-@lru_cache(maxsize=4_096)
-def _skeleton(reason: str) -> str:
-    """The reason without words that have digits: "order 10086 not found" and "order 10087 not found" are alike."""
-    # Anchored at the start of the word, or a long word without a digit would take quadratic time.
-    return re.sub(r"\b[^\W\d]*\d\w*", "0", reason)
-
-
 MOST_CAUSES = 6
 """Reasons in the head of the message."""
 
@@ -266,6 +272,11 @@ class Contents:
     def unresolved(self) -> tuple[ClassifiedAlert, ...]:
         """Failures, retries and missed deadlines that aren't resolved."""
         return tuple(each for each in self.classified if each.kind not in (Kind.QUESTION, Kind.RECOVERED, Kind.OTHER))
+
+    @cached_property
+    def urgent(self) -> bool:
+        """Whether a failure of P1 is among them."""
+        return any(is_urgent(each.alert) for each in self.classified)
 
     @cached_property
     def questions(self) -> tuple[ClassifiedAlert, ...]:

@@ -9,9 +9,11 @@ from functools import cached_property
 from airflow_provider_dingpush.alerts.digest_contents import Contents, Row, count_kinds
 from airflow_provider_dingpush.alerts.digest_lines import CAUSE_CHARACTERS, LineWriter
 from airflow_provider_dingpush.alerts.hints import Hint
-from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
+from airflow_provider_dingpush.alerts.kinds import MARKS, URGENT_MARK, Kind
 from airflow_provider_dingpush.alerts.markdown import cut, dotted, escape_markdown, plain_name, quoted
+from airflow_provider_dingpush.alerts.withheld_text import withheld_remarks
 from airflow_provider_dingpush.alerts.words import Words, duration_text
+from airflow_provider_dingpush.events import Subject, Urgency
 
 _MOST_NAMES = 5
 """Of dead letters and skipped robots; ``dingpush status`` lists all."""
@@ -59,6 +61,8 @@ class Frame:
         if rest:
             clauses.append(self.write.counted(rest))
         prefix = f"[{plain_name(self.environment)}] " if self.environment else ""
+        if self.contents.urgent:
+            prefix = f"[{Urgency.P1.value}] {prefix}"
         again = (
             self.words("may_repeat_in_title", number=plain_name(self.contents.notes.may_repeat))
             if self.contents.notes.may_repeat
@@ -67,16 +71,26 @@ class Frame:
         return f"{prefix}{self.words('semicolon').join(clauses) or self.words('nothing')}{again}"
 
     def _where(self, row: Row) -> str:
-        """The counts by kind, and the DAG, and the task if there is only one."""
+        """The counts by kind, and the DAG, and the task if there is only one; of several, how many DAGs and files."""
         counted = self.write.counted(row.kinds)
         if row.dags > 1:
-            return self.words("in_dags", row.dags, counts=counted)
+            if any(each.event.subject is Subject.AIRFLOW for each in row.alerts):
+                return counted
+            dags = len({each.dag_id for each in row.alerts if not each.event.is_about_file})
+            if not row.files:
+                return self.words("in_dags", dags, counts=counted)
+            if not dags:
+                return self.words("in_files", row.files, counts=counted)
+            named = self.words("dags", dags), self.words("files_total", row.files)
+            return self.words("in_dags_and_files", counts=counted, dags=named[0], files=named[1])
         task = f" · {self.write.names.task(row)}" if row.tasks == 1 and row.newest.task_id else ""
         return self.words("where", counts=counted, name=f"{self.write.names.dag(row)}{task}")
 
     @property
     def mark(self) -> str:
-        """The mark of the worst kind."""
+        """The mark of the worst kind, or that of P1."""
+        if self.contents.urgent:
+            return URGENT_MARK
         kinds = count_kinds(self.contents.classified)
         return MARKS[kinds[0][0]] if kinds else "⚪"
 
@@ -110,6 +124,7 @@ class Frame:
                     reason=escape_markdown(cut(self.words.known("hold", reason), CAUSE_CHARACTERS)),
                 )
             )
+        remarks += withheld_remarks((each for each in notes.withheld if each.is_over), self.words, self.write.clock)
         if notes.merged_until_tomorrow:
             remarks.append(self.words("merged_until_tomorrow"))
         if remarks:
@@ -154,6 +169,8 @@ class Frame:
     def foot(self) -> Iterator[str]:
         """Dead letters, skipped robots, hints, and the message's number."""
         dead, skipped = self.contents.notes.dead, self.contents.notes.skipped
+        still = (each for each in self.contents.notes.withheld if not each.is_over)
+        yield from withheld_remarks(still, self.words, self.write.clock)
         if dead:
             names = self.words("comma").join(escape_markdown(plain_name(each)) for each in dead[:_MOST_NAMES])
             if len(dead) > _MOST_NAMES:

@@ -33,7 +33,7 @@ def groups_of(sections: Sequence[Section], at_least: int) -> tuple[Group, ...]:
     :param at_least: how many sections with the same picture make a group.
     """
     groups = _together(sections, at_least, _picture_of_section)
-    return tuple(sorted(groups, key=lambda group: -len(group.whole.classified)))
+    return tuple(sorted(groups, key=lambda group: (not group.whole.is_urgent, -len(group.whole.classified))))
 
 
 def tasks_together(rows: Sequence[Row], at_least: int) -> tuple[Group, ...]:
@@ -65,13 +65,13 @@ def _picture_of_section(section: Section) -> tuple[Any, ...]:
     """What is the same for sections that one line can stand for: counts, reasons, and a single task's name."""
     newest = section.whole.newest
     single = (newest.task_id, newest.event) if len(section.rows) == 1 else None
-    return _counts_and_reasons(section.whole), single
+    return _counts_and_reasons(section.whole), single, section.whole.is_urgent
 
 
 def _picture_of_task(section: Section) -> tuple[Any, ...]:
     row = section.whole
     # A run, which is named by its event, looks like no task.
-    return _counts_and_reasons(row), row.newest.task_id is None and row.newest.event
+    return _counts_and_reasons(row), row.newest.task_id is None and row.newest.event, row.is_urgent
 
 
 def _counts_and_reasons(row: Row) -> tuple[Any, ...]:

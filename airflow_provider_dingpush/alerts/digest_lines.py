@@ -20,7 +20,8 @@ from airflow_provider_dingpush.alerts.digest_contents import (
 )
 from airflow_provider_dingpush.alerts.digest_groups import Group
 from airflow_provider_dingpush.alerts.digest_names import Names
-from airflow_provider_dingpush.alerts.kinds import MARKS, Kind
+from airflow_provider_dingpush.alerts.follower_text import followers_in
+from airflow_provider_dingpush.alerts.kinds import MARKS, URGENT_MARK, Kind
 from airflow_provider_dingpush.alerts.markdown import (
     broken_lines,
     cut,
@@ -29,6 +30,7 @@ from airflow_provider_dingpush.alerts.markdown import (
     plain_name,
 )
 from airflow_provider_dingpush.alerts.words import Words
+from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 
 CAUSE_CHARACTERS = 200
@@ -106,7 +108,9 @@ class LineWriter:
             self._tries(row),
             self.words("runs", row.runs) if several_runs and row.newest.task_id else "",
             self._repeats(row),
+            followers_in(row.alerts, self.contents.notes, self.words),
             self.folded(row) if label else "",
+            _pausing(row, self.words),
             self._reasons_below(row, above, detail),
         ]
         return f"- {dotted(parts)}"
@@ -126,7 +130,9 @@ class LineWriter:
             self.words("tasks", whole.tasks) if whole.tasks < len(whole.classified) else "",
             self._times(whole),
             self._repeats(whole),
+            followers_in(whole.alerts, self.contents.notes, self.words),
             self.folded(whole),
+            _pausing(whole, self.words),
             self._reasons(whole, detail),
         ]
         return f"- {dotted(parts)}"
@@ -150,10 +156,11 @@ class LineWriter:
             self._times(whole),
             self._tries(whole) if len(first.classified) == 1 else "",
             self._repeats(whole),
+            followers_in(whole.alerts, self.contents.notes, self.words),
             self.folded(whole) if whole.dags > 1 else "",
             self._reasons(whole, detail),
         ]
-        mark = f"{MARKS[whole.worst]} " if whole.worst in _MARKED else ""
+        mark = _mark(whole)
         return f"- {mark}{dotted(parts)}"
 
     def recovered(self, row: Row) -> str:
@@ -207,7 +214,7 @@ class LineWriter:
     def _subject(self, row: Row, names: Sequence[str]) -> str:
         """The subject of a line, the first name in bold, with its count."""
         first, *rest = map(escape_markdown, names)
-        mark = f"{MARKS[row.worst]} " if row.worst in _MARKED else ""
+        mark = _mark(row)
         often = f" ×{len(row.classified):,}" if len(row.classified) > 1 else ""
         # Next to the name, where it is found quickly: the ends of the lines are at different columns.
         log = self._link_of(row.newest, run_first=row.tasks > 1)
@@ -297,11 +304,14 @@ class LineWriter:
         if reason.text.startswith(FAILED_TASKS):
             names = reason.text.removeprefix(FAILED_TASKS).replace(", ", self.words("comma"))
             text = self.words("failed_tasks_named", names=names)
+        if self.words.is_chinese:
+            text = _own_chinese_text(reason.alerts[-1]) or text
         return escape_markdown(cut(text, characters))
 
     def _link_of(self, alert: Alert, *, run_first: bool = False) -> str:
         """The link to the log, or to the run if there is none."""
-        links = [link(self.words("log"), alert.log_link), link(self.words("run"), alert.run_link)]
+        page = self.words("import_errors" if alert.event.is_about_file else "run")
+        links = [link(self.words("log"), alert.log_link), link(page, alert.run_link)]
         return next((f" {each}" for each in (reversed(links) if run_first else links) if each), "")
 
     def moment(self, at: float) -> datetime:
@@ -312,6 +322,25 @@ class LineWriter:
         moment = self.moment(at)
         today = self.moment(self.contents.classified[-1].alert.at if self.contents.classified else at)
         return f"{moment:%H:%M}" if moment.date() == today.date() else f"{moment:%m-%d %H:%M}"
+
+
+def _pausing(row: Row, words: Words) -> str:
+    """A remark that Airflow pauses the DAG, because so many runs failed in a row."""
+    known = [after for each in row.alerts if isinstance(after := each.facts.get("pausing_after"), int)]
+    return words("pausing_in_line", known[-1]) if known else ""
+
+
+def _mark(row: Row) -> str:
+    """The mark at the start of a line; most lines are failures and have none."""
+    if row.is_urgent:
+        return f"{URGENT_MARK} {Urgency.P1.value} "
+    return f"{MARKS[row.worst]} " if row.worst in _MARKED else ""
+
+
+def _own_chinese_text(alert: Alert) -> str:
+    """The first line of an error of ours in Chinese; empty if it is another one."""
+    text = alert.facts.get("exception_text_zh")
+    return text.partition("\n")[0] if isinstance(text, str) and not alert.also else ""
 
 
 def _listed(names: object, comma: str) -> str:

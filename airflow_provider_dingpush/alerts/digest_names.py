@@ -62,7 +62,10 @@ class Names:
         """The task, or the event of the run."""
         if row.newest.task_id:
             return [self.task(row)]
-        return [self.words.event_in_line(row.newest.event)] if row.worst in (Kind.FAILED, Kind.LATE) else []
+        event = [self.words.event_in_line(row.newest.event)] if row.worst in (Kind.FAILED, Kind.LATE) else []
+        files = row.newest.facts.get("file_count")
+        several = [self.words("files_total", files)] if isinstance(files, int) and files > 1 else []
+        return [*several, *event]
 
     def indices(self, row: Row) -> str:
         """The mapped instances of one run: ``[0–3, 7]``, or the labels of a few: ``[east, west]``."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow_provider_dingpush.alerts.hints import Hint
+from airflow_provider_dingpush.alerts.history_line import Memory
 
 RunKey = tuple[str, str]
 """Identifies a run: DAG id and run id."""
@@ -28,6 +29,39 @@ class StormNote:
 
 
 @dataclass(frozen=True)
+class WithheldNote:
+    """Alerts that are not sent for a while, or were not.
+
+    :param verdict: ``held``, ``silenced`` or ``inhibited``.
+    :param about: the reason in plain text: the name of the quiet hours, or what is silenced and why.
+    :param count: how many.
+    :param since: when the first one was withheld, in seconds since 1970.
+    :param until: when that ends or ended, in seconds since 1970.
+    :param is_over: whether they are among the alerts of this message now.
+    """
+
+    verdict: str
+    about: str
+    count: int
+    since: float
+    until: float
+    is_over: bool = False
+
+
+@dataclass(frozen=True)
+class Followers:
+    """The failures that follow from one failure and are only counted.
+
+    :param count: how many there are.
+    :param names: DAG and task of each, as people know them, the oldest first; an empty task for a whole run. Of those
+        beyond a limit nothing but the count is known.
+    """
+
+    count: int
+    names: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Notes:
     """What a digest reports besides its alerts.
 
@@ -47,7 +81,11 @@ class Notes:
     :param merged_until_tomorrow: this is the last message of the day (``max_messages_per_day``); later alerts are
         sent the next day.
     :param hints: hints to show.
+    :param followers: incident -> the failures that follow from it; shown if one of the alerts is of that incident, and
+        not part of any other count.
     :param storm: the storm that these alerts are part of; a digest of a larger one shows it.
+    :param withheld: alerts that are withheld, or were.
+    :param memories: key of an alert -> what is remembered of its earlier failures.
     """
 
     number: str = ""
@@ -62,3 +100,6 @@ class Notes:
     merged_until_tomorrow: bool = False
     hints: frozenset[Hint] = frozenset()
     storm: StormNote | None = None
+    withheld: tuple[WithheldNote, ...] = ()
+    memories: Mapping[str, Memory] = field(default_factory=dict)
+    followers: Mapping[str, Followers] = field(default_factory=dict)

@@ -38,7 +38,7 @@ def _own_place(traceback: TracebackType | None, roots: Sequence[str], dag_file: 
             break
         code = traceback.tb_frame.f_code
         file = code.co_filename
-        if file == dag_file or _is_own(file, traceback.tb_frame.f_globals.get("__name__")):
+        if file == dag_file or is_own(file, traceback.tb_frame.f_globals.get("__name__")):
             place = file, traceback.tb_lineno, code.co_name
         traceback = traceback.tb_next
     if place is None:
@@ -46,15 +46,19 @@ def _own_place(traceback: TracebackType | None, roots: Sequence[str], dag_file: 
     file, line, function = place
     # Such as <module> and <lambda>, which say nothing.
     within = "" if function.startswith("<") else f" in {function}"
-    shown = f"{_relative(file, roots)}:{line}{within}"
+    shown = f"{relative_to_roots(file, roots)}:{line}{within}"
     if len(shown) > _MOST_CHARACTERS:
         shown = f"…{shown[1 - _MOST_CHARACTERS :]}"
     # A file's name may hold bytes that are no UTF-8, which could not be stored or sent.
     return shown.encode("utf-8", "replace").decode()
 
 
-def _is_own(file: str, module: object) -> bool:
-    if file.startswith("<"):  # Compiled from a text: frozen modules, templates in a str, generated classes.
+def is_own(file: str, module: object) -> bool:
+    """Whether a file is neither installed, nor part of Python, nor compiled from a text.
+
+    :param module: name of the module, if it is known.
+    """
+    if file.startswith("<"):  # Frozen modules, templates in a str, generated classes.
         return False
     package = module.partition(".")[0] if isinstance(module, str) else ""
     if package in _LIBRARY_PACKAGES or file.startswith(_STANDARD_LIBRARY + os.sep):
@@ -62,7 +66,8 @@ def _is_own(file: str, module: object) -> bool:
     return not any(f"{os.sep}{each}{os.sep}" in file for each in _LIBRARY_FOLDERS)
 
 
-def _relative(file: str, roots: Iterable[str]) -> str:
+def relative_to_roots(file: str, roots: Iterable[str]) -> str:
+    """The path from the innermost of the folders that contains it, or else the name alone."""
     folders = [each.rstrip(os.sep) + os.sep for each in roots if each.strip(os.sep)]
     innermost = max((each for each in folders if file.startswith(each)), key=len, default="")
-    return file[len(innermost) :] if innermost else os.path.basename(file)
+    return file[len(innermost) :] if innermost or not os.path.isabs(file) else os.path.basename(file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.events import Severity
+from airflow_provider_dingpush.events import Severity, Urgency
 
 
 class Kind(Enum):
@@ -33,6 +33,9 @@ MARKS = {
 }
 """The mark of each kind."""
 
+URGENT_MARK = "🚨"
+"""The mark of a failure of P1."""
+
 _KINDS = {
     Severity.FAILURE: Kind.FAILED,
     Severity.LATE: Kind.LATE,
@@ -46,3 +49,13 @@ _KINDS = {
 def kind_of(alert: Alert) -> Kind:
     """The kind of an alert by itself."""
     return Kind.RECOVERED if alert.resolved else _KINDS[alert.event.severity]
+
+
+def is_urgent(alert: Alert) -> bool:
+    """Whether it is a failure of P1 that isn't over."""
+    return alert.urgency is Urgency.P1 and alert.event.is_failure and not alert.resolved
+
+
+def mark_of(alert: Alert) -> str:
+    """The mark of an alert by itself."""
+    return URGENT_MARK if is_urgent(alert) else MARKS[kind_of(alert)]

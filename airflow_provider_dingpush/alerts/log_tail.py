@@ -71,9 +71,12 @@ def log_tail(log: str, redact: Callable[[str], str], *, shown: str = "") -> tupl
     return tuple(cut_to(informative[-MAX_LOG_LINES:], MAX_LOG_CHARACTERS))
 
 
-def summary_with(tail: Sequence[str], exception_summary: str | None) -> str | None:
-    """One line about a failure: the most telling line of the log's end before what the exception says."""
-    reason = _telling_line(tail)
+def summary_with(tail: Sequence[str], exception_summary: str | None, *, was_killed: bool = False) -> str | None:
+    """One line about a failure: the most telling line of the log's end before what the exception says.
+
+    :param was_killed: then the last line is only where the task was, and no reason.
+    """
+    reason = _telling_line(tail) or ("" if was_killed or not tail else tail[-1])
     if not reason:
         return exception_summary
     name, _, text = (exception_summary or "").partition(": ")
@@ -82,9 +85,9 @@ def summary_with(tail: Sequence[str], exception_summary: str | None) -> str | No
 
 
 def _telling_line(lines: Sequence[str]) -> str:
-    """The exception that ended a program, or the first line that names an error, or else the last line."""
+    """The exception that ended a program, or the first line that names an error."""
     named = next((line for line in reversed(lines) if is_named_error(line)), None)
-    return named or next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "")
+    return named or next((line for line in lines if _ERROR.search(line)), "")
 
 
 def _texts(log: str) -> list[str]:

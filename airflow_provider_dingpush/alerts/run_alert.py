@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of, key_with, unique_key
-from airflow_provider_dingpush.alerts.run_facts import RunFacts
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of, key_of_file, key_with, unique_key
+from airflow_provider_dingpush.alerts.run_facts import KILLED, NEVER_STARTED, RunFacts
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.messages.mentions import At
 
 _SUMMARY_CHARACTERS = 200
 _UNDATED_SECONDS = 3600.0
+
+
+class RuleEffects(NamedTuple):
+    """What a rule asks for besides the receiver; stored with the alert.
+
+    :param name: of the rule.
+    :param severity: replaces that of the event, ``P1`` to ``P4``.
+    :param group_by: labels by which a digest is divided.
+    :param repeat_interval_seconds: how long a failure that was sent is only counted, in seconds; 0 sends each.
+    :param has_quiet_hours: whether alerts wait at some times; the rule is asked when they are about to be sent.
+    """
+
+    name: str
+    severity: str | None = None
+    group_by: tuple[str, ...] | None = None
+    repeat_interval_seconds: float | None = None
+    has_quiet_hours: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form of what it asks for."""
+        values = {**self._asdict(), "group_by": self.group_by and list(self.group_by)}
+        return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
 def alert_of(
@@ -24,13 +46,17 @@ def alert_of(
     mentions: At | None,
     language: str | None,
     problems: Mapping[str, str] | None = None,
+    rule: RuleEffects | None = None,
 ) -> Alert:
     """The alert of these facts.
 
     :param at: now, in seconds since 1970.
     :param message: the notifier's own message in its plain form, redacted.
     :param problems: name of each argument of the notifier that can't be used -> why.
+    :param rule: the rule that decided that the mailbox gets it; ``None`` for a notifier of the DAG.
     """
+    if rule is not None and rule.severity:
+        facts = facts._replace(severity=rule.severity)
     people = mentions.to_dict() if mentions else None
     # A message that can't be sent counts, too: its success is reported without a failure before it.
     wanted = message or (problems or {}).get("message")
@@ -45,7 +71,8 @@ def alert_of(
         mailbox=mailbox,
         event=facts.event,
         at=at,
-        dag_id=facts.dag_id,
+        # A file that can't be imported has no DAG: its incident, and its line in a digest, are those of the file.
+        dag_id=facts.dag_id or facts.file or "",
         run_id=facts.run_id,
         task_id=facts.task_id,
         map_index=facts.map_index,
@@ -53,7 +80,8 @@ def alert_of(
         resolved=wanted is None and facts.event.resolves_incident,
         summary=_summary(facts),
         log_link=facts.log_link,
-        run_link=facts.run_link,
+        # The page of something that is over shows nothing of it any more.
+        run_link=facts.run_link or (None if facts.event.resolves_incident else facts.page_link),
         answer_link=facts.answer_link,
         environment=facts.environment,
         owners=facts.owners,
@@ -62,12 +90,15 @@ def alert_of(
         mentions=people,
         language=language,
         problems=problems or {},
+        rule=rule.to_dict() if rule else {},
     )
 
 
 def _occurrence(facts: RunFacts, at: float) -> str:
     """The name of an occurrence; a run without a start is distinguished from its next attempt by the hour."""
     distinction = facts.occurrence
+    if facts.event.is_about_file:
+        return key_of_file(facts.file or "", facts.event.value, distinction)
     if not distinction and facts.task_id is None:
         distinction = str(int(at // _UNDATED_SECONDS))
     return key_of(
@@ -87,4 +118,9 @@ def _summary(facts: RunFacts) -> str:
     words = words or facts.subject or ""
     if not words and facts.reason not in (None, "success"):
         words = str(facts.reason)
+    # Names that digests replace by a text of their language, as those of Airflow.
+    if not words and facts.killed_from_outside:
+        words = KILLED
+    if not words and facts.never_started:
+        words = NEVER_STARTED
     return words[:_SUMMARY_CHARACTERS]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from airflow_provider_dingpush.alerts.upstreams import Upstream, upstreams_in
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
 
@@ -13,7 +14,9 @@ FREE_TEXT = (
     "reason",
     "map_label",
     "exception_text",
+    "exception_text_zh",
     "exception_summary",
+    "source_line",
     "log_tail",
     "subject",
     "body",
@@ -29,6 +32,13 @@ MAX_LOG_LINES = 8
 
 TASKS_FAILED = "task_failure"
 """Airflow's reason for a failed run, if some of its tasks failed."""
+
+NO_FLUSH = "no_flush"
+"""Why alerts aren't sent: neither the flush DAG nor ``dingpush flush`` runs."""
+
+
+KILLED, NEVER_STARTED = "killed_from_outside", "never_started"
+"""The reasons of a failed task that left none itself, as the facts of these names."""
 
 
 class FailedTask(NamedTuple):
@@ -62,6 +72,7 @@ class RunFacts(NamedTuple):
 
     :param event: a :class:`~airflow_provider_dingpush.events.Event`; prints as ``task_failed``, ``dag_succeeded``, ...
     :param environment: label of this Airflow, such as ``生产``.
+    :param severity: ``P1`` to ``P4``, if a rule or a tag of the DAG such as ``severity:P1`` names it.
 
     **The run**
 
@@ -86,6 +97,7 @@ class RunFacts(NamedTuple):
     :param task_name: its display name, or its id if it has none.
     :param map_index: index among the mapped instances; ``None`` if the task isn't mapped.
     :param map_label: the rendered ``map_index_template``.
+    :param iteration: which one of a task loop, from 1 (Airflow 3.4 and later); ``None`` outside of one.
     :param try_number: number of this try, from 1.
     :param max_tries: number of all tries: retries + 1.
     :param next_retry_at: when the next try is due; ``None`` if it isn't simply ``retry_delay`` later.
@@ -103,14 +115,21 @@ class RunFacts(NamedTuple):
     :param exception_type: name of the exception's class.
     :param exception_text: its text, with its sub-exceptions, causes and notes if it has any; of a long one the first
         and the last lines, and for the others a line such as ``… 120 …``.
+    :param exception_text_zh: the same in Chinese, if it is one of ours.
     :param exception_summary: its most informative line, with the class.
     :param exception_place: the last place in the author's own code, such as ``etl_orders.py:12 in load``.
     :param log_tail: the last lines that the task wrote, at most eight, if the exception itself gives no reason.
     :param killed_from_outside: the task's process was killed, so there is no exception.
+    :param never_started: the task failed without ever having started: it was stuck in the queue, or no worker could
+        start it.
     :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if they aren't known.
     :param failed_task_count: how many failed in all; ``None`` if unknown.
+    :param pausing_after: this is the last of so many failed runs in a row, after which Airflow pauses the DAG
+        (``max_consecutive_failed_dag_runs``); ``None`` if it doesn't, or that is unknown.
     :param deadline_at: the deadline that was missed.
     :param late_seconds: how long ago that was.
+    :param upstreams: of a failure, what it may follow from (at most 50), each with ``dag_id``, ``task_id`` (``None``:
+        any task) and ``run_id`` (``None``: any run).
 
     **The question** of a task that waits for a person's answer (Airflow 3.1 and later)
 
@@ -125,6 +144,20 @@ class RunFacts(NamedTuple):
     :param assigned_users: names of the people who may answer; empty if every user with the permission may.
     :param assigned_user_ids: their ids in Airflow.
     :param answer_url: the page where it is answered; see also ``answer_link``.
+
+    **A component of Airflow**, if the event is about one: ``task_id`` names it, ``reason`` and ``body`` say what
+    is wrong, and ``hostname`` is where Airflow was asked
+
+    :param last_heartbeat_at: when it was last alive; of the flush, when it last ran.
+
+    **The file**, if the event is about one: a DAG file that can't be imported, or the rules file
+
+    :param file: its path, relative to the folder or bundle of DAGs.
+    :param bundle: name of its DAG bundle (Airflow 3), unless that is Airflow's default one.
+    :param source_line: the line that failed; ``exception_place`` has its file and number.
+    :param file_count: how many files have the same problem.
+    :param more_files: the paths of the others, at most a thousand.
+    :param page_url: the page of Airflow that lists import errors; see also ``page_link``.
 
     **Links**
 
@@ -166,6 +199,7 @@ class RunFacts(NamedTuple):
     duration_seconds: float | None = None
     exception_type: str | None = None
     exception_text: str | None = None
+    exception_text_zh: str | None = None
     exception_summary: str | None = None
     killed_from_outside: bool = False
     failed_tasks: tuple[FailedTask, ...] | None = None
@@ -194,6 +228,18 @@ class RunFacts(NamedTuple):
     runbook_url: str | None = None
     last_success_at: datetime | None = None
     run_time: datetime | None = None
+    last_heartbeat_at: datetime | None = None
+    iteration: int | None = None
+    file: str | None = None
+    bundle: str | None = None
+    source_line: str | None = None
+    file_count: int = 1
+    more_files: tuple[str, ...] = ()
+    page_url: str | None = None
+    never_started: bool = False
+    pausing_after: int | None = None
+    severity: str | None = None
+    upstreams: tuple[Upstream, ...] = ()
 
     @property
     def log_link(self) -> str | None:
@@ -214,6 +260,11 @@ class RunFacts(NamedTuple):
     def runbook_link(self) -> str | None:
         """``runbook_url``, in the form of ``links``."""
         return self.runbook_url and browser_link(self.runbook_url, self.links)
+
+    @property
+    def page_link(self) -> str | None:
+        """``page_url``, in the form of ``links``."""
+        return self.page_url and browser_link(self.page_url, self.links)
 
     @property
     def try_text(self) -> str:
@@ -286,19 +337,24 @@ def _failed_tasks(value: Any) -> tuple[FailedTask, ...] | None:
     )
 
 
+def _upstreams(value: Any) -> tuple[Upstream, ...]:
+    return upstreams_in({"upstreams": value})
+
+
 _FROM_JSON: dict[str, Any] = {
     "event": _known_event,
     "owners": tuple,
     "tags": tuple,
     **dict.fromkeys(
-        ("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids", "log_tail"),
+        ("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids", "log_tail", "more_files"),
         tuple,
     ),
     "failed_tasks": _failed_tasks,
+    "upstreams": _upstreams,
     **dict.fromkeys(
         (
             *("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at", "answer_by"),
-            *("run_started_at", "last_success_at", "run_time"),
+            *("run_started_at", "last_success_at", "run_time", "last_heartbeat_at"),
         ),
         _time,
     ),

@@ -16,10 +16,12 @@ class Words:
 
     :param events: event -> its text in a title and in a line.
     :param texts: name -> text, or the text for one and the text for any other number.
+    :param is_chinese: whether it is Chinese.
     """
 
     events: Mapping[Event, tuple[str, str]]
     texts: Mapping[str, str | tuple[str, str]]
+    is_chinese: bool
 
     def __call__(self, name: str, n: int = 0, /, **values: object) -> str:
         """The text of this name, with a number and other values filled in."""
@@ -56,7 +58,7 @@ def _words(is_chinese: bool) -> Words:
         from airflow_provider_dingpush.alerts.words_zh import EVENTS, WORDS
     else:
         from airflow_provider_dingpush.alerts.words_en import EVENTS, WORDS
-    return Words(EVENTS, WORDS)
+    return Words(EVENTS, WORDS, is_chinese)
 
 
 _UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))

@@ -22,6 +22,7 @@ CHECKS: Mapping[str, Words] = {
     "home": ("[dingpush] home", "[dingpush] home"),
     "clock": ("clock", "时钟"),
     "flush": ("flush DAG or cron", "补发"),
+    "markers": ("killed tasks", "被终止的任务"),
     # of a connection
     "connection": ("settings of the connection", "连接设置"),
     "extra": ("extra fields", "额外字段"),
@@ -130,6 +131,24 @@ RESULTS: Mapping[str, Words] = {
         "Airflow loads the plugin, which reports every DAG. Restart all components after a change of the option.",
         "Airflow 会加载插件，所有 DAG 都会告警。修改配置项后请重启所有组件。",
     ),
+    "attach_unknown": (
+        "attach is {value!r}; it can be empty or policy. Until that is fixed, it counts as empty.",
+        "attach 的值是 {value!r}，只能为空或 policy。修正之前视为空。",
+    ),
+    "policy_on": (
+        "The cluster policy reports every DAG. Restart all components after a change of the option.",
+        "由集群策略为所有 DAG 告警。修改配置项后请重启所有组件。",
+    ),
+    "policy_missing": (
+        (
+            "No DAG is reported: attach is policy, but no airflow_local_settings.py uses the policy of this package. "
+            "Put this line into it: from airflow_provider_dingpush.cluster_policy import dag_policy, task_policy"
+        ),
+        (
+            "没有 DAG 会告警：attach 为 policy，但没有 airflow_local_settings.py 使用本包的策略。请在其中加入："
+            "from airflow_provider_dingpush.cluster_policy import dag_policy, task_policy"
+        ),
+    ),
     "plugin_missing": (
         (
             "Airflow finds no plugin of this package, so no DAG is reported by it. Install the package with pip on "
@@ -150,12 +169,12 @@ RESULTS: Mapping[str, Words] = {
     "end_from_trigger_used": (
         (
             "Airflow imports no DAG with such a task while a plugin listens to tasks, as this one does for all DAGs: "
-            "{tasks}. Set end_from_trigger=False there; or empty alert_conn_id and rules_file, and use a cluster "
-            "policy instead."
+            "{tasks}. Set end_from_trigger=False there; or set attach = policy, and use the cluster policy of this "
+            "package instead."
         ),
         (
             "有插件监听任务时（为所有 DAG 告警即是如此），Airflow 拒绝导入含有这类任务的 DAG：{tasks}。"
-            "请在其中设置 end_from_trigger=False；或清空 alert_conn_id 和 rules_file，改用集群策略。"
+            "请在其中设置 end_from_trigger=False；或设置 attach = policy，改用本包的集群策略。"
         ),
     ),
     "end_from_trigger_unused": (
@@ -188,6 +207,16 @@ RESULTS: Mapping[str, Words] = {
             "hour old: set the clock, with NTP if possible."
         ),
         "本机时钟与 Redis 相差 {seconds} 秒。签名相差一小时会被钉钉拒绝：请校准时钟，最好使用 NTP。",
+    ),
+    "markers_old": (
+        (
+            "The process of these tasks ended, and their markers are older than a day: {tasks}. Let a flush run, or "
+            "clear these tasks if Airflow still shows them as running."
+        ),
+        (
+            "以下任务的进程已结束，标记已超过一天：{tasks}。请运行补发；"
+            "如果 Airflow 仍显示它们在运行，请清除（clear）这些任务。"
+        ),
     ),
     "flush_ok": ("Last ran {time}.", "最近一次运行于 {time}。"),
     "flush_unused": (

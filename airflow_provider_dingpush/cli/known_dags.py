@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from airflow_provider_dingpush.airflow_compat import StoredDag, stored_dags
 from airflow_provider_dingpush.events import Subject
+from airflow_provider_dingpush.pipeline.airflow_health import Component
 from airflow_provider_dingpush.pipeline.redaction import described
-from airflow_provider_dingpush.rules.labels import EVENTS, Labels, labels_of
+from airflow_provider_dingpush.rules.labels import EVENTS, OF_AIRFLOW, Labels, labels_of
 from airflow_provider_dingpush.timeouts import call_within
 
 DATABASE_SECONDS = 15.0
@@ -37,9 +38,17 @@ class KnownDags(NamedTuple):
             return cls(problem=described(problem))
 
     def labels(self) -> Iterator[Labels]:
-        """The labels of everything that can happen to these DAGs, without those of a run."""
+        """The labels of everything that can happen to these DAGs and to Airflow, without those of a run."""
+        for event in OF_AIRFLOW if self.dags else ():
+            for component in Component:
+                yield labels_of(event, "", task_id=component.value)
+        of_files = [event for event in EVENTS if event.is_about_file]
+        if self.dags:
+            yield from (labels_of(event, "") for event in of_files)
         for dag in self.dags:
             for event in EVENTS:
+                if event in of_files:
+                    continue
                 if event.subject is Subject.RUN:
                     yield labels_of(event, dag.dag_id, tags=dag.tags, owners=dag.owners)
                     continue

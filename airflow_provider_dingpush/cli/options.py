@@ -9,13 +9,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_dingpush import __version__
+from airflow_provider_dingpush.cli.durations import duration, time_span
 from airflow_provider_dingpush.cli.language import LANGUAGES
-from airflow_provider_dingpush.cli.parsing import Options, Pair, Parser, moment, seconds, whole_number, wrapped
-from airflow_provider_dingpush.rules.labels import EVENTS
+from airflow_provider_dingpush.cli.parsing import (
+    Options,
+    Pair,
+    Parser,
+    moment,
+    seconds,
+    whole_number,
+    wrapped,
+)
+from airflow_provider_dingpush.rules.labels import EVENTS, OF_AIRFLOW
 
 _SANDBOX_PORT = 8377
 _HELP_COLUMNS = 78
 _SHELLS = "bash", "zsh", "fish"
+_EVENT_NAMES = tuple(each.value for each in (*EVENTS, *OF_AIRFLOW))
+WATCHED = "web_server", "metadatabase", "scheduler", "dag_processor", "triggerer", "flush"
+"""What ``dingpush watch`` looks at."""
 
 
 @dataclass(frozen=True)
@@ -264,29 +276,76 @@ def _dead_letters(options: Options) -> None:
     _add_json(options)
 
 
+def _silence(options: Options) -> None:
+    options.add(
+        "action",
+        "mute alerts, list what is muted (default), or end a silence",
+        "静默告警、列出当前静默（默认），或结束静默",
+        choices=("add", "list", "expire"),
+        nargs="?",
+        default="list",
+    )
+    options.add(
+        "values",
+        (
+            "add: LABEL=PATTERN; all labels must match: dag_id, task_id, tag, owner, event, severity, run_type; "
+            "expire: the id"
+        ),
+        ("add：标签=取值，各标签须同时匹配：dag_id、task_id、tag、owner、event、severity、run_type；expire：编号"),
+        metavar="MATCHER|ID",
+        nargs="*",
+    )
+    options.add(
+        "--for",
+        "how long, such as 30m, 2h or 1d (default: 2h, at most 7d)",
+        "时长，例如 30m、2h、1d（默认 2h，最长 7d）",
+        type=time_span,
+        dest="seconds",
+        metavar="DURATION",
+    )
+    options.add("--why", "the reason, which the digest tells the group", "原因，会写进群里的汇总消息", metavar="TEXT")
+    _add_json(options)
+
+
 def _rules(options: Options) -> None:
     options.add(
         "action",
-        "check the file, or explain whom it notifies of an event",
-        "检查文件，或说明一个事件会通知谁",
-        choices=("check", "explain"),
+        "check the file, explain whom it notifies of an event, or replay the last days with it",
+        "检查文件，说明一个事件会通知谁，或用它重放最近几天",
+        choices=("check", "explain", "replay"),
         nargs="?",
     )
     options.add(
         "subject",
-        "check: the file (default: [dingpush] rules_file); explain: a DAG, or a task as DAG.TASK",
-        "check：文件（默认 [dingpush] rules_file）；explain：DAG，或写作 DAG.TASK 的任务",
+        "check: the file (default: [dingpush] rules_file); explain: a DAG, or a task as DAG.TASK; with --event "
+        f"dag_import_* a DAG file, with airflow_* one of {', '.join(WATCHED)}",
+        "check：文件（默认 [dingpush] rules_file）；explain：DAG，或写作 DAG.TASK 的任务；"
+        f"--event 为 dag_import_* 时为 DAG 文件，为 airflow_* 时为 {'、'.join(WATCHED)} 之一",
         metavar="FILE|DAG[.TASK]",
         nargs="?",
+    )
+    options.add(
+        "--file",
+        "explain, replay: another rules file than that of [dingpush] rules_file",
+        "explain、replay：代替 [dingpush] rules_file 的规则文件",
+        metavar="FILE",
+    )
+    options.add(
+        "--since",
+        "replay: how far back, such as 24h or 7d (default: 7d, the most)",
+        "replay：从多久以前开始，例如 24h、7d（默认 7d，也是最长）",
+        type=time_span,
+        metavar="TIME",
     )
     _add_json(options)
     many: dict[str, Any] = {"action": "append", "default": []}
     options.group("The event to explain", "要说明的事件")
     options.add(
         "--event",
-        "what happens (default: the task fails, or of a DAG the run)",
-        "事件（默认：任务失败；只给出 DAG 时为整次运行失败）",
-        choices=tuple(each.value for each in EVENTS),
+        f"what happens: {', '.join(_EVENT_NAMES)} (default: the task fails, or of a DAG the run)",
+        f"事件：{'、'.join(_EVENT_NAMES)}（默认：任务失败；只给出 DAG 时为整次运行失败）",
+        choices=_EVENT_NAMES,
+        metavar="EVENT",
     )
     options.add(
         "--at",
@@ -315,12 +374,63 @@ def _rules(options: Options) -> None:
         "运行类型（默认 scheduled）",
         metavar="TYPE",
     )
+
+
+def _watch(options: Options) -> None:
     options.add(
-        "--file",
-        "another rules file than that of [dingpush] rules_file",
-        "代替 [dingpush] rules_file 的规则文件",
-        metavar="FILE",
+        "--url",
+        "base URL of Airflow (default: [dingpush] base_url, or Airflow's own option)",
+        "Airflow 的地址（默认 [dingpush] base_url，或 Airflow 自己的配置项）",
+        metavar="URL",
     )
+    options.add(
+        "--conn-id",
+        "Airflow connection to notify (default: by rules_file and alert_conn_id)",
+        "接收告警的 Airflow 连接（默认由 rules_file 和 alert_conn_id 决定）",
+        metavar="CONN_ID",
+    )
+    options.add(
+        "--for",
+        "how long something must be unhealthy before it is reported (default: %(default)s)",
+        "异常持续多久才告警（默认 %(default)s）",
+        dest="patience",
+        type=duration,
+        default="2m",
+        metavar="DURATION",
+    )
+    options.add(
+        "--repeat",
+        "report it again after this time (default: %(default)s)",
+        "异常未消除时，隔多久再次告警（默认 %(default)s）",
+        type=duration,
+        default="4h",
+        metavar="DURATION",
+    )
+    options.add(
+        "--flush-within",
+        "how long ago the last flush may be (default: %(default)s)",
+        "距上次补发最长允许多久（默认 %(default)s）",
+        type=duration,
+        default="10m",
+        metavar="DURATION",
+    )
+    options.add(
+        "--ignore",
+        "don't look at this; repeatable",
+        "不检查该组件，可重复",
+        action="append",
+        default=[],
+        choices=WATCHED,
+    )
+    options.add(
+        "--within",
+        "time limit in seconds (default: %(default)g)",
+        "最长用时（秒，默认 %(default)g）",
+        type=seconds,
+        default=50.0,
+        metavar="SECONDS",
+    )
+    _add_json(options)
 
 
 def _sandbox(options: Options) -> None:
@@ -479,26 +589,82 @@ COMMANDS: Mapping[str, Command] = {
             "0：完成；1：没有该死信，或有内容无法读取；2：未给出编号",
         ),
     ),
+    "silence": Command(
+        "silence",
+        uses_airflow=True,
+        add_options=_silence,
+        help=("mute alerts for a while, such as during maintenance", "临时静默告警，例如停机维护期间"),
+        description=(
+            (
+                "Mute alerts for a while, also those of P1. They stay in the outbox: the next digest says how many "
+                "there are, and when the silence ends one digest lists them. With a Redis outbox all machines see the "
+                "silence; with files this machine only."
+            ),
+            (
+                "临时静默告警，包括 P1。告警仍保存在发件箱中：下一条汇总会说明静默了多少条，"
+                "静默结束时合并为一条汇总发送。"
+                "发件箱在 Redis 中时所有机器生效；在文件中时只对本机生效。"
+            ),
+        ),
+        example="dingpush silence add 'dag_id=etl_*' --for 2h --why 'database maintenance'",
+        exit_codes=(
+            "0: done; 1: no such silence, or the outbox can't be used; 2: wrong options",
+            "0：完成；1：没有该静默，或发件箱无法使用；2：选项有误",
+        ),
+    ),
     "rules": Command(
         "rules",
         uses_airflow=True,
         add_options=_rules,
-        help=("check the rules of all DAGs, or explain whom they notify", "检查所有 DAG 的告警规则，或说明会通知谁"),
+        help=(
+            "check, explain or replay the rules of all DAGs",
+            "检查所有 DAG 的告警规则，说明会通知谁，或重放最近几天",
+        ),
         description=(
             (
                 "Check the rules file: every mistake with line and column, receivers that don't exist, rules that no "
                 "DAG hits. Or explain an event: which rules apply, whom they notify in which language, and why the "
-                "others don't apply. Nothing is sent."
+                "others don't apply. Or replay the last days: how many messages each receiver had, and how many it "
+                "would have had under a rules file. Nothing is sent."
             ),
             (
                 "检查规则文件：列出每处错误的行和列、不存在的接收方、没有 DAG 匹配的规则。或说明一个事件："
-                "哪些规则适用，用什么语言通知谁，其他规则为什么不适用。不会发送任何消息。"
+                "哪些规则适用，用什么语言通知谁，其他规则为什么不适用。或重放最近几天：各接收方实际收到多少条消息，"
+                "按一份规则文件会收到多少条。不会发送任何消息。"
             ),
         ),
         example="dingpush rules explain etl_orders.load --event task_failed",
         exit_codes=(
-            "0: valid (perhaps with warnings), or explained; 1: mistakes, or an unreadable file; 2: wrong options",
-            "0：文件有效（可能有警告），或已说明；1：文件有错误或无法读取；2：选项有误",
+            (
+                "0: valid (perhaps with warnings), explained or replayed; 1: mistakes, or a file or the outbox is "
+                "unreadable; 2: wrong options"
+            ),
+            "0：文件有效（可能有警告）、已说明或已重放；1：文件有错误，或文件、发件箱无法读取；2：选项有误",
+        ),
+    ),
+    "watch": Command(
+        "watch",
+        uses_airflow=True,
+        add_options=_watch,
+        help=("report when Airflow itself is unhealthy", "Airflow 自身异常时告警"),
+        description=(
+            (
+                "Ask Airflow from outside whether web server, database, scheduler, DAG processor and triggerer are "
+                "healthy, and whether a flush has run. What stays unhealthy is reported once, again after --repeat, "
+                "and when it is over. Needs neither a running Airflow nor its database. Run it once a minute from "
+                "cron or a systemd timer, best on another machine."
+            ),
+            (
+                "从外部检查 Airflow 的 Web 服务、元数据库、scheduler、DAG processor、triggerer 是否正常，"
+                "以及补发是否在运行。"
+                "持续异常时告警一次，隔 --repeat 再次告警，恢复时通知。不依赖运行中的 Airflow 及其元数据库。"
+                "由 cron 或 systemd timer 每分钟调用，最好部署在另一台机器上。"
+            ),
+        ),
+        example="* * * * * AIRFLOW_HOME=/opt/airflow /opt/airflow/venv/bin/dingpush watch --url http://airflow:8080",
+        exit_codes=(
+            "0: everything is healthy; 1: something isn't, or an alert could not be sent; 2: wrong options",
+            "0：全部正常；1：有异常，或有告警未能发出；2：选项有误",
         ),
     ),
     "sandbox": Command(

@@ -265,6 +265,17 @@ def moment(word: str) -> datetime:
         raise ValueError(("a time such as 2026-12-01T03:00", "时间，例如 2026-12-01T03:00")) from None
 
 
+_SECONDS_OF_UNIT = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def duration(word: str) -> float:
+    """The type of an option: a time such as ``24h`` or ``7d``, in seconds."""
+    found = re.fullmatch(r"(\d{1,6})([mhdw])", word.strip().lower())
+    if not found or not int(found[1]):
+        raise ValueError(("a time such as 90m, 24h or 7d", "时长，例如 90m、24h、7d"))
+    return float(int(found[1]) * _SECONDS_OF_UNIT[found[2]])
+
+
 def _value(parser: Parser, name: str, read: Callable[[str], Any], word: str) -> Any:
     if not word:
         raise parser.problem(_EMPTY, name=name)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.cli.json_output import iso_time
+from airflow_provider_dingpush.delivery.gate import Verdict
 from airflow_provider_dingpush.delivery.ledger import ReceiverView
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.reasons import Reason, from_text
+from airflow_provider_dingpush.delivery.record_kinds import Totals
 from airflow_provider_dingpush.delivery.transfer import alerts_in
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.pipeline.composing import local_zone
@@ -69,6 +71,9 @@ class ReceiverStatus:
     :param until: when it is held or waits no longer, in seconds since 1970.
     :param usage: messages that were sent to it; ``None`` if that isn't known.
     :param dead_letters: how many alerts DingTalk refused even alone.
+    :param withheld: how many alerts are held, silenced and inhibited; ``None`` if that can't be read.
+    :param totals: all alerts that it ever had; those taken in, sent, only counted, and dropped by a person.
+    :param untaken: how many of the pending alerts are in mailboxes still.
     :param problem: why it can't be read.
     :param folder: of files on this machine that have these alerts until the outbox is available again.
     """
@@ -82,12 +87,15 @@ class ReceiverStatus:
     until: float | None = None
     usage: Usage | None = None
     dead_letters: int | None = None
+    withheld: Mapping[Verdict, int] | None = None
+    totals: Totals | None = None
+    untaken: int = 0
     problem: str | None = None
     folder: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: numbers, names and times, and the same keys for every receiver."""
-        usage = self.usage
+        usage, withheld, totals = self.usage, self.withheld, self.totals
         return {
             "receiver_id": self.receiver_id,
             "conn_ids": list(self.conn_ids),
@@ -96,6 +104,13 @@ class ReceiverStatus:
             "detail": self.detail or None,
             "until": iso_time(self.until, local_zone()),
             "pending": self.pending,
+            "held": withheld and withheld[Verdict.HELD],
+            "silenced": withheld and withheld[Verdict.SILENCED],
+            "inhibited": withheld and withheld[Verdict.INHIBITED],
+            "notified": totals and totals.notified,
+            "counted": totals and totals.counted,
+            "dropped": totals and totals.dropped,
+            "written": totals and totals.written + self.untaken,
             "sent_last_minute": usage and usage.last_minute,
             "rate_limit_per_minute": usage and usage.rate_limit_per_minute,
             "sent_today": usage and usage.today,
@@ -133,14 +148,19 @@ def _status_of(box: Outbox, receiver_id: str, look_ups: LookUps) -> ReceiverStat
     records = box.records_of(receiver_id)
     alerts = alerts_in(records)
     view = ReceiverView(records, policy, zone=local_zone(), now=time.time())
-    if not mailboxes and not alerts and not view.dead_letters:
+    of_withheld = alerts_in(records, with_withheld=True)
+    if not mailboxes and not of_withheld and not view.dead_letters:
         return None
+    untaken = sum(box.pending_in(each) for each in mailboxes)
     of_dead = (letter.alert.mailbox for letter in view.dead_letters if letter.alert)
     status = ReceiverStatus(
         ReceiverState.READY if mailboxes else ReceiverState.MOVED,
         receiver_id,
-        conn_ids=tuple(sorted({each.conn_id for each in (*mailboxes, *alerts.values(), *of_dead) if each})),
-        pending=len(alerts) + sum(box.pending_in(each) for each in mailboxes),
+        conn_ids=tuple(sorted({each.conn_id for each in (*mailboxes, *of_withheld.values(), *of_dead) if each})),
+        pending=len(alerts) + untaken,
+        untaken=untaken,
+        withheld=view.withheld,
+        totals=view.totals,
         usage=Usage(
             last_minute=view.sent_within_minute,
             rate_limit_per_minute=policy.rate_limit_per_minute,

@@ -17,7 +17,7 @@ from airflow_provider_dingpush.cli.screen import Screen, Texts
 from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.errors import RulesFileError, in_language
 from airflow_provider_dingpush.pipeline.routes import rules_in
-from airflow_provider_dingpush.rules.labels import EVENTS
+from airflow_provider_dingpush.rules.labels import EVENTS, OF_AIRFLOW
 from airflow_provider_dingpush.rules.unused_rules import Why, unused_rules
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class _Warning:
     def text(self, screen: Screen, file: Path) -> str:
         """For people, in one line."""
         place = f"{file}:{self.line}: " if self.line else ""
-        events = ", ".join(each.value for each in EVENTS)
+        events = ", ".join(each.value for each in (*EVENTS, *OF_AIRFLOW))
         return screen.text(self.kind.value, place=place, name=self.name, what=self.what, events=events)
 
 
@@ -157,7 +157,7 @@ def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
     default = airflow_option("dingpush", "alert_conn_id")
     if default and not exists(default):
         yield _Warning(WarningKind.RECEIVER_MISSING, default, what=_OPTION)
-    events = [each.value for each in EVENTS]
+    events = [each.value for each in (*EVENTS, *OF_AIRFLOW)]
     for rule, why in unused_rules(rules.rules, events=events, possible=list(dags.labels())):
         yield _Warning(WarningKind(why.value), rule.name, rule.line)
     used = {each.name for rule in rules.rules for each in (*rule.mute_time_intervals, *rule.active_time_intervals)}
@@ -169,7 +169,12 @@ def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
 def _print_mistakes(mistake: RulesFileError, file: Path, screen: Screen, *, as_json: bool) -> None:
     # Each begins with the name of a file in the folder of this one.
     folder = os.path.dirname(file)
-    problems = [os.path.join(folder, each) for each in mistake.problems] or [mistake.problem]
+    language = "en" if as_json else screen.language
+    problems = [mistake.problem]
+    if mistake.problems:
+        problems = [os.path.join(folder, each) for each in mistake.problems_in(language)]
+    elif language == "zh" and mistake.problem_zh:
+        problems = [f"{mistake.problem_zh}。"]
     if as_json:
         unknown = dict.fromkeys(("rules", "receivers", "time_intervals"))
         print_json({"file": str(file), "valid": False, "problems": problems, **unknown, "warnings": [], "dags": None})

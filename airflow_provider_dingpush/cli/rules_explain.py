@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,16 +17,21 @@ from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_dags import KnownDags
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.standard_output import answers
-from airflow_provider_dingpush.events import Event
+from airflow_provider_dingpush.errors import DingTalkError
+from airflow_provider_dingpush.events import Event, Subject, Urgency
 from airflow_provider_dingpush.hooks import hook_of
 from airflow_provider_dingpush.pipeline.composing import default_language, local_zone
+from airflow_provider_dingpush.pipeline.import_errors import folder_of
+from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.routes import goes_to_alert_conn_id, rules_in
+from airflow_provider_dingpush.pipeline.silences import silences_in
 from airflow_provider_dingpush.rules.labels import Labels, labels_of
 from airflow_provider_dingpush.rules.rule_set import Applies, Rule, Verdict
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.rules.rule_set import RuleSet
+    from airflow_provider_dingpush.rules.silences import Silence
     from airflow_provider_dingpush.targets import Target
 
 _COLUMNS = "line", "rule", "applies", "why"
@@ -44,7 +51,14 @@ _TEXTS: Texts = {
     "no_such": ("{conn_id}, which can't be used ({problem})", "{conn_id}，无法使用（{problem}）"),
     "to": ("to {to}", "发给 {to}"),
     "at": ("mentions {people}", "提醒 {people}"),
-    "muted": ("waits until {time}", "等到 {time} 再发"),
+    "severity": ("severity {severity}", "级别 {severity}"),
+    "group_by": ("digests by {labels}", "汇总按 {labels} 分组"),
+    "repeat_interval": ("repeats are only counted for {duration}", "{duration} 内重复失败仅计数"),
+    "muted": ("waits until {time}, quiet hours {name!r}", "等到 {time} 再发，免打扰时段 {name!r}"),
+    "inactive": ("waits until {time}, outside of {name!r}", "等到 {time} 再发，不在时段 {name!r} 内"),
+    "endless": ("waits: quiet hours {name!r} have no end", "暂缓：免打扰时段 {name!r} 没有结束时间"),
+    "never_waits": ("P1: quiet hours {name!r} don't apply", "P1：不受免打扰时段 {name!r} 限制"),
+    "silenced": ("Silenced until {time} by {id}: {about}", "静默至 {time}（{id}）：{about}"),
     "goes_on": ("later rules apply as well", "继续看后面的规则"),
     "zh": ("in Chinese", "中文"),
     "en": ("in English", "英文"),
@@ -73,7 +87,8 @@ _TEXTS: Texts = {
 class Asked(NamedTuple):
     """What was asked on the command line.
 
-    :param name: of a DAG, or of a task as ``DAG.TASK``.
+    :param name: of a DAG, or of a task as ``DAG.TASK``; the path of a DAG file or a component of Airflow for an event
+        about one.
     :param event: its name; by default that the task or the run failed.
     :param at: when; by default now.
     :param tags: of the DAG; by default those in the database.
@@ -91,13 +106,14 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class _Subject:
-    """The DAG or task that is asked about.
+    """The DAG, task, DAG file or component that is asked about.
 
-    :param dag_id: of the DAG.
-    :param task_id: of the task.
+    :param dag_id: of the DAG; empty if it is none.
+    :param task_id: of the task, or the component.
     :param tags: of the DAG.
     :param owners: of the task, or of the DAG.
     :param note: what is unknown: the name of a text, and its values.
+    :param file: the path of the DAG file, relative to the folder or bundle of DAGs.
     """
 
     dag_id: str
@@ -105,9 +121,20 @@ class _Subject:
     tags: tuple[str, ...]
     owners: tuple[str, ...]
     note: tuple[str, dict[str, Any]] | None = None
+    file: str | None = None
 
     @classmethod
     def of(cls, asked: Asked) -> _Subject:
+        """What the name of an event means."""
+        event = Event(asked.event) if asked.event else None
+        if event is not None and event.is_about_file:
+            return cls("", None, (), (), file=_path_in_bundle(asked.name))
+        if event is not None and event.subject is Subject.AIRFLOW:
+            return cls("", asked.name, (), ())
+        return cls._of_dag(asked)
+
+    @classmethod
+    def _of_dag(cls, asked: Asked) -> _Subject:
         """Find it in the database, if that can be read and something about it isn't given."""
         splits = list(_splits(asked.name))
         if asked.tags and asked.owners:
@@ -128,6 +155,14 @@ class _Subject:
             asked.owners or _owners(dag, task_id),
             ("task_unknown", {"dag_id": dag_id, "task_id": task_id}) if is_unknown else None,
         )
+
+
+def _path_in_bundle(name: str) -> str:
+    """The path of a DAG file as rules see it; it may be named as on this machine."""
+    path = os.path.abspath(name)
+    folder, _ = folder_of(path)
+    is_of_this_machine = os.path.isabs(name) or os.path.exists(path)
+    return path[len(folder) :] if folder and is_of_this_machine else name
 
 
 def _splits(name: str) -> Iterator[tuple[str, str | None]]:
@@ -171,8 +206,9 @@ class _Answer:
         return airflow_option("dingpush", "alert_conn_id") if is_default else None
 
     def muted_until(self, rule: Rule) -> datetime | None:
-        """Until when a rule has it wait."""
-        return rule.muted_until(rule.urgency_of(self.labels), self.at)
+        """Until when a rule has it wait, in the time zone of the question; the year 9999 if that never ends."""
+        until = rule.muted_until(rule.urgency_of(self.labels), self.at)
+        return until if until is None or until.year >= MAXYEAR else until.astimezone(self.at.tzinfo)
 
 
 def explain(asked: Asked, file: Path, language: str, *, as_json: bool) -> int:
@@ -201,6 +237,9 @@ def explain(asked: Asked, file: Path, language: str, *, as_json: bool) -> int:
         print_table([screen.text(each) for each in _COLUMNS], cells)
         print(file=answers())
     print(_result(answer, screen), file=answers())
+    for each in _silences(answer):
+        until = datetime.fromtimestamp(each.until, answer.at.tzinfo)
+        screen.line("silenced", id=each.id, about=each.about, time=f"{until:%Y-%m-%d %H:%M}")
     return 0
 
 
@@ -213,7 +252,8 @@ def _answer(asked: Asked, rules: RuleSet) -> _Answer:
         task_id=subject.task_id,
         tags=subject.tags,
         owners=subject.owners,
-        run_type=asked.run_type,
+        run_type=asked.run_type if subject.dag_id else None,
+        file=subject.file,
     )
     at = asked.at or datetime.now(local_zone())
     # A time without a zone is one of the site.
@@ -234,11 +274,44 @@ def _why(verdict: Verdict, answer: _Answer, screen: Screen) -> str:
         parts.append(screen.text("to", to=json.dumps(_plain_target(rule.to), ensure_ascii=False)))
     if rule.at:
         parts.append(screen.text("at", people=people_in_words(rule.at, index)))
-    if (until := answer.muted_until(rule)) is not None:
-        parts.append(screen.text("muted", time=f"{until:%Y-%m-%d %H:%M}"))
+    parts += _effects(rule, answer, screen)
     if rule.goes_on:
         parts.append(screen.text("goes_on"))
     return ("；" if index else "; ").join(parts)
+
+
+def _effects(rule: Rule, answer: _Answer, screen: Screen) -> Iterator[str]:
+    """What a rule asks for besides the receiver."""
+    if rule.severity is not None:
+        yield screen.text("severity", severity=rule.severity.value)
+    if rule.group_by:
+        yield screen.text("group_by", labels=", ".join(rule.group_by))
+    if rule.repeat_interval_seconds:
+        yield screen.text("repeat_interval", duration=_duration(rule.repeat_interval_seconds, screen.language))
+    if rule.receiver:
+        yield from _waits(rule, answer, screen)
+
+
+def _waits(rule: Rule, answer: _Answer, screen: Screen) -> Iterator[str]:
+    """Until when an alert waits, and why; or why it doesn't."""
+    until, muted = answer.muted_until(rule), rule.muted_until(Urgency.P4, answer.at)
+    if muted is None:
+        return
+    by = rule.muted_by(answer.at)
+    name = by.replace("!", "")
+    if until is None:
+        yield screen.text("never_waits", name=name)
+    elif until.year >= MAXYEAR:
+        yield screen.text("endless", name=name)
+    else:
+        yield screen.text("inactive" if by.startswith("!") else "muted", time=f"{until:%Y-%m-%d %H:%M}", name=name)
+
+
+def _duration(seconds: float, language: str) -> str:
+    """A duration in words."""
+    from airflow_provider_dingpush.alerts.words import duration_text, words_in
+
+    return duration_text(seconds, words_in(language))
 
 
 def _plain_target(to: Target) -> dict[str, Any]:
@@ -285,6 +358,16 @@ def _result(answer: _Answer, screen: Screen) -> str:
     return screen.text("none")
 
 
+def _silences(answer: _Answer) -> tuple[Silence, ...]:
+    """The silences that mute the event at that time; none if the outbox can't be read."""
+    at, urgencies = answer.at.timestamp(), {rule.urgency_of(answer.labels).value for rule in answer.applying}
+    labels = answer.labels._replace(severity=tuple(urgencies)) if urgencies else answer.labels
+    with suppress(DingTalkError):
+        every = silences_in(outbox())
+        return tuple(each for each in every if each.since <= at < each.until and each.matches(labels))
+    return ()
+
+
 def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
     default = answer.default_conn_id
     receivers = [_plain_receiver(rule, answer) for rule in answer.applying if rule.receiver]
@@ -293,7 +376,7 @@ def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
     note = answer.subject.note
     return {
         "file": str(file),
-        "dag_id": answer.subject.dag_id,
+        "dag_id": answer.subject.dag_id or None,
         "task_id": answer.subject.task_id,
         "event": answer.event.value,
         "at": answer.at.isoformat(timespec="seconds"),
@@ -301,6 +384,7 @@ def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
         "rules": [_plain_verdict(each, answer) for each in answer.verdicts],
         "receivers": receivers,
         "by_default": default is not None,
+        "silenced_by": [each.id for each in _silences(answer)],
         "problem": note and Screen("en", _TEXTS).text(note[0], **note[1]),
     }
 
@@ -327,6 +411,10 @@ def _plain_receiver(rule: Rule, answer: _Answer) -> dict[str, Any]:
         "language": language,
         "to": _plain_target(rule.to) if rule.to is not None else None,
         "mentions": bool(rule.at),
+        "severity": rule.urgency_of(answer.labels).value,
+        "group_by": rule.group_by and list(rule.group_by),
+        "repeat_interval_seconds": rule.repeat_interval_seconds,
         "muted_until": until and until.isoformat(timespec="seconds"),
+        "muted_by": rule.muted_by(answer.at) if until else None,
         "problem": problem,
     }

@@ -20,6 +20,7 @@ Texts = Mapping[str, tuple[str, str]]
 # Singular, plural, Chinese with its measure word.
 _NOUNS = {
     "alert": ("alert", "alerts", "条告警"),
+    "event": ("event", "events", "个事件"),
     "dead letter": ("dead letter", "dead letters", "条死信"),
     "message": ("message", "messages", "条消息"),
     "DAG": ("DAG", "DAGs", "个 DAG"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from airflow_provider_dingpush.cli.json_output import error_values, iso_time, pr
 from airflow_provider_dingpush.cli.outbox_place import OutboxPlace, place_of
 from airflow_provider_dingpush.cli.receiver_status import ReceiverState, ReceiverStatus, receivers_of
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
+from airflow_provider_dingpush.cli.silence_counts import plain_silences
 from airflow_provider_dingpush.delivery.reasons import words
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
@@ -51,6 +52,15 @@ _TEXTS: Texts = {
     "unsent": ("not sent yet", "尚未发送"),
     "unreadable": ("can't be read: {problem}", "无法读取：{problem}"),
     "receiver": ("receiver {receiver_id}", "接收方 {receiver_id}"),
+    "withheld": ("{state}; {withheld}", "{state}；{withheld}"),
+    "held_alerts": ("{count} held by quiet hours", "免打扰时段暂缓 {count}"),
+    "silenced_alerts": ("{count} silenced", "静默 {count}"),
+    "inhibited_alerts": ("{count} inhibited", "抑制 {count}"),
+    "silence": (
+        "Silence {id}: {what}, {alerts}, until {until}, by {by}{why}",
+        "静默 {id}：{what}，{alerts}，至 {until}，创建人 {by}{why}",
+    ),
+    "why": (": {why}", "：{why}"),
     "in_files": (
         "{state}; in files of this machine until the outbox is available: {folder}",
         "{state}；发件箱恢复前暂存于本机文件：{folder}",
@@ -69,6 +79,7 @@ class _Status:
     :param flushed_at: when a flush last ran, in seconds since 1970.
     :param problems: why the outbox can't be read, or files that are used while it is unavailable.
     :param is_readable: whether the outbox itself can be read.
+    :param silences: those that haven't ended, in plain form.
     """
 
     place: OutboxPlace
@@ -76,6 +87,7 @@ class _Status:
     flushed_at: float | None
     problems: Sequence[OutboxError]
     is_readable: bool
+    silences: Sequence[Mapping[str, Any]] = ()
 
     @property
     def has_failed(self) -> bool:
@@ -88,6 +100,7 @@ class _Status:
             "outbox": self.place.to_dict(),
             "last_flush_at": iso_time(self.flushed_at, local_zone()),
             "receivers": [each.to_dict() for each in self.receivers],
+            "silences": list(self.silences),
             "problems": [error_values(each, str(each)) for each in self.problems],
         }
 
@@ -120,9 +133,11 @@ def _read(stores: Sequence[Store], look_ups: LookUps) -> _Status:
     receivers: list[ReceiverStatus] = []
     problems: list[OutboxError] = []
     flushed_at = None
+    silences: Sequence[Mapping[str, Any]] = ()
     try:
         receivers += receivers_of(first.outbox, look_ups)
         flushed_at = first.outbox.last_flush()
+        silences = plain_silences(first.outbox)
     except OutboxError as problem:
         problems.append(problem)
     is_readable = not problems
@@ -134,7 +149,7 @@ def _read(stores: Sequence[Store], look_ups: LookUps) -> _Status:
             continue
         is_shown = [each for each in found if each.pending or each.state is ReceiverState.UNREADABLE]
         receivers += [replace(each, folder=store.folder) for each in is_shown]
-    return _Status(place_of(first), receivers, flushed_at, problems, is_readable)
+    return _Status(place_of(first), receivers, flushed_at, problems, is_readable, silences)
 
 
 def _print(status: _Status, screen: Screen) -> None:
@@ -148,6 +163,8 @@ def _print(status: _Status, screen: Screen) -> None:
     # What can't be read is reported, and then it is unknown whether something is pending.
     if not status.has_failed and not status.problems and not any(each.pending for each in status.receivers):
         screen.line("all_sent" if status.place.was_used else "unused")
+    for each in status.silences:
+        _print_silence(each, screen)
     if status.is_readable:
         if status.flushed_at is None:
             screen.line("never_flushed")
@@ -156,6 +173,18 @@ def _print(status: _Status, screen: Screen) -> None:
     reported = {str(each) for each in status.problems}
     if status.place.write_problem is not None and str(status.place.write_problem) not in reported:
         screen.line("unwritable", problem=status.place.write_problem.in_language(screen.language), error=True)
+
+
+def _print_silence(silence: Mapping[str, Any], screen: Screen) -> None:
+    screen.line(
+        "silence",
+        id=silence["id"],
+        what=silence["what"],
+        alerts=screen.count(silence["alerts"], "alert"),
+        until=clock(datetime.fromisoformat(silence["until"]).timestamp()),
+        by=silence["by"],
+        why=screen.text("why", why=silence["why"]) if silence["why"] else "",
+    )
 
 
 def _cells(status: ReceiverStatus, screen: Screen) -> list[str]:
@@ -178,6 +207,13 @@ def _state(status: ReceiverStatus, screen: Screen) -> str:
         reason = words(status.reason, screen.language, status.detail)
         values = {"time": clock(status.until), "reason": reason}
     text = screen.text(status.state.value, **values)
+    withheld = [
+        screen.text(f"{verdict.value}_alerts", count=screen.count(count, "alert"))
+        for verdict, count in (status.withheld or {}).items()
+        if count
+    ]
+    if withheld:
+        text = screen.text("withheld", state=text, withheld=("、" if screen.language == "zh" else ", ").join(withheld))
     return screen.text("in_files", state=text, folder=status.folder) if status.folder else text
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.delivery.record_kinds import ALERT, DEAD, DeadRecord
+from airflow_provider_dingpush.delivery.record_kinds import ALERT, DEAD, TOTALS, DeadRecord, Totals
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 
 
@@ -96,6 +96,8 @@ class DeadLetters:
             return False
         changes = Changes()
         changes.delete(DEAD, key)
+        totals = self._records.table.get(TOTALS) or Totals()
+        changes.put(TOTALS, replace(totals, dropped=totals.dropped + 1))
         self._records.change(changes)
         return True
 

@@ -35,7 +35,9 @@ class DispatchState:
     :param unfinished_due: when the unfinished batch may be tried, in seconds since 1970; ``None`` without one.
     :param fresh: whether there are pending alerts that can be sent now.
     :param quarantine_due: when quarantined alerts may be sent, in seconds since 1970; ``None`` without any.
+    :param urgent: whether one of these waits for nothing but DingTalk.
     :param next_repeat_due: when the first counted repeat can be sent, in seconds since 1970.
+    :param next_withheld_due: when the first withheld alert can be sent, in seconds since 1970.
     :param collects_until: until when further alerts are collected, in seconds since 1970; ``None`` if nothing was sent
         yet.
     :param handover: who sends in a storm instead of this leader.
@@ -49,8 +51,10 @@ class DispatchState:
 
     unfinished_due: float | None = None
     fresh: bool = False
+    urgent: bool = False
     quarantine_due: float | None = None
     next_repeat_due: float | None = None
+    next_withheld_due: float | None = None
     collects_until: float | None = None
     handover: Handover = Handover.NONE
     last_arrival: float = math.inf
@@ -157,7 +161,9 @@ def _obstacle(state: DispatchState, work: Work | None, *, now: float, start_by: 
     """Why nothing may be sent now through any channel."""
     if work is None and state.next_repeat_due is not None:
         return Leave(Reason.REPEATS_ONLY, state.next_repeat_due)
-    if work and state.daily_limit:
+    if work is None and state.next_withheld_due is not None:
+        return Leave(Reason.WITHHELD, state.next_withheld_due)
+    if work and state.daily_limit and not (state.urgent and work is Work.FRESH):
         return Leave(Reason.DAILY_LIMIT, state.daily_limit.until)
     if work and start_by < now:
         return Leave(Reason.NO_TIME, now)
@@ -168,6 +174,8 @@ def _next(state: DispatchState, *, now: float, start_by: float, waits: bool) -> 
     """What to send next, and when it is due."""
     if state.unfinished_due is not None:
         return Work.UNFINISHED, state.unfinished_due
+    if state.fresh and state.urgent:
+        return Work.FRESH, now
     due = now
     if state.collects_until is not None and state.handover is Handover.FLUSHER:
         due = max(now, state.collects_until)

@@ -15,6 +15,7 @@ from airflow_provider_dingpush.delivery.decide import DispatchState, Leave, Send
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover, LeaderRole
 from airflow_provider_dingpush.delivery.fallbacks import Compose, Fallback, Fallbacks, Route
 from airflow_provider_dingpush.delivery.freezing import Freezer
+from airflow_provider_dingpush.delivery.gate import Gate
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.outcomes import Outcomes
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
@@ -52,6 +53,7 @@ class Drain:
     :param language_of: the language of alerts, ``zh`` or ``en``.
     :param zone: the time zone whose midnight ends a day.
     :param fallbacks: other robots of the same group, in the order in which they are tried.
+    :param gate: decides which alerts are withheld.
     :param sleep: waits, in seconds.
     :param new_uuid: makes the uuid of a notification.
     :param chance: a random number from 0 to 1.
@@ -71,6 +73,7 @@ class Drain:
         language_of: Callable[[Sequence[Alert]], str] = lambda _: "zh",
         zone: tzinfo = timezone.utc,
         fallbacks: Sequence[Fallback] = (),
+        gate: Gate | None = None,
         sleep: Callable[[float], None] | None = None,
         new_uuid: Callable[[], str] = lambda: uuid.uuid4().hex,
         chance: Callable[[], float] = random.random,
@@ -85,6 +88,7 @@ class Drain:
         self._handover = handover
         self._language_of = language_of
         self._zone = zone
+        self._gate = gate
         self._fallbacks = Fallbacks(fallbacks, compose, zone, log)
         self._sleep = sleep or time.sleep
         self._new_uuid = new_uuid
@@ -120,7 +124,7 @@ class Drain:
         return self._result(leave, self._pending_count())
 
     def _open(self) -> None:
-        self._ledger = Ledger(self._book, self._policy, zone=self._zone)
+        self._ledger = Ledger(self._book, self._policy, zone=self._zone, gate=self._gate, leader=self._role.value)
         self._outcomes = Outcomes(self._ledger, self._problems, self._chance, self._log)
         lifetime = self._policy.msg_uuid_lifetime_seconds
         self._freezer = Freezer(self._ledger, lifetime, self._outcomes.refused, self._language_of, self._new_uuid)
@@ -173,7 +177,7 @@ class Drain:
     def _state(self, now: float) -> DispatchState:
         ledger, queue = self._ledger, self._ledger.queue
         unfinished, hold = queue.unfinished, ledger.holds.current(now)
-        counts_repeats = self._policy.repeat_interval_seconds > 0
+        counts_repeats = ledger.repeats.may_count
         handover = self._handover if ledger.pace.in_storm else Handover.NONE
         # A possible repeat is recognised in this receiver's chat only, so its own window is waited for.
         own = unfinished is not None and unfinished.receiver_id == self._channel.receiver_id
@@ -185,8 +189,10 @@ class Drain:
         return DispatchState(
             unfinished_due=unfinished.due if unfinished else None,
             fresh=fresh,
+            urgent=fresh and queue.has_urgent,
             quarantine_due=ledger.free_at(now, kept_free=_KEPT_FREE) if quarantined else None,
             next_repeat_due=queue.next_repeat_due(now) if counts_repeats else None,
+            next_withheld_due=ledger.withholding.next_due,
             collects_until=ledger.pace.collects_until(in_storm=handover is not Handover.NONE),
             handover=handover,
             last_arrival=self._last_arrival or now,

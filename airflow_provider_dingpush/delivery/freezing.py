@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import Notes
 from airflow_provider_dingpush.alerts.hints import hints_about
-from airflow_provider_dingpush.alerts.kinds import MARKS, kind_of
-from airflow_provider_dingpush.alerts.message_log import log_covered
+from airflow_provider_dingpush.alerts.kinds import mark_of
+from airflow_provider_dingpush.alerts.message_log import log_covered, log_reported
 from airflow_provider_dingpush.delivery.dead_letters import name_of
 from airflow_provider_dingpush.delivery.decide import Work
 from airflow_provider_dingpush.delivery.fallbacks import Route
@@ -100,6 +100,7 @@ class Freezer:
             self.refuse(draft, f"it can't be composed ({what})", now)
             return None
         log_covered(draft.uuid, draft.members)
+        log_reported(draft.uuid, merged.shown)
         return replace(draft, body=body)
 
     def _with_notes(
@@ -110,12 +111,17 @@ class Freezer:
         repeats, by_record = ledger.repeats.counts(alerts)
         dead = ledger.dead_letters.unreported
         hints = ledger.hints.due(now) & hints_about(merged.shown)
+        withheld = ledger.withholding.notes()
+        released, still = ledger.withholding.shown_by(withheld)
+        failing = {each.incident for each in merged.shown if not each.resolved}
         draft = replace(
             draft,
             repeats=by_record,
             dead=tuple(each.key for each in dead),
             overflow_count=ledger.queue.overflow_count,
             hints=tuple(sorted(each.value for each in hints)),
+            released=released,
+            withheld=still,
         )
         hold = ledger.hold_that_ended(alerts, now)
         return draft, Notes(
@@ -130,7 +136,10 @@ class Freezer:
             recovered=merged.recovered,
             merged_until_tomorrow=ledger.holds.ends_the_day(now),
             hints=hints,
+            withheld=ledger.withholding.notes_besides(failing),
+            followers=ledger.withholding.followers(),
             storm=storm_note(ledger.storm.total(draft.storm), merged.shown, now),
+            memories=ledger.history.memories(merged.shown),
         )
 
 
@@ -139,7 +148,7 @@ def names_only(alerts: Sequence[Alert], number: str) -> Text:
 
     :param number: of the notification.
     """
-    counts = Counter(f"{MARKS[kind_of(each)]} {name_of(each)}" for each in alerts)
+    counts = Counter(f"{mark_of(each)} {name_of(each)}" for each in alerts)
     lines = [f"{name} ×{count}" if count > 1 else name for name, count in counts.items()]
     more = len(alerts) - sum(list(counts.values())[:MOST_NAMES])
     return Text("\n".join([*lines[:MOST_NAMES], *([f"+{more}"] if more else []), f"#{number}"]))

@@ -12,10 +12,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from airflow_provider_dingpush.alerts.alert import Alert, log_repetition
+from airflow_provider_dingpush.delivery.history import History
 from airflow_provider_dingpush.delivery.merging import attempt_of
+from airflow_provider_dingpush.delivery.open_incidents import OpenIncidents
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.queue import Queue
-from airflow_provider_dingpush.delivery.record_kinds import ALERT, MOVED, OVERFLOW, RECOVERED, Recovered
+from airflow_provider_dingpush.delivery.record_kinds import (
+    ALERT,
+    MOVED,
+    OVERFLOW,
+    RECOVERED,
+    TOTALS,
+    Recovered,
+    Totals,
+)
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.repeats import Repeats
 from airflow_provider_dingpush.delivery.repetitions import Arrivals, lookup_names, remembered_names, subject_of
@@ -98,6 +108,7 @@ class Intake:
     :param queue: the pending alerts in the book.
     :param repeats: which of them are only counted.
     :param policy: the receiver's delivery options.
+    :param history: records what is taken in.
     """
 
     def __init__(
@@ -109,6 +120,7 @@ class Intake:
         queue: Queue,
         repeats: Repeats,
         policy: DeliveryPolicy,
+        history: History,
     ) -> None:
         self._book = book
         self._records = records
@@ -116,6 +128,7 @@ class Intake:
         self._queue = queue
         self._repeats = repeats
         self._policy = policy
+        self._history = history
 
     def take_in(self, now: float) -> None:
         """Move alerts from the mailboxes into the book. Those that the book remembers are only removed."""
@@ -134,7 +147,7 @@ class Intake:
             self._records.problem = self._records.problem or problem
 
     def _take(self, arrivals: Sequence[tuple[str, Alert]], overflow_count: int, now: float) -> None:
-        taken = Arrivals(self._known(arrivals), is_waiting=self._queue.is_waiting, unsent=self._queue.unsent)
+        taken = Arrivals(self._known(arrivals), is_waiting=self._queue.is_in_book, unsent=self._queue.unsent)
         for ticket, arrival in arrivals:
             alert = taken.take(arrival)
             self._mailboxes.taken(ticket, arrival.key if alert is None else alert.key)
@@ -142,7 +155,9 @@ class Intake:
             if alert is None and self._records.table.get(ALERT, arrival.key) != arrival.to_json():
                 log_repetition(_log, arrival)
         changes = Changes()
+        OpenIncidents(self._records.table).close(taken.new.values(), changes)
         new = self._with_known_ends(taken.new, now, changes)
+        self._history.note_arrivals(list({**taken.new, **new}.values()), now, changes)
         for key, alert in new.items():
             changes.put(ALERT, alert.to_json(), key)
             if self._records.table.get(MOVED, key) is not None:
@@ -150,10 +165,16 @@ class Intake:
         if overflow_count:
             changes.put(OVERFLOW, self._queue.overflow_count + overflow_count)
         self._queue.remember(new)
-        if self._policy.repeat_interval_seconds > 0:
+        counted: list[str] = []
+        if self._repeats.may_count:
             waiting = {each.key: each for each in (*self._queue.free(), *new.values())}
-            for key in self._repeats.count(waiting.values(), now, changes):
+            counted = self._repeats.count(waiting.values(), now, changes)
+            for key in counted:
                 changes.delete(ALERT, key)
+        if new or counted:
+            totals = self._records.table.get(TOTALS) or Totals()
+            written, repeats = totals.written + len(new), totals.counted + len(counted)
+            changes.put(TOTALS, replace(totals, written=written, counted=repeats))
         # What failed, recovered and fails again is new, also where one run looks like the next.
         changes.keys, changes.forget = taken.names_to_remember(), taken.ended
         self._records.change(changes)
@@ -179,7 +200,11 @@ class Intake:
         ends = {end.key: end for each in new_ones.values() if (end := end_of(each, recovered)) is not None}
         note_recoveries((each for each in new_ones.values() if each.resolved), self._records.table, now, changes)
         every = {**new_ones, **ends}
-        return {key: each for key, each in every.items() if self._policy.send_resolved or not each.resolved}
+        if self._policy.send_resolved:
+            return every
+        # A withheld failure that is over isn't shown as if it went on.
+        withheld = {each.incident for each in self._queue.withheld()}
+        return {key: each for key, each in every.items() if not each.resolved or each.incident in withheld}
 
 
 _REMEMBERED_SECONDS = 3600.0

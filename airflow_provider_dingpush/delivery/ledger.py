@@ -14,10 +14,13 @@ from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.delivery.dead_letters import DeadLetter, DeadLetters, dead_letters_in
+from airflow_provider_dingpush.delivery.gate import Gate, Verdict
 from airflow_provider_dingpush.delivery.hint_times import HintTimes
+from airflow_provider_dingpush.delivery.history import History
 from airflow_provider_dingpush.delivery.holds import PROBED, Holds
 from airflow_provider_dingpush.delivery.intake import Intake, Mailboxes
 from airflow_provider_dingpush.delivery.merging import Merged, NotifiedRuns, merge
+from airflow_provider_dingpush.delivery.open_incidents import OpenIncidents
 from airflow_provider_dingpush.delivery.pace import Pace
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.delivery.quarantine import Quarantine
@@ -33,14 +36,17 @@ from airflow_provider_dingpush.delivery.record_kinds import (
     REFUSED,
     RESTART,
     RESTART_KEY,
+    TOTALS,
     Batch,
     Hold,
+    Totals,
 )
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.refusals import Refusals
 from airflow_provider_dingpush.delivery.repeats import Repeats
 from airflow_provider_dingpush.delivery.storm_total import StormTotal
 from airflow_provider_dingpush.delivery.window import RateWindow, Slots, Try
+from airflow_provider_dingpush.delivery.withholding import Withholding, withheld_counts
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.contract import LedgerBook, RecordId
 
@@ -54,11 +60,21 @@ class Ledger:
     :param book: its storage.
     :param policy: the receiver's delivery options.
     :param zone: the time zone whose midnight ends a day.
+    :param gate: decides which alerts are withheld.
+    :param leader: the role of the process that leads, for the history.
     :raises LeadershipLostError: if another process leads; so does every method that changes something. Any other
         failure of the storage is remembered in :attr:`problem`, and the work goes on in memory.
     """
 
-    def __init__(self, book: LedgerBook, policy: DeliveryPolicy, *, zone: tzinfo = timezone.utc) -> None:
+    def __init__(
+        self,
+        book: LedgerBook,
+        policy: DeliveryPolicy,
+        *,
+        zone: tzinfo = timezone.utc,
+        gate: Gate | None = None,
+        leader: str = "",
+    ) -> None:
         self._book = book
         self._mailboxes = mailboxes = Mailboxes(book)
         self._records = records = Records(book, after_write=mailboxes.clear)
@@ -69,13 +85,18 @@ class Ledger:
         self.pace = Pace(table, policy.group_interval_seconds)
         self.storm = StormTotal(table, self.pace)
         self.hints = HintTimes(table)
+        self.history = History(table, zone, leader)
         self.dead_letters = DeadLetters(records)
         self.queue = Queue(records, self.repeats, self.dead_letters)
+        self.incidents = OpenIncidents(table)
+        self.withholding = Withholding(records, self.queue, self.incidents, gate)
         self.quarantine = Quarantine(
             records, self.queue, self.dead_letters, slots=self.slots, holds=self.holds, mailboxes=mailboxes
         )
         self._runs = NotifiedRuns(table)
-        self._intake = Intake(book, records, mailboxes, queue=self.queue, repeats=self.repeats, policy=policy)
+        self._intake = Intake(
+            book, records, mailboxes, queue=self.queue, repeats=self.repeats, policy=policy, history=self.history
+        )
 
     @property
     def problem(self) -> OutboxError | None:
@@ -89,7 +110,7 @@ class Ledger:
     def clamp_future_times(self, now: float) -> None:
         """Move times in the future back to now: after the clock was set back, nothing would be sent until then."""
         changes = Changes()
-        for part in (self.slots, self.holds, self.repeats, self.pace, self.storm, self.hints):
+        for part in (self.slots, self.holds, self.repeats, self.pace, self.storm, self.hints, self.incidents):
             part.clamp(now, changes)
         batch = self._table.get(BATCH)
         if batch and batch.created > now:
@@ -98,12 +119,13 @@ class Ledger:
             self._records.change(changes)
 
     def take_in(self, now: float) -> None:
-        """Move alerts from the mailboxes into the book."""
+        """Move alerts from the mailboxes into the book, and withhold those that may not be sent now."""
         self._intake.take_in(now)
+        self.withholding.review(now)
 
     def merged(self, alerts: Sequence[Alert]) -> Merged:
         """What of these alerts a notification shows."""
-        return merge(alerts, self._runs.tasks)
+        return merge(alerts, lambda each: self._runs.tasks(each) | self.withholding.inhibited_tasks(each))
 
     def hold_that_ended(self, alerts: Iterable[Alert], now: float) -> Hold | None:
         """The hold that ended and that delayed one of these alerts."""
@@ -202,11 +224,15 @@ class Ledger:
         self.pace.after_message(now, changes)
         self.storm.after_message(batch.storm, changes)
         self.hints.after_message(batch.hints, now, changes)
+        self.withholding.after_message(batch, changes)
+        self.incidents.after_message(alerts, now, changes)
+        self.history.after_message(len(batch.members), now, changes)
         self.dead_letters.mark_reported(batch.dead, changes)
         if batch.overflow_count:
             changes.put(OVERFLOW, max(0, self.queue.overflow_count - batch.overflow_count))
         for key in batch.members:
             changes.delete(ALERT, key)
+        self._count_notified(len(alerts), changes)
         if own:
             changes.delete(RESTART, RESTART_KEY)
             self._clear_receiver(changes)
@@ -238,8 +264,13 @@ class Ledger:
         changes, keys = Changes(), [each.key for each in alerts]
         for key in keys:
             changes.delete(ALERT, key)
+        self._count_notified(len(keys), changes)
         self._records.change(changes)
         self._mailboxes.clear_sent(keys)
+
+    def _count_notified(self, count: int, changes: Changes) -> None:
+        totals = self._table.get(TOTALS) or Totals()
+        changes.put(TOTALS, replace(totals, notified=totals.notified + count))
 
     def _clear_receiver(self, changes: Changes) -> None:
         """A message was sent: earlier refusals were caused by their messages, and not by the receiver."""
@@ -271,3 +302,5 @@ class ReceiverView:
         self.sent_within_minute = slots.taken_within_window(now)
         self.sent_today = holds.sent_today(now)
         self.sent_this_month = holds.sent_this_month(now)
+        self.withheld: Mapping[Verdict, int] = withheld_counts(table)
+        self.totals = table.get(TOTALS) or Totals()

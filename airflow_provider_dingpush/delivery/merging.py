@@ -58,6 +58,9 @@ def merge(waiting: Sequence[Alert], notified_tasks: Callable[[Alert], AbstractSe
         # A notifier's own message isn't a mere summary.
         if run is None or not each.event.is_run_failure or each.message is not None or each.also:
             continue
+        # Only this alert says that Airflow pauses the DAG.
+        if each.facts.get("pausing_after"):
+            continue
         notified = notified_tasks(each)
         failing_now = failing.get(attempt_of(each))
         if failing_now and _names_no_other(each.facts, notified | failing_now):
@@ -133,7 +136,8 @@ def _tries(failures: Sequence[Alert], end: Alert) -> int | None:
     return len(failures) + 1 if end.task_id is not None else None
 
 
-def _named(facts: Mapping[str, Any]) -> set[TaskKey] | None:
+def named_tasks(facts: Mapping[str, Any]) -> set[TaskKey] | None:
+    """The failed tasks that the alert of a run names; ``None`` if it names none."""
     named = facts.get("failed_tasks")
     if not isinstance(named, list) or not named:
         return None
@@ -142,13 +146,13 @@ def _named(facts: Mapping[str, Any]) -> set[TaskKey] | None:
 
 def _names_no_other(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
     """Whether all failed tasks that a run's alert names have alerts: a killed one may have none."""
-    named = _named(facts)
+    named = named_tasks(facts)
     return named is None or named <= notified
 
 
 def _is_notified_whole(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
     """Whether all failed tasks of a run were sent. Airflow lists the first ones only, but counts all."""
-    named = _named(facts)
+    named = named_tasks(facts)
     if named is None:
         return False
     count = facts.get("failed_task_count") or len(named)

@@ -8,11 +8,22 @@ from dataclasses import replace
 
 from airflow_provider_dingpush.alerts.alert import Alert, age_of
 from airflow_provider_dingpush.delivery.dead_letters import DeadLetters
-from airflow_provider_dingpush.delivery.record_kinds import ALERT, BATCH, OVERFLOW, QUARANTINE, Batch, QuarantinedBatch
+from airflow_provider_dingpush.delivery.record_kinds import (
+    ALERT,
+    BATCH,
+    OVERFLOW,
+    QUARANTINE,
+    WITHHELD,
+    Batch,
+    QuarantinedBatch,
+)
 from airflow_provider_dingpush.delivery.records import Changes, Records
 from airflow_provider_dingpush.delivery.repeats import Repeats
 
 _log = logging.getLogger(__name__)
+# As an alert is written; a quotation mark inside of a text is escaped. So none has to be read for it.
+_UPSTREAMS = '"upstreams":['
+_URGENT = '"severity":"P1"'
 
 
 class Queue:
@@ -44,6 +55,26 @@ class Queue:
     def has_fresh(self) -> bool:
         """Whether an alert is neither in the batch nor quarantined; it may be a counted repeat."""
         return len(self._free()) > 0
+
+    @property
+    def has_urgent(self) -> bool:
+        """Whether an alert that is neither in the batch nor quarantined is of P1."""
+        alerts = self._table.of(ALERT)
+        return any(_URGENT in str(alerts[key]) for key in self._free())
+
+    @property
+    def has_upstreams(self) -> bool:
+        """Whether one of them may follow from another failure."""
+        alerts = self._table.of(ALERT)
+        return any(_UPSTREAMS in str(alerts[key]) for key in self._free())
+
+    def pending(self) -> tuple[Alert, ...]:
+        """All pending alerts, also those in the batch and quarantined ones, oldest first."""
+        return self._parsed(list(self._table.of(ALERT)))
+
+    def is_in_book(self, key: str) -> bool:
+        """Whether an alert of this key is pending or withheld."""
+        return self.is_waiting(key) or key in self._table.of(WITHHELD)
 
     def is_waiting(self, key: str) -> bool:
         """Whether an alert of this key is pending."""
@@ -84,9 +115,24 @@ class Queue:
         return self._parsed(key for key in keys if self.is_waiting(key))
 
     def unsent(self) -> list[Alert]:
-        """All pending alerts and dead letters."""
+        """All pending and withheld alerts, and dead letters."""
         waiting = self._parsed(list(self._table.of(ALERT)))
-        return [*waiting, *(letter.alert for letter in self._dead_letters.all if letter.alert)]
+        dead = (letter.alert for letter in self._dead_letters.all if letter.alert)
+        return [*waiting, *self.withheld(), *dead]
+
+    def withheld(self) -> list[Alert]:
+        """The withheld alerts that can be read."""
+        read = (self.read(key, each.alert) for key, each in self._table.of(WITHHELD).items())
+        return [each for each in read if each is not None]
+
+    def read(self, key: str, written: str) -> Alert | None:
+        """An alert of the book, read once; ``None`` if it can't be read."""
+        if key not in self._read:
+            try:
+                self._read[key] = Alert.from_json(written)
+            except ValueError:
+                return None
+        return self._read[key]
 
     def remember(self, alerts: Mapping[str, Alert]) -> None:
         """Cache alerts that are about to be recorded in the book."""
@@ -107,14 +153,12 @@ class Queue:
     def _parsed(self, keys: Iterable[str]) -> tuple[Alert, ...]:
         found = []
         for key in keys:
-            if key not in self._read:
-                try:
-                    self._read[key] = Alert.from_json(self._table.of(ALERT)[key])
-                except ValueError:
-                    _log.error("The alert %s in the book can't be read; it is kept among the dead letters.", key)
-                    changes = Changes()
-                    self._dead_letters.add(key, "unreadable", 0.0, changes)
-                    self._records.change(changes)
-                    continue
-            found.append(self._read[key])
+            alert = self.read(key, self._table.of(ALERT)[key])
+            if alert is None:
+                _log.error("The alert %s in the book can't be read; it is kept among the dead letters.", key)
+                changes = Changes()
+                self._dead_letters.add(key, "unreadable", 0.0, changes)
+                self._records.change(changes)
+                continue
+            found.append(alert)
         return tuple(sorted(found, key=age_of))

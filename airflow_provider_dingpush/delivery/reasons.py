@@ -14,6 +14,7 @@ class Reason(Enum):
     WINDOW_FULL = "window_full"
     QUARANTINE_WAITS = "quarantine_waits"
     REPEATS_ONLY = "repeats_only"
+    WITHHELD = "withheld"
     NO_TIME = "no_time"
     OTHER_LEADER = "other_leader"
     OUTBOX_UNREADABLE = "outbox_unreadable"
@@ -36,6 +37,7 @@ _WORDS = {
         "alerts of a rejected notification wait for a slot of the rate limit",
     ),
     Reason.REPEATS_ONLY: ("重复失败仅计数，暂不发送", "repeated failures are only counted"),
+    Reason.WITHHELD: ("告警因免打扰时段或静默暂不发送", "alerts wait for the end of quiet hours or of a silence"),
     Reason.NO_TIME: ("剩余时间不足", "no time is left"),
     Reason.OTHER_LEADER: ("其他进程正在发送", "another process is sending"),
     Reason.OUTBOX_UNREADABLE: ("发件箱无法读取", "the outbox can't be read"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Generic, TypeVar
 
+from airflow_provider_dingpush.delivery.gate import GateDecision, Verdict
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.delivery.refusals import Refusals
 
@@ -69,8 +70,11 @@ def _anything(_: Any) -> bool:
 
 _SOUND: dict[str, _Check] = {
     "float": _moment,
+    "float | None": lambda value: value is None or _moment(value),
     "int": _count,
+    "int | None": lambda value: value is None or _count(value),
     "str": _text,
+    "str | None": lambda value: value is None or _text(value),
     "bool": _flag,
     "tuple[str, ...]": _texts,
     "Mapping[str, int]": _counts,
@@ -138,6 +142,8 @@ class Batch:
     :param may_repeat: number of another notification that it may repeat.
     :param hints: values of the hints that it shows.
     :param storm: its failures, which are added to the storm when it was sent.
+    :param released: by reason, how many alerts that were withheld it says are sent now.
+    :param withheld: by reason, how many alerts it says are withheld.
     """
 
     uuid: str
@@ -158,6 +164,8 @@ class Batch:
     may_repeat: str = ""
     hints: tuple[str, ...] = ()
     storm: Storm | None = None
+    released: Mapping[str, int] = field(default_factory=dict)
+    withheld: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
@@ -242,12 +250,14 @@ class NotifiedFailure:
     :param repeats: how often it was only counted since.
     :param occurrence: of the alert; a second alert of the same occurrence is no repeat.
     :param mailbox: name of its mailbox.
+    :param interval: how long it is only counted, in seconds, if a rule says so; ``None`` for that of the receiver.
     """
 
     at: float
     repeats: int
     occurrence: str | None
     mailbox: str = ""
+    interval: float | None = None
 
 
 @dataclass(frozen=True)
@@ -279,6 +289,28 @@ class NotifiedRun:
 
 
 @dataclass(frozen=True)
+class OpenIncident:
+    """A failure that people are notified of and that hasn't recovered; others may follow from it.
+
+    :param name: for people.
+    :param dag_id: its DAG.
+    :param task_id: its task; ``None`` for the whole run.
+    :param map_index: of a mapped task instance.
+    :param runs: ids of the latest runs in which it failed, the newest last.
+    :param since: when it first failed, in seconds since 1970.
+    :param until: when it last failed, in seconds since 1970.
+    """
+
+    name: str
+    dag_id: str
+    task_id: str | None
+    map_index: int | None
+    runs: tuple[str, ...]
+    since: float
+    until: float
+
+
+@dataclass(frozen=True)
 class DayCount:
     """Messages of one day.
 
@@ -304,6 +336,70 @@ class DeadRecord:
     problem: str
     at: float
     reported: bool = False
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """An alert that isn't sent now.
+
+    :param alert: as JSON.
+    :param verdict: held, silenced or inhibited.
+    :param by: identifies the reason.
+    :param until: when it may be sent, in seconds since 1970.
+    :param about: the reason for people.
+    """
+
+    alert: str
+    verdict: str
+    by: str
+    until: float
+    about: str = ""
+
+    @classmethod
+    def of(cls, alert: str, decision: GateDecision) -> Withheld:
+        """The record of an alert about which this was decided."""
+        return cls(alert, decision.verdict.value, decision.by, decision.until, decision.about)
+
+    @property
+    def decision(self) -> GateDecision:
+        """What was decided about it."""
+        return GateDecision(Verdict(self.verdict), self.by, self.until, self.about)
+
+
+@dataclass(frozen=True)
+class WithheldReason:
+    """A reason for which alerts are or were withheld.
+
+    :param about: the reason for people.
+    :param since: when the first of these alerts was withheld, in seconds since 1970.
+    :param until: when it ends, in seconds since 1970.
+    :param counted: alerts beyond the limit, which are only counted.
+    :param released: alerts that are pending again, which no notification has reported yet.
+    :param reported: how many withheld ones a notification has reported.
+    """
+
+    about: str
+    since: float
+    until: float
+    counted: int = 0
+    released: int = 0
+    reported: int = 0
+
+
+@dataclass(frozen=True)
+class Totals:
+    """All alerts that a book ever had; those that are neither pending, withheld nor dead letters are in one count.
+
+    :param written: taken in.
+    :param notified: sent, or covered by others that were sent.
+    :param counted: only counted in a notification: repeats, and what was beyond a limit.
+    :param dropped: dead letters that a person deleted.
+    """
+
+    written: int = 0
+    notified: int = 0
+    counted: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -375,6 +471,12 @@ def _read_run(record: Any) -> NotifiedRun:
     return replace(run, tasks=tuple((task_id, map_index) for task_id, map_index in run.tasks))
 
 
+def _read_withheld(record: Any) -> Withheld:
+    withheld = _checked(Withheld, record)
+    Verdict(withheld.verdict)
+    return withheld
+
+
 def _read_refusals(record: Any) -> Refusals:
     refusals = Refusals.from_record(record)
     groups = all(isinstance(code, str) and _texts(list(keys)) for code, keys in refusals.groups)
@@ -408,6 +510,8 @@ RECOVERED = _values("recovered", Recovered)
 """By subject."""
 RUN = RecordKind("run", _read_run, asdict)
 """By DAG, run and when it started."""
+OPEN = _values("open", OpenIncident)
+"""By incident."""
 DAY = _values("day", DayCount)
 """By date, such as 2026-11-22."""
 OVERFLOW: RecordKind[int] = _plain("overflow", _count)
@@ -426,13 +530,29 @@ MOVED: RecordKind[float] = _plain("moved", _moment)
 """By key: when an alert moved to another receiver's book."""
 TRANSFERRED: RecordKind[bool] = _plain("transferred", _anything)
 """By name: a transfer that was taken in here and may still be in the other book."""
+FAILURES: RecordKind[str] = _plain("failures", _text)
+"""By bucket: past failures, see :mod:`.history_failures`."""
+EVENTS: RecordKind[str] = _plain("events", _text)
+"""By number: lines about alerts that were taken in, see :mod:`.history_log`."""
+MESSAGES: RecordKind[str] = _plain("messages", _text)
+"""By number: lines about notifications that were sent."""
+RECORDED_SINCE: RecordKind[float] = _plain("recorded_since", _moment)
+"""By name of a kind of the history: since when it is complete."""
+
+WITHHELD = RecordKind("withheld", _read_withheld, asdict)
+"""By key of the alert, see :mod:`.withholding`."""
+WITHHOLDING = _values("withholding", WithheldReason)
+"""By verdict and reason."""
+TOTALS = _values("totals", Totals)
 
 RESTART_KEY = "at"
 KINDS: Mapping[str, RecordKind[Any]] = {
     kind.name: kind
     for kind in (
         *(ALERT, BATCH, QUARANTINE, SLOT, HOLD, LIMITED_SINCE, LAST_SENT, INTERVAL, NOTIFIED, RECOVERED, RUN, DAY),
-        *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED, HINT, STORM),
+        *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED, HINT, STORM, OPEN),
+        *(WITHHELD, WITHHOLDING, TOTALS),
+        *(FAILURES, EVENTS, MESSAGES, RECORDED_SINCE),
     )
 }
 

@@ -21,20 +21,30 @@ class Repeats:
         self._table = table
         self._interval = interval_seconds
 
+    @property
+    def may_count(self) -> bool:
+        """Whether some failures are only counted: by the receiver's interval, or by one of a rule."""
+        return bool(self._interval) or any(each.interval for each in self._table.of(NOTIFIED).values())
+
     def counted_until(self, alert: Alert, now: float) -> float | None:
         """Until when an alert is only counted, or ``None`` if it may be sent."""
-        if not self._interval or alert.resolved or not alert.event.is_failure:
+        interval = self._interval_of(alert)
+        if not interval or alert.resolved or not alert.event.is_failure:
             return None
         notified = self._table.get(NOTIFIED, _failure_key(alert))
         # A second notifier of the same occurrence doesn't make it a repeat.
         if notified is None or notified.occurrence == _occurrence(alert):
             return None
-        until = notified.at + self._interval
+        until = notified.at + interval
         return until if now < until else None
+
+    def _interval_of(self, alert: Alert) -> float:
+        given = alert.repeat_interval_seconds
+        return self._interval if given is None else given
 
     def sendable(self, alerts: Sequence[Alert], now: float) -> tuple[Alert, ...]:
         """Those of the alerts that aren't only counted."""
-        if not self._interval:
+        if not self.may_count:
             return tuple(alerts)
         resolved = {each.incident: each.at for each in alerts if each.resolved}
         return tuple(
@@ -49,7 +59,7 @@ class Repeats:
         Returns the keys of the others.
         """
         repeated: dict[str, list[Alert]] = {}
-        for each in waiting if self._interval else ():
+        for each in waiting:
             if self.counted_until(each, now) is not None:
                 repeated.setdefault(_failure_key(each), []).append(each)
         counted: list[str] = []
@@ -84,10 +94,6 @@ class Repeats:
         :param alerts: of the notification.
         """
         before = self._table.of(NOTIFIED)
-        if not self._interval:
-            for key in before:
-                changes.delete(NOTIFIED, key)
-            return
         ended = {each.incident: each.at for each in alerts if each.resolved}
         left = {
             key: max(0, notified.repeats - shown_counts.get(key, 0))
@@ -95,17 +101,22 @@ class Repeats:
             if _incident_of(key) not in ended
         }
         for key, notified in before.items():
-            past = notified.at + self._interval <= now and not notified.repeats
+            interval = self._interval if notified.interval is None else notified.interval
+            past = notified.at + interval <= now and not (notified.repeats and interval)
             if past or key not in left:
                 changes.delete(NOTIFIED, key)
             elif shown_counts.get(key):
                 changes.put(NOTIFIED, replace(notified, repeats=left[key]), key)
         for each in alerts:
             over = each.at <= ended.get(each.incident, 0.0)
-            if each.event.is_failure and not each.resolved and not over:
+            if each.event.is_failure and not each.resolved and not over and self._interval_of(each):
                 key = _failure_key(each)
                 repeats = left[key] if key in left else before[key].repeats if key in before else 0
-                changes.put(NOTIFIED, NotifiedFailure(now, repeats, _occurrence(each), each.mailbox.name), key)
+                changes.put(NOTIFIED, self._notified(each, now, repeats), key)
+
+    def _notified(self, alert: Alert, now: float, repeats: int) -> NotifiedFailure:
+        interval = alert.repeat_interval_seconds
+        return NotifiedFailure(now, repeats, _occurrence(alert), alert.mailbox.name, interval)
 
     def clamp(self, now: float, changes: Changes) -> None:
         """Move times in the future back to now, after the clock was set back."""

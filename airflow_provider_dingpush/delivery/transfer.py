@@ -23,14 +23,18 @@ from airflow_provider_dingpush.delivery.record_kinds import (
     NOTIFIED,
     OVERFLOW,
     QUARANTINE,
+    TOTALS,
     TRANSFER,
     TRANSFERRED,
+    WITHHELD,
     QuarantinedBatch,
     RecordKind,
+    Totals,
     Transfer,
 )
 from airflow_provider_dingpush.delivery.records import Changes, Records, RecordTable
 from airflow_provider_dingpush.delivery.repetitions import remembered_names
+from airflow_provider_dingpush.delivery.withholding import pending_again
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.contract import REMEMBERED_SECONDS, LedgerBook, RecordId
 
@@ -89,15 +93,18 @@ def take_back(book: LedgerBook, mailbox: Mailbox) -> int:
     return sum(len(transfer.alerts) for _, transfer in mine)
 
 
-def alerts_in(records: Mapping[RecordId, Any]) -> dict[str, Mailbox | None]:
+def alerts_in(records: Mapping[RecordId, Any], *, with_withheld: bool = False) -> dict[str, Mailbox | None]:
     """The pending alerts of a book, with their mailboxes; ``None`` for one that can't be read.
 
     :param records: as plain JSON data.
+    :param with_withheld: those that are withheld as well.
     """
     found: dict[str, Mailbox | None] = {}
     for (kind, key), value in records.items():
         if kind == ALERT.name:
             found[key] = mailbox_in(value)
+        elif kind == WITHHELD.name and with_withheld and isinstance(value, dict):
+            found[key] = mailbox_in(value.get("alert"))
         elif kind == TRANSFER.name and isinstance(value, dict) and isinstance(value.get("alerts"), dict):
             found.update({each: mailbox_in(alert) for each, alert in value["alerts"].items()})
     return found
@@ -114,6 +121,9 @@ def mailbox_in(alert: Any) -> Mailbox | None:
 def _make_transfers(source: Records, mailbox: Mailbox, now: float, *, last: bool, new_uuid: Callable[[], str]) -> None:
     """Turn everything of a mailbox into transfers, a thousand alerts at a time."""
     table = source.table
+    withheld = {key for key, each in table.of(WITHHELD).items() if last or mailbox_in(each.alert) == mailbox}
+    if released := pending_again(table, None if last else withheld):
+        _write(source, released)
     mine = [key for key, alert in table.of(ALERT).items() if mailbox_in(alert) == mailbox]
     _unfreeze(source, mine, new_uuid)
     # What isn't an alert is moved with the first of them.
@@ -146,6 +156,7 @@ def _one_transfer(table: RecordTable, besides: Transfer, keys: Sequence[str], no
     for key in keys:
         changes.delete(ALERT, key)
         changes.put(MOVED, now, key)
+    _count_moved(table, -len(keys) - len(besides.dead), changes)
     for key in besides.dead:
         changes.delete(DEAD, key)
     for key in besides.notified:
@@ -185,18 +196,25 @@ def _taken_in(target: RecordTable, name: str, transfer: Transfer) -> Changes:
     changes = Changes()
     for number, quarantined in enumerate(transfer.quarantine):
         changes.put(QUARANTINE, quarantined, f"{name}.{number}")
-    _put_new(target, ALERT, transfer.alerts, changes)
-    _put_new(target, DEAD, transfer.dead, changes)
+    moved = _put_new(target, ALERT, transfer.alerts, changes) + _put_new(target, DEAD, transfer.dead, changes)
+    _count_moved(target, moved, changes)
     _put_new(target, NOTIFIED, transfer.notified, changes)
     if transfer.overflow:
         changes.put(OVERFLOW, transfer.overflow + (target.get(OVERFLOW) or 0))
     return changes
 
 
-def _put_new(target: RecordTable, kind: RecordKind[Any], values: Mapping[str, Any], changes: Changes) -> None:
-    for key, value in values.items():
-        if target.get(kind, key) is None:
-            changes.put(kind, value, key)
+def _put_new(target: RecordTable, kind: RecordKind[Any], values: Mapping[str, Any], changes: Changes) -> int:
+    new = {key: value for key, value in values.items() if target.get(kind, key) is None}
+    for key, value in new.items():
+        changes.put(kind, value, key)
+    return len(new)
+
+
+def _count_moved(table: RecordTable, count: int, changes: Changes) -> None:
+    if count:
+        totals = table.get(TOTALS) or Totals()
+        changes.put(TOTALS, replace(totals, written=max(0, totals.written + count)))
 
 
 def _names_of(alerts: Iterable[str]) -> Iterator[str]:

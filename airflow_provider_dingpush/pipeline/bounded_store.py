@@ -157,9 +157,9 @@ class BoundedStore:
     def books(self) -> Sequence[str]:
         return self.run(lambda store: store.books())
 
-    def set_notes(self, notes: Iterable[Note]) -> None:
+    def set_notes(self, notes: Iterable[Note], *, waits: bool = True) -> None:
         every = list(notes)
-        self.run(lambda store: store.set_notes(every))
+        self.run(lambda store: store.set_notes(every, waits=waits))
 
     def note(self, family: str, name: str) -> FoundNote | None:
         return self.run(lambda store: store.note(family, name), at_most=self._most_seconds / 2)
@@ -167,9 +167,9 @@ class BoundedStore:
     def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
         return self.run(lambda store: store.notes(family, at_most))
 
-    def remove_notes(self, places: Iterable[tuple[str, str]]) -> None:
+    def remove_notes(self, places: Iterable[tuple[str, str]], *, waits: bool = True) -> None:
         every = list(places)
-        self.run(lambda store: store.remove_notes(every))
+        self.run(lambda store: store.remove_notes(every, waits=waits))
 
     def _is_quick(self, seconds: float) -> bool:
         """Whether the best of the last round trips is short enough: on a busy machine a single one may be slow."""

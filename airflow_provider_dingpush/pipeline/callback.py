@@ -21,6 +21,7 @@ from airflow_provider_dingpush.errors import (
     OutboxError,
     UnknownOutcomeError,
 )
+from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.log_lines import NOTIFICATION_LOG_LINE, SENT_LOG_LINE
 from airflow_provider_dingpush.pipeline import callback_limits
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
@@ -212,6 +213,7 @@ class _Callback(NamedTuple):
             mentions=arguments.mentions,
             language=arguments.language,
             problems=arguments.problems,
+            rule=arguments.rule,
         )
         return bounded(alert)
 
@@ -259,7 +261,7 @@ class _Callback(NamedTuple):
         """
         candidates = self.candidates
         try:
-            result = self._drain(store, role, deadline)
+            result = self._drain(store, role, deadline, urgent=alert.urgency is Urgency.P1)
             if store.lost is not None and not (result and result.messages):
                 raise OutboxError(store.lost)
         except OutboxError as trouble:
@@ -282,9 +284,10 @@ class _Callback(NamedTuple):
             return
         self._report(result, store)
 
-    def _drain(self, store: Store, role: LeaderRole, deadline: Deadline) -> DrainResult | None:
+    def _drain(self, store: Store, role: LeaderRole, deadline: Deadline, *, urgent: bool) -> DrainResult | None:
         """The result of sending the pending alerts of a store; ``None`` if another process leads.
 
+        :param urgent: whether a pause that DingTalk didn't ask for is ignored.
         :raises OutboxError: if the store can't be used.
         :raises DingTalkError: if no time is left, or the connection can't be looked up or is wrong.
         """
@@ -319,14 +322,18 @@ class _Callback(NamedTuple):
             find=find,
             share=store.share,
             carry_over=carry_over_others if is_first else None,
+            urgent=urgent,
         )
         if is_first and result is not None and result.left:
             note_known_pause(self.mailbox, self.candidates)
         return result
 
     def _report(self, result: DrainResult, store: Store) -> None:
+        from airflow_provider_dingpush.delivery.reasons import Reason
         from airflow_provider_dingpush.pipeline.dispatching import report_pending
 
+        if result.reason is Reason.WITHHELD and not result.messages:
+            _log.info("The alert is stored and not sent now: %s.", result.in_words("en"))
         if result.messages:
             _log.info(
                 "%s: %d alert(s) in %d message(s) through connection %r.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dingpush.airflow_compat import airflow_option, folders_of_own_code, is_airflow_3
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
 
 # Every callback context has one of these; an SLA callback of Airflow 2 has five arguments instead.
@@ -53,27 +54,37 @@ def facts_of(context: Mapping[str, Any], failed_tasks: Sequence[tuple[str, int]]
 
     :param failed_tasks: task id and map index of each failed task of the run; ``None`` if they are unknown.
     """
-    from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
     from airflow_provider_dingpush.alerts.context_reading import read_run_facts
-    from airflow_provider_dingpush.pipeline.composing import is_utc_by_default, link_form, local_zone
     from airflow_provider_dingpush.pipeline.redaction import redact_text
 
+    facts = read_run_facts(
+        context,
+        site=site_here(),
+        redact=redact_text,
+        failed_tasks=failed_tasks,
+        roots=folders_of_own_code(),
+        now=lambda: datetime.now(timezone.utc),
+    )
+    if not facts.event.ends_with_recovery:
+        return facts
+    from airflow_provider_dingpush.alerts.upstream_reading import upstreams_of
+
+    return facts._replace(upstreams=upstreams_of(context, facts))
+
+
+def site_here() -> AirflowSite:
+    """This Airflow, as alerts name it and link to it."""
+    from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+    from airflow_provider_dingpush.pipeline.composing import is_utc_by_default, link_form, local_zone
+
     section = "api" if is_airflow_3() else "webserver"
-    site = AirflowSite(
+    return AirflowSite(
         base_url=airflow_option("dingpush", "base_url") or airflow_option(section, "base_url"),
         layout="pages" if is_airflow_3() else "grid",
         environment=airflow_option("dingpush", "environment") or airflow_option(section, "instance_name"),
         timezone=str(local_zone()),
         links=link_form(),
         is_utc_by_default=is_utc_by_default(),
-    )
-    return read_run_facts(
-        context,
-        site=site,
-        redact=redact_text,
-        failed_tasks=failed_tasks,
-        roots=folders_of_own_code(),
-        now=lambda: datetime.now(timezone.utc),
     )
 
 

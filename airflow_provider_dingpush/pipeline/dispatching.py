@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, LeaderRole
+from airflow_provider_dingpush.delivery.reasons import Reason, from_text
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError
 from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
 from airflow_provider_dingpush.storage.contract import LedgerBook
@@ -68,6 +69,7 @@ def serve(
     find: Find | None = None,
     share: float = 1.0,
     carry_over: CarryOver | None = None,
+    urgent: bool = False,
 ) -> DrainResult | None:
     """Send the pending alerts of the mailbox's receiver; ``None``, at once, if another process leads it.
 
@@ -78,12 +80,13 @@ def serve(
     :param find: looks the connection up.
     :param share: the part of the receiver's rate limit that this outbox may use.
     :param carry_over: copies in what other stores have recorded.
+    :param urgent: whether the mailbox has an alert that waits for nothing but DingTalk.
     :raises DingTalkError: if the connection can't be looked up or is wrong; alerts stay pending.
     :raises OutboxError: if the outbox can't be used.
     """
     known = outbox.receiver_of(mailbox)
     pause = None if known is None else outbox.pause_of(known)
-    if pause is not None:
+    if pause is not None and not (urgent and from_text(pause.reason)[0] is not Reason.THROTTLED):
         return DrainResult.of_pause(outbox.pending_in(mailbox), pause.reason, pause.until)
     # A flusher may run on another machine, so a substitute store never relies on it.
     lead = _Lead(
@@ -134,7 +137,10 @@ def flush(
         moved_from = [(mailbox, holder) for mailbox, holders in mailboxes for holder in holders]
         first, _ = mailboxes[0]
         try:
-            yield first, _serve(outbox, first, receiver_id, lead._replace(deadline=its_own, moved_from=moved_from))
+            result = _serve(outbox, first, receiver_id, lead._replace(deadline=its_own, moved_from=moved_from))
+            # Where all alerts are withheld and stay so, there is nothing to report.
+            if result is None or result.reason is not Reason.WITHHELD or result.alerts or result.left:
+                yield first, result
         except Exception as problem:  # noqa: BLE001 - it must not stop the others
             yield first, described(problem)
     for mailbox, problem_text in problems.items():
@@ -213,6 +219,7 @@ def _serve_once(outbox: Outbox, mailbox: Mailbox, known: str | None, lead: _Lead
 def _drain(outbox: Outbox, book: LedgerBook, receiver: Receiver, lead: _Lead) -> DrainResult:
     from airflow_provider_dingpush.delivery.drain import Drain
     from airflow_provider_dingpush.pipeline.composing import composer_for, local_zone
+    from airflow_provider_dingpush.pipeline.gates import gate_of
 
     _fetch(outbox, receiver.receiver_id, book, lead.moved_from)
     if lead.carry_over is not None:
@@ -230,6 +237,7 @@ def _drain(outbox: Outbox, book: LedgerBook, receiver: Receiver, lead: _Lead) ->
         language_of=composer.language_of,
         zone=local_zone(),
         fallbacks=_fallbacks(outbox, receiver, lead),
+        gate=gate_of(outbox),
     ).run()
 
 

@@ -66,7 +66,8 @@ def _with_log_tail(facts: RunFacts, context: Mapping[str, Any], deadline: Deadli
         is_whole: Callable[[str], bool] = (lambda _: True) if facts.killed_from_outside else has_failure
         log = call_within(deadline, lambda: _end_of(file, is_whole, deadline))
         tail = log_tail(log, redact_log, shown=facts.exception_text or "")
-        return facts._replace(log_tail=tail, exception_summary=summary_with(tail, facts.exception_summary))
+        summary = summary_with(tail, facts.exception_summary, was_killed=facts.killed_from_outside)
+        return facts._replace(log_tail=tail, exception_summary=summary)
     except Exception as error:  # noqa: BLE001 - a missing log must not lose the alert
         _log.info("The end of the task's log can't be read (%s).", type(error).__name__)
         return facts

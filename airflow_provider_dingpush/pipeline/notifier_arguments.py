@@ -23,6 +23,7 @@ from airflow_provider_dingpush.pipeline.redaction import described, redact_text
 if TYPE_CHECKING:
     import jinja2
 
+    from airflow_provider_dingpush.alerts.run_alert import RuleEffects
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.messages import At, Message
     from airflow_provider_dingpush.targets import Target
@@ -33,13 +34,17 @@ _log = logging.getLogger(__name__)
 
 
 class GivenArguments(NamedTuple):
-    """The arguments of a notifier as the DAG file gives them; all but the language may hold Jinja."""
+    """The arguments of a notifier as the DAG file gives them; all but the language may hold Jinja.
+
+    ``rule`` isn't the DAG file's: it is what decided about an event of all DAGs.
+    """
 
     dingtalk_conn_id: Any
     message: Any = None
     at: Any = None
     to: Any = None
     language: str | None = None
+    rule: RuleEffects | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -61,6 +66,7 @@ class RenderedArguments(NamedTuple):
     :param mentions: who is mentioned, beside the owners.
     :param language: ``zh`` or ``en`` if the notifier names one.
     :param problems: name of each argument that can't be used -> why, without secrets.
+    :param rule: what decided about an event of all DAGs; ``None`` for a notifier of the DAG.
     """
 
     conn_id: str
@@ -69,6 +75,7 @@ class RenderedArguments(NamedTuple):
     mentions: At | None = None
     language: str | None = None
     problems: Mapping[str, str] = MappingProxyType({})
+    rule: RuleEffects | None = None
 
 
 Limit = Callable[[Callable[[], Any]], Any]
@@ -120,7 +127,7 @@ def read_arguments(
         from airflow_provider_dingpush.messages.mentions import At
 
         mentions = At.union([mentions, message_at])
-    return RenderedArguments(conn_id, target, message, mentions, given.language, problems)
+    return RenderedArguments(conn_id, target, message, mentions, given.language, problems, given.rule)
 
 
 def _read_connection_id(templates: _Templates, value: Any) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, mask_secret
-from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.storage.contract import Address, Store
@@ -49,6 +48,7 @@ def outbox_url() -> str | None:
     :raises OutboxError: if Airflow takes too long to read it.
     """
     from airflow_provider_dingpush.errors import OutboxError
+    from airflow_provider_dingpush.timeouts import call_within
 
     global _option_hung_at  # noqa: PLW0603 - one process, one configuration
     hung = OutboxError(
@@ -88,14 +88,46 @@ def has_no_open_incident() -> bool:
     notes: most tasks succeed, and none of them should pay for loading the outbox.
     """
     from airflow_provider_dingpush.errors import OutboxError
+    from airflow_provider_dingpush.timeouts import call_within
 
     try:
         if outbox_url():
             return False
-        homes = home(), second_home()
-        return call_within(_LOOK_SECONDS, lambda: not any(_has_entry(each / "notes" / "open") for each in homes))
+        return not call_within(_LOOK_SECONDS, have_files_open_incidents)
     except (OutboxError, TimeoutError):
         return False
+
+
+def have_files_open_incidents() -> bool:
+    """Whether any incident is open in the files of this machine."""
+    return any(_has_entry(each) for each in _folders_of_open())
+
+
+def may_be_open(incident: str) -> bool:
+    """Whether an incident may be open: one look at the outbox, which loads nothing that sends alerts.
+
+    ``False`` is certain; ``True`` also if the outbox doesn't answer.
+    """
+    from airflow_provider_dingpush.errors import OutboxError
+
+    # Alerts that Redis did not take are in files.
+    if any(os.path.lexists(each / incident) for each in _folders_of_open()):
+        return True
+    url = airflow_option("dingpush", "outbox_url")
+    if not url:
+        return False
+    from airflow_provider_dingpush.storage.contract import OPEN
+    from airflow_provider_dingpush.timeouts import call_within
+
+    try:
+        return call_within(_LOOK_SECONDS, lambda: opened(url, home()).note(OPEN, incident) is not None)
+    except (OutboxError, TimeoutError):
+        return True
+
+
+def _folders_of_open() -> tuple[Path, ...]:
+    """Where :class:`~airflow_provider_dingpush.storage.files.store.FileStore` has notes of open failures."""
+    return tuple(each / "notes" / "open" for each in (home(), second_home()))
 
 
 def _has_entry(folder: Path) -> bool:

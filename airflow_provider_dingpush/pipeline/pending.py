@@ -17,12 +17,12 @@ _log = logging.getLogger(__name__)
 
 
 def holders_of_alerts(outbox: Outbox) -> dict[Mailbox, list[str]]:
-    """Every mailbox with pending alerts, and the receivers whose books hold some of them.
+    """Every mailbox with pending or withheld alerts, and the receivers whose books hold some of them.
 
     An alert that can't be read counts for one mailbox of its receiver.
     """
     found: dict[Mailbox, list[str]] = {mailbox: [] for mailbox in outbox.pending_mailboxes()}
-    for receiver_id, mailboxes in _books(outbox):
+    for receiver_id, mailboxes in _books(outbox, with_withheld=True):
         owners = set(mailboxes.values())
         others = outbox.mailboxes_of(receiver_id)[:1] if None in owners else []
         for mailbox in sorted({*(each for each in owners if each), *others}, key=lambda each: each.name):
@@ -42,11 +42,11 @@ def all_alerts(outbox: Outbox) -> int:
     return in_mailboxes + sum(len(mailboxes) for _, mailboxes in _books(outbox))
 
 
-def _books(outbox: Outbox) -> Iterator[tuple[str, dict[str, Mailbox | None]]]:
+def _books(outbox: Outbox, *, with_withheld: bool = False) -> Iterator[tuple[str, dict[str, Mailbox | None]]]:
     """The alerts in each book. One that can't be read counts as one with an alert that can't be read."""
     for receiver_id in outbox.receivers():
         try:
-            yield receiver_id, alerts_in(outbox.records_of(receiver_id))
+            yield receiver_id, alerts_in(outbox.records_of(receiver_id), with_withheld=with_withheld)
         except Exception as problem:  # noqa: BLE001 - a problem with one book must not hide the others
             _log.error("The book of receiver %s can't be read: %s", receiver_id, described(problem))
             yield receiver_id, {"": None}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_dingpush.alerts.alert import Alert
-    from airflow_provider_dingpush.storage.contract import Store
+    from airflow_provider_dingpush.storage.contract import FoundNote, Note, Store
 
 _PAUSE_SECONDS = 30.0
 
@@ -44,23 +44,56 @@ class SchedulerWriter:
         """
         from airflow_provider_dingpush.storage.outbox import Outbox
 
+        def put(store: Store) -> bool:
+            outbox = Outbox(store)
+            if alert.resolved and not outbox.has_open_incident(alert.incident):
+                return False
+            outbox.put(alert)
+            return True
+
+        self._in_first_store(put, "The alert")
+
+    def note(self, note: Note) -> None:
+        """Set a note.
+
+        :raises OutboxError: if no store takes it.
+        """
+
+        def put(store: Store) -> bool:
+            store.set_notes([note])
+            return True
+
+        self._in_first_store(put, "A note about failed tasks")
+
+    def _in_first_store(self, put: Callable[[Store], bool], what: str) -> None:
         troubles = []
         for folder, store in self._stores():
             try:
-                outbox = Outbox(store())
-                if alert.resolved and not outbox.has_open_incident(alert.incident):
+                if not put(store()):
                     continue
-                outbox.put(alert)
             except OutboxError as trouble:
                 troubles.append(str(trouble))
                 if folder is None:
                     self._failed_at = self._ticks()
                 continue
             if troubles:
-                _log.warning("The alert is written into %s instead: %s", folder, " ".join(troubles))
+                _log.warning("%s is written into %s instead: %s", what, folder, " ".join(troubles))
             return
         if troubles:
             raise OutboxError(" ".join(troubles))
+
+    def change_note(self, family: str, name: str, change: Callable[[FoundNote | None], Note]) -> None:
+        """Set a note, which is read before, in the first store that answers.
+
+        :param change: makes the new note of the present one; ``None`` if there is none. It may be called again.
+        :raises OutboxError: if no store takes it.
+        """
+
+        def put(store: Store) -> bool:
+            store.set_notes([change(store.note(family, name))])
+            return True
+
+        self._in_first_store(put, "A note about DAG files")
 
     def _stores(self) -> Iterator[tuple[Path | None, Callable[[], Store]]]:
         """The folder of each store, which Redis hasn't, and how to open it."""
@@ -73,4 +106,6 @@ class SchedulerWriter:
         yield second, lambda: files_in(second)
 
 
-write_alert = SchedulerWriter(ticks=time.monotonic).write
+_writer = SchedulerWriter(ticks=time.monotonic)
+write_alert = _writer.write
+write_note, change_note = _writer.note, _writer.change_note

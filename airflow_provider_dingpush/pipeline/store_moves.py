@@ -18,9 +18,11 @@ MOST_MOVED = 200
 """The most alerts that one callback moves; the next one moves the rest."""
 _MOST_KEYS = 10_000
 _BATCH: RecordId = ("batch", "")
+_TOTALS: RecordId = ("totals", "")
 # Records that count something, by the name of the count.
-_COUNTED = {"day"}
-_KEPT_IF_NEW = {"slot", "dead", "notified", "run", "recovered", "hint"}
+_COUNTED = {"day", "totals"}
+_KEPT_IF_NEW = {"slot", "dead", "notified", "run", "recovered", "hint", "withholding"}
+_ALERTS = ("alert", "withheld")
 
 _log = logging.getLogger(__name__)
 
@@ -119,8 +121,10 @@ def _move_from_book(store: Store, first: Store, receiver_id: str, deadline: Dead
         if moved:
             # First, because keys that are still here count as sent when the book is carried over.
             book.forget_keys(names)
-            gone = [("alert", key) for key in moved]
-            book.write({}, [*gone, *([_BATCH] if batch and not fixed else [])])
+            gone = [(kind, key) for key in moved for kind in _ALERTS if (kind, key) in records]
+            totals = records.get(_TOTALS)
+            left = {_TOTALS: {**totals, "written": max(0, totals["written"] - len(moved))}} if totals else {}
+            book.write(left, [*gone, *([_BATCH] if batch and not fixed else [])])
         return len(moved)
 
 
@@ -163,11 +167,11 @@ def _sound_records(book: LedgerBook) -> dict[RecordId, Any]:
 
 
 def _alerts_of(records: Mapping[RecordId, Any]) -> Iterator[tuple[str, Alert]]:
-    """The readable alerts of a book, by key; the next leader handles the others."""
+    """The readable alerts of a book, by key, also withheld ones; the next leader handles the others."""
     for (kind, key), value in records.items():
-        if kind == "alert":
+        if kind in _ALERTS:
             with suppress(ValueError):
-                yield key, Alert.from_json(value)
+                yield key, Alert.from_json(value if kind == "alert" else value["alert"])
 
 
 def _joined(ours: Mapping[RecordId, Any], theirs: Mapping[RecordId, Any], known: set[str]) -> dict[RecordId, Any]:
@@ -175,7 +179,7 @@ def _joined(ours: Mapping[RecordId, Any], theirs: Mapping[RecordId, Any], known:
     puts: dict[RecordId, Any] = {
         place: value
         for place, value in theirs.items()
-        if (place[0] in _KEPT_IF_NEW and place not in ours) or (place[0] == "alert" and place[1] not in known)
+        if (place[0] in _KEPT_IF_NEW and place not in ours) or (place[0] in _ALERTS and place[1] not in known)
     }
     if _BATCH in theirs and _BATCH not in ours:
         puts[_BATCH] = theirs[_BATCH]

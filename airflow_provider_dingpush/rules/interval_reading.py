@@ -8,6 +8,7 @@ from datetime import date, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from airflow_provider_dingpush.rules.mistakes import WrongValueError
 from airflow_provider_dingpush.rules.time_intervals import (
     MINUTES_OF_A_DAY,
     DayKind,
@@ -41,7 +42,7 @@ def read_calendar(document: Document, node: Node) -> Calendar:
 
     calendar = Calendar(days("holidays"), days("workdays"))
     if both := sorted(calendar.holidays & calendar.workdays):
-        document.note(node, f"{both[0]} is a holiday and a workday; leave it out of one of the lists.")
+        document.note(node, "day_in_both", day=both[0])
     return calendar
 
 
@@ -51,9 +52,9 @@ def _days(text: str) -> tuple[date, ...]:
         first = date.fromisoformat(first_text.strip())
         last = date.fromisoformat(last_text.strip()) if last_text else first
     except ValueError:
-        raise ValueError("must be a date such as 2026-10-01, or several such as 2026-10-01..2026-10-07") from None
+        raise WrongValueError("day") from None
     if not 0 <= (last - first).days <= _LONGEST_HOLIDAY_DAYS:
-        raise ValueError("must end after it begins, and within a year")
+        raise WrongValueError("order_of_days")
     return tuple(first + timedelta(days=each) for each in range((last - first).days + 1))
 
 
@@ -70,11 +71,11 @@ def read_intervals(document: Document, node: Node, calendar: Calendar, zone: tzi
             continue
         name = document.text(found["name"], "name") if "name" in found else ""
         if not name:
-            document.note(item, "A time interval needs a name, by which rules refer to it.")
+            document.note(item, "interval_no_name")
         elif name in named:
-            document.note(item, f"The name {name!r} is used twice; each time interval needs its own.")
+            document.note(item, "interval_name_twice", name=name)
         if "time_intervals" not in found:
-            document.note(item, "A time interval needs time_intervals: a list of times, weekdays, days …")
+            document.note(item, "interval_empty")
             continue
         nodes = document.items(found["time_intervals"], "time_intervals")
         named[name] = NamedInterval(name, tuple(_interval(document, each, calendar, zone) for each in nodes))
@@ -112,18 +113,18 @@ def _zone(text: str) -> tzinfo:
     try:
         return ZoneInfo(text)
     except (ValueError, OSError, LookupError):
-        raise ValueError("must be a time zone such as Asia/Shanghai") from None
+        raise WrongValueError("zone") from None
 
 
 def _time_range(document: Document, node: Node) -> TimeRange:
     found = document.mapping(node, "A time", ("start_time", "end_time"))
     if found and len(found) < 2:
-        document.note(node, "A time needs both start_time and end_time.")
+        document.note(node, "time_incomplete")
     start, end = (
         document.value(found[name], name, _minute, 0) if name in found else 0 for name in ("start_time", "end_time")
     )
     if found and start == MINUTES_OF_A_DAY:
-        document.note(node, "start_time must be before 24:00.")
+        document.note(node, "start_too_late")
     return TimeRange(start, end)
 
 
@@ -131,7 +132,7 @@ def _minute(text: str) -> int:
     found = re.fullmatch(r"(\d{1,2}):([0-5]\d)", text)
     minutes = int(found[1]) * 60 + int(found[2]) if found else -1
     if not 0 <= minutes <= MINUTES_OF_A_DAY:
-        raise ValueError("must be a time such as 08:00, up to 24:00")
+        raise WrongValueError("clock")
     return minutes
 
 
@@ -144,7 +145,7 @@ def _span_of(names: tuple[str, ...], lowest: int) -> Callable[[str], Span]:
             return int(name)
         full = [place for place, each in enumerate(names, lowest) if each == name or (each[:3] == name)]
         if not full:
-            raise ValueError(f"must be a name such as {names[0]}, or several such as {names[0]}:{names[4]}")
+            raise WrongValueError("name", first=names[0], last=names[4])
         return full[0]
 
     def read(text: str) -> Span:
@@ -156,20 +157,20 @@ def _span_of(names: tuple[str, ...], lowest: int) -> Callable[[str], Span]:
 def _day_of_month(text: str) -> Span:
     def number(part: str) -> int:
         if not re.fullmatch(r"-?\d{1,2}", part.strip()) or not 1 <= abs(int(part)) <= 31:
-            raise ValueError("must be 1 to 31, or -1 for the last day, or several such as 1:5")
+            raise WrongValueError("day_of_month")
         return int(part)
 
     first, _, last = text.partition(":")
     span = Span(number(first), number(last or first))
     if (span.first > 0) == (span.last > 0) and span.first > span.last:
-        raise ValueError("must end after it begins")
+        raise WrongValueError("order")
     return span
 
 
 def _year(text: str) -> Span:
     def number(part: str) -> int:
         if not re.fullmatch(r"\d{4}", part.strip()):
-            raise ValueError("must be a year such as 2026, or several such as 2026:2027")
+            raise WrongValueError("year")
         return int(part)
 
     return _ordered(text, number)
@@ -179,5 +180,5 @@ def _ordered(text: str, number: Callable[[str], int]) -> Span:
     first, _, last = text.partition(":")
     span = Span(number(first), number(last or first))
     if span.first > span.last:
-        raise ValueError("must end after it begins; write two items instead")
+        raise WrongValueError("order_of_items")
     return span

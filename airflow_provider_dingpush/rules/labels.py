@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import NamedTuple
 
-from airflow_provider_dingpush.events import Event, Severity
+from airflow_provider_dingpush.events import Event, Urgency
 
 EVENTS = (
     *(Event.TASK_FAILED, Event.TASK_RETRYING, Event.TASK_SUCCEEDED),
     *(Event.DAG_FAILED, Event.DAG_SUCCEEDED),
+    *(Event.DAG_IMPORT_ERROR, Event.DAG_IMPORT_FIXED),
 )
 """The events that rules decide about; a success only if it ends a failure."""
-_TAG = "severity:"
-
-
-class Urgency(Enum):
-    """How urgent an alert is, the most urgent first. Rules, tags and messages call it severity, as people do."""
-
-    P1 = "P1"
-    P2 = "P2"
-    P3 = "P3"
-    P4 = "P4"
-
-    @classmethod
-    def named(cls, name: str) -> Urgency | None:
-        """The urgency of that name, also in lower case; ``None`` for another one."""
-        return cls.__members__.get(name.strip().upper())
-
-    @classmethod
-    def of(cls, event: Event, tags: tuple[str, ...]) -> Urgency:
-        """That of a tag of the DAG, such as ``severity:P1``; otherwise that of the event."""
-        tagged = (cls.named(tag[len(_TAG) :]) for tag in tags if tag.lower().startswith(_TAG))
-        return min(filter(None, tagged), key=lambda each: each.value, default=_OF_EVENTS[event.severity])
-
-
-_OF_EVENTS = {
-    Severity.FAILURE: Urgency.P2,
-    Severity.LATE: Urgency.P2,
-    Severity.QUESTION: Urgency.P3,
-    Severity.RETRY: Urgency.P4,
-    Severity.GOOD: Urgency.P4,
-    Severity.INFO: Urgency.P4,
-}
+OF_AIRFLOW = Event.AIRFLOW_UNHEALTHY, Event.AIRFLOW_HEALTHY
+"""The events about Airflow itself, which have no DAG; their ``task_id`` is the component."""
 
 
 class Labels(NamedTuple):
@@ -56,6 +27,8 @@ class Labels(NamedTuple):
     :param severity: ``P1`` to ``P4``.
     :param run_type: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``.
     :param team: the team of the DAG's bundle (Airflow 3.1 and later).
+    :param file: the path of a DAG file that can't be imported, relative to the folder or bundle of DAGs; none if the
+        event is about anything else.
     """
 
     dag_id: tuple[str, ...]
@@ -66,6 +39,7 @@ class Labels(NamedTuple):
     severity: tuple[str, ...]
     run_type: tuple[str, ...]
     team: tuple[str, ...]
+    file: tuple[str, ...] = ()
 
 
 def labels_of(
@@ -77,6 +51,7 @@ def labels_of(
     owners: tuple[str, ...] = (),
     run_type: str | None = None,
     team: str | None = None,
+    file: str | None = None,
 ) -> Labels:
     """The labels of an event.
 
@@ -88,4 +63,6 @@ def labels_of(
         return (value,) if value else ()
 
     severity = Urgency.of(event, tags).value
-    return Labels(one(dag_id), one(task_id), tags, owners, (event.value,), (severity,), one(run_type), one(team))
+    return Labels(
+        one(dag_id), one(task_id), tags, owners, (event.value,), (severity,), one(run_type), one(team), one(file)
+    )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import tzinfo
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from airflow_provider_dingpush.errors import InvalidMessageError, RulesFileError
-from airflow_provider_dingpush.events import KNOWN_EVENTS
+from airflow_provider_dingpush.events import KNOWN_EVENTS, Urgency
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.rules.interval_reading import read_calendar, read_intervals
-from airflow_provider_dingpush.rules.labels import Labels, Urgency
+from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns
+from airflow_provider_dingpush.rules.mistakes import WrongValueError
 from airflow_provider_dingpush.rules.rule_set import Rule, RuleSet
 from airflow_provider_dingpush.rules.time_intervals import NamedInterval
 from airflow_provider_dingpush.rules.workdays import Calendar
@@ -65,18 +67,21 @@ def read_rules(
             reader = _RuleReader(document, intervals, group_labels, without_effect)
             items = document.items(found["rules"], "rules")
             rules = tuple(reader.rule(item, number) for number, item in enumerate(items, 1))
-    problems += document.problems
+    problems += sorted(document.problems, key=lambda each: (each.line, each.column))
     if problems:
         raise _error_of(problems)
     return RuleSet(rules, tuple(intervals.values()))
 
 
 def _error_of(problems: Sequence[Problem]) -> RulesFileError:
-    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+    english, chinese = (tuple(each.in_language(language) for each in problems) for language in ("en", "zh"))
+    others = len(problems) - 1
     error = RulesFileError(
-        f"The rules file has mistakes: {problems[0]}{more}", "'dingpush rules check' lists all of them."
+        f"The rules file has mistakes: {english[0]}{f' ({others} more)' if others else ''}",
+        "'dingpush rules check' lists all of them. 执行 dingpush rules check 可列出全部错误。",
+        problem_zh=f"规则文件有错误：{chinese[0].removesuffix('。')}{f'（另有 {others} 处）' if others else ''}",
     )
-    error.problems = tuple(map(str, problems))
+    error.problems, error.problems_zh = english, chinese
     return error
 
 
@@ -87,14 +92,20 @@ def _calendar(document: Document, node: Node, read_file: Callable[[str], str], p
     try:
         text = read_file(name)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "not a text file"
-        document.note(node, f"The calendar {name!r} can't be read ({why}); it is named relative to this file.")
+        why = getattr(error, "strerror", None)
+        document.note(node, "calendar_unreadable" if why else "calendar_not_text", name=name, why=why)
         return Calendar()
     other = Document(name)
     root = other.parse(text)
     calendar = Calendar() if root is None or is_null(root) else read_calendar(other, root)
-    problems += other.problems
+    problems += sorted(other.problems, key=lambda each: (each.line, each.column))
     return calendar
+
+
+def _has_misspelled_receiver(node: Node) -> bool:
+    """Whether a key is noted as a misspelled ``receiver``, so that it isn't missing as well."""
+    keys = [key.value for key, _ in node.value if key.id == "scalar"]
+    return any(get_close_matches(key, RULE_KEYS, 1) == ["receiver"] for key in keys)
 
 
 class _RuleReader:
@@ -128,10 +139,8 @@ class _RuleReader:
                 continue
             self._refuse_without_effect(key, value)
             values[name] = read(self, value)
-        if found and "receiver" not in found:
-            document.note(
-                node, "A rule needs a receiver: a connection id, or null for events that nobody is notified of."
-            )
+        if found and "receiver" not in found and not _has_misspelled_receiver(node):
+            document.note(node, "no_receiver")
         return Rule(**values)
 
     def name(self, node: Node) -> str:
@@ -150,14 +159,22 @@ class _RuleReader:
             pattern = self._document.text(each, label)
             plain = pattern.removeprefix("!")
             if known is not None and plain and not _GLOB.search(plain) and plain not in known:
-                self._document.note(each, f"{label} must be one of {', '.join(known)}, not {plain!r}.")
+                self._refuse_value(each, label, plain, known)
             patterns.append(pattern)
         return tuple(patterns)
+
+    def _refuse_value(self, node: Node, label: str, value: str, known: Sequence[str]) -> None:
+        close, names = get_close_matches(value, known, 1), ", ".join(known)
+        if close:
+            self._document.note(node, "value_misspelled", what=label, names=names, text=value, close=close[0])
+        else:
+            rule = WrongValueError("one_of", names=names)
+            self._document.note(node, "refused", what=label, rule=rule, rule_zh=rule.chinese, text=value)
 
     def _refuse_without_effect(self, key: str, value: Node) -> None:
         """Nobody should rely on what isn't obeyed."""
         if key in self._without_effect:
-            self._document.note(value, f"{key} is not supported yet and would have no effect; leave it out.")
+            self._document.note(value, "no_effect", key=key)
 
     def receiver(self, node: Node) -> str:
         return self._document.text(node, "receiver")
@@ -172,7 +189,8 @@ class _RuleReader:
         try:
             return read(self._document.plain(node))
         except (InvalidMessageError, TypeError) as problem:
-            self._document.note(node, str(problem))
+            chinese = problem.in_language("zh") if isinstance(problem, InvalidMessageError) else problem
+            self._document.note(node, "refused_elsewhere", problem=problem, problem_zh=chinese)
             return None
 
     def language(self, node: Node) -> str | None:
@@ -198,8 +216,8 @@ class _RuleReader:
             if name in self._intervals:
                 named.append(self._intervals[name])
             elif name:
-                known = ", ".join(self._intervals) or "none"
-                self._document.note(each, f"There is no time interval {name!r} in time_intervals (there: {known}).")
+                mistake = "interval_unknown" if self._intervals else "interval_unknown_none"
+                self._document.note(each, mistake, name=name, known=", ".join(self._intervals))
         return tuple(named)
 
     def goes_on(self, node: Node) -> bool:
@@ -233,5 +251,5 @@ def read_duration(text: str) -> float:
     """
     found = _DURATION.fullmatch(text.replace(" ", ""))
     if not text or found is None or not any(found.groups()):
-        raise ValueError("must be a duration such as 4h, 30m, 90s or 1h30m")
+        raise WrongValueError("duration")
     return float(sum(int(part or 0) * seconds for part, seconds in zip(found.groups(), _SECONDS, strict=True)))

@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
+from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.rules.labels import Labels, Urgency
+from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match
 from airflow_provider_dingpush.rules.time_intervals import NamedInterval, end_of, start_of
 from airflow_provider_dingpush.targets import Target
@@ -75,6 +76,14 @@ class Rule:
                 break
             now = until
         return datetime.max.replace(tzinfo=moment.tzinfo)
+
+    def muted_by(self, moment: datetime) -> str:
+        """The name of the interval that mutes it at this time, with ``!`` in front if it is an active one that isn't.
+
+        :param moment: a time with its zone, at which alerts wait.
+        """
+        muting = [each.name for each in self.mute_time_intervals if each.contains(moment)]
+        return ", ".join(muting or (f"!{each.name}" for each in self.active_time_intervals))
 
 
 _MOST_STEPS = 1_000

@@ -11,8 +11,8 @@ from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match
 from airflow_provider_dingpush.rules.rule_set import Rule
 
-# Labels that depend on a run rather than on its DAG.
-_OF_A_RUN = {"run_type", "team"}
+# Labels that depend on a run, or on a file, rather than on a DAG.
+_OF_A_RUN = {"run_type", "team", "file"}
 _OF_A_DAG = {"dag_id", "tags"}
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from airflow_provider_dingpush.rules.mistakes import WrongValueError, texts_of
+
 Node: TypeAlias = Any
 """A node of PyYAML, which has no types of its own."""
 Result = TypeVar("Result")
@@ -20,15 +22,22 @@ class Problem(NamedTuple):
     :param line: from 1.
     :param column: from 1.
     :param text: what is wrong and what is right, in one or two sentences.
+    :param text_zh: the same in Chinese.
     """
 
     file: str
     line: int
     column: int
     text: str
+    text_zh: str
 
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.text}"
+    def in_language(self, language: str) -> str:
+        """Where it is and what it is.
+
+        :param language: ``zh`` or ``en``.
+        """
+        text = self.text_zh if language == "zh" else self.text
+        return f"{self.file}:{self.line}:{self.column}: {text}"
 
 
 class Document:
@@ -53,30 +62,37 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            text = f"This isn't YAML: {error.problem or error.context}."
-            self.problems.append(Problem(self.file, line, column, text))
+            texts = texts_of("not_yaml", problem=error.problem or error.context)
+            self.problems.append(Problem(self.file, line, column, *texts))
         except yaml.YAMLError:
-            self.problems.append(Problem(self.file, 1, 1, "This isn't YAML: it has a character that YAML forbids."))
+            self.problems.append(Problem(self.file, 1, 1, *texts_of("not_yaml_character")))
         return None
 
-    def note(self, node: Node, text: str) -> None:
-        """Add a problem."""
-        self.problems.append(Problem(self.file, line_of(node), node.start_mark.column + 1, text))
+    def note(self, node: Node, mistake: str, **values: object) -> None:
+        """Add a problem.
+
+        :param mistake: its name.
+        :param values: for the placeholders of its text.
+        """
+        texts = texts_of(mistake, **values)
+        self.problems.append(Problem(self.file, line_of(node), node.start_mark.column + 1, *texts))
 
     def mapping(self, node: Node, what: str, known: Iterable[str]) -> dict[str, Node]:
         """The values of a mapping, by key; unknown and repeated keys are problems."""
         if node.id != "mapping":
-            self.note(node, f"{what} must be a mapping of {', '.join(known)}.")
+            self.note(node, "not_mapping", what=what, known=", ".join(known))
             return {}
         found: dict[str, Node] = {}
         for key, value in node.value:
             name = key.value if key.id == "scalar" else ""
             if name not in known:
                 close = get_close_matches(name, list(known), 1)
-                meant = f"; did you mean {close[0]!r}?" if close else f". {what} has {', '.join(known)}."
-                self.note(key, f"{name!r} is unknown here{meant}")
+                if close:
+                    self.note(key, "key_misspelled", name=name, close=close[0])
+                else:
+                    self.note(key, "key_unknown", name=name, what=what, known=", ".join(known))
             elif name in found:
-                self.note(key, f"{name!r} is here twice; leave one of them out.")
+                self.note(key, "key_twice", name=name)
             elif not is_null(value) or name == "receiver":
                 found[name] = value
         return found
@@ -84,7 +100,7 @@ class Document:
     def items(self, node: Node, what: str) -> Sequence[Node]:
         """The items of a list; anything but a list is a problem."""
         if node.id != "sequence":
-            self.note(node, f"{what} must be a list: each item on a line that begins with '-'.")
+            self.note(node, "not_list", what=what)
             return ()
         items: Sequence[Node] = node.value
         return items
@@ -96,7 +112,7 @@ class Document:
     def text(self, node: Node, what: str) -> str:
         """A text, as it stands in the file: ``08:00`` and ``1.0`` aren't numbers here."""
         if node.id != "scalar" or is_null(node) or not node.value.strip():
-            self.note(node, f"{what} must be a text.")
+            self.note(node, "not_text", what=what)
             return ""
         text: str = node.value.strip()
         return text
@@ -105,16 +121,16 @@ class Document:
         """True or false."""
         value = _BOOLEANS.get(node.value.lower()) if node.id == "scalar" else None
         if value is None:
-            self.note(node, f"{what} must be true or false.")
+            self.note(node, "not_flag", what=what)
         return bool(value)
 
     def value(self, node: Node, what: str, read: Callable[[str], Result], default: Result) -> Result:
-        """A text that a function reads; its ``ValueError`` says what is right."""
+        """A text that a function reads; its error says what is right."""
         text = self.text(node, what)
         try:
             return read(text) if text else default
-        except ValueError as rule:
-            self.note(node, f"{what} {rule}, not {text!r}.")
+        except WrongValueError as rule:
+            self.note(node, "refused", what=what, rule=rule, rule_zh=rule.chinese, text=text)
             return default
 
     def plain(self, node: Node) -> Any:
@@ -145,7 +161,7 @@ def one_of(names: Mapping[str, Result]) -> Callable[[str], Result]:
     def read(text: str) -> Result:
         found = {name.lower(): value for name, value in names.items()}
         if text.lower() not in found:
-            raise ValueError(f"must be one of {', '.join(names)}")
+            raise WrongValueError("one_of", names=", ".join(names))
         return found[text.lower()]
 
     return read

@@ -20,13 +20,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from math import inf
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from airflow_provider_dingpush.alerts.alert import Alert
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.alert import Alert
 
 RecordId = tuple[str, str]
 """Identifies a record in a book: its kind, and its key within the kind."""
 
+OPEN = "open"
+"""The family of notes of open failures: the one that every success looks at."""
 REMEMBERED_SECONDS = 7 * 86_400.0
 """How long a book remembers a key, in seconds."""
 
@@ -314,8 +317,11 @@ class Store(Protocol):
 
     # notes
 
-    def set_notes(self, notes: Iterable[Note]) -> None:
-        """Set notes, in this order."""
+    def set_notes(self, notes: Iterable[Note], *, waits: bool = True) -> None:
+        """Set notes, in this order.
+
+        :param waits: until it is known that they are set; otherwise no answer is waited for.
+        """
 
     def note(self, family: str, name: str) -> FoundNote | None:
         """A note, unless it has expired."""
@@ -323,8 +329,11 @@ class Store(Protocol):
     def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
         """The notes of a family by name; those that can't be read are logged and skipped."""
 
-    def remove_notes(self, names: Iterable[tuple[str, str]]) -> None:
-        """Remove notes by family and name."""
+    def remove_notes(self, names: Iterable[tuple[str, str]], *, waits: bool = True) -> None:
+        """Remove notes by family and name.
+
+        :param waits: as for :meth:`set_notes`.
+        """
 
 
 class Address(NamedTuple):

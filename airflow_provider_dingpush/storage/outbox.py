@@ -4,9 +4,20 @@ Families of notes in a store::
 
     receivers    <mailbox>   the receiver whose leader empties it, with connection id and target
     open         <incident>  an open failure; expires 90 days after it happened
+    triggered    <run>       the run whose task triggered it, which it may follow from; expires after seven days
     pauses       <receiver>  until when no process needs to lead, and why
     successors   <receiver>  its leader asks for another process to lead next
     flushes      last        when a flusher last ran
+    broken_files, import_reports, rules_file, rules_receivers
+                             see ``pipeline/import_errors``, ``import_error_check``, ``rules_file_alerts`` and
+                             ``rules_file_check``
+    markers, failed_by_hand, failed_runs, failed_markers
+                             see ``pipeline/task_markers``, ``run_net`` and ``killed_tasks``
+    silences     <id>        what a person muted; see :mod:`~airflow_provider_dingpush.pipeline.silences`
+    markers, failed_markers, failed_runs
+                             tasks that run, and that failed; see ``pipeline/task_markers``, ``killed_tasks`` and
+                             ``run_net``
+    watch        <component> since when a component of Airflow is unhealthy; see ``pipeline/airflow_health_incidents``
     recovered, copies        see :mod:`~airflow_provider_dingpush.storage.kept_aside`
 
 Locks: ``leader`` and ``successor`` of a receiver, ``resolving`` of a mailbox. A book belongs to a receiver, a box to a
@@ -23,9 +34,10 @@ from contextlib import contextmanager, suppress
 from math import inf
 from typing import Any
 
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, log_repetition
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, log_repetition, run_name
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.contract import (
+    OPEN,
     Bound,
     Change,
     LeadPause,
@@ -42,11 +54,14 @@ INCIDENT_SECONDS = 90 * 86_400.0
 """How long a failure is open at most, in seconds: its end after three months isn't reported."""
 MOST_INCIDENTS = 10_000
 """How many failures are open at most; beyond that the oldest ones are forgotten."""
-OPEN = "open"
-"""The family of notes of open failures."""
 LONGEST_PAUSE_SECONDS = 900.0
 """A pause that seems to last longer, in seconds, was noted before the clock was set back."""
 
+_TRIGGERED = "triggered"
+_TRIGGERED_SECONDS = 7 * 86_400.0
+_MOST_TRIGGERED = 10_000
+# Of a run that an operator triggered: the second one since Airflow 3.2 (``utils/types.py`` of 3.3.2, read 2026-11-27).
+_TYPES_OF_TRIGGERED = {"manual", "operator_triggered"}
 _OLDEST_OPENING_SECONDS = 7 * 86_400.0
 _SUCCESSION_SECONDS = 10.0  # a leader looks for a successor as long as its callback lasts
 _LEADER, _SUCCESSOR, _RESOLVING = "leader", "successor", "resolving"
@@ -87,6 +102,7 @@ class Outbox:
 
         Opens the alert's incident, or closes it if the alert is resolved.
         """
+        alert = self._with_triggering_run(alert)
         body = alert.to_json().encode("utf-8", "surrogatepass")  # file names may contain surrogates
         # After a crash between note and alert, a recovery is sent without its failure; in the other order a failure
         # would never be resolved.
@@ -99,6 +115,32 @@ class Outbox:
             # The alert is safe: an incident that stays open is no reason to put it into another outbox as well.
             with suppress(OutboxError):
                 self.store.remove_notes([(OPEN, alert.incident)])
+
+    # triggered runs
+
+    def note_triggered(self, run: tuple[str, str], by: tuple[str, str]) -> None:
+        """Note which run triggered another one: of that Airflow knows only that an operator did.
+
+        :param run: DAG and run id of the triggered run.
+        :param by: those of the run whose task triggered it.
+        """
+        value = json.dumps(by).encode()
+        note = Note(_TRIGGERED, run_name(*run), value, _TRIGGERED_SECONDS, newest=_MOST_TRIGGERED)
+        self.store.set_notes([note])
+
+    def _with_triggering_run(self, alert: Alert) -> Alert:
+        """The alert of a failure, with the run that triggered its own among its upstreams."""
+        if not (alert.opens_incident and alert.run_id and alert.facts.get("run_type") in _TYPES_OF_TRIGGERED):
+            return alert
+        # The alert is worth more than what it may follow from.
+        with suppress(OutboxError, ValueError, TypeError):
+            note = self.store.note(_TRIGGERED, run_name(alert.dag_id, alert.run_id))
+            if note is not None:
+                from airflow_provider_dingpush.alerts.upstreams import Upstream
+
+                dag_id, run_id = json.loads(note.value)
+                return alert.following(Upstream.read([dag_id, None, run_id]))
+        return alert
 
     # incidents
 

@@ -61,6 +61,52 @@ FAILED_TASKS = tuple(
     for name, index in (("load_orders", None), *(("split_by_city", index) for index in range(9)))
 )
 LOCAL = AirflowSite()
+OF_SCHEDULER = RunFacts(
+    Event.AIRFLOW_UNHEALTHY,
+    dag_id="",
+    dag_name="Airflow",
+    run_id="since 1795287845",
+    environment="生产",
+    task_id="scheduler",
+    task_name="scheduler",
+    reason="no_heartbeat",
+    last_heartbeat_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=SHANGHAI),
+    started_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=SHANGHAI),
+    duration_seconds=760.0,
+    hostname="airflow.example.com:8080",
+)
+
+BROKEN_FILE = RunFacts(
+    event=Event.DAG_IMPORT_ERROR,
+    dag_id="",
+    dag_name="ods/etl_000.py",
+    environment="生产",
+    file="ods/etl_000.py",
+    exception_type="ModuleNotFoundError",
+    exception_text="No module named 'pymysql'",
+    exception_place="ods/etl_000.py:3",
+    source_line="import pymysql",
+    started_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=SHANGHAI),
+    duration_seconds=41.0,
+    page_url=SITE.import_errors_url,
+)
+FIXED_FILE = BROKEN_FILE._replace(
+    event=Event.DAG_IMPORT_FIXED,
+    exception_type=None,
+    exception_text=None,
+    exception_place=None,
+    source_line=None,
+    ended_at=datetime(2026, 11, 22, 3, 44, 5, tzinfo=SHANGHAI),
+    duration_seconds=2400.0,
+)
+OF_RULES = RunFacts(
+    event=Event.RULES_FILE_ERROR,
+    dag_id="",
+    dag_name="platform_rules.yaml",
+    environment="生产",
+    file="platform_rules.yaml",
+    started_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=SHANGHAI),
+)
 
 CASES = {
     "task_started": UNTROUBLED._replace(event=Event.TASK_STARTED, ended_at=None, duration_seconds=None),
@@ -124,6 +170,43 @@ CASES = {
         log_url=SITE.log_url("etl_daily", RUN_ID, "approve", try_number=1),
         answer_url=SITE.answer_url("etl_daily", RUN_ID, "approve"),
     ),
+    "dag_import_error": BROKEN_FILE,
+    "dag_import_error_many": BROKEN_FILE._replace(
+        bundle="warehouse",
+        file_count=500,
+        more_files=tuple(f"ods/etl_{number:03}.py" for number in range(1, 500)),
+        exception_type="ValueError",
+        exception_text="no route to db-17",
+        exception_place="common/db.py:12 in connect",
+        source_line='raise ValueError("no route to db-17")',
+        page_url=LOCAL.import_errors_url,
+        is_local_link=True,
+        environment=None,
+    ),
+    "dag_import_fixed": FIXED_FILE,
+    "dag_import_fixed_many": FIXED_FILE._replace(
+        file_count=3, more_files=("ods/etl_001.py", "ads/report.py"), bundle="warehouse"
+    ),
+    "rules_file_error": OF_RULES._replace(
+        exception_text="platform_rules.yaml:3:5: 'reciever' is unknown here; did you mean 'receiver'?\n"
+        "platform_rules.yaml:9:15: severity must be one of P1, P2, P3, P4, not 'high'.",
+        exception_text_zh="platform_rules.yaml:3:5: 这里没有 'reciever'，是否应为 'receiver'？\n"
+        "platform_rules.yaml:9:15: severity 应为 P1, P2, P3, P4 之一，而不是 'high'。",
+        reason="rules_file_broken",
+        hostname="scheduler-0",
+    ),
+    "rules_file_error_receiver": OF_RULES._replace(
+        dag_name="platform_rules.yaml · dingtalk_finance",
+        file="platform_rules.yaml · dingtalk_finance",
+        exception_text="platform_rules.yaml:12: finance → dingtalk_finance: there is no such connection",
+        exception_text_zh="platform_rules.yaml:12: finance → dingtalk_finance：没有这个连接",
+        reason="rules_receiver_unknown",
+    ),
+    "rules_file_fixed": OF_RULES._replace(
+        event=Event.RULES_FILE_FIXED,
+        ended_at=datetime(2026, 11, 22, 3, 9, 5, tzinfo=SHANGHAI),
+        duration_seconds=300.0,
+    ),
     "answer_needed_many_options": UNTROUBLED._replace(
         event=Event.ANSWER_NEEDED,
         map_index=3,
@@ -136,6 +219,17 @@ CASES = {
         answer_by=datetime(2026, 11, 22, 5, 4, 5, tzinfo=SHANGHAI),
         answer_url=SITE.answer_url("etl_daily", RUN_ID, "load_orders", map_index=3),
     ),
+    "task_failed_in_a_loop": OF_TASK._replace(iteration=2, max_tries=1, try_number=1),
+    "airflow_unhealthy": OF_SCHEDULER,
+    "airflow_unhealthy_web_server": OF_SCHEDULER._replace(
+        task_id="web_server",
+        task_name="web server",
+        reason="unexpected_answer",
+        body="/api/v2/monitor/health: HTTP 503",
+        last_heartbeat_at=None,
+    ),
+    "airflow_unhealthy_flush": OF_SCHEDULER._replace(task_id="flush", task_name="dingpush flush", reason="no_flush"),
+    "airflow_healthy": OF_SCHEDULER._replace(event=Event.AIRFLOW_HEALTHY, reason=None),
 }
 
 

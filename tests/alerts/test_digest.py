@@ -24,6 +24,8 @@ from airflow_provider_dingpush.alerts.digest_notes import Notes, StormNote
 from airflow_provider_dingpush.alerts.hints import Hint, hints_about
 from airflow_provider_dingpush.alerts.name_ranges import names_in_brief
 from airflow_provider_dingpush.alerts.phone_screen import COLUMNS, TWO_SCREENS, lines_on_phone
+from airflow_provider_dingpush.alerts.run_alert import alert_of
+from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.delivery.merging import fitting
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
@@ -214,6 +216,32 @@ def of_many_dags(dags: int, first: int = 0, tasks: int = 8, each: int = 40, reas
     )
 
 
+def of_file(event: Event, file: str, summary: str = "", **facts: Any) -> Alert:
+    """An alert about a DAG file or the rules file, as the checks write it."""
+    page = opened("https://airflow.example.com/prod/dags") if event.name.startswith("DAG_IMPORT") else None
+    known = RunFacts(
+        event, "", dag_name=file, file=file, exception_summary=summary or None, page_url=page, links="plain"
+    )
+    found = alert_of(known._replace(**facts), MAILBOX, at=at("03:04:05"), message=None, mentions=None, language=None)
+    return replace(found, environment="生产")
+
+
+BROKEN_FILES = (
+    of_file(Event.DAG_IMPORT_ERROR, "ods/etl_000.py", "ValueError: no route to db-17", file_count=40),
+    of_file(Event.DAG_IMPORT_ERROR, "orders_daily.py", "ModuleNotFoundError: No module named 'pymysql'"),
+    of_file(
+        Event.RULES_FILE_ERROR,
+        "rules.yaml · dingtalk_oncall",
+        exception_text="rules.yaml:2: on duty → dingtalk_oncall: there is no such connection",
+        exception_text_zh="rules.yaml:2: on duty → dingtalk_oncall：没有这个连接",
+        reason="rules_receiver_unknown",
+    ),
+)
+FIXED_FILES = (
+    of_file(Event.DAG_IMPORT_FIXED, "ods/etl_000.py", file_count=40),
+    of_file(Event.DAG_IMPORT_FIXED, "orders_daily.py"),
+    of_file(Event.RULES_FILE_FIXED, "rules.yaml"),
+)
 FAILED_TASKS_OF_RUN = {
     "failed_tasks": [{"task_id": "extract"}, *({"task_id": "load", "map_index": index} for index in range(9))],
     "failed_task_count": 40,
@@ -275,6 +303,8 @@ CASES: dict[str, tuple[Sequence[Alert], Notes]] = {
         ),
         Notes(number="0ca5"),
     ),
+    "broken_files": ((*THREE[:1], *BROKEN_FILES), Notes(number="f11e")),
+    "fixed_files": (FIXED_FILES, Notes(number="f1ed")),
     "failed_runs": (
         (
             alert("dwd_daily", None, "03:04:05", summary="task_failure", facts=FAILED_TASKS_OF_RUN),
@@ -346,6 +376,15 @@ def test_digest_of_an_app_says_the_same(case: str, channel: str, most_bytes: int
         pytest.param(THREE[:1], Notes(), "[生产] 1 个失败：etl_daily · load_orders", id="one"),
         pytest.param(THREE, Notes(), "[生产] 3 个失败：etl_daily", id="one DAG"),
         pytest.param(STORM, Notes(), "[生产] 40 个 DAG 共 1,000 个失败", id="many DAGs"),
+        pytest.param(BROKEN_FILES[:2], Notes(), "[生产] 2 个失败，涉及 41 个文件", id="files"),
+        pytest.param((*THREE, *BROKEN_FILES), Notes(), "[生产] 6 个失败，涉及 1 个 DAG 和 42 个文件", id="both"),
+        pytest.param(BROKEN_FILES[:1], Notes(), "[生产] 1 个失败：ods/etl_000.py", id="one file"),
+        pytest.param(
+            (alert(), alert("rules.yaml", None, event="rules_file_error")),
+            Notes(),
+            "[生产] 2 个失败，涉及 1 个 DAG 和 1 个文件",
+            id="DAG and file",
+        ),
         pytest.param(
             THREE, Notes(overflow_count=5321), "[生产] 3 个失败：etl_daily；另有 5,321 个未列出", id="overflown"
         ),

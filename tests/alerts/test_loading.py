@@ -44,7 +44,7 @@ def test_a_follower_loads_nothing_that_composes_messages() -> None:
     """It puts its alert and leaves."""
     loaded = loaded_by("import airflow_provider_dingpush.alerts.alert")
     room = {each for each in loaded if each.startswith("airflow_provider_dingpush.alerts.")}
-    assert room == {"airflow_provider_dingpush.alerts.alert"}
+    assert room == {f"airflow_provider_dingpush.alerts.{name}" for name in ("alert", "mailboxes")}
 
 
 def test_provider_info_loads_no_messages_and_no_way_of_sending() -> None:

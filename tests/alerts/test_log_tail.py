@@ -211,8 +211,11 @@ def test_a_digest_shows_the_most_telling_line(tail: tuple[str, ...], summary: st
     assert summary_with(tail, f"AirflowException: {EXIT_CODE}") == summary
 
 
-def test_a_killed_task_has_the_last_line_only() -> None:
+def test_the_last_line_of_a_killed_task_is_no_reason() -> None:
+    """It shows where the task was; that it was killed is the reason, unless a line names an error."""
     assert summary_with(("allocated 31 GB",), None) == "allocated 31 GB"
+    assert summary_with(("allocated 31 GB",), None, was_killed=True) is None
+    assert summary_with(("ValueError: no such table", "done"), None, was_killed=True) == "ValueError: no such table"
 
 
 def test_json_that_a_task_prints_is_no_record_of_airflow_3() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dingpush.alerts.message_log import log_covered
-from tests.covered_alerts import LOG, covered_alerts, write_covered_to
+from airflow_provider_dingpush.alerts.message_log import log_covered, log_reported
+from airflow_provider_dingpush.events import Event
+from tests.conftest import MakeAlert
+from tests.covered_alerts import LOG, covered_alerts, reported_alerts, write_covered_to
 
 
 @pytest.fixture
@@ -50,7 +52,18 @@ def test_no_message_is_no_alert() -> None:
     assert not covered_alerts("", [])
 
 
-def test_it_is_no_line_of_a_normal_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_message_reports_is_named(lines: Path, make_alert: MakeAlert) -> None:
+    """By event, DAG, task and map index; twice, if it is posted twice."""
+    failed = make_alert(event=Event.TASK_FAILED, dag_id="每日 [1].", task_id="load", map_index=3)
+    run = make_alert(event=Event.DAG_FAILED, dag_id="etl", task_id=None)
+    log_reported("m1", [failed, run])
+    log_reported("m2", [failed])
+    reported = reported_alerts(lines.read_text("ascii"), ["m1", "m1"])
+    assert reported == {("task_failed", "每日 [1].", "load", 3): 2, ("dag_failed", "etl", None, None): 2}
+
+
+def test_it_is_no_line_of_a_normal_log(caplog: pytest.LogCaptureFixture, make_alert: MakeAlert) -> None:
     with caplog.at_level(logging.INFO):
         log_covered("m1", ["a"])
+        log_reported("m1", [make_alert()])
     assert not caplog.records

@@ -24,7 +24,7 @@ def script(shell: str, capsys: pytest.CaptureFixture[str], language: str = "en")
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        (["dingpush", "s"], {"send", "status", "sandbox"}),
+        (["dingpush", "s"], {"send", "silence", "status", "sandbox"}),
         (["dingpush", "--language", "zh", "st"], {"status"}),
         (["dingpush", "--language", "="], {"zh", "en"}),
         (["dingpush", "--language", "=", "z"], {"zh"}),

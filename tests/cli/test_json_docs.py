@@ -80,6 +80,11 @@ def _rules(_: Sandbox) -> None:
     )
 
 
+def _rules_after_alerts(sandbox: Sandbox) -> None:
+    _rules(sandbox)
+    DingTalkNotifier()(task_context("one"))
+
+
 def _nothing(_: Sandbox) -> None:
     pass
 
@@ -93,8 +98,10 @@ def _nothing(_: Sandbox) -> None:
         ("status", _held, ["status"]),
         ("flush", _held, ["flush"]),
         ("dead-letters", _refused, ["dead-letters", "list"]),
+        ("watch", _nothing, ["watch", "--url", "http://127.0.0.1:1", "--for", "0s"]),
         ("rules-check", _rules, ["rules", "check", RULES_FILE]),
         ("rules-explain", _rules, ["rules", "explain", "etl_orders.load", "--file", RULES_FILE]),
+        ("rules-replay", _rules_after_alerts, ["rules", "replay", "--file", RULES_FILE]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

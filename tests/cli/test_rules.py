@@ -96,30 +96,80 @@ def test_every_mistake_is_listed_with_its_place(
 ) -> None:
     """And what would be right; a place begins with the path as it was given, so that an editor can open it."""
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("rules:\n  - reciever: x\n  - {receiver: a, severity: P1, match: {team: x}}\n")
+    wrong.write_text("rules:\n  - reciever: x\n  - {receiver: a, severity: P9, match: {team: x}}\n")
     lines = printed(capsys, "check", str(wrong), "--language", language, code=1).splitlines()
-    assert lines == [
+    english = [
         f"{wrong}:2:5: 'reciever' is unknown here; did you mean 'receiver'?",
-        f"{wrong}:3:29: severity is not supported yet and would have no effect; leave it out.",
+        f"{wrong}:3:29: severity must be one of P1, P2, P3, P4, not 'P9'.",
         f"{wrong}:3:47: match.team is not supported yet and would have no effect; leave it out.",
-        f"3 problems in {wrong}." if language == "en" else f"{wrong} 中有 3 项需要修正。",
     ]
+    chinese = [
+        f"{wrong}:2:5: 这里没有 'reciever'，是否应为 'receiver'？",
+        f"{wrong}:3:29: severity 应为 P1, P2, P3, P4 之一，而不是 'P9'。",
+        f"{wrong}:3:47: match.team 尚不支持，写了也不起作用，请删去。",
+    ]
+    end = f"3 problems in {wrong}." if language == "en" else f"{wrong} 中有 3 项需要修正。"
+    assert lines == [*(english if language == "en" else chinese), end]
     document = plain(capsys, "check", str(wrong), code=1)
-    assert document["problems"] == lines[:3]
+    assert document["problems"] == english
     assert document["valid"] is False
 
 
-@pytest.mark.parametrize(
-    "rule",
-    ["severity: P1", "group_by: owner", "repeat_interval: 4h", "mute_time_intervals: n", "active_time_intervals: n"],
-)
-def test_what_nothing_obeys_yet_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str) -> None:
+def test_what_nothing_obeys_yet_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Rather than ignored."""
-    intervals = "time_intervals: [{name: n, time_intervals: [{days_of_month: 1}]}]"
-    (tmp_path / "r.yaml").write_text(f"{intervals}\nrules:\n  - receiver: a\n    {rule}\n")
+    (tmp_path / "r.yaml").write_text("rules:\n  - receiver: a\n    match: {team: data}\n")
     lines = printed(capsys, "check", str(tmp_path / "r.yaml"), code=1).splitlines()
     assert len(lines) == 2
-    assert f"{rule.partition(':')[0]} is not supported yet" in lines[0]
+    assert "match.team is not supported yet" in lines[0]
+
+
+QUIET = """\
+time_intervals:
+  - name: night
+    time_intervals: [{times: [{start_time: "22:00", end_time: "08:00"}]}]
+  - name: work
+    time_intervals: [{times: [{start_time: "09:00", end_time: "18:00"}]}]
+rules:
+  - {name: quiet, match: {dag_id: "ods_*"}, receiver: dingtalk_default, severity: P3, group_by: owner,
+     repeat_interval: 4h, mute_time_intervals: night}
+  - {name: loud, match: {dag_id: "core_*"}, receiver: dingtalk_default, severity: P1, mute_time_intervals: night}
+  - {name: office, receiver: dingtalk_default, active_time_intervals: work}
+"""
+
+
+@pytest.mark.parametrize(
+    ("dag", "language", "expected"),
+    [
+        ("ods_orders", "en", ["waits until 2026-12-01 08:00, quiet hours 'night'", "severity P3", "digests by owner"]),
+        ("ods_orders", "zh", ["等到 2026-12-01 08:00 再发，免打扰时段 'night'", "级别 P3", "重复失败仅计数"]),
+        ("core_pay", "en", ["P1: quiet hours 'night' don't apply"]),
+        ("ads_x", "en", ["waits until 2026-12-01 09:00, outside of 'work'"]),
+    ],
+)
+def test_the_effects_of_a_rule_are_explained(
+    file: Path,
+    connected: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    dag: str,
+    language: str,
+    expected: list[str],
+) -> None:
+    """In the time zone of the site: until when it waits, and why it doesn't."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__TIMEZONE", "Asia/Shanghai")
+    file.write_text(QUIET, "utf-8")
+    given = (f"{dag}.load", "--at", "2026-12-01T03:00", "--tag", "a", "--owner", "b")
+    text = printed(capsys, "explain", *given, "--language", language)
+    assert [each for each in expected if each not in text] == []
+
+
+def test_a_silence_is_explained(file: Path, connected: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["silence", "add", "dag_id=ads_*", "--why", "moving house"]) == 0
+    capsys.readouterr()
+    given = ("ads_x.load", "--tag", "a", "--owner", "b")
+    assert "Silenced until " in printed(capsys, "explain", *given)
+    assert len(plain(capsys, "explain", *given)["silenced_by"]) == 1
+    assert plain(capsys, "explain", *given, "--at", "2020-01-01T00:00")["silenced_by"] == []
 
 
 @pytest.mark.parametrize(("language", "why"), [("en", "can't be read (No such file"), ("zh", "No such file")])
@@ -157,6 +207,54 @@ def test_explained_as_json(
     assert document["rules"][2]["label"] == "run_type"
     assert (document["rules"][2]["has"], document["rules"][2]["wanted"]) == (["manual"], ["!manual"])
     assert [(each["conn_id"], each["language"]) for each in document["receivers"]] == [("dingtalk_default", "zh")]
+
+
+@pytest.mark.parametrize("name", ["ods/etl.py", "{dags}/ods/etl.py"])
+def test_an_import_error_is_explained(
+    file: Path,
+    connected: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    """Of a file named as Airflow shows it, or as on this machine. It has no DAG, so nothing is read of the database."""
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "dags"))
+    file.write_text(
+        "rules: [{match: {owner: '*'}, receiver: a}, {match: {file: 'ods/*'}, receiver: dingtalk_default}]", "utf-8"
+    )
+    given = ["explain", name.format(dags=tmp_path / "dags"), "--event", "dag_import_error"]
+    lines = printed(capsys, *given).splitlines()
+    assert lines[:3] == ["event     dag_import_error", "severity  P2", "file      ods/etl.py"]
+    assert any(line.endswith("the event has no owner; the rule wants *") for line in lines)
+    assert lines[-1] == "Sent to: dingtalk_default"
+    document = plain(capsys, *given)
+    assert (document["dag_id"], document["task_id"], document["problem"]) == (None, None, None)
+    assert document["labels"]["file"] == ["ods/etl.py"]
+    assert document["labels"]["run_type"] == []
+
+
+def test_a_file_named_from_the_folder_of_the_shell_is_explained(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "dags"))
+    (tmp_path / "dags" / "ods").mkdir(parents=True)
+    (tmp_path / "dags" / "ods" / "etl.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert "ods/etl.py" in printed(capsys, "explain", "dags/ods/etl.py", "--event", "dag_import_fixed").splitlines()[2]
+
+
+def test_an_event_of_airflow_is_explained(
+    file: Path, connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("rules: [{match: {event: 'airflow_*', task_id: triggerer}, receiver: null}]", "utf-8")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    given = "--event", "airflow_unhealthy"
+    lines = printed(capsys, "explain", "triggerer", *given).splitlines()
+    assert lines[:3] == ["task_id   triggerer", "event     airflow_unhealthy", "severity  P2"]
+    assert lines[-1] == "Nobody is notified: rule 1 has no receiver."
+    lines = printed(capsys, "explain", "scheduler", *given).splitlines()
+    assert lines[-1] == "No rule applies: sent to dingtalk_default of [dingpush] alert_conn_id."
 
 
 def test_a_rule_without_a_receiver_notifies_nobody(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,10 +309,17 @@ def test_a_muted_rule_says_until_when(
 @pytest.mark.parametrize(
     ("arguments", "english", "chinese"),
     [
-        ([], "pass check or explain", "请指定 check 或 explain"),
+        ([], "pass check, explain or replay", "请指定 check、explain 或 replay"),
         (["explain"], "name a DAG, or a task as DAG.TASK", "请给出 DAG"),
-        (["check", "--tag", "x"], "--tag belongs to 'rules explain'", "--tag 只用于 rules explain"),
+        (["check", "--tag", "x"], "--tag doesn't belong to 'rules check'", "--tag 不用于 rules check"),
         (["check"], "no rules file: name one", "没有规则文件"),
+        (["explain", "--event", "dag_import_error"], "name a DAG file, such as ods/orders.py", "请给出 DAG 文件"),
+        (["explain", "d.t", "--event", "airflow_healthy"], "name a component: web_server, ", "请给出组件：web_server"),
+        (
+            ["explain", "a.py", "--event", "dag_import_error", "--run-type", "manual"],
+            "--run-type doesn't belong to --event dag_import_error, which is about no DAG",
+            "--run-type 不用于 --event dag_import_error，该事件与 DAG 无关",
+        ),
         (["explain", "d", "--at", "soon"], "--at must be a time such as", "--at 应为时间"),
         (["explain", "d", "--event", "task_faild"], "did you mean 'task_failed'?", "是否想输入 'task_failed'"),
     ],

@@ -64,6 +64,13 @@ def test_json_has_values_for_programs(
         "state": "held",
         "reason": "throttled",
         "pending": 1,
+        "held": 0,
+        "silenced": 0,
+        "inhibited": 0,
+        "notified": 1,
+        "counted": 0,
+        "dropped": 0,
+        "written": 2,
         "sent_last_minute": 2,
         "rate_limit_per_minute": 18,
         "sent_today": 1,
@@ -79,7 +86,7 @@ def test_json_has_values_for_programs(
     assert datetime.fromisoformat(until) > flushed_at
     assert flushed_at.utcoffset() == timedelta(hours=8)
     place = {"kind": "files", "location": str(outbox_home), "was_used": True, "writable": True, "problem": None}
-    assert status == {"schema_version": 1, "outbox": place, "problems": []}
+    assert status == {"schema_version": 1, "outbox": place, "silences": [], "problems": []}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from airflow_provider_dingpush.delivery.channel import SendResult, SendStatus
 from airflow_provider_dingpush.delivery.drain import Drain
 from airflow_provider_dingpush.delivery.drain_result import DrainResult, Handover, LeaderRole
 from airflow_provider_dingpush.delivery.fallbacks import Fallback
+from airflow_provider_dingpush.delivery.gate import Gate
 from airflow_provider_dingpush.delivery.ledger import Ledger
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.errors import OutboxError
@@ -313,6 +314,7 @@ def compose(alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
     """Prints keys and notes, for tests to read."""
     plain = asdict(notes)
     plain["folded"] = {"/".join(run): event for run, event in notes.folded.items()}
+    plain["memories"] = {key: memory.in_words("en") for key, memory in notes.memories.items()}
     plain["hints"] = sorted(each.value for each in notes.hints)
     return Text(json.dumps({"keys": [each.key for each in alerts], "notes": plain}, ensure_ascii=False)), None
 
@@ -356,6 +358,7 @@ class Simulation:
         role: LeaderRole = LeaderRole.CALLBACK,
         handover: Handover = Handover.NONE,
         book: LedgerBook | None = None,
+        gate: Gate | None = None,
     ) -> DrainResult:
         """Run one leader for so many seconds."""
         return Drain(
@@ -367,6 +370,7 @@ class Simulation:
             role=role,
             handover=handover,
             fallbacks=self.fallbacks,
+            gate=gate,
             sleep=self.clock.sleep,
             new_uuid=self.new_uuid,
             chance=lambda: 1.0,

@@ -29,6 +29,7 @@ EXAMPLES: dict[str, Any] = {
     "notified": NOTIFIED,
     "recovered": kinds.Recovered(1.0, "r1", 2, 3.0),
     "run": kinds.NotifiedRun((("t1", None), ("t2", 3)), 1.0),
+    "open": kinds.OpenIncident("etl · load", "etl", "load", None, ("r1", "r2"), 1.0, 2.0),
     "day": kinds.DayCount(3, 1),
     "overflow": 7,
     "dead": DEAD,
@@ -38,7 +39,15 @@ EXAMPLES: dict[str, Any] = {
     "transfer": kinds.Transfer("m", {"k": "{}"}, (QUARANTINED,), {"d": DEAD}, {"n": NOTIFIED}, 4),
     "moved": 1.0,
     "transferred": True,
+    "withheld": kinds.Withheld("{}", "silenced", "3f9a", 2.0, "etl_*（dba 停机维护）"),
+    "withholding": kinds.WithheldReason("night", 1.0, 2.0, 3, 4, 5),
+    "totals": kinds.Totals(9, 5, 2, 1),
+    "failures": "{}",
+    "events": "1 0 open ",
+    "messages": "1 0 open ",
+    "recorded_since": 1.0,
 }
+ANY_TEXT = "alert", "transferred", "failures", "events", "messages"
 
 
 @pytest.mark.parametrize("kind", kinds.KINDS)
@@ -47,10 +56,16 @@ def test_a_record_is_read_as_it_was_written(kind: str) -> None:
     assert kinds.read_record(kind, json.loads(json.dumps(kinds.KINDS[kind].to_json(value)))) == value
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds.KINDS if kind not in ("alert", "transferred")])
+@pytest.mark.parametrize("kind", [kind for kind in kinds.KINDS if kind not in ANY_TEXT])
 @pytest.mark.parametrize("damaged", ["x", [1, {}], {"unknown": 1}, None, {"created": "x", "at": True, "sent": -1}])
 def test_a_damaged_record_is_recognised(kind: str, damaged: Any) -> None:
     assert not kinds.is_sound(kind, damaged)
+
+
+@pytest.mark.parametrize("kind", ["failures", "events", "messages"])
+def test_history_that_is_no_text_is_damaged(kind: str) -> None:
+    """What is in the text is read only when it is needed."""
+    assert not any(kinds.is_sound(kind, damaged) for damaged in ([1, {}], {"unknown": 1}, None))
 
 
 def test_a_transfer_without_its_alerts_is_damaged() -> None:

@@ -36,6 +36,7 @@ def test_the_example_is_accepted() -> None:
         "opted out",
         "on duty",
         "warehouse",
+        "reports",
         "finance",
     ]
 

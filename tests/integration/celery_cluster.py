@@ -185,7 +185,7 @@ def celery_cluster(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingpush-cluster-")))
         folder.chmod(0o755)
-        parts = _Parts(folder)
+        parts = Parts(folder)
         stack.callback(parts.stop)
         api_port, database_port, broker_port, outbox_port, *log_ports = free_ports(5 + WORKERS)
         database = f"host=127.0.0.1 port={database_port} user=airflow dbname=postgres"
@@ -251,7 +251,7 @@ def celery_cluster(
         yield Cluster(airflow, database, outbox_redis, proxy, workers, whole)
 
 
-class _Parts:
+class Parts:
     """The programs of a cluster, stopped in the reverse order."""
 
     def __init__(self, folder: Path) -> None:
@@ -269,7 +269,7 @@ class _Parts:
         data.mkdir(0o700)
         if user:
             os.chown(data, pwd.getpwnam(user).pw_uid, -1)
-        programs = Path(_postgres_programs() or "")
+        programs = Path(postgres_programs() or "")
         subprocess.run(
             [programs / "initdb", "-D", data, "-U", "airflow", "-A", "trust", "-E", "UTF8", "--no-sync"],
             check=True,
@@ -300,7 +300,7 @@ class _Parts:
         return part
 
 
-def _postgres_programs() -> str | None:
+def postgres_programs() -> str | None:
     """The folder with ``initdb``; Debian keeps it off the path."""
     places = [shutil.which("initdb"), *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")))]
     found = next((place for place in reversed(places) if place), None)
@@ -308,7 +308,7 @@ def _postgres_programs() -> str | None:
 
 
 def _skip_without_programs() -> None:
-    if _postgres_programs() is None:
+    if postgres_programs() is None:
         pytest.skip("PostgreSQL isn't installed: apt-get install postgresql")
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server isn't installed: apt-get install redis-server")

@@ -20,7 +20,7 @@ def titles(sandbox: Sandbox) -> list[str]:
 
 def names_the_task_alone(sandbox: Sandbox, dag_id: str) -> bool:
     """Whether the one message is about the failed task, alone or (Airflow 2) with its run, which adds nothing."""
-    return titles(sandbox) in ([f"Failed: {dag_id} · some_fail [1]"], [f"1 failure: {dag_id} · some_fail"])
+    return titles(sandbox) in ([f"[P1] Failed: {dag_id} · some_fail [1]"], [f"[P1] 1 failure: {dag_id} · some_fail"])
 
 
 def settings(sandbox: Sandbox, **options: str) -> dict[str, str]:
@@ -81,7 +81,7 @@ def test_rules_may_notify_of_runs_alone(dag_test: DagTest, flushed: DagTest, tmp
         written = dag_test(sandbox, "no_notifier", environment, home=tmp_path)
         assert titles(sandbox) == []  # the scheduler only writes it
         written += flushed(tmp_path, environment)
-        assert titles(sandbox) == ["Run failed: no_notifier"], written[-5000:]
+        assert titles(sandbox) == ["[P1] Run failed: no_notifier"], written[-5000:]
         assert "some\\_fail" in sandbox.messages[0].payload["markdown"]["text"]
 
 
@@ -91,5 +91,8 @@ def test_a_rules_file_with_mistakes_loses_no_alert(dag_test: DagTest, flushed: D
         environment = settings(sandbox, rules_file=str(tmp_path / "rules.yaml"))
         written = dag_test(sandbox, "no_notifier", environment, home=tmp_path)
         written += flushed(tmp_path, environment)
-        assert names_the_task_alone(sandbox, "no_notifier"), written[-5000:]
+        assert titles(sandbox) == ["[P1] 2 failures in 1 DAG and 1 file"], written[-5000:]
+        text = sandbox.messages[0].payload["markdown"]["text"]
+        assert "no\\_notifier** · some\\_fail [1\\]" in text
+        assert "**rules.yaml** · rules file is broken · rules.yaml:2:5: 'reciever' is unknown here" in text
         assert "rules.yaml:2:5: 'reciever' is unknown here; did you mean 'receiver'?" in written

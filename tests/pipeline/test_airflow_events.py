@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+import warnings
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,8 +14,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.alerts.alert import Mailbox
-from airflow_provider_dingpush.pipeline import airflow_events, routes
+from airflow_provider_dingpush.pipeline import airflow_events, routes, scheduler_writing, task_markers
 from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.task_records import TaskKey
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.callback_contexts import START, run_context, success_context, task_context
 from tests.default_robot import titles
@@ -61,14 +67,16 @@ def running_task(**context: Any) -> SimpleNamespace:
 def stored_run(state: str = "failed", failed: tuple[tuple[str, int], ...] = (), **changes: Any) -> SimpleNamespace:
     """A run of Airflow's database."""
     context = run_context()
-    found = [SimpleNamespace(task_id=task_id, map_index=index) for task_id, index in failed]
+    ids = {name: getattr(context["dag_run"], name) for name in ("dag_id", "run_id")}
+    times = {"start_date": START, "end_date": START + timedelta(seconds=5)}
+    found = [SimpleNamespace(task_id=task_id, map_index=index, **ids, **times) for task_id, index in failed]
     return SimpleNamespace(
         **{
             **vars(context["dag_run"]),
             "dag": context["dag"],
             "state": state,
             "start_date": START,
-            "get_task_instances": lambda state: found,
+            "get_task_instances": lambda state=None: found,
             **changes,
         }
     )
@@ -147,6 +155,43 @@ def test_airflow_3_sends_from_the_task_itself(connected: Sandbox) -> None:
     assert written() == []
 
 
+def test_a_task_whose_context_cannot_be_made_loses_no_alert(connected: Sandbox) -> None:
+    """Airflow 3 raises if the params of a run are invalid."""
+
+    def refused() -> None:
+        raise ValueError("Invalid input for param n: None is not of type 'integer'")
+
+    task = running_task()
+    task.get_template_context = refused
+    task.task = task_context()["task"]
+    airflow_events.task_failed(task, ValueError("no such table"), was="running")
+    assert titles(connected) == ["Failed: etl_daily · load_orders"]
+
+
+def test_a_process_that_is_ended_while_it_reports_leaves_its_marker(connected: Sandbox) -> None:
+    """Also that of a task which failed before it started; without a failure to report it would have none."""
+    whole = task_context()
+    contexts = [whole]
+
+    def context() -> dict[str, Any]:
+        if not contexts:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return contexts.pop()
+
+    task = SimpleNamespace(**vars(whole["ti"]), get_template_context=context)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads of the tests; the child starts none
+        child = os.fork()
+    if child == 0:
+        try:
+            airflow_events.task_failed(task, ValueError("no such table"), was="running")
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert task_markers.are_left([TaskKey.of(task)])
+    assert connected.messages == ()
+
+
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_success_is_reported_if_it_ends_a_failure(connected: Sandbox, stored: bool) -> None:
     """A success alone isn't even looked at."""
@@ -165,6 +210,36 @@ def test_a_success_is_reported_if_it_ends_a_failure(connected: Sandbox, stored: 
         assert titles(connected) == ["1 recovered: etl_daily · load_orders"]
 
 
+@pytest.mark.parametrize("in_redis", [False, True], ids=["files", "Redis"])
+def test_a_success_that_ends_nothing_is_seen_without_its_context(
+    in_redis: bool, connected: Sandbox, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """If there are no rules, although other failures are open: one look at the outbox is enough."""
+    monkeypatch.delenv("AIRFLOW__DINGPUSH__RULES_FILE")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    if in_redis:
+        monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", request.getfixturevalue("redis_url"))
+    airflow_events.task_failed(stored_task(retries_left=False), ValueError("x"), was="running")
+    # It has nothing but ids.
+    airflow_events.task_succeeded(SimpleNamespace(dag_id="etl_daily", run_id="r", task_id="another", map_index=-1))
+    airflow_events.task_succeeded(stored_task(state="success"))
+    assert written() == [("task_failed", "load_orders"), ("task_succeeded", "load_orders")]
+
+
+def test_a_success_is_looked_at_if_redis_does_not_answer(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("AIRFLOW__DINGPUSH__RULES_FILE")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    airflow_events.task_failed(stored_task(retries_left=False), ValueError("x"), was="running")
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", f"unix://{tmp_path}/nobody")
+    # One of its own, because it remembers that Redis did not answer.
+    monkeypatch.setattr(scheduler_writing, "write_alert", scheduler_writing.SchedulerWriter(ticks=time.monotonic).write)
+    airflow_events.task_succeeded(stored_task(state="success"))
+    monkeypatch.delenv("AIRFLOW__DINGPUSH__OUTBOX_URL")
+    assert written() == [("task_failed", "load_orders"), ("task_succeeded", "load_orders")]
+
+
 @pytest.mark.parametrize("reason", ["task_failure", "all_tasks_deadlocked", "timed_out"])
 def test_a_failed_run_says_why(connected: Sandbox, reason: str) -> None:
     """With the tasks that failed, if any did. It is only written: this is the scheduler."""
@@ -177,15 +252,39 @@ def test_a_failed_run_says_why(connected: Sandbox, reason: str) -> None:
     assert connected.messages == ()
 
 
+def test_a_run_that_timed_out_says_so_on_every_airflow(connected: Sandbox) -> None:
+    """Airflow before 3.2 gives no reason then."""
+    run = stored_run()
+    run.dag.dagrun_timeout = timedelta(hours=1)
+    airflow_events.run_ended(run, "")
+    ((_, alert),) = outbox().mail_of(HERE, 100)
+    assert alert.facts["reason"] == "timed_out"
+
+
+def test_a_run_whose_tasks_cannot_be_noted_loses_no_alert() -> None:
+    """What its failed tasks are is asked of the database."""
+
+    def unavailable(**_: Any) -> list[Any]:
+        raise ConnectionError("the database is away")
+
+    with pytest.raises(ConnectionError):
+        airflow_events.run_ended(stored_run(get_task_instances=unavailable), "task_failure")
+    assert written() == [("dag_failed", None)]
+
+
 @pytest.mark.parametrize("state", ["failed", "success"])
-def test_a_run_set_by_hand_is_silent(state: str) -> None:
-    """Airflow says so in its reason."""
-    airflow_events.run_ended(stored_run(state), f"DagRun's state was manually set to `{state}`.")
+@pytest.mark.parametrize("reason", ["DagRun's state was manually set to `{state}`.", ""])
+def test_a_run_set_by_hand_is_silent(state: str, reason: str) -> None:
+    """Airflow says so in its reason; before 3.2 its API server gives none, and no DAG."""
+    run = stored_run(state)
+    run.dag = run.dag if reason else None
+    airflow_events.run_ended(run, reason.format(state=state))
     assert written() == []
 
 
 def test_a_run_that_succeeds_ends_its_failure() -> None:
-    airflow_events.run_ended(stored_run("success"), "success")
+    # The scheduler doesn't even look at a success while no failure is known.
+    airflow_events.run_ended(SimpleNamespace(), "success")
     assert written() == []
     airflow_events.run_ended(stored_run(), "timed_out")
     airflow_events.run_ended(stored_run("success"), "success")

@@ -106,7 +106,7 @@ def test_what_others_may_have_noted_is_worth_half_a_second(files: Outbox, tmp_pa
     """Of files that hang, as those of a second home may, an alert that is safe waits no longer for them."""
 
     class Hanging(Gate):
-        def remove_notes(self, places: Any) -> None:
+        def remove_notes(self, places: Any, *, waits: bool = True) -> None:
             self.hang()
 
     def store(asked: BoundedStore) -> Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -10,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.alerts.alert import Mailbox
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.cli.main import main
-from airflow_provider_dingpush.delivery.drain_result import DrainResult
+from airflow_provider_dingpush.delivery.drain_result import DrainResult, LeaderRole
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.errors import AlertsWaitingError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
@@ -21,6 +22,8 @@ from airflow_provider_dingpush.pipeline import callback_limits, dispatching
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
+from airflow_provider_dingpush.storage.contract import LeadPause
+from airflow_provider_dingpush.timeouts import Deadline
 from tests.callback_contexts import success_context, task_context
 from tests.conftest import SECRET
 from tests.default_robot import CONNECTION, connect, titles
@@ -253,3 +256,18 @@ def test_another_robot_of_the_group_sends_while_one_is_throttled(monkeypatch: py
         DingTalkNotifier(language="en")(task_context("second"))
         assert {getattr(message.sender, "name", "") for message in sandbox.messages} == {"fallback"}
         assert "dingtalk_default" in sandbox.messages[-1].payload["markdown"]["text"].replace("\\", "")
+
+
+@pytest.mark.parametrize(("reason", "messages"), [("collecting ", 1), ("throttled 130101", 0)])
+def test_p1_waits_for_no_pause_that_dingtalk_did_not_ask_for(
+    connected: Sandbox, make_alert: Callable[..., Alert], reason: str, messages: int
+) -> None:
+    """In a storm the others are left to the flusher; and flushers send it first."""
+    here = Mailbox("dingtalk_default")
+    outbox().put(make_alert("p1", mailbox=here, facts={"severity": "P1"}))
+    receiver_id = receiver_of_mailbox(here).receiver_id
+    outbox().note_pause_of(here, receiver_id, LeadPause(time.time() + 600, reason))
+    result = dispatching.serve(outbox(), here, Deadline.after(60), LeaderRole.CALLBACK, urgent=True)
+    assert result is not None
+    assert result.messages == len(connected.messages) == messages
+    assert not messages or "🚨" in str(connected.messages[0])

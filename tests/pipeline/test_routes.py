@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.alerts.run_alert import RuleEffects
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.errors import RulesFileError
 from airflow_provider_dingpush.events import Event
@@ -58,7 +59,10 @@ def test_nothing_is_configured() -> None:
         (Event.DAG_FAILED, True),
         (Event.TASK_SUCCEEDED, True),
         (Event.DAG_SUCCEEDED, True),
+        (Event.DAG_IMPORT_ERROR, True),
+        (Event.DAG_IMPORT_FIXED, True),
         (Event.TASK_RETRYING, False),
+        (Event.DEADLINE_MISSED, False),
     ],
 )
 def test_the_connection_for_all_failures(monkeypatch: pytest.MonkeyPatch, event: Event, told: bool) -> None:
@@ -73,9 +77,9 @@ def test_a_rule_says_everything_about_the_receiver(file: Path) -> None:
         "{receiver: robot}, {receiver: never}]"
     )
     first, second = routes_of(facts())
-    assert first == Route("app", Users(["u1"]), At(["13800000001"]), "en")
+    assert first == Route("app", Users(["u1"]), At(["13800000001"]), "en", RuleEffects("rule 1"))
     assert first.arguments.language == "en"
-    assert second == Route("robot")
+    assert second == Route("robot", rule=RuleEffects("rule 2"))
 
 
 def test_no_receiver_notifies_nobody(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +111,17 @@ def test_a_tag_says_the_severity(file: Path, tags: tuple[str, ...], event: Event
     assert routed(event, tags=tags) == expected
 
 
+def test_rules_match_the_path_of_a_dag_file(file: Path) -> None:
+    """It has no DAG, so a rule with a DAG doesn't match."""
+    file.write_text(
+        "rules: [{match: {dag_id: '*'}, receiver: a}, {match: {file: 'ods/*'}, receiver: b}, {receiver: c}]"
+    )
+    broken = RunFacts(Event.DAG_IMPORT_ERROR, "", file="ods/x.py")
+    assert [each.conn_id for each in routes_of(broken)] == ["b"]
+    assert [each.conn_id for each in routes_of(broken._replace(file="ads.py"))] == ["c"]
+    assert routed() == ["a"]
+
+
 def test_the_file_is_read_once_for_each_change(file: Path) -> None:
     file.write_text("rules: [{receiver: a}]")
     first = rules_in(file)
@@ -114,6 +129,20 @@ def test_the_file_is_read_once_for_each_change(file: Path) -> None:
     write_later(file, "rules: [{receiver: b}]")
     assert rules_in(file) is not first
     assert routed() == ["b"]
+
+
+def test_a_change_of_the_calendar_is_noticed(file: Path) -> None:
+    """The rules file names it, and stays as it is."""
+    file.write_text("calendar: days.yaml\nrules: [{receiver: a}]")
+    assert routed() == [LAST_RESORT]  # there is none yet
+    days = file.with_name("days.yaml")
+    days.write_text("holidays: [2026-10-01]")
+    first = rules_in(file)
+    assert rules_in(file) is first
+    write_later(days, "holidays: [2026-10-02]")
+    assert rules_in(file) is not first
+    days.unlink()
+    assert routed() == [LAST_RESORT]
 
 
 def test_a_file_that_replaces_it_is_noticed(file: Path) -> None:
@@ -137,7 +166,7 @@ MISTAKE = "rules:\n  - reciever: a\n"
         (None, "can't be read (No such file or directory)"),
         (MISTAKE.encode(), "rules.yaml:2:5: 'reciever' is unknown here; did you mean 'receiver'?"),
         ("rules: [{receiver: 告警}]".encode("gbk"), "isn't UTF-8"),
-        (b"rules: [{receiver: a, severity: P1}]", "severity is not supported yet"),
+        (b"rules: [{receiver: a, match: {team: x}}]", "match.team is not supported yet"),
         (b"rules: [", "This isn't YAML"),
         (b"calendar: gone.yaml\n", "The calendar 'gone.yaml' can't be read"),
     ],

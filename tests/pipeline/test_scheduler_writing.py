@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.outboxes import files_in, opened, outbox, second_home
 from airflow_provider_dingpush.pipeline.scheduler_writing import SchedulerWriter
+from airflow_provider_dingpush.storage.contract import FoundNote, Note, Store
 from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.outbox_in_use import HERE, NOBODY, alert_of, use
 from tests.redis_servers import RedisServer
@@ -121,3 +122,41 @@ def test_a_failure_in_the_other_store_is_ended_too(
     clock.now += 60
     writer.write(RECOVERY)
     assert in_files(outbox_home) == ["task_failed load", "task_succeeded load"]
+
+
+def test_a_note_is_changed_in_the_first_store_that_answers(
+    outbox_home: Path, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is away for alerts is away for notes."""
+    clock = Clock()
+    writer = SchedulerWriter(ticks=clock)
+
+    def count(found: FoundNote | None) -> Note:
+        return Note("counts", "one", b"%d" % (int(found.value) + 1 if found else 1))
+
+    def counted(store: Store) -> bytes | None:
+        found = store.note("counts", "one")
+        return found and found.value
+
+    use(server.url, monkeypatch)
+    for _ in range(2):
+        writer.change_note("counts", "one", count)
+    assert counted(opened(server.url, outbox_home)) == b"2"
+    use(NOBODY, monkeypatch)
+    writer.change_note("counts", "one", count)
+    use(server.url, monkeypatch)
+    writer.change_note("counts", "one", count)
+    assert counted(files_in(outbox_home)) == b"2"
+    clock.now += 31
+    writer.change_note("counts", "one", count)
+    assert counted(opened(server.url, outbox_home)) == b"3"
+
+
+def test_without_any_store_a_note_is_refused(
+    outbox_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    outbox_home.write_text("a file is in the way")
+    second_home().write_text("here too")
+    with pytest.raises(OutboxError, match=str(outbox_home)):
+        SchedulerWriter(ticks=Clock()).change_note("counts", "one", lambda _: Note("counts", "one"))

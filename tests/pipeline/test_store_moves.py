@@ -10,13 +10,18 @@ import pytest
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.messages import At
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.bounded_store import BoundedStore
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
+from airflow_provider_dingpush.pipeline.store_moves import carry_over, move_alerts
+from airflow_provider_dingpush.pipeline.stores import Store
 from airflow_provider_dingpush.sandbox import Sandbox
+from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.storage.redis.store import RedisStore
+from airflow_provider_dingpush.timeouts import Deadline
 from tests.callback_contexts import success_context, task_context
 from tests.default_robot import chat, connect, titles
-from tests.outbox_in_use import HERE, away, fail
+from tests.outbox_in_use import HERE, alert_of, away, fail
 from tests.redis_servers import SlowNetwork
 
 
@@ -186,3 +191,26 @@ def test_a_failure_and_its_end_that_move_together(
     monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(outbox_home / "other"))
     assert main(["flush", "--now"]) == 0
     assert [each.partition(":")[0] for each in titles(sandbox)] == ["Failed", "Succeeded"]
+
+
+def _store_in(folder: Path, share: float = 1.0) -> Store:
+    bounded = BoundedStore(lambda: FileStore(folder), Deadline.after(60), most_seconds=30, total_seconds=60)
+    return Store(Outbox(bounded), bounded, folder, share)
+
+
+def test_withheld_alerts_move_and_are_decided_about_anew(tmp_path: Path) -> None:
+    """What is held in files of one machine is an alert of the outbox once that is back, and in one count only."""
+    first, files = _store_in(tmp_path / "first"), _store_in(tmp_path / "files", 0.25)
+    held = {"alert": alert_of("held").to_json(), "verdict": "held", "by": "night", "until": 9e9, "about": "night"}
+    totals = {"written": 3, "notified": 2, "counted": 0, "dropped": 0}
+    with files.outbox.leadership("r") as book:
+        assert book is not None
+        book.write({("withheld", "key-held"): held, ("totals", ""): totals})
+    assert move_alerts(first, [files], Deadline.after(60)) == 1
+    assert first.outbox.pending_in(HERE) == 1
+    assert files.outbox.records_of("r") == {("totals", ""): {**totals, "written": 2}}
+    with first.outbox.leadership("r") as book:
+        assert book is not None
+        book.write({("totals", ""): totals})
+        carry_over(files, "r", book)
+        assert book.load() == {("totals", ""): {"written": 5, "notified": 4, "counted": 0, "dropped": 0}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,12 @@ import pytest
 from airflow_provider_dingpush.pipeline import tick as tick_module
 from airflow_provider_dingpush.pipeline.tick import run_checks, tick
 from airflow_provider_dingpush.timeouts import Deadline
+
+
+@pytest.mark.parametrize("name", tick_module.CHECKS)
+def test_each_check_exists(name: str) -> None:
+    """And finds nothing in an Airflow in which nothing has happened."""
+    import_module(f"airflow_provider_dingpush.pipeline.{name}").check(Deadline.after(10))
 
 
 @pytest.fixture

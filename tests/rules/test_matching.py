@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.events import KNOWN_EVENTS, Event
-from airflow_provider_dingpush.rules.labels import Labels, Urgency, labels_of
+from airflow_provider_dingpush.events import KNOWN_EVENTS, Event, Urgency
+from airflow_provider_dingpush.rules.labels import Labels, labels_of
 from airflow_provider_dingpush.rules.matching import Match, Patterns
 from airflow_provider_dingpush.rules.rule_set import Applies, Rule, RuleSet
 

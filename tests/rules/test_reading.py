@@ -16,8 +16,10 @@ import yaml
 
 from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.errors import RulesFileError
+from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages import At
-from airflow_provider_dingpush.rules.labels import Labels, Urgency
+from airflow_provider_dingpush.pipeline.routes import WITHOUT_EFFECT
+from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns
 from airflow_provider_dingpush.rules.reading import FILE_KEYS, RULE_KEYS, read_duration, read_rules
 from airflow_provider_dingpush.rules.rule_set import RuleSet
@@ -77,6 +79,12 @@ def problems_of(text: str, others: dict[str, str] | None = None) -> tuple[str, .
     return caught.value.problems
 
 
+def chinese_problems_of(text: str) -> tuple[str, ...]:
+    with pytest.raises(RulesFileError) as caught:
+        read(text)
+    return caught.value.problems_in("zh")
+
+
 def test_a_whole_file_is_read() -> None:
     core, backfill, everything = read(WHOLE).rules
     assert core.match == Match(
@@ -118,6 +126,10 @@ def test_a_file_without_rules_is_none(text: str) -> None:
         ("rulez: []", "rules.yaml:1:1: 'rulez' is unknown here; did you mean 'rules'?"),
         ("rules: []\nrules: []", "rules.yaml:2:1: 'rules' is here twice; leave one of them out."),
         ("rules:\n  - reciever: x", "rules.yaml:2:5: 'reciever' is unknown here; did you mean 'receiver'?"),
+        (
+            "rules:\n  - {name: x, reciever: y}",
+            "rules.yaml:2:15: 'reciever' is unknown here; did you mean 'receiver'?",
+        ),
         ("rules:\n  - name: x", "rules.yaml:2:5: A rule needs a receiver: a connection id, or null for "),
         ("rules:\n  - receiver: [a, b]", "rules.yaml:2:15: receiver must be a text."),
         (
@@ -187,6 +199,26 @@ def test_a_file_without_rules_is_none(text: str) -> None:
 def test_a_mistake_gets_its_place_and_what_would_be_right(text: str, problem: str) -> None:
     (found,) = problems_of(text)
     assert found.startswith(problem)
+    (chinese,) = chinese_problems_of(text)
+    place = ":".join(problem.split(":")[:3])
+    assert chinese.startswith(f"{place}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("rules: {receiver: x}", "1:8: rules 应为列表：每项一行，以“-”开头。"),
+        ("- receiver: x", "1:1: 规则文件应为映射，可用的键：calendar, time_intervals, rules。"),
+        ("rules:\n  - reciever: x", "2:5: 这里没有 'reciever'，是否应为 'receiver'？"),
+        ("rules:\n  - {receiver: x, severity: high}", "2:29: severity 应为 P1, P2, P3, P4 之一，而不是 'high'。"),
+        (
+            "rules:\n  - {receiver: x, match: {event: task_fail}}",
+            "2:34: event 不能是 'task_fail'，是否应为 'task_failed'？",
+        ),
+    ],
+)
+def test_a_mistake_reads_well_in_chinese(text: str, problem: str) -> None:
+    assert chinese_problems_of(text) == (f"rules.yaml:{problem}",)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +240,7 @@ def test_mistakes_of_the_calendar_are_in_the_calendar(calendar: str, problem: st
 
 def test_all_mistakes_are_found_in_one_go() -> None:
     text = "rules:\n  - {receiver: x, severity: high}\n  - {receiver: x, language: fr}\nrule: 1\n"
-    assert [each.split(":")[1] for each in problems_of(text)] == ["4", "2", "3"]
+    assert [each.split(":")[1] for each in problems_of(text)] == ["2", "3", "4"]
 
 
 def test_the_error_survives_a_copy_and_pickle() -> None:
@@ -239,7 +271,8 @@ def keys_in_schema(*path: str) -> list[str]:
 def test_the_schema_that_editors_use_has_the_same_keys() -> None:
     assert keys_in_schema() == list(FILE_KEYS)
     assert keys_in_schema("definitions", "rule") == list(RULE_KEYS)
-    assert keys_in_schema("definitions", "rule", "properties", "match") == list(Labels._fields)
+    offered = [name for name in Labels._fields if f"match.{name}" not in WITHOUT_EFFECT]
+    assert keys_in_schema("definitions", "rule", "properties", "match") == offered
     assert SCHEMA["definitions"]["group_label"]["enum"] == list(GROUP_LABELS)
     jsonschema.Draft7Validator.check_schema(SCHEMA)
 

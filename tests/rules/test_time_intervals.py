@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dingpush.rules.labels import Urgency
+from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.rules.rule_set import Rule
 from airflow_provider_dingpush.rules.time_intervals import (
     DayKind,

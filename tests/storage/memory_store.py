@@ -74,7 +74,7 @@ class MemoryStore:
     def read(self, book: str) -> dict[RecordId, Any]:
         return {place: json.loads(text) for place, text in self.by_book.get(book, {}).items()}
 
-    def set_notes(self, notes: Iterable[Note]) -> None:
+    def set_notes(self, notes: Iterable[Note], *, waits: bool = True) -> None:
         for note in notes:
             family, until = self.notes_of[note.family], min(self.now() + note.seconds, note.until)
             family[note.name] = max(until, family.get(note.name, [0.0])[0] * note.extends), note.value
@@ -89,7 +89,7 @@ class MemoryStore:
         every = {name: (value, until, until - self.now()) for name, (until, value) in self.notes_of[family].items()}
         return dict([(name, FoundNote(*note)) for name, note in every.items() if note[2] > 0][:at_most])
 
-    def remove_notes(self, names: Iterable[tuple[str, str]]) -> None:
+    def remove_notes(self, names: Iterable[tuple[str, str]], *, waits: bool = True) -> None:
         for family, name in names:
             self.notes_of[family].pop(name, None)
 

@@ -378,7 +378,7 @@ def test_report_file_is_uploaded_once_for_all(runs: Runs) -> None:
 
 def test_alert_to_the_person_on_call_names_what_failed(runs: Runs) -> None:
     alert = only(runs, "alert_on_call_person.py")
-    assert alert["title"] == "失败：dingpush_alert_on_call_person · load_orders"
+    assert alert["title"] == "[P1] 失败：dingpush_alert_on_call_person · load_orders"
     assert "airflow.example.com" in alert["text"]
 
 

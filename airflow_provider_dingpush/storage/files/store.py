@@ -186,7 +186,7 @@ class FileStore:
 
     # notes
 
-    def set_notes(self, notes: Iterable[Note]) -> None:
+    def set_notes(self, notes: Iterable[Note], *, waits: bool = True) -> None:  # noqa: ARG002 - nothing to wait for
         with outbox_errors(self._home):
             drafts = make_own_folder(self._home, "tmp")
             for note in notes:
@@ -217,7 +217,7 @@ class FileStore:
                     found[name] = note
         return found
 
-    def remove_notes(self, names: Iterable[tuple[str, str]]) -> None:
+    def remove_notes(self, names: Iterable[tuple[str, str]], *, waits: bool = True) -> None:  # noqa: ARG002 - as above
         with outbox_errors(self._home):
             for family, name in names:
                 (self._home / "notes" / family / _file_name(name)).unlink(missing_ok=True)

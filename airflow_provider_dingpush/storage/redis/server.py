@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -81,6 +82,8 @@ class Server:
         self._location = address.location
         self._redis = self._connected(address)
         self._kind_is_checked = False
+        # What was sent without waiting: the process that did, its connection, and how many answers come.
+        self._sent: list[tuple[int, Redis, int]] = []
 
     def _connected(self, address: RedisUrl) -> Redis:
         from redis import Redis
@@ -95,8 +98,7 @@ class Server:
                 re.sub(r"(?<=ssl_cert_reqs=)CERT_\w+", lambda word: word[0][5:].lower(), address.url),
                 # A Unix socket uses socket_timeout only, and redis-py 4.5 refuses the other one.
                 **({} if address.url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
-                # Newer versions look up their own version for each connection, to report it to the server: 2 ms.
-                **({"driver_info": None} if importlib.util.find_spec("redis.driver_info") else {}),
+                **_options_of_newer_versions(),
                 socket_timeout=READ_SECONDS,
                 # One retry if the server has closed the connection meanwhile; none after a timeout.
                 retry=Retry(NoBackoff(), 1, supported_errors=(NoConnectionError,)),
@@ -120,6 +122,7 @@ class Server:
         if not calls:
             return []
         with self.client() as redis:
+            self._read_answers(waits=True)
             answers = _piped(redis, [call.command(whole=False) for call in calls])
             unknown = [number for number, answer in enumerate(answers) if _is_unknown_script(answer)]
             if unknown:
@@ -133,6 +136,42 @@ class Server:
                 if isinstance(answer, Exception):  # the server's text; the pipeline's would quote the whole script
                     raise answer
         return answers
+
+    def send(self, *calls: Call) -> None:
+        """Run scripts and commands without waiting for their results, which nobody sees.
+
+        Scripts are sent whole, because nobody would see that the server doesn't have them.
+
+        :raises OutboxError: if the server can't be reached.
+        """
+        if not calls:
+            return
+        commands = [call.command(whole=True) for call in calls]
+        with self.client() as redis:
+            # A client with one connection for itself, which has no other use until all answers are read.
+            alone, answers = self._read_answers(waits=False) or (redis.client(), 0)
+            alone.connection.send_packed_command(alone.connection.pack_commands(commands))
+            self._sent.append((os.getpid(), alone, answers + len(calls)))
+
+    def _read_answers(self, *, waits: bool) -> tuple[Redis, int] | None:
+        """Read the answers to what was sent, which have most often arrived long since, and free its connection.
+
+        :param waits: for those that have not arrived; otherwise their client and number is returned.
+        """
+        from redis.exceptions import ConnectionError as NoConnectionError
+        from redis.exceptions import ResponseError
+
+        while self._sent:
+            process, alone, answers = self._sent.pop()
+            with suppress(NoConnectionError):  # it may have been closed meanwhile
+                while answers and process == os.getpid():  # a forked child leaves them to its parent
+                    if not waits and not alone.connection.can_read():
+                        return alone, answers
+                    with suppress(ResponseError):
+                        alone.connection.read_response()
+                    answers -= 1
+            alone.close()
+        return None
 
     @contextmanager
     def client(self) -> Iterator[Redis]:
@@ -200,6 +239,19 @@ class Server:
             f"{self._location} {what}: set [dingpush] outbox_url to a single Redis, or to an address that follows its "
             "master. 不支持 Redis Cluster 与 Sentinel，请将 outbox_url 指向单个 Redis 主节点。"
         )
+
+
+def _options_of_newer_versions() -> dict[str, Any]:
+    """With which a connection is opened without waiting for further answers, if no password and database are set.
+
+    Since 5.0 redis-py reports its own version to the server, which takes 2 ms to look up and two answers; since 8 it
+    greets the server in another protocol, which takes two as well.
+    """
+    if importlib.util.find_spec("redis._parsers") is None:
+        return {}
+    if importlib.util.find_spec("redis.driver_info") is None:
+        return {"protocol": 2, "lib_name": None, "lib_version": None}
+    return {"protocol": 2, "driver_info": None}
 
 
 def _piped(redis: Redis, commands: Iterable[tuple[Value, ...]]) -> list[Any]:

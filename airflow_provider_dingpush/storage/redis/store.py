@@ -176,8 +176,8 @@ class RedisStore:
 
     # notes
 
-    def set_notes(self, notes: Iterable[Note]) -> None:
-        self._server.run(*map(self._setting, notes))
+    def set_notes(self, notes: Iterable[Note], *, waits: bool = True) -> None:
+        self._change(map(self._setting, notes), waits=waits)
 
     def note(self, family: str, name: str) -> FoundNote | None:
         return self._notes(family, 1, name).get(name)
@@ -185,14 +185,20 @@ class RedisStore:
     def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
         return self._notes(family, at_most)
 
-    def remove_notes(self, names: Iterable[tuple[str, str]]) -> None:
+    def remove_notes(self, names: Iterable[tuple[str, str]], *, waits: bool = True) -> None:
         calls: list[Call] = []
         for family, name in names:
             untils, values = self._keys(family, "until", "values")
             calls += [Call("ZREM", [untils], name), Call("HDEL", [values], name)]
-        self._server.run(*calls)
+        self._change(calls, waits=waits)
 
     # inside
+
+    def _change(self, calls: Iterable[Call], *, waits: bool) -> None:
+        if waits:
+            self._server.run(*calls)
+        else:
+            self._server.send(*calls)
 
     def _key(self, part: str, slot: str | None = None) -> str:
         """A single key, or one that changes together with others of its slot."""
