@@ -13,6 +13,13 @@ NO_CONNECTION_ID = (
 
 # A webhook URL, the token in it, or the secret of a robot, which belong in the connection.
 _CREDENTIAL = re.compile(r".*://.*|.*access_token.*|[0-9a-fA-F]{64}|SEC[0-9a-zA-Z]{20,}", re.DOTALL)
+# The same anywhere in a text, without plain addresses.
+_HELD_CREDENTIAL = re.compile(r"access_token|\b[0-9a-fA-F]{64}\b|\bSEC[0-9a-zA-Z]{20,}")
+
+
+def holds_credential(text: str) -> bool:
+    """Whether a text is, or has in it, a webhook URL with its token, a token or the secret of a robot."""
+    return _HELD_CREDENTIAL.search(text) is not None
 
 
 def read_connection_id(value: object) -> str:

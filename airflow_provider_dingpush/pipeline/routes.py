@@ -181,6 +181,7 @@ def rules_in(path: Path) -> RuleSet:
 
 
 def _read(path: Path, version: _Version) -> _ReadRules:
+    from airflow_provider_dingpush.connection_ids import holds_credential
     from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
     from airflow_provider_dingpush.pipeline.composing import local_zone
     from airflow_provider_dingpush.rules.reading import read_rules
@@ -201,6 +202,7 @@ def _read(path: Path, version: _Version) -> _ReadRules:
             read_file=text_of,
             group_labels=GROUP_LABELS,
             without_effect=WITHOUT_EFFECT,
+            is_secret=holds_credential,
         )
     except RulesFileError as mistake:
         return _ReadRules(version, mistake, tuple(others))

@@ -19,6 +19,10 @@ _TEXTS = {
         "This isn't YAML: it has a character that YAML forbids.",
         "不是有效的 YAML：含有 YAML 不允许的字符。",
     ),
+    "secret": (
+        "A webhook URL, a token or a secret doesn't belong here: put it into a connection, and name that as receiver.",
+        "这里不应有 Webhook 地址、token 或密钥：请写入连接，并在 receiver 中填写连接 ID。",
+    ),
     "not_mapping": ("{what} must be a mapping of {known}.", "{what}应为映射，可用的键：{known}。"),
     "key_misspelled": ("{name!r} is unknown here; did you mean {close!r}?", "这里没有 {name!r}，是否应为 {close!r}？"),
     "key_unknown": ("{name!r} is unknown here. {what} has {known}.", "这里没有 {name!r}。{what}可用的键：{known}。"),

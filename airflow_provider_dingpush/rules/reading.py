@@ -40,6 +40,7 @@ def read_rules(
     read_file: Callable[[str], str],
     group_labels: tuple[str, ...],
     without_effect: Container[str] = (),
+    is_secret: Callable[[str], bool] = lambda _: False,
 ) -> RuleSet:
     """The rules of a file.
 
@@ -49,9 +50,10 @@ def read_rules(
     :param read_file: returns the text of the calendar file, which is named relative to this one.
     :param group_labels: what ``group_by`` may name.
     :param without_effect: keys of a rule, and labels such as ``match.team``, that nothing obeys yet: they are mistakes.
+    :param is_secret: recognises what belongs into a connection. It is a mistake, and no text shows it.
     :raises RulesFileError: with every mistake in it.
     """
-    document = Document(file)
+    document = Document(file, is_secret)
     problems: list[Problem] = []
     root = document.parse(text)
     rules: tuple[Rule, ...] = ()
@@ -95,7 +97,7 @@ def _calendar(document: Document, node: Node, read_file: Callable[[str], str], p
         why = getattr(error, "strerror", None)
         document.note(node, "calendar_unreadable" if why else "calendar_not_text", name=name, why=why)
         return Calendar()
-    other = Document(name)
+    other = Document(name, document.is_secret)
     root = other.parse(text)
     calendar = Calendar() if root is None or is_null(root) else read_calendar(other, root)
     problems += sorted(other.problems, key=lambda each: (each.line, each.column))

@@ -46,10 +46,12 @@ class Document:
     Every reader returns a usable value also for a wrong node, so that all mistakes are found in one go.
 
     :param file: its name, for problems.
+    :param is_secret: recognises a value that must not stand there. It is a problem, and hidden from then on.
     """
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, is_secret: Callable[[str], bool]) -> None:
         self.file = file
+        self.is_secret = is_secret
         self.problems: list[Problem] = []
 
     def parse(self, text: str) -> Node | None:
@@ -58,7 +60,9 @@ class Document:
 
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            return yaml.compose(text, Loader=loader)
+            root = yaml.compose(text, Loader=loader)
+            self._hide_secrets(root)
+            return root
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -67,6 +71,22 @@ class Document:
         except yaml.YAMLError:
             self.problems.append(Problem(self.file, 1, 1, *texts_of("not_yaml_character")))
         return None
+
+    def _hide_secrets(self, root: Node | None) -> None:
+        waiting, seen = [root] if root is not None else [], set()
+        while waiting:
+            node = waiting.pop()
+            # An alias is the node itself once more.
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            if node.id == "mapping":
+                waiting += [each for pair in node.value for each in pair]
+            elif node.id == "sequence":
+                waiting += node.value
+            elif self.is_secret(node.value):
+                self.note(node, "secret")
+                node.value = "***"
 
     def note(self, node: Node, mistake: str, **values: object) -> None:
         """Add a problem.

@@ -282,3 +282,24 @@ def test_the_schema_accepts_what_is_read_and_refuses_what_is_not() -> None:
     assert accepts(yaml.safe_load(WHOLE))
     for wrong in ("{rulez: []}", "{rules: [{name: x}]}", "{rules: [{receiver: x, severity: high}]}"):
         assert not accepts(yaml.safe_load(wrong))
+
+
+def test_what_belongs_into_a_connection_is_refused_and_hidden() -> None:
+    """Wherever it stands, once for each place, also where an alias repeats it."""
+    text = "rules:\n  - receiver: &robot token-1\n    name: token-2\n  - receiver: *robot\n    token-3: x\n"
+    with pytest.raises(RulesFileError) as raised:
+        read_rules(
+            text,
+            "rules.yaml",
+            zone=SHANGHAI,
+            read_file=str,
+            group_labels=("dag_id",),
+            is_secret=lambda each: "token-" in each,
+        )
+    assert [each.partition(" A webhook")[0] for each in raised.value.problems][:3] == [
+        "rules.yaml:2:15:",
+        "rules.yaml:3:11:",
+        "rules.yaml:5:5:",
+    ]
+    for texts in (raised.value.problems, raised.value.problems_zh, (str(raised.value),)):
+        assert "token-" not in "".join(texts)

@@ -8,12 +8,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
 import pytest
 
+from airflow_provider_dingpush import listeners
 from airflow_provider_dingpush.airflow_compat import task_log_file
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
@@ -28,6 +30,7 @@ from airflow_provider_dingpush.pipeline.stores import stores
 from airflow_provider_dingpush.sandbox import Fault, Robot, Sandbox
 from airflow_provider_dingpush.timeouts import Deadline
 from tests.callback_contexts import task_context
+from tests.pipeline.test_airflow_events import stored_task
 from tests.pipeline.test_failure_details import as_airflow_logs
 from tests.redis_servers import redis_server
 from tests.surface.test_no_leaks import _around, _files_in, _quick, everything_logged
@@ -215,6 +218,66 @@ def test_no_alert_shows_a_secret(
     for secret in (*HIDDEN, *signs):
         for spelling in {secret, quote(secret, safe=""), quote_plus(secret), quote(secret)}:
             assert spelling not in text, f"{store}, {failure}: a secret was written: {_around(text, spelling)}"
+
+
+RULES = f"""
+rules:
+  - name: {OTHER_SECRET}
+    match: {{task_id: t1}}
+    receiver: {WEBHOOK}
+  - receiver: dingtalk_default
+"""
+MISTAKES = {
+    "a webhook as receiver": RULES,
+    "a receiver that doesn't exist": "rules: [{match: {task_id: t1}, receiver: gone}, {receiver: dingtalk_default}]",
+    "an unknown key": f"{RULES}    {OTHER_SECRET}: 1\n",
+    "a value": f"{RULES}    severity: {OTHER_SECRET}\n",
+    "a webhook as target": f"{RULES}    to: {{{{user_ids: ['{WEBHOOK}'], access_token: {OTHER_TOKEN}}}}}\n",
+    "no YAML": f"rules: [{WEBHOOK}\n  {OTHER_SECRET}: [\n",
+}
+TRACEBACK = f"""Traceback (most recent call last):
+  File "/dags/etl.py", line 1, in <module>
+    connect("{WEBHOOK}", secret="{OTHER_SECRET}", redis="redis://:{quote(REDIS_PASSWORD, safe="")}@h")
+ConnectionError: {WEBHOOK} through http://u:{PROXY_PASSWORD}@h:1
+"""
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("store", ["files", "Redis", "Redis is away", "wrong password of Redis"])
+def test_nothing_about_all_dags_shows_a_secret(
+    world: World,
+    store: str,
+    mistake: str,
+    everything_logged: io.StringIO,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """Neither alerts of listeners and of the flush, nor commands about rules, silences and Airflow itself."""
+    STORES[store](world)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(MISTAKES[mistake])
+    world.env.setenv("AIRFLOW__DINGPUSH__RULES_FILE", str(rules))
+    written: list[str] = []
+    for place, error in enumerate(exceptions()):
+        failed = stored_task(task_id=f"t{place}", retries_left=False)
+        logged(partial(listeners.on_task_instance_failed, "running", failed, error), written)
+    logged(lambda: listeners.on_new_dag_import_error("/dags/etl.py", TRACEBACK), written)
+    why = ("silence", "add", "dag_id=other", "--why", f"{WEBHOOK} {OTHER_SECRET}")
+    run(why, ("silence", "list"), ("silence", "list", "--json"), written=written)
+    run(("rules", "check"), ("rules", "check", "--json"), ("rules", "explain", "etl_daily.t1"), written=written)
+    run(("flush", "--now", "--within", "5"), ("status", "--json"), ("rules", "replay", "--json"), written=written)
+    address = f"http://u:{PROXY_PASSWORD}@127.0.0.1:1/?token={OTHER_TOKEN}"
+    run(("watch", "--for", "0s", "--url", address), ("watch", "--json", "--url", address), written=written)
+    run(("doctor",), ("flush", "--now", "--within", "5"), ("dead-letters", "show", "all"), written=written)
+    rules.unlink()
+    written += [*_files_in(tmp_path), everything_logged.getvalue(), *capfd.readouterr()]
+    written += dump(world.redis_url)
+    written += [repr(message.payload) for message in world.sandbox.messages]
+    text = "\n".join(written)
+    assert "t0" in text
+    for secret in HIDDEN:
+        for spelling in {secret, quote(secret, safe=""), quote_plus(secret), quote(secret)}:
+            assert spelling not in text, f"{store}, {mistake}: a secret was written: {_around(text, spelling)}"
 
 
 def run(*commands: Sequence[str], written: list[str]) -> None:
