@@ -19,6 +19,9 @@ Result = TypeVar("Result")
 LEAST_POST_SECONDS = 0.2
 """A POST that gets less time than this, in seconds, can only end in an unknown outcome."""
 
+END_OF_TIME = 253_402_300_800.0
+"""The year 10000, in seconds since 1970, which ``datetime`` can't represent; a damaged file may contain any number."""
+
 _IDLE_SECONDS = 5.0
 
 

@@ -15,7 +15,7 @@ from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.history_line import Memory
 from airflow_provider_dingpush.alerts.markdown import escape_markdown
 from airflow_provider_dingpush.alerts.run_facts import MAX_LOG_LINES, RunFacts
-from airflow_provider_dingpush.alerts.words import words_in
+from airflow_provider_dingpush.alerts.words import LAST_MOMENT, words_in
 from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
 from airflow_provider_dingpush.messages.kinds import ActionCard, Markdown, Text
 from airflow_provider_dingpush.messages.mentions import At
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
             """
 
 
-_LAST_MOMENT = 32_503_680_000.0  # the year 3000
 _PROBLEM_CHARACTERS, _TEXT_BYTES_PER_PROBLEM_CHARACTER = 300, 12
 
 
@@ -123,7 +122,7 @@ class Composer:
         from airflow_provider_dingpush.alerts.withheld_text import withheld_remarks
 
         def clock(at: float) -> str:
-            return f"{datetime.fromtimestamp(min(at, _LAST_MOMENT), self.settings.zone):%m-%d %H:%M}"
+            return f"{datetime.fromtimestamp(min(at, LAST_MOMENT), self.settings.zone):%m-%d %H:%M}"
 
         return list(withheld_remarks(notes.withheld, words_in(language), clock))
 

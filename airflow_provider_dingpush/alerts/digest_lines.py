@@ -29,7 +29,7 @@ from airflow_provider_dingpush.alerts.markdown import (
     escape_markdown,
     plain_name,
 )
-from airflow_provider_dingpush.alerts.words import Words
+from airflow_provider_dingpush.alerts.words import LAST_MOMENT, Words
 from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages.browser_links import MAX_LINK_CHARACTERS
 
@@ -44,8 +44,6 @@ _WORTH_SHORTENING = 12
 
 _MARKED = (Kind.LATE, Kind.RETRYING, Kind.EARLIER)
 """The kinds whose lines begin with a mark; most lines are failures."""
-
-_LAST_MOMENT = 32_503_680_000.0  # The year 3000, because a damaged file may contain any number.
 
 
 @dataclass(frozen=True)
@@ -315,7 +313,7 @@ class LineWriter:
         return next((f" {each}" for each in (reversed(links) if run_first else links) if each), "")
 
     def moment(self, at: float) -> datetime:
-        return datetime.fromtimestamp(at if 0 <= at <= _LAST_MOMENT else 0, timezone.utc).astimezone(self.zone)
+        return datetime.fromtimestamp(at if 0 <= at <= LAST_MOMENT else 0, timezone.utc).astimezone(self.zone)
 
     def clock(self, at: float) -> str:
         """The time of day, with the day if it isn't that of the newest alert."""

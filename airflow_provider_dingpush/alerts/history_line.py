@@ -12,6 +12,8 @@ from datetime import datetime, timedelta, tzinfo
 from enum import Enum
 from itertools import pairwise
 
+from airflow_provider_dingpush.timeouts import END_OF_TIME
+
 DAYS_REMEMBERED = 30
 MOST_REMEMBERED = 32
 """Failed runs of one task, the newest ones."""
@@ -22,7 +24,6 @@ _NIGHT_BEGINS, _NIGHT_ENDS = 20, 7
 _HALF_A_DAY = timedelta(hours=12)
 # Runs follow each other without a gap if no distance is so many times longer than the shortest one.
 _LONGEST_STEP = 1.5
-_END_OF_TIME = 253_402_300_800.0  # the year 10000, which datetime can't represent
 
 
 class Recovery(Enum):
@@ -204,7 +205,7 @@ def recovered_in_a_row(past: Sequence[PastFailure], ways: set[Recovery]) -> int:
 
 def _is_plausible(moment: float) -> bool:
     """Whether a moment is a date: a damaged file may contain any number."""
-    return 0 <= moment < _END_OF_TIME
+    return 0 <= moment < END_OF_TIME
 
 
 def _first(seconds_known: float) -> Memory | None:

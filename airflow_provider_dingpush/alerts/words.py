@@ -9,6 +9,9 @@ from functools import lru_cache
 
 from airflow_provider_dingpush.events import Event
 
+LAST_MOMENT = 32_503_680_000.0
+"""The last moment that is shown, the year 3000 in seconds since 1970: a damaged file may contain any number."""
+
 
 @dataclass(frozen=True)
 class Words:

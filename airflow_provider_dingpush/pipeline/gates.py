@@ -17,6 +17,7 @@ from airflow_provider_dingpush.airflow_compat import airflow_option
 from airflow_provider_dingpush.delivery.gate import SEND, GateDecision, Verdict, without_gate
 from airflow_provider_dingpush.errors import OutboxError, RulesFileError
 from airflow_provider_dingpush.events import Urgency
+from airflow_provider_dingpush.timeouts import END_OF_TIME
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.storage.outbox import Outbox
 
 _log = logging.getLogger(__name__)
-_END_OF_TIME = 253_402_300_799.0
-"""The last second that ``datetime`` knows, for quiet hours without an end."""
 _SAME_MOMENT_SECONDS = 1.0
 
 
@@ -115,7 +114,8 @@ def _decision_of(rule: Rule, now: float) -> GateDecision:
     if until is None:
         return SEND
     by = rule.muted_by(moment)
-    end = _END_OF_TIME if until.year >= MAXYEAR else until.timestamp()
+    # Quiet hours without an end wait until the last second that ``datetime`` knows.
+    end = END_OF_TIME - 1 if until.year >= MAXYEAR else until.timestamp()
     return GateDecision(Verdict.HELD, by, end, by.replace("!", ""))
 
 

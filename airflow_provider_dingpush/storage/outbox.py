@@ -49,6 +49,7 @@ from airflow_provider_dingpush.storage.contract import (
     Records,
     Store,
 )
+from airflow_provider_dingpush.timeouts import END_OF_TIME
 
 INCIDENT_SECONDS = 90 * 86_400.0
 """How long a failure is open at most, in seconds: its end after three months isn't reported."""
@@ -66,7 +67,6 @@ _OLDEST_OPENING_SECONDS = 7 * 86_400.0
 _SUCCESSION_SECONDS = 10.0  # a leader looks for a successor as long as its callback lasts
 _LEADER, _SUCCESSOR, _RESOLVING = "leader", "successor", "resolving"
 _RECEIVERS, _PAUSES, _SUCCESSORS, _FLUSHES = "receivers", "pauses", "successors", "flushes"
-_END_OF_TIME = 253_402_300_800.0  # the year 10000, which datetime can't represent
 _MOST_NOTES = 1_000_000
 
 _log = logging.getLogger(__name__)
@@ -296,7 +296,7 @@ class Outbox:
             moment = -1.0 if found is None else float(found.value)
         except ValueError:
             return None
-        return moment if 0 <= moment < _END_OF_TIME else None
+        return moment if 0 <= moment < END_OF_TIME else None
 
 
 class Book:
