@@ -34,6 +34,7 @@ __all__ = [
     "Context",
     "StoredDag",
     "airflow_option",
+    "attribute_of",
     "connection_types",
     "default_timezone",
     "defers_by_default",
@@ -278,6 +279,17 @@ def has_own_plugin(name: str) -> bool:
 def notifier_takes_context() -> bool:
     """Whether ``BaseNotifier`` accepts a context for its ``await`` (Airflow 3.1 and later)."""
     return hasattr(sys.modules[__name__].BaseNotifier, "__await__")
+
+
+def attribute_of(source: object, name: str) -> Any:
+    """An attribute of one of Airflow's objects, or of anything that a context may hold instead.
+
+    ``None`` if it has none, or if reading it raises: SQLAlchemy does so if the session of an object is gone.
+    """
+    try:
+        return getattr(source, name, None)
+    except Exception:  # noqa: BLE001 - a foreign class may raise anything
+        return None
 
 
 def airflow_option(section: str, key: str) -> str | None:

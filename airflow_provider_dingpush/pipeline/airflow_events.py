@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, failed_task_ids, task_instances_of
+from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of, failed_task_ids, task_instances_of
 from airflow_provider_dingpush.pipeline import task_markers
 from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident, have_files_open_incidents
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
@@ -81,12 +81,11 @@ def run_ended(dag_run: Any, reason: str) -> None:
     if reason == _SUCCESS and has_no_open_incident():
         note_failed_tasks(dag_run)
         return
+    if failed_by_hand(dag_run, reason):
+        return
     context = {"dag_run": dag_run, "dag": getattr(dag_run, "dag", None), "run_id": dag_run.run_id, "reason": reason}
-    facts = facts_of(context)
+    facts = facts_of(context, None if reason == _SUCCESS else failed_task_ids(context, 0.0))
     if facts.event.is_run_failure:
-        if failed_by_hand(dag_run, reason):
-            return
-        facts = facts_of(context, failed_task_ids(context, 0.0))
         facts = facts._replace(pausing_after=pausing_after(dag_run, reason))
     alerts, are_held = tuple(_alerts(facts)), False
     try:
@@ -141,7 +140,7 @@ def _ids_of(task_instance: Any) -> dict[str, Any]:
         "ti": task_instance,
         "task": task,
         "dag": getattr(task, "dag", None),
-        "dag_run": _unless_it_raises(task_instance, "dag_run"),
+        "dag_run": attribute_of(task_instance, "dag_run"),
         "run_id": task_instance.run_id,
     }
 
@@ -196,11 +195,3 @@ class _EndedTaskInstance:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._task_instance, name)
-
-
-def _unless_it_raises(source: Any, name: str) -> Any:
-    """An attribute that is loaded from the database, if its session is still there."""
-    try:
-        return getattr(source, name, None)
-    except Exception:  # noqa: BLE001 - SQLAlchemy's DetachedInstanceError, whose module isn't loaded for it
-        return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, folders_of_own_code, is_airflow_3
+from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of, folders_of_own_code, is_airflow_3
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
@@ -40,12 +40,16 @@ def success_in(context: Mapping[str, Any]) -> tuple[str, str | None, int | None]
     ti, reason = context.get("ti"), context.get("reason")
     if reason is not None:
         is_success = isinstance(reason, str) and reason == "success"
-        return (str(_attribute(context.get("dag"), "dag_id") or ""), None, None) if is_success else None
-    state = _attribute(ti, "state")
-    state, dag_id, task_id = _attribute(state, "value") or state, _attribute(ti, "dag_id"), _attribute(ti, "task_id")
+        return (str(attribute_of(context.get("dag"), "dag_id") or ""), None, None) if is_success else None
+    state = attribute_of(ti, "state")
+    state, dag_id, task_id = (
+        attribute_of(state, "value") or state,
+        attribute_of(ti, "dag_id"),
+        attribute_of(ti, "task_id"),
+    )
     if not (isinstance(state, str) and state == "success" and isinstance(dag_id, str) and isinstance(task_id, str)):
         return None
-    index = _attribute(ti, "map_index")
+    index = attribute_of(ti, "map_index")
     return dag_id, task_id, index if isinstance(index, int) and index >= 0 else None
 
 
@@ -86,11 +90,3 @@ def site_here() -> AirflowSite:
         links=link_form(),
         is_utc_by_default=is_utc_by_default(),
     )
-
-
-def _attribute(source: object, name: str) -> Any:
-    """An attribute of an object of any class; ``None`` if it has none, or reading it raises."""
-    try:
-        return getattr(source, name, None)
-    except Exception:  # noqa: BLE001 - a context may hold anything
-        return None

@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option
+from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.outboxes import home, opened
 from airflow_provider_dingpush.pipeline.task_records import TaskKey, record_of
@@ -50,7 +50,7 @@ def task_starts(ti: Any) -> None:
     context = {} if is_stored else ti.get_template_context()
     task = getattr(ti, "task", None)
     dag = getattr(task, "dag", None) if is_stored else context.get("dag")
-    run = _unless_it_raises(ti, "dag_run") if is_stored else context.get("dag_run")
+    run = attribute_of(ti, "dag_run") if is_stored else context.get("dag_run")
     record = record_of(ti, task=task, dag=dag, run=run)
     url = airflow_option("dingpush", "outbox_url")
     if url:
@@ -188,10 +188,3 @@ def started(pid: int) -> str:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
         return "" if fields[0] in ("Z", "X") else fields[19]
     return ""
-
-
-def _unless_it_raises(source: Any, name: str) -> Any:
-    try:
-        return getattr(source, name, None)
-    except Exception:  # noqa: BLE001 - of SQLAlchemy, if the session is gone
-        return None

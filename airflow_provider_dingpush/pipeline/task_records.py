@@ -14,6 +14,8 @@ from enum import Enum
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from airflow_provider_dingpush.airflow_compat import attribute_of
+
 _MOST_CHARACTERS = 2_000
 _MOST_TAGS = 50
 _TI = "id", "try_number", "max_tries", "hostname", "start_date", "rendered_map_index", "region_id", "region_index"
@@ -111,7 +113,7 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _copied(source: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    found = {name: _plain(_read(source, name)) for name in names}
+    found = {name: _plain(attribute_of(source, name)) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -125,28 +127,21 @@ def _plain(value: Any) -> Any:
     return str(value)[:_MOST_CHARACTERS]
 
 
-def _read(source: Any, name: str) -> Any:
-    try:
-        return getattr(source, name, None)
-    except Exception:  # noqa: BLE001 - of SQLAlchemy, if the session of an object is gone
-        return None
-
-
 def _tags(dag: Any) -> list[str]:
-    tags = _read(dag, "tags")
+    tags = attribute_of(dag, "tags")
     return sorted(str(each) for each in tags)[:_MOST_TAGS] if isinstance(tags, (set, frozenset, list, tuple)) else []
 
 
 def _runbook(source: Any) -> dict[str, Any]:
     """What names a runbook, if anything does."""
     found: dict[str, Any] = {}
-    document = _read(source, "doc_md")
+    document = attribute_of(source, "doc_md")
     starts = [document.find(each) for each in _LINKS] if isinstance(document, str) else []
     if any(start >= 0 for start in starts):
         # The first link, which is the one that counts.
         start = min(start for start in starts if start >= 0)
         found["doc_md"] = str(document)[start : start + _MOST_CHARACTERS]
-    params = _read(source, "params")
+    params = attribute_of(source, "params")
     try:
         param = params["runbook"] if params and "runbook" in params else None
     except Exception:  # noqa: BLE001 - Airflow checks params when they are read
