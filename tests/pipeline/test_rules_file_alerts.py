@@ -9,20 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.pipeline import routes, rules_file_alerts, scheduler_writing
-from airflow_provider_dingpush.pipeline.outboxes import files_in, outbox
+from airflow_provider_dingpush.pipeline import scheduler_writing
+from airflow_provider_dingpush.pipeline.outboxes import files_in
 from airflow_provider_dingpush.pipeline.routes import routes_of
-from airflow_provider_dingpush.pipeline.rules_file_check import check
-from airflow_provider_dingpush.pipeline.tick import tick
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.storage.outbox import Outbox
-from airflow_provider_dingpush.timeouts import Deadline
 from tests.default_robot import titles
 from tests.outbox_in_use import NOBODY, use
 from tests.redis_servers import RedisServer
+from tests.rules_file_in_use import flush, new_process, run_check, use_rules_file, waiting, write
 
 MISTAKE = "rules:\n  - reciever: a\n"
 RIGHT = "rules: [{receiver: dingtalk_default}]\n"
@@ -35,37 +32,8 @@ FAILURE = RunFacts(Event.TASK_FAILED, "ods_orders", run_id="r1", task_id="load")
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where this Airflow looks for its rules."""
     path = tmp_path / "rules.yaml"
-    monkeypatch.setenv("AIRFLOW__DINGPUSH__RULES_FILE", str(path))
-    monkeypatch.setattr(scheduler_writing._writer, "_failed_at", None)
-    new_process(monkeypatch)
+    use_rules_file(path, monkeypatch)
     return path
-
-
-def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "_known", {})
-    monkeypatch.setattr(rules_file_alerts, "_told", {})
-
-
-def write(path: Path, text: str | bytes) -> None:
-    """As a person does who saves it again: a moment later."""
-    before = path.stat().st_mtime_ns if path.exists() else 0
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    os.utime(path, ns=(before + 1_000, before + 1_000))
-
-
-def waiting(conn_id: str = "dingtalk_default", box: Outbox | None = None) -> list[tuple[str, str]]:
-    """Event and text of the alerts that wait there, the oldest first."""
-    found = [alert for _, alert in (box or outbox()).mail_of(Mailbox(conn_id), 100)]
-    found.sort(key=lambda each: each.at)
-    return [(each.event.value, str(each.facts.get("exception_text") or "")) for each in found]
-
-
-def run_check() -> None:
-    check(Deadline.after(60))
-
-
-def flush() -> None:
-    list(tick(until=time.monotonic() + 60))
 
 
 def test_one_alert_for_each_version_of_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
