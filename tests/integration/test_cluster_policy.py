@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.cluster_policy import dag_policy, report_failure, task_policy
-from airflow_provider_dingpush.sandbox import Sandbox
-from tests.integration.late_flush import flush_if_pending
+from tests.integration.policy_run import run_with_policy
 from tests.integration.test_every_dag import DAGS, LOOK
 
 LOCAL_SETTINGS = "from airflow_provider_dingpush.cluster_policy import dag_policy, task_policy\n"
@@ -130,21 +129,7 @@ def test_nothing_is_raised(caplog: pytest.LogCaptureFixture, monkeypatch: pytest
 
 
 def test_what_fails_arrives_once(dag_test: Callable[..., str], tmp_path: Path) -> None:
-    folder, config, home = tmp_path / "dags", tmp_path / "config", tmp_path / "home"
-    for each in (folder, config, home):
-        each.mkdir()
-    (folder / "dags.py").write_text(DAGS)
-    (config / "airflow_local_settings.py").write_text(LOCAL_SETTINGS)
-    with Sandbox() as sandbox:
-        settings = {
-            "AIRFLOW_CONN_DINGTALK_DEFAULT": f"{sandbox.webhook_url}&group_interval_seconds=0&language=en",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
-            "PYTHONPATH": os.pathsep.join(map(str, [config, *sys.path])),
-            **POLICY,
-        }
-        written = dag_test(sandbox, "with_own", settings, home=home)
-        flush_if_pending(written, home, settings)
-        texts = [message.payload["markdown"]["text"].replace("\\_", "_") for message in sandbox.messages]
+    written, texts = run_with_policy(dag_test, tmp_path, DAGS, LOCAL_SETTINGS, **POLICY)
     # That of the run is merged into it where Airflow lists the failed tasks, which `dags test` of Airflow 3 doesn't.
     assert 1 <= len(texts) <= 2, written[-5000:]
     assert "plain" in texts[0]

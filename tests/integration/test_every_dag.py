@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 import airflow_provider_dingpush
-from airflow_provider_dingpush.sandbox import Sandbox
-from tests.integration.late_flush import flush_if_pending
+from tests.integration.policy_run import run_with_policy
 
 PACKAGE = Path(airflow_provider_dingpush.__file__).parent
 DOCS = Path(__file__).parents[2] / "docs" / "en"
@@ -155,23 +154,8 @@ def test_a_policy_for_tasks_with_e_mails_adds_to_these_only(parsed: Callable[...
     }
 
 
-def test_a_dag_file_without_a_notifier_is_reported(
-    dag_test: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, config, home = tmp_path / "dags", tmp_path / "config", tmp_path / "home"
-    for each in (folder, config, home):
-        each.mkdir()
-    (folder / "dags.py").write_text(DAGS)
-    (config / "airflow_local_settings.py").write_text(policy_of("every-dag.md", "policy"))
-    with Sandbox() as sandbox:
-        settings = {
-            "AIRFLOW_CONN_DINGTALK_DEFAULT": f"{sandbox.webhook_url}&group_interval_seconds=0&language=en",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
-            "PYTHONPATH": os.pathsep.join(map(str, [config, *sys.path])),
-        }
-        written = dag_test(sandbox, "with_own", settings, home=home)
-        flush_if_pending(written, home, settings)
-        texts = [message.payload["markdown"]["text"].replace("\\_", "_") for message in sandbox.messages]
+def test_a_dag_file_without_a_notifier_is_reported(dag_test: Callable[..., str], tmp_path: Path) -> None:
+    written, texts = run_with_policy(dag_test, tmp_path, DAGS, policy_of("every-dag.md", "policy"))
     # That of the run is merged into it where Airflow lists the failed tasks, which `dags test` of Airflow 3 doesn't.
     assert 1 <= len(texts) <= 2, written[-5000:]
     assert "plain" in texts[0]
