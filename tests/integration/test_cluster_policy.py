@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.airflow_compat import airflow_option
 from airflow_provider_dingpush.cluster_policy import dag_policy, report_failure, task_policy
 from tests.integration.policy_run import run_with_policy
 from tests.integration.test_every_dag import DAGS, LOOK
@@ -110,7 +111,15 @@ class Odd:
         raise RuntimeError("odd")
 
 
-def test_nothing_is_raised(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def configured_logging() -> None:
+    """Airflow configures logging when it is first used, and removes the handlers that are there then."""
+    airflow_option("core", "executor")
+
+
+def test_nothing_is_raised(
+    configured_logging: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An exception would make an import error of every DAG."""
     for name, value in POLICY.items():
         monkeypatch.setenv(name, value)
