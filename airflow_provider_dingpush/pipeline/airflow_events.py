@@ -165,22 +165,7 @@ def _write(alerts: Iterable[Alert]) -> None:
 
 def _alerts(facts: RunFacts) -> Iterator[Alert]:
     """One for each receiver."""
-    from airflow_provider_dingpush.alerts.alert import mailbox_of
-    from airflow_provider_dingpush.alerts.run_alert import alert_of
-    from airflow_provider_dingpush.pipeline.alert_sizes import bounded
-
-    for route in _routes(facts):
-        mailbox = mailbox_of(route.conn_id, route.to)
-        alert = alert_of(
-            facts,
-            mailbox,
-            at=time.time(),
-            message=None,
-            mentions=route.at,
-            language=route.language,
-            rule=route.rule,
-        )
-        yield bounded(alert)
+    return (route.alert(facts, at=time.time()) for route in _routes(facts))
 
 
 class _EndedTaskInstance:

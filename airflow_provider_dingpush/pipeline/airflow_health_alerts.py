@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, mailbox_of
-from airflow_provider_dingpush.alerts.run_alert import alert_of
+from airflow_provider_dingpush.alerts.alert import Mailbox, mailbox_of
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.delivery.drain_result import LeaderRole
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError
@@ -35,7 +34,6 @@ from airflow_provider_dingpush.pipeline.airflow_health_incidents import (
     known_incidents,
     note_incidents,
 )
-from airflow_provider_dingpush.pipeline.alert_sizes import bounded
 from airflow_provider_dingpush.pipeline.composing import is_utc_by_default, local_zone
 from airflow_provider_dingpush.pipeline.dispatching import serve
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
@@ -179,16 +177,10 @@ def _written(
         facts = facts_of_component(observation, decision, options.address, now=now, zone=local_zone())
         places += [
             (store_alert(alert, stores), alert.mailbox)
-            for alert in _alerts(facts, options.conn_id, now)
+            for alert in (route.alert(facts, at=now) for route in _routes(facts, options.conn_id))
             if not alert.resolved or resolves_incident(alert, stores)
         ]
     return places, len(places)
-
-
-def _alerts(facts: RunFacts, conn_id: str | None, now: float) -> Iterable[Alert]:
-    for route in _routes(facts, conn_id):
-        mailbox = mailbox_of(route.conn_id, route.to)
-        yield bounded(alert_of(facts, mailbox, at=now, message=None, mentions=route.at, language=route.language))
 
 
 def _routes(facts: RunFacts, conn_id: str | None) -> Sequence[Route]:

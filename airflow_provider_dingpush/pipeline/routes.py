@@ -12,6 +12,7 @@ from airflow_provider_dingpush.errors import RulesFileError
 from airflow_provider_dingpush.pipeline.notifier_arguments import GivenArguments
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.alert import Alert
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.events import Event
     from airflow_provider_dingpush.messages.mentions import At
@@ -45,6 +46,27 @@ class Route(NamedTuple):
     at: At | None = None
     language: str | None = None
     rule: RuleEffects = BY_DEFAULT
+
+    def alert(self, facts: RunFacts, *, at: float) -> Alert:
+        """The alert of an event for this receiver, with the built-in text.
+
+        :param at: now, in seconds since 1970.
+        """
+        from airflow_provider_dingpush.alerts.mailboxes import mailbox_of
+        from airflow_provider_dingpush.alerts.run_alert import alert_of
+        from airflow_provider_dingpush.pipeline.alert_sizes import bounded
+
+        return bounded(
+            alert_of(
+                facts,
+                mailbox_of(self.conn_id, self.to),
+                at=at,
+                message=None,
+                mentions=self.at,
+                language=self.language,
+                rule=self.rule,
+            )
+        )
 
     @property
     def arguments(self) -> GivenArguments:

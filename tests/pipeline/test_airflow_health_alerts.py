@@ -166,6 +166,18 @@ def test_rules_decide_who_is_notified(
     assert connected.messages == ()
 
 
+def test_an_alert_does_what_its_rule_asks_for(
+    airflow: Airflow, connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rules.yaml").write_text(
+        "rules: [{match: {event: airflow_*}, receiver: dingtalk_default, severity: P1}]"
+    )
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__RULES_FILE", str(tmp_path / "rules.yaml"))
+    airflow.set("scheduler", "unhealthy", 500)
+    Watch(airflow)()
+    assert titles(connected) == ["[P1] [prod] Unhealthy: Airflow · scheduler"]
+
+
 def test_a_connection_of_its_own_wins(airflow: Airflow, connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "nowhere")
     airflow.set("scheduler", "unhealthy", 500)
