@@ -58,6 +58,7 @@ __all__ = [
     "stored_task_instances",
     "task_instances_of",
     "task_log_file",
+    "tells_teams",
 ]
 
 Result = TypeVar("Result")
@@ -129,6 +130,14 @@ def is_airflow_3() -> bool:
     from airflow import __version__
 
     return not __version__.startswith("2.")
+
+
+def tells_teams() -> bool:
+    """Whether tasks and the scheduler know the team of a DAG: 3.2 has teams as well, and tells only the scheduler."""
+    from airflow import __version__
+
+    is_on = (airflow_option("core", "multi_team") or "").lower() in ("true", "t", "1")
+    return is_on and tuple(map(int, __version__.split(".")[:2])) >= (3, 3)
 
 
 def search_all_secrets() -> None:

@@ -119,6 +119,8 @@ def read_run_facts(
         run_id=run_id,
         run_url=site.run_url(dag_id, run_id) if dag_id and run_id else None,
         run_type=_word(_get(run, "run_type")),
+        # The first name is that of a task's process, the other that of the scheduler (3.3.2, read 2026-11-28).
+        team=_first(_word, (run, "team_name"), (run, "_team_name")),
         run_state=run_state,
         logical_date=local(logical_date),
         reason=_free_text(reason, redact, _MAX_NAME_CHARACTERS),

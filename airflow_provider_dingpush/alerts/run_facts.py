@@ -81,6 +81,7 @@ class RunFacts(NamedTuple):
     :param run_id: id of the run.
     :param run_url: its page in Airflow; see also ``run_link``.
     :param run_type: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``, ...
+    :param team: that the DAG belongs to, where Airflow has several teams (3.3 and later).
     :param run_state: ``running``, ``success``, ``failed``, ``queued``.
     :param logical_date: of the run; a run that was triggered by hand or by an asset may have none in Airflow 3.
     :param run_started_at: when the run started, for the last time if it was cleared since.
@@ -180,6 +181,7 @@ class RunFacts(NamedTuple):
     run_id: str | None = None
     run_url: str | None = None
     run_type: str | None = None
+    team: str | None = None
     run_state: str | None = None
     logical_date: datetime | None = None
     reason: str | None = None

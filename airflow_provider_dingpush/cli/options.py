@@ -374,6 +374,7 @@ def _rules(options: Options) -> None:
         "运行类型（默认 scheduled）",
         metavar="TYPE",
     )
+    options.add("--team", "the team of the DAG", "DAG 的团队", metavar="TEAM")
 
 
 def _watch(options: Options) -> None:

@@ -13,7 +13,7 @@ from airflow_provider_dingpush.cli.rules_explain import Asked, explain
 from airflow_provider_dingpush.cli.rules_replay import replay
 from airflow_provider_dingpush.events import Event, Subject
 
-_OF_DAG = ("tag", "owner", "run_type")
+_OF_DAG = ("tag", "owner", "run_type", "team")
 _OF_EXPLAIN = ("event", "at", *_OF_DAG)
 _MOST_DAYS = 7
 
@@ -64,6 +64,7 @@ def run(parsed: argparse.Namespace) -> int:
         tags=tuple(parsed.tag),
         owners=tuple(parsed.owner),
         run_type=parsed.run_type or "scheduled",
+        team=parsed.team,
     )
     return explain(asked, _file(parsed.file, parser), parsed.language, as_json=parsed.as_json)
 

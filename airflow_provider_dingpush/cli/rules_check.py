@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.airflow_compat import airflow_option
+from airflow_provider_dingpush.airflow_compat import airflow_option, tells_teams
 from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_connections import exists
 from airflow_provider_dingpush.cli.known_dags import KnownDags
@@ -29,6 +29,7 @@ class WarningKind(Enum):
 
     RECEIVER_MISSING = "receiver_missing"
     NO_EVENT = Why.NO_EVENT.value
+    NO_TEAM = Why.NO_TEAM.value
     NO_DAG = Why.NO_DAG.value
     NEVER_REACHED = Why.NEVER_REACHED.value
     INTERVAL_UNUSED = "interval_unused"
@@ -56,6 +57,10 @@ _TEXTS: Texts = {
     WarningKind.NO_EVENT.value: (
         "{place}{name}: has no effect, rules decide only about {events}.",
         "{place}{name}：不起作用，规则只决定这些事件：{events}。",
+    ),
+    WarningKind.NO_TEAM.value: (
+        "{place}{name}: no DAG has a team here; that takes Airflow 3.3 or later and [core] multi_team.",
+        "{place}{name}：这里的 DAG 没有团队；需要 Airflow 3.3 及以上，并启用 [core] multi_team。",
     ),
     WarningKind.NO_DAG.value: (
         "{place}{name}: no DAG of the database matches.",
@@ -158,7 +163,7 @@ def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
     if default and not exists(default):
         yield _Warning(WarningKind.RECEIVER_MISSING, default, what=_OPTION)
     events = [each.value for each in (*EVENTS, *OF_AIRFLOW)]
-    for rule, why in unused_rules(rules.rules, events=events, possible=list(dags.labels())):
+    for rule, why in unused_rules(rules.rules, events=events, possible=list(dags.labels()), has_teams=tells_teams()):
         yield _Warning(WarningKind(why.value), rule.name, rule.line)
     used = {each.name for rule in rules.rules for each in (*rule.mute_time_intervals, *rule.active_time_intervals)}
     for interval in rules.intervals:

@@ -94,6 +94,7 @@ class Asked(NamedTuple):
     :param tags: of the DAG; by default those in the database.
     :param owners: by default those in the database.
     :param run_type: such as ``scheduled``.
+    :param team: of the DAG.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Asked(NamedTuple):
     tags: tuple[str, ...]
     owners: tuple[str, ...]
     run_type: str
+    team: str | None = None
 
 
 @dataclass(frozen=True)
@@ -253,6 +255,7 @@ def _answer(asked: Asked, rules: RuleSet) -> _Answer:
         tags=subject.tags,
         owners=subject.owners,
         run_type=asked.run_type if subject.dag_id else None,
+        team=asked.team,
         file=subject.file,
     )
     at = asked.at or datetime.now(local_zone())

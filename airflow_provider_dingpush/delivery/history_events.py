@@ -90,7 +90,7 @@ class RecordedEvent:
             raise ValueError("this isn't a recorded event") from problem
 
 
-_FACTS = "tags", "run_type", "run_started_at", "failed_tasks", "failed_task_count"
+_FACTS = "tags", "run_type", "team", "run_started_at", "failed_tasks", "failed_task_count"
 
 
 def _past(moment: float) -> float:

@@ -126,7 +126,7 @@ def labels_of_alert(alert: Alert) -> Labels:
     def texts(value: Any) -> tuple[str, ...]:
         return tuple(each for each in value if isinstance(each, str)) if isinstance(value, (list, tuple)) else ()
 
-    run_type = alert.facts.get("run_type")
+    run_type, team = alert.facts.get("run_type"), alert.facts.get("team")
     labels = labels_of(
         alert.event,
         alert.dag_id,
@@ -134,5 +134,6 @@ def labels_of_alert(alert: Alert) -> Labels:
         tags=texts(alert.facts.get("tags")),
         owners=alert.owners,
         run_type=run_type if isinstance(run_type, str) else None,
+        team=team if isinstance(team, str) else None,
     )
     return labels._replace(severity=(alert.urgency.value,))

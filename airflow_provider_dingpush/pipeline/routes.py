@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 LAST_RESORT = "dingtalk_default"
 """The connection for failures if the rules file has mistakes and ``alert_conn_id`` is empty."""
-# A rule with one of these is refused, because nothing obeys it: delete a name as soon as something does.
-WITHOUT_EFFECT = frozenset({"match.team"})
 
 
 BY_DEFAULT = RuleEffects("alert_conn_id")
@@ -144,6 +142,7 @@ def labels_of_facts(facts: RunFacts) -> Labels:
         tags=facts.tags,
         owners=facts.owners,
         run_type=facts.run_type,
+        team=facts.team,
         file=facts.file,
     )
 
@@ -223,7 +222,6 @@ def _read(path: Path, version: _Version) -> _ReadRules:
             zone=local_zone(),
             read_file=text_of,
             group_labels=GROUP_LABELS,
-            without_effect=WITHOUT_EFFECT,
             is_secret=holds_credential,
         )
     except RulesFileError as mistake:

@@ -265,6 +265,7 @@ def _labels(alert: Alert) -> Labels:
         tags=tuple(alert.facts.get("tags", ())),
         owners=alert.owners,
         run_type=alert.facts.get("run_type"),
+        team=alert.facts.get("team"),
     )
 
 

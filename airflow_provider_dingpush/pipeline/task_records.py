@@ -21,7 +21,7 @@ _MOST_TAGS = 50
 _TI = "id", "try_number", "max_tries", "hostname", "start_date", "rendered_map_index", "region_id", "region_index"
 _TASK = "owner", "retries", "task_display_name"
 _DAG = "owner", "dag_display_name"
-_RUN = "run_type", "start_date", "logical_date"
+_RUN = "run_type", "team_name", "_team_name", "start_date", "logical_date"
 _TIMES = "start_date", "logical_date", "end_date"
 _LINKS = "http://", "https://"
 

@@ -26,7 +26,7 @@ class Labels(NamedTuple):
     :param event: its name, such as ``task_failed``.
     :param severity: ``P1`` to ``P4``.
     :param run_type: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``.
-    :param team: the team of the DAG's bundle (Airflow 3.1 and later).
+    :param team: the team that the DAG belongs to (Airflow 3.3 and later, with ``[core] multi_team``).
     :param file: the path of a DAG file that can't be imported, relative to the folder or bundle of DAGs; none if the
         event is about anything else.
     """

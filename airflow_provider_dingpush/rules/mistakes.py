@@ -43,10 +43,6 @@ _TEXTS = {
         "A rule needs a receiver: a connection id, or null for events that nobody is notified of.",
         "规则必须有 receiver：连接 ID；不通知任何人时写 null。",
     ),
-    "no_effect": (
-        "{key} is not supported yet and would have no effect; leave it out.",
-        "{key} 尚不支持，写了也不起作用，请删去。",
-    ),
     "calendar_unreadable": (
         "The calendar {name!r} can't be read ({why}); it is named relative to this file.",
         "无法读取日历 {name!r}（{why}）；路径相对于本文件。",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -39,7 +39,6 @@ def read_rules(
     zone: tzinfo,
     read_file: Callable[[str], str],
     group_labels: tuple[str, ...],
-    without_effect: Container[str] = (),
     is_secret: Callable[[str], bool] = lambda _: False,
 ) -> RuleSet:
     """The rules of a file.
@@ -49,7 +48,6 @@ def read_rules(
     :param zone: of time intervals without a ``location``.
     :param read_file: returns the text of the calendar file, which is named relative to this one.
     :param group_labels: what ``group_by`` may name.
-    :param without_effect: keys of a rule, and labels such as ``match.team``, that nothing obeys yet: they are mistakes.
     :param is_secret: recognises what belongs into a connection. It is a mistake, and no text shows it.
     :raises RulesFileError: with every mistake in it.
     """
@@ -66,7 +64,7 @@ def read_rules(
         if "time_intervals" in found:
             intervals = read_intervals(document, found["time_intervals"], calendar, zone)
         if "rules" in found:
-            reader = _RuleReader(document, intervals, group_labels, without_effect)
+            reader = _RuleReader(document, intervals, group_labels)
             items = document.items(found["rules"], "rules")
             rules = tuple(reader.rule(item, number) for number, item in enumerate(items, 1))
     problems += sorted(document.problems, key=lambda each: (each.line, each.column))
@@ -115,7 +113,6 @@ class _RuleReader:
 
     :param intervals: the named time intervals, by name.
     :param group_labels: what ``group_by`` may name.
-    :param without_effect: keys and labels that nothing obeys yet.
     """
 
     def __init__(
@@ -123,12 +120,10 @@ class _RuleReader:
         document: Document,
         intervals: Mapping[str, NamedInterval],
         group_labels: tuple[str, ...],
-        without_effect: Container[str],
     ) -> None:
         self._document = document
         self._intervals = intervals
         self._group_labels = group_labels
-        self._without_effect = without_effect
 
     def rule(self, node: Node, number: int) -> Rule:
         """One rule; wrong values are left out, and noted."""
@@ -139,7 +134,6 @@ class _RuleReader:
             name, read = _READERS[key]
             if key == "receiver" and is_null(value):
                 continue
-            self._refuse_without_effect(key, value)
             values[name] = read(self, value)
         if found and "receiver" not in found and not _has_misspelled_receiver(node):
             document.note(node, "no_receiver")
@@ -150,8 +144,6 @@ class _RuleReader:
 
     def match(self, node: Node) -> Match:
         found = self._document.mapping(node, "match", Labels._fields)
-        for name, value in found.items():
-            self._refuse_without_effect(f"match.{name}", value)
         return Match(tuple((name, Patterns(self._patterns(name, value))) for name, value in found.items()))
 
     def _patterns(self, label: str, node: Node) -> tuple[str, ...]:
@@ -172,11 +164,6 @@ class _RuleReader:
         else:
             rule = WrongValueError("one_of", names=names)
             self._document.note(node, "refused", what=label, rule=rule, rule_zh=rule.chinese, text=value)
-
-    def _refuse_without_effect(self, key: str, value: Node) -> None:
-        """Nobody should rely on what isn't obeyed."""
-        if key in self._without_effect:
-            self._document.note(value, "no_effect", key=key)
 
     def receiver(self, node: Node) -> str:
         return self._document.text(node, "receiver")

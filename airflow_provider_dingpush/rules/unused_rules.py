@@ -21,6 +21,8 @@ class Why(Enum):
 
     NO_EVENT = "no_event"
     """Its events are none that rules decide about."""
+    NO_TEAM = "no_team"
+    """It is about a team, and this Airflow has none, or doesn't tell."""
     NO_DAG = "no_dag"
     """No DAG, or no task of one, matches."""
     NEVER_REACHED = "never_reached"
@@ -38,11 +40,14 @@ class UnusedRule(NamedTuple):
     why: Why
 
 
-def unused_rules(rules: Sequence[Rule], *, events: Sequence[str], possible: Collection[Labels]) -> list[UnusedRule]:
+def unused_rules(
+    rules: Sequence[Rule], *, events: Sequence[str], possible: Collection[Labels], has_teams: bool
+) -> list[UnusedRule]:
     """The unused rules, in their order.
 
     :param events: the names of the events that rules decide about.
     :param possible: the labels of every event of every task and DAG; none if the DAGs aren't known.
+    :param has_teams: whether events have a team.
     """
     demanded = {name for rule in rules for name, _ in rule.match.wanted}
     everything = _Possible(possible, demanded)
@@ -51,6 +56,9 @@ def unused_rules(rules: Sequence[Rule], *, events: Sequence[str], possible: Coll
     for rule in rules:
         if not _has_event(rule, events):
             found.append(UnusedRule(rule, Why.NO_EVENT))
+            continue
+        if not has_teams and any(label == "team" for label, _ in rule.match.wanted):
+            found.append(UnusedRule(rule, Why.NO_TEAM))
             continue
         match = Match(tuple(each for each in rule.match.wanted if each[0] not in _OF_A_RUN))
         taken = left.matching(match)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.airflow_compat import tells_teams
 from airflow_provider_dingpush.cli.main import main
-from airflow_provider_dingpush.pipeline import routes
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.cli.conftest import is_chinese
 
@@ -96,17 +96,17 @@ def test_every_mistake_is_listed_with_its_place(
 ) -> None:
     """And what would be right; a place begins with the path as it was given, so that an editor can open it."""
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("rules:\n  - reciever: x\n  - {receiver: a, severity: P9, match: {team: x}}\n")
+    wrong.write_text("rules:\n  - reciever: x\n  - {receiver: a, severity: P9, match: {teem: x}}\n")
     lines = printed(capsys, "check", str(wrong), "--language", language, code=1).splitlines()
     english = [
         f"{wrong}:2:5: 'reciever' is unknown here; did you mean 'receiver'?",
         f"{wrong}:3:29: severity must be one of P1, P2, P3, P4, not 'P9'.",
-        f"{wrong}:3:47: match.team is not supported yet and would have no effect; leave it out.",
+        f"{wrong}:3:41: 'teem' is unknown here; did you mean 'team'?",
     ]
     chinese = [
         f"{wrong}:2:5: 这里没有 'reciever'，是否应为 'receiver'？",
         f"{wrong}:3:29: severity 应为 P1, P2, P3, P4 之一，而不是 'P9'。",
-        f"{wrong}:3:47: match.team 尚不支持，写了也不起作用，请删去。",
+        f"{wrong}:3:41: 这里没有 'teem'，是否应为 'team'？",
     ]
     end = f"3 problems in {wrong}." if language == "en" else f"{wrong} 中有 3 项需要修正。"
     assert lines == [*(english if language == "en" else chinese), end]
@@ -115,12 +115,14 @@ def test_every_mistake_is_listed_with_its_place(
     assert document["valid"] is False
 
 
-def test_what_nothing_obeys_yet_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Rather than ignored."""
-    (tmp_path / "r.yaml").write_text("rules:\n  - receiver: a\n    match: {team: data}\n")
-    lines = printed(capsys, "check", str(tmp_path / "r.yaml"), code=1).splitlines()
-    assert len(lines) == 2
-    assert "match.team is not supported yet" in lines[0]
+@pytest.mark.parametrize("is_on", [False, True])
+def test_a_rule_for_a_team_needs_an_airflow_that_tells_it(
+    file: Path, connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_on: bool
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", str(is_on))
+    file.write_text("rules:\n  - receiver: dingtalk_default\n    match: {team: data}\n")
+    kinds = {each["code"] for each in plain(capsys, "check")["warnings"]}
+    assert ("no_team" in kinds) is not (is_on and tells_teams())
 
 
 QUIET = """\
@@ -293,8 +295,6 @@ def test_a_connection_that_does_not_exist_is_said(file: Path, capsys: pytest.Cap
 def test_a_muted_rule_says_until_when(
     file: Path, connected: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As soon as time intervals are obeyed."""
-    monkeypatch.setattr(routes, "WITHOUT_EFFECT", frozenset())
     file.write_text(
         'time_intervals: [{name: night, time_intervals: [{times: [{start_time: "22:00", end_time: "08:00"}]}]}]\n'
         "rules: [{receiver: dingtalk_default, mute_time_intervals: night}]"

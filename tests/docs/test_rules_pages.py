@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dingpush.pipeline.routes import WITHOUT_EFFECT, rules_in
+from airflow_provider_dingpush.pipeline.routes import rules_in
 from airflow_provider_dingpush.rules.labels import EVENTS, Labels
 from airflow_provider_dingpush.rules.reading import RULE_KEYS
 from tests.docs.pages import DOCS, ROOT, blocks
@@ -49,11 +49,7 @@ def test_the_page_shows_the_example(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_listed_is_what_works(language: str) -> None:
-    """And what doesn't work yet is named as that."""
-    labels = {name for name in Labels._fields if f"match.{name}" not in WITHOUT_EFFECT}
-    assert rows_after(3, language) == labels
-    assert rows_after(4, language) == set(RULE_KEYS) - WITHOUT_EFFECT
+    assert rows_after(3, language) == set(Labels._fields)
+    assert rows_after(4, language) == set(RULE_KEYS)
     text = page(language).read_text("utf-8")
-    refused = text.partition("**Not supported yet**" if language == "en" else "**尚不支持**")[2].partition("\n\n")[0]
-    assert {f"`{name.removeprefix('match.')}`" for name in WITHOUT_EFFECT} <= set(re.findall(r"`[a-z_]+`", refused))
     assert all(f"`{event.value}`" in text for event in EVENTS)

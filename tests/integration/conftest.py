@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,14 +26,23 @@ _FLUSH = "import sys; from airflow_provider_dingpush.cli.main import main; sys.e
 def dag_test(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> DagTest:
     """Run a DAG of the folder ``dags`` with ``airflow dags test`` in a home of its own; all that Airflow wrote.
 
-    It takes how often it runs for the same date, and the home.
+    It takes how often it runs for the same date, the home, and a team that Airflow knows.
     """
 
     def run(
-        sandbox: Sandbox, dag_id: str, connections: dict[str, str], *, times: int = 1, home: Path | None = None
+        sandbox: Sandbox,
+        dag_id: str,
+        connections: dict[str, str],
+        *,
+        times: int = 1,
+        home: Path | None = None,
+        team: str | None = None,
     ) -> str:
         home = home or tmp_path_factory.mktemp("airflow")
         shutil.copy(migrated_database, home / "airflow.db")
+        if team:
+            with closing(sqlite3.connect(home / "airflow.db")) as database, database:
+                database.execute("INSERT INTO team (name) VALUES (?)", [team])
         written = ""
         for _ in range(times):
             done = subprocess.run(

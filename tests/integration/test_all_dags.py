@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from airflow import __version__ as airflow_version
 
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
 
@@ -96,3 +97,31 @@ def test_a_rules_file_with_mistakes_loses_no_alert(dag_test: DagTest, flushed: D
         assert "no\\_notifier** · some\\_fail [1\\]" in text
         assert "**rules.yaml** · rules file is broken · rules.yaml:2:5: 'reciever' is unknown here" in text
         assert "rules.yaml:2:5: 'reciever' is unknown here; did you mean 'receiver'?" in written
+
+
+TEAM_RULES = """
+rules:
+  - {match: {team: orders}, receiver: null}
+  - {match: {team: warehouse, event: [task_failed, dag_failed]}, receiver: dingtalk_default}
+"""
+
+
+@pytest.mark.skipif(
+    tuple(map(int, airflow_version.split(".")[:2])) < (3, 3), reason="before Airflow 3.3 tasks don't know their team"
+)
+def test_rules_know_the_team_of_a_dag(dag_test: DagTest, flushed: DagTest, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(TEAM_RULES)
+    bundle = {
+        "name": "dags-folder",
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {},
+        "team_name": "warehouse",
+    }
+    with Sandbox(robots=(Robot(secret=SECRET),)) as sandbox:
+        environment = settings(sandbox, rules_file=str(tmp_path / "rules.yaml")) | {
+            "AIRFLOW__CORE__MULTI_TEAM": "True",
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+        }
+        written = dag_test(sandbox, "no_notifier", environment, home=tmp_path, team="warehouse")
+        written += flushed(tmp_path, environment)
+        assert names_the_task_alone(sandbox, "no_notifier"), written[-5000:]

@@ -166,7 +166,7 @@ MISTAKE = "rules:\n  - reciever: a\n"
         (None, "can't be read (No such file or directory)"),
         (MISTAKE.encode(), "rules.yaml:2:5: 'reciever' is unknown here; did you mean 'receiver'?"),
         ("rules: [{receiver: 告警}]".encode("gbk"), "isn't UTF-8"),
-        (b"rules: [{receiver: a, match: {team: x}}]", "match.team is not supported yet"),
+        (b"rules: [{receiver: a, match: {teem: x}}]", "'teem' is unknown here; did you mean 'team'?"),
         (b"rules: [", "This isn't YAML"),
         (b"calendar: gone.yaml\n", "The calendar 'gone.yaml' can't be read"),
     ],

@@ -18,7 +18,6 @@ from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.errors import RulesFileError
 from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages import At
-from airflow_provider_dingpush.pipeline.routes import WITHOUT_EFFECT
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns
 from airflow_provider_dingpush.rules.reading import FILE_KEYS, RULE_KEYS, read_duration, read_rules
@@ -271,8 +270,7 @@ def keys_in_schema(*path: str) -> list[str]:
 def test_the_schema_that_editors_use_has_the_same_keys() -> None:
     assert keys_in_schema() == list(FILE_KEYS)
     assert keys_in_schema("definitions", "rule") == list(RULE_KEYS)
-    offered = [name for name in Labels._fields if f"match.{name}" not in WITHOUT_EFFECT]
-    assert keys_in_schema("definitions", "rule", "properties", "match") == offered
+    assert keys_in_schema("definitions", "rule", "properties", "match") == list(Labels._fields)
     assert SCHEMA["definitions"]["group_label"]["enum"] == list(GROUP_LABELS)
     jsonschema.Draft7Validator.check_schema(SCHEMA)
 

@@ -24,8 +24,9 @@ def rule(name: str, *, goes_on: bool = False, **wanted: str) -> Rule:
     return Rule(name, match, receiver="r", goes_on=goes_on)
 
 
-def found(*rules: Rule, possible: list[Labels] = POSSIBLE) -> dict[str, Why]:
-    return {each.rule.name: each.why for each in unused_rules(rules, events=NAMES, possible=possible)}
+def found(*rules: Rule, possible: list[Labels] = POSSIBLE, has_teams: bool = True) -> dict[str, Why]:
+    unused = unused_rules(rules, events=NAMES, possible=possible, has_teams=has_teams)
+    return {each.rule.name: each.why for each in unused}
 
 
 def test_each_reason() -> None:
@@ -44,6 +45,13 @@ def test_a_rule_for_some_runs_hides_none() -> None:
     """Which runs a DAG will have isn't known."""
     assert found(rule("by hand", run_type="manual"), rule("ods", dag_id="ods_*")) == {}
     assert found(rule("both", goes_on=True), rule("ods", dag_id="ods_*")) == {}
+
+
+def test_a_rule_for_a_team_needs_teams() -> None:
+    rules = rule("team", team="warehouse"), rule("others", team="!warehouse"), rule("rest")
+    assert found(*rules) == {}
+    unused = {"team": Why.NO_TEAM, "others": Why.NO_TEAM}
+    assert found(*rules, has_teams=False) == found(*rules, has_teams=False, possible=[]) == unused
 
 
 def test_without_dags_only_events_are_looked_at() -> None:
