@@ -107,6 +107,11 @@ class Part:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it ended, though nobody stopped it."""
+        return self.process is not None and self.process.poll() is not None
+
     def stop(self) -> None:
         """Ask it to end, and make it."""
         if self.process is not None:
@@ -261,6 +266,12 @@ class Parts:
     def stop(self) -> None:
         for part in reversed(self._started):
             part.stop()
+
+    def fail_if_one_has_ended(self) -> None:
+        """Fail the test if a program has ended by itself."""
+        for part in self._started:
+            if part.has_ended:
+                pytest.fail(f"{part.log.stem} has ended:\n{part.log.read_text(errors='replace')[-5000:]}")
 
     def start_postgres(self, port: int) -> None:
         # PostgreSQL refuses to run as root.

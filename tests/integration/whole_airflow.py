@@ -42,12 +42,14 @@ class WholeAirflow:
     :param url: of its API.
     :param database: how to connect to it.
     :param authorization: the header of the API.
+    :param parts: its programs.
     """
 
     folder: Path
     url: str
     database: str
     authorization: Mapping[str, str]
+    parts: Parts
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What its database answers."""
@@ -78,9 +80,10 @@ class WholeAirflow:
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
 
     def wait_until(self, look: Callable[[], Found | None], seconds: float) -> Found | None:
-        """What ``look`` finds, or ``None`` if it doesn't in time."""
+        """What ``look`` finds, or ``None`` if it doesn't in time; nothing is found any more if a program has ended."""
         until = time.monotonic() + seconds
         while True:
+            self.parts.fail_if_one_has_ended()
             found = look()
             if found or time.monotonic() > until:
                 return found
@@ -142,7 +145,7 @@ def whole_airflow(
         for name, arguments in others:
             parts.start_airflow(name, arguments, whole)
         database = f"host=127.0.0.1 port={database_port} user=airflow dbname=postgres"
-        yield WholeAirflow(folder, url, database, authorization)
+        yield WholeAirflow(folder, url, database, authorization, parts)
 
 
 def _options(folder: Path, url: str, database_port: int, log_ports: Sequence[int]) -> dict[str, Any]:
