@@ -46,7 +46,7 @@ def produce():
 with DAG("producer", schedule=None, **DEFAULTS):
     fail()
     produce()
-    TriggerDagRunOperator(task_id="trigger", trigger_dag_id="child", trigger_run_id="started by {{ dag.dag_id }}")
+    TriggerDagRunOperator(task_id="trigger", trigger_dag_id="child", trigger_run_id="started_by_{{ dag.dag_id }}")
 
 with DAG("consumer", schedule=[ORDERS], **DEFAULTS):
     fail()
