@@ -37,6 +37,10 @@ _WORTH_DEFERRING_SECONDS = 5.0
 _STORE_SECONDS = 1.5
 # DingTalk delivers to thousands of people within minutes.
 _LONGEST_WAIT = timedelta(hours=1)
+_WAITS_HERE = (
+    "The task keeps its worker slot while it waits for the rate limit: a message with a file of this machine, or a "
+    "long one, can't be kept in a trigger. 消息含本机文件或过长，等待限流期间任务继续占用 worker。"
+)
 _SENT_BUT_UNKNOWN = "The work notification was sent, but it is unknown whom it reached."
 _ONCE = (
     "The task's next try sends it as the same message, which DingTalk shows once as long as it remembers it (expected "
@@ -165,10 +169,7 @@ class DingTalkOperator(BaseOperator):
         while (window := _window_of(receiver, logged)) is not None:
             store, wait = window
             if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
-                from airflow_provider_dingpush.triggers import RateLimitTrigger
-
-                _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", wait)
-                self.defer(trigger=RateLimitTrigger(moment=time.time() + wait), method_name="execute_after_wait")
+                self._defer_for(wait, logged)
             if store.is_substitute and wait > _WORTH_DEFERRING_SECONDS:
                 # The outbox may be available again before that, and have a free slot.
                 _log_once(logged, logging.INFO, f"Waiting for the rate limit, as counted in {store.folder}.")
@@ -178,6 +179,24 @@ class DingTalkOperator(BaseOperator):
                 return self._send(target, context)
         _log.warning("This message is sent without waiting for the rate limit.")
         return self._send(target, context)
+
+    def _defer_for(self, seconds: float, logged: set[str]) -> None:
+        """Release the worker slot for some seconds; returns if the message can't wait elsewhere."""
+        from airflow_provider_dingpush.triggers import RateLimitTrigger
+
+        kept = self._kept_in_trigger()
+        if kept is None:
+            _log_once(logged, logging.INFO, _WAITS_HERE)
+            return
+        _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", seconds)
+        self.defer(trigger=RateLimitTrigger(moment=time.time() + seconds, **kept), method_name="execute_after_wait")
+
+    def _kept_in_trigger(self) -> dict[str, Any] | None:
+        """What the task needs after a wait and would not have, as arguments of the trigger; ``None`` if it can't wait.
+
+        Nothing: Airflow renders the message again.
+        """
+        return {}
 
     def _send(self, target: Target | None, context: Context) -> Receipt:
         key = self._message_key(context) if self._lifetime_seconds else None

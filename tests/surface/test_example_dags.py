@@ -43,9 +43,8 @@ RUNS = {"report_recovery.py": [{}, {"source_is_up": True}, {"source_is_up": True
 DAG_IDS = {"flush_pending_alerts.py": "dingpush_flush"}
 PENDING = Mailbox("dingtalk_of_a_killed_process")
 
-# Runs in a process of its own: `DAG.test()` changes much in the process that calls it.
-RUN_ALL = """
-import asyncio, json, os, sys
+WAIT_FOR_API = """
+import asyncio
 
 # Airflow before 3.3 doesn't wait until the API that `DAG.test()` starts in this process is ready, and every task then
 # fails with "'State' object has no attribute 'svcs_registry'".
@@ -58,6 +57,13 @@ def start_and_wait(coroutine, loop):
     return started
 
 asyncio.run_coroutine_threadsafe = start_and_wait
+"""
+# Runs in a process of its own: `DAG.test()` changes much in the process that calls it.
+RUN_ALL = (
+    WAIT_FOR_API
+    + """
+import json, os, sys
+
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:
@@ -77,6 +83,7 @@ for dag_id, dag in bag.dags.items():
 with open(outcome, "w") as file:
     json.dump({"import_errors": bag.import_errors, "files": files, "states": states}, file)
 """
+)
 
 
 @dataclass(frozen=True)
