@@ -175,14 +175,22 @@ with DAG("delivered", schedule=None, **START):
 
     look({"delivered": delivered()})
 
-with DAG("defaults", default_args={"at": {"mobiles": ["13800000000"]}, "word": "given"}, schedule=None, **START):
+with DAG("defaults", default_args={"at": {"mobiles": ["13800000000"]}}, schedule=None, **START):
 
     @task.dingtalk
-    def defaults(index: int = 0, word: str = "not given") -> str:
-        return f"{word} {index}"
+    def defaults(index: int = 0) -> str:
+        return f"number {index}"
 
     defaults()
     defaults.override(task_id="of_many").expand(index=[1, 2])
+
+with DAG("words", default_args={"word": "given"}, schedule=None, **START):
+
+    @task.dingtalk
+    def words(word: str = "not given") -> str:
+        return word
+
+    words()
 
 
 def pause() -> None:
