@@ -122,17 +122,16 @@ class _DingTalkDecoratedOperator(DecoratedOperator, DingTalkOperator):
 
     def _send_message(self, message: Any, context: Context) -> dict[str, Any]:
         self.message = message
+        refused = f"The {type(message).__name__} that {self._name}() returned can't be sent"
+        if isinstance(message, bool):  # numbers can be
+            raise AirflowFailException(f"{refused}: return a message, or None to send nothing.")
         try:
-            if isinstance(message, bool):  # which is a number as well
-                raise AirflowFailException("message can't be a bool.") from InvalidMessageError("message is a bool")
             # Not the one of DecoratedOperator: on Airflow 3.0 that fails after the message was sent.
             return self._as_outputs(DingTalkOperator.execute(self, context))
         except AirflowFailException as failure:
             if not isinstance(failure.__cause__, InvalidMessageError):
                 raise
-            raise AirflowFailException(
-                f"The {type(message).__name__} that {self._name}() returned can't be sent: {failure}"
-            ) from failure.__cause__
+            raise AirflowFailException(f"{refused}: {failure}") from failure.__cause__
 
     def _send(self, target: Target | None, context: Context) -> Receipt:
         if self._lifetime_seconds and is_retry(context, self.retries):
@@ -194,22 +193,21 @@ def _plain_form(message: Any) -> dict[str, Any] | None:
     return plain if len(json.dumps(plain)) <= _MOST_STORED_CHARACTERS else None
 
 
-if TYPE_CHECKING:
+@overload
+def dingtalk_task(python_callable: Callable[Parameters, Returned]) -> Task[Parameters, Returned]: ...
 
-    @overload
-    def dingtalk_task(python_callable: Callable[Parameters, Returned]) -> Task[Parameters, Returned]: ...
 
-    @overload
-    def dingtalk_task(
-        *,
-        dingtalk_conn_id: str = ...,
-        at: At | Mapping[str, Any] | None = None,
-        to: Target | str | Mapping[str, Any] | None = None,
-        wait_for_delivery: bool = False,
-        deferrable: bool | None = None,
-        multiple_outputs: bool = False,
-        **kwargs: Any,
-    ) -> TaskDecorator: ...
+@overload
+def dingtalk_task(
+    *,
+    dingtalk_conn_id: str = ...,
+    at: At | Mapping[str, Any] | None = None,
+    to: Target | str | Mapping[str, Any] | None = None,
+    wait_for_delivery: bool = False,
+    deferrable: bool | None = None,
+    multiple_outputs: bool = False,
+    **kwargs: Any,
+) -> TaskDecorator: ...
 
 
 def dingtalk_task(

@@ -501,6 +501,17 @@ def test_an_argument_that_it_does_not_have_is_refused_when_the_dag_is_read(argum
         returning("x", **arguments)
 
 
+def test_a_function_may_render_a_template_of_its_own(connected: Sandbox) -> None:
+    """As the guide shows it."""
+
+    def function(**context: Any) -> Any:
+        return context["task"].render_template("day {{ ds }}", context)
+
+    operator = task_of(function)
+    operator.execute({**context_of(), "task": operator})
+    assert connected.messages[-1].payload["text"] == {"content": "day 2026-11-22"}
+
+
 def test_a_return_value_is_not_rendered_where_the_same_object_goes_on(connected: Sandbox) -> None:
     """As in ``dag.test()`` of Airflow 2, which renders all fields again after a wait."""
     operator = returning({"msgtype": "text", "text": {"content": "{{ ds }}"}}, at={"user_ids": ["{{ ds }}"]})
