@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.airflow_compat import FParams as Parameters
     from airflow_provider_dingpush.airflow_compat import FReturn as Returned
     from airflow_provider_dingpush.messages import At
-    from airflow_provider_dingpush.receipts import Receipt
     from airflow_provider_dingpush.targets import Target
 
 __all__ = ["dingtalk_task"]
@@ -97,11 +96,11 @@ class _DingTalkDecoratedOperator(DecoratedOperator, DingTalkOperator):
         if message is None:
             _log.info(_NOTHING, self._name)
             return None
-        return self._send_message(message, context)
+        return self._send_returned(message, context)
 
     def execute_after_wait(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Send the message that the function returned before the wait for the receiver's rate limit."""
-        return self._send_message(event["message"], context)
+        return self._send_returned(event["message"], context)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after the wait for the delivery of a work notification.
@@ -120,7 +119,7 @@ class _DingTalkDecoratedOperator(DecoratedOperator, DingTalkOperator):
             return asyncio.run(returned)
         return returned
 
-    def _send_message(self, message: Any, context: Context) -> dict[str, Any]:
+    def _send_returned(self, message: Any, context: Context) -> dict[str, Any]:
         self.message = message
         refused = f"The {type(message).__name__} that {self._name}() returned can't be sent"
         if isinstance(message, bool):  # numbers can be
@@ -133,10 +132,10 @@ class _DingTalkDecoratedOperator(DecoratedOperator, DingTalkOperator):
                 raise
             raise AirflowFailException(f"{refused}: {failure}") from failure.__cause__
 
-    def _send(self, target: Target | None, context: Context) -> Receipt:
-        if self._lifetime_seconds and is_retry(context, self.retries):
+    def _message_key(self, context: Context) -> str | None:
+        if is_retry(context, self.retries):
             _log.info(_SHOWN_ONCE, self._name)
-        return super()._send(target, context)
+        return super()._message_key(context)
 
     def _kept_in_trigger(self) -> dict[str, Any] | None:
         """The message: the function must not run again after the wait."""
@@ -166,7 +165,7 @@ class _DingTalkDecoratedOperator(DecoratedOperator, DingTalkOperator):
             # The return value, where the same object goes on after a wait, as in ``dag.test()`` of Airflow 2.
             return content
         env = add_filters(jinja_env or self.get_template_env())
-        if any(content is each for each in (self.at, self.to, self.dingtalk_conn_id)):
+        if any(content is getattr(self, each) for each in DingTalkOperator.template_fields):
             return super().render_template(content, context, env, seen_oids)
         return BaseOperator.render_template(self, content, context, env, seen_oids)
 

@@ -168,8 +168,7 @@ class DingTalkOperator(BaseOperator):
         # There is no limit on waiting for a slot, but one on each operation of a store.
         while (window := _window_of(receiver, logged)) is not None:
             store, wait = window
-            if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
-                self._defer_for(wait, logged)
+            self._defer_for(wait)
             if store.is_substitute and wait > _WORTH_DEFERRING_SECONDS:
                 # The outbox may be available again before that, and have a free slot.
                 _log_once(logged, logging.INFO, f"Waiting for the rate limit, as counted in {store.folder}.")
@@ -180,16 +179,18 @@ class DingTalkOperator(BaseOperator):
         _log.warning("This message is sent without waiting for the rate limit.")
         return self._send(target, context)
 
-    def _defer_for(self, seconds: float, logged: set[str]) -> None:
-        """Release the worker slot for some seconds; returns if the message can't wait elsewhere."""
-        from airflow_provider_dingpush.triggers import RateLimitTrigger
-
+    def _defer_for(self, wait: float) -> None:
+        """Release the worker slot, if the wait for the rate limit is worth it and the message can wait elsewhere."""
+        if not self.deferrable or wait <= _WORTH_DEFERRING_SECONDS:
+            return
         kept = self._kept_in_trigger()
         if kept is None:
-            _log_once(logged, logging.INFO, _WAITS_HERE)
+            _log.info(_WAITS_HERE)
             return
-        _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", seconds)
-        self.defer(trigger=RateLimitTrigger(moment=time.time() + seconds, **kept), method_name="execute_after_wait")
+        from airflow_provider_dingpush.triggers import RateLimitTrigger
+
+        _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", wait)
+        self.defer(trigger=RateLimitTrigger(moment=time.time() + wait, **kept), method_name="execute_after_wait")
 
     def _kept_in_trigger(self) -> dict[str, Any] | None:
         """What the task needs after a wait and would not have, as arguments of the trigger; ``None`` if it can't wait.
