@@ -41,6 +41,10 @@ _log = logging.getLogger(__name__)
 # Airflow keeps a trigger's arguments encrypted in a column that takes 65,535 bytes on MySQL: 4/3 of the JSON.
 _MOST_STORED_CHARACTERS = 40_000
 _NOTHING = "%s() returned None: nothing is sent. 函数返回 None，不发送消息。"
+_WAITS_HERE = (
+    "The task keeps its worker slot while it waits for the rate limit: a message with a file of this machine, or a "
+    "long one, can't be kept in a trigger. 消息含本机文件或过长，等待限流期间任务继续占用 worker。"
+)
 _SHOWN_ONCE = (
     "This is a retry: if the message of an earlier try has arrived, DingTalk shows only that one, even if %s() now "
     "returned another one. 这是重试：如果上一次的消息已送达，群里只显示上一次的内容。"
@@ -137,10 +141,15 @@ class _DingTalkDecoratedOperator(DecoratedOperator, DingTalkOperator):
             _log.info(_SHOWN_ONCE, self._name)
         return super()._message_key(context)
 
-    def _kept_in_trigger(self) -> dict[str, Any] | None:
-        """The message: the function must not run again after the wait."""
+    def _defer_for(self, wait: float, message: Mapping[str, Any] | None = None) -> None:
+        if not self.deferrable or not wait:
+            return
+        # The trigger keeps the message: the function must not run again.
         message = _plain_form(self.message)
-        return None if message is None else {"message": message}
+        if message is None:
+            _log.info(_WAITS_HERE)
+        else:
+            super()._defer_for(wait, message)
 
     def _as_outputs(self, receipt: dict[str, Any]) -> dict[str, Any]:
         # With multiple_outputs each key is an XCom, and Airflow 3.0 can't store None.

@@ -37,10 +37,6 @@ _WORTH_DEFERRING_SECONDS = 5.0
 _STORE_SECONDS = 1.5
 # DingTalk delivers to thousands of people within minutes.
 _LONGEST_WAIT = timedelta(hours=1)
-_WAITS_HERE = (
-    "The task keeps its worker slot while it waits for the rate limit: a message with a file of this machine, or a "
-    "long one, can't be kept in a trigger. 消息含本机文件或过长，等待限流期间任务继续占用 worker。"
-)
 _SENT_BUT_UNKNOWN = "The work notification was sent, but it is unknown whom it reached."
 _ONCE = (
     "The task's next try sends it as the same message, which DingTalk shows once as long as it remembers it (expected "
@@ -179,25 +175,17 @@ class DingTalkOperator(BaseOperator):
         _log.warning("This message is sent without waiting for the rate limit.")
         return self._send(target, context)
 
-    def _defer_for(self, wait: float) -> None:
-        """Release the worker slot, if the wait for the rate limit is worth it and the message can wait elsewhere."""
-        if not self.deferrable or wait <= _WORTH_DEFERRING_SECONDS:
-            return
-        kept = self._kept_in_trigger()
-        if kept is None:
-            _log.info(_WAITS_HERE)
-            return
-        from airflow_provider_dingpush.triggers import RateLimitTrigger
+    def _defer_for(self, wait: float, message: Mapping[str, Any] | None = None) -> None:
+        """Release the worker slot, if the wait for the rate limit is worth it.
 
-        _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", wait)
-        self.defer(trigger=RateLimitTrigger(moment=time.time() + wait, **kept), method_name="execute_after_wait")
-
-    def _kept_in_trigger(self) -> dict[str, Any] | None:
-        """What the task needs after a wait and would not have, as arguments of the trigger; ``None`` if it can't wait.
-
-        Nothing: Airflow renders the message again.
+        :param message: what the trigger keeps; ``None`` if it is rendered again after the wait.
         """
-        return {}
+        if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
+            from airflow_provider_dingpush.triggers import RateLimitTrigger
+
+            _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", wait)
+            trigger = RateLimitTrigger(moment=time.time() + wait, message=message)
+            self.defer(trigger=trigger, method_name="execute_after_wait")
 
     def _send(self, target: Target | None, context: Context) -> Receipt:
         key = self._message_key(context) if self._lifetime_seconds else None
