@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, Connection, Context
+    from airflow.sdk.bases.decorator import (
+        DecoratedOperator,
+        FParams,
+        FReturn,
+        Task,
+        TaskDecorator,
+        determine_kwargs,
+        task_decorator_factory,
+    )
     from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 __all__ = [
@@ -32,12 +41,18 @@ __all__ = [
     "BaseOperator",
     "Connection",
     "Context",
+    "DecoratedOperator",
+    "FParams",
+    "FReturn",
     "StoredDag",
+    "Task",
+    "TaskDecorator",
     "airflow_option",
     "attribute_of",
     "connection_types",
     "default_timezone",
     "defers_by_default",
+    "determine_kwargs",
     "failed_in_a_row",
     "failed_task_ids",
     "folders_of_dag_files",
@@ -56,6 +71,7 @@ __all__ = [
     "session_of",
     "stored_dags",
     "stored_task_instances",
+    "task_decorator_factory",
     "task_instances_of",
     "task_log_file",
     "tells_teams",
@@ -71,6 +87,10 @@ _PLACES = {
     "DAG": ("airflow.sdk", "airflow.models.dag"),  # 3.0
     "BaseOperator": ("airflow.sdk", "airflow.models.baseoperator"),  # 3.0
     "BaseNotifier": ("airflow.sdk", "airflow.notifications.basenotifier"),  # 3.0
+    **dict.fromkeys(
+        ("DecoratedOperator", "task_decorator_factory"), ("airflow.sdk.bases.decorator", "airflow.decorators.base")
+    ),  # 3.0
+    "determine_kwargs": ("airflow.sdk.bases.decorator", "airflow.utils.operator_helpers"),  # 3.2
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),  # 3.1
     **dict.fromkeys(
         ("AirflowException", "AirflowFailException", "AirflowNotFoundException"),

@@ -164,11 +164,7 @@ class DingTalkOperator(BaseOperator):
         # There is no limit on waiting for a slot, but one on each operation of a store.
         while (window := _window_of(receiver, logged)) is not None:
             store, wait = window
-            if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
-                from airflow_provider_dingpush.triggers import RateLimitTrigger
-
-                _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", wait)
-                self.defer(trigger=RateLimitTrigger(moment=time.time() + wait), method_name="execute_after_wait")
+            self._defer_for(wait)
             if store.is_substitute and wait > _WORTH_DEFERRING_SECONDS:
                 # The outbox may be available again before that, and have a free slot.
                 _log_once(logged, logging.INFO, f"Waiting for the rate limit, as counted in {store.folder}.")
@@ -178,6 +174,18 @@ class DingTalkOperator(BaseOperator):
                 return self._send(target, context)
         _log.warning("This message is sent without waiting for the rate limit.")
         return self._send(target, context)
+
+    def _defer_for(self, wait: float, message: Mapping[str, Any] | None = None) -> None:
+        """Release the worker slot, if the wait for the rate limit is worth it.
+
+        :param message: what the trigger keeps; ``None`` if it is rendered again after the wait.
+        """
+        if self.deferrable and wait > _WORTH_DEFERRING_SECONDS:
+            from airflow_provider_dingpush.triggers import RateLimitTrigger
+
+            _log.info("The rate limit allows the next message in %.0f s; the worker slot is free until then.", wait)
+            trigger = RateLimitTrigger(moment=time.time() + wait, message=message)
+            self.defer(trigger=trigger, method_name="execute_after_wait")
 
     def _send(self, target: Target | None, context: Context) -> Receipt:
         key = self._message_key(context) if self._lifetime_seconds else None

@@ -84,6 +84,9 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": ["airflow_provider_dingpush.triggers"],
             }
         ],
+        "task-decorators": [
+            {"name": "dingtalk", "class-name": "airflow_provider_dingpush.decorators.dingtalk_task"},
+        ],
         "notifications": ["airflow_provider_dingpush.notifications.DingTalkNotifier"],
         "config": {
             "dingpush": {

@@ -19,6 +19,7 @@ from airflow_provider_dingpush.receipts import Receipt
 
 PUBLIC = {
     "hooks": ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"],
+    "decorators": ["dingtalk_task"],
     "operators": ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"],
     "notifications": ["DingTalkNotifier"],
     "messages": [

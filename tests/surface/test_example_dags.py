@@ -43,9 +43,8 @@ RUNS = {"report_recovery.py": [{}, {"source_is_up": True}, {"source_is_up": True
 DAG_IDS = {"flush_pending_alerts.py": "dingpush_flush"}
 PENDING = Mailbox("dingtalk_of_a_killed_process")
 
-# Runs in a process of its own: `DAG.test()` changes much in the process that calls it.
-RUN_ALL = """
-import asyncio, json, os, sys
+WAIT_FOR_API = """
+import asyncio
 
 # Airflow before 3.3 doesn't wait until the API that `DAG.test()` starts in this process is ready, and every task then
 # fails with "'State' object has no attribute 'svcs_registry'".
@@ -58,6 +57,13 @@ def start_and_wait(coroutine, loop):
     return started
 
 asyncio.run_coroutine_threadsafe = start_and_wait
+"""
+# Runs in a process of its own: `DAG.test()` changes much in the process that calls it.
+RUN_ALL = (
+    WAIT_FOR_API
+    + """
+import json, os, sys
+
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:
@@ -77,6 +83,7 @@ for dag_id, dag in bag.dags.items():
 with open(outcome, "w") as file:
     json.dump({"import_errors": bag.import_errors, "files": files, "states": states}, file)
 """
+)
 
 
 @dataclass(frozen=True)
@@ -231,6 +238,7 @@ def test_examples_are_read_without_an_error(runs: Runs) -> None:
         ("report_from_template_file.py", ["markdown"]),
         ("report_recovery.py", ["markdown"] * 2),
         ("send_from_task.py", ["text"]),
+        ("send_with_decorator.py", ["markdown", "text", "text"]),
     ],
 )
 def test_example_sends_what_it_promises(runs: Runs, file: str, kinds: list[str]) -> None:
@@ -354,6 +362,15 @@ def test_task_sends_with_the_hook_and_mentions_somebody(runs: Runs) -> None:
     message = only(runs, "send_from_task.py")
     assert message["content"].startswith("库存不足\nSKU-001：剩余 3 件\nSKU-002：剩余 0 件")
     assert message["at"]["atMobiles"] == ["13800000000"]
+
+
+def test_decorated_functions_send_what_they_return(runs: Runs) -> None:
+    report, *shops = runs.payloads["send_with_decorator.py"]
+    assert report["markdown"] == {
+        "title": "3 个订单延迟",
+        "text": "### 延迟的订单\n\n- `SO-1001`：等待付款\n- `SO-1002`：缺货\n- `SO-1003`：缺货\n\n@13800000000",
+    }
+    assert {each["text"]["content"] for each in shops} == {"杭州店 已结账", "上海店 已结账"}
 
 
 @pytest.mark.parametrize("file", ["robot_to_group.py", "robot_to_person.py", "work_notification_to_person.py"])

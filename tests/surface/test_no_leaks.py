@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from airflow_provider_dingpush.airflow_compat import redact
+from airflow_provider_dingpush.decorators import dingtalk_task
 from airflow_provider_dingpush.dingtalk.access_tokens import TOKENS
 from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
@@ -27,6 +28,11 @@ from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import App, Fault, Robot, Sandbox
 from airflow_provider_dingpush.targets import Users, WorkNotification
 from airflow_provider_dingpush.triggers import WorkNotificationTrigger
+
+try:
+    from airflow.sdk.exceptions import TaskDeferred
+except ImportError:  # before 3.2
+    from airflow.exceptions import TaskDeferred  # type: ignore[no-redef,attr-defined,unused-ignore]
 
 TOKEN = "tok/en+0123456789abcdefABCDEF"
 SECRET = "SECsecret/0123456789+abcdef"
@@ -168,13 +174,16 @@ def test_no_failure_shows_a_secret(
         written: list[str] = []
         hook = DingTalkRobotHook()
         operator = DingTalkOperator(task_id="t", message=Markdown("t", "x"), at=At("13800000000"))
+        decorated = _decorated(Markdown("t", "x"), at=At("13800000000"))
         outcomes = [
             _outcome_of(lambda: hook.send("hello"), written),
             _outcome_of(lambda: operator.execute(CONTEXT), written),
+            _outcome_of(lambda: decorated.execute(dict(CONTEXT)), written),
             _outcome_of(lambda: DingTalkNotifier(raise_on_failure=True)(CONTEXT), written),
         ]
         DingTalkNotifier()(CONTEXT)
         written += [repr(hook.test_connection()), repr(vars(hook)), repr(operator), repr(vars(operator))]
+        written += [repr(decorated), repr(vars(decorated))]
         signs = {request.query["sign"] for request in sandbox.requests if "sign" in request.query}
     written += [everything_logged.getvalue(), *capfd.readouterr(), *_files_in(outbox_home)]
     assert any(outcomes) or failure == "string_errcode", "this path is meant to fail"
@@ -206,6 +215,7 @@ def test_no_failure_of_an_app_shows_a_secret(
         written: list[str] = []
         hook = DingTalkAppHook(conn_id)
         operator = DingTalkOperator(task_id="t", message="x", dingtalk_conn_id=conn_id, to=people)
+        decorated = _decorated("x", dingtalk_conn_id=conn_id, to=work_notification, wait_for_delivery=True)
         trigger = WorkNotificationTrigger(
             dingtalk_conn_id=conn_id,
             receipt={"channel": "work_notification", "conn_id": conn_id, "task_id": "1"},
@@ -215,6 +225,7 @@ def test_no_failure_of_an_app_shows_a_secret(
             _outcome_of(lambda: hook.send("hello", to=people), written),
             _outcome_of(lambda: hook.send(Image(b"\x89PNG\r\n\x1a\n"), to=work_notification), written),
             _outcome_of(lambda: operator.execute(CONTEXT), written),
+            _outcome_of(lambda: decorated.execute(dict(CONTEXT)), written),
             _outcome_of(
                 lambda: DingTalkNotifier(dingtalk_conn_id=conn_id, to=work_notification, raise_on_failure=True)(
                     CONTEXT
@@ -224,7 +235,14 @@ def test_no_failure_of_an_app_shows_a_secret(
         ]
         DingTalkNotifier(dingtalk_conn_id=conn_id, to=people)(CONTEXT)
         written += [repr(hook.test_connection()), repr(vars(hook)), repr(operator), repr(vars(operator))]
-        written += [repr(trigger.serialize()), repr(vars(trigger)), repr(TOKENS), repr(vars(TOKENS))]
+        written += [
+            repr(decorated),
+            repr(vars(decorated)),
+            repr(trigger.serialize()),
+            repr(vars(trigger)),
+            repr(TOKENS),
+            repr(vars(TOKENS)),
+        ]
         replies = [request.reply or {} for request in sandbox.requests]
         tokens = {reply["accessToken"] for reply in replies if "accessToken" in reply}
     written += [everything_logged.getvalue(), *capfd.readouterr(), *_files_in(outbox_home)]
@@ -257,10 +275,28 @@ def _quick(original: Any) -> Any:
     return init
 
 
+def _decorated(message: Any, **arguments: Any) -> Any:
+    """The operator of a decorated function, which waits in a trigger."""
+
+    def function() -> Any:
+        return message
+
+    made: Any = dingtalk_task(task_id="d", deferrable=True, **arguments)(function)()
+    return made.operator
+
+
 def _outcome_of(call: Callable[[], Any], written: list[str]) -> bool:
     """Whether the call failed; what a failure shows is written down."""
     try:
         written.append(repr(call()))
+    except TaskDeferred as deferred:
+        written += [
+            repr(deferred),
+            repr(vars(deferred)),
+            repr(vars(deferred.trigger)),
+            repr(deferred.trigger.serialize()),
+        ]
+        return False
     except Exception as error:  # noqa: BLE001 - each kind of them is looked at
         shown = traceback.TracebackException.from_exception(error, capture_locals=True)
         written += [*shown.format(), repr(error), str(error), repr(vars(error)), repr(pickle.dumps(error))]

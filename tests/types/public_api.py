@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import task
+
 import airflow_provider_dingpush
+from airflow_provider_dingpush.decorators import dingtalk_task
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.messages import (
@@ -115,6 +118,37 @@ def operators_take_keywords() -> None:
     DingTalkOperator(task_id="a", message=1)  # type: ignore[arg-type]
     DingTalkOperator(task_id="a", message="a", at="13800000000")  # type: ignore[arg-type]
     DingTalkOperator(task_id="a", message="a", wait_for_delivery="no")  # type: ignore[arg-type]
+
+
+def functions_are_decorated() -> None:
+    """As in a DAG file: by the name that Airflow gives it, and by the one that knows the arguments."""
+
+    @task.dingtalk
+    def bare(shop: str) -> str:
+        return shop
+
+    @task.dingtalk()
+    def with_brackets(shop: str) -> Markdown | None:
+        return Markdown(shop, shop)
+
+    @task.dingtalk(at=At(everyone=True), to=None, deferrable=True, retries=3)
+    def with_arguments(shop: str, ds: str | None = None) -> dict[str, Any]:
+        return Text(f"{shop} {ds}").to_dict()
+
+    @dingtalk_task
+    def named(shop: str) -> str:
+        return shop
+
+    @dingtalk_task(dingtalk_conn_id="dingtalk_app_default", to=WorkNotification(["zhangsan"]), wait_for_delivery=True)
+    def named_with_arguments(shop: str) -> Text:
+        return Text(shop)
+
+    bare("a") >> with_brackets(shop="b") >> with_arguments.override(at=None)("c")
+    named("a") >> named_with_arguments.partial(shop="b").expand(shop=["c"])
+    bare.expand(shop=["a", "b"]) >> bare.expand_kwargs([{"shop": "a"}])
+    bare(1)  # type: ignore[arg-type]
+    dingtalk_task(at="13800000000")  # type: ignore[call-overload]
+    dingtalk_task(wait_for_delivery="no")  # type: ignore[call-overload]
 
 
 def a_notifier_takes_keywords() -> None:
