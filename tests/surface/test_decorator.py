@@ -127,7 +127,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> R
             "DECORATED_DAGS_FOLDER": str(folder),
         }
         call(
-            [sys.executable, "-c", RUN_ALL, str(home / "dags"), str(outcome), json.dumps(connections)], environment, log
+            [sys.executable, "-c", RUN_ALL, str(home / "dags"), str(outcome), json.dumps(connections)],
+            environment,
+            log,
+            most_seconds=1200,
         )
         messages = sandbox.messages
     found = json.loads(outcome.read_text("utf-8"))

@@ -184,7 +184,7 @@ def environment_of(home: Path) -> dict[str, str]:
     }
 
 
-def call(command: list[str], environment: dict[str, str], log: Path) -> None:
+def call(command: list[str], environment: dict[str, str], log: Path, *, most_seconds: float = MOST_SECONDS) -> None:
     with log.open("a", encoding="utf-8") as file:
         done = subprocess.run(
             command,
@@ -192,7 +192,7 @@ def call(command: list[str], environment: dict[str, str], log: Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            timeout=MOST_SECONDS,
+            timeout=most_seconds,
             check=False,
         )
     assert done.returncode == 0, log.read_text("utf-8", "replace")[-4000:]
