@@ -20,7 +20,7 @@ from typing import NamedTuple
 from airflow_provider_dingpush.alerts.dbt_results import ERROR, HEADER, WARN, DbtResult, combined, result_of
 from airflow_provider_dingpush.alerts.visible_text import as_shown
 
-_STAMP = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?\s+(?:\[(?P<level>[A-Za-z]+) *\](?: *\[[^\]]*\])?: *)?")
+_STAMP = re.compile(r"(?:\d\d:\d\d:\d\d(?:\.\d+)?\s+)?(?:\[(?P<level>[A-Za-z]+) *\](?: *\[[^\]]*\])?: *)?")
 _NODE = re.compile(
     r"\d+ of \d+ (?P<status>FAIL|WARN|ERROR(?: STALE)?|SKIP)\b(?: (?P<rows>\d+)(?= ))?(?P<what>.*?)[ .]*(?:\[[^\]]*\])?"
 )
@@ -50,10 +50,14 @@ def _lines(written: Iterable[str]) -> Iterator[_Line]:
         line = each.strip()
         if line.startswith("{") and '"info"' in line:
             yield from _of_json(line)
-        elif stamp := _STAMP.match(line):
-            yield _Line(line[stamp.end() :].strip(), (stamp["level"] or "").lower())
         elif line:
-            yield _Line(line)
+            yield _unstamped(line)
+
+
+def _unstamped(line: str, level: str = "") -> _Line:
+    """The line without time and level; the level is in front, or else the one that is known."""
+    found = _STAMP.match(line)
+    return _Line(line[found.end() :].strip(), (found["level"] or level).lower()) if found else _Line(line, level)
 
 
 def _of_json(line: str) -> Iterator[_Line]:
@@ -63,7 +67,7 @@ def _of_json(line: str) -> Iterator[_Line]:
     except (ValueError, LookupError, TypeError, RecursionError):
         return
     if isinstance(message, str) and isinstance(level, str):
-        yield from (_Line(each.strip(), level) for each in as_shown(message).split("\n") if each.strip())
+        yield from (_unstamped(each.strip(), level) for each in as_shown(message).split("\n") if each.strip())
 
 
 def _of_nodes(lines: Iterable[_Line], redact: Callable[[str], str]) -> Iterator[DbtResult]:

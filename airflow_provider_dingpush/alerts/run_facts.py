@@ -123,7 +123,7 @@ class RunFacts(NamedTuple):
     :param exception_place: the last place in the author's own code, such as ``etl_orders.py:12 in load``.
     :param log_tail: the last lines that the task wrote, at most eight, if the exception itself gives no reason.
     :param dbt_results: of a task that runs dbt, the tests and models that failed, have warnings or were skipped, the
-        worst first and at most ten. Each has ``name``, ``status``, ``failures``, ``path``, ``message`` and ``kind``; see
+        worst first and at most ten. Each has ``name``, ``status``, ``failures``, ``path``, ``message`` and ``kind``:
         :class:`~airflow_provider_dingpush.alerts.dbt_results.DbtResult`.
     :param dbt_result_count: how many there are in all.
     :param killed_from_outside: the task's process was killed, so there is no exception.

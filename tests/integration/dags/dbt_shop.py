@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 try:
@@ -32,7 +32,10 @@ if PROJECT:
     notifier = DingTalkNotifier(language="en")
 
     with DAG(
-        "dbt_shop", start_date=datetime(2026, 1, 1), schedule=None, default_args={"on_failure_callback": notifier}
+        "dbt_shop",
+        start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+        schedule=None,
+        default_args={"on_failure_callback": notifier},
     ):
         for mode in InvocationMode:
             name = mode.name.lower()
@@ -75,7 +78,7 @@ if PROJECT:
             task_id="in_bash",
             bash_command="cd $SHOP_PROJECT && dbt build --profiles-dir .",
             env={
-                "SHOP_DATABASE": f"{database}.bash",
+                "SHOP_DATABASE": f"{database}_bash",
                 "PATH": f"{Path(os.environ['SHOP_DBT']).parent}{os.pathsep}{os.environ['PATH']}",
             },
             append_env=True,
