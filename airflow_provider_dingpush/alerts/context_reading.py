@@ -267,7 +267,7 @@ class _Dbt(NamedTuple):
             return cls()
         error, names = _get(context, "exception"), _get(context, "test_names")
         # Cosmos on Kubernetes leaves the names in the context of the callbacks that follow.
-        if isinstance(names, (list, tuple)) and error is None and Event.of_task_state(_word(_get(ti, "state"))) is None:
+        if isinstance(names, (list, tuple)) and error is None and not Event.of_task_state(_word(_get(ti, "state"))):
             return cls(_warnings(names, _get(context, "test_results"), redact) or (), is_warning=True)
         return cls(_dbt_results(task, error, redact) or ()) if error is not None else cls()
 

@@ -110,7 +110,11 @@ def _is_of(artifact: Mapping[str, Any], task: Any) -> bool:
     arguments = artifact.get("args")
     which = arguments.get("which") if isinstance(arguments, Mapping) else None
     commands = list(commands_of(task))
-    return not isinstance(which, str) or not commands or any(which in each.split() for each in commands)
+    return (
+        not isinstance(which, str)
+        or not commands
+        or any(re.search(rf"(?<![\w-]){re.escape(which)}(?![\w-])", each) for each in commands)
+    )
 
 
 def _get(source: Any, name: str) -> Any:
