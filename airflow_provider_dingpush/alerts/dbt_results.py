@@ -130,21 +130,24 @@ def _text(value: Any) -> str:
     return value[:_MOST_READ].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def results_in(listed: Any, redact: Callable[[str], str]) -> tuple[DbtResult, ...]:
+def results_in(
+    listed: Any, redact: Callable[[str], str], paths: Mapping[str, str] | None = None
+) -> tuple[DbtResult, ...]:
     """The results in a list of dbt's, as JSON data or as objects; those that can't be read are left out.
 
     :param listed: ``results`` of an artifact or of a ``dbtRunnerResult``.
     :param redact: removes secrets from free text.
+    :param paths: the id of each node and its file, for results without their node.
     """
     if not isinstance(listed, (list, tuple)):
         return ()
-    return tuple(result for result in (_result_in(each, redact) for each in listed) if result)
+    return tuple(result for result in (_result_in(each, redact, paths or {}) for each in listed) if result)
 
 
-def _result_in(plain: Any, redact: Callable[[str], str]) -> DbtResult | None:
+def _result_in(plain: Any, redact: Callable[[str], str], paths: Mapping[str, str]) -> DbtResult | None:
     node = _get(plain, "node")
-    unique_id = _get(plain, "unique_id") or _get(node, "unique_id")
-    kind, _, rest = _text(unique_id).partition(".")
+    unique_id = _text(_get(plain, "unique_id") or _get(node, "unique_id"))
+    kind, _, rest = unique_id.partition(".")
     # The package comes first, and of a generic test a digest last.
     name = rest.partition(".")[2]
     return result_of(
@@ -153,7 +156,7 @@ def _result_in(plain: Any, redact: Callable[[str], str]) -> DbtResult | None:
         _get(plain, "message"),
         redact=redact,
         failures=_get(plain, "failures"),
-        path=_get(node, "original_file_path"),
+        path=_get(node, "original_file_path") or paths.get(unique_id),
         kind=kind,
     )
 

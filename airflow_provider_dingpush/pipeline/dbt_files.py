@@ -22,7 +22,9 @@ from airflow_provider_dingpush.alerts.dbt_results import DbtResult, combined, re
 from airflow_provider_dingpush.alerts.dbt_tasks import commands_of
 
 _FILES = "run_results.json", "sources.json"
+_MANIFEST = "manifest.json"
 _MOST_BYTES = 16_000_000
+_MOST_MANIFEST_BYTES = 8_000_000  # read in less than a tenth of a second; it grows with the project
 _MOST_FOLDERS = 10
 _TARGET = "target"
 _OPTIONS = "--project-dir", "--target-path"
@@ -40,7 +42,7 @@ def results_in_files(task: Any, started_at: datetime, redact: Callable[[str], st
         for name in _FILES:
             artifact = _read(folder / name, started_at)
             if artifact is not None and _is_of(artifact, task):
-                found.append(results_in(artifact.get("results"), redact))
+                found.append(results_in(artifact.get("results"), redact, _paths_in(folder / _MANIFEST)))
     return combined(*found)
 
 
@@ -103,6 +105,17 @@ def _read(file: Path, started_at: datetime) -> Mapping[str, Any] | None:
         return None
     aware = generated if generated.tzinfo else generated.replace(tzinfo=timezone.utc)
     return plain if aware >= started_at else None
+
+
+def _paths_in(manifest: Path) -> dict[str, str]:
+    """The file of each node by its id, if the manifest isn't huge: ``run_results.json`` has none."""
+    try:
+        plain = json.loads(manifest.read_bytes()) if manifest.stat().st_size <= _MOST_MANIFEST_BYTES else {}
+        known = {**plain.get("nodes", {}), **plain.get("sources", {})}
+        found = ((unique_id, node["original_file_path"]) for unique_id, node in known.items())
+        return {unique_id: path for unique_id, path in found if isinstance(path, str)}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def _is_of(artifact: Mapping[str, Any], task: Any) -> bool:

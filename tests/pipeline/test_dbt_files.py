@@ -82,6 +82,26 @@ def test_the_environment_names_the_project(write: Write, monkeypatch: pytest.Mon
     assert found(bash_command="cd $SHOP && dbt build --target-path built") == ALL
 
 
+def test_the_manifest_beside_them_names_the_files(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = write()
+    manifest = project / "target" / "manifest.json"
+    nodes = {"model.shop.daily_sales": {"original_file_path": "models/daily_sales.sql"}}
+
+    def paths() -> list[str | None]:
+        task = SimpleNamespace(bash_command=f"cd {project} && dbt build")
+        results = results_in_files(task, BEFORE, lambda text: text)
+        return [each.path for each in results if each.name == "daily_sales"]
+
+    manifest.write_text(json.dumps({"nodes": nodes}))
+    assert paths() == ["models/daily_sales.sql"]
+    for damaged in ("{", "[]", '{"nodes": 5}', '{"nodes": {"model.shop.daily_sales": {}}}'):
+        manifest.write_text(damaged)
+        assert paths() == [None]
+    manifest.write_text(json.dumps({"nodes": nodes}))
+    monkeypatch.setattr(dbt_files, "_MOST_MANIFEST_BYTES", 10)
+    assert paths() == [None]
+
+
 def test_a_source_that_is_too_old_has_a_file_of_its_own(write: Write) -> None:
     assert found(bash_command=f"cd {write(name='sources.json')} && dbt build") == ALL
 

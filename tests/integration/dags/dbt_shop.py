@@ -43,6 +43,7 @@ if PROJECT:
                 "project_dir": str(project),
                 "profile_config": profile,
                 "install_deps": False,
+                "emit_datasets": False,
                 "invocation_mode": mode,
                 # DuckDB lets one process in.
                 "env": {"SHOP_DATABASE": f"{database}.{name}"},
