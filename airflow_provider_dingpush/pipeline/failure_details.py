@@ -95,14 +95,15 @@ def _with_dbt_results(facts: RunFacts, context: Mapping[str, Any], log: str, dea
 
     task = context.get("task")
     try:
-        if facts.dbt_results or facts.started_at is None or not is_dbt(task, context.get("exception")):
+        # ``airflow dags test`` of Airflow 2 gives a task no start.
+        since = facts.started_at or facts.run_started_at
+        if facts.dbt_results or since is None or not is_dbt(task, context.get("exception")):
             return facts
         from airflow_provider_dingpush.alerts.dbt_output import results_in_output
         from airflow_provider_dingpush.alerts.dbt_results import MOST_RESULTS, combined, summary_of
         from airflow_provider_dingpush.alerts.log_tail import texts_of
         from airflow_provider_dingpush.pipeline.dbt_files import results_in_files
 
-        since = facts.started_at
         results = combined(
             call_within(deadline, lambda: results_in_files(task, since, redact_text)),
             results_in_output("\n".join(texts_of(log)), redact_log),
