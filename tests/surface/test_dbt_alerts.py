@@ -16,8 +16,8 @@ from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.callback_context import facts_of
-from airflow_provider_dingpush.pipeline.composing import composer_for
 from airflow_provider_dingpush.sandbox import Sandbox
+from airflow_provider_dingpush.targets import WorkNotification
 from tests.callback_contexts import task_context
 from tests.default_robot import connect, texts
 
@@ -133,17 +133,19 @@ def test_secrets_in_messages_are_masked(connected: Sandbox) -> None:
     assert "hunter2" not in texts(connected)[0]
 
 
-def test_what_the_sender_knows_to_be_secret_is_masked_as_well(connected: Sandbox) -> None:
+def test_what_the_sender_knows_to_be_secret_is_masked_as_well(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It may know more than the process that wrote the alert."""
     facts = facts_of(failed("orders: can't log in with later-secret-word"))
     assert facts.dbt_results[0].message == "can't log in with later-secret-word"
     mask_secret("later-secret-word")
-    from airflow_provider_dingpush.pipeline.composing import _redacted
-    from airflow_provider_dingpush.pipeline.routes import Route
+    from airflow_provider_dingpush.pipeline.airflow_events import write_alerts
 
-    alert = _redacted(Route("dingtalk_default").alert(facts, at=0.0))
-    assert alert.facts["dbt_results"] == [{"name": "orders", "status": "error", "message": "can't log in with ***"}]
-    assert composer_for  # the same process composes with it
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__ALERT_CONN_ID", "dingtalk_default")
+    write_alerts(facts)
+    assert main(["flush", "--now", "--within", "20"]) == 0
+    assert "can't log in with \\*\\*\\*" in texts(connected)[0]
 
 
 def test_stored_results_are_read_again() -> None:
@@ -155,6 +157,17 @@ def test_stored_results_are_read_again() -> None:
     assert type(facts).from_dict(newer) == facts
     with pytest.raises(ValueError, match="this isn't a dict made by"):
         type(facts).from_dict({**plain, "dbt_results": ["unique_a"]})
+
+
+def test_a_work_notification_lists_fewer_and_keeps_the_links(app_connected: Sandbox) -> None:
+    """It holds a tenth of what a robot does."""
+    lines = [f"a_test_with_a_long_name_{number}_{'x' * 150}: Got 3 results, configured to fail" for number in range(14)]
+    notifier = DingTalkNotifier(dingtalk_conn_id="dingtalk_app_default", to=WorkNotification("lisi"), language="zh")
+    notifier(failed(*lines))
+    text = app_connected.messages[0].shown["markdown"]["text"]
+    assert "dbt 未通过（14 个）" in text
+    assert "还有" in text
+    assert "[查看日志" in text
 
 
 # Warnings

@@ -10,12 +10,12 @@ try:
     from airflow.sdk import DAG, task
 except ImportError:
     from airflow import DAG
-    from airflow.decorators import task
+    from airflow.decorators import task  # type: ignore[attr-defined,no-redef]
 
 try:
     from airflow.providers.standard.operators.bash import BashOperator
 except ImportError:
-    from airflow.operators.bash import BashOperator
+    from airflow.operators.bash import BashOperator  # type: ignore[import-not-found,no-redef]
 
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 
