@@ -45,7 +45,7 @@ def with_details(facts: RunFacts, context: Mapping[str, Any], deadline: Deadline
     if facts.event.is_task_failure or facts.event.will_retry:
         log = _log_of(facts, context, deadline.sub(_LOG_SECONDS))
         facts = _with_dbt_results(facts, context, log, deadline.sub(_DBT_SECONDS))
-        if log and not facts.dbt_results:
+        if log and (facts.killed_from_outside or not facts.dbt_results):
             facts = _with_log_tail(facts, log)
     failed_for_good = facts.event.is_run_failure or facts.event.is_task_failure
     # Without an answer to the first question, a second one would only wait behind it. And for a killed task the DAG
