@@ -432,9 +432,9 @@ def _read_exception(error: BaseException | str, redact: Callable[[str], str]) ->
 
 @_unknown_if_it_raises
 def _warnings(names: Any, messages: Any, redact: Callable[[str], str]) -> tuple[DbtResult, ...]:
-    from airflow_provider_dingpush.alerts.dbt_results import combined, results_of_warnings
+    from airflow_provider_dingpush.alerts.dbt_warnings import warnings_of
 
-    return combined(results_of_warnings(names, messages, redact))
+    return warnings_of(names, messages, redact)
 
 
 @_unknown_if_it_raises

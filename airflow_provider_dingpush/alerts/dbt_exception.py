@@ -38,7 +38,7 @@ def results_in_exception(error: Any, redact: Callable[[str], str]) -> tuple[DbtR
     if not isinstance(error, BaseException):
         return ()
     errors = list(islice((error, *causes_of(error)), _MOST_ERRORS))
-    held = (_in_value(value, redact) for each in errors for value in (each, *_values_in_frames(each)))
+    held = (results_in_value(value, redact) for each in errors for value in (each, *_values_in_frames(each)))
     found = combined(*held)
     return found or combined(*(_in_text(_string(each), redact) for each in errors))
 
@@ -59,7 +59,7 @@ def _values_in_frames(error: BaseException) -> Iterator[Any]:
         traceback = traceback.tb_next
 
 
-def _in_value(value: Any, redact: Callable[[str], str]) -> tuple[DbtResult, ...]:
+def results_in_value(value: Any, redact: Callable[[str], str]) -> tuple[DbtResult, ...]:
     """The results that an object holds: of dbt's runner, of Cosmos' command, or an exception of dbt."""
     result = _get(value, "result")
     listed = _get(result, "results") or _get(value, "results")

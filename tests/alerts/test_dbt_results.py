@@ -20,6 +20,7 @@ from airflow_provider_dingpush.alerts.dbt_results import (
     summary_of,
 )
 from airflow_provider_dingpush.alerts.dbt_tasks import is_dbt
+from airflow_provider_dingpush.alerts.dbt_warnings import warnings_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dbt"
 NOT_NULL, UNIQUE = "not_null_stg_orders_customer_id", "unique_stg_orders_order_id"
@@ -256,6 +257,35 @@ class Evil:
 @pytest.mark.parametrize("error", [None, 5, ValueError(), ValueError(Evil()), "", KeyError("dbt")])
 def test_other_exceptions_have_none(error: Any) -> None:
     assert results_in_exception(error, plain) == ()
+
+
+# Warnings, while Cosmos calls
+
+
+def handled(result: Any, names: list[str], messages: list[str]) -> tuple[DbtResult, ...]:
+    """As Cosmos calls: what dbt returned lies in the frame of the caller."""
+    module: dict[str, Any] = {"__name__": "cosmos.operators.local", "warnings_of": warnings_of, "plain": plain}
+    code = "def _handle_warnings(result, names, messages):\n    return warnings_of(names, messages, plain)"
+    exec(code, module)  # noqa: S102 - a function in a module of that name
+    found: tuple[DbtResult, ...] = module["_handle_warnings"](result, names, messages)
+    return found
+
+
+def test_a_build_in_a_subprocess_lists_its_tests() -> None:
+    """Which Cosmos doesn't name."""
+    result = FullOutputSubprocessResult(full_output=recorded("build_output.txt").split("\n"))
+    assert handled(result, [], []) == (BUILT[1],)
+
+
+def test_the_runner_knows_the_files_of_warnings() -> None:
+    result = dbtRunnerResult(result=SimpleNamespace(results=nodes("build_results.json")))
+    assert handled(result, [UNIQUE], ["Got 1 result, configured to warn if != 0"]) == (BUILT[1],)
+
+
+def test_another_caller_has_only_the_names() -> None:
+    """On Kubernetes, for example."""
+    assert handled(None, ["unique_a"], []) == warnings_of(["unique_a"], [], plain)
+    assert warnings_of([], [], plain) == ()
 
 
 # Tasks

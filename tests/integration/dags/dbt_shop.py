@@ -60,6 +60,13 @@ if PROJECT:
                     **of_cosmos,
                 ),
                 DbtRunLocalOperator(task_id=f"broken_in_{name}", select="broken_report+", **of_cosmos),
+                # In a subprocess Cosmos names no test to the callback.
+                DbtBuildLocalOperator(
+                    task_id=f"build_in_{name}",
+                    select="unique_stg_orders_order_id",
+                    on_warning_callback=notifier,
+                    **of_cosmos,
+                ),
                 # Cosmos calls for it without any warning as well.
                 DbtBuildLocalOperator(
                     task_id=f"quiet_in_{name}", select="daily_sales", on_warning_callback=notifier, **of_cosmos
