@@ -24,12 +24,16 @@ _log = logging.getLogger(__name__)
 
 
 def task_policy(task: Any) -> None:
-    """Report each failed task of every DAG, to whom ``rules_file`` or ``alert_conn_id`` says. Never raises.
+    """Report each failed task of every DAG, and warnings of dbt, to whom rules or ``alert_conn_id`` say. Never raises.
 
     :param task: an operator, mapped or not.
     """
     try:
         task.on_failure_callback = _with_ours(task.on_failure_callback)
+        if _is_on() and hasattr(task, "on_warning_callback"):  # of Cosmos
+            from airflow_provider_dingpush.pipeline.task_warnings import watch_warnings
+
+            watch_warnings(task)
     except Exception as problem:  # noqa: BLE001 - it would make an import error of the DAG
         _log.error("Failures of task %s aren't reported (%s).", getattr(task, "task_id", "?"), type(problem).__name__)
 

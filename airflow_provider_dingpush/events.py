@@ -17,6 +17,8 @@ class Severity(Enum):
     LATE = "🟠"
     QUESTION = "🔵"
     """A task waits for a person's answer."""
+    WARNING = "⚠️"
+    """Something is wrong, and nothing failed because of it."""
     RETRY = "🟡"
     GOOD = "🟢"
     INFO = "⚪"
@@ -65,6 +67,7 @@ class Event(str, Enum):
     TASK_RETRYING = "task_retrying"
     TASK_SUCCEEDED = "task_succeeded"
     TASK_SKIPPED = "task_skipped"
+    TASK_WARNED = "task_warned"
     DAG_FAILED = "dag_failed"
     DAG_SUCCEEDED = "dag_succeeded"
     DEADLINE_MISSED = "deadline_missed"
@@ -142,6 +145,11 @@ class Event(str, Enum):
         return self.severity in (Severity.FAILURE, Severity.LATE)
 
     @property
+    def is_warning(self) -> bool:
+        """Whether something is wrong although nothing failed."""
+        return self.severity is Severity.WARNING
+
+    @property
     def is_task_failure(self) -> bool:
         """Whether a task failed for good."""
         return self.severity is Severity.FAILURE and self.subject is Subject.TASK
@@ -188,6 +196,7 @@ _TRAITS = {
     Event.TASK_RETRYING: Traits(Severity.RETRY, Subject.TASK, ("up_for_retry",), opens_incident=True),
     Event.TASK_SUCCEEDED: Traits(Severity.GOOD, Subject.TASK, ("success",), resolves_incident=True),
     Event.TASK_SKIPPED: Traits(Severity.INFO, Subject.TASK, ("skipped",)),
+    Event.TASK_WARNED: Traits(Severity.WARNING, Subject.TASK, repeated_by_airflow=False, in_progress=True),
     Event.DAG_FAILED: Traits(Severity.FAILURE, Subject.RUN, opens_incident=True),
     Event.DAG_SUCCEEDED: Traits(Severity.GOOD, Subject.RUN, resolves_incident=True),
     Event.DEADLINE_MISSED: Traits(Severity.LATE, Subject.DEADLINE),
@@ -235,6 +244,7 @@ _URGENCIES = {
     Severity.FAILURE: Urgency.P2,
     Severity.LATE: Urgency.P2,
     Severity.QUESTION: Urgency.P3,
+    Severity.WARNING: Urgency.P3,
     Severity.RETRY: Urgency.P4,
     Severity.GOOD: Urgency.P4,
     Severity.INFO: Urgency.P4,

@@ -20,6 +20,7 @@ _hook = pluggy.HookimplMarker("airflow")
 def on_task_instance_running(task_instance: Any) -> None:
     """A task starts, in this process."""
     _guarded(lambda: _pipeline("task_markers").task_starts(task_instance))
+    _guarded(lambda: _watch_warnings(task_instance))
 
 
 @_hook
@@ -72,6 +73,12 @@ def on_new_dag_import_error(filename: Any, stacktrace: Any) -> None:
 def on_existing_dag_import_error(filename: Any, stacktrace: Any) -> None:
     """A DAG file still can't be imported; called each time that it is parsed."""
     _guarded(lambda: _pipeline("import_errors").note_broken_file(str(filename), str(stacktrace)))
+
+
+def _watch_warnings(task_instance: Any) -> None:
+    task = getattr(task_instance, "task", None)
+    if hasattr(task, "on_warning_callback"):  # of Cosmos
+        _pipeline("task_warnings").watch_warnings(task)
 
 
 def _pipeline(module: str) -> Any:

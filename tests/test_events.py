@@ -94,8 +94,17 @@ def test_what_events_are() -> None:
         Event.DAG_IMPORT_FIXED,
         Event.RULES_FILE_FIXED,
     }
-    assert {each for each in Event if each.in_progress} == {Event.TASK_STARTED, Event.ANSWER_NEEDED}
-    assert {each for each in Event if not each.repeated_by_airflow} == {Event.TASK_STARTED, Event.ANSWER_NEEDED}
+    assert {each for each in Event if each.in_progress} == {
+        Event.TASK_STARTED,
+        Event.ANSWER_NEEDED,
+        Event.TASK_WARNED,
+    }
+    assert {each for each in Event if not each.repeated_by_airflow} == {
+        Event.TASK_STARTED,
+        Event.ANSWER_NEEDED,
+        Event.TASK_WARNED,
+    }
+    assert {each for each in Event if each.is_warning} == {Event.TASK_WARNED}
 
 
 @pytest.mark.parametrize(

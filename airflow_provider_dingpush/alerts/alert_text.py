@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
+from airflow_provider_dingpush.alerts.dbt_text import dbt_lines
 from airflow_provider_dingpush.alerts.exception_text import gap_in, shortened
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.history_line import Memory
@@ -19,7 +20,7 @@ from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.messages.sizes import json_bytes
 
 MAX_ALERT_BYTES = 10_000
-"""The list of failed tasks is cut to fit: half of DingTalk's limit, and more than anyone reads."""
+"""The list of failed tasks or of results of dbt is cut to fit: half of DingTalk's limit, more than anyone reads."""
 
 _LEAST_EXCEPTION_CHARACTERS = 60
 """A shorter part of an exception's text isn't worth showing."""
@@ -57,14 +58,14 @@ def built_in_alert(
     :param language: any name of Chinese, such as ``zh`` or ``zh-CN``; everything else gets English.
     :param hints: shown at the end; see :mod:`.hints`.
     :param memory: of earlier failures, shown below the title.
-    :param at_most_bytes: to fit, fewer failed tasks are listed and less of the exception and the log is shown, so that
-        the links stay. The shortest text is returned even if it is longer than this.
+    :param at_most_bytes: to fit, fewer failed tasks or results of dbt are listed and less of the exception and the log
+        is shown, so that the links stay. The shortest text is returned even if it is longer than this.
     """
     words = words_in(language)
     if words.is_chinese and facts.exception_text_zh:
         facts = facts._replace(exception_text=facts.exception_text_zh)
     title = _title(facts, words)
-    listed = len(facts.failed_tasks or ())
+    listed = len(facts.failed_tasks or facts.dbt_results)
     while True:
         blocks = [
             f"### {_mark(facts)} {escape_markdown(title)}",
@@ -116,8 +117,9 @@ def _title(facts: RunFacts, words: Words) -> str:
     return plain_line(prefix + words("title", what=what, name=name))
 
 
-def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
+def _task(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:
     yield from _problem(facts, words)
+    yield from dbt_lines(facts, words, listed)
     yield _links(facts, words)
     yield _lines(
         words,
@@ -302,7 +304,7 @@ _BODIES: Mapping[Subject, Callable[[RunFacts, Words, int], Iterator[str]]] = {
     Subject.AIRFLOW: _airflow,
     Subject.FILE: _file,
 }
-"""Subject of an event -> the paragraphs between title and footer, with at most so many failed tasks."""
+"""Subject of an event -> the paragraphs between title and footer, with at most so many failed tasks or dbt results."""
 
 
 def _names(facts: RunFacts) -> dict[str, object]:

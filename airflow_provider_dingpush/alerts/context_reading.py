@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
 from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
+from airflow_provider_dingpush.alerts.dbt_results import MOST_RESULTS, DbtResult, summary_of
+from airflow_provider_dingpush.alerts.dbt_tasks import is_dbt
 from airflow_provider_dingpush.alerts.exception_place import exception_place
 from airflow_provider_dingpush.alerts.exception_text import WhatWentWrong, read_exception
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
@@ -75,11 +77,12 @@ def read_run_facts(
         ti = None
     task = _first(_anything, (context, "task"), (ti, "task")) if is_about_task else None
 
-    tries, problem = _Tries.read(ti, task), _Problem.read(context, ti, redact)
+    tries, dbt = _Tries.read(ti, task), _Dbt.read(context, ti, task, redact)
+    problem = _Problem() if dbt.is_warning else dbt.told_in(_Problem.read(context, ti, redact))
     if deadline is not None:
         event = Event.DEADLINE_MISSED
     elif is_about_task:
-        event = _task_event(_word(_get(ti, "state")), problem, tries)
+        event = Event.TASK_WARNED if dbt.is_warning else _task_event(_word(_get(ti, "state")), problem, tries)
     else:
         event = Event.DAG_SUCCEEDED if "success" in (reason, run_state) else Event.DAG_FAILED
 
@@ -143,6 +146,8 @@ def read_run_facts(
         exception_text=problem.error.text,
         exception_summary=problem.error.summary,
         exception_place=_place(_get(context, "exception"), roots, dag) if is_about_task else None,
+        dbt_results=dbt.results[:MOST_RESULTS],
+        dbt_result_count=len(dbt.results),
         killed_from_outside=problem.killed_from_outside,
         failed_tasks=listed,
         failed_task_count=None if failed is None else len(failed),
@@ -247,6 +252,37 @@ class _Problem(NamedTuple):
         # A task that ended by itself has a state. Without one, the DAG processor of 3.x calls back for a task whose
         # process died.
         return cls(killed_from_outside=_get(ti, "state") is None)
+
+
+class _Dbt(NamedTuple):
+    """The results of a task that runs dbt, as far as the context has them: those of its exception, or its warnings.
+
+    :param is_warning: whether this is the ``on_warning_callback`` of Cosmos, which runs while the task does.
+    """
+
+    results: tuple[DbtResult, ...] = ()
+    is_warning: bool = False
+
+    @classmethod
+    def read(cls, context: Any, ti: Any, task: Any, redact: Callable[[str], str]) -> _Dbt:
+        if ti is None:
+            return cls()
+        error, names = _get(context, "exception"), _get(context, "test_names")
+        # Cosmos on Kubernetes leaves the names in the context of the callbacks that follow.
+        if isinstance(names, (list, tuple)) and error is None and not Event.of_task_state(_word(_get(ti, "state"))):
+            return cls(_warnings(names, _get(context, "test_results"), redact) or (), is_warning=True)
+        return cls(_dbt_results(task, error, redact) or ()) if error is not None else cls()
+
+    def told_in(self, problem: _Problem) -> _Problem:
+        """The problem of the task, in whose text the results aren't repeated."""
+        if not self.results:
+            return problem
+        from airflow_provider_dingpush.alerts.dbt_exception import without_results
+
+        told = problem.error._replace(
+            text=without_results(problem.error.text), summary=summary_of(self.results, len(self.results))
+        )
+        return problem._replace(error=told)
 
 
 class _Question(NamedTuple):
@@ -394,6 +430,22 @@ def _free_text(value: Any, redact: Callable[[str], str], most: int) -> str | Non
 @_unknown_if_it_raises
 def _read_exception(error: BaseException | str, redact: Callable[[str], str]) -> WhatWentWrong:
     return read_exception(error, redact)
+
+
+@_unknown_if_it_raises
+def _warnings(names: Any, messages: Any, redact: Callable[[str], str]) -> tuple[DbtResult, ...]:
+    from airflow_provider_dingpush.alerts.dbt_warnings import warnings_of
+
+    return warnings_of(names, messages, redact)
+
+
+@_unknown_if_it_raises
+def _dbt_results(task: Any, error: Any, redact: Callable[[str], str]) -> tuple[DbtResult, ...]:
+    if not is_dbt(task, error):
+        return ()
+    from airflow_provider_dingpush.alerts.dbt_exception import results_in_exception
+
+    return results_in_exception(error, redact)
 
 
 @_unknown_if_it_raises

@@ -41,6 +41,7 @@ _KINDS = {
     Severity.LATE: Kind.LATE,
     Severity.QUESTION: Kind.QUESTION,
     Severity.RETRY: Kind.RETRYING,
+    Severity.WARNING: Kind.OTHER,
     Severity.GOOD: Kind.OTHER,
     Severity.INFO: Kind.OTHER,
 }

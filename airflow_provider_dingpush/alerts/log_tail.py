@@ -65,7 +65,7 @@ def log_tail(log: str, redact: Callable[[str], str], *, shown: str = "") -> tupl
     :param shown: the text of the exception; its lines aren't repeated.
     """
     known = {line.strip() for line in shown.splitlines()}
-    lines = [_LEADER.sub(r"\1\1\1", line) for line in shown_lines("\n".join(_texts(log)), redact)]
+    lines = [_LEADER.sub(r"\1\1\1", line) for line in shown_lines("\n".join(texts_of(log)), redact)]
     lines = _without_progress([line for line in lines if line not in known and not _AROUND_OUTPUT.fullmatch(line)])
     informative = [line for line in lines if not is_position(line) and re.search(r"[^\W\d_]", line)] or lines
     return tuple(cut_to(informative[-MAX_LOG_LINES:], MAX_LOG_CHARACTERS))
@@ -90,7 +90,7 @@ def _telling_line(lines: Sequence[str]) -> str:
     return named or next((line for line in lines if _ERROR.search(line)), "")
 
 
-def _texts(log: str) -> list[str]:
+def texts_of(log: str) -> list[str]:
     """The texts of the task's own records, up to the one with which Airflow ends it."""
     records = _records(log.split("\n"))
     # A file may have several: a task that was marked and runs again writes into the same one.

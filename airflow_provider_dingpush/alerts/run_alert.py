@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of, key_of_file, key_with, unique_key
+from airflow_provider_dingpush.alerts.dbt_results import summary_of
 from airflow_provider_dingpush.alerts.run_facts import KILLED, NEVER_STARTED, RunFacts
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _occurrence(facts: RunFacts, at: float) -> str:
 def _summary(facts: RunFacts) -> str:
     first = (facts.exception_text or "").splitlines()[:1]
     words = facts.exception_summary or ": ".join(each for each in (facts.exception_type, *first) if each)
-    words = words or facts.subject or ""
+    words = words or facts.subject or summary_of(facts.dbt_results, facts.dbt_result_count)
     if not words and facts.reason not in (None, "success"):
         words = str(facts.reason)
     # Names that digests replace by a text of their language, as those of Airflow.

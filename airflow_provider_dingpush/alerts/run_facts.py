@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from airflow_provider_dingpush.alerts.dbt_results import DbtResult
 from airflow_provider_dingpush.alerts.upstreams import Upstream, upstreams_in
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER, browser_link
@@ -22,8 +23,10 @@ FREE_TEXT = (
     "body",
     "options",
     "default_options",
+    "dbt_results",
 )
-"""The facts that may contain secrets, texts and lists of them; all others are ids, names, times and links."""
+"""The facts that may contain secrets: texts, and lists of them or of values with a ``message``; all others are ids,
+names, times and links."""
 
 
 MAX_LOG_LINES = 8
@@ -120,6 +123,10 @@ class RunFacts(NamedTuple):
     :param exception_summary: its most informative line, with the class.
     :param exception_place: the last place in the author's own code, such as ``etl_orders.py:12 in load``.
     :param log_tail: the last lines that the task wrote, at most eight, if the exception itself gives no reason.
+    :param dbt_results: of a task that runs dbt, the tests and models that failed, have warnings or were skipped, the
+        worst first and at most ten. Each has ``name``, ``status``, ``failures``, ``path``, ``message`` and ``kind``:
+        :class:`~airflow_provider_dingpush.alerts.dbt_results.DbtResult`.
+    :param dbt_result_count: how many there are in all.
     :param killed_from_outside: the task's process was killed, so there is no exception.
     :param never_started: the task failed without ever having started: it was stuck in the queue, or no worker could
         start it.
@@ -242,6 +249,8 @@ class RunFacts(NamedTuple):
     pausing_after: int | None = None
     severity: str | None = None
     upstreams: tuple[Upstream, ...] = ()
+    dbt_results: tuple[DbtResult, ...] = ()
+    dbt_result_count: int = 0
 
     @property
     def log_link(self) -> str | None:
@@ -310,6 +319,8 @@ def _to_json(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, FailedTask):
         return value._asdict()
+    if isinstance(value, DbtResult):
+        return {name: each for name, each in value._asdict().items() if each is not None}
     if isinstance(value, tuple):
         return [_to_json(each) for each in value]
     return value
@@ -339,6 +350,10 @@ def _failed_tasks(value: Any) -> tuple[FailedTask, ...] | None:
     )
 
 
+def _dbt_results(value: Any) -> tuple[DbtResult, ...]:
+    return tuple(map(DbtResult.read, value))
+
+
 def _upstreams(value: Any) -> tuple[Upstream, ...]:
     return upstreams_in({"upstreams": value})
 
@@ -353,6 +368,7 @@ _FROM_JSON: dict[str, Any] = {
     ),
     "failed_tasks": _failed_tasks,
     "upstreams": _upstreams,
+    "dbt_results": _dbt_results,
     **dict.fromkeys(
         (
             *("logical_date", "next_retry_at", "started_at", "ended_at", "deadline_at", "answer_by"),

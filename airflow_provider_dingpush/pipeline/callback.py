@@ -73,6 +73,9 @@ def notify(given: GivenArguments, context: Mapping[str, Any], *, in_triggerer: b
         if resolves_nothing:
             return
         facts = facts_of(context)
+        if facts.event.is_warning and not facts.dbt_results:
+            _log.info("No warning is reported: the callback named no test that has one.")
+            return
         # A process may send many alerts.
         subject = " ".join(name for name in (facts.event.value, facts.dag_id, facts.run_id, facts.task_id) if name)
         about = f"{subject}, {about}"

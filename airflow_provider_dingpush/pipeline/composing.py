@@ -71,9 +71,11 @@ def _redacted(alert: Alert) -> Alert:
 
 
 def _redacted_fact(value: Any) -> Any:
-    """A text or a list of texts; anything else, which only a damaged file holds, as it is."""
+    """A text, a list, or a value with a ``message``; anything else, which only a damaged file holds, as it is."""
     if isinstance(value, (list, tuple)):
         return [_redacted_fact(each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: _redacted_fact(each) if name == "message" else each for name, each in value.items()}
     return redact_text(value) if isinstance(value, str) else value
 
 

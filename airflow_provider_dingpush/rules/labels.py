@@ -7,7 +7,7 @@ from typing import NamedTuple
 from airflow_provider_dingpush.events import Event, Urgency
 
 EVENTS = (
-    *(Event.TASK_FAILED, Event.TASK_RETRYING, Event.TASK_SUCCEEDED),
+    *(Event.TASK_FAILED, Event.TASK_RETRYING, Event.TASK_SUCCEEDED, Event.TASK_WARNED),
     *(Event.DAG_FAILED, Event.DAG_SUCCEEDED),
     *(Event.DAG_IMPORT_ERROR, Event.DAG_IMPORT_FIXED),
 )

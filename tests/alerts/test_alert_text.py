@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_dingpush.alerts.airflow_site import AirflowSite
 from airflow_provider_dingpush.alerts.alert_text import built_in_alert
+from airflow_provider_dingpush.alerts.dbt_results import DbtResult
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.run_facts import FailedTask, RunFacts
 from airflow_provider_dingpush.events import Event
@@ -61,6 +62,12 @@ FAILED_TASKS = tuple(
     for name, index in (("load_orders", None), *(("split_by_city", index) for index in range(9)))
 )
 LOCAL = AirflowSite()
+DBT_RESULTS = (
+    DbtResult("not_null_orders_customer_id", "fail", 1_203, "models/schema.yml", None, "test"),
+    DbtResult("daily_sales", "error", None, "models/marts/daily_sales.sql", 'column "amount" does not exist', "model"),
+    DbtResult("unique_orders_order_id", "warn", 1, "models/schema.yml", None, "test"),
+    *(DbtResult(f"report_{number}", "skipped", None, None, None, "model") for number in range(7)),
+)
 OF_SCHEDULER = RunFacts(
     Event.AIRFLOW_UNHEALTHY,
     dag_id="",
@@ -132,6 +139,19 @@ CASES = {
         run_url=LOCAL.run_url("etl_daily", RUN_ID),
         log_url=LOCAL.log_url("etl_daily", RUN_ID, "load_orders", try_number=4),
         is_local_link=True,
+    ),
+    "task_failed_dbt": OF_TASK._replace(
+        exception_type="CosmosDbtRunError",
+        exception_text="dbt invocation completed with errors",
+        dbt_results=DBT_RESULTS,
+        dbt_result_count=17,
+    ),
+    "task_warned": UNTROUBLED._replace(
+        event=Event.TASK_WARNED,
+        ended_at=None,
+        duration_seconds=None,
+        dbt_results=(DbtResult("unique_orders_order_id", "warn", 1), DbtResult("recency_orders", "warn")),
+        dbt_result_count=2,
     ),
     "task_retrying": OF_TASK._replace(
         event=Event.TASK_RETRYING,

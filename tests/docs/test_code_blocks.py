@@ -29,6 +29,10 @@ def test_python_block_runs(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
     if "operators.hitl" in code and not notifier_takes_context():
         pytest.skip("approvals need Airflow 3.1 or later: install apache-airflow>=3.1")
     compiled = compile(code, "<docs>", "exec")
+    if "from cosmos import" in code:
+        pytest.skip(
+            "it needs Cosmos and a dbt project: tests/integration/test_dbt_run.py runs one (dependency group 'dbt')"
+        )
     (tmp_path / "templates").mkdir()
     monkeypatch.chdir(tmp_path)
     with Sandbox() as sandbox:

@@ -26,7 +26,8 @@ _FLUSH = "import sys; from airflow_provider_dingpush.cli.main import main; sys.e
 def dag_test(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> DagTest:
     """Run a DAG of the folder ``dags`` with ``airflow dags test`` in a home of its own; all that Airflow wrote.
 
-    It takes how often it runs for the same date, the home, and a team that Airflow knows.
+    It takes how often it runs for the same date, the home, a team that Airflow knows, and the most seconds that one run
+    may take.
     """
 
     def run(
@@ -37,6 +38,7 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) 
         times: int = 1,
         home: Path | None = None,
         team: str | None = None,
+        seconds: float = MOST_SECONDS,
     ) -> str:
         home = home or tmp_path_factory.mktemp("airflow")
         shutil.copy(migrated_database, home / "airflow.db")
@@ -50,7 +52,7 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) 
                 env=_environment(home, connections),
                 capture_output=True,
                 text=True,
-                timeout=MOST_SECONDS,
+                timeout=seconds,
                 check=False,
             )
             written += done.stdout + done.stderr

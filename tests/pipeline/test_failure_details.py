@@ -227,3 +227,15 @@ def test_why_the_failed_tasks_are_unknown_is_logged(connected: Sandbox, caplog: 
     (text,) = texts(connected)
     assert "The list of failed tasks isn't available; open the run." in text
     assert "The failed tasks of the run can't be listed" in caplog.text
+
+
+def test_a_killed_task_of_dbt_lists_what_it_had_found(connected: Sandbox, log_of: Callable[..., Any]) -> None:
+    """And where it was, as of any killed task."""
+    context = log_of("10:00:00  1 of 2 FAIL 3 unique_a ... [FAIL 3 in 0.1s]", "10:00:01  2 of 2 START test unique_b")
+    del context["exception"]
+    context["ti"].state = None  # as in the DAG processor
+    context["task"].bash_command = "dbt test"
+    facts = failure_details.with_details(facts_of(context), context, Deadline.after(5))
+    assert facts.killed_from_outside
+    assert [each.in_brief for each in facts.dbt_results] == ["FAIL 3 unique_a"]
+    assert facts.log_tail[-1].endswith("START test unique_b")
