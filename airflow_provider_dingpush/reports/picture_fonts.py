@@ -135,7 +135,8 @@ def _chinese_fonts() -> Iterator[Fonts]:
             yield _together(family)
             return
     for family in sorted(installed.difference(CHINESE_FAMILIES)):
-        if _has_chinese(family):
+        # A font of last resort, one of which matplotlib brings, has a box for every letter.
+        if "Last" not in family and _has_chinese(family):
             yield _together(family)
             return
 

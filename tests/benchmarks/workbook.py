@@ -1,18 +1,21 @@
 """What a million rows cost as a workbook and as zipped csv, in time and memory, beside ``pandas.DataFrame.to_excel``.
 
     pip install pandas
-    python tests/benchmarks/workbook.py [--rows 1000000] [--rounds 1]
+    python tests/benchmarks/workbook.py [--rows 1000000] [--rounds 1] [--most-gigabytes 8]
 
 Each writer runs in a process of its own, and they take turns, so that a busy machine is busy for all of them. Prints
 the medians of the rounds and the ratio to pandas. Times don't count imports; memory is the peak of the whole process,
-and how much of it came after the imports. What pandas needs to hold the rows counts: its writer takes nothing else.
+and how much of it came after the imports. What pandas needs to hold the rows counts: its writer takes nothing else. A
+writer that needs more memory than is allowed ends, which is its result.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -77,6 +80,8 @@ def write_pandas(count: int, path: Path) -> Callable[[], object]:
 
 WRITERS = {"workbook": (write_ours, "xlsx"), "csv": (write_csv, "zip"), "pandas": (write_pandas, "xlsx")}
 
+NOTHING = {"seconds": math.nan, "peak": math.nan, "growth": math.nan, "megabytes": 0.0}
+
 
 def memory(name: str) -> float:
     """``VmHWM`` (the peak so far) or ``VmRSS`` (now) of this process, in MB."""
@@ -84,16 +89,21 @@ def memory(name: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 
 
-def measure(writer: str, count: int) -> None:
-    """Write once, in this process, and print what it took."""
+def measure(writer: str, count: int, most_gigabytes: float) -> None:
+    """Write once, in this process, and print what it took; as much as could be measured if memory ran out."""
+    resource.setrlimit(resource.RLIMIT_DATA, (int(most_gigabytes * 1024**3),) * 2)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"orders.{WRITERS[writer][1]}")
         write = WRITERS[writer][0](count, path)
         before, begin = memory("VmRSS"), time.perf_counter()
-        write()
+        is_done = True
+        try:
+            write()
+        except MemoryError:
+            is_done = False
         seconds = time.perf_counter() - begin
         result = {"seconds": seconds, "peak": memory("VmHWM"), "growth": memory("VmHWM") - before}
-        print(json.dumps(result | {"megabytes": path.stat().st_size / 1024**2}))
+        print(json.dumps(result | {"megabytes": path.stat().st_size / 1024**2 if is_done else 0.0}))
 
 
 def main() -> None:
@@ -101,17 +111,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--most-gigabytes", type=float, default=8.0)
     parser.add_argument("--writer", choices=WRITERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.writer:
-        measure(options.writer, options.rows)
+        measure(options.writer, options.rows, options.most_gigabytes)
         return
     found: dict[str, list[dict[str, float]]] = {name: [] for name in WRITERS}
     for _ in range(options.rounds):
         for name, results in found.items():
             command = [sys.executable, __file__, "--writer", name, "--rows", str(options.rows)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ))
-            results.append(json.loads(done.stdout))
+            command += ["--most-gigabytes", str(options.most_gigabytes)]
+            done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+            # A writer that is killed for its memory says nothing.
+            results.append(json.loads(done.stdout) if done.returncode == 0 else NOTHING)
     medians = {
         name: {key: statistics.median(each[key] for each in results) for key in results[0]}
         for name, results in found.items()
@@ -120,10 +133,11 @@ def main() -> None:
     print(f"{options.rows:,} rows of {len(COLUMNS)} columns, medians of {options.rounds} round(s)")
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     for name, each in medians.items():
+        written = f"file {each['megabytes']:.1f} MB" if each["megabytes"] else "out of memory, no file"
         print(
             f"{name:9} {each['seconds']:7.1f} s ({each['seconds'] / pandas['seconds']:.2f} of pandas)  "
             f"peak {each['peak']:7.1f} MB ({each['peak'] / pandas['peak']:.2f}), of it {each['growth']:7.1f} MB while "
-            f"writing; file {each['megabytes']:.1f} MB"
+            f"writing; {written}"
         )
 
 
