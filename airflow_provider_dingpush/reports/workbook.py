@@ -207,7 +207,10 @@ class _Sheets:
         return self._long_number(str(number)) if abs(number) >= _FIRST_ROUNDED else self._formatted(number, "0")
 
     def _float(self, number: float) -> Any:
-        return number if abs(number) < _LARGEST else self._text(number_text(number))
+        if not abs(number) < _LARGEST:
+            return self._text(number_text(number))
+        # openpyxl writes 16 digits, which is one too few for some numbers.
+        return number if float(f"{number:.16g}") == number else self._exact(repr(number), "General")
 
     def _decimal(self, number: Decimal) -> Any:
         if not number.is_finite() or number.adjusted() > _LARGEST_EXPONENT:
@@ -217,8 +220,8 @@ class _Sheets:
             return self._long_number(str(number))
         decimals = -int(parts.exponent)
         if 0 < decimals <= _MOST_DECIMALS:
-            return self._formatted(number, "0." + "0" * decimals)
-        return self._formatted(number, "0") if 11 <= number.adjusted() < 15 else number
+            return self._exact(str(number), "0." + "0" * decimals)
+        return self._exact(str(number), "0" if 11 <= number.adjusted() < 15 else "General")
 
     def _moment(self, moment: datetime) -> Any:
         try:
@@ -256,6 +259,12 @@ class _Sheets:
     def _long_number(self, digits: str) -> Any:
         cell = self._forced_text(digits)
         cell.number_format = "@"
+        return cell
+
+    def _exact(self, digits: str, number_format: str) -> Any:
+        """A number with all of its digits."""
+        cell = self._formatted(digits, number_format)
+        cell.data_type = "n"
         return cell
 
     def _formatted(self, value: Any, number_format: str) -> Any:

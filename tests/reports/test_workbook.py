@@ -250,7 +250,7 @@ def test_libreoffice_shows_the_same_values(tmp_path: Path) -> None:
         path,
         title="奇怪的值",
         zone=SHANGHAI,
-        rows_per_sheet=40,
+        rows_per_sheet=50,
     )
     # Comma, quote, UTF-8; as shown; all sheets.
     options = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,true,false,false,-1"
