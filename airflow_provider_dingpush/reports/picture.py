@@ -49,11 +49,13 @@ _WORDS = {
     "zh": {
         "empty": "没有数据",
         "rows": "图中为前 {shown:,} 行，共 {total:,} 行",
+        "fewer_rows": "图中为前 {shown:,} 行",
         "columns": "图中为前 {shown:,} 列，共 {total:,} 列",
     },
     "en": {
         "empty": "No rows",
         "rows": "Shown: the first {shown:,} of {total:,} rows",
+        "fewer_rows": "Shown: the first {shown:,} rows",
         "columns": "Shown: the first {shown:,} of {total:,} columns",
     },
 }
@@ -251,7 +253,8 @@ class _Drawing:
         self._inner = self._layout.width - 2 * MARGIN
         self._empty = words["empty"]
         self._title = self._lines(title, _TITLE_SIZE, bold=True, most=2)
-        notes = [self._lines(each, _NOTE_SIZE, bold=False, most=3) for each in (note, *self._left_out(words))]
+        left_out = self._left_out(words, has_note=note is not None)
+        notes = [self._lines(each, _NOTE_SIZE, bold=False, most=3) for each in (note, *left_out)]
         self._notes = [line for lines in notes for line in lines]
 
     def draw(self) -> None:
@@ -284,11 +287,13 @@ class _Drawing:
         ]
         return arrange(natural, table.is_number)
 
-    def _left_out(self, words: dict[str, str]) -> list[str]:
+    def _left_out(self, words: dict[str, str], *, has_note: bool) -> list[str]:
         shown_columns = len(self._layout.widths)
         lines = []
         if self._table.leaves_out_rows:
-            lines.append(words["rows"].format(shown=len(self._table.rows), total=self._table.all_rows))
+            # A note tells how many there are, of which these rows may be a part.
+            text = words["fewer_rows" if has_note else "rows"]
+            lines.append(text.format(shown=len(self._table.rows), total=self._table.all_rows))
         if shown_columns < self._table.all_columns:
             lines.append(words["columns"].format(shown=shown_columns, total=self._table.all_columns))
         return lines
