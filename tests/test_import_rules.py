@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "receipts": LEAVES,
     "alerts": {"messages", *LEAVES},
     "rules": {"messages", "targets", *LEAVES},
+    "reports": {"messages", "alerts/markdown", *LEAVES},
     "storage": {"alerts", *LEAVES},
     "delivery": {"alerts", "messages", "storage/contract", *LEAVES},
     "dingtalk": {"messages", "targets", "receipts", *LEAVES},
@@ -45,6 +46,9 @@ THIRD_PARTIES = {"pipeline": {"jinja2"}, "cli": {"rich", "jinja2"}, "cli/demo_da
 THIRD_PARTIES_LAZILY = {
     "dingtalk": {"requests", "urllib3"},
     "pipeline/airflow_health": {"requests"},
+    "reports/picture": {"matplotlib"},
+    "reports/picture_fonts": {"matplotlib"},
+    "reports/workbook": {"openpyxl"},
     "rules/yaml_nodes": {"yaml"},
     "storage/redis/server": {"redis"},
     "storage/redis/store": {"redis"},
@@ -52,7 +56,7 @@ THIRD_PARTIES_LAZILY = {
 # the only modules that may ask which Airflow or Python this is
 # (the demo's DAG is a file as a user would write it, and copied into a DAG folder)
 VERSION_CHECKS = {"airflow_compat", "cli/demo_dag"}
-HEAVY = {"requests", "urllib3", "redis"}
+HEAVY = {"requests", "urllib3", "redis", "matplotlib", "openpyxl"}
 VERSION_FINDERS = {"importlib.metadata", "packaging", "packaging.version", "airflow.version", "pkg_resources"}
 
 

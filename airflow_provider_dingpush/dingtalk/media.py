@@ -16,6 +16,7 @@ from airflow_provider_dingpush.dingtalk.answer_fields import text
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.errors import InvalidMessageError, UnavailableError
 from airflow_provider_dingpush.messages.media_source import describe
+from airflow_provider_dingpush.messages.sizes import FILE_BYTES
 from airflow_provider_dingpush.timeouts import SingleFlight
 
 MediaKind = Literal["image", "voice", "video", "file"]
@@ -53,7 +54,7 @@ RULES: dict[MediaKind, MediaRule] = {
     ),
     "voice": _by_content("Audio.source", 2, amr=rb"#!AMR", mp3=rb"ID3|\xff[\xe0-\xfe]", wav=rb"RIFF.{4}WAVE"),
     "video": _by_content("Video.source", 20, mp4=rb".{4}ftyp"),
-    "file": MediaRule("File.source", 20 * _MB, ("doc", "docx", "xls", "xlsx", "ppt", "pptx", "zip", "pdf", "rar")),
+    "file": MediaRule("File.source", FILE_BYTES, ("doc", "docx", "xls", "xlsx", "ppt", "pptx", "zip", "pdf", "rar")),
 }
 _REMEDIES: dict[MediaKind, str] = {
     "image": "Save it as png or jpg. 请保存为 png 或 jpg 格式。",

@@ -27,6 +27,7 @@ from airflow_provider_dingpush.sandbox.field_rules import (
     text,
 )
 from airflow_provider_dingpush.sandbox.oapi_dialect import refusal
+from airflow_provider_dingpush.sandbox.sheet_preview import preview_of
 
 Content = dict[str, Any]
 Show = Callable[[Content, Media], Content]
@@ -110,9 +111,10 @@ def _show_audio(name: str, *, milliseconds: bool = False) -> Show:
 def _show_file(name: str) -> Show:
     def show(content: Content, media: Media) -> Content:
         found = media.find(content[name])
-        known = (found.name, found.size) if found is not None else ("", 0)
+        known = (found.name, found.size, found.content) if found is not None else ("", 0, b"")
         file = {"url": media.url_of(content[name]), "name": content.get("fileName") or known[0], "bytes": known[1]}
-        return {"msgtype": "file", "file": file}
+        preview = preview_of(known[0], known[2])
+        return {"msgtype": "file", "file": file | ({"preview": preview} if preview else {})}
 
     return show
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import struct
 import wave
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -858,6 +859,41 @@ def test_pictures_and_files_are_shown(browser: Any, app: AppClient, open_page: C
     )
     assert fetched == ["报表 <1>.xlsx", "attachment; filename*=UTF-8''a.xlsx", 2048]
     assert conversations(browser) == [("#group:1", "Airflow: [File] 报表 <1>.xlsx", "")]
+    assert texts(browser, ".sheet") == [], "it is no workbook but for its name"
+
+
+def zipped_csv(text: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("日报.csv", text.encode("utf-8-sig"))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("width", [1100, 390])
+def test_first_rows_of_a_sheet_are_shown(
+    browser: Any, app: AppClient, open_page: Callable[..., Any], width: int
+) -> None:
+    """Below the file, as text; a wide one scrolls within its message, also on a phone."""
+    hostile = "<script>parent.hacked = 1</script>"
+    lines = [f"城市,销售额,{hostile}," + ",".join("wide column" for _ in range(9))]
+    lines += [f"上海 {number},{number}.50,x,{'y' * 200}" for number in range(9)]
+    file = app.upload("file", "日报.zip", zipped_csv("\n".join(lines)))
+    app.to_group("sampleFile", mediaId=file, fileName="日报.zip", fileType="zip")
+    with screen(browser, width):
+        open_page("group:1", messages=1)
+        assert texts(browser, ".sheet caption, .sheet-more") == [
+            "Preview · 日报.csv",
+            "Only the beginning is shown; download to see all",
+        ]
+        assert texts(browser, ".sheet th")[:3] == ["城市", "销售额", hostile]
+        assert texts(browser, ".sheet tr:nth-child(5) td")[:3] == ["上海 4", "4.50", "x"]
+        assert texts(browser, ".sheet td.number") == [f"{number}.50" for number in range(5)]
+        assert browser.execute_script("return window.hacked") is None
+        assert browser.execute_script(
+            "const sheet = document.querySelector('.sheet-scroller');"
+            "return [sheet.scrollWidth > sheet.clientWidth,"
+            " document.documentElement.scrollWidth <= document.documentElement.clientWidth]"
+        ) == [True, True]
 
 
 def test_voices_and_videos_play_or_can_be_fetched(browser: Any, app: AppClient, open_page: Callable[..., Any]) -> None:

@@ -114,6 +114,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> R
             file.name: {
                 "AIRFLOW_CONN_DINGTALK_DEFAULT": robot_connection(sandbox, robots[file.name]),
                 "AIRFLOW_CONN_DINGTALK_APP_DEFAULT": sandbox.connection_of(apps[file.name]),
+                "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(home / "warehouse.db")}),
             }
             for file in FILES
         }
@@ -249,6 +250,8 @@ def test_example_sends_what_it_promises(runs: Runs, file: str, kinds: list[str])
     ("file", "arrived"),
     [
         ("alert_on_call_person.py", [("notification", "王五", "markdown")]),
+        ("picture_to_group.py", [("group", "数据平台告警群", "image")]),
+        ("workbook_to_person.py", [("private", "张三", "file")]),
         ("report_file_to_people.py", [("private", "张三", "file"), ("private", "李四", "file")]),
         (
             "robot_to_group.py",
@@ -289,6 +292,16 @@ def only(runs: Runs, file: str) -> dict[str, Any]:
     (payload,) = runs.payloads[file]
     content: dict[str, Any] = payload[payload["msgtype"]]
     return {**content, "at": payload.get("at")}
+
+
+def test_workbook_has_the_ids_of_the_query(runs: Runs) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="needs openpyxl")
+    (message,) = runs.messages["workbook_to_person.py"]
+    assert message.shown["file"]["name"].endswith(".xlsx")
+    (content,) = (each for name, each in runs.uploads.items() if message.shown["file"]["url"].endswith(name[1:]))
+    rows = [*openpyxl.load_workbook(io.BytesIO(content)).active.iter_rows(values_only=True)]
+    assert rows[0] == ("订单号", "城市", "金额", "状态")
+    assert rows[1] == ("20261127000000001", "上海", 1280.5, "paid")
 
 
 def test_failure_alert_names_what_failed_and_why(runs: Runs) -> None:

@@ -20,7 +20,41 @@ export function fileCard(content, words) {
   about.append(element("span", "file-name", name), element("span", "file-size", sizeWords(content.bytes)));
   card.append(fileIcon(name), about);
   if (card.tagName === "A") card.append(element("span", "file-download", words.download));
-  return card;
+  if (!content.preview) return card;
+  const message = element("div", "file-message");
+  message.append(card, sheetPreview(content.preview, words));
+  return message;
+}
+
+/** The first rows of a workbook or of a csv in a zip, as DingTalk's clients show them when the file is opened. */
+function sheetPreview(preview, words) {
+  const scroller = element("div", "sheet-scroller");
+  scroller.tabIndex = 0;
+  scroller.setAttribute("role", "region");
+  scroller.setAttribute("aria-label", `${words.preview} ${preview.title}`);
+  const table = element("table", "sheet");
+  table.append(element("caption", "", `${words.preview} · ${preview.title}`));
+  const [header, ...rows] = preview.rows;
+  const columns = Math.max(...preview.rows.map((row) => row.length));
+  const head = element("thead");
+  head.append(sheetRow(header, columns, "th"));
+  const body = element("tbody");
+  body.append(...rows.map((row) => sheetRow(row, columns, "td")));
+  table.append(head, body);
+  scroller.append(table);
+  if (preview.hasMore) scroller.append(element("p", "sheet-more", words.previewMore));
+  return scroller;
+}
+
+function sheetRow(texts, columns, tag) {
+  const row = element("tr");
+  for (let column = 0; column < columns; column += 1) {
+    const text = String(texts[column] ?? "");
+    const cell = element(tag, /^-?[\d.,]+%?$/.test(text) ? "number" : "", text);
+    if (tag === "th") cell.scope = "col";
+    row.append(cell);
+  }
+  return row;
 }
 
 export function voiceBubble(content, words) {
