@@ -45,6 +45,7 @@ __all__ = [
     "has_own_plugin",
     "import_errors",
     "is_airflow_3",
+    "is_scheduler_loop",
     "load_provider_options",
     "mask_secret",
     "may_use_database",
@@ -53,6 +54,7 @@ __all__ = [
     "requests_in_audit_log",
     "run_in_thread",
     "search_all_secrets",
+    "send_by_smtp",
     "session_of",
     "stored_dags",
     "stored_task_instances",
@@ -279,6 +281,46 @@ def has_own_plugin(name: str) -> bool:
 def notifier_takes_context() -> bool:
     """Whether ``BaseNotifier`` accepts a context for its ``await`` (Airflow 3.1 and later)."""
     return hasattr(sys.modules[__name__].BaseNotifier, "__await__")
+
+
+def is_scheduler_loop() -> bool:
+    """Whether this is the scheduler's own process, and none that it forked for a task or to read DAG files."""
+    import multiprocessing
+
+    return "scheduler" in sys.argv[1:2] and multiprocessing.current_process().name == "MainProcess"
+
+
+def send_by_smtp(to: Any, subject: str, html: str, *, conn_id: str | None = None, **more: Any) -> None:
+    """Send an e-mail as Airflow does without a backend of somebody else.
+
+    Since 3.2 its failure e-mails are those of the SMTP provider, which reads the server from a connection; one without
+    a host, and older versions, use the options of ``[smtp]`` (``task_runner.py``, ``utils/email.py`` of 2.10 to 3.3,
+    read 2026-11-28).
+
+    :param conn_id: of the SMTP server; by default ``[email] email_conn_id``.
+    :raises Exception: of the SMTP library.
+    """
+    conn_id = conn_id or airflow_option("email", "email_conn_id") or "smtp_default"
+    server = _smtp_hook(conn_id) if is_airflow_3() else None
+    if server is None:
+        from airflow.utils.email import send_email_smtp
+
+        send_email_smtp(to, subject, html, conn_id=conn_id, **more)
+        return
+    with server as opened:
+        opened.send_email_smtp(to=to, subject=subject, html_content=html, **more)
+
+
+def _smtp_hook(conn_id: str) -> Any:
+    """The SMTP provider's hook; ``None`` if it isn't installed, or the connection names no server."""
+    this = sys.modules[__name__]
+    try:
+        from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+        has_host = bool(this.BaseHook.get_connection(conn_id).host)
+    except (ImportError, this.AirflowException):
+        return None
+    return SmtpHook(smtp_conn_id=conn_id) if has_host else None
 
 
 def attribute_of(source: object, name: str) -> Any:

@@ -82,6 +82,11 @@ class RobotSettings:
     fallback_conn_ids: tuple[str, ...] = ()
     mention_problems: tuple[str, ...] = ()
 
+    @property
+    def people(self) -> Mapping[str, At]:
+        """Who gets an e-mail to which address: those who can be mentioned."""
+        return self.mentions
+
 
 @dataclass(frozen=True)
 class AppSettings:
@@ -97,6 +102,7 @@ class AppSettings:
     :param language: ``zh`` or ``en`` for built-in texts, if the connection names one.
     :param delivery: how alerts are merged and limited.
     :param fallback_conn_ids: more connections that reach the same group.
+    :param people: the field ``mentions``: who gets an e-mail to which address.
     """
 
     conn_id: str
@@ -109,6 +115,7 @@ class AppSettings:
     language: str | None = None
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     fallback_conn_ids: tuple[str, ...] = ()
+    people: Mapping[str, At] = field(default_factory=dict)
 
     @property
     def mentions(self) -> Mapping[str, At]:
@@ -224,6 +231,22 @@ def settings_of(connection: Connection) -> RobotSettings | AppSettings:
     return _app_settings(given) if _form_of(given) is APP_FORM else _robot_settings(given)
 
 
+def is_dingtalk_connection(conn_id: str) -> bool:
+    """Whether a connection is certainly one of DingTalk: by its type, or without one if it has a robot's webhook.
+
+    :raises DingTalkError: if it can't be looked up.
+    """
+    connection = _get(conn_id)
+    if connection.conn_type in _TYPES:
+        return True
+    if connection.conn_type not in _UNTYPED:
+        return False
+    try:
+        return isinstance(settings_of(connection), RobotSettings)
+    except ConnectionSettingsError:
+        return False
+
+
 def credentials_of(connection: Connection) -> tuple[str, ...]:
     """Every string of a connection that might be a token, a secret or a password, also in a wrong field."""
     extra = extra_of(connection)
@@ -337,6 +360,7 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
     refuse_foreign(given, "AppKey", "login", app_key, f"Copy it again. {_WHERE_TO_FIND_THEM}")
     refuse_foreign(given, "AppSecret", "password", app_secret, f"Copy it again. {_WHERE_TO_FIND_THEM}")
     values = APP_FORM.read(given.extra, conn_id)
+    mentions = values.pop("mentions", None)
     if given.host:
         # A gateway or a sandbox in the host field is used for both of DingTalk's APIs.
         both = base_of(given, given.host, "host", schema=given.schema, port=given.port)
@@ -346,6 +370,7 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
         values,
         conn_id=conn_id,
         app=_filled(App, values, app_key=app_key, app_secret=Secret(app_secret)),
+        people=mentions.people if mentions else {},
         http=_filled(HttpOptions, values),
         delivery=_filled(DeliveryPolicy, values),
     )

@@ -72,7 +72,7 @@ def notify(given: GivenArguments, context: Mapping[str, Any], *, in_triggerer: b
         resolves_nothing, lost = _resolves_nothing(given, context)
         if resolves_nothing:
             return
-        facts = facts_of(context)
+        facts = facts_of(context)._replace(recipients=given.recipients)
         # A process may send many alerts.
         subject = " ".join(name for name in (facts.event.value, facts.dag_id, facts.run_id, facts.task_id) if name)
         about = f"{subject}, {about}"
