@@ -43,6 +43,7 @@ __all__ = [
     "folders_of_dag_files",
     "folders_of_own_code",
     "has_own_plugin",
+    "ignores_email_backend",
     "import_errors",
     "is_airflow_3",
     "is_scheduler_loop",
@@ -288,6 +289,18 @@ def is_scheduler_loop() -> bool:
     import multiprocessing
 
     return "scheduler" in sys.argv[1:2] and multiprocessing.current_process().name == "MainProcess"
+
+
+def ignores_email_backend() -> bool:
+    """Whether this Airflow always sends e-mails about failed tasks by SMTP: 3.2 (fixed in 3.3 by its issue #65012)."""
+    from importlib.util import find_spec
+
+    if not is_airflow_3():
+        return False
+    from airflow import __version__
+
+    is_before = tuple(map(int, __version__.split(".")[:2])) < (3, 2)
+    return not is_before and find_spec("airflow.sdk.execution_time.email_backend") is None
 
 
 def send_by_smtp(to: Any, subject: str, html: str, *, conn_id: str | None = None, **more: Any) -> None:

@@ -1,7 +1,8 @@
-"""E-mails that Airflow sends, in DingTalk: ``[email] email_backend = airflow_provider_dingpush.email_backend.send_email``.
+"""E-mails that Airflow sends, in DingTalk: a backend for ``[email] email_backend``.
 
-Airflow calls this for ``email_on_failure`` and ``email_on_retry``, and for ``airflow.utils.email.send_email()``. The
-first two arrive as the alert that a notifier sends; any other e-mail arrives as a message with its text.
+Its name there is ``airflow_provider_dingpush.email_backend.send_email``. Airflow calls it for ``email_on_failure`` and
+``email_on_retry``, and for ``airflow.utils.email.send_email()``. The first two arrive as the alert that a notifier
+sends; any other e-mail arrives as a message with its text.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SUBJECT_TEMPLATE = str(_TEMPLATES / "subject.jinja2")
 """The file for ``[email] subject_template``."""
 
 
-def send_email(
+def send_email(  # noqa: PLR0917 - Airflow's signature
     to: str | Iterable[str],
     subject: str,
     html_content: str,

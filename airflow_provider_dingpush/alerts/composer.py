@@ -234,7 +234,8 @@ def _with_remarks(message: Message, *remarks: str) -> Message:
 def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> At | None:
     """All mentions of these alerts: owners of failures, people assigned to a question, and the notifiers' ``at=``.
 
-    The recipients of Airflow's e-mail about a failure count as its owners. Owners are not mentioned for retries and recoveries. People beyond DingTalk's limit of 50 are left out.
+    The recipients of Airflow's e-mail about a failure count as its owners. Owners are not mentioned for retries and
+    recoveries. People beyond DingTalk's limit of 50 are left out.
 
     :param people: the DingTalk user of an owner, from the connection's ``mentions``; ``None`` if it isn't there.
     """

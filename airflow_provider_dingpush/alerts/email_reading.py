@@ -18,17 +18,18 @@ _SUBJECT = re.compile(r"Airflow alert: (?P<ti>.*)", re.DOTALL)
 # Airflow 2, and our own template: <TaskInstance: dag.task run_id map_index=1 [failed]>
 _OF_2 = re.compile(
     r"<TaskInstance: (?P<dag_id>[\w-]+(?:\.[\w-]+)*?)\.(?P<task_id>[\w.-]+) (?P<run_id>.+?) "
-    r"(?:map_index=(?P<map_index>\d+) )?\[(?P<state>\w*)\]>",
+    r"(?:map_index=(?P<map_index>\d+) )?\[(?P<state>[\w.]*)\]>",
     re.DOTALL,
 )
 # Airflow 3, as pydantic prints a model; a run id has quotes in it only if a person chose it so.
 _FIELD_OF_3 = re.compile(
     r"(?:^|\s)(id|dag_id|task_id|run_id|try_number|map_index|state)=(?:UUID\()?('[^']*'|-?\d+|<[^>]*>)"
 )
+# Airflow 3.0 prints the name of the state's class as well.
 _STATE = re.compile(r"\b(failed|up_for_retry|upstream_failed)\b")
 _TRIES = re.compile(r"Try (\d+) out of (\d+)")
-_LOG = re.compile(r"""Log: <a href=(["'])(?P<url>.*?)\1>""", re.DOTALL)
-_EXCEPTION = re.compile(r"Exception:\s*<br\s*/?>\s*(?P<text>.*?)\s*<br\s*/?>\s*Log: <a ", re.DOTALL)
+_LOG = re.compile(r"""Log: <a href=["'](?P<url>[^"'<>\s]{1,4000})["']>""")
+_EXCEPTION, _END = "Exception:", "Log: <a "
 _BREAK = re.compile(r"<br\s*/?>")
 _PAGE_OF_3 = re.compile(
     r"/dags/(?P<dag_id>[^/]+)/runs/(?P<run_id>[^/]+)/tasks/(?P<task_id>[^/]+)(?:/mapped/(?P<map_index>\d+))?/?$"
@@ -49,8 +50,9 @@ def failure_in(subject: str, html: str) -> Mapping[str, Any] | None:
     tries = _TRIES.search(html)
     if tries:
         ids |= {"try_number": tries[1], "max_tries": int(tries[2]) - 1}
-    exception = _EXCEPTION.search(html)
-    text = unescape(_BREAK.sub("\n", exception["text"])).strip() if exception else ""
+    _, _, exception = html.partition(_EXCEPTION)
+    exception = exception.rpartition(_END)[0]
+    text = unescape(_BREAK.sub("\n", exception)).strip()
     ti = SimpleNamespace(
         id=ids.get("id"),
         dag_id=ids["dag_id"],
@@ -67,9 +69,10 @@ def failure_in(subject: str, html: str) -> Mapping[str, Any] | None:
 def _ids_in_subject(text: str) -> dict[str, Any]:
     old = _OF_2.match(text)
     if old is not None:
-        return {name: value for name, value in old.groupdict().items() if value}
-    fields = {name: value.strip("'") for name, value in _FIELD_OF_3.findall(text)}
-    state = _STATE.search(fields.pop("state", ""))
+        fields = {name: value for name, value in old.groupdict().items() if value}
+    else:
+        fields = {name: value.strip("'") for name, value in _FIELD_OF_3.findall(text)}
+    state = _STATE.search(fields.pop("state", "").lower())
     return {**fields, **({"state": state[1]} if state else {})}
 
 

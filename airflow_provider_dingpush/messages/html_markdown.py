@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from html.parser import HTMLParser
 from itertools import groupby
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 Escape = Callable[[str], str]
 """Escapes one line of text, so that Markdown shows it as it is."""
 
-_MOST_CHARACTERS = 300_000
+_MOST_CHARACTERS = 200_000
 _DROPPED = {"script", "style", "head", "title", "template", "noscript", "svg", "object", "iframe", "select", "textarea"}
 _VOID = {"br", "hr", "img", "input", "meta", "link", "col", "area", "base", "embed", "source", "track", "wbr"}
 _BOLD = {"b", "strong", "th"}
@@ -27,26 +28,45 @@ _HEADINGS = {"h1": "## ", "h2": "### ", "h3": "#### ", "h4": "#### ", "h5": "###
 _DEEPEST_LIST = 6
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all", re.IGNORECASE)
 _TAG = re.compile(r"<(?:!--|!doctype|/?[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
+_DECLARATION = re.compile(r"<[!?][^<>]*>")
+_NO_TAG = re.compile(r"""<(?!/?[A-Za-z][^<>"']*(?:(?:"[^<>"]*"|'[^<>']*')[^<>"']*)*>)""")
 _LINK_SCHEMES = ("http", "https", "mailto")
+_IMAGE = "🖼"
+"""Stands for a picture, before its name: a robot can show none."""
 _SMALLEST_IMAGE = 3
 """A picture of fewer pixels counts who opens an e-mail, and shows nothing."""
 
 
-def html_to_markdown(html: str, *, escape: Escape, image: str) -> str:
+def html_to_markdown(html: str, *, escape: Escape) -> str:
     """The text of an e-mail as Markdown; that of plain text keeps its lines.
 
     :param escape: for each piece of text.
-    :param image: the word for a picture, such as ``图片``.
     """
-    html = html[:_MOST_CHARACTERS]
-    if not _TAG.search(html):
-        reader = _Reader(escape, image)
+    html, reader = html[:_MOST_CHARACTERS], _Reader(escape)
+    if _TAG.search(html):
+        reader.feed(_well_formed(html))
+        reader.close()
+    else:
         reader.plain(html)
-        return reader.markdown()
-    reader = _Reader(escape, image)
-    reader.feed(html)
-    reader.close()
     return reader.markdown()
+
+
+def _well_formed(html: str) -> str:
+    """The HTML without comments and declarations, each other ``<`` that begins no whole tag as text.
+
+    For each of them that isn't closed, the parser of older Pythons searches all of the rest, and some let it fail.
+    """
+    return _NO_TAG.sub("&lt;", _DECLARATION.sub("", _without_comments(html)))
+
+
+def _without_comments(html: str) -> str:
+    """The HTML without comments; one that isn't closed goes on to the end, as in a browser."""
+    pieces, at = [], 0
+    while (start := html.find("<!--", at)) >= 0:
+        pieces.append(html[at:start])
+        end = html.find("-->", start + 4)
+        at = len(html) if end < 0 else end + 3
+    return "".join([*pieces, html[at:]])
 
 
 class _Run(NamedTuple):
@@ -70,9 +90,9 @@ class _Line(NamedTuple):
 class _Reader(HTMLParser):
     """Reads HTML from top to bottom; it keeps the line that is being written, and the lines that are finished."""
 
-    def __init__(self, escape: Escape, image: str) -> None:
+    def __init__(self, escape: Escape) -> None:
         super().__init__(convert_charrefs=True)
-        self._escape, self._image = escape, image
+        self._escape = escape
         self._lines: list[_Line] = []
         self._cells: list[list[_Run]] = [[]]
         self._kind, self._prefix = "text", ""
@@ -82,6 +102,17 @@ class _Reader(HTMLParser):
         self._lists: list[int | None] = []
         self._skipped: str | None = None
         self._skipped_depth = 0
+        self._starts: Mapping[str, Callable[[], None]] = {
+            "td": self._cell,
+            "th": self._cell,
+            "tr": self._end_line,
+            "li": self._item,
+            "ul": partial(self._list, None),
+            "ol": partial(self._list, 1),
+            "br": self._new_line,
+            "hr": self._rule,
+            "pre": self._preformatted,
+        }
 
     def markdown(self) -> str:
         """What was read."""
@@ -101,32 +132,16 @@ class _Reader(HTMLParser):
         if self._skips(tag, dict(attrs)):
             return
         given = {name: value or "" for name, value in attrs}
-        if tag in _BOLD:
-            self._bold += 1
-        if tag in ("td", "th"):
-            self._cell()
-        elif tag == "li":
-            self._item()
-        elif tag in ("ul", "ol"):
-            self._break()
-            self._lists.append(1 if tag == "ol" else None)
-        elif tag in _HEADINGS:
+        self._bold += tag in _BOLD
+        if tag in _HEADINGS:
             self._end_line()
             self._prefix = _HEADINGS[tag]
         elif tag == "a":
             self._href = _link(given.get("href", ""))
         elif tag == "img":
             self._picture(given)
-        elif tag == "br":
-            self._cells[-1].append(_Run("\n"))
-        elif tag == "hr":
-            self._end_line()
-            self._lines.append(_Line("text", "---"))
-        elif tag == "tr":
-            self._end_line()
-        elif tag == "pre":
-            self._break()
-            self._pre += 1
+        elif tag in self._starts:
+            self._starts[tag]()
         elif tag not in _INLINE:
             self._break()
 
@@ -155,7 +170,7 @@ class _Reader(HTMLParser):
         if self._pre:
             for number, line in enumerate(data.splitlines()):
                 if number:
-                    self._cells[-1].append(_Run("\n"))
+                    self._new_line()
                 self._add(line)
             return
         text = re.sub(r"[ \t\r\n\f\u200b]+", " ", data)
@@ -192,6 +207,21 @@ class _Reader(HTMLParser):
         else:
             self._end_line()
 
+    def _new_line(self) -> None:
+        self._cells[-1].append(_Run("\n"))
+
+    def _rule(self) -> None:
+        self._end_line()
+        self._lines.append(_Line("text", "---"))
+
+    def _preformatted(self) -> None:
+        self._break()
+        self._pre += 1
+
+    def _list(self, first: int | None) -> None:
+        self._break()
+        self._lists.append(first)
+
     def _cell(self) -> None:
         self._breaks = False
         if self._is_row:
@@ -214,7 +244,8 @@ class _Reader(HTMLParser):
         source = given.get("src", "")
         name = "" if source.lower().startswith("data:") else unquote(re.split(r"[?#]", source)[0].rpartition("/")[2])
         name = given.get("alt", "").strip() or name.removeprefix("cid:").strip()
-        self._add(f"[{self._image}: {name}]" if name else f"[{self._image}]")
+        self._add(f"{_IMAGE} {name}".rstrip())
+        self._add(" ")
 
     def _end_line(self) -> None:
         texts = [self._cell_text(each) for each in self._cells]

@@ -41,14 +41,12 @@ _STORE_SECONDS = 10.0
 _MOST_ZIPPED_BYTES = 20 * 1024 * 1024
 _WORDS = {
     "zh": {
-        "image": "图片",
         "no_subject": "（无主题）",
         "by_robot": "附件未发送（自定义机器人不能发文件）：{names}",
         "refused": "附件未发送：{name}（{why}）",
         "comma": "、",
     },
     "en": {
-        "image": "image",
         "no_subject": "(no subject)",
         "by_robot": "Attachments left out (a custom robot can't send files): {names}",
         "refused": "Attachment left out: {name} ({why})",
@@ -125,7 +123,7 @@ class _Sending:
 
         words = _WORDS[self.language]
         title = redact_text(plain_line(email.subject)) or words["no_subject"]
-        text = html_to_markdown(without_marks(email.html), escape=escape_markdown, image=words["image"])
+        text = html_to_markdown(without_marks(email.html), escape=escape_markdown)
         text = cut_to(redact_text(text), _TEXT_BYTES, language=self.language)
         below = [escape_markdown(each) for each in remarks]
         whole = "\n\n".join(each for each in (f"## {escape_markdown(title)}", text, *below) if each)
