@@ -123,7 +123,12 @@ class _Sending:
 
         words = _WORDS[self.language]
         title = redact_text(plain_line(email.subject)) or words["no_subject"]
-        text = html_to_markdown(without_marks(email.html), escape=escape_markdown)
+
+        def escape(piece: str) -> str:
+            # Afterwards a secret may have a backslash in it, and wouldn't be recognised.
+            return escape_markdown(redact_text(piece))
+
+        text = html_to_markdown(redact_text(without_marks(email.html)), escape=escape)
         text = cut_to(redact_text(text), _TEXT_BYTES, language=self.language)
         below = [escape_markdown(each) for each in remarks]
         whole = "\n\n".join(each for each in (f"## {escape_markdown(title)}", text, *below) if each)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.airflow_compat import mask_secret
 from airflow_provider_dingpush.email_backend import send_email
 from airflow_provider_dingpush.errors import TargetError
 from airflow_provider_dingpush.sandbox import Sandbox
@@ -57,6 +58,16 @@ def test_a_robot_names_the_attachments(
     assert words in chat(sandbox)
 
 
+def test_a_secret_is_masked_wherever_it_is(connected: Sandbox) -> None:
+    """Also one with characters that Markdown needs escaped, and in an address."""
+    mask_secret("hunter_2_*_secret")
+    html = (
+        "<p>password hunter_2_*_secret</p><a href='https://x.example/?p=hunter_2_*_secret'>link hunter_2_*_secret</a>"
+    )
+    send_email("a@example.com", "on hunter_2_*_secret", html)
+    assert "hunter" not in str([message.payload for message in connected.messages])
+
+
 def test_an_empty_e_mail(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(sandbox, monkeypatch, language="en")
     send_email("a@example.com", "", "")
@@ -74,22 +85,21 @@ def test_through_an_app_it_goes_to_its_recipients(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each in their own chat, the hidden ones too; unknown ones are named in the log."""
-    user = sandbox.organisation.users[0] if hasattr(sandbox, "organisation") else None
-    user_id = getattr(user, "user_id", None) or sandbox.app.users[0]
-    connect_app(sandbox, monkeypatch, mentions={"boss@example.com": f"user:{user_id}"})
+    connect_app(sandbox, monkeypatch, mentions={"boss@example.com": "lisi", "wang@example.com": "13800000003"})
     report = tmp_path / "report.csv"
     report.write_text("a,b\n")
     send_email(
-        "nobody@example.com",
+        ["wang@example.com", "nobody@example.com"],
         "Report",
         "<p>text</p>",
         files=[str(report), str(tmp_path / "gone.xlsx")],
         bcc="Boss@example.com",
     )
-    kinds = [message.payload.get("msgKey") for message in sandbox.messages]
-    assert kinds == ["sampleMarkdown", "sampleFile"]
-    assert "report.csv.zip" in str(sandbox.messages[1].payload)
-    assert "gone.xlsx" in str(sandbox.messages[0].payload)
+    texts_sent = [each for each in sandbox.messages if each.payload["msgKey"] == "sampleMarkdown"]
+    files_sent = [each for each in sandbox.messages if each.payload["msgKey"] == "sampleFile"]
+    assert len(texts_sent) == len(files_sent) == 2
+    assert "Attachment left out: gone.xlsx" in str(texts_sent[0].payload)
+    assert "report.csv.zip" in str(files_sent[0].payload)
     assert "nobody@example.com" in caplog.text
 
 
@@ -97,7 +107,7 @@ def test_without_a_known_recipient_it_goes_to_the_apps_group(sandbox: Sandbox, m
     connect_app(sandbox, monkeypatch)
     send_email("nobody@example.com", "Report", "<p>text</p>")
     (message,) = sandbox.messages
-    assert message.payload.get("openConversationId")
+    assert message.conversation.name == sandbox.group.name
 
 
 def test_without_either_it_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
