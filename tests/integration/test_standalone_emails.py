@@ -89,7 +89,8 @@ def running(tmp_path: Path) -> Iterator[tuple[WholeAirflow, Sandbox, Path]]:
 def test_each_e_mail_is_one_alert(running: tuple[WholeAirflow, Sandbox, Path]) -> None:
     """None is lost, none comes twice, and there are far fewer messages than e-mails."""
     airflow, chat, reports = running
-    wanted = Counter({("task_failed", "email_killed", "dies"): 1, ("task_failed", "email_storm", "load"): EMAILS})
+    wanted: Counter[tuple[str, str, str | None]] = Counter()
+    wanted.update({("task_failed", "email_killed", "dies"): 1, ("task_failed", "email_storm", "load"): EMAILS})
 
     def by_task() -> Counter[tuple[str, str, str | None]]:
         found: Counter[tuple[str, str, str | None]] = Counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,7 +60,7 @@ def test_it_is_the_alert_of_a_notifier(connected: Sandbox) -> None:
 def test_a_notifier_and_an_e_mail_are_one_alert(connected: Sandbox, first: str) -> None:
     """Airflow 2 sends the e-mail before it calls back, Airflow 3 afterwards."""
     notify = DingTalkNotifier()
-    calls = [lambda: notify(task_context()), lambda: mail(task_context())]
+    calls: list[Callable[[], None]] = [lambda: notify(task_context()), lambda: mail(task_context())]
     for call in calls if first == "notifier" else calls[::-1]:
         call()
     assert titles(connected) == [FAILED]

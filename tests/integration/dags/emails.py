@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 try:
     from airflow.sdk import DAG, task
 except ImportError:  # Airflow before 3.0
-    from airflow.decorators import task
-    from airflow.models.dag import DAG
+    from airflow.decorators import task  # type: ignore[attr-defined,no-redef]
+    from airflow.models.dag import DAG  # type: ignore[no-redef]
 
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 
