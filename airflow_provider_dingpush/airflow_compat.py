@@ -40,6 +40,7 @@ __all__ = [
     "defers_by_default",
     "failed_in_a_row",
     "failed_task_ids",
+    "failure_of_email",
     "folders_of_dag_files",
     "folders_of_own_code",
     "has_own_plugin",
@@ -289,6 +290,31 @@ def is_scheduler_loop() -> bool:
     import multiprocessing
 
     return "scheduler" in sys.argv[1:2] and multiprocessing.current_process().name == "MainProcess"
+
+
+# Who calls the e-mail backend about a failed task, and the names that it has the task instance and the error under
+# (``models/taskinstance.py`` of 2.10 to 3.0, ``sdk/execution_time/task_runner.py`` of 3.0 to 3.3, read 2026-11-28).
+_SENDERS_OF_EMAILS = {
+    "_email_alert": ("task_instance", "exception"),  # 2.10, 2.11
+    "email_alert": ("self", "exception"),  # the scheduler of 3.0
+    "_send_task_error_email": ("ti", "exception"),  # 3.0, 3.1
+    "_send_error_email_notification": ("ti", "error"),  # 3.3
+}
+
+
+def failure_of_email() -> tuple[Any, Any] | None:
+    """The task instance and the error that Airflow calls its e-mail backend about; ``None`` for any other e-mail.
+
+    Airflow passes a backend nothing but texts, which an installation's own templates may make unrecognisable.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        names = _SENDERS_OF_EMAILS.get(frame.f_code.co_name)
+        if names is not None and str(frame.f_globals.get("__name__")).startswith("airflow."):
+            ti, error = (frame.f_locals.get(name) for name in names)
+            return (ti, error) if hasattr(ti, "get_template_context") else None
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
 
 
 def ignores_email_backend() -> bool:

@@ -193,12 +193,13 @@ RESULTS: Mapping[str, Words] = {
     ),
     "email_template_missing": (
         (
-            "Not set: alerts have only what Airflow's e-mail says. Put these into [email]:\n"
+            "Not set, and not needed with this Airflow. To be independent of how Airflow calls its backend, put these "
+            "into [email]:\n"
             "    html_content_template = {html}\n"
             "    subject_template = {subject}"
         ),
         (
-            "未设置：告警只包含 Airflow 邮件中的内容。请在 [email] 中加入：\n"
+            "未设置，当前 Airflow 也不需要。如需不依赖 Airflow 调用邮件后端的方式，请在 [email] 中加入：\n"
             "    html_content_template = {html}\n"
             "    subject_template = {subject}"
         ),
@@ -209,10 +210,13 @@ RESULTS: Mapping[str, Words] = {
     ),
     "email_template_foreign": (
         (
-            "{path} is a template of your own. E-mails become alerts only with this line in it: "
+            "{path} is a template of your own. To be independent of how Airflow calls its backend, add this line: "
             "{{{{ macros.dingpush.email_alert(ti, exception) }}}}"
         ),
-        "{path} 是自定义模板。加入这一行，邮件才会成为告警：{{{{ macros.dingpush.email_alert(ti, exception) }}}}",
+        (
+            "{path} 是自定义模板。如需不依赖 Airflow 调用邮件后端的方式，请在其中加入这一行："
+            "{{{{ macros.dingpush.email_alert(ti, exception) }}}}"
+        ),
     ),
     "email_plugin_missing": (
         (

@@ -48,17 +48,17 @@ def _template(sources: OptionSources) -> Iterator[Finding]:
     path, where = airflow_option("email", name), sources.places.get(("email", name))
     files = {"path": path, "html": HTML_CONTENT_TEMPLATE, "subject": SUBJECT_TEMPLATE}
     if path is None:
-        yield found("email_template", Severity.WARNING, "email_template_missing", **files)
+        yield found("email_template", Severity.OK, "email_template_missing", **files)
         return
     try:
         has_macro = _MACRO in Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        yield found("email_template", Severity.ERROR, "email_template_unreadable", set_in=where, **files)
+        yield found("email_template", Severity.WARNING, "email_template_unreadable", set_in=where, **files)
         return
     if not has_macro:
-        yield found("email_template", Severity.WARNING, "email_template_foreign", set_in=where, **files)
+        yield found("email_template", Severity.OK, "email_template_foreign", set_in=where, **files)
     elif not has_own_plugin(_PACKAGE):
-        yield found("email_template", Severity.ERROR, "email_plugin_missing", set_in=where, **files)
+        yield found("email_template", Severity.WARNING, "email_plugin_missing", set_in=where, **files)
     else:
         yield found("email_template", Severity.OK, "email_template_ok", **files)
 

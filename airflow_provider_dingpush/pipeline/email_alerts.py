@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import is_scheduler_loop
+from airflow_provider_dingpush.airflow_compat import failure_of_email, is_scheduler_loop
 from airflow_provider_dingpush.log_lines import NOTIFICATION_LOG_LINE
 from airflow_provider_dingpush.pipeline.redaction import described
 
@@ -36,10 +36,15 @@ def send_as_alert(email: Email) -> bool:
 
 def _failure_in(email: Email) -> Mapping[str, Any] | None:
     from airflow_provider_dingpush.alerts.email_reading import failure_in
-    from airflow_provider_dingpush.pipeline.email_marks import marked_failure
+    from airflow_provider_dingpush.pipeline.email_marks import failure_context, marked_failure
 
     try:
-        return marked_failure(email.html) or failure_in(email.subject, email.html)
+        marked = marked_failure(email.html)
+        if marked is not None:
+            return marked
+        # Without our template; its text is the last that is left, for an Airflow that calls in another way.
+        failure = failure_of_email()
+        return failure_in(email.subject, email.html) if failure is None else failure_context(*failure)
     except Exception as error:  # noqa: BLE001 - then it is sent as a message
         _log.info("Which task the e-mail %r is about can't be read (%s).", email.subject, described(error))
         return None
@@ -65,6 +70,9 @@ def _routes(facts: RunFacts, email: Email) -> tuple[Route, ...]:
     from airflow_provider_dingpush.pipeline.email_receivers import addressed, own_connection
     from airflow_provider_dingpush.pipeline.routes import Route, routes_of
 
+    if is_scheduler_loop():
+        # No connection may be looked up within its transaction.
+        return routes_of(facts, is_asked_for=True)
     own = own_connection(email.conn_id)
     routes = (Route(own),) if own else routes_of(facts, is_asked_for=True)
     if not routes:

@@ -47,7 +47,7 @@ def marked_failure(html: str) -> Mapping[str, Any] | None:
     """The context of the failure whose mark is in an e-mail; ``None`` without a mark of this process."""
     for found in _MARK.finditer(html):
         if found[1] in _kept:
-            return _context_of(*_kept[found[1]])
+            return failure_context(*_kept[found[1]])
     return None
 
 
@@ -56,7 +56,8 @@ def without_marks(html: str) -> str:
     return _MARK.sub("", html)
 
 
-def _context_of(ti: Any, exception: Any) -> Mapping[str, Any]:
+def failure_context(ti: Any, exception: Any) -> Mapping[str, Any]:
+    """The context of a callback about this failure."""
     from airflow_provider_dingpush.pipeline.airflow_events import template_context
 
     error = exception if isinstance(exception, (BaseException, str)) else None

@@ -121,6 +121,22 @@ def test_a_connection_of_ours_goes_before_the_rules(
     assert titles(connected) == [FAILED]
 
 
+def test_a_failure_is_found_in_the_function_that_calls(connected: Sandbox) -> None:
+    """Whatever the templates of an installation say; not in a function of that name of somebody else."""
+    context = task_context()
+    ti = SimpleNamespace(**{**vars(context["ti"]), "get_template_context": lambda: context})
+    source = """
+def _send_task_error_email(to, ti, exception, log):
+    send(to, "company alert", "<p>company text</p>")
+"""
+    for module, title in (("airflow.sdk.execution_time.task_runner", FAILED), ("mine", "company alert")):
+        names: dict[str, Any] = {"__name__": module, "send": send_email}
+        exec(source, names)  # noqa: S102 - a module of that name
+        names["_send_task_error_email"]("a@example.com", ti, context["exception"], None)
+        assert titles(connected)[-1] == title
+    assert len(connected.messages) == 2
+
+
 def test_without_the_template_its_text_is_read(connected: Sandbox) -> None:
     """Deduplicated as well, but without the place and the class of the exception."""
     for _ in range(2):
