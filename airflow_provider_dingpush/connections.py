@@ -82,11 +82,6 @@ class RobotSettings:
     fallback_conn_ids: tuple[str, ...] = ()
     mention_problems: tuple[str, ...] = ()
 
-    @property
-    def people(self) -> Mapping[str, At]:
-        """Who gets an e-mail to which address: those who can be mentioned."""
-        return self.mentions
-
 
 @dataclass(frozen=True)
 class AppSettings:
@@ -102,7 +97,7 @@ class AppSettings:
     :param language: ``zh`` or ``en`` for built-in texts, if the connection names one.
     :param delivery: how alerts are merged and limited.
     :param fallback_conn_ids: more connections that reach the same group.
-    :param people: the field ``mentions``: who gets an e-mail to which address.
+    :param mentions: e-mail address -> who gets the e-mail; an app's messages can't mention people.
     """
 
     conn_id: str
@@ -115,12 +110,7 @@ class AppSettings:
     language: str | None = None
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     fallback_conn_ids: tuple[str, ...] = ()
-    people: Mapping[str, At] = field(default_factory=dict)
-
-    @property
-    def mentions(self) -> Mapping[str, At]:
-        """None: an app's messages can't mention people."""
-        return {}
+    mentions: Mapping[str, At] = field(default_factory=dict)
 
 
 # Client ids of apps; tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
@@ -370,7 +360,7 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
         values,
         conn_id=conn_id,
         app=_filled(App, values, app_key=app_key, app_secret=Secret(app_secret)),
-        people=mentions.people if mentions else {},
+        mentions=mentions.people if mentions else {},
         http=_filled(HttpOptions, values),
         delivery=_filled(DeliveryPolicy, values),
     )

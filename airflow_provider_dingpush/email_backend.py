@@ -54,7 +54,8 @@ def send_email(  # noqa: PLR0917 - Airflow's signature
     :param kwargs: of the e-mail only, such as ``from_email``.
     :raises DingTalkError: if a message can't be sent. An alert raises nothing: it is logged, and tried again later.
     """
-    from airflow_provider_dingpush.pipeline.emails import Email, deliver
+    from airflow_provider_dingpush.pipeline.email_delivery import deliver
+    from airflow_provider_dingpush.pipeline.emails import Email
 
     email = Email(to, subject, html_content, tuple(files or ()), cc, bcc, conn_id)
     more = {"mime_subtype": mime_subtype, "mime_charset": mime_charset, "custom_headers": custom_headers, **kwargs}

@@ -52,13 +52,13 @@ def people_behind(addresses: Iterable[str], settings: RobotSettings | AppSetting
     """
     from airflow_provider_dingpush.messages.mentions import At
 
-    people = by_address(settings.people)
+    people = by_address(settings.mentions)
     return At.union([people[each] for each in addresses if each in people])
 
 
 def unknown_among(addresses: Iterable[str], settings: RobotSettings | AppSettings) -> list[str]:
     """Those of these addresses that ``mentions`` doesn't have."""
-    people = by_address(settings.people)
+    people = by_address(settings.mentions)
     return [each for each in addresses if not people.get(each)]
 
 
