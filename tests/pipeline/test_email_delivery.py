@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 from email.message import EmailMessage
 
 import pytest
 
+from airflow_provider_dingpush.airflow_compat import is_airflow_3
 from airflow_provider_dingpush.email_backend import send_email
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.sandbox import Sandbox
@@ -47,6 +50,21 @@ def test_as_an_e_mail_as_well(connected: Sandbox, mails: list[EmailMessage]) -> 
     send_email(["a@example.com"], "Report", "<p>text</p>", conn_id="smtp_default", from_email="airflow@example.com")
     assert titles(connected) == ["Report"]
     assert [(mail["Subject"], mail["To"]) for mail in mails] == [("Report", "a@example.com")]
+
+
+@pytest.mark.skipif(not is_airflow_3(), reason="Airflow 2 reads the mail server from its options only")
+def test_by_the_connection_if_it_names_a_server(
+    connected: Sandbox, mails: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Airflow 3 itself does; the options of ``[smtp]`` lead nowhere."""
+    pytest.importorskip("airflow.providers.smtp.hooks.smtp", reason="pip install apache-airflow-providers-smtp")
+    port = int(os.environ["AIRFLOW__SMTP__SMTP_PORT"])
+    monkeypatch.setenv("AIRFLOW__SMTP__SMTP_PORT", "1")
+    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com"}
+    server = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(server))
+    send_email(["a@example.com"], "Report", "<p>text</p>", conn_id="smtp_default", from_email="airflow@example.com")
+    assert [mail["Subject"] for mail in mails] == ["Report"]
 
 
 def test_the_e_mail_is_sent_if_dingtalk_refuses(
