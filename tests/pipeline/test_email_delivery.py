@@ -28,7 +28,7 @@ def mails(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EmailMessage]]:
             "SMTP__SMTP_PORT": str(port),
             "SMTP__SMTP_STARTTLS": "False",
             "SMTP__SMTP_SSL": "False",
-            "SMTP__SMTP_RETRY_LIMIT": "0",
+            "SMTP__SMTP_RETRY_LIMIT": "1",  # Airflow before 3.3 doesn't even try once with 0
             "SMTP__SMTP_MAIL_FROM": "airflow@example.com",
             "EMAIL__FROM_EMAIL": "airflow@example.com",
             "DINGPUSH__ALSO_EMAIL": "true",

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import jinja2
+import jinja2.sandbox
 import pytest
 from jinja2.nativetypes import NativeEnvironment
 
