@@ -55,11 +55,14 @@ __all__ = [
     "determine_kwargs",
     "failed_in_a_row",
     "failed_task_ids",
+    "failure_of_email",
     "folders_of_dag_files",
     "folders_of_own_code",
     "has_own_plugin",
+    "ignores_email_backend",
     "import_errors",
     "is_airflow_3",
+    "is_scheduler_loop",
     "load_provider_options",
     "mask_secret",
     "may_use_database",
@@ -68,6 +71,7 @@ __all__ = [
     "requests_in_audit_log",
     "run_in_thread",
     "search_all_secrets",
+    "send_by_smtp",
     "session_of",
     "stored_dags",
     "stored_task_instances",
@@ -308,6 +312,83 @@ def has_own_plugin(name: str) -> bool:
 def notifier_takes_context() -> bool:
     """Whether ``BaseNotifier`` accepts a context for its ``await`` (Airflow 3.1 and later)."""
     return hasattr(sys.modules[__name__].BaseNotifier, "__await__")
+
+
+def is_scheduler_loop() -> bool:
+    """Whether this is the scheduler's own process, and none that it forked for a task or to read DAG files."""
+    import multiprocessing
+
+    return "scheduler" in sys.argv[1:2] and multiprocessing.current_process().name == "MainProcess"
+
+
+# Who calls the e-mail backend about a failed task, and the names that it has the task instance and the error under
+# (``models/taskinstance.py`` of 2.10 to 3.0, ``sdk/execution_time/task_runner.py`` of 3.0 to 3.3, read 2026-11-28).
+_SENDERS_OF_EMAILS = {
+    "_email_alert": ("task_instance", "exception"),  # 2.10, 2.11
+    "email_alert": ("self", "exception"),  # the scheduler of 3.0
+    "_send_task_error_email": ("ti", "exception"),  # 3.0, 3.1
+    "_send_error_email_notification": ("ti", "error"),  # 3.3
+}
+
+
+def failure_of_email() -> tuple[Any, Any] | None:
+    """The task instance and the error that Airflow calls its e-mail backend about; ``None`` for any other e-mail.
+
+    Airflow passes a backend nothing but texts, which an installation's own templates may make unrecognisable.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        names = _SENDERS_OF_EMAILS.get(frame.f_code.co_name)
+        if names is not None and str(frame.f_globals.get("__name__")).startswith("airflow."):
+            ti, error = (frame.f_locals.get(name) for name in names)
+            return (ti, error) if hasattr(ti, "get_template_context") else None
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def ignores_email_backend() -> bool:
+    """Whether this Airflow always sends e-mails about failed tasks by SMTP: 3.2 (fixed in 3.3 by its issue #65012)."""
+    from importlib.util import find_spec
+
+    if not is_airflow_3():
+        return False
+    from airflow import __version__
+
+    is_before = tuple(map(int, __version__.split(".")[:2])) < (3, 2)
+    return not is_before and find_spec("airflow.sdk.execution_time.email_backend") is None
+
+
+def send_by_smtp(to: Any, subject: str, html: str, *, conn_id: str | None = None, **more: Any) -> None:
+    """Send an e-mail as Airflow does without a backend of somebody else.
+
+    Since 3.2 its failure e-mails are those of the SMTP provider, which reads the server from a connection; one without
+    a host, and older versions, use the options of ``[smtp]`` (``task_runner.py``, ``utils/email.py`` of 2.10 to 3.3,
+    read 2026-11-28).
+
+    :param conn_id: of the SMTP server; by default ``[email] email_conn_id``.
+    :raises Exception: of the SMTP library.
+    """
+    conn_id = conn_id or airflow_option("email", "email_conn_id") or "smtp_default"
+    server = _smtp_hook(conn_id) if is_airflow_3() else None
+    if server is None:
+        from airflow.utils.email import send_email_smtp
+
+        send_email_smtp(to, subject, html, conn_id=conn_id, **more)
+        return
+    with server as opened:
+        opened.send_email_smtp(to=to, subject=subject, html_content=html, **more)
+
+
+def _smtp_hook(conn_id: str) -> Any:
+    """The SMTP provider's hook; ``None`` if it isn't installed, or the connection names no server."""
+    this = sys.modules[__name__]
+    try:
+        from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+        has_host = bool(this.BaseHook.get_connection(conn_id).host)
+    except (ImportError, this.AirflowException):
+        return None
+    return SmtpHook(smtp_conn_id=conn_id) if has_host else None
 
 
 def attribute_of(source: object, name: str) -> Any:

@@ -146,10 +146,10 @@ FIELDS = (
         "mentions",
         "Mentions",
         "@ 负责人",
-        'Who is mentioned for which task owner, as JSON: {"zhangsan": "13800000000"} (mobile number or user id).',
-        "任务 owner 对应的手机号或 userId，用 JSON 填写。",
+        'Who is mentioned for which task owner or e-mail address, as JSON: {"zhangsan": "13800000000"} '
+        "(mobile number or user id). An app sends an e-mail to these people.",
+        "任务 owner 或邮箱对应的手机号或 userId，用 JSON 填写；应用会把邮件发给这些人。",
         kinds.MENTIONS,
-        (_ROBOT,),
     ),
     FormField(
         "robot_code",

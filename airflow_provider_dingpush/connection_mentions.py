@@ -63,6 +63,11 @@ def read_mentions(value: Any) -> Mentions:
     return Mentions(people, tuple(problems))
 
 
+def by_address(people: Mapping[str, At]) -> Mapping[str, At]:
+    """The same people, e-mail addresses in lower case as well: nobody distinguishes them by case."""
+    return {**people, **{name.lower(): at for name, at in people.items() if "@" in name}}
+
+
 def _parsed(text: str) -> Any:
     try:
         return json.loads(visible(text))

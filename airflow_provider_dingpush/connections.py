@@ -97,6 +97,7 @@ class AppSettings:
     :param language: ``zh`` or ``en`` for built-in texts, if the connection names one.
     :param delivery: how alerts are merged and limited.
     :param fallback_conn_ids: more connections that reach the same group.
+    :param mentions: e-mail address -> who gets the e-mail; an app's messages can't mention people.
     """
 
     conn_id: str
@@ -109,11 +110,7 @@ class AppSettings:
     language: str | None = None
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     fallback_conn_ids: tuple[str, ...] = ()
-
-    @property
-    def mentions(self) -> Mapping[str, At]:
-        """None: an app's messages can't mention people."""
-        return {}
+    mentions: Mapping[str, At] = field(default_factory=dict)
 
 
 # Client ids of apps; tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
@@ -222,6 +219,22 @@ def settings_of(connection: Connection) -> RobotSettings | AppSettings:
     """
     given = written(connection)
     return _app_settings(given) if _form_of(given) is APP_FORM else _robot_settings(given)
+
+
+def is_dingtalk_connection(conn_id: str) -> bool:
+    """Whether a connection is certainly one of DingTalk: by its type, or without one if it has a robot's webhook.
+
+    :raises DingTalkError: if it can't be looked up.
+    """
+    connection = _get(conn_id)
+    if connection.conn_type in _TYPES:
+        return True
+    if connection.conn_type not in _UNTYPED:
+        return False
+    try:
+        return isinstance(settings_of(connection), RobotSettings)
+    except ConnectionSettingsError:
+        return False
 
 
 def credentials_of(connection: Connection) -> tuple[str, ...]:
@@ -337,6 +350,7 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
     refuse_foreign(given, "AppKey", "login", app_key, f"Copy it again. {_WHERE_TO_FIND_THEM}")
     refuse_foreign(given, "AppSecret", "password", app_secret, f"Copy it again. {_WHERE_TO_FIND_THEM}")
     values = APP_FORM.read(given.extra, conn_id)
+    mentions = values.pop("mentions", None)
     if given.host:
         # A gateway or a sandbox in the host field is used for both of DingTalk's APIs.
         both = base_of(given, given.host, "host", schema=given.schema, port=given.port)
@@ -346,6 +360,7 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
         values,
         conn_id=conn_id,
         app=_filled(App, values, app_key=app_key, app_secret=Secret(app_secret)),
+        mentions=mentions.people if mentions else {},
         http=_filled(HttpOptions, values),
         delivery=_filled(DeliveryPolicy, values),
     )

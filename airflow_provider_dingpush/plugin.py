@@ -49,11 +49,23 @@ else:
     AirflowPlugin = _plugin_class()
 
 
+def email_alert(ti: Any, exception: Any = None) -> str:
+    """For a template of e-mails, ``{{ macros.dingpush.email_alert(ti, exception) }}``: make an alert of the e-mail."""
+    try:
+        from airflow_provider_dingpush.pipeline.email_marks import mark
+
+        return mark(ti, exception)
+    except Exception:  # noqa: BLE001 - the e-mail is worth more than its mark
+        _log.exception("The e-mail is not marked as an alert.")
+        return ""
+
+
 class DingPushPlugin(AirflowPlugin):  # type: ignore[misc,unused-ignore]
     """Has the listeners of :mod:`airflow_provider_dingpush.listeners`, if they are configured."""
 
     name = "dingpush"
     listeners: list[Any] = []  # noqa: RUF012 - Airflow's own attribute
+    macros: list[Any] = [email_alert]  # noqa: RUF012 - the same
 
     @classmethod
     def on_load(cls, *_arguments: Any, **_more: Any) -> None:

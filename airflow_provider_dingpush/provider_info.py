@@ -39,6 +39,11 @@ _OPTIONS: dict[str, tuple[str, str, str]] = {
         "policy",
         "",
     ),
+    "also_email": (
+        "Whether this package's e-mail backend sends each e-mail by SMTP as well: true. Empty: only to DingTalk.",
+        "true",
+        "",
+    ),
     "environment": (
         "Label in alerts that distinguishes this Airflow from others. Empty: Airflow's instance name.",
         "production",

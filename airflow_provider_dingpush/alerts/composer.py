@@ -234,7 +234,8 @@ def _with_remarks(message: Message, *remarks: str) -> Message:
 def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> At | None:
     """All mentions of these alerts: owners of failures, people assigned to a question, and the notifiers' ``at=``.
 
-    Owners are not mentioned for retries and recoveries. People beyond DingTalk's limit of 50 are left out.
+    The recipients of Airflow's e-mail about a failure count as its owners. Owners are not mentioned for retries and
+    recoveries. People beyond DingTalk's limit of 50 are left out.
 
     :param people: the DingTalk user of an owner, from the connection's ``mentions``; ``None`` if it isn't there.
     """
@@ -248,7 +249,7 @@ def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> 
                 check_rendered(at)
             mentioned.append(at)
         if alert.event.is_failure and not alert.resolved:
-            owners.update(dict.fromkeys(alert.owners))
+            owners.update(dict.fromkeys((*alert.owners, *_texts(alert.facts, "recipients"))))
         elif alert.event.is_question and not alert.resolved:
             owners.update(dict.fromkeys(assigned_people(alert.facts)))
     return At.union([*mentioned, *map(people, owners)])
@@ -256,5 +257,10 @@ def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> 
 
 def assigned_people(facts: Mapping[str, object]) -> tuple[str, ...]:
     """Names and ids of the people who may answer a task's question."""
-    lists = (facts.get(name) for name in ("assigned_users", "assigned_user_ids"))
-    return tuple(each for names in lists if isinstance(names, (list, tuple)) for each in names if isinstance(each, str))
+    return (*_texts(facts, "assigned_users"), *_texts(facts, "assigned_user_ids"))
+
+
+def _texts(facts: Mapping[str, object], name: str) -> tuple[str, ...]:
+    """The texts in a fact that is a list; none in anything else, which only a damaged file holds."""
+    found = facts.get(name)
+    return tuple(each for each in found if isinstance(each, str)) if isinstance(found, (list, tuple)) else ()

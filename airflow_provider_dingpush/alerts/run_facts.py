@@ -139,6 +139,8 @@ class RunFacts(NamedTuple):
     :param upstreams: of a failure, what it may follow from (at most 50), each with ``dag_id``, ``task_id`` (``None``:
         any task) and ``run_id`` (``None``: any run).
 
+    :param recipients: the addresses of Airflow's e-mail about it, if the alert is sent instead of one.
+
     **The question** of a task that waits for a person's answer (Airflow 3.1 and later)
 
     :param subject: the question.
@@ -251,6 +253,7 @@ class RunFacts(NamedTuple):
     upstreams: tuple[Upstream, ...] = ()
     dbt_results: tuple[DbtResult, ...] = ()
     dbt_result_count: int = 0
+    recipients: tuple[str, ...] = ()
 
     @property
     def log_link(self) -> str | None:
@@ -363,7 +366,10 @@ _FROM_JSON: dict[str, Any] = {
     "owners": tuple,
     "tags": tuple,
     **dict.fromkeys(
-        ("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids", "log_tail", "more_files"),
+        (
+            *("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids"),
+            *("log_tail", "more_files", "recipients"),
+        ),
         tuple,
     ),
     "failed_tasks": _failed_tasks,

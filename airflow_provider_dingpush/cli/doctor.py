@@ -1,7 +1,7 @@
 """``dingpush doctor``: check settings and connections without sending anything, and explain how to fix them.
 
 Each check is one entry in a table: :data:`~.option_checks.OPTION_CHECKS`, :data:`~.all_dags_checks.ALL_DAGS_CHECKS`,
-:data:`~.outbox_checks.OUTBOX_CHECKS`, :data:`~.connection_checks.ROBOT_CHECKS` and
+:data:`~.email_checks.EMAIL_CHECKS`, :data:`~.outbox_checks.OUTBOX_CHECKS`, :data:`~.connection_checks.ROBOT_CHECKS` and
 :data:`~.connection_checks.APP_CHECKS`; its words are in :mod:`~.doctor_words`.
 """
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.cli.all_dags_checks import ALL_DAGS_CHECKS, receivers
 from airflow_provider_dingpush.cli.connection_checks import findings_of
+from airflow_provider_dingpush.cli.email_checks import EMAIL_CHECKS
 from airflow_provider_dingpush.cli.findings import Finding, Severity, found, run_checks
 from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_connections import (
@@ -123,6 +124,7 @@ def _outbox(sources: OptionSources) -> tuple[Store | None, Finding | None]:
 def _installation(sources: OptionSources, store: Store | None, problem: Finding | None) -> Iterator[Finding]:
     yield from run_checks(OPTION_CHECKS, sources)
     yield from run_checks(ALL_DAGS_CHECKS, sources)
+    yield from run_checks(EMAIL_CHECKS, sources)
     if problem is not None:
         yield problem
     if store is not None:

@@ -18,6 +18,9 @@ CHECKS: Mapping[str, Words] = {
     "rules_file": ("[dingpush] rules_file", "[dingpush] rules_file"),
     "receivers": ("receivers of all DAGs", "所有 DAG 的接收方"),
     "end_from_trigger": ("tasks with end_from_trigger=True", "使用 end_from_trigger=True 的任务"),
+    "email_backend": ("[email] email_backend", "[email] email_backend"),
+    "email_template": ("[email] html_content_template", "[email] html_content_template"),
+    "email_receiver": ("receiver of e-mails", "邮件的接收方"),
     "outbox_url": ("[dingpush] outbox_url", "[dingpush] outbox_url"),
     "home": ("[dingpush] home", "[dingpush] home"),
     "clock": ("clock", "时钟"),
@@ -155,6 +158,77 @@ RESULTS: Mapping[str, Words] = {
             "every component; a folder on PYTHONPATH is not enough."
         ),
         "Airflow 找不到本包的插件，因此不会为所有 DAG 告警。请在每个组件上用 pip 安装本包，仅加入 PYTHONPATH 不够。",
+    ),
+    "email_backend_on": (
+        "E-mails that Airflow sends arrive in DingTalk, those about failed tasks as alerts.",
+        "Airflow 发送的邮件会送达钉钉，其中任务失败邮件会成为告警。",
+    ),
+    "email_backend_on_3": (
+        (
+            "E-mails that Airflow sends arrive in DingTalk, those about failed tasks as alerts. Airflow 4 removes "
+            "email_on_failure: use alert_conn_id or a notifier for new DAGs."
+        ),
+        (
+            "Airflow 发送的邮件会送达钉钉，其中任务失败邮件会成为告警。Airflow 4 将移除 email_on_failure："
+            "新 DAG 请使用 alert_conn_id 或通知器。"
+        ),
+    ),
+    "email_backend_ignored": (
+        (
+            "Airflow 3.2 ignores this option for failed tasks and always uses SMTP: no such e-mail arrives in DingTalk."
+            " Set [dingpush] alert_conn_id instead, or update to Airflow 3.3."
+        ),
+        (
+            "Airflow 3.2 的任务失败邮件不理会该选项，一律走 SMTP，因此不会送达钉钉。"
+            "请改用 [dingpush] alert_conn_id，或升级到 Airflow 3.3。"
+        ),
+    ),
+    "email_backend_unknown": (
+        "There is no {name!r}, so no e-mail is sent at all. Write {right}.",
+        "没有 {name!r}，所有邮件都无法发送。请填写 {right}。",
+    ),
+    "email_template_ok": (
+        "E-mails about failed tasks become the alerts that a notifier sends.",
+        "任务失败邮件会成为与通知器相同的告警。",
+    ),
+    "email_template_missing": (
+        (
+            "Not set, and not needed with this Airflow. To be independent of how Airflow calls its backend, put these "
+            "into [email]:\n"
+            "    html_content_template = {html}\n"
+            "    subject_template = {subject}"
+        ),
+        (
+            "未设置，当前 Airflow 也不需要。如需不依赖 Airflow 调用邮件后端的方式，请在 [email] 中加入：\n"
+            "    html_content_template = {html}\n"
+            "    subject_template = {subject}"
+        ),
+    ),
+    "email_template_unreadable": (
+        "{path} can't be read, so Airflow uses its own text. That of this package is {html}.",
+        "无法读取 {path}，Airflow 会使用自带的正文。本包的模板是 {html}。",
+    ),
+    "email_template_foreign": (
+        (
+            "{path} is a template of your own. To be independent of how Airflow calls its backend, add this line: "
+            "{{{{ macros.dingpush.email_alert(ti, exception) }}}}"
+        ),
+        (
+            "{path} 是自定义模板。如需不依赖 Airflow 调用邮件后端的方式，请在其中加入这一行："
+            "{{{{ macros.dingpush.email_alert(ti, exception) }}}}"
+        ),
+    ),
+    "email_plugin_missing": (
+        (
+            "Airflow finds no plugin of this package, so the template can't pass it the failure. Install the package "
+            "with pip on every component; a folder on PYTHONPATH is not enough."
+        ),
+        "Airflow 找不到本包的插件，模板无法传递失败信息。请在每个组件上用 pip 安装本包，仅加入 PYTHONPATH 不够。",
+    ),
+    "email_receiver_ok": ("{conn_id!r} exists.", "{conn_id!r} 存在。"),
+    "email_receiver_missing": (
+        "There is no connection {conn_id!r}, so no e-mail reaches DingTalk. Create it under Admin > Connections.",
+        "没有连接 {conn_id!r}，邮件无法送达钉钉。请在 Admin > Connections 中新建。",
     ),
     "rules_file_ok": ("{file} is valid; number of rules: {rules}.", "{file} 有效，共 {rules} 条规则。"),
     "receivers_ok": ("All exist: {conn_ids}.", "均存在：{conn_ids}。"),

@@ -120,12 +120,12 @@ def _task_ended(task_instance: Any, more: Mapping[str, Any]) -> None:
         return
     from airflow_provider_dingpush.pipeline.callback import notify
 
-    context = {**_template_context(task_instance), **more}
+    context = {**template_context(task_instance), **more}
     for route in _routes(facts_of(context)):
         notify(route.arguments, context, in_triggerer=False, raise_on_failure=False)
 
 
-def _template_context(task_instance: Any) -> Mapping[str, Any]:
+def template_context(task_instance: Any) -> Mapping[str, Any]:
     """The context of a callback, or what is known without it: Airflow refuses it if the run's params are invalid."""
     try:
         context: Mapping[str, Any] = task_instance.get_template_context()

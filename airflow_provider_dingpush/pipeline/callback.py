@@ -72,7 +72,7 @@ def notify(given: GivenArguments, context: Mapping[str, Any], *, in_triggerer: b
         resolves_nothing, lost = _resolves_nothing(given, context)
         if resolves_nothing:
             return
-        facts = facts_of(context)
+        facts = facts_of(context)._replace(recipients=given.recipients)
         if facts.event.is_warning and not facts.dbt_results:
             _log.info("No warning is reported: the callback named no test that has one.")
             return

@@ -29,12 +29,13 @@ def composer_for(channel: Channel, settings: RobotSettings | AppSettings) -> Com
     :param settings: of the connection that the alerts are for, also if a fallback sends them.
     """
     from airflow_provider_dingpush.alerts.composer import Composer, ReceiverSettings
+    from airflow_provider_dingpush.connection_mentions import by_address
 
     receiver = ReceiverSettings(
         language=settings.language or default_language(),
         zone=local_zone(),
         group_by=settings.delivery.group_by,
-        people=settings.mentions,
+        people=by_address(settings.mentions),
         log_tail=settings.delivery.log_tail,
     )
     return Composer(channel, receiver, _redacted, lambda problem: redact(described(problem)))

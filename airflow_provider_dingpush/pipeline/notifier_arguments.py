@@ -36,7 +36,8 @@ _log = logging.getLogger(__name__)
 class GivenArguments(NamedTuple):
     """The arguments of a notifier as the DAG file gives them; all but the language may hold Jinja.
 
-    ``rule`` isn't the DAG file's: it is what decided about an event of all DAGs.
+    ``rule`` isn't the DAG file's: it is what decided about an event of all DAGs. ``recipients`` are the addresses of
+    Airflow's e-mail, if the alert is sent instead of one.
     """
 
     dingtalk_conn_id: Any
@@ -45,6 +46,7 @@ class GivenArguments(NamedTuple):
     to: Any = None
     language: str | None = None
     rule: RuleEffects | None = None
+    recipients: tuple[str, ...] = ()
 
     @property
     def is_plain(self) -> bool:

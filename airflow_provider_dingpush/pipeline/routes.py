@@ -72,11 +72,14 @@ class Route(NamedTuple):
         return GivenArguments(self.conn_id, at=self.at, to=self.to, language=self.language, rule=self.rule)
 
 
-def routes_of(facts: RunFacts) -> tuple[Route, ...]:
+def routes_of(facts: RunFacts, *, is_asked_for: bool = False) -> tuple[Route, ...]:
     """Who is notified of an event.
 
     If the rules file has mistakes, everybody's failures go to ``alert_conn_id``, or else to ``dingtalk_default``: a
     mistake there must not lose an alert.
+
+    :param is_asked_for: the task itself asks for this notification, by ``email_on_failure`` or ``email_on_retry``. So
+        it is sent unless a rule decides otherwise: also a retry, and without ``alert_conn_id`` to ``dingtalk_default``.
     """
     rules_file, conn_id = airflow_option("dingpush", "rules_file"), airflow_option("dingpush", "alert_conn_id")
     if rules_file:
@@ -90,8 +93,8 @@ def routes_of(facts: RunFacts) -> tuple[Route, ...]:
             routes = routes_by(rules, labels_of_facts(facts))
             if routes is not None:
                 return routes
-    if conn_id and goes_to_alert_conn_id(facts.event):
-        return (Route(conn_id),)
+    if is_asked_for or (conn_id and goes_to_alert_conn_id(facts.event)):
+        return (Route(conn_id or LAST_RESORT),)
     return ()
 
 

@@ -666,6 +666,7 @@ APP_SPELLINGS: dict[str, tuple[Any, AppSettings]] = {
             resend_unknown=True,
             http=HttpOptions(timeout_seconds=7.5, proxy="http://proxy.example.com:3128", verify=False),
             language="en",
+            mentions={"zhangsan": At("13800000000")},
         ),
     ),
     "invisible characters everywhere": (
