@@ -20,7 +20,8 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, import_errors, is_airflow_3, may_use_database
+from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
+from airflow_provider_dingpush.airflow_database import import_errors, may_use_database
 from airflow_provider_dingpush.alerts.import_reports import (
     PARSES_MISSED,
     UNKNOWN_INTERVAL_SECONDS,

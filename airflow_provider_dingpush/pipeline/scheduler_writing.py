@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.pipeline.outboxes import files_in, home, opened, second_home
+from airflow_provider_dingpush.pipeline.homes import home, second_home
+from airflow_provider_dingpush.pipeline.outboxes import files_in, opened
 
 if TYPE_CHECKING:
     from pathlib import Path

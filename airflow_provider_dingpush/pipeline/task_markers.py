@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.pipeline.outboxes import home, opened
-from airflow_provider_dingpush.pipeline.task_records import TaskKey, record_of
+from airflow_provider_dingpush.pipeline.homes import home
+from airflow_provider_dingpush.pipeline.task_recording import key_of, name_of, record_of
 from airflow_provider_dingpush.storage.files.disk import create, make_own_folder
 from airflow_provider_dingpush.storage.files.markers import MarkerFiles
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.pipeline.task_records import TaskKey
     from airflow_provider_dingpush.storage.contract import Store
 
 FAMILY = "markers"
@@ -55,10 +56,10 @@ def task_starts(ti: Any) -> None:
     url = airflow_option("dingpush", "outbox_url")
     if url:
         process = [machine(), process_ids(), os.getpid(), started(os.getpid())]
-        _write_note(url, TaskKey.of(ti).name, {**record, "process": process})
+        _write_note(url, _name(ti), {**record, "process": process})
     else:
         # The lock says the rest.
-        _write_file(TaskKey.of(ti).name, {**record, "process": [machine()]})
+        _write_file(_name(ti), {**record, "process": [machine()]})
 
 
 def task_fails(ti: Any) -> None:
@@ -66,7 +67,7 @@ def task_fails(ti: Any) -> None:
 
     Airflow ends the process if reporting that takes too long, and then the marker has the failure reported.
     """
-    if hasattr(ti, "_sa_instance_state") or are_left([TaskKey.of(ti)]):
+    if hasattr(ti, "_sa_instance_state") or _are_left([_name(ti)]):
         return
     with suppress(Exception):  # Airflow refuses the context if the run's params are invalid
         task_starts(ti)
@@ -92,6 +93,8 @@ def _in_redis(url: str, change: Callable[[Store], None]) -> bool:
         if time.time() - os.lstat(tried).st_mtime < _AWAY_SECONDS:
             return False
     try:
+        from airflow_provider_dingpush.pipeline.outboxes import opened
+
         change(opened(url, home()))
     except OutboxError:
         with suppress(OSError, OutboxError):
@@ -105,9 +108,13 @@ def _in_redis(url: str, change: Callable[[Store], None]) -> bool:
 _held_notes: dict[str, int] = {}
 
 
+def _name(ti: Any) -> str:
+    return name_of(key_of(ti))
+
+
 def task_ended(ti: Any) -> None:
     """Remove the marker of a task that ended, whichever process ran it."""
-    remove([TaskKey.of(ti)])
+    _remove([_name(ti)])
 
 
 def note_failed_by_hand(ti: Any) -> None:
@@ -116,7 +123,7 @@ def note_failed_by_hand(ti: Any) -> None:
     from airflow_provider_dingpush.storage.contract import Note
 
     value = try_of(getattr(ti, "try_number", None))
-    write_note(Note(BY_HAND, TaskKey.of(ti).name, value, _BY_HAND_SECONDS, newest=MOST_MARKERS))
+    write_note(Note(BY_HAND, _name(ti), value, _BY_HAND_SECONDS, newest=MOST_MARKERS))
 
 
 def try_of(try_number: Any) -> bytes:
@@ -126,7 +133,10 @@ def try_of(try_number: Any) -> bytes:
 
 def remove(keys: Iterable[TaskKey]) -> None:
     """Remove the markers of these task instances."""
-    names = [each.name for each in keys]
+    _remove([each.name for each in keys])
+
+
+def _remove(names: Sequence[str]) -> None:
     url = airflow_option("dingpush", "outbox_url")
     if url:
         _remove_notes(url, names)
@@ -139,12 +149,16 @@ def remove(keys: Iterable[TaskKey]) -> None:
 
 def are_left(keys: Iterable[TaskKey]) -> bool:
     """Whether one of these ended task instances still has its marker: its process was killed, or is about to end."""
+    return _are_left([each.name for each in keys])
+
+
+def _are_left(names: Sequence[str]) -> bool:
     url = airflow_option("dingpush", "outbox_url")
     if not url:
         files = MarkerFiles(home())
-        return any(files.is_there(each.name) for each in keys)
+        return any(map(files.is_there, names))
     left: list[bool] = []
-    _in_redis(url, lambda store: left.append(any(store.note(FAMILY, each.name) is not None for each in keys)))
+    _in_redis(url, lambda store: left.append(any(store.note(FAMILY, each) is not None for each in names)))
     return any(left)
 
 

@@ -20,10 +20,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from math import inf
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from airflow_provider_dingpush.alerts.alert import Alert
+else:
+    Protocol = object  # its classes take long to create, and the process of every task does it
 
 RecordId = tuple[str, str]
 """Identifies a record in a book: its kind, and its key within the kind."""

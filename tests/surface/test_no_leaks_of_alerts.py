@@ -23,7 +23,7 @@ from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 from airflow_provider_dingpush.messages import Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import callback, callback_limits, outboxes
+from airflow_provider_dingpush.pipeline import callback, callback_limits, homes, outboxes
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.pipeline.stores import stores
@@ -76,7 +76,7 @@ def no_home(world: World) -> None:
     """Neither home nor the fallback files take anything."""
     world.home.parent.mkdir(exist_ok=True)
     world.home.write_text("a file where a folder should be", "utf-8")
-    outboxes.second_home().write_text("another one", "utf-8")
+    homes.second_home().write_text("another one", "utf-8")
 
 
 STORES: dict[str, Change] = {
