@@ -36,7 +36,7 @@ from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.pipeline.import_errors import BROKEN_FILES, MOST_FILES, broken_file_in, name_of
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:

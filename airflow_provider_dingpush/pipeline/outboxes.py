@@ -14,8 +14,9 @@ from airflow_provider_dingpush.airflow_compat import airflow_option, mask_secret
 from airflow_provider_dingpush.pipeline.homes import folders_of_open, have_files_open_incidents, home, second_home
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.storage.contract import Address, Store
+    from airflow_provider_dingpush.storage.contract import Notes, Store
     from airflow_provider_dingpush.storage.files.store import FileStore
+    from airflow_provider_dingpush.storage.notes import Address
     from airflow_provider_dingpush.storage.outbox import Outbox
 
 _log = logging.getLogger(__name__)
@@ -95,10 +96,10 @@ def may_be_open(incident: str) -> bool:
     url = airflow_option("dingpush", "outbox_url")
     if not url:
         return False
-    from airflow_provider_dingpush.storage.contract import OPEN
+    from airflow_provider_dingpush.storage.notes import OPEN
 
     try:
-        return opened(url, home()).note(OPEN, incident) is not None
+        return opened_notes(url).note(OPEN, incident) is not None
     except OutboxError:
         return True
 
@@ -120,12 +121,24 @@ def opened(url: str | None, folder: Path) -> Store:
     :raises OutboxError: if it can't be used.
     """
     if url:
-        address = address_of(url)
-        if address.password:
-            mask_secret(address.password)
-        return address.open()
+        return _masked(address_of(url)).open()
     _warn_if_host_local(folder)
     return files_in(folder)
+
+
+@lru_cache(maxsize=4)
+def opened_notes(url: str) -> Notes:
+    """The notes of the store of a URL, which takes less time to open than all of it.
+
+    :raises OutboxError: if it can't be used.
+    """
+    return _masked(address_of(url)).open_notes()
+
+
+def _masked(address: Address) -> Address:
+    if address.password:
+        mask_secret(address.password)
+    return address
 
 
 def address_of(url: str) -> Address:

@@ -22,7 +22,7 @@ from airflow_provider_dingpush.pipeline.task_records import TaskKey, key_in
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert
-    from airflow_provider_dingpush.storage.contract import Note
+    from airflow_provider_dingpush.storage.notes import Note
 
 FAMILY = "failed_runs"
 """The family of notes about the failed tasks of a run."""
@@ -65,7 +65,7 @@ class NotedRun(NamedTuple):
 
     def note(self, name: str) -> Note:
         """What is to be written."""
-        from airflow_provider_dingpush.storage.contract import Note
+        from airflow_provider_dingpush.storage.notes import Note
 
         body = json.dumps({"at": self.at, "tasks": list(self.records.values()), "alerts": self.alerts}).encode()
         return Note(FAMILY, name, body, _LASTS_SECONDS, newest=_MOST_RUNS, durable=bool(self.alerts))

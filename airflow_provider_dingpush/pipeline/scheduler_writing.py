@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_dingpush.alerts.alert import Alert
-    from airflow_provider_dingpush.storage.contract import FoundNote, Note, Store
+    from airflow_provider_dingpush.storage.contract import Store
+    from airflow_provider_dingpush.storage.notes import FoundNote, Note
 
 _PAUSE_SECONDS = 30.0
 

@@ -25,8 +25,9 @@ from airflow_provider_dingpush.pipeline.bounded_store import BoundedStore
 from airflow_provider_dingpush.pipeline.homes import home, second_home
 from airflow_provider_dingpush.pipeline.outboxes import files_in, opened, outbox_url
 from airflow_provider_dingpush.storage import kept_aside
-from airflow_provider_dingpush.storage.contract import OPEN, LeadPause
+from airflow_provider_dingpush.storage.contract import LeadPause
 from airflow_provider_dingpush.storage.files.disk import outbox_errors
+from airflow_provider_dingpush.storage.notes import OPEN
 from airflow_provider_dingpush.storage.outbox import Outbox
 
 if TYPE_CHECKING:

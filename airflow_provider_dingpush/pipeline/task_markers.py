@@ -30,7 +30,7 @@ from airflow_provider_dingpush.storage.files.markers import MarkerFiles
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.task_records import TaskKey
-    from airflow_provider_dingpush.storage.contract import Store
+    from airflow_provider_dingpush.storage.contract import Notes
 
 FAMILY = "markers"
 """The family of notes in Redis."""
@@ -79,23 +79,23 @@ def _write_file(name: str, record: Mapping[str, Any]) -> None:
 
 
 def _write_note(url: str, name: str, record: Mapping[str, Any]) -> None:
-    from airflow_provider_dingpush.storage.contract import Note
+    from airflow_provider_dingpush.storage.notes import Note
 
     note = Note(FAMILY, name, json.dumps(record).encode(), LASTS_SECONDS, newest=MOST_MARKERS)
-    if _in_redis(url, lambda store: store.set_notes([note], waits=False)):
+    if _in_redis(url, lambda notes: notes.set_notes([note], waits=False)):
         _held_notes[name] = os.getpid()
 
 
-def _in_redis(url: str, change: Callable[[Store], None]) -> bool:
+def _in_redis(url: str, change: Callable[[Notes], None]) -> bool:
     """Whether a change was made. A Redis that is away isn't tried by each task anew: that may take a second."""
     tried = home() / "tmp" / "redis-is-away"
     with suppress(OSError):
         if time.time() - os.lstat(tried).st_mtime < _AWAY_SECONDS:
             return False
     try:
-        from airflow_provider_dingpush.pipeline.outboxes import opened
+        from airflow_provider_dingpush.pipeline.outboxes import opened_notes
 
-        change(opened(url, home()))
+        change(opened_notes(url))
     except OutboxError:
         with suppress(OSError, OutboxError):
             os.close(create(make_own_folder(home(), "tmp") / tried.name, os.O_TRUNC))
@@ -120,7 +120,7 @@ def task_ended(ti: Any) -> None:
 def note_failed_by_hand(ti: Any) -> None:
     """Note that a person marked a task as failed: its process, which may just begin, writes its marker after that."""
     from airflow_provider_dingpush.pipeline.scheduler_writing import write_note
-    from airflow_provider_dingpush.storage.contract import Note
+    from airflow_provider_dingpush.storage.notes import Note
 
     value = try_of(getattr(ti, "try_number", None))
     write_note(Note(BY_HAND, _name(ti), value, _BY_HAND_SECONDS, newest=MOST_MARKERS))
@@ -158,7 +158,7 @@ def _are_left(names: Sequence[str]) -> bool:
         files = MarkerFiles(home())
         return any(map(files.is_there, names))
     left: list[bool] = []
-    _in_redis(url, lambda store: left.append(any(store.note(FAMILY, each) is not None for each in names)))
+    _in_redis(url, lambda notes: left.append(any(notes.note(FAMILY, each) is not None for each in names)))
     return any(left)
 
 
@@ -175,7 +175,7 @@ def process_stops() -> None:
 
 
 def _remove_notes(url: str, names: Sequence[str]) -> None:
-    _in_redis(url, lambda store: store.remove_notes([(FAMILY, each) for each in names], waits=False))
+    _in_redis(url, lambda notes: notes.remove_notes([(FAMILY, each) for each in names], waits=False))
     for each in names:
         _held_notes.pop(each, None)
 

@@ -67,6 +67,7 @@ class World:
         """Let this Redis be the outbox."""
         self.env.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", url)
         outboxes.opened.cache_clear()
+        outboxes.opened_notes.cache_clear()
 
 
 Change = Callable[[World], None]
@@ -128,6 +129,7 @@ def world(monkeypatch: pytest.MonkeyPatch, outbox_home: Path) -> Iterator[World]
         made.connect()
         yield made
         outboxes.opened.cache_clear()
+        outboxes.opened_notes.cache_clear()
 
 
 def exceptions() -> Iterator[BaseException]:
