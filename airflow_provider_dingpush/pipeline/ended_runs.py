@@ -42,7 +42,8 @@ class EndedRun(NamedTuple):
         try:
             failed = tuple(task_instances_of(dag_run, state="failed"))
         except Exception as problem:  # noqa: BLE001 - a missing list must not lose the alert
-            _log.info("The failed tasks of the run can't be listed (%s).", type(problem).__name__)
+            what = type(problem).__name__
+            _log.warning("The failed tasks of run %s of %s can't be listed (%s).", dag_run.run_id, dag_run.dag_id, what)
             return cls(dag_run, reason, failed=None)
         try:
             by_hand = tuple(set_by_hand(session_of(dag_run), dag_run.dag_id, dag_run.run_id, failed))

@@ -14,9 +14,9 @@ from airflow_provider_dingpush.airflow_compat import airflow_option, mask_secret
 from airflow_provider_dingpush.pipeline.homes import folders_of_open, have_files_open_incidents, home, second_home
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.storage.address import Address
     from airflow_provider_dingpush.storage.contract import Notes, Store
     from airflow_provider_dingpush.storage.files.store import FileStore
-    from airflow_provider_dingpush.storage.notes import Address
     from airflow_provider_dingpush.storage.outbox import Outbox
 
 _log = logging.getLogger(__name__)

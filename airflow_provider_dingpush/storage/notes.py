@@ -1,13 +1,9 @@
-"""Small values that expire, and where a store is: apart from the rest, because each task loads this only."""
+"""Small values that expire: apart from the rest of the contract, because each task loads this only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from airflow_provider_dingpush.storage.contract import Notes, Store
+from typing import NamedTuple
 
 OPEN = "open"
 """The family of notes of open failures: the one that every success looks at."""
@@ -47,18 +43,3 @@ class FoundNote(NamedTuple):
     value: bytes
     until: float
     seconds_left: float
-
-
-class Address(NamedTuple):
-    """Where a store is, as ``address_of(url)`` of its package reads it from ``[dingpush] outbox_url``.
-
-    :param location: for people, without the password.
-    :param password: to be masked wherever Airflow writes logs; empty if there is none.
-    :param open: opens the store.
-    :param open_notes: opens its notes only, which loads less.
-    """
-
-    location: str
-    password: str
-    open: Callable[[], Store]
-    open_notes: Callable[[], Notes]

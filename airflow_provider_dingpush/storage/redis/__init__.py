@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.storage.notes import Address
+from airflow_provider_dingpush.storage.address import Address
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.storage.redis.notes import RedisNotes
