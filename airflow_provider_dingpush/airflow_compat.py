@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_dingpush.messages.input_text import visible
+from airflow_provider_dingpush.airflow_options import airflow_option, attribute_of
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, Connection, Context
@@ -163,28 +163,6 @@ def has_own_plugin(name: str) -> bool:
 def notifier_takes_context() -> bool:
     """Whether ``BaseNotifier`` accepts a context for its ``await`` (Airflow 3.1 and later)."""
     return hasattr(sys.modules[__name__].BaseNotifier, "__await__")
-
-
-def attribute_of(source: object, name: str) -> Any:
-    """An attribute of one of Airflow's objects, or of anything that a context may hold instead.
-
-    ``None`` if it has none, or if reading it raises: SQLAlchemy does so if the session of an object is gone.
-    """
-    try:
-        return getattr(source, name, None)
-    except Exception:  # noqa: BLE001 - a foreign class may raise anything
-        return None
-
-
-def airflow_option(section: str, key: str) -> str | None:
-    """An option of ``airflow.cfg`` or ``AIRFLOW__…``; ``None`` if it is unset, empty or unknown to this Airflow."""
-    try:  # 3.2
-        from airflow.sdk.configuration import conf
-    except ImportError:
-        from airflow.configuration import conf
-    value = conf.get(section, key, fallback=None)
-    # An invisible character, such as a byte order mark, would change a URL or a time zone.
-    return visible(str(value)).strip() or None if value is not None else None
 
 
 def default_timezone() -> str:

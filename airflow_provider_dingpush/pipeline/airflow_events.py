@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of
+from airflow_provider_dingpush.airflow_options import airflow_option, attribute_of
 from airflow_provider_dingpush.pipeline import task_markers
 from airflow_provider_dingpush.pipeline.homes import may_an_incident_be_open
 

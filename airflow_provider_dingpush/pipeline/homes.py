@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from airflow_provider_dingpush.airflow_compat import airflow_option
+from airflow_provider_dingpush.airflow_options import airflow_option
 
 
 def home() -> Path:

@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of
+from airflow_provider_dingpush.airflow_options import airflow_option, attribute_of
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.homes import home
 from airflow_provider_dingpush.pipeline.task_recording import key_of, name_of, record_of

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from airflow_provider_dingpush.airflow_compat import attribute_of
+from airflow_provider_dingpush.airflow_options import attribute_of
 
 _MOST_CHARACTERS = 2_000
 _MOST_TAGS = 50

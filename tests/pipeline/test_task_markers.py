@@ -233,10 +233,10 @@ print(*sorted(name.removeprefix(package) for name in set(sys.modules) - before i
 
 
 _OF_EACH_TASK = {
-    *("airflow_compat", "pipeline", "pipeline.homes", "pipeline.task_markers", "pipeline.task_recording"),
+    *("airflow_options", "pipeline", "pipeline.homes", "pipeline.task_markers", "pipeline.task_recording"),
     *("storage", "storage.files", "storage.files.disk", "storage.files.markers"),
 }
-_TO_LOOK = {"alerts", "alerts.mailboxes", "pipeline.airflow_events", "pipeline.outboxes"}
+_TO_LOOK = {"airflow_compat", "alerts", "alerts.mailboxes", "pipeline.airflow_events", "pipeline.outboxes"}
 
 
 @pytest.mark.parametrize(
