@@ -20,7 +20,7 @@ from airflow_provider_dingpush.pipeline.task_records import TaskKey, key_in
 from airflow_provider_dingpush.storage.files.found_markers import FoundMarker, FoundMarkerFiles
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.storage.contract import Store
+    from airflow_provider_dingpush.storage.contract import Notes
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Markers:
     :param store: the store.
     """
 
-    def __init__(self, folder: Path | None, store: Store) -> None:
+    def __init__(self, folder: Path | None, store: Notes) -> None:
         self._files = None if folder is None else FoundMarkerFiles(folder)
         self._store = store
 

@@ -19,7 +19,7 @@ import pytest
 
 from airflow_provider_dingpush.pipeline import airflow_events, task_markers
 from airflow_provider_dingpush.pipeline.found_markers import Marker, Markers
-from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.outboxes import opened_notes, outbox
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
 from airflow_provider_dingpush.storage.redis.store import RedisStore
 from tests.callback_contexts import task_context
@@ -58,7 +58,8 @@ def markers(request: pytest.FixtureRequest, outbox_home: Path, monkeypatch: pyte
         return
     with redis_server() as server:
         use(server.url, monkeypatch)
-        yield Markers(None, outbox().store)
+        # Over the connection of this process' own markers, so that what it has sent without waiting comes first.
+        yield Markers(None, opened_notes(server.url))
 
 
 class TaskProcess:
@@ -304,7 +305,7 @@ def test_a_forked_child_reads_no_answer_of_its_parent(monkeypatch: pytest.Monkey
         task_markers.task_starts(running_task())
         with task_process():
             pass
-        assert outbox().opened_incidents(1) == {}
+        assert opened_notes(server.url).notes("open", 1) == {}
         task_markers.task_ended(running_task())
         markers = Markers(None, RedisStore(server.url))
         wait_until(lambda: not markers.is_there(KEY))
