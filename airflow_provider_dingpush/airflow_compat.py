@@ -1,4 +1,4 @@
-"""All differences between Airflow 2.10 and 3.4.
+"""The differences between Airflow 2.10 and 3.4, except for the database: see :mod:`~.airflow_database`.
 
 Each name is imported from where the newest Airflow has it, if possible, to avoid the deprecation warnings of its old
 location. An entry can be removed once the oldest supported Airflow has the new location.
@@ -10,16 +10,13 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_dingpush.messages.input_text import visible
+from airflow_provider_dingpush.airflow_options import airflow_option, attribute_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, Connection, Context
     from airflow.sdk.bases.decorator import (
         DecoratedOperator,
@@ -44,47 +41,33 @@ __all__ = [
     "DecoratedOperator",
     "FParams",
     "FReturn",
-    "StoredDag",
     "Task",
     "TaskDecorator",
     "airflow_option",
     "attribute_of",
-    "connection_types",
     "default_timezone",
     "defers_by_default",
     "determine_kwargs",
-    "failed_in_a_row",
-    "failed_task_ids",
     "failure_of_email",
     "folders_of_dag_files",
     "folders_of_own_code",
     "has_own_plugin",
     "ignores_email_backend",
-    "import_errors",
     "is_airflow_3",
     "is_scheduler_loop",
     "load_provider_options",
     "mask_secret",
-    "may_use_database",
     "notifier_takes_context",
     "redact",
-    "requests_in_audit_log",
     "run_in_thread",
     "search_all_secrets",
     "send_by_smtp",
-    "session_of",
-    "stored_dags",
-    "stored_task_instances",
     "task_decorator_factory",
-    "task_instances_of",
     "task_log_file",
     "tells_teams",
 ]
 
 Result = TypeVar("Result")
-
-_log = logging.getLogger(__name__)
-
 
 # Where the newest Airflow has a class, and where the others have it.
 _PLACES = {
@@ -169,19 +152,6 @@ def search_all_secrets() -> None:
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 
-def connection_types() -> dict[str, str]:
-    """Id and type of every connection in the metadata database; for commands.
-
-    :raises Exception: of the database, if it can't be read.
-    """
-    from airflow.models.connection import Connection as StoredConnection
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        rows = session.query(StoredConnection.conn_id, StoredConnection.conn_type).all()
-    return {conn_id: conn_type or "" for conn_id, conn_type in rows}
-
-
 def load_provider_options() -> None:
     """Have Airflow know which options of providers are sensitive, as its own commands do before anything else.
 
@@ -196,92 +166,6 @@ def load_provider_options() -> None:
     from airflow.providers_manager import ProvidersManager
 
     ProvidersManager().initialize_providers_configuration()  # type: ignore[no-untyped-call,unused-ignore]
-
-
-class StoredDag(NamedTuple):
-    """A DAG of the metadata database.
-
-    :param dag_id: its id.
-    :param tags: its tags.
-    :param tasks: the id of each task -> its owner.
-    :param ending_from_trigger: ids of tasks that are stored with ``end_from_trigger=True``.
-    """
-
-    dag_id: str
-    tags: tuple[str, ...]
-    tasks: Mapping[str, str]
-    ending_from_trigger: tuple[str, ...] = ()
-
-    @property
-    def owners(self) -> tuple[str, ...]:
-        """The owners of its tasks, as they are the DAG's."""
-        return tuple(sorted(set(self.tasks.values())))
-
-
-def stored_dags(dag_ids: Collection[str] | None = None) -> list[StoredDag]:
-    """The DAGs in the metadata database as they were last parsed; for commands.
-
-    :param dag_ids: of these only.
-    :raises Exception: of the database, if it can't be read.
-    """
-    from airflow.models.dag import DagModel
-    from airflow.models.serialized_dag import SerializedDagModel
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        rows = session.query(DagModel.dag_id)
-        # 3.0: is_stale
-        rows = rows.filter(~DagModel.is_stale if hasattr(DagModel, "is_stale") else DagModel.is_active)
-        known = sorted(row.dag_id for row in rows if dag_ids is None or row.dag_id in dag_ids)
-        if hasattr(SerializedDagModel, "get_latest_serialized_dags"):  # 3.0: one row for each version of a DAG
-            stored = SerializedDagModel.get_latest_serialized_dags(dag_ids=known, session=session)
-        else:
-            stored = session.query(SerializedDagModel).filter(SerializedDagModel.dag_id.in_(known)).all()
-        return [_stored_dag(each.dag_id, each.data) for each in stored]
-
-
-def _stored_dag(dag_id: str, data: Any) -> StoredDag:
-    content = (json.loads(data) if isinstance(data, str) else data)["dag"]
-    tasks = [_decoded(each) for each in content["tasks"]]
-    default = airflow_option("operators", "default_owner") or "airflow"
-    return StoredDag(
-        dag_id,
-        tuple(sorted(map(str, _decoded(content.get("tags")) or ()))),
-        {
-            # A value that is the default isn't stored; those of a mapped task are stored apart.
-            str(each["task_id"]): str(each.get("owner") or (each.get("partial_kwargs") or {}).get("owner") or default)
-            for each in tasks
-        },
-        tuple(
-            str(each["task_id"])
-            for each in tasks
-            if '"end_from_trigger": true' in json.dumps(each.get("start_trigger_args"), default=str)
-        ),
-    )
-
-
-def _decoded(value: Any) -> Any:
-    """What Airflow has encoded as a mapping of type and value."""
-    return value["__var"] if isinstance(value, Mapping) and "__var" in value else value
-
-
-def import_errors() -> Iterator[tuple[str, str]]:
-    """File and traceback of each DAG file that can't be imported; for commands.
-
-    :raises Exception: of the database, if it can't be read.
-    """
-    from airflow.models.errors import ParseImportError
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        rows = session.query(ParseImportError.filename, ParseImportError.stacktrace).all()
-    return ((str(file or ""), str(text or "")) for file, text in rows)
-
-
-def may_use_database() -> bool:
-    """Whether this process may have Airflow's database: a task of Airflow 3 never has it."""
-    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
-    return not hasattr(runner, "SUPERVISOR_COMMS")
 
 
 def folders_of_dag_files() -> list[tuple[str, str | None]]:
@@ -391,28 +275,6 @@ def _smtp_hook(conn_id: str) -> Any:
     return SmtpHook(smtp_conn_id=conn_id) if has_host else None
 
 
-def attribute_of(source: object, name: str) -> Any:
-    """An attribute of one of Airflow's objects, or of anything that a context may hold instead.
-
-    ``None`` if it has none, or if reading it raises: SQLAlchemy does so if the session of an object is gone.
-    """
-    try:
-        return getattr(source, name, None)
-    except Exception:  # noqa: BLE001 - a foreign class may raise anything
-        return None
-
-
-def airflow_option(section: str, key: str) -> str | None:
-    """An option of ``airflow.cfg`` or ``AIRFLOW__…``; ``None`` if it is unset, empty or unknown to this Airflow."""
-    try:  # 3.2
-        from airflow.sdk.configuration import conf
-    except ImportError:
-        from airflow.configuration import conf
-    value = conf.get(section, key, fallback=None)
-    # An invisible character, such as a byte order mark, would change a URL or a time zone.
-    return visible(str(value)).strip() or None if value is not None else None
-
-
 def default_timezone() -> str:
     """IANA name of Airflow's ``[core] default_timezone``."""
     name = airflow_option("core", "default_timezone") or "UTC"
@@ -432,165 +294,6 @@ async def run_in_thread(function: Callable[[], Result]) -> Result:
     from asgiref.sync import sync_to_async
 
     return await sync_to_async(function, thread_sensitive=False)()
-
-
-_NO_TASK_STATES = "this Airflow doesn't provide them to DAG-level callbacks (3.0), or knows no tasks of this run."
-
-
-def failed_task_ids(context: Mapping[str, Any], seconds: float) -> list[tuple[str, int]] | None:
-    """The failed tasks of the run that a DAG-level callback is about, as (task id, map index); ``None`` if unknown.
-
-    Airflow 2 reads them from its database, Airflow 3.1 and later answer a request, Airflow 3.0 has no such request.
-    ``airflow dags test`` of Airflow 3 calls the callback in the process that has the database.
-
-    Why they are unknown is logged at INFO.
-
-    :param seconds: the most that the request may take. The first one after a start of the DAG processor waits until a
-        part of Airflow is loaded; and a request that fails gets no reply, not even an error.
-    """
-    try:
-        dag_run: Any = context.get("dag_run")
-        if hasattr(dag_run, "get_task_instances"):
-            return sorted((each.task_id, each.map_index) for each in task_instances_of(dag_run, state="failed"))
-        from airflow_provider_dingpush.timeouts import call_within
-
-        states = call_within(seconds, lambda: _task_states(context))
-        if states is None:
-            _log.info("The failed tasks of the run can't be listed: %s", _NO_TASK_STATES)
-            return None
-        known = set(context["dag"].task_ids)
-        return sorted(_task_and_index(key, known) for key, state in states.items() if state == "failed")
-    except TimeoutError:
-        _log.info("The failed tasks of the run can't be listed: Airflow gave no answer within %.1f seconds.", seconds)
-        return None
-    except Exception as error:  # noqa: BLE001 - a missing list must not lose the alert
-        _log.info("The failed tasks of the run can't be listed (%s: %s).", type(error).__name__, redact(str(error)))
-        return None
-
-
-def task_instances_of(dag_run: Any, **conditions: Any) -> list[Any]:
-    """The task instances of a run of the database, read within its own session.
-
-    Without a session Airflow takes that of the thread, and commits and closes it: the scheduler forbids that while it
-    works on runs, and would lose what it has done (``utils/session.py``, ``utils/sqlalchemy.py`` of 2.10 to 3.3, read
-    2026-11-27).
-    """
-    session = session_of(dag_run)
-    return list(dag_run.get_task_instances(**conditions, **({} if session is None else {"session": session})))
-
-
-def session_of(stored: Any) -> Any:
-    """The database session of an object; ``None`` if it has none."""
-    if not hasattr(stored, "_sa_instance_state"):
-        return None
-    from sqlalchemy.orm import object_session
-    from sqlalchemy.orm.exc import UnmappedInstanceError
-
-    try:
-        return object_session(stored)
-    except UnmappedInstanceError:
-        return None
-
-
-@contextmanager
-def stored_task_instances(
-    dag_id: str, run_ids: Collection[str], task_ids: Collection[str]
-) -> Iterator[tuple[Any, list[Any]]]:
-    """The task instances of these runs and tasks in the metadata database, and the session.
-
-    Each has ``run_id``, ``task_id``, ``map_index``, ``state``, ``try_number`` and ``end_date``.
-
-    :raises Exception: of the database, if it can't be read.
-    """
-    from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.session import create_session
-
-    names = ("run_id", "task_id", "map_index", "state", "try_number", "end_date")
-    with create_session() as session:
-        rows = session.query(*(getattr(TaskInstance, name) for name in names)).filter(
-            TaskInstance.dag_id == dag_id, TaskInstance.run_id.in_(run_ids), TaskInstance.task_id.in_(task_ids)
-        )
-        yield session, rows.all()
-
-
-def requests_in_audit_log(
-    session: Any, dag_id: str, since: datetime, until: datetime
-) -> list[tuple[datetime, str, str | None, str | None]]:
-    """The requests of people about a DAG: time, name, run and task of each.
-
-    Airflow itself writes lines of the same names. Those of a request have the request in ``extra``; its own have
-    nothing there, or the name of a host (``www/decorators.py`` of 2.10, ``api_fastapi/logging/decorators.py`` and
-    ``api_fastapi/execution_api/routes/task_instances.py`` of 3.3, read 2026-11-27).
-
-    :param session: of the database.
-    """
-    from airflow.models.log import Log
-
-    rows = session.query(Log.dttm, Log.event, Log.run_id, Log.task_id).filter(
-        Log.dag_id == dag_id,
-        Log.dttm >= since,
-        Log.dttm <= until,
-        Log.extra.isnot(None),
-        ~Log.extra.contains("host_name"),
-    )
-    return [tuple(row) for row in rows]
-
-
-def failed_in_a_row(dag_run: Any, at_most: int) -> int:
-    """How many of the DAG's newest runs failed, up to the first that didn't; the given one counts as the newest.
-
-    In the order in which Airflow counts them (``models/dagrun.py``, ``_check_last_n_dagruns_failed``).
-
-    :param dag_run: of the database, with its session.
-    :raises Exception: of the database, if it can't be read.
-    """
-    session, runs = session_of(dag_run), type(dag_run)
-    if session is None:
-        return 0
-    from airflow import __version__
-
-    if not is_airflow_3():
-        newest = [runs.execution_date.desc()]
-    elif tuple(map(int, __version__.split(".")[:2])) < (3, 2):
-        newest = [runs.logical_date.desc()]
-    else:
-        newest = [runs.run_after.desc(), runs.id.desc()]
-    # Whole objects: the scheduler hasn't written its latest changes yet.
-    found = session.query(runs).filter(runs.dag_id == dag_run.dag_id).order_by(*newest).limit(at_most).all()
-    failed = [str(getattr(each.state, "value", each.state)) == "failed" for each in found]
-    return failed.index(False) if False in failed else len(failed)
-
-
-def _task_states(context: Mapping[str, Any]) -> Mapping[str, str] | None:
-    from airflow.sdk.execution_time import task_runner
-
-    if not hasattr(task_runner, "SUPERVISOR_COMMS"):
-        return _stored_failures(context)
-    if not notifier_takes_context():
-        # Airflow 3.0 has this request, but its DAG processor doesn't support it and then prints the message before it,
-        # which may be a secret to be masked.
-        return None
-    states_of = task_runner.RuntimeTaskInstance.get_task_states
-    run_id = context.get("run_id") or context["dag_run"].run_id
-    dag_id = context["dag"].dag_id
-    return states_of(dag_id=dag_id, run_ids=[run_id]).get(run_id)
-
-
-def _stored_failures(context: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """The failed tasks in the database, in the form of the request; ``None`` if there are none."""
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.state import TaskInstanceState
-
-    dag_id, run_id = context["dag"].dag_id, context.get("run_id")
-    failed = DagRun.fetch_task_instances(dag_id=dag_id, run_id=run_id, state=[TaskInstanceState.FAILED])
-    keys = (each.task_id if each.map_index < 0 else f"{each.task_id}_{each.map_index}" for each in failed)
-    return dict.fromkeys(keys, "failed") or None
-
-
-def _task_and_index(key: str, known: set[str]) -> tuple[str, int]:
-    """Airflow joins a mapped task's id and index as ``task_3``, which may also be the id of another task."""
-    task_id, _, index = key.rpartition("_")
-    return (task_id, int(index)) if key not in known and task_id in known and index.isdigit() else (key, -1)
 
 
 def folders_of_own_code() -> list[str]:

@@ -32,7 +32,15 @@ def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any)
 @_hook
 def on_task_instance_success(task_instance: Any) -> None:
     """A task succeeded."""
-    _guarded(lambda: _pipeline("airflow_events").task_succeeded(task_instance))
+
+    def record() -> None:
+        triggers = getattr(getattr(task_instance, "task", None), "trigger_dag_id", None)
+        if triggers or _pipeline("homes").may_an_incident_be_open():
+            _pipeline("airflow_events").task_succeeded(task_instance)
+        else:  # as most often, and nothing else has to be loaded
+            _pipeline("task_markers").task_ended(task_instance)
+
+    _guarded(record)
 
 
 @_hook(optionalhook=True)

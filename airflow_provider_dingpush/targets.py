@@ -31,7 +31,11 @@ _FORMS = (
     'Write to=Group("cid…"), to=Users(["user id"]), to=Users(mobiles="138…") or '
     'to=WorkNotification(user_ids=["user id"]), or as plain data '
     '{"open_conversation_id": "cid…"}, {"user_ids": […]}, {"mobiles": […]} or '
-    '{"work_notification": {"user_ids": […], "department_ids": […]}}.'
+    '{"work_notification": {"user_ids": […], "department_ids": […]}}. '
+    '请写成 to=Group("cid…")、to=Users(["userId"])、to=Users(mobiles="138…") 或 '
+    'to=WorkNotification(user_ids=["userId"])，或写成数据 '
+    '{"open_conversation_id": "cid…"}、{"user_ids": […]}、{"mobiles": […]} 或 '
+    '{"work_notification": {"user_ids": […], "department_ids": […]}}。'
 )
 _conversation_id = identifier(one_word)
 
@@ -42,7 +46,8 @@ def _department(where: str, value: object, rendered: bool) -> str:
     is_number = found.isdecimal() and found.isascii()
     if (rendered or not holds_jinja(found)) and not is_number:
         raise InvalidMessageError(
-            f"{where} must be a department's number, such as 1 for the whole organisation, not {found[:40]!r}."
+            f"{where} must be a department's number, such as 1 for the whole organisation, not {found[:40]!r}.",
+            problem_zh=f"{where} 应为部门的数字 ID（1 为整个组织），而不是 {found[:40]!r}。",
         )
     return found
 
@@ -54,7 +59,8 @@ def _group_id(where: str, value: object, rendered: bool) -> str:
         raise InvalidMessageError(
             f"{where} was given a chatId; app robots send to an openConversationId, which starts with 'cid'.",
             "Convert it with POST /v1.0/im/chat/{chatId}/convertToOpenConversationId. "
-            "此处应为 openConversationId（cid 开头），而不是 chatId；可用上述接口转换。",
+            "可用接口 POST /v1.0/im/chat/{chatId}/convertToOpenConversationId 转换。",
+            problem_zh=f"{where} 应为 openConversationId（以 cid 开头），而不是 chatId。",
         )
     return found
 
@@ -95,7 +101,9 @@ class Users:
     def __post_init__(self) -> None:
         apply_rules(self)
         if not self.user_ids and not self.mobiles:
-            raise InvalidMessageError("Users is empty.", "Pass user_ids or mobiles.")
+            raise InvalidMessageError(
+                "Users is empty.", "Pass user_ids or mobiles. 请填写 user_ids 或 mobiles。", problem_zh="Users 为空。"
+            )
 
     __repr__ = short_repr
 
@@ -122,10 +130,16 @@ class WorkNotification:
         apply_rules(self)
         named = bool(self.user_ids or self.department_ids)
         if not named and not self.everyone:
-            raise InvalidMessageError("WorkNotification is empty.", "Pass user_ids, department_ids or everyone=True.")
+            raise InvalidMessageError(
+                "WorkNotification is empty.",
+                "Pass user_ids, department_ids or everyone=True. 请填写 user_ids、department_ids 或 everyone=True。",
+                problem_zh="WorkNotification 为空。",
+            )
         if named and self.everyone is True:
             raise InvalidMessageError(
-                "WorkNotification can't combine everyone with people or departments.", "Leave one of the two out."
+                "WorkNotification can't combine everyone with people or departments.",
+                "Leave one of the two out. 请只保留其中一种。",
+                problem_zh="WorkNotification 不能同时填写 everyone 和人员或部门。",
             )
 
     __repr__ = short_repr
@@ -156,10 +170,16 @@ def read_target(value: Any) -> Target | None:
     if isinstance(value, str):
         if one_word(value).startswith(("cid", "chat")):
             return Group(value)
-        raise InvalidMessageError("to is a str, but no group's id: those start with 'cid'.", _FORMS)
+        raise InvalidMessageError(
+            "to is a str, but no group's id: those start with 'cid'.",
+            _FORMS,
+            problem_zh="to 是字符串，但不是群的 ID：群的 ID 以 cid 开头。",
+        )
     if not isinstance(value, Mapping):
         raise InvalidMessageError(
-            f"to must be a Group, Users, WorkNotification or a dict, not a {type(value).__name__}.", _FORMS
+            f"to must be a Group, Users, WorkNotification or a dict, not a {type(value).__name__}.",
+            _FORMS,
+            problem_zh=f"to 应为 Group、Users、WorkNotification 或字典，而不是 {type(value).__name__}。",
         )
     keys = set(value)
     if keys == {"open_conversation_id"}:
@@ -169,8 +189,17 @@ def read_target(value: Any) -> Target | None:
     if keys == {"work_notification"} and isinstance(value["work_notification"], Mapping):
         value, keys = value["work_notification"], set(value["work_notification"])
     elif not keys & {"department_ids", "everyone"}:
-        raise InvalidMessageError(f"to is a dict with {sorted(map(str, keys))}, which names no target.", _FORMS)
+        named = sorted(map(str, keys))
+        raise InvalidMessageError(
+            f"to is a dict with {named}, which names no target.",
+            _FORMS,
+            problem_zh=f"to 是字典，但其中的键 {named} 没有指明发送对象。",
+        )
     unknown = sorted(map(str, keys - {"user_ids", "department_ids", "everyone"}))
     if unknown:
-        raise InvalidMessageError(f"to names a work notification and has unknown keys {unknown}.", _FORMS)
+        raise InvalidMessageError(
+            f"to names a work notification and has unknown keys {unknown}.",
+            _FORMS,
+            problem_zh=f"to 指明了工作通知，但没有 {unknown} 这样的键。",
+        )
     return WorkNotification(**value)

@@ -26,6 +26,7 @@ def use(url: str, env: pytest.MonkeyPatch) -> None:
     """Let this be the outbox, as for a process that begins now."""
     env.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", url)
     outboxes.opened.cache_clear()
+    outboxes.opened_notes.cache_clear()
 
 
 @contextmanager

@@ -55,7 +55,7 @@ THIRD_PARTIES_LAZILY = {
 }
 # the only modules that may ask which Airflow or Python this is
 # (the demo's DAG is a file as a user would write it, and copied into a DAG folder)
-VERSION_CHECKS = {"airflow_compat", "cli/demo_dag"}
+VERSION_CHECKS = {"airflow_compat", "airflow_options", "cli/demo_dag"}
 HEAVY = {"requests", "urllib3", "redis", "matplotlib", "openpyxl"}
 VERSION_FINDERS = {"importlib.metadata", "packaging", "packaging.version", "airflow.version", "pkg_resources"}
 

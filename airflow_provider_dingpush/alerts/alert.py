@@ -117,7 +117,7 @@ class Alert:
 
     @property
     def adds_something(self) -> bool:
-        """Whether its notifier has a message of its own, or mentions."""
+        """Whether it has what others about the same occurrence don't have, see :func:`key_with`."""
         return self.key != self.occurrence
 
     @property
@@ -231,11 +231,20 @@ def unique_key() -> str:
     return uuid.uuid4().hex
 
 
-def key_with(occurrence: str, message: Mapping[str, Any] | str | None, mentions: Mapping[str, Any] | None) -> str:
-    """The key of an alert: the occurrence itself, unless its notifier adds a message or mentions."""
-    if message is None and not mentions:
+def key_with(
+    occurrence: str,
+    message: Mapping[str, Any] | str | None,
+    mentions: Mapping[str, Any] | None,
+    pausing_after: int | None = None,
+) -> str:
+    """The key of an alert: the occurrence itself, unless it adds something to others about the same occurrence.
+
+    Its notifier may have a message or mentions, and only the scheduler knows that Airflow pauses the DAG.
+    """
+    if message is None and not mentions and not pausing_after:
         return occurrence
-    return digest([occurrence, json.dumps([message, mentions], sort_keys=True)])[:40]
+    added = [message, mentions, *([pausing_after] if pausing_after else [])]
+    return digest([occurrence, json.dumps(added, sort_keys=True)])[:40]
 
 
 def age_of(alert: Alert) -> tuple[float, str]:

@@ -218,7 +218,10 @@ def reason_of(alert: Alert) -> str:
 
 
 def _names_of_failed_tasks(alert: Alert) -> str:
-    """``extract, load (3)``: the failed tasks that the alert of a run knows; empty if it knows none."""
+    """``extract, load (3) … (+2)``: the failed tasks that the alert of a run names, and how many others failed.
+
+    Empty if it names none.
+    """
     listed = alert.facts.get("failed_tasks")
     tasks = Counter(
         str(each["task_id"])
@@ -227,7 +230,8 @@ def _names_of_failed_tasks(alert: Alert) -> str:
     )
     named = ", ".join(f"{task} ({count})" if count > 1 else task for task, count in tasks.items())
     count = alert.facts.get("failed_task_count")
-    return f"{named} …" if named and isinstance(count, int) and count > tasks.total() else named
+    rest = count - tasks.total() if isinstance(count, int) else 0
+    return f"{named} … (+{rest})" if named and rest > 0 else named
 
 
 def own_text_of(alert: Alert) -> str:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def joined(alerts: Iterable[Alert]) -> list[Alert]:
     """One alert for each occurrence, in the order of the first ones.
 
-    It is the one with the built-in text, if there is one, with the messages of the others (:attr:`Alert.also`) and all
-    mentions. A message without text, such as a picture, isn't joined.
+    It is the one with the built-in text, if there is one, with the messages of the others (:attr:`Alert.also`), all
+    mentions, and what only the scheduler knows. A message without text, such as a picture, isn't joined.
     """
     groups: dict[str, list[Alert]] = {}
     for each in alerts:
@@ -48,8 +48,10 @@ def _one_of(alerts: Sequence[Alert]) -> Alert:
         ):
             also.append(each.message)
     mentions = mentions_together(alerts)
+    pausing_after = next(filter(None, (each.facts.get("pausing_after") for each in alerts)), None)
     return replace(
         first,
+        facts={**first.facts, "pausing_after": pausing_after} if pausing_after else first.facts,
         at=min(each.at for each in alerts),
         also=tuple(also),
         mentions=mentions.to_dict() if mentions else None,

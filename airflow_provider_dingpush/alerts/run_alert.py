@@ -65,7 +65,7 @@ def alert_of(
         occurrence = key = unique_key()
     else:
         occurrence = _occurrence(facts, at)
-        key = key_with(occurrence, wanted, people)
+        key = key_with(occurrence, wanted, people, facts.pausing_after)
     return Alert(
         key=key,
         occurrence=occurrence,

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, has_own_plugin, import_errors
+from airflow_provider_dingpush.airflow_compat import airflow_option, has_own_plugin
+from airflow_provider_dingpush.airflow_database import import_errors
 from airflow_provider_dingpush.cli.findings import Check, Finding, Severity, found, found_problem
 from airflow_provider_dingpush.cli.known_connections import exists
 from airflow_provider_dingpush.cli.known_dags import DATABASE_SECONDS, KnownDags

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook, connection_types
+from airflow_provider_dingpush.airflow_compat import AirflowNotFoundException, BaseHook
+from airflow_provider_dingpush.airflow_database import connection_types
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.messages.input_text import visible
 from airflow_provider_dingpush.timeouts import call_within

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from airflow_provider_dingpush.airflow_compat import StoredDag, stored_dags
+from airflow_provider_dingpush.airflow_database import StoredDag, stored_dags
 from airflow_provider_dingpush.events import Subject
 from airflow_provider_dingpush.pipeline.airflow_health import Component
 from airflow_provider_dingpush.pipeline.redaction import described

@@ -16,7 +16,8 @@ from airflow_provider_dingpush.cli.option_sources import OptionSources
 from airflow_provider_dingpush.cli.outbox_place import OutboxKind, check_writable, place_of
 from airflow_provider_dingpush.cli.status import clock
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox, home
+from airflow_provider_dingpush.pipeline.homes import home
+from airflow_provider_dingpush.pipeline.outboxes import has_host_local_outbox
 from airflow_provider_dingpush.pipeline.pending import all_alerts
 
 if TYPE_CHECKING:

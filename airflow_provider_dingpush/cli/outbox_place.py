@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.outboxes import address_of, outbox_url
-from airflow_provider_dingpush.storage.contract import Note
 from airflow_provider_dingpush.storage.files.disk import check_ours, outbox_errors
+from airflow_provider_dingpush.storage.notes import Note
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.stores import Store

@@ -11,7 +11,8 @@ from datetime import MAXYEAR, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_dingpush.airflow_compat import StoredDag, airflow_option
+from airflow_provider_dingpush.airflow_compat import airflow_option
+from airflow_provider_dingpush.airflow_database import StoredDag
 from airflow_provider_dingpush.cli.connection_checks import masked_number, people_in_words
 from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_dags import KnownDags

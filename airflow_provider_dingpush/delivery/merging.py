@@ -145,13 +145,12 @@ def named_tasks(facts: Mapping[str, Any]) -> set[TaskKey] | None:
 
 
 def _names_no_other(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
-    """Whether all failed tasks that a run's alert names have alerts: a killed one may have none."""
-    named = named_tasks(facts)
-    return named is None or named <= notified
+    """Whether no failed task of a run lacks an alert, as far as is known: a killed one may have none."""
+    return named_tasks(facts) is None or _is_notified_whole(facts, notified)
 
 
 def _is_notified_whole(facts: Mapping[str, Any], notified: AbstractSet[TaskKey]) -> bool:
-    """Whether all failed tasks of a run were sent. Airflow lists the first ones only, but counts all."""
+    """Whether all failed tasks of a run have alerts. Its own alert names the first ones only, but counts all."""
     named = named_tasks(facts)
     if named is None:
         return False

@@ -112,10 +112,10 @@ class Arrivals:
             return alert if is_new else None
         subject = subject_of(alert)
         newest = self._newest.get(subject) or (self._newest_unsent.get(subject) if subject else None)
-        if newest is None or newest.resolved == alert.resolved or newest.at > alert.at:
+        if newest is None or newest.resolved == alert.resolved or newest.at >= alert.at:
             return self._for_another_mailbox(alert)
         # It failed, recovered, and fails again before that was sent, or the other way round; one run looks like
-        # the next.
+        # the next. Not at the same instant: that is one which a leader left in its mailbox when it died.
         again = f"{alert.key}.{alert.at:.3f}"
         return replace(alert, key=again, occurrence=again)
 

@@ -141,7 +141,10 @@ def flag(where: str, value: object, rendered: bool) -> bool | str:
         return True
     if word in ("false", "0", "no", "off", ""):
         return False
-    raise InvalidMessageError(f"{where} must be true or false, not {as_shown(value)}.")
+    raise InvalidMessageError(
+        f"{where} must be true or false, not {as_shown(value)}.",
+        problem_zh=f"{where} 应为 true 或 false，而不是 {as_shown(value)}。",
+    )
 
 
 def one_or_more(item: Rule, *, least: int = 0, unique: bool = False) -> Rule:
@@ -158,7 +161,10 @@ def one_or_more(item: Rule, *, least: int = 0, unique: bool = False) -> Rule:
         items = [value] if alone else [part for each in value for part in (each if isinstance(each, list) else [each])]
         kept = tuple(item(f"{where}[{index}]", each, rendered) for index, each in enumerate(items))
         if len(kept) < least:
-            raise InvalidMessageError(f"{where} needs at least {least}, but has {len(kept)}.")
+            raise InvalidMessageError(
+                f"{where} needs at least {least}, but has {len(kept)}.",
+                problem_zh=f"{where} 至少需要 {least} 项，现有 {len(kept)} 项。",
+            )
         return tuple(dict.fromkeys(kept)) if unique else kept
 
     return check
@@ -203,6 +209,7 @@ def mobile(where: str, value: object, rendered: bool) -> str:
             f"{where} must be a mobile number, not {as_shown(kept)}.",
             'Write it as "13800000000", or with its country as "+852-51234567"; a user id belongs in user_ids. '
             "手机号请写成 13800000000，境外号码写成 +852-51234567；userId 请写在 user_ids 中。",
+            problem_zh=f"{where} 应为手机号，而不是 {as_shown(kept)}。",
         )
     return number
 
@@ -219,17 +226,22 @@ def _digits_of(where: str, value: object) -> object:
         raise InvalidMessageError(
             f"{where} must be a whole number or text, not {as_shown(value)}.",
             "Pass an id of many digits as text: a float can't hold them all. 位数多的 ID 请以字符串传入。",
+            problem_zh=f"{where} 应为整数或文本，而不是 {as_shown(value)}。",
         )
     return value if digits is None else digits
 
 
 def _one_identifier(where: str, value: str) -> str:
     if not value:
-        raise InvalidMessageError(f"{where} is empty; DingTalk refuses a message without it.")
+        raise InvalidMessageError(
+            f"{where} is empty; DingTalk refuses a message without it.",
+            problem_zh=f"{where} 为空，钉钉不接受这样的消息。",
+        )
     if re.search(r"[\s,@]", value) or holds_jinja(value):
         raise InvalidMessageError(
             f"{where} must be one id or number without blanks, commas or '@', not {as_shown(value)}.",
-            "Pass several as a list.",
+            "Pass several as a list. 多个请写成列表。",
+            problem_zh=f"{where} 应为单个 ID 或号码，不含空格、逗号和 @，而不是 {as_shown(value)}。",
         )
     return value
 
@@ -259,14 +271,20 @@ def from_shape(kind: Any, where: str, shape: Mapping[str, Any]) -> Any:
     fields_by_key = {**getattr(kind, "aliases", {}), **kind.names, **{own: own for own in kind.names.values()}}
     unknown = sorted(str(key) for key in shape if key not in fields_by_key)
     if unknown:
-        raise InvalidMessageError(f"{where} has unknown keys {unknown}; known are {sorted(fields_by_key)}.")
+        raise InvalidMessageError(
+            f"{where} has unknown keys {unknown}; known are {sorted(fields_by_key)}.",
+            problem_zh=f"{where} 中没有 {unknown} 这样的键，可用的键：{sorted(fields_by_key)}。",
+        )
     values = {fields_by_key[key]: each for key, each in shape.items()}
     if len(values) < len(shape):
-        raise InvalidMessageError(f"{where} has a field twice, in DingTalk's spelling and in ours: {sorted(shape)}.")
+        raise InvalidMessageError(
+            f"{where} has a field twice, in DingTalk's spelling and in ours: {sorted(shape)}.",
+            problem_zh=f"{where} 的同一字段用两种名称写了两次：{sorted(shape)}。",
+        )
     needed = {each.name for each in fields(kind) if each.default is MISSING}
     lacking = sorted(theirs for theirs, own in kind.names.items() if own in needed and own not in values)
     if lacking:
-        raise InvalidMessageError(f"{where} lacks {lacking}.")
+        raise InvalidMessageError(f"{where} lacks {lacking}.", problem_zh=f"{where} 缺少 {lacking}。")
     return kind(**values)
 
 
@@ -288,22 +306,33 @@ def _string(where: str, value: object) -> str:
     refuse_task_output(where, value)
     if isinstance(value, (int, float)):
         if abs(value) >= _LARGE and isinstance(value, int):
-            raise InvalidMessageError(f"{where} must be text, not {as_shown(value)}.")
+            raise _not_text(where, value)
         value = str(value)
     if value is None:
         raise InvalidMessageError(
-            f"{where} is None.", "If a template rendered to it, add a default: {{ value or 'unknown' }}."
+            f"{where} is None.",
+            "If a template rendered to it, add a default: {{ value or 'unknown' }}. "
+            "若由模板渲染而来，请加默认值：{{ value or 'unknown' }}。",
+            problem_zh=f"{where} 为空值（None）。",
         )
     if not isinstance(value, str):
-        raise InvalidMessageError(f"{where} must be text, not {as_shown(value)}.")
+        raise _not_text(where, value)
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InvalidMessageError(
             f"{where} contains a lone surrogate (half a character) at position {error.start}, which can't be sent.",
-            "Fix the text where it is read, for example with .encode('utf-8', 'replace').decode('utf-8').",
+            "Fix the text where it is read, for example with .encode('utf-8', 'replace').decode('utf-8'). "
+            "请在读取文本处修正，例如 .encode('utf-8', 'replace').decode('utf-8')。",
+            problem_zh=f"{where} 的第 {error.start} 个字符是半个字符（孤立的代理码点），无法发送。",
         ) from None
     return value
+
+
+def _not_text(where: str, value: object) -> InvalidMessageError:
+    return InvalidMessageError(
+        f"{where} must be text, not {as_shown(value)}.", problem_zh=f"{where} 应为文本，而不是 {as_shown(value)}。"
+    )
 
 
 def as_shown(value: object, depth: int = 3) -> str:

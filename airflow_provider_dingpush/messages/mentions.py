@@ -52,7 +52,9 @@ class At:
         people = len(self.mobiles) + len(self.user_ids)
         if people > MAX_PEOPLE:
             raise InvalidMessageError(
-                f"At has {people} people; DingTalk accepts at most {MAX_PEOPLE}.", "Use everyone=True, or name fewer."
+                f"At has {people} people; DingTalk accepts at most {MAX_PEOPLE}.",
+                "Use everyone=True, or name fewer. 请减少人数，或用 everyone=True 提醒所有人。",
+                problem_zh=f"At 中有 {people} 人，钉钉最多接受 {MAX_PEOPLE} 人。",
             )
 
     def __bool__(self) -> bool:
@@ -76,7 +78,9 @@ class At:
         if not isinstance(value, Mapping):
             raise InvalidMessageError(
                 f"at must be an At or a dict, not {type(value).__name__}.",
-                'Write at=At(mobiles="138…") or at={"user_ids": ["…"]}.',
+                'Write at=At(mobiles="138…") or at={"user_ids": ["…"]}. '
+                '请写成 at=At(mobiles="138…") 或 at={"user_ids": ["…"]}。',
+                problem_zh=f"at 应为 At 或字典，而不是 {type(value).__name__}。",
             )
         made: At = from_shape(At, "at", value)
         return made

@@ -11,10 +11,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of, failed_task_ids, task_instances_of
+from airflow_provider_dingpush.airflow_options import airflow_option, attribute_of
 from airflow_provider_dingpush.pipeline import task_markers
-from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident, have_files_open_incidents
-from airflow_provider_dingpush.pipeline.task_records import TaskKey
+from airflow_provider_dingpush.pipeline.homes import may_an_incident_be_open
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert
@@ -47,15 +46,13 @@ def task_failed(task_instance: Any, error: Any, *, was: Any) -> None:
 
 
 def task_succeeded(task_instance: Any) -> None:
-    """Write the recovery of a task that failed before."""
+    """Write the recovery of a task that failed before, and note the run that it triggered."""
     try:
         if getattr(getattr(task_instance, "task", None), "trigger_dag_id", None):
             from airflow_provider_dingpush.pipeline.triggered_runs import note_triggered_run
 
             note_triggered_run(task_instance)
-        # Without the time limit of other looks: the marker was written there without one.
-        may_end = bool(airflow_option("dingpush", "outbox_url")) or have_files_open_incidents()
-        if may_end and not _ends_nothing(task_instance):
+        if not _ends_nothing(task_instance):
             _task_ended(task_instance, {})
     finally:
         task_markers.task_ended(task_instance)
@@ -71,25 +68,31 @@ def run_ended(dag_run: Any, reason: str) -> None:
     if not reason and getattr(getattr(dag_run, "dag", None), "dagrun_timeout", None):
         reason = _TIMED_OUT
     if not reason or _BY_HAND in reason:
+        from airflow_provider_dingpush.airflow_database import task_instances_of
+        from airflow_provider_dingpush.pipeline.task_records import TaskKey
+
         # Its running tasks are ended, and none of them failed by itself.
         task_markers.remove(TaskKey.of(each) for each in task_instances_of(dag_run))
         return
     # Not above: a task's process needs none of it.
     from airflow_provider_dingpush.pipeline.callback_context import facts_of
-    from airflow_provider_dingpush.pipeline.run_net import failed_by_hand, note_failed_tasks, pausing_after
+    from airflow_provider_dingpush.pipeline.ended_runs import EndedRun
+    from airflow_provider_dingpush.pipeline.outboxes import has_no_open_incident
+    from airflow_provider_dingpush.pipeline.run_net import note_failed_tasks, pausing_after
 
+    run = EndedRun.read(dag_run, reason)
+    if run.was_failed_by_hand:
+        return
     if reason == _SUCCESS and has_no_open_incident():
-        note_failed_tasks(dag_run)
+        note_failed_tasks(run)
         return
-    if failed_by_hand(dag_run, reason):
-        return
-    context = {"dag_run": dag_run, "dag": getattr(dag_run, "dag", None), "run_id": dag_run.run_id, "reason": reason}
-    facts = facts_of(context, None if reason == _SUCCESS else failed_task_ids(context, 0.0))
+    context = {"dag_run": dag_run, "dag": run.dag, "run_id": dag_run.run_id, "reason": reason}
+    facts = facts_of(context, None if reason == _SUCCESS else run.failed_ids)
     if facts.event.is_run_failure:
-        facts = facts._replace(pausing_after=pausing_after(dag_run, reason))
+        facts = facts._replace(pausing_after=pausing_after(run))
     alerts, are_held = tuple(_alerts(facts)), False
     try:
-        are_held = note_failed_tasks(dag_run, alerts if facts.event.is_run_failure else ())
+        are_held = note_failed_tasks(run, alerts if facts.event.is_run_failure else ())
     finally:
         if not are_held:
             _write(alerts)
@@ -98,8 +101,11 @@ def run_ended(dag_run: Any, reason: str) -> None:
 def _ends_nothing(task_instance: Any) -> bool:
     """Whether no failure of a task is open, if that can be seen without its facts: most tasks succeed again and again.
 
-    Which receivers a success has by rules depends on facts that take longer to read.
+    Which receivers a success has by rules depends on facts that take longer to read. The looks have no other time limit
+    than Redis' socket: the marker was written there without one.
     """
+    if not may_an_incident_be_open():
+        return True
     conn_id = airflow_option("dingpush", "alert_conn_id")
     if conn_id is None or airflow_option("dingpush", "rules_file"):
         return False

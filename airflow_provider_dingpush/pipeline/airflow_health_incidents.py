@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.airflow_health import Component, Health, Observation
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.stores import Store

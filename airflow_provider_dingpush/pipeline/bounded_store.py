@@ -17,18 +17,8 @@ from math import inf
 from typing import Any, TypeVar
 
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
-from airflow_provider_dingpush.storage.contract import (
-    Bound,
-    Change,
-    FoundNote,
-    Listing,
-    Lock,
-    Note,
-    PutResult,
-    RecordId,
-    Records,
-    Store,
-)
+from airflow_provider_dingpush.storage.contract import Bound, Change, Listing, Lock, PutResult, RecordId, Records, Store
+from airflow_provider_dingpush.storage.notes import FoundNote, Note
 from airflow_provider_dingpush.timeouts import Deadline, call_within
 
 Result = TypeVar("Result")

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import failed_task_ids, is_airflow_3, task_log_file
+from airflow_provider_dingpush.airflow_compat import is_airflow_3, task_log_file
+from airflow_provider_dingpush.airflow_database import failed_task_ids
 from airflow_provider_dingpush.pipeline.callback_context import facts_of
 from airflow_provider_dingpush.pipeline.redaction import redact_log, redact_text
 from airflow_provider_dingpush.timeouts import Deadline, call_within

@@ -17,10 +17,10 @@ from airflow_provider_dingpush.pipeline.task_markers import (
     started,
 )
 from airflow_provider_dingpush.pipeline.task_records import TaskKey, key_in
-from airflow_provider_dingpush.storage.files.markers import FoundMarker, MarkerFiles
+from airflow_provider_dingpush.storage.files.found_markers import FoundMarker, FoundMarkerFiles
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.storage.contract import Store
+    from airflow_provider_dingpush.storage.contract import Notes
 
 _log = logging.getLogger(__name__)
 
@@ -76,8 +76,8 @@ class Markers:
     :param store: the store.
     """
 
-    def __init__(self, folder: Path | None, store: Store) -> None:
-        self._files = None if folder is None else MarkerFiles(folder)
+    def __init__(self, folder: Path | None, store: Notes) -> None:
+        self._files = None if folder is None else FoundMarkerFiles(folder)
         self._store = store
 
     def without_living_owner(self) -> Iterator[Marker]:
@@ -86,7 +86,7 @@ class Markers:
         :raises OutboxError: if the store can't be read.
         """
         if self._files is not None:
-            for found in self._files.found():
+            for found in self._files.all():
                 if not found.is_locked:
                     yield from _read(found.name, found.body, found.written_at, found)
             return
@@ -104,7 +104,7 @@ class Markers:
         if not self.is_unchanged(marker):
             return
         if self._files is not None and isinstance(marker.ticket, FoundMarker):
-            self._files.remove_found(marker.ticket)
+            self._files.remove(marker.ticket)
         elif self._files is None:
             self._store.remove_notes([(FAMILY, marker.name)])
 

@@ -20,7 +20,8 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, import_errors, is_airflow_3, may_use_database
+from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3
+from airflow_provider_dingpush.airflow_database import import_errors, may_use_database
 from airflow_provider_dingpush.alerts.import_reports import (
     PARSES_MISSED,
     UNKNOWN_INTERVAL_SECONDS,
@@ -35,7 +36,7 @@ from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.pipeline.import_errors import BROKEN_FILES, MOST_FILES, broken_file_in, name_of
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 from airflow_provider_dingpush.timeouts import call_within
 
 if TYPE_CHECKING:

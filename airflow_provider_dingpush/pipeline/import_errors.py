@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, folders_of_dag_files, folders_of_own_code
 from airflow_provider_dingpush.alerts.import_reports import BrokenFile
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.storage.contract import FoundNote
+    from airflow_provider_dingpush.storage.notes import FoundNote
 
 BROKEN_FILES = "broken_files"
 """The family of notes of broken files, each by the digest of its path."""

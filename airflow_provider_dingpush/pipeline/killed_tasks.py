@@ -24,7 +24,7 @@ from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 from airflow_provider_dingpush.pipeline.task_markers import BY_HAND, try_of
 from airflow_provider_dingpush.pipeline.task_records import TaskKey, context_of
 from airflow_provider_dingpush.pipeline.task_states import TaskState, ended_at, states_of
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 from airflow_provider_dingpush.timeouts import Deadline
 
 OWN_SECONDS = 30.0

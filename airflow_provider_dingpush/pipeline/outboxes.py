@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import tempfile
 import time
 from functools import lru_cache
 from importlib import import_module
@@ -13,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, mask_secret
+from airflow_provider_dingpush.pipeline.homes import folders_of_open, have_files_open_incidents, home, second_home
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.storage.contract import Address, Store
+    from airflow_provider_dingpush.storage.address import Address
+    from airflow_provider_dingpush.storage.contract import Notes, Store
     from airflow_provider_dingpush.storage.files.store import FileStore
     from airflow_provider_dingpush.storage.outbox import Outbox
 
@@ -65,22 +65,6 @@ def outbox_url() -> str | None:
     return url
 
 
-def home() -> Path:
-    """The folder of the outbox's files: ``[dingpush] home``, or ``dingpush`` in Airflow's home."""
-    named = airflow_option("dingpush", "home")
-    airflow_home = os.environ.get("AIRFLOW_HOME") or "~/airflow"
-    return Path(named or Path(airflow_home, "dingpush")).expanduser()
-
-
-def second_home() -> Path:
-    """The folder that is used if :func:`home` can't be: one of this user's own in the folder for temporary files.
-
-    Each home has another one, so that two Airflows of one machine don't share it.
-    """
-    name = hashlib.sha256(str(home()).encode()).hexdigest()[:8]
-    return Path(tempfile.gettempdir(), f"dingpush-{os.geteuid()}-{name}")
-
-
 def has_no_open_incident() -> bool:
     """Whether no incident is open here, which is checked first for every success.
 
@@ -98,44 +82,26 @@ def has_no_open_incident() -> bool:
         return False
 
 
-def have_files_open_incidents() -> bool:
-    """Whether any incident is open in the files of this machine."""
-    return any(_has_entry(each) for each in _folders_of_open())
-
-
 def may_be_open(incident: str) -> bool:
     """Whether an incident may be open: one look at the outbox, which loads nothing that sends alerts.
 
-    ``False`` is certain; ``True`` also if the outbox doesn't answer.
+    ``False`` is certain; ``True`` also if the outbox doesn't answer. Without another time limit than those of Redis'
+    socket: the marker of the task was written there without one.
     """
     from airflow_provider_dingpush.errors import OutboxError
 
     # Alerts that Redis did not take are in files.
-    if any(os.path.lexists(each / incident) for each in _folders_of_open()):
+    if any(os.path.lexists(each / incident) for each in folders_of_open()):
         return True
     url = airflow_option("dingpush", "outbox_url")
     if not url:
         return False
-    from airflow_provider_dingpush.storage.contract import OPEN
-    from airflow_provider_dingpush.timeouts import call_within
+    from airflow_provider_dingpush.storage.notes import OPEN
 
     try:
-        return call_within(_LOOK_SECONDS, lambda: opened(url, home()).note(OPEN, incident) is not None)
-    except (OutboxError, TimeoutError):
+        return opened_notes(url).note(OPEN, incident) is not None
+    except OutboxError:
         return True
-
-
-def _folders_of_open() -> tuple[Path, ...]:
-    """Where :class:`~airflow_provider_dingpush.storage.files.store.FileStore` has notes of open failures."""
-    return tuple(each / "notes" / "open" for each in (home(), second_home()))
-
-
-def _has_entry(folder: Path) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except OSError:
-        return False
 
 
 def has_host_local_outbox() -> bool:
@@ -155,12 +121,24 @@ def opened(url: str | None, folder: Path) -> Store:
     :raises OutboxError: if it can't be used.
     """
     if url:
-        address = address_of(url)
-        if address.password:
-            mask_secret(address.password)
-        return address.open()
+        return _masked(address_of(url)).open()
     _warn_if_host_local(folder)
     return files_in(folder)
+
+
+@lru_cache(maxsize=4)
+def opened_notes(url: str) -> Notes:
+    """The notes of the store of a URL, which takes less time to open than all of it.
+
+    :raises OutboxError: if it can't be used.
+    """
+    return _masked(address_of(url)).open_notes()
+
+
+def _masked(address: Address) -> Address:
+    if address.password:
+        mask_secret(address.password)
+    return address
 
 
 def address_of(url: str) -> Address:

@@ -20,14 +20,14 @@ from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_dingpush.errors import RulesFileError
     from airflow_provider_dingpush.pipeline.stores import Store
-    from airflow_provider_dingpush.storage.contract import FoundNote
+    from airflow_provider_dingpush.storage.notes import FoundNote
 
 NOTED_SECONDS = 30 * 86_400.0
 """How long is remembered what was told, in seconds."""

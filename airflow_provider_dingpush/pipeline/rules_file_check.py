@@ -29,7 +29,7 @@ from airflow_provider_dingpush.pipeline.rules_file_alerts import (
     tell_mistake,
     write,
 )
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.stores import Store

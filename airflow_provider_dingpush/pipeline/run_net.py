@@ -10,27 +10,25 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_dingpush.airflow_compat import failed_in_a_row, session_of, task_instances_of
+from airflow_provider_dingpush.airflow_database import failed_in_a_row
+from airflow_provider_dingpush.pipeline.ended_runs import TASK_FAILURE, EndedRun
 from airflow_provider_dingpush.pipeline.task_markers import are_left
-from airflow_provider_dingpush.pipeline.task_records import TaskKey, key_in, record_of
+from airflow_provider_dingpush.pipeline.task_recording import record_of
+from airflow_provider_dingpush.pipeline.task_records import TaskKey, key_in
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert
-    from airflow_provider_dingpush.storage.contract import Note
+    from airflow_provider_dingpush.storage.notes import Note
 
 FAMILY = "failed_runs"
 """The family of notes about the failed tasks of a run."""
 _LASTS_SECONDS = 7 * 86_400.0
 _MOST_TASKS = 50
 _MOST_RUNS = 10_000
-# Airflow looks at the last runs only when a run failed because of its tasks (models/dagrun.py, read 2026-11-27).
-_COUNTED_REASON = "task_failure"
-# With other rules a run may succeed although one of its tasks failed.
-_STRICT_RULES = {"all_success", "none_failed", "none_failed_min_one_success", "none_failed_or_skipped"}
 
 _log = logging.getLogger(__name__)
 
@@ -67,13 +65,13 @@ class NotedRun(NamedTuple):
 
     def note(self, name: str) -> Note:
         """What is to be written."""
-        from airflow_provider_dingpush.storage.contract import Note
+        from airflow_provider_dingpush.storage.notes import Note
 
         body = json.dumps({"at": self.at, "tasks": list(self.records.values()), "alerts": self.alerts}).encode()
         return Note(FAMILY, name, body, _LASTS_SECONDS, newest=_MOST_RUNS, durable=bool(self.alerts))
 
 
-def note_failed_tasks(dag_run: Any, alerts: Sequence[Alert] = ()) -> bool:
+def note_failed_tasks(run: EndedRun, alerts: Sequence[Alert] = ()) -> bool:
     """Note the failed tasks of a run that ended, within the scheduler's transaction.
 
     :param alerts: about the failure of the run. They are noted as well if one of its failed tasks still has its marker
@@ -81,20 +79,17 @@ def note_failed_tasks(dag_run: Any, alerts: Sequence[Alert] = ()) -> bool:
         message has both. Whoever sends next would otherwise send the run's alert first.
     :returns: whether the alerts were noted, so that they must not be written.
     """
-    dag = getattr(dag_run, "dag", None)
-    if _state(dag_run) != "failed" and not _tolerates_failures(dag):
-        return False
-    failed = [each for each in task_instances_of(dag_run, state="failed") if _failed_in_this_attempt(each, dag_run)]
-    records = list(_records(failed[: _MOST_TASKS * 2], dag, dag_run))[:_MOST_TASKS]
-    if not records:
+    failed = run.failed_by_themselves[:_MOST_TASKS]
+    if not failed:
         return False
     from airflow_provider_dingpush.pipeline.scheduler_writing import write_note
 
+    records = [_record(each, run) for each in failed]
     by_key = {key_in(each): each for each in records}
     noted = NotedRun(time.time(), by_key)
     if alerts and (noted.has_never_started or are_left(by_key)):
         noted = noted._replace(alerts=tuple(each.to_json() for each in alerts))
-    write_note(noted.note(name_of(dag_run.dag_id, dag_run.run_id)))
+    write_note(noted.note(name_of(run.dag_run.dag_id, run.dag_run.run_id)))
     return bool(noted.alerts)
 
 
@@ -103,49 +98,25 @@ def name_of(dag_id: str, run_id: str) -> str:
     return hashlib.sha256(json.dumps([dag_id, run_id]).encode()).hexdigest()[:32]
 
 
-def pausing_after(dag_run: Any, reason: str) -> int | None:
+def pausing_after(run: EndedRun) -> int | None:
     """After how many failed runs in a row Airflow pauses the DAG, if this one is the last of them.
 
-    Airflow decides it right after it has called listeners.
-
-    :param reason: of the failure, in Airflow's words.
+    Airflow decides it right after it has called listeners, and looks at the last runs only when a run failed because
+    of its tasks (``models/dagrun.py``, read 2026-11-27).
     """
-    most = getattr(getattr(dag_run, "dag", None), "max_consecutive_failed_dag_runs", 0)
-    if reason != _COUNTED_REASON or not isinstance(most, int) or most <= 0:
+    most = getattr(run.dag, "max_consecutive_failed_dag_runs", 0)
+    if run.reason != TASK_FAILURE or not isinstance(most, int) or most <= 0:
         return None
     try:
-        return most if failed_in_a_row(dag_run, most) >= most else None
+        return most if failed_in_a_row(run.dag_run, most) >= most else None
     except Exception as problem:  # noqa: BLE001 - it is worth less than the alert
         _log.info("Whether Airflow pauses the DAG is unknown (%s).", type(problem).__name__)
         return None
 
 
-def failed_by_hand(dag_run: Any, reason: str) -> bool:
-    """Whether a run failed because a person marked each of its failed tasks as failed.
-
-    :param reason: of the failure, in Airflow's words.
-    """
-    if reason != _COUNTED_REASON:
-        return False
-    from airflow_provider_dingpush.pipeline.task_states import set_by_hand
-
-    try:
-        failed = task_instances_of(dag_run, state="failed")
-        by_hand = set_by_hand(session_of(dag_run), dag_run.dag_id, dag_run.run_id, failed)
-    except Exception as problem:  # noqa: BLE001 - one alert too many is better than none
-        _log.info("Whether a person marked the tasks as failed is unknown (%s).", type(problem).__name__)
-        return False
-    return bool(failed) and len(by_hand) == len(failed)
-
-
-def _records(failed: list[Any], dag: Any, dag_run: Any) -> Iterator[dict[str, Any]]:
-    from airflow_provider_dingpush.pipeline.task_states import set_by_hand
-
-    by_hand = set_by_hand(session_of(dag_run), dag_run.dag_id, dag_run.run_id, failed)
-    for each in failed:
-        if each not in by_hand:
-            record = record_of(each, task=_task(dag, each.task_id), dag=dag, run=dag_run)
-            yield {**record, "never_started": _never_started(each)}
+def _record(ti: Any, run: EndedRun) -> dict[str, Any]:
+    record = record_of(ti, task=_task(run.dag, ti.task_id), dag=run.dag, run=run.dag_run)
+    return {**record, "never_started": _never_started(ti)}
 
 
 def _task(dag: Any, task_id: str) -> Any:
@@ -164,23 +135,3 @@ def _never_started(ti: Any) -> bool:
     if not isinstance(start, datetime):
         return True
     return start == end or (isinstance(queued, datetime) and start < queued)
-
-
-def _failed_in_this_attempt(ti: Any, dag_run: Any) -> bool:
-    """Whether it failed since the run started: a run that is cleared starts again, and keeps its other tasks."""
-    began, ended = getattr(dag_run, "start_date", None), getattr(ti, "end_date", None)
-    return not (isinstance(began, datetime) and isinstance(ended, datetime)) or ended >= began
-
-
-def _tolerates_failures(dag: Any) -> bool:
-    tasks = getattr(dag, "tasks", None) or ()
-    return any(
-        str(getattr(rule := getattr(each, "trigger_rule", "all_success"), "value", rule)) not in _STRICT_RULES
-        or getattr(each, "is_teardown", False)
-        for each in tasks
-    )
-
-
-def _state(dag_run: Any) -> str:
-    state = getattr(dag_run, "state", None)
-    return str(getattr(state, "value", state))

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.airflow_compat import airflow_option
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.pipeline.outboxes import files_in, home, opened, second_home
+from airflow_provider_dingpush.pipeline.homes import home, second_home
+from airflow_provider_dingpush.pipeline.outboxes import files_in, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_dingpush.alerts.alert import Alert
-    from airflow_provider_dingpush.storage.contract import FoundNote, Note, Store
+    from airflow_provider_dingpush.storage.contract import Store
+    from airflow_provider_dingpush.storage.notes import FoundNote, Note
 
 _PAUSE_SECONDS = 30.0
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.rules.silences import Silence

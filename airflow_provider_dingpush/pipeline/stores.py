@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_provider_dingpush.delivery.reasons import Reason, from_text
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.bounded_store import BoundedStore
-from airflow_provider_dingpush.pipeline.outboxes import files_in, home, opened, outbox_url, second_home
+from airflow_provider_dingpush.pipeline.homes import home, second_home
+from airflow_provider_dingpush.pipeline.outboxes import files_in, opened, outbox_url
 from airflow_provider_dingpush.storage import kept_aside
-from airflow_provider_dingpush.storage.contract import OPEN, LeadPause
+from airflow_provider_dingpush.storage.contract import LeadPause
 from airflow_provider_dingpush.storage.files.disk import outbox_errors
+from airflow_provider_dingpush.storage.notes import OPEN
 from airflow_provider_dingpush.storage.outbox import Outbox
 
 if TYPE_CHECKING:

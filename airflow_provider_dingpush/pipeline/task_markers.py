@@ -21,15 +21,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of
+from airflow_provider_dingpush.airflow_options import airflow_option, attribute_of
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.pipeline.outboxes import home, opened
-from airflow_provider_dingpush.pipeline.task_records import TaskKey, record_of
+from airflow_provider_dingpush.pipeline.homes import home
+from airflow_provider_dingpush.pipeline.task_recording import key_of, name_of, record_of
 from airflow_provider_dingpush.storage.files.disk import create, make_own_folder
 from airflow_provider_dingpush.storage.files.markers import MarkerFiles
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.storage.contract import Store
+    from airflow_provider_dingpush.pipeline.task_records import TaskKey
+    from airflow_provider_dingpush.storage.contract import Notes
 
 FAMILY = "markers"
 """The family of notes in Redis."""
@@ -55,10 +56,10 @@ def task_starts(ti: Any) -> None:
     url = airflow_option("dingpush", "outbox_url")
     if url:
         process = [machine(), process_ids(), os.getpid(), started(os.getpid())]
-        _write_note(url, TaskKey.of(ti).name, {**record, "process": process})
+        _write_note(url, _name(ti), {**record, "process": process})
     else:
         # The lock says the rest.
-        _write_file(TaskKey.of(ti).name, {**record, "process": [machine()]})
+        _write_file(_name(ti), {**record, "process": [machine()]})
 
 
 def task_fails(ti: Any) -> None:
@@ -66,7 +67,7 @@ def task_fails(ti: Any) -> None:
 
     Airflow ends the process if reporting that takes too long, and then the marker has the failure reported.
     """
-    if hasattr(ti, "_sa_instance_state") or are_left([TaskKey.of(ti)]):
+    if hasattr(ti, "_sa_instance_state") or _are_left([_name(ti)]):
         return
     with suppress(Exception):  # Airflow refuses the context if the run's params are invalid
         task_starts(ti)
@@ -78,21 +79,23 @@ def _write_file(name: str, record: Mapping[str, Any]) -> None:
 
 
 def _write_note(url: str, name: str, record: Mapping[str, Any]) -> None:
-    from airflow_provider_dingpush.storage.contract import Note
+    from airflow_provider_dingpush.storage.notes import Note
 
     note = Note(FAMILY, name, json.dumps(record).encode(), LASTS_SECONDS, newest=MOST_MARKERS)
-    if _in_redis(url, lambda store: store.set_notes([note], waits=False)):
+    if _in_redis(url, lambda notes: notes.set_notes([note], waits=False)):
         _held_notes[name] = os.getpid()
 
 
-def _in_redis(url: str, change: Callable[[Store], None]) -> bool:
+def _in_redis(url: str, change: Callable[[Notes], None]) -> bool:
     """Whether a change was made. A Redis that is away isn't tried by each task anew: that may take a second."""
     tried = home() / "tmp" / "redis-is-away"
     with suppress(OSError):
         if time.time() - os.lstat(tried).st_mtime < _AWAY_SECONDS:
             return False
     try:
-        change(opened(url, home()))
+        from airflow_provider_dingpush.pipeline.outboxes import opened_notes
+
+        change(opened_notes(url))
     except OutboxError:
         with suppress(OSError, OutboxError):
             os.close(create(make_own_folder(home(), "tmp") / tried.name, os.O_TRUNC))
@@ -105,18 +108,22 @@ def _in_redis(url: str, change: Callable[[Store], None]) -> bool:
 _held_notes: dict[str, int] = {}
 
 
+def _name(ti: Any) -> str:
+    return name_of(key_of(ti))
+
+
 def task_ended(ti: Any) -> None:
     """Remove the marker of a task that ended, whichever process ran it."""
-    remove([TaskKey.of(ti)])
+    _remove([_name(ti)])
 
 
 def note_failed_by_hand(ti: Any) -> None:
     """Note that a person marked a task as failed: its process, which may just begin, writes its marker after that."""
     from airflow_provider_dingpush.pipeline.scheduler_writing import write_note
-    from airflow_provider_dingpush.storage.contract import Note
+    from airflow_provider_dingpush.storage.notes import Note
 
     value = try_of(getattr(ti, "try_number", None))
-    write_note(Note(BY_HAND, TaskKey.of(ti).name, value, _BY_HAND_SECONDS, newest=MOST_MARKERS))
+    write_note(Note(BY_HAND, _name(ti), value, _BY_HAND_SECONDS, newest=MOST_MARKERS))
 
 
 def try_of(try_number: Any) -> bytes:
@@ -126,7 +133,10 @@ def try_of(try_number: Any) -> bytes:
 
 def remove(keys: Iterable[TaskKey]) -> None:
     """Remove the markers of these task instances."""
-    names = [each.name for each in keys]
+    _remove([each.name for each in keys])
+
+
+def _remove(names: Sequence[str]) -> None:
     url = airflow_option("dingpush", "outbox_url")
     if url:
         _remove_notes(url, names)
@@ -139,12 +149,16 @@ def remove(keys: Iterable[TaskKey]) -> None:
 
 def are_left(keys: Iterable[TaskKey]) -> bool:
     """Whether one of these ended task instances still has its marker: its process was killed, or is about to end."""
+    return _are_left([each.name for each in keys])
+
+
+def _are_left(names: Sequence[str]) -> bool:
     url = airflow_option("dingpush", "outbox_url")
     if not url:
         files = MarkerFiles(home())
-        return any(files.is_there(each.name) for each in keys)
+        return any(map(files.is_there, names))
     left: list[bool] = []
-    _in_redis(url, lambda store: left.append(any(store.note(FAMILY, each.name) is not None for each in keys)))
+    _in_redis(url, lambda notes: left.append(any(notes.note(FAMILY, each) is not None for each in names)))
     return any(left)
 
 
@@ -161,7 +175,7 @@ def process_stops() -> None:
 
 
 def _remove_notes(url: str, names: Sequence[str]) -> None:
-    _in_redis(url, lambda store: store.remove_notes([(FAMILY, each) for each in names], waits=False))
+    _in_redis(url, lambda notes: notes.remove_notes([(FAMILY, each) for each in names], waits=False))
     for each in names:
         _held_notes.pop(each, None)
 

@@ -1,29 +1,15 @@
-"""A task instance as plain data: what an alert about it needs, readable without Airflow's database.
-
-Reading it takes no module of ``alerts/``: the process of every task does it, and most tasks never fail. What Airflow's
-objects have is copied as it is; who writes the alert later reads it as the context of a callback.
-"""
+"""Records of task instances, as :mod:`~.task_recording` writes them: read as the context of a callback."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import datetime
-from enum import Enum
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from airflow_provider_dingpush.airflow_compat import attribute_of
+from airflow_provider_dingpush.pipeline.task_recording import key_of, name_of
 
-_MOST_CHARACTERS = 2_000
-_MOST_TAGS = 50
-_TI = "id", "try_number", "max_tries", "hostname", "start_date", "rendered_map_index", "region_id", "region_index"
-_TASK = "owner", "retries", "task_display_name"
-_DAG = "owner", "dag_display_name"
-_RUN = "run_type", "team_name", "_team_name", "start_date", "logical_date"
 _TIMES = "start_date", "logical_date", "end_date"
-_LINKS = "http://", "https://"
 
 
 class TaskKey(NamedTuple):
@@ -43,30 +29,12 @@ class TaskKey(NamedTuple):
     @classmethod
     def of(cls, ti: Any) -> TaskKey:
         """That of one of Airflow's task instances."""
-        index = getattr(ti, "map_index", None)
-        return cls(str(ti.dag_id), str(ti.run_id), str(ti.task_id), index if isinstance(index, int) else -1)
+        return cls(*key_of(ti))
 
     @property
     def name(self) -> str:
         """A short name that is the same in every process and safe in a path."""
-        return hashlib.sha256(json.dumps(self).encode()).hexdigest()[:32]
-
-
-def record_of(ti: Any, *, task: Any, dag: Any, run: Any) -> dict[str, Any]:
-    """The record of a task instance.
-
-    :param ti: of a task's process or of the database.
-    :param task: its task, or ``None``.
-    :param dag: its DAG, or ``None``.
-    :param run: its run, or ``None``.
-    """
-    return {
-        "key": list(TaskKey.of(ti)),
-        "ti": _copied(ti, _TI),
-        "task": {**_copied(task, _TASK), **_runbook(task)},
-        "dag": {**_copied(dag, _DAG), **_runbook(dag), "tags": _tags(dag)},
-        "run": _copied(run, _RUN),
-    }
+        return name_of(self)
 
 
 def key_in(record: Mapping[str, Any]) -> TaskKey:
@@ -110,42 +78,3 @@ def _restored(record: Mapping[str, Any], part: str, **more: Any) -> SimpleNamesp
 
 def _value(name: str, value: Any) -> Any:
     return datetime.fromisoformat(value) if name in _TIMES and isinstance(value, str) else value
-
-
-def _copied(source: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    found = {name: _plain(attribute_of(source, name)) for name in names}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        value = value.value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    return str(value)[:_MOST_CHARACTERS]
-
-
-def _tags(dag: Any) -> list[str]:
-    tags = attribute_of(dag, "tags")
-    return sorted(str(each) for each in tags)[:_MOST_TAGS] if isinstance(tags, (set, frozenset, list, tuple)) else []
-
-
-def _runbook(source: Any) -> dict[str, Any]:
-    """What names a runbook, if anything does."""
-    found: dict[str, Any] = {}
-    document = attribute_of(source, "doc_md")
-    starts = [document.find(each) for each in _LINKS] if isinstance(document, str) else []
-    if any(start >= 0 for start in starts):
-        # The first link, which is the one that counts.
-        start = min(start for start in starts if start >= 0)
-        found["doc_md"] = str(document)[start : start + _MOST_CHARACTERS]
-    params = attribute_of(source, "params")
-    try:
-        param = params["runbook"] if params and "runbook" in params else None
-    except Exception:  # noqa: BLE001 - Airflow checks params when they are read
-        param = None
-    if isinstance(param, str):
-        found["params"] = {"runbook": param[:_MOST_CHARACTERS]}
-    return found

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from airflow_provider_dingpush.airflow_compat import requests_in_audit_log, stored_task_instances
+from airflow_provider_dingpush.airflow_database import requests_in_audit_log, stored_task_instances
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
 
 _TASK_RUNNER = "airflow.sdk.execution_time.task_runner"

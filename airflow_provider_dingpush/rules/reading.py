@@ -178,8 +178,11 @@ class _RuleReader:
         try:
             return read(self._document.plain(node))
         except (InvalidMessageError, TypeError) as problem:
-            chinese = problem.in_language("zh") if isinstance(problem, InvalidMessageError) else problem
-            self._document.note(node, "refused_elsewhere", problem=problem, problem_zh=chinese)
+            english, chinese = (
+                problem.in_language(each) if isinstance(problem, InvalidMessageError) else str(problem)
+                for each in ("en", "zh")
+            )
+            self._document.note(node, "refused_elsewhere", problem=english, problem_zh=chinese)
             return None
 
     def language(self, node: Node) -> str | None:

@@ -16,20 +16,22 @@ method may raise :class:`~airflow_provider_dingpush.errors.OutboxError`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
-from math import inf
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from airflow_provider_dingpush.alerts.alert import Alert
+    from airflow_provider_dingpush.storage.notes import FoundNote, Note
+else:
+    Protocol = object  # its classes take long to create, and the process of every task does it
 
 RecordId = tuple[str, str]
 """Identifies a record in a book: its kind, and its key within the kind."""
 
-OPEN = "open"
-"""The family of notes of open failures: the one that every success looks at."""
 REMEMBERED_SECONDS = 7 * 86_400.0
 """How long a book remembers a key, in seconds."""
 
@@ -158,42 +160,6 @@ class Listing(NamedTuple):
     marks: Mapping[str, int]
 
 
-class Note(NamedTuple):
-    """A note to be set.
-
-    :param family: its kind.
-    :param name: within its family.
-    :param value: at most a few kilobytes, unless it is ``durable``.
-    :param seconds: how long it lasts at most, in seconds from now.
-    :param until: when it expires, in seconds since 1970, if that is sooner.
-    :param newest: how many notes of the family are kept; those that expire first are removed, possibly some time later.
-    :param extends: keep the expiry of an existing note if that is later.
-    :param durable: whether it must survive a power cut once it is set.
-    """
-
-    family: str
-    name: str
-    value: bytes = b""
-    seconds: float = 366 * 86_400.0
-    until: float = inf
-    newest: int | None = None
-    extends: bool = False
-    durable: bool = False
-
-
-class FoundNote(NamedTuple):
-    """A note that has not expired.
-
-    :param value: of the note.
-    :param until: when it expires, in seconds since 1970.
-    :param seconds_left: how long until then, by the clock of the store.
-    """
-
-    value: bytes
-    until: float
-    seconds_left: float
-
-
 class Change(NamedTuple):
     """What a :meth:`Records.write` does, in this order.
 
@@ -255,7 +221,29 @@ class Records(Protocol):
         """Free the resources."""
 
 
-class Store(Protocol):
+class Notes(Protocol):
+    """The notes of a store: all that the process of a task needs of it."""
+
+    def set_notes(self, notes: Iterable[Note], *, waits: bool = True) -> None:
+        """Set notes, in this order.
+
+        :param waits: until it is known that they are set; otherwise no answer is waited for.
+        """
+
+    def note(self, family: str, name: str) -> FoundNote | None:
+        """A note, unless it has expired."""
+
+    def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
+        """The notes of a family by name; those that can't be read are logged and skipped."""
+
+    def remove_notes(self, names: Iterable[tuple[str, str]], *, waits: bool = True) -> None:
+        """Remove notes by family and name.
+
+        :param waits: as for :meth:`set_notes`.
+        """
+
+
+class Store(Notes, Protocol):
     """The four primitives."""
 
     def now(self) -> float:
@@ -314,36 +302,3 @@ class Store(Protocol):
 
     def books(self) -> Sequence[str]:
         """The names of all books."""
-
-    # notes
-
-    def set_notes(self, notes: Iterable[Note], *, waits: bool = True) -> None:
-        """Set notes, in this order.
-
-        :param waits: until it is known that they are set; otherwise no answer is waited for.
-        """
-
-    def note(self, family: str, name: str) -> FoundNote | None:
-        """A note, unless it has expired."""
-
-    def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
-        """The notes of a family by name; those that can't be read are logged and skipped."""
-
-    def remove_notes(self, names: Iterable[tuple[str, str]], *, waits: bool = True) -> None:
-        """Remove notes by family and name.
-
-        :param waits: as for :meth:`set_notes`.
-        """
-
-
-class Address(NamedTuple):
-    """Where a store is, as ``address_of(url)`` of its package reads it from ``[dingpush] outbox_url``.
-
-    :param location: for people, without the password.
-    :param password: to be masked wherever Airflow writes logs; empty if there is none.
-    :param open: opens the store.
-    """
-
-    location: str
-    password: str
-    open: Callable[[], Store]

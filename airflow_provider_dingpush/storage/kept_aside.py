@@ -10,7 +10,7 @@ import logging
 from contextlib import suppress
 
 from airflow_provider_dingpush.alerts.alert import Alert
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 from airflow_provider_dingpush.storage.outbox import Outbox
 
 RECOVERED, COPIES = "recovered", "copies"

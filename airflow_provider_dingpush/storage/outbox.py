@@ -37,18 +37,17 @@ from typing import Any
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, log_repetition, run_name
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.contract import (
-    OPEN,
     Bound,
     Change,
     LeadPause,
     Listing,
     Lock,
-    Note,
     PutResult,
     RecordId,
     Records,
     Store,
 )
+from airflow_provider_dingpush.storage.notes import OPEN, Note
 from airflow_provider_dingpush.timeouts import END_OF_TIME
 
 INCIDENT_SECONDS = 90 * 86_400.0

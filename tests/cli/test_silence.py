@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.airflow_compat import StoredDag
+from airflow_provider_dingpush.airflow_database import StoredDag
 from airflow_provider_dingpush.cli.known_dags import KnownDags
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.notifications import DingTalkNotifier

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_dingpush.delivery.drain_result import Handover, LeaderRole
+from airflow_provider_dingpush.delivery.pace import LONGEST_INTERVAL_SECONDS
+from tests.delivery.simulation import START, Simulation, failure
+
+FLUSH_SECONDS = 60.0
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -29,3 +34,27 @@ def test_a_trickle_makes_few_messages_without_a_flusher(every_seconds: int, tmp_
     assert int(failures.replace(",", "")) == 480 // every_seconds
     # Each 0, 10, 20, 40, 80, 160 s after the one before, and a last one.
     assert int(messages) <= 12
+
+
+def test_in_a_storm_no_failure_waits_longer_than_the_guide_says() -> None:
+    """A killed task is only reported by the flush: at once written, and sent with the next digest, as all others are.
+
+    The guide to killed tasks and ``integration/test_whole_airflow.py`` name the same times.
+    """
+    sim, killed = Simulation(), dict[str, float]()
+    for second in range(0, 2_400, 2):
+        # What was waited for within a drain is over.
+        sim.clock.now = max(sim.clock.now, START + second)
+        if second < 1_800:
+            sim.put(failure(f"failed_{second}", at=sim.clock.now))
+            if sim.storage.pause is None or sim.storage.pause.until <= sim.clock.now:
+                sim.drain(8.0, handover=Handover.FLUSHER)
+        if second % FLUSH_SECONDS == 0:
+            if second < 1_800:
+                killed[f"killed_{second}"] = sim.clock.now
+                sim.put(failure(f"killed_{second}", at=sim.clock.now))
+            sim.drain(50.0, role=LeaderRole.FLUSHER, handover=Handover.FLUSHER)
+    sent = {key: message.at for message in sim.chat.shown for key in message.keys}
+    waited = [sent[key] - at for key, at in killed.items()]
+    assert len(waited) == 30
+    assert 2 * FLUSH_SECONDS < max(waited) <= LONGEST_INTERVAL_SECONDS + FLUSH_SECONDS

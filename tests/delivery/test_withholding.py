@@ -204,6 +204,30 @@ def test_a_leader_that_dies_at_any_step_loses_nothing(moment: float) -> None:
     assert deaths > 10
 
 
+@pytest.mark.parametrize("keys", [("a", "z"), ("z", "a")], ids=" then ".join)
+def test_a_failure_and_its_recovery_of_one_instant_are_taken_in_once(keys: tuple[str, str]) -> None:
+    """A leader that dies leaves them in the mailbox; the next one finds them there and in the book."""
+    deaths = 0
+    for step in range(200):
+        sim = Simulation()
+        sim.put(failure(keys[0], task_id="load"), recovery("load", START, keys[1]))
+        sim.on_step = killed_at(step)
+        try:
+            sim.drain()
+        except KilledError:
+            deaths += 1
+        sim.on_step = lambda _: None
+        sim.clock.advance(60)
+        sim.drain(30)
+        assert len(sim.chat.keys) == len(set(sim.chat.keys))
+        assert keys[1] in sim.chat.keys
+        assert view(sim).totals.written == 2
+        assert sums_up(sim)
+        if deaths <= step:
+            break
+    assert deaths > 5
+
+
 def test_a_receiver_that_changes_takes_its_withheld_alerts_along() -> None:
     sim = Simulation()
     sim.put(failure("a1"), failure("a2"))

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.standalone
 
 DAGS = int(os.environ.get("DINGPUSH_WHOLE_DAGS", "200"))
 RUNS_SECONDS = 600 + 6 * DAGS
-# So many failures are a storm, in which alerts are collected for five minutes.
+# So many failures are a storm: each alert is written in time, and sent with the next digest, six minutes later at most.
 ALERT_SECONDS = 420
 BY_HAND_SECONDS = 300
 FINISHED = {"success", "failed"}

@@ -112,7 +112,7 @@ def test_a_redis_that_was_away_does_not_know_better(server: RedisServer, monkeyp
 
 @pytest.mark.parametrize("value", [b"", b"[]", b"{}", b'{"since": "x", "seen": 1}', b'{"other": 1}'])
 def test_a_damaged_note_is_none(value: bytes) -> None:
-    from airflow_provider_dingpush.storage.contract import Note
+    from airflow_provider_dingpush.storage.notes import Note
 
     all_stores()[0].outbox.store.set_notes([Note("watch", "flush", value)])
     assert known_incidents(all_stores(), "http://a") == {}

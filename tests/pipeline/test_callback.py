@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush import airflow_compat
+from airflow_provider_dingpush import airflow_database
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.errors import AlertsWaitingError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
@@ -62,7 +62,7 @@ def test_a_request_that_is_never_answered_does_not_delay_the_alert(
 ) -> None:
     """A supervisor that doesn't know a question never answers; the alert then says that the list isn't available."""
     for_ever = threading.Event()
-    monkeypatch.setattr(airflow_compat, "_task_states", lambda context: call_within(0.05, for_ever.wait))
+    monkeypatch.setattr(airflow_database, "_task_states", lambda context: call_within(0.05, for_ever.wait))
     DingTalkNotifier(language="en")(run_context())
     for_ever.set()
     # It is safe, and on a machine that isn't busy sent by now.
@@ -73,7 +73,7 @@ def test_a_request_that_is_never_answered_does_not_delay_the_alert(
 def test_a_failed_run_names_the_tasks_that_failed(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Up to Airflow 3.1 the context's own task is a wrong one."""
     states = {"boom": "failed", "m_1": "success", "m_2": "failed", "zz_ok": "success"}
-    monkeypatch.setattr(airflow_compat, "_task_states", lambda context: states)
+    monkeypatch.setattr(airflow_database, "_task_states", lambda context: states)
     DingTalkNotifier(language="en")(run_context())
     (message,) = connected.messages
     assert message.payload["markdown"]["title"] == "Run failed: etl_daily"
@@ -91,7 +91,7 @@ def test_a_request_that_takes_a_cold_start_is_waited_for(connected: Sandbox, mon
         assert not loading.wait(3.5)
         return {"boom": "failed"}
 
-    monkeypatch.setattr(airflow_compat, "_task_states", states)
+    monkeypatch.setattr(airflow_database, "_task_states", states)
     DingTalkNotifier(language="en")(run_context())
     assert "Failed tasks (1)" in texts(connected)[0]
 
@@ -102,7 +102,7 @@ def test_a_request_leaves_half_of_the_time_for_the_alert(
     """However long it may take."""
     for_ever = threading.Event()
     monkeypatch.setattr(callback_limits, "DAG_PROCESSOR_SECONDS", 4.0)
-    monkeypatch.setattr(airflow_compat, "_task_states", lambda context: for_ever.wait())
+    monkeypatch.setattr(airflow_database, "_task_states", lambda context: for_ever.wait())
     with caplog.at_level(logging.INFO):
         DingTalkNotifier(language="en")(run_context())
     for_ever.set()
@@ -114,7 +114,7 @@ def test_a_request_leaves_half_of_the_time_for_the_alert(
 
 def test_all_failed_tasks_are_counted(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only some of them are named."""
-    monkeypatch.setattr(airflow_compat, "_task_states", lambda _: {f"m_{number}": "failed" for number in range(1500)})
+    monkeypatch.setattr(airflow_database, "_task_states", lambda _: {f"m_{number}": "failed" for number in range(1500)})
     DingTalkNotifier(language="en")(run_context())
     assert "Failed tasks (1500)" in texts(connected)[0]
 
@@ -123,13 +123,13 @@ def test_all_failed_tasks_are_counted(connected: Sandbox, monkeypatch: pytest.Mo
 def test_an_odd_answer_about_the_failed_tasks_costs_no_alert(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch, states: Any
 ) -> None:
-    monkeypatch.setattr(airflow_compat, "_task_states", lambda _: states)
+    monkeypatch.setattr(airflow_database, "_task_states", lambda _: states)
     DingTalkNotifier(language="en")(run_context())
     assert len(connected.messages) == 1
 
 
 def test_a_dag_whose_tasks_are_not_known_costs_no_alert(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(airflow_compat, "_task_states", lambda _: {"boom": "failed"})
+    monkeypatch.setattr(airflow_database, "_task_states", lambda _: {"boom": "failed"})
     context = run_context()
     del context["dag"].task_ids
     DingTalkNotifier(language="en")(context)

@@ -81,6 +81,30 @@ def test_a_run_with_mentions_is_a_remark_whose_people_are_called(
         assert message.payload["at"]["atUserIds"] == ["manager"]
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("count", [10, 12])
+@pytest.mark.usefixtures("outbox_home")
+def test_a_run_with_more_failed_tasks_than_have_alerts_says_how_many(
+    connected: Sandbox, count: int, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its alert names the first ten. Of the others, those without a marker are in no other alert."""
+    monkeypatch.setenv("AIRFLOW__DINGPUSH__LANGUAGE", language)
+    names = [f"load_{number}" for number in range(10)]
+    for name in names:
+        put("dingtalk_default", name, name)
+    facts = {
+        "reason": "task_failure",
+        "failed_tasks": [{"task_id": each} for each in names],
+        "failed_task_count": count,
+    }
+    at = THREE_AT_NIGHT + 60
+    put("dingtalk_default", "run", None, event="dag_failed", at=at, summary="task_failure", facts=facts)
+    assert len(list(flush(outbox(), Deadline.after(60.0), LeaderRole.PERSON))) == 1
+    (message,) = connected.messages
+    _, shown = text_of(message.payload)
+    assert ("load\\_9 … (+2)" in shown) is (count == 12), shown
+
+
 def text_of(payload: dict[str, Any]) -> tuple[str, str]:
     """Title and text of a Markdown message of either channel."""
     content = payload.get("markdown") or json.loads(payload["msgParam"])

@@ -18,7 +18,8 @@ from airflow_provider_dingpush.pipeline.import_errors import (
     note_broken_file,
 )
 from airflow_provider_dingpush.pipeline.outboxes import files_in, opened, outbox
-from airflow_provider_dingpush.storage.contract import FoundNote, Store
+from airflow_provider_dingpush.storage.contract import Store
+from airflow_provider_dingpush.storage.notes import FoundNote
 from tests.outbox_in_use import NOBODY, use
 from tests.redis_servers import RedisServer
 

@@ -31,10 +31,11 @@ from airflow_provider_dingpush.pipeline.killed_tasks import (
 )
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.store_flush import flush_stores
-from airflow_provider_dingpush.pipeline.task_records import TaskKey, record_of
+from airflow_provider_dingpush.pipeline.task_recording import record_of
+from airflow_provider_dingpush.pipeline.task_records import TaskKey
 from airflow_provider_dingpush.pipeline.task_states import TaskState
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 from airflow_provider_dingpush.timeouts import Deadline
 from tests.callback_contexts import START, task_context
 from tests.default_robot import titles

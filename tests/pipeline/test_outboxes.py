@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_dingpush.airflow_compat import airflow_option
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.pipeline import outboxes
+from airflow_provider_dingpush.pipeline import homes
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.kept_aside import keep_copy, keep_success
@@ -127,7 +127,7 @@ def test_nothing_is_taken_from_a_folder_of_somebody_else(
     connected: Sandbox, network: SlowNetwork, monkeypatch: pytest.MonkeyPatch, outbox_home: Path
 ) -> None:
     """Everybody may make a folder below the one for temporary files, and its name can be guessed."""
-    second = outboxes.second_home()
+    second = homes.second_home()
     planted = Outbox(FileStore(second))
     keep_copy(planted, alert_of("planted_copy"))
     planted.put(alert_of("planted_mail"))

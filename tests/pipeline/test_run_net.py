@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_dingpush.pipeline import run_net
+from airflow_provider_dingpush.pipeline.ended_runs import EndedRun
 from airflow_provider_dingpush.pipeline.outboxes import outbox
-from airflow_provider_dingpush.pipeline.run_net import failed_by_hand, note_failed_tasks, pausing_after
+from airflow_provider_dingpush.pipeline.run_net import pausing_after
 from tests.callback_contexts import START, run_context
 
 END = START + timedelta(seconds=5)
@@ -29,6 +30,10 @@ def ended_run(*tis: Any, state: str = "failed", rules: Sequence[str] = (), **cha
     dag = SimpleNamespace(**vars(context["dag"]), tasks=tasks, get_task=lambda _: context["task"])
     run = {**vars(context["dag_run"]), "start_date": START, "state": state, "dag": dag}
     return SimpleNamespace(**{**run, "get_task_instances": lambda state=None: list(tis), **changes})
+
+
+def note_failed_tasks(dag_run: Any) -> None:
+    run_net.note_failed_tasks(EndedRun.read(dag_run, "task_failure"))
 
 
 def noted() -> list[dict[str, Any]]:
@@ -94,11 +99,4 @@ def test_without_a_database_no_pause_is_known(most: Any, reason: str) -> None:
     """And for other reasons Airflow doesn't count."""
     run = ended_run()
     run.dag.max_consecutive_failed_dag_runs = most
-    assert pausing_after(run, reason) is None
-
-
-@pytest.mark.parametrize("tis", [(), (failed("a"),)], ids=["none failed", "one failed"])
-def test_without_an_audit_log_nobody_marked_a_task(tis: Sequence[Any]) -> None:
-    """A run whose tasks were marked is tried with a real Airflow."""
-    assert not failed_by_hand(ended_run(*tis), "task_failure")
-    assert not failed_by_hand(ended_run(*tis), "timed_out")
+    assert pausing_after(EndedRun.read(run, reason)) is None

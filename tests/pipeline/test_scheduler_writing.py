@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.pipeline.outboxes import files_in, opened, outbox, second_home
+from airflow_provider_dingpush.pipeline.homes import second_home
+from airflow_provider_dingpush.pipeline.outboxes import files_in, opened, outbox
 from airflow_provider_dingpush.pipeline.scheduler_writing import SchedulerWriter
-from airflow_provider_dingpush.storage.contract import FoundNote, Note, Store
+from airflow_provider_dingpush.storage.contract import Store
+from airflow_provider_dingpush.storage.notes import FoundNote, Note
 from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.outbox_in_use import HERE, NOBODY, alert_of, use
 from tests.redis_servers import RedisServer

@@ -10,7 +10,7 @@ from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.pipeline import silences
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.silences import SILENCES, add_silence, expire_silence, silences_in
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 
 
 def test_a_silence_is_found_until_it_ends() -> None:

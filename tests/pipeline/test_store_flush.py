@@ -22,7 +22,7 @@ from airflow_provider_dingpush.connections import look_up, settings_of
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator
-from airflow_provider_dingpush.pipeline import outboxes, store_flush
+from airflow_provider_dingpush.pipeline import homes, store_flush
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.pending import all_alerts, holders_of_alerts
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
@@ -293,7 +293,7 @@ def test_a_flush_that_loses_its_outbox_goes_on_with_the_files(
     """Redis goes away while the first connection is served: what waits in files is sent all the same."""
     monkeypatch.delenv("AIRFLOW_CONN_DINGTALK_DEFAULT", raising=False)
     fail("in_redis")
-    Outbox(FileStore(outboxes.second_home())).put(alert_of("in_files"))
+    Outbox(FileStore(homes.second_home())).put(alert_of("in_files"))
     connect(sandbox, monkeypatch, group_interval_seconds=0)
     monkeypatch.setattr(store_flush, "move_alerts", lambda *_, **__: network.close())
     assert main(["flush", "--now"]) == 1

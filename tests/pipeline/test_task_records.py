@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from enum import Enum
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +11,8 @@ import pytest
 from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.alerts.run_alert import alert_of
 from airflow_provider_dingpush.pipeline.callback_context import facts_of
-from airflow_provider_dingpush.pipeline.task_records import TaskKey, context_of, key_in, record_of
+from airflow_provider_dingpush.pipeline.task_recording import record_of
+from airflow_provider_dingpush.pipeline.task_records import TaskKey, context_of, key_in
 from tests.callback_contexts import START, task_context
 
 END = START + timedelta(seconds=5)
@@ -50,24 +49,6 @@ def test_the_runbook_is_kept_wherever_it_is_named() -> None:
     assert facts_of(context_of(record(context), ended_at=None)).runbook_url == "https://wiki.example.com/doc"
     context["dag"].params = {"runbook": "https://wiki.example.com/param"}
     assert facts_of(context_of(record(context), ended_at=None)).runbook_url == "https://wiki.example.com/param"
-
-
-def test_what_cannot_be_read_is_left_out() -> None:
-    class Lost:
-        dag_id, run_id, task_id, map_index = "d", "r", "t", 3
-
-        @property
-        def hostname(self) -> str:
-            raise RuntimeError("the session is gone")
-
-    class State(Enum):
-        SCHEDULED = "scheduled"
-
-    given = record_of(Lost(), task=None, dag=None, run=SimpleNamespace(run_type=State.SCHEDULED))
-    assert given["key"] == ["d", "r", "t", 3]
-    assert given["ti"] == {}
-    assert given["run"] == {"run_type": "scheduled"}
-    assert len(json.dumps(record_of(Lost(), task=SimpleNamespace(owner="x" * 9000), dag=None, run=None))) < 3000
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
@@ -301,3 +302,27 @@ def test_what_belongs_into_a_connection_is_refused_and_hidden() -> None:
     ]
     for texts in (raised.value.problems, raised.value.problems_zh, (str(raised.value),)):
         assert "token-" not in "".join(texts)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("at: 138", "at: {team: a}", "at: {mobiles: abc}", "at: {mobiles: [1.5]}", "at: {everyone: perhaps}"),
+        *("at: {user_ids: [null]}", "at: {user_ids: 'a b'}", "at: {user_ids: ''}"),
+        *(
+            "at: {mobiles: [13800000000], atMobiles: [13800000001]}",
+            f"at: {{user_ids: [{','.join(map(str, range(51)))}]}}",
+        ),
+        *("to: abc", "to: [a]", "to: {team: a}", "to: {user_ids: []}", "to: {open_conversation_id: chat12}"),
+        *("to: {work_notification: {team: a}}", "to: {work_notification: {}}", "to: {department_ids: [sales]}"),
+        "to: {work_notification: {user_ids: [a], everyone: true}}",
+    ],
+)
+def test_a_wrong_person_or_target_is_described_in_both_languages(value: str) -> None:
+    """As every other mistake is; only names and values are the same."""
+    with pytest.raises(RulesFileError) as raised:
+        read(f"rules:\n  - {{receiver: x, {value}}}")
+    ((english,), (chinese,)) = raised.value.problems, raised.value.problems_zh
+    assert not re.search("[\u4e00-\u9fff]", english)
+    assert re.search("[\u4e00-\u9fff]", chinese)
+    assert re.findall(r"\b(?:must|is|are|has|can't|write|pass|use|of|the)\b", chinese, re.IGNORECASE) == []

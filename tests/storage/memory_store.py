@@ -9,16 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_dingpush.errors import LeadershipLostError
-from airflow_provider_dingpush.storage.contract import (
-    Bound,
-    Change,
-    FoundNote,
-    Listing,
-    Mail,
-    Note,
-    PutResult,
-    RecordId,
-)
+from airflow_provider_dingpush.storage.contract import Bound, Change, Listing, Mail, PutResult, RecordId
+from airflow_provider_dingpush.storage.notes import FoundNote, Note
 
 
 class MemoryStore:

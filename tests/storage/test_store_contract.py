@@ -15,11 +15,11 @@ from airflow_provider_dingpush.storage.contract import (
     Bound,
     Change,
     Lock,
-    Note,
     PutResult,
     Records,
     Store,
 )
+from airflow_provider_dingpush.storage.notes import Note
 from tests.storage.conftest import STORES
 
 BOX, OTHER, BOOK = "box", "other", "book"

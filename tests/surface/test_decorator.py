@@ -44,7 +44,7 @@ try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:
     from airflow.models.dagbag import DagBag
-from airflow_provider_dingpush.airflow_compat import task_instances_of
+from airflow_provider_dingpush.airflow_database import task_instances_of
 
 folder, outcome, connections = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 bag = DagBag(folder)

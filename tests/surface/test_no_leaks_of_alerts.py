@@ -23,7 +23,7 @@ from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
 from airflow_provider_dingpush.messages import Image, Markdown
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkOperator
-from airflow_provider_dingpush.pipeline import callback, callback_limits, outboxes
+from airflow_provider_dingpush.pipeline import callback, callback_limits, homes, outboxes
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 from airflow_provider_dingpush.pipeline.stores import stores
@@ -67,6 +67,7 @@ class World:
         """Let this Redis be the outbox."""
         self.env.setenv("AIRFLOW__DINGPUSH__OUTBOX_URL", url)
         outboxes.opened.cache_clear()
+        outboxes.opened_notes.cache_clear()
 
 
 Change = Callable[[World], None]
@@ -76,7 +77,7 @@ def no_home(world: World) -> None:
     """Neither home nor the fallback files take anything."""
     world.home.parent.mkdir(exist_ok=True)
     world.home.write_text("a file where a folder should be", "utf-8")
-    outboxes.second_home().write_text("another one", "utf-8")
+    homes.second_home().write_text("another one", "utf-8")
 
 
 STORES: dict[str, Change] = {
@@ -128,6 +129,7 @@ def world(monkeypatch: pytest.MonkeyPatch, outbox_home: Path) -> Iterator[World]
         made.connect()
         yield made
         outboxes.opened.cache_clear()
+        outboxes.opened_notes.cache_clear()
 
 
 def exceptions() -> Iterator[BaseException]:

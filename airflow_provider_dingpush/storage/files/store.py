@@ -33,17 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.storage.contract import (
-    Bound,
-    FoundNote,
-    Listing,
-    Lock,
-    Mail,
-    Note,
-    PutResult,
-    RecordId,
-    Records,
-)
+from airflow_provider_dingpush.storage.contract import Bound, Listing, Lock, Mail, PutResult, RecordId, Records
 from airflow_provider_dingpush.storage.files.disk import (
     append_byte,
     check_ours,
@@ -57,6 +47,7 @@ from airflow_provider_dingpush.storage.files.disk import (
     write_whole,
 )
 from airflow_provider_dingpush.storage.files.locks import FileLock, is_held
+from airflow_provider_dingpush.storage.notes import FoundNote, Note
 
 _DRAFT_SECONDS = 3600.0  # writing a file takes less than an hour
 _SWEEP_SECONDS = 86_400.0

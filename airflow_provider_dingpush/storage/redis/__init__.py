@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.storage.contract import Address
+from airflow_provider_dingpush.storage.address import Address
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.storage.redis.notes import RedisNotes
     from airflow_provider_dingpush.storage.redis.store import RedisStore
 
 
@@ -18,10 +19,17 @@ def address_of(url: str) -> Address:
     from airflow_provider_dingpush.storage.redis.url import RedisUrl
 
     read = RedisUrl.read(url)
-    return Address(read.location, read.password, lambda: _opened(url))
+    return Address(read.location, read.password, lambda: _opened(url), lambda: _opened_notes(url))
 
 
 def _opened(url: str) -> RedisStore:
     from airflow_provider_dingpush.storage.redis.store import RedisStore
 
     return RedisStore(url)
+
+
+def _opened_notes(url: str) -> RedisNotes:
+    from airflow_provider_dingpush.storage.redis.notes import RedisNotes
+    from airflow_provider_dingpush.storage.redis.server import Server
+
+    return RedisNotes(Server(url))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -94,8 +93,7 @@ class Server:
 
         try:
             redis = Redis.from_url(
-                # Celery's URLs have other names for it: CERT_REQUIRED.
-                re.sub(r"(?<=ssl_cert_reqs=)CERT_\w+", lambda word: word[0][5:].lower(), address.url),
+                _in_words_of_redis_py(address.url),
                 # A Unix socket uses socket_timeout only, and redis-py 4.5 refuses the other one.
                 **({} if address.url.startswith("unix:") else {"socket_connect_timeout": CONNECT_SECONDS}),
                 **_options_of_newer_versions(),
@@ -239,6 +237,13 @@ class Server:
             f"{self._location} {what}: set [dingpush] outbox_url to a single Redis, or to an address that follows its "
             "master. 不支持 Redis Cluster 与 Sentinel，请将 outbox_url 指向单个 Redis 主节点。"
         )
+
+
+def _in_words_of_redis_py(url: str) -> str:
+    """A URL of Celery has other values for one option: CERT_REQUIRED."""
+    for word in ("NONE", "OPTIONAL", "REQUIRED"):
+        url = url.replace(f"ssl_cert_reqs=CERT_{word}", f"ssl_cert_reqs={word.lower()}")
+    return url
 
 
 def _options_of_newer_versions() -> dict[str, Any]:

@@ -34,7 +34,6 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from math import inf
 from typing import Any
 
 from airflow_provider_dingpush.errors import LeadershipLostError, OutboxError
@@ -42,15 +41,15 @@ from airflow_provider_dingpush.storage.contract import (
     REMEMBERED_SECONDS,
     Bound,
     Change,
-    FoundNote,
     Listing,
     Lock,
     Mail,
-    Note,
     PutResult,
     RecordId,
     Records,
 )
+from airflow_provider_dingpush.storage.notes import FoundNote, Note
+from airflow_provider_dingpush.storage.redis.notes import PREFIX, RedisNotes, key, text_of
 from airflow_provider_dingpush.storage.redis.server import Call, Server
 
 _PUT_RESULTS = {1: PutResult.KEPT, 0: PutResult.REFUSED, -1: PutResult.REPEATED}
@@ -75,9 +74,10 @@ class RedisStore:
     :raises OutboxError: if the URL isn't valid, or redis-py isn't installed.
     """
 
-    def __init__(self, url: str, *, prefix: str = "dingpush") -> None:
+    def __init__(self, url: str, *, prefix: str = PREFIX) -> None:
         self._server = Server(url)
         self._prefix = prefix
+        self._notes = RedisNotes(self._server, prefix=prefix)
 
     def now(self) -> float:
         ((seconds, microseconds),) = self._server.run(Call("TIME"))
@@ -113,7 +113,7 @@ class RedisStore:
                 return PutResult.REPEATED
         *_, result = self._server.run(
             Call("HSET", [self._key("labels")], box, label),
-            *(self._setting(note) for note in notes),
+            *(self._notes.setting(note) for note in notes),
             Call("put", keys, key, body, bound.bodies, bound.size),
         )
         return _PUT_RESULTS[result]
@@ -125,7 +125,7 @@ class RedisStore:
         oldest = sorted((float(at), box, mail_id, body) for box, (at, mail_id, body) in found)
         counts = {box: (_count(refused), _count(acknowledged)) for box, (refused, acknowledged, _) in answers.items()}
         return Listing(
-            [Mail(box, _text(mail_id), body) for _, box, mail_id, body in oldest[:at_most]],
+            [Mail(box, text_of(mail_id), body) for _, box, mail_id, body in oldest[:at_most]],
             {box: max(0, refused - acknowledged) for box, (refused, acknowledged) in counts.items()},
             {box: refused for box, (refused, _) in counts.items()},
         )
@@ -141,7 +141,7 @@ class RedisStore:
 
     def labels(self) -> Mapping[str, bytes | None]:
         (found,) = self._server.run(Call("HGETALL", [self._key("labels")]))
-        labels = {_text(box): label for box, label in found.items()}
+        labels = {text_of(box): label for box, label in found.items()}
         counts = self._server.run(*(Call("HLEN", [self._key("mail", box)]) for box in labels))
         return {box: label for (box, label), count in zip(labels.items(), counts, strict=True) if count}
 
@@ -172,37 +172,26 @@ class RedisStore:
         return _records(self._server, self._key("records", book))
 
     def books(self) -> Sequence[str]:
-        return sorted(_text(each) for each in self._server.run(Call("SMEMBERS", [self._key("books")]))[0])
+        return sorted(text_of(each) for each in self._server.run(Call("SMEMBERS", [self._key("books")]))[0])
 
     # notes
 
     def set_notes(self, notes: Iterable[Note], *, waits: bool = True) -> None:
-        self._change(map(self._setting, notes), waits=waits)
+        self._notes.set_notes(notes, waits=waits)
 
     def note(self, family: str, name: str) -> FoundNote | None:
-        return self._notes(family, 1, name).get(name)
+        return self._notes.note(family, name)
 
     def notes(self, family: str, at_most: int) -> dict[str, FoundNote]:
-        return self._notes(family, at_most)
+        return self._notes.notes(family, at_most)
 
     def remove_notes(self, names: Iterable[tuple[str, str]], *, waits: bool = True) -> None:
-        calls: list[Call] = []
-        for family, name in names:
-            untils, values = self._keys(family, "until", "values")
-            calls += [Call("ZREM", [untils], name), Call("HDEL", [values], name)]
-        self._change(calls, waits=waits)
+        self._notes.remove_notes(names, waits=waits)
 
     # inside
 
-    def _change(self, calls: Iterable[Call], *, waits: bool) -> None:
-        if waits:
-            self._server.run(*calls)
-        else:
-            self._server.send(*calls)
-
     def _key(self, part: str, slot: str | None = None) -> str:
-        """A single key, or one that changes together with others of its slot."""
-        return f"{self._prefix}:{part}" if slot is None else f"{self._prefix}:{{{slot}}}:{part}"
+        return key(self._prefix, part, slot)
 
     def _keys(self, slot: str, *parts: str) -> list[str]:
         return [self._key(part, slot) for part in parts]
@@ -210,15 +199,6 @@ class RedisStore:
     def _removing(self, box: str, ids: Sequence[str], *, acknowledged: int = 0, aside: bool = False) -> Call:
         keys = self._keys(box, "mail", "order", "bytes", "dead", "acknowledged")
         return Call("remove", keys, int(aside), acknowledged, *map(_bytes, ids))
-
-    def _setting(self, note: Note) -> Call:
-        until = 1e300 if note.until == inf else note.until
-        bounds = (repr(note.seconds), repr(until), note.newest or 0, int(note.extends))
-        return Call("set_note", self._keys(note.family, "until", "values"), note.name, note.value, *bounds)
-
-    def _notes(self, family: str, at_most: int, *name: str) -> dict[str, FoundNote]:
-        ((now, found),) = self._server.run(Call("notes", self._keys(family, "until", "values"), at_most, *name))
-        return {_text(each): FoundNote(value, float(until), float(until) - float(now)) for each, until, value in found}
 
 
 class RedisLock:
@@ -304,7 +284,7 @@ class RedisRecords:
 
     def newest_keys(self, at_most: int) -> list[str]:
         (found,) = self._server.run(Call("ZREVRANGE", [self._keys[1]], 0, at_most - 1))
-        return [_text(key) for key in found]
+        return [text_of(key) for key in found]
 
     def drop(self) -> None:
         self._lock.keep(0.0)
@@ -316,11 +296,6 @@ class RedisRecords:
 
 def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
-
-
-def _text(name: bytes) -> str:
-    """A name as text, also one that isn't UTF-8."""
-    return name.decode("utf-8", "surrogateescape")
 
 
 def _bytes(name: str) -> bytes:

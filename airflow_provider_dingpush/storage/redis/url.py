@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from airflow_provider_dingpush.errors import OutboxError
 
 _SCHEMES = ("redis", "rediss", "unix")
-_HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", re.ASCII)
-_OPTIONS = re.compile(r"[a-z_0-9]+=[^&=@#?]*(&[a-z_0-9]+=[^&=@#?]*)*")
+# No regular expressions: compiling them would take longer than all else that the process of a task does here.
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
+_DIGITS = frozenset("0123456789")
+_OF_HOST = _LETTERS | {each.upper() for each in _LETTERS} | _DIGITS | set("_.-")
+_OF_IPV6 = frozenset("0123456789abcdefABCDEF:.")
+_OF_OPTION = _LETTERS | _DIGITS | {"_"}
 
 
-@dataclass(frozen=True)
-class RedisUrl:
+class RedisUrl(NamedTuple):
     """An unambiguous URL.
 
     :param url: all of it.
@@ -71,13 +73,26 @@ def _parts(url: str) -> SplitResult | None:
         located = not address and parts.path.startswith("/")
     else:
         # No host means this machine; a port alone may be the beginning of a password.
-        located = (not address or _HOST.fullmatch(host) is not None) and re.fullmatch(r"/?\d*", parts.path) is not None
+        located = (not address or _is_host(host)) and _DIGITS.issuperset(parts.path.removeprefix("/"))
     plain = (
         url.startswith(f"{parts.scheme}://")
         and parts.scheme in _SCHEMES
         and "@" not in parts.path
         # urlsplit drops some of these silently, and the part after a # isn't part of an address.
-        and not re.search(r"[\s\x00-\x1f\x7f\\#]", url)
-        and ("?" not in url or _OPTIONS.fullmatch(parts.query) is not None)
+        and not any(each.isspace() or each < " " or each in "\x7f\\#" for each in url)
+        and ("?" not in url or all(map(_is_option, parts.query.split("&"))))
     )
     return parts if plain and located else None
+
+
+def _is_host(text: str) -> bool:
+    """Whether this is a name, or an address of IPv4, or one of IPv6 in brackets."""
+    if text[:1] == "[" and text[-1:] == "]":
+        return len(text) > 2 and _OF_IPV6.issuperset(text[1:-1])
+    return bool(text) and _OF_HOST.issuperset(text)
+
+
+def _is_option(text: str) -> bool:
+    """Whether this is a name and a value of the part after the ``?``."""
+    name, sign, value = text.partition("=")
+    return bool(name and sign) and _OF_OPTION.issuperset(name) and not any(each in "=@#?" for each in value)
