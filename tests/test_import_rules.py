@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "receipts": LEAVES,
     "alerts": {"messages", *LEAVES},
     "rules": {"messages", "targets", *LEAVES},
+    "reports": {"messages", "alerts/markdown", *LEAVES},
     "storage": {"alerts", *LEAVES},
     "delivery": {"alerts", "messages", "storage/contract", *LEAVES},
     "dingtalk": {"messages", "targets", "receipts", *LEAVES},
@@ -45,6 +46,8 @@ THIRD_PARTIES = {"pipeline": {"jinja2"}, "cli": {"rich", "jinja2"}, "cli/demo_da
 THIRD_PARTIES_LAZILY = {
     "dingtalk": {"requests", "urllib3"},
     "pipeline/airflow_health": {"requests"},
+    "reports/picture": {"matplotlib"},
+    "reports/workbook": {"openpyxl"},
     "rules/yaml_nodes": {"yaml"},
     "storage/redis/server": {"redis"},
     "storage/redis/store": {"redis"},
