@@ -55,22 +55,16 @@ def report_of(table: Table, room: int, readers: Readers) -> Iterator[Report]:
     if not table.is_file:
         yield _as_text(table, room, readers)
         return
-    rows = iter(table)
-    first = next(rows, None)
-    if first is None:
+    rows = table.first_and_others()
+    if rows is None:
         yield _as_text(replace(table, rows=()), room, readers)
         return
-    table = replace(table, rows=_after(first, rows) if not isinstance(table.rows, Sequence) else table.rows)
+    table = replace(table, rows=rows)
     if table.render == "picture":
         yield _as_picture(table, room, readers)
         return
     with TemporaryDirectory(prefix="dingpush-") as folder:
         yield _as_file(table, Path(folder), room, readers)
-
-
-def _after(first: Sequence[Any], others: Iterator[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-    yield first
-    yield from others
 
 
 def _as_text(table: Table, room: int, readers: Readers) -> Report:

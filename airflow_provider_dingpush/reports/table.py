@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, fields, replace
 from math import isnan
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from airflow_provider_dingpush.errors import InvalidMessageError
 
-__all__ = ["FILES", "RENDERS", "Row", "Table", "read_table"]
+__all__ = ["FILES", "RENDERS", "Frame", "Row", "Table", "TableLike", "read_table"]
 
 FILES = ("picture", "workbook", "csv")
 """The forms that need an upload, which only an enterprise app can do."""
@@ -111,6 +111,14 @@ class Table:
         kind = type("Row", (Row,), {"positions": positions})
         return [kind(each) for each in self]
 
+    def first_and_others(self) -> Iterable[Sequence[Any]] | None:
+        """All rows, of which one is read already if they can be read once; ``None`` if there are none."""
+        if isinstance(self.rows, Sequence):
+            return self.rows or None
+        rows = iter(self)
+        first = next(rows, None)
+        return None if first is None else self.rows if isinstance(self.rows, Sized) else _First(first, rows)
+
     @property
     def is_file(self) -> bool:
         """Whether it is shown as a file or a picture, which is uploaded."""
@@ -129,6 +137,22 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001 - the columns are of the subclass f
             return super().__getitem__(self.positions[key])
         except KeyError:
             raise KeyError(f"{key!r}: the columns are {', '.join(map(repr, self.positions))}") from None
+
+
+class Frame(Protocol):
+    """A DataFrame of pandas or polars."""
+
+    @property
+    def columns(self) -> Any:
+        """The names of its columns."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of its rows and columns."""
+
+
+TableLike = Table | Frame | Sequence[Mapping[str, Any]]
+"""What is sent as a table."""
 
 
 def read_table(value: Any) -> Table | None:
