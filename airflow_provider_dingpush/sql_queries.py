@@ -211,7 +211,10 @@ class RunningQuery:
         try:
             # Here, because SQLite accepts calls of this thread only.
             with closing(self._hook.get_conn()) as self._connection:
-                self._run(self._connection)
+                try:
+                    self._run(self._connection)
+                finally:
+                    self._close_cursor()
         except DingTalkError as error:
             last = error
         except Exception as error:  # noqa: BLE001 - of any driver
@@ -231,8 +234,7 @@ class RunningQuery:
         while batch:
             self._put(batch)
             batch = self._cursor.fetchmany(_BATCH_ROWS)
-        with suppress(Exception):  # some drivers close it by themselves
-            self._cursor.close()
+        self._close_cursor()
         for statement in self._statements.after:
             self._execute(connection.cursor(), statement)
         if not self._hook.get_autocommit(connection):
@@ -249,6 +251,7 @@ class RunningQuery:
             if statements.before or getattr(error, "sqlstate", getattr(error, "pgcode", None)) != _NOT_SUPPORTED:
                 raise
             # A database that speaks PostgreSQL's protocol may lack its cursors.
+            self._close_cursor()
             connection.rollback()
         cursor = connection.cursor()
         self._execute(cursor, statements.query)
@@ -262,7 +265,12 @@ class RunningQuery:
         batch: Sequence[Any] = cursor.fetchmany(_BATCH_ROWS)
         return batch
 
+    def _close_cursor(self) -> None:
+        with suppress(Exception):  # some drivers close it by themselves
+            self._cursor.close()
+
     def _execute(self, cursor: Any, statement: str) -> None:
+        self._close_cursor()
         self._cursor = cursor
         if self._cancelled.is_set():
             raise self._cancelled_error()

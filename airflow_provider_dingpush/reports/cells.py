@@ -95,6 +95,7 @@ _CHINESE_AMOUNT = re.compile(
     r"(?:数|量|额|价|费|款|值|数量|金额|人次|人数|件数|次数|收入|成本|利润|余额|库存|销售|合计|总计|均值)$"
 )
 _AGGREGATE = re.compile(r"(?i)\s*(?:count|sum|avg|total)\s*\(")
+_ONE_VALUE = re.compile(r"(?i)\s*(?:max|min|first|last|any_value)\s*\((.*)\)\s*$")
 _UNIT = r"[(（\[【][^()（）]*[)）\]】]\s*$"
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[\u4e00-\u9fff]+")
 _YEARS = range(1900, 2101)
@@ -156,7 +157,8 @@ def _names_something(name: str, numbers: Sequence[Any]) -> bool:
     """Whether the numbers of a column are ids, codes or dates rather than amounts."""
     if _AGGREGATE.match(name):
         return False
-    words = _WORDS.findall(re.sub(_UNIT, "", name))
+    one_of_them = _ONE_VALUE.match(name)
+    words = _WORDS.findall(one_of_them[1] if one_of_them else re.sub(_UNIT, "", name))
     last = words[-1] if words else ""
     if words[-2:-1] == ["per"]:
         return False

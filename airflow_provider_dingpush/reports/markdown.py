@@ -180,8 +180,8 @@ def _fitted(table: Table, shown: Sequence[Sequence[Any]], room: int, readers: Re
             low = middle
         else:
             high = middle - 1
-    body = _filled(layout, shown, low, widths[-1], room)
-    if not low or not body.rows:
+    body = _filled(layout, shown, max(low, 1), widths[-1], room)
+    if not body.rows:
         raise MessageTooLongError(
             f"Not even one value of the table fits: only {room} bytes are left.", "Shorten the title and the intro."
         )
@@ -211,24 +211,29 @@ class _Cells:
     readers: Readers
     in_table: bool
 
-    def value(self, value: Any, column: int, width: int) -> tuple[str, bool]:
-        """One cell, and whether it is cut."""
+    def value(self, value: Any, column: int, width: int, *, begins: bool = False) -> tuple[str, bool]:
+        """One cell, and whether it is cut.
+
+        :param begins: whether it begins a line, where a minus would be the mark of a list.
+        """
         readers = self.readers
         text = cell_text(value, zone=readers.zone, language=readers.language, form=self.forms[column])
-        return self._written(text, width)
+        return self._written(text, width, begins)
 
     def name(self, column: int, width: int) -> tuple[str, bool]:
         """The name of a column, and whether it is cut."""
-        return self._written(self.names[column], width)
+        return self._written(self.names[column], width, begins=not self.in_table)
 
-    def _written(self, text: str, width: int) -> tuple[str, bool]:
+    def _written(self, text: str, width: int, begins: bool) -> tuple[str, bool]:
         text = self.readers.redact(text)
         # A line of what can be shown: cleaning a megabyte takes long, and most of it is cut.
         line = plain_line(text[: 20 * width])
         is_cut = len(line) > width or len(text) > 20 * width
         if is_cut:
             line = f"{line[: whole_characters(line, width)].rstrip()}…"
-        escaped = _MENTION.sub(rf"\g<0>{_BREAKS_MENTION}", escape_markdown(line))
+        # Behind a letter nothing is the beginning of a line.
+        escaped = escape_markdown(line) if begins else escape_markdown(f"x{line}")[1:]
+        escaped = _MENTION.sub(rf"\g<0>{_BREAKS_MENTION}", escaped)
         if self.in_table:
             escaped = _UNESCAPED_PIPE.sub(lambda found: "\\|" if found[0] == "|" else found[0], escaped)
         return escaped, is_cut
@@ -275,7 +280,10 @@ class _List:
         return ([f"**{title}**", ""] if title else []), sum(is_cut for _, is_cut in names)
 
     def row(self, number: int, values: Sequence[Any], width: int) -> tuple[list[str], int]:
-        texts = [self._cells.value(value, column, width) for column, value in enumerate(values)]
+        texts = [
+            self._cells.value(value, column, width, begins=self._is_compact and column == 0)
+            for column, value in enumerate(values)
+        ]
         cut_cells = sum(is_cut for _, is_cut in texts)
         if self._is_compact:
             return [f"- {self._colon.join(text for text, _ in texts)}"], cut_cells
