@@ -27,7 +27,12 @@ if TYPE_CHECKING:
         Video,
     )
     from airflow_provider_dingpush.notifications import DingTalkNotifier
-    from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
+    from airflow_provider_dingpush.operators import (
+        DingTalkFlushOperator,
+        DingTalkOperator,
+        SqlToDingTalkOperator,
+        create_flush_dag,
+    )
     from airflow_provider_dingpush.receipts import Receipt
     from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 
@@ -64,7 +69,7 @@ if not TYPE_CHECKING:  # or a type checker would accept any name
         "errors": ("DingTalkError",),
         "hooks": ("DingTalkAppHook", "DingTalkRobotHook"),
         "notifications": ("DingTalkNotifier",),
-        "operators": ("DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"),
+        "operators": ("DingTalkFlushOperator", "DingTalkOperator", "SqlToDingTalkOperator", "create_flush_dag"),
         "receipts": ("Receipt",),
         "targets": ("Group", "Users", "WorkNotification"),
     }

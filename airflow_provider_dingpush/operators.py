@@ -502,10 +502,11 @@ class SqlToDingTalkOperator(_SendingOperator):
             self._defer_for(window[1])
         if not self._needs_rows():
             self._skip_unless(context, list)
-        query = RunningQuery(self.conn_id, self.sql, parameters=self.parameters, hook_params=self.hook_params)
+        # Before it runs, so that it can be cancelled.
+        self._query = RunningQuery(self.conn_id, self.sql, parameters=self.parameters, hook_params=self.hook_params)
         with ExitStack() as files:
-            with query as self._query:
-                table = self._table_to_send(self._query, context)
+            with self._query as query:
+                table = self._table_to_send(query, context)
                 report = files.enter_context(prepared(self.hook, table, target))
             self._query = None
 

@@ -10,6 +10,7 @@ import logging
 import queue
 import re
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -188,17 +189,25 @@ class RunningQuery:
 
     def _end(self) -> None:
         self._abandoned.set()
-        if not self._is_over:
-            self.cancel()
-        self._thread.join(_CANCEL_SECONDS)
+        deadline = time.monotonic() + _CANCEL_SECONDS
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            if not self._is_over:
+                # Again and again: it may have been about to begin.
+                self.cancel()
+            self._thread.join(_POLL_SECONDS)
         if self._thread.is_alive():
             _log.warning(
                 "The query was cancelled, but its driver waits for the database until the task's process ends."
             )
 
     def _next(self) -> Any:
-        # Waiting here lets Python handle signals.
-        found = self._batches.get()
+        found = None
+        while found is None:
+            # Waiting here lets Python handle signals.
+            with suppress(queue.Empty):
+                found = self._batches.get(timeout=_POLL_SECONDS)
+            if found is None and self._cancelled.is_set():
+                raise self._cancelled_error()
         self._is_over = found is _End or isinstance(found, DingTalkError)
         if isinstance(found, DingTalkError):
             raise found

@@ -19,7 +19,7 @@ from airflow_provider_dingpush.receipts import Receipt
 
 PUBLIC = {
     "hooks": ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"],
-    "operators": ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"],
+    "operators": ["DingTalkFlushOperator", "DingTalkOperator", "SqlToDingTalkOperator", "create_flush_dag"],
     "notifications": ["DingTalkNotifier"],
     "messages": [
         "ActionCard",
@@ -55,6 +55,7 @@ PUBLIC = {
         "MessageTooLongError",
         "OutboxError",
         "PermissionMissingError",
+        "QueryError",
         "QuotaExhaustedError",
         "RulesFileError",
         "SignError",
