@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         create_flush_dag,
     )
     from airflow_provider_dingpush.receipts import Receipt
+    from airflow_provider_dingpush.reports.table import Table
     from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 
 __all__ = [
@@ -56,6 +57,8 @@ __all__ = [
     "Link",
     "Markdown",
     "Receipt",
+    "SqlToDingTalkOperator",
+    "Table",
     "Text",
     "Users",
     "Video",
@@ -71,6 +74,7 @@ if not TYPE_CHECKING:  # or a type checker would accept any name
         "notifications": ("DingTalkNotifier",),
         "operators": ("DingTalkFlushOperator", "DingTalkOperator", "SqlToDingTalkOperator", "create_flush_dag"),
         "receipts": ("Receipt",),
+        "reports.table": ("Table",),
         "targets": ("Group", "Users", "WorkNotification"),
     }
     _MODULE_OF = dict.fromkeys(__all__, "messages") | {name: each for each, names in _MODULES.items() for name in names}

@@ -191,8 +191,9 @@ def _reads_as_identifier(number: int) -> bool:
     if is_date and len(digits) != 6:
         is_date = len(digits) >= 8 and 1 <= int(digits[6:8]) <= 31
     is_mobile = len(digits) == 11 and digits[0] == "1" and digits[1] in "3456789"
-    # No amount has as many digits as a snowflake id.
-    return number in _YEARS or is_date or is_mobile or len(digits) >= 15
+    # Snowflake ids have up to 19 digits; an amount of as many is round, or has more.
+    is_snowflake = 15 <= len(digits) <= 19 and number % 1_000_000 != 0
+    return number in _YEARS or is_date or is_mobile or is_snowflake
 
 
 def _native(value: Any) -> Any:

@@ -34,8 +34,8 @@ from airflow_provider_dingpush.operators import (
     SqlToDingTalkOperator,
     create_flush_dag,
 )
-from airflow_provider_dingpush.reports.table import Table
 from airflow_provider_dingpush.receipts import Receipt
+from airflow_provider_dingpush.reports.table import Table
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 
 if TYPE_CHECKING:
