@@ -39,6 +39,7 @@ PUBLIC = {
         "browser_link",
     ],
     "receipts": ["Receipt"],
+    "reports.table": ["Frame", "Row", "Table", "read_table"],
     "targets": ["Group", "Target", "Users", "WorkNotification", "read_target"],
     "errors": [
         "AlertsWaitingError",
@@ -181,6 +182,7 @@ def test_the_tree_is_as_drawn() -> None:
         "UnavailableError": "DingTalkError",
         "AlertsWaitingError": "UnavailableError",
         "OutboxError": "DingTalkError",
+        "QueryError": "DingTalkError",
         "LeadershipLostError": "OutboxError",
     }
     assert {each.__name__ for each in ERRORS if each.retryable} == {
@@ -190,6 +192,7 @@ def test_the_tree_is_as_drawn() -> None:
         "AlertsWaitingError",
         "OutboxError",
         "LeadershipLostError",
+        "QueryError",
     }
 
 

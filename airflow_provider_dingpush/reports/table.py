@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 from airflow_provider_dingpush.errors import InvalidMessageError
 
-__all__ = ["FILES", "RENDERS", "Frame", "Row", "Table", "TableLike", "read_table"]
+__all__ = ["Frame", "Row", "Table", "read_table"]
 
 FILES = ("picture", "workbook", "csv")
 """The forms that need an upload, which only an enterprise app can do."""
