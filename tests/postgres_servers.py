@@ -86,7 +86,18 @@ def postgres_server() -> Iterator[PostgresServer]:
             check=False,
         )
         assert made.returncode == 0, made.stdout + made.stderr
-        command = [programs / "postgres", "-D", data, "-h", "", "-k", folder, "-F", "-c", "lc_messages=C"]
+        command = [
+            str(programs / "postgres"),
+            "-D",
+            str(data),
+            "-h",
+            "",
+            "-k",
+            str(folder),
+            "-F",
+            "-c",
+            "lc_messages=C",
+        ]
         with subprocess.Popen(
             command,
             stdout=subprocess.DEVNULL,

@@ -99,11 +99,12 @@ def _as_file(table: Table, folder: Path, room: int, readers: Readers) -> Report:
         if table.render == "workbook":
             from airflow_provider_dingpush.reports.workbook import write_workbook
 
-            shown = write_workbook(_names(table, readers), rows, file, title=name, zone=readers.zone)
+            names, language = _names(table, readers), readers.language
+            shown = write_workbook(names, rows, file, title=name, zone=readers.zone, language=language)
         else:
             from airflow_provider_dingpush.reports.csv_file import write_csv_zip
 
-            shown = write_csv_zip(_names(table, readers), rows, file, name=f"{name}.csv")
+            shown = write_csv_zip(_names(table, readers), rows, file, name=f"{name}.csv", zone=readers.zone)
     total = counted.all()
     lead = _lead(table, room, readers, note(readers.language, rows=(shown, total)))
     return Report((*lead, File(str(path), name=path.name)), total)
