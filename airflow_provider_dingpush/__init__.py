@@ -27,8 +27,14 @@ if TYPE_CHECKING:
         Video,
     )
     from airflow_provider_dingpush.notifications import DingTalkNotifier
-    from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
+    from airflow_provider_dingpush.operators import (
+        DingTalkFlushOperator,
+        DingTalkOperator,
+        SqlToDingTalkOperator,
+        create_flush_dag,
+    )
     from airflow_provider_dingpush.receipts import Receipt
+    from airflow_provider_dingpush.reports.table import Table
     from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 
 __all__ = [
@@ -51,6 +57,8 @@ __all__ = [
     "Link",
     "Markdown",
     "Receipt",
+    "SqlToDingTalkOperator",
+    "Table",
     "Text",
     "Users",
     "Video",
@@ -64,8 +72,9 @@ if not TYPE_CHECKING:  # or a type checker would accept any name
         "errors": ("DingTalkError",),
         "hooks": ("DingTalkAppHook", "DingTalkRobotHook"),
         "notifications": ("DingTalkNotifier",),
-        "operators": ("DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"),
+        "operators": ("DingTalkFlushOperator", "DingTalkOperator", "SqlToDingTalkOperator", "create_flush_dag"),
         "receipts": ("Receipt",),
+        "reports.table": ("Table",),
         "targets": ("Group", "Users", "WorkNotification"),
     }
     _MODULE_OF = dict.fromkeys(__all__, "messages") | {name: each for each, names in _MODULES.items() for name in names}

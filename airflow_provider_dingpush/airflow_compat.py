@@ -27,12 +27,18 @@ if TYPE_CHECKING:
         determine_kwargs,
         task_decorator_factory,
     )
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSkipException,
+    )
 
 __all__ = [
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
+    "AirflowSkipException",
     "BaseHook",
     "BaseNotifier",
     "BaseOperator",
@@ -45,6 +51,7 @@ __all__ = [
     "TaskDecorator",
     "airflow_option",
     "attribute_of",
+    "database_hook",
     "default_timezone",
     "defers_by_default",
     "determine_kwargs",
@@ -80,7 +87,7 @@ _PLACES = {
     "determine_kwargs": ("airflow.sdk.bases.decorator", "airflow.utils.operator_helpers"),  # 3.2
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),  # 3.1
     **dict.fromkeys(
-        ("AirflowException", "AirflowFailException", "AirflowNotFoundException"),
+        ("AirflowException", "AirflowFailException", "AirflowNotFoundException", "AirflowSkipException"),
         ("airflow.sdk.exceptions", "airflow.exceptions"),  # 3.2
     ),
 }
@@ -150,6 +157,48 @@ def tells_teams() -> bool:
 def search_all_secrets() -> None:
     """Enable a command to find connections in the metadata database, as ``airflow connections get`` does (3.1)."""
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+
+def database_hook(conn_id: str, hook_params: Mapping[str, Any] | None = None) -> tuple[Any, str]:
+    """The hook of a database's connection, of any provider that builds on common.sql, and its password.
+
+    :param hook_params: arguments of the hook.
+    :raises ConfigurationError: if there is no such connection, it isn't a database's, or a package is missing.
+    """
+    from airflow_provider_dingpush.errors import ConfigurationError, ConnectionSettingsError
+
+    try:
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+    except ImportError:
+        raise ConfigurationError(
+            "Queries need the package apache-airflow-providers-common-sql, which isn't installed.",
+            "Install it: pip install 'airflow-provider-dingpush[sql]'. "
+            "请安装：pip install 'airflow-provider-dingpush[sql]'。",
+        ) from None
+    try:
+        connection = __getattr__("BaseHook").get_connection(conn_id)
+    except __getattr__("AirflowNotFoundException"):
+        raise ConnectionSettingsError(
+            f"There is no connection {conn_id!r} for the query.",
+            "Create it, or correct conn_id=. 请创建该连接，或修正 conn_id=。",
+        ) from None
+    kind = connection.conn_type
+    try:
+        hook = connection.get_hook(hook_params=dict(hook_params or {}))
+    except (ImportError, __getattr__("AirflowException")) as error:
+        package = getattr(error, "name", None) or f"apache-airflow-providers-{str(kind).replace('_', '-')}"
+        raise ConnectionSettingsError(
+            f"Connection {conn_id!r} has type {kind!r}, for which this Airflow has no hook.",
+            f"Install the provider of that database, probably {package}, or correct the type. "
+            f"请安装该数据库的 provider（可能是 {package}），或修正连接类型。",
+        ) from None
+    if not isinstance(hook, DbApiHook):
+        raise ConnectionSettingsError(
+            f"Connection {conn_id!r} of type {kind!r} isn't a database's.",
+            "Correct conn_id=, which names the database; dingtalk_conn_id= names the robot or app. "
+            "conn_id 应为数据库连接；机器人或应用的连接请写在 dingtalk_conn_id。",
+        )
+    return hook, connection.password or ""
 
 
 def load_provider_options() -> None:

@@ -23,6 +23,7 @@
     ├── UnknownOutcomeError         sent, but without a readable reply: it may or may not have arrived
     ├── UnavailableError            DingTalk could not be reached, or is unavailable
     │   └── AlertsWaitingError        alerts are pending; the next callback or flush sends them
+    ├── QueryError                  a database refused the query of a report, or can't be reached
     └── OutboxError                 alerts can't be stored or read: disk full, Redis unavailable
         └── LeadershipLostError       another process leads by now
 
@@ -47,6 +48,7 @@ __all__ = [
     "MessageTooLongError",
     "OutboxError",
     "PermissionMissingError",
+    "QueryError",
     "QuotaExhaustedError",
     "RulesFileError",
     "SignError",
@@ -244,6 +246,12 @@ class UnavailableError(DingTalkError):
 
 class AlertsWaitingError(UnavailableError):
     """Alerts could not be sent now. They are pending: the next callback or a flusher sends them."""
+
+
+class QueryError(DingTalkError):
+    """The query of a report failed: the database refused it, could not be reached, or was told to cancel it."""
+
+    retryable = True
 
 
 class OutboxError(DingTalkError):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
     from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
+    from airflow_provider_dingpush.dingtalk.app_content import Sent
     from airflow_provider_dingpush.dingtalk.app_probes import Finding
     from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.dingtalk.work_notification import WorkNotifications
     from airflow_provider_dingpush.messages import At, Message
     from airflow_provider_dingpush.receipts import Receipt
+    from airflow_provider_dingpush.reports.table import TableLike
     from airflow_provider_dingpush.targets import Target
 
 __all__ = ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"]
@@ -73,7 +75,7 @@ class DingTalkRobotHook(BaseHook):
 
     def send(
         self,
-        message: Message | str | Mapping[str, Any],
+        message: Message | TableLike | str | Mapping[str, Any],
         *,
         at: At | Mapping[str, Any] | None = None,
         to: Target | str | Mapping[str, Any] | None = None,
@@ -83,7 +85,8 @@ class DingTalkRobotHook(BaseHook):
 
         A Text or Markdown of more than 20,000 bytes is split into at most five numbered messages.
 
-        :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
+        :param message: a message, a str (sent as Text), a dict of DingTalk's shape, or a table: a
+            :class:`~airflow_provider_dingpush.reports.table.Table`, a pandas or polars DataFrame, or a list of dicts.
         :param at: who is mentioned.
         :param to: refused: a custom robot sends only to its own group.
         :param message_key: any text that is the same each time that this message is sent, and used for no other:
@@ -92,7 +95,10 @@ class DingTalkRobotHook(BaseHook):
         :raises DingTalkError: of the class for the problem, with advice; see :mod:`airflow_provider_dingpush.errors`.
         """
         from airflow_provider_dingpush.receipts import Receipt
+        from airflow_provider_dingpush.report_sending import send_table, table_in
 
+        if (table := table_in(message)) is not None:
+            return send_table(self, table, at=at, to=to, message_key=message_key)
         plain, mentioned = _without_secrets(message, at)
         channel = self.channel(to)
         parts = channel.send(plain, mentioned, key=message_key)
@@ -214,18 +220,18 @@ class DingTalkAppHook(BaseHook):
 
     def send(
         self,
-        message: Message | str | Mapping[str, Any],
+        message: Message | TableLike | str | Mapping[str, Any],
         *,
         at: At | Mapping[str, Any] | None = None,
         to: Target | str | Mapping[str, Any] | None = None,
-        message_key: str | None = None,  # noqa: ARG002 - both hooks are called alike
+        message_key: str | None = None,
     ) -> Receipt:
         """Send a message to a group, to people, or as a work notification.
 
         A Text or Markdown that is too long for a robot's message (15,000 bytes) is split into at most five numbered
         ones; a work notification (2,048 bytes) is refused instead.
 
-        :param message: a message, a str (sent as Text), or a dict of DingTalk's shape.
+        :param message: a message, a str (sent as Text), a dict of DingTalk's shape, or a table as for a robot.
         :param at: refused: an app's messages can't mention people.
         :param to: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them; by default the
             connection's group.
@@ -235,33 +241,16 @@ class DingTalkAppHook(BaseHook):
             was reached. If only some were, the others are in the receipt.
         """
         from airflow_provider_dingpush.dingtalk.app_content import refuse_mentions
-        from airflow_provider_dingpush.receipts import Receipt
+        from airflow_provider_dingpush.report_sending import send_table, table_in
 
+        if (table := table_in(message)) is not None:
+            return send_table(self, table, at=at, to=to, message_key=message_key)
         plain, mentioned = _without_secrets(message, at)
         refuse_mentions(mentioned)
         channel = self.channel(to)
         sent = channel.send(plain)
-        group = getattr(channel.target, "open_conversation_id", None)
-        is_queued = channel.name == _WORK_NOTIFICATION
         _log_sent(plain, channel.name, self.dingtalk_conn_id, sent.parts)
-        if sent.invalid_user_ids or sent.flow_controlled_user_ids:
-            _log.warning(
-                "DingTalk did not accept the message for some people: unknown to the app %s, flow-controlled %s.",
-                list(sent.invalid_user_ids),
-                list(sent.flow_controlled_user_ids),
-            )
-        return Receipt(
-            channel.name,
-            self.dingtalk_conn_id,
-            parts=sent.parts,
-            outcome="queued" if is_queued else "sent",
-            process_query_keys=sent.process_query_keys,
-            task_id=",".join(sent.task_ids) or None,
-            invalid_user_ids=sent.invalid_user_ids,
-            flow_controlled_user_ids=sent.flow_controlled_user_ids,
-            open_conversation_id=group,
-            resent=is_queued and sent.resent,
-        )
+        return _receipt_of_app(sent, channel, self.dingtalk_conn_id)
 
     def send_alert(
         self,
@@ -462,9 +451,31 @@ def hook_of(dingtalk_conn_id: str) -> DingTalkRobotHook | DingTalkAppHook:
     return hook
 
 
-def _without_secrets(
-    message: Message | str | Mapping[str, Any], at: At | Mapping[str, Any] | None
-) -> tuple[Message, At | None]:
+def _receipt_of_app(sent: Sent, channel: AppRobot | WorkNotifications, conn_id: str) -> Receipt:
+    from airflow_provider_dingpush.receipts import Receipt
+
+    if sent.invalid_user_ids or sent.flow_controlled_user_ids:
+        _log.warning(
+            "DingTalk did not accept the message for some people: unknown to the app %s, flow-controlled %s.",
+            list(sent.invalid_user_ids),
+            list(sent.flow_controlled_user_ids),
+        )
+    is_queued = channel.name == _WORK_NOTIFICATION
+    return Receipt(
+        channel.name,
+        conn_id,
+        parts=sent.parts,
+        outcome="queued" if is_queued else "sent",
+        process_query_keys=sent.process_query_keys,
+        task_id=",".join(sent.task_ids) or None,
+        invalid_user_ids=sent.invalid_user_ids,
+        flow_controlled_user_ids=sent.flow_controlled_user_ids,
+        open_conversation_id=getattr(channel.target, "open_conversation_id", None),
+        resent=is_queued and sent.resent,
+    )
+
+
+def _without_secrets(message: Any, at: At | Mapping[str, Any] | None) -> tuple[Message, At | None]:
     """A message without what Airflow masks, and whom it mentions."""
     from airflow_provider_dingpush.messages.mentions import At
     from airflow_provider_dingpush.messages.plain_forms import read_message, redacted

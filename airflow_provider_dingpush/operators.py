@@ -1,17 +1,23 @@
-"""Operators: a task that sends a message to DingTalk, and one that sends pending alerts."""
+"""Operators: tasks that send a message or a query's result to DingTalk, and one that sends pending alerts."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_dingpush.airflow_compat import AirflowFailException, BaseOperator, defers_by_default
+from airflow_provider_dingpush.airflow_compat import (
+    AirflowFailException,
+    AirflowSkipException,
+    BaseOperator,
+    defers_by_default,
+)
 from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError, UnknownOutcomeError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook, hook_of
 from airflow_provider_dingpush.messages.field_rules import is_ours
@@ -26,9 +32,12 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.receivers import Receiver
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.receipts import Receipt
+    from airflow_provider_dingpush.reports.table import Table, TableLike
+    from airflow_provider_dingpush.send_conditions import SendIf
+    from airflow_provider_dingpush.sql_queries import RunningQuery
     from airflow_provider_dingpush.targets import Target
 
-__all__ = ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"]
+__all__ = ["DingTalkFlushOperator", "DingTalkOperator", "SqlToDingTalkOperator", "create_flush_dag"]
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 3.0
@@ -62,61 +71,53 @@ _SAME_CONTENT = (
 )
 
 
-class DingTalkOperator(BaseOperator):
-    """Sends a message to DingTalk; the task fails if DingTalk doesn't accept it.
+class _SendingOperator(BaseOperator):
+    """What tasks that send have in common: connection, target, rate limit, tries and delivery.
 
-    Every text may be Jinja. A str that is as a whole the path of a ``.md``, ``.json`` or ``.txt`` file, in ASCII and
-    without blanks, is that template: ``.md`` becomes a Markdown titled by its first heading, ``.json`` a message in
-    DingTalk's shape, ``.txt`` a Text.
-
-    Each try of the task sends the same message, so a robot's group sees it once even if the reply to an earlier try
-    came too late: DingTalk recognises it for a while (the connection's ``msg_uuid_lifetime_seconds``). A task that is
-    cleared sends it again. An app's message that may have arrived isn't retried by default.
-
-    What a retry can't fix (wrong token, wrong message) fails the task at once, without retries. Returns the receipt as
-    plain data, see :class:`~airflow_provider_dingpush.receipts.Receipt`.
-
-    :param message: what is sent: a message such as ``Markdown(title, text)``, a str (Text), a dict of DingTalk's
-        shape, or the output of another task that is one of these.
-    :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
-    :param at: who is mentioned in a robot's group: an ``At``, or a dict such as ``{"mobiles": ["138…"]}``.
-    :param to: the target of an app's message: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them, such
-        as ``{"user_ids": ["…"]}``. A custom robot accepts none: it can only post to its own group.
-    :param wait_for_delivery: for a work notification: wait until DingTalk has delivered it, and fail if a person was
-        not reached. DingTalk's first reply is only that it is queued.
-    :param deferrable: release the worker slot while waiting; by default Airflow's ``[operators] default_deferrable``.
-    :raises InvalidMessageError: when the DAG is read, if a message, mention or target without Jinja in it is wrong.
+    The parameters are those of :class:`DingTalkOperator`.
     """
 
-    template_fields: Sequence[str] = ("message", "at", "to", "dingtalk_conn_id")
+    template_fields: Sequence[str] = ("at", "to", "dingtalk_conn_id", "send_if")
     ui_color = "#e6f4ff"
 
     def __init__(
         self,
         *,
-        message: Message | str | Mapping[str, Any],
         dingtalk_conn_id: str = DingTalkRobotHook.default_conn_name,
         at: At | Mapping[str, Any] | None = None,
         to: Target | str | Mapping[str, Any] | None = None,
+        send_if: SendIf = None,
         wait_for_delivery: bool = False,
         deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.message = message
         self.dingtalk_conn_id = dingtalk_conn_id
         self.at = at
         self.to = to
+        # Airflow calls a function in a template field while it renders, without the rows.
+        self._send_if_function = send_if if callable(send_if) else None
+        self.send_if = None if callable(send_if) else send_if
         self.wait_for_delivery = wait_for_delivery
         self.deferrable = defers_by_default() if deferrable is None else deferrable
         self._sent_in: tuple[object, int] = (None, 0)
-        # Now, because rendering replaces the templates by the results.
-        self._has_same_content = is_constant(message)
-        if is_ours(at) and is_ours(message):
-            _refuse_unmentionable(message, at)
+        self._has_same_content = False
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Send the message, and wait for its delivery with ``wait_for_delivery``.
+    def execute_after_wait(self, context: Context, event: Mapping[str, Any]) -> Any:  # noqa: ARG002 - Airflow's signature
+        """Go on after the wait for the receiver's rate limit."""
+        return self.execute(context)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Go on after the wait for the delivery of a work notification.
+
+        :raises AirflowFailException: if a person was not reached or that is unknown. A retry would send it again.
+        """
+        if "unknown" in event:
+            raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} {event['unknown']}")
+        return _all_reached(event["receipt"], event["problems"])
+
+    def _with_target(self, send: Callable[[Target | None], dict[str, Any]], context: Context) -> dict[str, Any]:
+        """Read the target and send to it.
 
         :raises AirflowFailException: for a problem that a retry can't fix.
         :raises DingTalkError: for one that it can, such as a network that is down.
@@ -134,46 +135,81 @@ class DingTalkOperator(BaseOperator):
                 )
             if is_work_notification and self._has_same_content:
                 _log.warning(_SAME_CONTENT)
-            receipt = self._send_within_rate_limit(target, context)
-            return self._after_delivery(receipt) if self.wait_for_delivery else receipt.to_dict()
+            return send(target)
         except DingTalkError as error:
             if error.retryable:
                 self._describe_next_try(error, context, is_work_notification)
                 raise
             raise AirflowFailException(str(error)) from error
 
-    def execute_after_wait(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Go on after the wait for the receiver's rate limit."""
-        return self.execute(context)
+    def _needs_rows(self) -> bool:
+        """Whether ``send_if`` can't be decided before the rows are known."""
+        from airflow_provider_dingpush.send_conditions import needs_rows
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Go on after the wait for the delivery of a work notification.
+        return self._send_if_function is not None or needs_rows(self.send_if, self.get_template_env)
 
-        :raises AirflowFailException: if a person was not reached or that is unknown. A retry would send it again.
+    def _skip_unless(self, context: Context, rows: Callable[[], Any]) -> None:
+        """Skip the task if ``send_if`` says so.
+
+        :param rows: reads the rows, or the message; called if the condition needs it.
+        :raises AirflowSkipException: if nothing is to be sent.
         """
-        if "unknown" in event:
-            raise AirflowFailException(f"{_SENT_BUT_UNKNOWN} {event['unknown']}")
-        return _all_reached(event["receipt"], event["problems"])
+        from airflow_provider_dingpush.send_conditions import is_yes, result_of
 
-    def _send_within_rate_limit(self, target: Target | None, context: Context) -> Receipt:
-        """Send when the receiver has a free slot: alerts and messages share its window."""
+        result: Any = self.send_if
+        if self._send_if_function is not None:
+            result = self._send_if_function(rows())
+        elif result is None:
+            return
+        elif self._needs_rows():
+            result = result_of(result, self.get_template_env(), context, rows())
+        if not is_yes(result):
+            _skip("send_if is false", "send_if 为假")
+
+    def _send_within_rate_limit(
+        self,
+        send: Callable[[str | None], Receipt],
+        messages: int,
+        target: Target | None,
+        context: Context,
+        *,
+        may_defer: bool = True,
+    ) -> dict[str, Any]:
+        """Send when the receiver has a free slot: alerts and messages share its window.
+
+        :param send: sends with a key by which DingTalk recognises a repeated message.
+        :param messages: as how many messages.
+        :param may_defer: whether the task may begin again after the wait.
+        """
+        receipt = self._sent_within_rate_limit(send, messages, target, context, may_defer)
+        return self._after_delivery(receipt) if self.wait_for_delivery else receipt.to_dict()
+
+    def _sent_within_rate_limit(
+        self,
+        send: Callable[[str | None], Receipt],
+        messages: int,
+        target: Target | None,
+        context: Context,
+        may_defer: bool,
+    ) -> Receipt:
         from airflow_provider_dingpush.pipeline.rate_limit import rate_limit_slot
-        from airflow_provider_dingpush.pipeline.receivers import messages_in, receiver_of_hook
+        from airflow_provider_dingpush.pipeline.receivers import receiver_of_hook
 
         receiver, logged = receiver_of_hook(self.hook, target), set[str]()
         # There is no limit on waiting for a slot, but one on each operation of a store.
         while (window := _window_of(receiver, logged)) is not None:
             store, wait = window
-            self._defer_for(wait)
+            if may_defer:
+                self._defer_for(wait)
             if store.is_substitute and wait > _WORTH_DEFERRING_SECONDS:
                 # The outbox may be available again before that, and have a free slot.
                 _log_once(logged, logging.INFO, f"Waiting for the rate limit, as counted in {store.folder}.")
                 time.sleep(_WORTH_DEFERRING_SECONDS)
                 continue
-            with rate_limit_slot(store.outbox, receiver, messages=messages_in(self.message), share=store.share):
-                return self._send(target, context)
+            with rate_limit_slot(store.outbox, receiver, messages=messages, share=store.share):
+                return self._sent(send, context)
         _log.warning("This message is sent without waiting for the rate limit.")
-        return self._send(target, context)
+        return self._sent(send, context)
 
     def _defer_for(self, wait: float, message: Mapping[str, Any] | None = None) -> None:
         """Release the worker slot, if the wait for the rate limit is worth it.
@@ -187,9 +223,9 @@ class DingTalkOperator(BaseOperator):
             trigger = RateLimitTrigger(moment=time.time() + wait, message=message)
             self.defer(trigger=trigger, method_name="execute_after_wait")
 
-    def _send(self, target: Target | None, context: Context) -> Receipt:
+    def _sent(self, send: Callable[[str | None], Receipt], context: Context) -> Receipt:
         key = self._message_key(context) if self._lifetime_seconds else None
-        receipt = self.hook.send(self.message, at=self.at, to=target, message_key=key)
+        receipt = send(key)
         return replace(receipt, resent=True) if is_retry(context, self.retries) and receipt.task_id else receipt
 
     def _message_key(self, context: Context) -> str | None:
@@ -261,21 +297,263 @@ class DingTalkOperator(BaseOperator):
 
         import jinja2
 
+        from airflow_provider_dingpush.send_conditions import needs_rows
         from airflow_provider_dingpush.templating_filters import add_filters
 
         env = add_filters(jinja_env or self.get_template_env())
 
         def as_airflow_does(value: Any) -> Any:
-            return super(DingTalkOperator, self).render_template(value, context, env, seen_oids)
+            return super(_SendingOperator, self).render_template(value, context, env, seen_oids)
 
         try:
-            renderer = Renderer(env, context, as_airflow_does)
-            # Only a message that is a str may name a file: "notes.txt" in a dict is just text.
-            if content is self.message:
-                return renderer.message(content)
-            return renderer.text(content) if content is self.dingtalk_conn_id else renderer.native(content)
+            if content is not None and content is self.send_if and needs_rows(content, lambda: env):
+                return content  # rendered when the rows are known
+            return self._rendered(content, Renderer(env, context, as_airflow_does))
         except (jinja2.TemplateError, InvalidMessageError) as error:
             raise AirflowFailException(f"The message can't be rendered: {error}") from error
+
+    def _rendered(self, content: Any, renderer: Renderer) -> Any:
+        return renderer.text(content) if content is self.dingtalk_conn_id else renderer.native(content)
+
+
+class DingTalkOperator(_SendingOperator):
+    """Sends a message to DingTalk; the task fails if DingTalk doesn't accept it.
+
+    Every text may be Jinja. A str that is as a whole the path of a ``.md``, ``.json`` or ``.txt`` file, in ASCII and
+    without blanks, is that template: ``.md`` becomes a Markdown titled by its first heading, ``.json`` a message in
+    DingTalk's shape, ``.txt`` a Text.
+
+    Each try of the task sends the same message, so a robot's group sees it once even if the reply to an earlier try
+    came too late: DingTalk recognises it for a while (the connection's ``msg_uuid_lifetime_seconds``). A task that is
+    cleared sends it again. An app's message that may have arrived isn't retried by default.
+
+    What a retry can't fix (wrong token, wrong message) fails the task at once, without retries. Returns the receipt as
+    plain data, see :class:`~airflow_provider_dingpush.receipts.Receipt`.
+
+    :param message: what is sent: a message such as ``Markdown(title, text)``, a str (Text), a dict of DingTalk's
+        shape, a table (:class:`~airflow_provider_dingpush.reports.table.Table`, a pandas or polars DataFrame, a list
+        of dicts), or the output of another task that is one of these.
+    :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
+    :param at: who is mentioned in a robot's group: an ``At``, or a dict such as ``{"mobiles": ["138…"]}``.
+    :param to: the target of an app's message: ``Group``, ``Users``, ``WorkNotification`` or a plain form of them, such
+        as ``{"user_ids": ["…"]}``. A custom robot accepts none: it can only post to its own group.
+    :param send_if: whether it is sent; if not, the task is skipped, and those below it as well. Jinja such as
+        ``"{{ ti.xcom_pull('check') > 3 }}"``, a bool, the output of another task, or a function that takes the rows of
+        a table, or else the message. Jinja may name the rows, too: ``"{{ rows | length > 0 }}"``.
+    :param wait_for_delivery: for a work notification: wait until DingTalk has delivered it, and fail if a person was
+        not reached. DingTalk's first reply is only that it is queued.
+    :param deferrable: release the worker slot while waiting; by default Airflow's ``[operators] default_deferrable``.
+    :raises InvalidMessageError: when the DAG is read, if a message, mention or target without Jinja in it is wrong.
+    """
+
+    template_fields: Sequence[str] = ("message", *_SendingOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        message: Message | TableLike | str | Mapping[str, Any],
+        dingtalk_conn_id: str = DingTalkRobotHook.default_conn_name,
+        at: At | Mapping[str, Any] | None = None,
+        to: Target | str | Mapping[str, Any] | None = None,
+        send_if: SendIf = None,
+        wait_for_delivery: bool = False,
+        deferrable: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            dingtalk_conn_id=dingtalk_conn_id,
+            at=at,
+            to=to,
+            send_if=send_if,
+            wait_for_delivery=wait_for_delivery,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.message = message
+        # Now, because rendering replaces the templates by the results.
+        self._has_same_content = is_constant(message)
+        if is_ours(at) and is_ours(message):
+            _refuse_unmentionable(message, at)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send the message, and wait for its delivery with ``wait_for_delivery``.
+
+        :raises AirflowFailException: for a problem that a retry can't fix.
+        :raises AirflowSkipException: if ``send_if`` is false.
+        :raises DingTalkError: for one that it can, such as a network that is down.
+        """
+        return self._with_target(lambda target: self._send_message(target, context), context)
+
+    def _send_message(self, target: Target | None, context: Context) -> dict[str, Any]:
+        from airflow_provider_dingpush.pipeline.receivers import messages_in
+        from airflow_provider_dingpush.report_sending import table_in
+
+        def rows() -> Any:
+            table = table_in(self.message)
+            if table is None:
+                return self.message
+            # The rows may be such as can be read once.
+            read = table.named_rows()
+            self.message = replace(table, rows=read)
+            return read
+
+        def send(key: str | None) -> Receipt:
+            return self.hook.send(self.message, at=self.at, to=target, message_key=key)
+
+        self._skip_unless(context, rows)
+        return self._send_within_rate_limit(send, messages_in(self.message), target, context)
+
+    def _rendered(self, content: Any, renderer: Renderer) -> Any:
+        # Only a message that is a str may name a file: "notes.txt" in a dict is just text.
+        return renderer.message(content) if content is self.message else super()._rendered(content, renderer)
+
+
+class SqlToDingTalkOperator(_SendingOperator):
+    """Sends the result of a query to DingTalk: as a table, a list, a picture, a workbook or a zipped csv.
+
+    Works with every database whose provider builds on ``apache-airflow-providers-common-sql`` (extra ``sql``). Rows
+    are read as they are needed, with a cursor of the server where the driver has one; a killed task cancels its query.
+    Of several statements the last result is sent.
+
+    Every text may be Jinja, and ``sql`` the path of a ``.sql`` file. Returns the receipt as
+    :class:`DingTalkOperator` does, with the number of ``rows``.
+
+    :param conn_id: id of the database's connection.
+    :param sql: the query, several statements, or the path of a ``.sql`` file.
+    :param parameters: of the query, in the way of its driver.
+    :param render: ``auto`` (a table of up to four columns, else a list), ``table``, ``list``, ``picture``,
+        ``workbook`` or ``csv``. The last three need an app: a custom robot can't upload files.
+    :param title: above the rows and in the conversation list; also the name of a file.
+    :param intro: Markdown between the title and the rows, or before the file.
+    :param max_rows: how many rows are shown; how many there are is said. By default 20, in a file all of them.
+    :param when_empty: what is done if the query finds no rows: ``send`` says so, ``skip`` skips the task.
+    :param dingtalk_conn_id: id of a connection of type ``dingtalk_robot``, or of type ``dingtalk_app`` with ``to``.
+    :param at: who is mentioned, as for :class:`DingTalkOperator`.
+    :param to: the target of an app's message, as for :class:`DingTalkOperator`.
+    :param send_if: whether it is sent, as for :class:`DingTalkOperator`. A function takes all rows, as a list in
+        memory: ``send_if=lambda rows: rows[0]["failed"] > 100``.
+    :param hook_params: arguments of the database's hook, such as ``{"database": "dw"}``.
+    :param wait_for_delivery: for a work notification, as for :class:`DingTalkOperator`.
+    :param deferrable: release the worker slot while the rate limit is waited for, before the query begins.
+    :raises InvalidMessageError: when the DAG is read, if an argument is wrong.
+    """
+
+    template_fields: Sequence[str] = (
+        "conn_id",
+        "sql",
+        "parameters",
+        "title",
+        "intro",
+        *_SendingOperator.template_fields,
+    )
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "parameters": "json", "intro": "md"}
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        sql: str | Sequence[str],
+        parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+        render: str = "auto",
+        title: str | None = None,
+        intro: str | None = None,
+        max_rows: int | None = None,
+        when_empty: str = "send",
+        hook_params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        from airflow_provider_dingpush.reports.table import check_max_rows, check_render
+
+        check_render(render)
+        check_max_rows(max_rows)
+        if when_empty not in ("send", "skip"):
+            raise InvalidMessageError(f"when_empty must be 'send' or 'skip', not {str(when_empty)[:40]!r}.")
+        self.conn_id = conn_id
+        self.sql = sql
+        self.parameters = parameters
+        self.render = render
+        self.title = title
+        self.intro = intro
+        self.max_rows = max_rows
+        self.when_empty = when_empty
+        self.hook_params = hook_params
+        self._query: RunningQuery | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the query and send its result.
+
+        :raises AirflowFailException: for a problem that a retry can't fix.
+        :raises AirflowSkipException: if ``send_if`` is false, or there are no rows and ``when_empty="skip"``.
+        :raises DingTalkError: for one that it can; a :class:`~.errors.QueryError` if the database refused the query.
+        """
+        return self._with_target(lambda target: self._query_and_send(target, context), context)
+
+    def on_kill(self) -> None:
+        """Cancel the query."""
+        if self._query is not None:
+            self._query.cancel()
+
+    def _query_and_send(self, target: Target | None, context: Context) -> dict[str, Any]:
+        from airflow_provider_dingpush.pipeline.receivers import receiver_of_hook
+        from airflow_provider_dingpush.report_sending import prepared, refuse_file, send_report
+        from airflow_provider_dingpush.sql_queries import RunningQuery
+
+        refuse_file(self.render, self.hook, target)
+        if self.deferrable and (window := _window_of(receiver_of_hook(self.hook, target), set())) is not None:
+            # Before the query, because the task begins again after the wait.
+            self._defer_for(window[1])
+        if not self._needs_rows():
+            self._skip_unless(context, list)
+        # Before it runs, so that it can be cancelled.
+        self._query = RunningQuery(self.conn_id, self.sql, parameters=self.parameters, hook_params=self.hook_params)
+        with ExitStack() as files:
+            with self._query as query:
+                table = self._table_to_send(query, context)
+                report = files.enter_context(prepared(self.hook, table, target))
+            self._query = None
+
+            def send(key: str | None) -> Receipt:
+                return send_report(self.hook, report, at=self.at, to=target, message_key=key)
+
+            _log.info("The query returned %d row(s).", report.rows)
+            return self._send_within_rate_limit(send, len(report.messages), target, context, may_defer=False)
+
+    def _table_to_send(self, query: RunningQuery, context: Context) -> Table:
+        """The result as a table; skips the task if it is not to be sent."""
+        from airflow_provider_dingpush.reports.table import Table
+
+        table = Table(query.columns, query.rows(), self.title, self.intro, self.render, self.max_rows)
+        rows = table.first_and_others()
+        if rows is None:
+            table = replace(table, rows=())
+            if self.when_empty == "skip":
+                _skip("the query returned no rows (when_empty='skip')", "查询没有返回数据（when_empty='skip'）")
+        else:
+            table = replace(table, rows=rows)
+        if self._needs_rows():
+            read = table.named_rows()
+            self._skip_unless(context, lambda: read)
+            table = replace(table, rows=read)
+        return table
+
+    def _rendered(self, content: Any, renderer: Renderer) -> Any:
+        if content is not None and any(content is each for each in (self.title, self.intro)):
+            return renderer.text(content) if isinstance(content, str) else renderer.otherwise(content)
+        if any(content is each for each in (self.at, self.to, self.dingtalk_conn_id)):
+            return super()._rendered(content, renderer)
+        return renderer.otherwise(content)
+
+
+def _skip(reason: str, reason_zh: str) -> None:
+    """Skip the task, as a ShortCircuitOperator skips the ones below it.
+
+    :raises AirflowSkipException: always.
+    """
+    text = f"Nothing is sent: {reason}. 没有发送消息：{reason_zh}。"
+    _log.info("%s", text)
+    raise AirflowSkipException(text)
 
 
 def _window_of(receiver: Receiver, logged: set[str]) -> tuple[Store, float] | None:

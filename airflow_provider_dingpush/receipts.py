@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from airflow_provider_dingpush.errors import InvalidMessageError
@@ -26,6 +26,7 @@ class Receipt:
     :param open_conversation_id: the group that an app robot sent to; its handles work only together with it.
     :param resent: whether an earlier try of a work notification may have arrived: DingTalk then drops this one for
         people who have received the other.
+    :param rows: the number of rows of a table that was sent, those that aren't shown included.
     """
 
     channel: str
@@ -38,6 +39,27 @@ class Receipt:
     flow_controlled_user_ids: tuple[str, ...] = ()
     open_conversation_id: str | None = None
     resent: bool = False
+    rows: int | None = None
+
+    @classmethod
+    def joined(cls, receipts: Sequence[Receipt], *, rows: int | None = None) -> Receipt:
+        """One receipt for several messages to the same target, such as a text and the file after it.
+
+        :param receipts: at least one.
+        :param rows: of the table that they carry.
+        """
+        return replace(
+            receipts[-1],
+            parts=sum(each.parts for each in receipts),
+            process_query_keys=tuple(key for each in receipts for key in each.process_query_keys),
+            task_id=",".join(each.task_id for each in receipts if each.task_id) or None,
+            invalid_user_ids=tuple(dict.fromkeys(user for each in receipts for user in each.invalid_user_ids)),
+            flow_controlled_user_ids=tuple(
+                dict.fromkeys(user for each in receipts for user in each.flow_controlled_user_ids)
+            ),
+            resent=any(each.resent for each in receipts),
+            rows=rows,
+        )
 
     @property
     def task_ids(self) -> tuple[str, ...]:
@@ -45,12 +67,14 @@ class Receipt:
         return tuple(self.task_id.split(",")) if self.task_id else ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: strings, numbers and lists. The last two keys exist only if they are set."""
+        """Plain data: strings, numbers and lists. The last three keys exist only if they are set."""
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         if self.open_conversation_id is None:
             del plain["open_conversation_id"]
         if not self.resent:
             del plain["resent"]
+        if self.rows is None:
+            del plain["rows"]
         return plain
 
     @classmethod

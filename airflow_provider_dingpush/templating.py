@@ -115,13 +115,15 @@ class Renderer:
             return self.value(value)
         from airflow_provider_dingpush.messages.kinds import Markdown, Text
         from airflow_provider_dingpush.messages.plain_forms import is_message
+        from airflow_provider_dingpush.report_sending import table_in
 
         source = _source_of(value, self.env) if may_be_template_file(value) else None
         if source is None:
             nodes = self._nodes(value)
-            # The output of another task may be a whole message; anything else becomes its text.
+            # The output of another task may be a whole message or table; anything else becomes its text.
             only = _only(nodes)
-            return only if isinstance(only, Mapping) or is_message(only) else self._text_of(nodes)
+            is_whole = isinstance(only, Mapping) or is_message(only) or table_in(only) is not None
+            return only if is_whole else self._text_of(nodes)
         if value.endswith(".json"):
             return self._json(value, source)
         text = self.text(source)
@@ -142,7 +144,18 @@ class Renderer:
             return replace(
                 value, **{each.name: self.value(getattr(value, each.name), each.name) for each in fields(value)}
             )
+        if type(value).__name__ == "Table":
+            return self._table(value)
         return self.otherwise(value)
+
+    def _table(self, value: Any) -> Any:
+        """A table with its title and intro rendered; its rows are data, in which nothing is a template."""
+        from airflow_provider_dingpush.reports.table import Table
+
+        if not isinstance(value, Table):
+            return self.otherwise(value)
+        title, intro = (self.text(text) if isinstance(text, str) else text for text in (value.title, value.intro))
+        return replace(value, title=title, intro=intro)
 
     def native(self, value: Any) -> Any:
         """The result of a template that need not be text, if Airflow renders to native objects.

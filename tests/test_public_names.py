@@ -20,7 +20,7 @@ from airflow_provider_dingpush.receipts import Receipt
 PUBLIC = {
     "hooks": ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"],
     "decorators": ["dingtalk_task"],
-    "operators": ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"],
+    "operators": ["DingTalkFlushOperator", "DingTalkOperator", "SqlToDingTalkOperator", "create_flush_dag"],
     "notifications": ["DingTalkNotifier"],
     "messages": [
         "ActionCard",
@@ -40,6 +40,7 @@ PUBLIC = {
         "browser_link",
     ],
     "receipts": ["Receipt"],
+    "reports.table": ["Frame", "Row", "Table", "read_table"],
     "targets": ["Group", "Target", "Users", "WorkNotification", "read_target"],
     "errors": [
         "AlertsWaitingError",
@@ -56,6 +57,7 @@ PUBLIC = {
         "MessageTooLongError",
         "OutboxError",
         "PermissionMissingError",
+        "QueryError",
         "QuotaExhaustedError",
         "RulesFileError",
         "SignError",
@@ -181,6 +183,7 @@ def test_the_tree_is_as_drawn() -> None:
         "UnavailableError": "DingTalkError",
         "AlertsWaitingError": "UnavailableError",
         "OutboxError": "DingTalkError",
+        "QueryError": "DingTalkError",
         "LeadershipLostError": "OutboxError",
     }
     assert {each.__name__ for each in ERRORS if each.retryable} == {
@@ -190,6 +193,7 @@ def test_the_tree_is_as_drawn() -> None:
         "AlertsWaitingError",
         "OutboxError",
         "LeadershipLostError",
+        "QueryError",
     }
 
 

@@ -14,6 +14,7 @@ RECEIPTS = (
     Receipt("app_robot_group", "dingtalk_app_default", process_query_keys=("k/+=",), open_conversation_id="cid1=="),
     Receipt("app_robot_users", "c", 2, "sent", ("k1", "k2"), None, ("nobody",), ("busy",)),
     Receipt("work_notification", "c", task_id="1,2"),
+    Receipt("custom_robot", "c", rows=1204),
 )
 
 
@@ -26,12 +27,12 @@ def test_a_receipt_survives_xcom(receipt: Receipt) -> None:
 
 def test_the_group_is_named_only_where_there_is_one() -> None:
     """Its handles are worth nothing without it."""
-    assert ["open_conversation_id" in each.to_dict() for each in RECEIPTS] == [False, True, False, False]
+    assert ["open_conversation_id" in each.to_dict() for each in RECEIPTS] == [False, True, False, False, False]
 
 
 def test_a_work_notification_in_several_calls_has_several_tasks() -> None:
     """DingTalk answers for each of them."""
-    assert [each.task_ids for each in RECEIPTS] == [(), (), (), ("1", "2")]
+    assert [each.task_ids for each in RECEIPTS] == [(), (), (), ("1", "2"), ()]
 
 
 @pytest.mark.parametrize("plain", [None, "sent", {}, {"channel": "custom_robot"}, {"message": "x"}, 7], ids=repr)
@@ -45,3 +46,18 @@ def test_an_unknown_field_is_refused() -> None:
     """It isn't a receipt of this version."""
     with pytest.raises(InvalidMessageError, match="not the receipt"):
         Receipt.from_dict({**RECEIPTS[0].to_dict(), "more": 1})
+
+
+def test_the_rows_of_a_table_are_named_only_where_there_is_one() -> None:
+    """Also if it has none."""
+    assert ["rows" in each.to_dict() for each in RECEIPTS] == [False, False, False, False, True]
+    assert Receipt("custom_robot", "c", rows=0).to_dict()["rows"] == 0
+
+
+def test_a_text_and_the_file_after_it_have_one_receipt() -> None:
+    """With the handles of both."""
+    text = Receipt("app_robot_users", "c", process_query_keys=("a",), invalid_user_ids=("x",))
+    file = Receipt("app_robot_users", "c", process_query_keys=("b",), invalid_user_ids=("x", "y"))
+    assert Receipt.joined([text, file], rows=5) == Receipt(
+        "app_robot_users", "c", parts=2, process_query_keys=("a", "b"), invalid_user_ids=("x", "y"), rows=5
+    )

@@ -204,9 +204,12 @@ def receiver_of_hook(hook: DingTalkRobotHook | DingTalkAppHook, to: Target | Non
 
 
 def messages_in(message: Any) -> int:
-    """Into how many messages a text may be split, rounded up."""
+    """Into how many messages a text may be split, rounded up; or as how many a table is sent."""
     from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
+    from airflow_provider_dingpush.report_sending import messages_of_table, table_in
 
+    if (table := table_in(message)) is not None:
+        return messages_of_table(table)
     return 1 + len(long_text_of(read_message(message)[0]).encode()) // AppRobot.text_bytes
 
 

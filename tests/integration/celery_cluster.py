@@ -141,7 +141,7 @@ class Cluster:
 
     def failed_tasks(self, dag_id: str) -> dict[tuple[str, int, int], str]:
         """Each failed task instance of a DAG, by run, map index and try number, as Airflow's database has it."""
-        import psycopg2  # type: ignore[import-untyped]
+        import psycopg2
 
         with psycopg2.connect(self.database) as database, database.cursor() as cursor:
             cursor.execute(

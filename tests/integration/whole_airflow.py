@@ -53,7 +53,7 @@ class WholeAirflow:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What its database answers."""
-        import psycopg2  # type: ignore[import-untyped]
+        import psycopg2
 
         with psycopg2.connect(self.database) as database, database.cursor() as cursor:
             cursor.execute(query, values)

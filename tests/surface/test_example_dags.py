@@ -7,10 +7,12 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 import zipfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> R
         connections["flush_pending_alerts.py"][f"AIRFLOW_CONN_{PENDING.conn_id.upper()}"] = robot_connection(
             sandbox, flushes
         )
+        connections["daily_sales_table.py"]["AIRFLOW_CONN_WAREHOUSE"] = warehouse(home)
         put_pending_alerts(home)
         environment = environment_of(home)
         shutil.copy(migrated_database, home / "airflow.db")
@@ -142,6 +145,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> R
         uploads={each.media_id: each.content for each in uploads},
         log=log.read_text("utf-8", "replace"),
     )
+
+
+def warehouse(home: Path) -> str:
+    """The connection to a database with two days of orders."""
+    with closing(sqlite3.connect(home / "warehouse.db")) as database:
+        database.execute("CREATE TABLE orders (city TEXT, amount REAL, order_date TEXT)")
+        orders = [("上海", 1204.5), ("北京", 88.0), ("上海", 1000.0)]
+        database.executemany("INSERT INTO orders VALUES (?, ?, '2026-11-27')", orders)
+        database.execute("INSERT INTO orders VALUES ('深圳', 1.0, '2026-11-26')")
+        database.commit()
+    return json.dumps({"conn_type": "sqlite", "host": str(home / "warehouse.db")})
 
 
 def put_pending_alerts(home: Path) -> None:
@@ -235,6 +249,7 @@ def test_examples_are_read_without_an_error(runs: Runs) -> None:
         ("alert_on_failure.py", ["markdown"]),
         ("alert_on_run_failure.py", ["markdown"]),
         ("daily_report_card.py", ["actionCard"]),
+        ("daily_sales_table.py", ["markdown"]),
         ("deadline_alert.py", ["text"] if TESTS_DEADLINES else []),
         ("email_to_dingtalk.py", [] if ignores_email_backend() else ["markdown"]),
         ("feed_of_reports.py", ["feedCard"]),
@@ -353,6 +368,12 @@ def test_own_text_is_filled_with_facts(runs: Runs) -> None:
     assert ("the warehouse did not answer" if TELLS_EXCEPTIONS else "没有留下异常") in alert["text"]
     assert "{{" not in alert["text"]
     assert "None" not in alert["text"]
+
+
+def test_sales_are_a_table(runs: Runs) -> None:
+    table = only(runs, "daily_sales_table.py")
+    assert table["title"] == "2026-11-27 销售日报"
+    assert "| 上海 | 2 | 2,204.5 |\n| 北京 | 1 | 88 |" in table["text"]
 
 
 def test_card_has_the_figures_and_its_buttons(runs: Runs) -> None:

@@ -31,8 +31,14 @@ from airflow_provider_dingpush.messages import (
     Video,
 )
 from airflow_provider_dingpush.notifications import DingTalkNotifier
-from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
+from airflow_provider_dingpush.operators import (
+    DingTalkFlushOperator,
+    DingTalkOperator,
+    SqlToDingTalkOperator,
+    create_flush_dag,
+)
 from airflow_provider_dingpush.receipts import Receipt
+from airflow_provider_dingpush.reports.table import Table
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 
 if TYPE_CHECKING:
@@ -114,6 +120,10 @@ def operators_take_keywords() -> None:
     DingTalkOperator(task_id="a", message="a", to=WorkNotification(["zhangsan"]), wait_for_delivery=True)
     assert_type(DingTalkFlushOperator(task_id="a", within_seconds=30).execute({}), dict[str, int])
     create_flush_dag(every_minutes=5)
+    DingTalkOperator(task_id="a", message=Table(["n"], [(1,)]), send_if=lambda rows: len(rows) > 0)
+    DingTalkOperator(task_id="a", message=[{"n": 1}], send_if="{{ rows | length > 0 }}")
+    SqlToDingTalkOperator(task_id="a", conn_id="dw", sql="SELECT 1", render="list", to=WorkNotification(["zhangsan"]))
+    SqlToDingTalkOperator(task_id="a", conn_id="dw")  # type: ignore[call-arg]
     DingTalkOperator(task_id="a")  # type: ignore[call-arg]
     DingTalkOperator(task_id="a", message=1)  # type: ignore[arg-type]
     DingTalkOperator(task_id="a", message="a", at="13800000000")  # type: ignore[arg-type]
