@@ -224,7 +224,7 @@ def dingtalk_task(
     """``@task.dingtalk``: sends what the function returns to DingTalk; the XCom holds the receipt.
 
     :param python_callable: the function, of ``@task.dingtalk`` without arguments. It returns a message such as
-        ``Markdown(title, text)``, a str (Text), a dict of DingTalk's shape, or ``None``, which sends nothing.
+        ``Markdown(title, text)``, a table, a str (Text), a dict of DingTalk's shape, or ``None``, which sends nothing.
     :param multiple_outputs: store each value of the receipt as an XCom of its own, too.
     :param kwargs: those of :class:`~airflow_provider_dingpush.operators.DingTalkOperator` but ``message``, and those of
         every operator.

@@ -300,6 +300,8 @@ class _Writer:
 
 
 def _not_finite(value: float | Decimal) -> str:
+    if isinstance(value, Decimal) and value.is_nan():  # math.isnan() refuses a signalling one
+        return "NaN"
     return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
 
 

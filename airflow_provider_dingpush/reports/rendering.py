@@ -74,9 +74,9 @@ def _as_text(table: Table, room: int, readers: Readers) -> Report:
 
 def _as_picture(table: Table, room: int, readers: Readers) -> Report:
     from airflow_provider_dingpush.messages.app_kinds import Image
-    from airflow_provider_dingpush.reports.picture import draw_picture
+    from airflow_provider_dingpush.reports.picture import MOST_ROWS, draw_picture
 
-    shown, total = first_rows(table, table.max_rows or DEFAULT_ROWS)
+    shown, total = first_rows(table, min(table.max_rows or DEFAULT_ROWS, MOST_ROWS))
     picture = draw_picture(
         _names(table, readers),
         [_redacted(row, readers) for row in shown],

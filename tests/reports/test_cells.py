@@ -51,6 +51,7 @@ def shown(value: Any, language: str = "zh", form: ColumnForm | None = None) -> s
         (Decimal("1E+20"), "100,000,000,000,000,000,000"),
         (Decimal("1E+999999"), "1e999999"),
         (Decimal("NaN"), "NaN"),
+        (Decimal("sNaN"), "NaN"),
         (Decimal("Infinity"), "∞"),
         (date(1800, 1, 2), "1800-01-02"),
         (datetime.fromisoformat("0001-01-01"), "0001-01-01 00:00:00"),
