@@ -25,6 +25,7 @@ import pytest
 from airflow_provider_dingpush.dingtalk.media import RULES
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.reports.workbook import MOST_COLUMNS, write_workbook
+from tests.parameter_ids import shown
 from tests.reports.awkward_values import AWKWARD, SHANGHAI
 
 SOFFICE = shutil.which("soffice") or shutil.which("libreoffice")
@@ -46,7 +47,7 @@ def unescaped(text: Any) -> Any:
     return text.replace("_x005F_", "_") if isinstance(text, str) else text
 
 
-@pytest.mark.parametrize("awkward", AWKWARD, ids=lambda each: repr(each.value)[:30])
+@pytest.mark.parametrize("awkward", AWKWARD, ids=lambda each: shown(each.value)[:30])
 def test_value(awkward: Any) -> None:
     sheet = written(["值"], [[awkward.value]]).active
     cell = sheet["A2"]
