@@ -22,6 +22,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -366,6 +367,34 @@ def of_app(album: Album, sandbox: Sandbox) -> None:
     album.add_chat("app", sandbox, 900, conversation=album.language.people[0])
 
 
+def of_report(album: Album, sandbox: Sandbox) -> None:
+    """A table in a group; a picture and a workbook of the same rows for a person."""
+    from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
+    from airflow_provider_dingpush.reports.table import Table
+    from airflow_provider_dingpush.targets import Users
+
+    os.environ["AIRFLOW_CONN_DINGTALK_DEFAULT"] = robot_connection(sandbox, album.language)
+    connection = json.loads(sandbox.connection_of(sandbox.app))
+    connection["extra"]["language"] = album.language.code
+    os.environ["AIRFLOW_CONN_DINGTALK_APP_DEFAULT"] = json.dumps(connection)
+    either = album.language.either
+    cities = either("上海 北京 广州 深圳 杭州 成都", "Shanghai Beijing Guangzhou Shenzhen Hangzhou Chengdu").split()
+    numbers = ((1204, 350_211_850), (988, 287_003_400), (871, 213_499_005), (866, 240_816_000), (640, 158_020_050))
+    rows: list[Any] = [
+        (city, count, Decimal(cents).scaleb(-2)) for city, (count, cents) in zip(cities, numbers, strict=False)
+    ]
+    rows.append((cities[-1], 402, None))
+    columns = either("城市 订单数 销售额", "city orders sales").split()
+    title = either("2026-11-27 各城市销售额", "Sales by city, 2026-11-27")
+    intro = either("单位：元。成都的数据尚未到达。", "In yuan. The data of Chengdu has not arrived.")
+    DingTalkRobotHook().send(Table(columns, rows, title, intro))
+    album.add_chat("report", sandbox, 900)
+    hook, person = DingTalkAppHook(), Users("zhangsan")
+    hook.send(Table(columns, rows, title, render="picture"), to=person)
+    hook.send(Table(columns, rows, title, render="workbook"), to=person)
+    album.add_chat("report_files", sandbox, 900, conversation=album.language.people[0])
+
+
 def require_fonts() -> None:
     """End with what to install, rather than make pictures with boxes instead of letters and marks."""
     for language, package in (("zh-cn", "fonts-noto-cjk"), ("und-zsye", "fonts-noto-color-emoji")):
@@ -375,7 +404,9 @@ def require_fonts() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="alert, digest, messages, app, form_robot, form_app")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="alert, digest, messages, app, report, form_robot, form_app"
+    )
     parser.add_argument("--into", type=Path, default=ROOT / "docs" / "images", metavar="FOLDER")
     given = parser.parse_args()
     require_fonts()
@@ -393,7 +424,7 @@ def main() -> None:
                 **{f"AIRFLOW__{name}": value for name, value in OPTIONS.items()},
             }
         )
-        for name, make in (("digest", of_digest), ("messages", of_messages), ("app", of_app)):
+        for name, make in (("digest", of_digest), ("messages", of_messages), ("app", of_app), ("report", of_report)):
             for album in albums:
                 if wanted(name):
                     with album.language.sandbox() as sandbox:

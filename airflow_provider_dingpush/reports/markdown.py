@@ -259,7 +259,8 @@ class _PipeTable:
 
 
 def _piped(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    # Where DingTalk shows no tables, the two blanks make each row a line of its own.
+    return f"| {' | '.join(cells)} |  "
 
 
 class _List:

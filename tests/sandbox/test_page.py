@@ -261,7 +261,14 @@ MARKDOWN = [
     ("a blank line is a paragraph", "a\n\nb\r\n\r\nc", "<p>a</p><p>b</p><p>c</p>"),
     ("hard blanks", "a&nbsp;&#160;&#xA0;b", "<p>a&nbsp;&nbsp;&nbsp;b</p>"),
     ("what is not promised stays raw", "~~a~~\n---\n<br>", "<p>~~a~~\n---\n&lt;br&gt;</p>"),
-    ("table", "|a|b|\n|-|-|", "<p>|a|b|\n|-|-|</p>"),
+    (
+        "table",
+        "|a|b|\n|:-|-:|\n|**c**|1\\|2|\n| d |\n\ne",
+        '<table><tr><th>a</th><th class="number">b</th></tr><tr><td><strong>c</strong></td><td class="number">1|2</td></tr>'
+        '<tr><td>d</td><td class="number"></td></tr></table>'
+        '<p class="table-source">|a|b|\n|:-|-:|\n|<strong>c</strong>|1|2|\n| d |</p><p>e</p>',
+    ),
+    ("no table", "|a|b|\n|-|", "<p>|a|b|\n|-|</p>"),
 ]
 
 

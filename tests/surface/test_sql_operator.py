@@ -85,8 +85,8 @@ def test_a_table_is_sent(connected: Sandbox, lite: Path) -> None:
     receipt = run(query(title="日报 {{ ds }}", intro="昨日 **{{ params.limit }}** 城", max_rows=2))
     assert connected.messages[-1].payload["markdown"]["title"] == "日报 2026-11-28"
     assert text_in(connected) == (
-        "### 日报 2026-11-28\n\n昨日 **3** 城\n\n| city | order\\_id | amount |\n| :-- | --: | --: |\n"
-        "| 上海 | 20261128001 | 1,204.5 |\n| 北京 | 20261128002 | NULL |\n\n前 2 行，共 3 行"
+        "### 日报 2026-11-28\n\n昨日 **3** 城\n\n| city | order\\_id | amount |  \n| :-- | --: | --: |  \n"
+        "| 上海 | 20261128001 | 1,204.5 |  \n| 北京 | 20261128002 | NULL |  \n\n前 2 行，共 3 行"
     )
     assert (receipt["channel"], receipt["rows"]) == ("custom_robot", 3)
 
@@ -95,7 +95,7 @@ def test_parameters_and_people(connected: Sandbox, lite: Path) -> None:
     """As the driver takes them; a mention stands at the end."""
     sql = "SELECT city FROM sales WHERE amount > :least"
     run(query(sql=sql, parameters={"least": 100}, at={"mobiles": ["13800000000"]}))
-    assert text_in(connected) == "| city |\n| :-- |\n| 上海 |\n\n@13800000000"
+    assert text_in(connected) == "| city |  \n| :-- |  \n| 上海 |  \n\n@13800000000"
 
 
 def test_a_file_of_sql(connected: Sandbox, lite: Path, tmp_path: Path) -> None:

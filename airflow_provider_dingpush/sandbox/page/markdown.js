@@ -1,4 +1,5 @@
 // The subset of Markdown that DingTalk's robots promise, as DOM nodes. Whatever is not in the subset stays as it was typed.
+// Tables are not promised: recent clients on PCs draw them, phones often don't. So there are both, and the style shows one.
 //
 // Messages are hostile until proven otherwise: nothing here sets markup from a string, nesting is limited, and no pattern
 // can be read in two ways, so that a long line cannot keep the browser busy.
@@ -10,6 +11,8 @@ const FENCE = /^ {0,3}(`{3,}|~{3,})[^`]*$/;
 const HEADING = /^ {0,3}(#{1,6})[ \t]+(.*)$/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])[ \t]+(.*)$/;
+
+const DASHES = /^:?-+:?$/;
 
 const LABEL = String.raw`((?:[^\[\]\\]|\\.|\[[^\[\]]*\])*)`;
 const TARGET = String.raw`\(\s{0,9}([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\s{0,9}\)`;
@@ -41,6 +44,8 @@ function renderBlocks(lines, parent, addText, depth) {
       const [, marks, content] = HEADING.exec(line);
       renderInline(content, append(parent, `h${marks.length}`), addText, 0);
       index += 1;
+    } else if (isTable(lines, index)) {
+      index = renderTable(lines, index, parent, addText, depth);
     } else if (depth < MAX_DEPTH && QUOTE.test(line)) {
       index = renderQuote(lines, index, parent, addText, depth);
     } else if (depth < MAX_DEPTH && ITEM.test(line)) {
@@ -100,6 +105,48 @@ function renderList(lines, start, parent, addText, depth) {
     if (lines[index]?.trim() === "" && ITEM.test(lines[index + 1] ?? "")) index += 1;
   }
   return index;
+}
+
+function isTable(lines, index) {
+  if (!lines[index].includes("|") || !lines[index + 1]?.includes("-")) return false;
+  const marks = cellsOf(lines[index + 1]);
+  return marks.every((each) => DASHES.test(each)) && marks.length === cellsOf(lines[index]).length;
+}
+
+function renderTable(lines, start, parent, addText, depth) {
+  let end = start + 2;
+  while (end < lines.length && lines[end].trim() !== "" && !startsBlock(lines[end], depth)) end += 1;
+  const table = append(parent, "table");
+  const ends = cellsOf(lines[start + 1]).map((each) => each.endsWith(":"));
+  for (const [number, line] of lines.slice(start, end).entries()) {
+    if (number === 1) continue;
+    const row = append(table, "tr");
+    const cells = cellsOf(line);
+    for (const [column, isNumber] of ends.entries()) {
+      const cell = append(row, number === 0 ? "th" : "td");
+      if (isNumber) cell.className = "number";
+      renderInline(cells[column] ?? "", cell, addText, 0);
+    }
+  }
+  const source = append(parent, "p");
+  source.className = "table-source";
+  renderInline(lines.slice(start, end).join("\n"), source, addText, 0);
+  return end;
+}
+
+/** The cells of a line of a table; an escaped bar separates none. */
+function cellsOf(line) {
+  const cells = [""];
+  const text = line.trim().replace(/^\|/, "");
+  for (let index = 0; index < text.length; index += 1) {
+    if (text[index] === "\\" && index + 1 < text.length) {
+      cells[cells.length - 1] += text.slice(index, index + 2);
+      index += 1;
+    } else if (text[index] === "|") cells.push("");
+    else cells[cells.length - 1] += text[index];
+  }
+  if (cells.length > 1 && cells.at(-1).trim() === "") cells.pop();
+  return cells.map((each) => each.trim());
 }
 
 function renderParagraph(lines, start, parent, addText, depth) {
