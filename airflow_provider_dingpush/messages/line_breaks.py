@@ -34,9 +34,10 @@ _RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
 _QUOTE = re.compile(r" {0,3}>[ \t]?")
 # CommonMark's HTML blocks; <font>, which DingTalk supports, is none of them and is part of text.
 _HTML = re.compile(
-    r" {0,3}<(?:!--|\?|![A-Za-z\[]|/?(?:address|article|aside|blockquote|body|center|dd|details|dialog|dir|div|dl|dt|"
-    r"fieldset|figcaption|figure|footer|form|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|nav|ol|p|pre|"
-    r"script|section|style|summary|table|tbody|td|textarea|tfoot|th|thead|title|tr|ul)(?=[\s/>]|$))",
+    r" {0,3}<(?:!--|\?|![A-Za-z\[]|(?:pre|script|style|textarea)(?=[\s>]|$)|"
+    r"/?(?:address|article|aside|blockquote|body|center|dd|details|dialog|dir|div|dl|dt|"
+    r"fieldset|figcaption|figure|footer|form|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|nav|ol|p|"
+    r"section|summary|table|tbody|td|tfoot|th|thead|title|tr|ul)(?=[\s/>]|$))",
     re.IGNORECASE,
 )
 _VERBATIM = {

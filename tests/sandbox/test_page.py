@@ -264,9 +264,12 @@ MARKDOWN = [
     (
         "table",
         "|a|b|\n|:-|-:|\n|**c**|1\\|2|\n| d |\n\ne",
-        '<table><tr><th>a</th><th class="number">b</th></tr><tr><td><strong>c</strong></td><td class="number">1|2</td></tr>'
-        '<tr><td>d</td><td class="number"></td></tr></table>'
-        '<p class="table-source">|a|b|\n|:-|-:|\n|<strong>c</strong>|1|2|\n| d |</p><p>e</p>',
+        (
+            '<table><tr><th>a</th><th class="number">b</th></tr>'
+            '<tr><td><strong>c</strong></td><td class="number">1|2</td></tr>'
+            '<tr><td>d</td><td class="number"></td></tr></table>'
+            '<p class="table-source">|a|b|\n|:-|-:|\n|<strong>c</strong>|1|2|\n| d |</p><p>e</p>'
+        ),
     ),
     ("no table", "|a|b|\n|-|", "<p>|a|b|\n|-|</p>"),
 ]
