@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -36,10 +36,14 @@ def free_ports(count: int) -> list[int]:
 
 @dataclass
 class RunningAirflow:
-    """An ``airflow standalone`` and its API."""
+    """An ``airflow standalone`` and its API.
+
+    :param environment: all of its environment.
+    """
 
     home: Path
     url: str
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     token: str = ""
     log_name: str = "standalone.log"
 
@@ -133,6 +137,7 @@ def standalone(
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
+    running.environment = whole_environment
     with running.log.open("w") as log:
         command = [sys.executable, "-m", "airflow", "standalone"]
         process = subprocess.Popen(command, env=whole_environment, stdout=log, stderr=log, start_new_session=True)
