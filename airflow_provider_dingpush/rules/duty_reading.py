@@ -31,7 +31,7 @@ from airflow_provider_dingpush.rules.rotations import (
 )
 from airflow_provider_dingpush.rules.time_intervals import MINUTES_OF_A_DAY, DayKind, Span
 from airflow_provider_dingpush.rules.workdays import Calendar
-from airflow_provider_dingpush.rules.yaml_nodes import Document, Node, one_of
+from airflow_provider_dingpush.rules.yaml_nodes import Document, Node, line_of, one_of
 
 DUTY_KEYS = ("people", "rotations", "overrides")
 PERSON_KEYS = ("name", "user_id", "mobile", "email")
@@ -142,7 +142,7 @@ class _RotationReader:
             document.note(found["layers"], "rotation_no_people")
         layers = [self._layer(each, found if each is node else None) for each in nodes]
         if name:
-            self.read.append(Rotation(name, tuple(filter(None, layers)), handover, zone))
+            self.read.append(Rotation(name, tuple(filter(None, layers)), handover, zone, line=line_of(node)))
 
     def _name(self, node: Node, found: Mapping[str, Node]) -> str:
         document = self._document

@@ -167,6 +167,7 @@ class Rotation:
         is as many minutes later as the clocks go forward; of a minute that comes twice it is the first.
     :param zone: of the handover and of all times.
     :param overrides: in the order of the file; where several overlap the last one wins.
+    :param line: where it begins in the file, from 1.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Rotation:
     handover: int = 0
     zone: tzinfo = timezone.utc
     overrides: tuple[Override, ...] = ()
+    line: int = field(default=0, compare=False)
 
     def on_call(self, moment: datetime) -> Person | None:
         """Who is on call; ``None`` for nobody.
@@ -214,6 +216,11 @@ class Rotation:
     def gaps(self, since: datetime, until: datetime) -> Iterator[Shift]:
         """The times in which nobody is on call."""
         return (each for each in self.shifts(since, until) if each.person is None)
+
+    def uses_calendar_beyond(self, moment: datetime) -> bool:
+        """Whether it depends on which days are worked in a year of which the calendar has no day."""
+        year = moment.astimezone(self.zone).year
+        return any(each.uses_calendar and not each.calendar.knows_year(year) for each in self.layers)
 
     def begins(self, day: date) -> datetime:
         """The first moment of a day of the rotation, in UTC."""
