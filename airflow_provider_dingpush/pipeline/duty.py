@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,18 +26,15 @@ _log = logging.getLogger(__name__)
 
 
 class KnownDuty:
-    """The duty table as it is now. The file is read when somebody is looked up for the first time. Never raises."""
-
-    def __init__(self) -> None:
-        self._table: DutyTable | None = None
+    """The duty table as it is now. The file is read when somebody is looked up for the first time."""
 
     def person(self, owner: str) -> At | None:
-        """A mention of an owner, by name or e-mail address; ``None`` if the table has no such person."""
-        person = self._known_table.people.named(owner)
+        """A mention of an owner, by name or e-mail address; ``None`` if the table has no such person. Never raises."""
+        person = None if self._table is None else self._table.people.named(owner)
         return None if person is None else person.at
 
     def on_call(self, rotation: str) -> At | None:
-        """A mention of whoever is on call now; ``None``, and a line in the log, if that is nobody."""
+        """A mention of whoever is on call now; ``None``, and a line in the log, if that is nobody. Never raises."""
         person = self._on_call(rotation)
         if person is None:
             _log.warning("Nobody is on call in rotation %r: nobody is mentioned for it.", rotation)
@@ -59,25 +57,17 @@ class KnownDuty:
         return person.users
 
     def _on_call(self, name: str) -> Person | None:
-        rotation = self._known_table.rotation(name)
+        rotation = None if self._table is None else self._table.rotation(name)
         return None if rotation is None else rotation.on_call(datetime.now(timezone.utc))
 
-    @property
-    def _known_table(self) -> DutyTable:
-        if self._table is None:
-            self._table = _table_now()
-        return self._table
-
-
-def _table_now() -> DutyTable:
-    from airflow_provider_dingpush.rules.duty_table import DutyTable
-
-    rules_file = airflow_option("dingpush", "rules_file")
-    if not rules_file:
-        return DutyTable()
-    try:
-        return rules_in(Path(rules_file).expanduser()).duty
-    except RulesFileError as mistake:
-        # It is an alert of its own; here only people are left out.
-        _log.error("%s Who is on call is unknown meanwhile.", mistake)
-        return DutyTable()
+    @cached_property
+    def _table(self) -> DutyTable | None:
+        rules_file = airflow_option("dingpush", "rules_file")
+        if not rules_file:
+            return None
+        try:
+            return rules_in(Path(rules_file).expanduser()).duty
+        except RulesFileError as mistake:
+            # It is an alert of its own; here only people are left out.
+            _log.error("%s Who is on call is unknown meanwhile.", mistake)
+            return None
