@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ONE_LIMIT: Pair = ("pass either --until or --days", "--until 和 --days 只能使用一个")
 _UNTIL_TOO_EARLY: Pair = ("--until must be after --at", "--until 应晚于 --at")
 _UNTIL_TOO_LATE: Pair = ("--until: at most {days} days ahead", "--until：最多 {days} 天之后")
+_FAR_AWAY: Pair = ("{option}: a year from 2000 to 2200", "{option}：年份应在 2000 到 2200 之间")
 _NO_ROTATION: Pair = ("there is no rotation {name!r} (there: {known})", "没有轮值 {name!r}（已有：{known}）")
 MOST_DAYS = 366
 """For how many days ahead a command lists who is on call."""
@@ -48,6 +49,7 @@ _TEXTS: Texts = {
     ),
 }
 _NO_VALUE = "–"
+_YEARS = range(2000, 2201)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,10 @@ def run(parsed: argparse.Namespace) -> int:
     """
     parser: Parser = parsed.parser
     zone = local_zone()
+    for name in ("at", "until"):
+        moment = getattr(parsed, name)
+        if moment is not None and moment.year not in _YEARS:
+            raise UsageError(parser.text(_FAR_AWAY, option=f"--{name}"))
     at = _in_zone(parsed.at, zone) if parsed.at else datetime.now(zone).replace(microsecond=0)
     until = _until(parsed, at, parser)
     file = rules_file(parsed.file, parser)

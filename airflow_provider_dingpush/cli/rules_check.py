@@ -79,7 +79,7 @@ _TEXTS: Texts = {
         "{place}rotation {name!r}: nobody is on call from {start} to {end}{more}.",
         "{place}轮值 {name!r}：{start} 至 {end} 无人值班{more}。",
     ),
-    "more_gaps": (", and {gaps} more within {days} days", "，{days} 天内另有 {gaps}"),
+    "more_gaps": (", and {gaps} within {days} days", "，{days} 天内另有 {gaps}"),
     WarningKind.CALENDAR_ENDS.value: (
         "The calendar has no days of {year} yet, which rotations need: {name}. Add holidays and make-up workdays.",
         "日历中还没有 {year} 年，以下轮值需要用到：{name}。请补充该年的节假日和调休工作日。",

@@ -40,6 +40,8 @@ ROTATION_KEYS = ("name", "time_zone", "handover", *LAYER_KEYS, "layers")
 OVERRIDE_KEYS = ("rotation", "person", "from", "until", "days")
 _EVERY = re.compile(r"(?:(\d{1,4})\s*)?(day|week|month|workday|holiday)s?", re.IGNORECASE)
 _NO_SPAN = Span(0, -1)
+_YEARS = range(2000, 2201)
+"""A date beyond them is a typing mistake, and Python can't calculate with the last ones."""
 
 
 def read_duty_table(document: Document, found: Mapping[str, Node], calendar: Calendar, zone: tzinfo) -> DutyTable:
@@ -254,7 +256,7 @@ class _RotationReader:
             return None
         if "days" in found:
             none: tuple[date, ...] = ()
-            days = document.value(found["days"], "days", read_days, none)
+            days = document.value(found["days"], "days", _days, none)
             return (rotation.begins(days[0]), rotation.begins(days[-1] + timedelta(days=1))) if days else None
         start, end = (document.value(found[each], each, _moment_in(rotation.zone), None) for each in limits)
         return None if start is None or end is None else (start, end)
@@ -281,9 +283,19 @@ def _every(text: str) -> tuple[Turn, int]:
 
 def _date(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise WrongValueError("date") from None
+    if day.year not in _YEARS:
+        raise WrongValueError("date")
+    return day
+
+
+def _days(text: str) -> tuple[date, ...]:
+    days = read_days(text)
+    if not all(each.year in _YEARS for each in days):
+        raise WrongValueError("day")
+    return days
 
 
 def _moment_in(zone: tzinfo) -> Callable[[str], datetime | None]:
@@ -295,6 +307,8 @@ def _moment_in(zone: tzinfo) -> Callable[[str], datetime | None]:
             moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
         except ValueError:
             raise WrongValueError("moment") from None
+        if moment.year not in _YEARS:
+            raise WrongValueError("moment")
         return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
     return read

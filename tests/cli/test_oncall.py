@@ -148,6 +148,8 @@ def test_a_file_without_rotations_says_so(
         (["--days", "1", "--until", "2099-01-01"], "dingpush oncall: pass either --until or --days"),
         (["--until", "2020-01-01"], "dingpush oncall: --until must be after --at"),
         (["--until", "2099-01-01"], "dingpush oncall: --until: at most 366 days ahead"),
+        (["--at", "9999-12-31"], "dingpush oncall: --at: a year from 2000 to 2200"),
+        (["--until", "0001-01-01T00:00+08:00"], "dingpush oncall: --until: a year from 2000 to 2200"),
         (["--days", "0"], "dingpush oncall: --days must be a whole number from 1 to 366"),
     ],
 )

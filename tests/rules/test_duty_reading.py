@@ -250,6 +250,21 @@ TWO = PEOPLE + "rotations: [{name: primary, people: zhangsan}, {name: lead, peop
             "2:44: start 应为日期，例如 2026-11-30，而不是 'monday'。",
         ),
         (
+            PEOPLE + "rotations: [{name: r, people: lisi, start: 0226-11-30}]",
+            "2:44: start must be a date such as 2026-11-30, not '0226-11-30'.",
+            "2:44: start 应为日期，例如 2026-11-30，而不是 '0226-11-30'。",
+        ),
+        (
+            ROTATION + "overrides: [{person: lisi, days: 9999-12-31}]",
+            "3:34: days must be a date such as",
+            "3:34: days 应为日期，",
+        ),
+        (
+            ROTATION + "overrides: [{person: lisi, from: 0001-01-01 00:00, until: 2026-12-01 09:00}]",
+            "3:34: from must be a time such as",
+            "3:34: from 应为时间，",
+        ),
+        (
             PEOPLE + "rotations: [{name: r, people: lisi, every: month, start: 2026-01-31}]",
             "2:58: start must be one of the first 28 days of a month if a turn lasts months.",
             "2:58: 按月轮换时，start 应为每月 1 至 28 日。",
