@@ -204,6 +204,39 @@ def test_shifts_follow_each_other_and_differ(zone: str, rotation: dict[str, Any]
         assert (following.start, following.person) == (others[0].start, others[0].person)
 
 
+_CLOCK_CHANGES = {
+    "America/New_York": (date(2026, 3, 8), date(2026, 11, 1)),
+    "Europe/London": (date(2026, 3, 29), date(2026, 10, 25)),
+    "America/Havana": (date(2026, 3, 8), date(2026, 11, 1)),
+    "Australia/Lord_Howe": (date(2026, 4, 5), date(2026, 10, 4)),
+}
+
+
+@pytest.mark.parametrize(
+    ("zone", "change"), [(zone, change) for zone, changes in _CLOCK_CHANGES.items() for change in changes]
+)
+def test_each_quarter_of_a_night_in_which_clocks_change(zone: str, change: date) -> None:
+    """With each handover of that night, and a layer that begins and ends in it."""
+    first = change - 3 * DAY
+    for handover in (*range(0, 270, 15), 1410, 1425):
+        start, end = handover + 30, handover + 60
+        layers = (
+            Layer(PEOPLE[:3], Turn.DAY, start=first),
+            Layer(PEOPLE[3:], times=(TimeRange(start % 1440, end % 1440),)),
+        )
+        rotation = Rotation("r", layers, handover, ZoneInfo(zone))
+        days = [first + number * DAY for number in range(6)]
+        # Of a time past midnight the next day is meant.
+        spans = [(when(zone, day - DAY, start), when(zone, day - DAY, end)) for day in days]
+        moment = when(zone, change - DAY, 720)
+        for _ in range(36 * 4):
+            day = max(each for each in days if when(zone, each, handover) <= moment)
+            is_inside = any(begun <= moment < over for begun, over in spans)
+            expected = PEOPLE[3] if is_inside else PEOPLE[(day - first).days % 3]
+            assert rotation.on_call(moment) == expected, (handover, moment)
+            moment += QUARTER
+
+
 def at(zone: ZoneInfo, *clock: int) -> datetime:
     return datetime(*clock, tzinfo=zone)  # type: ignore[arg-type, misc]
 
