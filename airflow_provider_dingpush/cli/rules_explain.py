@@ -32,6 +32,7 @@ from airflow_provider_dingpush.rules.rule_set import Applies, Rule, Verdict
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.rules.duty_table import DutyTable
+    from airflow_provider_dingpush.rules.people import Person
     from airflow_provider_dingpush.rules.rule_set import RuleSet
     from airflow_provider_dingpush.rules.silences import Silence
     from airflow_provider_dingpush.targets import Target
@@ -213,6 +214,12 @@ class _Answer:
         is_default = not self.applying and goes_to_alert_conn_id(self.event)
         return airflow_option("dingpush", "alert_conn_id") if is_default else None
 
+    def on_call(self, rotation: str) -> Person | None:
+        """Who is on call at that time; nobody at the ends of the calendar."""
+        with suppress(OverflowError):
+            return self.duty.find(rotation, self.at)
+        return None
+
     def muted_until(self, rule: Rule) -> datetime | None:
         """Until when a rule has it wait, in the time zone of the question; the year 9999 if that never ends."""
         until = rule.muted_until(rule.urgency_of(self.labels), self.at)
@@ -293,7 +300,7 @@ def _why(verdict: Verdict, answer: _Answer, screen: Screen) -> str:
 
 def _on_call(name: str, rotation: str, answer: _Answer, screen: Screen) -> str:
     """Who is on call at that time, as a text."""
-    person = answer.duty.find(rotation, answer.at)
+    person = answer.on_call(rotation)
     if person is None:
         return screen.text(name, rotation=rotation, person=screen.text("nobody_on_call"))
     people = people_in_words(person.at, 1 if screen.language == "zh" else 0)
@@ -412,7 +419,7 @@ def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
 def _plain_on_call(rule: Rule, answer: _Answer) -> list[dict[str, Any]]:
     """Who is on call at that time in the rotations that a rule names."""
     named = [rule.to.rotation] if isinstance(rule.to, OnCall) else []
-    people = {name: answer.duty.find(name, answer.at) for name in (*named, *rule.on_call)}
+    people = {name: answer.on_call(name) for name in (*named, *rule.on_call)}
     return [{"rotation": name, "person": person and person.name} for name, person in people.items()]
 
 

@@ -196,6 +196,13 @@ def explained(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     return printed(capsys, *event, *arguments)
 
 
+def test_explain_of_the_last_day_there_is(capsys: pytest.CaptureFixture[str], connected: Sandbox) -> None:
+    text = "\n".join(
+        printed(capsys, "rules", "explain", "a.b", "--owner", "x", "--tag", "t", "--at", "9999-12-31T20:00")
+    )
+    assert "mentions on call office: nobody" in text
+
+
 def test_explain_names_whoever_is_on_call(
     capsys: pytest.CaptureFixture[str], connected: Sandbox, app_connected: Sandbox
 ) -> None:

@@ -175,6 +175,13 @@ def test_an_app_sends_to_whoever_is_on_call_then(file: Path, app_connected: Sand
     assert places(app_connected) == ["private:zhangsan", "private:lisi"]
 
 
+def test_an_app_that_mentions_nobody_gets_it_all_the_same(file: Path, app_connected: Sandbox) -> None:
+    """The owner is known, but no message of an app can mention people."""
+    write(file, table() + "rules: [{receiver: dingtalk_app_default, at: on_call}]\n")
+    happens(failed(owner="lisi"))
+    assert places(app_connected) == ["group:1"]
+
+
 def test_a_recovery_goes_to_whoever_is_on_call_by_then(file: Path, app_connected: Sandbox) -> None:
     """The failure was told to the rotation, and not to a person."""
     write(file, table() + TO)
