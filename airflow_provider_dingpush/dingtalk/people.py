@@ -1,4 +1,4 @@
-"""The user ids of people by their mobile numbers: app robots accept user ids only."""
+"""The ids of people: user ids by mobile numbers, which app robots accept, and union ids, which to-dos need."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from airflow_provider_dingpush.errors import TargetError, UnavailableError
 from airflow_provider_dingpush.targets import Users
 
 _PATH = "/topapi/v2/user/getbymobile"
+_DETAILS_PATH = "/topapi/v2/user/get"
 _log = logging.getLogger(__name__)
 # Account and number -> user id. Unknown numbers aren't cached, because they may become known.
 _found: dict[tuple[tuple[str, str], str], str] = {}
+_union_ids: dict[tuple[tuple[str, str], str], str] = {}
 
 
 def user_ids_of_users(calls: AppCalls, people: Users) -> list[str]:
@@ -72,6 +74,27 @@ def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
             )
         _log.warning("%s; the others get the message.", problem)
     return known
+
+
+def union_id_of(calls: AppCalls, user_id: str) -> str:
+    """The unionId of a person, looked up once per process and app; contacts are free of charge (docs 1432).
+
+    Needs the permission ``qyapi_get_member`` (docs 0056, read 2026-11-28).
+
+    :raises TargetError: if DingTalk doesn't know the user id.
+    :raises DingTalkError: of the class for any other problem.
+    """
+    cache_key = (calls.account, user_id)
+    if cache_key not in _union_ids:
+        answer = calls.oapi(_DETAILS_PATH, body={"userid": user_id}, repeatable=True, expects=("result",))
+        found = answer["result"]
+        union_id = text(found.get("unionid")) if isinstance(found, Mapping) else ""
+        if not union_id:
+            raise UnavailableError(
+                f"DingTalk's answer about the user id {user_id!r} has no unionid.", "Try again later. 请稍后重试。"
+            )
+        _union_ids[cache_key] = union_id
+    return _union_ids[cache_key]
 
 
 def _masked(mobile: str) -> str:
