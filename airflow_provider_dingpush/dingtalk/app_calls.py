@@ -19,7 +19,13 @@ from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan, attempt
 from airflow_provider_dingpush.dingtalk.credentials import App
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient, NoReply, Reply
 from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.errors import DingTalkError, TokenError, UnavailableError, UnknownOutcomeError
+from airflow_provider_dingpush.errors import (
+    DingTalkError,
+    TokenError,
+    UnavailableError,
+    UnknownOutcomeError,
+    in_language,
+)
 from airflow_provider_dingpush.timeouts import Deadline
 
 _TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the name of a header
@@ -199,7 +205,7 @@ class AppCalls:
             except UnknownOutcomeError as error:
                 error.retryable = repeatable or self._resend_unknown
                 if not error.retryable:
-                    error.advice = f"{error.advice} {self._if_unknown}"
+                    error.advice = _joined(error.advice, self._if_unknown)
                 raise
             refused = True
 
@@ -237,6 +243,13 @@ class AppCalls:
                 "Try again later. 请稍后重试。",
             )
         return replace(self._plan, budget_seconds=left)
+
+
+def _joined(first: str, second: str) -> str:
+    """Two advices as one, English before Chinese."""
+    english = " ".join(in_language(each, "en") for each in (first, second))
+    chinese = "".join(in_language(each, "zh") for each in (first, second))
+    return f"{english} {chinese}"
 
 
 def _json(body: Mapping[str, Any]) -> bytes:

@@ -264,10 +264,12 @@ def _send_to_some(calls: AppCalls, body: Mapping[str, Any], some: list[str], tal
         _send_to_some(calls, body, some[:middle], tally)
         _send_to_some(calls, body, some[middle:], tally)
     else:
-        tally.ding_ids.append(text(answer["openDingId"]))
         failed = _failed(answer.get("failedList"))
         tally.failed.update({user_id: failed[user_id] for user_id in some if user_id in failed})
-        tally.reached += [user_id for user_id in some if user_id not in failed]
+        reached = [user_id for user_id in some if user_id not in failed]
+        tally.reached += reached
+        # Nobody could read or recall one that reached nobody.
+        tally.ding_ids += [text(answer["openDingId"])] if reached else []
 
 
 def _failed(failed_list: object) -> dict[str, str]:
