@@ -54,7 +54,7 @@ function personLink({ user_id: userId, name, unread }) {
 
 function drawItem(item) {
   const way = item.kind === "ding" ? item.way : item.kind;
-  const drawn = element("li", `item ${item.kind} way-${way}${item.read ? " is-read" : ""}`);
+  const drawn = element("li", `item way-${way}${item.read ? " is-read" : ""}`);
   if (item.recalled) drawn.classList.add("is-recalled");
   drawn.dataset.number = item.number;
   const head = element("p", "item-head");

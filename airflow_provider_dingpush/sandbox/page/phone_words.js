@@ -6,7 +6,7 @@ export const PHONE_WORDS = {
     people: "谁的手机",
     title: (name) => `${name} 的手机 · 钉钉沙箱`,
     unread: (count) => (count === 0 ? "全部已读" : `${count} 条未读或待办`),
-    readAll: "全部已读",
+    readAll: "全部标为已读",
     nobody: "没有这个人。",
     nothing: "还没有消息、DING 或待办。",
     credit: ({ sms, phone }) => `剩余权益：短信 ${limitOf(sms, "不限")}，电话 ${limitOf(phone, "不限")}`,
