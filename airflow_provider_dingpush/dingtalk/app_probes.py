@@ -169,7 +169,12 @@ def _ding(calls: AppCalls, app: App) -> Finding:
         "permission granted; credit for SMS and calls can't be checked.",
         "权限正常；短信与电话权益无法在不发送的情况下检查。",
     )
-    return _optional(("DING: pop-ups, SMS, phone calls", "DING：应用内、短信、电话"), problem, granted, ("only DINGs need it.", "仅发 DING 需要。"))
+    return _optional(
+        ("DING: pop-ups, SMS, phone calls", "DING：应用内、短信、电话"),
+        problem,
+        granted,
+        ("only DINGs need it.", "仅发 DING 需要。"),
+    )
 
 
 def _todo(calls: AppCalls) -> Finding:

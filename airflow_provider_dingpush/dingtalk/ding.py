@@ -141,6 +141,8 @@ class Dings:
         """
         receipt = self.try_send(content, to, kind=kind, voice=voice)
         receipt.raise_if_lost()
+        if receipt.failed:
+            _log.warning("DingTalk did not send the DING to %s.", named(list(receipt.failed)))
         return receipt
 
     def try_send(
@@ -296,6 +298,4 @@ def _logged(receipt: DingReceipt) -> DingReceipt:
         len(receipt.reached),
         len(receipt.failed),
     )
-    if receipt.reached and receipt.failed:
-        _log.warning("DingTalk did not send the DING to %s.", named(list(receipt.failed)))
     return receipt
