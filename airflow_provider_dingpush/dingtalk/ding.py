@@ -19,7 +19,7 @@ from airflow_provider_dingpush.dingtalk.answer_fields import objects, shortened,
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_content import chunks, named
 from airflow_provider_dingpush.dingtalk.on_call_options import DingOptions
-from airflow_provider_dingpush.dingtalk.people import user_ids_of_users
+from airflow_provider_dingpush.dingtalk.people import read_people, user_ids_of_users
 from airflow_provider_dingpush.errors import (
     CreditExhaustedError,
     DingTalkError,
@@ -162,7 +162,7 @@ class Dings:
         """
         how = DingKind.read(kind)
         body = self._body(content, how, voice)
-        people = to if isinstance(to, Users) else Users(**to)
+        people = read_people(to)
         calls = self._calls if deadline is None else self._calls.once(deadline)
         tally = _Tally()
         try:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from airflow_provider_dingpush.dingtalk.answer_fields import text
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.errors import TargetError, UnavailableError
-from airflow_provider_dingpush.targets import Users
+from airflow_provider_dingpush.messages.plain_forms import check_rendered
+from airflow_provider_dingpush.targets import Users, read_target
 
 _PATH = "/topapi/v2/user/getbymobile"
 _DETAILS_PATH = "/topapi/v2/user/get"
@@ -16,6 +17,23 @@ _log = logging.getLogger(__name__)
 # Account and number -> user id. Unknown numbers aren't cached, because they may become known.
 _found: dict[tuple[tuple[str, str], str], str] = {}
 _union_ids: dict[tuple[tuple[str, str], str], str] = {}
+
+
+def read_people(to: object) -> Users:
+    """The people of a target, for what reaches only people.
+
+    :param to: ``Users``, or a plain form of them.
+    :raises InvalidMessageError: if it can't be read.
+    :raises TargetError: if it is another target, or none.
+    """
+    target = read_target(to)
+    if not isinstance(target, Users):
+        raise TargetError(
+            f"DINGs and to-dos go to people, not to {target!r}.",
+            'Write Users(["user id"]) or Users(mobiles=["138…"]). DING 和待办只能发给人，请使用 Users。',
+        )
+    check_rendered(target)
+    return target
 
 
 def user_ids_of_users(calls: AppCalls, people: Users) -> list[str]:

@@ -17,7 +17,7 @@ from airflow_provider_dingpush.dingtalk.answer_fields import text
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.ding_meanings import TODO_EXISTS
 from airflow_provider_dingpush.dingtalk.on_call_options import TodoOptions
-from airflow_provider_dingpush.dingtalk.people import union_id_of, user_ids_of_users
+from airflow_provider_dingpush.dingtalk.people import read_people, union_id_of, user_ids_of_users
 from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError
 from airflow_provider_dingpush.messages.fitting import whole_characters
 from airflow_provider_dingpush.receipts import TodoReceipt
@@ -78,7 +78,7 @@ class Todos:
         :raises InvalidMessageError: if a value breaks one of these rules.
         :raises DingTalkError: of the class for any other problem.
         """
-        people = to if isinstance(to, Users) else Users(**to)
+        people = read_people(to)
         todo = _Todo(self._redact(subject), source_id, url, self._redact(description), due, priority)
         calls = self._calls if deadline is None else self._calls.once(deadline)
         user_ids = list(dict.fromkeys(user_ids_of_users(calls, people)))

@@ -72,6 +72,16 @@ class PhoneStates(Protocol):
         """Let a person read one item, or everything; return whether there is such a person and kind."""
 
 
+class NoPhones:
+    """There is no phone."""
+
+    def state(self, _user_id: str) -> None:
+        return None
+
+    def read(self, _user_id: str, _kind: str | None = None, _number: int | None = None) -> bool:
+        return False
+
+
 class ChatPage:
     """Serves the page's paths to readers on this machine.
 
@@ -93,15 +103,15 @@ class ChatPage:
         bound_host: str,
         describe: Callable[[], dict[str, list[dict[str, Any]]]],
         media: Callable[[str], ServedMedium | str | None],
-        phones: PhoneStates,
         is_over: Callable[[], bool],
+        phones: PhoneStates | None = None,
         pages: Pages = no_pages,
     ) -> None:
         self._chat = chat
         self._bound_host = bound_host
         self._describe = describe
         self._media = media
-        self._phones = phones
+        self._phones = phones or NoPhones()
         self._is_over = is_over
         self._pages = pages
         self._data = {
@@ -110,7 +120,7 @@ class ChatPage:
             PHONE_READ_PATH: self._read,
         }
 
-    def serves(self, method: str, path: str) -> bool:
+    def serves(self, path: str, method: str = "GET") -> bool:
         """Whether the page answers at a path."""
         if method != "GET":
             return method == "POST" and path == PHONE_READ_PATH
