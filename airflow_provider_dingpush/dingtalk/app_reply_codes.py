@@ -429,6 +429,7 @@ def _error(code: str, answer: Mapping[str, Any], status: int, hide: Iterable[Sec
         error.missing_permissions = _permissions(answer, words)
         if error.missing_permissions:
             error.problem = f"The app lacks {', '.join(error.missing_permissions)}: {error.problem}"
+            error.problem_zh = f"缺少 {'、'.join(error.missing_permissions)}：{error.problem_zh}"
     return error
 
 
