@@ -12,7 +12,9 @@ export function linkPhones(place, people) {
     ...people.map(({ user_id: userId, name }) => {
       const link = element("a", "phone-link", name);
       link.href = phoneAddress(userId);
-      return link;
+      const item = element("li");
+      item.append(link);
+      return item;
     }),
   );
 }
