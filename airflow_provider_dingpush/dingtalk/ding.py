@@ -11,6 +11,7 @@ DingTalk can't recognise a repeated DING. One whose outcome is unknown is never 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,7 @@ _NEVER_AGAIN = (
 )
 _ABOUT_PEOPLE = ("miss.staffId", "staffId.notExisted", "illegal.receivers")
 _MOST_HALVINGS = 16
+_NO_CREDIT = r"权益|余额|充值|quota"
 _READ = ("READ", "TRUE", "1")
 # The outcome of each class of errors; the first match decides.
 _OUTCOMES: tuple[tuple[tuple[type[DingTalkError], ...], DingOutcome], ...] = (
@@ -99,7 +101,11 @@ class _Tally:
             return DingOutcome.UNKNOWN_OUTCOME
         if self.reached:
             return DingOutcome.PARTLY if self.failed else DingOutcome.SENT
-        return outcome_of(self.refusal) if self.refusal is not None else DingOutcome.REFUSED
+        if self.refusal is not None:
+            return outcome_of(self.refusal)
+        # Everybody is in the list of failures. DingTalk doesn't document its reasons.
+        no_credit = all(re.search(_NO_CREDIT, reason, re.IGNORECASE) for reason in self.failed.values())
+        return DingOutcome.NO_CREDIT if self.failed and no_credit else DingOutcome.REFUSED
 
 
 class Dings:
@@ -163,7 +169,7 @@ class Dings:
         how = DingKind.read(kind)
         body = self._body(content, how, voice)
         people = read_people(to)
-        calls = self._calls if deadline is None else self._calls.once(deadline)
+        calls = self._within(deadline)
         tally = _Tally()
         try:
             receivers = list(dict.fromkeys(user_ids_of_users(calls, people)))
@@ -189,25 +195,31 @@ class Dings:
             )
         )
 
-    def recall(self, receipt: DingReceipt | Mapping[str, Any]) -> None:
+    def recall(self, receipt: DingReceipt | Mapping[str, Any], *, deadline: Deadline | None = None) -> None:
         """Recall a DING: it disappears from DingTalk; an SMS or a call can't be undone.
 
         :param receipt: that :meth:`send` returned, or its plain form from XCom.
+        :param deadline: for all calls; each is then tried only once.
         :raises DingTalkError: if DingTalk refuses.
         """
+        calls = self._within(deadline)
         for ding_id in DingReceipt.from_dict(receipt).ding_ids:
             body = {"robotCode": self._robot_code, "openDingId": ding_id}
-            self._calls.v1("POST", RECALL_PATH, body=body, repeatable=True)
+            calls.v1("POST", RECALL_PATH, body=body, repeatable=True)
 
-    def read_status(self, receipt: DingReceipt | Mapping[str, Any]) -> DingReadStatus:
+    def read_status(
+        self, receipt: DingReceipt | Mapping[str, Any], *, deadline: Deadline | None = None
+    ) -> DingReadStatus:
         """Who has read a DING. DingTalk's documents don't describe this call; only its SDK has it.
 
         :param receipt: that :meth:`send` returned, or its plain form from XCom.
+        :param deadline: for all calls; each is then tried only once.
         :raises DingTalkError: if DingTalk can't be asked, or refuses.
         """
+        calls = self._within(deadline)
         states: dict[str, bool] = {}
         for ding_id in DingReceipt.from_dict(receipt).ding_ids:
-            answer = self._calls.v1(
+            answer = calls.v1(
                 "POST",
                 READ_STATUS_PATH,
                 body={"robotCode": self._robot_code, "openDingId": ding_id},
@@ -223,6 +235,9 @@ class Dings:
             tuple(user_id for user_id, read in states.items() if read),
             tuple(user_id for user_id, read in states.items() if not read),
         )
+
+    def _within(self, deadline: Deadline | None) -> AppCalls:
+        return self._calls if deadline is None else self._calls.once(deadline)
 
     def _body(self, content: str, kind: DingKind, voice: str | None) -> dict[str, Any]:
         words = self._redact(content).strip() if isinstance(content, str) else ""

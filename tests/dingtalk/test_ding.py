@@ -310,6 +310,43 @@ def test_a_word_that_is_not_known_is_unread(
     assert ("u1" in status.read_user_ids, "u1" in status.unread_user_ids) == (read, not read)
 
 
+@pytest.mark.parametrize(
+    ("reasons", "outcome"),
+    [
+        ({"DING权益不足": ["u1"]}, DingOutcome.NO_CREDIT),
+        ({"server quota insufficient": ["u1"]}, DingOutcome.NO_CREDIT),
+        ({"手机号为空": ["u1"]}, DingOutcome.REFUSED),
+        ({"": ["u1"]}, DingOutcome.REFUSED),
+    ],
+)
+def test_a_total_failure_for_lack_of_credit_is_named(
+    raw_server: Callable[..., Any],
+    answer: Callable[..., Any],
+    app_client_of: MakeClient,
+    reasons: dict[str, list[str]],
+    outcome: DingOutcome,
+) -> None:
+    """Its reasons are DingTalk's texts."""
+    token = answer(b'{"accessToken": "t", "expireIn": 7200}')
+    body = json.dumps({"openDingId": "d1", "failedList": reasons}).encode()
+    receipt = Dings(app_client_of(raw_server([token, answer(body)]).url).calls).try_send(TEXT, Users(["u1"]))
+    assert (receipt.outcome, list(receipt.failed)) == (outcome, ["u1"])
+    assert receipt.failed["u1"]
+
+
+def test_questions_have_a_deadline(sandbox: Sandbox, app_client_of: MakeClient) -> None:
+    """A tick asks who has read, and takes back what nobody needs any more."""
+    dings = dings_of(sandbox, app_client_of)
+    receipt = dings.send(TEXT, PAIR)
+    before = len(sandbox.requests)
+    for ask in (dings.read_status, dings.recall):
+        with pytest.raises(DingTalkError, match="no time left"):
+            ask(receipt, deadline=Deadline.after(-1))
+    assert len(sandbox.requests) == before
+    dings.recall(receipt, deadline=Deadline.after(5))
+    assert dings.read_status(receipt, deadline=Deadline.after(5)).unread_user_ids == ("zhangsan", "lisi")
+
+
 def test_where_the_read_status_does_not_exist_it_is_an_error(
     raw_server: Callable[..., Any], answer: Callable[..., Any], app_client_of: MakeClient
 ) -> None:
