@@ -155,7 +155,7 @@ class DingReceipt:
     :param ding_ids: DingTalk's handles, for read status and recall; one for each call, which has up to 200 receivers in
         the app, and 20 by SMS or phone.
     :param reached: the user ids for which DingTalk accepted it.
-    :param failed: user id -> why DingTalk didn't send to it.
+    :param failed: user id -> why DingTalk didn't send to it; of an unknown mobile number the number, partly masked.
     :param uncertain: the user ids for which it is unknown.
     :param error: the first error, with advice; it is not part of the plain data.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.cli.json_output import error_values, print_json
 from airflow_provider_dingpush.cli.parsing import UsageError
-from airflow_provider_dingpush.cli.problems import in_one_line
+from airflow_provider_dingpush.cli.problems import in_one_line, undelivered
 from airflow_provider_dingpush.cli.screen import Screen, Texts, is_terminal
 from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.receipts import DingKind, DingOutcome, DingReceipt
@@ -84,7 +84,8 @@ def _print_failed(receipt: DingReceipt, screen: Screen) -> None:
     for user_id, reason in receipt.failed.items():
         # DingTalk's own reasons are in its language; the one of a refusal is in both.
         known = receipt.error is not None and reason == receipt.error.problem
-        text = screen.text("not_sent", people=user_id, problem=problem if known else reason)
+        why = problem if known else undelivered(f"-: {reason}.", screen.language)[2:].strip(" .")
+        text = screen.text("not_sent", people=user_id, problem=why)
         screen.marked("✗", "red", text, error=True)
     if not (receipt.reached or receipt.failed or receipt.uncertain):
         screen.marked("✗", "red", problem, error=True)

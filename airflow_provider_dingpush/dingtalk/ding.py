@@ -20,7 +20,7 @@ from airflow_provider_dingpush.dingtalk.answer_fields import objects, shortened,
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_content import chunks, named
 from airflow_provider_dingpush.dingtalk.on_call_options import DingOptions
-from airflow_provider_dingpush.dingtalk.people import read_people, user_ids_of_users
+from airflow_provider_dingpush.dingtalk.people import masked_number, read_people, user_ids_of
 from airflow_provider_dingpush.errors import (
     CreditExhaustedError,
     DingTalkError,
@@ -171,13 +171,12 @@ class Dings:
         people = read_people(to)
         calls = self._within(deadline)
         tally = _Tally()
-        try:
-            receivers = list(dict.fromkeys(user_ids_of_users(calls, people)))
-        except DingTalkError as error:
+        receivers, problem = _looked_up(calls, people, tally)
+        if not receivers and problem is not None:
             # Looking people up sends nothing, so that its outcome is never in doubt.
-            outcome = outcome_of(error)
+            outcome = outcome_of(problem)
             known = DingOutcome.UNAVAILABLE if outcome is DingOutcome.UNKNOWN_OUTCOME else outcome
-            return DingReceipt(how, known, failed=dict.fromkeys(people.user_ids, error.problem), error=error)
+            return _logged(DingReceipt(how, known, failed=tally.failed, error=problem))
         for some in chunks(receivers, MOST_RECEIVERS[how]):
             if tally.concerns_all is not None:
                 tally.refused(some, tally.concerns_all)
@@ -261,6 +260,20 @@ def cut_to_characters(words: str, most: int) -> str:
     if len(words) <= most:
         return words
     return f"{words[: whole_characters(words, most - 1)].rstrip()}…"
+
+
+def _looked_up(calls: AppCalls, people: Users, tally: _Tally) -> tuple[list[str], DingTalkError | None]:
+    """The user ids, and why none was found for mobile numbers; those without one are failures, partly masked."""
+    found: dict[str, str] = {}
+    problem: DingTalkError | None = None
+    try:
+        found = user_ids_of(calls, people.mobiles)
+    except DingTalkError as error:
+        # Whoever is known by user id gets it nevertheless.
+        problem = error
+    reason = problem.problem if problem is not None else "DingTalk doesn't know the mobile number 钉钉找不到该手机号"
+    tally.failed.update({masked_number(mobile): reason for mobile in people.mobiles if mobile not in found})
+    return list(dict.fromkeys([*people.user_ids, *found.values()])), problem
 
 
 def _send_to_some(calls: AppCalls, body: Mapping[str, Any], some: list[str], tally: _Tally) -> None:

@@ -72,7 +72,7 @@ def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
                 user_id = text(found.get("userid")) if isinstance(found, Mapping) else ""
                 if not user_id:
                     raise UnavailableError(
-                        f"DingTalk's answer about the mobile number {_masked(mobile)} can't be read.",
+                        f"DingTalk's answer about the mobile number {masked_number(mobile)} can't be read.",
                         "Try again later. 请稍后重试。",
                     )
                 _found[cache_key] = user_id
@@ -81,14 +81,14 @@ def user_ids_of(calls: AppCalls, mobiles: Iterable[str]) -> dict[str, str]:
                 continue
         known[mobile] = _found[cache_key]
     if unknown:
-        problem = f"DingTalk doesn't know the mobile number {', '.join(map(_masked, unknown))}"
+        problem = f"DingTalk doesn't know the mobile number {', '.join(map(masked_number, unknown))}"
         if not known:
             codes = ", ".join(sorted({code for code in unknown.values() if code}))
             raise TargetError(
                 f"{problem} (errcode {codes}).",
                 "It must be the number of a colleague in the app's organisation; a user id works as well. "
                 "请检查手机号是否为该应用所在组织的在职员工，也可以直接使用 userId。",
-                problem_zh=f"钉钉找不到手机号 {'、'.join(map(_masked, unknown))}（errcode {codes}）。",
+                problem_zh=f"钉钉找不到手机号 {'、'.join(map(masked_number, unknown))}（errcode {codes}）。",
             )
         _log.warning("%s; the others get the message.", problem)
     return known
@@ -115,6 +115,6 @@ def union_id_of(calls: AppCalls, user_id: str) -> str:
     return _union_ids[cache_key]
 
 
-def _masked(mobile: str) -> str:
+def masked_number(mobile: str) -> str:
     """A number, partly masked: enough to recognise its owner, not enough to call."""
     return f"{mobile[:3]}****{mobile[-4:]}" if len(mobile) > 7 else "****"

@@ -64,6 +64,24 @@ def test_some_are_reached(
 
 
 @pytest.mark.usefixtures("on_a_terminal")
+@pytest.mark.parametrize(
+    ("language", "failed"),
+    [
+        ("en", "✗ not sent to 139****0000: DingTalk doesn't know the mobile number\n"),
+        ("zh", "✗ 未发送给 139****0000：钉钉找不到该手机号\n"),
+    ],
+)
+def test_an_unknown_number_is_printed_in_one_language(
+    app_connected: Sandbox, capsys: pytest.CaptureFixture[str], language: str, failed: str
+) -> None:
+    """Partly masked."""
+    people = ["--mobile", "13999990000", "--user", "lisi"]
+    assert main([*SEND, *people, "--ding", "app", *language_of(language)]) == 1
+    assert failed in capsys.readouterr().err
+    assert app_connected.dings[0].person.user_id == "lisi"
+
+
+@pytest.mark.usefixtures("on_a_terminal")
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize(
     ("options", "fault", "en", "zh"),

@@ -79,6 +79,29 @@ def test_people_by_mobile_and_in_plain_form(sandbox: Sandbox, app_client_of: Mak
     assert receipt.reached == ("lisi", "zhangsan")
 
 
+def test_an_unknown_mobile_number_is_a_failure_that_is_reported(sandbox: Sandbox, app_client_of: MakeClient) -> None:
+    """The others get it; the number is partly masked."""
+    people = Users(["lisi"], mobiles=["13999990000", "13800000001"])
+    receipt = dings_of(sandbox, app_client_of).send(TEXT, people, kind="phone")
+    assert (receipt.outcome, receipt.reached) == (DingOutcome.PARTLY, ("lisi", "zhangsan"))
+    assert list(receipt.failed) == ["139****0000"]
+    receipt = dings_of(sandbox, app_client_of).try_send(TEXT, Users(mobiles=["13999990000"]))
+    assert (receipt.outcome, list(receipt.failed)) == (DingOutcome.REFUSED, ["139****0000"])
+    assert isinstance(receipt.error, TargetError)
+
+
+def test_who_is_known_by_user_id_gets_it_whatever_the_look_up_says(
+    start_sandbox: StartSandbox, app_client_of: MakeClient
+) -> None:
+    """A missing permission for contacts lets nobody sleep."""
+    sandbox = start_sandbox(apps=(App(permissions=("Premium.Ding.Write",)),))
+    receipt = dings_of(sandbox, app_client_of).send(TEXT, Users(["lisi"], mobiles=["13800000001"]))
+    assert (receipt.outcome, receipt.reached) == (DingOutcome.PARTLY, ("lisi",))
+    assert "qyapi_get_member" in receipt.failed["138****0001"]
+    receipt = dings_of(sandbox, app_client_of).try_send(TEXT, Users(mobiles=["13800000001"]))
+    assert receipt.outcome is DingOutcome.NO_PERMISSION
+
+
 @pytest.mark.parametrize("to", ["cidx1y2z3==", {"everyone": True}, None], ids=repr)
 def test_only_people_get_a_ding(sandbox: Sandbox, app_client_of: MakeClient, to: Any) -> None:
     """A group or a department has no phone."""
