@@ -27,6 +27,7 @@ from airflow_provider_dingpush.errors import (
     EditionError,
     InvalidMessageError,
     PermissionMissingError,
+    TargetError,
     ThrottledError,
     UnavailableError,
     UnknownOutcomeError,
@@ -49,6 +50,7 @@ _NEVER_AGAIN = (
 )
 _ABOUT_PEOPLE = ("miss.staffId", "staffId.notExisted", "illegal.receivers")
 _MOST_HALVINGS = 16
+_UNKNOWN_NUMBER = "DingTalk doesn't know the mobile number 钉钉找不到该手机号"
 _NO_CREDIT = r"权益|余额|充值|quota"
 _READ = ("READ", "TRUE", "1")
 # The outcome of each class of errors; the first match decides.
@@ -271,7 +273,7 @@ def _looked_up(calls: AppCalls, people: Users, tally: _Tally) -> tuple[list[str]
     except DingTalkError as error:
         # Whoever is known by user id gets it nevertheless.
         problem = error
-    reason = problem.problem if problem is not None else "DingTalk doesn't know the mobile number 钉钉找不到该手机号"
+    reason = _UNKNOWN_NUMBER if problem is None or isinstance(problem, TargetError) else problem.problem
     tally.failed.update({masked_number(mobile): reason for mobile in people.mobiles if mobile not in found})
     return list(dict.fromkeys([*people.user_ids, *found.values()])), problem
 
