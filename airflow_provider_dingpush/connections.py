@@ -36,6 +36,7 @@ from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.dingtalk.credentials import App, Robot
 from airflow_provider_dingpush.dingtalk.defaults import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
+from airflow_provider_dingpush.dingtalk.on_call_options import DingOptions, TodoOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError
 from airflow_provider_dingpush.messages.input_text import one_word
@@ -98,6 +99,8 @@ class AppSettings:
     :param delivery: how alerts are merged and limited.
     :param fallback_conn_ids: more connections that reach the same group.
     :param mentions: e-mail address -> who gets the e-mail; an app's messages can't mention people.
+    :param dings: the voice and the length of DINGs.
+    :param todos: who creates to-dos.
     """
 
     conn_id: str
@@ -111,6 +114,8 @@ class AppSettings:
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     fallback_conn_ids: tuple[str, ...] = ()
     mentions: Mapping[str, At] = field(default_factory=dict)
+    dings: DingOptions = field(default_factory=DingOptions)
+    todos: TodoOptions = field(default_factory=TodoOptions)
 
 
 # Client ids of apps; tokens of custom robots are hexadecimal digits (docs 0717 and G/0001, read 2026-08-22).
@@ -363,6 +368,8 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
         mentions=mentions.people if mentions else {},
         http=_filled(HttpOptions, values),
         delivery=_filled(DeliveryPolicy, values),
+        dings=_filled(DingOptions, values),
+        todos=_filled(TodoOptions, values),
     )
 
 
