@@ -6,7 +6,7 @@ DAG files import this module, so modules that only sending needs are imported wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -507,12 +507,3 @@ def _sent_work_notifications(calls: AppCalls) -> SentWorkNotifications:
     from airflow_provider_dingpush.dingtalk.sent_work_notifications import SentWorkNotifications
 
     return SentWorkNotifications(calls)
-
-
-def _log_unreached(unknown: Sequence[str], flow_controlled: Sequence[str]) -> None:
-    if unknown or flow_controlled:
-        _log.warning(
-            "DingTalk did not accept the message for some people: unknown to the app %s, flow-controlled %s.",
-            list(unknown),
-            list(flow_controlled),
-        )
