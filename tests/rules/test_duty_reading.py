@@ -393,7 +393,7 @@ TWO = PEOPLE + "rotations: [{name: primary, people: zhangsan}, {name: lead, peop
         (
             TWO + "rules: [{receiver: x, at: {on_call: primary, mobile: 1}}]",
             "3:27: at has unknown keys ['mobile']",
-            "3:27: at has unknown keys ['mobile']",
+            "3:27: at 中没有 ['mobile'] 这样的键",
         ),
     ],
 )
