@@ -373,7 +373,7 @@ def test_own_text_is_filled_with_facts(runs: Runs) -> None:
 def test_sales_are_a_table(runs: Runs) -> None:
     table = only(runs, "daily_sales_table.py")
     assert table["title"] == "2026-11-27 销售日报"
-    assert "| 上海 | 2 | 2,204.5 |\n| 北京 | 1 | 88 |" in table["text"]
+    assert "| 上海 | 2 | 2,204.5 |  \n| 北京 | 1 | 88 |" in table["text"]
 
 
 def test_card_has_the_figures_and_its_buttons(runs: Runs) -> None:
