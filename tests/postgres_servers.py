@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -121,7 +122,8 @@ def postgres_server() -> Iterator[PostgresServer]:
                 try:
                     yield PostgresServer(folder)
                 finally:
-                    server.terminate()
+                    # At once: it would wait for the clients of a test that failed.
+                    server.send_signal(signal.SIGQUIT)
                     log.wait()
             finally:
                 with suppress(ProcessLookupError):

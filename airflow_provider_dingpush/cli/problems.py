@@ -78,6 +78,8 @@ def _redaction() -> ModuleType | None:
     Tried once: each try takes a second, and Airflow prints why it failed into the middle of a traceback.
     """
     try:
-        return import_module("airflow_provider_dingpush.pipeline.redaction")
+        found = import_module("airflow_provider_dingpush.pipeline.redaction")
+        found.redact_text("")  # which loads Airflow
     except Exception:  # noqa: BLE001 - whatever is wrong with it
         return None
+    return found

@@ -6,6 +6,7 @@ processor and its scheduler do. Prints after each step how many log lines report
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 from datetime import datetime, timedelta, timezone
@@ -22,6 +23,7 @@ from airflow.models.taskinstance import TaskInstance, clear_task_instances
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
+from sqlalchemy.orm import object_session
 
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 
@@ -90,7 +92,10 @@ def _task_request(ti: Any, run: Any) -> Any:
 def _dag_request(bag: Any, ti: TaskInstance, run: Any) -> Any:
     """As the scheduler makes it for a run that has failed."""
     dag = bag.dags["fails_always"]
-    return run.produce_dag_callback(dag, success=False, relevant_ti=ti, reason="task_failure")
+    given: dict[str, Any] = {"success": False, "relevant_ti": ti, "reason": "task_failure"}
+    if "session" in inspect.signature(run.produce_dag_callback).parameters:  # 3.4
+        given["session"] = object_session(run)
+    return run.produce_dag_callback(dag, **given)
 
 
 def _missed(session: Any, run: Any, seconds: float) -> Any:

@@ -26,8 +26,8 @@ _FLUSH = "import sys; from airflow_provider_dingpush.cli.main import main; sys.e
 def dag_test(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> DagTest:
     """Run a DAG of the folder ``dags`` with ``airflow dags test`` in a home of its own; all that Airflow wrote.
 
-    It takes how often it runs for the same date, the home, a team that Airflow knows, and the most seconds that one run
-    may take.
+    It takes how often it runs for the same date, the home, a team that Airflow knows, the most seconds that one run may
+    take, and whether the database shall know the DAGs.
     """
 
     def run(
@@ -39,12 +39,21 @@ def dag_test(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) 
         home: Path | None = None,
         team: str | None = None,
         seconds: float = MOST_SECONDS,
+        knows_dags: bool = False,
     ) -> str:
         home = home or tmp_path_factory.mktemp("airflow")
         shutil.copy(migrated_database, home / "airflow.db")
         if team:
             with closing(sqlite3.connect(home / "airflow.db")) as database, database:
                 database.execute("INSERT INTO team (name) VALUES (?)", [team])
+        if knows_dags:
+            subprocess.run(
+                [sys.executable, "-m", "airflow", "dags", "reserialize"],
+                env=_environment(home, connections),
+                capture_output=True,
+                timeout=MOST_SECONDS,
+                check=True,
+            )
         written = ""
         for _ in range(times):
             done = subprocess.run(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,14 @@ def test_a_killed_task_ends_its_query(tmp_path: Path, migrated_database: Path, s
             "AIRFLOW_CONN_WAREHOUSE": json.dumps(server.connection()),
         }
         command = [sys.executable, "-m", "airflow", "dags", "test", "long_query", "2026-11-22"]
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # Tests that run in the background ignore SIGINT, and a child would inherit that.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it does nothing else
+        )
         try:
             begun = wait_until(lambda: sleeping(server), process)
             assert begun, (tmp_path / "output").read_text(errors="replace")[-5000:]

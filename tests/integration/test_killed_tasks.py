@@ -27,7 +27,11 @@ def database(home: Path) -> Iterator[sqlite3.Connection]:
 def leave_markers(home: Path) -> list[Path]:
     """One of each task instance of the DAG, as if each process had been killed."""
     with database(home) as connection:
-        query = "SELECT run_id, task_id, map_index, try_number FROM task_instance WHERE dag_id = 'no_notifier'"
+        names = {row[1] for row in connection.execute("PRAGMA table_info(task_instance)")}
+        # 3.4 has a row for each try, and another name for the index.
+        query = "SELECT run_id, task_id, {}, try_number FROM task_instance WHERE dag_id = 'no_notifier' {}"
+        is_old = "map_index" in names
+        query = query.format("map_index", "") if is_old else query.format("region_index", "AND working_set")
         rows = connection.execute(query).fetchall()
     folder = home / "dingpush" / "markers"
     folder.mkdir(parents=True)

@@ -70,7 +70,8 @@ with create_session() as session:
     session.add(DagRun(**given))
     session.flush()
     times = {"queued_dttm": now, "start_date": now, "end_date": now + timedelta(seconds=5)}
-    of_run = {"dag_id": "etl", "run_id": "r1", "map_index": -1, "pool": "default_pool", "try_number": 1, **times}
+    index = "map_index" if "map_index" in TaskInstance.__table__.columns else "region_index"  # 3.4
+    of_run = {"dag_id": "etl", "run_id": "r1", index: -1, "pool": "default_pool", "try_number": 1, **times}
     for task_id in tasks:
         session.execute(TaskInstance.__table__.insert().values(**of_run, task_id=task_id, state="failed"))
 asked = []

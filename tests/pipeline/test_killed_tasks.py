@@ -310,6 +310,8 @@ def run_fails(start: datetime | None = START) -> None:
     :param start: of its failed task; ``None`` if it never started.
     """
     task = SimpleNamespace(**{**vars(task_context()["ti"]), "start_date": start})
+    if start is None:
+        task.hostname = ""
     run_ended(stored_run(get_task_instances=lambda **_: [task]), "task_failure")
 
 

@@ -55,11 +55,12 @@ def test_failed_tasks_of_a_failed_run_are_noted() -> None:
     [
         ({}, False),
         ({"start_date": None}, True),
+        ({"start_date": None, "hostname": "worker-1"}, False),
         ({"start_date": END}, True),
         ({"queued_dttm": END}, True),
         ({"queued_dttm": None}, False),
     ],
-    ids=["ran", "no start", "start is the end", "queued since", "unknown"],
+    ids=["ran", "no start", "no start, but a host", "start is the end", "queued since", "unknown"],
 )
 def test_a_task_that_never_started_is_known(changes: dict[str, Any], never: bool) -> None:
     note_failed_tasks(ended_run(failed("a", **changes)))

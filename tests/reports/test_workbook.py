@@ -137,7 +137,7 @@ def test_values_of_numpy() -> None:
         numpy.float32(0.5),
         numpy.bool_(True),
         numpy.datetime64("2026-11-28T09:00:00.000000000"),
-        numpy.datetime64("NaT"),
+        numpy.datetime64("NaT", "s"),
         numpy.timedelta64(90, "m"),
         numpy.str_("=1"),
         numpy.array([1, 2]),
