@@ -30,6 +30,16 @@ LANGUAGES = ("zh", "en")
 STORED_SECRET_PLACEHOLDER = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"  # noqa: S105 - it is none
 """The value that the connection form of Airflow 2 returns for a stored secret that was not changed."""
 
+DING_VOICES = (
+    "Standard_Female_Voice",
+    "Cantonese_Female_Voice",
+    "Gentine_Female_Voice",
+    "Overbearing_Female_Voice",
+    "Lovely_Girl_Voice",
+    "Standard_Male_Voice",
+)
+"""The voices of a phone call, in DingTalk's spelling (docs 0712, read 2026-11-28)."""
+_VOICES = {each.lower(): each for each in DING_VOICES}
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -124,6 +134,13 @@ def _flag(value: Any) -> bool:
     return _FLAGS[word]
 
 
+def _ding_voice(value: Any) -> str:
+    word = one_word(value).lower()
+    if word not in _VOICES:
+        raise ValueError(f"must be one of {', '.join(_VOICES.values())}")
+    return _VOICES[word]
+
+
 def _base_url(value: Any) -> str:
     address = one_word(value).rstrip("/")
     _refuse_foreign_in_url(address)
@@ -205,6 +222,7 @@ AGENT_ID = ValueKind(_agent_id, _TEXT)
 LANGUAGE = ValueKind(
     read_language, {**_TEXT, "enum": list(LANGUAGES), "values_display": {"zh": "中文 (zh)", "en": "English (en)"}}
 )
+DING_VOICE = ValueKind(_ding_voice, {**_TEXT, "enum": list(DING_VOICES)})
 MENTIONS = ValueKind(_mentions, {"type": ["object", "string", "null"]})
 FLAG = ValueKind(_flag, {"type": ["boolean", "null"]})
 FLAG_ON_BY_DEFAULT = ValueKind(_flag, {"type": ["boolean", "null"], "default": True})

@@ -36,6 +36,7 @@ from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.dingtalk.credentials import App, Robot
 from airflow_provider_dingpush.dingtalk.defaults import DEFAULT_API_BASE_URL, DEFAULT_BASE_URL
 from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
+from airflow_provider_dingpush.dingtalk.on_call_options import DingOptions, TodoOptions
 from airflow_provider_dingpush.dingtalk.secret import Secret
 from airflow_provider_dingpush.errors import ConnectionSettingsError, DingTalkError, UnavailableError
 from airflow_provider_dingpush.messages.input_text import one_word
@@ -97,6 +98,8 @@ class AppSettings:
     :param language: ``zh`` or ``en`` for built-in texts, if the connection names one.
     :param delivery: how alerts are merged and limited.
     :param fallback_conn_ids: more connections that reach the same group.
+    :param dings: the voice and the length of DINGs.
+    :param todos: who creates to-dos.
     """
 
     conn_id: str
@@ -109,6 +112,8 @@ class AppSettings:
     language: str | None = None
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     fallback_conn_ids: tuple[str, ...] = ()
+    dings: DingOptions = field(default_factory=DingOptions)
+    todos: TodoOptions = field(default_factory=TodoOptions)
 
     @property
     def mentions(self) -> Mapping[str, At]:
@@ -348,6 +353,8 @@ def _app_settings(given: WrittenConnection) -> AppSettings:
         app=_filled(App, values, app_key=app_key, app_secret=Secret(app_secret)),
         http=_filled(HttpOptions, values),
         delivery=_filled(DeliveryPolicy, values),
+        dings=_filled(DingOptions, values),
+        todos=_filled(TodoOptions, values),
     )
 
 

@@ -9,6 +9,7 @@
     │   ├── SignError                 the signature was refused (secret or clock)
     │   ├── CredentialsError          AppKey or AppSecret of the app is wrong
     │   ├── PermissionMissingError    the app was not granted a permission; names it
+    │   ├── EditionError              the organisation's edition of DingTalk doesn't include this API
     │   ├── KeywordError              the robot requires a keyword that the message lacks
     │   ├── IpNotAllowedError         the robot or app accepts messages from listed addresses only
     │   └── RulesFileError            the file of [dingpush] rules_file has mistakes; names line and column
@@ -20,6 +21,7 @@
     ├── TargetError                 DingTalk can't reach the target
     ├── ThrottledError              too many messages; has the time to wait
     ├── QuotaExhaustedError         the organisation's monthly quota is used up
+    │   └── CreditExhaustedError      the organisation has no paid credit left, such as for phone calls
     ├── UnknownOutcomeError         sent, but without a readable reply: it may or may not have arrived
     ├── UnavailableError            DingTalk could not be reached, or is unavailable
     │   └── AlertsWaitingError        alerts are pending; the next callback or flush sends them
@@ -39,7 +41,9 @@ __all__ = [
     "ContentError",
     "ContentRefusedError",
     "CredentialsError",
+    "CreditExhaustedError",
     "DingTalkError",
+    "EditionError",
     "InvalidMessageError",
     "IpNotAllowedError",
     "KeywordError",
@@ -167,6 +171,10 @@ class PermissionMissingError(ConfigurationError):
     missing_permissions: tuple[str, ...] = ()
 
 
+class EditionError(ConfigurationError):
+    """The edition of DingTalk that the organisation uses doesn't include this API."""
+
+
 class SignError(ConfigurationError):
     """The signature was refused: wrong or missing secret, or this machine's clock is off by more than an hour."""
 
@@ -228,6 +236,10 @@ class ThrottledError(DingTalkError):
 
 class QuotaExhaustedError(DingTalkError):
     """The organisation's monthly quota of messages is used up."""
+
+
+class CreditExhaustedError(QuotaExhaustedError):
+    """The organisation has no paid credit left for this: SMS and phone calls of DING are sold in packages."""
 
 
 class UnknownOutcomeError(DingTalkError):

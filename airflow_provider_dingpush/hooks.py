@@ -6,7 +6,7 @@ DAG files import this module, so modules that only sending needs are imported wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
     from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
+    from airflow_provider_dingpush.dingtalk.ding import Dings
     from airflow_provider_dingpush.dingtalk.http_client import HttpClient
     from airflow_provider_dingpush.dingtalk.sent_by_robot import ReadStatus, SentByRobot
     from airflow_provider_dingpush.dingtalk.sent_work_notifications import Delivery, SentWorkNotifications
+    from airflow_provider_dingpush.dingtalk.todos import Todos
     from airflow_provider_dingpush.dingtalk.work_notification import WorkNotifications
     from airflow_provider_dingpush.messages import At, Message
     from airflow_provider_dingpush.receipts import Receipt
@@ -244,12 +246,7 @@ class DingTalkAppHook(BaseHook):
         group = getattr(channel.target, "open_conversation_id", None)
         is_queued = channel.name == _WORK_NOTIFICATION
         _log_sent(plain, channel.name, self.dingtalk_conn_id, sent.parts)
-        if sent.invalid_user_ids or sent.flow_controlled_user_ids:
-            _log.warning(
-                "DingTalk did not accept the message for some people: unknown to the app %s, flow-controlled %s.",
-                list(sent.invalid_user_ids),
-                list(sent.flow_controlled_user_ids),
-            )
+        _log_unreached(sent.invalid_user_ids, sent.flow_controlled_user_ids)
         return Receipt(
             channel.name,
             self.dingtalk_conn_id,
@@ -329,16 +326,11 @@ class DingTalkAppHook(BaseHook):
         sent = _read_receipt(receipt)
         if sent.channel == _WORK_NOTIFICATION:
             for task_id in sent.task_ids:
-                self._sent_work_notifications().recall(task_id)
+                _sent_work_notifications(self._calls()).recall(task_id)
             return
-        messages, keys, group = self._sent_by_robot(), sent.process_query_keys, sent.open_conversation_id
+        messages, keys, group = _sent_by_robot(self._calls()), sent.process_query_keys, sent.open_conversation_id
         recalled = messages.recall_from_group(keys, group) if group else messages.recall_from_people(keys)
-        if recalled.failed:
-            reasons = "; ".join(sorted(set(recalled.failed.values())))
-            raise TargetError(
-                f"{len(recalled.failed)} of {len(keys)} parts could not be recalled: {reasons}.",
-                "Messages can be recalled for 24 hours. 消息只能在 24 小时内撤回。",
-            )
+        recalled.raise_if_any_failed()
 
     def read_status(self, receipt: Receipt | Mapping[str, Any]) -> tuple[ReadStatus, ...]:
         """Who has read a message: one status for each part, and for each call if it went to many people.
@@ -350,9 +342,9 @@ class DingTalkAppHook(BaseHook):
 
         sent = _read_receipt(receipt)
         if sent.channel == _WORK_NOTIFICATION:
-            results = [self._sent_work_notifications().result(task_id) for task_id in sent.task_ids]
+            results = [_sent_work_notifications(self._calls()).result(task_id) for task_id in sent.task_ids]
             return tuple(ReadStatus("sent", each.read_user_ids, each.unread_user_ids) for each in results)
-        messages, group = self._sent_by_robot(), sent.open_conversation_id
+        messages, group = _sent_by_robot(self._calls()), sent.open_conversation_id
         if group:
             return tuple(messages.read_status_of_group(key, group) for key in sent.process_query_keys)
         return tuple(messages.read_status_of_people(key) for key in sent.process_query_keys)
@@ -363,10 +355,24 @@ class DingTalkAppHook(BaseHook):
         :param receipt: that :meth:`send` returned, or its plain form from XCom; DingTalk knows it for 24 hours.
         :raises DingTalkError: if DingTalk can't be asked, or refuses.
         """
-        notifications, sent = self._sent_work_notifications(), _read_receipt(receipt)
+        notifications, sent = _sent_work_notifications(self._calls()), _read_receipt(receipt)
         if not all(notifications.progress(task_id).done for task_id in sent.task_ids):
             return None
         return tuple(notifications.result(task_id, resent=sent.resent) for task_id in sent.task_ids)
+
+    @property
+    def dings(self) -> Dings:
+        """DINGs of the app's robot: pop-ups in DingTalk, SMS and phone calls; with recall and read status."""
+        from airflow_provider_dingpush.dingtalk.ding import Dings
+
+        return Dings(self._calls(), self.settings.dings, redact=redact)
+
+    @property
+    def todos(self) -> Todos:
+        """To-dos (待办) that the app creates for people."""
+        from airflow_provider_dingpush.dingtalk.todos import Todos
+
+        return Todos(self._calls(), self.settings.todos, redact=redact)
 
     @cached_property
     def settings(self) -> AppSettings:
@@ -410,16 +416,6 @@ class DingTalkAppHook(BaseHook):
         api, oapi = self._http
         resend = self.settings.resend_unknown
         return AppCalls(self.settings.app, api=api, oapi=oapi, plan=plan, resend_unknown=resend, mask=mask_secret)
-
-    def _sent_by_robot(self) -> SentByRobot:
-        from airflow_provider_dingpush.dingtalk.sent_by_robot import SentByRobot
-
-        return SentByRobot(self._calls())
-
-    def _sent_work_notifications(self) -> SentWorkNotifications:
-        from airflow_provider_dingpush.dingtalk.sent_work_notifications import SentWorkNotifications
-
-        return SentWorkNotifications(self._calls())
 
     @cached_property
     def _http(self) -> tuple[HttpClient, HttpClient]:
@@ -483,3 +479,24 @@ def _log_sent(message: Message, channel: str, conn_id: str, parts: int = 1) -> N
     # Without the target: mobile numbers don't belong in a log.
     pieces = f" in {parts} part(s)" if parts > 1 else ""
     _log.info("%s: %s%s as %s through connection %r.", SENT_LOG_LINE, type(message).__name__, pieces, channel, conn_id)
+
+
+def _sent_by_robot(calls: AppCalls) -> SentByRobot:
+    from airflow_provider_dingpush.dingtalk.sent_by_robot import SentByRobot
+
+    return SentByRobot(calls)
+
+
+def _sent_work_notifications(calls: AppCalls) -> SentWorkNotifications:
+    from airflow_provider_dingpush.dingtalk.sent_work_notifications import SentWorkNotifications
+
+    return SentWorkNotifications(calls)
+
+
+def _log_unreached(unknown: Sequence[str], flow_controlled: Sequence[str]) -> None:
+    if unknown or flow_controlled:
+        _log.warning(
+            "DingTalk did not accept the message for some people: unknown to the app %s, flow-controlled %s.",
+            list(unknown),
+            list(flow_controlled),
+        )

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from airflow_provider_dingpush.errors import InvalidMessageError
-from airflow_provider_dingpush.receipts import Receipt
+from airflow_provider_dingpush.errors import DingTalkError, InvalidMessageError, TargetError
+from airflow_provider_dingpush.receipts import DingKind, DingOutcome, DingReceipt, Receipt, TodoReceipt
 
 RECEIPTS = (
     Receipt(channel="custom_robot", conn_id="dingtalk_default", parts=3),
@@ -45,3 +45,39 @@ def test_an_unknown_field_is_refused() -> None:
     """It isn't a receipt of this version."""
     with pytest.raises(InvalidMessageError, match="not the receipt"):
         Receipt.from_dict({**RECEIPTS[0].to_dict(), "more": 1})
+
+
+DING = DingReceipt(DingKind.PHONE, DingOutcome.PARTLY, ("d1",), ("a",), {"b": "no"}, ("c",))
+TODO = TodoReceipt("t1", "s", "u1", is_new=False)
+
+
+def test_receipts_of_dings_and_to_dos_survive_xcom() -> None:
+    """The error of a DING stays behind."""
+    assert DingReceipt.from_dict(json.loads(json.dumps(DING.to_dict()))) == DING
+    assert DingReceipt.from_dict(DING) is DING
+    assert TodoReceipt.from_dict(json.loads(json.dumps(TODO.to_dict()))) == TODO
+    assert TodoReceipt.from_dict(TODO) is TODO
+
+
+@pytest.mark.parametrize("plain", [None, "sent", {}, {"kind": "fax"}, {**DING.to_dict(), "outcome": "?"}, 7], ids=repr)
+def test_what_is_no_receipt_of_a_ding_or_to_do_is_refused(plain: object) -> None:
+    """With a word of where to get one."""
+    with pytest.raises(InvalidMessageError, match=r"receipt of a DING.*hook\.dings"):
+        DingReceipt.from_dict(plain)  # type: ignore[arg-type]
+    with pytest.raises(InvalidMessageError, match=r"receipt of a to-do.*hook\.todos"):
+        TodoReceipt.from_dict(plain)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("outcome", DingOutcome)
+def test_a_ding_that_is_lost_raises(outcome: DingOutcome) -> None:
+    """Its own error, or one with the outcome."""
+    receipt = DingReceipt(DingKind.APP, outcome)
+    if outcome in (DingOutcome.SENT, DingOutcome.PARTLY):
+        receipt.raise_if_lost()
+        return
+    with pytest.raises(TargetError, match=outcome.words("en")):
+        receipt.raise_if_lost()
+    error = DingTalkError("It failed.")
+    with pytest.raises(DingTalkError) as caught:
+        DingReceipt(DingKind.APP, outcome, error=error).raise_if_lost()
+    assert caught.value is error

@@ -225,5 +225,15 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "hold_daily_limit": "the daily limit of messages was reached",
     "hold_unreachable": "DingTalk couldn't be reached",
     "hold_window_full": "its messages of this minute are used up",
+    # A phone call
+    "spoken": "{name} {what}{time}{severity}",
+    "spoken_dag": "DAG {dag}",
+    "spoken_task": "task {task} of DAG {dag}",
+    "spoken_time": " at {hour:02}:{minute:02}",
+    "spoken_severity": ", severity {severity}",
+    "spoken_dag_failed": "failed",
+    "spoken_deadline_missed": "missed its deadline",
+    "spoken_answer_needed": "needs an answer",
+    "spoken_airflow_unhealthy": "is unhealthy",
 }
 """Name -> text, or the text for one and the text for any other number."""

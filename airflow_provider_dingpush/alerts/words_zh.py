@@ -204,5 +204,15 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "hold_daily_limit": "已达每日消息上限",
     "hold_unreachable": "无法连接钉钉",
     "hold_window_full": "本分钟的额度已用完",
+    # A phone call
+    "spoken": "{name}，{time}{what}{severity}",
+    "spoken_dag": "DAG {dag}",
+    "spoken_task": "DAG {dag} 的任务 {task}",
+    "spoken_time": "{hour} 点 {minute} 分",
+    "spoken_severity": "，级别 {severity}",
+    "spoken_dag_failed": "失败",
+    "spoken_deadline_missed": "未按时完成",
+    "spoken_answer_needed": "等待答复",
+    "spoken_airflow_unhealthy": "异常",
 }
 """Name -> text, or the text for one and the text for any other number."""

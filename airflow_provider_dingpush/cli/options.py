@@ -204,6 +204,13 @@ def _send(options: Options) -> None:
     options.add("--user", "a person's user id; repeatable", "员工 userId，可重复", **many, metavar="ID")
     options.add("--mobile", "a person's mobile number; repeatable", "员工手机号，可重复", **many, metavar="NUMBER")
     options.add(
+        "--ding",
+        "a DING to --user or --mobile: a pop-up (app), an SMS or a phone call; SMS and calls cost money",
+        "给 --user、--mobile 发 DING：应用内（app）、短信（sms）或电话（phone）；短信和电话会产生费用",
+        choices=("app", "sms", "phone"),
+    )
+    options.add("--yes", "send a DING that costs money", "确认发送会产生费用的 DING", action="store_true")
+    options.add(
         "--notify-user",
         "work notification to a person; repeatable",
         "工作通知：员工 userId，可重复",

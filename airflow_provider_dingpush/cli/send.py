@@ -15,6 +15,8 @@ from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.parsing import UsageError
 from airflow_provider_dingpush.cli.problems import in_one_line, undelivered
 from airflow_provider_dingpush.cli.screen import Screen, Texts, is_terminal
+from airflow_provider_dingpush.cli.send_ding import TEXTS as DING_TEXTS
+from airflow_provider_dingpush.cli.send_ding import check_cost, send_ding
 from airflow_provider_dingpush.cli.send_json import Delivery, sent_document
 from airflow_provider_dingpush.cli.send_options import TEXTS as OPTION_TEXTS
 from airflow_provider_dingpush.cli.send_options import check, check_connection, content_of, given, in_options
@@ -30,6 +32,7 @@ _LONGEST_TITLE = 64
 
 _TEXTS: Texts = {
     **OPTION_TEXTS,
+    **DING_TEXTS,
     "no_json": ("--message is not JSON: {problem}.", "--message 的内容不是 JSON：{problem}。"),
     "no_input": ("Standard input has no text to send: {problem}.", "标准输入中没有可发送的文本：{problem}。"),
     "empty": ("it is empty", "内容为空"),
@@ -65,6 +68,8 @@ def run(parsed: argparse.Namespace) -> int:
     screen = Screen(parsed.language, _TEXTS)
     options = given(parsed)
     check(options, screen)
+    if parsed.ding:
+        check_cost(parsed, screen)
     try:
         to = _target(parsed)
         at = At(mobiles=parsed.at_mobile, user_ids=parsed.at_user, everyone=parsed.at_all) or None
@@ -75,6 +80,8 @@ def run(parsed: argparse.Namespace) -> int:
     is_app = isinstance(hook, DingTalkAppHook)
     has_group = not isinstance(hook, DingTalkAppHook) or hook.has_own_group
     check_connection(options, parsed.conn_id, is_app=is_app, has_group=has_group, screen=screen)
+    if parsed.ding and isinstance(hook, DingTalkAppHook) and isinstance(to, Users):
+        return send_ding(parsed, hook, message.content, to, screen)
     try:
         receipt = hook.send(message, at=at, to=to)
     except UnsupportedMessageError as error:

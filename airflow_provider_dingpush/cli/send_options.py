@@ -47,13 +47,15 @@ _PEOPLE = "--user", "--mobile"
 _NOTIFIED = "--notify-user", "--notify-department"
 _TARGETS = "--group", *_PEOPLE, *_NOTIFIED, "--notify-everyone"
 _MENTIONS = "--at-mobile", "--at-user", "--at-all"
-_OF_APPS = *_TARGETS, "--wait", "--file"
+_OF_APPS = *_TARGETS, "--ding", "--wait", "--file"
 
 # An option, and those of which one must be there. The text of a link or card is TEXT.
 _NEEDED: Sequence[tuple[str, Collection[str]]] = (
     ("--title", ("--markdown", "--link", "--button")),
     ("--pic", ("--link",)),
     ("--wait", (*_NOTIFIED, "--notify-everyone")),
+    ("--ding", _PEOPLE),
+    ("--yes", ("--ding",)),
     ("--markdown", ("TEXT",)),
     ("--link", ("TEXT",)),
     ("--button", ("TEXT",)),
@@ -62,6 +64,8 @@ _NEEDED: Sequence[tuple[str, Collection[str]]] = (
 _APART: Sequence[tuple[str, Sequence[Collection[str]]]] = (
     ("send_twice", [(each,) for each in _CONTENTS]),
     ("apart", [("--link",), ("--markdown", "--button")]),
+    ("apart", [("--ding",), ("--markdown", "--link", "--button", "--title", "--image", "--file", "--message")]),
+    ("apart", [("--ding",), ("--group", *_NOTIFIED, "--notify-everyone")]),
     ("two_targets", [("--group",), _PEOPLE, _NOTIFIED, ("--notify-everyone",)]),
     # A robot has mentions and no targets, an app has targets and no mentions.
     ("apart", [_MENTIONS, (*_TARGETS, "--wait")]),

@@ -17,6 +17,7 @@ class Sense(Enum):
     ADDRESS = "this machine's IP address"
     TOKEN = "the access token"  # noqa: S105 - what it is about, no secret
     PARAMETER = "a parameter of the message"
+    EDITION = "the edition that the organisation uses"
 
 
 # The first match decides. English words count only as whole words: "design" is no sign, "script" no IP.
@@ -31,6 +32,7 @@ _SENSES = {
     Sense.KEYWORD: "keyword|关键词|关键字",
     Sense.ADDRESS: r"(?<![a-z])ip(?![a-z])|white[\s_-]*list|白名单",
     Sense.TOKEN: "token|令牌|session[^;]*expired",
+    Sense.EDITION: "专业版|专属版|旗舰版|标准版|版本[^;；]{0,9}(?:不支持|过低|升级)|(?<![a-z])edition(?![a-z])",
     Sense.PARAMETER: "param|参数",
     Sense.BUSY: "(?<![a-z])busy(?![a-z])|system|service *unavailable|try (?:again )?later|系统|繁忙|稍后",
 }

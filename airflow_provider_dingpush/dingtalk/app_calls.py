@@ -19,7 +19,13 @@ from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan, attempt
 from airflow_provider_dingpush.dingtalk.credentials import App
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient, NoReply, Reply
 from airflow_provider_dingpush.dingtalk.secret import Secret
-from airflow_provider_dingpush.errors import DingTalkError, TokenError, UnavailableError, UnknownOutcomeError
+from airflow_provider_dingpush.errors import (
+    DingTalkError,
+    TokenError,
+    UnavailableError,
+    UnknownOutcomeError,
+    in_language,
+)
 from airflow_provider_dingpush.timeouts import Deadline
 
 _TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the name of a header
@@ -75,6 +81,7 @@ class AppCalls:
         self._tokens = tokens
         self._plan = plan or AttemptPlan()
         self._resend_unknown = resend_unknown
+        self._if_unknown = _NOT_AGAIN
         self._mask = mask
         self._ticks = ticks
         self._sleep = sleep
@@ -92,6 +99,15 @@ class AppCalls:
         calls = copy.copy(self)
         calls._plan = AttemptPlan(attempts=1, budget_seconds=deadline.seconds_left())
         calls.was_in_doubt = False
+        return calls
+
+    def at_most_once(self, if_unknown: str) -> AppCalls:
+        """The same calls, of which one that may have succeeded is never repeated, whatever the connection allows.
+
+        :param if_unknown: the advice for a call whose outcome is unknown.
+        """
+        calls = copy.copy(self)
+        calls._resend_unknown, calls._if_unknown = False, if_unknown
         return calls
 
     def token(self) -> Secret:
@@ -114,8 +130,8 @@ class AppCalls:
     ) -> dict[str, Any]:
         """Call the v1.0 API and return its answer.
 
-        :param method: ``GET`` or ``POST``.
-        :param body: of a POST.
+        :param method: ``GET``, ``POST`` or ``PUT``.
+        :param body: of a POST or PUT.
         :param repeatable: whether it may be called twice without harm.
         :param expects: fields of every answer of success; one without them is unreadable.
         :raises DingTalkError: of the class for the problem; see :mod:`airflow_provider_dingpush.errors`.
@@ -126,7 +142,8 @@ class AppCalls:
             headers = {_TOKEN_HEADER: token.revealed}
             if method == "GET":
                 return self._api.get(path, query=query or {}, headers=headers, timeout_seconds=seconds)
-            return self._api.post(path, query=query or {}, body=sent, headers=headers, timeout_seconds=seconds)
+            write = self._api.put if method == "PUT" else self._api.post
+            return write(path, query=query or {}, body=sent, headers=headers, timeout_seconds=seconds)
 
         return self._call(ask, repeatable=repeatable, expects=expects)
 
@@ -188,7 +205,7 @@ class AppCalls:
             except UnknownOutcomeError as error:
                 error.retryable = repeatable or self._resend_unknown
                 if not error.retryable:
-                    error.advice = f"{error.advice} {_NOT_AGAIN}"
+                    error.advice = _joined(error.advice, self._if_unknown)
                 raise
             refused = True
 
@@ -226,6 +243,13 @@ class AppCalls:
                 "Try again later. 请稍后重试。",
             )
         return replace(self._plan, budget_seconds=left)
+
+
+def _joined(first: str, second: str) -> str:
+    """Two advices as one, English before Chinese."""
+    english = " ".join(in_language(each, "en") for each in (first, second))
+    chinese = "".join(in_language(each, "zh") for each in (first, second))
+    return f"{english} {chinese}"
 
 
 def _json(body: Mapping[str, Any]) -> bytes:

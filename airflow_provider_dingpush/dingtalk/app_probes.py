@@ -1,8 +1,9 @@
 """Checks of an app's settings with DingTalk, without sending any message.
 
-Each check is a call that can't succeed: a message without recipients, a message of a kind that doesn't exist, the
-progress of a work notification that was never sent. The reason of the refusal shows what DingTalk accepts. In which
-order it checks isn't documented, so a refusal for another reason counts as "not contradicted".
+Each check is a call that can't succeed: a message or DING without recipients, a message of a kind that doesn't exist,
+the progress of a work notification that was never sent, a to-do without a title. The reason of the refusal shows what
+DingTalk accepts. In which order it checks isn't documented, so a refusal for another reason counts as "not
+contradicted".
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ def examine(calls: AppCalls, app: App, open_conversation_id: str | None) -> Iter
     yield _group(calls, app, open_conversation_id)
     yield _agent(calls, app)
     yield _contacts(calls)
+    yield _ding(calls, app)
+    yield _todo(calls)
 
 
 def _token(calls: AppCalls) -> Finding:
@@ -156,6 +159,36 @@ def _contacts(calls: AppCalls) -> Finding:
         if isinstance(error, (ConfigurationError, *_NO_ANSWER)):
             return Finding(what, None, error)
     return Finding(what, True, ("permission granted.", "权限正常。"))
+
+
+def _ding(calls: AppCalls, app: App) -> Finding:
+    # Without receivers there is nobody whom it could reach. Credit for SMS and calls shows only when one is sent.
+    body = {"robotCode": app.robot_code, "remindType": 1, "receiverUserIdList": [], "content": _NO_KIND}
+    problem = _asked(calls, "/v1.0/robot/ding/send", body)
+    granted = (
+        "permission granted; credit for SMS and calls can't be checked.",
+        "权限正常；短信与电话权益无法在不发送的情况下检查。",
+    )
+    return _optional(
+        ("DING: pop-ups, SMS, phone calls", "DING：应用内、短信、电话"),
+        problem,
+        granted,
+        ("only DINGs need it.", "仅发 DING 需要。"),
+    )
+
+
+def _todo(calls: AppCalls) -> Finding:
+    problem = _asked(calls, f"/v1.0/todo/users/{_NO_KIND}/tasks", {})
+    granted = "permission granted.", "权限正常。"
+    return _optional(("to-dos", "待办"), problem, granted, ("only to-dos need it.", "仅创建待办需要。"))
+
+
+def _optional(what: Words, problem: DingTalkError | None, granted: Words, needed_by: Words) -> Finding:
+    """The result for a permission that most apps don't need: lacking it is not wrong."""
+    if isinstance(problem, (ConfigurationError, *_NO_ANSWER)):
+        english, chinese = needed_by
+        return Finding(what, None, (f"{english} {problem.in_language('en')}", f"{chinese}{problem.in_language('zh')}"))
+    return Finding(what, True, granted)
 
 
 def _asked(calls: AppCalls, path: str, body: Mapping[str, object]) -> DingTalkError | None:

@@ -3,8 +3,8 @@
 The older one answers HTTP 200 with ``errcode``, and hides the real code of the gateway in ``sub_code`` below 88; the
 v1.0 API answers with an HTTP status and ``code``. The code decides, not the status: rate limits come with 403 and 400.
 
-Codes from DingTalk's documentation (docs 0013, 0033, 0063, 0646, 0714 to 0725, 0769 to 0773 and 1433, read 2026-08-22)
-and, for undocumented ones, as observed in public reports.
+Codes from DingTalk's documentation (docs 0013, 0033, 0063, 0646, 0714 to 0725, 0769 to 0773 and 1433, read 2026-08-22;
+0712, 0713 and 0793 to 0795, read 2026-11-28) and, for undocumented ones, as observed in public reports.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow_provider_dingpush.dingtalk.answer_fields import code as code_in
 from airflow_provider_dingpush.dingtalk.answer_fields import first_text, is_present, json_object, shortened, text, texts
-from airflow_provider_dingpush.dingtalk.answer_words import Sense
+from airflow_provider_dingpush.dingtalk.answer_words import Sense, sense_of
 from airflow_provider_dingpush.dingtalk.answers import (
     IP_BAN_SECONDS,
     Meaning,
@@ -23,6 +23,14 @@ from airflow_provider_dingpush.dingtalk.answers import (
     error_without_code,
     guess,
     without,
+)
+from airflow_provider_dingpush.dingtalk.ding_meanings import (
+    DING_FAILED,
+    EDITION,
+    NO_CREDIT,
+    NOT_RECALLED,
+    TODO_EXISTS,
+    TODO_GONE,
 )
 from airflow_provider_dingpush.dingtalk.http_client import NoReply, Reply
 from airflow_provider_dingpush.dingtalk.secret import Secret
@@ -274,6 +282,7 @@ _SENSES: Mapping[Sense, Meaning] = {
     Sense.KEYWORD: _POLICY,
     Sense.ADDRESS: _IP,
     Sense.TOKEN: _TOKEN,
+    Sense.EDITION: EDITION,
     Sense.PARAMETER: _CONTENT,
 }
 
@@ -316,13 +325,16 @@ _V1_CODES: Mapping[str, Meaning] = {
     **_same(_TOKEN, "InvalidAuthentication"),
     **_same(_CREDENTIALS, "invalidClientIdOrSecret invalid.client unauthorized.client"),
     **_same(_CALL, "AuthenticationFailed.MissingParameter"),
-    **_same(_ROBOT_CODE, "not.allowed.robotCode"),
+    **_same(_ROBOT_CODE, "not.allowed.robotCode invalid.chatbotId"),
     **_same(_ROBOT_MISSING, "resource.not.found"),
     **_same(_ROBOT_OFF, "bot.stopped resource.unavailable template.stopped template.not.existed"),
     **_same(_GROUP, "miss.openConversationId invalid.openConversationId conversation.org.notMatch"),
     **_same(_GROUP_GONE, "group.disbanded"),
-    **_same(_PEOPLE, "staffId.notExisted illegal.receivers"),
-    **_same(_TOO_MANY_PEOPLE, "receivers.exceed invalidParameter.userIds.empty invalidParameter.userIds.overMax"),
+    **_same(_PEOPLE, "staffId.notExisted illegal.receivers miss.staffId"),
+    **_same(
+        _TOO_MANY_PEOPLE,
+        "receivers.exceed invalidParameter.userIds.empty invalidParameter.userIds.overMax ding.receivercount.limit",
+    ),
     **_same(_NO_PRIVATE_CHAT, "robot.oto.notExist chatbotId.notAllow.sendOTO"),
     **_same(_UNSUPPORTED, "invalidParameter.msgKey.invalid invalidParameter.msg.unsupport"),
     **_same(_CONTENT, "invalidParameter.msgParam.invalid invalidParameter.msgBody.invalid sendMessage.model.notMatch"),
@@ -339,7 +351,11 @@ _V1_CODES: Mapping[str, Meaning] = {
     **_same(_IP, "ip.not.match Forbidden.AccessDenied.IpNotInWhiteList"),
     **_same(_PERMISSION, "Forbidden.AccessDenied.AccessTokenPermissionDenied"),
     **_same(_QUOTA, "Forbidden.AccessDenied.ApiCountLimitForOrg"),
-    **_same(_BUSY, "system.busy"),
+    **_same(_BUSY, "system.busy todo.taskCreate.lockError"),
+    **_same(_QPM, "toomuch.msg todo.taskCreate.flowControlError"),
+    **_same(NO_CREDIT, "ding.serverquota.insufficient"),
+    **_same(DING_FAILED, "send.ding.exception"),
+    **_same(NOT_RECALLED, "recall.ding.exception"),
     **_same(_UNKNOWN_OUTCOME, "unknown.send.result system.error unknownError"),
 }
 # Families of codes, for new ones that DingTalk adds; the first match decides.
@@ -353,7 +369,19 @@ _V1_FAMILIES: tuple[tuple[str, Meaning], ...] = (
     (r"^contain\.", _REFUSED),
     (r"PermissionDenied", _PERMISSION),
     (r"^Forbidden\.", _POLICY),
+    (r"^todo\.task\w+\.systemError", _UNKNOWN_OUTCOME),
+    (r"^todo\.task\w+\.paramError", _PARAMETER),
 )
+# Codes with several meanings, which DingTalk's text tells apart; the first match decides. A to-do's text is sometimes a
+# part of its code.
+_BY_TEXT: tuple[tuple[str, str, Meaning], ...] = (
+    (r"^send\.ding\.exception", r"权益|余额|充值|quota.?insufficient", NO_CREDIT),
+    (r"^send\.ding\.exception", r"time.?d?.?out|超时", _UNKNOWN_OUTCOME),
+    (r"^todo\.task\w+\.paramError", r"not exist|not belong|is null", TODO_GONE),
+    (r"^todo\.taskCreate\.paramError", r"task exist", TODO_EXISTS),
+    (r"^todo\.task\w+\.paramError", r"(?:subject|description) is oversize", _TOO_LONG),
+)
+_MAY_BE_EDITION = (DING_FAILED, _POLICY)
 _MOST_PERMISSIONS = 20
 _PERMISSION_POINT = re.compile(r"\b(?:qyapi_\w+|[A-Z]\w*(?:\.[A-Z]\w*)*\.(?:Read|Write)(?:\.All)?)\b")
 
@@ -401,18 +429,28 @@ def _error(code: str, answer: Mapping[str, Any], status: int, hide: Iterable[Sec
         error.missing_permissions = _permissions(answer, words)
         if error.missing_permissions:
             error.problem = f"The app lacks {', '.join(error.missing_permissions)}: {error.problem}"
+            error.problem_zh = f"缺少 {'、'.join(error.missing_permissions)}：{error.problem_zh}"
     return error
 
 
 def _meaning(code: str, status: int, words: str = "") -> Meaning:
-    known = _OLD_CODES.get(code) or _V1_CODES.get(code)
+    known = _by_text(code, words) or _OLD_CODES.get(code) or _V1_CODES.get(code)
     if known is None:
         known = next((meaning for marks, meaning in _V1_FAMILIES if re.search(marks, code)), None)
-    if status >= 500 and known in (None, _BUSY):
+    if known in _MAY_BE_EDITION and sense_of(words) is Sense.EDITION:
+        return EDITION
+    if status >= 500 and known in (None, _BUSY, DING_FAILED):
         # If the server failed, it is unknown how far it got.
         return _UNKNOWN_OUTCOME
     # The codes of gateways are text, too.
     return known or guess(f"{code} {words}", _SENSES)
+
+
+def _by_text(code: str, words: str) -> Meaning | None:
+    for codes, texts_of_it, meaning in _BY_TEXT:
+        if re.search(codes, code) and re.search(texts_of_it, f"{code} {words}", re.IGNORECASE):
+            return meaning
+    return None
 
 
 def _permissions(answer: Mapping[str, Any], words: str) -> tuple[str, ...]:

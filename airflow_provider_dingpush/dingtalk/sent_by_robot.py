@@ -12,6 +12,7 @@ from typing import Any
 from airflow_provider_dingpush.dingtalk.answer_fields import objects, pairs, shortened, text, texts
 from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_content import chunks
+from airflow_provider_dingpush.errors import TargetError
 
 _KEYS_PER_CALL = 20
 _READERS_PER_PAGE = 200
@@ -42,6 +43,19 @@ class Recalled:
 
     recalled: tuple[str, ...]
     failed: Mapping[str, str]
+
+    def raise_if_any_failed(self) -> None:
+        """Raise an error with the reasons, unless all were recalled.
+
+        :raises TargetError: if one wasn't.
+        """
+        if self.failed:
+            reasons = "; ".join(sorted(set(self.failed.values())))
+            total = len({*self.recalled, *self.failed})
+            raise TargetError(
+                f"{len(self.failed)} of {total} parts could not be recalled: {reasons}.",
+                "Messages can be recalled for 24 hours. 消息只能在 24 小时内撤回。",
+            )
 
 
 class SentByRobot:

@@ -103,7 +103,7 @@ def _closes(line: str, fence: str) -> bool:
     return len(mark) >= len(opening) and set(mark) == {opening[0]}
 
 
-def _whole_characters(text: str, most: int) -> int:
+def whole_characters(text: str, most: int) -> int:
     """The longest prefix of at most so many code points that doesn't split a visible character."""
     index = most
     while 0 < index < len(text) and (_joins(text[index]) or text[index - 1] == "\u200d"):
@@ -138,7 +138,7 @@ def _fitting_prefix(text: str, room: int) -> int:
             low = middle
         else:
             high = middle - 1
-    return _whole_characters(text, low)
+    return whole_characters(text, low)
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _piece(text: str, start: int, state: _Open, room: int, *, markdown: bool) ->
         if used + cost + json_bytes(atom.state.closed("")) > room:
             if atom.plain:
                 keep = _fitting_prefix(atom.text, room - used - json_bytes(atom.state.closed("")))
-                blank = _whole_characters(atom.text, atom.text.rfind(" ", 0, keep) + 1)
+                blank = whole_characters(atom.text, atom.text.rfind(" ", 0, keep) + 1)
                 index += blank if blank > keep * 0.8 else keep
             if line_end and line_end[0] - start > (index - start) / 2:
                 index, last = line_end

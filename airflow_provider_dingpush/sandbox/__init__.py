@@ -6,6 +6,7 @@ own rules, so that it checks our client instead of repeating it.
 
 from __future__ import annotations
 
+from airflow_provider_dingpush.sandbox.ding_model import Ding, DingPlan, Todo
 from airflow_provider_dingpush.sandbox.model import (
     App,
     ChatMessage,
@@ -25,6 +26,8 @@ __all__ = [
     "App",
     "ChatMessage",
     "Conversation",
+    "Ding",
+    "DingPlan",
     "Fault",
     "GroupChat",
     "Medium",
@@ -34,4 +37,5 @@ __all__ = [
     "ReceivedRequest",
     "Robot",
     "Sandbox",
+    "Todo",
 ]

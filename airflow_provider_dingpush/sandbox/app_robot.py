@@ -190,12 +190,20 @@ class AppRobotApi:
         status = "RECALLED" if sent.is_recalled else "SUCCESS"
         return CallResult(outcome="answered", reply={"sendStatus": status, "messageReadInfoList": infos})
 
-    def read(self, user_id: str) -> None:
-        """Mark all messages that one person can see as read."""
+    def read(self, user_id: str, handle: str | None = None) -> None:
+        """Mark all messages that one person can see as read, or those of one call."""
         with self._lock:
-            for sent in self._sent.values():
+            for key, sent in self._sent.items():
+                if handle is not None and key != handle:
+                    continue
                 if sent.group is not None or any(person.user_id == user_id for person in sent.people):
                     sent.read_by.add(user_id)
+
+    def readers(self, handle: str) -> frozenset[str]:
+        """Return the user ids of those who have read the messages of one call."""
+        with self._lock:
+            sent = self._sent.get(handle)
+            return frozenset(sent.read_by) if sent is not None else frozenset()
 
     def recall_from_group(self, call: AppCall) -> CallResult:
         app = _robot_of(self._organisation, call)

@@ -92,6 +92,15 @@ class Chat:
             for message in self._messages_of(handle):
                 self._messages[self._messages.index(message)] = replace(message, shown=shown)
                 self._add_line("changed", at, {**self._about(message), "shown": shown})
+        for extra in result.lines:
+            where = {} if extra.conversation is None else {"conversation": extra.conversation.to_dict()}
+            self._add_line(extra.kind, at, {**where, **extra.fields})
+
+    def phones_changed(self, at: float) -> None:
+        """Tell open pages that somebody has read something."""
+        with self._changed:
+            self._add_line("phone", at, {})
+            self._changed.notify_all()
 
     def _messages_of(self, handle: str) -> list[ChatMessage]:
         return [message for message in self._messages if message.handle == handle]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 from airflow_provider_dingpush.sandbox.chat import Chat
@@ -51,6 +51,8 @@ _PLAYABLE_TYPE = re.compile(r"(audio|video)/[a-z0-9.+-]+")
 ServedMedium = tuple[str, bytes, str]
 """Content type, content and file name of something that was uploaded."""
 
+PHONE_STATE_PATH = "/phone.json"
+PHONE_READ_PATH = "/phone/read"
 PAGES_PATH_PREFIX = "/pages/"
 Pages = Callable[[str, Mapping[str, str]], str | None]
 """Returns the HTML of a page beside the chat, by the rest of its path as it was sent, and its query; or None."""
@@ -58,6 +60,26 @@ Pages = Callable[[str, Mapping[str, str]], str | None]
 
 def no_pages(_path: str, _query: Mapping[str, str]) -> None:
     """Find no page."""
+
+
+class PhoneStates(Protocol):
+    """The phones of all people."""
+
+    def state(self, user_id: str) -> dict[str, Any] | None:
+        """Return everything on the phone of a person as JSON; None if there is no such person."""
+
+    def read(self, user_id: str, kind: str | None = None, number: int | None = None) -> bool:
+        """Let a person read one item, or everything; return whether there is such a person and kind."""
+
+
+class NoPhones:
+    """There is no phone."""
+
+    def state(self, _user_id: str) -> None:
+        return None
+
+    def read(self, _user_id: str, _kind: str | None = None, _number: int | None = None) -> bool:
+        return False
 
 
 class ChatPage:
@@ -69,6 +91,7 @@ class ChatPage:
     :param bound_host: the host the server listens on.
     :param describe: returns the robots, apps and conversations that there are before the first message.
     :param media: finds an upload by the last part of its ``/media/…`` path: the upload, None, or why it is gone.
+    :param phones: the people's phones.
     :param is_over: whether the sandbox is stopping.
     :param pages: finds the pages below ``/pages/``.
     """
@@ -81,30 +104,36 @@ class ChatPage:
         describe: Callable[[], dict[str, list[dict[str, Any]]]],
         media: Callable[[str], ServedMedium | str | None],
         is_over: Callable[[], bool],
+        phones: PhoneStates | None = None,
         pages: Pages = no_pages,
     ) -> None:
         self._chat = chat
         self._bound_host = bound_host
         self._describe = describe
         self._media = media
+        self._phones = phones or NoPhones()
         self._is_over = is_over
         self._pages = pages
+        self._data = {
+            "/messages.json": self._answer_chat,
+            PHONE_STATE_PATH: self._answer_phone,
+            PHONE_READ_PATH: self._read,
+        }
 
-    def serves(self, path: str) -> bool:
+    def serves(self, path: str, method: str = "GET") -> bool:
+        """Whether the page answers at a path."""
+        if method != "GET":
+            return method == "POST" and path == PHONE_READ_PATH
         prefixes = (MEDIA_PATH_PREFIX, PAGES_PATH_PREFIX)
-        return path in _FILES or path in ("/messages.json", "/events") or path.startswith(prefixes)
+        return path in _FILES or path in ("/messages.json", "/events", PHONE_STATE_PATH) or path.startswith(prefixes)
 
     def answer(self, request: ReceivedRequest) -> Answer:
-        """Answer a GET for one of the page's own paths."""
+        """Answer a request for one of the page's own paths."""
         if not self._is_host_ours(request.headers.get("host", "")):
             return self._answer("text/plain; charset=utf-8", b"this Host is not served here", status=403)
-        if request.path == "/messages.json":
-            chat = {
-                "session": self._chat.session,
-                **self._describe(),
-                "lines": [line.to_dict() for line in self._chat.lines()],
-            }
-            return self._answer("application/json", _json(chat))
+        answer = self._data.get(request.path)
+        if answer is not None:
+            return answer(request)
         if request.path == "/events":
             last_id = request.headers.get("last-event-id") or request.query.get("after", "")
             return Answer(content_type="text/event-stream", headers=_SECURITY_HEADERS, stream=self._events(last_id))
@@ -123,6 +152,24 @@ class ChatPage:
         self, content_type: str, body: bytes, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
     ) -> Answer:
         return Answer(status=status, content_type=content_type, body=body, headers=(*_SECURITY_HEADERS, *headers))
+
+    def _answer_chat(self, _request: ReceivedRequest) -> Answer:
+        lines = [line.to_dict() for line in self._chat.lines()]
+        chat = {"session": self._chat.session, **self._describe(), "lines": lines}
+        return self._answer("application/json", _json(chat))
+
+    def _answer_phone(self, request: ReceivedRequest) -> Answer:
+        state = self._phones.state(request.query.get("user", ""))
+        return self._answer("application/json", _json(state), status=404 if state is None else 200)
+
+    def _read(self, request: ReceivedRequest) -> Answer:
+        """Let a person read something. A foreign page can't ask for it: its browser may not send this content type."""
+        wanted = request.json if request.is_json and isinstance(request.json, dict) else {}
+        kind, number = wanted.get("kind"), wanted.get("number")
+        is_valid = (kind is None or isinstance(kind, str)) and (number is None or isinstance(number, int))
+        if not is_valid or not self._phones.read(str(wanted.get("user")), kind, number):
+            return self._answer("text/plain; charset=utf-8", b"no such person or item", status=400)
+        return self._answer("application/json", _json({"read": True}))
 
     def _answer_medium(self, request: ReceivedRequest) -> Answer:
         found = self._media(unquote(request.path[len(MEDIA_PATH_PREFIX) :]))

@@ -1,7 +1,8 @@
 """Recognises requests that only test a connection: calls that can't succeed, so that nothing is sent.
 
 ``dingpush doctor`` and the Test button of Airflow make them. A robot is sent a message of a kind that doesn't exist; an
-app also sends one to nobody, and asks for a mobile number and a work notification that nobody has.
+app also sends one and a DING to nobody, asks for a mobile number and a work notification that nobody has, and for a
+to-do of a person whom nobody knows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ _QUESTIONS = {
     "/topapi/v2/user/getbymobile": ("mobile", "10000000000"),
     "/topapi/message/corpconversation/getsendprogress": ("task_id", "1"),
 }
-_EXPECTED = frozenset({400105, "invalidParameter.msgKey.invalid", "invalidParameter.userIds.empty", 60121})
+_EXPECTED = frozenset(
+    {
+        400105,
+        "invalidParameter.msgKey.invalid",
+        "invalidParameter.userIds.empty",
+        60121,
+        "invalidParameter.param.invalid",
+        "todo.taskCreate.paramError",
+    }
+)
 
 
 def is_connection_test(request: ReceivedRequest) -> bool:
@@ -27,7 +37,8 @@ def is_connection_test(request: ReceivedRequest) -> bool:
     if request.path in _QUESTIONS:
         name, value = _QUESTIONS[request.path]
         return str(body.get(name)) == value
-    return _MARK in (body.get("msgtype"), body.get("msgKey")) or _MARK in str(body.get("msgParam"))
+    marked = (body.get("msgtype"), body.get("msgKey"), body.get("content"), *request.path.split("/"))
+    return _MARK in marked or _MARK in str(body.get("msgParam"))
 
 
 def has_passed(request: ReceivedRequest) -> bool:

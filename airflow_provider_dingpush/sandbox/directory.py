@@ -1,6 +1,6 @@
-"""Look-ups: the user of a phone number, and the new id of a group.
+"""Look-ups: the user of a phone number, the details of a user, and the new id of a group.
 
-Facts: DingTalk docs 0063 and 0745 (read 2026-08-22).
+Facts: DingTalk docs 0063 and 0745 (read 2026-08-22), 0056 (read 2026-11-28).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from airflow_provider_dingpush.sandbox.v1_dialect import refusal as v1_refusal
 
 USER_BY_MOBILE = "/topapi/v2/user/getbymobile"
 USER_BY_MOBILE_PERMISSIONS = ("qyapi_get_member_by_mobile", "qyapi_get_member")
+USER_DETAILS = "/topapi/v2/user/get"
+USER_DETAILS_PERMISSION = "qyapi_get_member"
 CONVERT_PREFIX = "/v1.0/im/chat/"
 CONVERT_SUFFIX = "/convertToOpenConversationId"
 CONVERT_PERMISSION = "qyapi_chat_read"
@@ -36,6 +38,16 @@ class Directory:
         if person is None:
             raise refusal(60121, "找不到该用户")
         return CallResult(outcome="answered", reply=succeeded(call.request.path, result={"userid": person.user_id}))
+
+    def user_details(self, call: AppCall) -> CallResult:
+        user_id = call.body.get("userid")
+        if not user_id:
+            raise missing("userid")
+        person = self._organisation.person(str(user_id))
+        if person is None:
+            raise refusal(60121, "找不到该用户")
+        result = {"userid": person.user_id, "unionid": person.union_id, "name": person.name}
+        return CallResult(outcome="answered", reply=succeeded(call.request.path, result=result))
 
     def open_conversation_id(self, call: AppCall) -> CallResult:
         chat_id = call.request.path[len(CONVERT_PREFIX) : -len(CONVERT_SUFFIX)]

@@ -6,6 +6,7 @@ Every other module of the sandbox may import this one; it imports none of them.
 from __future__ import annotations
 
 import base64
+import hashlib
 import ipaddress
 import secrets
 from collections.abc import Iterable
@@ -14,7 +15,16 @@ from enum import Enum
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-PERMISSIONS = ("qyapi_base", "qyapi_robot_sendmsg", "qyapi_get_member", "qyapi_get_member_by_mobile", "qyapi_chat_read")
+PERMISSIONS = (
+    "qyapi_base",
+    "qyapi_robot_sendmsg",
+    "qyapi_get_member",
+    "qyapi_get_member_by_mobile",
+    "qyapi_chat_read",
+    "Premium.Ding.Write",
+    "Todo.Todo.Write",
+    "Todo.Todo.Read",
+)
 """The permission points that the sandbox's APIs ask for, as DingTalk's console names them."""
 
 MAX_KEYWORDS = 10
@@ -25,7 +35,10 @@ JSON = "application/json; charset=utf-8"
 
 ConversationKind = Literal["group", "private", "notification"]
 MediaKind = Literal["image", "voice", "video", "file"]
-LineKind = Literal["message", "refused", "tested", "repeated", "fault", "recalled", "changed", "cleared"]
+LineKind = Literal[
+    "message", "refused", "tested", "repeated", "fault", "recalled", "changed", "cleared", "ding", "todo", "phone"
+]
+"""``phone``: something on a person's phone has changed, which only the phone page shows."""
 Outcome = Literal["accepted", "answered", "repeated", "refused", "fault", "unknown path"]
 """The outcome of a request.
 
@@ -147,6 +160,11 @@ class Person:
         if not self.user_id or "," in self.user_id:
             raise ValueError(f"user_id must be a word without a comma, not {self.user_id!r}")
         object.__setattr__(self, "department_ids", tuple(self.department_ids))
+
+    @property
+    def union_id(self) -> str:
+        """The id by which to-dos know the person, in DingTalk the same in all organisations."""
+        return base64.urlsafe_b64encode(hashlib.sha256(self.user_id.encode()).digest())[:20].decode() + "iE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,6 +330,19 @@ class ChatLine:
         return {"number": self.number, "kind": self.kind, "at": self.at, **self.fields}
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExtraLine:
+    """A line of the chat page beside messages.
+
+    :param conversation: where it is shown.
+    :param fields: what it is about.
+    """
+
+    kind: LineKind
+    conversation: Conversation | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
 class Fault(Enum):
     """A misbehaviour for the next request to an API; see `Sandbox.fail_next`."""
 
@@ -423,6 +454,7 @@ class CallResult:
     :param already_in: conversations that have the message already.
     :param recalled_handles: handles of messages that leave the chat.
     :param changes: new display forms by the handle of their messages.
+    :param lines: more lines of the chat page.
     """
 
     outcome: Outcome
@@ -434,6 +466,7 @@ class CallResult:
     already_in: tuple[Conversation, ...] = ()
     recalled_handles: tuple[str, ...] = ()
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lines: tuple[ExtraLine, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

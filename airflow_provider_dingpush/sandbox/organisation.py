@@ -57,6 +57,9 @@ class Organisation:
     def person_of_mobile(self, mobile: str) -> Person | None:
         return next((person for person in self.people if person.mobile == mobile), None)
 
+    def person_of_union_id(self, union_id: str) -> Person | None:
+        return next((person for person in self.people if person.union_id == union_id), None)
+
     def members_of(self, department_id: int) -> tuple[Person, ...] | None:
         """Return the people of a department and those below it, or None if there is no such department."""
         if department_id == ROOT_DEPARTMENT_ID:

@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, final
+from urllib.parse import urlencode
 
 from airflow_provider_dingpush.sandbox.apis import Apis
 from airflow_provider_dingpush.sandbox.chat import Chat
 from airflow_provider_dingpush.sandbox.chat_page import PAGES_PATH_PREFIX, ChatPage, Pages, no_pages, reachable_host
 from airflow_provider_dingpush.sandbox.custom_robot import PATH, query_of
+from airflow_provider_dingpush.sandbox.ding_model import Ding, DingPlan, Todo
 from airflow_provider_dingpush.sandbox.media import KEPT_BYTES
 from airflow_provider_dingpush.sandbox.model import (
     App,
@@ -25,6 +27,7 @@ from airflow_provider_dingpush.sandbox.model import (
     Robot,
 )
 from airflow_provider_dingpush.sandbox.organisation import Organisation, connection_json, default_people
+from airflow_provider_dingpush.sandbox.phones import Phones
 from airflow_provider_dingpush.sandbox.server import Server
 from airflow_provider_dingpush.sandbox.service import Service
 
@@ -46,6 +49,7 @@ class Sandbox:
     :param groups: by default one, with the robots of all apps.
     :param notification_seconds: how long a work notification is being sent.
     :param status_seconds: how long the read status of an app robot's message is not available.
+    :param ding: which DINGs the organisation may send, and how many; by default 100 SMS and 100 phone calls.
     :param kept_media_bytes: how much of all uploads is kept: the oldest ones lose their content.
     :param pages: finds the pages below `pages_url`, which links in messages may open; called in several threads.
     :raises ValueError: if two of a kind share an id or a token, or a duration is out of range.
@@ -65,6 +69,7 @@ class Sandbox:
         quotas: Quotas | None = None,
         notification_seconds: float = 0.0,
         status_seconds: float = 0.0,
+        ding: DingPlan | None = None,
         kept_media_bytes: int = KEPT_BYTES,
         pages: Pages = no_pages,
     ) -> None:
@@ -83,12 +88,16 @@ class Sandbox:
         self._stopping = threading.Event()
         self._stopping.set()
         durations = Durations(minute=minute_seconds, notification=notification_seconds, read_status=status_seconds)
-        self._apis = Apis(self._organisation, self.robots, quotas or Quotas(), durations, kept_media_bytes)
+        self._apis = Apis(
+            self._organisation, self.robots, quotas or Quotas(), durations, kept_media_bytes, ding=ding or DingPlan()
+        )
+        self._phones = Phones(self._organisation, self._chat, self._apis, clock)
         page = ChatPage(
             self._chat,
             bound_host=host,
             describe=self._describe,
             media=self._apis.media.served,
+            phones=self._phones,
             is_over=self._stopping.is_set,
             pages=pages,
         )
@@ -144,6 +153,20 @@ class Sandbox:
         """What was uploaded, in order."""
         return self._apis.media.all()
 
+    @property
+    def dings(self) -> tuple[Ding, ...]:
+        """The DINGs that were accepted, one for each receiver, in order."""
+        return self._apis.dings.dings
+
+    @property
+    def todos(self) -> tuple[Todo, ...]:
+        """The to-dos, in order."""
+        return self._apis.todos.todos
+
+    def phone_url_of(self, person: Person) -> str:
+        """Return the URL of the page that shows a person's phone."""
+        return f"{self.url}/phone.html?{urlencode({'user': person.user_id})}"
+
     def connection_of(self, app: App) -> str:
         """Return an Airflow connection for an app as JSON, with the first group as its own; it holds the secret."""
         return connection_json(app, self.url, self.group)
@@ -194,13 +217,12 @@ class Sandbox:
         self._apis.tokens.expire()
 
     def read(self, user_id: str) -> None:
-        """Let a person read everything in groups, their private chats and their work notifications.
+        """Let a person read everything: in groups, their private chats, their work notifications, and their DINGs.
 
         :raises ValueError: if there is no such person.
         """
-        if self._organisation.person(user_id) is None:
+        if not self._phones.read(user_id):
             raise ValueError(f"nobody has the user id {user_id!r}")
-        self._apis.read(user_id)
 
     def clear(self) -> None:
         """Forget messages, requests, planned faults, rate windows, blocks, quotas and known ``msgUuid`` values.
@@ -222,4 +244,5 @@ class Sandbox:
             }
             for number, robot in enumerate(self.robots, start=1)
         ]
-        return {"robots": robots, **self._organisation.describe()}
+        people = [{"user_id": each.user_id, "name": each.name} for each in self.people]
+        return {"robots": robots, "people": people, **self._organisation.describe()}

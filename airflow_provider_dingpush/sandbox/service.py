@@ -60,7 +60,7 @@ class Service:
             if fault is None or fault.message_accepted:
                 return self._call(request, endpoint, fault)
             return self._lose(request, endpoint, fault)
-        if request.method == "GET" and self.page.serves(request.path):
+        if self.page.serves(request.path, request.method):
             return self.page.answer(request)
         return self._answer_unknown_path(request)
 

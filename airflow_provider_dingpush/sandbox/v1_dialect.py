@@ -108,7 +108,7 @@ def for_apps(
     *,
     permission: str,
     addressee: Callable[[ReceivedRequest], Conversation | None],
-    method: Literal["GET", "POST"] = "POST",
+    method: Literal["GET", "POST", "PUT"] = "POST",
     reads_body: bool = True,
 ) -> V1Endpoint:
     """Return an API whose calls reach ``handle`` once they pass `CallChecks`."""
@@ -117,7 +117,7 @@ def for_apps(
         token = request.headers.get(TOKEN_HEADER, "")
         app = checks.check(request, token, api=api, permissions=(permission,), counts=True)
         body: Any = request.query
-        if request.method == "POST" and reads_body:
+        if request.method != "GET" and reads_body:
             body = request.json
             if not isinstance(body, dict) or not request.is_json:
                 raise refusal(400, "invalidParameter.msgBody.invalid", "body必须是JSON")

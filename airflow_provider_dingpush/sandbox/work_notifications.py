@@ -183,11 +183,17 @@ class WorkNotificationApi:
         changes = {str(task.number): task.shown}
         return CallResult(outcome="answered", reply=succeeded(call.request.path), changes=changes)
 
-    def read(self, user_id: str) -> None:
-        """Mark all notifications to one person as read."""
+    def read(self, user_id: str, handle: str | None = None) -> None:
+        """Mark all notifications to one person as read, or that of one call."""
         with self._lock:
             for task in self._tasks.values():
-                task.read_by.add(user_id)
+                if handle in (None, str(task.number)):
+                    task.read_by.add(user_id)
+
+    def readers(self, handle: str) -> frozenset[str]:
+        """Return the user ids of those who have read the notification of one call."""
+        with self._lock:
+            return frozenset().union(*(task.read_by for task in self._tasks.values() if str(task.number) == handle))
 
     def forget(self) -> None:
         """Forget all tasks, and what was sent today."""

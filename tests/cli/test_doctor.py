@@ -34,7 +34,7 @@ def test_an_app_without_problems(
     assert main(["doctor", "dingtalk_app_default", "--language", language]) == 0
     printed = capsys.readouterr().out
     of_the_app = printed.partition("dingtalk_app_default\n")[2]
-    assert [line[0] for line in of_the_app.splitlines() if line[:1] in ("✓", "!", "✗", "–")] == ["✓"] * 6
+    assert [line[0] for line in of_the_app.splitlines() if line[:1] in ("✓", "!", "✗", "–")] == ["✓"] * 8
     assert fine in printed
     assert is_chinese(printed) is (language == "zh")
     assert app_connected.messages == ()
@@ -384,7 +384,7 @@ def test_each_check_of_an_app_has_a_name_for_programs(
 ) -> None:
     """The same in each language."""
     names = [check for conn_id, check in findings(capsys, "dingtalk_app_default", "--language", "zh") if conn_id]
-    assert names == ["connection", "access_token", "robot", "default_group", "agentid", "contacts"]
+    assert names == ["connection", "access_token", "robot", "default_group", "agentid", "contacts", "ding", "to_dos"]
 
 
 def test_every_check_has_its_words() -> None:

@@ -94,6 +94,7 @@ def _nothing(_: Sandbox) -> None:
     [
         ("error", _nothing, ["send", "hello", "--conn-id", "nowhere"]),
         ("send", _nothing, ["send", "hello", *APP, "--notify-user", "lisi", "--notify-user", "nobody", "--wait"]),
+        ("ding", _nothing, ["send", "hello", *APP, "--user", "lisi", "--user", "nobody", "--ding", "app"]),
         ("doctor", _nothing, ["doctor", "dingtalk_default"]),
         ("status", _held, ["status"]),
         ("flush", _held, ["flush"]),

@@ -213,14 +213,14 @@ def test_nothing_that_is_given_is_dropped(
         errors = capsys.readouterr().err
         if code == 2:
             assert any(name in errors for name in (*pair, "TEXT")), (pair, errors)
-            assert app_connected.messages == ()
+            assert (app_connected.messages, app_connected.dings) == ((), ())
             continue
         assert code == 0, (pair, text, errors)
         sent += 1
         arrived = [
             (message.conversation.key, message.shown["msgtype"], json.dumps(message.payload, ensure_ascii=False))
             for message in app_connected.messages
-        ]
+        ] + [(f"private:{ding.person.user_id}", "ding", ding.content) for ding in app_connected.dings]
         asked = [request.path for request in app_connected.requests]
         for name in pair:
             assert samples[name][1](arrived, asked), (pair, text, arrived)
@@ -256,6 +256,8 @@ def every_option(sandbox: Sandbox, folder: Path) -> dict[str, tuple[list[str], C
         "--group": (["--group", sandbox.group.open_conversation_id], went_to("group:1")),
         "--user": (["--user", "lisi"], went_to("private:lisi")),
         "--mobile": (["--mobile", "13800000003"], went_to("private:wangwu")),
+        "--ding": (["--ding", "app"], is_a("ding")),
+        "--yes": (["--yes"], is_a("ding")),
         "--notify-user": (["--notify-user", "lisi"], went_to("notification:lisi")),
         "--notify-department": (["--notify-department", "1002"], went_to("notification:wangwu")),
         "--notify-everyone": (["--notify-everyone"], went_to("notification:zhangsan")),

@@ -109,6 +109,16 @@ V1: list[tuple[int, str, type[DingTalkError], float | None]] = [
     (500, "system.busy system.error unknownError ServiceUnavailable", errors.UnknownOutcomeError, None),
     (503, "something.new", errors.UnknownOutcomeError, None),
     (400, "something.new", errors.DingTalkError, MINUTE),
+    (400, "invalid.chatbotId", errors.ConfigurationError, None),
+    (400, "miss.staffId", errors.TargetError, None),
+    (400, "ding.receivercount.limit", errors.ContentError, None),
+    (400, "toomuch.msg todo.taskCreate.flowControlError", errors.ThrottledError, MINUTE),
+    (400, "ding.serverquota.insufficient", errors.CreditExhaustedError, None),
+    (400, "send.ding.exception recall.ding.exception", errors.DingTalkError, None),
+    (500, "send.ding.exception todo.taskCreate.systemError", errors.UnknownOutcomeError, None),
+    (400, "todo.taskCreate.systemError todo.taskUpdate.systemError", errors.UnknownOutcomeError, None),
+    (400, "todo.taskCreate.lockError", errors.UnavailableError, None),
+    (400, "todo.taskCreate.paramError todo.taskUpdate.paramError", errors.ContentError, None),
     (400, "Throttling.User", errors.ThrottledError, MINUTE),
     (400, "isv.missing-parameter:msg", errors.ContentError, None),
 ]
@@ -290,6 +300,40 @@ def test_words_show_what_an_unknown_code_may_mean(body: dict[str, Any], words: s
     assert type(error) is kind
     assert not error.recognised
     assert words in str(error)
+
+
+EDITION = "当前接口仅限钉钉专业版和钉钉专属版客户使用"
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kind"),
+    [
+        ("send.ding.exception", f"send.ding.exception {EDITION}", errors.EditionError),
+        ("send.ding.exception", "your edition has no DING", errors.EditionError),
+        ("Forbidden.AccessDenied.Something", EDITION, errors.EditionError),
+        ("unheard.of", EDITION, errors.EditionError),
+        ("send.ding.exception", "发送DING权益不足，需充值", errors.CreditExhaustedError),
+        ("send.ding.exception", "invoke timed out", errors.UnknownOutcomeError),
+        ("send.ding.exception", "HSF 调用超时", errors.UnknownOutcomeError),
+        ("Forbidden.AccessDenied.ApiCountLimitForOrg", "额度已用完，请升级专业版", errors.QuotaExhaustedError),
+        ("Forbidden.AccessDenied.AccessTokenPermissionDenied", "标准版没有权限", errors.PermissionMissingError),
+        ("todo.taskUpdate.paramError", "task not exist", errors.TargetError),
+        ("todo.taskUpdate.paramError", "task not belong to bizTag", errors.TargetError),
+        ("todo.taskUpdate.paramError%!(EXTRA string=todoUpdateVO is null)", "", errors.TargetError),
+        ("todo.taskCreate.paramError", "task exist", DingTalkError),
+        ("todo.taskCreate.paramError%!(EXTRA string=task existed sourceId is 3)", "", DingTalkError),
+        ("todo.taskCreate.paramError", "subject is oversize", errors.MessageTooLongError),
+        ("todo.taskCreate.paramError", "executors is oversize", errors.ContentError),
+    ],
+)
+def test_dingtalks_text_tells_the_meanings_of_a_code_apart(code: str, words: str, kind: type[DingTalkError]) -> None:
+    """Of DINGs and to-dos."""
+    error = error_of({"code": code, "message": words}, 400)
+    assert type(error) is kind
+    assert re.search(r"[\u4e00-\u9fff]{3}", error.advice)
+    assert re.search(r"[\u4e00-\u9fff]{3}", error.in_language("zh"))
+    if kind is DingTalkError:
+        assert error.problem.startswith("There is a to-do with this sourceId already.")
 
 
 def test_tables_name_each_code_once() -> None:

@@ -14,13 +14,17 @@ from airflow_provider_dingpush.dingtalk.app_calls import AppCalls
 from airflow_provider_dingpush.dingtalk.app_probes import examine
 from airflow_provider_dingpush.dingtalk.credentials import App, Robot
 from airflow_provider_dingpush.dingtalk.custom_robot import CustomRobot
+from airflow_provider_dingpush.dingtalk.ding import Dings
 from airflow_provider_dingpush.dingtalk.http_client import HttpClient, NoReply, NoReplyReason, Reply
 from airflow_provider_dingpush.dingtalk.media import MediaLibrary
 from airflow_provider_dingpush.dingtalk.people import user_ids_of
 from airflow_provider_dingpush.dingtalk.secret import Secret
+from airflow_provider_dingpush.dingtalk.todos import Todos
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.messages import Text
 from airflow_provider_dingpush.pipeline.receivers import result_of
+from airflow_provider_dingpush.receipts import DingKind, DingOutcome, DingReceipt, TodoReceipt
+from airflow_provider_dingpush.targets import Users
 from tests.dingtalk.app_channels import NotificationChannels, RobotChannels
 
 REPLIES = 20_000
@@ -58,6 +62,14 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "recall of a work notification": {"errcode": 0},
     "mobile": {"errcode": "0", "result": {"userid": "u1"}},
     "media": {"errcode": 0, "media_id": "@m1", "type": "image"},
+    "ding": {"openDingId": "d1", "failedList": {"no": ["u1"]}},
+    "ding status": {
+        "success": True,
+        "result": {"robotDingReadInfoList": [{"userId": "u1", "readStatus": "READ"}]},
+    },
+    "ding recall": {"openDingId": "d1"},
+    "to-do": {"id": "t1", "errcode": 0, "result": {"unionid": "uU"}},
+    "to-do done": {"result": True},
     "probes": {"code": "invalidParameter.userIds.empty", "message": "…", "requestid": "r"},
 }
 NAMES = sorted({name for answer in ANSWERS.values() for name in answer} | {
@@ -140,6 +152,9 @@ class Answering(HttpClient):
     def post(self, path: str, **_: Any) -> Reply | NoReply:
         return self._replies()
 
+    def put(self, path: str, **_: Any) -> Reply | NoReply:
+        return self._replies()
+
     def get(self, path: str, **_: Any) -> Reply | NoReply:
         return self._replies()
 
@@ -157,6 +172,8 @@ def channels(http: HttpClient, number: int) -> dict[str, Callable[[], object]]:
     custom = CustomRobot(
         Robot(Secret(_TOKEN), Secret(_SECRET) if number % 2 else None), http, sleep=lambda _: None, chance=lambda: 0.0
     )
+    dings, todos = Dings(calls), Todos(calls)
+    ding = DingReceipt(DingKind.APP, DingOutcome.SENT, ("d1",))
     return {
         "robot": lambda: custom.send(Text("hello")),
         "token": unknown.token,
@@ -171,6 +188,11 @@ def channels(http: HttpClient, number: int) -> dict[str, Callable[[], object]]:
         "recall of a work notification": lambda: notifications.recall("7"),
         "mobile": lambda: user_ids_of(calls, ["13800000000"]),
         "media": lambda: MediaLibrary(calls).media_id(b"BM" + str(number).encode(), kind="image"),
+        "ding": lambda: dings.send("x", Users(["u1", "u2"]), kind="phone"),
+        "ding status": lambda: dings.read_status(ding),
+        "ding recall": lambda: dings.recall(ding),
+        "to-do": lambda: todos.create("x", Users([f"u{number}"]), source_id="s", url="https://x"),
+        "to-do done": lambda: todos.complete(TodoReceipt("t1", "s", "uU")),
         "probes": lambda: [str(each) for each in examine(calls, app, "cid")],
     }
 

@@ -84,6 +84,21 @@ def test_an_answer_comes_back_as_it_is(sandbox: Sandbox) -> None:
     assert request.headers["user-agent"] == "airflow-provider-dingpush"
 
 
+def test_a_put_is_json(raw_server: StartServer, answer: MakeAnswer) -> None:
+    """Over the same connection as a post."""
+    server = raw_server(answer(OK))
+    http = HttpClient(server.url)
+    assert isinstance(http.post("/a", query={}, body=b"{}"), Reply)
+    assert isinstance(http.put("/b", query={"q": "x/y"}, body=b'{"done": true}', headers={"X-Put": "1"}), Reply)
+    head, _, body = server.requests[1].decode().partition("\r\n\r\n")
+    assert head.startswith("PUT /b?q=x%2Fy HTTP/1.1\r\n")
+    assert {"X-Put: 1", "Content-Type: application/json; charset=utf-8", "Content-Length: 14"} <= set(
+        head.split("\r\n")
+    )
+    assert body == '{"done": true}'
+    assert server.connections == 1
+
+
 def test_a_get_has_no_body(raw_server: StartServer, answer: MakeAnswer) -> None:
     """Also between two posts over the same connection; headers of one request aren't sent with the next."""
     server = raw_server(answer(OK))

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.dingtalk.ding import Dings
 from airflow_provider_dingpush.dingtalk.media import MediaLibrary
+from airflow_provider_dingpush.dingtalk.on_call_options import DingOptions
+from airflow_provider_dingpush.dingtalk.todos import Todos
 from airflow_provider_dingpush.messages import (
     ActionCard,
     Audio,
@@ -24,7 +28,9 @@ from airflow_provider_dingpush.messages import (
     Text,
     Video,
 )
+from airflow_provider_dingpush.receipts import DingKind, DingOutcome, DingReceipt, TodoReceipt
 from airflow_provider_dingpush.sandbox import App, ReceivedRequest, Sandbox
+from airflow_provider_dingpush.targets import Users
 from tests.dingtalk.app_channels import RobotChannels
 
 
@@ -36,6 +42,8 @@ def official_module(name: str) -> Any:
 oauth2 = official_module("alibabacloud_dingtalk.oauth2_1_0.models")
 OAuth2 = official_module("alibabacloud_dingtalk.oauth2_1_0.client").Client
 robot_models = official_module("alibabacloud_dingtalk.robot_1_0.models")
+todo_models = official_module("alibabacloud_dingtalk.todo_1_0.models")
+TodoClient = official_module("alibabacloud_dingtalk.todo_1_0.client").Client
 RobotClient = official_module("alibabacloud_dingtalk.robot_1_0.client").Client
 Config = official_module("alibabacloud_tea_openapi.models").Config
 RuntimeOptions = official_module("alibabacloud_tea_util.models").RuntimeOptions
@@ -108,6 +116,7 @@ class Official:
 
     def __init__(self, sandbox: Sandbox, app: App) -> None:
         config = Config(protocol="http", endpoint=sandbox.url.removeprefix("http://"), region_id="central")
+        self.config = config
         self._app = app
         self._sandbox = sandbox
         self._oauth2 = OAuth2(config)
@@ -300,3 +309,77 @@ def test_the_official_client_understands_the_sandbox_when_it_refuses(
         client.call("org_group_send_with_options", "OrgGroupSend", **{**whole, **fields})
     assert caught.value.code == code
     assert caught.value.message
+
+
+@pytest.mark.parametrize(("kind", "remind_type"), [("app", 1), ("sms", 2), ("phone", 3)])
+def test_both_send_the_same_ding(
+    kind: str, remind_type: int, official: tuple[Sandbox, Official], app_client_of: AppClientOf
+) -> None:
+    """And ask who has read it, and take it back, with handles that the other one got."""
+    sandbox, client = official
+    dings = Dings(app_client_of(sandbox).calls, DingOptions("Standard_Male_Voice"))
+    voice = {"call_voice": "Standard_Male_Voice"} if kind == "phone" else {}
+    before = len(sandbox.requests)
+    mine = dings.send("hello", Users(["zhangsan", "lisi"]), kind=kind)
+    theirs = client.call(
+        "robot_send_ding_with_options",
+        "RobotSendDing",
+        remind_type=remind_type,
+        receiver_user_id_list=["zhangsan", "lisi"],
+        content="hello",
+        **voice,
+    )
+    assert theirs.failed_list == {}
+    sandbox.read("lisi")
+    other = DingReceipt(DingKind(kind), DingOutcome.SENT, (theirs.open_ding_id,))
+    name = "query_robot_ding_read_status_with_options"
+    assert dings.read_status(other).read_user_ids == ("lisi",)
+    found = client.call(name, "QueryRobotDingReadStatus", open_ding_id=theirs.open_ding_id)
+    assert [each.user_id for each in found.result.robot_ding_read_info_list if each.read_status == "READ"] == ["lisi"]
+    dings.recall(other)
+    client.call("robot_recall_ding_with_options", "RobotRecallDing", open_ding_id=theirs.open_ding_id)
+    requests = [content_of(each) for each in sandbox.requests[before:] if "/ding/" in each.path]
+    assert requests[0::2] == requests[1::2]
+    assert len(requests) == 6
+    assert len(mine.ding_ids) == 1
+
+
+def test_both_make_the_same_to_do(official: tuple[Sandbox, Official], app_client_of: AppClientOf) -> None:
+    """Create it, are refused for the same source id, find it, and mark it as done."""
+    sandbox, client = official
+    todos, todo_client = Todos(app_client_of(sandbox).calls), TodoClient(client.config)
+    zhangsan, lisi = (person.union_id for person in sandbox.people[:2])
+    due = datetime.fromtimestamp(1795831920, timezone.utc)
+    people = Users(["zhangsan", "lisi"])
+
+    def theirs(call: str, kind: str, *ids: str, **fields: Any) -> Any:
+        headers = getattr(todo_models, f"{kind}Headers")(x_acs_dingtalk_access_token=client.token)
+        request = (getattr(todo_models, f"{kind}Request")(**fields),) if fields else ()
+        return getattr(todo_client, f"{call}_with_options")(zhangsan, *ids, *request, headers, RuntimeOptions()).body
+
+    receipt = todos.create("s", people, source_id="1", url=URL, due=due, description="d", pop_up=True)
+    mine = sandbox.requests[-1]
+    made = theirs(
+        "create_todo_task",
+        "CreateTodoTask",
+        operator_id=zhangsan,
+        source_id="2",
+        subject="s",
+        description="d",
+        due_time=1795831920000,
+        detail_url=todo_models.CreateTodoTaskRequestDetailUrl(app_url=URL, pc_url=URL),
+        executor_ids=[zhangsan, lisi],
+        priority=20,
+        is_only_show_executor=True,
+        notify_configs=todo_models.CreateTodoTaskRequestNotifyConfigs(ding_notify="1"),
+    )
+    one, other = content_of(mine), content_of(sandbox.requests[-1])
+    assert (one["fields"].pop("sourceId"), other["fields"].pop("sourceId")) == ("1", "2")
+    assert one == other
+    assert todos.create("s", people, source_id="2", url=URL) == TodoReceipt(made.id, "2", zhangsan, is_new=False)
+    found = theirs("get_todo_task_by_source_id", "GetTodoTaskBySourceId", "1")
+    assert (found.id, found.subject) == (receipt.task_id, "s")
+    todos.complete(receipt)
+    mine = sandbox.requests[-1]
+    theirs("update_todo_task", "UpdateTodoTask", receipt.task_id, operator_id=zhangsan, done=True)
+    assert content_of(mine) == content_of(sandbox.requests[-1])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.dingtalk.people import user_ids_of
-from airflow_provider_dingpush.errors import DingTalkError, PermissionMissingError, TargetError
+from airflow_provider_dingpush.dingtalk.people import union_id_of, user_ids_of
+from airflow_provider_dingpush.errors import DingTalkError, PermissionMissingError, TargetError, UnavailableError
 from airflow_provider_dingpush.sandbox import App, Fault, Person, Sandbox
 
 BY_MOBILE = "/topapi/v2/user/getbymobile"
@@ -90,3 +90,29 @@ def test_a_damaged_answer_about_a_person_is_one_of_our_errors(
     with pytest.raises(DingTalkError) as caught:
         user_ids_of(app_client_of(server.url).calls, ["13900000077"])
     assert caught.value.retryable
+
+
+DETAILS = "/topapi/v2/user/get"
+
+
+def test_a_union_id_is_asked_for_once(app_client_of: MakeClient) -> None:
+    """Per app; who is unknown may be known next time."""
+    apps = (App(), App())
+    with Sandbox(apps=apps, people=PEOPLE) as sandbox:
+        for app in (*apps, *apps):
+            assert union_id_of(app_client_of(sandbox, app=app).calls, "u1") == PEOPLE[1].union_id
+        assert [each.json for each in sandbox.requests if each.path == DETAILS] == [{"userid": "u1"}] * 2
+        for _ in range(2):
+            with pytest.raises(TargetError):
+                union_id_of(app_client_of(sandbox).calls, "nobody")
+        assert len([each for each in sandbox.requests if each.path == DETAILS]) == 4
+
+
+def test_an_answer_without_a_union_id_is_none(
+    raw_server: Callable[..., Any], answer: Callable[..., Any], app_client_of: MakeClient
+) -> None:
+    """It isn't kept as an empty one."""
+    token = answer(b'{"accessToken": "t", "expireIn": 7200}')
+    server = raw_server([token, answer(b'{"errcode": 0, "result": {"unionid": ""}}')])
+    with pytest.raises(UnavailableError, match="has no unionid"):
+        union_id_of(app_client_of(server.url).calls, "u1")

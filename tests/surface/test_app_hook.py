@@ -287,10 +287,10 @@ def test_a_work_notification_is_sent_again_because_dingtalk_recognises_it(app_co
 
 
 def test_the_connection_test_lists_what_works(app_connected: Sandbox) -> None:
-    """Token, permissions, robot, group and AgentId; nothing is sent."""
+    """Token, permissions, robot, group, AgentId, DINGs and to-dos; nothing is sent."""
     works, shown = DingTalkAppHook().test_connection()
     assert works, shown
-    assert shown.count("[ok]") == 5
+    assert shown.count("[ok]") == 7
     assert app_connected.messages == ()
 
 
@@ -349,3 +349,62 @@ def test_what_to_do_with_a_link_without_a_picture(app_connected: Sandbox) -> Non
         hook.send(link, to=to)
     assert [where for where, _ in conversations(app_connected)] == ["group:1", "private:lisi", "notification:lisi"]
     assert all("https://example.com/r" in json.dumps(each.payload) for each in app_connected.messages)
+
+
+def test_dings_take_the_connections_options(app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Voice, length and whoever creates to-dos; and a typing error in a voice is found at once."""
+    connection = json.loads(app_connected.connection_of(app_connected.app))
+    extra = {**connection["extra"], "ding_voice": "standard_male_voice", "ding_max_characters": "12"}
+    extra["todo_creator"] = "wangwu"
+    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps({**connection, "extra": extra}))
+    hook = DingTalkAppHook()
+    hook.dings.send("0123456789 and more", Users("zhangsan"), kind="phone")
+    (ding,) = app_connected.dings
+    assert (ding.voice, ding.content) == ("Standard_Male_Voice", "0123456789…")
+    hook.todos.create("x", Users("zhangsan"), source_id="s", url="https://x")
+    assert app_connected.todos[0].creator.user_id == "wangwu"
+    extra["ding_voice"] = "Male"
+    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps({**connection, "extra": extra}))
+    with pytest.raises(ConnectionSettingsError, match=r"'ding_voice'.*must be one of Standard_Female_Voice"):
+        DingTalkAppHook().dings.send("x", Users("zhangsan"))
+
+
+def test_dings_and_to_dos_are_redacted(app_connected: Sandbox) -> None:
+    """What Airflow masks in logs is read to nobody on the phone."""
+    mask_secret("hunter2hunter2")
+    hook = DingTalkAppHook()
+    hook.dings.send("password=hunter2hunter2", Users("zhangsan"))
+    hook.todos.create(
+        "x hunter2hunter2", Users("zhangsan"), source_id="s", url="https://x", description="y hunter2hunter2"
+    )
+    assert app_connected.dings[0].content == "password=***"
+    assert (app_connected.todos[0].subject, app_connected.todos[0].description) == ("x ***", "y ***")
+
+
+def test_a_ding_of_an_unknown_outcome_is_not_repeated_where_messages_are(
+    app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection's option is about messages."""
+    connection = json.loads(app_connected.connection_of(app_connected.app))
+    connection["extra"]["resend_unknown"] = True
+    monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", json.dumps(connection))
+    app_connected.fail_next(Fault.RESET_AFTER_BODY_ACCEPTED, path="/v1.0/robot/ding/send")
+    with pytest.raises(UnknownOutcomeError) as caught:
+        DingTalkAppHook().dings.send("x", Users("zhangsan"), kind="phone")
+    assert not caught.value.retryable
+    assert len(app_connected.dings) == 1
+
+
+def test_a_missing_permission_for_dings_is_no_fault_of_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most apps need none."""
+    app = App(permissions=tuple(each for each in App().permissions if not each.startswith(("Premium", "Todo"))))
+    with Sandbox(apps=(app,)) as sandbox:
+        monkeypatch.setenv("AIRFLOW_CONN_DINGTALK_APP_DEFAULT", sandbox.connection_of(app))
+        passed, text = DingTalkAppHook().test_connection()
+        assert passed
+        assert "[?] DING: pop-ups, SMS, phone calls" in text
+        assert "Premium.Ding.Write" in text
+        assert "[?] to-dos" in text
+        assert "Todo.Todo.Write" in text
+        assert sandbox.dings == ()
+        assert sandbox.todos == ()

@@ -18,6 +18,7 @@ from airflow_provider_dingpush.connections import AppSettings, RobotSettings
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.dingtalk.credentials import App, Robot
 from airflow_provider_dingpush.dingtalk.http_client import HttpOptions
+from airflow_provider_dingpush.dingtalk.on_call_options import DingOptions, TodoOptions
 from airflow_provider_dingpush.hooks import DingTalkAppHook, DingTalkRobotHook
 from airflow_provider_dingpush.provider_info import get_provider_info
 
@@ -46,8 +47,9 @@ def test_provider_info_and_python_methods_describe_the_same_form(
 @FORMS
 def test_every_field_fills_a_settings_value(hook: Hook, form: ConnectionForm, shown: dict[str, Any]) -> None:
     """A field of the form that no settings value has would be dropped without a word."""
-    owners = (RobotSettings, Robot) if form is ROBOT_FORM else (AppSettings, App)
-    settings = {each.name for owner in (*owners, HttpOptions, DeliveryPolicy) for each in dataclasses.fields(owner)}
+    owners = (RobotSettings, Robot) if form is ROBOT_FORM else (AppSettings, App, DingOptions, TodoOptions)
+    shared = HttpOptions, DeliveryPolicy
+    settings = {each.name for owner in (*owners, *shared) for each in dataclasses.fields(owner)}
     lacking = [each.name for each in form.fields if each.name not in settings]
     assert lacking == [], f"one of these values needs a field of this name: {[each.__name__ for each in owners]}, …"
 

@@ -20,7 +20,7 @@ import pytest
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.sandbox import App, ChatMessage, Robot, Sandbox
+from airflow_provider_dingpush.sandbox import App, ChatMessage, Ding, Robot, Sandbox, Todo
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 
@@ -88,6 +88,8 @@ class Runs:
     states: dict[str, str]
     messages: dict[str, list[ChatMessage]]
     uploads: dict[str, bytes]
+    dings: dict[str, list[Ding]]
+    todos: dict[str, list[Todo]]
     log: str
 
     @property
@@ -120,6 +122,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> R
         arguments = [str(FOLDER), str(outcome), json.dumps(connections), json.dumps(RUNS)]
         call([sys.executable, "-c", RUN_ALL, *arguments], environment, log)
         messages, uploads = sandbox.messages, sandbox.media
+        dings, todos = sandbox.dings, sandbox.todos
     found = json.loads(outcome.read_text("utf-8"))
     return Runs(
         import_errors=found["import_errors"],
@@ -129,6 +132,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> R
             name: [each for each in messages if each.sender.name == name] for name in (file.name for file in FILES)
         },
         uploads={each.media_id: each.content for each in uploads},
+        dings={name: [each for each in dings if each.app.name == name] for name in apps},
+        todos={name: [each for each in todos if each.app.name == name] for name in apps},
         log=log.read_text("utf-8", "replace"),
     )
 
@@ -273,8 +278,15 @@ def test_examples_end_as_they_mean_to(runs: Runs) -> None:
 
 
 def test_no_example_is_left_out(runs: Runs) -> None:
-    silent = {name for name, payloads in runs.payloads.items() if not payloads}
+    silent = {name for name, payloads in runs.payloads.items() if not payloads and not runs.dings[name]}
     assert silent == (set() if TESTS_DEADLINES else {"deadline_alert.py"})
+
+
+def test_ding_and_todo_reach_the_person_on_call(runs: Runs) -> None:
+    (ding,), (todo,) = runs.dings["ding_and_todo.py"], runs.todos["ding_and_todo.py"]
+    assert (ding.person.user_id, ding.kind) == ("lisi", "app")
+    assert ([person.user_id for person in todo.executors], todo.is_done) == (["lisi"], True)
+    assert todo.source_id.startswith("orders ")
 
 
 def only(runs: Runs, file: str) -> dict[str, Any]:

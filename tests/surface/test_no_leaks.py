@@ -25,6 +25,7 @@ from airflow_provider_dingpush.operators import DingTalkOperator
 from airflow_provider_dingpush.pipeline import callback
 from airflow_provider_dingpush.pipeline.callback_budget import CallbackBudget
 from airflow_provider_dingpush.sandbox import App, Fault, Robot, Sandbox
+from airflow_provider_dingpush.sandbox.organisation import default_people
 from airflow_provider_dingpush.targets import Users, WorkNotification
 from airflow_provider_dingpush.triggers import WorkNotificationTrigger
 
@@ -111,11 +112,18 @@ def token_expired(sandbox: Sandbox, env: pytest.MonkeyPatch) -> None:
     sandbox.fail_next(Fault.HTTP_503, times=50, path="/v1.0/oauth2/accessToken")
 
 
+DING_PATH = "/v1.0/robot/ding/send"
+TODO_PATH = f"/v1.0/todo/users/{default_people()[1].union_id}/tasks"
 APP_FAILURES: dict[str, Break] = {
     **{f"token {kind.name.lower()}": fault_at(kind, "/v1.0/oauth2/accessToken") for kind in Fault},
     **{f"send {kind.name.lower()}": fault_at(kind, "/v1.0/robot/oToMessages/batchSend") for kind in Fault},
     **{
         f"work notification {kind.name.lower()}": fault_at(kind, "/topapi/message/corpconversation/asyncsend_v2")
+        for kind in (Fault.HTTP_500, Fault.HANG, Fault.HTML_PAGE, Fault.BUSY, Fault.GARBAGE)
+    },
+    **{f"ding {kind.name.lower()}": fault_at(kind, DING_PATH) for kind in Fault},
+    **{
+        f"to-do {kind.name.lower()}": fault_at(kind, TODO_PATH)
         for kind in (Fault.HTTP_500, Fault.HANG, Fault.HTML_PAGE, Fault.BUSY, Fault.GARBAGE)
     },
     "upload hangs": fault_at(Fault.HANG, "/media/upload"),
@@ -214,6 +222,8 @@ def test_no_failure_of_an_app_shows_a_secret(
         outcomes = [
             _outcome_of(lambda: hook.send("hello", to=people), written),
             _outcome_of(lambda: hook.send(Image(b"\x89PNG\r\n\x1a\n"), to=work_notification), written),
+            _outcome_of(lambda: hook.dings.send("hello", people, kind="phone"), written),
+            _outcome_of(lambda: hook.todos.create("x", people, source_id="s", url="https://x"), written),
             _outcome_of(lambda: operator.execute(CONTEXT), written),
             _outcome_of(
                 lambda: DingTalkNotifier(dingtalk_conn_id=conn_id, to=work_notification, raise_on_failure=True)(
@@ -222,6 +232,8 @@ def test_no_failure_of_an_app_shows_a_secret(
                 written,
             ),
         ]
+        for part in (lambda: hook.dings.try_send("hello", people), lambda: vars(hook.dings), lambda: vars(hook.todos)):
+            _outcome_of(part, written)
         DingTalkNotifier(dingtalk_conn_id=conn_id, to=people)(CONTEXT)
         written += [repr(hook.test_connection()), repr(vars(hook)), repr(operator), repr(vars(operator))]
         written += [repr(trigger.serialize()), repr(vars(trigger)), repr(TOKENS), repr(vars(TOKENS))]

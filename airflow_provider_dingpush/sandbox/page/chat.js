@@ -3,11 +3,11 @@
 import { avatarOf, ConversationList, countWords, previewLine } from "./conversation_list.js";
 import { Conversations, keyIn, userIdOf } from "./conversations.js";
 import { sayFirstMessage } from "./first_message.js";
+import { initialLanguage, speakPage, storeLanguage } from "./language.js";
+import { linkPhones } from "./phone_links.js";
 import { Strays } from "./strays.js";
 import { Timeline } from "./timeline.js";
 import { WORDS } from "./words.js";
-
-const LANGUAGE_KEY = "dingtalk-sandbox-language";
 
 const scroller = document.querySelector(".scroller");
 const empty = document.querySelector(".empty");
@@ -22,7 +22,7 @@ const list = new ConversationList(document.querySelector(".conversation-list"));
 const timeline = new Timeline(scroller, document.querySelector(".lines"), document.querySelector(".newest"));
 const strays = new Strays(straysBar);
 
-let language = storedLanguage() ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
+let language = initialLanguage();
 let session = null;
 let robots = [];
 let apps = [];
@@ -51,34 +51,15 @@ function senderName({ kind, name, number }) {
 
 // Language
 
-function storedLanguage() {
-  try {
-    const stored = localStorage.getItem(LANGUAGE_KEY);
-    return stored in WORDS ? stored : null;
-  } catch {
-    return null;
-  }
-}
-
 function switchLanguage() {
   language = language === "zh" ? "en" : "zh";
-  try {
-    localStorage.setItem(LANGUAGE_KEY, language);
-  } catch {
-    // Storage is switched off: the choice lasts as long as the page.
-  }
+  storeLanguage(language);
   speak();
   redraw();
 }
 
 function speak() {
-  document.documentElement.lang = words().locale;
-  for (const element of document.querySelectorAll("[data-word]")) {
-    element.textContent = words()[element.dataset.word];
-  }
-  for (const element of document.querySelectorAll("[data-word-label]")) {
-    element.setAttribute("aria-label", words()[element.dataset.wordLabel]);
-  }
+  speakPage(words());
   sayState(states[0].dataset.state);
 }
 
@@ -188,6 +169,8 @@ function addLine(line) {
     change(line, { recalled: true });
   } else if (line.kind === "changed") {
     change(line, { shown: line.shown });
+  } else if (line.kind === "phone") {
+    // Only a person's phone page shows it.
   } else if (line.conversation) {
     conversations.add(line);
     if (isCaughtUp && line.conversation.key === currentKey) timeline.add(line, voice());
@@ -226,6 +209,7 @@ function follow() {
     }
     robots = hello.robots;
     apps = hello.apps;
+    linkPhones(document.querySelector(".phones"), hello.people);
     awaitedNumber = hello.last;
     conversations.begin(session, hello.conversations);
     sayState("live");

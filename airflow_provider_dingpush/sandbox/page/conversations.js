@@ -2,7 +2,7 @@
 
 const MAX_LINES = 1000;
 const READ_KEY = "dingtalk-sandbox-read";
-const COUNTED = new Set(["message", "refused", "fault"]);
+const COUNTED = new Set(["message", "refused", "fault", "ding", "todo"]);
 
 export class Conversations {
   #session = null;

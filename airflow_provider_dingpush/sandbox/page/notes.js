@@ -1,4 +1,4 @@
-// The notes in place of a message: refused, only a test of a connection, repeated, or lost by a planned fault.
+// The notes beside messages: refused, only a test of a connection, repeated, or lost by a planned fault; DINGs, to-dos.
 
 import { element } from "./elements.js";
 
@@ -13,6 +13,10 @@ export function noteText(line, words) {
     text.append(words.tested);
     if (!line.passed) text.append(words.testedReason, element("b", "", codeOf(line)), ` ${reasonOf(messageOf(line))}`);
     text.title = messageOf(line);
+  } else if (line.kind === "ding") {
+    text.append(element("b", "", words.ding[line.ding.kind]), ` ${line.ding.content}`);
+  } else if (line.kind === "todo") {
+    text.append(element("b", "", words.todo), ` ${line.todo.subject}`);
   } else if (line.kind === "repeated") {
     if (line.msgUuid) text.append(words.repeated, element("code", "", line.msgUuid));
     else text.append(words.repeatedContent);
@@ -24,6 +28,8 @@ export function noteText(line, words) {
 
 /** The same in plain words, for the list of conversations. */
 export function noteWords(line, words) {
+  if (line.kind === "ding") return `[${words.ding[line.ding.kind]}] ${line.ding.content}`;
+  if (line.kind === "todo") return `[${words.todo}] ${line.todo.subject}`;
   return line.kind === "refused"
     ? `[${words.refused}] ${codeOf(line)} ${reasonOf(messageOf(line))}`
     : `[${words.faultTag}] ${line.fault}`;
