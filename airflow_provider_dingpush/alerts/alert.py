@@ -142,6 +142,17 @@ class Alert:
         return float(seconds) if isinstance(seconds, (int, float)) else None
 
     @property
+    def on_call(self) -> tuple[str, ...]:
+        """The rotations of which whoever is on call is mentioned, if a rule says so."""
+        named = self.rule.get("on_call")
+        return tuple(each for each in named if isinstance(each, str)) if isinstance(named, (list, tuple)) else ()
+
+    @property
+    def mentions_people(self) -> bool:
+        """Whether its notifier or its rule mentions somebody, besides the owners."""
+        return bool(self.mentions or self.on_call)
+
+    @property
     def upstreams(self) -> tuple[Upstream, ...]:
         """What it may follow from, if it is a failure."""
         # A process that only puts its alert needs none of it.

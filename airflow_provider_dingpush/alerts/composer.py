@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_dingpush.messages import Message
 
+    class KnownPeople(Protocol):
+        """The people of a receiver; a mapping is one."""
+
+        def get(self, owner: str, /) -> At | None:
+            """A mention of an owner; ``None`` if the owner isn't known."""
+
     class Channel(Protocol):
         """What a composer needs of a channel."""
 
@@ -57,13 +63,15 @@ class ReceiverSettings:
     :param group_by: the labels that divide a digest into sections.
     :param people: owner of a DAG or task -> DingTalk user.
     :param log_tail: how many of the last lines of a task's log are shown.
+    :param on_call: a mention of whoever is on call now in a rotation; ``None`` if nobody is known to be.
     """
 
     language: str
     zone: tzinfo
     group_by: tuple[str, ...] = ("dag_id",)
-    people: Mapping[str, At] = field(default_factory=dict)
+    people: KnownPeople = field(default_factory=dict[str, At])
     log_tail: int = MAX_LOG_LINES
+    on_call: Callable[[str], At | None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,19 @@ class Composer:
             message = self._digest(alerts, notes, language)
         if self.channel.misaddressed:
             message = _with_remarks(message, words_in(language)("misaddressed"))
-        return message, mentions_of(alerts, self.settings.people.get)
+        on_call = self._on_call(alerts)
+        nobody = ", ".join(escape_markdown(name) for name, at in on_call.items() if at is None)
+        if nobody:
+            message = _with_remarks(message, words_in(language)("nobody_on_call", rotation=nobody))
+        return message, mentions_of(alerts, self.settings.people.get, on_call.get)
+
+    def mentions_of(self, alerts: Sequence[Alert]) -> At | None:
+        """All mentions of these alerts, with whoever is on call now."""
+        return mentions_of(alerts, self.settings.people.get, self._on_call(alerts).get)
+
+    def _on_call(self, alerts: Iterable[Alert]) -> dict[str, At | None]:
+        """Each rotation that the rules of these alerts name, and whoever is on call in it now."""
+        return {name: self.settings.on_call(name) for each in alerts for name in each.on_call}
 
     def language_of(self, alerts: Sequence[Alert]) -> str:
         """``zh`` or ``en``: the language of the notifiers if it is the same for all, or else the receiver's."""
@@ -231,15 +251,22 @@ def _with_remarks(message: Message, *remarks: str) -> Message:
     return replace(message, content="\n".join([message.content, *remarks])) if isinstance(message, Text) else message
 
 
-def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> At | None:
-    """All mentions of these alerts: owners of failures, people assigned to a question, and the notifiers' ``at=``.
+def mentions_of(
+    alerts: Iterable[Alert],
+    people: Callable[[str], At | None],
+    on_call: Callable[[str], At | None] = lambda _: None,
+) -> At | None:
+    """All mentions of these alerts: owners, people assigned to a question, ``at=``, and whoever is on call.
 
     Owners are not mentioned for retries and recoveries. People beyond DingTalk's limit of 50 are left out.
 
-    :param people: the DingTalk user of an owner, from the connection's ``mentions``; ``None`` if it isn't there.
+    :param people: the DingTalk user of an owner, from the connection's ``mentions`` or the people of the rules file;
+        ``None`` if it isn't there.
+    :param on_call: the DingTalk user who is on call in a rotation; ``None`` if nobody is known to be.
     """
     mentioned: list[At | None] = []
     owners: dict[str, None] = {}
+    rotations: dict[str, None] = {}
     for alert in alerts:
         # Mentions that can't be read, such as a newer version's, must not lose the alert.
         with suppress(InvalidMessageError):
@@ -247,11 +274,12 @@ def mentions_of(alerts: Iterable[Alert], people: Callable[[str], At | None]) -> 
             if at is not None:
                 check_rendered(at)
             mentioned.append(at)
+        rotations.update(dict.fromkeys(alert.on_call))
         if alert.event.is_failure and not alert.resolved:
             owners.update(dict.fromkeys(alert.owners))
         elif alert.event.is_question and not alert.resolved:
             owners.update(dict.fromkeys(assigned_people(alert.facts)))
-    return At.union([*mentioned, *map(people, owners)])
+    return At.union([*mentioned, *map(on_call, rotations), *map(people, owners)])
 
 
 def assigned_people(facts: Mapping[str, object]) -> tuple[str, ...]:

@@ -47,20 +47,21 @@ def _one_of(alerts: Sequence[Alert]) -> Alert:
             and each.message not in also
         ):
             also.append(each.message)
-    mentions = mentions_together(alerts)
     return replace(
-        first,
+        with_mentions_of(first, alerts),
         at=min(each.at for each in alerts),
         also=tuple(also),
-        mentions=mentions.to_dict() if mentions else None,
         problems={name: what for each in alerts for name, what in each.problems.items()},
         language=next((each.language for each in (first, *alerts) if each.language), None),
     )
 
 
-def mentions_together(alerts: Iterable[Alert]) -> At | None:
-    """All people whom the notifiers of these alerts mention by ``at=``."""
-    return At.union(_mentioned(each) for each in alerts)
+def with_mentions_of(alert: Alert, alerts: Sequence[Alert]) -> Alert:
+    """The alert with all people whom the notifiers and the rules of these alerts mention."""
+    people = At.union(_mentioned(each) for each in alerts)
+    on_call = list(dict.fromkeys(name for each in alerts for name in each.on_call))
+    rule = {**alert.rule, "on_call": on_call} if on_call else alert.rule
+    return replace(alert, mentions=people.to_dict() if people else None, rule=rule)
 
 
 def _mentioned(alert: Alert) -> At | None:

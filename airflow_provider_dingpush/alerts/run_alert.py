@@ -23,6 +23,7 @@ class RuleEffects(NamedTuple):
     :param group_by: labels by which a digest is divided.
     :param repeat_interval_seconds: how long a failure that was sent is only counted, in seconds; 0 sends each.
     :param has_quiet_hours: whether alerts wait at some times; the rule is asked when they are about to be sent.
+    :param on_call: rotations, of which whoever is on call when the alert is sent is mentioned.
     """
 
     name: str
@@ -30,10 +31,12 @@ class RuleEffects(NamedTuple):
     group_by: tuple[str, ...] | None = None
     repeat_interval_seconds: float | None = None
     has_quiet_hours: bool = False
+    on_call: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form of what it asks for."""
-        values = {**self._asdict(), "group_by": self.group_by and list(self.group_by)}
+        lists = {name: list(value) for name in ("group_by", "on_call") if (value := getattr(self, name))}
+        values = {**self._asdict(), **lists}
         return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
@@ -64,7 +67,8 @@ def alert_of(
         occurrence = key = unique_key()
     else:
         occurrence = _occurrence(facts, at)
-        key = key_with(occurrence, wanted, people)
+        on_call = rule.on_call if rule is not None else None
+        key = key_with(occurrence, wanted, {**(people or {}), "on_call": list(on_call)} if on_call else people)
     return Alert(
         key=key,
         occurrence=occurrence,

@@ -110,6 +110,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "hint_local_links": "A local address opens only on the machine that runs Airflow: set [dingpush] base_url.",
     "hint_utc": "Times are in UTC; to change that, set [dingpush] timezone, for example to Asia/Shanghai. "
     "This is shown only once.",
+    "nobody_on_call": "(Nobody was found on call in rotation {rotation}; see 'dingpush oncall --days 7'.)",
     "misaddressed": "(A custom robot doesn't accept to=, so this is in its own group; "
     "use a connection of type 'DingTalk App'.)",
     "problem_message": "(The notifier's own message could not be sent, so this is the built-in one. {what})",

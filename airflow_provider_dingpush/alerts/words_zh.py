@@ -107,6 +107,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "local_address": "{label}（本机地址）",
     "hint_local_links": "本机地址只能在 Airflow 所在的机器上打开，请设置 [dingpush] base_url。",
     "hint_utc": "以上为 UTC 时间；要显示北京时间，请设置 [dingpush] timezone = Asia/Shanghai。此提示只出现一次。",
+    "nobody_on_call": "（未找到轮值 {rotation} 此刻的值班人，可用 dingpush oncall --days 7 查看安排。）",
     "misaddressed": "（自定义机器人不支持 to=，已发到本群；请改用 DingTalk App 类型的连接。）",
     "problem_message": "（通知器自定义的消息无法发送，已改用内置告警。{what}）",
     "problem_at": "（通知器的 at= 无法使用，未 @ 其中的人。{what}）",

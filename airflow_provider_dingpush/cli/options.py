@@ -384,6 +384,38 @@ def _rules(options: Options) -> None:
     options.add("--team", "the team of the DAG", "DAG 的团队", metavar="TEAM")
 
 
+def _oncall(options: Options) -> None:
+    options.add(
+        "--at",
+        "when, such as 2026-12-01T03:00 (default: now)",
+        "时间，例如 2026-12-01T03:00（默认为现在）",
+        type=moment,
+        metavar="TIME",
+    )
+    options.add("--rotation", "only this one (default: all)", "只看此轮值（默认全部）", metavar="NAME")
+    options.add(
+        "--days",
+        "list who is on call for this many days ahead",
+        "列出此后若干天的值班安排",
+        type=whole_number(1, 366),
+        metavar="N",
+    )
+    options.add(
+        "--until",
+        "list who is on call until then, such as 2026-12-31T09:00",
+        "列出到此时为止的值班安排，例如 2026-12-31T09:00",
+        type=moment,
+        metavar="TIME",
+    )
+    options.add(
+        "--file",
+        "a rules file instead of [dingpush] rules_file",
+        "代替 [dingpush] rules_file 的规则文件",
+        metavar="FILE",
+    )
+    _add_json(options)
+
+
 def _watch(options: Options) -> None:
     options.add(
         "--url",
@@ -648,6 +680,27 @@ COMMANDS: Mapping[str, Command] = {
                 "unreadable; 2: wrong options"
             ),
             "0：文件有效（可能有警告）、已说明或已重放；1：文件有错误，或文件、发件箱无法读取；2：选项有误",
+        ),
+    ),
+    "oncall": Command(
+        "oncall",
+        uses_airflow=True,
+        add_options=_oncall,
+        help=("show who is on call", "查看谁在值班"),
+        description=(
+            (
+                "Show who is on call by the duty table of the rules file, until when, and who is next; with --days or "
+                "--until every shift of that time, gaps included. Times are in the time zone of the alerts."
+            ),
+            (
+                "按规则文件中的值班表显示谁在值班、值到何时、下一位是谁；"
+                "加上 --days 或 --until 时列出这段时间的所有班次，包括无人值班的空档。时间按告警所用的时区显示。"
+            ),
+        ),
+        example="dingpush oncall --days 14",
+        exit_codes=(
+            "0: shown; 1: the file has no rotations, has mistakes or can't be read; 2: wrong options",
+            "0：已显示；1：文件中没有轮值、有错误或无法读取；2：选项有误",
         ),
     ),
     "watch": Command(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,13 @@ from airflow_provider_dingpush.cli.known_dags import KnownDags
 from airflow_provider_dingpush.cli.screen import Screen, Texts
 from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.errors import RulesFileError, in_language
+from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.routes import rules_in
 from airflow_provider_dingpush.rules.labels import EVENTS, OF_AIRFLOW
 from airflow_provider_dingpush.rules.unused_rules import Why, unused_rules
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.rules.rotations import Rotation, Shift
     from airflow_provider_dingpush.rules.rule_set import RuleSet
 
 
@@ -33,6 +36,8 @@ class WarningKind(Enum):
     NO_DAG = Why.NO_DAG.value
     NEVER_REACHED = Why.NEVER_REACHED.value
     INTERVAL_UNUSED = "interval_unused"
+    NOBODY_ON_CALL = "nobody_on_call"
+    CALENDAR_ENDS = "calendar_ends"
 
 
 _TEXTS: Texts = {
@@ -41,6 +46,7 @@ _TEXTS: Texts = {
         "{file} is valid: {rules}, {receivers}, {time_intervals}.",
         "{file} 有效：{rules}，{receivers}，{time_intervals}。",
     ),
+    "duty": ("Duty table: {people}, {rotations}.", "值班表：{people}，{rotations}。"),
     "dags_unknown": (
         "Whether a DAG hits each rule was not checked: the database can't be read ({problem}).",
         "未检查各条规则是否匹配 DAG：无法读取数据库（{problem}）。",
@@ -74,7 +80,17 @@ _TEXTS: Texts = {
         "time interval {name!r}: no rule refers to it.",
         "时间段 {name!r}：没有规则使用。",
     ),
+    WarningKind.NOBODY_ON_CALL.value: (
+        "{place}rotation {name!r}: nobody is on call from {start} to {end}{more}.",
+        "{place}轮值 {name!r}：{start} 至 {end} 无人值班{more}。",
+    ),
+    "more_gaps": (", and {gaps} within {days} days", "，{days} 天内另有 {gaps}"),
+    WarningKind.CALENDAR_ENDS.value: (
+        "The calendar has no days of {year} yet, which rotations need: {name}. Add holidays and make-up workdays.",
+        "日历中还没有 {year} 年，以下轮值需要用到：{name}。请补充该年的节假日和调休工作日。",
+    ),
 }
+_DAYS_AHEAD = 60
 _OPTION = "[dingpush] alert_conn_id"
 
 
@@ -83,21 +99,34 @@ class _Warning:
     """One thing in a valid file that a person should look at.
 
     :param kind: what it is.
-    :param name: of the rule, receiver or interval.
-    :param line: of the rule.
+    :param name: of the rule, receiver, interval or rotation.
+    :param line: of the rule or rotation.
     :param what: names the receiver.
+    :param gaps: when nobody is on call.
+    :param year: that the calendar lacks.
     """
 
     kind: WarningKind
     name: str
     line: int | None = None
     what: str = ""
+    gaps: Sequence[Shift] = ()
+    year: int | None = None
 
     def text(self, screen: Screen, file: Path) -> str:
         """For people, in one line."""
         place = f"{file}:{self.line}: " if self.line else ""
         events = ", ".join(each.value for each in (*EVENTS, *OF_AIRFLOW))
-        return screen.text(self.kind.value, place=place, name=self.name, what=self.what, events=events)
+        values = {"place": place, "name": self.name, "what": self.what, "events": events, "year": self.year}
+        if self.gaps:
+            zone = local_zone()
+            for name, moment in (("start", self.gaps[0].start), ("end", self.gaps[0].end)):
+                values[name] = f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
+            others = len(self.gaps) - 1
+            values["more"] = (
+                screen.text("more_gaps", gaps=screen.count(others, "more gap"), days=_DAYS_AHEAD) if others else ""
+            )
+        return screen.text(self.kind.value, **values)
 
 
 def check(file: Path, language: str, *, as_json: bool) -> int:
@@ -119,6 +148,7 @@ def check(file: Path, language: str, *, as_json: bool) -> int:
         "receivers": len(_receivers(rules)),
         "time_intervals": len(rules.intervals),
     }
+    duty = {"people": len(rules.duty.people.persons), "rotations": len(rules.duty.rotations)}
     if as_json:
         english = Screen("en", _TEXTS)
         document = {
@@ -126,6 +156,7 @@ def check(file: Path, language: str, *, as_json: bool) -> int:
             "valid": True,
             "problems": [],
             **counts,
+            **duty,
             "warnings": [
                 {"code": each.kind.value, "line": each.line, "name": each.name, "message": each.text(english, file)}
                 for each in warnings
@@ -137,6 +168,9 @@ def check(file: Path, language: str, *, as_json: bool) -> int:
     for each in warnings:
         screen.marked("!", "yellow", each.text(screen, file))
     screen.marked("✓", "green", screen.text("fine", file=file, **_in_words(counts, screen)))
+    if any(duty.values()):
+        people, rotations = screen.count(duty["people"], "person"), screen.count(duty["rotations"], "rotation")
+        screen.marked("✓", "green", screen.text("duty", people=people, rotations=rotations))
     code = "dags_unknown" if dags.problem else "dags_known" if dags.dags else "dags_none"
     screen.marked("–", "yellow", screen.text(code, problem=dags.problem, dags=screen.count(len(dags.dags), "DAG")))
     return 0
@@ -169,6 +203,19 @@ def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
     for interval in rules.intervals:
         if interval.name not in used:
             yield _Warning(WarningKind.INTERVAL_UNUSED, interval.name)
+    yield from _duty_warnings(rules.duty.rotations)
+
+
+def _duty_warnings(rotations: Sequence[Rotation]) -> Iterator[_Warning]:
+    """When nobody is on call, and whether the calendar knows the days ahead."""
+    now = datetime.now(timezone.utc)
+    until = now + timedelta(days=_DAYS_AHEAD)
+    for rotation in rotations:
+        if gaps := tuple(rotation.gaps(now, until)):
+            yield _Warning(WarningKind.NOBODY_ON_CALL, rotation.name, rotation.line, gaps=gaps)
+    lacking = [each.name for each in rotations if each.uses_calendar_beyond(until)]
+    if lacking:
+        yield _Warning(WarningKind.CALENDAR_ENDS, ", ".join(lacking), year=until.year)
 
 
 def _print_mistakes(mistake: RulesFileError, file: Path, screen: Screen, *, as_json: bool) -> None:
@@ -181,7 +228,7 @@ def _print_mistakes(mistake: RulesFileError, file: Path, screen: Screen, *, as_j
     elif language == "zh" and mistake.problem_zh:
         problems = [f"{mistake.problem_zh}。"]
     if as_json:
-        unknown = dict.fromkeys(("rules", "receivers", "time_intervals"))
+        unknown = dict.fromkeys(("rules", "receivers", "time_intervals", "people", "rotations"))
         print_json({"file": str(file), "valid": False, "problems": problems, **unknown, "warnings": [], "dags": None})
         return
     for each in problems:

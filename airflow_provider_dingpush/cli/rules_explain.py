@@ -26,10 +26,13 @@ from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.routes import goes_to_alert_conn_id, rules_in
 from airflow_provider_dingpush.pipeline.silences import silences_in
+from airflow_provider_dingpush.rules.duty_table import OnCall
 from airflow_provider_dingpush.rules.labels import Labels, labels_of
 from airflow_provider_dingpush.rules.rule_set import Applies, Rule, Verdict
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.rules.duty_table import DutyTable
+    from airflow_provider_dingpush.rules.people import Person
     from airflow_provider_dingpush.rules.rule_set import RuleSet
     from airflow_provider_dingpush.rules.silences import Silence
     from airflow_provider_dingpush.targets import Target
@@ -51,6 +54,10 @@ _TEXTS: Texts = {
     "no_such": ("{conn_id}, which can't be used ({problem})", "{conn_id}，无法使用（{problem}）"),
     "to": ("to {to}", "发给 {to}"),
     "at": ("mentions {people}", "提醒 {people}"),
+    "on_call": ("mentions on call {rotation}: {person}", "提醒 {rotation} 值班人：{person}"),
+    "to_on_call": ("to on call {rotation}: {person}", "发给 {rotation} 值班人：{person}"),
+    "person": ("{name} ({people})", "{name}（{people}）"),
+    "nobody_on_call": ("nobody", "无人值班"),
     "severity": ("severity {severity}", "级别 {severity}"),
     "group_by": ("digests by {labels}", "汇总按 {labels} 分组"),
     "repeat_interval": ("repeats are only counted for {duration}", "{duration} 内重复失败仅计数"),
@@ -188,6 +195,7 @@ class _Answer:
     :param subject: where it happens.
     :param labels: of the event.
     :param verdicts: on each rule.
+    :param duty: who is on call.
     """
 
     event: Event
@@ -195,6 +203,7 @@ class _Answer:
     subject: _Subject
     labels: Labels
     verdicts: tuple[Verdict, ...]
+    duty: DutyTable
 
     @property
     def applying(self) -> Sequence[Rule]:
@@ -206,6 +215,12 @@ class _Answer:
         """The connection that gets it because no rule applies."""
         is_default = not self.applying and goes_to_alert_conn_id(self.event)
         return airflow_option("dingpush", "alert_conn_id") if is_default else None
+
+    def on_call(self, rotation: str) -> Person | None:
+        """Who is on call at that time; nobody at the ends of the calendar."""
+        with suppress(OverflowError):
+            return self.duty.find(rotation, self.at)
+        return None
 
     def muted_until(self, rule: Rule) -> datetime | None:
         """Until when a rule has it wait, in the time zone of the question; the year 9999 if that never ends."""
@@ -261,7 +276,7 @@ def _answer(asked: Asked, rules: RuleSet) -> _Answer:
     at = asked.at or datetime.now(local_zone())
     # A time without a zone is one of the site.
     at = at.astimezone(local_zone()) if at.tzinfo else at.replace(tzinfo=local_zone())
-    return _Answer(event, at, subject, labels, rules.explain(labels))
+    return _Answer(event, at, subject, labels, rules.explain(labels), rules.duty)
 
 
 def _why(verdict: Verdict, answer: _Answer, screen: Screen) -> str:
@@ -273,14 +288,26 @@ def _why(verdict: Verdict, answer: _Answer, screen: Screen) -> str:
         return screen.text(code, label=verdict.label, has=", ".join(has), wanted=", ".join(wanted))
     rule, index = verdict.rule, 1 if screen.language == "zh" else 0
     parts = [_receiver(rule.receiver, rule.language, screen) if rule.receiver else screen.text("nobody")]
-    if rule.to is not None:
+    if isinstance(rule.to, OnCall):
+        parts.append(_on_call("to_on_call", rule.to.rotation, answer, screen))
+    elif rule.to is not None:
         parts.append(screen.text("to", to=json.dumps(_plain_target(rule.to), ensure_ascii=False)))
     if rule.at:
         parts.append(screen.text("at", people=people_in_words(rule.at, index)))
+    parts += [_on_call("on_call", each, answer, screen) for each in rule.on_call]
     parts += _effects(rule, answer, screen)
     if rule.goes_on:
         parts.append(screen.text("goes_on"))
     return ("；" if index else "; ").join(parts)
+
+
+def _on_call(name: str, rotation: str, answer: _Answer, screen: Screen) -> str:
+    """Who is on call at that time, as a text."""
+    person = answer.on_call(rotation)
+    if person is None:
+        return screen.text(name, rotation=rotation, person=screen.text("nobody_on_call"))
+    people = people_in_words(person.at, 1 if screen.language == "zh" else 0)
+    return screen.text(name, rotation=rotation, person=screen.text("person", name=person.name, people=people))
 
 
 def _effects(rule: Rule, answer: _Answer, screen: Screen) -> Iterator[str]:
@@ -317,7 +344,7 @@ def _duration(seconds: float, language: str) -> str:
     return duration_text(seconds, words_in(language))
 
 
-def _plain_target(to: Target) -> dict[str, Any]:
+def _plain_target(to: Target | OnCall) -> dict[str, Any]:
     """What a target names, with mobile numbers partly masked."""
     given = {name: value for name, value in to.to_dict().items() if value}
     if "mobiles" in given:
@@ -392,6 +419,13 @@ def _plain(answer: _Answer, file: Path) -> dict[str, Any]:
     }
 
 
+def _plain_on_call(rule: Rule, answer: _Answer) -> list[dict[str, Any]]:
+    """Who is on call at that time in the rotations that a rule names."""
+    named = [rule.to.rotation] if isinstance(rule.to, OnCall) else []
+    people = {name: answer.on_call(name) for name in (*named, *rule.on_call)}
+    return [{"rotation": name, "person": person and person.name} for name, person in people.items()]
+
+
 def _plain_verdict(verdict: Verdict, answer: _Answer) -> dict[str, Any]:
     has, wanted = _difference(verdict, answer.labels) if verdict.label else (None, None)
     return {
@@ -413,7 +447,8 @@ def _plain_receiver(rule: Rule, answer: _Answer) -> dict[str, Any]:
         "rule": rule.name or None,
         "language": language,
         "to": _plain_target(rule.to) if rule.to is not None else None,
-        "mentions": bool(rule.at),
+        "mentions": bool(rule.at or rule.on_call),
+        "on_call": _plain_on_call(rule, answer),
         "severity": rule.urgency_of(answer.labels).value,
         "group_by": rule.group_by and list(rule.group_by),
         "repeat_interval_seconds": rule.repeat_interval_seconds,

@@ -52,7 +52,7 @@ class RecordedEvent:
             "u": str(alert.rule.get("name", "")),
             "w": list(alert.owners),
             "own": alert.message is not None,
-            "at": bool(alert.mentions),
+            "at": alert.mentions_people,
             "f": {name: _slim(alert.facts[name]) for name in _FACTS if alert.facts.get(name)},
         }
         # Map index 0 and the first moment are values, too.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import RunKey
-from airflow_provider_dingpush.alerts.joining import joined, mentions_together
+from airflow_provider_dingpush.alerts.joining import joined, with_mentions_of
 from airflow_provider_dingpush.alerts.kinds import Kind, kind_of
 from airflow_provider_dingpush.delivery.record_kinds import RUN, NotifiedRun
 from airflow_provider_dingpush.delivery.records import Changes, RecordTable
@@ -68,7 +68,7 @@ def merge(waiting: Sequence[Alert], notified_tasks: Callable[[Alert], AbstractSe
             mentions.setdefault(attempt_of(each), []).append(each)
             over.add(each.key)
         # What was sent without these mentions can't get them any more.
-        elif not each.mentions and _is_notified_whole(each.facts, notified):
+        elif not each.mentions_people and _is_notified_whole(each.facts, notified):
             over.add(each.key)
     shown = tuple(_with_mentions(each, mentions) for each in in_order if each.key not in over)
     keys = {each.key for each in shown}
@@ -110,8 +110,7 @@ def _with_mentions(alert: Alert, runs: dict[tuple[Any, ...], list[Alert]]) -> Al
     if alert.task_id is None or not alert.event.is_task_failure or alert.resolved:
         return alert
     folded = runs.pop(attempt_of(alert), [])
-    people = mentions_together([alert, *folded])
-    return replace(alert, mentions=people.to_dict()) if folded and people else alert
+    return with_mentions_of(alert, [alert, *folded]) if folded else alert
 
 
 def _recovered(in_order: Sequence[Alert]) -> tuple[dict[str, tuple[float, int | None]], set[str]]:

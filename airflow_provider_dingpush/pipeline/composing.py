@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, default_timezone, redact
 from airflow_provider_dingpush.errors import ContentError, InvalidMessageError
@@ -18,15 +18,27 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.composer import Channel, Composer
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
     from airflow_provider_dingpush.messages import Message
+    from airflow_provider_dingpush.messages.mentions import At
+
+    class Duty(Protocol):
+        """The duty table of the rules file."""
+
+        def person(self, owner: str) -> At | None:
+            """A mention of an owner; ``None`` if the table has no such person."""
+
+        def on_call(self, rotation: str) -> At | None:
+            """A mention of whoever is on call now; ``None`` if nobody is known to be."""
+
 
 _log = logging.getLogger(__name__)
 
 
-def composer_for(channel: Channel, settings: RobotSettings | AppSettings) -> Composer:
+def composer_for(channel: Channel, settings: RobotSettings | AppSettings, duty: Duty | None = None) -> Composer:
     """The composer, which writes alerts as messages.
 
     :param channel: that sends them.
     :param settings: of the connection that the alerts are for, also if a fallback sends them.
+    :param duty: knows the owners that the connection's ``mentions`` doesn't name, and who is on call.
     """
     from airflow_provider_dingpush.alerts.composer import Composer, ReceiverSettings
 
@@ -34,10 +46,27 @@ def composer_for(channel: Channel, settings: RobotSettings | AppSettings) -> Com
         language=settings.language or default_language(),
         zone=local_zone(),
         group_by=settings.delivery.group_by,
-        people=settings.mentions,
+        people=settings.mentions if duty is None else _People(settings.mentions, duty),
         log_tail=settings.delivery.log_tail,
+        **({} if duty is None else {"on_call": duty.on_call}),
     )
     return Composer(channel, receiver, _redacted, lambda problem: redact(described(problem)))
+
+
+class _People(NamedTuple):
+    """Owners and their DingTalk users; what the connection says wins over the duty table.
+
+    :param mentions: of the connection.
+    :param duty: of the rules file.
+    """
+
+    mentions: Mapping[str, At]
+    duty: Duty
+
+    def get(self, owner: str, /) -> At | None:
+        """A mention of an owner; ``None`` if the owner isn't known."""
+        found = self.mentions.get(owner)
+        return self.duty.person(owner) if found is None else found
 
 
 def plain_form(message: Message | None) -> Mapping[str, Any] | None:

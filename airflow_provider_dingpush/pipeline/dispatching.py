@@ -219,13 +219,14 @@ def _serve_once(outbox: Outbox, mailbox: Mailbox, known: str | None, lead: _Lead
 def _drain(outbox: Outbox, book: LedgerBook, receiver: Receiver, lead: _Lead) -> DrainResult:
     from airflow_provider_dingpush.delivery.drain import Drain
     from airflow_provider_dingpush.pipeline.composing import composer_for, local_zone
+    from airflow_provider_dingpush.pipeline.duty import KnownDuty
     from airflow_provider_dingpush.pipeline.gates import gate_of
 
     _fetch(outbox, receiver.receiver_id, book, lead.moved_from)
     if lead.carry_over is not None:
         lead.carry_over(receiver.receiver_id, book)
     settings = receiver.hook.settings
-    composer = composer_for(receiver, settings)
+    composer = composer_for(receiver, settings, KnownDuty())
     return Drain(
         book,
         receiver,
@@ -279,6 +280,7 @@ def _fallbacks(outbox: Outbox, receiver: Receiver, lead: _Lead) -> Sequence[Fall
     from airflow_provider_dingpush.alerts.alert import Mailbox
     from airflow_provider_dingpush.delivery.fallbacks import Fallback
     from airflow_provider_dingpush.pipeline.composing import composer_for
+    from airflow_provider_dingpush.pipeline.duty import KnownDuty
 
     found = []
     for conn_id in receiver.hook.settings.fallback_conn_ids:
@@ -288,7 +290,7 @@ def _fallbacks(outbox: Outbox, receiver: Receiver, lead: _Lead) -> Sequence[Fall
             _log.warning("The fallback connection %r can't be used: %s", conn_id, problem)
             continue
         # People and language are those of the connection that the alerts are for.
-        compose = composer_for(other, receiver.hook.settings)
+        compose = composer_for(other, receiver.hook.settings, KnownDuty())
         policy = shared(other.hook.settings.delivery, lead.share)
         found.append(Fallback(other, policy, _leading(outbox, other.receiver_id), compose))
     return found

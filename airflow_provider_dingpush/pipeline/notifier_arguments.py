@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.run_alert import RuleEffects
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.messages import At, Message
+    from airflow_provider_dingpush.rules.duty_table import OnCall
     from airflow_provider_dingpush.targets import Target
 
 Result = TypeVar("Result")
@@ -70,7 +71,7 @@ class RenderedArguments(NamedTuple):
     """
 
     conn_id: str
-    target: Target | None = None
+    target: Target | OnCall | None = None
     message: Message | None = None
     mentions: At | None = None
     language: str | None = None
@@ -142,10 +143,14 @@ def _read_connection_id(templates: _Templates, value: Any) -> str:
     return conn_id
 
 
-def _read_target(templates: _Templates, value: Any) -> Target | None:
+def _read_target(templates: _Templates, value: Any) -> Target | OnCall | None:
     from airflow_provider_dingpush.messages.plain_forms import check_rendered
+    from airflow_provider_dingpush.rules.duty_table import OnCall
     from airflow_provider_dingpush.targets import read_target
 
+    # Of a rule. Who that is, is looked up when the alert is sent.
+    if isinstance(value, OnCall):
+        return value
     target = read_target(templates.strict(value))
     if target is not None:
         check_rendered(target)

@@ -86,25 +86,24 @@ class AppReceiver:
     """An app and one target.
 
     :param hook: of its connection.
-    :param target: the plain form of the target as JSON; empty for the connection's own group.
+    :param target: the plain form of the target as JSON; empty for the connection's own group. Whoever is on call is
+        looked up now.
     """
 
     misaddressed = False
 
     def __init__(self, hook: DingTalkAppHook, target: str) -> None:
-        from airflow_provider_dingpush.targets import read_target
-
         self.hook = hook
         self.conn_id = hook.dingtalk_conn_id
         self.timeout_seconds = hook.settings.http.timeout_seconds
         self.target: Target | None = None
-        self._unreadable: InvalidMessageError | None = None
+        self._unreadable: InvalidMessageError | TargetError | None = None
         try:
-            self.target = read_target(json.loads(target)) if target else None
+            self.target = _target_in(json.loads(target)) if target else None
             if self.target is not None:
                 check_rendered(self.target)
-        except InvalidMessageError as problem:
-            # Written by an older version, which didn't check what was rendered.
+        except (InvalidMessageError, TargetError) as problem:
+            # Written by an older version, which didn't check what was rendered; or nobody is on call.
             self.target, self._unreadable = None, problem
         self._channel = self._channel_of_target()
         self.recognises_repeats = self._channel.recognises_repeats
@@ -129,8 +128,9 @@ class AppReceiver:
     def post(self, body: bytes, deadline: Deadline) -> SendResult:
         """Post once, to the connection's default group if the target can't be reached. Never raises."""
         problem = self._unreadable or self._post(self.target, lambda: body, deadline)
-        is_unreachable = isinstance(problem, TargetError) and self.target is not None and self.hook.has_own_group
-        if self._unreadable or is_unreachable:
+        has_target = self.target is not None or self._unreadable is not None
+        is_unreachable = isinstance(problem, TargetError) and has_target and self.hook.has_own_group
+        if isinstance(self._unreadable, InvalidMessageError) or is_unreachable:
             _log.warning("The target in to= can't be reached, the connection's default group is used: %s", problem)
             problem = self._post(None, lambda: _body_for_group(body), deadline)
         return result_of(problem)
@@ -148,6 +148,23 @@ class AppReceiver:
         from airflow_provider_dingpush.dingtalk.app_robot import AppRobot
 
         return AppRobot
+
+
+def _target_in(plain: object) -> Target | None:
+    """The target in its plain form.
+
+    :raises InvalidMessageError: if it is none.
+    :raises TargetError: if it is whoever is on call, and nobody is.
+    """
+    from airflow_provider_dingpush.targets import read_target
+
+    if isinstance(plain, dict) and "on_call" in plain:
+        from airflow_provider_dingpush.pipeline.duty import KnownDuty
+        from airflow_provider_dingpush.rules.duty_table import OnCall
+
+        if (on_call := OnCall.read(plain)) is not None:
+            return KnownDuty().users_on_call(on_call.rotation)
+    return read_target(plain)
 
 
 def _body_for_group(body: bytes) -> bytes:

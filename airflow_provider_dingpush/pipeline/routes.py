@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.run_facts import RunFacts
     from airflow_provider_dingpush.events import Event
     from airflow_provider_dingpush.messages.mentions import At
+    from airflow_provider_dingpush.rules.duty_table import OnCall
     from airflow_provider_dingpush.rules.labels import Labels
     from airflow_provider_dingpush.rules.rule_set import Rule, RuleSet
     from airflow_provider_dingpush.targets import Target
@@ -33,14 +34,14 @@ class Route(NamedTuple):
     """One receiver of an event.
 
     :param conn_id: id of its connection.
-    :param to: the target of an app.
-    :param at: people to mention, besides the owners.
+    :param to: the target of an app; whoever is on call is looked up when the alert is sent.
+    :param at: people to mention, besides the owners and whoever is on call.
     :param language: of the alert; ``None`` for that of the connection.
     :param rule: what decided, and what it asks for besides.
     """
 
     conn_id: str
-    to: Target | None = None
+    to: Target | OnCall | None = None
     at: At | None = None
     language: str | None = None
     rule: RuleEffects = BY_DEFAULT
@@ -123,6 +124,7 @@ def effects_of(rule: Rule) -> RuleEffects:
         group_by=rule.group_by,
         repeat_interval_seconds=rule.repeat_interval_seconds,
         has_quiet_hours=bool(rule.mute_time_intervals or rule.active_time_intervals),
+        on_call=rule.on_call or None,
     )
 
 

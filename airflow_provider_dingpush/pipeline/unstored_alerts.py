@@ -65,18 +65,18 @@ def _send(
     deadline: Deadline,
     call_within: Callable[[Callable[[], Any], float], Any],
 ) -> None:
-    from airflow_provider_dingpush.alerts.composer import mentions_of
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
     from airflow_provider_dingpush.messages.plain_forms import redacted
     from airflow_provider_dingpush.pipeline.composing import composer_for
     from airflow_provider_dingpush.pipeline.direct_sends import slot_now
+    from airflow_provider_dingpush.pipeline.duty import KnownDuty
     from airflow_provider_dingpush.pipeline.receivers import receiver_of_mailbox
 
     alert = unstored.alert
     receiver = call_within(lambda: receiver_of_mailbox(alert.mailbox), require_time(deadline))
-    composer = composer_for(receiver, receiver.hook.settings)
+    composer = composer_for(receiver, receiver.hook.settings, KnownDuty())
     language = composer.language_of([alert])
-    at = mentions_of([alert], composer.settings.people.get)
+    at = composer.mentions_of([alert])
     own = unstored.message and redacted(unstored.message, redact)
 
     def send(message: Message | None, problems: Mapping[str, str]) -> None:

@@ -37,7 +37,7 @@ def read_calendar(document: Document, node: Node) -> Calendar:
         if name not in found:
             return frozenset()
         none: tuple[date, ...] = ()
-        read = (document.value(each, "A day", _days, none) for each in document.items(found[name], name))
+        read = (document.value(each, "A day", read_days, none) for each in document.items(found[name], name))
         return frozenset(day for each in read for day in each)
 
     calendar = Calendar(days("holidays"), days("workdays"))
@@ -46,7 +46,11 @@ def read_calendar(document: Document, node: Node) -> Calendar:
     return calendar
 
 
-def _days(text: str) -> tuple[date, ...]:
+def read_days(text: str) -> tuple[date, ...]:
+    """Reads ``2026-10-01`` or ``2026-10-01..2026-10-07``.
+
+    :raises WrongValueError: for anything else.
+    """
     first_text, _, last_text = text.partition("..")
     try:
         first = date.fromisoformat(first_text.strip())
@@ -92,7 +96,7 @@ def _interval(document: Document, node: Node, calendar: Calendar, zone: tzinfo) 
         return tuple(document.value(each, name, read, Span(0, -1)) for each in nodes)
 
     values: dict[str, Any] = {
-        "weekdays": spans("weekdays", _span_of(_WEEKDAYS, 0)),
+        "weekdays": spans("weekdays", read_weekdays),
         "days_of_month": spans("days_of_month", _day_of_month),
         "months": spans("months", _span_of(_MONTHS, 1)),
         "years": spans("years", _year),
@@ -100,35 +104,44 @@ def _interval(document: Document, node: Node, calendar: Calendar, zone: tzinfo) 
         "zone": zone,
     }
     if "times" in found:
-        values["times"] = tuple(_time_range(document, each) for each in document.items(found["times"], "times"))
+        values["times"] = tuple(read_time_range(document, each) for each in document.items(found["times"], "times"))
     if "days" in found:
         kinds: Mapping[str, DayKind | None] = {each.value: each for each in DayKind}
         values["days"] = document.value(found["days"], "days", one_of(kinds), None)
     if "location" in found:
-        values["zone"] = document.value(found["location"], "location", _zone, zone)
+        values["zone"] = document.value(found["location"], "location", read_zone, zone)
     return TimeInterval(**values)
 
 
-def _zone(text: str) -> tzinfo:
+def read_zone(text: str) -> tzinfo:
+    """Reads a time zone such as ``Asia/Shanghai``.
+
+    :raises WrongValueError: if there is none of that name.
+    """
     try:
         return ZoneInfo(text)
     except (ValueError, OSError, LookupError):
         raise WrongValueError("zone") from None
 
 
-def _time_range(document: Document, node: Node) -> TimeRange:
+def read_time_range(document: Document, node: Node) -> TimeRange:
+    """A part of a day: ``start_time`` and ``end_time``."""
     found = document.mapping(node, "A time", ("start_time", "end_time"))
     if found and len(found) < 2:
         document.note(node, "time_incomplete")
     start, end = (
-        document.value(found[name], name, _minute, 0) if name in found else 0 for name in ("start_time", "end_time")
+        document.value(found[name], name, read_minute, 0) if name in found else 0 for name in ("start_time", "end_time")
     )
     if found and start == MINUTES_OF_A_DAY:
         document.note(node, "start_too_late")
     return TimeRange(start, end)
 
 
-def _minute(text: str) -> int:
+def read_minute(text: str) -> int:
+    """Reads a time such as ``08:00``, as minutes since midnight.
+
+    :raises WrongValueError: for anything else.
+    """
     found = re.fullmatch(r"(\d{1,2}):([0-5]\d)", text)
     minutes = int(found[1]) * 60 + int(found[2]) if found else -1
     if not 0 <= minutes <= MINUTES_OF_A_DAY:
@@ -152,6 +165,10 @@ def _span_of(names: tuple[str, ...], lowest: int) -> Callable[[str], Span]:
         return _ordered(text, number)
 
     return read
+
+
+read_weekdays = _span_of(_WEEKDAYS, 0)
+"""Reads ``monday`` or ``monday:friday``, from 0 for Monday."""
 
 
 def _day_of_month(text: str) -> Span:

@@ -10,6 +10,10 @@ _NAMES = {
     "A time interval": "时间段",
     "An interval": "时间段中的一项",
     "A time": "时间范围",
+    "A person": "人员",
+    "A rotation": "轮值",
+    "A layer": "轮值的一层",
+    "An override": "替班",
 }
 """What a mistake is about, apart from keys of the file, which are the same in both languages."""
 
@@ -80,6 +84,100 @@ _TEXTS = {
         "时间范围必须同时有 start_time 和 end_time。",
     ),
     "start_too_late": ("start_time must be before 24:00.", "start_time 应早于 24:00。"),
+    "name_reserved": (
+        "The name {name!r} stands for whoever is on call; choose another one.",
+        "{name!r} 表示当前值班人，请换一个名称。",
+    ),
+    "person_no_name": (
+        "A person needs a name: the owner in Airflow, by which rotations name the person as well.",
+        "人员必须有 name：即 Airflow 中的 owner，轮值也用它引用。",
+    ),
+    "person_name_twice": (
+        "The name {name!r} is used twice; each person needs their own.",
+        "名称 {name!r} 用了两次；每个人应有自己的名称。",
+    ),
+    "person_unreachable": (
+        "{name!r} needs a user_id or a mobile: DingTalk knows people by them.",
+        "{name!r} 必须有 user_id 或 mobile，钉钉据此找到人。",
+    ),
+    "email_twice": (
+        "{email} is also the e-mail address of {name!r}; leave it out of one of them.",
+        "{email} 也是 {name!r} 的邮箱，请删去一处。",
+    ),
+    "person_misspelled": (
+        "There is no person {name!r} in people; did you mean {close!r}?",
+        "people 中没有 {name!r}，是否应为 {close!r}？",
+    ),
+    "person_unknown": (
+        "There is no person {name!r} in people (there: {known}).",
+        "people 中没有 {name!r}（已有：{known}）。",
+    ),
+    "person_unknown_none": (
+        "There is no person {name!r} in people (there: none).",
+        "people 中没有 {name!r}（还没有任何人员）。",
+    ),
+    "rotation_no_name": (
+        "A rotation needs a name, by which rules and overrides refer to it.",
+        "轮值必须有 name，供规则和替班引用。",
+    ),
+    "rotation_name_twice": (
+        "The name {name!r} is used twice; each rotation needs its own.",
+        "名称 {name!r} 用了两次；每个轮值应有自己的名称。",
+    ),
+    "rotation_as_person": (
+        "{name!r} is also a person; the rotation needs a name of its own.",
+        "{name!r} 与人员同名；轮值应有自己的名称。",
+    ),
+    "rotation_no_people": (
+        "A rotation needs people: a list of names, or layers that have them.",
+        "轮值必须有 people（姓名列表），或由含 people 的 layers 组成。",
+    ),
+    "layers_and_more": (
+        "A rotation with layers has {others} in its layers and not beside them.",
+        "使用 layers 时，{others} 应写在各层中，不能与 layers 并列。",
+    ),
+    "handover_too_late": ("handover must be before 24:00.", "handover 应早于 24:00。"),
+    "start_missing": (
+        "Several people need a start: the day on which the first one's turn begins.",
+        "多人轮值必须有 start：第一个人开始值班的日期。",
+    ),
+    "start_late_in_month": (
+        "start must be one of the first 28 days of a month if a turn lasts months.",
+        "按月轮换时，start 应为每月 1 至 28 日。",
+    ),
+    "rotation_misspelled": (
+        "There is no rotation {name!r} in rotations; did you mean {close!r}?",
+        "rotations 中没有轮值 {name!r}，是否应为 {close!r}？",
+    ),
+    "rotation_unknown": (
+        "There is no rotation {name!r} in rotations (there: {known}).",
+        "rotations 中没有轮值 {name!r}（已有：{known}）。",
+    ),
+    "rotation_unknown_none": (
+        "There is no rotation {name!r} in rotations (there: none).",
+        "rotations 中没有轮值 {name!r}（还没有任何轮值）。",
+    ),
+    "no_rotations": (
+        "Nobody is ever on call: the file has no rotations.",
+        "文件中没有 rotations，因此没有值班人。",
+    ),
+    "override_no_rotation": (
+        "An override needs the rotation that it is for: {known}.",
+        "替班必须指明 rotation：{known}。",
+    ),
+    "override_no_person": (
+        "An override needs a person: who is on call instead.",
+        "替班必须有 person：由谁代替值班。",
+    ),
+    "override_no_time": (
+        "An override needs either from and until, or days.",
+        "替班必须有 from 和 until，或者有 days。",
+    ),
+    "override_order": ("until must be after from.", "until 应晚于 from。"),
+    "on_call_not_alone": (
+        "on_call stands alone in 'to'; write a second rule for other targets.",
+        "to 中的 on_call 不能与其他目标并列，请另写一条规则。",
+    ),
 }
 
 _RULES = {
@@ -105,6 +203,21 @@ _RULES = {
         "应为年份，例如 2026；或一段，例如 2026:2027",
     ),
     "order": ("must end after it begins", "的结束不能早于开始"),
+    "user_id": ("must be one DingTalk user id", "应为一个钉钉 userId"),
+    "mobile": (
+        "must be a mobile number such as 13800000000 or +852-51234567",
+        "应为手机号，例如 13800000000 或 +852-51234567",
+    ),
+    "email": ("must be an e-mail address", "应为邮箱地址"),
+    "every": (
+        "must be day, week, month, workday or holiday, or several such as 2 weeks",
+        "应为 day、week、month、workday 或 holiday；或多个，例如 2 weeks",
+    ),
+    "date": ("must be a date such as 2026-11-30", "应为日期，例如 2026-11-30"),
+    "moment": (
+        "must be a time such as 2026-12-01 09:00; for whole days write days: 2026-12-01..2026-12-03",
+        "应为时间，例如 2026-12-01 09:00；整天请写 days: 2026-12-01..2026-12-03",
+    ),
     "order_of_items": ("must end after it begins; write two items instead", "的结束不能早于开始，请写成两项"),
 }
 """What is right for a value; a text of a mistake begins with the name of the value, and ends with the wrong one."""

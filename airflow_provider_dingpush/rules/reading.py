@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from airflow_provider_dingpush.errors import InvalidMessageError, RulesFileError
 from airflow_provider_dingpush.events import KNOWN_EVENTS, Urgency
 from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.rules.duty_reading import DUTY_KEYS, OnCallReader, read_duty_table
+from airflow_provider_dingpush.rules.duty_table import DutyTable, OnCall
 from airflow_provider_dingpush.rules.interval_reading import read_calendar, read_intervals
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns
@@ -21,7 +23,7 @@ from airflow_provider_dingpush.rules.workdays import Calendar
 from airflow_provider_dingpush.rules.yaml_nodes import Document, Node, Problem, is_null, line_of, one_of
 from airflow_provider_dingpush.targets import Target, read_target
 
-FILE_KEYS = ("calendar", "time_intervals", "rules")
+FILE_KEYS = ("calendar", "time_intervals", *DUTY_KEYS, "rules")
 RULE_KEYS = (
     *("name", "match", "receiver", "to", "at", "language", "severity", "group_by", "repeat_interval"),
     *("mute_time_intervals", "active_time_intervals", "continue"),
@@ -56,6 +58,7 @@ def read_rules(
     root = document.parse(text)
     rules: tuple[Rule, ...] = ()
     intervals: dict[str, NamedInterval] = {}
+    duty = DutyTable()
     if root is not None and not is_null(root):
         found = document.mapping(root, "A rules file", FILE_KEYS)
         calendar = Calendar()
@@ -63,14 +66,16 @@ def read_rules(
             calendar = _calendar(document, found["calendar"], read_file, problems)
         if "time_intervals" in found:
             intervals = read_intervals(document, found["time_intervals"], calendar, zone)
+        duty = read_duty_table(document, found, calendar, zone)
         if "rules" in found:
-            reader = _RuleReader(document, intervals, group_labels)
+            on_call = OnCallReader(document, (each.name for each in duty.rotations))
+            reader = _RuleReader(document, intervals, on_call, group_labels)
             items = document.items(found["rules"], "rules")
             rules = tuple(reader.rule(item, number) for number, item in enumerate(items, 1))
     problems += sorted(document.problems, key=lambda each: (each.line, each.column))
     if problems:
         raise _error_of(problems)
-    return RuleSet(rules, tuple(intervals.values()))
+    return RuleSet(rules, tuple(intervals.values()), duty)
 
 
 def _error_of(problems: Sequence[Problem]) -> RulesFileError:
@@ -112,6 +117,7 @@ class _RuleReader:
     """Reads the rules of one file.
 
     :param intervals: the named time intervals, by name.
+    :param on_call: reads where a rule names who is on call.
     :param group_labels: what ``group_by`` may name.
     """
 
@@ -119,10 +125,12 @@ class _RuleReader:
         self,
         document: Document,
         intervals: Mapping[str, NamedInterval],
+        on_call: OnCallReader,
         group_labels: tuple[str, ...],
     ) -> None:
         self._document = document
         self._intervals = intervals
+        self._on_call = on_call
         self._group_labels = group_labels
 
     def rule(self, node: Node, number: int) -> Rule:
@@ -135,6 +143,8 @@ class _RuleReader:
             if key == "receiver" and is_null(value):
                 continue
             values[name] = read(self, value)
+            if key == "at":
+                values["on_call"] = self._on_call.mentioned(value)
         if found and "receiver" not in found and not _has_misspelled_receiver(node):
             document.note(node, "no_receiver")
         return Rule(**values)
@@ -168,15 +178,18 @@ class _RuleReader:
     def receiver(self, node: Node) -> str:
         return self._document.text(node, "receiver")
 
-    def to(self, node: Node) -> Target | None:
-        return self._checked(node, read_target)
+    def to(self, node: Node) -> Target | OnCall | None:
+        if self._on_call.named_in(node):
+            return self._on_call.target(node)
+        return self._checked(node, self._document.plain(node), read_target)
 
     def at(self, node: Node) -> At | None:
-        return self._checked(node, At.read)
+        others = self._on_call.others(node) if self._on_call.named_in(node) else self._document.plain(node)
+        return self._checked(node, others, At.read)
 
-    def _checked(self, node: Node, read: Callable[[Any], Result]) -> Result | None:
+    def _checked(self, node: Node, plain: Any, read: Callable[[Any], Result]) -> Result | None:
         try:
-            return read(self._document.plain(node))
+            return read(plain)
         except (InvalidMessageError, TypeError) as problem:
             chinese = problem.in_language("zh") if isinstance(problem, InvalidMessageError) else problem
             self._document.note(node, "refused_elsewhere", problem=problem, problem_zh=chinese)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
 from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.rules.duty_table import DutyTable, OnCall
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match
 from airflow_provider_dingpush.rules.time_intervals import NamedInterval, end_of, start_of
@@ -24,8 +25,9 @@ class Rule:
     :param name: for people; by default ``rule`` and its number.
     :param match: which events.
     :param receiver: connection id; ``None`` sends such events to nobody.
-    :param to: the target, if the connection is an app's.
+    :param to: the target, if the connection is an app's; or whoever is on call when the message is sent.
     :param at: people to mention.
+    :param on_call: rotations, of which whoever is on call when the message is sent is mentioned as well.
     :param language: ``zh`` or ``en``.
     :param severity: replaces that of the event.
     :param group_by: labels by which a digest is divided.
@@ -39,8 +41,9 @@ class Rule:
     name: str
     match: Match = _EVERYTHING
     receiver: str | None = None
-    to: Target | None = None
+    to: Target | OnCall | None = None
     at: At | None = None
+    on_call: tuple[str, ...] = ()
     language: str | None = None
     severity: Urgency | None = None
     group_by: tuple[str, ...] | None = None
@@ -117,10 +120,12 @@ class RuleSet:
 
     :param rules: the rules.
     :param intervals: all time intervals that the file names, also those that no rule refers to.
+    :param duty: its people, and who of them is on call when.
     """
 
     rules: tuple[Rule, ...] = ()
     intervals: tuple[NamedInterval, ...] = ()
+    duty: DutyTable = field(default_factory=DutyTable)
 
     def applying_to(self, labels: Labels) -> tuple[Rule, ...]:
         """The rules that apply: the first one that matches, and after one with ``continue`` the next."""

@@ -80,6 +80,15 @@ def _rules(_: Sandbox) -> None:
     )
 
 
+def _duty(_: Sandbox) -> None:
+    Path(RULES_FILE).write_text(
+        "people:\n"
+        "  - {name: zhangsan, user_id: u1, mobile: 13800000001, email: z@example.com}\n"
+        "  - {name: lisi, user_id: u2}\n"
+        "rotations: [{name: primary, people: [zhangsan, lisi], start: 2026-11-30}]\n"
+    )
+
+
 def _rules_after_alerts(sandbox: Sandbox) -> None:
     _rules(sandbox)
     DingTalkNotifier()(task_context("one"))
@@ -102,6 +111,7 @@ def _nothing(_: Sandbox) -> None:
         ("watch", _nothing, ["watch", "--url", "http://127.0.0.1:1", "--for", "0s"]),
         ("rules-check", _rules, ["rules", "check", RULES_FILE]),
         ("rules-explain", _rules, ["rules", "explain", "etl_orders.load", "--file", RULES_FILE]),
+        ("oncall", _duty, ["oncall", "--at", "2026-12-01T10:00", "--days", "7", "--file", RULES_FILE]),
         ("rules-replay", _rules_after_alerts, ["rules", "replay", "--file", RULES_FILE]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

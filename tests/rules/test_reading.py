@@ -121,7 +121,7 @@ def test_a_file_without_rules_is_none(text: str) -> None:
         ("rules: [}", "rules.yaml:1:9: This isn't YAML: "),
         ("rules:\n\t- receiver: x\n", "rules.yaml:2:1: This isn't YAML: "),
         ("rules: {receiver: x}", "rules.yaml:1:8: rules must be a list: each item on a line that begins with '-'."),
-        ("- receiver: x", "rules.yaml:1:1: A rules file must be a mapping of calendar, time_intervals, rules."),
+        ("- receiver: x", "rules.yaml:1:1: A rules file must be a mapping of calendar, time_intervals, people, "),
         ("rulez: []", "rules.yaml:1:1: 'rulez' is unknown here; did you mean 'rules'?"),
         ("rules: []\nrules: []", "rules.yaml:2:1: 'rules' is here twice; leave one of them out."),
         ("rules:\n  - reciever: x", "rules.yaml:2:5: 'reciever' is unknown here; did you mean 'receiver'?"),
@@ -207,7 +207,10 @@ def test_a_mistake_gets_its_place_and_what_would_be_right(text: str, problem: st
     ("text", "problem"),
     [
         ("rules: {receiver: x}", "1:8: rules 应为列表：每项一行，以“-”开头。"),
-        ("- receiver: x", "1:1: 规则文件应为映射，可用的键：calendar, time_intervals, rules。"),
+        (
+            "- receiver: x",
+            "1:1: 规则文件应为映射，可用的键：calendar, time_intervals, people, rotations, overrides, rules。",
+        ),
         ("rules:\n  - reciever: x", "2:5: 这里没有 'reciever'，是否应为 'receiver'？"),
         ("rules:\n  - {receiver: x, severity: high}", "2:29: severity 应为 P1, P2, P3, P4 之一，而不是 'high'。"),
         (

@@ -1,0 +1,55 @@
+"""The page about who is on call says what the code does, and its example is one that it accepts."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from airflow_provider_dingpush.pipeline.routes import rules_in
+from airflow_provider_dingpush.rules.duty_reading import OVERRIDE_KEYS, PERSON_KEYS, ROTATION_KEYS
+from tests.docs.pages import DOCS, blocks
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+pytestmark = pytest.mark.parametrize("language", ["en", "zh"])
+
+
+def page(language: str) -> Path:
+    return DOCS / language / "oncall.md"
+
+
+def keys_under(heading: int, language: str) -> list[str]:
+    """The names in the first column of the table below a heading of the third level, counted from 1."""
+    section = re.split(r"^### ", page(language).read_text("utf-8"), flags=re.MULTILINE)[heading]
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \|", section, re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`([a-z_]+)`", row)]
+
+
+def test_the_example_means_what_the_page_says(language: str, tmp_path: Path) -> None:
+    (shown,) = (code for kind, code in blocks(page(language)) if kind == "yaml")
+    (tmp_path / "rules.yaml").write_text(shown, "utf-8")
+    (tmp_path / "holidays.yaml").write_text("holidays: []\n")
+    duty = rules_in(tmp_path / "rules.yaml").duty
+
+    def on_call(day: int, hour: int) -> str:
+        person = duty.find("on_call", datetime(2026, 12, day, hour, tzinfo=SHANGHAI))
+        return person.name if person else ""
+
+    assert [on_call(*each) for each in ((1, 8), (1, 10), (4, 10), (5, 10), (6, 10), (7, 10), (8, 20))] == [
+        "zhangsan",
+        "lisi",
+        "zhangsan",
+        "wangwu",
+        "zhangsan",
+        "lisi",
+        "wangwu",
+    ]
+
+
+def test_all_keys_are_listed(language: str) -> None:
+    assert keys_under(1, language) == list(PERSON_KEYS)
+    assert keys_under(2, language) == list(ROTATION_KEYS)
+    assert keys_under(3, language) == list(OVERRIDE_KEYS)
