@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.cli.json_output import error_values, iso_time, print_json
 from airflow_provider_dingpush.cli.outbox_place import OutboxPlace, place_of
-from airflow_provider_dingpush.cli.receiver_status import ReceiverState, ReceiverStatus, receivers_of
+from airflow_provider_dingpush.cli.receiver_status import plain_receiver
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.silence_counts import plain_silences
 from airflow_provider_dingpush.delivery.reasons import words
@@ -20,6 +20,12 @@ from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.incidents import Incident, incidents_in
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
+from airflow_provider_dingpush.pipeline.receiver_status import (
+    ReceiverState,
+    ReceiverStatus,
+    limits_from,
+    receivers_of,
+)
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 from airflow_provider_dingpush.timeouts import Deadline
 
@@ -108,7 +114,7 @@ class _Status:
         return {
             "outbox": self.place.to_dict(),
             "last_flush_at": iso_time(self.flushed_at, local_zone()),
-            "receivers": [each.to_dict() for each in self.receivers],
+            "receivers": [plain_receiver(each) for each in self.receivers],
             "silences": list(self.silences),
             "incidents": self._incidents(),
             "problems": [error_values(each, str(each)) for each in self.problems],
@@ -163,7 +169,7 @@ def _read(stores: Sequence[Store], look_ups: LookUps) -> _Status:
     silences: Sequence[Mapping[str, Any]] = ()
     incidents: Sequence[Incident] = ()
     try:
-        receivers += receivers_of(first.outbox, look_ups)
+        receivers += receivers_of(first.outbox, limits_from(look_ups))
         flushed_at = first.outbox.last_flush()
         silences = plain_silences(first.outbox)
         incidents = incidents_in(first.outbox)
@@ -172,7 +178,7 @@ def _read(stores: Sequence[Store], look_ups: LookUps) -> _Status:
     is_readable = not problems
     for store in others:
         try:
-            found = [] if store.is_empty else list(receivers_of(store.outbox, look_ups))
+            found = [] if store.is_empty else list(receivers_of(store.outbox, limits_from(look_ups)))
         except OutboxError as problem:
             problems.append(problem)
             continue

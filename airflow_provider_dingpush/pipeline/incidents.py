@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.alerts.mailboxes import Mailbox
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.oncall.claims import Claim, ClaimedBy, is_meant, short_id
-from airflow_provider_dingpush.storage.contract import Note
+from airflow_provider_dingpush.storage.notes import Note
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.digest_notes import ClaimNote

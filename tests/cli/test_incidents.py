@@ -13,7 +13,7 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.incidents import claim, incidents_in
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.storage.contract import OPEN, Note
+from airflow_provider_dingpush.storage.notes import OPEN, Note
 from tests.callback_contexts import success_context, task_context
 from tests.cli.conftest import is_chinese
 

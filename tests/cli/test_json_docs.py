@@ -13,11 +13,11 @@ import pytest
 
 from airflow_provider_dingpush.cli import send
 from airflow_provider_dingpush.cli.main import main
-from airflow_provider_dingpush.cli.receiver_status import ReceiverState
 from airflow_provider_dingpush.cli.rules_check import WarningKind
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.errors import ContentRefusedError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.receiver_status import ReceiverState
 from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from tests.callback_contexts import task_context

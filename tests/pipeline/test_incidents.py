@@ -28,7 +28,7 @@ from airflow_provider_dingpush.pipeline.incidents import (
 )
 from airflow_provider_dingpush.pipeline.outboxes import files_in, outbox
 from airflow_provider_dingpush.sandbox import Sandbox
-from airflow_provider_dingpush.storage.contract import OPEN, Note
+from airflow_provider_dingpush.storage.notes import OPEN, Note
 from airflow_provider_dingpush.storage.outbox import Outbox
 from tests.callback_contexts import success_context, task_context
 from tests.outbox_in_use import use
