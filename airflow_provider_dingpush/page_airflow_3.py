@@ -26,6 +26,8 @@ from airflow_provider_dingpush.web.answers import (
 )
 from airflow_provider_dingpush.web.tokens import FormTokens
 
+_MOST_FIELDS = 20
+
 
 class AirflowUser:
     """A user of Airflow who looks at the page, and what Airflow lets this user do.
@@ -87,7 +89,10 @@ async def _form(request: Request) -> dict[str, str]:
         content += part
         if len(content) > MOST_FORM_BYTES:
             raise HTTPException(413)
-    return dict(parse_qsl(content.decode("utf-8", "replace"), max_num_fields=20))
+    try:
+        return dict(parse_qsl(content.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        raise HTTPException(400) from None
 
 
 _User = Annotated[AirflowUser, Depends(_visitor)]

@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from airflow_provider_dingpush.alerts.visible_text import as_shown
 from airflow_provider_dingpush.delivery.reasons import words
+from airflow_provider_dingpush.errors import in_language
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.page_actions import SILENCE_MINUTES
 from airflow_provider_dingpush.pipeline.redaction import redact_text
@@ -88,7 +89,7 @@ def render_page(
     :param now: in seconds since 1970.
     """
     text = Words(language)
-    tables = _Tables(text)
+    tables = _Tables(text, now)
     return _template("page.html").render(
         t=text,
         languages=LANGUAGES,
@@ -98,9 +99,9 @@ def render_page(
         result=result,
         airflow_url=airflow_url,
         minutes=SILENCE_MINUTES,
-        now=_time(now),
+        now=f"{datetime.fromtimestamp(now, local_zone()):%Y-%m-%d %H:%M:%S}",
         zone=datetime.fromtimestamp(now, local_zone()).tzname(),
-        flushed=None if state.flushed_at is None else _time(state.flushed_at),
+        flushed=None if state.flushed_at is None else _time(state.flushed_at, now),
         state=state,
         problems=[redact_text(each.in_language(language)) for each in state.problems],
         incidents=[tables.incident(each) for each in state.incidents],
@@ -126,8 +127,10 @@ def _template(name: str) -> Template:
     return environment.from_string((_FOLDER / name).read_text(encoding="utf-8"))
 
 
-def _time(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, local_zone()):%Y-%m-%d %H:%M:%S}"
+def _time(at: float, now: float) -> str:
+    """A time of this year without the year."""
+    moment, today = (datetime.fromtimestamp(each, local_zone()) for each in (at, now))
+    return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _is_web_address(link: str) -> bool:
@@ -137,8 +140,12 @@ def _is_web_address(link: str) -> bool:
 class _Tables:
     """The rows of the page's tables in one language."""
 
-    def __init__(self, text: Words) -> None:
+    def __init__(self, text: Words, now: float) -> None:
         self._text = text
+        self._now = now
+
+    def _time(self, at: float) -> str:
+        return _time(at, self._now)
 
     def _cell(self, heading: str, value: str, **more: Any) -> _Cell:
         return _Cell(self._text(heading), as_shown(value), **more)
@@ -148,7 +155,7 @@ class _Tables:
         incident, text = row.incident, self._text
         failure, claim = incident.failure, incident.claim
         links = [(text("log"), failure.log_link), (text("run"), failure.run_link)]
-        claimed = text("nobody") if claim is None else text("claimed_by", by=claim.by, time=_time(claim.at))
+        claimed = text("nobody") if claim is None else text("claimed_by", by=claim.by, time=self._time(claim.at))
         cells = [
             self._cell(
                 "what",
@@ -157,10 +164,10 @@ class _Tables:
                 links=[(name, link) for name, link in links if link and _is_web_address(link)],
             ),
             self._cell("severity", failure.urgency.value, kind=f"severity {failure.urgency.value.lower()}"),
-            self._cell("since", _time(failure.since)),
+            self._cell("since", self._time(failure.since), kind="time"),
             self._cell("failures", f"{failure.count:,}", kind="number"),
             self._cell("owner", ", ".join(failure.owners)),
-            self._cell("connection", failure.conn_id),
+            self._cell("connection", failure.conn_id, kind="name"),
             self._cell(
                 "claimed",
                 claimed,
@@ -183,7 +190,7 @@ class _Tables:
             silence = row.silence
             cells = [
                 self._cell("silenced_what", silence.what),
-                self._cell("until", _time(silence.until)),
+                self._cell("until", self._time(silence.until), kind="time"),
                 self._cell("muted", f"{row.silenced.count:,}", kind="number"),
                 self._cell("by", silence.by),
                 self._cell("why", redact_text(silence.why)),
@@ -197,7 +204,7 @@ class _Tables:
         usage = status.usage
         return _Row(
             [
-                self._cell("connection", name, more=[as_shown(each) for each in others]),
+                self._cell("connection", name, more=[as_shown(each) for each in others], kind="name"),
                 self._cell("pending", _number(status.pending), kind="number"),
                 self._cell("window", self._window(usage), kind="number"),
                 self._cell("today", self._used(usage, "today", "max_messages_per_day"), kind="number"),
@@ -223,8 +230,9 @@ class _Tables:
     def _state(self, status: ReceiverStatus) -> str:
         values: dict[str, object] = {"problem": redact_text(status.problem or "")}
         if status.reason is not None and status.until is not None:
-            reason = words(status.reason, self._text.language, redact_text(status.detail))
-            values = {"time": _time(status.until), "reason": reason}
+            detail = redact_text(in_language(status.detail, self._text.language))
+            reason = words(status.reason, self._text.language, detail)
+            values = {"time": self._time(status.until), "reason": reason}
         return self._text(status.state.value, **values)
 
     def _waits(self, status: ReceiverStatus) -> Iterator[str]:
@@ -240,8 +248,8 @@ class _Tables:
             letter = row.letter
             cells = [
                 self._cell("alert", letter.name),
-                self._cell("refused_at", _time(letter.at)),
-                self._cell("connection", letter.alert.mailbox.conn_id if letter.alert else ""),
+                self._cell("refused_at", self._time(letter.at), kind="time"),
+                self._cell("connection", letter.alert.mailbox.conn_id if letter.alert else "", kind="name"),
                 self._cell("reason", redact_text(letter.problem)),
             ]
             button = _Button("retry", f"{row.receiver_id}/{letter.key}", self._text("retry"))
@@ -254,8 +262,8 @@ class _Tables:
         return _Row(
             [
                 self._cell("baseline", row.name),
-                self._cell("due", "" if due is None else _time(due)),
-                self._cell("expected", text("unknown") if expected is None else _time(expected)),
+                self._cell("due", "" if due is None else self._time(due)),
+                self._cell("expected", text("unknown") if expected is None else self._time(expected)),
                 self._cell("margin", margin, kind="number"),
                 self._cell("state", row.texts[text.language == "zh"], kind="held" if row.is_open else ""),
             ]
