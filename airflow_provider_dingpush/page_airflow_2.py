@@ -50,7 +50,13 @@ class AirflowUser:
         return bool(get_auth_manager().is_authorized_view(access_view=AccessView.JOBS))
 
     def may_read(self, dag_id: str | None) -> bool:
-        return self._may("GET", dag_id)
+        if dag_id is not None:
+            return self._may("GET", dag_id)
+        try:
+            # Without an id, auth managers say whether any DAG may be read. No DAG can have this one.
+            return self._may("GET", "*")
+        except Exception:  # noqa: BLE001 - an auth manager may not accept it
+            return self.may_edit(None)
 
     def may_edit(self, dag_id: str | None) -> bool:
         return self._may("PUT", dag_id)
@@ -58,7 +64,8 @@ class AirflowUser:
     def _may(self, method: Any, dag_id: str | None) -> bool:
         if (method, dag_id) not in self._known:
             details = None if dag_id is None else DagDetails(id=dag_id)
-            self._known[method, dag_id] = bool(get_auth_manager().is_authorized_dag(method=method, details=details))
+            is_authorized = get_auth_manager().is_authorized_dag(method=method, details=details)
+            self._known[method, dag_id] = bool(is_authorized)
         return self._known[method, dag_id]
 
 

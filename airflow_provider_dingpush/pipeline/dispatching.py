@@ -222,11 +222,14 @@ def _drain(outbox: Outbox, book: LedgerBook, receiver: Receiver, lead: _Lead) ->
     from airflow_provider_dingpush.pipeline.duty import KnownDuty
     from airflow_provider_dingpush.pipeline.gates import gate_of
     from airflow_provider_dingpush.pipeline.incidents import claim_notes
+    from airflow_provider_dingpush.pipeline.receiver_limits import note_limits
 
     _fetch(outbox, receiver.receiver_id, book, lead.moved_from)
     if lead.carry_over is not None:
         lead.carry_over(receiver.receiver_id, book)
     settings = receiver.hook.settings
+    if lead.role is not LeaderRole.CALLBACK:  # which has no time to spare
+        note_limits(outbox, receiver.receiver_id, settings.delivery)
     composer = composer_for(receiver, settings, KnownDuty(), claim_notes(outbox, receiver.receiver_id))
     return Drain(
         book,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.events import Event, Subject
 from airflow_provider_dingpush.pipeline.incidents import Incident, of_all, outboxes_of
+from airflow_provider_dingpush.pipeline.receiver_limits import noted_limits
 from airflow_provider_dingpush.pipeline.receiver_status import ReceiverState, ReceiverStatus, receivers_of
 from airflow_provider_dingpush.pipeline.silences import Silenced, silenced_by, silences_in
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
@@ -132,8 +133,7 @@ def read_state(visitor: Visitor, until: float) -> PageState:
     state = PageState(location=None if first.folder is None else str(first.folder))
     problems: list[OutboxError] = []
     try:
-        # Not looked up in connections, which hold tokens as well: limits aren't needed that much.
-        receivers = list(receivers_of(first.outbox, lambda _: None))
+        receivers = list(receivers_of(first.outbox, noted_limits(first.outbox)))
         silences = tuple(_silences(first.outbox, visitor))
         state = replace(state, silences=silences, flushed_at=first.outbox.last_flush())
     except OutboxError as problem:
@@ -213,6 +213,6 @@ def _letters(receivers: Sequence[ReceiverStatus], visitor: Visitor) -> Iterator[
 
 def _in_files(store: Store) -> list[ReceiverStatus]:
     """Receivers whose alerts wait in files of this machine until the outbox is available again."""
-    found = [] if store.is_empty else list(receivers_of(store.outbox, lambda _: None))
+    found = [] if store.is_empty else list(receivers_of(store.outbox, noted_limits(store.outbox)))
     is_shown = (each for each in found if each.pending or each.letters or each.state is ReceiverState.UNREADABLE)
     return [replace(each, folder=store.folder) for each in is_shown]
