@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import requests
+from selenium.webdriver.support.ui import WebDriverWait
 
 from airflow_provider_dingpush.airflow_compat import has_own_plugin, page_framework
 from airflow_provider_dingpush.pipeline.incidents import incidents_in
@@ -178,9 +179,10 @@ def _open(browser: Any, server: WebServer, *, width: int = 1200, language: str =
     browser.get(f"{server.url}/dingpush/?language={language}")
 
 
-def _press(browser: Any, row: str, button: str) -> None:
-    element = browser.execute_script(BUTTON, row, button)
-    element.click()
+def _press(browser: Any, row: str, button: str, then: str) -> None:
+    """Press a button of a row, and wait for what the page says then."""
+    browser.execute_script(BUTTON, row, button).click()
+    WebDriverWait(browser, START_SECONDS).until(lambda _: then in browser.execute_script(TEXT))
 
 
 @pytest.mark.parametrize("width", [1200, 390])
@@ -205,16 +207,11 @@ def test_it_is_readable_wide_and_on_a_phone(browser: Any, server: WebServer, wid
 def test_a_phone_claims_silences_and_sends_again(browser: Any, server: WebServer) -> None:
     server.sign_in(browser, "uma")
     _open(browser, server, width=390)
-    _press(browser, "users_hourly", "claim")
-    assert "Claimed." in browser.execute_script(TEXT)
-    _press(browser, "users_hourly", "silence")
-    assert "Silenced." in browser.execute_script(TEXT)
-    _press(browser, "dag_id=users_hourly", "end_silence")
-    assert "The silence is over" in browser.execute_script(TEXT)
-    _press(browser, "users_hourly", "unclaim")
-    assert "Given back" in browser.execute_script(TEXT)
-    _press(browser, "can't be composed", "retry")
-    assert "next flush" in browser.execute_script(TEXT)
+    _press(browser, "users_hourly", "claim", "Claimed.")
+    _press(browser, "users_hourly", "silence", "Silenced.")
+    _press(browser, "dag_id=users_hourly", "end_silence", "The silence is over")
+    _press(browser, "users_hourly", "unclaim", "Given back")
+    _press(browser, "can't be composed", "retry", "next flush")
     assert "No dead letters." in browser.execute_script(TEXT)
     assert {each.what for each in silences_in(outbox())} == {"dag_id=dev_*"}
 
@@ -255,7 +252,7 @@ def test_a_form_of_another_site_does_nothing(browser: Any, server: WebServer, tm
     )
     browser.get(page.as_uri())
     browser.execute_script("document.querySelector('button').click()")
-    browser.execute_async_script("setTimeout(arguments[0], 0)")
+    WebDriverWait(browser, START_SECONDS).until(lambda _: browser.current_url.startswith(server.url))
     text = browser.execute_script(TEXT)
     assert "Claimed." not in text
     assert next(each for each in incidents_in(outbox()) if each.id == incident.id).claim is None
