@@ -166,13 +166,13 @@ class _Tables:
             self._cell("severity", failure.urgency.value, kind=f"severity {failure.urgency.value.lower()}"),
             self._cell("since", self._time(failure.since), kind="time"),
             self._cell("failures", f"{failure.count:,}", kind="number"),
-            self._cell("owner", ", ".join(failure.owners)),
+            self._cell("owner", ", ".join(failure.owners), kind="owner"),
             self._cell("connection", failure.conn_id, kind="name"),
             self._cell(
                 "claimed",
                 claimed,
                 more=[as_shown(redact_text(claim.note))] if claim is not None and claim.note else (),
-                kind="nobody" if claim is None else "",
+                kind="nobody" if claim is None else "owner",
             ),
         ]
         buttons = []
@@ -192,7 +192,7 @@ class _Tables:
                 self._cell("silenced_what", silence.what),
                 self._cell("until", self._time(silence.until), kind="time"),
                 self._cell("muted", f"{row.silenced.count:,}", kind="number"),
-                self._cell("by", silence.by),
+                self._cell("by", silence.by, kind="owner"),
                 self._cell("why", redact_text(silence.why)),
             ]
             button = _Button("end_silence", silence.id, self._text("end_silence"))
