@@ -65,6 +65,8 @@ __all__ = [
     "load_provider_options",
     "mask_secret",
     "notifier_takes_context",
+    "page_framework",
+    "page_secret",
     "redact",
     "run_in_thread",
     "search_all_secrets",
@@ -144,6 +146,31 @@ def is_airflow_3() -> bool:
     from airflow import __version__
 
     return not __version__.startswith("2.")
+
+
+def page_framework() -> str | None:
+    """The web framework that pages of a plugin are made with, ``fastapi`` or ``flask``.
+
+    ``None`` on 3.0, whose UI keeps the login in its scripts: a page of a plugin doesn't learn who opens it
+    (``api_fastapi/core_api/security.py`` of 3.0.6, read 2026-11-28).
+    """
+    if not is_airflow_3():
+        return "flask"
+    from airflow import __version__
+
+    return None if __version__.startswith("3.0.") else "fastapi"
+
+
+def page_secret() -> bytes:
+    """The secret that all web servers of this Airflow share, for tokens in forms; made up if there is none."""
+    from airflow.configuration import conf
+
+    value = conf.get("api" if is_airflow_3() else "webserver", "secret_key", fallback=None)
+    # In a configuration without it, Airflow may leave its placeholder.
+    return value.encode() if value and not value.startswith("{") else _OWN_SECRET
+
+
+_OWN_SECRET = os.urandom(32)
 
 
 def tells_teams() -> bool:

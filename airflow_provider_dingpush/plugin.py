@@ -1,4 +1,4 @@
-"""The plugin by which Airflow calls this package about every DAG, if ``[dingpush]`` says so.
+"""The plugin by which Airflow calls this package about every DAG, if ``[dingpush]`` says so, and has its page.
 
 Airflow loads plugins in every process, so this module loads nothing else. It has listeners only if ``alert_conn_id`` or
 ``rules_file`` is set and ``attach`` isn't ``policy``: as soon as any listener is registered, Airflow refuses sensors
@@ -60,12 +60,37 @@ def email_alert(ti: Any, exception: Any = None) -> str:
         return ""
 
 
+class _PartOfPage:
+    """An attribute of the plugin that belongs to its page: made when it is read, which only web servers do.
+
+    :param name: of the attribute.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._made: list[Any] | None = None
+
+    def __get__(self, plugin: object, owner: type) -> list[Any]:
+        if self._made is None:
+            try:
+                from airflow_provider_dingpush.page_parts import part_of_page
+
+                self._made = part_of_page(self._name)
+            except Exception:  # noqa: BLE001 - Airflow's own pages are worth more than this one
+                _log.exception("The page of dingpush isn't available.")
+                self._made = []
+        return self._made
+
+
 class DingPushPlugin(AirflowPlugin):  # type: ignore[misc,unused-ignore]
-    """Has the listeners of :mod:`airflow_provider_dingpush.listeners`, if they are configured."""
+    """Has a page in Airflow's UI, and the listeners of :mod:`airflow_provider_dingpush.listeners` if configured."""
 
     name = "dingpush"
     listeners: list[Any] = []  # noqa: RUF012 - Airflow's own attribute
     macros: list[Any] = [email_alert]  # noqa: RUF012 - the same
+    fastapi_apps: Any = _PartOfPage("fastapi_apps")
+    external_views: Any = _PartOfPage("external_views")
+    appbuilder_views: Any = _PartOfPage("appbuilder_views")
 
     @classmethod
     def on_load(cls, *_arguments: Any, **_more: Any) -> None:

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -189,6 +190,16 @@ class Album:
             driver.execute_script("for (const each of document.getAnimations()) each.cancel()")
             self.add(name, driver.find_element(By.CSS_SELECTOR, selector).screenshot_as_png)
 
+    def add_page(self, name: str, airflow_url: str) -> None:
+        """The page in Airflow's UI, high enough that nothing scrolls."""
+        with browser(self.language) as driver:
+            resize(driver, 1200, LOWEST)
+            driver.get(f"{airflow_url}/auth/token/login")
+            driver.get(f"{airflow_url}/dingpush/?language={self.language.code}")
+            shown(driver, "footer")
+            resize(driver, 1200, driver.execute_script("return document.body.offsetHeight"))
+            self.add(name, driver.find_element(By.CSS_SELECTOR, "body").screenshot_as_png)
+
     def add_form(self, name: str, airflow: RunningAirflow, conn_type: str, values: dict[str, str]) -> None:
         """The dialog of a new connection as Airflow's page draws it: the fields of every connection, and ours."""
         with browser(self.language) as driver:
@@ -221,8 +232,8 @@ def add_button(driver: Any) -> Any:
 
 
 def of_running_airflow(albums: list[Album], wanted: Callable[[str], bool]) -> None:
-    """The alert of a task that failed, and the forms of both connection types."""
-    if not any(map(wanted, ("alert", "form_robot", "form_app"))):
+    """The alert of a task that failed, the forms of both connection types, and the page in Airflow's UI."""
+    if not any(map(wanted, ("alert", "form_robot", "form_app", "page"))):
         return
     with ExitStack() as open_ones:
         home = Path(open_ones.enter_context(tempfile.TemporaryDirectory()))
@@ -253,6 +264,43 @@ def of_running_airflow(albums: list[Album], wanted: Callable[[str], bool]) -> No
                 airflow.wait_until(runs, lambda: airflow.call(runs, {"dag_run_id": RUN_ID, "logical_date": None}), 180)  # noqa: B023
                 sandbox.wait_for_messages(1, 120)
                 album.add_chat("alert", sandbox, 900)
+            if wanted("page"):
+                shutil.rmtree(home / "dingpush", ignore_errors=True)
+                os.environ["AIRFLOW__DINGPUSH__HOME"] = str(home / "dingpush")
+                fill_outbox(album, sandbox)
+                album.add_page("page", airflow.url)
+
+
+def fill_outbox(album: Album, sandbox: Sandbox) -> None:
+    """One of each that the page in Airflow's UI shows."""
+    from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+    from airflow_provider_dingpush.events import Event
+    from airflow_provider_dingpush.pipeline.incidents import claim, incidents_in
+    from airflow_provider_dingpush.pipeline.outboxes import outbox
+    from airflow_provider_dingpush.pipeline.silences import add_silence
+    from airflow_provider_dingpush.sandbox import Fault
+
+    os.environ["AIRFLOW_CONN_DINGTALK_DEFAULT"] = robot_connection(sandbox, album.language)
+    either, now, box = album.language.either, time.time(), outbox()
+    refused = "ConnectionError: could not connect to server: Connection refused (10.8.0.21:5432)"
+    failures = [
+        ("orders_daily", "check_totals", 5_400, "ValueError: 3 orders without a customer", "lisi"),
+        ("ods_sync_04", "copy_users", 900, refused, "zhangsan"),
+        ("report_daily", "render_charts", 300, "KeyError: 'gross_margin'", "wangwu"),
+    ]
+    for number, (dag_id, task_id, age, summary, owner) in enumerate(failures):
+        facts = {"run_id": "scheduled__2026-11-27T19:00:00+00:00", "summary": summary, "owners": (owner,)}
+        links = {"log_link": "https://airflow.example.com/log", "run_link": "https://airflow.example.com/run"}
+        mailbox = Mailbox("dingtalk_oncall" if number == 2 else "dingtalk_default")
+        values = {"dag_id": dag_id, "task_id": task_id, **facts, **links}
+        box.put(Alert(str(number), mailbox, Event.TASK_FAILED, now - age, **values))
+    claimed = next(each for each in incidents_in(box) if each.failure.dag_id == "orders_daily")
+    note = either("上游补数中，10:00 前恢复", "upstream is being refilled")
+    claim(box, claimed, "lisi", now - 4_000, note=note)
+    why = either("开发环境迁移", "the development cluster moves")
+    add_silence(box, {"dag_id": ("dev_*",)}, seconds=7_200.0, why=why, by="zhangsan")
+    sandbox.fail_next(Fault.THROTTLED)
+    subprocess.run([Path(sys.executable).with_name("dingpush"), "flush"], check=False, stdout=subprocess.DEVNULL)
 
 
 def of_digest(album: Album, sandbox: Sandbox) -> None:
@@ -405,7 +453,7 @@ def require_fonts() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="alert, digest, messages, app, report, form_robot, form_app"
+        "names", nargs="*", metavar="NAME", help="alert, digest, messages, app, report, form_robot, form_app, page"
     )
     parser.add_argument("--into", type=Path, default=ROOT / "docs" / "images", metavar="FOLDER")
     given = parser.parse_args()

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.airflow_compat import page_framework
+
 HEAVY = {"requests", "urllib3", "redis", "yaml", "jinja2"}
 OF_ITSELF = {"airflow_provider_dingpush", "airflow_provider_dingpush.plugin"}
 LOADED = """
@@ -93,3 +95,41 @@ def test_an_exception_of_the_configuration_breaks_no_process(tmp_path: Path) -> 
         "DingPushPlugin.on_load()",
     )
     assert run(script, tmp_path, alert_conn_id="dingtalk_default")["listeners"] == []
+
+
+PARTS = """
+import json, sys
+from airflow.plugins_manager import AirflowPlugin
+from airflow_provider_dingpush.plugin import DingPushPlugin
+plugin = DingPushPlugin()
+plugin.on_load()
+plugin.validate()
+before = {each.partition(".")[0] for each in sys.modules}
+parts = {name: getattr(plugin, name) for name in ("external_views", "fastapi_apps", "appbuilder_views")}
+again = all(getattr(plugin, name) is parts[name] for name in parts)
+shown = {name: [sorted(each) for each in value] for name, value in parts.items()}
+print(json.dumps({"parts": shown, "again": again}))
+"""
+
+
+def test_the_page_is_made_when_a_web_server_reads_it(tmp_path: Path) -> None:
+    """In the way of this Airflow only: a list of another would have it start parts that nobody needs."""
+    found = run(PARTS, tmp_path)
+    view, app, old_view = (
+        ["category", "destination", "href", "name"],
+        ["app", "name", "url_prefix"],
+        ["category", "label", "name", "view"],
+    )
+    expected = {
+        "fastapi": {"external_views": [view], "fastapi_apps": [app], "appbuilder_views": []},
+        "flask": {"external_views": [], "fastapi_apps": [], "appbuilder_views": [old_view]},
+        None: {"external_views": [], "fastapi_apps": [], "appbuilder_views": []},
+    }
+    assert found["parts"] == expected[page_framework()]
+    assert found["again"]  # Airflow removes from these lists what it refuses
+
+
+def test_a_page_that_cannot_be_made_breaks_no_web_server(tmp_path: Path) -> None:
+    broken = "import sys\nsys.modules['airflow_provider_dingpush.page_parts'] = None\n"
+    found = run(broken + PARTS, tmp_path)
+    assert found["parts"] == {"external_views": [], "fastapi_apps": [], "appbuilder_views": []}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.alert_text import MAX_ALERT_BYTES, built_in_alert
-from airflow_provider_dingpush.alerts.digest_notes import Notes
+from airflow_provider_dingpush.alerts.digest_notes import ClaimNote, Notes
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.history_line import Memory
 from airflow_provider_dingpush.alerts.markdown import escape_markdown
@@ -82,21 +82,24 @@ class Composer:
     :param settings: of the receiver.
     :param redacted: removes the secrets that this process knows from an alert.
     :param described: describes an exception in one line without secrets.
+    :param claims: who takes care of what among the receiver's failures, asked for each message.
     """
 
     channel: Channel
     settings: ReceiverSettings
     redacted: Callable[[Alert], Alert]
     described: Callable[[BaseException], str]
+    claims: Callable[[], Sequence[ClaimNote]] = tuple
 
     def __call__(self, alerts: Sequence[Alert], notes: Notes) -> tuple[Message, At | None]:
         """The message and its mentions."""
         alerts = [self.redacted(each) for each in alerts]
+        notes = replace(notes, claims=self._claims(alerts, notes))
         language = self.language_of(alerts)
         if len(alerts) == 1 and notes == _plain(notes):
             message = self._alone(alerts[0], language, notes)
             message = _with_remarks(message, *_followers(alerts[0], notes, language))
-            message = _with_remarks(message, *self._withheld(notes, language))
+            message = _with_remarks(message, *self._withheld(notes, language), *self._claimed(notes, language))
         else:
             message = self._digest(alerts, notes, language)
         if self.channel.misaddressed:
@@ -141,10 +144,27 @@ class Composer:
             return []
         from airflow_provider_dingpush.alerts.withheld_text import withheld_remarks
 
-        def clock(at: float) -> str:
-            return f"{datetime.fromtimestamp(min(at, LAST_MOMENT), self.settings.zone):%m-%d %H:%M}"
+        return list(withheld_remarks(notes.withheld, words_in(language), self._clock))
 
-        return list(withheld_remarks(notes.withheld, words_in(language), clock))
+    def _claims(self, alerts: Sequence[Alert], notes: Notes) -> tuple[ClaimNote, ...]:
+        """The claims that a message of these alerts reports."""
+        every = self.claims()
+        if not every:
+            return ()
+        from airflow_provider_dingpush.alerts.claim_text import claims_shown
+
+        return claims_shown(every, alerts, notes.last_sent_at)
+
+    def _claimed(self, notes: Notes, language: str) -> list[str]:
+        """The remarks of a single alert about who takes care of what."""
+        if not notes.claims:
+            return []
+        from airflow_provider_dingpush.alerts.claim_text import claim_remarks
+
+        return list(claim_remarks(notes.claims, words_in(language), self._clock))
+
+    def _clock(self, at: float) -> str:
+        return f"{datetime.fromtimestamp(min(at, LAST_MOMENT), self.settings.zone):%m-%d %H:%M}"
 
     def _alone(self, alert: Alert, language: str, notes: Notes) -> Message:
         facts = RunFacts.from_dict({"event": alert.event, "dag_id": alert.dag_id, **alert.facts})
@@ -223,6 +243,8 @@ def _plain(notes: Notes) -> Notes:
         withheld=notes.withheld,
         followers=notes.followers,
         memories=notes.memories,
+        last_sent_at=notes.last_sent_at,
+        claims=notes.claims,
     )
 
 

@@ -62,6 +62,24 @@ class Followers:
 
 
 @dataclass(frozen=True)
+class ClaimNote:
+    """Somebody takes care of a failure.
+
+    :param incident: of the failure.
+    :param name: its DAG and task in plain text.
+    :param by: who.
+    :param at: since when, in seconds since 1970.
+    :param note: what that person says about it.
+    """
+
+    incident: str
+    name: str
+    by: str
+    at: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Notes:
     """What a digest reports besides its alerts.
 
@@ -86,6 +104,8 @@ class Notes:
     :param storm: the storm that these alerts are part of; a digest of a larger one shows it.
     :param withheld: alerts that are withheld, or were.
     :param memories: key of an alert -> what is remembered of its earlier failures.
+    :param last_sent_at: when the receiver was last notified, in seconds since 1970; ``None`` if it never was.
+    :param claims: who takes care of what.
     """
 
     number: str = ""
@@ -103,3 +123,5 @@ class Notes:
     withheld: tuple[WithheldNote, ...] = ()
     memories: Mapping[str, Memory] = field(default_factory=dict)
     followers: Mapping[str, Followers] = field(default_factory=dict)
+    last_sent_at: float | None = None
+    claims: tuple[ClaimNote, ...] = ()

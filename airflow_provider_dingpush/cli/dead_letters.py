@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -17,20 +16,16 @@ from airflow_provider_dingpush.cli.parsing import UsageError
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.cli.status import clock
-from airflow_provider_dingpush.delivery.ledger import Ledger
-from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
+from airflow_provider_dingpush.pipeline.dead_letters import LetterAction, handle_letters
 from airflow_provider_dingpush.pipeline.redaction import described
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.dead_letters import DeadLetter
-    from airflow_provider_dingpush.storage.outbox import Outbox
 
 _COMMAND_SECONDS = 30.0
-# A leader is done within a callback's budget.
-_LEADER_SECONDS, _POLL_SECONDS = 10.0, 0.2
 _COLUMNS = "key", "time", "connection", "alert", "problem"
 
 _TEXTS: Texts = {
@@ -147,7 +142,9 @@ def _handled(action: str, key: str, screen: Screen) -> Iterator[_Found | _Proble
             continue
         for receiver_id in receivers:
             try:
-                letters = _handle(store.outbox, receiver_id, action, key)
+                letters = handle_letters(
+                    store.outbox, receiver_id, LetterAction(action), is_meant=lambda one: one.key.startswith(key)
+                )
             except Exception as problem:  # noqa: BLE001 - a problem with one receiver must not hide the others
                 failed = screen.text("failed", receiver_id=receiver_id, problem=described(problem))
                 yield _Problem(_ProblemKind.FAILED, failed, receiver_id)
@@ -162,37 +159,6 @@ def _print_problem(screen: Screen, problem: _Problem) -> None:
         screen.marked("✗", "red", problem.text, error=True)
     else:
         print(f"dingpush: {problem.text}", file=sys.stderr)
-
-
-def _handle(box: Outbox, receiver_id: str, action: str, key: str) -> Sequence[DeadLetter] | None:
-    """Apply the action to the dead letters of one receiver whose keys begin with ``key``, and return them.
-
-    ``None`` if another process leads for too long.
-    """
-    with _ledger(box, receiver_id) as ledger:
-        if ledger is None:
-            return None
-        letters = [each for each in ledger.dead_letters.all if each.key.startswith(key)]
-        change = {"retry": ledger.dead_letters.requeue, "drop": ledger.dead_letters.drop}.get(action)
-        if change is not None:
-            for letter in letters:
-                change(letter.key)
-        return letters
-
-
-@contextmanager
-def _ledger(box: Outbox, receiver_id: str) -> Iterator[Ledger | None]:
-    """The receiver's ledger, led by this process; ``None`` if another one leads for too long."""
-    end = time.monotonic() + _LEADER_SECONDS
-    while True:
-        with box.leadership(receiver_id) as book:
-            if book is not None:
-                yield Ledger(book, DeliveryPolicy(), zone=local_zone())
-                return
-        if time.monotonic() > end:
-            yield None
-            return
-        time.sleep(_POLL_SECONDS)
 
 
 def _print(screen: Screen, action: str, letters: Sequence[DeadLetter]) -> None:

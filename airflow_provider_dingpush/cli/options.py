@@ -314,6 +314,49 @@ def _silence(options: Options) -> None:
     _add_json(options)
 
 
+def _incidents(options: Options) -> None:
+    options.add("--conn-id", "only those whose alerts go to this connection", "仅列出发往该连接的故障", metavar="ID")
+    options.add(
+        "--limit",
+        "rows of the table; 0 for all (default: {default})",
+        "表格行数，0 为全部（默认 {default}）",
+        type=whole_number(0),
+        default=100,
+        metavar="N",
+    )
+    _add_json(options)
+
+
+def _ack(options: Options) -> None:
+    _add_incidents(options)
+    options.add(
+        "--by", "who takes care of it (default: the user of this shell)", "认领人（默认为当前系统用户）", metavar="NAME"
+    )
+    options.add("--note", "what that person says about it", "备注", metavar="TEXT")
+    _add_json(options)
+
+
+def _unack(options: Options) -> None:
+    _add_incidents(options)
+    _add_json(options)
+
+
+def _add_incidents(options: Options) -> None:
+    options.add(
+        "incidents",
+        "beginning of an id, such as 7f3a, or DAG, or DAG.TASK",
+        "编号的开头，例如 7f3a；或 DAG；或 DAG.TASK",
+        metavar="INCIDENT",
+        nargs="+",
+    )
+    options.add(
+        "--all",
+        "all that are meant, such as all failed tasks of a DAG",
+        "对应多个时全部处理，例如一个 DAG 的所有失败任务",
+        action="store_true",
+    )
+
+
 def _rules(options: Options) -> None:
     options.add(
         "action",
@@ -650,6 +693,65 @@ COMMANDS: Mapping[str, Command] = {
         exit_codes=(
             "0: done; 1: no such silence, or the outbox can't be used; 2: wrong options",
             "0：完成；1：没有该静默，或发件箱无法使用；2：选项有误",
+        ),
+    ),
+    "incidents": Command(
+        "incidents",
+        uses_airflow=True,
+        add_options=_incidents,
+        help=("list failures that haven't recovered", "列出未恢复的故障"),
+        description=(
+            (
+                "List what is open: failures of tasks, runs, DAG files and Airflow itself that haven't recovered, "
+                "since when, how often they failed, whose they are, and who takes care of each. The most urgent come "
+                "first."
+            ),
+            (
+                "列出未恢复的故障：任务、DAG 运行、DAG 文件和 Airflow 自身的失败，"
+                "包括开始时间、失败次数、负责人和认领人。最紧急的排在最前。"
+            ),
+        ),
+        example="dingpush incidents",
+        exit_codes=(
+            "0: listed; 1: the outbox can't be used; 2: wrong options",
+            "0：已列出；1：发件箱无法使用；2：选项有误",
+        ),
+    ),
+    "ack": Command(
+        "ack",
+        uses_airflow=True,
+        add_options=_ack,
+        help=("claim an open incident", "认领未恢复的故障"),
+        description=(
+            (
+                "Claim an open incident: it climbs no further, and the next message says who takes care of it. The "
+                "claim ends when the incident recovers. With a Redis outbox it may be claimed on any machine; with "
+                "files, on the machine that has them."
+            ),
+            (
+                "认领未恢复的故障：不再升级，下一条消息会说明由谁处理。故障恢复时认领结束。"
+                "发件箱在 Redis 中时可在任意机器上认领；在文件中时须在文件所在的机器上认领。"
+            ),
+        ),
+        example="dingpush ack 7f3a --by zhangsan --note 'disk is full, cleaning up'",
+        exit_codes=(
+            "0: claimed; 1: no such incident, several are meant, or the outbox can't be used; 2: wrong options",
+            "0：已认领；1：没有该故障、对应多个故障，或发件箱无法使用；2：选项有误",
+        ),
+    ),
+    "unack": Command(
+        "ack",
+        uses_airflow=True,
+        add_options=_unack,
+        help=("give a claimed incident back", "取消认领"),
+        description=(
+            "Give a claimed incident back: it climbs on from where it was.",
+            "取消认领：故障从原先的步骤继续升级。",
+        ),
+        example="dingpush unack 7f3a",
+        exit_codes=(
+            "0: done; 1: no such incident, several are meant, or the outbox can't be used; 2: wrong options",
+            "0：完成；1：没有该故障、对应多个故障，或发件箱无法使用；2：选项有误",
         ),
     ),
     "rules": Command(

@@ -23,6 +23,8 @@ _NOUNS = {
     "event": ("event", "events", "个事件"),
     "dead letter": ("dead letter", "dead letters", "条死信"),
     "more gap": ("more gap", "more gaps", "次"),
+    "incident": ("incident", "incidents", "个故障"),
+    "open incident": ("open incident", "open incidents", "个未恢复的故障"),
     "message": ("message", "messages", "条消息"),
     "DAG": ("DAG", "DAGs", "个 DAG"),
     "person": ("person", "people", "人"),

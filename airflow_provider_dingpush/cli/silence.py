@@ -13,11 +13,17 @@ from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_dags import KnownDags
 from airflow_provider_dingpush.cli.parsing import Pair, Parser, UsageError
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
-from airflow_provider_dingpush.cli.silence_counts import Silenced, plain_silence, silenced_by
+from airflow_provider_dingpush.cli.silence_counts import plain_silence
 from airflow_provider_dingpush.cli.status import clock
 from airflow_provider_dingpush.delivery.record_kinds import WITHHELD, is_sound
 from airflow_provider_dingpush.errors import InvalidMessageError, in_language
-from airflow_provider_dingpush.pipeline.silences import add_silence, expire_silence, silences_in
+from airflow_provider_dingpush.pipeline.silences import (
+    Silenced,
+    add_silence,
+    expire_silence,
+    silenced_by,
+    silences_in,
+)
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 from airflow_provider_dingpush.rules.silences import DEFAULT_SECONDS, LONGEST_SECONDS, Silence, read_matchers
 

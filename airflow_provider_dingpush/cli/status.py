@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.cli.json_output import error_values, iso_time, print_json
 from airflow_provider_dingpush.cli.outbox_place import OutboxPlace, place_of
-from airflow_provider_dingpush.cli.receiver_status import ReceiverState, ReceiverStatus, receivers_of
+from airflow_provider_dingpush.cli.receiver_status import plain_receiver
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.silence_counts import plain_silences
 from airflow_provider_dingpush.delivery.reasons import words
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.pipeline.composing import local_zone
+from airflow_provider_dingpush.pipeline.incidents import Incident, incidents_in
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
+from airflow_provider_dingpush.pipeline.receiver_status import (
+    ReceiverState,
+    ReceiverStatus,
+    limits_from,
+    receivers_of,
+)
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 from airflow_provider_dingpush.timeouts import Deadline
 
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.stores import Store
 
 _STATUS_SECONDS = 30.0
+_MOST_CLAIMS = 10
 
 _TEXTS: Texts = {
     "connections": ("Connection", "连接"),
@@ -61,6 +69,11 @@ _TEXTS: Texts = {
         "静默 {id}：{what}，{alerts}，至 {until}，创建人 {by}{why}",
     ),
     "why": (": {why}", "：{why}"),
+    "incidents": (
+        "{open}, {claimed} claimed: dingpush incidents",
+        "{open}，已认领 {claimed} 个：dingpush incidents",
+    ),
+    "claimed": ("{id} {name}: claimed by {by} at {time}{why}", "{id} {name}：由 {by} 认领于 {time}{why}"),
     "in_files": (
         "{state}; in files of this machine until the outbox is available: {folder}",
         "{state}；发件箱恢复前暂存于本机文件：{folder}",
@@ -80,6 +93,7 @@ class _Status:
     :param problems: why the outbox can't be read, or files that are used while it is unavailable.
     :param is_readable: whether the outbox itself can be read.
     :param silences: those that haven't ended, in plain form.
+    :param incidents: what is open, the most urgent first.
     """
 
     place: OutboxPlace
@@ -88,6 +102,7 @@ class _Status:
     problems: Sequence[OutboxError]
     is_readable: bool
     silences: Sequence[Mapping[str, Any]] = ()
+    incidents: Sequence[Incident] = ()
 
     @property
     def has_failed(self) -> bool:
@@ -99,10 +114,28 @@ class _Status:
         return {
             "outbox": self.place.to_dict(),
             "last_flush_at": iso_time(self.flushed_at, local_zone()),
-            "receivers": [each.to_dict() for each in self.receivers],
+            "receivers": [plain_receiver(each) for each in self.receivers],
             "silences": list(self.silences),
+            "incidents": self._incidents(),
             "problems": [error_values(each, str(each)) for each in self.problems],
         }
+
+    def _incidents(self) -> dict[str, Any]:
+        """How many are open, and who takes care of which; ``dingpush incidents --json`` has all of them."""
+        claims = [(each, each.claim) for each in self.incidents if each.claim is not None]
+        shown = [
+            {
+                "id": each.id,
+                "short_id": each.short_id,
+                "name": each.failure.name,
+                "by": claimed.by,
+                "at": iso_time(claimed.at, local_zone()),
+                "note": claimed.note or None,
+                "how": claimed.how.value,
+            }
+            for each, claimed in claims[:_MOST_CLAIMS]
+        ]
+        return {"open": len(self.incidents), "claimed": len(claims), "claims": shown}
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -134,22 +167,24 @@ def _read(stores: Sequence[Store], look_ups: LookUps) -> _Status:
     problems: list[OutboxError] = []
     flushed_at = None
     silences: Sequence[Mapping[str, Any]] = ()
+    incidents: Sequence[Incident] = ()
     try:
-        receivers += receivers_of(first.outbox, look_ups)
+        receivers += receivers_of(first.outbox, limits_from(look_ups))
         flushed_at = first.outbox.last_flush()
         silences = plain_silences(first.outbox)
+        incidents = incidents_in(first.outbox)
     except OutboxError as problem:
         problems.append(problem)
     is_readable = not problems
     for store in others:
         try:
-            found = [] if store.is_empty else list(receivers_of(store.outbox, look_ups))
+            found = [] if store.is_empty else list(receivers_of(store.outbox, limits_from(look_ups)))
         except OutboxError as problem:
             problems.append(problem)
             continue
         is_shown = [each for each in found if each.pending or each.state is ReceiverState.UNREADABLE]
         receivers += [replace(each, folder=store.folder) for each in is_shown]
-    return _Status(place_of(first), receivers, flushed_at, problems, is_readable, silences)
+    return _Status(place_of(first), receivers, flushed_at, problems, is_readable, silences, incidents)
 
 
 def _print(status: _Status, screen: Screen) -> None:
@@ -165,6 +200,8 @@ def _print(status: _Status, screen: Screen) -> None:
         screen.line("all_sent" if status.place.was_used else "unused")
     for each in status.silences:
         _print_silence(each, screen)
+    if status.incidents:
+        _print_incidents(status.incidents, screen)
     if status.is_readable:
         if status.flushed_at is None:
             screen.line("never_flushed")
@@ -185,6 +222,21 @@ def _print_silence(silence: Mapping[str, Any], screen: Screen) -> None:
         by=silence["by"],
         why=screen.text("why", why=silence["why"]) if silence["why"] else "",
     )
+
+
+def _print_incidents(incidents: Sequence[Incident], screen: Screen) -> None:
+    claimed = [(each, each.claim) for each in incidents if each.claim is not None]
+    opened = screen.count(len(incidents), "open incident")
+    screen.line("incidents", open=opened, claimed=f"{len(claimed):,}")
+    for each, claim in claimed[:_MOST_CLAIMS]:
+        screen.line(
+            "claimed",
+            id=each.short_id,
+            name=each.failure.name,
+            by=claim.by,
+            time=clock(claim.at),
+            why=screen.text("why", why=claim.note) if claim.note else "",
+        )
 
 
 def _cells(status: ReceiverStatus, screen: Screen) -> list[str]:

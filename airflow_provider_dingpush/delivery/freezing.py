@@ -140,6 +140,7 @@ class Freezer:
             followers=ledger.withholding.followers(),
             storm=storm_note(ledger.storm.total(draft.storm), merged.shown, now),
             memories=ledger.history.memories(merged.shown),
+            last_sent_at=ledger.pace.last_sent_at,
         )
 
 

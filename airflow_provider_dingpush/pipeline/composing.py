@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import tzinfo
@@ -16,6 +16,7 @@ from airflow_provider_dingpush.pipeline.redaction import described, redact_text
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.alert import Alert
     from airflow_provider_dingpush.alerts.composer import Channel, Composer
+    from airflow_provider_dingpush.alerts.digest_notes import ClaimNote
     from airflow_provider_dingpush.connections import AppSettings, RobotSettings
     from airflow_provider_dingpush.messages import Message
     from airflow_provider_dingpush.messages.mentions import At
@@ -33,12 +34,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def composer_for(channel: Channel, settings: RobotSettings | AppSettings, duty: Duty | None = None) -> Composer:
+def composer_for(
+    channel: Channel,
+    settings: RobotSettings | AppSettings,
+    duty: Duty | None = None,
+    claims: Callable[[], Sequence[ClaimNote]] = tuple,
+) -> Composer:
     """The composer, which writes alerts as messages.
 
     :param channel: that sends them.
     :param settings: of the connection that the alerts are for, also if a fallback sends them.
     :param duty: knows the owners that the connection's ``mentions`` doesn't name, and who is on call.
+    :param claims: who takes care of what among the receiver's failures.
     """
     from airflow_provider_dingpush.alerts.composer import Composer, ReceiverSettings
     from airflow_provider_dingpush.connection_mentions import by_address
@@ -52,7 +59,7 @@ def composer_for(channel: Channel, settings: RobotSettings | AppSettings, duty: 
         log_tail=settings.delivery.log_tail,
         **({} if duty is None else {"on_call": duty.on_call}),
     )
-    return Composer(channel, receiver, _redacted, lambda problem: redact(described(problem)))
+    return Composer(channel, receiver, _redacted, lambda problem: redact(described(problem)), claims)
 
 
 class _People(NamedTuple):

@@ -221,12 +221,16 @@ def _drain(outbox: Outbox, book: LedgerBook, receiver: Receiver, lead: _Lead) ->
     from airflow_provider_dingpush.pipeline.composing import composer_for, local_zone
     from airflow_provider_dingpush.pipeline.duty import KnownDuty
     from airflow_provider_dingpush.pipeline.gates import gate_of
+    from airflow_provider_dingpush.pipeline.incidents import claim_notes
+    from airflow_provider_dingpush.pipeline.receiver_limits import note_limits
 
     _fetch(outbox, receiver.receiver_id, book, lead.moved_from)
     if lead.carry_over is not None:
         lead.carry_over(receiver.receiver_id, book)
     settings = receiver.hook.settings
-    composer = composer_for(receiver, settings, KnownDuty())
+    if lead.role is not LeaderRole.CALLBACK:  # which has no time to spare
+        note_limits(outbox, receiver.receiver_id, settings.delivery)
+    composer = composer_for(receiver, settings, KnownDuty(), claim_notes(outbox, receiver.receiver_id))
     return Drain(
         book,
         receiver,
@@ -281,6 +285,7 @@ def _fallbacks(outbox: Outbox, receiver: Receiver, lead: _Lead) -> Sequence[Fall
     from airflow_provider_dingpush.delivery.fallbacks import Fallback
     from airflow_provider_dingpush.pipeline.composing import composer_for
     from airflow_provider_dingpush.pipeline.duty import KnownDuty
+    from airflow_provider_dingpush.pipeline.incidents import claim_notes
 
     found = []
     for conn_id in receiver.hook.settings.fallback_conn_ids:
@@ -290,7 +295,8 @@ def _fallbacks(outbox: Outbox, receiver: Receiver, lead: _Lead) -> Sequence[Fall
             _log.warning("The fallback connection %r can't be used: %s", conn_id, problem)
             continue
         # People and language are those of the connection that the alerts are for.
-        compose = composer_for(other, receiver.hook.settings, KnownDuty())
+        claims = claim_notes(outbox, receiver.receiver_id)
+        compose = composer_for(other, receiver.hook.settings, KnownDuty(), claims)
         policy = shared(other.hook.settings.delivery, lead.share)
         found.append(Fallback(other, policy, _leading(outbox, other.receiver_id), compose))
     return found

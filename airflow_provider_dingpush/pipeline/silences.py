@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_dingpush.delivery.gate import Verdict
+from airflow_provider_dingpush.delivery.record_kinds import WITHHELD, is_sound
 from airflow_provider_dingpush.errors import InvalidMessageError
 from airflow_provider_dingpush.storage.notes import Note
 
@@ -19,6 +23,18 @@ SILENCES = "silences"
 MOST_SILENCES = 200
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Silenced:
+    """How many alerts a silence has muted so far.
+
+    :param count: of all.
+    :param urgent: of P1.
+    """
+
+    count: int = 0
+    urgent: int = 0
 
 
 def silences_in(outbox: Outbox) -> tuple[Silence, ...]:
@@ -78,3 +94,15 @@ def expire_silence(outbox: Outbox, silence: Silence) -> None:
     :raises OutboxError: if it can't be removed.
     """
     outbox.store.remove_notes([(SILENCES, silence.id)])
+
+
+def silenced_by(outbox: Outbox) -> Mapping[str, Silenced]:
+    """How many alerts each silence has muted, by its id, as far as the books can be read."""
+    counts: Counter[str] = Counter()
+    urgent: Counter[str] = Counter()
+    for receiver_id in outbox.receivers():
+        for (kind, _), record in outbox.records_of(receiver_id).items():
+            if kind == WITHHELD.name and is_sound(kind, record) and record["verdict"] == Verdict.SILENCED.value:
+                counts[record["by"]] += 1
+                urgent[record["by"]] += '"severity":"P1"' in record["alert"]
+    return {name: Silenced(count, urgent[name]) for name, count in counts.items()}

@@ -57,7 +57,10 @@ def _move_kept_aside(store: Store, first: Store, at_most: int) -> None:
     """Move open incidents, successes that may resolve one, and copies."""
     opened = store.outbox.opened_incidents(at_most)
     if opened:
-        first.outbox.open_incidents(opened)
+        noted = {
+            name: each.to_bytes() for name, each in store.outbox.open_failures(at_most).items() if each is not None
+        }
+        first.outbox.open_incidents(opened, noted)
         for incident in opened:
             kept_aside.remove(store.outbox, kept_aside.RECOVERED, incident)
         store.outbox.forget_incidents(opened)

@@ -14,6 +14,7 @@ _NAMES = {
     "A rotation": "轮值",
     "A layer": "轮值的一层",
     "An override": "替班",
+    "A step": "升级步骤",
 }
 """What a mistake is about, apart from keys of the file, which are the same in both languages."""
 
@@ -178,6 +179,37 @@ _TEXTS = {
         "on_call stands alone in 'to'; write a second rule for other targets.",
         "to 中的 on_call 不能与其他目标并列，请另写一条规则。",
     ),
+    "escalation_no_steps": (
+        "{name} belongs to a rule with escalate: a list of steps.",
+        "{name} 须与 escalate（步骤列表）一起使用。",
+    ),
+    "escalate_empty": ("escalate must have at least one step.", "escalate 至少要有一个步骤。"),
+    "step_no_after": (
+        "A step needs after: how long after the failure, such as 5m, or 0m.",
+        "步骤必须有 after：失败之后多久，例如 5m，或 0m。",
+    ),
+    "step_ways": (
+        "A step needs exactly one of to, ding and todo.",
+        "每个步骤须有且仅有 to、ding、todo 中的一个。",
+    ),
+    "step_no_who": (
+        "A step with ding or todo needs who: on_call, owner, a rotation or a person.",
+        "使用 ding 或 todo 的步骤必须有 who：on_call、owner、轮值或人员。",
+    ),
+    "step_who_twice": (
+        "A step with 'to' names its people there: to: group, or to: on_call.",
+        "使用 to 的步骤直接在 to 中写明对象：to: group，或 to: on_call。",
+    ),
+    "step_order": ("A step must not come before the one above it.", "步骤的时间不能早于上一步。"),
+    "step_twice": ("This step is here twice; leave one of them out.", "该步骤出现了两次，请删去一个。"),
+    "who_misspelled": (
+        "There is no person or rotation {name!r}; did you mean {close!r}?",
+        "没有人员或轮值 {name!r}，是否应为 {close!r}？",
+    ),
+    "who_unknown": (
+        "There is no person or rotation {name!r} (there: {known}).",
+        "没有人员或轮值 {name!r}（可用：{known}）。",
+    ),
 }
 
 _RULES = {
@@ -213,6 +245,7 @@ _RULES = {
         "must be day, week, month, workday or holiday, or several such as 2 weeks",
         "应为 day、week、month、workday 或 holiday；或多个，例如 2 weeks",
     ),
+    "calls": ("must be a whole number from 0 to {most}", "应为 0 至 {most} 的整数"),
     "date": ("must be a date such as 2026-11-30", "应为日期，例如 2026-11-30"),
     "moment": (
         "must be a time such as 2026-12-01 09:00; for whole days write days: 2026-12-01..2026-12-03",

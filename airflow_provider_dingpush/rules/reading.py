@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 from airflow_provider_dingpush.errors import InvalidMessageError, RulesFileError
 from airflow_provider_dingpush.events import KNOWN_EVENTS, Urgency
 from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.oncall.escalation import CallLimits
 from airflow_provider_dingpush.rules.duty_reading import DUTY_KEYS, OnCallReader, read_duty_table
 from airflow_provider_dingpush.rules.duty_table import DutyTable, OnCall
+from airflow_provider_dingpush.rules.escalation_reading import ESCALATION_KEYS, LIMIT_KEYS, EscalationReader
 from airflow_provider_dingpush.rules.interval_reading import read_calendar, read_intervals
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns
@@ -23,10 +25,11 @@ from airflow_provider_dingpush.rules.workdays import Calendar
 from airflow_provider_dingpush.rules.yaml_nodes import Document, Node, Problem, is_null, line_of, one_of
 from airflow_provider_dingpush.targets import Target, read_target
 
-FILE_KEYS = ("calendar", "time_intervals", *DUTY_KEYS, "rules")
+FILE_KEYS = ("calendar", "time_intervals", *DUTY_KEYS, *LIMIT_KEYS, "rules")
 RULE_KEYS = (
     *("name", "match", "receiver", "to", "at", "language", "severity", "group_by", "repeat_interval"),
     *("mute_time_intervals", "active_time_intervals", "continue"),
+    *ESCALATION_KEYS,
 )
 _GLOB = re.compile(r"[*?\[]")
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -58,7 +61,7 @@ def read_rules(
     root = document.parse(text)
     rules: tuple[Rule, ...] = ()
     intervals: dict[str, NamedInterval] = {}
-    duty = DutyTable()
+    duty, limits = DutyTable(), CallLimits()
     if root is not None and not is_null(root):
         found = document.mapping(root, "A rules file", FILE_KEYS)
         calendar = Calendar()
@@ -67,15 +70,17 @@ def read_rules(
         if "time_intervals" in found:
             intervals = read_intervals(document, found["time_intervals"], calendar, zone)
         duty = read_duty_table(document, found, calendar, zone)
+        escalations = EscalationReader(document, duty, read_duration)
+        limits = escalations.limits(found)
         if "rules" in found:
             on_call = OnCallReader(document, (each.name for each in duty.rotations))
-            reader = _RuleReader(document, intervals, on_call, group_labels)
+            reader = _RuleReader(document, intervals, on_call, escalations, group_labels)
             items = document.items(found["rules"], "rules")
             rules = tuple(reader.rule(item, number) for number, item in enumerate(items, 1))
     problems += sorted(document.problems, key=lambda each: (each.line, each.column))
     if problems:
         raise _error_of(problems)
-    return RuleSet(rules, tuple(intervals.values()), duty)
+    return RuleSet(rules, tuple(intervals.values()), duty, limits)
 
 
 def _error_of(problems: Sequence[Problem]) -> RulesFileError:
@@ -118,6 +123,7 @@ class _RuleReader:
 
     :param intervals: the named time intervals, by name.
     :param on_call: reads where a rule names who is on call.
+    :param escalations: reads the steps of a rule.
     :param group_labels: what ``group_by`` may name.
     """
 
@@ -126,11 +132,13 @@ class _RuleReader:
         document: Document,
         intervals: Mapping[str, NamedInterval],
         on_call: OnCallReader,
+        escalations: EscalationReader,
         group_labels: tuple[str, ...],
     ) -> None:
         self._document = document
         self._intervals = intervals
         self._on_call = on_call
+        self._escalations = escalations
         self._group_labels = group_labels
 
     def rule(self, node: Node, number: int) -> Rule:
@@ -138,7 +146,10 @@ class _RuleReader:
         document = self._document
         found = document.mapping(node, "A rule", RULE_KEYS)
         values: dict[str, Any] = {"name": f"rule {number}", "line": line_of(node)}
+        values["escalation"] = self._escalations.escalation(found)
         for key, value in found.items():
+            if key in ESCALATION_KEYS:
+                continue
             name, read = _READERS[key]
             if key == "receiver" and is_null(value):
                 continue

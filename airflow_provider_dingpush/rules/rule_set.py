@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.oncall.escalation import CallLimits, Escalation
 from airflow_provider_dingpush.rules.duty_table import DutyTable, OnCall
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match
@@ -35,6 +36,7 @@ class Rule:
     :param mute_time_intervals: in these times alerts wait.
     :param active_time_intervals: outside of these times alerts wait; none means always active.
     :param goes_on: whether later rules apply as well (``continue`` in the file).
+    :param escalation: what happens if nobody answers; ``None`` for nothing.
     :param line: where it begins in the file, from 1.
     """
 
@@ -51,6 +53,7 @@ class Rule:
     mute_time_intervals: tuple[NamedInterval, ...] = ()
     active_time_intervals: tuple[NamedInterval, ...] = ()
     goes_on: bool = False
+    escalation: Escalation | None = None
     line: int = 0
 
     def urgency_of(self, labels: Labels) -> Urgency:
@@ -121,11 +124,13 @@ class RuleSet:
     :param rules: the rules.
     :param intervals: all time intervals that the file names, also those that no rule refers to.
     :param duty: its people, and who of them is on call when.
+    :param call_limits: of the phone calls of all rules together.
     """
 
     rules: tuple[Rule, ...] = ()
     intervals: tuple[NamedInterval, ...] = ()
     duty: DutyTable = field(default_factory=DutyTable)
+    call_limits: CallLimits = field(default_factory=CallLimits)
 
     def applying_to(self, labels: Labels) -> tuple[Rule, ...]:
         """The rules that apply: the first one that matches, and after one with ``continue`` the next."""

@@ -3,7 +3,9 @@
 Families of notes in a store::
 
     receivers    <mailbox>   the receiver whose leader empties it, with connection id and target
-    open         <incident>  an open failure; expires 90 days after it happened
+    open         <incident>  an open failure, see ``alerts/open_failure``; expires 90 days after it happened
+    claims, escalations, calls
+                             see ``pipeline/incidents`` and ``pipeline/escalation_notes``
     triggered    <run>       the run whose task triggered it, which it may follow from; expires after seven days
     pauses       <receiver>  until when no process needs to lead, and why
     successors   <receiver>  its leader asks for another process to lead next
@@ -35,6 +37,7 @@ from math import inf
 from typing import Any
 
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, log_repetition, run_name
+from airflow_provider_dingpush.alerts.open_failure import OpenFailure
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.contract import (
     Bound,
@@ -105,7 +108,7 @@ class Outbox:
         body = alert.to_json().encode("utf-8", "surrogatepass")  # file names may contain surrogates
         # After a crash between note and alert, a recovery is sent without its failure; in the other order a failure
         # would never be resolved.
-        notes = [self._opening(alert.incident, _opened_at(alert, time.time()))] if alert.opens_incident else ()
+        notes = [self._opening_of(alert)] if alert.opens_incident else ()
         box = alert.mailbox.name
         result = self.store.put(box, _label_of(alert.mailbox), alert.key, body, bound=self._bound, notes=notes)
         if result is PutResult.REPEATED:
@@ -143,9 +146,15 @@ class Outbox:
 
     # incidents
 
-    def open_incidents(self, incidents: Mapping[str, float]) -> None:
-        """Open incidents of failures put into another outbox, each with its time in seconds since 1970."""
-        self.store.set_notes(self._opening(incident, at) for incident, at in incidents.items())
+    def open_incidents(self, incidents: Mapping[str, float], noted: Mapping[str, bytes] | None = None) -> None:
+        """Open incidents of failures put into another outbox, each with its time in seconds since 1970.
+
+        :param noted: incident -> what was noted about it there.
+        """
+        noted = noted or {}
+        self.store.set_notes(
+            self._opening(incident, at, noted.get(incident, b"")) for incident, at in incidents.items()
+        )
 
     def has_open_incident(self, incident: str, *, before: float = inf) -> bool:
         """Whether an incident is open; cheap, because every success calls it.
@@ -159,13 +168,30 @@ class Outbox:
         """Open incidents, and when their failure last happened, in seconds since 1970."""
         return {name: each.until - INCIDENT_SECONDS for name, each in self.store.notes(OPEN, at_most).items()}
 
+    def open_failures(self, at_most: int) -> dict[str, OpenFailure | None]:
+        """Open incidents, and what is noted about each; ``None`` if that can't be read."""
+        return {name: _failure_in(each.value) for name, each in self.store.notes(OPEN, at_most).items()}
+
+    def open_failure(self, incident: str) -> OpenFailure | None:
+        """What is noted about one open incident; ``None`` if it isn't open, or that can't be read."""
+        found = self.store.note(OPEN, incident)
+        return None if found is None else _failure_in(found.value)
+
     def forget_incidents(self, incidents: Iterable[str]) -> None:
         """Forget open incidents, because another outbox has them."""
         self.store.remove_notes((OPEN, each) for each in incidents)
 
-    def _opening(self, incident: str, at: float) -> Note:
+    def _opening_of(self, alert: Alert) -> Note:
+        before = None
+        # The alert is worth more than since when it fails.
+        with suppress(OutboxError):
+            before = self.open_failure(alert.incident)
+        noted = OpenFailure.of(alert, before).to_bytes()
+        return self._opening(alert.incident, _opened_at(alert, time.time()), noted)
+
+    def _opening(self, incident: str, at: float, noted: bytes = b"") -> Note:
         until = at + INCIDENT_SECONDS
-        return Note(OPEN, incident, b"", INCIDENT_SECONDS, until, newest=self.most_incidents, extends=True)
+        return Note(OPEN, incident, noted, INCIDENT_SECONDS, until, newest=self.most_incidents, extends=True)
 
     # mailboxes
 
@@ -462,6 +488,13 @@ def _owner_in(box: str, value: bytes) -> list[str] | None:
         if isinstance(receiver_id, str) and Mailbox.read([conn_id, target]):
             return [receiver_id, conn_id, target]
     _log.error("The receiver noted for mailbox %s can't be read: it is looked up again.", box)
+    return None
+
+
+def _failure_in(value: bytes) -> OpenFailure | None:
+    """What a note says about an open incident; ``None`` for what another version wrote."""
+    with suppress(ValueError):
+        return OpenFailure.from_bytes(value)
     return None
 
 

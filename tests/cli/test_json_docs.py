@@ -13,11 +13,11 @@ import pytest
 
 from airflow_provider_dingpush.cli import send
 from airflow_provider_dingpush.cli.main import main
-from airflow_provider_dingpush.cli.receiver_status import ReceiverState
 from airflow_provider_dingpush.cli.rules_check import WarningKind
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.errors import ContentRefusedError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.receiver_status import ReceiverState
 from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
 from tests.callback_contexts import task_context
@@ -71,6 +71,11 @@ def _refused(sandbox: Sandbox) -> None:
     assert sandbox.messages == ()
 
 
+def _claimed(_: Sandbox) -> None:
+    DingTalkNotifier()(task_context("one"))
+    assert main(["ack", "etl_daily", "--by", "zhangsan", "--note", "on it"]) == 0
+
+
 def _rules(_: Sandbox) -> None:
     Path(RULES_FILE).write_text(
         "rules:\n"
@@ -109,6 +114,8 @@ def _nothing(_: Sandbox) -> None:
         ("flush", _held, ["flush"]),
         ("dead-letters", _refused, ["dead-letters", "list"]),
         ("watch", _nothing, ["watch", "--url", "http://127.0.0.1:1", "--for", "0s"]),
+        ("incidents", _claimed, ["incidents"]),
+        ("ack", _claimed, ["ack", "etl_daily", "--by", "zhangsan", "--note", "on it"]),
         ("rules-check", _rules, ["rules", "check", RULES_FILE]),
         ("rules-explain", _rules, ["rules", "explain", "etl_orders.load", "--file", RULES_FILE]),
         ("oncall", _duty, ["oncall", "--at", "2026-12-01T10:00", "--days", "7", "--file", RULES_FILE]),

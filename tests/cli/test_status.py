@@ -35,7 +35,8 @@ def test_a_receiver_is_one_line(
     DingTalkNotifier()(task_context("two"))
     assert main(["status", "--language", language]) == 0
     printed = capsys.readouterr().out
-    first, line, flush = printed.splitlines()[-3:]
+    first, line, incidents, flush = printed.splitlines()[-4:]
+    assert incidents.startswith(("2 open incidents, 0 claimed", "2 个未恢复的故障，已认领 0 个"))
     assert re.fullmatch(heading, first)
     assert re.match(rf"dingtalk_default +1 +2/18 +1 +1 / 3,000 +0 +{held}", line)
     assert flush in ("flush DAG or cron: never ran", "补发：从未运行")
@@ -86,7 +87,8 @@ def test_json_has_values_for_programs(
     assert datetime.fromisoformat(until) > flushed_at
     assert flushed_at.utcoffset() == timedelta(hours=8)
     place = {"kind": "files", "location": str(outbox_home), "was_used": True, "writable": True, "problem": None}
-    assert status == {"schema_version": 1, "outbox": place, "silences": [], "problems": []}
+    incidents = {"open": 2, "claimed": 0, "claims": []}
+    assert status == {"schema_version": 1, "outbox": place, "silences": [], "incidents": incidents, "problems": []}
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,10 @@ def test_a_mistake_gets_its_place_and_what_would_be_right(text: str, problem: st
         ("rules: {receiver: x}", "1:8: rules 应为列表：每项一行，以“-”开头。"),
         (
             "- receiver: x",
-            "1:1: 规则文件应为映射，可用的键：calendar, time_intervals, people, rotations, overrides, rules。",
+            (
+                "1:1: 规则文件应为映射，可用的键：calendar, time_intervals, people, rotations, overrides, "
+                "max_calls_per_night, max_calls_per_month, rules。"
+            ),
         ),
         ("rules:\n  - reciever: x", "2:5: 这里没有 'reciever'，是否应为 'receiver'？"),
         ("rules:\n  - {receiver: x, severity: high}", "2:29: severity 应为 P1, P2, P3, P4 之一，而不是 'high'。"),

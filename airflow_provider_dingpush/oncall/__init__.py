@@ -1,0 +1,1 @@
+"""What happens when nobody answers: who has claimed an incident, and to whom it climbs. Pure decisions."""

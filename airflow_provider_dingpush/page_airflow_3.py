@@ -1,0 +1,147 @@
+"""The page in Airflow's UI, as an app of Airflow 3.1 and later; Airflow protects no app of a plugin by itself."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of, page_secret
+from airflow_provider_dingpush.web.answers import (
+    LANGUAGE_COOKIE,
+    MOST_FORM_BYTES,
+    PageAnswer,
+    PageRequest,
+    answer_denial,
+    answer_form,
+    answer_page,
+    answer_style,
+)
+from airflow_provider_dingpush.web.tokens import FormTokens
+
+_MOST_FIELDS = 20
+
+
+class AirflowUser:
+    """A user of Airflow who looks at the page, and what Airflow lets this user do.
+
+    :param user: as Airflow's auth manager knows it.
+    """
+
+    def __init__(self, user: Any) -> None:
+        self._user = user
+        self._known: dict[tuple[str, str | None], bool] = {}
+
+    @property
+    def user_id(self) -> str:
+        return str(self._user.get_id())
+
+    @property
+    def name(self) -> str:
+        return str(self._user.get_name())
+
+    @cached_property
+    def may_see_page(self) -> bool:
+        """Whether the user has Airflow's permission to see its jobs."""
+        return bool(get_auth_manager().is_authorized_view(access_view=AccessView.JOBS, user=self._user))
+
+    def may_read(self, dag_id: str | None) -> bool:
+        if dag_id is not None:
+            return self._may("GET", dag_id)
+        try:
+            # Without an id, auth managers say whether any DAG may be read. No DAG can have this one.
+            return self._may("GET", "*")
+        except Exception:  # noqa: BLE001 - an auth manager may not accept it
+            return self.may_edit(None)
+
+    def may_edit(self, dag_id: str | None) -> bool:
+        return self._may("PUT", dag_id)
+
+    def _may(self, method: Any, dag_id: str | None) -> bool:
+        if (method, dag_id) not in self._known:
+            details = None if dag_id is None else DagDetails(id=dag_id, **_team_of(dag_id))
+            is_authorized = get_auth_manager().is_authorized_dag(method=method, details=details, user=self._user)
+            self._known[method, dag_id] = bool(is_authorized)
+        return self._known[method, dag_id]
+
+
+def _team_of(dag_id: str) -> dict[str, Any]:
+    """The team of a DAG, if this Airflow has teams (3.2): its permissions may depend on it."""
+    if (airflow_option("core", "multi_team") or "").lower() not in ("true", "t", "1"):
+        return {}
+    from airflow.models.dag import DagModel
+
+    find = attribute_of(DagModel, "get_team_name")
+    return {} if find is None else {"team_name": find(dag_id)}
+
+
+def _visitor(user: GetUserDep) -> AirflowUser:
+    visitor = AirflowUser(user)
+    if not visitor.may_see_page:
+        raise HTTPException(403)
+    return visitor
+
+
+async def _form(request: Request) -> dict[str, str]:
+    content = b""
+    async for part in request.stream():
+        content += part
+        if len(content) > MOST_FORM_BYTES:
+            raise HTTPException(413)
+    try:
+        return dict(parse_qsl(content.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        raise HTTPException(400) from None
+
+
+_User = Annotated[AirflowUser, Depends(_visitor)]
+_Form = Annotated[dict[str, str], Depends(_form)]
+
+
+def create_app() -> FastAPI:
+    """The app; without a description of its routes, which are for browsers."""
+    app = FastAPI(title="dingpush", openapi_url=None)
+    tokens = FormTokens(page_secret())
+
+    @app.get("/")
+    def page(request: Request, user: _User) -> Response:
+        return _response(answer_page(_read(request), user, tokens))
+
+    @app.post("/act")
+    def act(request: Request, user: _User, form: _Form) -> Response:
+        return _response(answer_form(_read(request), form, user, tokens))
+
+    @app.get("/style.css")
+    def style() -> Response:
+        return _response(answer_style())
+
+    @app.exception_handler(StarletteHTTPException)
+    async def denial(request: Request, problem: StarletteHTTPException) -> Response:
+        if problem.status_code not in (401, 403):
+            return Response(status_code=problem.status_code, headers=problem.headers)
+        return _response(answer_denial(_read(request), is_signed_in=problem.status_code == 403))
+
+    return app
+
+
+def _read(request: Request) -> PageRequest:
+    return PageRequest(
+        query=dict(request.query_params),
+        language_cookie=request.cookies.get(LANGUAGE_COOKIE),
+        accept_language=request.headers.get("accept-language"),
+        fetch_site=request.headers.get("sec-fetch-site"),
+    )
+
+
+def _response(answer: PageAnswer) -> Response:
+    response = Response(answer.body, answer.status, answer.headers, answer.content_type)
+    if answer.chosen_language is not None:
+        response.set_cookie(**answer.cookie)
+    return response

@@ -1,0 +1,271 @@
+"""The page in the UI of a real Airflow, in a real browser: wide, on a phone, its buttons, and for whom it isn't."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from selenium.webdriver.support.ui import WebDriverWait
+
+from airflow_provider_dingpush.airflow_compat import has_own_plugin, page_framework
+from airflow_provider_dingpush.pipeline.incidents import incidents_in
+from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.silences import silences_in
+from airflow_provider_dingpush.sandbox import Sandbox
+from tests.integration.standalone_airflow import START_SECONDS, free_ports
+from tests.sandbox.test_page import CHROMEDRIVER, CHROMIUM, browser
+from tests.web.page_data import EVIL, fill
+
+__all__ = ["browser"]
+
+pytestmark = [
+    pytest.mark.standalone,
+    pytest.mark.skipif(page_framework() is None, reason="Airflow 3.0 has no page"),
+    pytest.mark.skipif(
+        CHROMIUM is None or CHROMEDRIVER is None,
+        reason="needs Chromium and its driver (Debian: apt-get install chromium chromium-driver)",
+    ),
+]
+
+# nina has no role: nothing of Airflow is open to her.
+ROLES = {"ann": "Admin", "uma": "User", "vic": "Viewer", "nina": "Public"}
+ADD_USERS = """
+import json, sys
+from airflow.www.app import create_app
+app = create_app()
+with app.app_context():
+    for name, role in json.loads(sys.argv[1]).items():
+        security = app.appbuilder.sm
+        security.add_user(name, name, name, f"{name}@example.com", security.find_role(role), password="pw")
+"""
+OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+TEXT = "return document.body.innerText"
+BUTTON = "return [...document.querySelectorAll('tr')].find((row) => row.innerText.includes(arguments[0]))\
+.querySelector(`button.${arguments[1]}`)"
+
+
+@dataclass
+class WebServer:
+    """The web server of an Airflow, without its other parts.
+
+    :param url: of it.
+    :param home: of Airflow.
+    """
+
+    url: str
+    home: Path
+
+    def sign_in(self, browser: Any, name: str) -> None:
+        """Have the browser be this user's."""
+        browser.get(f"{self.url}/dingpush/style.css")
+        browser.delete_all_cookies()
+        for cookie in self.cookies_of(name):
+            browser.add_cookie({**cookie, "path": "/"})
+
+    def cookies_of(self, name: str) -> list[dict[str, str]]:
+        """What a browser keeps of a user who has signed in."""
+        if page_framework() == "fastapi":
+            answer = requests.post(f"{self.url}/auth/token", json={"username": name, "password": "pw"}, timeout=60)
+            assert answer.ok, answer.text
+            return [{"name": "_token", "value": answer.json()["access_token"]}]
+        with requests.Session() as session:
+            page = session.get(f"{self.url}/login/", timeout=60).text
+            found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+            assert found
+            form = {"username": name, "password": "pw", "csrf_token": found[1]}
+            assert session.post(f"{self.url}/login/", data=form, timeout=60).ok
+            return [{"name": each.name, "value": each.value or ""} for each in session.cookies]
+
+
+@pytest.fixture(scope="module")
+def connected_once() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, migrated_database: Path, connected_once: Sandbox
+) -> Iterator[WebServer]:
+    """A web server whose outbox has one of each, and users of several roles."""
+    home = tmp_path_factory.mktemp("airflow")
+    shutil.copy(migrated_database, home / "airflow.db")
+    environment = _environment(home)
+    with pytest.MonkeyPatch.context() as env:
+        env.setenv("AIRFLOW__DINGPUSH__HOME", environment["AIRFLOW__DINGPUSH__HOME"])
+        env.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{connected_once.webhook_url}&group_interval_seconds=0")
+        fill(connected_once)
+        with _running(home, environment) as url:
+            yield WebServer(url, home)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    if not has_own_plugin("dingpush"):  # the package is only on the path
+        (home / "plugins").mkdir()
+        (home / "plugins" / "dingpush.py").write_text("from airflow_provider_dingpush.plugin import DingPushPlugin\n")
+    passwords = home / "passwords.json"
+    passwords.write_text(json.dumps(dict.fromkeys(ROLES, "pw")))
+    users = ",".join(f"{name}:{role.lower()}" for name, role in ROLES.items() if role != "Public")
+    options = {
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": users,
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "DINGPUSH__HOME": str(home / "dingpush"),
+        "DINGPUSH__TIMEZONE": "Asia/Shanghai",
+    }
+    return {
+        **os.environ,
+        **{f"AIRFLOW__{name}": value for name, value in options.items()},
+        "AIRFLOW_HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+@contextmanager
+def _running(home: Path, environment: dict[str, str]) -> Iterator[str]:
+    [port] = free_ports(1)
+    is_new = page_framework() == "fastapi"
+    if not is_new:
+        program = [sys.executable, "-c", ADD_USERS, json.dumps(ROLES)]
+        subprocess.run(program, env=environment, check=True, capture_output=True)
+    words = ["api-server", "--host", "127.0.0.1"] if is_new else ["webserver", "--hostname", "127.0.0.1"]
+    command = [sys.executable, "-m", "airflow", *words, "--port", str(port), "--workers", "1"]
+    url = f"http://127.0.0.1:{port}"
+    log = home / "server.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+        try:
+            until = time.monotonic() + START_SECONDS
+            while not _answers(f"{url}/dingpush/style.css"):
+                assert process.poll() is None, log.read_text()[-4000:]
+                assert time.monotonic() < until, log.read_text()[-4000:]
+                time.sleep(0.5)
+            yield url
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=30).ok
+    except (requests.ConnectionError, requests.Timeout):
+        return False
+
+
+def _open(browser: Any, server: WebServer, *, width: int = 1200, language: str = "en") -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(f"{server.url}/dingpush/?language={language}")
+
+
+def _press(browser: Any, row: str, button: str, then: str) -> None:
+    """Press a button of a row, and wait for what the page says then."""
+    browser.execute_script(BUTTON, row, button).click()
+    WebDriverWait(browser, START_SECONDS).until(lambda _: then in browser.execute_script(TEXT))
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_it_is_readable_wide_and_on_a_phone(browser: Any, server: WebServer, width: int, language: str) -> None:
+    """Nothing sticks out, nothing is loaded from elsewhere, and nothing of a text is run."""
+    server.sign_in(browser, "ann")
+    _open(browser, server, width=width, language=language)
+    text = browser.execute_script(TEXT)
+    for each in ("orders_daily · check_amounts", "dingtalk_default", "wangwu", EVIL):
+        assert each in text
+    assert ("Open incidents" in text) is (language == "en")
+    assert ("未恢复的故障" in text) is (language == "zh")
+    assert browser.execute_script(OVERFLOW) <= 0
+    assert browser.execute_script("return document.scripts.length") == 0
+    assert browser.execute_script("return document.querySelectorAll('img, iframe, [onerror]').length") == 0
+    smallest = "return Math.min(...[...document.querySelectorAll('button')].map((one) => one.offsetHeight))"
+    assert browser.execute_script(smallest) >= (44 if width < 500 else 30)
+    assert browser.get_log("browser") == []
+
+
+def test_a_phone_claims_silences_and_sends_again(browser: Any, server: WebServer) -> None:
+    server.sign_in(browser, "uma")
+    _open(browser, server, width=390)
+    _press(browser, "users_hourly", "claim", "Claimed.")
+    _press(browser, "users_hourly", "silence", "Silenced.")
+    _press(browser, "dag_id=users_hourly", "end_silence", "The silence is over")
+    _press(browser, "users_hourly", "unclaim", "Given back")
+    _press(browser, "can't be composed", "retry", "next flush")
+    assert "No dead letters." in browser.execute_script(TEXT)
+    assert {each.what for each in silences_in(outbox())} == {"dag_id=dev_*"}
+
+
+def test_a_viewer_sees_it_without_buttons(browser: Any, server: WebServer) -> None:
+    server.sign_in(browser, "vic")
+    _open(browser, server)
+    assert "orders_daily" in browser.execute_script(TEXT)
+    assert browser.execute_script("return document.querySelectorAll('form, button').length") == 0
+
+
+@pytest.mark.parametrize("name", ["nina", None])
+def test_nobody_else_sees_anything(server: WebServer, name: str | None) -> None:
+    """Not even whether there is an incident: without a permission, a login, or with a made-up one."""
+    cookies: dict[str, str] = {}
+    if name is not None and page_framework() == "flask":
+        cookies = {each["name"]: each["value"] for each in server.cookies_of(name)}
+    elif name is not None:
+        cookies = {"_token": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4iLCJyb2xlIjoiYWRtaW4ifQ."}
+    page = requests.get(f"{server.url}/dingpush/", cookies=cookies, timeout=60, allow_redirects=False)
+    assert page.status_code in (401, 403) or "login" in page.headers["Location"]
+    assert "orders_daily" not in page.text
+    [incident] = [each for each in incidents_in(outbox()) if each.failure.dag_id == "evil"]
+    form = {"action": "claim", "id": incident.id}
+    done = requests.post(f"{server.url}/dingpush/act", data=form, cookies=cookies, timeout=60, allow_redirects=False)
+    assert done.status_code in (400, 401, 403)
+    assert next(each for each in incidents_in(outbox()) if each.id == incident.id).claim is None
+
+
+def test_a_form_of_another_site_does_nothing(browser: Any, server: WebServer, tmp_path: Path) -> None:
+    """Sent by the browser of somebody who is signed in, with a link that was clicked."""
+    server.sign_in(browser, "ann")
+    [incident] = [each for each in incidents_in(outbox()) if each.failure.dag_id == "evil"]
+    page = tmp_path / "evil.html"
+    page.write_text(
+        f'<form method="post" action="{server.url}/dingpush/act"><input name="action" value="claim">'
+        f'<input name="id" value="{incident.id}"><button>win</button></form>'
+    )
+    browser.get(page.as_uri())
+    browser.execute_script("document.querySelector('button').click()")
+    WebDriverWait(browser, START_SECONDS).until(lambda _: browser.current_url.startswith(server.url))
+    text = browser.execute_script(TEXT)
+    assert "Claimed." not in text
+    assert next(each for each in incidents_in(outbox()) if each.id == incident.id).claim is None
+
+
+def test_airflow_has_a_way_to_it(browser: Any, server: WebServer) -> None:
+    """An entry of the menu, which its own UI shows."""
+    cookies = {each["name"]: each["value"] for each in server.cookies_of("ann")}
+    if page_framework() == "flask":
+        assert "/dingpush/" in requests.get(f"{server.url}/home", cookies=cookies, timeout=60).text
+        return
+    headers = {"Authorization": f"Bearer {cookies['_token']}"}
+    plugins = requests.get(f"{server.url}/api/v2/plugins", headers=headers, timeout=60).json()["plugins"]
+    [views] = [each["external_views"] for each in plugins if each["name"] == "dingpush"]
+    assert [each["href"] for each in views] == ["dingpush/"]
+    assert requests.get(f"{server.url}/dingpush/", cookies=cookies, timeout=60).ok
