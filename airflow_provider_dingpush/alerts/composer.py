@@ -13,6 +13,7 @@ from airflow_provider_dingpush.alerts.alert_text import MAX_ALERT_BYTES, built_i
 from airflow_provider_dingpush.alerts.digest_notes import ClaimNote, Notes
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.history_line import Memory
+from airflow_provider_dingpush.alerts.mailboxes import short_id
 from airflow_provider_dingpush.alerts.markdown import escape_markdown
 from airflow_provider_dingpush.alerts.run_facts import MAX_LOG_LINES, RunFacts
 from airflow_provider_dingpush.alerts.words import LAST_MOMENT, words_in
@@ -98,7 +99,8 @@ class Composer:
         language = self.language_of(alerts)
         if len(alerts) == 1 and notes == _plain(notes):
             message = self._alone(alerts[0], language, notes)
-            message = _with_remarks(message, *_followers(alerts[0], notes, language))
+            remarks = (*_followers(alerts[0], notes, language), *_how_to_claim(alerts[0], notes, language))
+            message = _with_remarks(message, *remarks)
             message = _with_remarks(message, *self._withheld(notes, language), *self._claimed(notes, language))
         else:
             message = self._digest(alerts, notes, language)
@@ -256,6 +258,14 @@ def _followers(alert: Alert, notes: Notes, language: str) -> list[str]:
 
     text = followers_in([alert], notes, words_in(language))
     return [text] if text else []
+
+
+def _how_to_claim(alert: Alert, notes: Notes, language: str) -> list[str]:
+    """The remark of a single alert that climbs while nobody has claimed it."""
+    climbs = alert.rule.get("escalates") is True and alert.event.is_failure and not alert.resolved
+    if not climbs or any(each.incident == alert.incident for each in notes.claims):
+        return []
+    return [words_in(language)("how_to_claim", id=short_id(alert.incident))]
 
 
 def _without_log(alert: Alert) -> Alert:

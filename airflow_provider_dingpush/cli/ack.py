@@ -7,6 +7,7 @@ import getpass
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from airflow_provider_dingpush.cli.incidents import COMMAND_SECONDS
 from airflow_provider_dingpush.cli.json_output import print_json
@@ -82,7 +83,7 @@ def _ack(outbox: Outbox, incident: Incident, by: str, parsed: argparse.Namespace
         screen.marked("✓", "green", line)
         if incident.claim is not None and incident.claim.by != claimed.by:
             screen.line("before", claim=claim_text(incident.claim, screen))
-    return Incident(incident.id, incident.failure, claimed)
+    return replace(incident, claim=claimed)
 
 
 def _unack(outbox: Outbox, incident: Incident, parsed: argparse.Namespace, screen: Screen) -> Incident:
@@ -91,7 +92,7 @@ def _unack(outbox: Outbox, incident: Incident, parsed: argparse.Namespace, scree
     if not parsed.as_json:
         name = "unack" if was_claimed else "unclaimed"
         screen.line(name, id=incident.short_id, name=incident.failure.name)
-    return Incident(incident.id, incident.failure)
+    return replace(incident, claim=None)
 
 
 def _explain(word: str, meant: Sequence[Incident], every: Sequence[Incident], screen: Screen) -> None:

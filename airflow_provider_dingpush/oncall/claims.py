@@ -7,9 +7,6 @@ import re
 from dataclasses import asdict, dataclass
 from enum import Enum
 
-SHORT_ID = 6
-"""Characters of an incident's id in alerts and lists; any beginning of the id will do in a command."""
-
 _PREFIX = re.compile(r"(?:i-)?([0-9a-f]+)", re.IGNORECASE)
 
 
@@ -66,11 +63,6 @@ class Claim:
             return cls(at=float(plain["at"]), how=ClaimedBy(plain["how"]), **texts)
         except (TypeError, LookupError, AttributeError, RecursionError) as problem:
             raise ValueError("this isn't a claim") from problem
-
-
-def short_id(incident: str) -> str:
-    """The short id of an incident, such as ``i-7f3ac2``: the same for each of its alerts, and in every process."""
-    return f"i-{incident[:SHORT_ID]}"
 
 
 def is_meant(word: str, incident: str, dag_id: str, task_id: str | None, map_index: int | None) -> bool:

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.alerts.mailboxes import Mailbox
+from airflow_provider_dingpush.alerts.mailboxes import Mailbox, short_id
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.oncall.claims import Claim, ClaimedBy, is_meant, short_id
+from airflow_provider_dingpush.oncall.claims import Claim, ClaimedBy, is_meant
+from airflow_provider_dingpush.pipeline.escalation_notes import progress_in
 from airflow_provider_dingpush.storage.contract import Note
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.digest_notes import ClaimNote
     from airflow_provider_dingpush.alerts.open_failure import OpenFailure
+    from airflow_provider_dingpush.oncall.escalation import Progress
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.storage.outbox import Outbox
 
@@ -39,11 +41,13 @@ class Incident:
     :param id: of 24 hexadecimal digits.
     :param failure: what is noted about it.
     :param claim: who takes care of it; ``None`` if nobody does.
+    :param progress: how far it has climbed; ``None`` if no step was begun.
     """
 
     id: str
     failure: OpenFailure
     claim: Claim | None = None
+    progress: Progress | None = None
 
     @property
     def short_id(self) -> str:
@@ -68,13 +72,21 @@ def incidents_in(outbox: Outbox) -> list[Incident]:
     """
     failures = outbox.open_failures(MOST_INCIDENTS)
     claims = claims_in(outbox) if failures else {}
+    progress = progress_in(outbox) if failures else {}
     found = []
     for incident, failure in failures.items():
         if failure is None:
             _log.info("Nothing is known about the open incident %s: another version has noted it.", incident)
             continue
-        claim = claims.get(incident)
-        found.append(Incident(incident, failure, claim if claim and claim.covers(failure.since) else None))
+        claim, climbed = claims.get(incident), progress.get(incident)
+        found.append(
+            Incident(
+                incident,
+                failure,
+                claim if claim and claim.covers(failure.since) else None,
+                climbed if climbed and climbed.began >= failure.since else None,
+            )
+        )
     return sorted(found, key=lambda each: each.order)
 
 

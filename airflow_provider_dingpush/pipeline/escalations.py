@@ -1,0 +1,423 @@
+"""The check that lets open incidents climb: it decides what is due, notes that it begins, and does it.
+
+Only incidents of a rule with ``escalate`` climb. One process of an outbox does it at a time. What is due for several
+incidents at once, for the same people and in the same way, is one message, one DING, one call.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_dingpush.airflow_compat import airflow_option
+from airflow_provider_dingpush.errors import DingTalkError, OutboxError, RulesFileError
+from airflow_provider_dingpush.events import Event
+from airflow_provider_dingpush.oncall.claims import ClaimedBy
+from airflow_provider_dingpush.oncall.escalation import (
+    Attempt,
+    Call,
+    CallLimits,
+    Decision,
+    Outcome,
+    Progress,
+    Situation,
+    Verdict,
+    Way,
+    next_step,
+    progress_of,
+)
+from airflow_provider_dingpush.pipeline import escalation_notes
+from airflow_provider_dingpush.pipeline.escalation_notes import calls_in, forget_progress, progress_in
+from airflow_provider_dingpush.pipeline.incidents import Incident, claim, current_claim, incidents_in
+from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
+
+if TYPE_CHECKING:
+    from airflow_provider_dingpush.pipeline.escalation_sends import Order, Sends, Sent
+    from airflow_provider_dingpush.pipeline.stores import Store
+    from airflow_provider_dingpush.rules.rule_set import Rule, RuleSet
+    from airflow_provider_dingpush.rules.silences import Silence
+    from airflow_provider_dingpush.storage.contract import Lock
+    from airflow_provider_dingpush.storage.outbox import Outbox
+    from airflow_provider_dingpush.timeouts import Deadline
+
+MOST_AT_ONCE = 500
+"""Incidents that climb in one run of the check, the most urgent first; the next one goes on."""
+
+_LOCK, _LOCK_OF = "escalating", "all"
+_LOCK_SECONDS, _STEP_SECONDS = 60.0, 30.0
+_LEAST_SECONDS = 1.0
+_MOST_ROUNDS = 20
+# Of Airflow's states of a task instance, those in which a failure is still one.
+_FAILED = {"failed", "upstream_failed"}
+
+_log = logging.getLogger(__name__)
+
+
+def check(deadline: Deadline) -> None:
+    """Do the steps that are due, in all stores of this machine.
+
+    :param deadline: of the check.
+    """
+    rules = _rules()
+    if rules is None:
+        return
+    stores = stores_for_commands(deadline.at)
+    for number, store in enumerate(stores):
+        try:
+            if number and store.is_empty:
+                continue
+            check_store(store, stores, rules, deadline)
+        except OutboxError as problem:
+            _log.warning("Escalations have to wait, because the outbox can't be used: %s", problem)
+
+
+def check_store(store: Store, stores: Sequence[Store], rules: RuleSet, deadline: Deadline) -> None:
+    """Do the steps that are due in one store.
+
+    :param stores: where slots of the rate limit are taken.
+    :param deadline: of all of it.
+    :raises OutboxError: if the store can't be used.
+    """
+    if not any(each.escalation is not None for each in rules.rules) and not progress_in(store.outbox):
+        return
+    lock = store.outbox.store.lock(_LOCK, _LOCK_OF, _LOCK_SECONDS)
+    if lock is None:
+        return
+    try:
+        from airflow_provider_dingpush.pipeline.escalation_sends import Sends
+
+        sends = Sends(rules.duty, stores, deadline)
+        _Check(store, rules, sends, deadline, lock).run()
+    finally:
+        lock.release()
+
+
+def _rules() -> RuleSet | None:
+    """The rules; ``None`` without any, or while the file has mistakes, which is an alert of its own."""
+    from airflow_provider_dingpush.pipeline.routes import rules_in
+
+    named = airflow_option("dingpush", "rules_file")
+    if not named:
+        return None
+    try:
+        return rules_in(Path(named).expanduser())
+    except RulesFileError as mistake:
+        _log.error("%s No incident climbs meanwhile.", mistake)
+        return None
+
+
+class _Due(NamedTuple):
+    """An incident with a step that is due."""
+
+    incident: Incident
+    rule: Rule
+    decision: Decision
+
+
+class _Check:
+    """One run of the check in one store.
+
+    :param store: has the incidents.
+    :param rules: of the file.
+    :param sends: does what is due.
+    :param deadline: of all of it.
+    :param lock: which no other process has meanwhile.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rules: RuleSet,
+        sends: Sends,
+        deadline: Deadline,
+        lock: Lock,
+    ) -> None:
+        self._outbox = store.outbox
+        self._rules = rules
+        self._escalating = {each.name: each for each in reversed(rules.rules) if each.escalation is not None}
+        self._sends = sends
+        self._deadline = deadline
+        self._lock = lock
+        self._progress = progress_in(store.outbox)
+        self._now = store.outbox.store.now()
+        self._readers: dict[str, list[str]] = {}
+
+    def run(self) -> None:
+        """Close what has recovered, and do what is due."""
+        every = incidents_in(self._outbox)
+        self._close({each.id: each for each in every})
+        climbing = [each for each in leading(every) if each.failure.rule in self._escalating]
+        for _ in range(_MOST_ROUNDS):
+            due = self._due(climbing)[:MOST_AT_ONCE]
+            if not due or not self._do_all(due):
+                return
+            # What reached nobody falls back at once.
+            climbing = [each.incident for each in due]
+
+    # ------------------------------------------------------------------------------------------------ deciding
+
+    def _due(self, incidents: Iterable[Incident]) -> list[_Due]:
+        """The incidents with a step that is due; pauses that begin or end are noted."""
+        found: list[_Due] = []
+        changed: dict[str, Progress] = {}
+        for each in incidents:
+            rule = self._escalating[each.failure.rule]
+            progress = self._progress_of(each)
+            decision = self._decide(each, rule, progress)
+            if decision.verdict in (Verdict.CLAIMED, Verdict.WITHHELD):
+                after = progress.paused(self._now)
+            elif decision.verdict is Verdict.RERUN:
+                after = progress if progress.rerun_at is not None else progress.ended_by_rerun(self._now)
+            else:
+                after = progress.resumed(self._now)
+                decision = decision if after is progress else self._decide(each, rule, after)
+            if after is not progress:
+                changed[each.id] = self._progress[each.id] = after
+            if decision.verdict is Verdict.DO:
+                found.append(_Due(each, rule, decision))
+        if changed:
+            escalation_notes.note_progress(self._outbox, changed)
+        return sorted(found, key=lambda due: due.incident.order)
+
+    def _decide(self, incident: Incident, rule: Rule, progress: Progress) -> Decision:
+        if rule.escalation is None:
+            return Decision(Verdict.FINISHED)
+        situation = Situation(
+            claimed=incident.claim is not None,
+            withheld=self._is_muted(incident, rule),
+            calls_left=self._calls_left(rule),
+        )
+        decision = next_step(rule.escalation, progress, situation, self._now)
+        if decision.verdict is not Verdict.DO:
+            return decision
+        # These cost more, and are asked only if they matter.
+        if incident.id in self._inhibited:
+            return next_step(rule.escalation, progress, situation._replace(withheld=True), self._now)
+        if self._is_running_again(incident):
+            return next_step(rule.escalation, progress, situation._replace(rerun=True), self._now)
+        return decision
+
+    def _progress_of(self, incident: Incident) -> Progress:
+        failure = incident.failure
+        known = self._progress.get(incident.id)
+        return progress_of(known, opened=failure.rule_since or failure.since, failed_at=failure.at)
+
+    def _is_muted(self, incident: Incident, rule: Rule) -> bool:
+        """Whether a silence or the quiet hours of its rule hold its alerts back."""
+        if self._silences:
+            from airflow_provider_dingpush.rules.labels import labels_of
+
+            failure = incident.failure
+            labels = labels_of(
+                Event(failure.event),
+                failure.dag_id,
+                task_id=failure.task_id,
+                tags=failure.tags,
+                owners=failure.owners,
+                run_type=failure.run_type,
+                team=failure.team,
+            )._replace(severity=(failure.urgency.value,))
+            if any(each.matches(labels) for each in self._silences):
+                return True
+        if not rule.mute_time_intervals and not rule.active_time_intervals:
+            return False
+        return rule.muted_until(incident.failure.urgency, self._moment) is not None
+
+    @cached_property
+    def _silences(self) -> tuple[Silence, ...]:
+        from airflow_provider_dingpush.pipeline.silences import silences_in
+
+        return silences_in(self._outbox)
+
+    @cached_property
+    def _moment(self) -> datetime:
+        from airflow_provider_dingpush.pipeline.composing import local_zone
+
+        return datetime.fromtimestamp(self._now, local_zone())
+
+    @cached_property
+    def _inhibited(self) -> frozenset[str]:
+        """The incidents whose alerts aren't sent, because they follow from another failure."""
+        return frozenset(inhibited_incidents(self._outbox))
+
+    @cached_property
+    def _calls(self) -> list[Call]:
+        return calls_in(self._outbox)
+
+    def _calls_left(self, rule: Rule) -> int | None:
+        own = rule.escalation.limits if rule.escalation is not None else CallLimits()
+        limits = (
+            self._rules.call_limits.left(self._calls, self._moment),
+            own.left((each for each in self._calls if each.rule == rule.name), self._moment),
+        )
+        return min((each for each in limits if each is not None), default=None)
+
+    def _is_running_again(self, incident: Incident) -> bool:
+        """Whether its task isn't failed any more, as Airflow says; ``False`` if it doesn't say."""
+        failure = incident.failure
+        if failure.task_id is None or failure.run_id is None:
+            return False
+        from airflow_provider_dingpush.pipeline.task_records import TaskKey
+        from airflow_provider_dingpush.pipeline.task_states import states_of
+
+        index = -1 if failure.map_index is None else failure.map_index
+        key = TaskKey(failure.dag_id, failure.run_id, failure.task_id, index)
+        try:
+            state = states_of(failure.dag_id, [key]).get(key)
+        except Exception as problem:  # noqa: BLE001 - of Airflow; to wake somebody in vain is better than nobody
+            _log.info("Whether a failed task runs again is unknown (%s).", type(problem).__name__)
+            return False
+        return state is not None and state.state not in _FAILED
+
+    # ------------------------------------------------------------------------------------------------ doing
+
+    def _do_all(self, due: Sequence[_Due]) -> bool:
+        """Do what is due; ``False`` if there is no time for more."""
+        for orders in _grouped(due, self._now):
+            if self._deadline.seconds_left() < _LEAST_SECONDS:
+                _log.warning("Not all steps of escalations could be done in time; the next flush goes on.")
+                return False
+            self._do(orders)
+        return True
+
+    def _do(self, order: Order) -> None:
+        from airflow_provider_dingpush.pipeline.escalation_sends import Sent
+
+        order = self._still_due(order)
+        if not order.incidents:
+            return
+        self._lock.keep(_STEP_SECONDS)
+        people, rule = self._sends.people_of(order), order.incidents[0].failure.rule
+        calls = [Call(self._now, len(people), rule)] if order.way is Way.PHONE and people else []
+        if calls and not self._may_call(order, len(people)):
+            self._note(order, Sent(Outcome.LIMIT))
+            return
+        self._note(order, Sent(Outcome.STARTED, tuple(each.user_id or each.name for each in people)), calls)
+        self._calls.extend(calls)
+        sent = self._sends.send(order, people)
+        self._note(order, sent)
+        names = ", ".join(each.failure.name for each in order.incidents[:3])
+        _log.info(
+            "Escalation of %d incident(s), such as %s: %s, %s.%s",
+            *(len(order.incidents), names, order.way.words("en"), sent.outcome.words("en")),
+            f" {sent.detail}" if sent.detail else "",
+        )
+
+    def _may_call(self, order: Order, people: int) -> bool:
+        """Whether as many people may be called."""
+        left = self._calls_left(self._escalating[order.incidents[0].failure.rule])
+        return left is None or people <= left
+
+    def _still_due(self, order: Order) -> Order:
+        """The order without incidents that were claimed or have recovered a moment ago."""
+        left = []
+        for each in order.incidents:
+            if self._outbox.open_failure(each.id) is None or current_claim(self._outbox, each.id) is not None:
+                continue
+            if order.escalation.ack_read and self._claimed_by_reading(each):
+                continue
+            left.append(each)
+        return replace(order, incidents=tuple(left))
+
+    def _claimed_by_reading(self, incident: Incident) -> bool:
+        """Claim an incident for whoever has read a message about it. Each message is asked about once in a run."""
+        for attempt in reversed(self._progress_of(incident).every_attempt):
+            if not attempt.receipt:
+                continue
+            asked = repr(sorted(attempt.receipt.items()))
+            if asked not in self._readers:
+                self._readers[asked] = self._sends.readers(attempt)
+            if self._readers[asked]:
+                claim(self._outbox, incident, ", ".join(self._readers[asked]), self._now, how=ClaimedBy.READ)
+                _log.info("%s was claimed by reading.", incident.failure.name)
+                return True
+        return False
+
+    def _note(self, order: Order, sent: Sent, calls: Sequence[Call] = ()) -> None:
+        for each in order.incidents:
+            receipt = sent.receipt.get(each.id, {})
+            attempt = Attempt(order.way, order.now, sent.outcome, sent.people, receipt, sent.detail)
+            self._progress[each.id] = self._progress_of(each).with_attempt(order.step, attempt)
+        escalation_notes.note_progress(
+            self._outbox, {each.id: self._progress[each.id] for each in order.incidents}, calls
+        )
+
+    def _close(self, every: Mapping[str, Incident]) -> None:
+        """Mark the to-dos of incidents that have recovered as done, and forget how far they climbed."""
+        over = [
+            incident
+            for incident, progress in self._progress.items()
+            if incident not in every or self._progress_of(every[incident]).began != progress.began
+        ]
+        closed = []
+        for incident in over:
+            try:
+                for attempt in self._progress[incident].every_attempt:
+                    self._sends.close_todos(attempt)
+            except DingTalkError as problem:
+                _log.warning("A to-do of an incident that has recovered can't be closed: %s", problem)
+                if problem.retryable:
+                    continue
+            closed.append(incident)
+        for incident in closed:
+            del self._progress[incident]
+        if closed:
+            forget_progress(self._outbox, closed)
+
+
+def leading(incidents: Sequence[Incident]) -> list[Incident]:
+    """The incidents without those of a run of which a failed task is one itself: one call for one failure."""
+    tasks = {
+        (each.mailbox, each.failure.dag_id, each.failure.run_id)
+        for each in incidents
+        if each.failure.task_id is not None
+    }
+    return [
+        each
+        for each in incidents
+        if each.failure.task_id is not None or (each.mailbox, each.failure.dag_id, each.failure.run_id) not in tasks
+    ]
+
+
+def _run_of(incident: Incident) -> tuple[object, ...]:
+    return incident.mailbox, incident.failure.dag_id, incident.failure.run_id
+
+
+def inhibited_incidents(outbox: Outbox) -> Iterable[str]:
+    """The incidents of alerts that are inhibited in the books of an outbox."""
+    from airflow_provider_dingpush.alerts.alert import Alert
+    from airflow_provider_dingpush.delivery.gate import Verdict as Withheld
+    from airflow_provider_dingpush.delivery.record_kinds import WITHHELD, is_sound
+
+    for receiver_id in outbox.receivers():
+        for (kind, _), record in outbox.records_of(receiver_id).items():
+            if kind == WITHHELD.name and is_sound(kind, record) and record["verdict"] == Withheld.INHIBITED.value:
+                try:
+                    yield Alert.from_json(record["alert"]).incident
+                except ValueError:
+                    continue
+
+
+def _grouped(due: Sequence[_Due], now: float) -> Iterable[Order]:
+    """One order for all incidents with the same step, for the same people, in the same way, from the same place."""
+    from airflow_provider_dingpush.pipeline.escalation_sends import Order
+
+    groups: dict[object, list[_Due]] = {}
+    for each in due:
+        failure, decision = each.incident.failure, each.decision
+        owners = failure.owners if decision.step is not None and "owner" in decision.step.who else ()
+        place = (
+            each.incident.mailbox if decision.way is Way.GROUP or each.rule.escalation is None else each.rule.receiver
+        )
+        key = (failure.rule, decision.step, decision.way, decision.because, place, owners, failure.language)
+        groups.setdefault(key, []).append(each)
+    for some in groups.values():
+        decision, escalation = some[0].decision, some[0].rule.escalation
+        if decision.step is not None and decision.way is not None and escalation is not None:
+            incidents = tuple(each.incident for each in some)
+            yield Order(incidents, decision.step, decision.way, decision.because, escalation, now)
