@@ -19,7 +19,14 @@ from airflow_provider_dingpush.receipts import Receipt
 
 PUBLIC = {
     "hooks": ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"],
-    "operators": ["DingTalkFlushOperator", "DingTalkOperator", "create_flush_dag"],
+    "operators": [
+        "DingTalkFlushOperator",
+        "DingTalkOperator",
+        "DingTalkReportOperator",
+        "create_daily_digest_dag",
+        "create_flush_dag",
+        "create_weekly_report_dag",
+    ],
     "notifications": ["DingTalkNotifier"],
     "messages": [
         "ActionCard",

@@ -29,6 +29,7 @@ class Claim:
     :param how: by which way it was claimed.
     :param name: DAG and task of the incident, for people.
     :param mailbox: name of the mailbox that its alerts go to.
+    :param since: since when the incident was open, in seconds since 1970; 0 if unknown.
     """
 
     by: str
@@ -37,6 +38,7 @@ class Claim:
     how: ClaimedBy = ClaimedBy.COMMAND
     name: str = ""
     mailbox: str = ""
+    since: float = 0.0
 
     def covers(self, since: float) -> bool:
         """Whether it is about an incident that is open since then: one that was resolved takes its claim along.
@@ -60,7 +62,8 @@ class Claim:
             texts = {name: plain.get(name, "") for name in ("by", "note", "name", "mailbox")}
             if not all(isinstance(each, str) for each in texts.values()) or isinstance(plain["at"], bool):
                 raise ValueError("claim")
-            return cls(at=float(plain["at"]), how=ClaimedBy(plain["how"]), **texts)
+            at, since = float(plain["at"]), float(plain.get("since", 0.0))
+            return cls(at=at, how=ClaimedBy(plain["how"]), since=since, **texts)
         except (TypeError, LookupError, AttributeError, RecursionError) as problem:
             raise ValueError("this isn't a claim") from problem
 

@@ -151,6 +151,8 @@ class CallLimits:
         :param calls: those that were begun.
         :param now: a time with the zone in which nights and months begin.
         """
+        if self.per_night is None and self.per_month is None:
+            return None
         noon = now.replace(hour=_NOON, minute=0, second=0, microsecond=0)
         night = (noon if now >= noon else noon - timedelta(days=1)).timestamp()
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
@@ -159,7 +161,7 @@ class CallLimits:
         left = [
             most - sum(each.people for each in every if each.at >= since) for most, since in limits if most is not None
         ]
-        return max(0, min(left)) if left else None
+        return max(0, min(left))
 
 
 class Call(NamedTuple):

@@ -140,6 +140,7 @@ def claim(
         how,
         incident.failure.name,
         incident.mailbox.name,
+        incident.failure.since,
     )
     outbox.store.set_notes([Note(CLAIMS, incident.id, claimed.to_bytes(), _CLAIM_SECONDS, durable=True)])
     return claimed
