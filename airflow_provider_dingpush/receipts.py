@@ -105,7 +105,7 @@ class DingKind(Enum):
 
 
 class DingOutcome(Enum):
-    """What came of sending a DING."""
+    """The result of sending a DING."""
 
     SENT = "sent"
     """DingTalk accepted it for everybody."""
@@ -151,7 +151,7 @@ class DingReceipt:
     """The result of sending a DING.
 
     :param kind: in the app, by SMS or by phone.
-    :param outcome: what came of it.
+    :param outcome: the result.
     :param ding_ids: DingTalk's handles, for read status and recall; one for each call, which has up to 200 receivers in
         the app, and 20 by SMS or phone.
     :param reached: the user ids for which DingTalk accepted it.

@@ -46,7 +46,7 @@ def check_cost(parsed: argparse.Namespace, screen: Screen) -> None:
 
 
 def send_ding(parsed: argparse.Namespace, hook: DingTalkAppHook, text: str, to: Users, screen: Screen) -> int:
-    """Send a DING and print what came of it; 1 unless DingTalk accepted it for everybody.
+    """Send a DING and print the result; 1 unless DingTalk accepted it for everybody.
 
     :param text: what it says.
     :param to: the people.

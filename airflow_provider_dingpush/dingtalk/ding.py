@@ -162,7 +162,7 @@ class Dings:
         voice: str | None = None,
         deadline: Deadline | None = None,
     ) -> DingReceipt:
-        """Send a DING, and return what came of it, for whoever decides what to do then.
+        """Send a DING, and return the result whatever it is, for whoever decides what to do then.
 
         :param content: as for :meth:`send`, as are the others.
         :param deadline: for all calls; each is then tried only once.
@@ -230,7 +230,7 @@ class Dings:
             result = answer["result"]
             for each in objects(result.get("robotDingReadInfoList") if isinstance(result, Mapping) else None):
                 if user_id := text(each.get("userId")):
-                    # A word that isn't known counts as unread: it is better to ask again than to let a person sleep.
+                    # An unknown word counts as unread: asking once more costs less than a failure that nobody sees.
                     states[user_id] = _word(each.get("readStatus")) in _READ
         return DingReadStatus(
             tuple(user_id for user_id, read in states.items() if read),

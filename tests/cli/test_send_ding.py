@@ -1,4 +1,4 @@
-"""``dingpush send --ding``: nothing that costs money without a yes, and what came of it in one language."""
+"""``dingpush send --ding``: nothing that costs money without a yes, and the result in one language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DINGs: what is sent, what came of it, and that nothing is ever sent twice."""
+"""DINGs: what is sent, the result, and that nothing is ever sent twice."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_an_unknown_mobile_number_is_a_failure_that_is_reported(sandbox: Sandbox
 def test_who_is_known_by_user_id_gets_it_whatever_the_look_up_says(
     start_sandbox: StartSandbox, app_client_of: MakeClient
 ) -> None:
-    """A missing permission for contacts lets nobody sleep."""
+    """A missing permission for contacts is no reason to call nobody."""
     sandbox = start_sandbox(apps=(App(permissions=("Premium.Ding.Write",)),))
     receipt = dings_of(sandbox, app_client_of).send(TEXT, Users(["lisi"], mobiles=["13800000001"]))
     assert (receipt.outcome, receipt.reached) == (DingOutcome.PARTLY, ("lisi",))
@@ -325,7 +325,7 @@ def test_who_has_read(sandbox: Sandbox, app_client_of: MakeClient) -> None:
 def test_a_word_that_is_not_known_is_unread(
     raw_server: Callable[..., Any], answer: Callable[..., Any], app_client_of: MakeClient, word: object, read: bool
 ) -> None:
-    """DingTalk doesn't describe this answer: better to ask again than to let a person sleep."""
+    """DingTalk doesn't describe this answer: asking once more costs less than a failure that nobody sees."""
     token = answer(b'{"accessToken": "t", "expireIn": 7200}')
     infos = {"success": True, "result": {"robotDingReadInfoList": [{"userId": "u1", "readStatus": word}, {}, 5]}}
     server = raw_server([token, answer(json.dumps(infos).encode())])

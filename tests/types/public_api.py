@@ -29,7 +29,7 @@ from airflow_provider_dingpush.messages import (
 )
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.operators import DingTalkFlushOperator, DingTalkOperator, create_flush_dag
-from airflow_provider_dingpush.receipts import Receipt
+from airflow_provider_dingpush.receipts import DingKind, DingOutcome, DingReceipt, Receipt, TodoReceipt
 from airflow_provider_dingpush.targets import Group, Users, WorkNotification
 
 if TYPE_CHECKING:
@@ -140,3 +140,14 @@ def the_package_offers_the_most_used_names() -> None:
     assert_type(airflow_provider_dingpush.__version__, str)
     airflow_provider_dingpush.NoSuchName  # type: ignore[attr-defined]  # noqa: B018
     airflow_provider_dingpush.messages.NoSuchName  # type: ignore[attr-defined]  # noqa: B018
+
+
+def dings_and_todos() -> None:
+    hook = DingTalkAppHook()
+    assert_type(hook.dings.send("a", Users(["u"])), DingReceipt)
+    assert_type(hook.dings.try_send("a", {"user_ids": ["u"]}, kind=DingKind.PHONE).outcome, DingOutcome)
+    assert_type(hook.dings.read_status({"kind": "app"}).unread_user_ids, tuple[str, ...])
+    assert_type(hook.todos.create("a", Users(["u"]), source_id="s", url=URL, pop_up=True), TodoReceipt)
+    hook.todos.complete({"task_id": "t"})
+    hook.dings.send("a", Group("cid1=="))  # type: ignore[arg-type]
+    hook.todos.create("a", Users(["u"]))  # type: ignore[call-arg]
