@@ -13,7 +13,6 @@ from airflow_provider_dingpush.alerts.alert_text import MAX_ALERT_BYTES, built_i
 from airflow_provider_dingpush.alerts.digest_notes import ClaimNote, Notes
 from airflow_provider_dingpush.alerts.hints import Hint
 from airflow_provider_dingpush.alerts.history_line import Memory
-from airflow_provider_dingpush.alerts.mailboxes import short_id
 from airflow_provider_dingpush.alerts.markdown import escape_markdown
 from airflow_provider_dingpush.alerts.run_facts import MAX_LOG_LINES, RunFacts
 from airflow_provider_dingpush.alerts.words import LAST_MOMENT, words_in
@@ -262,10 +261,12 @@ def _followers(alert: Alert, notes: Notes, language: str) -> list[str]:
 
 def _how_to_claim(alert: Alert, notes: Notes, language: str) -> list[str]:
     """The remark of a single alert that climbs while nobody has claimed it."""
-    climbs = alert.rule.get("escalates") is True and alert.event.is_failure and not alert.resolved
-    if not climbs or any(each.incident == alert.incident for each in notes.claims):
+    if not alert.rule.get("escalates"):
         return []
-    return [words_in(language)("how_to_claim", id=short_id(alert.incident))]
+    from airflow_provider_dingpush.alerts.claim_text import how_to_claim
+
+    text = how_to_claim([alert], notes.claims, words_in(language))
+    return [text] if text else []
 
 
 def _without_log(alert: Alert) -> Alert:

@@ -21,6 +21,7 @@ from airflow_provider_dingpush.pipeline.incidents import (
     meant_by,
     of_all,
     outboxes_of,
+    siblings_of,
     unclaim,
 )
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
@@ -57,12 +58,13 @@ def run(parsed: argparse.Namespace) -> int:
     failed = False
     for word in parsed.incidents:
         meant = meant_by(word, (each for _, each in every.values()))
-        if not meant or (len(meant) > 1 and not parsed.all):
+        if not meant or (not parsed.all and len(meant) > len(siblings_of(meant[0], meant))):
             failed = True
             if not parsed.as_json:
                 _explain(word, meant, [each for _, each in every.values()], screen)
         else:
-            chosen.update({each.id: every[each.id] for each in meant})
+            incidents = [each for _, each in every.values()]
+            chosen.update({each.id: every[each.id] for one in meant for each in siblings_of(one, incidents)})
     if failed:
         if parsed.as_json:
             found = [meant_by(word, (each for _, each in every.values())) for word in parsed.incidents]

@@ -7,21 +7,17 @@ incidents at once, for the same people and in the same way, is one message, one 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_dingpush.airflow_compat import airflow_option
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError, RulesFileError
-from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.oncall.claims import ClaimedBy
 from airflow_provider_dingpush.oncall.escalation import (
     Attempt,
     Call,
-    CallLimits,
     Decision,
     Outcome,
     Progress,
@@ -31,18 +27,17 @@ from airflow_provider_dingpush.oncall.escalation import (
     next_step,
     progress_of,
 )
-from airflow_provider_dingpush.pipeline import escalation_notes
-from airflow_provider_dingpush.pipeline.escalation_notes import calls_in, forget_progress, progress_in
-from airflow_provider_dingpush.pipeline.incidents import Incident, claim, current_claim, incidents_in
+from airflow_provider_dingpush.pipeline import escalation_circumstances, escalation_notes
+from airflow_provider_dingpush.pipeline.escalation_circumstances import Circumstances
+from airflow_provider_dingpush.pipeline.escalation_notes import forget_progress, progress_in
+from airflow_provider_dingpush.pipeline.incidents import Incident, claim, current_claim, incidents_in, siblings_of
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.escalation_sends import Order, Sends, Sent
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.rules.rule_set import Rule, RuleSet
-    from airflow_provider_dingpush.rules.silences import Silence
     from airflow_provider_dingpush.storage.contract import Lock
-    from airflow_provider_dingpush.storage.outbox import Outbox
     from airflow_provider_dingpush.timeouts import Deadline
 
 MOST_AT_ONCE = 500
@@ -52,8 +47,6 @@ _LOCK, _LOCK_OF = "escalating", "all"
 _LOCK_SECONDS, _STEP_SECONDS = 60.0, 30.0
 _LEAST_SECONDS = 1.0
 _MOST_ROUNDS = 20
-# Of Airflow's states of a task instance, those in which a failure is still one.
-_FAILED = {"failed", "upstream_failed"}
 
 _log = logging.getLogger(__name__)
 
@@ -138,18 +131,19 @@ class _Check:
         lock: Lock,
     ) -> None:
         self._outbox = store.outbox
-        self._rules = rules
         self._escalating = {each.name: each for each in reversed(rules.rules) if each.escalation is not None}
         self._sends = sends
         self._deadline = deadline
         self._lock = lock
         self._progress = progress_in(store.outbox)
         self._now = store.outbox.store.now()
+        self._around = Circumstances(store.outbox, rules, self._now)
         self._readers: dict[str, list[str]] = {}
+        self._every: list[Incident] = []
 
     def run(self) -> None:
         """Close what has recovered, and do what is due."""
-        every = incidents_in(self._outbox)
+        self._every = every = incidents_in(self._outbox)
         self._close({each.id: each for each in every})
         climbing = [each for each in leading(every) if each.failure.rule in self._escalating]
         for _ in range(_MOST_ROUNDS):
@@ -189,16 +183,16 @@ class _Check:
             return Decision(Verdict.FINISHED)
         situation = Situation(
             claimed=incident.claim is not None,
-            withheld=self._is_muted(incident, rule),
-            calls_left=self._calls_left(rule),
+            withheld=self._around.is_muted(incident, rule),
+            calls_left=self._around.calls_left(rule),
         )
         decision = next_step(rule.escalation, progress, situation, self._now)
         if decision.verdict is not Verdict.DO:
             return decision
         # These cost more, and are asked only if they matter.
-        if incident.id in self._inhibited:
+        if incident.id in self._around.inhibited:
             return next_step(rule.escalation, progress, situation._replace(withheld=True), self._now)
-        if self._is_running_again(incident):
+        if escalation_circumstances.is_running_again(incident):
             return next_step(rule.escalation, progress, situation._replace(rerun=True), self._now)
         return decision
 
@@ -206,73 +200,6 @@ class _Check:
         failure = incident.failure
         known = self._progress.get(incident.id)
         return progress_of(known, opened=failure.rule_since or failure.since, failed_at=failure.at)
-
-    def _is_muted(self, incident: Incident, rule: Rule) -> bool:
-        """Whether a silence or the quiet hours of its rule hold its alerts back."""
-        if self._silences:
-            from airflow_provider_dingpush.rules.labels import labels_of
-
-            failure = incident.failure
-            labels = labels_of(
-                Event(failure.event),
-                failure.dag_id,
-                task_id=failure.task_id,
-                tags=failure.tags,
-                owners=failure.owners,
-                run_type=failure.run_type,
-                team=failure.team,
-            )._replace(severity=(failure.urgency.value,))
-            if any(each.matches(labels) for each in self._silences):
-                return True
-        if not rule.mute_time_intervals and not rule.active_time_intervals:
-            return False
-        return rule.muted_until(incident.failure.urgency, self._moment) is not None
-
-    @cached_property
-    def _silences(self) -> tuple[Silence, ...]:
-        from airflow_provider_dingpush.pipeline.silences import silences_in
-
-        return silences_in(self._outbox)
-
-    @cached_property
-    def _moment(self) -> datetime:
-        from airflow_provider_dingpush.pipeline.composing import local_zone
-
-        return datetime.fromtimestamp(self._now, local_zone())
-
-    @cached_property
-    def _inhibited(self) -> frozenset[str]:
-        """The incidents whose alerts aren't sent, because they follow from another failure."""
-        return frozenset(inhibited_incidents(self._outbox))
-
-    @cached_property
-    def _calls(self) -> list[Call]:
-        return calls_in(self._outbox)
-
-    def _calls_left(self, rule: Rule) -> int | None:
-        own = rule.escalation.limits if rule.escalation is not None else CallLimits()
-        limits = (
-            self._rules.call_limits.left(self._calls, self._moment),
-            own.left((each for each in self._calls if each.rule == rule.name), self._moment),
-        )
-        return min((each for each in limits if each is not None), default=None)
-
-    def _is_running_again(self, incident: Incident) -> bool:
-        """Whether its task isn't failed any more, as Airflow says; ``False`` if it doesn't say."""
-        failure = incident.failure
-        if failure.task_id is None or failure.run_id is None:
-            return False
-        from airflow_provider_dingpush.pipeline.task_records import TaskKey
-        from airflow_provider_dingpush.pipeline.task_states import states_of
-
-        index = -1 if failure.map_index is None else failure.map_index
-        key = TaskKey(failure.dag_id, failure.run_id, failure.task_id, index)
-        try:
-            state = states_of(failure.dag_id, [key]).get(key)
-        except Exception as problem:  # noqa: BLE001 - of Airflow; to wake somebody in vain is better than nobody
-            _log.info("Whether a failed task runs again is unknown (%s).", type(problem).__name__)
-            return False
-        return state is not None and state.state not in _FAILED
 
     # ------------------------------------------------------------------------------------------------ doing
 
@@ -298,7 +225,7 @@ class _Check:
             self._note(order, Sent(Outcome.LIMIT))
             return
         self._note(order, Sent(Outcome.STARTED, tuple(each.user_id or each.name for each in people)), calls)
-        self._calls.extend(calls)
+        self._around.calls.extend(calls)
         sent = self._sends.send(order, people)
         self._note(order, sent)
         names = ", ".join(each.failure.name for each in order.incidents[:3])
@@ -310,7 +237,7 @@ class _Check:
 
     def _may_call(self, order: Order, people: int) -> bool:
         """Whether as many people may be called."""
-        left = self._calls_left(self._escalating[order.incidents[0].failure.rule])
+        left = self._around.calls_left(self._escalating[order.incidents[0].failure.rule])
         return left is None or people <= left
 
     def _still_due(self, order: Order) -> Order:
@@ -326,17 +253,26 @@ class _Check:
 
     def _claimed_by_reading(self, incident: Incident) -> bool:
         """Claim an incident for whoever has read a message about it. Each message is asked about once in a run."""
-        for attempt in reversed(self._progress_of(incident).every_attempt):
+        for attempt in (*reversed(self._progress_of(incident).every_attempt), *self._own_message(incident)):
             if not attempt.receipt:
                 continue
             asked = repr(sorted(attempt.receipt.items()))
             if asked not in self._readers:
                 self._readers[asked] = self._sends.readers(attempt)
             if self._readers[asked]:
-                claim(self._outbox, incident, ", ".join(self._readers[asked]), self._now, how=ClaimedBy.READ)
+                by = ", ".join(self._readers[asked])
+                for each in siblings_of(incident, self._every):
+                    claim(self._outbox, each, by, self._now, how=ClaimedBy.READ)
                 _log.info("%s was claimed by reading.", incident.failure.name)
                 return True
         return False
+
+    def _own_message(self, incident: Incident) -> Iterator[Attempt]:
+        """The alert's own message, if it went to people."""
+        found = self._around.handles.get(incident.id)
+        if found is not None and found.at >= incident.failure.rule_since:
+            receipt = {"app": incident.failure.conn_id, "process_query_keys": list(found.handles)}
+            yield Attempt(Way.PERSON, found.at, Outcome.DONE, receipt=receipt)
 
     def _note(self, order: Order, sent: Sent, calls: Sequence[Call] = ()) -> None:
         for each in order.incidents:
@@ -386,21 +322,6 @@ def leading(incidents: Sequence[Incident]) -> list[Incident]:
 
 def _run_of(incident: Incident) -> tuple[object, ...]:
     return incident.mailbox, incident.failure.dag_id, incident.failure.run_id
-
-
-def inhibited_incidents(outbox: Outbox) -> Iterable[str]:
-    """The incidents of alerts that are inhibited in the books of an outbox."""
-    from airflow_provider_dingpush.alerts.alert import Alert
-    from airflow_provider_dingpush.delivery.gate import Verdict as Withheld
-    from airflow_provider_dingpush.delivery.record_kinds import WITHHELD, is_sound
-
-    for receiver_id in outbox.receivers():
-        for (kind, _), record in outbox.records_of(receiver_id).items():
-            if kind == WITHHELD.name and is_sound(kind, record) and record["verdict"] == Withheld.INHIBITED.value:
-                try:
-                    yield Alert.from_json(record["alert"]).incident
-                except ValueError:
-                    continue
 
 
 def _grouped(due: Sequence[_Due], now: float) -> Iterable[Order]:

@@ -189,6 +189,16 @@ def meant_by(word: str, incidents: Iterable[Incident]) -> list[Incident]:
     ]
 
 
+def siblings_of(incident: Incident, incidents: Iterable[Incident]) -> list[Incident]:
+    """The same failure, also where others are notified of it: whoever takes care of it does so for all of them."""
+    subject = _subject(incident.failure)
+    return [each for each in incidents if each.id == incident.id or (subject[0] and subject == _subject(each.failure))]
+
+
+def _subject(failure: OpenFailure) -> tuple[str, str | None, int | None]:
+    return failure.dag_id, failure.task_id, failure.map_index
+
+
 def outboxes_of(stores: Sequence[Store]) -> list[Outbox]:
     """The outboxes of a machine that may have incidents: the one that is configured, and its substitutes in use.
 

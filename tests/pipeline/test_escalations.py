@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -15,12 +17,14 @@ from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.oncall.claims import ClaimedBy
 from airflow_provider_dingpush.oncall.escalation import Outcome, Way
-from airflow_provider_dingpush.pipeline import escalation_notes, escalations
+from airflow_provider_dingpush.pipeline import escalation_circumstances, escalation_notes
+from airflow_provider_dingpush.pipeline.escalation_circumstances import inhibited_incidents
 from airflow_provider_dingpush.pipeline.escalation_notes import calls_in, progress_in
-from airflow_provider_dingpush.pipeline.escalations import check, check_store, inhibited_incidents, leading
+from airflow_provider_dingpush.pipeline.escalations import check, check_store, leading
 from airflow_provider_dingpush.pipeline.incidents import claim, claims_in, incidents_in, unclaim
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.silences import add_silence, expire_silence, silences_in
+from airflow_provider_dingpush.pipeline.store_flush import flush_stores
 from airflow_provider_dingpush.pipeline.stores import Store
 from airflow_provider_dingpush.rules.reading import read_rules
 from airflow_provider_dingpush.sandbox import DingPlan, Fault, Robot, Sandbox
@@ -193,7 +197,7 @@ def test_after_a_recovery_it_begins_anew(world: Callable[..., World]) -> None:
 def test_a_rerun_ends_it_until_it_fails_again(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
     states = {"load": "failed"}
     monkeypatch.setattr(
-        escalations._Check, "_is_running_again", lambda _, each: states[each.failure.task_id] != "failed"
+        escalation_circumstances, "is_running_again", lambda each: states[each.failure.task_id] != "failed"
     )
     night = world()
     night.fail()
@@ -234,6 +238,27 @@ def test_unread_goes_on(world: Callable[..., World]) -> None:
     night.sandbox.read("zhangsan")
     night.run(30)
     assert night.dings() == [("app", "zhangsan")], "the DING was read"
+
+
+def test_the_alert_itself_is_a_message_that_may_be_read(
+    tmp_path: Path, connected: Sandbox, app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule whose receiver is a person: the alert goes through the outbox, and reading it claims it."""
+    file = tmp_path / "rules.yaml"
+    rule = "{name: core, receiver: dingtalk_app_default, to: {user_ids: [zhangsan]}, ack: read, escalate: [STEP]}"
+    file.write_text(f"{PEOPLE}rules: [{rule}]\n".replace("STEP", "{after: 1s, ding: phone, who: lead}"))
+    use_rules_file(file, monkeypatch)
+    to = Mailbox("dingtalk_app_default", json.dumps({"mobiles": [], "user_ids": ["zhangsan"]}, sort_keys=True))
+    rule_of = {"name": "core", "escalates": True}
+    now = outbox().store.now()
+    outbox().put(Alert("k", to, Event.TASK_FAILED, now - 60, dag_id="etl", task_id="load", rule=rule_of))
+    list(flush_stores(until=time.monotonic() + 60))
+    assert "认领：dingpush ack" in str(connected.messages[0].payload)
+    connected.read("zhangsan")
+    check(Deadline.after(30))
+    assert not connected.dings
+    [made] = claims_in(outbox()).values()
+    assert (made.by, made.how) == ("zhangsan", ClaimedBy.READ)
 
 
 def test_without_ack_read_nobody_is_asked(world: Callable[..., World]) -> None:
