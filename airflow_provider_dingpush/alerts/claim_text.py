@@ -48,17 +48,17 @@ def claim_remarks(claims: Sequence[ClaimNote], words: Words, clock: Callable[[fl
 
 
 def how_to_claim(alerts: Iterable[Alert], claims: Iterable[ClaimNote], words: Words) -> str:
-    """How the failures that climb while nobody has claimed them are claimed; empty if there is none.
+    """How the failures that escalate while nobody has claimed them are claimed; empty if there is none.
 
     :param claims: who takes care of what already.
     """
     claimed = {each.incident for each in claims}
-    climbing = dict.fromkeys(
+    escalating = dict.fromkeys(
         each.incident
         for each in alerts
         if each.rule.get("escalates") is True and each.event.is_failure and not each.resolved
     )
-    ids = [short_id(each) for each in climbing if each not in claimed]
+    ids = [short_id(each) for each in escalating if each not in claimed]
     return words("how_to_claim", id=" ".join(ids[:_MOST_CLAIMS])) if ids else ""
 
 

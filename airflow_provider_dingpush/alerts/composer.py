@@ -260,7 +260,7 @@ def _followers(alert: Alert, notes: Notes, language: str) -> list[str]:
 
 
 def _how_to_claim(alert: Alert, notes: Notes, language: str) -> list[str]:
-    """The remark of a single alert that climbs while nobody has claimed it."""
+    """The remark of a single alert that escalates while nobody has claimed it."""
     if not alert.rule.get("escalates"):
         return []
     from airflow_provider_dingpush.alerts.claim_text import how_to_claim

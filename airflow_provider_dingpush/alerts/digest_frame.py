@@ -173,11 +173,11 @@ class Frame:
         still = (each for each in self.contents.notes.withheld if not each.is_over)
         yield from withheld_remarks(still, self.words, self.write.clock)
         yield from claim_remarks(self.contents.notes.claims, self.words, self.write.clock)
-        climbing = how_to_claim(
+        escalating = how_to_claim(
             (each.alert for each in self.contents.unresolved), self.contents.notes.claims, self.words
         )
-        if climbing:
-            yield climbing
+        if escalating:
+            yield escalating
         if dead:
             names = self.words("comma").join(escape_markdown(plain_name(each)) for each in dead[:_MOST_NAMES])
             if len(dead) > _MOST_NAMES:

@@ -745,7 +745,7 @@ COMMANDS: Mapping[str, Command] = {
         help=("claim an open incident", "认领未恢复的故障"),
         description=(
             (
-                "Claim an open incident: it climbs no further, and the next message says who takes care of it. The "
+                "Claim an open incident: it escalates no further, and the next message says who takes care of it. The "
                 "claim ends when the incident recovers. With a Redis outbox it may be claimed on any machine; with "
                 "files, on the machine that has them."
             ),
@@ -766,7 +766,7 @@ COMMANDS: Mapping[str, Command] = {
         add_options=_unack,
         help=("give a claimed incident back", "取消认领"),
         description=(
-            "Give a claimed incident back: it climbs on from where it was.",
+            "Give a claimed incident back: its escalation goes on from where it was.",
             "取消认领：故障从原先的步骤继续升级。",
         ),
         example="dingpush unack 7f3a",

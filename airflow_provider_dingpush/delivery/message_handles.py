@@ -1,6 +1,6 @@
 """DingTalk's handles of the messages that people got about failures, by which it says who has read them.
 
-Only of failures whose rule lets them climb; reading the message may then claim the failure.
+Only of failures whose rule lets them escalate; reading the message may then claim the failure.
 """
 
 from __future__ import annotations

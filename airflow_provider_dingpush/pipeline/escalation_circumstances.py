@@ -1,4 +1,4 @@
-"""What decides whether an incident climbs, besides its steps: silences, quiet hours, other failures, phone calls.
+"""What decides whether an incident escalates, besides its steps: silences, quiet hours, other failures, phone calls.
 
 Looked up once in a run of the check, and only what is needed.
 """

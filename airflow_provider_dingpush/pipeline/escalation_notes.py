@@ -1,4 +1,4 @@
-"""What an outbox notes about escalations: how far each incident has climbed, and the phone calls of the last weeks."""
+"""What an outbox notes about escalations: how far each incident has come, and the phone calls of the last weeks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.storage.outbox import Outbox
 
 ESCALATIONS = "escalations"
-"""The family of the notes of how far incidents have climbed."""
+"""The family of the notes of how far incidents have escalated."""
 CALLS = "calls"
 """The family of the notes of phone calls."""
 
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 def progress_in(outbox: Outbox) -> dict[str, Progress]:
-    """How far each incident has climbed, also those that have recovered since.
+    """How far each incident has escalated, also those that have recovered since.
 
     :raises OutboxError: if that can't be read.
     """
@@ -40,12 +40,12 @@ def progress_in(outbox: Outbox) -> dict[str, Progress]:
         try:
             found[incident] = progress_from_bytes(note.value)
         except ValueError as problem:
-            _log.error("How far incident %s has climbed can't be read; it begins anew: %s", incident, problem)
+            _log.error("How far incident %s has escalated can't be read; it begins anew: %s", incident, problem)
     return found
 
 
 def note_progress(outbox: Outbox, progress: Mapping[str, Progress], calls: Iterable[Call] = ()) -> None:
-    """Note how far incidents have climbed, and phone calls that are about to be made, durably.
+    """Note how far incidents have escalated, and phone calls that are about to be made, durably.
 
     :raises OutboxError: if that can't be kept: then nothing may be done.
     """

@@ -74,9 +74,9 @@ class Order:
 
 
 class Sent(NamedTuple):
-    """What came of an order.
+    """The result of an order.
 
-    :param outcome: what came of it.
+    :param outcome: its outcome.
     :param people: user ids of those that were reached.
     :param receipt: incident -> what DingTalk needs later, as plain data.
     :param detail: what DingTalk answered.

@@ -1,6 +1,6 @@
-"""The check that lets open incidents climb: it decides what is due, notes that it begins, and does it.
+"""The check that lets open incidents escalate: it decides what is due, notes that it begins, and does it.
 
-Only incidents of a rule with ``escalate`` climb. One process of an outbox does it at a time. What is due for several
+Only incidents of a rule with ``escalate`` escalate. One process of an outbox does it at a time. What is due for several
 incidents at once, for the same people and in the same way, is one message, one DING, one call.
 """
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.timeouts import Deadline
 
 MOST_AT_ONCE = 500
-"""Incidents that climb in one run of the check, the most urgent first; the next one goes on."""
+"""Incidents that escalate in one run of the check, the most urgent first; the next one goes on."""
 
 _LOCK, _LOCK_OF = "escalating", "all"
 _LOCK_SECONDS, _STEP_SECONDS = 60.0, 30.0
@@ -100,7 +100,7 @@ def _rules() -> RuleSet | None:
     try:
         return rules_in(Path(named).expanduser())
     except RulesFileError as mistake:
-        _log.error("%s No incident climbs meanwhile.", mistake)
+        _log.error("%s No incident escalates meanwhile.", mistake)
         return None
 
 
@@ -145,13 +145,13 @@ class _Check:
         """Close what has recovered, and do what is due."""
         self._every = every = incidents_in(self._outbox)
         self._close({each.id: each for each in every})
-        climbing = [each for each in leading(every) if each.failure.rule in self._escalating]
+        escalating = [each for each in leading(every) if each.failure.rule in self._escalating]
         for _ in range(_MOST_ROUNDS):
-            due = self._due(climbing)[:MOST_AT_ONCE]
+            due = self._due(escalating)[:MOST_AT_ONCE]
             if not due or not self._do_all(due):
                 return
             # What reached nobody falls back at once.
-            climbing = [each.incident for each in due]
+            escalating = [each.incident for each in due]
 
     # ------------------------------------------------------------------------------------------------ deciding
 
@@ -284,7 +284,7 @@ class _Check:
         )
 
     def _close(self, every: Mapping[str, Incident]) -> None:
-        """Mark the to-dos of incidents that have recovered as done, and forget how far they climbed."""
+        """Mark the to-dos of incidents that have recovered as done, and forget how far they escalated."""
         over = [
             incident
             for incident, progress in self._progress.items()

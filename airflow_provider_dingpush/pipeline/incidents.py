@@ -1,4 +1,4 @@
-"""The open incidents of an outbox, and their claims: who takes care of one, so that it climbs no further.
+"""The open incidents of an outbox, and their claims: who takes care of one, so that it escalates no further.
 
 What is open stands in notes that each failure's alert writes and its recovery removes. A claim is a note as well, and
 ends with the incident that it is about: after a recovery the next failure is claimed by nobody.
@@ -41,7 +41,7 @@ class Incident:
     :param id: of 24 hexadecimal digits.
     :param failure: what is noted about it.
     :param claim: who takes care of it; ``None`` if nobody does.
-    :param progress: how far it has climbed; ``None`` if no step was begun.
+    :param progress: how far it has escalated; ``None`` if no step was begun.
     """
 
     id: str
@@ -78,13 +78,13 @@ def incidents_in(outbox: Outbox) -> list[Incident]:
         if failure is None:
             _log.info("Nothing is known about the open incident %s: another version has noted it.", incident)
             continue
-        claim, climbed = claims.get(incident), progress.get(incident)
+        claim, escalated = claims.get(incident), progress.get(incident)
         found.append(
             Incident(
                 incident,
                 failure,
                 claim if claim and claim.covers(failure.since) else None,
-                climbed if climbed and climbed.began >= failure.since else None,
+                escalated if escalated and escalated.began >= failure.since else None,
             )
         )
     return sorted(found, key=lambda each: each.order)
@@ -147,7 +147,7 @@ def claim(
 
 
 def unclaim(outbox: Outbox, incident: Incident) -> None:
-    """Nobody takes care of an incident any more: it climbs on from where it was.
+    """Nobody takes care of an incident any more: its escalation goes on from where it was.
 
     :raises OutboxError: if the claim can't be removed.
     """

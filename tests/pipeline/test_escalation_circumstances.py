@@ -1,4 +1,4 @@
-"""What decides whether an incident climbs, besides its steps; the whole flow is in ``test_escalations``."""
+"""What decides whether an incident escalates, besides its steps; the whole flow is in ``test_escalations``."""
 
 from __future__ import annotations
 

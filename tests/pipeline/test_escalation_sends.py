@@ -1,4 +1,4 @@
-"""Who is meant by the words of a step, and what came of sending; the whole flow is in ``test_escalations``."""
+"""Who is meant by the words of a step, and the outcome of sending; the whole flow is in ``test_escalations``."""
 
 from __future__ import annotations
 

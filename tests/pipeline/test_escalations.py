@@ -1,4 +1,4 @@
-"""Incidents climb: the real flow against the sandbox, with a clock that is handed in; and a kill at every step."""
+"""Incidents escalate: the real flow against the sandbox, with a clock that is handed in; and a kill at every step."""
 
 from __future__ import annotations
 
