@@ -6,7 +6,7 @@ Looked up once in a run of the check, and only what is needed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -104,22 +104,42 @@ class Circumstances:
         }
 
 
-def is_running_again(incident: Incident) -> bool:
-    """Whether its task isn't failed any more, as Airflow says; ``False`` if it doesn't say."""
-    failure = incident.failure
-    if failure.task_id is None or failure.run_id is None:
-        return False
-    from airflow_provider_dingpush.pipeline.task_records import TaskKey
-    from airflow_provider_dingpush.pipeline.task_states import states_of
+def running_again(incidents: Iterable[Incident]) -> frozenset[str]:
+    """Those of these incidents whose task or run isn't failed any more, as Airflow says: one question for each DAG.
 
-    index = -1 if failure.map_index is None else failure.map_index
-    key = TaskKey(failure.dag_id, failure.run_id, failure.task_id, index)
-    try:
-        state = states_of(failure.dag_id, [key]).get(key)
-    except Exception as problem:  # noqa: BLE001 - of Airflow; to wake somebody in vain is better than nobody
-        _log.info("Whether a failed task runs again is unknown (%s).", type(problem).__name__)
-        return False
-    return state is not None and state.state not in _FAILED
+    What Airflow doesn't say is failed still: to wake somebody in vain is better than nobody.
+    """
+    by_dag: dict[str, list[Incident]] = {}
+    for each in incidents:
+        if each.failure.run_id is not None and each.failure.dag_id:
+            by_dag.setdefault(each.failure.dag_id, []).append(each)
+    found: set[str] = set()
+    for dag_id, some in by_dag.items():
+        try:
+            found.update(_running_again(dag_id, some))
+        except Exception as problem:  # noqa: BLE001 - of Airflow
+            _log.info("Whether failed tasks of %s run again is unknown (%s).", dag_id, type(problem).__name__)
+    return frozenset(found)
+
+
+def _running_again(dag_id: str, incidents: Iterable[Incident]) -> Iterator[str]:
+    from airflow_provider_dingpush.pipeline.task_records import TaskKey
+    from airflow_provider_dingpush.pipeline.task_states import run_state_of, states_of
+
+    keys: dict[str, TaskKey] = {}
+    for each in incidents:
+        failure = each.failure
+        if failure.task_id is None:
+            state = run_state_of(dag_id, failure.run_id or "")
+            if state is not None and state not in _FAILED:
+                yield each.id
+        else:
+            index = -1 if failure.map_index is None else failure.map_index
+            keys[each.id] = TaskKey(dag_id, failure.run_id or "", failure.task_id, index)
+    states = states_of(dag_id, keys.values()) if keys else {}
+    for incident, key in keys.items():
+        if key in states and states[key].state not in _FAILED:
+            yield incident
 
 
 def inhibited_incidents(outbox: Outbox) -> Iterable[str]:

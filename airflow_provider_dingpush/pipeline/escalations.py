@@ -155,46 +155,53 @@ class _Check:
 
     # ------------------------------------------------------------------------------------------------ deciding
 
-    def _due(self, incidents: Iterable[Incident]) -> list[_Due]:
+    def _due(self, incidents: Sequence[Incident]) -> list[_Due]:
         """The incidents with a step that is due; pauses that begin or end are noted."""
+        # What costs more is asked only about those with a step that is due.
+        candidates = [each for each in incidents if self._decide(each).verdict is Verdict.DO]
+        again = escalation_circumstances.running_again(
+            each for each in candidates if each.id not in self._around.inhibited
+        )
         found: list[_Due] = []
         changed: dict[str, Progress] = {}
         for each in incidents:
-            rule = self._escalating[each.failure.rule]
             progress = self._progress_of(each)
-            decision = self._decide(each, rule, progress)
-            if decision.verdict in (Verdict.CLAIMED, Verdict.WITHHELD):
-                after = progress.paused(self._now)
-            elif decision.verdict is Verdict.RERUN:
-                after = progress if progress.rerun_at is not None else progress.ended_by_rerun(self._now)
-            else:
-                after = progress.resumed(self._now)
-                decision = decision if after is progress else self._decide(each, rule, after)
+            decision = self._decide(each, rerun=each.id in again)
+            if decision.verdict is Verdict.DO and each.id in self._around.inhibited:
+                decision = Decision(Verdict.WITHHELD)
+            after = self._after(progress, decision.verdict)
             if after is not progress:
                 changed[each.id] = self._progress[each.id] = after
+                decision = self._decide(each) if decision.verdict is Verdict.DO else decision
             if decision.verdict is Verdict.DO:
-                found.append(_Due(each, rule, decision))
+                found.append(_Due(each, self._escalating[each.failure.rule], decision))
         if changed:
             escalation_notes.note_progress(self._outbox, changed)
         return sorted(found, key=lambda due: due.incident.order)
 
-    def _decide(self, incident: Incident, rule: Rule, progress: Progress) -> Decision:
+    def _after(self, progress: Progress, verdict: Verdict) -> Progress:
+        """The progress with a pause that begins or ends now, or the end."""
+        if verdict in (Verdict.CLAIMED, Verdict.WITHHELD):
+            return progress.paused(self._now)
+        if verdict is Verdict.RERUN:
+            return progress if progress.rerun_at is not None else progress.ended_by_rerun(self._now)
+        return progress.resumed(self._now)
+
+    def _decide(self, incident: Incident, *, rerun: bool = False) -> Decision:
+        """What the steps of its rule say.
+
+        :param rerun: whether its task runs again.
+        """
+        rule = self._escalating[incident.failure.rule]
         if rule.escalation is None:
             return Decision(Verdict.FINISHED)
         situation = Situation(
+            rerun=rerun,
             claimed=incident.claim is not None,
             withheld=self._around.is_muted(incident, rule),
             calls_left=self._around.calls_left(rule),
         )
-        decision = next_step(rule.escalation, progress, situation, self._now)
-        if decision.verdict is not Verdict.DO:
-            return decision
-        # These cost more, and are asked only if they matter.
-        if incident.id in self._around.inhibited:
-            return next_step(rule.escalation, progress, situation._replace(withheld=True), self._now)
-        if escalation_circumstances.is_running_again(incident):
-            return next_step(rule.escalation, progress, situation._replace(rerun=True), self._now)
-        return decision
+        return next_step(rule.escalation, self._progress_of(incident), situation, self._now)
 
     def _progress_of(self, incident: Incident) -> Progress:
         failure = incident.failure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timezone
@@ -21,7 +21,7 @@ from airflow_provider_dingpush.pipeline import escalation_circumstances, escalat
 from airflow_provider_dingpush.pipeline.escalation_circumstances import inhibited_incidents
 from airflow_provider_dingpush.pipeline.escalation_notes import calls_in, progress_in
 from airflow_provider_dingpush.pipeline.escalations import check, check_store, leading
-from airflow_provider_dingpush.pipeline.incidents import claim, claims_in, incidents_in, unclaim
+from airflow_provider_dingpush.pipeline.incidents import Incident, claim, claims_in, incidents_in, unclaim
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.silences import add_silence, expire_silence, silences_in
 from airflow_provider_dingpush.pipeline.store_flush import flush_stores
@@ -31,6 +31,7 @@ from airflow_provider_dingpush.sandbox import DingPlan, Fault, Robot, Sandbox
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.timeouts import Deadline
+from tests.outbox_in_use import use
 from tests.rules_file_in_use import use_rules_file
 
 START = 1_790_000_000.0
@@ -196,9 +197,11 @@ def test_after_a_recovery_it_begins_anew(world: Callable[..., World]) -> None:
 
 def test_a_rerun_ends_it_until_it_fails_again(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
     states = {"load": "failed"}
-    monkeypatch.setattr(
-        escalation_circumstances, "is_running_again", lambda each: states[each.failure.task_id] != "failed"
-    )
+
+    def running_again(incidents: Iterable[Incident]) -> frozenset[str]:
+        return frozenset(each.id for each in incidents if states[str(each.failure.task_id)] != "failed")
+
+    monkeypatch.setattr(escalation_circumstances, "running_again", running_again)
     night = world()
     night.fail()
     night.run(6)
@@ -452,9 +455,17 @@ def test_what_is_inhibited_does_not_climb(world: Callable[..., World]) -> None:
     assert night.dings()[0] == ("app", "zhangsan")
 
 
+@pytest.mark.parametrize("kind", ["files", "redis"])
 def test_the_check_reads_the_rules_file(
-    tmp_path: Path, connected: Sandbox, app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+    kind: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    connected: Sandbox,
+    app_connected: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if kind == "redis":
+        use(request.getfixturevalue("server").url, monkeypatch)
     file = tmp_path / "rules.yaml"
     check(Deadline.after(30))
     file.write_text(
