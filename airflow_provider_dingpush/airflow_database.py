@@ -131,6 +131,18 @@ def stored_task_instances(
         yield session, rows.all()
 
 
+def stored_run_state(dag_id: str, run_id: str) -> Any:
+    """The state of a run in the metadata database; ``None`` if there is no such run.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return session.query(DagRun.state).filter(DagRun.dag_id == dag_id, DagRun.run_id == run_id).scalar()
+
+
 def requests_in_audit_log(
     session: Any, dag_id: str, since: datetime, until: datetime
 ) -> list[tuple[datetime, str, str | None, str | None]]:

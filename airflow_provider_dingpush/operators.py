@@ -37,10 +37,19 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.sql_queries import RunningQuery
     from airflow_provider_dingpush.targets import Target
 
-__all__ = ["DingTalkFlushOperator", "DingTalkOperator", "SqlToDingTalkOperator", "create_flush_dag"]
+__all__ = [
+    "DingTalkFlushOperator",
+    "DingTalkOperator",
+    "DingTalkReportOperator",
+    "SqlToDingTalkOperator",
+    "create_daily_digest_dag",
+    "create_flush_dag",
+    "create_weekly_report_dag",
+]
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 3.0
+_REPORT_SECONDS, _DAY_SECONDS = 60.0, 86_400.0
 _WORTH_DEFERRING_SECONDS = 5.0
 # The limit for one operation of a store, in seconds; all of them may take twice that.
 _STORE_SECONDS = 1.5
@@ -660,4 +669,117 @@ def create_flush_dag(dag_id: str = "dingpush_flush", *, every_minutes: int = 1, 
         },
     ) as dag:
         DingTalkFlushOperator(task_id="flush")
+    return dag
+
+
+class DingTalkReportOperator(BaseOperator):
+    """Sends a report of the failures of the last days, or what is still open.
+
+    Returns the receipt of the message; ``None`` if nothing is open, and only that was asked for.
+
+    :param dingtalk_conn_id: the connection.
+    :param days: how many days the report is about, at most 7.
+    :param open_only: only what is still open; then nothing is sent if nothing is.
+    :param to: the target, if it is an app's connection; by default its group.
+    :param language: ``zh`` or ``en``; by default that of the connection.
+    """
+
+    template_fields: Sequence[str] = ("dingtalk_conn_id",)
+    ui_color = "#e6f4ff"
+
+    def __init__(
+        self,
+        *,
+        dingtalk_conn_id: str = "dingtalk_default",
+        days: float = 7,
+        open_only: bool = False,
+        to: Target | Mapping[str, Any] | None = None,
+        language: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dingtalk_conn_id = dingtalk_conn_id
+        self.days = days
+        self.open_only = open_only
+        self.to = to
+        self.language = language
+
+    def execute(self, context: Context) -> dict[str, Any] | None:  # noqa: ARG002 - Airflow's signature
+        """Send it.
+
+        :raises OutboxError: if the outbox can't be used.
+        :raises DingTalkError: of the class for the problem, if DingTalk doesn't accept it.
+        """
+        from airflow_provider_dingpush.pipeline.look_ups import LookUps
+        from airflow_provider_dingpush.pipeline.report import report_of
+        from airflow_provider_dingpush.pipeline.report_sends import send_open, send_report
+        from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
+        from airflow_provider_dingpush.timeouts import Deadline
+
+        until = time.monotonic() + _REPORT_SECONDS
+        report = report_of(stores_for_commands(until), LookUps(Deadline(until)), self.days * _DAY_SECONDS)
+        if self.open_only and not report.open:
+            _log.info("Nothing is open, so nothing is sent.")
+            return None
+        send = send_open if self.open_only else send_report
+        return send(report, self.dingtalk_conn_id, to=self.to, language=self.language).to_dict()
+
+
+def create_daily_digest_dag(
+    dag_id: str = "dingpush_daily_digest",
+    *,
+    dingtalk_conn_id: str = "dingtalk_default",
+    schedule: str = "0 9 * * *",
+    **dag_arguments: Any,
+) -> Any:
+    """A DAG that sends what is still open, each day at nine; nothing if nothing is.
+
+    Two lines in any DAG file are enough::
+
+        from airflow_provider_dingpush.operators import create_daily_digest_dag
+        digest_dag = create_daily_digest_dag()
+
+    :param dag_id: id of the DAG.
+    :param dingtalk_conn_id: the connection.
+    :param schedule: a cron expression, in the time zone of alerts.
+    :param dag_arguments: more arguments of the DAG.
+    """
+    return _report_dag(dag_id, schedule, dag_arguments, dingtalk_conn_id=dingtalk_conn_id, open_only=True)
+
+
+def create_weekly_report_dag(
+    dag_id: str = "dingpush_weekly_report",
+    *,
+    dingtalk_conn_id: str = "dingtalk_default",
+    schedule: str = "0 9 * * 1",
+    **dag_arguments: Any,
+) -> Any:
+    """A DAG that sends the report of the last seven days, each Monday at nine; used like the daily digest.
+
+    :param dag_id: id of the DAG.
+    :param dingtalk_conn_id: the connection.
+    :param schedule: a cron expression, in the time zone of alerts.
+    :param dag_arguments: more arguments of the DAG.
+    """
+    return _report_dag(dag_id, schedule, dag_arguments, dingtalk_conn_id=dingtalk_conn_id)
+
+
+def _report_dag(dag_id: str, schedule: str, dag_arguments: Mapping[str, Any], **report: Any) -> Any:
+    from airflow_provider_dingpush.airflow_compat import DAG
+    from airflow_provider_dingpush.pipeline.composing import local_zone
+
+    with DAG(
+        dag_id,
+        **{
+            "description": "Reports failures to DingTalk. 向钉钉发送故障报告。",
+            "schedule": schedule,
+            "start_date": datetime(2026, 1, 1, tzinfo=local_zone()),
+            "catchup": False,
+            "max_active_runs": 1,
+            "is_paused_upon_creation": False,
+            "tags": ["dingpush"],
+            **dag_arguments,
+        },
+    ) as dag:
+        DingTalkReportOperator(task_id="report", **report)
     return dag

@@ -20,7 +20,15 @@ from airflow_provider_dingpush.receipts import Receipt
 PUBLIC = {
     "hooks": ["DingTalkAppHook", "DingTalkRobotHook", "hook_of"],
     "decorators": ["dingtalk_task"],
-    "operators": ["DingTalkFlushOperator", "DingTalkOperator", "SqlToDingTalkOperator", "create_flush_dag"],
+    "operators": [
+        "DingTalkFlushOperator",
+        "DingTalkOperator",
+        "DingTalkReportOperator",
+        "SqlToDingTalkOperator",
+        "create_daily_digest_dag",
+        "create_flush_dag",
+        "create_weekly_report_dag",
+    ],
     "notifications": ["DingTalkNotifier"],
     "messages": [
         "ActionCard",

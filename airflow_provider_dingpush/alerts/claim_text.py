@@ -7,6 +7,7 @@ from math import inf
 
 from airflow_provider_dingpush.alerts.alert import Alert
 from airflow_provider_dingpush.alerts.digest_notes import ClaimNote
+from airflow_provider_dingpush.alerts.mailboxes import short_id
 from airflow_provider_dingpush.alerts.markdown import cut, escape_markdown, plain_name
 from airflow_provider_dingpush.alerts.words import Words
 
@@ -44,6 +45,21 @@ def claim_remarks(claims: Sequence[ClaimNote], words: Words, clock: Callable[[fl
         )
     if len(claims) > _MOST_CLAIMS:
         yield words("more_claimed", len(claims) - _MOST_CLAIMS)
+
+
+def how_to_claim(alerts: Iterable[Alert], claims: Iterable[ClaimNote], words: Words) -> str:
+    """How the failures that escalate while nobody has claimed them are claimed; empty if there is none.
+
+    :param claims: who takes care of what already.
+    """
+    claimed = {each.incident for each in claims}
+    escalating = dict.fromkeys(
+        each.incident
+        for each in alerts
+        if each.rule.get("escalates") is True and each.event.is_failure and not each.resolved
+    )
+    ids = [short_id(each) for each in escalating if each not in claimed]
+    return words("how_to_claim", id=" ".join(ids[:_MOST_CLAIMS])) if ids else ""
 
 
 def _shown(text: str, most: int) -> str:

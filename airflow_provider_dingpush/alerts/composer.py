@@ -98,7 +98,8 @@ class Composer:
         language = self.language_of(alerts)
         if len(alerts) == 1 and notes == _plain(notes):
             message = self._alone(alerts[0], language, notes)
-            message = _with_remarks(message, *_followers(alerts[0], notes, language))
+            remarks = (*_followers(alerts[0], notes, language), *_how_to_claim(alerts[0], notes, language))
+            message = _with_remarks(message, *remarks)
             message = _with_remarks(message, *self._withheld(notes, language), *self._claimed(notes, language))
         else:
             message = self._digest(alerts, notes, language)
@@ -255,6 +256,16 @@ def _followers(alert: Alert, notes: Notes, language: str) -> list[str]:
     from airflow_provider_dingpush.alerts.follower_text import followers_in
 
     text = followers_in([alert], notes, words_in(language))
+    return [text] if text else []
+
+
+def _how_to_claim(alert: Alert, notes: Notes, language: str) -> list[str]:
+    """The remark of a single alert that escalates while nobody has claimed it."""
+    if not alert.rule.get("escalates"):
+        return []
+    from airflow_provider_dingpush.alerts.claim_text import how_to_claim
+
+    text = how_to_claim([alert], notes.claims, words_in(language))
     return [text] if text else []
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from airflow_provider_dingpush.alerts.claim_text import claim_remarks
+from airflow_provider_dingpush.alerts.claim_text import claim_remarks, how_to_claim
 from airflow_provider_dingpush.alerts.digest_contents import Contents, Row, count_kinds
 from airflow_provider_dingpush.alerts.digest_lines import CAUSE_CHARACTERS, LineWriter
 from airflow_provider_dingpush.alerts.hints import Hint
@@ -173,6 +173,11 @@ class Frame:
         still = (each for each in self.contents.notes.withheld if not each.is_over)
         yield from withheld_remarks(still, self.words, self.write.clock)
         yield from claim_remarks(self.contents.notes.claims, self.words, self.write.clock)
+        escalating = how_to_claim(
+            (each.alert for each in self.contents.unresolved), self.contents.notes.claims, self.words
+        )
+        if escalating:
+            yield escalating
         if dead:
             names = self.words("comma").join(escape_markdown(plain_name(each)) for each in dead[:_MOST_NAMES])
             if len(dead) > _MOST_NAMES:

@@ -9,6 +9,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+SHORT_ID = 6
+"""Characters of an incident's id in alerts and lists; any beginning of the id will do in a command."""
+
 if TYPE_CHECKING:
     from typing import Protocol
 
@@ -56,6 +59,11 @@ def mailbox_of(conn_id: str, to: Target | None) -> Mailbox:
 def incident_of(mailbox: Mailbox, dag_id: str, task_id: str | None, map_index: int | None) -> str:
     """Identifies a DAG or task that fails and recovers, within one mailbox."""
     return digest([mailbox.name, dag_id, task_id, map_index])[:24]
+
+
+def short_id(incident: str) -> str:
+    """The id of an incident as alerts and lists show it, such as ``i-7f3ac2``: the same in every process."""
+    return f"i-{incident[:SHORT_ID]}"
 
 
 def digest(parts: list[Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dingpush.events import Event, Urgency
@@ -147,8 +147,7 @@ class OpenFailure:
         """
         try:
             plain = json.loads(value)
-            names = {each.name for each in fields(cls)}
-            values = {name: each for name, each in plain.items() if name in names}
+            values = {name: each for name, each in plain.items() if name in cls.__dataclass_fields__}
             for name in ("owners", "tags"):
                 values[name] = _texts(values.get(name, ()))
             failure = cls(**values)

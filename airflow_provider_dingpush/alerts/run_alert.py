@@ -25,6 +25,7 @@ class RuleEffects(NamedTuple):
     :param repeat_interval_seconds: how long a failure that was sent is only counted, in seconds; 0 sends each.
     :param has_quiet_hours: whether alerts wait at some times; the rule is asked when they are about to be sent.
     :param on_call: rotations, of which whoever is on call when the alert is sent is mentioned.
+    :param escalates: whether others are notified while nobody has claimed the failure.
     """
 
     name: str
@@ -33,6 +34,7 @@ class RuleEffects(NamedTuple):
     repeat_interval_seconds: float | None = None
     has_quiet_hours: bool = False
     on_call: tuple[str, ...] | None = None
+    escalates: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form of what it asks for."""

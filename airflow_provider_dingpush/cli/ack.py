@@ -7,6 +7,7 @@ import getpass
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from airflow_provider_dingpush.cli.incidents import COMMAND_SECONDS
 from airflow_provider_dingpush.cli.json_output import print_json
@@ -20,6 +21,7 @@ from airflow_provider_dingpush.pipeline.incidents import (
     meant_by,
     of_all,
     outboxes_of,
+    siblings_of,
     unclaim,
 )
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
@@ -56,12 +58,13 @@ def run(parsed: argparse.Namespace) -> int:
     failed = False
     for word in parsed.incidents:
         meant = meant_by(word, (each for _, each in every.values()))
-        if not meant or (len(meant) > 1 and not parsed.all):
+        if not meant or (not parsed.all and len(meant) > len(siblings_of(meant[0], meant))):
             failed = True
             if not parsed.as_json:
                 _explain(word, meant, [each for _, each in every.values()], screen)
         else:
-            chosen.update({each.id: every[each.id] for each in meant})
+            incidents = [each for _, each in every.values()]
+            chosen.update({each.id: every[each.id] for one in meant for each in siblings_of(one, incidents)})
     if failed:
         if parsed.as_json:
             found = [meant_by(word, (each for _, each in every.values())) for word in parsed.incidents]
@@ -82,7 +85,7 @@ def _ack(outbox: Outbox, incident: Incident, by: str, parsed: argparse.Namespace
         screen.marked("✓", "green", line)
         if incident.claim is not None and incident.claim.by != claimed.by:
             screen.line("before", claim=claim_text(incident.claim, screen))
-    return Incident(incident.id, incident.failure, claimed)
+    return replace(incident, claim=claimed)
 
 
 def _unack(outbox: Outbox, incident: Incident, parsed: argparse.Namespace, screen: Screen) -> Incident:
@@ -91,7 +94,7 @@ def _unack(outbox: Outbox, incident: Incident, parsed: argparse.Namespace, scree
     if not parsed.as_json:
         name = "unack" if was_claimed else "unclaimed"
         screen.line(name, id=incident.short_id, name=incident.failure.name)
-    return Incident(incident.id, incident.failure)
+    return replace(incident, claim=None)
 
 
 def _explain(word: str, meant: Sequence[Incident], every: Sequence[Incident], screen: Screen) -> None:

@@ -341,6 +341,27 @@ def _unack(options: Options) -> None:
     _add_json(options)
 
 
+def _report(options: Options) -> None:
+    options.add(
+        "--since",
+        "how far back, such as 24h or 7d (default: 7d, at most 7d)",
+        "最近多久，例如 24h、7d（默认 7d，最长 7d）",
+        type=time_span,
+        default=7 * 86_400.0,
+        metavar="DURATION",
+    )
+    options.add(
+        "--send", "send it as a message instead of printing it", "作为消息发送，而不是打印", action="store_true"
+    )
+    options.add(
+        "--conn-id",
+        "with --send: the connection; otherwise: only what this connection was notified of",
+        "与 --send 一起：发送到的连接；否则：仅统计发往该连接的告警",
+        metavar="ID",
+    )
+    _add_json(options)
+
+
 def _add_incidents(options: Options) -> None:
     options.add(
         "incidents",
@@ -724,7 +745,7 @@ COMMANDS: Mapping[str, Command] = {
         help=("claim an open incident", "认领未恢复的故障"),
         description=(
             (
-                "Claim an open incident: it climbs no further, and the next message says who takes care of it. The "
+                "Claim an open incident: it escalates no further, and the next message says who takes care of it. The "
                 "claim ends when the incident recovers. With a Redis outbox it may be claimed on any machine; with "
                 "files, on the machine that has them."
             ),
@@ -745,13 +766,35 @@ COMMANDS: Mapping[str, Command] = {
         add_options=_unack,
         help=("give a claimed incident back", "取消认领"),
         description=(
-            "Give a claimed incident back: it climbs on from where it was.",
+            "Give a claimed incident back: its escalation goes on from where it was.",
             "取消认领：故障从原先的步骤继续升级。",
         ),
         example="dingpush unack 7f3a",
         exit_codes=(
             "0: done; 1: no such incident, several are meant, or the outbox can't be used; 2: wrong options",
             "0：完成；1：没有该故障、对应多个故障，或发件箱无法使用；2：选项有误",
+        ),
+    ),
+    "report": Command(
+        "report",
+        uses_airflow=True,
+        add_options=_report,
+        help=("report the failures of the last days", "汇总最近几天的故障"),
+        description=(
+            (
+                "Report what failed in the last days, by DAG and owner, how long it took to claim and to recover "
+                "(median), which tasks fail again and again, what is still open, and how many messages were sent. "
+                "Print it, or send it to a group."
+            ),
+            (
+                "汇总最近几天的故障：按 DAG 和负责人统计失败次数、认领和恢复耗时（中位数）、反复失败的任务、"
+                "仍未恢复的故障、发出的消息数。可打印，也可发到群里。"
+            ),
+        ),
+        example="dingpush report --since 7d --send --conn-id dingtalk_default",
+        exit_codes=(
+            "0: printed or sent; 1: the outbox can't be used, or DingTalk refused it; 2: wrong options",
+            "0：已打印或已发送；1：发件箱无法使用，或钉钉拒收；2：选项有误",
         ),
     ),
     "rules": Command(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.oncall.claims import Claim
     from airflow_provider_dingpush.pipeline.incidents import Incident
 
-COLUMNS = "id", "what", "since", "tries", "severity", "owner", "connection", "claimed"
+COLUMNS = "id", "what", "since", "tries", "severity", "owner", "connection", "claimed", "step"
 INCIDENT_TEXTS: Texts = {
     "id": ("Id", "编号"),
     "what": ("Incident", "故障"),
@@ -26,6 +26,8 @@ INCIDENT_TEXTS: Texts = {
     "claimed_by": ("{by}, {time}", "{by}，{time}"),
     "claimed_by_with_note": ("{by}, {time}: {note}", "{by}，{time}：{note}"),
     "nobody": ("nobody", "无人认领"),
+    "step": ("Last step", "最近一步"),
+    "last_step": ("{way} {time}: {outcome}", "{way} {time}：{outcome}"),
 }
 """The texts that every command about incidents shares."""
 
@@ -49,6 +51,16 @@ def plain_incident(incident: Incident) -> dict[str, Any]:
         "conn_id": failure.conn_id,
         "rule": failure.rule or None,
         "claim": plain_claim(incident.claim),
+        "steps": [
+            {
+                "way": each.way.value,
+                "at": iso_time(each.at, local_zone()),
+                "outcome": each.outcome.value,
+                "people": list(each.people),
+                "detail": each.detail or None,
+            }
+            for each in (incident.progress.every_attempt if incident.progress is not None else ())
+        ],
     }
 
 
@@ -76,7 +88,17 @@ def cells_of(incident: Incident, screen: Screen) -> list[str]:
         ", ".join(failure.owners),
         failure.conn_id,
         claim_text(incident.claim, screen),
+        _last_step(incident, screen),
     ]
+
+
+def _last_step(incident: Incident, screen: Screen) -> str:
+    attempts = incident.progress.every_attempt if incident.progress is not None else []
+    if not attempts:
+        return ""
+    last, language = attempts[-1], screen.language
+    time = clock(last.at)[:16]
+    return screen.text("last_step", way=last.way.words(language), time=time, outcome=last.outcome.words(language))
 
 
 def claim_text(claim: Claim | None, screen: Screen) -> str:

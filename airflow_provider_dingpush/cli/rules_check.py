@@ -184,8 +184,9 @@ def _receivers(rules: RuleSet) -> dict[str, int]:
     """Connection id of each receiver -> the line of the first rule that has it."""
     found: dict[str, int] = {}
     for rule in rules.rules:
-        if rule.receiver:
-            found.setdefault(rule.receiver, rule.line)
+        app = rule.escalation.app if rule.escalation is not None else None
+        for conn_id in filter(None, (rule.receiver, app)):
+            found.setdefault(conn_id, rule.line)
     return found
 
 

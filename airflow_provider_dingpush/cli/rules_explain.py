@@ -16,6 +16,7 @@ from airflow_provider_dingpush.airflow_database import StoredDag
 from airflow_provider_dingpush.cli.connection_checks import masked_number, people_in_words
 from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_dags import KnownDags
+from airflow_provider_dingpush.cli.plain_escalation import plain_steps, steps_in_words
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.errors import DingTalkError
@@ -58,6 +59,7 @@ _TEXTS: Texts = {
     "on_call": ("mentions on call {rotation}: {person}", "提醒 {rotation} 值班人：{person}"),
     "to_on_call": ("to on call {rotation}: {person}", "发给 {rotation} 值班人：{person}"),
     "person": ("{name} ({people})", "{name}（{people}）"),
+    "escalates": ("unless claimed: {steps}", "无人认领时：{steps}"),
     "nobody_on_call": ("nobody", "无人值班"),
     "severity": ("severity {severity}", "级别 {severity}"),
     "group_by": ("digests by {labels}", "汇总按 {labels} 分组"),
@@ -321,6 +323,8 @@ def _effects(rule: Rule, answer: _Answer, screen: Screen) -> Iterator[str]:
         yield screen.text("repeat_interval", duration=_duration(rule.repeat_interval_seconds, screen.language))
     if rule.receiver:
         yield from _waits(rule, answer, screen)
+    if rule.receiver and rule.escalation is not None:
+        yield screen.text("escalates", steps=steps_in_words(rule.escalation, screen.language))
 
 
 def _waits(rule: Rule, answer: _Answer, screen: Screen) -> Iterator[str]:
@@ -455,5 +459,6 @@ def _plain_receiver(rule: Rule, answer: _Answer) -> dict[str, Any]:
         "repeat_interval_seconds": rule.repeat_interval_seconds,
         "muted_until": until and until.isoformat(timespec="seconds"),
         "muted_by": rule.muted_by(answer.at) if until else None,
+        "escalate": plain_steps(rule.escalation),
         "problem": problem,
     }

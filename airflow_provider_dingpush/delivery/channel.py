@@ -37,12 +37,14 @@ class SendResult:
     :param problem: what went wrong, for people; without secrets.
     :param retry_after_seconds: how long to send nothing, in seconds, if DingTalk asks for it.
     :param unknown_code: DingTalk's code, if its meaning isn't known; the status is then guessed from DingTalk's text.
+    :param handles: by which DingTalk says who of the people has read the message; none for a group.
     """
 
     status: SendStatus
     problem: str = ""
     retry_after_seconds: float | None = None
     unknown_code: str | None = None
+    handles: tuple[str, ...] = ()
 
 
 class Channel(Protocol):

@@ -20,6 +20,7 @@ from airflow_provider_dingpush.delivery.history import History
 from airflow_provider_dingpush.delivery.holds import PROBED, Holds
 from airflow_provider_dingpush.delivery.intake import Intake, Mailboxes
 from airflow_provider_dingpush.delivery.merging import Merged, NotifiedRuns, merge
+from airflow_provider_dingpush.delivery.message_handles import MessageHandles
 from airflow_provider_dingpush.delivery.open_incidents import OpenIncidents
 from airflow_provider_dingpush.delivery.pace import Pace
 from airflow_provider_dingpush.delivery.policy import DeliveryPolicy
@@ -94,6 +95,7 @@ class Ledger:
             records, self.queue, self.dead_letters, slots=self.slots, holds=self.holds, mailboxes=mailboxes
         )
         self._runs = NotifiedRuns(table)
+        self._handles = MessageHandles(table)
         self._intake = Intake(
             book, records, mailboxes, queue=self.queue, repeats=self.repeats, policy=policy, history=self.history
         )
@@ -213,8 +215,11 @@ class Ledger:
         self._records.change(changes)
         return begun, slot
 
-    def sent(self, batch: Batch, end: Try) -> None:
-        """Record that the batch was sent."""
+    def sent(self, batch: Batch, end: Try, handles: Sequence[str] = ()) -> None:
+        """Record that the batch was sent.
+
+        :param handles: of the message, by which DingTalk says who has read it.
+        """
         now, alerts, own = end.ended_at, self.queue.alerts(batch.members), end.slot is not None
         changes = Changes()
         self.slots.end(end, changes)
@@ -226,6 +231,7 @@ class Ledger:
         self.hints.after_message(batch.hints, now, changes)
         self.withholding.after_message(batch, changes)
         self.incidents.after_message(alerts, now, changes)
+        self._handles.after_message(alerts, handles, now, changes)
         self.history.after_message(len(batch.members), now, changes)
         self.dead_letters.mark_reported(batch.dead, changes)
         if batch.overflow_count:

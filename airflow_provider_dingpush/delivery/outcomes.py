@@ -43,7 +43,7 @@ class Outcomes:
         """Record the result of a try."""
         about = f"notification #{batch.number} through connection {route.channel.conn_id!r}"
         if result.status is SendStatus.SENT:
-            self._ledger.sent(batch, end)
+            self._ledger.sent(batch, end, result.handles)
             self.messages += 1
             self.alerts += len(batch.members)
             self._log.info("Sent %d alert(s) in %s.", len(batch.members), about)

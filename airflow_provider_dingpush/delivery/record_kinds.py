@@ -311,6 +311,18 @@ class OpenIncident:
 
 
 @dataclass(frozen=True)
+class SentHandles:
+    """DingTalk's handles of a message that people got about a failure.
+
+    :param handles: of its parts.
+    :param at: when it was sent, in seconds since 1970.
+    """
+
+    handles: tuple[str, ...]
+    at: float
+
+
+@dataclass(frozen=True)
 class DayCount:
     """Messages of one day.
 
@@ -512,6 +524,8 @@ RUN = RecordKind("run", _read_run, asdict)
 """By DAG, run and when it started."""
 OPEN = _values("open", OpenIncident)
 """By incident."""
+HANDLES = _values("handles", SentHandles)
+"""By incident, see :mod:`.message_handles`."""
 DAY = _values("day", DayCount)
 """By date, such as 2026-11-22."""
 OVERFLOW: RecordKind[int] = _plain("overflow", _count)
@@ -551,7 +565,7 @@ KINDS: Mapping[str, RecordKind[Any]] = {
     for kind in (
         *(ALERT, BATCH, QUARANTINE, SLOT, HOLD, LIMITED_SINCE, LAST_SENT, INTERVAL, NOTIFIED, RECOVERED, RUN, DAY),
         *(OVERFLOW, DEAD, REFUSED, REFUSALS, RESTART, TRANSFER, MOVED, TRANSFERRED, HINT, STORM, OPEN),
-        *(WITHHELD, WITHHOLDING, TOTALS),
+        *(WITHHELD, WITHHOLDING, TOTALS, HANDLES),
         *(FAILURES, EVENTS, MESSAGES, RECORDED_SINCE),
     )
 }

@@ -156,9 +156,10 @@ class AppRobot:
         channel = AppRobot(calls, MediaLibrary(calls), self.target, people_per_call=self._people_per_call)
         try:
             message, language = message_in(body)
-            channel.send_cut(message, language=language)
+            sent = channel.send_cut(message, language=language)
         except DingTalkError as error:
             return error
+        self.handles = () if isinstance(self.target, Group) else sent.process_query_keys
         return None
 
     def _send(self, messages: Sequence[Message]) -> Sent:

@@ -1,1 +1,1 @@
-"""What happens when nobody answers: who has claimed an incident, and to whom it climbs. Pure decisions."""
+"""What happens when nobody answers: who has claimed an incident, and to whom it escalates. Pure decisions."""

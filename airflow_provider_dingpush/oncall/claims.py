@@ -7,9 +7,6 @@ import re
 from dataclasses import asdict, dataclass
 from enum import Enum
 
-SHORT_ID = 6
-"""Characters of an incident's id in alerts and lists; any beginning of the id will do in a command."""
-
 _PREFIX = re.compile(r"(?:i-)?([0-9a-f]+)", re.IGNORECASE)
 
 
@@ -32,6 +29,7 @@ class Claim:
     :param how: by which way it was claimed.
     :param name: DAG and task of the incident, for people.
     :param mailbox: name of the mailbox that its alerts go to.
+    :param since: since when the incident was open, in seconds since 1970; 0 if unknown.
     """
 
     by: str
@@ -40,6 +38,7 @@ class Claim:
     how: ClaimedBy = ClaimedBy.COMMAND
     name: str = ""
     mailbox: str = ""
+    since: float = 0.0
 
     def covers(self, since: float) -> bool:
         """Whether it is about an incident that is open since then: one that was resolved takes its claim along.
@@ -63,14 +62,10 @@ class Claim:
             texts = {name: plain.get(name, "") for name in ("by", "note", "name", "mailbox")}
             if not all(isinstance(each, str) for each in texts.values()) or isinstance(plain["at"], bool):
                 raise ValueError("claim")
-            return cls(at=float(plain["at"]), how=ClaimedBy(plain["how"]), **texts)
+            at, since = float(plain["at"]), float(plain.get("since", 0.0))
+            return cls(at=at, how=ClaimedBy(plain["how"]), since=since, **texts)
         except (TypeError, LookupError, AttributeError, RecursionError) as problem:
             raise ValueError("this isn't a claim") from problem
-
-
-def short_id(incident: str) -> str:
-    """The short id of an incident, such as ``i-7f3ac2``: the same for each of its alerts, and in every process."""
-    return f"i-{incident[:SHORT_ID]}"
 
 
 def is_meant(word: str, incident: str, dag_id: str, task_id: str | None, map_index: int | None) -> bool:

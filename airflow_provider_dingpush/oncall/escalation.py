@@ -1,4 +1,4 @@
-"""How an incident that nobody answers climbs: from the group to a person, a DING and a phone call. Pure decisions.
+"""How an incident that nobody answers escalates: from the group to a person, a DING and a phone call. Pure decisions.
 
 Each step is written down before it is done, and done once at most. What surely reached nobody falls back to the next
 lower way; what may have reached somebody is never repeated, because a phone must not ring twice. Only a to-do is
@@ -44,7 +44,7 @@ class Way(Enum):
 
 
 class Outcome(Enum):
-    """What came of an attempt."""
+    """The outcome of an attempt."""
 
     STARTED = "started"
     """It was begun. If nothing else was written, the process was killed: it may have reached somebody."""
@@ -151,6 +151,8 @@ class CallLimits:
         :param calls: those that were begun.
         :param now: a time with the zone in which nights and months begin.
         """
+        if self.per_night is None and self.per_month is None:
+            return None
         noon = now.replace(hour=_NOON, minute=0, second=0, microsecond=0)
         night = (noon if now >= noon else noon - timedelta(days=1)).timestamp()
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
@@ -159,7 +161,7 @@ class CallLimits:
         left = [
             most - sum(each.people for each in every if each.at >= since) for most, since in limits if most is not None
         ]
-        return max(0, min(left)) if left else None
+        return max(0, min(left))
 
 
 class Call(NamedTuple):
@@ -197,7 +199,7 @@ class Attempt:
 
     :param way: how.
     :param at: when it began, in seconds since 1970.
-    :param outcome: what came of it.
+    :param outcome: its outcome.
     :param people: user ids that it was for.
     :param receipt: what DingTalk needs to say who has read it, or to mark a to-do as done; plain data.
     :param detail: what DingTalk answered.
@@ -213,7 +215,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an incident has climbed.
+    """How far an incident has escalated.
 
     :param began: when the clock of the steps started, in seconds since 1970.
     :param attempts: key of a step -> its attempts.
@@ -229,7 +231,7 @@ class Progress:
     rerun_at: float | None = None
 
     def with_attempt(self, step: Step, attempt: Attempt) -> Progress:
-        """With one more attempt, or with what came of the one that was begun last."""
+        """With one more attempt, or with the outcome of the one that was begun last."""
         known = self.attempts.get(step.key, ())
         is_result = bool(known) and known[-1].outcome is Outcome.STARTED and known[-1].at == attempt.at
         changed = (*(known[:-1] if is_result else known), attempt)
@@ -325,7 +327,7 @@ def next_step(escalation: Escalation, progress: Progress, situation: Situation, 
     """What is to be done about an open incident.
 
     :param escalation: the steps of its rule.
-    :param progress: the steps that were begun, with what came of them.
+    :param progress: the steps that were begun, with their outcomes.
     :param situation: what stops it.
     :param now: in seconds since 1970.
     """

@@ -1,4 +1,4 @@
-"""How far an incident has climbed, as the value of a note."""
+"""How far an incident has escalated, as the value of a note."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The open incidents of an outbox, and their claims: who takes care of one, so that it climbs no further.
+"""The open incidents of an outbox, and their claims: who takes care of one, so that it escalates no further.
 
 What is open stands in notes that each failure's alert writes and its recovery removes. A claim is a note as well, and
 ends with the incident that it is about: after a recovery the next failure is claimed by nobody.
@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_dingpush.alerts.mailboxes import Mailbox
+from airflow_provider_dingpush.alerts.mailboxes import Mailbox, short_id
 from airflow_provider_dingpush.errors import OutboxError
-from airflow_provider_dingpush.oncall.claims import Claim, ClaimedBy, is_meant, short_id
+from airflow_provider_dingpush.oncall.claims import Claim, ClaimedBy, is_meant
+from airflow_provider_dingpush.pipeline.escalation_notes import progress_in
 from airflow_provider_dingpush.storage.notes import Note
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.alerts.digest_notes import ClaimNote
     from airflow_provider_dingpush.alerts.open_failure import OpenFailure
+    from airflow_provider_dingpush.oncall.escalation import Progress
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.storage.outbox import Outbox
 
@@ -39,11 +41,13 @@ class Incident:
     :param id: of 24 hexadecimal digits.
     :param failure: what is noted about it.
     :param claim: who takes care of it; ``None`` if nobody does.
+    :param progress: how far it has escalated; ``None`` if no step was begun.
     """
 
     id: str
     failure: OpenFailure
     claim: Claim | None = None
+    progress: Progress | None = None
 
     @property
     def short_id(self) -> str:
@@ -68,13 +72,21 @@ def incidents_in(outbox: Outbox) -> list[Incident]:
     """
     failures = outbox.open_failures(MOST_INCIDENTS)
     claims = claims_in(outbox) if failures else {}
+    progress = progress_in(outbox) if failures else {}
     found = []
     for incident, failure in failures.items():
         if failure is None:
             _log.info("Nothing is known about the open incident %s: another version has noted it.", incident)
             continue
-        claim = claims.get(incident)
-        found.append(Incident(incident, failure, claim if claim and claim.covers(failure.since) else None))
+        claim, escalated = claims.get(incident), progress.get(incident)
+        found.append(
+            Incident(
+                incident,
+                failure,
+                claim if claim and claim.covers(failure.since) else None,
+                escalated if escalated and escalated.began >= failure.since else None,
+            )
+        )
     return sorted(found, key=lambda each: each.order)
 
 
@@ -128,13 +140,14 @@ def claim(
         how,
         incident.failure.name,
         incident.mailbox.name,
+        incident.failure.since,
     )
     outbox.store.set_notes([Note(CLAIMS, incident.id, claimed.to_bytes(), _CLAIM_SECONDS, durable=True)])
     return claimed
 
 
 def unclaim(outbox: Outbox, incident: Incident) -> None:
-    """Nobody takes care of an incident any more: it climbs on from where it was.
+    """Nobody takes care of an incident any more: its escalation goes on from where it was.
 
     :raises OutboxError: if the claim can't be removed.
     """
@@ -174,6 +187,16 @@ def meant_by(word: str, incidents: Iterable[Incident]) -> list[Incident]:
         for each in incidents
         if wanted and is_meant(wanted, each.id, each.failure.dag_id, each.failure.task_id, each.failure.map_index)
     ]
+
+
+def siblings_of(incident: Incident, incidents: Iterable[Incident]) -> list[Incident]:
+    """The same failure, also where others are notified of it: whoever takes care of it does so for all of them."""
+    subject = _subject(incident.failure)
+    return [each for each in incidents if each.id == incident.id or (subject[0] and subject == _subject(each.failure))]
+
+
+def _subject(failure: OpenFailure) -> tuple[str, str | None, int | None]:
+    return failure.dag_id, failure.task_id, failure.map_index
 
 
 def outboxes_of(stores: Sequence[Store]) -> list[Outbox]:

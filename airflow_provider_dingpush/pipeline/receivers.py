@@ -127,17 +127,22 @@ class AppReceiver:
 
     def post(self, body: bytes, deadline: Deadline) -> SendResult:
         """Post once, to the connection's default group if the target can't be reached. Never raises."""
+        self._handles: tuple[str, ...] = ()
         problem = self._unreadable or self._post(self.target, lambda: body, deadline)
         has_target = self.target is not None or self._unreadable is not None
         is_unreachable = isinstance(problem, TargetError) and has_target and self.hook.has_own_group
         if isinstance(self._unreadable, InvalidMessageError) or is_unreachable:
             _log.warning("The target in to= can't be reached, the connection's default group is used: %s", problem)
             problem = self._post(None, lambda: _body_for_group(body), deadline)
-        return result_of(problem)
+        result = result_of(problem)
+        return result if problem is not None else replace(result, handles=self._handles)
 
     def _post(self, target: Target | None, body: Callable[[], bytes], deadline: Deadline) -> DingTalkError | None:
         try:
-            return self.hook.channel(target).post(body(), deadline)
+            channel = self.hook.channel(target)
+            problem = channel.post(body(), deadline)
+            self._handles = getattr(channel, "handles", ())
+            return problem
         except DingTalkError as problem:
             return problem
 

@@ -7,7 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from airflow_provider_dingpush.airflow_database import requests_in_audit_log, stored_task_instances
+from airflow_provider_dingpush.airflow_database import (
+    requests_in_audit_log,
+    stored_run_state,
+    stored_task_instances,
+)
 from airflow_provider_dingpush.pipeline.task_records import TaskKey
 
 _TASK_RUNNER = "airflow.sdk.execution_time.task_runner"
@@ -42,6 +46,17 @@ def states_of(dag_id: str, keys: Iterable[TaskKey]) -> dict[TaskKey, TaskState]:
     if _asks_the_api():
         return _from_api(dag_id, wanted)
     return _from_database(dag_id, wanted)
+
+
+def run_state_of(dag_id: str, run_id: str) -> str | None:
+    """The state of a run; ``None`` if there is no such run.
+
+    :raises Exception: of Airflow, if it doesn't answer.
+    """
+    if _asks_the_api():
+        runner: Any = sys.modules[_TASK_RUNNER]
+        return _plain(runner.RuntimeTaskInstance.get_dagrun_state(dag_id=dag_id, run_id=run_id))
+    return _plain(stored_run_state(dag_id, run_id))
 
 
 def _asks_the_api() -> bool:

@@ -1,7 +1,7 @@
 """One tick: what the flush DAG or ``dingpush flush`` does once a minute: look for what no callback sees, then send.
 
-A new check is one function, and its module's name in :data:`CHECKS`. It writes alerts and sends nothing: they go with
-the flush that follows.
+A new check is one function, and its module's name in :data:`CHECKS`. It writes alerts, which go with the flush that
+follows; only escalations send what is due themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow_provider_dingpush.timeouts import Deadline
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.store_flush import Flushed
 
-CHECKS: tuple[str, ...] = ("rules_file_check", "killed_tasks", "import_error_check")
+CHECKS: tuple[str, ...] = ("rules_file_check", "killed_tasks", "import_error_check", "escalations")
 """Modules of ``pipeline/`` with a function ``check(deadline)``, in the order in which they run."""
 
 # The part of the tick's time that checks may take, so that a slow one doesn't keep alerts from being sent.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.incidents import incidents_in
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.sandbox import Sandbox
+from airflow_provider_dingpush.storage.notes import OPEN, Note
 from tests.callback_contexts import task_context
 from tests.cli.conftest import is_chinese
 
@@ -79,6 +81,18 @@ def test_an_ambiguous_word_lists_what_it_means(
     assert {each["id"] for each in answer["candidates"]} == set(failed.values())
     assert main(["ack", "etl_daily", "--by", "a", "--all"]) == 0
     assert claims() == {"one": "a", "two": "a"}
+
+
+def test_one_failure_in_two_groups_is_claimed_for_both(
+    failed: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = next(each for each in incidents_in(outbox()) if each.failure.task_id == "one")
+    other = replace(one.failure, conn_id="other")
+    outbox().store.set_notes([Note(OPEN, "0123456789abcdef01234567", other.to_bytes())])
+    assert main(["ack", "etl_daily.one", "--by", "a"]) == 0
+    assert [each.claim.by for each in incidents_in(outbox()) if each.claim] == ["a", "a"]
+    assert main(["unack", one.id]) == 0
+    assert claims() == {}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

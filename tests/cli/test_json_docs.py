@@ -116,6 +116,7 @@ def _nothing(_: Sandbox) -> None:
         ("watch", _nothing, ["watch", "--url", "http://127.0.0.1:1", "--for", "0s"]),
         ("incidents", _claimed, ["incidents"]),
         ("ack", _claimed, ["ack", "etl_daily", "--by", "zhangsan", "--note", "on it"]),
+        ("report", _claimed, ["report"]),
         ("rules-check", _rules, ["rules", "check", RULES_FILE]),
         ("rules-explain", _rules, ["rules", "explain", "etl_orders.load", "--file", RULES_FILE]),
         ("oncall", _duty, ["oncall", "--at", "2026-12-01T10:00", "--days", "7", "--file", RULES_FILE]),

@@ -16,6 +16,7 @@ STORM = kinds.Storm(1.0, 2.0, 1_000, ("etl_daily", "ods_sync"))
 DEAD = kinds.DeadRecord("{}", "430102", 2.0, reported=True)
 NOTIFIED = kinds.NotifiedFailure(3.0, 2, "r1", "dingtalk_default")
 EXAMPLES: dict[str, Any] = {
+    "handles": kinds.SentHandles(("key1", "key2"), 9.0),
     "alert": "{}",
     "batch": kinds.Batch("3f9a" * 8, "r", "告警".encode(), ("k1",), 1.0, 2.0, repeats={"a": 1}, storm=STORM),
     "quarantine": QUARANTINED,

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_dingpush.pipeline.routes import rules_in
 from airflow_provider_dingpush.rules.duty_reading import OVERRIDE_KEYS, PERSON_KEYS, ROTATION_KEYS
+from airflow_provider_dingpush.rules.escalation_reading import ESCALATION_KEYS, STEP_KEYS
 from tests.docs.pages import DOCS, blocks
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -29,7 +30,7 @@ def keys_under(heading: int, language: str) -> list[str]:
 
 
 def test_the_example_means_what_the_page_says(language: str, tmp_path: Path) -> None:
-    (shown,) = (code for kind, code in blocks(page(language)) if kind == "yaml")
+    shown, _ = (code for kind, code in blocks(page(language)) if kind == "yaml")
     (tmp_path / "rules.yaml").write_text(shown, "utf-8")
     (tmp_path / "holidays.yaml").write_text("holidays: []\n")
     duty = rules_in(tmp_path / "rules.yaml").duty
@@ -53,3 +54,20 @@ def test_all_keys_are_listed(language: str) -> None:
     assert keys_under(1, language) == list(PERSON_KEYS)
     assert keys_under(2, language) == list(ROTATION_KEYS)
     assert keys_under(3, language) == list(OVERRIDE_KEYS)
+
+
+def test_the_escalation_means_what_the_page_says(language: str, tmp_path: Path) -> None:
+    _, shown = (code for kind, code in blocks(page(language)) if kind == "yaml")
+    file = tmp_path / "rules.yaml"
+    file.write_text(shown, "utf-8")
+    found = rules_in(file)
+    escalation = found.rules[0].escalation
+    assert escalation is not None
+    assert [each.way.value for each in escalation.steps] == ["group", "app", "todo", "phone", "phone"]
+    assert (escalation.ack_read, escalation.limits.per_night, found.call_limits.per_month) == (True, 6, 200)
+
+
+def test_every_key_of_a_step_is_explained(language: str) -> None:
+    section = page(language).read_text("utf-8").rpartition("\n## ")[2]
+    for key in (*STEP_KEYS, *ESCALATION_KEYS[1:]):
+        assert f"`{key}`" in section

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dingpush.oncall.claims import Claim, ClaimedBy, is_meant, short_id
+from airflow_provider_dingpush.oncall.claims import Claim, ClaimedBy, is_meant
 
 ID = "7f3ac20000000000000000ff"
 
@@ -47,7 +47,3 @@ def test_what_is_damaged_is_refused(value: bytes) -> None:
 )
 def test_which_incident_a_word_means(word: str, meant: bool) -> None:
     assert is_meant(word, ID, "etl", "load", 2) is meant
-
-
-def test_the_short_id_is_the_same_everywhere() -> None:
-    assert short_id(ID) == "i-7f3ac2"

@@ -94,7 +94,7 @@ def test_a_rerun_stops_it_for_good_until_it_fails_again() -> None:
 
 @pytest.mark.parametrize("way", [Way.APP, Way.SMS, Way.PHONE, Way.PERSON, Way.GROUP])
 def test_what_was_begun_is_never_repeated(way: Way) -> None:
-    """Also if the process was killed before it noted what came of it."""
+    """Also if the process was killed before it noted the outcome."""
     step = Step(60, way, ("lead",))
     begun = after((step, way, 60, Outcome.STARTED))
     assert decide(61, begun, plan=Escalation((step,))).verdict is Verdict.FINISHED

@@ -24,6 +24,7 @@ from airflow_provider_dingpush.pipeline.incidents import (
     incidents_in,
     meant_by,
     of_all,
+    siblings_of,
     unclaim,
 )
 from airflow_provider_dingpush.pipeline.outboxes import files_in, outbox
@@ -47,7 +48,8 @@ def box(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Outb
 
 def put(box: Outbox, task_id: str | None = "load", *, at: float | None = None, **changes: Any) -> Alert:
     at = time.time() if at is None else at
-    alert = replace(FAILED, key=f"{task_id} {at}", occurrence="", task_id=task_id, at=at, **changes)
+    values = {"key": f"{task_id} {at}", "occurrence": "", "task_id": task_id, "at": at, **changes}
+    alert = replace(FAILED, **values)
     box.put(alert)
     return alert
 
@@ -123,6 +125,16 @@ def test_which_incidents_a_word_means(box: Outbox) -> None:
     for each in every:
         assert meant_by(each.short_id, every) == [each]
     assert meant_by("", every) == []
+
+
+def test_the_same_failure_in_several_groups_is_one(box: Outbox) -> None:
+    put(box)
+    put(box, mailbox=Mailbox("other"), key="other", occurrence="")
+    put(box, "clean")
+    every = incidents_in(box)
+    one = next(each for each in every if each.failure.task_id == "load")
+    assert {each.failure.conn_id for each in siblings_of(one, every)} == {"dingtalk_default", "other"}
+    assert len(siblings_of(one, [one])) == 1
 
 
 def test_incidents_of_several_outboxes(box: Outbox, tmp_path: Path) -> None:
