@@ -48,7 +48,7 @@ def browser(name):
 
 # Flask-AppBuilder takes five logins within 40 seconds.
 clients = {{name: browser(name) for name in ("", "ann", "olga", "uma", "vic", "pam")}}
-admin_page = clients["ann"].get("/dingpush/").text
+pages = {{name: clients[name].get("/dingpush/").text for name in ("ann", "uma")}}
 for name, client in clients.items():
     page = client.get("/dingpush/", headers={{"Accept-Language": "en"}})
     of_page = {{each: token_in(page.text, each) for each in ("csrf_token", "token")}}
@@ -56,8 +56,8 @@ for name, client in clients.items():
     without = client.post("/dingpush/act", data=form)
     half = client.post("/dingpush/act", data={{**form, "csrf_token": of_page["csrf_token"]}})
     full = client.post("/dingpush/act", data={{**form, **of_page}})
-    of_admin = {{each: token_in(admin_page, each) for each in ("csrf_token", "token")}}
-    stolen = client.post("/dingpush/act", data={{**form, **of_admin}})
+    of_another = {{each: token_in(pages["uma" if name == "ann" else "ann"], each) for each in ("csrf_token", "token")}}
+    stolen = client.post("/dingpush/act", data={{**form, **of_another}})
     [now] = incidents_in(outbox())
     found[name] = {{
         "status": page.status_code,
