@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,12 @@ class WebServer:
 
     :param url: of it.
     :param home: of Airflow.
+    :param cookies: of each user who has signed in.
     """
 
     url: str
     home: Path
+    cookies: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
     def sign_in(self, browser: Any, name: str) -> None:
         """Have the browser be this user's."""
@@ -76,7 +78,12 @@ class WebServer:
             browser.add_cookie({**cookie, "path": "/"})
 
     def cookies_of(self, name: str) -> list[dict[str, str]]:
-        """What a browser keeps of a user who has signed in."""
+        """What a browser keeps of a user who has signed in: once, as Flask-AppBuilder takes five logins a minute."""
+        if name not in self.cookies:
+            self.cookies[name] = self._signed_in(name)
+        return self.cookies[name]
+
+    def _signed_in(self, name: str) -> list[dict[str, str]]:
         if page_framework() == "fastapi":
             answer = requests.post(f"{self.url}/auth/token", json={"username": name, "password": "pw"}, timeout=60)
             assert answer.ok, answer.text
