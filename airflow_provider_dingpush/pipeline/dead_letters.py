@@ -35,15 +35,15 @@ def handle_letters(
     receiver_id: str,
     action: LetterAction,
     is_meant: Callable[[DeadLetter], bool],
-    seconds: float = _LEADER_SECONDS,
+    seconds: float | None = None,
 ) -> Sequence[DeadLetter] | None:
     """Apply an action to dead letters of one receiver, and return them; ``None`` if another process leads for too long.
 
     :param is_meant: chooses dead letters.
-    :param seconds: how long another leader is waited for, in seconds.
+    :param seconds: how long another leader is waited for, in seconds; by default as long as it may take at most.
     :raises OutboxError: if the outbox can't be used.
     """
-    with _ledger(box, receiver_id, seconds) as ledger:
+    with _ledger(box, receiver_id, _LEADER_SECONDS if seconds is None else seconds) as ledger:
         if ledger is None:
             return None
         letters = [each for each in ledger.dead_letters.all if is_meant(each)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dingpush.cli import dead_letters
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.errors import ContentRefusedError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline import dead_letters
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
 from airflow_provider_dingpush.sandbox import Sandbox

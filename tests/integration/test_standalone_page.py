@@ -151,7 +151,9 @@ def _running(home: Path, environment: dict[str, str]) -> Iterator[str]:
         program = [sys.executable, "-c", ADD_USERS, json.dumps(ROLES)]
         subprocess.run(program, env=environment, check=True, capture_output=True)
     words = ["api-server", "--host", "127.0.0.1"] if is_new else ["webserver", "--hostname", "127.0.0.1"]
-    command = [sys.executable, "-m", "airflow", *words, "--port", str(port), "--workers", "1"]
+    # A worker of Airflow 2 serves one connection at a time, and a browser opens some in advance.
+    workers = "1" if is_new else "6"
+    command = [sys.executable, "-m", "airflow", *words, "--port", str(port), "--workers", workers]
     url = f"http://127.0.0.1:{port}"
     log = home / "server.log"
     with log.open("w") as output:
