@@ -589,7 +589,7 @@ def test_no_alert_is_lost_or_taken_in_twice_in_a_storm_of_kills(place: dict[str,
     storm = json.loads(done.stdout)
     assert storm["failed"] == 0
     assert storm["killed"] > 0
-    assert sum(storm["leaders_killed"].values()) > 0
+    assert min(storm["leaders_killed"].values()) > 0
     assert len(storm["put"]) > 150
     assert set(storm["put"]) - set(storm["taken"]) == set()
     assert [key for key, times in Counter(storm["taken"]).items() if times > 1] == []
