@@ -50,6 +50,7 @@ __all__ = [
     "Task",
     "TaskDecorator",
     "airflow_option",
+    "airflow_version",
     "attribute_of",
     "database_hook",
     "default_timezone",
@@ -138,7 +139,19 @@ else:
 
 def defers_by_default() -> bool:
     """Airflow's ``[operators] default_deferrable``: whether operators release their worker slot while they wait."""
-    return (airflow_option("operators", "default_deferrable") or "").lower() in ("true", "t", "1")
+    return _is_on("operators", "default_deferrable")
+
+
+def _is_on(section: str, key: str) -> bool:
+    """Whether an option is one of the words that Airflow takes for true."""
+    return (airflow_option(section, key) or "").lower() in ("true", "t", "1")
+
+
+def airflow_version() -> tuple[int, ...]:
+    """The first two numbers of Airflow's version, such as ``(3, 3)``."""
+    from airflow import __version__
+
+    return tuple(map(int, __version__.split(".")[:2]))
 
 
 def is_airflow_3() -> bool:
@@ -175,10 +188,7 @@ _OWN_SECRET = os.urandom(32)
 
 def tells_teams() -> bool:
     """Whether tasks and the scheduler know the team of a DAG: 3.2 has teams as well, and tells only the scheduler."""
-    from airflow import __version__
-
-    is_on = (airflow_option("core", "multi_team") or "").lower() in ("true", "t", "1")
-    return is_on and tuple(map(int, __version__.split(".")[:2])) >= (3, 3)
+    return _is_on("core", "multi_team") and airflow_version() >= (3, 3)
 
 
 def search_all_secrets() -> None:
@@ -310,12 +320,7 @@ def ignores_email_backend() -> bool:
     """Whether this Airflow always sends e-mails about failed tasks by SMTP: 3.2 (fixed in 3.3 by its issue #65012)."""
     from importlib.util import find_spec
 
-    if not is_airflow_3():
-        return False
-    from airflow import __version__
-
-    is_before = tuple(map(int, __version__.split(".")[:2])) < (3, 2)
-    return not is_before and find_spec("airflow.sdk.execution_time.email_backend") is None
+    return airflow_version() >= (3, 2) and find_spec("airflow.sdk.execution_time.email_backend") is None
 
 
 def send_by_smtp(to: Any, subject: str, html: str, *, conn_id: str | None = None, **more: Any) -> None:

@@ -12,7 +12,13 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, is_airflow_3, notifier_takes_context, redact
+from airflow_provider_dingpush.airflow_compat import (
+    airflow_option,
+    airflow_version,
+    is_airflow_3,
+    notifier_takes_context,
+    redact,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -177,11 +183,9 @@ def failed_in_a_row(dag_run: Any, at_most: int) -> int:
     session, runs = session_of(dag_run), type(dag_run)
     if session is None:
         return 0
-    from airflow import __version__
-
     if not is_airflow_3():
         newest = [runs.execution_date.desc()]
-    elif tuple(map(int, __version__.split(".")[:2])) < (3, 2):
+    elif airflow_version() < (3, 2):
         newest = [runs.logical_date.desc()]
     else:
         newest = [runs.run_after.desc(), runs.id.desc()]

@@ -470,9 +470,23 @@ class SqlToDingTalkOperator(_SendingOperator):
         max_rows: int | None = None,
         when_empty: str = "send",
         hook_params: Mapping[str, Any] | None = None,
+        dingtalk_conn_id: str = DingTalkRobotHook.default_conn_name,
+        at: At | Mapping[str, Any] | None = None,
+        to: Target | str | Mapping[str, Any] | None = None,
+        send_if: SendIf = None,
+        wait_for_delivery: bool = False,
+        deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            dingtalk_conn_id=dingtalk_conn_id,
+            at=at,
+            to=to,
+            send_if=send_if,
+            wait_for_delivery=wait_for_delivery,
+            deferrable=deferrable,
+            **kwargs,
+        )
         from airflow_provider_dingpush.reports.table import check_max_rows, check_render
 
         check_render(render)

@@ -120,14 +120,19 @@ def _decision_of(rule: Rule, now: float) -> GateDecision:
 
 
 def labels_of_alert(alert: Alert) -> Labels:
-    """What silences can match of an alert that was written before, perhaps by another version."""
+    """What silences can match of an alert that was written before: its severity may be that of its rule."""
+    return labels_of_event(alert)._replace(severity=(alert.urgency.value,))
+
+
+def labels_of_event(alert: Alert) -> Labels:
+    """What rules can match of the event of an alert that was written before, perhaps by another version."""
     from airflow_provider_dingpush.rules.labels import labels_of
 
     def texts(value: Any) -> tuple[str, ...]:
         return tuple(each for each in value if isinstance(each, str)) if isinstance(value, (list, tuple)) else ()
 
     run_type, team = alert.facts.get("run_type"), alert.facts.get("team")
-    labels = labels_of(
+    return labels_of(
         alert.event,
         alert.dag_id,
         task_id=alert.task_id,
@@ -136,4 +141,3 @@ def labels_of_alert(alert: Alert) -> Labels:
         run_type=run_type if isinstance(run_type, str) else None,
         team=team if isinstance(team, str) else None,
     )
-    return labels._replace(severity=(alert.urgency.value,))

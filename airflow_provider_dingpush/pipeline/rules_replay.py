@@ -22,9 +22,10 @@ from airflow_provider_dingpush.delivery.drain_result import LeaderRole
 from airflow_provider_dingpush.delivery.history import recorded_week
 from airflow_provider_dingpush.errors import DingTalkError
 from airflow_provider_dingpush.pipeline.callback_limits import CALLBACK_SECONDS, DAG_PROCESSOR_SECONDS
+from airflow_provider_dingpush.pipeline.gates import labels_of_event
 from airflow_provider_dingpush.pipeline.routes import BY_DEFAULT, effects_of, goes_to_alert_conn_id
 from airflow_provider_dingpush.pipeline.rules_replay_book import CountingChannel, ReplayBook, compose
-from airflow_provider_dingpush.rules.labels import EVENTS, Labels, labels_of
+from airflow_provider_dingpush.rules.labels import EVENTS, Labels
 from airflow_provider_dingpush.rules.rule_set import Rule
 from airflow_provider_dingpush.timeouts import Deadline
 
@@ -249,24 +250,12 @@ def _routes(alert: Alert, replay: Replay) -> Iterator[tuple[Mailbox, Rule | None
     """Mailboxes, and the rule for each; ``None`` for that of ``alert_conn_id``."""
     if alert.event not in EVENTS:
         return
-    applying = replay.rules.applying_to(_labels(alert))
+    applying = replay.rules.applying_to(labels_of_event(alert))
     for rule in applying:
         if rule.receiver:
             yield mailbox_of(rule.receiver, rule.to), rule
     if not applying and replay.alert_conn_id and goes_to_alert_conn_id(alert.event):
         yield mailbox_of(replay.alert_conn_id, None), None
-
-
-def _labels(alert: Alert) -> Labels:
-    return labels_of(
-        alert.event,
-        alert.dag_id,
-        task_id=alert.task_id,
-        tags=tuple(alert.facts.get("tags", ())),
-        owners=alert.owners,
-        run_type=alert.facts.get("run_type"),
-        team=alert.facts.get("team"),
-    )
 
 
 def _arrival(event: RecordedEvent, alert: Alert, flushes: _Flushes) -> _Arrival:
@@ -279,7 +268,7 @@ def _held(arrival: _Arrival, rule: Rule | None, replay: Replay) -> _Arrival:
     """The same, after it has waited."""
     if rule is None:
         return arrival
-    until = replay.held_until(rule, _labels(arrival.alert), datetime.fromtimestamp(arrival.at, replay.zone))
+    until = replay.held_until(rule, labels_of_event(arrival.alert), datetime.fromtimestamp(arrival.at, replay.zone))
     at = arrival.at if until is None else _timestamp(until)
     return arrival if at <= arrival.at else replace(arrival, at=at, led_at=at, role=LeaderRole.FLUSHER)
 
