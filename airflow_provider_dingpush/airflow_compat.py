@@ -36,6 +36,7 @@ __all__ = [
     "airflow_option",
     "attribute_of",
     "connection_types",
+    "dag_states",
     "default_timezone",
     "defers_by_default",
     "failed_in_a_row",
@@ -54,6 +55,8 @@ __all__ = [
     "run_in_thread",
     "search_all_secrets",
     "session_of",
+    "stored_assets",
+    "stored_dag_states",
     "stored_dags",
     "stored_task_instances",
     "task_instances_of",
@@ -433,6 +436,55 @@ def requests_in_audit_log(
         ~Log.extra.contains("host_name"),
     )
     return [tuple(row) for row in rows]
+
+
+def dag_states(session: Any, dag_ids: Collection[str]) -> dict[str, tuple[bool, float | None]]:
+    """Of each DAG in the metadata database whether it is paused, and when its next run is created (seconds since 1970).
+
+    :param session: of the database; what it has not written yet stays so.
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.models.dag import DagModel
+
+    found: dict[str, tuple[bool, float | None]] = {}
+    wanted = list(dag_ids)
+    with session.no_autoflush:
+        for first in range(0, len(wanted), _MOST_IN_QUERY):
+            rows = session.query(DagModel.dag_id, DagModel.is_paused, DagModel.next_dagrun_create_after).filter(
+                DagModel.dag_id.in_(wanted[first : first + _MOST_IN_QUERY])
+            )
+            for dag_id, is_paused, at in rows:
+                found[dag_id] = bool(is_paused), None if at is None else at.timestamp()
+    return found
+
+
+_MOST_IN_QUERY = 500
+
+
+def stored_dag_states(dag_ids: Collection[str]) -> dict[str, tuple[bool, float | None]]:
+    """The same, with a session of its own.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return dag_states(session, dag_ids)
+
+
+def stored_assets() -> set[str]:
+    """The names and URIs of all assets (Airflow 2: datasets) in the metadata database; for commands.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.utils.session import create_session
+
+    try:  # 3.0
+        models = import_module("airflow.models.asset").AssetModel
+    except ImportError:
+        models = import_module("airflow.models.dataset").DatasetModel
+    with create_session() as session:
+        return {name for row in session.query(models).all() for name in (row.uri, getattr(row, "name", "")) if name}
 
 
 def failed_in_a_row(dag_run: Any, at_most: int) -> int:

@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "receipts": LEAVES,
     "alerts": {"messages", *LEAVES},
     "rules": {"messages", "targets", *LEAVES},
+    "oncall": {"rules", *LEAVES},
     "storage": {"alerts", *LEAVES},
     "delivery": {"alerts", "messages", "storage/contract", *LEAVES},
     "dingtalk": {"messages", "targets", "receipts", *LEAVES},

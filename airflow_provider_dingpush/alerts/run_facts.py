@@ -160,6 +160,12 @@ class RunFacts(NamedTuple):
     :param more_files: the paths of the others, at most a thousand.
     :param page_url: the page of Airflow that lists import errors; see also ``page_link``.
 
+    **The baseline**, if the event is about one: ``deadline_at`` is its due time, ``late_seconds`` is how long ago that
+    was, negative before it, and ``exception_text`` says when what is expected
+
+    :param baseline: its name.
+    :param baseline_dags: the DAGs that it waits for.
+
     **Links**
 
     :param runbook_url: the page that a param ``runbook``, a tag ``runbook:https://…`` or ``doc_md`` names; see also
@@ -242,6 +248,8 @@ class RunFacts(NamedTuple):
     pausing_after: int | None = None
     severity: str | None = None
     upstreams: tuple[Upstream, ...] = ()
+    baseline: str | None = None
+    baseline_dags: tuple[str, ...] = ()
 
     @property
     def log_link(self) -> str | None:
@@ -348,7 +356,10 @@ _FROM_JSON: dict[str, Any] = {
     "owners": tuple,
     "tags": tuple,
     **dict.fromkeys(
-        ("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids", "log_tail", "more_files"),
+        (
+            *("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids", "log_tail"),
+            *("more_files", "baseline_dags"),
+        ),
         tuple,
     ),
     "failed_tasks": _failed_tasks,

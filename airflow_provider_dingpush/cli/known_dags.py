@@ -49,7 +49,7 @@ class KnownDags(NamedTuple):
             for event in EVENTS:
                 if event in of_files:
                     continue
-                if event.subject is Subject.RUN:
+                if event.subject in (Subject.RUN, Subject.BASELINE):
                     yield labels_of(event, dag.dag_id, tags=dag.tags, owners=dag.owners)
                     continue
                 for task_id, owner in dag.tasks.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -84,6 +85,25 @@ def read_intervals(document: Document, node: Node, calendar: Calendar, zone: tzi
 
 def _interval(document: Document, node: Node, calendar: Calendar, zone: tzinfo) -> TimeInterval:
     found = document.mapping(node, "An interval", _FIELDS)
+    if "location" in found:
+        zone = document.value(found["location"], "location", read_zone, zone)
+    interval = read_days_of_interval(document, found, calendar, zone)
+    if "times" not in found:
+        return interval
+    return replace(
+        interval, times=tuple(_time_range(document, each) for each in document.items(found["times"], "times"))
+    )
+
+
+def read_days_of_interval(
+    document: Document, found: Mapping[str, Node], calendar: Calendar, zone: tzinfo
+) -> TimeInterval:
+    """The days that ``days``, ``weekdays``, ``days_of_month``, ``months`` and ``years`` name, whole.
+
+    :param found: the values by key; other keys are ignored.
+    :param calendar: of workdays.
+    :param zone: of the days.
+    """
 
     def spans(name: str, read: Callable[[str], Span]) -> tuple[Span, ...]:
         if name not in found:
@@ -92,24 +112,24 @@ def _interval(document: Document, node: Node, calendar: Calendar, zone: tzinfo) 
         return tuple(document.value(each, name, read, Span(0, -1)) for each in nodes)
 
     values: dict[str, Any] = {
-        "weekdays": spans("weekdays", _span_of(_WEEKDAYS, 0)),
+        "weekdays": spans("weekdays", read_weekdays),
         "days_of_month": spans("days_of_month", _day_of_month),
         "months": spans("months", _span_of(_MONTHS, 1)),
         "years": spans("years", _year),
         "calendar": calendar,
         "zone": zone,
     }
-    if "times" in found:
-        values["times"] = tuple(_time_range(document, each) for each in document.items(found["times"], "times"))
     if "days" in found:
         kinds: Mapping[str, DayKind | None] = {each.value: each for each in DayKind}
         values["days"] = document.value(found["days"], "days", one_of(kinds), None)
-    if "location" in found:
-        values["zone"] = document.value(found["location"], "location", _zone, zone)
     return TimeInterval(**values)
 
 
-def _zone(text: str) -> tzinfo:
+def read_zone(text: str) -> tzinfo:
+    """Reads a time zone such as ``Asia/Shanghai``.
+
+    :raises WrongValueError: if there is none of that name.
+    """
     try:
         return ZoneInfo(text)
     except (ValueError, OSError, LookupError):
@@ -152,6 +172,10 @@ def _span_of(names: tuple[str, ...], lowest: int) -> Callable[[str], Span]:
         return _ordered(text, number)
 
     return read
+
+
+read_weekdays = _span_of(_WEEKDAYS, 0)
+"""Reads ``monday`` or ``monday:friday``, from 0 for Monday."""
 
 
 def _day_of_month(text: str) -> Span:

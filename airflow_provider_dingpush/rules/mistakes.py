@@ -10,6 +10,8 @@ _NAMES = {
     "A time interval": "时间段",
     "An interval": "时间段中的一项",
     "A time": "时间范围",
+    "A baseline": "基线",
+    "A task": "任务",
 }
 """What a mistake is about, apart from keys of the file, which are the same in both languages."""
 
@@ -80,6 +82,28 @@ _TEXTS = {
         "时间范围必须同时有 start_time 和 end_time。",
     ),
     "start_too_late": ("start_time must be before 24:00.", "start_time 应早于 24:00。"),
+    "baseline_no_name": (
+        "A baseline needs a name, which its alerts show.",
+        "基线必须有 name，告警中会显示它。",
+    ),
+    "baseline_name_twice": (
+        "The name {name!r} is used twice; each baseline needs its own.",
+        "名称 {name!r} 用了两次；每条基线应有自己的名称。",
+    ),
+    "baseline_no_due": (
+        "A baseline needs due: the time by which all must be done, such as 08:30.",
+        "基线必须有 due：全部完成的时限，例如 08:30。",
+    ),
+    "baseline_no_outputs": (
+        "A baseline needs dags, tasks or assets: what must be done by then.",
+        "基线必须有 dags、tasks 或 assets：届时必须完成的内容。",
+    ),
+    "baseline_no_receiver": (
+        "{key} needs a receiver beside it; without one the rules decide who is notified.",
+        "{key} 需要同时给出 receiver；没有 receiver 时由规则决定通知谁。",
+    ),
+    "output_twice": ("{name!r} is here twice; leave one of them out.", "{name!r} 出现了两次，请删去一个。"),
+    "task_incomplete": ("A task needs both dag and task.", "任务必须同时有 dag 和 task。"),
 }
 
 _RULES = {
@@ -105,6 +129,14 @@ _RULES = {
         "应为年份，例如 2026；或一段，例如 2026:2027",
     ),
     "order": ("must end after it begins", "的结束不能早于开始"),
+    "due": (
+        "must be a time such as 08:30, or such as 25:30 for 01:30 on the next day",
+        "应为时间，例如 08:30；25:30 表示次日 01:30",
+    ),
+    "task": (
+        "must be DAG.TASK, or {{dag: ..., task: ...}} if the id of the DAG has dots",
+        "应为 DAG.TASK；DAG 的 ID 含有点号时写成 {{dag: ..., task: ...}}",
+    ),
     "order_of_items": ("must end after it begins; write two items instead", "的结束不能早于开始，请写成两项"),
 }
 """What is right for a value; a text of a mistake begins with the name of the value, and ends with the wrong one."""

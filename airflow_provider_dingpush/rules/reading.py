@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from airflow_provider_dingpush.errors import InvalidMessageError, RulesFileError
 from airflow_provider_dingpush.events import KNOWN_EVENTS, Urgency
 from airflow_provider_dingpush.messages.mentions import At
+from airflow_provider_dingpush.rules.baseline_reading import read_baselines
+from airflow_provider_dingpush.rules.baselines import Baseline
 from airflow_provider_dingpush.rules.interval_reading import read_calendar, read_intervals
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns
@@ -21,7 +23,7 @@ from airflow_provider_dingpush.rules.workdays import Calendar
 from airflow_provider_dingpush.rules.yaml_nodes import Document, Node, Problem, is_null, line_of, one_of
 from airflow_provider_dingpush.targets import Target, read_target
 
-FILE_KEYS = ("calendar", "time_intervals", "rules")
+FILE_KEYS = ("calendar", "time_intervals", "baselines", "rules")
 RULE_KEYS = (
     *("name", "match", "receiver", "to", "at", "language", "severity", "group_by", "repeat_interval"),
     *("mute_time_intervals", "active_time_intervals", "continue"),
@@ -56,6 +58,7 @@ def read_rules(
     root = document.parse(text)
     rules: tuple[Rule, ...] = ()
     intervals: dict[str, NamedInterval] = {}
+    baselines: tuple[Baseline, ...] = ()
     if root is not None and not is_null(root):
         found = document.mapping(root, "A rules file", FILE_KEYS)
         calendar = Calendar()
@@ -63,14 +66,20 @@ def read_rules(
             calendar = _calendar(document, found["calendar"], read_file, problems)
         if "time_intervals" in found:
             intervals = read_intervals(document, found["time_intervals"], calendar, zone)
+        reader = _RuleReader(document, intervals, group_labels)
+        if "baselines" in found:
+            baselines = read_baselines(
+                *(document, found["baselines"], calendar, zone),
+                read_duration=read_duration,
+                recipient_of=reader.values,
+            )
         if "rules" in found:
-            reader = _RuleReader(document, intervals, group_labels)
             items = document.items(found["rules"], "rules")
             rules = tuple(reader.rule(item, number) for number, item in enumerate(items, 1))
     problems += sorted(document.problems, key=lambda each: (each.line, each.column))
     if problems:
         raise _error_of(problems)
-    return RuleSet(rules, tuple(intervals.values()))
+    return RuleSet(rules, tuple(intervals.values()), baselines)
 
 
 def _error_of(problems: Sequence[Problem]) -> RulesFileError:
@@ -129,15 +138,23 @@ class _RuleReader:
         """One rule; wrong values are left out, and noted."""
         document = self._document
         found = document.mapping(node, "A rule", RULE_KEYS)
-        values: dict[str, Any] = {"name": f"rule {number}", "line": line_of(node)}
+        values: dict[str, Any] = {"name": f"rule {number}", "line": line_of(node), **self.values(found)}
+        if found and "receiver" not in found and not _has_misspelled_receiver(node):
+            document.note(node, "no_receiver")
+        return Rule(**values)
+
+    def values(self, found: Mapping[str, Node]) -> dict[str, Any]:
+        """The values of a rule, or of what has some of its keys.
+
+        :param found: the nodes by key.
+        """
+        values: dict[str, Any] = {}
         for key, value in found.items():
             name, read = _READERS[key]
             if key == "receiver" and is_null(value):
                 continue
             values[name] = read(self, value)
-        if found and "receiver" not in found and not _has_misspelled_receiver(node):
-            document.note(node, "no_receiver")
-        return Rule(**values)
+        return values
 
     def name(self, node: Node) -> str:
         return self._document.text(node, "name")

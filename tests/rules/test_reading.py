@@ -18,6 +18,7 @@ from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.errors import RulesFileError
 from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages import At
+from airflow_provider_dingpush.rules.baseline_reading import BASELINE_KEYS
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns
 from airflow_provider_dingpush.rules.reading import FILE_KEYS, RULE_KEYS, read_duration, read_rules
@@ -121,7 +122,7 @@ def test_a_file_without_rules_is_none(text: str) -> None:
         ("rules: [}", "rules.yaml:1:9: This isn't YAML: "),
         ("rules:\n\t- receiver: x\n", "rules.yaml:2:1: This isn't YAML: "),
         ("rules: {receiver: x}", "rules.yaml:1:8: rules must be a list: each item on a line that begins with '-'."),
-        ("- receiver: x", "rules.yaml:1:1: A rules file must be a mapping of calendar, time_intervals, rules."),
+        ("- receiver: x", "rules.yaml:1:1: A rules file must be a mapping of calendar, time_intervals, baselines, "),
         ("rulez: []", "rules.yaml:1:1: 'rulez' is unknown here; did you mean 'rules'?"),
         ("rules: []\nrules: []", "rules.yaml:2:1: 'rules' is here twice; leave one of them out."),
         ("rules:\n  - reciever: x", "rules.yaml:2:5: 'reciever' is unknown here; did you mean 'receiver'?"),
@@ -207,7 +208,7 @@ def test_a_mistake_gets_its_place_and_what_would_be_right(text: str, problem: st
     ("text", "problem"),
     [
         ("rules: {receiver: x}", "1:8: rules 应为列表：每项一行，以“-”开头。"),
-        ("- receiver: x", "1:1: 规则文件应为映射，可用的键：calendar, time_intervals, rules。"),
+        ("- receiver: x", "1:1: 规则文件应为映射，可用的键：calendar, time_intervals, baselines, rules。"),
         ("rules:\n  - reciever: x", "2:5: 这里没有 'reciever'，是否应为 'receiver'？"),
         ("rules:\n  - {receiver: x, severity: high}", "2:29: severity 应为 P1, P2, P3, P4 之一，而不是 'high'。"),
         (
@@ -270,6 +271,7 @@ def keys_in_schema(*path: str) -> list[str]:
 def test_the_schema_that_editors_use_has_the_same_keys() -> None:
     assert keys_in_schema() == list(FILE_KEYS)
     assert keys_in_schema("definitions", "rule") == list(RULE_KEYS)
+    assert keys_in_schema("definitions", "baseline") == list(BASELINE_KEYS)
     assert keys_in_schema("definitions", "rule", "properties", "match") == list(Labels._fields)
     assert SCHEMA["definitions"]["group_label"]["enum"] == list(GROUP_LABELS)
     jsonschema.Draft7Validator.check_schema(SCHEMA)
