@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from airflow_provider_dingpush.airflow_compat import airflow_option
 from airflow_provider_dingpush.cli.options import WATCHED
 from airflow_provider_dingpush.cli.parsing import Pair, Parser, UsageError
 from airflow_provider_dingpush.cli.rules_check import check
 from airflow_provider_dingpush.cli.rules_explain import Asked, explain
+from airflow_provider_dingpush.cli.rules_file import rules_file
 from airflow_provider_dingpush.cli.rules_replay import replay
 from airflow_provider_dingpush.events import Event, Subject
 
@@ -18,10 +17,6 @@ _OF_EXPLAIN = ("event", "at", *_OF_DAG)
 _MOST_DAYS = 7
 
 _NO_ACTION: Pair = ("pass check, explain or replay", "请指定 check、explain 或 replay")
-_NO_FILE: Pair = (
-    "no rules file: name one, or set [dingpush] rules_file",
-    "没有规则文件：请给出文件，或设置 [dingpush] rules_file",
-)
 _NO_DAG: Pair = (
     "name a DAG, or a task as DAG.TASK",
     "请给出 DAG，或以 DAG.TASK 的形式给出任务",
@@ -55,7 +50,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.action == "replay":
         return _replay(parsed, parser)
     if parsed.action == "check":
-        return check(_file(parsed.subject, parser), parsed.language, as_json=parsed.as_json)
+        return check(rules_file(parsed.subject, parser), parsed.language, as_json=parsed.as_json)
     _require_subject(parsed, parser)
     asked = Asked(
         parsed.subject,
@@ -66,7 +61,7 @@ def run(parsed: argparse.Namespace) -> int:
         run_type=parsed.run_type or "scheduled",
         team=parsed.team,
     )
-    return explain(asked, _file(parsed.file, parser), parsed.language, as_json=parsed.as_json)
+    return explain(asked, rules_file(parsed.file, parser), parsed.language, as_json=parsed.as_json)
 
 
 _NOT_OF_ACTION = {"check": (*_OF_EXPLAIN, "file", "since"), "explain": ("since",), "replay": _OF_EXPLAIN}
@@ -102,11 +97,4 @@ def _replay(parsed: argparse.Namespace, parser: Parser) -> int:
     most = _MOST_DAYS * 86_400.0
     if (parsed.since or 0.0) > most:
         raise UsageError(parser.text(_TOO_LONG, days=_MOST_DAYS))
-    return replay(_file(parsed.file, parser), parsed.since or most, parsed.language, as_json=parsed.as_json)
-
-
-def _file(named: str | None, parser: Parser) -> Path:
-    name = named or airflow_option("dingpush", "rules_file")
-    if not name:
-        raise UsageError(parser.text(_NO_FILE))
-    return Path(name).expanduser()
+    return replay(rules_file(parsed.file, parser), parsed.since or most, parsed.language, as_json=parsed.as_json)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.airflow_compat import airflow_option, tells_teams
 from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_connections import exists
-from airflow_provider_dingpush.cli.known_dags import KnownDags
+from airflow_provider_dingpush.cli.known_dags import KnownDags, known_assets, known_states
 from airflow_provider_dingpush.cli.screen import Screen, Texts
 from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.errors import RulesFileError, in_language
@@ -33,6 +33,8 @@ class WarningKind(Enum):
     NO_DAG = Why.NO_DAG.value
     NEVER_REACHED = Why.NEVER_REACHED.value
     INTERVAL_UNUSED = "interval_unused"
+    NO_OUTPUT = "no_output"
+    DAG_PAUSED = "dag_paused"
 
 
 _TEXTS: Texts = {
@@ -74,6 +76,15 @@ _TEXTS: Texts = {
         "time interval {name!r}: no rule refers to it.",
         "时间段 {name!r}：没有规则使用。",
     ),
+    WarningKind.NO_OUTPUT.value: (
+        "{place}baseline {name!r}: the database has no {what}.",
+        "{place}基线 {name!r}：数据库中没有 {what}。",
+    ),
+    WarningKind.DAG_PAUSED.value: (
+        "{place}baseline {name!r}: {what} is paused, so nobody is notified.",
+        "{place}基线 {name!r}：{what} 已暂停，不会通知任何人。",
+    ),
+    "baselines": ("Baselines: {baselines}.", "基线：{baselines}。"),
 }
 _OPTION = "[dingpush] alert_conn_id"
 
@@ -83,9 +94,9 @@ class _Warning:
     """One thing in a valid file that a person should look at.
 
     :param kind: what it is.
-    :param name: of the rule, receiver or interval.
-    :param line: of the rule.
-    :param what: names the receiver.
+    :param name: of the rule, receiver, interval or baseline.
+    :param line: of the rule or baseline.
+    :param what: names the receiver, or what a baseline waits for.
     """
 
     kind: WarningKind
@@ -119,6 +130,7 @@ def check(file: Path, language: str, *, as_json: bool) -> int:
         "receivers": len(_receivers(rules)),
         "time_intervals": len(rules.intervals),
     }
+    baselines = len(rules.baselines)
     if as_json:
         english = Screen("en", _TEXTS)
         document = {
@@ -126,6 +138,7 @@ def check(file: Path, language: str, *, as_json: bool) -> int:
             "valid": True,
             "problems": [],
             **counts,
+            "baselines": baselines,
             "warnings": [
                 {"code": each.kind.value, "line": each.line, "name": each.name, "message": each.text(english, file)}
                 for each in warnings
@@ -137,6 +150,8 @@ def check(file: Path, language: str, *, as_json: bool) -> int:
     for each in warnings:
         screen.marked("!", "yellow", each.text(screen, file))
     screen.marked("✓", "green", screen.text("fine", file=file, **_in_words(counts, screen)))
+    if baselines:
+        screen.marked("✓", "green", screen.text("baselines", baselines=screen.count(baselines, "baseline")))
     code = "dags_unknown" if dags.problem else "dags_known" if dags.dags else "dags_none"
     screen.marked("–", "yellow", screen.text(code, problem=dags.problem, dags=screen.count(len(dags.dags), "DAG")))
     return 0
@@ -147,9 +162,9 @@ def _in_words(counts: Mapping[str, int], screen: Screen) -> dict[str, str]:
 
 
 def _receivers(rules: RuleSet) -> dict[str, int]:
-    """Connection id of each receiver -> the line of the first rule that has it."""
+    """Connection id of each receiver -> the line of the first rule or baseline that has it."""
     found: dict[str, int] = {}
-    for rule in rules.rules:
+    for rule in (*rules.rules, *rules.baselines):
         if rule.receiver:
             found.setdefault(rule.receiver, rule.line)
     return found
@@ -169,6 +184,27 @@ def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
     for interval in rules.intervals:
         if interval.name not in used:
             yield _Warning(WarningKind.INTERVAL_UNUSED, interval.name)
+    if dags.dags:
+        yield from _baseline_warnings(rules, dags)
+
+
+def _baseline_warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
+    """What baselines wait for in vain: DAGs, tasks and assets that don't exist, and paused DAGs."""
+    tasks = {dag.dag_id: dag.tasks for dag in dags.dags}
+    states, assets = known_states(rules.dags_of_baselines), known_assets() if rules.assets_of_baselines else None
+    for baseline in rules.baselines:
+        for dag_id in (*baseline.dag_ids, *baseline.upstream):
+            if dag_id not in tasks:
+                yield _Warning(WarningKind.NO_OUTPUT, baseline.name, baseline.line, f"DAG {dag_id}")
+            elif states.get(dag_id, (False, None))[0]:
+                yield _Warning(WarningKind.DAG_PAUSED, baseline.name, baseline.line, dag_id)
+        for output in baseline.outputs:
+            is_task = output.task_id is not None and output.dag_id in tasks
+            if is_task and output.task_id not in tasks[output.dag_id]:
+                yield _Warning(WarningKind.NO_OUTPUT, baseline.name, baseline.line, f"task {output.text}")
+        for name in baseline.asset_names if assets is not None else ():
+            if name not in assets:
+                yield _Warning(WarningKind.NO_OUTPUT, baseline.name, baseline.line, f"asset {name}")
 
 
 def _print_mistakes(mistake: RulesFileError, file: Path, screen: Screen, *, as_json: bool) -> None:
@@ -181,7 +217,7 @@ def _print_mistakes(mistake: RulesFileError, file: Path, screen: Screen, *, as_j
     elif language == "zh" and mistake.problem_zh:
         problems = [f"{mistake.problem_zh}。"]
     if as_json:
-        unknown = dict.fromkeys(("rules", "receivers", "time_intervals"))
+        unknown = dict.fromkeys(("rules", "receivers", "time_intervals", "baselines"))
         print_json({"file": str(file), "valid": False, "problems": problems, **unknown, "warnings": [], "dags": None})
         return
     for each in problems:

@@ -154,7 +154,8 @@ def facts_of(
     :param now: in seconds since 1970.
     :param site: the installation.
     """
-    baseline, zone = day.baseline, site.zone
+    # Its times are those of its own zone, as in the rules file.
+    baseline, zone = day.baseline, day.baseline.zone
     decisive = day.decisive
     run = decisive.run if decisive else None
     known = [histories[each] for each in baseline.dag_ids if each in histories]

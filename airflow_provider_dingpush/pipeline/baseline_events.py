@@ -85,18 +85,18 @@ def asset_changed(asset: Any) -> None:
     if rules is None or not rules.assets_of_baselines:
         return
     names = {str(name) for each in ("name", "uri") if (name := getattr(asset, each, None))}
-    now = time.time()
+    now, update = time.time(), str(time.time_ns())
     for name in sorted(names & rules.assets_of_baselines):
         plain = {
             "kind": OF_ASSET,
             "name": name,
-            "run_id": f"{now:.3f}",
+            "run_id": update,
             "type": OF_ASSET,
             "started": now,
             "ended": now,
             "state": "success",
         }
-        _write(f"{_digest([OF_ASSET, name, now])}-0-ended", plain)
+        _write(f"{_digest([OF_ASSET, name, update])}-0-ended", plain)
 
 
 def name_of_history(kind: str, name: str) -> str:

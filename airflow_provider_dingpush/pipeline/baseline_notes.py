@@ -43,6 +43,7 @@ _MOST_EVENTS = 5_000
 # An older note about paused DAGs says nothing.
 _STATES_LAST_SECONDS = 3_600.0
 _MOST_DAYS = 4
+_MOST_LOOKS = 20
 
 HistoryOf = tuple[str, str]
 """``dag`` or ``asset``, and the name."""
@@ -263,7 +264,7 @@ class BaselineNotes:
 
     def _tells_tasks(self, event: NotedEvent) -> bool:
         """Whether the end of any task of a run was noted while it ran."""
-        names = (str(task[0]) for task in event.plain["tasks"])
+        names = (str(task[0]) for task in event.plain["tasks"][:_MOST_LOOKS])
         return any(self._task_end(event.of[1], event.run.run_id, each) is not None for each in names)
 
     def _task_end(self, dag_id: str, run_id: str, task_id: str) -> float | None:
@@ -313,6 +314,9 @@ def _packed(of: HistoryOf, history: RunHistory) -> bytes:
 
 
 def _unpacked(value: bytes) -> tuple[HistoryOf, RunHistory]:
-    plain = json.loads(value)
-    kind, name = plain["of"]
+    try:
+        plain = json.loads(value)
+        kind, name = plain["of"]
+    except (TypeError, KeyError, RecursionError) as problem:
+        raise ValueError("this isn't a history of runs") from problem
     return (str(kind), str(name)), RunHistory.from_plain(plain)

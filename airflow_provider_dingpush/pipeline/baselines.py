@@ -134,7 +134,7 @@ def _states(rules: RuleSet, notes: BaselineNotes, deadline: Deadline) -> Mapping
     try:
         return call_within(seconds, lambda: stored_dag_states(sorted(rules.dags_of_baselines)))
     except Exception as problem:  # noqa: BLE001 - many machines have no database
-        _log.info("Whether DAGs of baselines are paused is unknown (%s).", type(problem).__name__)
+        _log.debug("Whether DAGs of baselines are paused is unknown (%s).", type(problem).__name__)
         return {}
 
 

@@ -147,7 +147,7 @@ class _BaselineReader:
 
 
 def _has_misspelled_outputs(node: Node) -> bool:
-    """Whether a key is noted as a misspelled ``dags``, ``tasks`` or ``assets``, so that these aren't missing as well."""
+    """Whether a key is noted as a misspelled ``dags``, ``tasks`` or ``assets``: these aren't missing as well."""
     kinds = {kind.value for kind in OutputKind}
     keys = [key.value for key, _ in node.value if key.id == "scalar" and key.value not in BASELINE_KEYS]
     return any(kinds.intersection(get_close_matches(key, BASELINE_KEYS, 1)) for key in keys)
