@@ -40,7 +40,7 @@ _TEXTS: Texts = {
     "state": ("State", "状态"),
     "late": ("-{time}", "-{time}"),
     "semicolon": ("; ", "；"),
-    "why": ("{state}: {why}", "{state}：{why}"),
+    "why": ("{state} ({why})", "{state}（{why}）"),
     "upstream": ("waits for {dag}", "正在等待 {dag}"),
     "done": ("{clock} (done)", "{clock}（已完成）"),
     "none": (

@@ -43,9 +43,9 @@ def test_a_morning_in_english(capsys: pytest.CaptureFixture[str]) -> None:
         "Baselines at 2026-11-26 07:30 (Asia/Shanghai):",
         "",
         "Baseline Due Expected At worst Time left State",
-        "日报 08:30 08:05 08:05 25m on time: report: running since 07:05, usually takes 1h",
-        "both 09:30 08:05 08:05 1h 25m on time: report: running since 07:05, usually takes 1h; "
-        "city: has not started; usually starts at 07:00",
+        "日报 08:30 08:05 08:05 25m on time (report: running since 07:05, usually takes 1h)",
+        "both 09:30 08:05 08:05 1h 25m on time (report: running since 07:05, usually takes 1h; "
+        "city: has not started; usually starts at 07:00)",
         "month end – – – – not due today",
     ]
 
@@ -55,7 +55,7 @@ def test_a_late_morning_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0] == "2026-11-26 07:20 (Asia/Shanghai) 的基线："
     assert lines[2:4] == [
         "基线 时限 预计 最晚 余量 状态",
-        "日报 08:30 08:20 08:20 10 分 有延误风险: report：尚未启动，通常 07:00 启动".replace("险:", "险："),
+        "日报 08:30 08:20 08:20 10 分 有延误风险（report：尚未启动，通常 07:00 启动）",
     ]
 
 
@@ -64,7 +64,7 @@ def test_what_is_done_and_what_is_late(capsys: pytest.CaptureFixture[str]) -> No
     baseline_events.run_ended(dag_run("07:00", took=100), "success", "success")
     assert printed(capsys, "--at", "2026-11-26T10:00")[3] == "日报 08:30 08:40 (done) – -10m done late"
     assert printed(capsys, "--at", "2026-11-26T08:35")[3] == (
-        "日报 08:30 08:35 08:35 -5m late: report: running since 07:00, usually takes 1h"
+        "日报 08:30 08:35 08:35 -5m late (report: running since 07:00, usually takes 1h)"
     )
 
 
