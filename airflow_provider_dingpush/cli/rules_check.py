@@ -164,9 +164,10 @@ def _in_words(counts: Mapping[str, int], screen: Screen) -> dict[str, str]:
 def _receivers(rules: RuleSet) -> dict[str, int]:
     """Connection id of each receiver -> the line of the first rule or baseline that has it."""
     found: dict[str, int] = {}
-    for rule in (*rules.rules, *rules.baselines):
-        if rule.receiver:
-            found.setdefault(rule.receiver, rule.line)
+    places = [(each.receiver, each.line) for each in rules.rules]
+    for receiver, line in [*places, *((each.receiver, each.line) for each in rules.baselines)]:
+        if receiver:
+            found.setdefault(receiver, line)
     return found
 
 
@@ -191,7 +192,7 @@ def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
 def _baseline_warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
     """What baselines wait for in vain: DAGs, tasks and assets that don't exist, and paused DAGs."""
     tasks = {dag.dag_id: dag.tasks for dag in dags.dags}
-    states, assets = known_states(rules.dags_of_baselines), known_assets() if rules.assets_of_baselines else None
+    states, assets = known_states(rules.dags_of_baselines), known_assets() or rules.assets_of_baselines
     for baseline in rules.baselines:
         for dag_id in (*baseline.dag_ids, *baseline.upstream):
             if dag_id not in tasks:
@@ -202,7 +203,7 @@ def _baseline_warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
             is_task = output.task_id is not None and output.dag_id in tasks
             if is_task and output.task_id not in tasks[output.dag_id]:
                 yield _Warning(WarningKind.NO_OUTPUT, baseline.name, baseline.line, f"task {output.text}")
-        for name in baseline.asset_names if assets is not None else ():
+        for name in baseline.asset_names:
             if name not in assets:
                 yield _Warning(WarningKind.NO_OUTPUT, baseline.name, baseline.line, f"asset {name}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -31,6 +31,8 @@ from airflow_provider_dingpush.storage.contract import Note
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.stores import Store
+    from airflow_provider_dingpush.storage import contract
+    from airflow_provider_dingpush.storage.contract import FoundNote
 
 _Read = TypeVar("_Read")
 
@@ -44,6 +46,7 @@ _MOST_EVENTS = 5_000
 _STATES_LAST_SECONDS = 3_600.0
 _MOST_DAYS = 4
 _MOST_LOOKS = 20
+_MOST_WRITTEN = 100
 
 HistoryOf = tuple[str, str]
 """``dag`` or ``asset``, and the name."""
@@ -60,6 +63,11 @@ class NotedEvent(NamedTuple):
     of: HistoryOf
     run: Run
     plain: Mapping[str, Any]
+
+    @property
+    def run_and_attempt(self) -> tuple[str, int]:
+        """Identifies it within its history."""
+        return self.run.run_id, self.run.attempt
 
     @classmethod
     def read(cls, value: bytes) -> NotedEvent:
@@ -158,6 +166,88 @@ class Said(NamedTuple):
             raise ValueError("this isn't what was said of a baseline") from problem
 
 
+class Histories(Mapping[HistoryOf, RunHistory]):
+    """The histories of all DAGs and assets; each is read when it is asked for, so that they are never all in memory.
+
+    :param stores: where they are.
+    :param events: that aren't in them yet.
+    """
+
+    def __init__(self, stores: Sequence[Store], events: Iterable[NotedEvent]) -> None:
+        self._stores = stores
+        self._events: dict[HistoryOf, list[NotedEvent]] = {}
+        for each in events:
+            self._events.setdefault(each.of, []).append(each)
+        self._fetched: dict[HistoryOf, list[FoundNote]] = {}
+
+    def prefetch(self, wanted: Iterable[HistoryOf]) -> None:
+        """Read these in one go, and forget the ones before: each call of a store waits for a thread."""
+        names = {of: name_of_history(*of) for of in wanted}
+        self._fetched = {of: [] for of in names}
+        for found in notes_named(self._stores, HISTORY, names.values()):
+            for of, name in names.items():
+                if name in found:
+                    self._fetched[of].append(found[name])
+
+    def __getitem__(self, of: HistoryOf) -> RunHistory:
+        if of not in self._fetched:
+            self.prefetch([of])
+        known = None
+        for note in self._fetched[of]:
+            with suppress(ValueError):
+                history = _unpacked(note.value)[1]
+                # Another store has an older one, from before Redis was away or while it was.
+                known = history if known is None else known.with_runs(history.runs)
+        if known is None and of not in self._events:
+            raise KeyError(of)
+        return with_events(known or RunHistory(), self._events.get(of, ()), self._tells_tasks)
+
+    def __iter__(self) -> Iterator[HistoryOf]:
+        known = dict.fromkeys(self._events)
+        for notes in _each(self._stores, lambda store: store.bounded.notes(HISTORY, MOST_HISTORIES)):
+            for note in notes.values():
+                with suppress(ValueError):
+                    known[_unpacked(note.value)[0]] = None
+        return iter(known)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _tells_tasks(self, event: NotedEvent) -> bool:
+        """Whether the end of any task of a run was noted while it ran."""
+        names = [str(task[0]) for task in event.plain["tasks"][:_MOST_LOOKS]]
+        return bool(task_ends(self._stores, event.of[1], event.run.run_id, names))
+
+
+def task_ends(stores: Sequence[Store], dag_id: str, run_id: str, task_ids: Iterable[str]) -> dict[str, float]:
+    """When tasks of a run ended, in seconds since 1970, as far as that is noted."""
+    names = {task_id: name_of_task(dag_id, run_id, task_id) for task_id in task_ids}
+    ends: dict[str, float] = {}
+    for found in notes_named(stores, TASKS, names.values()):
+        for task_id, name in names.items():
+            with suppress(ValueError, TypeError, KeyError):
+                if name in found:
+                    ends.setdefault(task_id, float(json.loads(found[name].value)["ended"]))
+    return ends
+
+
+def notes_named(stores: Sequence[Store], family: str, names: Collection[str]) -> Iterator[dict[str, FoundNote]]:
+    """The notes of these names in each store."""
+
+    def look_up(store: contract.Store) -> dict[str, FoundNote]:
+        found = ((name, store.note(family, name)) for name in names)
+        return {name: note for name, note in found if note is not None}
+
+    if names:
+        yield from _each(stores, lambda store: store.bounded.run(look_up))
+
+
+def _each(stores: Sequence[Store], read: Callable[[Store], _Read]) -> Iterator[_Read]:
+    for store in stores:
+        with suppress(OutboxError):
+            yield read(store)
+
+
 class BaselineNotes:
     """The notes of baselines in all stores that this process can use.
 
@@ -183,42 +273,39 @@ class BaselineNotes:
             return
         raise OutboxError("No store can be used.")
 
-    def histories(self) -> dict[HistoryOf, RunHistory]:
+    def histories(self) -> Histories:
         """All histories, with the events that aren't in them yet. Changes nothing."""
-        found = self._stored()
-        for of, events in _by_history(event for _, _, event in self._events()).items():
-            found[of] = with_events(found.get(of, RunHistory()), events, self._tells_tasks)
-        return found
+        return Histories(self._stores, [event for _, _, event in self._events()])
 
-    def update(self) -> dict[HistoryOf, RunHistory]:
-        """The same, and the histories of runs that have ended are written. By one process at a time.
+    def update(self) -> Histories:
+        """The same, and the histories of runs that have ended are written, some at a time. By one process at a time.
 
         :raises OutboxError: if no store takes one.
         """
-        found, events = self._stored(), list(self._events())
-        changed = _by_history(event for _, _, event in events)
-        ended = {(event.of, event.run.run_id, event.run.attempt) for _, _, event in events if event.run.ended}
-        for of, of_one in changed.items():
-            found[of] = with_events(found.get(of, RunHistory()), of_one, self._tells_tasks)
-        written = {of for of in changed if any(of == one for one, _, _ in ended)}
+        events = list(self._events())
+        found = Histories(self._stores, [event for _, _, event in events])
+        ended = dict.fromkeys((each.of, *each.run_and_attempt) for *_, each in events if each.run.ended)
+        # What is left is read from the events again the next time: each write waits for the disk.
+        written = dict.fromkeys(list(dict.fromkeys(of for of, _, _ in ended))[:_MOST_WRITTEN])
+        found.prefetch(written)
         self._write(
             Note(HISTORY, name_of_history(*of), _packed(of, found[of]), newest=MOST_HISTORIES, durable=True)
             for of in written
         )
-        for store, name, event in events:
-            if (event.of, event.run.run_id, event.run.attempt) in ended:
-                with suppress(OutboxError):
-                    store.bounded.remove_notes([(RUNS, name)])
+        for store in self._stores:
+            gone = [
+                (RUNS, name)
+                for place, name, event in events
+                if place is store and event.of in written and (event.of, *event.run_and_attempt) in ended
+            ]
+            with suppress(OutboxError):
+                if gone:
+                    store.bounded.remove_notes(gone)
         return found
 
     def task_ends(self, dag_id: str, history: RunHistory) -> Callable[[str], Mapping[str, float]]:
         """Looks up when the tasks of a run ended, in seconds since 1970, as far as it is noted."""
-
-        def look_up(run_id: str) -> dict[str, float]:
-            names = {each.task_id for each in history.tasks}
-            return {each: at for each in names if (at := self._task_end(dag_id, run_id, each)) is not None}
-
-        return look_up
+        return lambda run_id: task_ends(self._stores, dag_id, run_id, [each.task_id for each in history.tasks])
 
     def states(self) -> Mapping[str, tuple[bool, float | None]] | None:
         """Of each DAG whether it is paused and when its next run is created; ``None`` if nobody noted that lately."""
@@ -245,16 +332,6 @@ class BaselineNotes:
         plain = {"at": time.time(), "baselines": {name: each.to_plain() for name, each in said.items()}}
         self._write([Note(BASELINES, _SAID, json.dumps(plain).encode(), durable=True)])
 
-    def _stored(self) -> dict[HistoryOf, RunHistory]:
-        found: dict[HistoryOf, RunHistory] = {}
-        for notes in self._each(lambda store: store.bounded.notes(HISTORY, MOST_HISTORIES)):
-            for note in notes.values():
-                with suppress(ValueError):
-                    of, history = _unpacked(note.value)
-                    # Another store has an older one, from before Redis was away or while it was.
-                    found[of] = history.with_runs(found[of].runs) if of in found else history
-        return found
-
     def _events(self) -> Iterator[tuple[Store, str, NotedEvent]]:
         for store in self._stores:
             with suppress(OutboxError):
@@ -262,22 +339,9 @@ class BaselineNotes:
                     with suppress(ValueError):
                         yield store, name, NotedEvent.read(note.value)
 
-    def _tells_tasks(self, event: NotedEvent) -> bool:
-        """Whether the end of any task of a run was noted while it ran."""
-        names = (str(task[0]) for task in event.plain["tasks"][:_MOST_LOOKS])
-        return any(self._task_end(event.of[1], event.run.run_id, each) is not None for each in names)
-
-    def _task_end(self, dag_id: str, run_id: str, task_id: str) -> float | None:
-        name = name_of_task(dag_id, run_id, task_id)
-        for note in self._each(lambda store: store.bounded.note(TASKS, name)):
-            with suppress(ValueError, TypeError, KeyError):
-                if note is not None:
-                    return float(json.loads(note.value)["ended"])
-        return None
-
     def _newest(self, family: str, name: str) -> Mapping[str, Any]:
         found: list[Mapping[str, Any]] = []
-        for note in self._each(lambda store: store.bounded.note(family, name)):
+        for note in _each(self._stores, lambda store: store.bounded.note(family, name)):
             with suppress(ValueError, RecursionError):
                 read = json.loads(note.value) if note else None
                 if isinstance(read, dict) and isinstance(read.get("at"), (int, float)):
@@ -295,18 +359,6 @@ class BaselineNotes:
                 trouble = trouble or problem
         if trouble is not None:
             raise trouble
-
-    def _each(self, read: Callable[[Store], _Read]) -> Iterator[_Read]:
-        for store in self._stores:
-            with suppress(OutboxError):
-                yield read(store)
-
-
-def _by_history(events: Iterable[NotedEvent]) -> dict[HistoryOf, list[NotedEvent]]:
-    found: dict[HistoryOf, list[NotedEvent]] = {}
-    for each in events:
-        found.setdefault(each.of, []).append(each)
-    return found
 
 
 def _packed(of: HistoryOf, history: RunHistory) -> bytes:

@@ -19,7 +19,7 @@ from airflow_provider_dingpush.errors import RulesFileError
 from airflow_provider_dingpush.oncall.baselines import FOLLOWED_SECONDS, BaselineDay, Known, Notice, decide, notices_due
 from airflow_provider_dingpush.oncall.run_history import RunHistory
 from airflow_provider_dingpush.pipeline.baseline_events import OF_ASSET, OF_DAG
-from airflow_provider_dingpush.pipeline.baseline_notes import BaselineNotes, HistoryOf, Said
+from airflow_provider_dingpush.pipeline.baseline_notes import BaselineNotes, Histories, HistoryOf, Said
 from airflow_provider_dingpush.pipeline.routes import rules_in
 from airflow_provider_dingpush.rules.baselines import OutputKind
 from airflow_provider_dingpush.timeouts import call_within
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _OPERATION_SECONDS = 5.0
 _DATABASE_SECONDS = 10.0
 _DAYS_AROUND = range(-3, 3)
+_READ_TOGETHER = 50
 
 _log = logging.getLogger(__name__)
 
@@ -68,9 +69,8 @@ def check_at(now: float, deadline: Deadline) -> None:
 def _check(rules: RuleSet, notes: BaselineNotes, now: float, deadline: Deadline) -> None:
     histories, before = notes.update(), notes.said()
     said = watched(rules, before, now)
-    known = known_of(rules, notes, histories, deadline)
-    by_dag = {name: history for (kind, name), history in histories.items() if kind == OF_DAG}
-    for baseline in rules.baselines:
+    known = KnownOf(rules, notes, histories, _states(rules, notes, deadline))
+    for baseline in _prefetched(rules, histories):
         for day in days_near(baseline, now):
             one = said[baseline.name]
             standing = decide(baseline, day, known, now=now, since=one.since)
@@ -78,11 +78,20 @@ def _check(rules: RuleSet, notes: BaselineNotes, now: float, deadline: Deadline)
                 continue
             due = notices_due(standing, one.of(day.isoformat()))
             if due:
-                _write(standing, due, by_dag, now)
+                _write(standing, due, histories, now)
                 said[baseline.name] = one.saying(day.isoformat(), due)
                 notes.remember(said)
     if said != before:
         notes.remember(said)
+
+
+def _prefetched(rules: RuleSet, histories: Histories) -> Iterator[Baseline]:
+    """All baselines, while the histories of their DAGs and assets are read some at a time."""
+    for first in range(0, len(rules.baselines), _READ_TOGETHER):
+        some = rules.baselines[first : first + _READ_TOGETHER]
+        dags = [(OF_DAG, dag_id) for each in some for dag_id in (*each.dag_ids, *each.upstream)]
+        histories.prefetch([*dags, *((OF_ASSET, name) for each in some for name in each.asset_names)])
+        yield from some
 
 
 def watched(rules: RuleSet, before: Mapping[str, Said], now: float) -> dict[str, Said]:
@@ -110,19 +119,41 @@ def days_near(baseline: Baseline, now: float) -> Iterator[date]:
             yield day
 
 
-def known_of(
-    rules: RuleSet, notes: BaselineNotes, histories: Mapping[HistoryOf, RunHistory], deadline: Deadline
-) -> dict[tuple[OutputKind, str], Known]:
-    """What is known of all DAGs and assets of baselines."""
-    states = _states(rules, notes, deadline)
-    found = {}
-    for dag_id in rules.dags_of_baselines:
-        history = histories.get((OF_DAG, dag_id), RunHistory())
-        is_paused, next_planned = states.get(dag_id, (False, None))
-        found[OutputKind.DAG, dag_id] = Known(history, is_paused, next_planned, notes.task_ends(dag_id, history))
-    for name in rules.assets_of_baselines:
-        found[OutputKind.ASSET, name] = Known(histories.get((OF_ASSET, name), RunHistory()))
-    return found
+class KnownOf(Mapping[tuple[OutputKind, str], Known]):
+    """What is known of the DAGs and assets of baselines; looked up when it is asked for.
+
+    :param rules: which name them.
+    :param notes: of their runs.
+    :param histories: of these.
+    :param states: of each DAG whether it is paused and when its next run is created, in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        notes: BaselineNotes,
+        histories: Mapping[HistoryOf, RunHistory],
+        states: Mapping[str, tuple[bool, float | None]],
+    ) -> None:
+        self._rules = rules
+        self._notes = notes
+        self._histories = histories
+        self._states = states
+
+    def __getitem__(self, key: tuple[OutputKind, str]) -> Known:
+        kind, name = key
+        if kind is OutputKind.ASSET:
+            return Known(self._histories.get((OF_ASSET, name), RunHistory()))
+        history = self._histories.get((OF_DAG, name), RunHistory())
+        is_paused, next_planned = self._states.get(name, (False, None))
+        return Known(history, is_paused, next_planned, self._notes.task_ends(name, history))
+
+    def __iter__(self) -> Iterator[tuple[OutputKind, str]]:
+        yield from ((OutputKind.DAG, dag_id) for dag_id in self._rules.dags_of_baselines)
+        yield from ((OutputKind.ASSET, name) for name in self._rules.assets_of_baselines)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _states(rules: RuleSet, notes: BaselineNotes, deadline: Deadline) -> Mapping[str, tuple[bool, float | None]]:
@@ -138,13 +169,16 @@ def _states(rules: RuleSet, notes: BaselineNotes, deadline: Deadline) -> Mapping
         return {}
 
 
-def _write(day: BaselineDay, notices: tuple[Notice, ...], histories: Mapping[str, RunHistory], now: float) -> None:
+def _write(
+    day: BaselineDay, notices: tuple[Notice, ...], histories: Mapping[HistoryOf, RunHistory], now: float
+) -> None:
     from airflow_provider_dingpush.pipeline.baseline_alerts import facts_of, routes_of_baseline
     from airflow_provider_dingpush.pipeline.callback_context import site_here
     from airflow_provider_dingpush.pipeline.scheduler_writing import write_alert
 
+    by_dag = {each: histories[OF_DAG, each] for each in day.baseline.dag_ids if (OF_DAG, each) in histories}
     for notice in notices:
-        facts = facts_of(day, notice, histories, now=now, site=site_here())
+        facts = facts_of(day, notice, by_dag, now=now, site=site_here())
         for route in routes_of_baseline(day.baseline, facts):
             write_alert(route.alert(facts, at=now))
 
@@ -159,9 +193,10 @@ def look_at(rules: RuleSet, now: float, deadline: Deadline) -> tuple[BaselineDay
 
     notes = BaselineNotes([*stores(deadline, most_seconds=_OPERATION_SECONDS, total_seconds=inf)])
     histories = notes.histories()
-    said, known = watched(rules, notes.said(), now), known_of(rules, notes, histories, deadline)
+    said = watched(rules, notes.said(), now)
+    known = KnownOf(rules, notes, histories, _states(rules, notes, deadline))
     found = []
-    for baseline in rules.baselines:
+    for baseline in _prefetched(rules, histories):
         today = datetime.fromtimestamp(now, baseline.zone).date()
         since = said[baseline.name].since
         for day in sorted({*days_near(baseline, now), today}):

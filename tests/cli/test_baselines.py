@@ -44,8 +44,10 @@ def test_a_morning_in_english(capsys: pytest.CaptureFixture[str]) -> None:
         "",
         "Baseline Due Expected At worst Time left State",
         "日报 08:30 08:05 08:05 25m on time (report: running since 07:05, usually takes 1h)",
-        "both 09:30 08:05 08:05 1h 25m on time (report: running since 07:05, usually takes 1h; "
-        "city: has not started; usually starts at 07:00)",
+        (
+            "both 09:30 08:05 08:05 1h 25m on time (report: running since 07:05, usually takes 1h; "
+            "city: has not started; usually starts at 07:00)"
+        ),
         "month end – – – – not due today",
     ]
 

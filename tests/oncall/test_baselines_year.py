@@ -106,7 +106,8 @@ def oracle(dag: Dag, day: date) -> list[tuple[float, Notice]]:
     """What must be said on a day, from what really happens: three rules, read aloud."""
     if not dag.due_on[day]:
         return []
-    due, run, said = dag.at(day, dag.baseline.due), dag.runs.get(day), []
+    due, run = dag.at(day, dag.baseline.due), dag.runs.get(day)
+    said: list[tuple[float, Notice]] = []
     for now in moments(dag, day):
         # Known at that time: runs that succeeded before, of which the last 30 count.
         ended = [each for each in dag.runs.values() if each.ended <= now and not each.is_failed and each is not run]
@@ -117,7 +118,7 @@ def oracle(dag: Dag, day: date) -> list[tuple[float, Notice]]:
         delay = median([each.started - each.planned for each in ended[-30:] if each.started - each.planned < 43_200])
         is_done = run is not None and run.ended <= now and not run.is_failed
         if is_done and run is not None:
-            if run.ended > due and (due, Notice.BREACHED) not in [(due, each) for _, each in said]:
+            if run.ended > due and all(each is not Notice.BREACHED for _, each in said):
                 said.append((now, Notice.BREACHED))
             if said and said[-1][1] is not Notice.MET:
                 said.append((now, Notice.MET))
@@ -156,7 +157,8 @@ def simulated(dag: Dag) -> dict[date, list[tuple[float, Notice]]]:
         ],
         key=lambda each: each[0],
     )
-    history, told = RunHistory(zone="Asia/Shanghai"), {}
+    history = RunHistory(zone="Asia/Shanghai")
+    told: dict[date, list[tuple[float, Notice]]] = {}
     since = dag.at(DAYS[0], -2_000)
     looks = sorted((now, day) for day in DAYS for now in moments(dag, day))
     for now, day in looks:

@@ -64,7 +64,8 @@ def test_replaying_a_run_as_usual_always_expects_its_real_end(
     edges: list[list[int]], took: list[float], moment: float
 ) -> None:
     """At any moment of a run whose tasks take their usual time, the end that is expected is the one that comes."""
-    tasks, ends = [], {}
+    tasks: list[TaskHistory] = []
+    ends: dict[str, float] = {}
     for number, upstream in enumerate(edges):
         names = tuple(sorted({f"t{each}" for each in upstream if each < number}))
         tasks.append(TaskHistory(f"t{number}", names, (took[number],)))

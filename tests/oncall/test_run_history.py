@@ -31,12 +31,11 @@ def at(text: str, zone: str = "Asia/Shanghai") -> float:
     return datetime.fromisoformat(f"2026-{text}").replace(tzinfo=ZoneInfo(zone)).timestamp()
 
 
-def daily(first: str, days: int, *, took: float = HOUR, zone: str = "Asia/Shanghai", **more: object) -> list[Run]:
+def daily(first: str, days: int, *, took: float = HOUR, zone: str = "Asia/Shanghai") -> list[Run]:
     """A run each day at the same wall time."""
     start = datetime.fromisoformat(f"2026-{first}").replace(tzinfo=ZoneInfo(zone))
     planned = [(start + timedelta(days=each)).timestamp() for each in range(days)]
-    runs = [Run(f"r{each:.0f}", "scheduled", each + 5, each, each + 5 + took, SUCCESS) for each in planned]
-    return [each._replace(**more) for each in runs]
+    return [Run(f"r{each:.0f}", "scheduled", each + 5, each, each + 5 + took, SUCCESS) for each in planned]
 
 
 def history(runs: list[Run], zone: str = "Asia/Shanghai") -> RunHistory:
