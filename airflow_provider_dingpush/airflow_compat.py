@@ -59,6 +59,7 @@ __all__ = [
     "stored_dag_states",
     "stored_dags",
     "stored_task_instances",
+    "task_ends_of",
     "task_instances_of",
     "task_log_file",
     "tells_teams",
@@ -379,6 +380,25 @@ def task_instances_of(dag_run: Any, **conditions: Any) -> list[Any]:
     """
     session = session_of(dag_run)
     return list(dag_run.get_task_instances(**conditions, **({} if session is None else {"session": session})))
+
+
+def task_ends_of(dag_run: Any) -> list[tuple[str, str, datetime | None]]:
+    """Task id, state and end of each task instance of a run: a run may have thousands of mapped ones.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    session = session_of(dag_run)
+    if session is None:
+        return [
+            (each.task_id, str(getattr(each.state, "value", each.state)), each.end_date)
+            for each in dag_run.get_task_instances()
+        ]
+    from airflow.models.taskinstance import TaskInstance
+
+    rows = session.query(TaskInstance.task_id, TaskInstance.state, TaskInstance.end_date).filter(
+        TaskInstance.dag_id == dag_run.dag_id, TaskInstance.run_id == dag_run.run_id
+    )
+    return [(task_id, str(getattr(state, "value", state)), ended) for task_id, state, ended in rows]
 
 
 def session_of(stored: Any) -> Any:

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from datetime import datetime
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, dag_states, session_of, task_instances_of
+from airflow_provider_dingpush.airflow_compat import airflow_option, dag_states, session_of, task_ends_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,7 @@ _BACKFILL = "backfill"
 _TYPES = {"dataset_triggered": "asset_triggered"}
 
 _states_at = -inf
+_log = logging.getLogger(__name__)
 
 
 def run_started(dag_run: Any) -> None:
@@ -146,12 +148,16 @@ def _note_run(dag_run: Any, step: str, values: Mapping[str, Any]) -> None:
     if run_type == _BACKFILL:
         return
     dag_id, rules = dag_run.dag_id, _rules()
-    if rules is not None and rules.baselines:
-        _note_states(dag_run, rules)
     # With a file that has mistakes at the moment no run must be missed: it is known by its history.
     tasks = rules.dags_of_baselines.get(dag_id) if rules is not None else frozenset() if _has_history(dag_id) else None
-    if tasks is None:
-        return
+    if tasks is not None:
+        _write_run(dag_run, run_type, step, values, tasks)
+    if rules is not None and rules.baselines:
+        _note_states(dag_run, rules)
+
+
+def _write_run(dag_run: Any, run_type: str, step: str, values: Mapping[str, Any], outputs: frozenset[str]) -> None:
+    dag_id = dag_run.dag_id
     attempt = int(getattr(dag_run, "clear_number", 0) or 0)
     started = _seconds(getattr(dag_run, "start_date", None)) or time.time()
     plain = {
@@ -167,7 +173,7 @@ def _note_run(dag_run: Any, step: str, values: Mapping[str, Any]) -> None:
     }
     if step == "ended":
         plain["ended"] = _seconds(getattr(dag_run, "end_date", None)) or time.time()
-        plain |= _of_tasks(dag_run, tasks, plain)
+        plain |= _of_tasks(dag_run, outputs, plain)
     _write(f"{_digest([dag_id, dag_run.run_id])}-{attempt}-{step}", plain)
 
 
@@ -210,13 +216,12 @@ def _of_tasks(dag_run: Any, outputs: frozenset[str], plain: Mapping[str, Any]) -
         return {}
     ended: dict[str, float] = {}
     succeeded = set()
-    for each in task_instances_of(dag_run):
-        at = _seconds(getattr(each, "end_date", None))
-        if at is None:
-            continue
-        ended[each.task_id] = max(at, ended.get(each.task_id, at))
-        if str(getattr(each.state, "value", each.state)) == "success":
-            succeeded.add(each.task_id)
+    for task_id, state, end in task_ends_of(dag_run):
+        at = _seconds(end)
+        if at is not None:
+            ended[task_id] = max(at, ended.get(task_id, at))
+            if state == "success":
+                succeeded.add(task_id)
     upstream = {each.task_id: sorted(each.upstream_task_ids) for each in tasks}
     took = {
         name: round(ended[name] - max([plain["started"], *(ended[one] for one in upstream[name] if one in ended)]), 1)
@@ -238,7 +243,12 @@ def _note_states(dag_run: Any, rules: RuleSet) -> None:
     if session is None:
         return
     _states_at = time.monotonic()
-    write_states(dag_states(session, sorted(rules.dags_of_baselines)))
+    try:
+        states = dag_states(session, sorted(rules.dags_of_baselines))
+    except Exception as problem:  # noqa: BLE001 - without it, a paused DAG is one that doesn't start
+        _log.info("Which DAGs are paused can't be read (%s).", type(problem).__name__)
+        return
+    write_states(states)
 
 
 def write_states(states: Mapping[str, tuple[bool, float | None]]) -> None:
