@@ -292,7 +292,7 @@ def fill_outbox(album: Album, sandbox: Sandbox) -> None:
         facts = {"run_id": "scheduled__2026-11-27T19:00:00+00:00", "summary": summary, "owners": (owner,)}
         links = {"log_link": "https://airflow.example.com/log", "run_link": "https://airflow.example.com/run"}
         mailbox = Mailbox("dingtalk_oncall" if number == 2 else "dingtalk_default")
-        values = {"dag_id": dag_id, "task_id": task_id, **facts, **links}
+        values: dict[str, Any] = {"dag_id": dag_id, "task_id": task_id, **facts, **links}
         box.put(Alert(str(number), mailbox, Event.TASK_FAILED, now - age, **values))
     claimed = next(each for each in incidents_in(box) if each.failure.dag_id == "orders_daily")
     note = either("上游补数中，10:00 前恢复", "upstream is being refilled")

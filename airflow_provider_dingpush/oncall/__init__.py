@@ -1,1 +1,1 @@
-"""What happens when nobody answers: who has claimed an incident, and to whom it climbs. Pure decisions."""
+"""What is late or unanswered: how baselines stand, who claimed an incident, to whom it climbs. Pure decisions."""

@@ -19,6 +19,8 @@ Families of notes in a store::
     markers, failed_markers, failed_runs
                              tasks that run, and that failed; see ``pipeline/task_markers``, ``killed_tasks`` and
                              ``run_net``
+    baseline_runs, baseline_tasks, baseline_dags, baseline_history, baselines
+                             runs of DAGs that baselines wait for, and what was said; see ``pipeline/baseline_events``
     watch        <component> since when a component of Airflow is unhealthy; see ``pipeline/airflow_health_incidents``
     recovered, copies        see :mod:`~airflow_provider_dingpush.storage.kept_aside`
 
