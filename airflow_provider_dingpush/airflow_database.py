@@ -215,9 +215,9 @@ def stored_assets() -> set[str]:
     """
     from airflow.utils.session import create_session
 
-    try:  # 3.0
+    if is_airflow_3():
         models = import_module("airflow.models.asset").AssetModel
-    except ImportError:
+    else:
         models = import_module("airflow.models.dataset").DatasetModel
     with create_session() as session:
         return {name for row in session.query(models).all() for name in (row.uri, getattr(row, "name", "")) if name}
