@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_dingpush.airflow_compat import (
@@ -48,6 +49,25 @@ def task_instances_of(dag_run: Any, **conditions: Any) -> list[Any]:
     """
     session = session_of(dag_run)
     return list(dag_run.get_task_instances(**conditions, **({} if session is None else {"session": session})))
+
+
+def task_ends_of(dag_run: Any) -> list[tuple[str, str, datetime | None]]:
+    """Task id, state and end of each task instance of a run: a run may have thousands of mapped ones.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    session = session_of(dag_run)
+    if session is None:
+        return [
+            (each.task_id, str(getattr(each.state, "value", each.state)), each.end_date)
+            for each in dag_run.get_task_instances()
+        ]
+    from airflow.models.taskinstance import TaskInstance
+
+    rows = session.query(TaskInstance.task_id, TaskInstance.state, TaskInstance.end_date).filter(
+        TaskInstance.dag_id == dag_run.dag_id, TaskInstance.run_id == dag_run.run_id
+    )
+    return [(task_id, str(getattr(state, "value", state)), ended) for task_id, state, ended in rows]
 
 
 _NO_TASK_STATES = "this Airflow doesn't provide them to DAG-level callbacks (3.0), or knows no tasks of this run."
@@ -170,6 +190,55 @@ def requests_in_audit_log(
         ~Log.extra.contains("host_name"),
     )
     return [tuple(row) for row in rows]
+
+
+_MOST_IN_QUERY = 500
+
+
+def dag_states(session: Any, dag_ids: Collection[str]) -> dict[str, tuple[bool, float | None]]:
+    """Of each DAG in the metadata database whether it is paused, and when its next run is created (seconds since 1970).
+
+    :param session: of the database; what it has not written yet stays so.
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.models.dag import DagModel
+
+    found: dict[str, tuple[bool, float | None]] = {}
+    wanted = list(dag_ids)
+    with session.no_autoflush:
+        for first in range(0, len(wanted), _MOST_IN_QUERY):
+            rows = session.query(DagModel.dag_id, DagModel.is_paused, DagModel.next_dagrun_create_after).filter(
+                DagModel.dag_id.in_(wanted[first : first + _MOST_IN_QUERY])
+            )
+            for dag_id, is_paused, at in rows:
+                found[dag_id] = bool(is_paused), None if at is None else at.timestamp()
+    return found
+
+
+def stored_dag_states(dag_ids: Collection[str]) -> dict[str, tuple[bool, float | None]]:
+    """The same, with a session of its own.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return dag_states(session, dag_ids)
+
+
+def stored_assets() -> set[str]:
+    """The names and URIs of all assets (Airflow 2: datasets) in the metadata database; for commands.
+
+    :raises Exception: of the database, if it can't be read.
+    """
+    from airflow.utils.session import create_session
+
+    if is_airflow_3():
+        models = import_module("airflow.models.asset").AssetModel
+    else:
+        models = import_module("airflow.models.dataset").DatasetModel
+    with create_session() as session:
+        return {name for row in session.query(models).all() for name in (row.uri, getattr(row, "name", "")) if name}
 
 
 def failed_in_a_row(dag_run: Any, at_most: int) -> int:

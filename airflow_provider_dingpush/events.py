@@ -15,6 +15,8 @@ class Severity(Enum):
 
     FAILURE = "🔴"
     LATE = "🟠"
+    RISK = "⏰"
+    """Something will be late."""
     QUESTION = "🔵"
     """A task waits for a person's answer."""
     WARNING = "⚠️"
@@ -35,6 +37,8 @@ class Subject(Enum):
     """A component of Airflow itself, or the flush."""
     FILE = "file"
     """A DAG file, or the rules file."""
+    BASELINE = "baseline"
+    """What must be done by a time of the day."""
 
 
 class Traits(NamedTuple):
@@ -78,6 +82,9 @@ class Event(str, Enum):
     DAG_IMPORT_FIXED = "dag_import_fixed"
     RULES_FILE_ERROR = "rules_file_error"
     RULES_FILE_FIXED = "rules_file_fixed"
+    BASELINE_AT_RISK = "baseline_at_risk"
+    BASELINE_BREACHED = "baseline_breached"
+    BASELINE_MET = "baseline_met"
 
     @classmethod
     def _missing_(cls, value: object) -> Event | None:
@@ -141,8 +148,8 @@ class Event(str, Enum):
 
     @property
     def is_failure(self) -> bool:
-        """Whether something failed or is late, and stays so until it is resolved."""
-        return self.severity in (Severity.FAILURE, Severity.LATE)
+        """Whether something failed, is late or will be, and stays so until it is resolved."""
+        return self.severity in (Severity.FAILURE, Severity.LATE, Severity.RISK)
 
     @property
     def is_warning(self) -> bool:
@@ -163,6 +170,11 @@ class Event(str, Enum):
     def is_about_file(self) -> bool:
         """Whether it is about a file rather than a run or task."""
         return self.subject is Subject.FILE
+
+    @property
+    def is_about_baseline(self) -> bool:
+        """Whether it is about a baseline rather than a run or task."""
+        return self.subject is Subject.BASELINE
 
     @property
     def is_deadline(self) -> bool:
@@ -207,6 +219,9 @@ _TRAITS = {
     Event.DAG_IMPORT_FIXED: Traits(Severity.GOOD, Subject.FILE, resolves_incident=True),
     Event.RULES_FILE_ERROR: Traits(Severity.FAILURE, Subject.FILE, opens_incident=True),
     Event.RULES_FILE_FIXED: Traits(Severity.GOOD, Subject.FILE, resolves_incident=True),
+    Event.BASELINE_AT_RISK: Traits(Severity.RISK, Subject.BASELINE, opens_incident=True),
+    Event.BASELINE_BREACHED: Traits(Severity.LATE, Subject.BASELINE, opens_incident=True),
+    Event.BASELINE_MET: Traits(Severity.GOOD, Subject.BASELINE, resolves_incident=True),
 }
 KNOWN_EVENTS = tuple(_TRAITS)
 """All events of this version."""
@@ -243,6 +258,7 @@ _TAG = "severity:"
 _URGENCIES = {
     Severity.FAILURE: Urgency.P2,
     Severity.LATE: Urgency.P2,
+    Severity.RISK: Urgency.P2,
     Severity.QUESTION: Urgency.P3,
     Severity.WARNING: Urgency.P3,
     Severity.RETRY: Urgency.P4,

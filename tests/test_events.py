@@ -24,7 +24,7 @@ UNKNOWN = "task_deferred_for_good"
 
 def written(event: Event, language: str) -> str:
     """A digest of one alert about this event."""
-    task_id = None if event.subject in (Subject.RUN, Subject.DEADLINE, Subject.FILE) else "t"
+    task_id = None if event.subject in (Subject.RUN, Subject.DEADLINE, Subject.FILE, Subject.BASELINE) else "t"
     alert = Alert("k", Mailbox("c"), event, 0.0, dag_id="d", run_id="r", task_id=task_id)
     return digest([alert], language=language, zone=timezone.utc, at_most_bytes=9_000).text
 
@@ -78,6 +78,8 @@ def test_what_events_are() -> None:
         Event.AIRFLOW_UNHEALTHY,
         Event.DAG_IMPORT_ERROR,
         Event.RULES_FILE_ERROR,
+        Event.BASELINE_AT_RISK,
+        Event.BASELINE_BREACHED,
     }
     assert {each for each in Event if each.opens_incident} == {
         Event.TASK_FAILED,
@@ -86,6 +88,8 @@ def test_what_events_are() -> None:
         Event.AIRFLOW_UNHEALTHY,
         Event.DAG_IMPORT_ERROR,
         Event.RULES_FILE_ERROR,
+        Event.BASELINE_AT_RISK,
+        Event.BASELINE_BREACHED,
     }
     assert {each for each in Event if each.resolves_incident} == {
         Event.TASK_SUCCEEDED,
@@ -93,6 +97,7 @@ def test_what_events_are() -> None:
         Event.AIRFLOW_HEALTHY,
         Event.DAG_IMPORT_FIXED,
         Event.RULES_FILE_FIXED,
+        Event.BASELINE_MET,
     }
     assert {each for each in Event if each.in_progress} == {
         Event.TASK_STARTED,

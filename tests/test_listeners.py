@@ -31,6 +31,9 @@ CALLS: dict[str, Callable[[Any], None]] = {
     "task skipped": listeners.on_task_instance_skipped,
     "process stops": listeners.before_stopping,
     "run failed": lambda given: listeners.on_dag_run_failed(given, "task_failure"),
+    "run starts": listeners.on_dag_run_running,
+    "asset changed": listeners.on_asset_changed,
+    "dataset changed": listeners.on_dataset_changed,
     "run succeeded": lambda given: listeners.on_dag_run_success(given, "success"),
     "file broken": lambda given: listeners.on_new_dag_import_error(given, given),
     "file still broken": lambda given: listeners.on_existing_dag_import_error(given, f"{given!r} {SECRET}"),
@@ -64,7 +67,7 @@ def test_a_package_that_cannot_be_loaded_stops_nothing(
     call: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its files may be replaced by others while the scheduler runs."""
-    for name in ("airflow_events", "task_markers", "import_errors"):
+    for name in ("airflow_events", "baseline_events", "task_markers", "import_errors"):
         monkeypatch.delattr(pipeline, name, raising=False)
         monkeypatch.setitem(sys.modules, f"airflow_provider_dingpush.pipeline.{name}", None)
     call(SimpleNamespace())

@@ -22,6 +22,7 @@ __all__ = [
     "age_of",
     "incident_of",
     "key_of",
+    "key_of_baseline",
     "key_of_file",
     "key_with",
     "log_repetition",
@@ -42,7 +43,7 @@ class Alert:
     :param mailbox: of the alert.
     :param event: what happened; JSON has its name, also of an event of a newer version.
     :param at: when it happened, in seconds since 1970.
-    :param dag_id: the DAG; of an event about a file, its path.
+    :param dag_id: the DAG; of an event about a file, its path; of one about a baseline, ``baseline`` and its name.
     :param run_id: the run.
     :param task_id: the task; ``None`` for the whole run.
     :param map_index: of a mapped task instance.
@@ -235,6 +236,11 @@ def key_of_file(file: str, event: str, distinction: str) -> str:
     :param distinction: the same for the same problem of the file.
     """
     return digest([file, event, distinction])[:40]
+
+
+def key_of_baseline(name: str, event: str, day: str) -> str:
+    """The key of what happened to a baseline: each event once a day."""
+    return digest(["baseline", name, event, day])[:40]
 
 
 def unique_key() -> str:

@@ -280,6 +280,24 @@ def _file(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa:
     )
 
 
+def _baseline(facts: RunFacts, words: Words, listed: int) -> Iterator[str]:  # noqa: ARG001 - same signature for all
+    if facts.exception_text:
+        yield _quote(facts.exception_text, words)
+    yield _links(facts, words)
+    late = facts.late_seconds if not facts.event.resolves_incident else None
+    yield _lines(
+        words,
+        {
+            "due": _time(facts.deadline_at),
+            "late_by": _duration(late, words) if late is not None and late >= 0 else None,
+            "margin_left": _duration(-late, words) if late is not None and late < 0 else None,
+            "in_dags_of_baseline": _brief(facts.baseline_dags, words),
+            "severity": facts.severity,
+            "owner": _owners(facts, words),
+        },
+    )
+
+
 def _files(facts: RunFacts, words: Words) -> str:
     """The path of the file, unless the title shows it whole; and those of others with the same problem."""
     if facts.file_count <= 1:
@@ -303,6 +321,7 @@ _BODIES: Mapping[Subject, Callable[[RunFacts, Words, int], Iterator[str]]] = {
     Subject.QUESTION: _question,
     Subject.AIRFLOW: _airflow,
     Subject.FILE: _file,
+    Subject.BASELINE: _baseline,
 }
 """Subject of an event -> the paragraphs between title and footer, with at most so many failed tasks or dbt results."""
 

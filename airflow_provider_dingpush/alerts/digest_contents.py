@@ -132,6 +132,9 @@ def count_kinds(classified: Iterable[ClassifiedAlert]) -> list[tuple[Kind, int]]
     return [(kind, counts[kind]) for kind in Kind if kind in counts]
 
 
+_LATE = {kind: kind.value for kind in (Kind.LATE, Kind.AT_RISK)}
+
+
 def rows_of(classified: Iterable[ClassifiedAlert]) -> tuple[Row, ...]:
     """One row per task and per DAG, the largest first, and of equal ones that which began first."""
     rows: dict[tuple[Any, ...], list[ClassifiedAlert]] = defaultdict(list)
@@ -140,7 +143,7 @@ def rows_of(classified: Iterable[ClassifiedAlert]) -> tuple[Row, ...]:
         # All failures of one task are in one row; "succeeded" and "started" aren't.
         # A notifier's own messages aren't counted together either, unless they are equal.
         own = own_text_of(alert) if kind is Kind.OTHER else ""
-        what = f"{alert.event} {own}" if kind is Kind.OTHER else kind is Kind.LATE
+        what = f"{alert.event} {own}" if kind is Kind.OTHER else _LATE.get(kind, "")
         rows[alert.dag_id, alert.task_id, what].append(each)
     return tuple(sorted((Row(tuple(each)) for each in rows.values()), key=_largest_first))
 

@@ -25,7 +25,7 @@ _ONE_OF_CAUSES_CHARACTERS = 100
 _LEAST_STORM = 10
 """Fewer failures are no storm."""
 
-_TITLE_KINDS = (Kind.LATE, Kind.QUESTION, Kind.RETRYING, Kind.RECOVERED)
+_TITLE_KINDS = (Kind.LATE, Kind.AT_RISK, Kind.QUESTION, Kind.RETRYING, Kind.RECOVERED)
 """The kinds that a title counts besides the worst one."""
 
 

@@ -42,7 +42,7 @@ _LIST_CHARACTERS = 120
 _WORTH_SHORTENING = 12
 """A shorter text of reasons is repeated rather than replaced by a remark."""
 
-_MARKED = (Kind.LATE, Kind.RETRYING, Kind.EARLIER)
+_MARKED = (Kind.LATE, Kind.AT_RISK, Kind.RETRYING, Kind.EARLIER)
 """The kinds whose lines begin with a mark; most lines are failures."""
 
 

@@ -18,6 +18,9 @@ _MOST_INDICES = 3
 _MOST_LABELS = 10
 """If more instances of a mapped task failed, only their indices are shown."""
 
+_NAMED = (Kind.FAILED, Kind.LATE, Kind.AT_RISK)
+"""The kinds of a run whose event is named; those of others are elsewhere in the line."""
+
 _LABEL_CHARACTERS = 24
 """Of one instance's label, if there are several."""
 
@@ -62,7 +65,7 @@ class Names:
         """The task, or the event of the run."""
         if row.newest.task_id:
             return [self.task(row)]
-        event = [self.words.event_in_line(row.newest.event)] if row.worst in (Kind.FAILED, Kind.LATE) else []
+        event = [self.words.event_in_line(row.newest.event)] if row.worst in _NAMED else []
         files = row.newest.facts.get("file_count")
         several = [self.words("files_total", files)] if isinstance(files, int) and files > 1 else []
         return [*several, *event]

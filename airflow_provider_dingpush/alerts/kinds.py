@@ -13,6 +13,7 @@ class Kind(Enum):
 
     FAILED = "failed"
     LATE = "late"
+    AT_RISK = "at_risk"
     QUESTION = "question"
     """A task waits for a person's answer: each is shown whole, with its own link, and never only counted."""
     RETRYING = "retrying"
@@ -25,6 +26,7 @@ class Kind(Enum):
 MARKS = {
     Kind.FAILED: Severity.FAILURE.value,
     Kind.LATE: Severity.LATE.value,
+    Kind.AT_RISK: Severity.RISK.value,
     Kind.QUESTION: Severity.QUESTION.value,
     Kind.RETRYING: Severity.RETRY.value,
     Kind.EARLIER: Severity.RETRY.value,
@@ -39,6 +41,7 @@ URGENT_MARK = "🚨"
 _KINDS = {
     Severity.FAILURE: Kind.FAILED,
     Severity.LATE: Kind.LATE,
+    Severity.RISK: Kind.AT_RISK,
     Severity.QUESTION: Kind.QUESTION,
     Severity.RETRY: Kind.RETRYING,
     Severity.WARNING: Kind.OTHER,

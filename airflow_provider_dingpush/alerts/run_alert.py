@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, key_of, key_of_file, key_with, unique_key
+from airflow_provider_dingpush.alerts.alert import (
+    Alert,
+    Mailbox,
+    key_of,
+    key_of_baseline,
+    key_of_file,
+    key_with,
+    unique_key,
+)
 from airflow_provider_dingpush.alerts.dbt_results import summary_of
 from airflow_provider_dingpush.alerts.run_facts import KILLED, NEVER_STARTED, RunFacts
 
@@ -80,7 +88,8 @@ def alert_of(
         event=facts.event,
         at=at,
         # A file that can't be imported has no DAG: its incident, and its line in a digest, are those of the file.
-        dag_id=facts.dag_id or facts.file or "",
+        # A baseline may have the name of a DAG, whose success doesn't end it; no id of a DAG has a blank in it.
+        dag_id=facts.dag_id or facts.file or (f"baseline {facts.baseline}" if facts.baseline else ""),
         run_id=facts.run_id,
         task_id=facts.task_id,
         map_index=facts.map_index,
@@ -105,6 +114,8 @@ def alert_of(
 def _occurrence(facts: RunFacts, at: float) -> str:
     """The name of an occurrence; a run without a start is distinguished from its next attempt by the hour."""
     distinction = facts.occurrence
+    if facts.event.is_about_baseline:
+        return key_of_baseline(facts.baseline or "", facts.event.value, distinction)
     if facts.event.is_about_file:
         return key_of_file(facts.file or "", facts.event.value, distinction)
     if not distinction and facts.task_id is None:

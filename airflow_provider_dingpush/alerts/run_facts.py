@@ -169,6 +169,12 @@ class RunFacts(NamedTuple):
     :param more_files: the paths of the others, at most a thousand.
     :param page_url: the page of Airflow that lists import errors; see also ``page_link``.
 
+    **The baseline**, if the event is about one: ``deadline_at`` is its due time, ``late_seconds`` is how long ago that
+    was, negative before it, and ``exception_text`` says when what is expected
+
+    :param baseline: its name.
+    :param baseline_dags: the DAGs that it waits for.
+
     **Links**
 
     :param runbook_url: the page that a param ``runbook``, a tag ``runbook:https://…`` or ``doc_md`` names; see also
@@ -254,6 +260,8 @@ class RunFacts(NamedTuple):
     dbt_results: tuple[DbtResult, ...] = ()
     dbt_result_count: int = 0
     recipients: tuple[str, ...] = ()
+    baseline: str | None = None
+    baseline_dags: tuple[str, ...] = ()
 
     @property
     def log_link(self) -> str | None:
@@ -368,7 +376,7 @@ _FROM_JSON: dict[str, Any] = {
     **dict.fromkeys(
         (
             *("options", "default_options", "form_fields", "assigned_users", "assigned_user_ids"),
-            *("log_tail", "more_files", "recipients"),
+            *("log_tail", "more_files", "recipients", "baseline_dags"),
         ),
         tuple,
     ),

@@ -21,6 +21,9 @@ EVENTS = {
     Event.DAG_IMPORT_FIXED: ("DAG file can be imported again", "can be imported again"),
     Event.RULES_FILE_ERROR: ("Rules file is broken", "rules file is broken"),
     Event.RULES_FILE_FIXED: ("Rules file is right again", "rules file is right again"),
+    Event.BASELINE_AT_RISK: ("Baseline at risk", "baseline at risk"),
+    Event.BASELINE_BREACHED: ("Baseline late", "baseline late"),
+    Event.BASELINE_MET: ("Baseline done", "baseline done"),
 }
 """Event -> its text at the start of an alert's title and in a line of a digest."""
 
@@ -80,6 +83,9 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "more_tasks": "- …and {n} more",
     "deadline": "Deadline",
     "late_by": "Late by",
+    "due": "Due",
+    "margin_left": "Time left",
+    "in_dags_of_baseline": "DAGs",
     "run_state": "Run state",
     "state_queued": "queued",
     "state_running": "running",
@@ -136,6 +142,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     # A digest
     "failed": ("1 failure", "{n:,} failures"),
     "late": ("1 deadline missed", "{n:,} deadlines missed"),
+    "at_risk": ("1 at risk", "{n:,} at risk"),
     "question": ("1 answer needed", "{n:,} answers needed"),
     "retrying": "{n:,} will be retried",
     "earlier": ("1 earlier try", "{n:,} earlier tries"),

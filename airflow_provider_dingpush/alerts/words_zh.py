@@ -21,6 +21,9 @@ EVENTS = {
     Event.DAG_IMPORT_FIXED: ("DAG 文件导入恢复", "导入恢复"),
     Event.RULES_FILE_ERROR: ("规则文件有误", "规则文件有误"),
     Event.RULES_FILE_FIXED: ("规则文件已修正", "规则文件已修正"),
+    Event.BASELINE_AT_RISK: ("基线有延误风险", "基线有延误风险"),
+    Event.BASELINE_BREACHED: ("基线已延误", "基线已延误"),
+    Event.BASELINE_MET: ("基线已完成", "基线已完成"),
 }
 """Event -> its text at the start of an alert's title and in a line of a digest."""
 
@@ -79,6 +82,9 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "more_tasks": "- ……还有 {n} 个",
     "deadline": "截止时间",
     "late_by": "已超过",
+    "due": "时限",
+    "margin_left": "距时限",
+    "in_dags_of_baseline": "DAG",
     "run_state": "运行状态",
     "state_queued": "排队中",
     "state_running": "运行中",
@@ -131,6 +137,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     # A digest
     "failed": "{n:,} 个失败",
     "late": "{n:,} 个未按时完成",
+    "at_risk": "{n:,} 个有延误风险",
     "question": "{n:,} 个待答复",
     "retrying": "{n:,} 个将重试",
     "earlier": "{n:,} 次先前的尝试",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from typing import NamedTuple
 
-from airflow_provider_dingpush.airflow_database import StoredDag, stored_dags
+from airflow_provider_dingpush.airflow_database import StoredDag, stored_assets, stored_dag_states, stored_dags
 from airflow_provider_dingpush.events import Subject
 from airflow_provider_dingpush.pipeline.airflow_health import Component
 from airflow_provider_dingpush.pipeline.redaction import described
@@ -14,6 +16,20 @@ from airflow_provider_dingpush.timeouts import call_within
 
 DATABASE_SECONDS = 15.0
 """The most that reading the database may take, in seconds."""
+
+
+def known_states(dag_ids: Collection[str]) -> Mapping[str, tuple[bool, float | None]]:
+    """Of each DAG whether it is paused and when its next run is created; none if the database can't be read."""
+    with suppress(Exception):  # many machines have no database
+        return call_within(DATABASE_SECONDS, lambda: stored_dag_states(dag_ids))
+    return {}
+
+
+def known_assets() -> AbstractSet[str] | None:
+    """The names and URIs of all assets; ``None`` if the database can't be read."""
+    with suppress(Exception):  # many machines have no database
+        return call_within(DATABASE_SECONDS, stored_assets)
+    return None
 
 
 class KnownDags(NamedTuple):
@@ -49,7 +65,7 @@ class KnownDags(NamedTuple):
             for event in EVENTS:
                 if event in of_files:
                     continue
-                if event.subject is Subject.RUN:
+                if event.subject in (Subject.RUN, Subject.BASELINE):
                     yield labels_of(event, dag.dag_id, tags=dag.tags, owners=dag.owners)
                     continue
                 for task_id, owner in dag.tasks.items():

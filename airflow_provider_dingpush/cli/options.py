@@ -480,6 +480,23 @@ def _oncall(options: Options) -> None:
     _add_json(options)
 
 
+def _baselines(options: Options) -> None:
+    options.add(
+        "--at",
+        "when, such as 2026-12-01T08:10 (default: now); an earlier time shows what was known then",
+        "时间，例如 2026-12-01T08:10（默认为现在）；更早的时间显示当时已知的情况",
+        type=moment,
+        metavar="TIME",
+    )
+    options.add(
+        "--file",
+        "a rules file instead of [dingpush] rules_file",
+        "代替 [dingpush] rules_file 的规则文件",
+        metavar="FILE",
+    )
+    _add_json(options)
+
+
 def _watch(options: Options) -> None:
     options.add(
         "--url",
@@ -846,6 +863,28 @@ COMMANDS: Mapping[str, Command] = {
         exit_codes=(
             "0: shown; 1: the file has no rotations, has mistakes or can't be read; 2: wrong options",
             "0：已显示；1：文件中没有轮值、有错误或无法读取；2：选项有误",
+        ),
+    ),
+    "baselines": Command(
+        "baselines",
+        uses_airflow=True,
+        add_options=_baselines,
+        help=("show what is due today and when it is expected", "查看今天的基线：时限与预计完成时间"),
+        description=(
+            (
+                "Show today's baselines of the rules file: when each is due, when it is expected by its last runs, at "
+                "worst, and how much time is left. A baseline of yesterday is shown as long as it is open. Times are "
+                "in the time zone of each baseline. Nothing is sent."
+            ),
+            (
+                "显示规则文件中今天的基线：时限、根据最近的运行预计的完成时间、最晚时间和余量。昨天的基线在完成之前也会显示。"
+                "时间按各基线的时区显示。不会发送任何消息。"
+            ),
+        ),
+        example="dingpush baselines --at 2026-12-01T08:10",
+        exit_codes=(
+            "0: shown; 1: no baselines, or the file has mistakes, or it or the outbox can't be read; 2: wrong options",
+            "0：已显示；1：文件中没有基线、有错误或无法读取，或发件箱无法读取；2：选项有误",
         ),
     ),
     "watch": Command(

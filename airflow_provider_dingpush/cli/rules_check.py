@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.airflow_compat import airflow_option, tells_teams
 from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_connections import exists
-from airflow_provider_dingpush.cli.known_dags import KnownDags
+from airflow_provider_dingpush.cli.known_dags import KnownDags, known_assets, known_states
 from airflow_provider_dingpush.cli.screen import Screen, Texts
 from airflow_provider_dingpush.cli.standard_output import answers
 from airflow_provider_dingpush.errors import RulesFileError, in_language
@@ -38,6 +38,8 @@ class WarningKind(Enum):
     INTERVAL_UNUSED = "interval_unused"
     NOBODY_ON_CALL = "nobody_on_call"
     CALENDAR_ENDS = "calendar_ends"
+    NO_OUTPUT = "no_output"
+    DAG_PAUSED = "dag_paused"
 
 
 _TEXTS: Texts = {
@@ -89,6 +91,15 @@ _TEXTS: Texts = {
         "The calendar has no days of {year} yet, which rotations need: {name}. Add holidays and make-up workdays.",
         "日历中还没有 {year} 年，以下轮值需要用到：{name}。请补充该年的节假日和调休工作日。",
     ),
+    WarningKind.NO_OUTPUT.value: (
+        "{place}baseline {name!r}: the database has no {what}.",
+        "{place}基线 {name!r}：数据库中没有 {what}。",
+    ),
+    WarningKind.DAG_PAUSED.value: (
+        "{place}baseline {name!r}: {what} is paused, so nobody is notified.",
+        "{place}基线 {name!r}：{what} 已暂停，不会通知任何人。",
+    ),
+    "baselines": ("Baselines: {baselines}.", "基线：{baselines}。"),
 }
 _DAYS_AHEAD = 60
 _OPTION = "[dingpush] alert_conn_id"
@@ -99,9 +110,9 @@ class _Warning:
     """One thing in a valid file that a person should look at.
 
     :param kind: what it is.
-    :param name: of the rule, receiver, interval or rotation.
-    :param line: of the rule or rotation.
-    :param what: names the receiver.
+    :param name: of the rule, receiver, interval, rotation or baseline.
+    :param line: of the rule, rotation or baseline.
+    :param what: names the receiver, or what a baseline waits for.
     :param gaps: when nobody is on call.
     :param year: that the calendar lacks.
     """
@@ -149,6 +160,7 @@ def check(file: Path, language: str, *, as_json: bool) -> int:
         "time_intervals": len(rules.intervals),
     }
     duty = {"people": len(rules.duty.people.persons), "rotations": len(rules.duty.rotations)}
+    baselines = len(rules.baselines)
     if as_json:
         english = Screen("en", _TEXTS)
         document = {
@@ -157,6 +169,7 @@ def check(file: Path, language: str, *, as_json: bool) -> int:
             "problems": [],
             **counts,
             **duty,
+            "baselines": baselines,
             "warnings": [
                 {"code": each.kind.value, "line": each.line, "name": each.name, "message": each.text(english, file)}
                 for each in warnings
@@ -171,6 +184,8 @@ def check(file: Path, language: str, *, as_json: bool) -> int:
     if any(duty.values()):
         people, rotations = screen.count(duty["people"], "person"), screen.count(duty["rotations"], "rotation")
         screen.marked("✓", "green", screen.text("duty", people=people, rotations=rotations))
+    if baselines:
+        screen.marked("✓", "green", screen.text("baselines", baselines=screen.count(baselines, "baseline")))
     code = "dags_unknown" if dags.problem else "dags_known" if dags.dags else "dags_none"
     screen.marked("–", "yellow", screen.text(code, problem=dags.problem, dags=screen.count(len(dags.dags), "DAG")))
     return 0
@@ -181,12 +196,15 @@ def _in_words(counts: Mapping[str, int], screen: Screen) -> dict[str, str]:
 
 
 def _receivers(rules: RuleSet) -> dict[str, int]:
-    """Connection id of each receiver -> the line of the first rule that has it."""
+    """Connection id of each receiver -> the line of the first rule or baseline that has it."""
     found: dict[str, int] = {}
     for rule in rules.rules:
         app = rule.escalation.app if rule.escalation is not None else None
         for conn_id in filter(None, (rule.receiver, app)):
             found.setdefault(conn_id, rule.line)
+    for baseline in rules.baselines:
+        if baseline.receiver:
+            found.setdefault(baseline.receiver, baseline.line)
     return found
 
 
@@ -205,6 +223,8 @@ def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
         if interval.name not in used:
             yield _Warning(WarningKind.INTERVAL_UNUSED, interval.name)
     yield from _duty_warnings(rules.duty.rotations)
+    if dags.dags:
+        yield from _baseline_warnings(rules, dags)
 
 
 def _duty_warnings(rotations: Sequence[Rotation]) -> Iterator[_Warning]:
@@ -219,6 +239,25 @@ def _duty_warnings(rotations: Sequence[Rotation]) -> Iterator[_Warning]:
         yield _Warning(WarningKind.CALENDAR_ENDS, ", ".join(lacking), year=until.year)
 
 
+def _baseline_warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
+    """What baselines wait for in vain: DAGs, tasks and assets that don't exist, and paused DAGs."""
+    tasks = {dag.dag_id: dag.tasks for dag in dags.dags}
+    states, assets = known_states(rules.dags_of_baselines), known_assets() or rules.assets_of_baselines
+    for baseline in rules.baselines:
+        for dag_id in (*baseline.dag_ids, *baseline.upstream):
+            if dag_id not in tasks:
+                yield _Warning(WarningKind.NO_OUTPUT, baseline.name, baseline.line, f"DAG {dag_id}")
+            elif states.get(dag_id, (False, None))[0]:
+                yield _Warning(WarningKind.DAG_PAUSED, baseline.name, baseline.line, dag_id)
+        for output in baseline.outputs:
+            is_task = output.task_id is not None and output.dag_id in tasks
+            if is_task and output.task_id not in tasks[output.dag_id]:
+                yield _Warning(WarningKind.NO_OUTPUT, baseline.name, baseline.line, f"task {output.text}")
+        for name in baseline.asset_names:
+            if name not in assets:
+                yield _Warning(WarningKind.NO_OUTPUT, baseline.name, baseline.line, f"asset {name}")
+
+
 def _print_mistakes(mistake: RulesFileError, file: Path, screen: Screen, *, as_json: bool) -> None:
     # Each begins with the name of a file in the folder of this one.
     folder = os.path.dirname(file)
@@ -229,7 +268,8 @@ def _print_mistakes(mistake: RulesFileError, file: Path, screen: Screen, *, as_j
     elif language == "zh" and mistake.problem_zh:
         problems = [f"{mistake.problem_zh}。"]
     if as_json:
-        unknown = dict.fromkeys(("rules", "receivers", "time_intervals", "people", "rotations"))
+        counts = ("rules", "receivers", "time_intervals", "people", "rotations", "baselines")
+        unknown = dict.fromkeys(counts)
         print_json({"file": str(file), "valid": False, "problems": problems, **unknown, "warnings": [], "dags": None})
         return
     for each in problems:

@@ -19,6 +19,7 @@ Texts = Mapping[str, tuple[str, str]]
 
 # Singular, plural, Chinese with its measure word.
 _NOUNS = {
+    "baseline": ("baseline", "baselines", "条基线"),
     "alert": ("alert", "alerts", "条告警"),
     "event": ("event", "events", "个事件"),
     "dead letter": ("dead letter", "dead letters", "条死信"),

@@ -1,1 +1,1 @@
-"""What happens when nobody answers: who has claimed an incident, and to whom it escalates. Pure decisions."""
+"""What is late or unanswered: how baselines stand, who has claimed an incident, how it escalates. Pure decisions."""

@@ -135,6 +135,7 @@ def labels_of_event(alert: Alert) -> Labels:
     return labels_of(
         alert.event,
         alert.dag_id,
+        dag_ids=texts(alert.facts.get("baseline_dags")),
         task_id=alert.task_id,
         tags=texts(alert.facts.get("tags")),
         owners=alert.owners,

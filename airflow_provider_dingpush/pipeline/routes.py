@@ -144,6 +144,7 @@ def labels_of_facts(facts: RunFacts) -> Labels:
     return labels_of(
         facts.event,
         facts.dag_id,
+        dag_ids=facts.baseline_dags,
         task_id=facts.task_id,
         tags=facts.tags,
         owners=facts.owners,

@@ -242,13 +242,14 @@ def _arrivals(events: Sequence[RecordedEvent], flushes: _Flushes, replay: Replay
 
 
 def _own(event: RecordedEvent) -> bool:
-    """Whether a notifier of the DAG wrote it, or something else that no rule decides about."""
-    return not event.alert.rule or event.alert.event not in EVENTS
+    """Whether a notifier of the DAG wrote it, or something else that no rule decides about, such as a baseline."""
+    of_baseline = event.alert.event.is_about_baseline
+    return not event.alert.rule or of_baseline or event.alert.event not in EVENTS
 
 
 def _routes(alert: Alert, replay: Replay) -> Iterator[tuple[Mailbox, Rule | None]]:
     """Mailboxes, and the rule for each; ``None`` for that of ``alert_conn_id``."""
-    if alert.event not in EVENTS:
+    if alert.event not in EVENTS or alert.event.is_about_baseline:
         return
     applying = replay.rules.applying_to(labels_of_event(alert))
     for rule in applying:

@@ -19,7 +19,7 @@ from airflow_provider_dingpush.timeouts import Deadline
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.store_flush import Flushed
 
-CHECKS: tuple[str, ...] = ("rules_file_check", "killed_tasks", "import_error_check", "escalations")
+CHECKS: tuple[str, ...] = ("rules_file_check", "killed_tasks", "import_error_check", "baselines", "escalations")
 """Modules of ``pipeline/`` with a function ``check(deadline)``, in the order in which they run."""
 
 # The part of the tick's time that checks may take, so that a slow one doesn't keep alerts from being sent.

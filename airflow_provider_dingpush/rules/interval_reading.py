@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,6 +89,25 @@ def read_intervals(document: Document, node: Node, calendar: Calendar, zone: tzi
 
 def _interval(document: Document, node: Node, calendar: Calendar, zone: tzinfo) -> TimeInterval:
     found = document.mapping(node, "An interval", _FIELDS)
+    if "location" in found:
+        zone = document.value(found["location"], "location", read_zone, zone)
+    interval = read_days_of_interval(document, found, calendar, zone)
+    if "times" not in found:
+        return interval
+    return replace(
+        interval, times=tuple(read_time_range(document, each) for each in document.items(found["times"], "times"))
+    )
+
+
+def read_days_of_interval(
+    document: Document, found: Mapping[str, Node], calendar: Calendar, zone: tzinfo
+) -> TimeInterval:
+    """The days that ``days``, ``weekdays``, ``days_of_month``, ``months`` and ``years`` name, whole.
+
+    :param found: the values by key; other keys are ignored.
+    :param calendar: of workdays.
+    :param zone: of the days.
+    """
 
     def spans(name: str, read: Callable[[str], Span]) -> tuple[Span, ...]:
         if name not in found:
@@ -103,13 +123,9 @@ def _interval(document: Document, node: Node, calendar: Calendar, zone: tzinfo) 
         "calendar": calendar,
         "zone": zone,
     }
-    if "times" in found:
-        values["times"] = tuple(read_time_range(document, each) for each in document.items(found["times"], "times"))
     if "days" in found:
         kinds: Mapping[str, DayKind | None] = {each.value: each for each in DayKind}
         values["days"] = document.value(found["days"], "days", one_of(kinds), None)
-    if "location" in found:
-        values["zone"] = document.value(found["location"], "location", read_zone, zone)
     return TimeInterval(**values)
 
 

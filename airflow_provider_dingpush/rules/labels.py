@@ -10,6 +10,7 @@ EVENTS = (
     *(Event.TASK_FAILED, Event.TASK_RETRYING, Event.TASK_SUCCEEDED, Event.TASK_WARNED),
     *(Event.DAG_FAILED, Event.DAG_SUCCEEDED),
     *(Event.DAG_IMPORT_ERROR, Event.DAG_IMPORT_FIXED),
+    *(Event.BASELINE_AT_RISK, Event.BASELINE_BREACHED, Event.BASELINE_MET),
 )
 """The events that rules decide about; a success only if it ends a failure."""
 OF_AIRFLOW = Event.AIRFLOW_UNHEALTHY, Event.AIRFLOW_HEALTHY
@@ -19,8 +20,8 @@ OF_AIRFLOW = Event.AIRFLOW_UNHEALTHY, Event.AIRFLOW_HEALTHY
 class Labels(NamedTuple):
     """What rules can match of an event. Each label has its values: none, one or several.
 
-    :param dag_id: of the DAG.
-    :param task_id: of the task; none if the event is about the whole run.
+    :param dag_id: of the DAG; several of a baseline.
+    :param task_id: of the task; none if the event is about the whole run or a baseline.
     :param tags: of the DAG.
     :param owner: the owners of the task, or of the DAG.
     :param event: its name, such as ``task_failed``.
@@ -52,10 +53,12 @@ def labels_of(
     run_type: str | None = None,
     team: str | None = None,
     file: str | None = None,
+    dag_ids: tuple[str, ...] = (),
 ) -> Labels:
     """The labels of an event.
 
     :param task_id: ``None`` if it is about the whole run.
+    :param dag_ids: of a baseline, instead of one.
     :param tags: of the DAG; one such as ``severity:P1`` is its severity.
     """
 
@@ -64,5 +67,13 @@ def labels_of(
 
     severity = Urgency.of(event, tags).value
     return Labels(
-        one(dag_id), one(task_id), tags, owners, (event.value,), (severity,), one(run_type), one(team), one(file)
+        dag_ids or one(dag_id),
+        one(task_id),
+        tags,
+        owners,
+        (event.value,),
+        (severity,),
+        one(run_type),
+        one(team),
+        one(file),
     )

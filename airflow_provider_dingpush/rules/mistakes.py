@@ -15,6 +15,8 @@ _NAMES = {
     "A layer": "轮值的一层",
     "An override": "替班",
     "A step": "升级步骤",
+    "A baseline": "基线",
+    "A task": "任务",
 }
 """What a mistake is about, apart from keys of the file, which are the same in both languages."""
 
@@ -210,6 +212,28 @@ _TEXTS = {
         "There is no person or rotation {name!r} (there: {known}).",
         "没有人员或轮值 {name!r}（可用：{known}）。",
     ),
+    "baseline_no_name": (
+        "A baseline needs a name, which its alerts show.",
+        "基线必须有 name，告警中会显示它。",
+    ),
+    "baseline_name_twice": (
+        "The name {name!r} is used twice; each baseline needs its own.",
+        "名称 {name!r} 用了两次；每条基线应有自己的名称。",
+    ),
+    "baseline_no_due": (
+        "A baseline needs due: the time by which all must be done, such as 08:30.",
+        "基线必须有 due：全部完成的时限，例如 08:30。",
+    ),
+    "baseline_no_outputs": (
+        "A baseline needs dags, tasks or assets: what must be done by then.",
+        "基线必须有 dags、tasks 或 assets：届时必须完成的内容。",
+    ),
+    "baseline_no_receiver": (
+        "{key} needs a receiver beside it; without one the rules decide who is notified.",
+        "{key} 需要同时给出 receiver；没有 receiver 时由规则决定通知谁。",
+    ),
+    "output_twice": ("{name!r} is here twice; leave one of them out.", "{name!r} 出现了两次，请删去一个。"),
+    "task_incomplete": ("A task needs both dag and task.", "任务必须同时有 dag 和 task。"),
 }
 
 _RULES = {
@@ -250,6 +274,14 @@ _RULES = {
     "moment": (
         "must be a time such as 2026-12-01 09:00; for whole days write days: 2026-12-01..2026-12-03",
         "应为时间，例如 2026-12-01 09:00；整天请写 days: 2026-12-01..2026-12-03",
+    ),
+    "due": (
+        "must be a time such as 08:30, or such as 25:30 for 01:30 on the next day",
+        "应为时间，例如 08:30；25:30 表示次日 01:30",
+    ),
+    "task": (
+        "must be DAG.TASK, or {{dag: ..., task: ...}} if the id of the DAG has dots",
+        "应为 DAG.TASK；DAG 的 ID 含有点号时写成 {{dag: ..., task: ...}}",
     ),
     "order_of_items": ("must end after it begins; write two items instead", "的结束不能早于开始，请写成两项"),
 }

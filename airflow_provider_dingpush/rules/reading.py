@@ -12,6 +12,8 @@ from airflow_provider_dingpush.errors import InvalidMessageError, RulesFileError
 from airflow_provider_dingpush.events import KNOWN_EVENTS, Urgency
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.oncall.escalation import CallLimits
+from airflow_provider_dingpush.rules.baseline_reading import read_baselines
+from airflow_provider_dingpush.rules.baselines import Baseline
 from airflow_provider_dingpush.rules.duty_reading import DUTY_KEYS, OnCallReader, read_duty_table
 from airflow_provider_dingpush.rules.duty_table import DutyTable, OnCall
 from airflow_provider_dingpush.rules.escalation_reading import ESCALATION_KEYS, LIMIT_KEYS, EscalationReader
@@ -25,7 +27,7 @@ from airflow_provider_dingpush.rules.workdays import Calendar
 from airflow_provider_dingpush.rules.yaml_nodes import Document, Node, Problem, is_null, line_of, one_of
 from airflow_provider_dingpush.targets import Target, read_target
 
-FILE_KEYS = ("calendar", "time_intervals", *DUTY_KEYS, *LIMIT_KEYS, "rules")
+FILE_KEYS = ("calendar", "time_intervals", *DUTY_KEYS, *LIMIT_KEYS, "baselines", "rules")
 RULE_KEYS = (
     *("name", "match", "receiver", "to", "at", "language", "severity", "group_by", "repeat_interval"),
     *("mute_time_intervals", "active_time_intervals", "continue"),
@@ -62,6 +64,7 @@ def read_rules(
     rules: tuple[Rule, ...] = ()
     intervals: dict[str, NamedInterval] = {}
     duty, limits = DutyTable(), CallLimits()
+    baselines: tuple[Baseline, ...] = ()
     if root is not None and not is_null(root):
         found = document.mapping(root, "A rules file", FILE_KEYS)
         calendar = Calendar()
@@ -72,15 +75,21 @@ def read_rules(
         duty = read_duty_table(document, found, calendar, zone)
         escalations = EscalationReader(document, duty, read_duration)
         limits = escalations.limits(found)
+        on_call = OnCallReader(document, (each.name for each in duty.rotations))
+        reader = _RuleReader(document, intervals, on_call, escalations, group_labels)
+        if "baselines" in found:
+            baselines = read_baselines(
+                *(document, found["baselines"], calendar, zone),
+                read_duration=read_duration,
+                recipient_of=reader.values,
+            )
         if "rules" in found:
-            on_call = OnCallReader(document, (each.name for each in duty.rotations))
-            reader = _RuleReader(document, intervals, on_call, escalations, group_labels)
             items = document.items(found["rules"], "rules")
             rules = tuple(reader.rule(item, number) for number, item in enumerate(items, 1))
     problems += sorted(document.problems, key=lambda each: (each.line, each.column))
     if problems:
         raise _error_of(problems)
-    return RuleSet(rules, tuple(intervals.values()), duty, limits)
+    return RuleSet(rules, tuple(intervals.values()), duty, limits, baselines)
 
 
 def _error_of(problems: Sequence[Problem]) -> RulesFileError:
@@ -145,8 +154,18 @@ class _RuleReader:
         """One rule; wrong values are left out, and noted."""
         document = self._document
         found = document.mapping(node, "A rule", RULE_KEYS)
-        values: dict[str, Any] = {"name": f"rule {number}", "line": line_of(node)}
+        values: dict[str, Any] = {"name": f"rule {number}", "line": line_of(node), **self.values(found)}
         values["escalation"] = self._escalations.escalation(found)
+        if found and "receiver" not in found and not _has_misspelled_receiver(node):
+            document.note(node, "no_receiver")
+        return Rule(**values)
+
+    def values(self, found: Mapping[str, Node]) -> dict[str, Any]:
+        """The values of a rule, or of what has some of its keys.
+
+        :param found: the nodes by key.
+        """
+        values: dict[str, Any] = {}
         for key, value in found.items():
             if key in ESCALATION_KEYS:
                 continue
@@ -156,9 +175,7 @@ class _RuleReader:
             values[name] = read(self, value)
             if key == "at":
                 values["on_call"] = self._on_call.mentioned(value)
-        if found and "receiver" not in found and not _has_misspelled_receiver(node):
-            document.note(node, "no_receiver")
-        return Rule(**values)
+        return values
 
     def name(self, node: Node) -> str:
         return self._document.text(node, "name")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 from typing import NamedTuple
 
 from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.oncall.escalation import CallLimits, Escalation
+from airflow_provider_dingpush.rules.baselines import Baseline
 from airflow_provider_dingpush.rules.duty_table import DutyTable, OnCall
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match
@@ -125,12 +128,31 @@ class RuleSet:
     :param intervals: all time intervals that the file names, also those that no rule refers to.
     :param duty: its people, and who of them is on call when.
     :param call_limits: of the phone calls of all rules together.
+    :param baselines: in its order; each has a name of its own.
     """
 
     rules: tuple[Rule, ...] = ()
     intervals: tuple[NamedInterval, ...] = ()
     duty: DutyTable = field(default_factory=DutyTable)
     call_limits: CallLimits = field(default_factory=CallLimits)
+    baselines: tuple[Baseline, ...] = ()
+
+    @cached_property
+    def dags_of_baselines(self) -> Mapping[str, frozenset[str]]:
+        """The DAGs whose runs baselines need, and the tasks among their outputs."""
+        found: dict[str, set[str]] = {}
+        for baseline in self.baselines:
+            for dag_id in (*baseline.dag_ids, *baseline.upstream):
+                found.setdefault(dag_id, set())
+            for output in baseline.outputs:
+                if output.task_id is not None:
+                    found[output.dag_id].add(output.task_id)
+        return {dag_id: frozenset(tasks) for dag_id, tasks in found.items()}
+
+    @cached_property
+    def assets_of_baselines(self) -> frozenset[str]:
+        """The assets whose updates baselines need."""
+        return frozenset(name for each in self.baselines for name in each.asset_names)
 
     def applying_to(self, labels: Labels) -> tuple[Rule, ...]:
         """The rules that apply: the first one that matches, and after one with ``continue`` the next."""

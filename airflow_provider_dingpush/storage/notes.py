@@ -18,7 +18,7 @@ class Note(NamedTuple):
     :param seconds: how long it lasts at most, in seconds from now.
     :param until: when it expires, in seconds since 1970, if that is sooner.
     :param newest: how many notes of the family are kept; those that expire first are removed, possibly some time later.
-    :param extends: keep the expiry of an existing note if that is later.
+    :param extends: keep the value of an existing note, and its expiry if that is later.
     :param durable: whether it must survive a power cut once it is set.
     """
 

@@ -19,6 +19,8 @@ Families of notes in a store::
     markers, failed_markers, failed_runs
                              tasks that run, and that failed; see ``pipeline/task_markers``, ``killed_tasks`` and
                              ``run_net``
+    baseline_runs, baseline_tasks, baseline_dags, baseline_history, baselines
+                             runs of DAGs that baselines wait for, and what was said; see ``pipeline/baseline_events``
     watch        <component> since when a component of Airflow is unhealthy; see ``pipeline/airflow_health_incidents``
     recovered, copies        see :mod:`~airflow_provider_dingpush.storage.kept_aside`
 
@@ -113,10 +115,13 @@ class Outbox:
         result = self.store.put(box, _label_of(alert.mailbox), alert.key, body, bound=self._bound, notes=notes)
         if result is PutResult.REPEATED:
             log_repetition(_log, alert)
-        elif alert.resolved:
-            # The alert is safe: an incident that stays open is no reason to put it into another outbox as well.
-            with suppress(OutboxError):
+            return
+        # The alert is safe: what is noted about its incident is no reason to put it into another outbox as well.
+        with suppress(OutboxError):
+            if alert.resolved:
                 self.store.remove_notes([(OPEN, alert.incident)])
+            elif alert.opens_incident:
+                self._note_again(alert)
 
     # triggered runs
 
@@ -182,12 +187,17 @@ class Outbox:
         self.store.remove_notes((OPEN, each) for each in incidents)
 
     def _opening_of(self, alert: Alert) -> Note:
-        before = None
-        # The alert is worth more than since when it fails.
-        with suppress(OutboxError):
-            before = self.open_failure(alert.incident)
-        noted = OpenFailure.of(alert, before).to_bytes()
-        return self._opening(alert.incident, _opened_at(alert, time.time()), noted)
+        """What opens the alert's incident, or only keeps it open longer."""
+        return self._opening(alert.incident, _opened_at(alert, time.time()), OpenFailure.of(alert).to_bytes())
+
+    def _note_again(self, alert: Alert) -> None:
+        """Note the latest failure of an incident that was open before."""
+        found = self.store.note(OPEN, alert.incident)
+        if found is None:
+            return
+        noted = OpenFailure.of(alert, _failure_in(found.value)).to_bytes()
+        if noted != found.value:
+            self.store.set_notes([Note(OPEN, alert.incident, noted, INCIDENT_SECONDS, found.until)])
 
     def _opening(self, incident: str, at: float, noted: bytes = b"") -> Note:
         until = at + INCIDENT_SECONDS

@@ -115,7 +115,38 @@ OF_RULES = RunFacts(
     started_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=SHANGHAI),
 )
 
+OF_BASELINE = RunFacts(
+    event=Event.BASELINE_AT_RISK,
+    dag_id="",
+    dag_name="销售日报",
+    environment="生产",
+    baseline="销售日报",
+    baseline_dags=("report_daily", "report_city"),
+    severity="P1",
+    owners=("zhangsan", "lisi"),
+    run_url=SITE.run_url("report_daily", RUN_ID),
+    deadline_at=datetime(2026, 11, 22, 8, 30, tzinfo=SHANGHAI),
+    late_seconds=-1_180.0,
+    exception_text="Expected at 08:41, at worst at 09:10; due at 08:30.\n"
+    "report_daily: running since 07:05, usually takes 1h 20m",
+    exception_text_zh="预计 08:41 完成，最晚 09:10；时限 08:30。\nreport_daily：07:05 开始运行，通常耗时 1 小时 20 分",
+)
 CASES = {
+    "baseline_at_risk": OF_BASELINE,
+    "baseline_breached": OF_BASELINE._replace(
+        event=Event.BASELINE_BREACHED,
+        late_seconds=60.0,
+        exception_text="It was due at 08:30 and isn't done. Expected at 08:41, at worst at 09:10.\n"
+        "report_daily: running since 07:05, usually takes 1h 20m",
+        exception_text_zh="已过时限 08:30，仍未完成。预计 08:41 完成，最晚 09:10。\n"
+        "report_daily：07:05 开始运行，通常耗时 1 小时 20 分",
+    ),
+    "baseline_met": OF_BASELINE._replace(
+        event=Event.BASELINE_MET,
+        late_seconds=660.0,
+        exception_text="Done at 08:41, 11m after it was due (08:30).",
+        exception_text_zh="08:41 完成，比时限（08:30）晚 11 分。",
+    ),
     "task_started": UNTROUBLED._replace(event=Event.TASK_STARTED, ended_at=None, duration_seconds=None),
     "task_failed": OF_TASK,
     "task_failed_mapped": OF_TASK._replace(

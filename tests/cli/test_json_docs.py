@@ -17,6 +17,7 @@ from airflow_provider_dingpush.cli.rules_check import WarningKind
 from airflow_provider_dingpush.delivery.reasons import Reason
 from airflow_provider_dingpush.errors import ContentRefusedError
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.oncall.baselines import Outlook, Progress
 from airflow_provider_dingpush.pipeline.receiver_status import ReceiverState
 from airflow_provider_dingpush.pipeline.receivers import RobotReceiver
 from airflow_provider_dingpush.sandbox import Fault, Sandbox
@@ -94,6 +95,10 @@ def _duty(_: Sandbox) -> None:
     )
 
 
+def _baselines(_: Sandbox) -> None:
+    Path(RULES_FILE).write_text("baselines: [{name: x, dags: d, due: '08:30'}]\n")
+
+
 def _rules_after_alerts(sandbox: Sandbox) -> None:
     _rules(sandbox)
     DingTalkNotifier()(task_context("one"))
@@ -120,6 +125,7 @@ def _nothing(_: Sandbox) -> None:
         ("rules-check", _rules, ["rules", "check", RULES_FILE]),
         ("rules-explain", _rules, ["rules", "explain", "etl_orders.load", "--file", RULES_FILE]),
         ("oncall", _duty, ["oncall", "--at", "2026-12-01T10:00", "--days", "7", "--file", RULES_FILE]),
+        ("baselines", _baselines, ["baselines", "--at", "2026-12-01T07:20", "--file", RULES_FILE]),
         ("rules-replay", _rules_after_alerts, ["rules", "replay", "--file", RULES_FILE]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -145,7 +151,7 @@ def test_an_example_is_what_the_command_prints(
 def test_names_are_listed() -> None:
     """A new state or reason has a place in the docs."""
     text = PAGE.read_text("utf-8")
-    for each in (*ReceiverState, *Reason, *WarningKind):
+    for each in (*ReceiverState, *Reason, *WarningKind, *Outlook, *Progress):
         assert f"`{each.value}`" in text, each
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -336,3 +340,69 @@ def test_an_explanation_needs_a_valid_file(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "r.yaml").write_text("rules: 1")
     assert main(["rules", "explain", "d", "--file", str(tmp_path / "r.yaml")]) == 1
     assert "r.yaml:1:8: rules must be a list" in capsys.readouterr().err
+
+
+BASELINES = """\
+baselines:
+  - {name: fine, dags: etl_orders, tasks: etl_orders.load, assets: orders, due: "08:30"}
+  - {name: lost, dags: etl_gone, tasks: etl_orders.gone, assets: gone, upstream: ods_gone, due: "08:30",
+     receiver: dingtalk_nowhere}
+  - {name: resting, dags: paused, due: "08:30"}
+"""
+
+
+DAGS = """\
+import datetime
+try:
+    from airflow.sdk import DAG, Asset
+    from airflow.providers.standard.operators.empty import EmptyOperator
+except ImportError:
+    from airflow import DAG
+    from airflow.datasets import Dataset as Asset
+    from airflow.operators.empty import EmptyOperator
+
+start = datetime.datetime(2026, 1, 1)
+with DAG("etl_orders", schedule=None, start_date=start, is_paused_upon_creation=False):
+    EmptyOperator(task_id="load", outlets=[Asset("orders")])
+with DAG("paused", schedule=None, start_date=start, is_paused_upon_creation=True):
+    EmptyOperator(task_id="t")
+"""
+
+
+def test_baselines_are_compared_with_the_database(migrated_database: Path, tmp_path: Path) -> None:
+    """DAGs, tasks and assets that don't exist, and a DAG that is paused: in a real Airflow with files of DAGs."""
+    home, dags = tmp_path / "home", tmp_path / "home" / "dags"
+    dags.mkdir(parents=True)
+    shutil.copy(migrated_database, home / "airflow.db")
+    (dags / "etl.py").write_text(DAGS)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(BASELINES)
+    env = {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "PYTHONWARNINGS": "ignore",
+    }
+    run = [sys.executable, "-m"]
+    done = subprocess.run(
+        [*run, "airflow", "dags", "reserialize"], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    checked = subprocess.run(
+        [*run, "airflow_provider_dingpush", "rules", "check", str(rules), "--json"],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    document = json.loads(checked.stdout)
+    assert (document["baselines"], document["dags"]) == (3, 2)
+    found = [(each["code"], each["name"]) for each in document["warnings"]]
+    assert found == [
+        ("receiver_missing", "dingtalk_nowhere"),
+        *[("no_output", "lost")] * 4,
+        ("dag_paused", "resting"),
+    ]
+    texts = " ".join(each["message"] for each in document["warnings"])
+    assert all(each in texts for each in ("DAG etl_gone", "DAG ods_gone", "task etl_orders.gone", "asset gone"))

@@ -19,6 +19,7 @@ from airflow_provider_dingpush.delivery.policy import GROUP_LABELS
 from airflow_provider_dingpush.errors import RulesFileError
 from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages import At
+from airflow_provider_dingpush.rules.baseline_reading import BASELINE_KEYS
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns
 from airflow_provider_dingpush.rules.reading import FILE_KEYS, RULE_KEYS, read_duration, read_rules
@@ -212,7 +213,7 @@ def test_a_mistake_gets_its_place_and_what_would_be_right(text: str, problem: st
             "- receiver: x",
             (
                 "1:1: 规则文件应为映射，可用的键：calendar, time_intervals, people, rotations, overrides, "
-                "max_calls_per_night, max_calls_per_month, rules。"
+                "max_calls_per_night, max_calls_per_month, baselines, rules。"
             ),
         ),
         ("rules:\n  - reciever: x", "2:5: 这里没有 'reciever'，是否应为 'receiver'？"),
@@ -277,6 +278,7 @@ def keys_in_schema(*path: str) -> list[str]:
 def test_the_schema_that_editors_use_has_the_same_keys() -> None:
     assert keys_in_schema() == list(FILE_KEYS)
     assert keys_in_schema("definitions", "rule") == list(RULE_KEYS)
+    assert keys_in_schema("definitions", "baseline") == list(BASELINE_KEYS)
     assert keys_in_schema("definitions", "rule", "properties", "match") == list(Labels._fields)
     assert SCHEMA["definitions"]["group_label"]["enum"] == list(GROUP_LABELS)
     jsonschema.Draft7Validator.check_schema(SCHEMA)

@@ -69,7 +69,8 @@ class MemoryStore:
     def set_notes(self, notes: Iterable[Note], *, waits: bool = True) -> None:
         for note in notes:
             family, until = self.notes_of[note.family], min(self.now() + note.seconds, note.until)
-            family[note.name] = max(until, family.get(note.name, [0.0])[0] * note.extends), note.value
+            before = self.note(note.family, note.name) if note.extends else None
+            family[note.name] = (until, note.value) if before is None else (max(until, before.until), before.value)
             self.notes_of[note.family] = dict(
                 sorted(family.items(), key=lambda each: each[1])[-(note.newest or 9999) :]
             )

@@ -198,13 +198,22 @@ def test_a_note_lasts_until_it_expires_or_is_removed(store: Store, open_store: O
     assert store.note("g", "a") is None
 
 
-def test_a_note_that_extends_never_shortens(store: Store) -> None:
+def test_a_note_that_extends_keeps_the_value_and_never_shortens(store: Store) -> None:
     now = store.now()
     for seconds in (40, 60, 50):
-        store.set_notes([Note("f", "a", until=now + seconds, extends=True)])
+        store.set_notes([Note("f", "a", b"%d" % seconds, until=now + seconds, extends=True)])
     note = store.note("f", "a")
     assert note is not None
     assert note.until == pytest.approx(now + 60, abs=0.01)
+    assert note.value == b"40"
+
+
+def test_a_note_that_extends_an_expired_one_is_new(store: Store) -> None:
+    now = store.now()
+    store.set_notes([Note("f", "a", b"over", until=now - 1), Note("f", "a", b"new", until=now + 9, extends=True)])
+    note = store.note("f", "a")
+    assert note is not None
+    assert note.value == b"new"
 
 
 def test_a_family_has_a_bound(store: Store) -> None:

@@ -254,11 +254,14 @@ class FileStore:
     def _set(self, note: Note, drafts: Path) -> None:
         folder = make_own_folder(self._home, "notes", note.family)
         path = folder / _file_name(note.name)
-        until = min(note.until, self._clock() + note.seconds)
+        now = self._clock()
+        value, until = note.value, min(note.until, now + note.seconds)
         if note.extends:
             with suppress(FileNotFoundError):
-                until = max(until, read(path)[1])
-        write_whole(path, note.value, drafts=drafts, durable=note.durable, mtime=until)
+                found, lasts = read(path)
+                if lasts > now:
+                    value, until = found, max(until, lasts)
+        write_whole(path, value, drafts=drafts, durable=note.durable, mtime=until)
         if note.newest is not None and path.name.startswith(_COUNTING_NAMES):
             # Counted by one note in many only, because counting is slow.
             times = sorted(times_in(folder))

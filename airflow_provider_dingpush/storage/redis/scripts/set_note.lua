@@ -1,5 +1,5 @@
 -- Set a note, also when memory is full: it is small, and sending depends on it.
--- KEYS: untils, values. ARGV: name, value, seconds, until, newest (0: all), whether it only extends.
+-- KEYS: untils, values. ARGV: name, value, seconds, until, newest (0: all), whether it extends an existing one.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
 local function forget(names)
@@ -11,13 +11,16 @@ end
 redis.call('ZREM', KEYS[1], '')
 forget(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now)))
 local till = math.min(now + ARGV[3], tonumber(ARGV[4]))
-if ARGV[6] == '1' then till = math.max(till, tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0)) end
+local before = ARGV[6] == '1' and redis.call('ZSCORE', KEYS[1], ARGV[1])
+if before then till = math.max(till, tonumber(before)) end
 if till <= now then
   forget({ARGV[1]})
   return
 end
 redis.call('ZADD', KEYS[1], string.format('%.6f', till), ARGV[1])
-if ARGV[2] == '' then redis.call('HDEL', KEYS[2], ARGV[1]) else redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end
+if not before then
+  if ARGV[2] == '' then redis.call('HDEL', KEYS[2], ARGV[1]) else redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end
+end
 if tonumber(ARGV[5]) > 0 then forget(redis.call('ZRANGE', KEYS[1], 0, -ARGV[5] - 1)) end
 local seconds = math.ceil(ARGV[3])
 for _, key in ipairs(KEYS) do
