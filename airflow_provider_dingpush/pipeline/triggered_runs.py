@@ -33,9 +33,10 @@ def note_triggered_run(task_instance: Any) -> None:
     if not (isinstance(dag_id, str) and isinstance(run_id, str)):
         return
     from airflow_provider_dingpush.pipeline.stores import stores
+    from airflow_provider_dingpush.storage.triggered_runs import note_triggered
 
     try:
         first, *_ = stores(Deadline.after(_SECONDS))
-        first.outbox.note_triggered((dag_id, run_id), (str(task_instance.dag_id), str(task_instance.run_id)))
+        note_triggered(first.outbox.store, (dag_id, run_id), (str(task_instance.dag_id), str(task_instance.run_id)))
     except OutboxError as problem:
         _log.info("Which run triggered %s can't be noted: %s", dag_id, problem)

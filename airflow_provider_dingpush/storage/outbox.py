@@ -38,7 +38,7 @@ from contextlib import contextmanager, suppress
 from math import inf
 from typing import Any
 
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, log_repetition, run_name
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, log_repetition
 from airflow_provider_dingpush.alerts.open_failure import OpenFailure
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.storage.contract import (
@@ -53,6 +53,7 @@ from airflow_provider_dingpush.storage.contract import (
     Store,
 )
 from airflow_provider_dingpush.storage.notes import OPEN, Note
+from airflow_provider_dingpush.storage.triggered_runs import with_triggering_run
 from airflow_provider_dingpush.timeouts import END_OF_TIME
 
 INCIDENT_SECONDS = 90 * 86_400.0
@@ -62,11 +63,6 @@ MOST_INCIDENTS = 10_000
 LONGEST_PAUSE_SECONDS = 900.0
 """A pause that seems to last longer, in seconds, was noted before the clock was set back."""
 
-_TRIGGERED = "triggered"
-_TRIGGERED_SECONDS = 7 * 86_400.0
-_MOST_TRIGGERED = 10_000
-# Of a run that an operator triggered: the second one since Airflow 3.2 (``utils/types.py`` of 3.3.2, read 2026-11-27).
-_TYPES_OF_TRIGGERED = {"manual", "operator_triggered"}
 _OLDEST_OPENING_SECONDS = 7 * 86_400.0
 _SUCCESSION_SECONDS = 10.0  # a leader looks for a successor as long as its callback lasts
 _LEADER, _SUCCESSOR, _RESOLVING = "leader", "successor", "resolving"
@@ -106,7 +102,7 @@ class Outbox:
 
         Opens the alert's incident, or closes it if the alert is resolved.
         """
-        alert = self._with_triggering_run(alert)
+        alert = with_triggering_run(self.store, alert)
         body = alert.to_json().encode("utf-8", "surrogatepass")  # file names may contain surrogates
         # After a crash between note and alert, a recovery is sent without its failure; in the other order a failure
         # would never be resolved.
@@ -122,32 +118,6 @@ class Outbox:
                 self.store.remove_notes([(OPEN, alert.incident)])
             elif alert.opens_incident:
                 self._note_again(alert)
-
-    # triggered runs
-
-    def note_triggered(self, run: tuple[str, str], by: tuple[str, str]) -> None:
-        """Note which run triggered another one: of that Airflow knows only that an operator did.
-
-        :param run: DAG and run id of the triggered run.
-        :param by: those of the run whose task triggered it.
-        """
-        value = json.dumps(by).encode()
-        note = Note(_TRIGGERED, run_name(*run), value, _TRIGGERED_SECONDS, newest=_MOST_TRIGGERED)
-        self.store.set_notes([note])
-
-    def _with_triggering_run(self, alert: Alert) -> Alert:
-        """The alert of a failure, with the run that triggered its own among its upstreams."""
-        if not (alert.opens_incident and alert.run_id and alert.facts.get("run_type") in _TYPES_OF_TRIGGERED):
-            return alert
-        # The alert is worth more than what it may follow from.
-        with suppress(OutboxError, ValueError, TypeError):
-            note = self.store.note(_TRIGGERED, run_name(alert.dag_id, alert.run_id))
-            if note is not None:
-                from airflow_provider_dingpush.alerts.upstreams import Upstream
-
-                dag_id, run_id = json.loads(note.value)
-                return alert.following(Upstream.read([dag_id, None, run_id]))
-        return alert
 
     # incidents
 
