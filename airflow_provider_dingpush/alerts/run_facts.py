@@ -128,8 +128,7 @@ class RunFacts(NamedTuple):
         :class:`~airflow_provider_dingpush.alerts.dbt_results.DbtResult`.
     :param dbt_result_count: how many there are in all.
     :param killed_from_outside: the task's process was killed, so there is no exception.
-    :param never_started: the task failed without ever having started: it was stuck in the queue, or no worker could
-        start it.
+    :param never_started: the task failed before it started: stuck in the queue, or no worker could start it.
     :param failed_tasks: of a failed run, its first failed tasks (at most ten); ``None`` if they aren't known.
     :param failed_task_count: how many failed in all; ``None`` if unknown.
     :param pausing_after: this is the last of so many failed runs in a row, after which Airflow pauses the DAG
@@ -187,7 +186,7 @@ class RunFacts(NamedTuple):
     **Identity**
 
     :param occurrence: distinguishes this event from another one of the same DAG, run, task and try, such as that of a
-        run which was deleted and created again; the same each time that Airflow calls back for it. Empty if unknown.
+        run which was deleted and created again; the same for each callback. Empty if unknown.
     """
 
     event: Event
@@ -297,7 +296,7 @@ class RunFacts(NamedTuple):
 
     def duration_text(self, language: str = "zh") -> str:
         """``duration_seconds`` as text, such as ``3 分 12 秒`` or ``3m 12s``; empty if unknown."""
-        # Not above: a process that only writes an alert into the outbox needs no words.
+        # A process that only writes an alert into the outbox needs no words.
         from airflow_provider_dingpush.alerts.words import duration_text, words_in
 
         return "" if self.duration_seconds is None else duration_text(self.duration_seconds, words_in(language))
@@ -305,11 +304,8 @@ class RunFacts(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """These facts as JSON data: times as ISO 8601, tuples as lists; without unknown ones."""
         unknown = self._field_defaults
-        return {
-            name: _to_json(value)
-            for name, value in self._asdict().items()
-            if name not in unknown or value != unknown[name]
-        }
+        known = (each for each in self._asdict().items() if each[0] not in unknown or each[1] != unknown[each[0]])
+        return {name: _to_json(value) for name, value in known}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunFacts:
@@ -317,10 +313,14 @@ class RunFacts(NamedTuple):
 
         :raises ValueError: if these aren't facts.
         """
-        try:
-            return cls(**{name: _FROM_JSON.get(name, _same)(data[name]) for name in data.keys() & cls._fields})
-        except (TypeError, KeyError, AttributeError) as problem:
-            raise ValueError("this isn't a dict made by RunFacts.to_dict()") from problem
+        return _read(data)
+
+
+def _read(data: Mapping[str, Any]) -> RunFacts:
+    try:
+        return RunFacts(**{each: _FROM_JSON.get(each, _same)(data[each]) for each in data.keys() & RunFacts._fields})
+    except (TypeError, KeyError, AttributeError) as problem:
+        raise ValueError("this isn't a dict made by RunFacts.to_dict()") from problem
 
 
 def _to_json(value: Any) -> Any:
