@@ -41,14 +41,14 @@ def on_task_instance_success(task_instance: Any) -> None:
             _pipeline("task_markers").task_ended(task_instance)
 
     _guarded(record)
-    _guarded(lambda: _pipeline("baseline_events").task_ended(task_instance))
+    _guarded(lambda: _for_baselines("task_ended", task_instance))
 
 
 @_hook(optionalhook=True)
 def on_task_instance_skipped(task_instance: Any) -> None:
     """A task was skipped (Airflow 3.1 and later)."""
     _guarded(lambda: _pipeline("task_markers").task_ended(task_instance))
-    _guarded(lambda: _pipeline("baseline_events").task_ended(task_instance))
+    _guarded(lambda: _for_baselines("task_ended", task_instance))
 
 
 @_hook
@@ -60,33 +60,33 @@ def before_stopping(component: Any) -> None:  # noqa: ARG001 - Airflow's signatu
 @_hook
 def on_dag_run_running(dag_run: Any) -> None:
     """A run starts; called in the scheduler, within its database transaction."""
-    _guarded(lambda: _pipeline("baseline_events").run_started(dag_run))
+    _guarded(lambda: _for_baselines("run_started", dag_run))
 
 
 @_hook
 def on_dag_run_failed(dag_run: Any, msg: str) -> None:
     """A run failed; called in the scheduler, within its database transaction."""
     _guarded(lambda: _pipeline("airflow_events").run_ended(dag_run, msg))
-    _guarded(lambda: _pipeline("baseline_events").run_ended(dag_run, msg, "failed"))
+    _guarded(lambda: _for_baselines("run_ended", dag_run, msg, "failed"))
 
 
 @_hook
 def on_dag_run_success(dag_run: Any, msg: str) -> None:
     """A run succeeded."""
     _guarded(lambda: _pipeline("airflow_events").run_ended(dag_run, msg))
-    _guarded(lambda: _pipeline("baseline_events").run_ended(dag_run, msg, "success"))
+    _guarded(lambda: _for_baselines("run_ended", dag_run, msg, "success"))
 
 
 @_hook(optionalhook=True)
 def on_asset_changed(asset: Any) -> None:
     """An asset was updated (Airflow 3); called in the API server."""
-    _guarded(lambda: _pipeline("baseline_events").asset_changed(asset))
+    _guarded(lambda: _for_baselines("asset_changed", asset))
 
 
 @_hook(optionalhook=True)
 def on_dataset_changed(dataset: Any) -> None:
     """A dataset was updated (Airflow 2); called in the process of the task."""
-    _guarded(lambda: _pipeline("baseline_events").asset_changed(dataset))
+    _guarded(lambda: _for_baselines("asset_changed", dataset))
 
 
 # DAG files that can't be imported. Airflow 3 calls these in the loop of its DAG processor, Airflow 2 in the process
@@ -109,6 +109,13 @@ def _watch_warnings(task_instance: Any) -> None:
     task = getattr(task_instance, "task", None)
     if hasattr(task, "on_warning_callback"):  # of Cosmos
         _pipeline("task_warnings").watch_warnings(task)
+
+
+def _for_baselines(name: str, *about: Any) -> None:
+    from airflow_provider_dingpush.airflow_options import airflow_option
+
+    if airflow_option("dingpush", "rules_file"):
+        getattr(_pipeline("baseline_events"), name)(*about)
 
 
 def _pipeline(module: str) -> Any:
