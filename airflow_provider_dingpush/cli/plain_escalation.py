@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dingpush.alerts.words import duration_text, words_in
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.oncall.escalation import Escalation, Step
+    from airflow_provider_dingpush.rules.escalations import Escalation, Step
 
 
 def plain_steps(escalation: Escalation | None) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """How an incident that nobody answers escalates: from the group to a person, a DING and a phone call. Pure decisions.
 
 Each step is written down before it is done, and done once at most. What surely reached nobody falls back to the next
-lower way; what may have reached somebody is never repeated, because a phone must not ring twice. Only a to-do is
-repeated, which DingTalk recognises.
+lower way. What may have reached somebody is never repeated, because a phone must not ring twice: the group is told so
+instead. Only a to-do is repeated, which DingTalk recognises.
 """
 
 from __future__ import annotations
@@ -13,34 +13,13 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, NamedTuple
 
+from airflow_provider_dingpush.rules.escalations import CallLimits, Escalation, Step, Way
+
 GRACE_SECONDS = 120.0
 """A step that is later than this, because no flush ran, delays those after it: people keep the time to answer."""
 TRY_SECONDS = 6 * 3_600.0
 """How long the last step is tried while DingTalk can't be reached, in seconds."""
 _NOON = 12
-
-
-class Way(Enum):
-    """How a step reaches somebody."""
-
-    GROUP = "group"
-    PERSON = "person"
-    TODO = "todo"
-    APP = "app"
-    SMS = "sms"
-    PHONE = "phone"
-
-    @property
-    def is_ding(self) -> bool:
-        """Whether it is a DING."""
-        return self in (Way.APP, Way.SMS, Way.PHONE)
-
-    def words(self, language: str) -> str:
-        """The way as a text.
-
-        :param language: ``zh`` or ``en``.
-        """
-        return _WAY_WORDS[self][language == "zh"]
 
 
 class Outcome(Enum):
@@ -66,6 +45,11 @@ class Outcome(Enum):
         """Whether it surely reached nobody, and the same way would reach nobody again."""
         return self in _FALLS_BACK
 
+    @property
+    def reached_nobody(self) -> bool:
+        """Whether it surely reached nobody."""
+        return self in _FALLS_BACK or self is Outcome.UNAVAILABLE
+
     def words(self, language: str) -> str:
         """The outcome as a text.
 
@@ -86,14 +70,6 @@ _LOWER = {
     Way.TODO: Way.GROUP,
     Way.PERSON: Way.GROUP,
 }
-_WAY_WORDS = {
-    Way.GROUP: ("message to the group", "群消息"),
-    Way.PERSON: ("personal message", "单聊消息"),
-    Way.TODO: ("to-do", "待办"),
-    Way.APP: ("DING in the app", "应用内 DING"),
-    Way.SMS: ("DING by SMS", "短信 DING"),
-    Way.PHONE: ("phone call", "电话 DING"),
-}
 _OUTCOME_WORDS = {
     Outcome.STARTED: ("begun", "已开始"),
     Outcome.DONE: ("done", "已完成"),
@@ -106,62 +82,6 @@ _OUTCOME_WORDS = {
     Outcome.UNAVAILABLE: ("DingTalk not reached, or busy", "未能连上钉钉，或钉钉繁忙"),
     Outcome.LIMIT: ("the limit of phone calls is reached", "已达电话次数上限"),
 }
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step.
-
-    :param after_seconds: how long after the failure, in seconds.
-    :param way: how somebody is reached.
-    :param who: words of the rules file for people: ``on_call``, ``owner``, a rotation or a person; none for the group.
-    :param priority: of a to-do.
-    """
-
-    after_seconds: float
-    way: Way
-    who: tuple[str, ...] = ()
-    priority: str = "urgent"
-
-    @property
-    def key(self) -> str:
-        """Identifies it also after the file was changed."""
-        return " ".join((f"{self.after_seconds:g}", self.way.value, ",".join(self.who))).strip()
-
-    @property
-    def is_the_alert(self) -> bool:
-        """Whether it is what the alert itself does: the group is notified at once."""
-        return self.way is Way.GROUP and self.after_seconds == 0
-
-
-@dataclass(frozen=True)
-class CallLimits:
-    """How many phone calls there may be; each person who is called counts.
-
-    :param per_night: from noon to noon.
-    :param per_month: of the calendar.
-    """
-
-    per_night: int | None = None
-    per_month: int | None = None
-
-    def left(self, calls: Iterable[Call], now: datetime) -> int | None:
-        """How many are left; ``None`` if there is no limit.
-
-        :param calls: those that were begun.
-        :param now: a time with the zone in which nights and months begin.
-        """
-        if self.per_night is None and self.per_month is None:
-            return None
-        noon = now.replace(hour=_NOON, minute=0, second=0, microsecond=0)
-        night = (noon if now >= noon else noon - timedelta(days=1)).timestamp()
-        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
-        every = list(calls)
-        limits = ((self.per_night, night), (self.per_month, month))
-        left = [
-            most - sum(each.people for each in every if each.at >= since) for most, since in limits if most is not None
-        ]
-        return max(0, min(left))
 
 
 class Call(NamedTuple):
@@ -177,20 +97,24 @@ class Call(NamedTuple):
     rule: str = ""
 
 
-@dataclass(frozen=True)
-class Escalation:
-    """The steps of a rule.
+def calls_left(limits: CallLimits, calls: Iterable[Call], now: datetime) -> int | None:
+    """How many phone calls are left; ``None`` if there is no limit.
 
-    :param steps: in their order.
-    :param ack_read: whether reading a personal message or a DING claims the incident.
-    :param app: the connection of the app that reaches people; ``None`` for that of the rule, or else the default one.
-    :param limits: of the phone calls of this rule.
+    :param limits: of a rule, or of all of them.
+    :param calls: those that were begun.
+    :param now: a time with the zone in which nights and months begin.
     """
-
-    steps: tuple[Step, ...] = ()
-    ack_read: bool = False
-    app: str | None = None
-    limits: CallLimits = field(default_factory=CallLimits)
+    if limits.per_night is None and limits.per_month is None:
+        return None
+    noon = now.replace(hour=_NOON, minute=0, second=0, microsecond=0)
+    night = (noon if now >= noon else noon - timedelta(days=1)).timestamp()
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+    every = list(calls)
+    most_since = ((limits.per_night, night), (limits.per_month, month))
+    left = [
+        most - sum(each.people for each in every if each.at >= since) for most, since in most_since if most is not None
+    ]
+    return max(0, min(left))
 
 
 @dataclass(frozen=True)
@@ -233,8 +157,13 @@ class Progress:
     def with_attempt(self, step: Step, attempt: Attempt) -> Progress:
         """With one more attempt, or with the outcome of the one that was begun last."""
         known = self.attempts.get(step.key, ())
-        is_result = bool(known) and known[-1].outcome is Outcome.STARTED and known[-1].at == attempt.at
-        changed = (*(known[:-1] if is_result else known), attempt)
+        if known and known[-1].outcome is Outcome.STARTED and known[-1].at == attempt.at:
+            known = known[:-1]
+        elif len(known) > 1 and {(each.way, each.outcome) for each in known[-2:]} == {
+            (attempt.way, Outcome.UNAVAILABLE)
+        }:
+            known = known[:-1]  # tried in vain once more: the first and the last time will do
+        changed = (*known, attempt)
         return Progress(self.began, {**self.attempts, step.key: changed}, self.shift, self.paused_since, self.rerun_at)
 
     def paused(self, now: float) -> Progress:
@@ -344,13 +273,11 @@ def next_step(escalation: Escalation, progress: Progress, situation: Situation, 
     for number, (step, due) in enumerate(zip(escalation.steps, dues, strict=True)):
         following = dues[number + 1] if number + 1 < len(dues) else due + TRY_SECONDS
         attempts = progress.attempts.get(step.key, ())
-        if not _is_open(step, attempts, gives_up=now >= following):
-            continue
-        if now < due:
-            return Decision(Verdict.WAIT, step, due=due)
-        way, because = _way(step, attempts, situation.calls_left)
+        way, because = _next_way(step, attempts, situation.calls_left, gives_up=now >= following)
         if way is not None:
-            return Decision(Verdict.DO, step, way, because, due)
+            return (
+                Decision(Verdict.DO, step, way, because, due) if now >= due else Decision(Verdict.WAIT, step, due=due)
+            )
     return Decision(Verdict.FINISHED)
 
 
@@ -366,38 +293,36 @@ def due_times(escalation: Escalation, progress: Progress) -> list[float]:
     return found
 
 
-def _is_open(step: Step, attempts: tuple[Attempt, ...], *, gives_up: bool) -> bool:
-    """Whether something of a step is left to be done.
+def _next_way(
+    step: Step, attempts: tuple[Attempt, ...], calls_left: int | None, *, gives_up: bool
+) -> tuple[Way | None, tuple[tuple[Way, Outcome], ...]]:
+    """How a step is tried next, and why not higher; ``None`` if nothing of it is left to be done.
 
     :param gives_up: whether it is too late to try the same once more.
     """
-    if step.is_the_alert:
-        return False
-    if not attempts:
-        return True
-    last = attempts[-1]
-    if last.outcome is Outcome.UNAVAILABLE:
-        return not gives_up
-    if last.outcome is Outcome.STARTED:
-        return last.way is Way.TODO and not gives_up
-    return last.outcome.falls_back and last.way in _LOWER
-
-
-def _way(
-    step: Step, attempts: tuple[Attempt, ...], calls_left: int | None
-) -> tuple[Way | None, tuple[tuple[Way, Outcome], ...]]:
-    """How a step is tried next, and why not higher."""
-    because = [(each.way, each.outcome) for each in attempts if each.outcome.falls_back]
-    way: Way | None = step.way
-    if attempts:
-        last = attempts[-1]
-        way = last.way if not last.outcome.falls_back else _lower(last.way, last.outcome)
+    way = None if step.is_the_alert else _after(attempts[-1], gives_up=gives_up) if attempts else step.way
+    because = [
+        (each.way, Outcome.UNKNOWN if each.outcome is Outcome.STARTED else each.outcome)
+        for each in attempts
+        if each.way is not way
+    ]
     if way is Way.PHONE and calls_left is not None and calls_left <= 0:
         because.append((Way.PHONE, Outcome.LIMIT))
         way = _lower(Way.PHONE, Outcome.LIMIT)
     elif step.way is Way.PHONE and attempts and attempts[0].way is not Way.PHONE:
         because.insert(0, (Way.PHONE, Outcome.LIMIT))
-    return way, tuple(because)
+    return way, tuple(dict.fromkeys(because))
+
+
+def _after(last: Attempt, *, gives_up: bool) -> Way | None:
+    """What follows an attempt."""
+    if last.outcome is Outcome.DONE:
+        return None
+    if last.outcome.falls_back:
+        return _lower(last.way, last.outcome)
+    if not gives_up and (last.outcome is Outcome.UNAVAILABLE or last.way is Way.TODO):
+        return last.way
+    return None if last.way is Way.GROUP else Way.GROUP
 
 
 def _lower(way: Way, outcome: Outcome) -> Way | None:

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from airflow_provider_dingpush.oncall.escalation import Attempt, Call, Outcome, Progress, Way
+from airflow_provider_dingpush.oncall.escalation import Attempt, Call, Outcome, Progress
+from airflow_provider_dingpush.rules.escalations import Way
 
 
 def progress_to_bytes(progress: Progress) -> bytes:

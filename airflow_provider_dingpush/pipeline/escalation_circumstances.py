@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dingpush.delivery.record_kinds import HANDLES, SentHandles, is_sound
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.oncall.escalation import Call, CallLimits
+from airflow_provider_dingpush.oncall.escalation import Call, calls_left
 from airflow_provider_dingpush.pipeline.escalation_notes import calls_in
+from airflow_provider_dingpush.rules.escalations import CallLimits
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.incidents import Incident
@@ -88,8 +89,8 @@ class Circumstances:
         """How many people may be called still for a rule; ``None`` if there is no limit."""
         own = rule.escalation.limits if rule.escalation is not None else CallLimits()
         limits = (
-            self._rules.call_limits.left(self.calls, self._moment),
-            own.left((each for each in self.calls if each.rule == rule.name), self._moment),
+            calls_left(self._rules.call_limits, self.calls, self._moment),
+            calls_left(own, (each for each in self.calls if each.rule == rule.name), self._moment),
         )
         return min((each for each in limits if each is not None), default=None)
 

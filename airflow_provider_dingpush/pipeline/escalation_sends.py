@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_provider_dingpush.errors import ConfigurationError, DingTalkError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, hook_of
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome, Way
+from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome
 from airflow_provider_dingpush.pipeline.direct_sends import slot_now
 from airflow_provider_dingpush.pipeline.escalation_text import call_text, ding_text, message_about, todo_subject
 from airflow_provider_dingpush.pipeline.redaction import described, redact_text
 from airflow_provider_dingpush.receipts import DingKind, DingOutcome, DingReceipt, TodoReceipt
 from airflow_provider_dingpush.rules.escalation_reading import OWNER
+from airflow_provider_dingpush.rules.escalations import Way
 from airflow_provider_dingpush.targets import Users
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
     from airflow_provider_dingpush.messages.kinds import Markdown
-    from airflow_provider_dingpush.oncall.escalation import Escalation, Step
     from airflow_provider_dingpush.pipeline.escalation_text import Because
     from airflow_provider_dingpush.pipeline.incidents import Incident
     from airflow_provider_dingpush.pipeline.stores import Store
     from airflow_provider_dingpush.rules.duty_table import DutyTable
+    from airflow_provider_dingpush.rules.escalations import Escalation, Step
     from airflow_provider_dingpush.rules.people import Person
     from airflow_provider_dingpush.timeouts import Deadline
 

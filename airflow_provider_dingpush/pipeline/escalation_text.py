@@ -14,8 +14,9 @@ from airflow_provider_dingpush.messages.kinds import Markdown
 from airflow_provider_dingpush.pipeline.composing import local_zone
 
 if TYPE_CHECKING:
-    from airflow_provider_dingpush.oncall.escalation import Outcome, Way
+    from airflow_provider_dingpush.oncall.escalation import Outcome
     from airflow_provider_dingpush.pipeline.incidents import Incident
+    from airflow_provider_dingpush.rules.escalations import Way
 
 Because = Sequence[tuple["Way", "Outcome"]]
 """Why higher ways weren't taken."""
@@ -34,6 +35,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "page": ("page", "页面"),
     "more": ("and {count} more", "另有 {count} 个"),
     "because": ("{way} not possible: {outcome}", "{way}未发出：{outcome}"),
+    "uncertain": ("{way}: {outcome}", "{way}：{outcome}"),
     "claim": ("To claim: dingpush ack {ids}", "认领：dingpush ack {ids}"),
     "read": ("Reading this message claims it.", "阅读本消息即视为认领。"),
     "spoken_more": (" {count} more failures are open.", "另有 {count} 个故障。"),
@@ -124,13 +126,15 @@ def _values(incident: Incident, now: float, language: str) -> dict[str, object]:
 
 
 def _reasons(because: Because, language: str) -> list[str]:
-    return [_reason(way.words(language), outcome.words(language), language) for way, outcome in because]
+    return [_reason(way, outcome, language) for way, outcome in because]
 
 
-def _reason(way: str, outcome: str, language: str) -> str:
+def _reason(way: Way, outcome: Outcome, language: str) -> str:
+    words = way.words(language)
+    name = "because" if outcome.reached_nobody else "uncertain"
     # Between Latin letters and Chinese there is a space.
-    gap = " " if language == "zh" and way[-1].isascii() else ""
-    return _text("because", language, way=f"{way}{gap}", outcome=outcome)
+    gap = " " if language == "zh" and name == "because" and words[-1].isascii() else ""
+    return _text(name, language, way=f"{words}{gap}", outcome=outcome.words(language))
 
 
 def _ids(incidents: Sequence[Incident]) -> str:

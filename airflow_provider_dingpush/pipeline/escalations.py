@@ -23,7 +23,6 @@ from airflow_provider_dingpush.oncall.escalation import (
     Progress,
     Situation,
     Verdict,
-    Way,
     next_step,
     progress_of,
 )
@@ -32,6 +31,7 @@ from airflow_provider_dingpush.pipeline.escalation_circumstances import Circumst
 from airflow_provider_dingpush.pipeline.escalation_notes import forget_progress, progress_in
 from airflow_provider_dingpush.pipeline.incidents import Incident, claim, current_claim, incidents_in, siblings_of
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
+from airflow_provider_dingpush.rules.escalations import Way
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.escalation_sends import Order, Sends, Sent

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from airflow_provider_dingpush.oncall.escalation import CallLimits, Escalation, Step, Way
 from airflow_provider_dingpush.rules.duty_table import ON_CALL, DutyTable
+from airflow_provider_dingpush.rules.escalations import CallLimits, Escalation, Step, Way
 from airflow_provider_dingpush.rules.mistakes import WrongValueError
 from airflow_provider_dingpush.rules.yaml_nodes import Document, Node, one_of
 

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 from airflow_provider_dingpush.errors import InvalidMessageError, RulesFileError
 from airflow_provider_dingpush.events import KNOWN_EVENTS, Urgency
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.oncall.escalation import CallLimits
 from airflow_provider_dingpush.rules.baseline_reading import read_baselines
 from airflow_provider_dingpush.rules.baselines import Baseline
 from airflow_provider_dingpush.rules.duty_reading import DUTY_KEYS, OnCallReader, read_duty_table
 from airflow_provider_dingpush.rules.duty_table import DutyTable, OnCall
 from airflow_provider_dingpush.rules.escalation_reading import ESCALATION_KEYS, LIMIT_KEYS, EscalationReader
+from airflow_provider_dingpush.rules.escalations import CallLimits
 from airflow_provider_dingpush.rules.interval_reading import read_calendar, read_intervals
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match, Patterns

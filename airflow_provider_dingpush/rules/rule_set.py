@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages.mentions import At
-from airflow_provider_dingpush.oncall.escalation import CallLimits, Escalation
 from airflow_provider_dingpush.rules.baselines import Baseline
 from airflow_provider_dingpush.rules.duty_table import DutyTable, OnCall
+from airflow_provider_dingpush.rules.escalations import CallLimits, Escalation
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match
 from airflow_provider_dingpush.rules.time_intervals import NamedInterval, end_of, start_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_dingpush.cli.plain_escalation import plain_steps, steps_in_words
-from airflow_provider_dingpush.oncall.escalation import Escalation, Step, Way
+from airflow_provider_dingpush.rules.escalations import Escalation, Step, Way
 
 STEPS = Escalation((Step(0, Way.GROUP), Step(300, Way.APP, ("on_call",)), Step(5_400, Way.PHONE, ("lead", "owner"))))
 

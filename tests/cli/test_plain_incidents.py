@@ -8,8 +8,9 @@ from airflow_provider_dingpush.alerts.open_failure import OpenFailure
 from airflow_provider_dingpush.cli.plain_incidents import COLUMNS, INCIDENT_TEXTS, cells_of, plain_incident
 from airflow_provider_dingpush.cli.screen import Screen
 from airflow_provider_dingpush.oncall.claims import Claim
-from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome, Progress, Step, Way
+from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome, Progress
 from airflow_provider_dingpush.pipeline.incidents import Incident
+from airflow_provider_dingpush.rules.escalations import Step, Way
 
 STEP = Step(300, Way.PHONE, ("lead",))
 PROGRESS = Progress(

@@ -11,15 +11,12 @@ from airflow_provider_dingpush.oncall.escalation import (
     GRACE_SECONDS,
     Attempt,
     Call,
-    CallLimits,
     Decision,
-    Escalation,
     Outcome,
     Progress,
     Situation,
-    Step,
     Verdict,
-    Way,
+    calls_left,
     due_times,
     next_step,
     progress_of,
@@ -30,6 +27,7 @@ from airflow_provider_dingpush.oncall.progress_notes import (
     progress_from_bytes,
     progress_to_bytes,
 )
+from airflow_provider_dingpush.rules.escalations import CallLimits, Escalation, Step, Way
 
 GROUP = Step(0, Way.GROUP)
 APP = Step(300, Way.APP, ("on_call",))
@@ -62,10 +60,10 @@ def test_the_steps_come_in_their_time() -> None:
     done = after((APP, Way.APP, 300, Outcome.DONE))
     assert decide(899, done).verdict is Verdict.WAIT
     assert decide(900, done)[:3] == (Verdict.DO, PHONE, Way.PHONE)
-    done = after((APP, Way.APP, 300, Outcome.DONE), (PHONE, Way.PHONE, 900, Outcome.UNKNOWN))
+    done = after((APP, Way.APP, 300, Outcome.DONE), (PHONE, Way.PHONE, 900, Outcome.DONE))
     assert decide(1_799, done).verdict is Verdict.WAIT
     assert decide(1_800, done)[:3] == (Verdict.DO, LEAD, Way.PHONE)
-    done = done.with_attempt(LEAD, Attempt(Way.PHONE, 2_800.0))
+    done = done.with_attempt(LEAD, Attempt(Way.PHONE, 2_800.0, Outcome.DONE))
     assert decide(99_999, done).verdict is Verdict.FINISHED
 
 
@@ -92,11 +90,24 @@ def test_a_rerun_stops_it_for_good_until_it_fails_again() -> None:
     assert progress_of(START, opened=1_500.0, failed_at=1_500.0) == Progress(1_500.0), "it had recovered"
 
 
-@pytest.mark.parametrize("way", [Way.APP, Way.SMS, Way.PHONE, Way.PERSON, Way.GROUP])
-def test_what_was_begun_is_never_repeated(way: Way) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.STARTED, Outcome.UNKNOWN])
+@pytest.mark.parametrize("way", [Way.APP, Way.SMS, Way.PHONE, Way.PERSON])
+def test_what_may_have_reached_somebody_is_never_repeated_and_the_group_is_told(way: Way, outcome: Outcome) -> None:
     """Also if the process was killed before it noted the outcome."""
     step = Step(60, way, ("lead",))
-    begun = after((step, way, 60, Outcome.STARTED))
+    begun = after((step, way, 60, outcome))
+    plan = Escalation((step,))
+    assert decide(61, begun, plan=plan)[:4] == (Verdict.DO, step, Way.GROUP, ((way, Outcome.UNKNOWN),))
+    for told in Outcome.STARTED, Outcome.DONE, Outcome.UNKNOWN, Outcome.REFUSED:
+        ended = begun.with_attempt(step, Attempt(Way.GROUP, 1_061.0, told))
+        assert decide(62, ended, plan=plan).verdict is Verdict.FINISHED
+    away = begun.with_attempt(step, Attempt(Way.GROUP, 1_061.0, Outcome.UNAVAILABLE))
+    assert decide(121, away, plan=plan)[:3] == (Verdict.DO, step, Way.GROUP)
+
+
+def test_a_message_to_the_group_is_never_repeated() -> None:
+    step = Step(60, Way.GROUP)
+    begun = after((step, Way.GROUP, 60, Outcome.STARTED))
     assert decide(61, begun, plan=Escalation((step,))).verdict is Verdict.FINISHED
 
 
@@ -138,10 +149,25 @@ def test_while_dingtalk_is_away_the_same_is_tried_until_the_next_step() -> None:
     assert decide(360, away)[:3] == (Verdict.DO, APP, Way.APP)
     again = after((APP, Way.APP, 300, Outcome.UNAVAILABLE), (APP, Way.APP, 360, Outcome.DONE))
     assert decide(420, again).verdict is Verdict.WAIT
+    # A robot may be reached where the app isn't.
+    assert decide(900, away)[:4] == (Verdict.DO, APP, Way.GROUP, ((Way.APP, Outcome.UNAVAILABLE),))
+    away = away.with_attempt(APP, Attempt(Way.GROUP, 1_900.0, Outcome.UNAVAILABLE))
     assert decide(900, away)[:3] == (Verdict.DO, PHONE, Way.PHONE)
-    last = after(*((each, each.way, each.after_seconds, Outcome.UNAVAILABLE) for each in (APP, PHONE, LEAD)))
+    steps = [(each, way, each.after_seconds) for each in (APP, PHONE, LEAD) for way in (each.way, Way.GROUP)]
+    last = after(*((*each, Outcome.UNAVAILABLE) for each in steps[:-1]))
     assert decide(3_600, last)[:3] == (Verdict.DO, LEAD, Way.PHONE)
+    assert decide(86_400, last)[:3] == (Verdict.DO, LEAD, Way.GROUP)
+    last = after(*((*each, Outcome.UNAVAILABLE) for each in steps))
     assert decide(86_400, last).verdict is Verdict.FINISHED
+
+
+def test_of_many_tries_in_vain_the_first_and_the_last_are_noted() -> None:
+    """A night without DingTalk fills no note."""
+    progress = START
+    for number in range(300):
+        for outcome in Outcome.STARTED, Outcome.UNAVAILABLE:
+            progress = progress.with_attempt(LEAD, Attempt(Way.PHONE, 1_000.0 + number, outcome))
+    assert [each.at for each in progress.every_attempt] == [1_000.0, 1_299.0]
 
 
 def test_without_calls_left_it_falls_back_and_says_so() -> None:
@@ -183,12 +209,12 @@ def test_nights_begin_at_noon_and_months_with_their_first_day() -> None:
         Call(yesterday.timestamp()),
         Call((yesterday - timedelta(seconds=1)).timestamp()),
     ]
-    assert CallLimits().left(calls, now) is None
-    assert CallLimits(per_night=5).left(calls, now) == 2
-    assert CallLimits(per_month=5).left(calls, now) == 3
-    assert CallLimits(per_night=5, per_month=4).left(calls, now) == 2
-    assert CallLimits(per_night=2).left(calls, now) == 0
-    assert CallLimits(per_night=5).left(calls, now.replace(hour=13)) == 5
+    assert calls_left(CallLimits(), calls, now) is None
+    assert calls_left(CallLimits(per_night=5), calls, now) == 2
+    assert calls_left(CallLimits(per_month=5), calls, now) == 3
+    assert calls_left(CallLimits(per_night=5, per_month=4), calls, now) == 2
+    assert calls_left(CallLimits(per_night=2), calls, now) == 0
+    assert calls_left(CallLimits(per_night=5), calls, now.replace(hour=13)) == 5
 
 
 def test_notes_survive() -> None:

@@ -8,18 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from airflow_provider_dingpush.oncall.escalation import (
-    Attempt,
-    Escalation,
-    Outcome,
-    Progress,
-    Situation,
-    Step,
-    Verdict,
-    Way,
-    next_step,
-)
+from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome, Progress, Situation, Verdict, next_step
 from airflow_provider_dingpush.oncall.progress_notes import progress_from_bytes, progress_to_bytes
+from airflow_provider_dingpush.rules.escalations import Escalation, Step, Way
 
 TICK = 60.0
 NIGHT = 3 * 3_600.0

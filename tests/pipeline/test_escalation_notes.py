@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dingpush.oncall.escalation import Attempt, Call, Progress, Step, Way
+from airflow_provider_dingpush.oncall.escalation import Attempt, Call, Progress
 from airflow_provider_dingpush.pipeline.escalation_notes import (
     CALLS,
     ESCALATIONS,
@@ -14,6 +14,7 @@ from airflow_provider_dingpush.pipeline.escalation_notes import (
     progress_in,
 )
 from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.rules.escalations import Step, Way
 from airflow_provider_dingpush.storage.notes import Note
 from tests.outbox_in_use import use
 from tests.redis_servers import RedisServer

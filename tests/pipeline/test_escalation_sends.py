@@ -8,10 +8,11 @@ from datetime import timezone
 import pytest
 
 from airflow_provider_dingpush.alerts.open_failure import OpenFailure
-from airflow_provider_dingpush.oncall.escalation import Attempt, Escalation, Outcome, Step, Way
+from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome
 from airflow_provider_dingpush.pipeline.escalation_sends import Order, Sends
 from airflow_provider_dingpush.pipeline.incidents import Incident
 from airflow_provider_dingpush.pipeline.stores import stores
+from airflow_provider_dingpush.rules.escalations import Escalation, Step, Way
 from airflow_provider_dingpush.rules.reading import read_rules
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.timeouts import Deadline

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_dingpush.alerts.open_failure import OpenFailure
-from airflow_provider_dingpush.oncall.escalation import Outcome, Way
+from airflow_provider_dingpush.oncall.escalation import Outcome
 from airflow_provider_dingpush.pipeline.escalation_text import call_text, ding_text, message_about, todo_subject
 from airflow_provider_dingpush.pipeline.incidents import Incident
+from airflow_provider_dingpush.rules.escalations import Way
 
 NOW = 1_790_000_000.0
 FAILURE = OpenFailure(

@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.oncall.claims import ClaimedBy
-from airflow_provider_dingpush.oncall.escalation import Outcome, Way
+from airflow_provider_dingpush.oncall.escalation import Outcome
 from airflow_provider_dingpush.pipeline import escalation_circumstances, escalation_notes
 from airflow_provider_dingpush.pipeline.escalation_circumstances import inhibited_incidents
 from airflow_provider_dingpush.pipeline.escalation_notes import calls_in, progress_in
@@ -26,6 +26,7 @@ from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.silences import add_silence, expire_silence, silences_in
 from airflow_provider_dingpush.pipeline.store_flush import flush_stores
 from airflow_provider_dingpush.pipeline.stores import Store
+from airflow_provider_dingpush.rules.escalations import Way
 from airflow_provider_dingpush.rules.reading import read_rules
 from airflow_provider_dingpush.sandbox import DingPlan, Fault, Robot, Sandbox
 from airflow_provider_dingpush.storage.files.store import FileStore
@@ -362,7 +363,7 @@ def test_while_dingtalk_is_away_nothing_is_lost(world: Callable[..., World]) -> 
     night.sandbox.fail_next(Fault.THROTTLED, times=2, path="/v1.0/robot/ding/send")
     night.run(6)
     assert night.dings() == [("app", "lisi")]
-    assert night.outcomes() == [(Way.APP, Outcome.UNAVAILABLE)] * 2 + [(Way.APP, Outcome.DONE)]
+    assert night.outcomes() == [(Way.APP, Outcome.UNAVAILABLE), (Way.APP, Outcome.DONE)]
 
 
 @pytest.mark.parametrize(
@@ -374,7 +375,9 @@ def test_a_call_of_unknown_outcome_is_never_repeated(world: Callable[..., World]
     night.sandbox.fail_next(fault, path="/v1.0/robot/ding/send")
     night.run(60)
     assert len(night.dings()) <= 1
-    assert night.outcomes() == [(Way.PHONE, Outcome.UNKNOWN)]
+    assert night.outcomes() == [(Way.PHONE, Outcome.UNKNOWN), (Way.GROUP, Outcome.DONE)]
+    assert len(night.group()) == 1
+    assert "电话 DING：不清楚是否送达" in night.group()[0]
 
 
 class KilledError(BaseException):

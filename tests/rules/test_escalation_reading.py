@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from airflow_provider_dingpush.errors import RulesFileError
-from airflow_provider_dingpush.oncall.escalation import CallLimits, Escalation, Step, Way
 from airflow_provider_dingpush.rules.escalation_reading import STEP_KEYS
+from airflow_provider_dingpush.rules.escalations import CallLimits, Escalation, Step, Way
 from airflow_provider_dingpush.rules.reading import read_rules
 from airflow_provider_dingpush.rules.rule_set import RuleSet
 
