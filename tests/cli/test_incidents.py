@@ -38,6 +38,7 @@ def test_what_is_open_is_listed(
     assert main(["status", "--language", language]) == 0
     assert ("claimed by lisi" in capsys.readouterr().out) is (language == "en")
     DingTalkNotifier()(success_context("one"))
+    capsys.readouterr()
     assert main(["incidents", "--json"]) == 0
     [left] = json.loads(capsys.readouterr().out)["incidents"]
     assert (left["task_id"], left["failures"], left["claim"]) == ("two", 1, None)
