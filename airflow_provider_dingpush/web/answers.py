@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from airflow_provider_dingpush.pipeline.composing import default_language
 from airflow_provider_dingpush.pipeline.page_actions import PageResult, act
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 LANGUAGE_COOKIE = "dingpush_language"
 MOST_FORM_BYTES = 20_000
 _READ_SECONDS = 20.0
+_MOST_CHARACTERS = 300
 _COOKIE_SECONDS = 366 * 86_400
 _HTML, _CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
 _STYLE = resources.files(__package__) / "style.css"
@@ -99,7 +101,8 @@ class PageAnswer:
 
 def answer_page(request: PageRequest, visitor: Visitor, tokens: FormTokens) -> PageAnswer:
     """The page, for a user who may see it."""
-    state = read_state(visitor, time.monotonic() + _READ_SECONDS)
+    wanted = request.query.get("incident", "")[:_MOST_CHARACTERS] or None
+    state = read_state(visitor, time.monotonic() + _READ_SECONDS, wanted)
     result = next((each for each in PageResult if each.value == request.query.get("result")), None)
     body = render_page(
         state,
@@ -125,7 +128,9 @@ def answer_form(request: PageRequest, form: Mapping[str, str], visitor: Visitor,
     if result in _REFUSED:
         body = render_denial(f"result_{result.value}", language=request.language, url="./")
         return PageAnswer(_REFUSED[result], body.encode("utf-8", "replace"))
-    return PageAnswer(303, location=f"./?result={result.value}")
+    wanted = form.get("incident", "")[:_MOST_CHARACTERS]
+    query = {"result": result.value, **({"incident": wanted} if wanted else {})}
+    return PageAnswer(303, location=f"./?{urlencode(query, errors='replace')}")
 
 
 _REFUSED = {PageResult.FORBIDDEN: 403, PageResult.OUTDATED: 403, PageResult.WRONG: 400}

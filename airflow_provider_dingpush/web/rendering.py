@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +12,8 @@ from jinja2 import Environment, StrictUndefined
 
 from airflow_provider_dingpush.alerts.visible_text import as_shown
 from airflow_provider_dingpush.delivery.reasons import words
-from airflow_provider_dingpush.errors import in_language
+from airflow_provider_dingpush.errors import RulesFileError, in_language
+from airflow_provider_dingpush.pipeline.baseline_text import margin_text
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.page_actions import SILENCE_MINUTES
 from airflow_provider_dingpush.pipeline.redaction import redact_text
@@ -21,11 +22,16 @@ from airflow_provider_dingpush.web.words import LANGUAGES, Words
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from airflow_provider_dingpush.errors import DingTalkError
+    from airflow_provider_dingpush.pipeline.incidents import Incident
     from airflow_provider_dingpush.pipeline.page_actions import PageResult
-    from airflow_provider_dingpush.pipeline.page_state import BaselineRow, IncidentRow, PageState
+    from airflow_provider_dingpush.pipeline.page_baselines import BaselineRow
+    from airflow_provider_dingpush.pipeline.page_state import IncidentRow, PageState
     from airflow_provider_dingpush.pipeline.receiver_status import ReceiverStatus, Usage
 
 _FOLDER = resources.files(__package__)
+_MOST_MISTAKES = 5
+_SECONDS_OF_A_MINUTE, _SECONDS_OF_AN_HOUR = 60.0, 3_600.0
 
 
 class _Cell(NamedTuple):
@@ -100,7 +106,7 @@ def render_page(
         airflow_url=airflow_url,
         minutes=SILENCE_MINUTES,
         now=f"{datetime.fromtimestamp(now, local_zone()):%Y-%m-%d %H:%M:%S}",
-        zone=datetime.fromtimestamp(now, local_zone()).tzname(),
+        zone=local_zone(),
         flushed=None if state.flushed_at is None else _time(state.flushed_at, now),
         state=state,
         problems=[redact_text(each.in_language(language)) for each in state.problems],
@@ -109,6 +115,7 @@ def render_page(
         receivers=[tables.receiver(each) for each in state.receivers],
         letters=list(tables.letters(state)),
         baselines=[tables.baseline(each) for each in state.baselines],
+        baseline_problems=list(_lines_of(state.baselines_problem, language)),
     )
 
 
@@ -131,6 +138,16 @@ def _time(at: float, now: float) -> str:
     """A time of this year without the year."""
     moment, today = (datetime.fromtimestamp(each, local_zone()) for each in (at, now))
     return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _lines_of(problem: DingTalkError | None, language: str) -> Iterator[str]:
+    """A problem, or each mistake in a file."""
+    if problem is not None:
+        mistakes = problem.problems_in(language) if isinstance(problem, RulesFileError) else ()
+        lines = mistakes or (problem.in_language(language),)
+        yield from (as_shown(redact_text(each)) for each in lines[:_MOST_MISTAKES])
+        if len(lines) > _MOST_MISTAKES:
+            yield Words(language)("more_mistakes", count=len(lines) - _MOST_MISTAKES)
 
 
 def _is_web_address(link: str) -> bool:
@@ -160,7 +177,7 @@ class _Tables:
             self._cell(
                 "what",
                 failure.name,
-                more=[as_shown(redact_text(each)) for each in (failure.summary,) if each],
+                more=[as_shown(redact_text(each)) for each in (failure.summary, incident.short_id) if each],
                 links=[(name, link) for name, link in links if link and _is_web_address(link)],
             ),
             self._cell("severity", failure.urgency.value, kind=f"severity {failure.urgency.value.lower()}"),
@@ -171,7 +188,7 @@ class _Tables:
             self._cell(
                 "claimed",
                 claimed,
-                more=[as_shown(redact_text(claim.note))] if claim is not None and claim.note else (),
+                more=list(self._of_claim(incident)),
                 kind="nobody" if claim is None else "owner",
             ),
         ]
@@ -183,6 +200,16 @@ class _Tables:
         if row.may_silence:
             buttons.append(_Button("silence", incident.id, text("silence"), has_minutes=True))
         return _Row(cells, buttons)
+
+    def _of_claim(self, incident: Incident) -> Iterator[str]:
+        """What was said at the claim, and the last step of the escalation."""
+        if incident.claim is not None and incident.claim.note:
+            yield as_shown(redact_text(incident.claim.note))
+        attempts = incident.progress.every_attempt if incident.progress is not None else []
+        if attempts:
+            last, language = attempts[-1], self._text.language
+            way, outcome = last.way.words(language), last.outcome.words(language)
+            yield self._text("last_step", way=way, time=self._time(last.at), outcome=outcome)
 
     def silences(self, state: PageState) -> Iterator[_Row]:
         """What is muted."""
@@ -257,17 +284,47 @@ class _Tables:
 
     def baseline(self, row: BaselineRow) -> _Row:
         """A baseline of today."""
-        text, due, expected = self._text, row.due, row.expected
-        margin = "" if due is None or expected is None else text("minutes", count=f"{(due - expected) / 60:,.0f}")
+        text, zone = self._text, row.zone or local_zone()
+        # Its times are those of its own zone, as in the rules file.
+        is_elsewhere = str(zone) != str(local_zone())
+        due = [] if row.due is None else [self._clock(row.due, zone), *([str(zone)] if is_elsewhere else [])]
         return _Row(
             [
-                self._cell("baseline", row.name),
-                self._cell("due", "" if due is None else self._time(due)),
-                self._cell("expected", text("unknown") if expected is None else self._time(expected)),
-                self._cell("margin", margin, kind="number"),
-                self._cell("state", row.texts[text.language == "zh"], kind="held" if row.is_open else ""),
+                self._cell("baseline", row.name, kind="name"),
+                self._cell("due", due[0] if due else "", more=due[1:], kind="time"),
+                self._expected(row, zone),
+                self._cell("margin", self._margin(row), kind="number"),
+                self._cell("state", row.texts[text.language == "zh"], kind=_kind_of(row)),
             ]
         )
+
+    def _expected(self, row: BaselineRow, zone: tzinfo) -> _Cell:
+        text, name = self._text, "done" if row.is_done else "at"
+        if row.due is None:
+            return self._cell("expected", "", kind="time")
+        shown = text("unknown") if row.expected is None else text(name, time=self._clock(row.expected, zone))
+        is_late = row.worst is not None and row.worst - (row.expected or 0.0) >= _SECONDS_OF_A_MINUTE
+        more = [text("at_worst", time=self._clock(row.worst, zone))] if is_late and row.worst is not None else []
+        return self._cell("expected", shown, more=more, kind="time")
+
+    def _margin(self, row: BaselineRow) -> str:
+        if row.due is None or row.expected is None:
+            return ""
+        margin = row.due - row.expected
+        if abs(margin) < _SECONDS_OF_AN_HOUR:
+            return self._text("minutes", count=int(margin / _SECONDS_OF_A_MINUTE))
+        return margin_text(margin, self._text.language)
+
+    def _clock(self, at: float, zone: tzinfo) -> str:
+        """The time of the day, with the day if that isn't today."""
+        moment, today = (datetime.fromtimestamp(each, zone) for each in (at, self._now))
+        return f"{moment:%H:%M}" if moment.date() == today.date() else f"{moment:%m-%d %H:%M}"
+
+
+def _kind_of(row: BaselineRow) -> str:
+    if row.outlook is None:
+        return "held" if row.is_open else ""
+    return f"state {row.outlook.value}"
 
 
 def _number(number: int | None) -> str:
