@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _TEXTS: Mapping[str, tuple[str, str]] = {
     "semicolon": ("; ", "；"),
     "why": ("{state} ({why})", "{state}（{why}）"),
+    "at_once": ("<1m", "不到 1 分"),
     "upstream": ("waits for {dag}", "正在等待 {dag}"),
 }
 # Of these every output that isn't done is shown.
@@ -30,7 +31,7 @@ def margin_text(seconds: float, language: str) -> str:
     :param language: ``zh`` or ``en``.
     """
     whole = abs(seconds) // _SECONDS_OF_A_MINUTE * _SECONDS_OF_A_MINUTE
-    text = duration_text(whole, words_in(language))
+    text = duration_text(whole, words_in(language)) if whole else _text("at_once", language)
     return f"-{text}" if seconds <= -_SECONDS_OF_A_MINUTE else text
 
 

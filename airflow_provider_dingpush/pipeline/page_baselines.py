@@ -99,7 +99,7 @@ def read_baselines(may_read: MayRead, now: float, deadline: Deadline) -> Baselin
     except Exception as problem:  # noqa: BLE001 - the rest of the page is worth more
         _log.warning("The page can't show the baselines.", exc_info=True)
         return BaselinesOfToday(True, problem=DingTalkError(described(problem)))
-    return BaselinesOfToday(True, rows)
+    return BaselinesOfToday(True, tuple(rows))
 
 
 # The file names DAGs that the visitor may not know of.

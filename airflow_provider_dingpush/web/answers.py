@@ -101,8 +101,7 @@ class PageAnswer:
 
 def answer_page(request: PageRequest, visitor: Visitor, tokens: FormTokens) -> PageAnswer:
     """The page, for a user who may see it."""
-    wanted = request.query.get("incident", "")[:_MOST_CHARACTERS] or None
-    state = read_state(visitor, time.monotonic() + _READ_SECONDS, wanted)
+    state = read_state(visitor, time.monotonic() + _READ_SECONDS, _wanted(request.query) or None)
     result = next((each for each in PageResult if each.value == request.query.get("result")), None)
     body = render_page(
         state,
@@ -128,9 +127,9 @@ def answer_form(request: PageRequest, form: Mapping[str, str], visitor: Visitor,
     if result in _REFUSED:
         body = render_denial(f"result_{result.value}", language=request.language, url="./")
         return PageAnswer(_REFUSED[result], body.encode("utf-8", "replace"))
-    wanted = form.get("incident", "")[:_MOST_CHARACTERS]
+    wanted = _wanted(form)
     query = {"result": result.value, **({"incident": wanted} if wanted else {})}
-    return PageAnswer(303, location=f"./?{urlencode(query, errors='replace')}")
+    return PageAnswer(303, location=f"./?{urlencode(query)}")
 
 
 _REFUSED = {PageResult.FORBIDDEN: 403, PageResult.OUTDATED: 403, PageResult.WRONG: 400}
@@ -146,6 +145,11 @@ def answer_denial(request: PageRequest, *, is_signed_in: bool) -> PageAnswer:
 def answer_style() -> PageAnswer:
     """The style sheet."""
     return PageAnswer(200, _STYLE.read_bytes(), _CSS)
+
+
+def _wanted(values: Mapping[str, str]) -> str:
+    """The one incident that the page is about; empty if it is about all."""
+    return values.get("incident", "")[:_MOST_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def _accepted(header: str) -> str | None:
