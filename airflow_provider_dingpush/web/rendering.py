@@ -109,6 +109,13 @@ def render_page(
         zone=local_zone(),
         flushed=None if state.flushed_at is None else _time(state.flushed_at, now),
         state=state,
+        parts={
+            "incidents": len(state.incidents) + state.more_incidents,
+            "silences": len(state.silences),
+            "baselines": len(state.baselines) + state.more_baselines,
+            "receivers": len(state.receivers),
+            "letters": len(state.letters) + state.more_letters,
+        },
         problems=[redact_text(each.in_language(language)) for each in state.problems],
         incidents=[tables.incident(each) for each in state.incidents],
         silences=list(tables.silences(state)),
@@ -172,13 +179,13 @@ class _Tables:
         incident, text = row.incident, self._text
         failure, claim = incident.failure, incident.claim
         links = [(text("log"), failure.log_link), (text("run"), failure.run_link)]
-        claimed = text("nobody") if claim is None else text("claimed_by", by=claim.by, time=self._time(claim.at))
         cells = [
             self._cell(
                 "what",
                 failure.name,
                 more=[as_shown(redact_text(each)) for each in (failure.summary, incident.short_id) if each],
                 links=[(name, link) for name, link in links if link and _is_web_address(link)],
+                kind="what",
             ),
             self._cell("severity", failure.urgency.value, kind=f"severity {failure.urgency.value.lower()}"),
             self._cell("since", self._time(failure.since), kind="time"),
@@ -187,9 +194,9 @@ class _Tables:
             self._cell("connection", failure.conn_id, kind="name"),
             self._cell(
                 "claimed",
-                claimed,
+                text("nobody") if claim is None else claim.by,
                 more=list(self._of_claim(incident)),
-                kind="nobody" if claim is None else "owner",
+                kind="nobody" if claim is None else "claim",
             ),
         ]
         buttons = []
@@ -202,9 +209,11 @@ class _Tables:
         return _Row(cells, buttons)
 
     def _of_claim(self, incident: Incident) -> Iterator[str]:
-        """What was said at the claim, and the last step of the escalation."""
-        if incident.claim is not None and incident.claim.note:
-            yield as_shown(redact_text(incident.claim.note))
+        """Since when it is claimed, what was said about it, and the last step of the escalation."""
+        if incident.claim is not None:
+            yield self._text("claimed_since", time=self._time(incident.claim.at))
+            if incident.claim.note:
+                yield as_shown(redact_text(incident.claim.note))
         attempts = incident.progress.every_attempt if incident.progress is not None else []
         if attempts:
             last, language = attempts[-1], self._text.language

@@ -11,6 +11,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "title": ("DingTalk alerts", "钉钉告警"),
     "back": ("Airflow", "Airflow"),
     "language": ("Language", "语言"),
+    "parts": ("Parts of this page", "本页内容"),
     "refresh": ("Refresh", "刷新"),
     "as_of": ("As of {time} ({zone})", "数据时间：{time}（{zone}）"),
     "signed_in": ("Signed in as {name}", "当前用户：{name}"),
@@ -22,7 +23,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # incidents
     "incidents": ("Open incidents", "未恢复的故障"),
     "no_incidents": ("Nothing is open: every failure has recovered.", "当前没有未恢复的故障。"),
-    "incident_count": ("{open} open, {claimed} claimed", "未恢复 {open} 个，已认领 {claimed} 个"),
+    "incident_count": (
+        "{open} open, {claimed} claimed; P1 is the most urgent.",
+        "未恢复 {open} 个，已认领 {claimed} 个；P1 最紧急。",
+    ),
     "more": ("… and {count} more, less urgent or more recent.", "……另有 {count} 个，级别较低或时间较近。"),
     "what": ("Incident", "故障"),
     "since": ("Open since", "开始时间"),
@@ -31,7 +35,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "owner": ("Owner", "负责人"),
     "connection": ("Connection", "连接"),
     "claimed": ("Claimed", "认领"),
-    "claimed_by": ("{by}, {time}", "{by}，{time}"),
+    "claimed_since": ("since {time}", "{time} 起"),
     "nobody": ("nobody", "无人认领"),
     "log": ("Log", "日志"),
     "run": ("Run", "本次运行"),

@@ -21,12 +21,15 @@ import requests
 from selenium.webdriver.support.ui import WebDriverWait
 
 from airflow_provider_dingpush.airflow_compat import has_own_plugin, page_framework
+from airflow_provider_dingpush.oncall.baselines import Outlook
+from airflow_provider_dingpush.pipeline import routes
 from airflow_provider_dingpush.pipeline.incidents import incidents_in
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.silences import silences_in
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.integration.standalone_airflow import START_SECONDS, free_ports
 from tests.sandbox.test_page import CHROMEDRIVER, CHROMIUM, browser
+from tests.web.baselines_of_today import BASELINES, note_runs, write_baselines
 from tests.web.page_data import EVIL, fill
 
 __all__ = ["browser"]
@@ -115,8 +118,13 @@ def server(
     shutil.copy(migrated_database, home / "airflow.db")
     environment = _environment(home)
     with pytest.MonkeyPatch.context() as env:
-        env.setenv("AIRFLOW__DINGPUSH__HOME", environment["AIRFLOW__DINGPUSH__HOME"])
+        for name in ("AIRFLOW__DINGPUSH__HOME", "AIRFLOW__DINGPUSH__RULES_FILE"):
+            env.setenv(name, environment[name])
+        env.setattr(routes, "_known", {})
         env.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{connected_once.webhook_url}&group_interval_seconds=0")
+        now = time.time()
+        write_baselines(home, now)
+        note_runs(now)
         fill(connected_once)
         with _running(home, environment) as url:
             yield WebServer(url, home)
@@ -135,6 +143,7 @@ def _environment(home: Path) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "DINGPUSH__HOME": str(home / "dingpush"),
         "DINGPUSH__TIMEZONE": "Asia/Shanghai",
+        "DINGPUSH__RULES_FILE": str(home / "rules.yaml"),
     }
     return {
         **os.environ,
@@ -197,15 +206,17 @@ def _press(browser: Any, row: str, button: str, then: str) -> None:
     WebDriverWait(browser, START_SECONDS).until(lambda _: then in browser.execute_script(TEXT))
 
 
-@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("width", [1440, 1000, 390])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_it_is_readable_wide_and_on_a_phone(browser: Any, server: WebServer, width: int, language: str) -> None:
     """Nothing sticks out, nothing is loaded from elsewhere, and nothing of a text is run."""
     server.sign_in(browser, "ann")
     _open(browser, server, width=width, language=language)
     text = browser.execute_script(TEXT)
-    for each in ("orders_daily · check_amounts", "dingtalk_default", "wangwu", EVIL):
+    for each in ("orders_daily · check_amounts", "dingtalk_default", "wangwu", EVIL, *BASELINES):
         assert each in text
+    for outlook in Outlook:
+        assert outlook.in_language(language) in text
     assert ("Open incidents" in text) is (language == "en")
     assert ("未恢复的故障" in text) is (language == "zh")
     assert browser.execute_script(OVERFLOW) <= 0
