@@ -23,6 +23,8 @@ from zoneinfo import ZoneInfo
 
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER
 
+PAGE_PATH = "/dingpush"
+"""Of this package's own page, below Airflow's URL."""
 AIRFLOW_DEFAULT_BASE_URL = "http://localhost:8080"
 """Where ``airflow standalone`` serves its pages by default."""
 

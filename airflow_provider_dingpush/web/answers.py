@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from airflow_provider_dingpush.pipeline.composing import default_language
 from airflow_provider_dingpush.pipeline.page_actions import PageResult, act
@@ -23,6 +24,7 @@ LANGUAGE_COOKIE = "dingpush_language"
 MOST_FORM_BYTES = 20_000
 _READ_SECONDS = 20.0
 _MOST_CHARACTERS = 300
+_PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 _COOKIE_SECONDS = 366 * 86_400
 _HTML, _CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
 _STYLE = resources.files(__package__) / "style.css"
@@ -140,6 +142,19 @@ def answer_denial(request: PageRequest, *, is_signed_in: bool) -> PageAnswer:
     name = "no_access" if is_signed_in else "no_login"
     body = render_denial(name, language=request.language, url=request.airflow_url)
     return PageAnswer(403 if is_signed_in else 401, body.encode())
+
+
+def answer_login(request: PageRequest, page_path: str) -> PageAnswer:
+    """The way to Airflow's login, and from there back to this page.
+
+    :param page_path: the path of this page, as browsers reach it.
+    """
+    wanted, chosen = _wanted(request.query), request.query.get("language")
+    # Airflow 3.0 puts this behind "?next=" as it is, so that it may have one value only.
+    query = f"?incident={wanted}" if _PLAIN.fullmatch(wanted) else ""
+    back = quote(f"{page_path}{query}", safe="")
+    chosen = chosen if chosen in LANGUAGES else None
+    return PageAnswer(302, location=f"../auth/login?next={back}", chosen_language=chosen)
 
 
 def answer_style() -> PageAnswer:
