@@ -94,8 +94,8 @@ def render_page(
     :param airflow_url: of Airflow's UI.
     :param now: in seconds since 1970.
     """
-    text = Words(language)
-    tables = _Tables(text, now)
+    text, zone = Words(language), local_zone()
+    tables = _Tables(text, zone, now)
     return _template("page.html").render(
         t=text,
         languages=LANGUAGES,
@@ -105,9 +105,9 @@ def render_page(
         result=result,
         airflow_url=airflow_url,
         minutes=SILENCE_MINUTES,
-        now=f"{datetime.fromtimestamp(now, local_zone()):%Y-%m-%d %H:%M:%S}",
-        zone=local_zone(),
-        flushed=None if state.flushed_at is None else _time(state.flushed_at, now),
+        now=f"{datetime.fromtimestamp(now, zone):%Y-%m-%d %H:%M:%S}",
+        zone=zone,
+        flushed=None if state.flushed_at is None else tables.time(state.flushed_at),
         state=state,
         parts={
             "incidents": len(state.incidents) + state.more_incidents,
@@ -141,12 +141,6 @@ def _template(name: str) -> Template:
     return environment.from_string((_FOLDER / name).read_text(encoding="utf-8"))
 
 
-def _time(at: float, now: float) -> str:
-    """A time of this year without the year."""
-    moment, today = (datetime.fromtimestamp(each, local_zone()) for each in (at, now))
-    return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d %H:%M}"
-
-
 def _lines_of(problem: DingTalkError | None, language: str) -> Iterator[str]:
     """A problem, or each mistake in a file."""
     if problem is not None:
@@ -162,14 +156,21 @@ def _is_web_address(link: str) -> bool:
 
 
 class _Tables:
-    """The rows of the page's tables in one language."""
+    """The rows of the page's tables in one language.
 
-    def __init__(self, text: Words, now: float) -> None:
+    :param zone: of their times.
+    :param now: in seconds since 1970.
+    """
+
+    def __init__(self, text: Words, zone: tzinfo, now: float) -> None:
         self._text = text
+        self._zone = zone
         self._now = now
 
-    def _time(self, at: float) -> str:
-        return _time(at, self._now)
+    def time(self, at: float) -> str:
+        """A time of this year without the year."""
+        moment, today = (datetime.fromtimestamp(each, self._zone) for each in (at, self._now))
+        return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d %H:%M}"
 
     def _cell(self, heading: str, value: str, **more: Any) -> _Cell:
         return _Cell(self._text(heading), as_shown(value), **more)
@@ -188,7 +189,7 @@ class _Tables:
                 kind="what",
             ),
             self._cell("severity", failure.urgency.value, kind=f"severity {failure.urgency.value.lower()}"),
-            self._cell("since", self._time(failure.since), kind="time"),
+            self._cell("since", self.time(failure.since), kind="time"),
             self._cell("failures", f"{failure.count:,}", kind="number"),
             self._cell("owner", ", ".join(failure.owners), kind="owner"),
             self._cell("connection", failure.conn_id, kind="name"),
@@ -211,14 +212,14 @@ class _Tables:
     def _of_claim(self, incident: Incident) -> Iterator[str]:
         """Since when it is claimed, what was said about it, and the last step of the escalation."""
         if incident.claim is not None:
-            yield self._text("claimed_since", time=self._time(incident.claim.at))
+            yield self._text("claimed_since", time=self.time(incident.claim.at))
             if incident.claim.note:
                 yield as_shown(redact_text(incident.claim.note))
         attempts = incident.progress.every_attempt if incident.progress is not None else []
         if attempts:
             last, language = attempts[-1], self._text.language
             way, outcome = last.way.words(language), last.outcome.words(language)
-            yield self._text("last_step", way=way, time=self._time(last.at), outcome=outcome)
+            yield self._text("last_step", way=way, time=self.time(last.at), outcome=outcome)
 
     def silences(self, state: PageState) -> Iterator[_Row]:
         """What is muted."""
@@ -226,7 +227,7 @@ class _Tables:
             silence = row.silence
             cells = [
                 self._cell("silenced_what", silence.what),
-                self._cell("until", self._time(silence.until), kind="time"),
+                self._cell("until", self.time(silence.until), kind="time"),
                 self._cell("muted", f"{row.silenced.count:,}", kind="number"),
                 self._cell("by", silence.by, kind="owner"),
                 self._cell("why", redact_text(silence.why)),
@@ -268,7 +269,7 @@ class _Tables:
         if status.reason is not None and status.until is not None:
             detail = redact_text(in_language(status.detail, self._text.language))
             reason = words(status.reason, self._text.language, detail)
-            values = {"time": self._time(status.until), "reason": reason}
+            values = {"time": self.time(status.until), "reason": reason}
         return self._text(status.state.value, **values)
 
     def _waits(self, status: ReceiverStatus) -> Iterator[str]:
@@ -284,7 +285,7 @@ class _Tables:
             letter = row.letter
             cells = [
                 self._cell("alert", letter.name),
-                self._cell("refused_at", self._time(letter.at), kind="time"),
+                self._cell("refused_at", self.time(letter.at), kind="time"),
                 self._cell("connection", letter.alert.mailbox.conn_id if letter.alert else "", kind="name"),
                 self._cell("reason", redact_text(letter.problem)),
             ]
@@ -293,9 +294,9 @@ class _Tables:
 
     def baseline(self, row: BaselineRow) -> _Row:
         """A baseline of today."""
-        text, zone = self._text, row.zone or local_zone()
         # Its times are those of its own zone, as in the rules file.
-        is_elsewhere = str(zone) != str(local_zone())
+        text, zone = self._text, row.zone or self._zone
+        is_elsewhere = str(zone) != str(self._zone)
         due = [] if row.due is None else [self._clock(row.due, zone), *([str(zone)] if is_elsewhere else [])]
         return _Row(
             [

@@ -249,11 +249,9 @@ def test_a_link_to_an_incident_leads_through_the_login(browser: Any, server: Web
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get(f"{server.url}/dingpush/?incident={incident.id}")
     wait = WebDriverWait(browser, START_SECONDS)
-    name, password = (
-        wait.until(lambda _, one=one: browser.find_elements(By.NAME, one))[0] for one in ("username", "password")
-    )
-    name.send_keys("uma")
-    password.send_keys("pw", Keys.ENTER)
+    wait.until(lambda _: browser.find_elements(By.NAME, "username"))
+    browser.find_element(By.NAME, "username").send_keys("uma")
+    browser.find_element(By.NAME, "password").send_keys("pw", Keys.ENTER)
     wait.until(lambda _: "/dingpush/" in browser.current_url and incident.short_id in browser.execute_script(TEXT))
     text = browser.execute_script(TEXT)
     assert "evil · inject" in text
