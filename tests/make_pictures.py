@@ -144,8 +144,8 @@ def browser(language: Language) -> Iterator[Any]:
             driver.quit()
 
 
-def resize(driver: Any, width: int, height: int) -> None:
-    metrics = {"width": width, "height": height, "deviceScaleFactor": SCALE, "mobile": False}
+def resize(driver: Any, width: int, height: int, scale: float = SCALE) -> None:
+    metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
@@ -167,13 +167,10 @@ class Album:
     folder: Path
     language: Language
 
-    def add(self, name: str, png: bytes, *, most_height: int = 1400, colours: int = 256) -> None:
+    def add(self, name: str, png: bytes, *, most_height: int = 1400) -> None:
         """Put a picture there, cut off at this height (in the pixels of the page)."""
         picture = Picture.open(io.BytesIO(png)).convert("RGB")
-        picture = picture.crop((0, 0, picture.width, min(picture.height, most_height * SCALE)))
-        picture = picture.quantize(
-            colours, dither=Picture.Dither.NONE if colours < 256 else Picture.Dither.FLOYDSTEINBERG
-        )
+        picture = picture.crop((0, 0, picture.width, min(picture.height, most_height * SCALE))).quantize(256)
         path = self.folder / f"{name}{self.language.suffix}.png"
         picture.save(path, optimize=True)
         print(f"{path.name}: {picture.width} x {picture.height}, {path.stat().st_size // 1000} kB")
@@ -200,12 +197,12 @@ class Album:
     def add_page(self, name: str, airflow_url: str) -> None:
         """The page in Airflow's UI, high enough that nothing scrolls."""
         with browser(self.language) as driver:
-            resize(driver, 1400, LOWEST)
+            resize(driver, 1400, LOWEST, 1.5)
             driver.get(f"{airflow_url}/auth/token/login")
             driver.get(f"{airflow_url}/dingpush/?language={self.language.code}")
             shown(driver, "footer")
-            resize(driver, 1400, driver.execute_script("return document.body.offsetHeight"))
-            self.add(name, driver.find_element(By.CSS_SELECTOR, "body").screenshot_as_png, most_height=1800, colours=32)
+            resize(driver, 1400, driver.execute_script("return document.body.offsetHeight"), 1.5)
+            self.add(name, driver.find_element(By.CSS_SELECTOR, "body").screenshot_as_png, most_height=1800)
 
     def add_form(self, name: str, airflow: RunningAirflow, conn_type: str, values: dict[str, str]) -> None:
         """The dialog of a new connection as Airflow's page draws it: the fields of every connection, and ours."""
