@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,40 @@ pytestmark = [
 ROLES = {"ann": "Admin", "uma": "User", "vic": "Viewer", "nina": "Public"}
 ADD_USERS = """
 import json, sys
-from airflow.www.app import create_app
-app = create_app()
-with app.app_context():
+
+def add(security):
     for name, role in json.loads(sys.argv[1]).items():
-        security = app.appbuilder.sm
-        security.add_user(name, name, name, f"{name}@example.com", security.find_role(role), password="pw")
+        assert security.add_user(name, name, name, f"{name}@example.com", security.find_role(role), password="pw")
+
+try:
+    from airflow.www.app import create_app
+except ImportError:
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+    with get_application_builder() as builder:
+        builder.sm.sync_roles()
+        add(builder.sm)
+else:
+    app = create_app()
+    with app.app_context():
+        add(app.appbuilder.sm)
 """
+FAB_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+SIMPLE, FAB = "simple", "fab"
+
+
+def auth_managers() -> list[str]:
+    """Those that this Airflow has: Airflow 2 has FAB's only, and Airflow 3 its own, and FAB's with its provider."""
+    if page_framework() == "flask":
+        return [FAB]
+    return [SIMPLE, FAB] if has_module("airflow.providers.fab") else [SIMPLE]
+
+
+def has_module(name: str) -> bool:
+    with suppress(ModuleNotFoundError):
+        return find_spec(name) is not None
+    return False
+
+
 OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 TEXT = "return document.body.innerText"
 BUTTON = "return [...document.querySelectorAll('tr')].find((row) => row.innerText.includes(arguments[0]))\
@@ -67,11 +95,13 @@ class WebServer:
 
     :param url: of it.
     :param home: of Airflow.
+    :param auth_manager: of Airflow.
     :param cookies: of each user who has signed in.
     """
 
     url: str
     home: Path
+    auth_manager: str
     cookies: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
     def sign_in(self, browser: Any, name: str) -> None:
@@ -110,14 +140,22 @@ def connected_once() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=auth_managers())
 def server(
-    tmp_path_factory: pytest.TempPathFactory, migrated_database: Path, connected_once: Sandbox
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    migrated_database: Path,
+    connected_once: Sandbox,
 ) -> Iterator[WebServer]:
     """A web server whose outbox has one of each, and users of several roles."""
     home = tmp_path_factory.mktemp("airflow")
     shutil.copy(migrated_database, home / "airflow.db")
     environment = _environment(home)
+    if request.param == FAB:
+        if page_framework() == "fastapi":
+            environment["AIRFLOW__CORE__AUTH_MANAGER"] = FAB_MANAGER
+            _run(["-m", "airflow", "db", "migrate"], environment)  # its tables
+        _run(["-c", ADD_USERS, json.dumps(ROLES)], environment)
     with pytest.MonkeyPatch.context() as env:
         for name in ("AIRFLOW__DINGPUSH__HOME", "AIRFLOW__DINGPUSH__RULES_FILE"):
             env.setenv(name, environment[name])
@@ -128,7 +166,7 @@ def server(
         note_runs(now)
         fill(connected_once)
         with _running(home, environment) as url:
-            yield WebServer(url, home)
+            yield WebServer(url, home, request.param)
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -160,9 +198,6 @@ def _environment(home: Path) -> dict[str, str]:
 def _running(home: Path, environment: dict[str, str]) -> Iterator[str]:
     [port] = free_ports(1)
     is_new = page_framework() == "fastapi"
-    if not is_new:
-        program = [sys.executable, "-c", ADD_USERS, json.dumps(ROLES)]
-        subprocess.run(program, env=environment, check=True, capture_output=True)
     words = ["api-server", "--host", "127.0.0.1"] if is_new else ["webserver", "--hostname", "127.0.0.1"]
     # A worker of Airflow 2 serves one connection at a time, and a browser opens some in advance.
     workers = "1" if is_new else "6"
@@ -186,6 +221,12 @@ def _running(home: Path, environment: dict[str, str]) -> Iterator[str]:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _run(arguments: list[str], environment: dict[str, str]) -> None:
+    program = [sys.executable, *arguments]
+    done = subprocess.run(program, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
 
 
 def _answers(url: str) -> bool:
@@ -212,6 +253,7 @@ def _press(browser: Any, row: str, button: str, then: str) -> None:
 def test_it_is_readable_wide_and_on_a_phone(browser: Any, server: WebServer, width: int, language: str) -> None:
     """Nothing sticks out, nothing is loaded from elsewhere, and nothing of a text is run."""
     server.sign_in(browser, "ann")
+    browser.get_log("browser")  # of pages before
     _open(browser, server, width=width, language=language)
     text = browser.execute_script(TEXT)
     for each in ("orders_daily · check_amounts", "dingtalk_default", "wangwu", EVIL, *BASELINES):
@@ -272,7 +314,7 @@ def test_a_viewer_sees_it_without_buttons(browser: Any, server: WebServer) -> No
 def test_nobody_else_sees_anything(server: WebServer, name: str | None) -> None:
     """Not even whether there is an incident: without a permission, a login, or with a made-up one."""
     cookies: dict[str, str] = {}
-    if name is not None and page_framework() == "flask":
+    if name is not None and server.auth_manager == FAB:
         cookies = {each["name"]: each["value"] for each in server.cookies_of(name)}
     elif name is not None:
         cookies = {"_token": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4iLCJyb2xlIjoiYWRtaW4ifQ."}
