@@ -45,12 +45,16 @@ pytestmark = [
     ),
 ]
 
-# nina has no role: nothing of Airflow is open to her.
-ROLES = {"ann": "Admin", "uma": "User", "vic": "Viewer", "nina": "Public"}
+# nina has no role: nothing of Airflow is open to her. What dan may see is open to him with FAB's auth manager only.
+ROLES = {"ann": "Admin", "uma": "User", "vic": "Viewer", "nina": "Public", "dan": "Limited"}
 ADD_USERS = """
 import json, sys
 
 def add(security):
+    limited = security.add_role("Limited")
+    for action, resource in (("can_read", "Jobs"), ("can_read", "DAG:evil"), ("can_read", "DAG:finance_daily"),
+                             ("can_edit", "DAG:finance_daily")):
+        security.add_permission_to_role(limited, security.create_permission(action, resource))
     for name, role in json.loads(sys.argv[1]).items():
         assert security.add_user(name, name, name, f"{name}@example.com", security.find_role(role), password="pw")
 
@@ -67,6 +71,7 @@ else:
         add(app.appbuilder.sm)
 """
 FAB_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+SIMPLE_ROLES = ("admin", "user", "viewer")
 SIMPLE, FAB = "simple", "fab"
 
 
@@ -175,7 +180,7 @@ def _environment(home: Path) -> dict[str, str]:
         (home / "plugins" / "dingpush.py").write_text("from airflow_provider_dingpush.plugin import DingPushPlugin\n")
     passwords = home / "passwords.json"
     passwords.write_text(json.dumps(dict.fromkeys(ROLES, "pw")))
-    users = ",".join(f"{name}:{role.lower()}" for name, role in ROLES.items() if role != "Public")
+    users = ",".join(f"{name}:{role.lower()}" for name, role in ROLES.items() if role.lower() in SIMPLE_ROLES)
     options = {
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": users,
@@ -307,6 +312,20 @@ def test_a_viewer_sees_it_without_buttons(browser: Any, server: WebServer) -> No
     server.sign_in(browser, "vic")
     _open(browser, server)
     assert "orders_daily" in browser.execute_script(TEXT)
+    assert browser.execute_script("return document.querySelectorAll('form, button').length") == 0
+
+
+def test_who_may_read_some_dags_sees_nothing_of_others(browser: Any, server: WebServer) -> None:
+    """Neither their incidents nor their baselines, silences and dead letters."""
+    if server.auth_manager != FAB:
+        pytest.skip("Airflow's simple auth manager has no permissions of single DAGs")
+    server.sign_in(browser, "dan")
+    _open(browser, server)
+    text = browser.execute_script(TEXT)
+    for each in ("evil · inject", "finance_daily: running since"):
+        assert each in text
+    for each in ("orders_daily", "users_hourly", "etl_daily", "dev_*", "inventory", "sales report"):
+        assert each not in text
     assert browser.execute_script("return document.querySelectorAll('form, button').length") == 0
 
 
