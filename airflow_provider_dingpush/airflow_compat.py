@@ -72,7 +72,6 @@ __all__ = [
     "run_in_thread",
     "search_all_secrets",
     "send_by_smtp",
-    "takes_login_cookie",
     "task_decorator_factory",
     "task_log_file",
     "tells_teams",
@@ -165,15 +164,6 @@ def is_airflow_3() -> bool:
 def page_framework() -> str:
     """The web framework that pages of a plugin are made with, ``fastapi`` or ``flask``."""
     return "fastapi" if is_airflow_3() else "flask"
-
-
-def takes_login_cookie() -> bool:
-    """Whether Airflow finds a user by the cookie of the login.
-
-    3.0 doesn't: its UI moves the login from the cookie into a header that its scripts send, unless they have one
-    already (``api_fastapi/core_api/security.py`` and ``ui/dist`` of 3.0.6, read 2026-11-28).
-    """
-    return airflow_version() >= (3, 1)
 
 
 def page_secret() -> bytes:

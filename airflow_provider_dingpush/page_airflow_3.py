@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from functools import cached_property
+from inspect import signature
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagDetails
-from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.api_fastapi.core_api.security import GetUserDep, get_user
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of, page_secret, takes_login_cookie
+from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of, page_secret
 from airflow_provider_dingpush.alerts.airflow_site import PAGE_PATH
 from airflow_provider_dingpush.web.answers import (
     LANGUAGE_COOKIE,
@@ -112,6 +113,9 @@ async def _form(request: Request) -> dict[str, str]:
 class _LoginCookie:
     """Lets Airflow 3.0 find the user: it looks for the login in a header only, which a browser doesn't send.
 
+    Its own UI moves the login from the cookie into that header, unless its scripts have one already
+    (``api_fastapi/core_api/security.py`` and ``ui/dist`` of 3.0.6, read 2026-11-28).
+
     :param app: that asks for the user.
     """
 
@@ -136,7 +140,7 @@ def create_app() -> FastAPI:
     """The app; without a description of its routes, which are for browsers."""
     app = FastAPI(title="dingpush", openapi_url=None)
     tokens = FormTokens(page_secret())
-    if not takes_login_cookie():
+    if "request" not in signature(get_user).parameters:
         app.add_middleware(_LoginCookie)
 
     @app.get("/")
