@@ -161,26 +161,22 @@ def is_airflow_3() -> bool:
     return not __version__.startswith("2.")
 
 
-def page_framework() -> str | None:
-    """The web framework that pages of a plugin are made with, ``fastapi`` or ``flask``.
-
-    ``None`` on 3.0, whose UI keeps the login in its scripts: a page of a plugin doesn't learn who opens it
-    (``api_fastapi/core_api/security.py`` of 3.0.6, read 2026-11-28).
-    """
-    if not is_airflow_3():
-        return "flask"
-    from airflow import __version__
-
-    return None if __version__.startswith("3.0.") else "fastapi"
+def page_framework() -> str:
+    """The web framework that pages of a plugin are made with, ``fastapi`` or ``flask``."""
+    return "fastapi" if is_airflow_3() else "flask"
 
 
 def page_secret() -> bytes:
     """The secret that all web servers of this Airflow share, for tokens in forms; made up if there is none."""
     from airflow.configuration import conf
 
-    value = conf.get("api" if is_airflow_3() else "webserver", "secret_key", fallback=None)
-    # In a configuration without it, Airflow may leave its placeholder.
-    return value.encode() if value and not value.startswith("{") else _OWN_SECRET
+    # Airflow 3.0.0 and 3.0.1 have it where Airflow 2 has it.
+    for section in ("api", "webserver") if is_airflow_3() else ("webserver",):
+        value = conf.get(section, "secret_key", fallback=None)
+        # In a configuration without it, Airflow may leave its placeholder.
+        if value and not value.startswith("{"):
+            return str(value).encode()
+    return _OWN_SECRET
 
 
 _OWN_SECRET = os.urandom(32)

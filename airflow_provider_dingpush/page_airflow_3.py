@@ -1,19 +1,22 @@
-"""The page in Airflow's UI, as an app of Airflow 3.1 and later; Airflow protects no app of a plugin by itself."""
+"""The page in Airflow's UI, as an app of Airflow 3; Airflow protects no app of a plugin by itself."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any
-from urllib.parse import parse_qsl
+from inspect import signature
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagDetails
-from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.api_fastapi.core_api.security import GetUserDep, get_user
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from airflow_provider_dingpush.airflow_compat import airflow_option, attribute_of, page_secret
+from airflow_provider_dingpush.alerts.airflow_site import PAGE_PATH
 from airflow_provider_dingpush.web.answers import (
     LANGUAGE_COOKIE,
     MOST_FORM_BYTES,
@@ -21,11 +24,17 @@ from airflow_provider_dingpush.web.answers import (
     PageRequest,
     answer_denial,
     answer_form,
+    answer_login,
     answer_page,
     answer_style,
 )
 from airflow_provider_dingpush.web.tokens import FormTokens
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+# Remembers for a moment that the user was sent to the login, so that a login that doesn't help isn't tried for ever.
+_SENT_TO_LOGIN, _SENT_SECONDS = "dingpush_login", 60
 _MOST_FIELDS = 20
 
 
@@ -101,6 +110,28 @@ async def _form(request: Request) -> dict[str, str]:
         raise HTTPException(400) from None
 
 
+class _LoginCookie:
+    """Lets Airflow 3.0 find the user: it looks for the login in a header only, which a browser doesn't send.
+
+    Its own UI moves the login from the cookie into that header, unless its scripts have one already
+    (``api_fastapi/core_api/security.py`` and ``ui/dist`` of 3.0.6, read 2026-11-28).
+
+    :param app: that asks for the user.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope)
+            token = request.cookies.get(COOKIE_NAME_JWT_TOKEN)
+            if token and "authorization" not in request.headers:
+                header = (b"authorization", f"Bearer {token}".encode("latin-1", "replace"))
+                scope = {**scope, "headers": [*scope["headers"], header]}
+        await self._app(scope, receive, send)
+
+
 _User = Annotated[AirflowUser, Depends(_visitor)]
 _Form = Annotated[dict[str, str], Depends(_form)]
 
@@ -109,6 +140,8 @@ def create_app() -> FastAPI:
     """The app; without a description of its routes, which are for browsers."""
     app = FastAPI(title="dingpush", openapi_url=None)
     tokens = FormTokens(page_secret())
+    if "request" not in signature(get_user).parameters:
+        app.add_middleware(_LoginCookie)
 
     @app.get("/")
     def page(request: Request, user: _User) -> Response:
@@ -126,9 +159,28 @@ def create_app() -> FastAPI:
     async def denial(request: Request, problem: StarletteHTTPException) -> Response:
         if problem.status_code not in (401, 403):
             return Response(status_code=problem.status_code, headers=problem.headers)
-        return _response(answer_denial(_read(request), is_signed_in=problem.status_code == 403))
+        is_signed_in = problem.status_code == 403
+        if is_signed_in or not _is_visit(request) or _SENT_TO_LOGIN in request.cookies:
+            return _response(answer_denial(_read(request), is_signed_in=is_signed_in))
+        response = _response(answer_login(_read(request), _page_path()))
+        response.set_cookie(_SENT_TO_LOGIN, "1", max_age=_SENT_SECONDS, httponly=True, samesite="lax")
+        return response
 
     return app
+
+
+def _is_visit(request: Request) -> bool:
+    """Whether a browser opens the page, and so can show a login."""
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+def _page_path() -> str:
+    """The path of this page, as browsers reach it: a proxy in front of Airflow may take a part of it away."""
+    try:
+        path = urlsplit(airflow_option("api", "base_url") or "").path
+    except ValueError:
+        path = ""
+    return f"{path.rstrip('/')}{PAGE_PATH}/"
 
 
 def _read(request: Request) -> PageRequest:

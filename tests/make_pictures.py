@@ -3,8 +3,8 @@
 PYTHONPATH=. .venv/bin/python tests/make_pictures.py [NAME …] [--into FOLDER]
 
 A picture is ``alert.png`` in Chinese and ``alert_en.png`` in English. Needs Chromium and its driver, fonts with
-Chinese letters and emoji, and Airflow 3.2 or later, whose page for connections is clicked through. Takes two minutes,
-most of it for Airflow to start.
+Chinese letters and emoji, ``redis-server``, and Airflow 3.2 or later, whose page for connections is clicked through.
+Takes two minutes, most of it for Airflow to start.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import redis
 from PIL import Image as Picture
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -37,6 +39,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from airflow_provider_dingpush.sandbox import App, GroupChat, Person, Sandbox
 from tests.callback_contexts import success_context, task_context
 from tests.integration.standalone_airflow import RunningAirflow, standalone
+from tests.redis_servers import redis_server
+from tests.web.baselines_of_today import PAUSED, Baselines, note_runs, write_baselines
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "example_dags"
@@ -140,8 +144,8 @@ def browser(language: Language) -> Iterator[Any]:
             driver.quit()
 
 
-def resize(driver: Any, width: int, height: int) -> None:
-    metrics = {"width": width, "height": height, "deviceScaleFactor": SCALE, "mobile": False}
+def resize(driver: Any, width: int, height: int, scale: float = SCALE) -> None:
+    metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
@@ -193,12 +197,12 @@ class Album:
     def add_page(self, name: str, airflow_url: str) -> None:
         """The page in Airflow's UI, high enough that nothing scrolls."""
         with browser(self.language) as driver:
-            resize(driver, 1200, LOWEST)
+            resize(driver, 1400, LOWEST, 1.5)
             driver.get(f"{airflow_url}/auth/token/login")
             driver.get(f"{airflow_url}/dingpush/?language={self.language.code}")
             shown(driver, "footer")
-            resize(driver, 1200, driver.execute_script("return document.body.offsetHeight"))
-            self.add(name, driver.find_element(By.CSS_SELECTOR, "body").screenshot_as_png)
+            resize(driver, 1400, driver.execute_script("return document.body.offsetHeight"), 1.5)
+            self.add(name, driver.find_element(By.CSS_SELECTOR, "body").screenshot_as_png, most_height=1800)
 
     def add_form(self, name: str, airflow: RunningAirflow, conn_type: str, values: dict[str, str]) -> None:
         """The dialog of a new connection as Airflow's page draws it: the fields of every connection, and ours."""
@@ -242,7 +246,11 @@ def of_running_airflow(albums: list[Album], wanted: Callable[[str], bool]) -> No
             f"AIRFLOW_CONN_DINGTALK_{album.language.code.upper()}": robot_connection(sandbox, album.language)
             for album, sandbox in sandboxes.items()
         }
-        airflow = open_ones.enter_context(standalone(home, {"etl.py": DAG_FILE}, OPTIONS, connections))
+        # The outbox is in Redis, as on a cluster: a page about files would show a folder of this machine.
+        outbox_url = open_ones.enter_context(redis_server()).url
+        options = {**OPTIONS, "DINGPUSH__OUTBOX_URL": outbox_url, "DINGPUSH__RULES_FILE": str(home / "rules.yaml")}
+        airflow = open_ones.enter_context(standalone(home, {"etl.py": DAG_FILE}, options, connections))
+        os.environ.update({f"AIRFLOW__{name}": value for name, value in options.items()})
         for album, sandbox in sandboxes.items():
             if wanted("form_robot"):
                 values = {
@@ -265,14 +273,15 @@ def of_running_airflow(albums: list[Album], wanted: Callable[[str], bool]) -> No
                 sandbox.wait_for_messages(1, 120)
                 album.add_chat("alert", sandbox, 900)
             if wanted("page"):
-                shutil.rmtree(home / "dingpush", ignore_errors=True)
-                os.environ["AIRFLOW__DINGPUSH__HOME"] = str(home / "dingpush")
-                fill_outbox(album, sandbox)
+                redis.Redis.from_url(outbox_url).flushall()
+                fill_outbox(album, sandbox, home)
                 album.add_page("page", airflow.url)
 
 
-def fill_outbox(album: Album, sandbox: Sandbox) -> None:
+def fill_outbox(album: Album, sandbox: Sandbox, home: Path) -> None:
     """One of each that the page in Airflow's UI shows."""
+    import airflow.configuration  # noqa: F401 - an outbox gives its options less time than the first import takes
+
     from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
     from airflow_provider_dingpush.events import Event
     from airflow_provider_dingpush.pipeline.incidents import claim, incidents_in
@@ -299,8 +308,24 @@ def fill_outbox(album: Album, sandbox: Sandbox) -> None:
     claim(box, claimed, "lisi", now - 4_000, note=note)
     why = either("开发环境迁移", "the development cluster moves")
     add_silence(box, {"dag_id": ("dev_*",)}, seconds=7_200.0, why=why, by="zhangsan")
+    fill_baselines(album, home)
     sandbox.fail_next(Fault.THROTTLED)
     subprocess.run([Path(sys.executable).with_name("dingpush"), "flush"], check=False, stdout=subprocess.DEVNULL)
+
+
+def fill_baselines(album: Album, home: Path) -> None:
+    """Baselines of today: late, at risk, on time, done and paused."""
+    either = album.language.either
+    baselines: Baselines = {
+        either("销售日报", "Sales report"): ("report_sales", 25, 40, None),
+        either("库存同步", "Stock sync"): ("inventory_sync", -30, None, None),
+        either("订单明细", "Order details"): ("dwd_orders", 95, 100, 50),
+        either("财务对账", "Reconciliation"): ("finance_daily", 185, 20, None),
+        either("开发环境副本", "Copy for development"): (PAUSED, 240, None, None),
+    }
+    now = time.time() // 300 * 300
+    write_baselines(home, now, ZoneInfo(OPTIONS["DINGPUSH__TIMEZONE"]), baselines)
+    note_runs(now, baselines)
 
 
 def of_digest(album: Album, sandbox: Sandbox) -> None:

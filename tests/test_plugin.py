@@ -123,7 +123,6 @@ def test_the_page_is_made_when_a_web_server_reads_it(tmp_path: Path) -> None:
     expected = {
         "fastapi": {"external_views": [view], "fastapi_apps": [app], "appbuilder_views": []},
         "flask": {"external_views": [], "fastapi_apps": [], "appbuilder_views": [old_view]},
-        None: {"external_views": [], "fastapi_apps": [], "appbuilder_views": []},
     }
     assert found["parts"] == expected[page_framework()]
     assert found["again"]  # Airflow removes from these lists what it refuses
@@ -133,3 +132,36 @@ def test_a_page_that_cannot_be_made_breaks_no_web_server(tmp_path: Path) -> None
     broken = "import sys\nsys.modules['airflow_provider_dingpush.page_parts'] = None\n"
     found = run(broken + PARTS, tmp_path)
     assert found["parts"] == {"external_views": [], "fastapi_apps": [], "appbuilder_views": []}
+
+
+WITHOUT_WEB_SERVER = """
+import json, sys
+import airflow.plugins_manager
+from airflow.listeners.listener import get_listener_manager
+managers, listeners = [airflow.plugins_manager], [get_listener_manager]
+try:
+    import airflow.sdk.execution_time.task_runner as runner
+    import airflow.sdk.plugins_manager
+    managers.append(airflow.sdk.plugins_manager)
+    listeners.append(runner.get_listener_manager)
+except (ImportError, AttributeError):
+    pass
+# What the scheduler, DAG processors, the triggerer and tasks ask of plugins; each version has some of these.
+PARTS = ("ensure_plugins_loaded", "integrate_macros_plugins", "initialize_timetables_plugins", "get_timetables_plugins")
+PARTS += ("initialize_ti_deps_plugins", "initialize_extra_operators_links_plugins", "get_operator_extra_links")
+parts = {(manager.__name__, name): getattr(manager, name, None) for manager in managers for name in PARTS}
+for part in [*filter(None, parts.values()), *listeners]:
+    part()
+print(json.dumps([each for each in sys.modules if each.startswith("airflow_provider_dingpush")]))
+"""
+
+
+def test_only_a_web_server_loads_the_page(tmp_path: Path) -> None:
+    """No process of the scheduler, of a DAG file or of a task loads anything of it."""
+    (tmp_path / "plugins").mkdir()
+    text = "from airflow_provider_dingpush.plugin import DingPushPlugin\n"
+    (tmp_path / "plugins" / "dingpush.py").write_text(text)
+    loaded = run(WITHOUT_WEB_SERVER, tmp_path, alert_conn_id="dingtalk_default")
+    assert {"airflow_provider_dingpush.plugin", "airflow_provider_dingpush.listeners"} <= set(loaded)
+    names = {each.removeprefix("airflow_provider_dingpush.") for each in loaded}
+    assert not {each for each in names if each.startswith(("web", "page_", "pipeline.page_"))}

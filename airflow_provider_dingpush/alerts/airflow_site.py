@@ -16,6 +16,7 @@ A log link opens the page that is best on a PC, and none is better on a phone (A
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from datetime import datetime, timezone, tzinfo
 from typing import Literal, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
@@ -23,6 +24,8 @@ from zoneinfo import ZoneInfo
 
 from airflow_provider_dingpush.messages.browser_links import PC_BROWSER
 
+PAGE_PATH = "/dingpush"
+"""Of this package's own page, below Airflow's URL."""
 AIRFLOW_DEFAULT_BASE_URL = "http://localhost:8080"
 """Where ``airflow standalone`` serves its pages by default."""
 
@@ -112,6 +115,16 @@ class AirflowSite(NamedTuple):
     def import_errors_url(self) -> str:
         """The page that lists the files which can't be imported: that of all DAGs."""
         return f"{self._base()}/{'dags' if self.layout == 'pages' else 'home'}"
+
+    def incidents_url(self, incidents: Sequence[str]) -> str | None:
+        """This package's page in Airflow, of one incident or of all that are open; ``None`` for links to this machine.
+
+        :param incidents: their ids.
+        """
+        if self.is_local:
+            return None
+        query = f"?{_query(incident=incidents[0])}" if len(incidents) == 1 else ""
+        return f"{self._base()}{PAGE_PATH}/{query}"
 
     def _base(self) -> str:
         base = (self.base_url or "").strip().rstrip("/")

@@ -52,14 +52,22 @@ def how_to_claim(alerts: Iterable[Alert], claims: Iterable[ClaimNote], words: Wo
 
     :param claims: who takes care of what already.
     """
+    ids = [short_id(each) for each in unclaimed(alerts, claims)]
+    return words("how_to_claim", id=" ".join(ids[:_MOST_CLAIMS])) if ids else ""
+
+
+def unclaimed(alerts: Iterable[Alert], claims: Iterable[ClaimNote]) -> list[str]:
+    """The incidents that escalate because nobody has claimed them.
+
+    :param claims: who takes care of what already.
+    """
     claimed = {each.incident for each in claims}
     escalating = dict.fromkeys(
         each.incident
         for each in alerts
         if each.rule.get("escalates") is True and each.event.is_failure and not each.resolved
     )
-    ids = [short_id(each) for each in escalating if each not in claimed]
-    return words("how_to_claim", id=" ".join(ids[:_MOST_CLAIMS])) if ids else ""
+    return [each for each in escalating if each not in claimed]
 
 
 def _shown(text: str, most: int) -> str:

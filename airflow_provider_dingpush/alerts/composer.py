@@ -64,6 +64,7 @@ class ReceiverSettings:
     :param people: owner of a DAG or task -> DingTalk user.
     :param log_tail: how many of the last lines of a task's log are shown.
     :param on_call: a mention of whoever is on call now in a rotation; ``None`` if nobody is known to be.
+    :param claim_link: where people claim incidents, by their ids; ``None`` if that isn't known.
     """
 
     language: str
@@ -72,6 +73,7 @@ class ReceiverSettings:
     people: KnownPeople = field(default_factory=dict[str, At])
     log_tail: int = MAX_LOG_LINES
     on_call: Callable[[str], At | None] = lambda _: None
+    claim_link: Callable[[Sequence[str]], str | None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Composer:
             message = _with_remarks(message, *self._withheld(notes, language), *self._claimed(notes, language))
         else:
             message = self._digest(alerts, notes, language)
+        message = self._with_claim_link(message, alerts, notes, language)
         if self.channel.misaddressed:
             message = _with_remarks(message, words_in(language)("misaddressed"))
         on_call = self._on_call(alerts)
@@ -110,6 +113,16 @@ class Composer:
         if nobody:
             message = _with_remarks(message, words_in(language)("nobody_on_call", rotation=nobody))
         return message, mentions_of(alerts, self.settings.people.get, on_call.get)
+
+    def _with_claim_link(self, message: Message, alerts: Sequence[Alert], notes: Notes, language: str) -> Message:
+        """With the page on which people claim what escalates, if it has such alerts and its kind can have links."""
+        if not isinstance(message, (Markdown, ActionCard)) or not any(each.rule.get("escalates") for each in alerts):
+            return message
+        from airflow_provider_dingpush.alerts.claim_text import unclaimed
+
+        incidents = unclaimed(alerts, notes.claims)
+        link = self.settings.claim_link(incidents) if incidents else None
+        return _with_remarks(message, words_in(language)("claim_link", link=link)) if link else message
 
     def mentions_of(self, alerts: Sequence[Alert]) -> At | None:
         """All mentions of these alerts, with whoever is on call now."""

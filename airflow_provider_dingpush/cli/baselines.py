@@ -9,14 +9,13 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dingpush.alerts.words import duration_text, words_in
 from airflow_provider_dingpush.cli.json_output import iso_time, print_json
 from airflow_provider_dingpush.cli.parsing import Pair, Parser, UsageError
 from airflow_provider_dingpush.cli.rules_file import rules_file
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
 from airflow_provider_dingpush.cli.standard_output import answers
-from airflow_provider_dingpush.oncall.baselines import Outlook, Progress
-from airflow_provider_dingpush.pipeline.baseline_alerts import output_text
+from airflow_provider_dingpush.oncall.baselines import Outlook
+from airflow_provider_dingpush.pipeline.baseline_text import margin_text, state_text
 from airflow_provider_dingpush.pipeline.baselines import look_at
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.routes import rules_in
@@ -38,10 +37,6 @@ _TEXTS: Texts = {
     "worst": ("At worst", "最晚"),
     "margin": ("Time left", "余量"),
     "state": ("State", "状态"),
-    "late": ("-{time}", "-{time}"),
-    "semicolon": ("; ", "；"),
-    "why": ("{state} ({why})", "{state}（{why}）"),
-    "upstream": ("waits for {dag}", "正在等待 {dag}"),
     "done": ("{clock} (done)", "{clock}（已完成）"),
     "none": (
         '{file} has no baselines. Add some, such as {{name: report, dags: report_daily, due: "08:30"}}.',
@@ -55,8 +50,6 @@ _STYLES = {
     Outlook.MET: "green",
     Outlook.ON_TIME: "green",
 }
-# Of these every output that isn't done is shown.
-_EXPLAINED = (Outlook.AT_RISK, Outlook.BREACHED, Outlook.ON_TIME, Outlook.NO_HISTORY)
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -111,29 +104,11 @@ def _row(day: BaselineDay, now: float, screen: Screen) -> tuple[str, ...]:
 
     expected = screen.text("done", clock=clock(day.expected)) if day.is_done else clock(day.expected)
     worst = _NO_VALUE if day.is_done else clock(day.worst)
-    return name, clock(day.due), expected, worst, _margin(day, screen), _state(day, now, screen)
+    return name, clock(day.due), expected, worst, _margin(day, screen), state_text(day, screen.language, now=now)
 
 
 def _margin(day: BaselineDay, screen: Screen) -> str:
-    if day.margin_seconds is None:
-        return _NO_VALUE
-    text = duration_text(float(int(abs(day.margin_seconds)) // 60 * 60), words_in(screen.language))
-    return screen.text("late", time=text) if day.margin_seconds <= -60 else text
-
-
-def _state(day: BaselineDay, now: float, screen: Screen) -> str:
-    state = day.outlook.in_language(screen.language)
-    if day.outlook not in _EXPLAINED:
-        return state
-    left = [each for each in day.forecasts if each.progress is not Progress.DONE]
-    why = [
-        output_text(day, each, screen.language, now=now, zone=day.baseline.zone)
-        for each in left
-        if day.outlook is not Outlook.ON_TIME or each.progress is not Progress.WAITING
-    ]
-    if day.late_upstream:
-        why.insert(0, screen.text("upstream", dag=day.late_upstream))
-    return screen.text("why", state=state, why=screen.text("semicolon").join(why)) if why else state
+    return _NO_VALUE if day.margin_seconds is None else margin_text(day.margin_seconds, screen.language)
 
 
 def _plain(day: BaselineDay) -> dict[str, Any]:

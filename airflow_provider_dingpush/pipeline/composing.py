@@ -39,6 +39,7 @@ def composer_for(
     settings: RobotSettings | AppSettings,
     duty: Duty | None = None,
     claims: Callable[[], Sequence[ClaimNote]] = tuple,
+    claim_link: Callable[[Sequence[str]], str | None] = lambda _: None,
 ) -> Composer:
     """The composer, which writes alerts as messages.
 
@@ -46,6 +47,7 @@ def composer_for(
     :param settings: of the connection that the alerts are for, also if a fallback sends them.
     :param duty: knows the owners that the connection's ``mentions`` doesn't name, and who is on call.
     :param claims: who takes care of what among the receiver's failures.
+    :param claim_link: where people claim incidents, by their ids.
     """
     from airflow_provider_dingpush.alerts.composer import Composer, ReceiverSettings
     from airflow_provider_dingpush.connection_mentions import by_address
@@ -57,6 +59,7 @@ def composer_for(
         group_by=settings.delivery.group_by,
         people=people if duty is None else _People(people, duty),
         log_tail=settings.delivery.log_tail,
+        claim_link=claim_link,
         **({} if duty is None else {"on_call": duty.on_call}),
     )
     return Composer(channel, receiver, _redacted, lambda problem: redact(described(problem)), claims)

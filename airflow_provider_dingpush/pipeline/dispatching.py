@@ -218,6 +218,7 @@ def _serve_once(outbox: Outbox, mailbox: Mailbox, known: str | None, lead: _Lead
 
 def _drain(outbox: Outbox, book: LedgerBook, receiver: Receiver, lead: _Lead) -> DrainResult:
     from airflow_provider_dingpush.delivery.drain import Drain
+    from airflow_provider_dingpush.pipeline.claim_links import claim_link
     from airflow_provider_dingpush.pipeline.composing import composer_for, local_zone
     from airflow_provider_dingpush.pipeline.duty import KnownDuty
     from airflow_provider_dingpush.pipeline.gates import gate_of
@@ -230,7 +231,7 @@ def _drain(outbox: Outbox, book: LedgerBook, receiver: Receiver, lead: _Lead) ->
     settings = receiver.hook.settings
     if lead.role is not LeaderRole.CALLBACK:  # which has no time to spare
         note_limits(outbox, receiver.receiver_id, settings.delivery)
-    composer = composer_for(receiver, settings, KnownDuty(), claim_notes(outbox, receiver.receiver_id))
+    composer = composer_for(receiver, settings, KnownDuty(), claim_notes(outbox, receiver.receiver_id), claim_link)
     return Drain(
         book,
         receiver,
@@ -283,6 +284,7 @@ def _fallbacks(outbox: Outbox, receiver: Receiver, lead: _Lead) -> Sequence[Fall
     """The other robots of the same group. One that can't be looked up is skipped with a warning."""
     from airflow_provider_dingpush.alerts.alert import Mailbox
     from airflow_provider_dingpush.delivery.fallbacks import Fallback
+    from airflow_provider_dingpush.pipeline.claim_links import claim_link
     from airflow_provider_dingpush.pipeline.composing import composer_for
     from airflow_provider_dingpush.pipeline.duty import KnownDuty
     from airflow_provider_dingpush.pipeline.incidents import claim_notes
@@ -296,7 +298,7 @@ def _fallbacks(outbox: Outbox, receiver: Receiver, lead: _Lead) -> Sequence[Fall
             continue
         # People and language are those of the connection that the alerts are for.
         claims = claim_notes(outbox, receiver.receiver_id)
-        compose = composer_for(other, receiver.hook.settings, KnownDuty(), claims)
+        compose = composer_for(other, receiver.hook.settings, KnownDuty(), claims, claim_link)
         policy = shared(other.hook.settings.delivery, lead.share)
         found.append(Fallback(other, policy, _leading(outbox, other.receiver_id), compose))
     return found

@@ -12,6 +12,7 @@ from airflow_provider_dingpush.errors import ConfigurationError, DingTalkError
 from airflow_provider_dingpush.hooks import DingTalkAppHook, hook_of
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome
+from airflow_provider_dingpush.pipeline.claim_links import claim_link
 from airflow_provider_dingpush.pipeline.direct_sends import slot_now
 from airflow_provider_dingpush.pipeline.escalation_text import call_text, ding_text, message_about, todo_subject
 from airflow_provider_dingpush.pipeline.redaction import described, redact_text
@@ -230,7 +231,10 @@ class Sends:
         return AttemptPlan(attempts=1, budget_seconds=max(0.1, self._limit.seconds_left()))
 
     def _message(self, order: Order, language: str, *, reading_claims: bool = False) -> Markdown:
-        message = message_about(order.incidents, order.because, order.now, language, reading_claims=reading_claims)
+        link = claim_link([each.id for each in order.incidents])
+        message = message_about(
+            order.incidents, order.because, order.now, language, reading_claims=reading_claims, claim_link=link
+        )
         return replace(message, title=redact_text(message.title), text=redact_text(message.text))
 
     def _language(self, order: Order, hook: Any) -> str:

@@ -37,6 +37,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "because": ("{way} not possible: {outcome}", "{way}未发出：{outcome}"),
     "uncertain": ("{way}: {outcome}", "{way}：{outcome}"),
     "claim": ("To claim: dingpush ack {ids}", "认领：dingpush ack {ids}"),
+    "claim_link": ("[Claim in Airflow]({link})", "[在 Airflow 中认领]({link})"),
     "read": ("Reading this message claims it.", "阅读本消息即视为认领。"),
     "spoken_more": (" {count} more failures are open.", "另有 {count} 个故障。"),
     "end": (".", "。"),
@@ -45,7 +46,13 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 
 
 def message_about(
-    incidents: Sequence[Incident], because: Because, now: float, language: str, *, reading_claims: bool = False
+    incidents: Sequence[Incident],
+    because: Because,
+    now: float,
+    language: str,
+    *,
+    reading_claims: bool = False,
+    claim_link: str | None = None,
 ) -> Markdown:
     """The message to a group or a person.
 
@@ -54,11 +61,14 @@ def message_about(
     :param now: in seconds since 1970.
     :param language: ``zh`` or ``en``.
     :param reading_claims: whether whoever reads it has claimed them.
+    :param claim_link: the page in Airflow's UI on which they are claimed.
     """
     lines = [f"- {_line(each, now, language)}" for each in incidents[:_MOST_LINES]]
     if len(incidents) > _MOST_LINES:
         lines.append(f"- {_text('more', language, count=f'{len(incidents) - _MOST_LINES:,}')}")
     remarks = [_text("claim", language, ids=_ids(incidents)), *_reasons(because, language)]
+    if claim_link:
+        remarks.insert(0, _text("claim_link", language, link=claim_link))
     if reading_claims:
         remarks.append(_text("read", language))
     heading = f"### {_text('heading', language)}"

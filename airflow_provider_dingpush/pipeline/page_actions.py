@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.errors import InvalidMessageError, OutboxError
 from airflow_provider_dingpush.oncall.claims import ClaimedBy
 from airflow_provider_dingpush.pipeline.dead_letters import LetterAction, handle_letters
-from airflow_provider_dingpush.pipeline.incidents import claim, of_all, outboxes_of, unclaim
+from airflow_provider_dingpush.pipeline.incidents import claim, of_all, outboxes_of, siblings_of, unclaim
 from airflow_provider_dingpush.pipeline.page_state import (
     Visitor,
     dag_of,
@@ -98,16 +98,25 @@ def act(form: Mapping[str, str], visitor: Visitor, until: float) -> PageResult:
 def _on_incident(
     action: PageAction, wanted: str, form: Mapping[str, str], visitor: Visitor, stores: Sequence[Store]
 ) -> PageResult:
-    outbox, incident = of_all(outboxes_of(stores)).get(wanted, (None, None))
-    if outbox is None or incident is None or not visitor.may_read(dag_of(incident)):
+    every = of_all(outboxes_of(stores))
+    _, incident = every.get(wanted, (None, None))
+    if incident is None or not visitor.may_read(dag_of(incident)):
         return PageResult.GONE
     if not visitor.may_edit(dag_of(incident)):
         return PageResult.FORBIDDEN
+    # Several groups may be notified of one failure.
+    siblings = [
+        every[each.id]
+        for each in siblings_of(incident, (each for _, each in every.values()))
+        if visitor.may_edit(dag_of(each))
+    ]
     if action is PageAction.CLAIM:
-        claim(outbox, incident, visitor.name, outbox.store.now(), how=ClaimedBy.PAGE)
+        for outbox, each in siblings:
+            claim(outbox, each, visitor.name, outbox.store.now(), how=ClaimedBy.PAGE)
         return PageResult.CLAIMED
     if action is PageAction.UNCLAIM:
-        unclaim(outbox, incident)
+        for outbox, each in siblings:
+            unclaim(outbox, each)
         return PageResult.UNCLAIMED
     minutes = next((each for each in SILENCE_MINUTES if str(each) == form.get("minutes")), None)
     matchers = matchers_of(incident)

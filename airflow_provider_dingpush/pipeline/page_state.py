@@ -1,19 +1,22 @@
-"""What the page in Airflow's UI shows, as far as a visitor may see it: read from the outbox, and from nothing else."""
+"""What the page in Airflow's UI shows, as far as a visitor may see it: read from the outbox and the rules file."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from airflow_provider_dingpush.errors import OutboxError
+from airflow_provider_dingpush.errors import DingTalkError, OutboxError
 from airflow_provider_dingpush.events import Event, Subject
-from airflow_provider_dingpush.pipeline.incidents import Incident, of_all, outboxes_of
+from airflow_provider_dingpush.pipeline.incidents import Incident, meant_by, of_all, outboxes_of
+from airflow_provider_dingpush.pipeline.page_baselines import BaselineRow, read_baselines
 from airflow_provider_dingpush.pipeline.receiver_limits import noted_limits
 from airflow_provider_dingpush.pipeline.receiver_status import ReceiverState, ReceiverStatus, receivers_of
 from airflow_provider_dingpush.pipeline.silences import Silenced, silenced_by, silences_in
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
+from airflow_provider_dingpush.timeouts import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_dingpush.delivery.dead_letters import DeadLetter
@@ -21,8 +24,23 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.rules.silences import Silence
     from airflow_provider_dingpush.storage.outbox import Outbox
 
+__all__ = [
+    "MOST_ROWS",
+    "BaselineRow",
+    "IncidentRow",
+    "LetterRow",
+    "PageState",
+    "SilenceRow",
+    "Visitor",
+    "dag_of",
+    "dag_of_letter",
+    "matchers_of",
+    "read_state",
+    "silenced_dags",
+]
+
 MOST_ROWS = 200
-"""The most incidents, and the most dead letters, that one page shows."""
+"""The most incidents, the most dead letters and the most baselines that one page shows."""
 # Of an id that Airflow accepts. Anything else, such as a path, is no DAG, and could be taken for a pattern.
 _PLAIN_ID = re.compile(r"[\w.~+-]{1,250}")
 _OF_A_DAG = (Subject.TASK, Subject.RUN, Subject.DEADLINE, Subject.QUESTION)
@@ -74,23 +92,6 @@ class LetterRow(NamedTuple):
     may_edit: bool
 
 
-class BaselineRow(NamedTuple):
-    """How a baseline stands today.
-
-    :param name: of the baseline.
-    :param due: in seconds since 1970; ``None`` if it isn't due today.
-    :param expected: when all is expected to be done, or was, in seconds since 1970; ``None`` if that is unknown.
-    :param texts: how it stands, in English and in Chinese.
-    :param is_open: whether it is at risk or late.
-    """
-
-    name: str
-    due: float | None
-    expected: float | None
-    texts: tuple[str, str]
-    is_open: bool
-
-
 @dataclass(frozen=True)
 class PageState:
     """All that the page shows to one visitor.
@@ -99,10 +100,15 @@ class PageState:
     :param receivers: every receiver.
     :param incidents: the most urgent first.
     :param more_incidents: how many more are open.
+    :param claimed: how many of all these are claimed.
+    :param wanted: which incident the visitor asked for, as commands name one; then the others aren't shown.
     :param silences: those that haven't ended.
     :param letters: dead letters, the latest first.
     :param more_letters: how many more there are.
-    :param baselines: those of today.
+    :param baselines: those of today, the most urgent first.
+    :param more_baselines: how many more there are.
+    :param has_rules_file: whether there is a file that may list baselines.
+    :param baselines_problem: why they can't be read.
     :param flushed_at: when a flush last ran, in seconds since 1970.
     :param problems: why a part can't be read.
     """
@@ -111,23 +117,24 @@ class PageState:
     receivers: Sequence[ReceiverStatus] = ()
     incidents: Sequence[IncidentRow] = ()
     more_incidents: int = 0
+    claimed: int = 0
+    wanted: str | None = None
     silences: Sequence[SilenceRow] = ()
     letters: Sequence[LetterRow] = ()
     more_letters: int = 0
     baselines: Sequence[BaselineRow] = ()
+    more_baselines: int = 0
+    has_rules_file: bool = False
+    baselines_problem: DingTalkError | None = None
     flushed_at: float | None = None
     problems: Sequence[OutboxError] = ()
 
-    @property
-    def claimed(self) -> int:
-        """How many of the incidents are claimed."""
-        return sum(each.incident.claim is not None for each in self.incidents)
 
-
-def read_state(visitor: Visitor, until: float) -> PageState:
+def read_state(visitor: Visitor, until: float, wanted: str | None = None) -> PageState:
     """Read it; what can't be read is a problem of the state.
 
     :param until: the deadline, in seconds of ``time.monotonic``.
+    :param wanted: show this incident only, named as commands name one.
     """
     first, *others = stores = stores_for_commands(until)
     state = PageState(location=None if first.folder is None else str(first.folder))
@@ -150,16 +157,38 @@ def read_state(visitor: Visitor, until: float) -> PageState:
         incidents = []
         if str(problem) not in map(str, problems):
             problems.append(problem)
-    seen = [each for each in sorted(incidents, key=lambda each: each.order) if visitor.may_read(dag_of(each))]
     letters = sorted(_letters(receivers, visitor), key=lambda each: -each.letter.at)
-    return replace(
+    state = replace(
         state,
         receivers=receivers,
-        incidents=[_incident_row(each, visitor) for each in seen[:MOST_ROWS]],
-        more_incidents=max(0, len(seen) - MOST_ROWS),
         letters=letters[:MOST_ROWS],
         more_letters=max(0, len(letters) - MOST_ROWS),
         problems=problems,
+    )
+    return _with_baselines(_with_incidents(state, incidents, visitor, wanted), visitor, Deadline(until))
+
+
+def _with_incidents(state: PageState, incidents: list[Incident], visitor: Visitor, wanted: str | None) -> PageState:
+    seen = [each for each in sorted(incidents, key=lambda each: each.order) if visitor.may_read(dag_of(each))]
+    shown = seen if wanted is None else meant_by(wanted, seen)
+    return replace(
+        state,
+        incidents=[_incident_row(each, visitor) for each in shown[:MOST_ROWS]],
+        more_incidents=max(0, len(shown) - MOST_ROWS),
+        claimed=sum(each.claim is not None for each in shown),
+        wanted=wanted,
+    )
+
+
+def _with_baselines(state: PageState, visitor: Visitor, deadline: Deadline) -> PageState:
+    found = read_baselines(visitor.may_read, time.time(), deadline)
+    is_known = str(found.problem) in map(str, state.problems)
+    return replace(
+        state,
+        baselines=found.rows[:MOST_ROWS],
+        more_baselines=max(0, len(found.rows) - MOST_ROWS),
+        has_rules_file=found.has_file,
+        baselines_problem=None if is_known else found.problem,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 from airflow_provider_dingpush.pipeline.composing import default_language
 from airflow_provider_dingpush.pipeline.page_actions import PageResult, act
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 LANGUAGE_COOKIE = "dingpush_language"
 MOST_FORM_BYTES = 20_000
 _READ_SECONDS = 20.0
+_MOST_CHARACTERS = 300
+_PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 _COOKIE_SECONDS = 366 * 86_400
 _HTML, _CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
 _STYLE = resources.files(__package__) / "style.css"
@@ -99,7 +103,7 @@ class PageAnswer:
 
 def answer_page(request: PageRequest, visitor: Visitor, tokens: FormTokens) -> PageAnswer:
     """The page, for a user who may see it."""
-    state = read_state(visitor, time.monotonic() + _READ_SECONDS)
+    state = read_state(visitor, time.monotonic() + _READ_SECONDS, _wanted(request.query) or None)
     result = next((each for each in PageResult if each.value == request.query.get("result")), None)
     body = render_page(
         state,
@@ -125,7 +129,9 @@ def answer_form(request: PageRequest, form: Mapping[str, str], visitor: Visitor,
     if result in _REFUSED:
         body = render_denial(f"result_{result.value}", language=request.language, url="./")
         return PageAnswer(_REFUSED[result], body.encode("utf-8", "replace"))
-    return PageAnswer(303, location=f"./?result={result.value}")
+    wanted = _wanted(form)
+    query = {"result": result.value, **({"incident": wanted} if wanted else {})}
+    return PageAnswer(303, location=f"./?{urlencode(query)}")
 
 
 _REFUSED = {PageResult.FORBIDDEN: 403, PageResult.OUTDATED: 403, PageResult.WRONG: 400}
@@ -138,9 +144,27 @@ def answer_denial(request: PageRequest, *, is_signed_in: bool) -> PageAnswer:
     return PageAnswer(403 if is_signed_in else 401, body.encode())
 
 
+def answer_login(request: PageRequest, page_path: str) -> PageAnswer:
+    """The way to Airflow's login, and from there back to this page.
+
+    :param page_path: the path of this page, as browsers reach it.
+    """
+    wanted, chosen = _wanted(request.query), request.query.get("language")
+    # Airflow 3.0 puts this behind "?next=" as it is, so that it may have one value only.
+    query = f"?incident={wanted}" if _PLAIN.fullmatch(wanted) else ""
+    back = quote(f"{page_path}{query}", safe="")
+    chosen = chosen if chosen in LANGUAGES else None
+    return PageAnswer(302, location=f"../auth/login?next={back}", chosen_language=chosen)
+
+
 def answer_style() -> PageAnswer:
     """The style sheet."""
     return PageAnswer(200, _STYLE.read_bytes(), _CSS)
+
+
+def _wanted(values: Mapping[str, str]) -> str:
+    """The one incident that the page is about; empty if it is about all."""
+    return values.get("incident", "")[:_MOST_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def _accepted(header: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +12,8 @@ from jinja2 import Environment, StrictUndefined
 
 from airflow_provider_dingpush.alerts.visible_text import as_shown
 from airflow_provider_dingpush.delivery.reasons import words
-from airflow_provider_dingpush.errors import in_language
+from airflow_provider_dingpush.errors import RulesFileError, in_language
+from airflow_provider_dingpush.pipeline.baseline_text import margin_text
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.page_actions import SILENCE_MINUTES
 from airflow_provider_dingpush.pipeline.redaction import redact_text
@@ -21,11 +22,16 @@ from airflow_provider_dingpush.web.words import LANGUAGES, Words
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from airflow_provider_dingpush.errors import DingTalkError
+    from airflow_provider_dingpush.pipeline.incidents import Incident
     from airflow_provider_dingpush.pipeline.page_actions import PageResult
-    from airflow_provider_dingpush.pipeline.page_state import BaselineRow, IncidentRow, PageState
+    from airflow_provider_dingpush.pipeline.page_baselines import BaselineRow
+    from airflow_provider_dingpush.pipeline.page_state import IncidentRow, PageState
     from airflow_provider_dingpush.pipeline.receiver_status import ReceiverStatus, Usage
 
 _FOLDER = resources.files(__package__)
+_MOST_MISTAKES = 5
+_SECONDS_OF_A_MINUTE, _SECONDS_OF_AN_HOUR = 60.0, 3_600.0
 
 
 class _Cell(NamedTuple):
@@ -88,8 +94,8 @@ def render_page(
     :param airflow_url: of Airflow's UI.
     :param now: in seconds since 1970.
     """
-    text = Words(language)
-    tables = _Tables(text, now)
+    text, zone = Words(language), local_zone()
+    tables = _Tables(text, zone, now)
     return _template("page.html").render(
         t=text,
         languages=LANGUAGES,
@@ -99,16 +105,24 @@ def render_page(
         result=result,
         airflow_url=airflow_url,
         minutes=SILENCE_MINUTES,
-        now=f"{datetime.fromtimestamp(now, local_zone()):%Y-%m-%d %H:%M:%S}",
-        zone=datetime.fromtimestamp(now, local_zone()).tzname(),
-        flushed=None if state.flushed_at is None else _time(state.flushed_at, now),
+        now=f"{datetime.fromtimestamp(now, zone):%Y-%m-%d %H:%M:%S}",
+        zone=zone,
+        flushed=None if state.flushed_at is None else tables.time(state.flushed_at),
         state=state,
+        parts={
+            "incidents": len(state.incidents) + state.more_incidents,
+            "silences": len(state.silences),
+            "baselines": len(state.baselines) + state.more_baselines,
+            "receivers": len(state.receivers),
+            "letters": len(state.letters) + state.more_letters,
+        },
         problems=[redact_text(each.in_language(language)) for each in state.problems],
         incidents=[tables.incident(each) for each in state.incidents],
         silences=list(tables.silences(state)),
         receivers=[tables.receiver(each) for each in state.receivers],
         letters=list(tables.letters(state)),
         baselines=[tables.baseline(each) for each in state.baselines],
+        baseline_problems=list(_lines_of(state.baselines_problem, language)),
     )
 
 
@@ -127,10 +141,14 @@ def _template(name: str) -> Template:
     return environment.from_string((_FOLDER / name).read_text(encoding="utf-8"))
 
 
-def _time(at: float, now: float) -> str:
-    """A time of this year without the year."""
-    moment, today = (datetime.fromtimestamp(each, local_zone()) for each in (at, now))
-    return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d %H:%M}"
+def _lines_of(problem: DingTalkError | None, language: str) -> Iterator[str]:
+    """A problem, or each mistake in a file."""
+    if problem is not None:
+        mistakes = problem.problems_in(language) if isinstance(problem, RulesFileError) else ()
+        lines = mistakes or (problem.in_language(language),)
+        yield from (as_shown(redact_text(each)) for each in lines[:_MOST_MISTAKES])
+        if len(lines) > _MOST_MISTAKES:
+            yield Words(language)("more_mistakes", count=len(lines) - _MOST_MISTAKES)
 
 
 def _is_web_address(link: str) -> bool:
@@ -138,14 +156,21 @@ def _is_web_address(link: str) -> bool:
 
 
 class _Tables:
-    """The rows of the page's tables in one language."""
+    """The rows of the page's tables in one language.
 
-    def __init__(self, text: Words, now: float) -> None:
+    :param zone: of their times.
+    :param now: in seconds since 1970.
+    """
+
+    def __init__(self, text: Words, zone: tzinfo, now: float) -> None:
         self._text = text
+        self._zone = zone
         self._now = now
 
-    def _time(self, at: float) -> str:
-        return _time(at, self._now)
+    def time(self, at: float) -> str:
+        """A time of this year without the year."""
+        moment, today = (datetime.fromtimestamp(each, self._zone) for each in (at, self._now))
+        return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d %H:%M}"
 
     def _cell(self, heading: str, value: str, **more: Any) -> _Cell:
         return _Cell(self._text(heading), as_shown(value), **more)
@@ -155,24 +180,24 @@ class _Tables:
         incident, text = row.incident, self._text
         failure, claim = incident.failure, incident.claim
         links = [(text("log"), failure.log_link), (text("run"), failure.run_link)]
-        claimed = text("nobody") if claim is None else text("claimed_by", by=claim.by, time=self._time(claim.at))
         cells = [
             self._cell(
                 "what",
                 failure.name,
-                more=[as_shown(redact_text(each)) for each in (failure.summary,) if each],
+                more=[as_shown(redact_text(each)) for each in (failure.summary, incident.short_id) if each],
                 links=[(name, link) for name, link in links if link and _is_web_address(link)],
+                kind="what",
             ),
             self._cell("severity", failure.urgency.value, kind=f"severity {failure.urgency.value.lower()}"),
-            self._cell("since", self._time(failure.since), kind="time"),
+            self._cell("since", self.time(failure.since), kind="time"),
             self._cell("failures", f"{failure.count:,}", kind="number"),
             self._cell("owner", ", ".join(failure.owners), kind="owner"),
             self._cell("connection", failure.conn_id, kind="name"),
             self._cell(
                 "claimed",
-                claimed,
-                more=[as_shown(redact_text(claim.note))] if claim is not None and claim.note else (),
-                kind="nobody" if claim is None else "owner",
+                text("nobody") if claim is None else claim.by,
+                more=list(self._of_claim(incident)),
+                kind="nobody" if claim is None else "claim",
             ),
         ]
         buttons = []
@@ -184,13 +209,25 @@ class _Tables:
             buttons.append(_Button("silence", incident.id, text("silence"), has_minutes=True))
         return _Row(cells, buttons)
 
+    def _of_claim(self, incident: Incident) -> Iterator[str]:
+        """Since when it is claimed, what was said about it, and the last step of the escalation."""
+        if incident.claim is not None:
+            yield self._text("claimed_since", time=self.time(incident.claim.at))
+            if incident.claim.note:
+                yield as_shown(redact_text(incident.claim.note))
+        attempts = incident.progress.every_attempt if incident.progress is not None else []
+        if attempts:
+            last, language = attempts[-1], self._text.language
+            way, outcome = last.way.words(language), last.outcome.words(language)
+            yield self._text("last_step", way=way, time=self.time(last.at), outcome=outcome)
+
     def silences(self, state: PageState) -> Iterator[_Row]:
         """What is muted."""
         for row in state.silences:
             silence = row.silence
             cells = [
                 self._cell("silenced_what", silence.what),
-                self._cell("until", self._time(silence.until), kind="time"),
+                self._cell("until", self.time(silence.until), kind="time"),
                 self._cell("muted", f"{row.silenced.count:,}", kind="number"),
                 self._cell("by", silence.by, kind="owner"),
                 self._cell("why", redact_text(silence.why)),
@@ -232,7 +269,7 @@ class _Tables:
         if status.reason is not None and status.until is not None:
             detail = redact_text(in_language(status.detail, self._text.language))
             reason = words(status.reason, self._text.language, detail)
-            values = {"time": self._time(status.until), "reason": reason}
+            values = {"time": self.time(status.until), "reason": reason}
         return self._text(status.state.value, **values)
 
     def _waits(self, status: ReceiverStatus) -> Iterator[str]:
@@ -248,7 +285,7 @@ class _Tables:
             letter = row.letter
             cells = [
                 self._cell("alert", letter.name),
-                self._cell("refused_at", self._time(letter.at), kind="time"),
+                self._cell("refused_at", self.time(letter.at), kind="time"),
                 self._cell("connection", letter.alert.mailbox.conn_id if letter.alert else "", kind="name"),
                 self._cell("reason", redact_text(letter.problem)),
             ]
@@ -257,17 +294,47 @@ class _Tables:
 
     def baseline(self, row: BaselineRow) -> _Row:
         """A baseline of today."""
-        text, due, expected = self._text, row.due, row.expected
-        margin = "" if due is None or expected is None else text("minutes", count=f"{(due - expected) / 60:,.0f}")
+        # Its times are those of its own zone, as in the rules file.
+        text, zone = self._text, row.zone or self._zone
+        is_elsewhere = str(zone) != str(self._zone)
+        due = [] if row.due is None else [self._clock(row.due, zone), *([str(zone)] if is_elsewhere else [])]
         return _Row(
             [
-                self._cell("baseline", row.name),
-                self._cell("due", "" if due is None else self._time(due)),
-                self._cell("expected", text("unknown") if expected is None else self._time(expected)),
-                self._cell("margin", margin, kind="number"),
-                self._cell("state", row.texts[text.language == "zh"], kind="held" if row.is_open else ""),
+                self._cell("baseline", row.name, kind="name"),
+                self._cell("due", due[0] if due else "", more=due[1:], kind="time"),
+                self._expected(row, zone),
+                self._cell("margin", self._margin(row), kind="number"),
+                self._cell("state", row.texts[text.language == "zh"], kind=_kind_of(row)),
             ]
         )
+
+    def _expected(self, row: BaselineRow, zone: tzinfo) -> _Cell:
+        text, name = self._text, "done" if row.is_done else "at"
+        if row.due is None:
+            return self._cell("expected", "", kind="time")
+        shown = text("unknown") if row.expected is None else text(name, time=self._clock(row.expected, zone))
+        is_late = row.worst is not None and row.worst - (row.expected or 0.0) >= _SECONDS_OF_A_MINUTE
+        more = [text("at_worst", time=self._clock(row.worst, zone))] if is_late and row.worst is not None else []
+        return self._cell("expected", shown, more=more, kind="time")
+
+    def _margin(self, row: BaselineRow) -> str:
+        if row.due is None or row.expected is None:
+            return ""
+        margin = row.due - row.expected
+        if abs(margin) < _SECONDS_OF_AN_HOUR:
+            return self._text("minutes", count=int(margin / _SECONDS_OF_A_MINUTE))
+        return margin_text(margin, self._text.language)
+
+    def _clock(self, at: float, zone: tzinfo) -> str:
+        """The time of the day, with the day if that isn't today."""
+        moment, today = (datetime.fromtimestamp(each, zone) for each in (at, self._now))
+        return f"{moment:%H:%M}" if moment.date() == today.date() else f"{moment:%m-%d %H:%M}"
+
+
+def _kind_of(row: BaselineRow) -> str:
+    if row.outlook is None:
+        return "held" if row.is_open else ""
+    return f"state {row.outlook.value}"
 
 
 def _number(number: int | None) -> str:

@@ -11,6 +11,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "title": ("DingTalk alerts", "钉钉告警"),
     "back": ("Airflow", "Airflow"),
     "language": ("Language", "语言"),
+    "parts": ("Parts of this page", "本页内容"),
     "refresh": ("Refresh", "刷新"),
     "as_of": ("As of {time} ({zone})", "数据时间：{time}（{zone}）"),
     "signed_in": ("Signed in as {name}", "当前用户：{name}"),
@@ -22,7 +23,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # incidents
     "incidents": ("Open incidents", "未恢复的故障"),
     "no_incidents": ("Nothing is open: every failure has recovered.", "当前没有未恢复的故障。"),
-    "incident_count": ("{open} open, {claimed} claimed", "未恢复 {open} 个，已认领 {claimed} 个"),
+    "incident_count": (
+        "{open} open, {claimed} claimed; P1 is the most urgent.",
+        "未恢复 {open} 个，已认领 {claimed} 个；P1 最紧急。",
+    ),
     "more": ("… and {count} more, less urgent or more recent.", "……另有 {count} 个，级别较低或时间较近。"),
     "what": ("Incident", "故障"),
     "since": ("Open since", "开始时间"),
@@ -31,7 +35,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "owner": ("Owner", "负责人"),
     "connection": ("Connection", "连接"),
     "claimed": ("Claimed", "认领"),
-    "claimed_by": ("{by}, {time}", "{by}，{time}"),
+    "claimed_since": ("since {time}", "{time} 起"),
     "nobody": ("nobody", "无人认领"),
     "log": ("Log", "日志"),
     "run": ("Run", "本次运行"),
@@ -45,8 +49,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "minutes_120": ("2 hours", "2 小时"),
     "minutes_480": ("8 hours", "8 小时"),
     "minutes_1440": ("24 hours", "24 小时"),
+    "last_step": ("{way} {time}: {outcome}", "{way} {time}：{outcome}"),
+    "all_incidents": ("All open incidents", "全部未恢复的故障"),
+    "no_such_incident": (
+        "No such incident is open: it may have recovered, or you may not see it.",
+        "没有这个未恢复的故障：可能已恢复，也可能你无权查看。",
+    ),
     # silences
     "silences": ("Silences", "静默"),
+    "no_silences": ("Nothing is silenced.", "当前没有静默。"),
     "silenced_what": ("Silenced", "静默内容"),
     "until": ("Until", "结束时间"),
     "muted": ("Alerts", "告警数"),
@@ -56,6 +67,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # receivers
     "receivers": ("Receivers", "接收方"),
     "no_receivers": ("No alert was ever written to this outbox.", "这个发件箱从未写入过告警。"),
+    "about_receivers": (
+        "Messages sent / how many may be sent. The limit of the month is that of the whole organisation.",
+        "已发消息数 / 上限；每月上限由整个企业共用。",
+    ),
     "receiver": ("receiver {receiver_id}", "接收方 {receiver_id}"),
     "pending": ("Pending", "待发送"),
     "window": ("Last minute", "近一分钟"),
@@ -82,16 +97,31 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "of": ("{count} / {most}", "{count} / {most}"),
     # baselines
     "baselines": ("Baselines of today", "今日基线"),
-    "no_baselines": ("The rules file has no baselines.", "规则文件中没有基线。"),
+    "no_baselines": ("No baselines.", "没有基线。"),
+    "no_rules_file": (
+        "No baselines: there is no rules file ([dingpush] rules_file).",
+        "没有基线：未设置规则文件（[dingpush] rules_file）。",
+    ),
+    "baselines_problem": ("Baselines can't be shown:", "无法显示基线："),
+    "more_mistakes": ("… and {count} more: dingpush rules check", "……另有 {count} 处：dingpush rules check"),
+    "about_baselines": (
+        "Margin: how long before the due time all is expected to be done.",
+        "余量：预计完成时间比时限早多少。",
+    ),
+    "more_baselines": ("… and {count} more: dingpush baselines", "……另有 {count} 条：dingpush baselines"),
     "baseline": ("Baseline", "基线"),
     "due": ("Due", "时限"),
     "expected": ("Expected", "预计完成"),
     "margin": ("Margin", "余量"),
     "minutes": ("{count} min", "{count} 分钟"),
+    "at": ("{time}", "{time}"),
+    "done": ("{time} (done)", "{time}（已完成）"),
+    "at_worst": ("at worst {time}", "最晚 {time}"),
     "unknown": ("unknown", "未知"),
     # dead letters
     "letters": ("Dead letters", "死信"),
     "no_letters": ("No dead letters.", "没有死信。"),
+    "about_letters": ("DingTalk refused these alerts even alone.", "这些告警单独发送仍被钉钉拒收。"),
     "more_letters": (
         "… and {count} older ones: dingpush dead-letters list",
         "……另有 {count} 条更早的：dingpush dead-letters list",

@@ -13,44 +13,81 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from airflow_provider_dingpush.airflow_compat import has_own_plugin, page_framework
+from airflow_provider_dingpush.airflow_compat import airflow_version, has_own_plugin, page_framework
+from airflow_provider_dingpush.oncall.baselines import Outlook
+from airflow_provider_dingpush.pipeline import routes
 from airflow_provider_dingpush.pipeline.incidents import incidents_in
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.silences import silences_in
 from airflow_provider_dingpush.sandbox import Sandbox
 from tests.integration.standalone_airflow import START_SECONDS, free_ports
 from tests.sandbox.test_page import CHROMEDRIVER, CHROMIUM, browser
+from tests.web.baselines_of_today import BASELINES, note_runs, write_baselines
 from tests.web.page_data import EVIL, fill
 
 __all__ = ["browser"]
 
 pytestmark = [
     pytest.mark.standalone,
-    pytest.mark.skipif(page_framework() is None, reason="Airflow 3.0 has no page"),
     pytest.mark.skipif(
         CHROMIUM is None or CHROMEDRIVER is None,
         reason="needs Chromium and its driver (Debian: apt-get install chromium chromium-driver)",
     ),
 ]
 
-# nina has no role: nothing of Airflow is open to her.
-ROLES = {"ann": "Admin", "uma": "User", "vic": "Viewer", "nina": "Public"}
+# nina has no role: nothing of Airflow is open to her. What dan may see is open to him with FAB's auth manager only.
+ROLES = {"ann": "Admin", "uma": "User", "vic": "Viewer", "nina": "Public", "dan": "Limited"}
 ADD_USERS = """
 import json, sys
-from airflow.www.app import create_app
-app = create_app()
-with app.app_context():
+
+def add(security):
+    limited = security.add_role("Limited")
+    for action, resource in (("can_read", "Jobs"), ("can_read", "DAG:evil"), ("can_read", "DAG:finance_daily"),
+                             ("can_edit", "DAG:finance_daily")):
+        security.add_permission_to_role(limited, security.create_permission(action, resource))
     for name, role in json.loads(sys.argv[1]).items():
-        security = app.appbuilder.sm
-        security.add_user(name, name, name, f"{name}@example.com", security.find_role(role), password="pw")
+        assert security.add_user(name, name, name, f"{name}@example.com", security.find_role(role), password="pw")
+
+try:
+    from airflow.www.app import create_app
+except ImportError:
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+    with get_application_builder() as builder:
+        builder.sm.sync_roles()
+        add(builder.sm)
+else:
+    app = create_app()
+    with app.app_context():
+        add(app.appbuilder.sm)
 """
+FAB_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+SIMPLE_ROLES = ("admin", "user", "viewer")
+SIMPLE, FAB = "simple", "fab"
+
+
+def auth_managers() -> list[str]:
+    """Those that this Airflow has: Airflow 2 has FAB's only, and Airflow 3 its own, and FAB's with its provider."""
+    if page_framework() == "flask":
+        return [FAB]
+    return [SIMPLE, FAB] if has_module("airflow.providers.fab") else [SIMPLE]
+
+
+def has_module(name: str) -> bool:
+    with suppress(ModuleNotFoundError):
+        return find_spec(name) is not None
+    return False
+
+
 OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 TEXT = "return document.body.innerText"
 BUTTON = "return [...document.querySelectorAll('tr')].find((row) => row.innerText.includes(arguments[0]))\
@@ -63,11 +100,13 @@ class WebServer:
 
     :param url: of it.
     :param home: of Airflow.
+    :param auth_manager: of Airflow.
     :param cookies: of each user who has signed in.
     """
 
     url: str
     home: Path
+    auth_manager: str
     cookies: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
     def sign_in(self, browser: Any, name: str) -> None:
@@ -93,7 +132,10 @@ class WebServer:
             found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
             assert found
             form = {"username": name, "password": "pw", "csrf_token": found[1]}
-            assert session.post(f"{self.url}/login/", data=form, timeout=60).ok
+            # Airflow's home page, to which it leads, has a 403 for those without any role.
+            answer = session.post(f"{self.url}/login/", data=form, timeout=60, allow_redirects=False)
+            assert answer.is_redirect, answer.text
+            assert "/login" not in answer.headers["Location"]
             return [{"name": each.name, "value": each.value or ""} for each in session.cookies]
 
 
@@ -103,20 +145,35 @@ def connected_once() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=auth_managers())
 def server(
-    tmp_path_factory: pytest.TempPathFactory, migrated_database: Path, connected_once: Sandbox
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    migrated_database: Path,
+    connected_once: Sandbox,
 ) -> Iterator[WebServer]:
     """A web server whose outbox has one of each, and users of several roles."""
     home = tmp_path_factory.mktemp("airflow")
     shutil.copy(migrated_database, home / "airflow.db")
     environment = _environment(home)
+    if request.param == FAB:
+        if page_framework() == "fastapi":
+            environment["AIRFLOW__CORE__AUTH_MANAGER"] = FAB_MANAGER
+            # A database that was migrated before lacks the table of sessions on 3.0.
+            environment["AIRFLOW__FAB__SESSION_BACKEND"] = "securecookie"
+            _run(["-m", "airflow", "db", "migrate"], environment)  # its tables
+        _run(["-c", ADD_USERS, json.dumps(ROLES)], environment)
     with pytest.MonkeyPatch.context() as env:
-        env.setenv("AIRFLOW__DINGPUSH__HOME", environment["AIRFLOW__DINGPUSH__HOME"])
+        for name in ("AIRFLOW__DINGPUSH__HOME", "AIRFLOW__DINGPUSH__RULES_FILE"):
+            env.setenv(name, environment[name])
+        env.setattr(routes, "_known", {})
         env.setenv("AIRFLOW_CONN_DINGTALK_DEFAULT", f"{connected_once.webhook_url}&group_interval_seconds=0")
+        now = time.time()
+        write_baselines(home, now)
+        note_runs(now)
         fill(connected_once)
         with _running(home, environment) as url:
-            yield WebServer(url, home)
+            yield WebServer(url, home, request.param)
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -125,13 +182,14 @@ def _environment(home: Path) -> dict[str, str]:
         (home / "plugins" / "dingpush.py").write_text("from airflow_provider_dingpush.plugin import DingPushPlugin\n")
     passwords = home / "passwords.json"
     passwords.write_text(json.dumps(dict.fromkeys(ROLES, "pw")))
-    users = ",".join(f"{name}:{role.lower()}" for name, role in ROLES.items() if role != "Public")
+    users = ",".join(f"{name}:{role.lower()}" for name, role in ROLES.items() if role.lower() in SIMPLE_ROLES)
     options = {
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": users,
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "DINGPUSH__HOME": str(home / "dingpush"),
         "DINGPUSH__TIMEZONE": "Asia/Shanghai",
+        "DINGPUSH__RULES_FILE": str(home / "rules.yaml"),
     }
     return {
         **os.environ,
@@ -147,9 +205,6 @@ def _environment(home: Path) -> dict[str, str]:
 def _running(home: Path, environment: dict[str, str]) -> Iterator[str]:
     [port] = free_ports(1)
     is_new = page_framework() == "fastapi"
-    if not is_new:
-        program = [sys.executable, "-c", ADD_USERS, json.dumps(ROLES)]
-        subprocess.run(program, env=environment, check=True, capture_output=True)
     words = ["api-server", "--host", "127.0.0.1"] if is_new else ["webserver", "--hostname", "127.0.0.1"]
     # A worker of Airflow 2 serves one connection at a time, and a browser opens some in advance.
     workers = "1" if is_new else "6"
@@ -175,6 +230,12 @@ def _running(home: Path, environment: dict[str, str]) -> Iterator[str]:
             process.wait()
 
 
+def _run(arguments: list[str], environment: dict[str, str]) -> None:
+    program = [sys.executable, *arguments]
+    done = subprocess.run(program, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+
+
 def _answers(url: str) -> bool:
     try:
         return requests.get(url, timeout=30).ok
@@ -194,15 +255,18 @@ def _press(browser: Any, row: str, button: str, then: str) -> None:
     WebDriverWait(browser, START_SECONDS).until(lambda _: then in browser.execute_script(TEXT))
 
 
-@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("width", [1440, 1000, 390])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_it_is_readable_wide_and_on_a_phone(browser: Any, server: WebServer, width: int, language: str) -> None:
     """Nothing sticks out, nothing is loaded from elsewhere, and nothing of a text is run."""
     server.sign_in(browser, "ann")
+    browser.get_log("browser")  # of pages before
     _open(browser, server, width=width, language=language)
     text = browser.execute_script(TEXT)
-    for each in ("orders_daily · check_amounts", "dingtalk_default", "wangwu", EVIL):
+    for each in ("orders_daily · check_amounts", "dingtalk_default", "wangwu", EVIL, *BASELINES):
         assert each in text
+    for outlook in Outlook:
+        assert outlook.in_language(language) in text
     assert ("Open incidents" in text) is (language == "en")
     assert ("未恢复的故障" in text) is (language == "zh")
     assert browser.execute_script(OVERFLOW) <= 0
@@ -225,6 +289,27 @@ def test_a_phone_claims_silences_and_sends_again(browser: Any, server: WebServer
     assert {each.what for each in silences_in(outbox())} == {"dag_id=dev_*"}
 
 
+def test_a_link_to_an_incident_leads_through_the_login(browser: Any, server: WebServer) -> None:
+    """And back to this incident, also on a phone that isn't signed in."""
+    browser.get(f"{server.url}/dingpush/style.css")
+    browser.delete_all_cookies()
+    incident = next(each for each in incidents_in(outbox()) if each.failure.dag_id == "evil")
+    size = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(f"{server.url}/dingpush/?incident={incident.id}")
+    wait = WebDriverWait(browser, START_SECONDS)
+    wait.until(lambda _: browser.find_elements(By.NAME, "username"))
+    browser.find_element(By.NAME, "username").send_keys("uma")
+    browser.find_element(By.NAME, "password").send_keys("pw", Keys.ENTER)
+    wait.until(lambda _: "/dingpush/" in browser.current_url and incident.short_id in browser.execute_script(TEXT))
+    text = browser.execute_script(TEXT)
+    assert "evil · inject" in text
+    assert "orders_daily" not in text
+    _press(browser, "evil", "claim", "Claimed.")
+    _press(browser, "evil", "unclaim", "Given back")
+    assert "orders_daily" not in browser.execute_script(TEXT)
+
+
 def test_a_viewer_sees_it_without_buttons(browser: Any, server: WebServer) -> None:
     server.sign_in(browser, "vic")
     _open(browser, server)
@@ -232,11 +317,25 @@ def test_a_viewer_sees_it_without_buttons(browser: Any, server: WebServer) -> No
     assert browser.execute_script("return document.querySelectorAll('form, button').length") == 0
 
 
+def test_who_may_read_some_dags_sees_nothing_of_others(browser: Any, server: WebServer) -> None:
+    """Neither their incidents nor their baselines, silences and dead letters."""
+    if server.auth_manager != FAB:
+        pytest.skip("Airflow's simple auth manager has no permissions of single DAGs")
+    server.sign_in(browser, "dan")
+    _open(browser, server)
+    text = browser.execute_script(TEXT)
+    for each in ("evil · inject", "finance_daily: running since"):
+        assert each in text
+    for each in ("orders_daily", "users_hourly", "etl_daily", "dev_*", "inventory", "sales report"):
+        assert each not in text
+    assert browser.execute_script("return document.querySelectorAll('form, button').length") == 0
+
+
 @pytest.mark.parametrize("name", ["nina", None])
 def test_nobody_else_sees_anything(server: WebServer, name: str | None) -> None:
     """Not even whether there is an incident: without a permission, a login, or with a made-up one."""
     cookies: dict[str, str] = {}
-    if name is not None and page_framework() == "flask":
+    if name is not None and server.auth_manager == FAB:
         cookies = {each["name"]: each["value"] for each in server.cookies_of(name)}
     elif name is not None:
         cookies = {"_token": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4iLCJyb2xlIjoiYWRtaW4ifQ."}
@@ -274,7 +373,9 @@ def test_airflow_has_a_way_to_it(browser: Any, server: WebServer) -> None:
         assert "/dingpush/" in requests.get(f"{server.url}/home", cookies=cookies, timeout=60).text
         return
     headers = {"Authorization": f"Bearer {cookies['_token']}"}
+    assert requests.get(f"{server.url}/dingpush/", cookies=cookies, timeout=60).ok
+    if airflow_version() < (3, 1):  # 3.0 has the page at its address only
+        return
     plugins = requests.get(f"{server.url}/api/v2/plugins", headers=headers, timeout=60).json()["plugins"]
     [views] = [each["external_views"] for each in plugins if each["name"] == "dingpush"]
     assert [each["href"] for each in views] == ["dingpush/"]
-    assert requests.get(f"{server.url}/dingpush/", cookies=cookies, timeout=60).ok

@@ -44,6 +44,15 @@ def test_a_message(language: str, title: str, words: str) -> None:
     assert ("Reading this message claims it." in message.text) is (language == "en")
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("en", "[Claim in Airflow](https://a.example/p)"), ("zh", "[在 Airflow 中认领](https://a.example/p)")],
+)
+def test_a_message_leads_to_the_page(language: str, text: str) -> None:
+    assert text in message_about(ONE, (), NOW, language, claim_link="https://a.example/p").text
+    assert "认领](" not in message_about(ONE, (), NOW, language).text
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_of_many_only_some_are_listed(language: str) -> None:
     message = message_about(MANY, (), NOW, language)

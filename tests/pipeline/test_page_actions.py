@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dingpush.alerts.alert import Mailbox
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.pipeline.incidents import incidents_in
 from airflow_provider_dingpush.pipeline.outboxes import outbox
@@ -42,6 +43,22 @@ def test_an_incident_is_claimed_taken_over_and_given_back() -> None:
     assert pressed("unclaim", incident_id()) is PageResult.UNCLAIMED
     [incident] = incidents_in(outbox())
     assert incident.claim is None
+
+
+def test_a_failure_that_several_groups_are_notified_of_is_claimed_for_all() -> None:
+    """As ``dingpush ack`` does: otherwise it would climb in the other group."""
+    failed("sales", "load")
+    failed("sales", "load", mailbox=Mailbox("dingtalk_oncall"))
+    failed("sales", "other")
+    first = next(each for each in incidents_in(outbox()) if each.failure.task_id == "load")
+    assert pressed("claim", first.id) is PageResult.CLAIMED
+    assert {each.failure.task_id: each.claim and each.claim.by for each in incidents_in(outbox())} == {
+        "load": "zhangsan",
+        "other": None,
+    }
+    assert sum(each.claim is not None for each in incidents_in(outbox())) == 2
+    assert pressed("unclaim", first.id) is PageResult.UNCLAIMED
+    assert not any(each.claim for each in incidents_in(outbox()))
 
 
 def test_an_incident_is_silenced_for_a_while_and_the_silence_ended() -> None:

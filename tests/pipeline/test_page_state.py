@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_dingpush.alerts.open_failure import OpenFailure
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.notifications import DingTalkNotifier
+from airflow_provider_dingpush.pipeline.incidents import claim, incidents_in
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.page_state import MOST_ROWS, PageState, matchers_of, read_state
 from airflow_provider_dingpush.pipeline.receiver_status import ReceiverState
@@ -17,6 +20,7 @@ from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.storage.notes import OPEN, Note
 from tests.callback_contexts import task_context
 from tests.outbox_in_use import NOBODY, use
+from tests.rules_file_in_use import use_rules_file
 from tests.web.page_data import Anybody, failed, fill
 
 
@@ -93,6 +97,36 @@ def test_very_many_incidents_have_an_end() -> None:
     state = read()
     assert (len(state.incidents), state.more_incidents) == (MOST_ROWS, 30)
     assert state.incidents[0].incident.failure.since < state.incidents[1].incident.failure.since
+
+
+def test_all_claims_are_counted_and_one_incident_is_found_among_very_many() -> None:
+    """Also of those that the page doesn't list."""
+    now = time.time()
+    notes = (
+        Note(OPEN, f"{number:024x}", OpenFailure("task_failed", now, now, dag_id=f"dag_{number}").to_bytes())
+        for number in range(MOST_ROWS + 30)
+    )
+    outbox().store.set_notes(notes)
+    every = incidents_in(outbox())
+    claim(outbox(), every[-1], "lisi", now + 1)
+    claim(outbox(), every[0], "lisi", now + 1)
+    assert read().claimed == 2
+    last = every[-1]
+    for word in (last.id, f"i-{last.id}", last.failure.dag_id):
+        state = read_state(Anybody(), time.monotonic() + 60, word)
+        assert [each.incident.id for each in state.incidents] == [last.id]
+        assert (state.wanted, state.more_incidents, state.claimed) == (word, 0, 1)
+    for word, visitor in (("0" * 30, Anybody()), ("../x", Anybody()), (last.id, Anybody(reads=("dag_1",)))):
+        assert read_state(visitor, time.monotonic() + 60, word).incidents == []
+
+
+def test_baselines_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    baselines = [{"name": f"b{number}", "dags": f"dag_{number}", "due": "08:30"} for number in range(MOST_ROWS + 7)]
+    (tmp_path / "rules.yaml").write_text(json.dumps({"baselines": baselines}))
+    use_rules_file(tmp_path / "rules.yaml", monkeypatch)
+    state = read()
+    assert (len(state.baselines), state.more_baselines, state.has_rules_file) == (MOST_ROWS, 7, True)
+    assert read(Anybody(reads=("dag_3",))).more_baselines == 0
 
 
 def test_an_outbox_that_is_away_is_a_problem_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

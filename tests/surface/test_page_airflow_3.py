@@ -8,15 +8,16 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_dingpush.airflow_compat import page_framework
+from airflow_provider_dingpush.airflow_compat import airflow_version, page_framework
 from airflow_provider_dingpush.pipeline.incidents import incidents_in
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from tests.web.page_data import failed
 
-pytestmark = pytest.mark.skipif(page_framework() != "fastapi", reason="the page of Airflow 3.1 and later")
+pytestmark = pytest.mark.skipif(page_framework() != "fastapi", reason="the page of Airflow 3")
 
 
 class Browser:
@@ -41,8 +42,8 @@ class Browser:
 
         return asyncio.run(call())
 
-    def get(self, path: str) -> Any:
-        return self._call("GET", path)
+    def get(self, path: str, **more: Any) -> Any:
+        return self._call("GET", path, **more)
 
     def post(self, path: str, **more: Any) -> Any:
         return self._call("POST", path, **more)
@@ -132,6 +133,49 @@ def test_the_language_is_kept_in_a_cookie(signed_in: Open) -> None:
     answer = client.get("/?language=zh")
     assert "httponly" in answer.headers["set-cookie"].lower()
     assert "<title>钉钉告警" in client.get("/").text
+
+
+@pytest.fixture
+def unknown(signed_in: Open) -> Browser:
+    """The browser of somebody who has to sign in."""
+    from airflow_provider_dingpush.page_airflow_3 import create_app
+
+    return Browser(create_app())
+
+
+def test_who_is_not_signed_in_is_sent_to_the_login_once(unknown: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From which Airflow leads back; a login that doesn't help isn't tried for ever."""
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com/data/")
+    html = {"Accept": "text/html,*/*;q=0.8"}
+    assert unknown.get("/").status_code == 401
+    assert unknown.post("/act", data={"action": "claim"}, headers=html).status_code == 401
+    sent = unknown.get("/?incident=7f3a&language=zh", headers=html)
+    assert sent.status_code == 302
+    assert sent.headers["location"] == "../auth/login?next=%2Fdata%2Fdingpush%2F%3Fincident%3D7f3a"
+    assert unknown.get("/", headers=html).status_code == 401
+
+
+@pytest.mark.parametrize("wanted", ["a&next=//evil.example", "//evil.example", "\r\nX: y", "é"])
+def test_the_login_leads_back_to_the_page_and_nowhere_else(unknown: Browser, wanted: str) -> None:
+    sent = unknown.get(f"/?incident={quote(wanted)}", headers={"Accept": "text/html"})
+    assert sent.headers["location"] == "../auth/login?next=%2Fdingpush%2F"
+
+
+@pytest.mark.skipif(airflow_version() >= (3, 1), reason="Airflow 3.1 and later do this by themselves")
+def test_the_cookie_of_the_login_says_who_it_is(unknown: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On 3.0, too, whose API looks at a header only. One that nobody signed is worth nothing."""
+    monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "0123456789abcdef" * 4)
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    failed("sales")
+    token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="ann", role="viewer"))
+    assert "sales · load" in unknown.get("/", headers={"Cookie": f"_token={token}"}).text
+    forged = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4iLCJyb2xlIjoiYWRtaW4ifQ."
+    for bad in (forged, token[:-4], "é", ""):
+        answer = unknown.get("/", headers={"Cookie": f"_token={bad}".encode()})
+        assert answer.status_code in (401, 403)
+        assert "sales" not in answer.text
 
 
 def test_the_style_sheet_is_for_everybody(signed_in: Open) -> None:

@@ -136,6 +136,36 @@ def test_an_unknown_form_does_nothing(action: str) -> None:
     assert b"<script" not in answer.body
 
 
+def test_the_page_of_one_incident() -> None:
+    """To which a link in its alert leads, and which stays that of it after a button and another language."""
+    failed("sales", "load")
+    failed("other")
+    one = next(each for each in incidents_in(outbox()) if each.failure.dag_id == "sales")
+    shown = page(query={"incident": one.id, "language": "en"})
+    assert "sales · load" in shown
+    assert "other" not in shown
+    assert f'name="incident" value="{one.id}"' in shown
+    assert f"?incident={one.id}&amp;language=zh" in shown
+    assert "All open incidents" in shown
+    token = TOKENS.token("id of zhangsan")
+    form = {"action": "claim", "id": one.id, "token": token, "incident": one.id}
+    assert answered(form).location == f"./?result=claimed&incident={one.id}"
+    nothing = page(query={"incident": "<b>nothing</b>", "language": "en"})
+    assert "No such incident is open" in nothing
+    assert "<b>nothing" not in nothing
+
+
+@pytest.mark.parametrize("wanted", ["\r\nX: y", "//evil.example", "a&b=c", "\udce4", "x" * 5_000])
+def test_the_way_back_from_a_button_leads_to_the_page(wanted: str) -> None:
+    failed()
+    location = answered(claim_form(incident=wanted)).location or ""
+    assert location.startswith("./?result=claimed&incident=")
+    assert location.isascii()
+    assert len(location) < 2_000
+    assert not set(location) & set("\r\n<>\"'")
+    page(query={"incident": wanted})
+
+
 def test_only_results_of_the_page_are_shown() -> None:
     shown = page(query={"result": "<b>Your password expired</b>", "language": "en"})
     assert "password" not in shown

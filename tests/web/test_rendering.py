@@ -6,12 +6,19 @@ import json
 import re
 import string
 import time
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from airflow_provider_dingpush.oncall.baselines import Outlook
+from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome, Progress, Way
+from airflow_provider_dingpush.pipeline.escalation_notes import note_progress
+from airflow_provider_dingpush.pipeline.incidents import incidents_in
+from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.page_actions import PageResult
 from airflow_provider_dingpush.pipeline.page_state import BaselineRow, PageState, read_state
 from airflow_provider_dingpush.pipeline.receiver_status import ReceiverState, ReceiverStatus, Usage
@@ -20,6 +27,8 @@ from airflow_provider_dingpush.web.rendering import render_denial, render_page
 from airflow_provider_dingpush.web.words import TEXTS
 from tests.cli.conftest import is_chinese
 from tests.conftest import SECRET
+from tests.rules_file_in_use import use_rules_file
+from tests.web.baselines_of_today import BASELINES, note_runs, write_baselines
 from tests.web.page_data import EVIL, MOBILE, Anybody, failed, fill
 
 ALLOWED = {
@@ -170,6 +179,116 @@ def test_baselines_of_today(language: str, texts: list[str]) -> None:
     elements = Elements(render(PageState(baselines=rows), language))
     for each in texts:
         assert each in elements.texts
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_baselines_in_every_state_as_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """The whole page, from runs that listeners noted; the words are those of ``dingpush baselines``."""
+    now = time.time() // 60 * 60
+    use_rules_file(write_baselines(tmp_path, now), monkeypatch)
+    note_runs(now)
+    elements = Elements(render(read(), language, now=now))
+    text = "\n".join(elements.texts)
+    for each in BASELINES:
+        assert each in elements.texts
+    for outlook in Outlook:
+        assert outlook.in_language(language) in text
+    expected = {
+        "en": ["-10 min", "1h 30m", "2h 20m", "finance_daily: running since", "inventory_sync: has not started"],
+        "zh": ["-10 分钟", "1 小时 30 分", "2 小时 20 分", "finance_daily：", "inventory_sync：尚未启动"],
+    }
+    for each in expected[language]:
+        assert each in text
+    classes = " ".join(each or "" for each in elements.values("td", "class"))
+    assert {each.value for each in Outlook} <= set(classes.split())
+    assert ("(done)" in text) is (language == "en")
+    assert ("（已完成）" in text) is (language == "zh")
+
+
+def test_who_may_see_some_dags_sees_their_baselines_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    use_rules_file(write_baselines(tmp_path, now), monkeypatch)
+    note_runs(now)
+    page = render(read(Anybody(reads=("finance_daily",))))
+    assert "finance" in Elements(page).texts
+    for name, (dag_id, *_) in BASELINES.items():
+        assert (name in page) is (name == "finance")
+        assert (dag_id in page) is (name == "finance")
+    nothing = render(read(Anybody(reads=())))
+    assert "No baselines." in nothing
+    assert "finance" not in nothing
+
+
+def test_a_name_of_a_baseline_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "rules.yaml"
+    baseline = {"name": EVIL[:60], "dags": EVIL[:60], "due": "08:30"}
+    file.write_text(json.dumps({"baselines": [baseline], "rules": []}), "utf-8")
+    use_rules_file(file, monkeypatch)
+    state = read()
+    assert [each.name for each in state.baselines] == [EVIL[:60]]
+    elements = Elements(render(state))
+    assert {tag for tag, _ in elements.found} <= ALLOWED
+    assert EVIL[:60] in "\n".join(elements.texts)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_times_of_a_baseline_name_another_zone(language: str) -> None:
+    here, there = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/London")
+    at = datetime(2026, 11, 28, 8, 30, tzinfo=there).timestamp()
+    rows = [
+        BaselineRow(str(zone), at, at - 60, ("on time", "正常"), is_open=False, zone=zone) for zone in (here, there)
+    ]
+    with pytest.MonkeyPatch.context() as env:
+        env.setenv("AIRFLOW__DINGPUSH__TIMEZONE", "Asia/Shanghai")
+        texts = Elements(render(PageState(baselines=rows), language, now=at)).texts
+    assert texts.count("16:30") == 1
+    assert texts.count("08:30") == 1
+    assert texts.count("Europe/London") == 2  # of the name, and of the due time
+    assert texts.count("Asia/Shanghai") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        (None, ("can't be read", "无法读取规则文件")),
+        ("baselines: [{name: x, dags: <b>y</b>, due: 7}]", ("due", "due")),
+        ("rules: []", ("No baselines.", "没有基线。")),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_rules_file_without_baselines_or_with_mistakes_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, texts: tuple[str, str], language: str
+) -> None:
+    if content is not None:
+        (tmp_path / "rules.yaml").write_text(content)
+    use_rules_file(tmp_path / "rules.yaml", monkeypatch)
+    elements = Elements(render(read(), language))
+    assert texts[language == "zh"] in "\n".join(elements.texts)
+    assert {tag for tag, _ in elements.found} <= ALLOWED
+    assert ("Nothing is open: every failure has recovered." in elements.texts) is (language == "en")
+
+
+def test_many_mistakes_of_the_rules_file_have_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mistakes = [{"name": f"b{number}", "dags": "x", "due": "99:99"} for number in range(12)]
+    (tmp_path / "rules.yaml").write_text(json.dumps({"baselines": mistakes}))
+    use_rules_file(tmp_path / "rules.yaml", monkeypatch)
+    page = render(read())
+    assert page.count("99:99") <= 5
+    assert "… and 7 more: dingpush rules check" in page
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_step_of_the_escalation_is_shown(language: str) -> None:
+    failed()
+    [incident] = incidents_in(outbox())
+    attempt = Attempt(Way.PHONE, time.time(), Outcome.NO_CREDIT)
+    note_progress(outbox(), {incident.id: Progress(incident.failure.since, {"x": (attempt,)})})
+    text = "\n".join(Elements(render(read(), language)).texts)
+    assert Way.PHONE.words(language) in text
+    assert Outcome.NO_CREDIT.words(language) in text
+    assert incident.short_id in text
 
 
 def test_an_empty_outbox_and_one_that_cannot_be_read(outbox_home: Path) -> None:
