@@ -20,11 +20,12 @@ import time
 from pathlib import Path
 
 from airflow_provider_dingpush.oncall.claims import Claim
-from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome, Progress, Way
+from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome, Progress
 from airflow_provider_dingpush.oncall.run_history import SUCCESS, Run, RunHistory
 from airflow_provider_dingpush.pipeline.baseline_events import HISTORY, OF_DAG, name_of_history
 from airflow_provider_dingpush.pipeline.escalation_notes import note_progress
 from airflow_provider_dingpush.pipeline.incidents import CLAIMS
+from airflow_provider_dingpush.rules.escalations import Way
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.notes import Note
 from airflow_provider_dingpush.storage.outbox import Outbox

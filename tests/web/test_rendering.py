@@ -15,13 +15,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_dingpush.oncall.baselines import Outlook
-from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome, Progress, Way
+from airflow_provider_dingpush.oncall.escalation import Attempt, Outcome, Progress
 from airflow_provider_dingpush.pipeline.escalation_notes import note_progress
 from airflow_provider_dingpush.pipeline.incidents import incidents_in
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.page_actions import PageResult
 from airflow_provider_dingpush.pipeline.page_state import BaselineRow, PageState, read_state
 from airflow_provider_dingpush.pipeline.receiver_status import ReceiverState, ReceiverStatus, Usage
+from airflow_provider_dingpush.rules.escalations import Way
 from airflow_provider_dingpush.sandbox import Sandbox
 from airflow_provider_dingpush.web.rendering import render_denial, render_page
 from airflow_provider_dingpush.web.words import TEXTS
