@@ -53,13 +53,19 @@ def how_to_claim(alerts: Iterable[Alert], claims: Iterable[ClaimNote], words: Wo
     :param claims: who takes care of what already.
     """
     claimed = {each.incident for each in claims}
-    escalating = dict.fromkeys(
-        each.incident
+    escalating = {
+        each.incident: each
         for each in alerts
-        if each.rule.get("escalates") is True and each.event.is_failure and not each.resolved
-    )
-    ids = [short_id(each) for each in escalating if each not in claimed]
-    return words("how_to_claim", id=" ".join(ids[:_MOST_CLAIMS])) if ids else ""
+        if each.rule.get("escalates") is True
+        and each.event.is_failure
+        and not each.resolved
+        and each.incident not in claimed
+    }
+    if not escalating:
+        return ""
+    reads = all(each.rule.get("reading_claims") is True for each in escalating.values())
+    ids = [short_id(each) for each in escalating]
+    return words("how_to_claim_by_reading" if reads else "how_to_claim", id=" ".join(ids[:_MOST_CLAIMS]))
 
 
 def _shown(text: str, most: int) -> str:

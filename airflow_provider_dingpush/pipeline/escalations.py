@@ -278,7 +278,7 @@ class _Check:
         """The alert's own message, if it went to people."""
         found = self._around.handles.get(incident.id)
         if found is not None and found.at >= incident.failure.rule_since:
-            receipt = {"app": incident.failure.conn_id, "process_query_keys": list(found.handles)}
+            receipt = self._sends.receipt_of_alert(incident.mailbox, found.handles)
             yield Attempt(Way.PERSON, found.at, Outcome.DONE, receipt=receipt)
 
     def _note(self, order: Order, sent: Sent, calls: Sequence[Call] = ()) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, mailbox_of
+from airflow_provider_dingpush.alerts.run_alert import alert_of
+from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.oncall.claims import ClaimedBy
 from airflow_provider_dingpush.oncall.escalation import Outcome
@@ -23,6 +25,7 @@ from airflow_provider_dingpush.pipeline.escalation_notes import calls_in, progre
 from airflow_provider_dingpush.pipeline.escalations import check, check_store, leading
 from airflow_provider_dingpush.pipeline.incidents import Incident, claim, claims_in, incidents_in, unclaim
 from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.routes import routes_of
 from airflow_provider_dingpush.pipeline.silences import add_silence, expire_silence, silences_in
 from airflow_provider_dingpush.pipeline.store_flush import flush_stores
 from airflow_provider_dingpush.pipeline.stores import Store
@@ -263,6 +266,32 @@ def test_the_alert_itself_is_a_message_that_may_be_read(
     assert not connected.dings
     [made] = claims_in(outbox()).values()
     assert (made.by, made.how) == ("zhangsan", ClaimedBy.READ)
+
+
+def test_a_work_notification_that_is_read_claims(
+    tmp_path: Path, connected: Sandbox, app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of people, each named; DingTalk is asked once, when a step is due."""
+    file, to = tmp_path / "rules.yaml", "{work_notification: {user_ids: [zhangsan, lisi]}}"
+    rule = f"{{name: core, receiver: dingtalk_app_default, to: {to}, ack: read, escalate: [STEP]}}"
+    file.write_text(f"{PEOPLE}rules: [{rule}]\n".replace("STEP", "{after: 1s, ding: phone, who: lead}"))
+    use_rules_file(file, monkeypatch)
+    facts = RunFacts(Event.TASK_FAILED, dag_id="etl", run_id="r", task_id="load")
+    [route] = routes_of(facts)
+    now = outbox().store.now()
+    mailbox = mailbox_of(route.conn_id, route.to)
+    alert = alert_of(facts, mailbox, at=now - 60, message=None, mentions=route.at, language="zh", rule=route.rule)
+    outbox().put(alert)
+    list(flush_stores(until=time.monotonic() + 60))
+    assert {each.conversation.kind for each in connected.messages} == {"notification"}
+    assert "阅读本消息即视为认领" in str(connected.messages[0].payload)
+    connected.read("lisi")
+    check(Deadline.after(30))
+    assert not connected.dings
+    [made] = claims_in(outbox()).values()
+    assert (made.by, made.how) == ("lead", ClaimedBy.READ)
+    path = "/topapi/message/corpconversation/getsendresult"
+    assert len([each for each in connected.requests if each.path == path]) == 1
 
 
 def test_without_ack_read_nobody_is_asked(world: Callable[..., World]) -> None:
