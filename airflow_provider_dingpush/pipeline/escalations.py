@@ -227,14 +227,18 @@ class _Check:
             return
         self._lock.keep(_STEP_SECONDS)
         people, rule = self._sends.people_of(order), order.incidents[0].failure.rule
-        calls = [Call(self._now, len(people), rule)] if order.way is Way.PHONE and people else []
+        call = Call(self._now, len(people), rule)
+        calls = {escalation_notes.new_call_name(): call} if order.way is Way.PHONE and people else {}
         if calls and not self._may_call(order, len(people)):
             self._note(order, Sent(Outcome.LIMIT))
             return
         self._note(order, Sent(Outcome.STARTED, tuple(each.user_id or each.name for each in people)), calls)
-        self._around.calls.extend(calls)
+        self._around.calls.extend(calls.values())
         sent = self._sends.send(order, people)
         self._note(order, sent)
+        if calls and sent.outcome.reached_nobody:
+            self._around.calls.remove(call)
+            escalation_notes.forget_calls(self._outbox, calls)
         names = ", ".join(each.failure.name for each in order.incidents[:3])
         _log.info(
             "Escalation of %d incident(s), such as %s: %s, %s.%s",
@@ -281,7 +285,7 @@ class _Check:
             receipt = self._sends.receipt_of_alert(incident.mailbox, found.handles)
             yield Attempt(Way.PERSON, found.at, Outcome.DONE, receipt=receipt)
 
-    def _note(self, order: Order, sent: Sent, calls: Sequence[Call] = ()) -> None:
+    def _note(self, order: Order, sent: Sent, calls: Mapping[str, Call] | None = None) -> None:
         for each in order.incidents:
             receipt = sent.receipt.get(each.id, {})
             attempt = Attempt(order.way, order.now, sent.outcome, sent.people, receipt, sent.detail)

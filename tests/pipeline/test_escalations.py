@@ -339,6 +339,20 @@ def test_the_limit_of_calls(world: Callable[..., World]) -> None:
     assert "已达电话次数上限" in night.sandbox.dings[2].content
 
 
+def test_a_call_that_reached_nobody_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Neither in the report nor for the limit."""
+    sandbox = organisation(monkeypatch, request, DingPlan(phone=0))
+    steps = "escalate: [{after: 1m, ding: phone, who: lead}, {after: 3m, ding: phone, who: on_call}]\n"
+    night = World(tmp_path, sandbox, steps, "", "max_calls_per_night: 1\n")
+    night.fail()
+    night.run(5)
+    assert night.dings() == [("sms", "lisi"), ("sms", "zhangsan")]
+    assert calls_in(night.outbox) == []
+    assert "DING 权益不足" in night.sandbox.dings[1].content, "and not: the limit is reached"
+
+
 def test_several_incidents_are_one_call(world: Callable[..., World]) -> None:
     night = world()
     for task_id in ("load", "clean", "check"):
