@@ -29,7 +29,14 @@ from airflow_provider_dingpush.oncall.escalation import (
 from airflow_provider_dingpush.pipeline import escalation_circumstances, escalation_notes
 from airflow_provider_dingpush.pipeline.escalation_circumstances import Circumstances
 from airflow_provider_dingpush.pipeline.escalation_notes import forget_progress, progress_in
-from airflow_provider_dingpush.pipeline.incidents import Incident, claim, current_claim, incidents_in, siblings_of
+from airflow_provider_dingpush.pipeline.incidents import (
+    Incident,
+    claim,
+    current_claim,
+    incidents_in,
+    leading,
+    siblings_of,
+)
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 from airflow_provider_dingpush.rules.escalations import Way
 
@@ -315,24 +322,6 @@ class _Check:
             del self._progress[incident]
         if closed:
             forget_progress(self._outbox, closed)
-
-
-def leading(incidents: Sequence[Incident]) -> list[Incident]:
-    """The incidents without those of a run of which a failed task is one itself: one call for one failure."""
-    tasks = {
-        (each.mailbox, each.failure.dag_id, each.failure.run_id)
-        for each in incidents
-        if each.failure.task_id is not None
-    }
-    return [
-        each
-        for each in incidents
-        if each.failure.task_id is not None or (each.mailbox, each.failure.dag_id, each.failure.run_id) not in tasks
-    ]
-
-
-def _run_of(incident: Incident) -> tuple[object, ...]:
-    return incident.mailbox, incident.failure.dag_id, incident.failure.run_id
 
 
 def _grouped(due: Sequence[_Due], now: float) -> Iterable[Order]:

@@ -22,8 +22,8 @@ from airflow_provider_dingpush.oncall.escalation import Outcome
 from airflow_provider_dingpush.pipeline import escalation_circumstances, escalation_notes
 from airflow_provider_dingpush.pipeline.escalation_circumstances import inhibited_incidents
 from airflow_provider_dingpush.pipeline.escalation_notes import calls_in, progress_in
-from airflow_provider_dingpush.pipeline.escalations import check, check_store, leading
-from airflow_provider_dingpush.pipeline.incidents import Incident, claim, claims_in, incidents_in, unclaim
+from airflow_provider_dingpush.pipeline.escalations import check, check_store
+from airflow_provider_dingpush.pipeline.incidents import Incident, claim, claims_in, incidents_in, leading, unclaim
 from airflow_provider_dingpush.pipeline.outboxes import outbox
 from airflow_provider_dingpush.pipeline.routes import routes_of
 from airflow_provider_dingpush.pipeline.silences import add_silence, expire_silence, silences_in
