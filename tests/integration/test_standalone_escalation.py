@@ -270,7 +270,7 @@ def test_what_nobody_answers_reaches_each_person_once_and_in_order(evening: Even
     on_call, lead = evening.dings_to("zhangsan"), evening.dings_to("lisi")
     assert _kinds(on_call) == ["app", "phone"]
     assert _kinds(lead) == ["sms"]
-    assert "phone call not possible: no DING credit left." in lead[0].content
+    assert "Phone call not possible: no DING credit left." in lead[0].content
     assert "dingpush ack i-" in lead[0].content
     times = [each.received_at for each in (*on_call, *lead)]
     assert times == sorted(times)

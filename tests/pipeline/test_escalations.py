@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timezone
@@ -31,7 +32,7 @@ from airflow_provider_dingpush.pipeline.store_flush import flush_stores
 from airflow_provider_dingpush.pipeline.stores import Store
 from airflow_provider_dingpush.rules.escalations import Way
 from airflow_provider_dingpush.rules.reading import read_rules
-from airflow_provider_dingpush.sandbox import DingPlan, Fault, Robot, Sandbox
+from airflow_provider_dingpush.sandbox import App, DingPlan, Fault, Robot, Sandbox
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.timeouts import Deadline
@@ -351,6 +352,43 @@ def test_a_call_that_reached_nobody_does_not_count(
     assert night.dings() == [("sms", "lisi"), ("sms", "zhangsan")]
     assert calls_in(night.outbox) == []
     assert "DING 权益不足" in night.sandbox.dings[1].content, "and not: the limit is reached"
+
+
+def test_without_the_permission_the_group_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """At once, as no other DING would work either; and once."""
+    sandbox = organisation(monkeypatch, request, DingPlan(), apps=(App(permissions=("qyapi_robot_sendmsg",)),))
+    night = World(tmp_path, sandbox, "escalate: [{after: 5m, ding: phone, who: lead}]\n")
+    night.fail()
+    night.run(30)
+    assert night.dings() == []
+    [said] = night.group()
+    assert "电话 DING 未发出：应用缺少权限" in said
+    assert calls_in(night.outbox) == []
+
+
+def test_a_clock_that_is_set_back_repeats_nothing(world: Callable[..., World]) -> None:
+    night = world()
+    night.fail()
+    night.run(16)
+    assert len(night.dings()) == 2
+    night.now -= 14 * 60
+    night.run(29)
+    assert len(night.dings()) == 2
+    night.run(31)
+    assert night.dings()[2:] == [("phone", "lisi")]
+
+
+def test_two_ticks_at_once_do_a_step_once(world: Callable[..., World]) -> None:
+    night = world("escalate: [{after: 1m, ding: phone, who: lead}]\n")
+    night.fail()
+    night.now += 120
+    with ThreadPoolExecutor(4) as threads:
+        for each in [threads.submit(night.tick) for _ in range(8)]:
+            each.result()
+    assert night.dings() == [("phone", "lisi")]
+    assert len(calls_in(night.outbox)) == 1
 
 
 def test_several_incidents_are_one_call(world: Callable[..., World]) -> None:
