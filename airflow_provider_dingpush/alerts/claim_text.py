@@ -52,8 +52,12 @@ def how_to_claim(alerts: Iterable[Alert], claims: Iterable[ClaimNote], words: Wo
 
     :param claims: who takes care of what already.
     """
-    ids = [short_id(each) for each in unclaimed(alerts, claims)]
-    return words("how_to_claim", id=" ".join(ids[:_MOST_CLAIMS])) if ids else ""
+    escalating = _escalating(alerts, claims)
+    if not escalating:
+        return ""
+    reads = all(each.rule.get("reading_claims") is True for each in escalating.values())
+    ids = [short_id(each) for each in escalating]
+    return words("how_to_claim_by_reading" if reads else "how_to_claim", id=" ".join(ids[:_MOST_CLAIMS]))
 
 
 def unclaimed(alerts: Iterable[Alert], claims: Iterable[ClaimNote]) -> list[str]:
@@ -61,13 +65,19 @@ def unclaimed(alerts: Iterable[Alert], claims: Iterable[ClaimNote]) -> list[str]
 
     :param claims: who takes care of what already.
     """
+    return list(_escalating(alerts, claims))
+
+
+def _escalating(alerts: Iterable[Alert], claims: Iterable[ClaimNote]) -> dict[str, Alert]:
     claimed = {each.incident for each in claims}
-    escalating = dict.fromkeys(
-        each.incident
+    return {
+        each.incident: each
         for each in alerts
-        if each.rule.get("escalates") is True and each.event.is_failure and not each.resolved
-    )
-    return [each for each in escalating if each not in claimed]
+        if each.rule.get("escalates") is True
+        and each.event.is_failure
+        and not each.resolved
+        and each.incident not in claimed
+    }
 
 
 def _shown(text: str, most: int) -> str:

@@ -34,6 +34,7 @@ class RuleEffects(NamedTuple):
     :param has_quiet_hours: whether alerts wait at some times; the rule is asked when they are about to be sent.
     :param on_call: rotations, of which whoever is on call when the alert is sent is mentioned.
     :param escalates: whether others are notified while nobody has claimed the failure.
+    :param reading_claims: whether whoever has read the alert has claimed the failure.
     """
 
     name: str
@@ -43,6 +44,7 @@ class RuleEffects(NamedTuple):
     has_quiet_hours: bool = False
     on_call: tuple[str, ...] | None = None
     escalates: bool = False
+    reading_claims: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form of what it asks for."""

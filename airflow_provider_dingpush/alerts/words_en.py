@@ -184,6 +184,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "claimed_with_note": "{name}: claimed by {by} at {time} ({note})",
     "claim_link": "[Claim in Airflow]({link})",
     "how_to_claim": "Others are notified unless somebody claims it: dingpush ack {id}",
+    "how_to_claim_by_reading": "Reading this message claims it, and so does: dingpush ack {id}",
     "more_claimed": ("1 more failure is claimed", "{n:,} more failures are claimed"),
     "followers_unnamed": ("1 more failure follows from this", "{n:,} more failures follow from this"),
     "similar": "e.g. {reason}",

@@ -179,6 +179,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "claimed_with_note": "{name} 由 {by} 认领于 {time}（{note}）",
     "claim_link": "[在 Airflow 中认领]({link})",
     "how_to_claim": "无人认领将逐级升级，认领：dingpush ack {id}",
+    "how_to_claim_by_reading": "阅读本消息即视为认领，也可执行：dingpush ack {id}",
     "more_claimed": "另有 {n:,} 个故障已被认领",
     "followers_unnamed": "另有 {n:,} 个下游失败由它引起",
     "similar": "例如 {reason}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -136,11 +135,9 @@ def _word(name: str, index: int, **values: object) -> str:
 
 def _app(hook: DingTalkAppHook) -> Iterator[Finding]:
     for each in hook.findings():
-        # "AgentId: work notifications" is the check "agentid".
-        name = re.sub(r"\W+", "_", each.what[0].partition(":")[0].lower())
         text: Words = each.words("en")[1], each.words("zh")[1]
         severity = _SEVERITIES[each.ok]
-        yield Finding(name, severity, f"{name}_{severity.value}", each.what, text)
+        yield Finding(each.name, severity, f"{each.name}_{severity.value}", each.what, text)
 
 
 ROBOT_CHECKS: tuple[Check[RobotSubject], ...] = (

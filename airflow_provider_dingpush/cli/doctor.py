@@ -1,7 +1,8 @@
 """``dingpush doctor``: check settings and connections without sending anything, and explain how to fix them.
 
 Each check is one entry in a table: :data:`~.option_checks.OPTION_CHECKS`, :data:`~.all_dags_checks.ALL_DAGS_CHECKS`,
-:data:`~.email_checks.EMAIL_CHECKS`, :data:`~.outbox_checks.OUTBOX_CHECKS`, :data:`~.connection_checks.ROBOT_CHECKS` and
+:data:`~.email_checks.EMAIL_CHECKS`, :data:`~.outbox_checks.OUTBOX_CHECKS`,
+:data:`~.escalation_checks.ESCALATION_CHECKS`, :data:`~.connection_checks.ROBOT_CHECKS` and
 :data:`~.connection_checks.APP_CHECKS`; its words are in :mod:`~.doctor_words`.
 """
 
@@ -18,6 +19,11 @@ from typing import TYPE_CHECKING
 from airflow_provider_dingpush.cli.all_dags_checks import ALL_DAGS_CHECKS, receivers
 from airflow_provider_dingpush.cli.connection_checks import findings_of
 from airflow_provider_dingpush.cli.email_checks import EMAIL_CHECKS
+from airflow_provider_dingpush.cli.escalation_checks import (
+    ESCALATION_CHECKS,
+    EscalationSubject,
+    apps_of_escalations,
+)
 from airflow_provider_dingpush.cli.findings import Finding, Severity, found, run_checks
 from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.known_connections import (
@@ -99,7 +105,8 @@ def _sections(conn_id: str | None) -> Iterator[tuple[str, _Section]]:
         yield "connection", (conn_id, _connection(conn_id))
         return
     stored, unreadable = _stored()
-    routed = filter(exists, receivers(sources))  # those that don't exist are a finding already
+    # Those that don't exist are a finding already.
+    routed = filter(exists, (*receivers(sources), *apps_of_escalations(sources)))
     known = dict.fromkeys([*(each.conn_id for each in variables()), *stored, *_in_use(store), *routed])
     about_all = [] if unreadable is None else [unreadable]
     if ROBOT_DEFAULT not in known:
@@ -129,6 +136,7 @@ def _installation(sources: OptionSources, store: Store | None, problem: Finding 
         yield problem
     if store is not None:
         yield from run_checks(OUTBOX_CHECKS, OutboxSubject(sources, store))
+    yield from run_checks(ESCALATION_CHECKS, EscalationSubject(sources, store))
 
 
 def _connection(conn_id: str) -> Iterator[Finding]:

@@ -26,6 +26,8 @@ CHECKS: Mapping[str, Words] = {
     "clock": ("clock", "时钟"),
     "flush": ("flush DAG or cron", "补发"),
     "markers": ("killed tasks", "被终止的任务"),
+    "escalation": ("steps of escalations", "升级步骤"),
+    "escalation_flush": ("flush for escalations", "升级所需的补发"),
     # of a connection
     "connection": ("settings of the connection", "连接设置"),
     "extra": ("extra fields", "额外字段"),
@@ -333,6 +335,42 @@ RESULTS: Mapping[str, Words] = {
         ),
     ),
     "outbox_unusable": ("{problem}", "{problem}"),
+    "escalation_ok": (
+        "Rules that escalate: {rules}. App, permissions and people are fine; credit for calls can't be checked.",
+        "含 escalate 的规则：{rules} 条。应用、权限和人员均正常；短信与电话权益无法在不发送的情况下检查。",
+    ),
+    "escalation_no_app": (
+        "Rule {rules}: {ways} will become messages to the group, because no app can be used. {problem}",
+        "规则 {rules}：没有可用的企业应用，{ways}都会改发到群里。{problem}",
+    ),
+    "escalation_not_allowed": (
+        "Rule {rules}: {ways} won't reach anybody. {problem}",
+        "规则 {rules}：{ways}无法送达。{problem}",
+    ),
+    "escalation_person_unknown": (
+        "Rule {rules}: {names} can't be reached through the app. {problem}",
+        "规则 {rules}：无法通过应用联系 {names}。{problem}",
+    ),
+    "escalation_owners_unknown": (
+        "Rule {rules}: 'people' has no entry for these owners, so steps with 'who: owner' go to the group: {names}.",
+        "规则 {rules}：people 中没有以下负责人，who: owner 的步骤会改发到群里：{names}。",
+    ),
+    "escalation_nobody_on_call": (
+        "Rule {rules}: from {since} on nobody is on call in rotation {names}; steps in that time go to the group.",
+        "规则 {rules}：轮值 {names} 从 {since} 起无人值班，期间的步骤会改发到群里。",
+    ),
+    "escalation_no_limit": (
+        "Rule {rules}: the number of phone calls has no limit. Set max_calls_per_night in the rule or in the file.",
+        "规则 {rules}：电话次数没有上限。请在规则中或文件顶层设置 max_calls_per_night。",
+    ),
+    "escalation_flush_ok": (
+        "It runs, so steps are done when they are due.",
+        "补发在运行，各步骤会按时执行。",
+    ),
+    "escalation_no_flush": (
+        "Nothing escalates: the flush hasn't run for five minutes; see 'flush DAG or cron' for what to do.",
+        "不会升级：补发已有五分钟未运行，处理方法见“补发”一项。",
+    ),
     # of a connection
     "is_app": ("enterprise app, AppKey {app_key}, {url}", "企业应用，AppKey {app_key}，{url}"),
     "is_robot": ("custom robot at {url}", "自定义机器人，{url}"),

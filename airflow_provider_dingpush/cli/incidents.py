@@ -8,7 +8,7 @@ import time
 from airflow_provider_dingpush.cli.json_output import print_json
 from airflow_provider_dingpush.cli.plain_incidents import COLUMNS, INCIDENT_TEXTS, cells_of, plain_incident
 from airflow_provider_dingpush.cli.screen import Screen, Texts, print_table
-from airflow_provider_dingpush.pipeline.incidents import Incident, of_all, outboxes_of
+from airflow_provider_dingpush.pipeline.incidents import Incident, leading, of_all, outboxes_of
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 
 COMMAND_SECONDS = 30.0
@@ -41,7 +41,7 @@ def run(parsed: argparse.Namespace) -> int:
         screen.line("more", count=screen.count(len(incidents) - len(shown), "incident"))
     claimed = sum(each.claim is not None for each in incidents)
     screen.line("total", open=screen.count(len(incidents), "open incident"), claimed=f"{claimed:,}")
-    unclaimed = next((each for each in incidents if each.claim is None), None)
+    unclaimed = next((each for each in leading(incidents) if each.claim is None), None)
     if unclaimed is not None:
         screen.line("how", id=unclaimed.short_id)
     return 0

@@ -38,6 +38,7 @@ class WarningKind(Enum):
     INTERVAL_UNUSED = "interval_unused"
     NOBODY_ON_CALL = "nobody_on_call"
     CALENDAR_ENDS = "calendar_ends"
+    NOTHING_TO_READ = "nothing_to_read"
     NO_OUTPUT = "no_output"
     DAG_PAUSED = "dag_paused"
 
@@ -90,6 +91,10 @@ _TEXTS: Texts = {
     WarningKind.CALENDAR_ENDS.value: (
         "The calendar has no days of {year} yet, which rotations need: {name}. Add holidays and make-up workdays.",
         "日历中还没有 {year} 年，以下轮值需要用到：{name}。请补充该年的节假日和调休工作日。",
+    ),
+    WarningKind.NOTHING_TO_READ.value: (
+        "{place}{name}: 'ack: read' has no effect, nobody gets a personal message or a DING in the app by this rule.",
+        "{place}{name}：ack: read 不起作用，该规则不发单聊消息，也不发应用内 DING。",
     ),
     WarningKind.NO_OUTPUT.value: (
         "{place}baseline {name!r}: the database has no {what}.",
@@ -222,6 +227,9 @@ def _warnings(rules: RuleSet, dags: KnownDags) -> Iterator[_Warning]:
     for interval in rules.intervals:
         if interval.name not in used:
             yield _Warning(WarningKind.INTERVAL_UNUSED, interval.name)
+    for rule in rules.rules:
+        if rule.escalation is not None and rule.escalation.ack_read and not rule.sends_what_is_read:
+            yield _Warning(WarningKind.NOTHING_TO_READ, rule.name, rule.line)
     yield from _duty_warnings(rules.duty.rotations)
     if dags.dags:
         yield from _baseline_warnings(rules, dags)

@@ -8,6 +8,7 @@ contradicted".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,6 +44,8 @@ _NO_ANSWER = (UnavailableError, UnknownOutcomeError, ThrottledError, QuotaExhaus
 Words = tuple[str, str]
 """A text in English and in Chinese."""
 
+_BY_MOBILE: Words = "only Users(mobiles=...) needs it.", "仅 Users(mobiles=...) 需要。"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -51,11 +54,23 @@ class Finding:
     :param what: its name.
     :param ok: whether it works; ``None`` if that can't be known.
     :param result: what was found and what to do about it; or the error that it ended with.
+    :param problem: the error that the result is about.
     """
 
     what: Words
     ok: bool | None
     result: Words | DingTalkError
+    problem: DingTalkError | None = None
+
+    def reason(self, language: str) -> str:
+        """Why it doesn't work, in one language, without a word on who needs it."""
+        return self.words(language)[1] if self.problem is None else self.problem.in_language(language)
+
+    @property
+    def name(self) -> str:
+        """Its name for programs, such as ``robot`` or ``ding``."""
+        # "AgentId: work notifications" is "agentid".
+        return re.sub(r"\W+", "_", self.what[0].partition(":")[0].lower())
 
     def __str__(self) -> str:
         result = str(self.result) if isinstance(self.result, DingTalkError) else " ".join(self.result)
@@ -153,8 +168,7 @@ def _contacts(calls: AppCalls) -> Finding:
     try:
         calls.oapi("/topapi/v2/user/getbymobile", body={"mobile": _UNASSIGNED_MOBILE}, repeatable=True)
     except PermissionMissingError as error:
-        missing = f"only Users(mobiles=...) needs it. {error}", f"仅 Users(mobiles=...) 需要。{error}"
-        return Finding(what, False, missing)
+        return Finding(what, False, _needed_by(_BY_MOBILE, error), error)
     except DingTalkError as error:
         if isinstance(error, (ConfigurationError, *_NO_ANSWER)):
             return Finding(what, None, error)
@@ -186,9 +200,13 @@ def _todo(calls: AppCalls) -> Finding:
 def _optional(what: Words, problem: DingTalkError | None, granted: Words, needed_by: Words) -> Finding:
     """The result for a permission that most apps don't need: lacking it is not wrong."""
     if isinstance(problem, (ConfigurationError, *_NO_ANSWER)):
-        english, chinese = needed_by
-        return Finding(what, None, (f"{english} {problem.in_language('en')}", f"{chinese}{problem.in_language('zh')}"))
+        return Finding(what, None, _needed_by(needed_by, problem), problem)
     return Finding(what, True, granted)
+
+
+def _needed_by(needed_by: Words, problem: DingTalkError) -> Words:
+    english, chinese = needed_by
+    return f"{english} {problem.in_language('en')}", f"{chinese}{problem.in_language('zh')}"
 
 
 def _asked(calls: AppCalls, path: str, body: Mapping[str, object]) -> DingTalkError | None:

@@ -86,6 +86,9 @@ class WorkNotifications:
         self._media = media
         self._people_per_call = people_per_call
         self._departments_per_call = departments_per_call
+        self.handles: tuple[str, ...] = ()
+        """Of the last message that was posted, by which DingTalk says who of these people has read it; none for
+        departments and everyone, of whom DingTalk may list too many."""
 
     def send(self, message: Message, at: At | None = None) -> Sent:
         """Submit the message to DingTalk, which delivers it later.
@@ -143,9 +146,10 @@ class WorkNotifications:
         calls = self._calls.once(deadline)
         try:
             message, language = message_in(body)
-            WorkNotifications(calls, MediaLibrary(calls), self.target).send_cut(message, language=language)
+            sent = WorkNotifications(calls, MediaLibrary(calls), self.target).send_cut(message, language=language)
         except DingTalkError as error:
             return error
+        self.handles = () if self.target.everyone or self.target.department_ids else sent.task_ids
         return None
 
     def _recipients(self) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ class Figures:
     """What happened in a period.
 
     :param failures: how many tasks and runs failed; a run counts only if none of its tasks does.
-    :param recovered: how many incidents recovered.
+    :param recovered: how many incidents recovered; a run counts only if none of its tasks does.
     :param by_dag: DAG -> failures, the most first.
     :param by_owner: owner -> failures, the most first.
     :param flapping: DAG and task -> how often it recovered, the most first; of those that did so often.
@@ -107,7 +107,10 @@ def _without_runs_of_tasks(failures: Iterable[Happened]) -> list[Happened]:
 
 
 def _durations(ordered: Sequence[Happened], since: float) -> list[tuple[Happened, float]]:
-    """The recoveries of the period, each with how long the failure lasted, in seconds; each task once."""
+    """The recoveries of the period, each with how long the failure lasted, in seconds; each task once.
+
+    That of a run counts only if none of its tasks recovered in it, as failures do.
+    """
     began: dict[str, float] = {}
     found: dict[tuple[object, ...], tuple[Happened, float]] = {}
     for each in ordered:
@@ -118,7 +121,12 @@ def _durations(ordered: Sequence[Happened], since: float) -> list[tuple[Happened
             if each.at >= since:
                 same = (each.dag_id, each.task_id, each.map_index, each.run_id, each.try_number)
                 found.setdefault(same, (each, seconds))
-    return list(found.values())
+    with_tasks = {(each.dag_id, each.run_id) for each, _ in found.values() if each.task_id is not None}
+    return [
+        (each, seconds)
+        for each, seconds in found.values()
+        if each.task_id is not None or (each.dag_id, each.run_id) not in with_tasks
+    ]
 
 
 def _most_first(counts: Counter[str]) -> tuple[tuple[str, int], ...]:

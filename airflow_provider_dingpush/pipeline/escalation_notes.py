@@ -44,17 +44,33 @@ def progress_in(outbox: Outbox) -> dict[str, Progress]:
     return found
 
 
-def note_progress(outbox: Outbox, progress: Mapping[str, Progress], calls: Iterable[Call] = ()) -> None:
+def note_progress(outbox: Outbox, progress: Mapping[str, Progress], calls: Mapping[str, Call] | None = None) -> None:
     """Note how far incidents have escalated, and phone calls that are about to be made, durably.
 
+    :param calls: by the name of their notes, which are as unique as :func:`new_call_name` makes them.
     :raises OutboxError: if that can't be kept: then nothing may be done.
     """
-    notes = [Note(CALLS, uuid.uuid4().hex, call_to_bytes(each), _CALL_SECONDS, durable=True) for each in calls]
+    notes = [
+        Note(CALLS, name, call_to_bytes(each), _CALL_SECONDS, durable=True) for name, each in (calls or {}).items()
+    ]
     notes += [
         Note(ESCALATIONS, incident, progress_to_bytes(each), _PROGRESS_SECONDS, durable=True)
         for incident, each in progress.items()
     ]
     outbox.store.set_notes(notes)
+
+
+def new_call_name() -> str:
+    """A name for the note of a phone call."""
+    return uuid.uuid4().hex
+
+
+def forget_calls(outbox: Outbox, names: Iterable[str]) -> None:
+    """Forget phone calls that surely reached nobody: they don't count.
+
+    :raises OutboxError: if they can't be removed.
+    """
+    outbox.store.remove_notes((CALLS, each) for each in names)
 
 
 def forget_progress(outbox: Outbox, incidents: Iterable[str]) -> None:

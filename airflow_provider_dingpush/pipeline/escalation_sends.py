@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,12 +17,13 @@ from airflow_provider_dingpush.pipeline.claim_links import claim_link
 from airflow_provider_dingpush.pipeline.direct_sends import slot_now
 from airflow_provider_dingpush.pipeline.escalation_text import call_text, ding_text, message_about, todo_subject
 from airflow_provider_dingpush.pipeline.redaction import described, redact_text
-from airflow_provider_dingpush.receipts import DingKind, DingOutcome, DingReceipt, TodoReceipt
+from airflow_provider_dingpush.receipts import DingKind, DingOutcome, DingReceipt, Receipt, TodoReceipt
 from airflow_provider_dingpush.rules.escalation_reading import OWNER
 from airflow_provider_dingpush.rules.escalations import Way
 from airflow_provider_dingpush.targets import Users
 
 if TYPE_CHECKING:
+    from airflow_provider_dingpush.alerts.mailboxes import Mailbox
     from airflow_provider_dingpush.dingtalk.attempts import AttemptPlan
     from airflow_provider_dingpush.messages.kinds import Markdown
     from airflow_provider_dingpush.pipeline.escalation_text import Because
@@ -46,7 +48,7 @@ _OUTCOMES = {
     DingOutcome.UNKNOWN_OUTCOME: Outcome.UNKNOWN,
 }
 _KINDS = {Way.APP: DingKind.APP, Way.SMS: DingKind.SMS, Way.PHONE: DingKind.PHONE}
-_KEYS, _TODOS, _APP = "process_query_keys", "todos", "app"
+_KEYS, _TASK_IDS, _DING, _TODOS, _APP = "process_query_keys", "task_ids", "ding", "todos", "app"
 _log = logging.getLogger(__name__)
 
 
@@ -148,6 +150,16 @@ class Sends:
         names = {each.user_id: each.name for each in self._duty.people.persons}
         return [names.get(each) or each for each in user_ids]
 
+    @staticmethod
+    def receipt_of_alert(mailbox: Mailbox, handles: Sequence[str]) -> Mapping[str, Any]:
+        """What DingTalk needs to say who has read an alert, as plain data.
+
+        :param mailbox: of the alert, whose target is people.
+        :param handles: of its message.
+        """
+        is_work_notification = "work_notification" in (json.loads(mailbox.target) if mailbox.target else {})
+        return {_APP: mailbox.conn_id, _TASK_IDS if is_work_notification else _KEYS: list(handles)}
+
     def close_todos(self, attempt: Attempt) -> None:
         """Mark the to-dos of an attempt as done.
 
@@ -196,7 +208,7 @@ class Sends:
         )
         result = hook.dings.try_send(text, _users(people), kind=_KINDS[order.way], deadline=self._limit)
         detail = redact_text(str(result.error or "; ".join(sorted(set(result.failed.values())))))
-        receipt = {_APP: hook.dingtalk_conn_id, "ding": result.to_dict()} if order.way is Way.APP else {}
+        receipt = {_APP: hook.dingtalk_conn_id, _DING: result.to_dict()} if order.way is Way.APP else {}
         reached = (*result.reached, *result.uncertain)
         return Sent(_OUTCOMES[result.outcome], reached, _for_all(order, receipt), detail[:_DETAIL_CHARACTERS])
 
@@ -243,42 +255,61 @@ class Sends:
         return order.incidents[0].failure.language or hook.settings.language or default_language()
 
     def _app_of(self, order: Order) -> DingTalkAppHook:
-        """The app of a rule: the one it names, its own receiver, or the default one."""
-        if order.escalation.app is None:
-            try:
-                return self._app(order.conn_id)
-            except ConfigurationError:
-                return self._app(DEFAULT_APP)
-        return self._app(order.escalation.app)
+        """The app of a rule."""
+        return app_of(order.escalation, order.incidents[0].failure.conn_id, self._app)
 
     def _app(self, conn_id: str) -> DingTalkAppHook:
         if conn_id not in self._apps:
-            hook = hook_of(conn_id)
-            if not isinstance(hook, DingTalkAppHook):
-                raise _NotAnAppError(
-                    f"Connection {conn_id!r} is a custom robot, which reaches no person.",
-                    "Name an app's connection in the rule: app: dingtalk_app_default. "
-                    "请在规则中用 app 指定企业应用的连接。",
-                )
-            self._apps[conn_id] = hook
+            self._apps[conn_id] = app_hook(conn_id)
         return self._apps[conn_id]
 
     def _read_by(self, hook: DingTalkAppHook, attempt: Attempt) -> list[str]:
-        if "ding" in attempt.receipt:
-            receipt = DingReceipt.from_dict(attempt.receipt["ding"])
-            return list(hook.dings.read_status(receipt, deadline=self._limit).read_user_ids)
-        from airflow_provider_dingpush.receipts import Receipt
+        reader = next((_READERS[each] for each in _READERS if each in attempt.receipt), None)
+        return [] if reader is None else list(reader(self, hook, attempt.receipt))
 
-        keys = tuple(each for each in attempt.receipt.get(_KEYS, ()) if isinstance(each, str))
-        if not keys:
-            return []
+    def _ding_read_by(self, hook: DingTalkAppHook, receipt: Mapping[str, Any]) -> Sequence[str]:
+        ding = DingReceipt.from_dict(receipt[_DING])
+        return hook.dings.read_status(ding, deadline=self._limit).read_user_ids
+
+    def _message_read_by(self, hook: DingTalkAppHook, receipt: Mapping[str, Any]) -> Sequence[str]:
         # Its parts are read together.
-        sent = Receipt("app_robot", hook.dingtalk_conn_id, process_query_keys=keys[:1])
-        return [user_id for each in hook.read_status(sent) for user_id in each.read_user_ids]
+        keys = _texts(receipt[_KEYS])[:1]
+        return _read_by(hook, Receipt("app_robot_users", hook.dingtalk_conn_id, process_query_keys=keys))
+
+    def _work_notification_read_by(self, hook: DingTalkAppHook, receipt: Mapping[str, Any]) -> Sequence[str]:
+        task_id = ",".join(_texts(receipt[_TASK_IDS])) or None
+        return _read_by(hook, Receipt("work_notification", hook.dingtalk_conn_id, task_id=task_id))
 
 
-class _NotAnAppError(ConfigurationError):
-    """A connection is no app's."""
+def app_hook(conn_id: str) -> DingTalkAppHook:
+    """The hook of an app's connection.
+
+    :raises ConfigurationError: if there is no such connection, or it is no app's.
+    """
+    hook = hook_of(conn_id)
+    if isinstance(hook, DingTalkAppHook):
+        return hook
+    raise ConfigurationError(
+        f"Connection {conn_id!r} is a custom robot, which reaches no person.",
+        "Name an app's connection in the rule: app: dingtalk_app_default. 请在规则中用 app 指定企业应用的连接。",
+        problem_zh=f"连接 {conn_id!r} 是自定义机器人，无法联系到个人。",
+    )
+
+
+def app_of(
+    escalation: Escalation, receiver: str, look_up: Callable[[str], DingTalkAppHook] = app_hook
+) -> DingTalkAppHook:
+    """The app that reaches the people of a rule: the one it names, its own receiver, or the default one.
+
+    :param receiver: connection id of the rule.
+    :raises ConfigurationError: if there is none.
+    """
+    if escalation.app is not None:
+        return look_up(escalation.app)
+    try:
+        return look_up(receiver)
+    except ConfigurationError:
+        return look_up(DEFAULT_APP)
 
 
 _SENDERS = {
@@ -287,12 +318,26 @@ _SENDERS = {
     Way.TODO: Sends._todo,
     **dict.fromkeys(_KINDS, Sends._ding),
 }
+# What a receipt has -> who has read what it is about.
+_READERS: Mapping[str, Callable[[Sends, DingTalkAppHook, Mapping[str, Any]], Sequence[str]]] = {
+    _DING: Sends._ding_read_by,
+    _KEYS: Sends._message_read_by,
+    _TASK_IDS: Sends._work_notification_read_by,
+}
 
 
 def _outcome_of(problem: DingTalkError) -> Outcome:
     from airflow_provider_dingpush.dingtalk.ding import outcome_of
 
     return _OUTCOMES[outcome_of(problem)]
+
+
+def _read_by(hook: DingTalkAppHook, sent: Receipt) -> list[str]:
+    return [user_id for each in hook.read_status(sent) for user_id in each.read_user_ids]
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    return tuple(each for each in values if isinstance(each, str)) if isinstance(values, (list, tuple)) else ()
 
 
 def _users(people: Sequence[Person]) -> Users:

@@ -39,7 +39,9 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "claim": ("To claim: dingpush ack {ids}", "认领：dingpush ack {ids}"),
     "claim_link": ("[Claim in Airflow]({link})", "[在 Airflow 中认领]({link})"),
     "read": ("Reading this message claims it.", "阅读本消息即视为认领。"),
-    "spoken_more": (" {count} more failures are open.", "另有 {count} 个故障。"),
+    "others_1": ("1 more failure is open", "另有 1 个故障"),
+    "others": ("{count} more failures are open", "另有 {count} 个故障"),
+    "pause": (". ", "。"),
     "end": (".", "。"),
     "todo": ("[{severity}] {name}: {event}", "[{severity}] {name}：{event}"),
 }
@@ -80,8 +82,8 @@ def ding_text(incidents: Sequence[Incident], because: Because, now: float, langu
     first = incidents[0].failure
     name = cut(plain_name(first.name), _NAME_CHARACTERS)
     line = _text("line", language, **_values(incidents[0], now, language) | {"name": name})
-    more = _text("spoken_more", language, count=f"{len(incidents) - 1:,}").strip() if len(incidents) > 1 else ""
     end = _text("end", language)
+    more = f"{_others(incidents, language)}{end}" if len(incidents) > 1 else ""
     parts = (line + end, more, *(f"{each}{end}" for each in _reasons(because, language)))
     claim = _text("claim", language, ids=_ids(incidents))
     return (" " if language == "en" else "").join(each for each in (*parts, claim) if each)
@@ -98,13 +100,20 @@ def call_text(incidents: Sequence[Incident], language: str) -> str:
         severity=first.urgency.value,
         language=language,
     )
-    return spoken + (_text("spoken_more", language, count=f"{len(incidents) - 1:,}") if len(incidents) > 1 else "")
+    # Without a pause the number would be heard as a part of the severity.
+    return _text("pause", language).join([spoken, _others(incidents, language)] if len(incidents) > 1 else [spoken])
 
 
 def todo_subject(incident: Incident, language: str) -> str:
     """The title of a to-do."""
     name = cut(plain_name(incident.failure.name), _NAME_CHARACTERS)
     return _text("todo", language, **_values(incident, incident.failure.at, language) | {"name": name})
+
+
+def _others(incidents: Sequence[Incident], language: str) -> str:
+    """How many there are besides the first one."""
+    count = len(incidents) - 1
+    return _text("others_1" if count == 1 else "others", language, count=f"{count:,}")
 
 
 def _title(incidents: Sequence[Incident], language: str) -> str:
@@ -144,7 +153,8 @@ def _reason(way: Way, outcome: Outcome, language: str) -> str:
     name = "because" if outcome.reached_nobody else "uncertain"
     # Between Latin letters and Chinese there is a space.
     gap = " " if language == "zh" and name == "because" and words[-1].isascii() else ""
-    return _text(name, language, way=f"{words}{gap}", outcome=outcome.words(language))
+    text = _text(name, language, way=f"{words}{gap}", outcome=outcome.words(language))
+    return text[:1].upper() + text[1:]  # it is a sentence
 
 
 def _ids(incidents: Sequence[Incident]) -> str:

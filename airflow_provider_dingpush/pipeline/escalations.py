@@ -15,21 +15,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_provider_dingpush.airflow_compat import airflow_option
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError, RulesFileError
 from airflow_provider_dingpush.oncall.claims import ClaimedBy
-from airflow_provider_dingpush.oncall.escalation import (
-    Attempt,
-    Call,
-    Decision,
-    Outcome,
-    Progress,
-    Situation,
-    Verdict,
-    next_step,
-    progress_of,
-)
+from airflow_provider_dingpush.oncall.escalation import Attempt, Call, Decision, Outcome, Progress, Situation, Verdict, next_step, progress_of
 from airflow_provider_dingpush.pipeline import escalation_circumstances, escalation_notes
 from airflow_provider_dingpush.pipeline.escalation_circumstances import Circumstances
 from airflow_provider_dingpush.pipeline.escalation_notes import forget_progress, progress_in
-from airflow_provider_dingpush.pipeline.incidents import Incident, claim, current_claim, incidents_in, siblings_of
+from airflow_provider_dingpush.pipeline.incidents import (
+    Incident,
+    claim,
+    current_claim,
+    incidents_in,
+    leading,
+    siblings_of,
+)
 from airflow_provider_dingpush.pipeline.store_flush import stores_for_commands
 from airflow_provider_dingpush.rules.escalations import Way
 
@@ -227,14 +224,18 @@ class _Check:
             return
         self._lock.keep(_STEP_SECONDS)
         people, rule = self._sends.people_of(order), order.incidents[0].failure.rule
-        calls = [Call(self._now, len(people), rule)] if order.way is Way.PHONE and people else []
+        call = Call(self._now, len(people), rule)
+        calls = {escalation_notes.new_call_name(): call} if order.way is Way.PHONE and people else {}
         if calls and not self._may_call(order, len(people)):
             self._note(order, Sent(Outcome.LIMIT))
             return
         self._note(order, Sent(Outcome.STARTED, tuple(each.user_id or each.name for each in people)), calls)
-        self._around.calls.extend(calls)
+        self._around.calls.extend(calls.values())
         sent = self._sends.send(order, people)
         self._note(order, sent)
+        if calls and sent.outcome.reached_nobody:
+            self._around.calls.remove(call)
+            escalation_notes.forget_calls(self._outbox, calls)
         names = ", ".join(each.failure.name for each in order.incidents[:3])
         _log.info(
             "Escalation of %d incident(s), such as %s: %s, %s.%s",
@@ -278,10 +279,10 @@ class _Check:
         """The alert's own message, if it went to people."""
         found = self._around.handles.get(incident.id)
         if found is not None and found.at >= incident.failure.rule_since:
-            receipt = {"app": incident.failure.conn_id, "process_query_keys": list(found.handles)}
+            receipt = self._sends.receipt_of_alert(incident.mailbox, found.handles)
             yield Attempt(Way.PERSON, found.at, Outcome.DONE, receipt=receipt)
 
-    def _note(self, order: Order, sent: Sent, calls: Sequence[Call] = ()) -> None:
+    def _note(self, order: Order, sent: Sent, calls: Mapping[str, Call] | None = None) -> None:
         for each in order.incidents:
             receipt = sent.receipt.get(each.id, {})
             attempt = Attempt(order.way, order.now, sent.outcome, sent.people, receipt, sent.detail)
@@ -311,24 +312,6 @@ class _Check:
             del self._progress[incident]
         if closed:
             forget_progress(self._outbox, closed)
-
-
-def leading(incidents: Sequence[Incident]) -> list[Incident]:
-    """The incidents without those of a run of which a failed task is one itself: one call for one failure."""
-    tasks = {
-        (each.mailbox, each.failure.dag_id, each.failure.run_id)
-        for each in incidents
-        if each.failure.task_id is not None
-    }
-    return [
-        each
-        for each in incidents
-        if each.failure.task_id is not None or (each.mailbox, each.failure.dag_id, each.failure.run_id) not in tasks
-    ]
-
-
-def _run_of(incident: Incident) -> tuple[object, ...]:
-    return incident.mailbox, incident.failure.dag_id, incident.failure.run_id
 
 
 def _grouped(due: Sequence[_Due], now: float) -> Iterable[Order]:

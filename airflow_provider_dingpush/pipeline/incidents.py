@@ -189,6 +189,20 @@ def meant_by(word: str, incidents: Iterable[Incident]) -> list[Incident]:
     ]
 
 
+def leading(incidents: Sequence[Incident]) -> list[Incident]:
+    """The incidents without those of a run of which a failed task is one itself: one line, one call for one failure."""
+    tasks = {
+        (each.mailbox, each.failure.dag_id, each.failure.run_id)
+        for each in incidents
+        if each.failure.task_id is not None
+    }
+    return [
+        each
+        for each in incidents
+        if each.failure.task_id is not None or (each.mailbox, each.failure.dag_id, each.failure.run_id) not in tasks
+    ]
+
+
 def siblings_of(incident: Incident, incidents: Iterable[Incident]) -> list[Incident]:
     """The same failure, also where others are notified of it: whoever takes care of it does so for all of them."""
     subject = _subject(incident.failure)

@@ -21,7 +21,7 @@ from airflow_provider_dingpush.errors import DingTalkError, OutboxError
 from airflow_provider_dingpush.oncall.report import Figures, Happened, figures_of
 from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.escalation_notes import calls_in
-from airflow_provider_dingpush.pipeline.incidents import Incident, claims_in, of_all, outboxes_of
+from airflow_provider_dingpush.pipeline.incidents import Incident, claims_in, leading, of_all, outboxes_of
 from airflow_provider_dingpush.pipeline.silences import silences_in
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Report:
     :param until: now.
     :param complete_since: since when all of it was recorded, if that is later than its beginning.
     :param figures: what happened.
-    :param open: the incidents that are open now, the most urgent first.
+    :param open: the incidents that are open now, the most urgent first; a run only if none of its tasks is one.
     :param receivers: the messages.
     :param calls: people who were called by phone in the period.
     :param silences: that haven't ended.
@@ -113,7 +113,7 @@ def report_of(stores: Sequence[Store], look_ups: LookUps, seconds: float, conn_i
         now,
         complete_since if complete_since > since else None,
         figures_of(happened, list(claims.values()), since),
-        tuple(sorted(is_wanted, key=lambda each: each.order)),
+        tuple(leading(sorted(is_wanted, key=lambda each: each.order))),
         tuple(receivers),
         sum(each.people for each in calls_in(first) if each.at >= since),
         len(silences_in(first)),

@@ -129,6 +129,7 @@ def effects_of(rule: Rule) -> RuleEffects:
         has_quiet_hours=bool(rule.mute_time_intervals or rule.active_time_intervals),
         on_call=rule.on_call or None,
         escalates=rule.escalation is not None,
+        reading_claims=rule.reading_claims,
     )
 
 

@@ -13,11 +13,11 @@ from airflow_provider_dingpush.events import Urgency
 from airflow_provider_dingpush.messages.mentions import At
 from airflow_provider_dingpush.rules.baselines import Baseline
 from airflow_provider_dingpush.rules.duty_table import DutyTable, OnCall
-from airflow_provider_dingpush.rules.escalations import CallLimits, Escalation
+from airflow_provider_dingpush.rules.escalations import CallLimits, Escalation, Way
 from airflow_provider_dingpush.rules.labels import Labels
 from airflow_provider_dingpush.rules.matching import Match
 from airflow_provider_dingpush.rules.time_intervals import NamedInterval, end_of, start_of
-from airflow_provider_dingpush.targets import Target
+from airflow_provider_dingpush.targets import Target, Users, WorkNotification
 
 _EVERYTHING = Match()
 
@@ -58,6 +58,21 @@ class Rule:
     goes_on: bool = False
     escalation: Escalation | None = None
     line: int = 0
+
+    @property
+    def reading_claims(self) -> bool:
+        """Whether whoever has read the alert itself has claimed the failure: it goes to people, each named."""
+        if self.escalation is None or not self.escalation.ack_read:
+            return False
+        if isinstance(self.to, WorkNotification):
+            return not self.to.everyone and not self.to.department_ids
+        return isinstance(self.to, (Users, OnCall))
+
+    @property
+    def sends_what_is_read(self) -> bool:
+        """Whether DingTalk tells who has read the alert, or what one of the steps sends."""
+        steps = self.escalation.steps if self.escalation is not None else ()
+        return self.reading_claims or any(each.way in (Way.PERSON, Way.APP) for each in steps)
 
     def urgency_of(self, labels: Labels) -> Urgency:
         """How urgent an event is under this rule."""

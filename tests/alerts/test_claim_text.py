@@ -53,6 +53,19 @@ def test_the_lines(language: str, line: str, more: str) -> None:
     assert "on \\*it\\*" in noted
 
 
+@pytest.mark.parametrize(
+    ("language", "reading"), [("en", "Reading this message claims it"), ("zh", "阅读本消息即视为认领")]
+)
+def test_a_message_that_is_claimed_by_reading_says_so(language: str, reading: str) -> None:
+    """If that is so for everything in it."""
+    words = words_in(language)
+    read = replace(ALERT, rule={"escalates": True, "reading_claims": True})
+    assert how_to_claim([read], [], words).startswith(reading)
+    assert f"dingpush ack {short_id(read.incident)}" in how_to_claim([read], [], words)
+    assert reading not in how_to_claim([read, OTHER], [], words)
+    assert how_to_claim([read], [claim(read)], words) == ""
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_how_to_claim_what_climbs(language: str) -> None:
     words = words_in(language)

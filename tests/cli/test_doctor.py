@@ -16,6 +16,7 @@ from airflow_provider_dingpush.cli.all_dags_checks import ALL_DAGS_CHECKS
 from airflow_provider_dingpush.cli.connection_checks import APP_CHECKS, ROBOT_CHECKS
 from airflow_provider_dingpush.cli.doctor_words import CHECKS, PEOPLE, RESULTS
 from airflow_provider_dingpush.cli.email_checks import EMAIL_CHECKS
+from airflow_provider_dingpush.cli.escalation_checks import ESCALATION_CHECKS
 from airflow_provider_dingpush.cli.main import main
 from airflow_provider_dingpush.cli.option_checks import OPTION_CHECKS
 from airflow_provider_dingpush.cli.outbox_checks import OUTBOX_CHECKS
@@ -391,6 +392,7 @@ def test_each_check_of_an_app_has_a_name_for_programs(
 def test_every_check_has_its_words() -> None:
     """In two languages, with the same placeholders."""
     names = [each.name for each in (*OPTION_CHECKS, *ALL_DAGS_CHECKS, *EMAIL_CHECKS, *OUTBOX_CHECKS)]
+    names += [each.name for each in ESCALATION_CHECKS]
     names += [each.name for each in ROBOT_CHECKS] + [each.name for each in APP_CHECKS]
     assert set(names) <= CHECKS.keys()
     for english, chinese in (*CHECKS.values(), *RESULTS.values(), *PEOPLE.values()):

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_dingpush.pipeline.routes import rules_in
 from airflow_provider_dingpush.rules.duty_reading import OVERRIDE_KEYS, PERSON_KEYS, ROTATION_KEYS
 from airflow_provider_dingpush.rules.escalation_reading import ESCALATION_KEYS, STEP_KEYS
-from tests.docs.pages import DOCS, blocks
+from tests.docs.pages import DOCS, ROOT, blocks
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 pytestmark = pytest.mark.parametrize("language", ["en", "zh"])
@@ -65,6 +65,14 @@ def test_the_escalation_means_what_the_page_says(language: str, tmp_path: Path) 
     assert escalation is not None
     assert [each.way.value for each in escalation.steps] == ["group", "app", "todo", "phone", "phone"]
     assert (escalation.ack_read, escalation.limits.per_night, found.call_limits.per_month) == (True, 6, 200)
+
+
+def test_the_example_file_is_accepted_and_linked(language: str) -> None:
+    found = rules_in(ROOT / "example_dags" / "on_call_rules.yaml")
+    assert [each.name for each in found.rules if each.escalation] == ["core", "others"]
+    assert [each.name for each in found.baselines] == ["daily report"]
+    assert [each.name for each in found.duty.rotations] == ["primary", "lead"]
+    assert "example_dags/on_call_rules.yaml" in page(language).read_text("utf-8")
 
 
 def test_every_key_of_a_step_is_explained(language: str) -> None:

@@ -1,4 +1,4 @@
-"""A real Airflow of a test's own, as ``airflow standalone`` starts it, and its API."""
+"""A real Airflow of a test's own, as ``airflow standalone`` starts it; and its API, if it is Airflow 3."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import pytest
 import requests
+
+from airflow_provider_dingpush.airflow_compat import is_airflow_3
 
 START_SECONDS = 600  # on a busy machine
 RUN_ID = "try+it"  # "+" has to be quoted in links
@@ -102,7 +104,7 @@ class RunningAirflow:
 def standalone(
     home: Path, dag_files: Mapping[str, str], options: Mapping[str, Any], environment: Mapping[str, str]
 ) -> Iterator[RunningAirflow]:
-    """A throw-away Airflow, from when its API answers on.
+    """A throw-away Airflow, from when its API answers on; Airflow 2: its web server.
 
     :param home: its folder.
     :param dag_files: by name.
@@ -118,11 +120,7 @@ def standalone(
         "CORE__DAGS_FOLDER": home / "dags",
         "CORE__LOAD_EXAMPLES": False,
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
-        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": True,
-        "CORE__EXECUTION_API_SERVER_URL": f"{running.url}/execution/",
-        "API__PORT": port,
-        "API__BASE_URL": running.url,
-        "API__WORKERS": 1,
+        **(_options_of_3(running.url, port) if is_airflow_3() else _options_of_2(running.url, port)),
         "LOGGING__WORKER_LOG_SERVER_PORT": log_ports[0],
         "LOGGING__TRIGGER_LOG_SERVER_PORT": log_ports[1],
         "DINGPUSH__LANGUAGE": "en",
@@ -142,9 +140,12 @@ def standalone(
         command = [sys.executable, "-m", "airflow", "standalone"]
         process = subprocess.Popen(command, env=whole_environment, stdout=log, stderr=log, start_new_session=True)
         try:
-            running.token = running.wait_until(
-                "API server", lambda: (running.call("/auth/token") or {}).get("access_token"), START_SECONDS
-            )
+            if is_airflow_3():
+                running.token = running.wait_until(
+                    "API server", lambda: (running.call("/auth/token") or {}).get("access_token"), START_SECONDS
+                )
+            else:
+                running.wait_until("web server", lambda: running.call("/health"), START_SECONDS)
             yield running
         finally:
             process.send_signal(signal.SIGINT)
@@ -153,3 +154,24 @@ def standalone(
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # its children are in its group
             process.wait()
+
+
+def _options_of_3(url: str, port: int) -> dict[str, Any]:
+    return {
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": True,
+        "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "API__PORT": port,
+        "API__BASE_URL": url,
+        "API__WORKERS": 1,
+    }
+
+
+def _options_of_2(url: str, port: int) -> dict[str, Any]:
+    return {
+        "WEBSERVER__WEB_SERVER_PORT": port,
+        "WEBSERVER__BASE_URL": url,
+        "WEBSERVER__WORKERS": 1,
+        # On a busy machine gunicorn starts slowly, and the web server would end itself.
+        "WEBSERVER__WEB_SERVER_MASTER_TIMEOUT": 3600,
+        "WEBSERVER__WEB_SERVER_WORKER_TIMEOUT": 600,
+    }

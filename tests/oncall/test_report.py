@@ -35,6 +35,14 @@ def test_a_run_counts_only_if_none_of_its_tasks_does() -> None:
     assert figures_of(events, [], START).by_dag == (("etl", 1), ("other", 1))
 
 
+def test_a_run_that_recovers_with_its_task_is_one_recovery() -> None:
+    events = [failed(0), failed(2, None), resolved(60, run="r1"), resolved(62, None, run="r1")]
+    figures = figures_of(events, [], START)
+    assert (figures.failures, figures.recovered, figures.seconds_to_recover) == (1, 1, 60.0)
+    alone = [failed(0, None), resolved(60, None)]
+    assert figures_of(alone, [], START).recovered == 1
+
+
 def test_a_try_that_is_retried_is_no_failure_but_the_beginning_of_one() -> None:
     events = [failed(0, is_final=False), failed(60, try_number=2), resolved(160)]
     figures = figures_of(events, [], START)

@@ -41,7 +41,7 @@ def test_calls_count_for_their_rule_and_for_all() -> None:
     now = box.store.now()
     few, many = RULES.rules
     assert [Circumstances(box, RULES, now).calls_left(each) for each in RULES.rules] == [1, 3]
-    note_progress(box, {}, [Call(now, 1, "many"), Call(now, 1, "many")])
+    note_progress(box, {}, {"one": Call(now, 1, "many"), "two": Call(now, 1, "many")})
     around = Circumstances(box, RULES, now)
     assert (around.calls_left(few), around.calls_left(many)) == (1, 1)
     around.calls.append(Call(now, 1, "few"))

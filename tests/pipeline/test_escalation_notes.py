@@ -29,7 +29,7 @@ def test_they_are_kept(
         use(server.url, monkeypatch)
     box = outbox()
     progress = Progress(10.0).with_attempt(Step(60, Way.PHONE, ("lead",)), Attempt(Way.PHONE, 70.0))
-    note_progress(box, {"a": progress, "b": Progress(5.0)}, [Call(70.0, 2, "core")])
+    note_progress(box, {"a": progress, "b": Progress(5.0)}, {"one": Call(70.0, 2, "core")})
     box.store.set_notes([Note(ESCALATIONS, "c", b"{}"), Note(CALLS, "d", b"{}")])
     assert progress_in(box) == {"a": progress, "b": Progress(5.0)}
     assert calls_in(box) == [Call(70.0, 2, "core")]

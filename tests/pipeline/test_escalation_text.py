@@ -29,7 +29,7 @@ BECAUSE = ((Way.PHONE, Outcome.NO_CREDIT), (Way.SMS, Outcome.NO_CREDIT))
 @pytest.mark.parametrize(
     ("language", "title", "words"),
     [
-        ("en", "Nobody has claimed: etl_orders · load", "phone call not possible: no DING credit left"),
+        ("en", "Nobody has claimed: etl_orders · load", "Phone call not possible: no DING credit left"),
         ("zh", "无人认领：etl_orders · load", "电话 DING 未发出：DING 权益不足"),
     ],
 )
@@ -70,3 +70,15 @@ def test_plain_texts_have_no_markdown(language: str) -> None:
         assert "**" not in text
     assert len(call_text(ONE, language)) < 80
     assert "P1" in call_text(ONE, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "of_two", "heard"),
+    [
+        ("en", "1 more failure is open.", "P1. 1 more failure is open"),
+        ("zh", "另有 1 个故障。", "P1。另有 1 个故障"),
+    ],
+)
+def test_what_else_is_open_is_a_sentence_of_its_own(language: str, of_two: str, heard: str) -> None:
+    assert of_two in ding_text(MANY[:2], (), NOW, language)
+    assert call_text(MANY[:2], language).endswith(heard)

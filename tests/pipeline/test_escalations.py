@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timezone
@@ -13,22 +14,25 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox, mailbox_of
+from airflow_provider_dingpush.alerts.run_alert import alert_of
+from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.oncall.claims import ClaimedBy
 from airflow_provider_dingpush.oncall.escalation import Outcome
 from airflow_provider_dingpush.pipeline import escalation_circumstances, escalation_notes
 from airflow_provider_dingpush.pipeline.escalation_circumstances import inhibited_incidents
 from airflow_provider_dingpush.pipeline.escalation_notes import calls_in, progress_in
-from airflow_provider_dingpush.pipeline.escalations import check, check_store, leading
-from airflow_provider_dingpush.pipeline.incidents import Incident, claim, claims_in, incidents_in, unclaim
+from airflow_provider_dingpush.pipeline.escalations import check, check_store
+from airflow_provider_dingpush.pipeline.incidents import Incident, claim, claims_in, incidents_in, leading, unclaim
 from airflow_provider_dingpush.pipeline.outboxes import outbox
+from airflow_provider_dingpush.pipeline.routes import routes_of
 from airflow_provider_dingpush.pipeline.silences import add_silence, expire_silence, silences_in
 from airflow_provider_dingpush.pipeline.store_flush import flush_stores
 from airflow_provider_dingpush.pipeline.stores import Store
 from airflow_provider_dingpush.rules.escalations import Way
 from airflow_provider_dingpush.rules.reading import read_rules
-from airflow_provider_dingpush.sandbox import DingPlan, Fault, Robot, Sandbox
+from airflow_provider_dingpush.sandbox import App, DingPlan, Fault, Robot, Sandbox
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.outbox import Outbox
 from airflow_provider_dingpush.timeouts import Deadline
@@ -265,6 +269,32 @@ def test_the_alert_itself_is_a_message_that_may_be_read(
     assert (made.by, made.how) == ("zhangsan", ClaimedBy.READ)
 
 
+def test_a_work_notification_that_is_read_claims(
+    tmp_path: Path, connected: Sandbox, app_connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of people, each named; DingTalk is asked once, when a step is due."""
+    file, to = tmp_path / "rules.yaml", "{work_notification: {user_ids: [zhangsan, lisi]}}"
+    rule = f"{{name: core, receiver: dingtalk_app_default, to: {to}, ack: read, escalate: [STEP]}}"
+    file.write_text(f"{PEOPLE}rules: [{rule}]\n".replace("STEP", "{after: 1s, ding: phone, who: lead}"))
+    use_rules_file(file, monkeypatch)
+    facts = RunFacts(Event.TASK_FAILED, dag_id="etl", run_id="r", task_id="load")
+    [route] = routes_of(facts)
+    now = outbox().store.now()
+    mailbox = mailbox_of(route.conn_id, route.to)
+    alert = alert_of(facts, mailbox, at=now - 60, message=None, mentions=route.at, language="zh", rule=route.rule)
+    outbox().put(alert)
+    list(flush_stores(until=time.monotonic() + 60))
+    assert {each.conversation.kind for each in connected.messages} == {"notification"}
+    assert "阅读本消息即视为认领" in str(connected.messages[0].payload)
+    connected.read("lisi")
+    check(Deadline.after(30))
+    assert not connected.dings
+    [made] = claims_in(outbox()).values()
+    assert (made.by, made.how) == ("lead", ClaimedBy.READ)
+    path = "/topapi/message/corpconversation/getsendresult"
+    assert len([each for each in connected.requests if each.path == path]) == 1
+
+
 def test_without_ack_read_nobody_is_asked(world: Callable[..., World]) -> None:
     steps = "escalate: [{after: 1m, to: on_call}, {after: 5m, ding: app, who: on_call}]\n"
     night = world(steps)
@@ -308,6 +338,57 @@ def test_the_limit_of_calls(world: Callable[..., World]) -> None:
     night.run(40)
     assert night.dings() == [("app", "zhangsan"), ("phone", "zhangsan"), ("sms", "lisi")]
     assert "已达电话次数上限" in night.sandbox.dings[2].content
+
+
+def test_a_call_that_reached_nobody_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Neither in the report nor for the limit."""
+    sandbox = organisation(monkeypatch, request, DingPlan(phone=0))
+    steps = "escalate: [{after: 1m, ding: phone, who: lead}, {after: 3m, ding: phone, who: on_call}]\n"
+    night = World(tmp_path, sandbox, steps, "", "max_calls_per_night: 1\n")
+    night.fail()
+    night.run(5)
+    assert night.dings() == [("sms", "lisi"), ("sms", "zhangsan")]
+    assert calls_in(night.outbox) == []
+    assert "DING 权益不足" in night.sandbox.dings[1].content, "and not: the limit is reached"
+
+
+def test_without_the_permission_the_group_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """At once, as no other DING would work either; and once."""
+    sandbox = organisation(monkeypatch, request, DingPlan(), apps=(App(permissions=("qyapi_robot_sendmsg",)),))
+    night = World(tmp_path, sandbox, "escalate: [{after: 5m, ding: phone, who: lead}]\n")
+    night.fail()
+    night.run(30)
+    assert night.dings() == []
+    [said] = night.group()
+    assert "电话 DING 未发出：应用缺少权限" in said
+    assert calls_in(night.outbox) == []
+
+
+def test_a_clock_that_is_set_back_repeats_nothing(world: Callable[..., World]) -> None:
+    night = world()
+    night.fail()
+    night.run(16)
+    assert len(night.dings()) == 2
+    night.now -= 14 * 60
+    night.run(29)
+    assert len(night.dings()) == 2
+    night.run(31)
+    assert night.dings()[2:] == [("phone", "lisi")]
+
+
+def test_two_ticks_at_once_do_a_step_once(world: Callable[..., World]) -> None:
+    night = world("escalate: [{after: 1m, ding: phone, who: lead}]\n")
+    night.fail()
+    night.now += 120
+    with ThreadPoolExecutor(4) as threads:
+        for each in [threads.submit(night.tick) for _ in range(8)]:
+            each.result()
+    assert night.dings() == [("phone", "lisi")]
+    assert len(calls_in(night.outbox)) == 1
 
 
 def test_several_incidents_are_one_call(world: Callable[..., World]) -> None:

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from airflow_provider_dingpush.alerts.alert import Alert, Mailbox
+from airflow_provider_dingpush.events import Event
 from airflow_provider_dingpush.notifications import DingTalkNotifier
 from airflow_provider_dingpush.pipeline.incidents import claim, incidents_in
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
@@ -48,3 +50,13 @@ def test_failures_claims_and_messages(connected: Sandbox, unhurried: None) -> No
     other = report(conn_id="other")
     assert (other.figures.failures, other.open, other.receivers) == (0, (), ())
     assert report(conn_id="dingtalk_default").figures == found.figures
+
+
+def test_a_run_of_which_a_task_is_open_is_not_listed_as_well(connected: Sandbox) -> None:
+    now = outbox().store.now()
+    for task_id, event in (("load", Event.TASK_FAILED), (None, Event.DAG_FAILED)):
+        outbox().put(
+            Alert(f"{task_id}", Mailbox("dingtalk_default"), event, now, dag_id="etl", run_id="r1", task_id=task_id)
+        )
+    assert [each.failure.task_id for each in report().open] == ["load"]
+    assert len(incidents_in(outbox())) == 2
