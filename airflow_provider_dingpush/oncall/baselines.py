@@ -323,10 +323,11 @@ _EVENTS = {
 }
 
 
-def notices_due(day: BaselineDay, said: frozenset[Notice]) -> tuple[Notice, ...]:
+def notices_due(day: BaselineDay, said: frozenset[Notice], *, has_begun: bool = False) -> tuple[Notice, ...]:
     """What must be said now, in this order.
 
     :param said: what was said of this day.
+    :param has_begun: whether something else was going to be said of it, and perhaps was.
     """
     if Notice.MET in said:
         return ()
@@ -337,4 +338,4 @@ def notices_due(day: BaselineDay, said: frozenset[Notice]) -> tuple[Notice, ...]
     if day.outlook is Outlook.MET_LATE:
         # Nobody looked in between.
         return (Notice.MET,) if Notice.BREACHED in said else (Notice.BREACHED, Notice.MET)
-    return (Notice.MET,) if day.outlook is Outlook.MET and said else ()
+    return (Notice.MET,) if day.outlook is Outlook.MET and (said or has_begun) else ()
