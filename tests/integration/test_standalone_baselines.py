@@ -178,8 +178,8 @@ def test_a_late_report_is_announced_and_its_end_is_too(tmp_path: Path) -> None:
     go, robot = tmp_path / "go", Robot()
     with Sandbox(robots=(robot,)) as sandbox, airflow(tmp_path, sandbox, robot, go) as running:
         begin(running)
-        # A change of the file takes effect at once: it is due in four minutes, and takes a quarter of an hour.
-        due = datetime.fromtimestamp(time.time() + 240, timezone.utc)
+        # A change of the file takes effect at once: it is due in three minutes, and takes a quarter of an hour.
+        due = datetime.fromtimestamp(time.time() + 200, timezone.utc)
         write_rules(tmp_path / "rules.yaml", f"{due:%H:%M}")
         running.wait_until("at risk", lambda: "Baseline at risk: daily" in titles(sandbox), ENOUGH_SECONDS)
         running.wait_until("late", lambda: "Baseline late: daily" in titles(sandbox), ENOUGH_SECONDS)
