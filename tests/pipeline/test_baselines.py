@@ -66,10 +66,10 @@ def test_a_late_morning_says_three_things_once_each(file: Path) -> None:
     runs(5)
     for clock in ("06:30", "07:12", "07:13"):
         look(clock)
-    assert said() == [(RISK, "Expected at 08:12, at worst at 08:12; due at 08:30.")]
+    assert said() == [(RISK, "Expected at 08:12, in 9 of 10 cases by 08:12; due at 08:30.")]
     (alert,) = alerts()
     assert str(alert.facts["exception_text_zh"]).splitlines() == [
-        "预计 08:12 完成，最晚 08:12；时限 08:30。",
+        "预计 08:12 完成，九成情况下不晚于 08:12；时限 08:30。",
         "report：尚未启动，通常 07:00 启动",
     ]
     start("07:20")
@@ -202,7 +202,7 @@ def test_a_failed_run_that_is_cleared(file: Path) -> None:
     start()
     end(took=30, state="failed")
     look("07:35")
-    assert said() == [(RISK, "Expected at 08:35, at worst at 08:35; due at 08:30.")]
+    assert said() == [(RISK, "Expected at 08:35, in 9 of 10 cases by 08:35; due at 08:30.")]
     start("07:40", clear_number=1)
     end("07:40", took=20, clear_number=1)
     look("08:05")
