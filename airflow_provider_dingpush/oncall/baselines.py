@@ -16,6 +16,8 @@ from airflow_provider_dingpush.rules.baselines import Baseline, Estimate, Output
 FOLLOWED_SECONDS = 86_400.0
 """How long before and after its due time a day of a baseline is looked at, in seconds."""
 _START_TOLERANCE_SECONDS = 300.0
+# Before that only what has begun can be at risk: that it usually takes too long is no news of this day.
+_NEAR_SECONDS = 43_200.0
 
 
 class Outlook(Enum):
@@ -133,6 +135,7 @@ class BaselineDay:
     :param worst: when it will be done in nine of ten cases, in seconds since 1970.
     :param forecasts: of each output.
     :param late_upstream: the DAG along the way for which it waits.
+    :param has_begun: whether it is due within half a day, or a run of it is there, or it waits for a DAG along the way.
     """
 
     baseline: Baseline
@@ -143,6 +146,7 @@ class BaselineDay:
     worst: float | None = None
     forecasts: tuple[Forecast, ...] = field(default=(), repr=False)
     late_upstream: str | None = None
+    has_begun: bool = True
 
     @property
     def is_open(self) -> bool:
@@ -192,7 +196,9 @@ def decide(
         each.progress in (Progress.WAITING, Progress.NOT_STARTED) and floor > (each.usual_start or now)
         for each in forecasts
     )
-    return BaselineDay(baseline, day, due, outlook, expected, worst, forecasts, late_upstream if held_up else None)
+    late = late_upstream if held_up else None
+    has_begun = due - now <= _NEAR_SECONDS or late is not None or any(each.run is not None for each in forecasts)
+    return BaselineDay(baseline, day, due, outlook, expected, worst, forecasts, late, has_begun)
 
 
 def _key(output: Output) -> tuple[OutputKind, str]:
@@ -323,18 +329,19 @@ _EVENTS = {
 }
 
 
-def notices_due(day: BaselineDay, said: frozenset[Notice]) -> tuple[Notice, ...]:
+def notices_due(day: BaselineDay, said: frozenset[Notice], *, has_begun: bool = False) -> tuple[Notice, ...]:
     """What must be said now, in this order.
 
     :param said: what was said of this day.
+    :param has_begun: whether something else was going to be said of it, and perhaps was.
     """
     if Notice.MET in said:
         return ()
     if day.outlook is Outlook.AT_RISK:
-        return () if said else (Notice.AT_RISK,)
+        return () if said or not day.has_begun else (Notice.AT_RISK,)
     if day.outlook is Outlook.BREACHED:
         return () if Notice.BREACHED in said else (Notice.BREACHED,)
     if day.outlook is Outlook.MET_LATE:
         # Nobody looked in between.
         return (Notice.MET,) if Notice.BREACHED in said else (Notice.BREACHED, Notice.MET)
-    return (Notice.MET,) if day.outlook is Outlook.MET and said else ()
+    return (Notice.MET,) if day.outlook is Outlook.MET and (said or has_begun) else ()

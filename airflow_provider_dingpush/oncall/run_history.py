@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta, timezone
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from airflow_provider_dingpush.oncall.critical_path import TaskHistory
@@ -23,6 +23,8 @@ RUNNING, SUCCESS, FAILED = "running", "success", "failed"
 """The states of a run."""
 ASSET = "asset"
 """The type of a run that stands for the update of an asset."""
+
+_Found = TypeVar("_Found")
 
 _DAY = 86_400.0
 _HALF_DAY = _DAY / 2
@@ -106,6 +108,18 @@ class RunHistory:
     tells_tasks: bool = False
     owners: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    # It never changes, so what follows from its runs is worked out once, for all days and looks.
+    _worked_out: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, what: Hashable, work_out: Callable[[], _Found]) -> _Found:
+        """What follows from it, worked out when it is first asked for.
+
+        :param what: identifies it.
+        """
+        if what not in self._worked_out:
+            self._worked_out[what] = work_out()
+        found: _Found = self._worked_out[what]
+        return found
 
     def with_runs(self, runs: Collection[Run]) -> RunHistory:
         """With these runs as well; of two with the same id the newer one stays."""
@@ -127,9 +141,12 @@ class RunHistory:
 
         :param now: in seconds since 1970.
         """
-        if all(each.started <= now and (each.ended is None or each.ended <= now) for each in self.runs):
+        if self.once("last moment", self._last_moment) <= now:
             return self
         return replace(self, runs=tuple(_run_as_of(each, now) for each in self.runs if each.started <= now))
+
+    def _last_moment(self) -> float:
+        return max((max(each.started, each.ended or each.started) for each in self.runs), default=-math.inf)
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON data."""
@@ -192,6 +209,10 @@ class Usual(NamedTuple):
         :param types: of the runs that count.
         :param task_id: to the end of this task rather than of the run.
         """
+        return history.once(("usual", tuple(types), task_id), lambda: cls._of(history, types, task_id))
+
+    @classmethod
+    def _of(cls, history: RunHistory, types: Collection[str], task_id: str | None) -> Usual | None:
         counted = [each for each in history.runs if each.type in types and each.is_ordinary]
         ended = [(each, end) for each in counted if (end := each.end_of(task_id)) is not None]
         if len(ended) < LEAST_RUNS:
@@ -235,10 +256,7 @@ class Plan(NamedTuple):
         :param due: in seconds since 1970.
         :param next_planned: when Airflow creates the next run, in seconds since 1970.
         """
-        runs = [each for each in history.runs if each.type in types]
-        anchors = [each.anchor for each in runs][-COUNTED_RUNS:]
-        gaps = [after - before for before, after in pairwise(anchors)]
-        gap = median_and_p90(gaps)[0] if len(anchors) > LEAST_RUNS else _DAY
+        anchors, gap = history.once(("starts", tuple(types)), lambda: _anchors_and_gap(history, types))
         if 0 < gap < _SEVERAL_A_DAY_SECONDS:
             at = anchors[-1] + math.floor((due - anchors[-1]) / gap) * gap
             return cls(at, at - gap / 2, at + gap / 2)
@@ -246,7 +264,7 @@ class Plan(NamedTuple):
             return cls(next_planned, next_planned - _HALF_DAY, next_planned + _HALF_DAY)
         if len(anchors) < LEAST_RUNS:
             return cls(None, due - _DAY, due + _HALF_DAY)
-        median, p90 = usual_times_of_day(anchors, history.zone)
+        median, p90 = history.once(("clock", tuple(types)), lambda: usual_times_of_day(anchors, history.zone))
         at = _last_before(due, median % _DAY, history.zone)
         return cls(at, at - _HALF_DAY, at + _HALF_DAY, p90 - median)
 
@@ -256,6 +274,13 @@ class Plan(NamedTuple):
         done = [each for each in runs if each.end_of(None) is not None]
         before = [each for each in runs if each.anchor <= due]
         return next(iter([*done, *before[-1:], *runs]), None)
+
+
+def _anchors_and_gap(history: RunHistory, types: Collection[str]) -> tuple[Sequence[float], float]:
+    """When the last runs were to start, and the usual time between two of them, in seconds."""
+    anchors = [each.anchor for each in history.runs if each.type in types][-COUNTED_RUNS:]
+    gaps = [after - before for before, after in pairwise(anchors)]
+    return anchors, median_and_p90(gaps)[0] if len(anchors) > LEAST_RUNS else _DAY
 
 
 def usual_times_of_day(anchors: Sequence[float], zone: str) -> tuple[float, float]:

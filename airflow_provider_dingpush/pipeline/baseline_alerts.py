@@ -27,12 +27,12 @@ _MOST_OWNERS = 10
 # Name of a text -> the text in English and in Chinese.
 _TEXTS: Mapping[str, tuple[str, str]] = {
     "expected": (
-        "Expected at {expected}, at worst at {worst}; due at {due}.",
-        "预计 {expected} 完成，最晚 {worst}；时限 {due}。",
+        "Expected at {expected}, in 9 of 10 cases by {worst}; due at {due}.",
+        "预计 {expected} 完成，九成情况下不晚于 {worst}；时限 {due}。",
     ),
     "overdue": (
-        "It takes longer than usual and may be done at any time, at worst at {worst}; due at {due}.",
-        "已超出通常耗时，随时可能完成，最晚 {worst}；时限 {due}。",
+        "It takes longer than usual and may be done at any time, in 9 of 10 cases by {worst}; due at {due}.",
+        "已超出通常耗时，随时可能完成，九成情况下不晚于 {worst}；时限 {due}。",
     ),
     "long_overdue": (
         "It takes longer than nine of ten runs, so its end can't be foreseen; due at {due}.",
@@ -43,8 +43,14 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "历史运行太少，无法预计完成时间；时限 {due}。",
     ),
     "late": ("It was due at {due} and isn't done. ", "已过时限 {due}，仍未完成。"),
-    "late_expected": ("Expected at {expected}, at worst at {worst}.", "预计 {expected} 完成，最晚 {worst}。"),
-    "late_overdue": ("It may be done at any time, at worst at {worst}.", "随时可能完成，最晚 {worst}。"),
+    "late_expected": (
+        "Expected at {expected}, in 9 of 10 cases by {worst}.",
+        "预计 {expected} 完成，九成情况下不晚于 {worst}。",
+    ),
+    "late_overdue": (
+        "It may be done at any time, in 9 of 10 cases by {worst}.",
+        "随时可能完成，九成情况下不晚于 {worst}。",
+    ),
     "late_long_overdue": ("Its end can't be foreseen.", "无法预计完成时间。"),
     "late_unknown": ("Too few runs so far to expect an end.", "历史运行太少，无法预计完成时间。"),
     "met": ("Done at {done}, {time} before it was due ({due}).", "{done} 完成，比时限（{due}）提前 {time}。"),

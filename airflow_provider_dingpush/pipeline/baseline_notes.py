@@ -133,25 +133,32 @@ class Said(NamedTuple):
     :param since: since when it is watched, in seconds since 1970.
     :param outputs: what it waits for.
     :param days: day -> what was said of it.
+    :param begun: days of which something was going to be said, and perhaps was.
     """
 
     since: float
     outputs: tuple[str, ...]
     days: Mapping[str, frozenset[Notice]] = {}
+    begun: frozenset[str] = frozenset()
 
     def of(self, day: str) -> frozenset[Notice]:
         """What was said of a day."""
         return self.days.get(day, frozenset())
 
+    def beginning(self, day: str) -> Said:
+        """When something is going to be said of a day."""
+        return self._replace(begun=frozenset(sorted(self.begun | {day})[-_MOST_DAYS:]))
+
     def saying(self, day: str, notices: Iterable[Notice]) -> Said:
         """With this said as well; earlier days are forgotten after a while."""
         days = {**self.days, day: self.of(day) | frozenset(notices)}
-        return self._replace(days={each: days[each] for each in sorted(days)[-_MOST_DAYS:]})
+        kept = sorted(days)[-_MOST_DAYS:]
+        return self._replace(days={each: days[each] for each in kept}, begun=self.begun - {*days})
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON data."""
         days = {day: sorted(each.value for each in notices) for day, notices in self.days.items()}
-        return {"since": self.since, "outputs": list(self.outputs), "days": days}
+        return {"since": self.since, "outputs": list(self.outputs), "days": days, "begun": sorted(self.begun)}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Said:
@@ -161,7 +168,8 @@ class Said(NamedTuple):
         """
         try:
             days = {str(day): frozenset(map(Notice, notices)) for day, notices in plain["days"].items()}
-            return cls(float(plain["since"]), tuple(map(str, plain["outputs"])), days)
+            begun = frozenset(map(str, plain.get("begun", ())))
+            return cls(float(plain["since"]), tuple(map(str, plain["outputs"])), days, begun)
         except (TypeError, KeyError, AttributeError) as problem:
             raise ValueError("this isn't what was said of a baseline") from problem
 
@@ -179,11 +187,12 @@ class Histories(Mapping[HistoryOf, RunHistory]):
         for each in events:
             self._events.setdefault(each.of, []).append(each)
         self._fetched: dict[HistoryOf, list[FoundNote]] = {}
+        self._read: dict[HistoryOf, RunHistory] = {}
 
     def prefetch(self, wanted: Iterable[HistoryOf]) -> None:
         """Read these in one go, and forget the ones before: each call of a store waits for a thread."""
         names = {of: name_of_history(*of) for of in wanted}
-        self._fetched = {of: [] for of in names}
+        self._fetched, self._read = {of: [] for of in names}, {}
         for found in notes_named(self._stores, HISTORY, names.values()):
             for of, name in names.items():
                 if name in found:
@@ -192,6 +201,11 @@ class Histories(Mapping[HistoryOf, RunHistory]):
     def __getitem__(self, of: HistoryOf) -> RunHistory:
         if of not in self._fetched:
             self.prefetch([of])
+        if of not in self._read:
+            self._read[of] = self._history(of)
+        return self._read[of]
+
+    def _history(self, of: HistoryOf) -> RunHistory:
         known = None
         for note in self._fetched[of]:
             with suppress(ValueError):

@@ -1,15 +1,17 @@
 """The check of baselines: it decides how each stands, and writes the alerts that are due. It sends nothing.
 
-An alert is written before it is noted that it was: a crash in between has it written once more, with the same key, and
-the outbox drops it.
+What is going to be said is noted, then the alerts are written, then it is noted that they were, for some baselines at a
+time. After a crash in between they are written once more, with the same keys, and whoever has them drops them; and what
+is done by then ends an alert that was only going to be written, if it was.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 _OPERATION_SECONDS = 5.0
 _DATABASE_SECONDS = 10.0
 _DAYS_AROUND = range(-3, 3)
-_READ_TOGETHER = 50
+_READ_TOGETHER = 100
 
 _log = logging.getLogger(__name__)
 
@@ -71,28 +73,45 @@ def _check(rules: RuleSet, notes: BaselineNotes, now: float, deadline: Deadline)
     histories, before = notes.update(), notes.said()
     said = watched(rules, before, now)
     known = KnownOf(rules, notes, histories, _states(rules, notes, deadline))
-    for baseline in _prefetched(rules, histories):
-        for day in days_near(baseline, now):
-            one = said[baseline.name]
-            standing = decide(baseline, day, known, now=now, since=one.since)
-            if one.since > standing.due:
-                continue
-            due = notices_due(standing, one.of(day.isoformat()))
-            if due:
-                _write(standing, due, histories, now)
-                said[baseline.name] = one.saying(day.isoformat(), due)
-                notes.remember(said)
+    for some in _batches(rules, histories):
+        due = list(_due_of(some, said, known, now))
+        if not due:
+            continue
+        for standing, _ in due:
+            name = standing.baseline.name
+            said[name] = said[name].beginning(standing.day.isoformat())
+        notes.remember(said)
+        for standing, notices in due:
+            name = standing.baseline.name
+            _write(standing, notices, histories, now)
+            said[name] = said[name].saying(standing.day.isoformat(), notices)
+        notes.remember(said)
+        before = dict(said)
     if said != before:
         notes.remember(said)
 
 
-def _prefetched(rules: RuleSet, histories: Histories) -> Iterator[Baseline]:
-    """All baselines, while the histories of their DAGs and assets are read some at a time."""
+def _due_of(
+    some: Sequence[Baseline], said: Mapping[str, Said], known: KnownOf, now: float
+) -> Iterator[tuple[BaselineDay, tuple[Notice, ...]]]:
+    """What must be said of some baselines now."""
+    for baseline in some:
+        one = said[baseline.name]
+        for day in days_near(baseline, now):
+            standing = decide(baseline, day, known, now=now, since=one.since)
+            name = day.isoformat()
+            notices = notices_due(standing, one.of(name), has_begun=name in one.begun)
+            if notices and one.since <= standing.due:
+                yield standing, notices
+
+
+def _batches(rules: RuleSet, histories: Histories) -> Iterator[Sequence[Baseline]]:
+    """All baselines, some at a time, once the histories of their DAGs and assets are read."""
     for first in range(0, len(rules.baselines), _READ_TOGETHER):
         some = rules.baselines[first : first + _READ_TOGETHER]
         dags = [(OF_DAG, dag_id) for each in some for dag_id in (*each.dag_ids, *each.upstream)]
         histories.prefetch([*dags, *((OF_ASSET, name) for each in some for name in each.asset_names)])
-        yield from some
+        yield some
 
 
 def watched(rules: RuleSet, before: Mapping[str, Said], now: float) -> dict[str, Said]:
@@ -197,7 +216,7 @@ def look_at(rules: RuleSet, now: float, deadline: Deadline) -> tuple[BaselineDay
     said = watched(rules, notes.said(), now)
     known = KnownOf(rules, notes, histories, _states(rules, notes, deadline))
     found = []
-    for baseline in _prefetched(rules, histories):
+    for baseline in chain.from_iterable(_batches(rules, histories)):
         today = datetime.fromtimestamp(now, baseline.zone).date()
         since = said[baseline.name].since
         for day in sorted({*days_near(baseline, now), today}):

@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_provider_dingpush.airflow_compat import airflow_option
 from airflow_provider_dingpush.errors import DingTalkError, OutboxError, RulesFileError
 from airflow_provider_dingpush.oncall.claims import ClaimedBy
-from airflow_provider_dingpush.oncall.escalation import Attempt, Call, Decision, Outcome, Progress, Situation, Verdict, next_step, progress_of
+from airflow_provider_dingpush.oncall.escalation import (
+    Attempt,
+    Call,
+    Decision,
+    Outcome,
+    Progress,
+    Situation,
+    Verdict,
+    next_step,
+    progress_of,
+)
 from airflow_provider_dingpush.pipeline import escalation_circumstances, escalation_notes
 from airflow_provider_dingpush.pipeline.escalation_circumstances import Circumstances
 from airflow_provider_dingpush.pipeline.escalation_notes import forget_progress, progress_in

@@ -127,18 +127,18 @@ OF_BASELINE = RunFacts(
     run_url=SITE.run_url("report_daily", RUN_ID),
     deadline_at=datetime(2026, 11, 22, 8, 30, tzinfo=SHANGHAI),
     late_seconds=-1_180.0,
-    exception_text="Expected at 08:41, at worst at 09:10; due at 08:30.\n"
+    exception_text="Expected at 08:41, in 9 of 10 cases by 09:10; due at 08:30.\n"
     "report_daily: running since 07:05, usually takes 1h 20m",
-    exception_text_zh="预计 08:41 完成，最晚 09:10；时限 08:30。\nreport_daily：07:05 开始运行，通常耗时 1 小时 20 分",
+    exception_text_zh="预计 08:41 完成，九成情况下不晚于 09:10；时限 08:30。\nreport_daily：07:05 开始运行，通常耗时 1 小时 20 分",
 )
 CASES = {
     "baseline_at_risk": OF_BASELINE,
     "baseline_breached": OF_BASELINE._replace(
         event=Event.BASELINE_BREACHED,
         late_seconds=60.0,
-        exception_text="It was due at 08:30 and isn't done. Expected at 08:41, at worst at 09:10.\n"
+        exception_text="It was due at 08:30 and isn't done. Expected at 08:41, in 9 of 10 cases by 09:10.\n"
         "report_daily: running since 07:05, usually takes 1h 20m",
-        exception_text_zh="已过时限 08:30，仍未完成。预计 08:41 完成，最晚 09:10。\n"
+        exception_text_zh="已过时限 08:30，仍未完成。预计 08:41 完成，九成情况下不晚于 09:10。\n"
         "report_daily：07:05 开始运行，通常耗时 1 小时 20 分",
     ),
     "baseline_met": OF_BASELINE._replace(

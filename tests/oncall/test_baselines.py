@@ -241,6 +241,19 @@ def test_a_due_time_after_midnight_belongs_to_the_day_before() -> None:
     ).due == at("01:30")
 
 
+def test_a_day_that_has_not_begun_is_no_news() -> None:
+    """It usually takes too long: that is said half a day before it is due at the earliest, not when the last one ends."""
+    tomorrow = TODAY + timedelta(days=1)
+    known = {(OutputKind.DAG, "report"): Known(past(10, (100,)))}
+    found = {
+        clock: decide(WHOLE, tomorrow, known, now=now, since=EARLY)
+        for clock, now in {"before": at("09:00"), "near": at("20:31")}.items()
+    }
+    assert {each.outlook for each in found.values()} == {Outlook.AT_RISK}
+    assert notices_due(found["before"], frozenset()) == ()
+    assert notices_due(found["near"], frozenset()) == (Notice.AT_RISK,)
+
+
 def test_what_is_said_and_in_which_order() -> None:
     def due(outlook: Outlook, *said: Notice) -> tuple[Notice, ...]:
         return notices_due(BaselineDay(WHOLE, TODAY, 0.0, outlook), frozenset(said))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from airflow_provider_dingpush.oncall.baselines import Known, Notice, decide, notices_due
@@ -109,13 +110,13 @@ def oracle(dag: Dag, day: date) -> list[tuple[float, Notice]]:
     due, run = dag.at(day, dag.baseline.due), dag.runs.get(day)
     said: list[tuple[float, Notice]] = []
     for now in moments(dag, day):
-        # Known at that time: runs that succeeded before, of which the last 30 count.
-        ended = [each for each in dag.runs.values() if each.ended <= now and not each.is_failed and each is not run]
-        ended.sort(key=lambda each: each.planned)
+        # Known at that time: runs that succeeded before, of which the last 30 count; they stand in the order of days.
+        known = (each for each in reversed(dag.runs.values()) if each.ended <= now and not each.is_failed)
+        ended = list(islice((each for each in known if each is not run), 30))
         if len(ended) < 3:
             continue
-        usual = median([each.ended - each.started for each in ended[-30:]])
-        delay = median([each.started - each.planned for each in ended[-30:] if each.started - each.planned < 43_200])
+        usual = median([each.ended - each.started for each in ended])
+        delay = median([each.started - each.planned for each in ended if each.started - each.planned < 43_200])
         is_done = run is not None and run.ended <= now and not run.is_failed
         if is_done and run is not None:
             if run.ended > due and all(each is not Notice.BREACHED for _, each in said):

@@ -7,7 +7,20 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from airflow_provider_dingpush.oncall.escalation import GRACE_SECONDS, Attempt, Call, Decision, Outcome, Progress, Situation, Verdict, calls_left, due_times, next_step, progress_of
+from airflow_provider_dingpush.oncall.escalation import (
+    GRACE_SECONDS,
+    Attempt,
+    Call,
+    Decision,
+    Outcome,
+    Progress,
+    Situation,
+    Verdict,
+    calls_left,
+    due_times,
+    next_step,
+    progress_of,
+)
 from airflow_provider_dingpush.oncall.progress_notes import (
     call_from_bytes,
     call_to_bytes,

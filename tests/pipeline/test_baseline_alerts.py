@@ -68,14 +68,14 @@ def said(standing: BaselineDay, notice: Notice, language: str, now: str = "08:10
         (
             day(Outlook.AT_RISK),
             Notice.AT_RISK,
-            "Expected at 08:41, at worst at 09:10; due at 08:30.",
-            "预计 08:41 完成，最晚 09:10；时限 08:30。",
+            "Expected at 08:41, in 9 of 10 cases by 09:10; due at 08:30.",
+            "预计 08:41 完成，九成情况下不晚于 09:10；时限 08:30。",
         ),
         (
             day(Outlook.AT_RISK, expected="08:10"),
             Notice.AT_RISK,
-            "It takes longer than usual and may be done at any time, at worst at 09:10; due at 08:30.",
-            "已超出通常耗时，随时可能完成，最晚 09:10；时限 08:30。",
+            "It takes longer than usual and may be done at any time, in 9 of 10 cases by 09:10; due at 08:30.",
+            "已超出通常耗时，随时可能完成，九成情况下不晚于 09:10；时限 08:30。",
         ),
         (
             day(Outlook.AT_RISK, expected="08:10", worst="08:10"),
@@ -92,8 +92,8 @@ def said(standing: BaselineDay, notice: Notice, language: str, now: str = "08:10
         (
             day(Outlook.BREACHED),
             Notice.BREACHED,
-            "It was due at 08:30 and isn't done. Expected at 08:41, at worst at 09:10.",
-            "已过时限 08:30，仍未完成。预计 08:41 完成，最晚 09:10。",
+            "It was due at 08:30 and isn't done. Expected at 08:41, in 9 of 10 cases by 09:10.",
+            "已过时限 08:30，仍未完成。预计 08:41 完成，九成情况下不晚于 09:10。",
         ),
         (
             day(Outlook.BREACHED, expected=None, worst=None),

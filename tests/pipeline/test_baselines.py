@@ -66,10 +66,10 @@ def test_a_late_morning_says_three_things_once_each(file: Path) -> None:
     runs(5)
     for clock in ("06:30", "07:12", "07:13"):
         look(clock)
-    assert said() == [(RISK, "Expected at 08:12, at worst at 08:12; due at 08:30.")]
+    assert said() == [(RISK, "Expected at 08:12, in 9 of 10 cases by 08:12; due at 08:30.")]
     (alert,) = alerts()
     assert str(alert.facts["exception_text_zh"]).splitlines() == [
-        "预计 08:12 完成，最晚 08:12；时限 08:30。",
+        "预计 08:12 完成，九成情况下不晚于 08:12；时限 08:30。",
         "report：尚未启动，通常 07:00 启动",
     ]
     start("07:20")
@@ -105,6 +105,19 @@ def test_an_alert_says_where_to_look(file: Path, monkeypatch: pytest.MonkeyPatch
     assert alert.run_link is not None
     assert "report" in alert.run_link
     assert (alert.owners, alert.facts["tags"], alert.facts["baseline_dags"]) == (("zhangsan",), ["finance"], ["report"])
+
+
+def test_two_days_in_one_look_are_said_once_each(file: Path) -> None:
+    runs(5)
+    look("06:30")
+    tomorrow = TODAY + timedelta(days=1)
+    # The tick stood still: yesterday's run still goes on, and today's time has come.
+    start()
+    look("08:20", tomorrow)
+    look("08:21", tomorrow)
+    assert sorted(event for event, _ in said()) == sorted([LATE, RISK])
+    noted = notes().said()["daily"]
+    assert {day: len(noted.of(day)) for day in noted.days} == {f"{TODAY}": 1, f"{tomorrow}": 1}
 
 
 def test_the_next_day_begins_anew(file: Path) -> None:
@@ -189,7 +202,7 @@ def test_a_failed_run_that_is_cleared(file: Path) -> None:
     start()
     end(took=30, state="failed")
     look("07:35")
-    assert said() == [(RISK, "Expected at 08:35, at worst at 08:35; due at 08:30.")]
+    assert said() == [(RISK, "Expected at 08:35, in 9 of 10 cases by 08:35; due at 08:30.")]
     start("07:40", clear_number=1)
     end("07:40", took=20, clear_number=1)
     look("08:05")
@@ -330,3 +343,24 @@ def test_a_kill_at_any_step_loses_and_repeats_nothing(
             break
         steps += 1
     assert steps >= 4
+
+
+def test_a_kill_leaves_no_warning_without_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while it warns, and all is done before the next look: the end is said if the warning was."""
+    found = set()
+    for step in range(100):
+        monkeypatch.setenv("AIRFLOW__DINGPUSH__HOME", str(tmp_path / f"home-{step}"))
+        use_baselines(tmp_path, monkeypatch)
+        runs(5)
+        look("06:30")
+        was_killed = killed_at(step, "07:15")
+        start("07:16")
+        end("07:16", took=40)
+        look("08:05")
+        look("08:06")
+        events = tuple(event for event, _ in said())
+        assert events in ((), (RISK, DONE)), step
+        found.add(events)
+        if not was_killed:
+            break
+    assert found == {(), (RISK, DONE)}
