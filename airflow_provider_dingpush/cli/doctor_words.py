@@ -340,12 +340,12 @@ RESULTS: Mapping[str, Words] = {
         "含 escalate 的规则：{rules} 条。应用、权限和人员均正常；短信与电话权益无法在不发送的情况下检查。",
     ),
     "escalation_no_app": (
-        "Rule {rules}: {ways} will become messages to the group, because no app can be used. {problem}",
-        "规则 {rules}：没有可用的企业应用，{ways}都会改发到群里。{problem}",
+        "Rule {rules}: no app can be used, so these steps become messages to the group: {ways}. {problem}",
+        "规则 {rules}：没有可用的企业应用，以下步骤会改发到群里：{ways}。{problem}",
     ),
     "escalation_not_allowed": (
-        "Rule {rules}: {ways} won't reach anybody. {problem}",
-        "规则 {rules}：{ways}无法送达。{problem}",
+        "Rule {rules}: these steps won't reach anybody: {ways}. {problem}",
+        "规则 {rules}：以下步骤无法送达：{ways}。{problem}",
     ),
     "escalation_person_unknown": (
         "Rule {rules}: {names} can't be reached through the app. {problem}",

@@ -80,7 +80,7 @@ def test_it_is_said_in_one_language(
 ) -> None:
     assert main(["doctor", "dingtalk_default", "--language", language]) == 1
     printed = capsys.readouterr().out
-    assert ("phone call will become messages to the group" if language == "en" else "电话 DING") in printed
+    assert ("these steps become messages to the group: phone call." if language == "en" else "电话 DING") in printed
     assert is_chinese(printed) is (language == "zh")
 
 
@@ -100,3 +100,15 @@ def test_every_kind_has_its_words() -> None:
         english, chinese = RESULTS[f"escalation_{kind.value}"]
         assert english.count("{") == chinese.count("{")
         assert not is_chinese(english)
+
+
+def test_a_rule_of_which_nothing_is_read(
+    connected: Sandbox, app_connected: Sandbox, rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``dingpush rules check`` says that ``ack: read`` has no effect there."""
+    rules.write_text(RULES.replace("name: core,", "name: core, ack: read,"))
+    assert main(["rules", "check", str(rules), "--json"]) == 0
+    warnings = json.loads(capsys.readouterr().out)["warnings"]
+    assert [each["name"] for each in warnings if each["code"] == "nothing_to_read"] == ["core"]
+    main(["rules", "check", str(rules), "--language", "zh"])
+    assert "core：ack: read 不起作用" in capsys.readouterr().out
