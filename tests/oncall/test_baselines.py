@@ -242,7 +242,7 @@ def test_a_due_time_after_midnight_belongs_to_the_day_before() -> None:
 
 
 def test_a_day_that_has_not_begun_is_no_news() -> None:
-    """It usually takes too long: that is said half a day before it is due at the earliest, not when the last one ends."""
+    """It usually takes too long: that is said half a day before it is due, not when the one before ends."""
     tomorrow = TODAY + timedelta(days=1)
     known = {(OutputKind.DAG, "report"): Known(past(10, (100,)))}
     found = {
