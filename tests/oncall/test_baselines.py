@@ -202,6 +202,7 @@ def test_tasks_that_have_ended_count_while_it_runs() -> None:
     ended = {"a": at("07:25")}
     assert look("07:25", run("07:00"), history=history, task_ends=lambda _: ended).expected == at("08:15")
     assert look("07:25", run("07:00"), history=history, task_ends=lambda _: ended).outlook is Outlook.AT_RISK
+    assert look("07:25", run("07:00"), history=history, task_ends=lambda _: ended).forecasts[0].tasks == ("b",)
     blind = replace(history, tells_tasks=False)
     assert look("07:25", run("07:00"), history=blind, task_ends=lambda _: ended).expected == at("08:00")
 
