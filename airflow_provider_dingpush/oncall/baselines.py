@@ -9,7 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from airflow_provider_dingpush.events import Event
-from airflow_provider_dingpush.oncall.critical_path import expected_end
+from airflow_provider_dingpush.oncall.critical_path import expected_end, tasks_under_way
 from airflow_provider_dingpush.oncall.run_history import FAILED, RUNNING, Plan, Run, RunHistory, Usual
 from airflow_provider_dingpush.rules.baselines import Baseline, Estimate, Output, OutputKind
 
@@ -111,6 +111,7 @@ class Forecast(NamedTuple):
     :param usual_start: when it usually starts, in seconds since 1970.
     :param is_paused: whether its DAG is paused.
     :param usual: what is usual of it.
+    :param tasks: those of its run that are under way, if that is known.
     """
 
     output: Output
@@ -121,6 +122,7 @@ class Forecast(NamedTuple):
     usual_start: float | None = None
     is_paused: bool = False
     usual: Usual | None = None
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -306,6 +308,8 @@ def _of_running(forecast: Forecast, history: RunHistory, task_ends: Mapping[str,
         if by_tasks is not None:
             share = min(1.0, max(0.0, by_tasks - now) / median) if median else 0.0
             expected, worst = by_tasks, by_tasks + (p90 - median) * share
+        if task_ends:
+            forecast = forecast._replace(tasks=tasks_under_way(history.tasks, task_ends))
     return forecast._replace(expected=max(expected, now), worst=max(worst, now))
 
 

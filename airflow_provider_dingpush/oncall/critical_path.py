@@ -55,6 +55,22 @@ def expected_end(
     return max(ends.values(), default=None)
 
 
+def tasks_under_way(tasks: Sequence[TaskHistory], ended: Mapping[str, float]) -> tuple[str, ...]:
+    """The tasks that have not ended although all before them have; none that is always skipped.
+
+    :param ended: when tasks of the run ended, in seconds since 1970.
+    """
+    by_id = {each.task_id: each for each in tasks}
+    try:
+        done = _known_ends(
+            by_id, list(TopologicalSorter({each.task_id: each.upstream for each in tasks}).static_order()), ended
+        )
+    except CycleError:
+        return ()
+    left = (each for each in tasks if each.task_id not in done and each.took)
+    return tuple(each.task_id for each in left if all(name in done for name in each.upstream))
+
+
 def _known_ends(by_id: Mapping[str, TaskHistory], order: Sequence[str], ended: Mapping[str, float]) -> dict[str, float]:
     """The ends that are known, and of a task before one of these the latest time at which it can have ended."""
     done = dict(ended)

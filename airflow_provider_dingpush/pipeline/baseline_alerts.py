@@ -58,6 +58,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "upstream": ("It waits for {dag}.", "正在等待 {dag}。"),
     "running": ("{name}: running since {at}, usually takes {took}", "{name}：{at} 开始运行，通常耗时 {took}"),
     "running_new": ("{name}: running since {at}", "{name}：{at} 开始运行"),
+    "tasks": ("{text}; now at {tasks}", "{text}，当前任务：{tasks}"),
     "failed": ("{name}: its run failed at {at}; a run takes {took}", "{name}：运行已于 {at} 失败；一次运行耗时 {took}"),
     "failed_new": ("{name}: its run failed at {at}", "{name}：运行已于 {at} 失败"),
     "missing": ("{name}: has not started; usually starts at {at}", "{name}：尚未启动，通常 {at} 启动"),
@@ -123,7 +124,12 @@ class _Writer:
             kind = kind if each.usual_start is not None else f"{kind}_new"
             return self._text(kind, name=name, at=self._clock(each.usual_start))
         kind, at = ("failed", run.ended) if each.progress is Progress.FAILED else ("running", run.started)
-        return self._text(kind if took else f"{kind}_new", name=name, at=self._clock(at), took=took)
+        text = self._text(kind if took else f"{kind}_new", name=name, at=self._clock(at), took=took)
+        if not each.tasks:
+            return text
+        separator = "、" if self.language == "zh" else ", "
+        more = "…" if len(each.tasks) > _MOST_OUTPUTS else ""
+        return self._text("tasks", text=text, tasks=separator.join(each.tasks[:_MOST_OUTPUTS]) + more)
 
     def _text(self, name: str, /, **values: object) -> str:
         return _TEXTS[name][self.language == "zh"].format(due=self._clock(self.day.due), **values)

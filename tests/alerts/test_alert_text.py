@@ -129,7 +129,8 @@ OF_BASELINE = RunFacts(
     late_seconds=-1_180.0,
     exception_text="Expected at 08:41, in 9 of 10 cases by 09:10; due at 08:30.\n"
     "report_daily: running since 07:05, usually takes 1h 20m",
-    exception_text_zh="预计 08:41 完成，九成情况下不晚于 09:10；时限 08:30。\nreport_daily：07:05 开始运行，通常耗时 1 小时 20 分",
+    exception_text_zh="预计 08:41 完成，九成情况下不晚于 09:10；时限 08:30。\n"
+    "report_daily：07:05 开始运行，通常耗时 1 小时 20 分",
 )
 CASES = {
     "baseline_at_risk": OF_BASELINE,

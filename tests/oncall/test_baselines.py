@@ -202,6 +202,7 @@ def test_tasks_that_have_ended_count_while_it_runs() -> None:
     ended = {"a": at("07:25")}
     assert look("07:25", run("07:00"), history=history, task_ends=lambda _: ended).expected == at("08:15")
     assert look("07:25", run("07:00"), history=history, task_ends=lambda _: ended).outlook is Outlook.AT_RISK
+    assert look("07:25", run("07:00"), history=history, task_ends=lambda _: ended).forecasts[0].tasks == ("b",)
     blind = replace(history, tells_tasks=False)
     assert look("07:25", run("07:00"), history=blind, task_ends=lambda _: ended).expected == at("08:00")
 
@@ -242,7 +243,7 @@ def test_a_due_time_after_midnight_belongs_to_the_day_before() -> None:
 
 
 def test_a_day_that_has_not_begun_is_no_news() -> None:
-    """It usually takes too long: that is said half a day before it is due at the earliest, not when the last one ends."""
+    """It usually takes too long: that is said half a day before it is due, not when the one before ends."""
     tomorrow = TODAY + timedelta(days=1)
     known = {(OutputKind.DAG, "report"): Known(past(10, (100,)))}
     found = {

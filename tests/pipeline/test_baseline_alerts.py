@@ -158,6 +158,13 @@ def test_how_far_an_output_is(forecast: Forecast, english: str, chinese: str) ->
         assert said(standing, Notice.AT_RISK, language)[1:] == [text]
 
 
+def test_tasks_that_are_under_way_are_named() -> None:
+    forecast = Forecast(REPORT, Progress.RUNNING, run=Run("r1", "scheduled", at("07:05")), tasks=("b", "c", "d", "e"))
+    standing = day(Outlook.AT_RISK, forecast)
+    texts = [output_text(standing, forecast, each, now=at("08:10"), zone=SHANGHAI) for each in ("en", "zh")]
+    assert texts == ["report: running since 07:05; now at b, c, d…", "report：07:05 开始运行，当前任务：b、c、d…"]
+
+
 def test_the_latest_outputs_are_named_first_and_the_others_counted() -> None:
     ends = ["08:20", "08:50", None, "08:40", "08:45"]
     forecasts = [

@@ -120,6 +120,47 @@ def test_two_days_in_one_look_are_said_once_each(file: Path) -> None:
     assert {day: len(noted.of(day)) for day in noted.days} == {f"{TODAY}": 1, f"{tomorrow}": 1}
 
 
+def test_a_due_time_that_changes_in_the_middle_of_the_day(file: Path) -> None:
+    runs(5)
+    look("06:30")
+    start()
+    look("08:31")
+    write(file, FILE.replace("08:30", "09:30"))
+    look("08:40")
+    assert [event for event, _ in said()] == [LATE]
+    end(took=110)
+    look("09:00")
+    look("09:01")
+    assert said()[1:] == [(DONE, "Done at 08:50, 40m before it was due (09:30).")]
+
+
+def test_a_due_time_that_is_earlier_now_is_late_at_once(file: Path) -> None:
+    runs(5)
+    look("06:30")
+    start()
+    look("07:30")
+    write(file, FILE.replace("08:30", "07:20"))
+    look("07:31")
+    look("07:32")
+    assert [event for event, _ in said()] == [LATE]
+
+
+def test_a_dag_that_was_renamed_begins_anew_under_its_new_name(file: Path) -> None:
+    runs(5)
+    look("06:30")
+    write(file, FILE.replace("dags: report", "dags: report_v2"))
+    look("08:31")  # nothing is known of it today
+    assert said() == []
+
+
+def test_a_dag_that_is_deleted_has_not_started(file: Path) -> None:
+    runs(5)
+    look("06:30")
+    look("08:31")
+    expected = "Expected at 09:31, in 9 of 10 cases by 09:31."
+    assert said() == [(LATE, f"It was due at 08:30 and isn't done. {expected}")]
+
+
 def test_the_next_day_begins_anew(file: Path) -> None:
     runs(5)
     look("07:15")
