@@ -51,6 +51,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "当前静默 {alerts} 条告警，静默规则 {silences} 条",
     ),
     "complete_since": ("Recorded completely since {time} only.", "{time} 之后的记录才完整。"),
+    "nothing_recorded": ("No alert has been recorded yet.", "尚无任何告警记录。"),
     "more": ("… and {count} more", "……另有 {count} 个"),
 }
 
@@ -103,7 +104,9 @@ def _sections(report: Report, language: str, most: int) -> Iterator[str]:
         if rows:
             yield f"**{_text(name, language)}**"
             yield _bullets(rows, most, language)
-    if report.complete_since is not None:
+    if report.complete_since == report.until:
+        yield _text("nothing_recorded", language)
+    elif report.complete_since is not None:
         yield _text("complete_since", language, time=_moment(report.complete_since))
 
 

@@ -217,6 +217,7 @@ def celery_cluster(
             "CELERY__BROKER_URL": f"redis://127.0.0.1:{broker_port}/0",
             "CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://airflow@127.0.0.1:{database_port}/postgres",
             "CELERY__WORKER_CONCURRENCY": TASKS_OF_A_WORKER,
+            "API__HOST": "127.0.0.1",
             "API__PORT": api_port,
             "API__BASE_URL": airflow.url,
             "API__WORKERS": 1,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -25,7 +23,7 @@ from airflow_provider_dingpush.pipeline.baseline_notes import _packed
 from airflow_provider_dingpush.sandbox import Robot, Sandbox
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.notes import Note
-from tests.integration.standalone_airflow import RUN_ID, START_SECONDS, RunningAirflow, free_ports, standalone
+from tests.integration.standalone_airflow import RUN_ID, START_SECONDS, RunningAirflow, standalone
 
 pytestmark = pytest.mark.standalone
 ENOUGH_SECONDS = 600
@@ -105,53 +103,8 @@ def airflow(home: Path, sandbox: Sandbox, robot: Robot, go: Path) -> Iterator[Ru
         "password": robot.access_token,
         "extra": {"language": "en", "group_interval_seconds": 0},
     }
-    start = standalone if is_airflow_3() else standalone_2
-    with start(home, files, options, {"AIRFLOW_CONN_DINGTALK_DEFAULT": json.dumps(connection)}) as running:
+    with standalone(home, files, options, {"AIRFLOW_CONN_DINGTALK_DEFAULT": json.dumps(connection)}) as running:
         yield running
-
-
-@contextmanager
-def standalone_2(
-    home: Path, dag_files: Mapping[str, str], options: Mapping[str, Any], environment: Mapping[str, str]
-) -> Iterator[RunningAirflow]:
-    """The same of Airflow 2, which is asked by its command: its API needs a password."""
-    (home / "dags").mkdir()
-    for name, text in dag_files.items():
-        (home / "dags" / name).write_text(text)
-    port, *log_ports = free_ports(3)
-    every_option = {
-        "CORE__DAGS_FOLDER": home / "dags",
-        "CORE__LOAD_EXAMPLES": False,
-        "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
-        "WEBSERVER__WEB_SERVER_PORT": port,
-        "WEBSERVER__WORKERS": 1,
-        "SCHEDULER__DAG_DIR_LIST_INTERVAL": 10,
-        "LOGGING__WORKER_LOG_SERVER_PORT": log_ports[0],
-        "LOGGING__TRIGGER_LOG_SERVER_PORT": log_ports[1],
-        "DINGPUSH__LANGUAGE": "en",
-        **options,
-    }
-    whole_environment = {
-        **os.environ,
-        **{f"AIRFLOW__{name}": str(value) for name, value in every_option.items()},
-        **environment,
-        "AIRFLOW_HOME": str(home),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    running = RunningAirflow(home, f"http://127.0.0.1:{port}", whole_environment)
-    with running.log.open("w") as log:
-        command = [sys.executable, "-m", "airflow", "standalone"]
-        process = subprocess.Popen(command, env=whole_environment, stdout=log, stderr=log, start_new_session=True)
-        try:
-            yield running
-        finally:
-            process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(30)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def begin(running: RunningAirflow) -> None:

@@ -170,6 +170,7 @@ def _options_of_3(url: str, port: int) -> dict[str, Any]:
     return {
         "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": True,
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "API__HOST": "127.0.0.1",
         "API__PORT": port,
         "API__BASE_URL": url,
         "API__WORKERS": 1,
@@ -187,6 +188,7 @@ def _options_of_3(url: str, port: int) -> dict[str, Any]:
 
 def _options_of_2(port: int) -> dict[str, Any]:
     return {
+        "WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
         "WEBSERVER__WEB_SERVER_PORT": port,
         "WEBSERVER__WORKERS": 1,
         # On a busy machine gunicorn starts slowly, and the web server would end itself.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from airflow_provider_dingpush.alerts.open_failure import OpenFailure
@@ -67,6 +69,15 @@ def test_all_of_it(language: str, parts: list[str]) -> None:
 def test_it_is_shortened_until_it_fits(language: str, most: int) -> None:
     for message_of in (report_message, open_message):
         assert json_bytes(message_of(REPORT, language, at_most_bytes=most).text) <= most
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "No alert has been recorded yet."), ("zh", "尚无任何告警记录。")]
+)
+def test_before_the_first_alert(language: str, words: str) -> None:
+    report = replace(NOTHING, complete_since=NOTHING.until)
+    assert report_message(report, language, at_most_bytes=5_000).text.endswith(words)
+    assert words not in report_message(NOTHING, language, at_most_bytes=5_000).text
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "Nothing is open."), ("zh", "当前没有未恢复的故障。")])
