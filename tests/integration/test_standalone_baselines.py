@@ -55,8 +55,8 @@ except ImportError:
     from airflow.decorators import task
     from airflow.models.dag import DAG
 """
-# The executor of Airflow 2 runs one task at a time, so none may wait there. That of Airflow 3 fails a task that is queued
-# again before it was seen to have ended, which a short interval leads to on a busy machine.
+# The executor of Airflow 2 runs one task at a time, so none may wait there. That of Airflow 3 fails a task that is
+# queued again before it was seen to have ended, which a short interval leads to on a busy machine.
 MODE = "poke" if is_airflow_3() else "reschedule"
 FLUSH = """
 from airflow_provider_dingpush.operators import create_flush_dag
