@@ -34,7 +34,7 @@ _TEXTS: Texts = {
     "baseline": ("Baseline", "基线"),
     "due": ("Due", "时限"),
     "expected": ("Expected", "预计"),
-    "worst": ("At worst", "最晚"),
+    "p90": ("9 in 10 by", "九成不晚于"),
     "margin": ("Time left", "余量"),
     "state": ("State", "状态"),
     "done": ("{clock} (done)", "{clock}（已完成）"),
@@ -85,7 +85,7 @@ def _print(days: Sequence[BaselineDay], file: Path, now: float, zone: tzinfo, sc
         return
     screen.line("now", time=f"{datetime.fromtimestamp(now, zone):%Y-%m-%d %H:%M} ({zone})")
     print(file=answers())
-    names = ["baseline", "due", "expected", "worst", "margin", "state"]
+    names = ["baseline", "due", "expected", "p90", "margin", "state"]
     styles = [_STYLES.get(each.outlook, "") for each in days]
     print_table([screen.text(each) for each in names], [_row(each, now, screen) for each in days], styles)
 
@@ -124,7 +124,7 @@ def _plain(day: BaselineDay) -> dict[str, Any]:
         "due": moment(day.due) if is_due else None,
         "state": day.outlook.value,
         "expected": moment(day.expected),
-        "worst": moment(day.worst),
+        "p90": moment(day.worst),
         "time_left_seconds": None if day.margin_seconds is None else round(day.margin_seconds),
         "margin_seconds": baseline.margin_seconds,
         "estimate": baseline.estimate.value,
@@ -140,7 +140,7 @@ def _plain_output(forecast: Forecast, zone: tzinfo) -> dict[str, Any]:
         "name": forecast.output.text,
         "progress": forecast.progress.value,
         "expected": iso_time(forecast.expected, zone),
-        "worst": iso_time(forecast.worst, zone),
+        "p90": iso_time(forecast.worst, zone),
         "run_id": run.run_id if run and forecast.output.dag_id else None,
         "started": iso_time(run.started, zone) if run else None,
         "usual_start": iso_time(forecast.usual_start, zone),

@@ -872,12 +872,12 @@ COMMANDS: Mapping[str, Command] = {
         help=("show what is due today and when it is expected", "查看今天的基线：时限与预计完成时间"),
         description=(
             (
-                "Show today's baselines of the rules file: when each is due, when it is expected by its last runs, at "
-                "worst, and how much time is left. A baseline of yesterday is shown as long as it is open. Times are "
+                "Show today's baselines of the rules file: when each is due, when it is expected by its last runs, by "
+                "when in 9 of 10 cases, and how much time is left. A baseline of yesterday is shown as long as it is open. Times are "
                 "in the time zone of each baseline. Nothing is sent."
             ),
             (
-                "显示规则文件中今天的基线：时限、根据最近的运行预计的完成时间、最晚时间和余量。昨天的基线在完成之前也会显示。"
+                "显示规则文件中今天的基线：时限、根据最近的运行预计的完成时间、九成情况下的完成时间和余量。昨天的基线在完成之前也会显示。"
                 "时间按各基线的时区显示。不会发送任何消息。"
             ),
         ),

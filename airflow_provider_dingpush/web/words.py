@@ -116,7 +116,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "minutes": ("{count} min", "{count} 分钟"),
     "at": ("{time}", "{time}"),
     "done": ("{time} (done)", "{time}（已完成）"),
-    "at_worst": ("at worst {time}", "最晚 {time}"),
+    "at_worst": ("9 in 10 cases by {time}", "九成情况下不晚于 {time}"),
     "unknown": ("unknown", "未知"),
     # dead letters
     "letters": ("Dead letters", "死信"),
