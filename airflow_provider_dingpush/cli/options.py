@@ -873,8 +873,8 @@ COMMANDS: Mapping[str, Command] = {
         description=(
             (
                 "Show today's baselines of the rules file: when each is due, when it is expected by its last runs, by "
-                "when in 9 of 10 cases, and how much time is left. A baseline of yesterday is shown as long as it is open. Times are "
-                "in the time zone of each baseline. Nothing is sent."
+                "when in 9 of 10 cases, and how much time is left. A baseline of yesterday is shown as long as it is "
+                "open. Times are in the time zone of each baseline. Nothing is sent."
             ),
             (
                 "显示规则文件中今天的基线：时限、根据最近的运行预计的完成时间、九成情况下的完成时间和余量。昨天的基线在完成之前也会显示。"
