@@ -22,6 +22,7 @@ from airflow_provider_dingpush.web.answers import (
     answer_page,
     answer_style,
 )
+from airflow_provider_dingpush.web.permissions import DagPermissions
 from airflow_provider_dingpush.web.tokens import FormTokens
 
 
@@ -29,7 +30,8 @@ class AirflowUser:
     """A user of Airflow who looks at the page, and what Airflow lets this user do."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str | None], bool] = {}
+        dags = DagPermissions(self._ask)
+        self.may_read, self.may_edit = dags.may_read, dags.may_edit
 
     @cached_property
     def user_id(self) -> str:
@@ -49,24 +51,9 @@ class AirflowUser:
         """Whether the user has Airflow's permission to see its jobs."""
         return bool(get_auth_manager().is_authorized_view(access_view=AccessView.JOBS))
 
-    def may_read(self, dag_id: str | None) -> bool:
-        if dag_id is not None:
-            return self._may("GET", dag_id)
-        try:
-            # Without an id, auth managers say whether any DAG may be read. No DAG can have this one.
-            return self._may("GET", "*")
-        except Exception:  # noqa: BLE001 - an auth manager may not accept it
-            return self.may_edit(None)
-
-    def may_edit(self, dag_id: str | None) -> bool:
-        return self._may("PUT", dag_id)
-
-    def _may(self, method: Any, dag_id: str | None) -> bool:
-        if (method, dag_id) not in self._known:
-            details = None if dag_id is None else DagDetails(id=dag_id)
-            is_authorized = get_auth_manager().is_authorized_dag(method=method, details=details)
-            self._known[method, dag_id] = bool(is_authorized)
-        return self._known[method, dag_id]
+    def _ask(self, method: Any, dag_id: str | None) -> bool:
+        details = None if dag_id is None else DagDetails(id=dag_id)
+        return bool(get_auth_manager().is_authorized_dag(method=method, details=details))
 
 
 class DingPushView(BaseView):  # type: ignore[misc,unused-ignore]
