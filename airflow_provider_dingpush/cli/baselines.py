@@ -34,7 +34,7 @@ _TEXTS: Texts = {
     "baseline": ("Baseline", "基线"),
     "due": ("Due", "时限"),
     "expected": ("Expected", "预计"),
-    "p90": ("p90", "p90"),
+    "p90": ("p90", "p90 时间"),
     "margin": ("Time left", "余量"),
     "state": ("State", "状态"),
     "done": ("{clock} (done)", "{clock}（已完成）"),

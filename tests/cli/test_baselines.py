@@ -56,7 +56,7 @@ def test_a_late_morning_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, "--at", "2026-11-26T07:20", "--language", "zh")
     assert lines[0] == "2026-11-26 07:20 (Asia/Shanghai) 的基线："
     assert lines[2:4] == [
-        "基线 时限 预计 p90 余量 状态",
+        "基线 时限 预计 p90 时间 余量 状态",
         "日报 08:30 08:20 08:20 10 分 有延误风险（report：尚未启动，通常 07:00 启动）",
     ]
 
