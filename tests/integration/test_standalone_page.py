@@ -320,7 +320,9 @@ def test_a_viewer_sees_it_without_buttons(browser: Any, server: WebServer) -> No
 def test_who_may_read_some_dags_sees_nothing_of_others(browser: Any, server: WebServer) -> None:
     """Neither their incidents nor their baselines, silences and dead letters."""
     if server.auth_manager != FAB:
-        pytest.skip("Airflow's simple auth manager has no permissions of single DAGs")
+        pytest.skip(
+            "Airflow's simple auth manager has no permissions of single DAGs: install apache-airflow-providers-fab"
+        )
     server.sign_in(browser, "dan")
     _open(browser, server)
     text = browser.execute_script(TEXT)

@@ -13,7 +13,7 @@ from tests.integration.standalone_airflow import standalone
 
 pytestmark = [
     pytest.mark.standalone,
-    pytest.mark.skipif(not is_airflow_3(), reason="its API is that of Airflow 3"),
+    pytest.mark.skipif(not is_airflow_3(), reason="its API is that of Airflow 3: install apache-airflow>=3"),
 ]
 ENOUGH_SECONDS = 600
 NOTE = """

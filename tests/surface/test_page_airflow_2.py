@@ -14,7 +14,9 @@ import pytest
 
 from airflow_provider_dingpush.airflow_compat import has_own_plugin, page_framework
 
-pytestmark = pytest.mark.skipif(page_framework() != "flask", reason="the page of Airflow 2 needs its web part: install apache-airflow<3")
+pytestmark = pytest.mark.skipif(
+    page_framework() != "flask", reason="the page of Airflow 2 needs its web part: install apache-airflow<3"
+)
 
 # Prints what each user gets. A process of its own: the web server's app is made once, and reads its options then.
 PROGRAM = """

@@ -161,7 +161,9 @@ def test_the_login_leads_back_to_the_page_and_nowhere_else(unknown: Browser, wan
     assert sent.headers["location"] == "../auth/login?next=%2Fdingpush%2F"
 
 
-@pytest.mark.skipif(airflow_version() >= (3, 1), reason="Airflow 3.1 and later do this by themselves: install apache-airflow==3.0.6")
+@pytest.mark.skipif(
+    airflow_version() >= (3, 1), reason="Airflow 3.1 and later do this by themselves: install apache-airflow==3.0.6"
+)
 def test_the_cookie_of_the_login_says_who_it_is(unknown: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """On 3.0, too, whose API looks at a header only. One that nobody signed is worth nothing."""
     monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "0123456789abcdef" * 4)
