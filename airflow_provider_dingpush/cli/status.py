@@ -21,6 +21,7 @@ from airflow_provider_dingpush.pipeline.composing import local_zone
 from airflow_provider_dingpush.pipeline.incidents import Incident, incidents_in
 from airflow_provider_dingpush.pipeline.look_ups import LookUps
 from airflow_provider_dingpush.pipeline.receiver_status import (
+    RECEIVER_TEXTS,
     ReceiverState,
     ReceiverStatus,
     limits_from,
@@ -36,13 +37,8 @@ _STATUS_SECONDS = 30.0
 _MOST_CLAIMS = 10
 
 _TEXTS: Texts = {
+    **RECEIVER_TEXTS,
     "connections": ("Connection", "连接"),
-    "pending": ("Pending", "待发送"),
-    "window": ("Last minute", "近一分钟"),
-    "today": ("Today", "今日已发"),
-    "month": ("Month", "本月已发"),
-    "dead_letters": ("Dead letters", "死信"),
-    "state": ("State", "状态"),
     "files": ("Outbox: files in {location}", "发件箱：文件，位于 {location}"),
     "redis": ("Outbox: {location}", "发件箱：{location}"),
     "unwritable": ("The outbox can't be written: {problem}", "发件箱无法写入：{problem}"),
@@ -50,16 +46,6 @@ _TEXTS: Texts = {
     "all_sent": ("No pending alerts: everything was sent.", "没有待发送的告警：全部已发送。"),
     "never_flushed": ("flush DAG or cron: never ran", "补发：从未运行"),
     "flushed": ("flush DAG or cron: last ran {time}", "补发：最近一次运行于 {time}"),
-    "ready": ("ready", "正常"),
-    "held": ("held until {time}: {reason}", "暂停至 {time}：{reason}"),
-    "waiting": ("next message {time}: {reason}", "下一条消息 {time}：{reason}"),
-    "moved": (
-        "the connection has another receiver now; the next flush sends these alerts through it",
-        "连接已指向其他接收方，由下次补发发送",
-    ),
-    "unsent": ("not sent yet", "尚未发送"),
-    "unreadable": ("can't be read: {problem}", "无法读取：{problem}"),
-    "receiver": ("receiver {receiver_id}", "接收方 {receiver_id}"),
     "withheld": ("{state}; {withheld}", "{state}；{withheld}"),
     "held_alerts": ("{count} held by quiet hours", "免打扰时段暂缓 {count}"),
     "silenced_alerts": ("{count} silenced", "静默 {count}"),

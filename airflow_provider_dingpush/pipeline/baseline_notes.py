@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -27,6 +27,7 @@ from airflow_provider_dingpush.pipeline.baseline_events import (
     name_of_history,
     name_of_task,
 )
+from airflow_provider_dingpush.pipeline.check_lock import only_here
 from airflow_provider_dingpush.storage.notes import Note
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ BASELINES, _SAID = "baselines", "said"
 MOST_HISTORIES = 10_000
 """How many DAGs and assets have a history at most."""
 
-_CHECK_SECONDS = 60.0
 _MOST_EVENTS = 5_000
 # An older note about paused DAGs says nothing.
 _STATES_LAST_SECONDS = 3_600.0
@@ -271,21 +271,9 @@ class BaselineNotes:
     def __init__(self, stores: Sequence[Store]) -> None:
         self._stores = stores
 
-    @contextmanager
-    def only_here(self) -> Iterator[bool]:
+    def only_here(self) -> AbstractContextManager[bool]:
         """Be the only process that checks; ``False`` if another one does, on any machine with the same outbox."""
-        for store in self._stores:
-            try:
-                lock = store.bounded.lock("check", BASELINES, _CHECK_SECONDS)
-            except OutboxError:
-                continue
-            try:
-                yield lock is not None
-            finally:
-                if lock is not None:
-                    lock.release()
-            return
-        raise OutboxError("No store can be used.")
+        return only_here(self._stores, BASELINES)
 
     def histories(self) -> Histories:
         """All histories, with the events that aren't in them yet. Changes nothing."""

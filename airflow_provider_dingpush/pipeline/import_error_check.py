@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import cached_property
 from math import inf
@@ -35,6 +35,7 @@ from airflow_provider_dingpush.alerts.import_reports import (
 from airflow_provider_dingpush.alerts.run_facts import RunFacts
 from airflow_provider_dingpush.errors import OutboxError
 from airflow_provider_dingpush.events import Event
+from airflow_provider_dingpush.pipeline.check_lock import only_here
 from airflow_provider_dingpush.pipeline.import_errors import BROKEN_FILES, MOST_FILES, broken_file_in, name_of
 from airflow_provider_dingpush.storage.notes import Note
 from airflow_provider_dingpush.timeouts import call_within
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 _Read = TypeVar("_Read")
 
 _REPORTS, _REPORTED, _ALIVE = "import_reports", "reported", "alive"
-_CHECK_SECONDS = 60.0
 _OPERATION_SECONDS = 5.0
 _DATABASE_SECONDS = 15.0
 _MOST_NAMED = 1_000
@@ -303,21 +303,9 @@ class Notes:
         if not done:
             raise OutboxError("What was told of broken DAG files can't be noted.", "It is tried again in a minute.")
 
-    @contextmanager
-    def only_here(self) -> Iterator[bool]:
+    def only_here(self) -> AbstractContextManager[bool]:
         """Be the only process that checks; ``False`` if another one does, on any machine with the same outbox."""
-        for store in self._stores:
-            try:
-                lock = store.bounded.lock("check", BROKEN_FILES, _CHECK_SECONDS)
-            except OutboxError:
-                continue
-            try:
-                yield lock is not None
-            finally:
-                if lock is not None:
-                    lock.release()
-            return
-        raise OutboxError("No store can be used.")
+        return only_here(self._stores, BROKEN_FILES)
 
     def _newest(self, name: str) -> Mapping[str, Any]:
         found: list[Mapping[str, Any]] = []

@@ -25,6 +25,26 @@ if TYPE_CHECKING:
     from airflow_provider_dingpush.pipeline.look_ups import LookUps
     from airflow_provider_dingpush.storage.outbox import Outbox
 
+RECEIVER_TEXTS: Mapping[str, tuple[str, str]] = {
+    "receiver": ("receiver {receiver_id}", "接收方 {receiver_id}"),
+    "pending": ("Pending", "待发送"),
+    "window": ("Last minute", "近一分钟"),
+    "today": ("Today", "今日已发"),
+    "month": ("Month", "本月已发"),
+    "dead_letters": ("Dead letters", "死信"),
+    "state": ("State", "状态"),
+    "ready": ("ready", "正常"),
+    "held": ("held until {time}: {reason}", "暂停至 {time}：{reason}"),
+    "waiting": ("next message {time}: {reason}", "下一条消息 {time}：{reason}"),
+    "moved": (
+        "the connection has another receiver now; the next flush sends these alerts through it",
+        "连接已指向其他接收方，由下次补发发送",
+    ),
+    "unsent": ("not sent yet", "尚未发送"),
+    "unreadable": ("can't be read: {problem}", "无法读取：{problem}"),
+}
+"""Headings and states of receivers, in English and Chinese."""
+
 
 class ReceiverState(Enum):
     """Whether alerts can be sent to a receiver."""

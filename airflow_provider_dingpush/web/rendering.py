@@ -246,7 +246,7 @@ class _Tables:
                 self._cell("window", self._window(usage), kind="number"),
                 self._cell("today", self._used(usage, "today", "max_messages_per_day"), kind="number"),
                 self._cell("month", self._used(usage, "this_month", "monthly_quota"), kind="number"),
-                self._cell("dead", _number(status.dead_letters), kind="number"),
+                self._cell("dead_letters", _number(status.dead_letters), kind="number"),
                 self._cell("state", self._state(status), more=list(self._waits(status)), kind=status.state.value),
             ]
         )

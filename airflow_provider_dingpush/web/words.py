@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from airflow_provider_dingpush.pipeline.receiver_status import RECEIVER_TEXTS
+
 LANGUAGES: Mapping[str, str] = {"zh": "中文", "en": "English"}
 """Name of a language -> how it calls itself."""
 
@@ -65,28 +67,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "why": ("Why", "原因"),
     "end_silence": ("End now", "立即结束"),
     # receivers
+    **RECEIVER_TEXTS,
     "receivers": ("Receivers", "接收方"),
     "no_receivers": ("No alert was ever written to this outbox.", "这个发件箱从未写入过告警。"),
     "about_receivers": (
         "Messages sent / how many may be sent. The limit of the month is that of the whole organisation.",
         "已发消息数 / 上限；每月上限由整个企业共用。",
     ),
-    "receiver": ("receiver {receiver_id}", "接收方 {receiver_id}"),
-    "pending": ("Pending", "待发送"),
-    "window": ("Last minute", "近一分钟"),
-    "today": ("Today", "今日已发"),
-    "month": ("Month", "本月已发"),
-    "dead": ("Dead letters", "死信"),
-    "state": ("State", "状态"),
-    "ready": ("ready", "正常"),
-    "held": ("held until {time}: {reason}", "暂停至 {time}：{reason}"),
-    "waiting": ("next message {time}: {reason}", "下一条消息 {time}：{reason}"),
-    "moved": (
-        "the connection has another receiver now; the next flush sends these alerts through it",
-        "连接已指向其他接收方，由下次补发发送",
-    ),
-    "unsent": ("not sent yet", "尚未发送"),
-    "unreadable": ("can't be read: {problem}", "无法读取：{problem}"),
     "in_files": (
         "in files of this machine until the outbox is available: {folder}",
         "发件箱恢复前暂存于本机文件：{folder}",

@@ -29,7 +29,7 @@ from airflow_provider_dingpush.rules.escalations import Way
 from airflow_provider_dingpush.storage.files.store import FileStore
 from airflow_provider_dingpush.storage.notes import Note
 from airflow_provider_dingpush.storage.outbox import Outbox
-from tests.benchmarks.incidents import note
+from tests.benchmarks.tick import open_incidents
 
 PAGE = """
 import resource, time
@@ -62,7 +62,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        note(home, options.incidents)
+        FileStore(home).set_notes(open_incidents(options.incidents))
         note_claims(home, options.incidents)
         note_baselines(home, options.baselines)
         rows = [measured(home) for _ in range(options.rounds)]
