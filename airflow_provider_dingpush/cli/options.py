@@ -471,12 +471,7 @@ def _oncall(options: Options) -> None:
         type=moment,
         metavar="TIME",
     )
-    options.add(
-        "--file",
-        "a rules file instead of [dingpush] rules_file",
-        "代替 [dingpush] rules_file 的规则文件",
-        metavar="FILE",
-    )
+    _add_rules_file(options)
     _add_json(options)
 
 
@@ -488,12 +483,7 @@ def _baselines(options: Options) -> None:
         type=moment,
         metavar="TIME",
     )
-    options.add(
-        "--file",
-        "a rules file instead of [dingpush] rules_file",
-        "代替 [dingpush] rules_file 的规则文件",
-        metavar="FILE",
-    )
+    _add_rules_file(options)
     _add_json(options)
 
 
@@ -590,6 +580,15 @@ def _add_connection(options: Options, name: str, **settings: Any) -> None:
         metavar="CONN_ID",
         default="dingtalk_default",
         **settings,
+    )
+
+
+def _add_rules_file(options: Options) -> None:
+    options.add(
+        "--file",
+        "a rules file instead of [dingpush] rules_file",
+        "代替 [dingpush] rules_file 的规则文件",
+        metavar="FILE",
     )
 
 
