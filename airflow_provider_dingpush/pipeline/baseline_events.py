@@ -1,5 +1,7 @@
 """What Airflow's listeners note for baselines: starts and ends of runs, ends of tasks, updates of assets.
 
+They call it only with a rules file, because each process would have to look that option up again.
+
 Each note has a name of its own and nothing is read for it, so that the scheduler pays for one write per run, and two
 processes never lose each other's. The check of baselines reads the notes and makes histories of them.
 
@@ -71,7 +73,7 @@ def task_ended(task_instance: Any) -> None:
     dag_id, run_id, task_id = (getattr(task_instance, name) for name in ("dag_id", "run_id", "task_id"))
     index = getattr(task_instance, "map_index", -1)
     is_mapped = isinstance(index, int) and index >= 0
-    if is_mapped or not airflow_option("dingpush", "rules_file") or not _has_history(dag_id):
+    if is_mapped or not _has_history(dag_id):
         return
     from airflow_provider_dingpush.pipeline.scheduler_writing import write_note
     from airflow_provider_dingpush.storage.notes import Note
@@ -142,9 +144,6 @@ def _has_history(dag_id: str) -> bool:
 
 
 def _note_run(dag_run: Any, step: str, values: Mapping[str, Any]) -> None:
-    named = airflow_option("dingpush", "rules_file")
-    if not named:
-        return
     run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
     if run_type == _BACKFILL:
         return
